@@ -1,0 +1,67 @@
+#include "base/address.h"
+
+#include <charconv>
+
+#include "base/text.h"
+
+namespace bridge {
+
+Result<Address> parse_address(std::string_view text) {
+  const auto bad = [text] {
+    return Failure{"\"" + printable(text) + "\" is not HOST:PORT with a port 0..65535"};
+  };
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return bad();
+  Address address;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  if (host.front() == '[') {
+    if (host.back() != ']') return bad();
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return bad();
+  }
+  address.host = host;
+  if (port == "*") return address;
+  const auto r = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (port.empty() || r.ec != std::errc{} || r.ptr != port.data() + port.size()) return bad();
+  return address;
+}
+
+std::string to_string(const Address& address) {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
+}
+
+bool is_loopback(std::string_view host) {
+  if (host == "localhost" || host == "::1") return true;
+  if (host.substr(0, 4) != "127.") return false;
+  // The rest must be an address too: 127.evil.example is a name.
+  int dots = 0;
+  for (const char c : host) {
+    if (c == '.') ++dots;
+    if (c != '.' && (c < '0' || c > '9')) return false;
+  }
+  return dots == 3;
+}
+
+Result<std::string> check_zmq_endpoint(std::string_view endpoint) {
+  constexpr std::string_view kTcp = "tcp://";
+  constexpr std::string_view kIpc = "ipc://";
+  if (endpoint.substr(0, kIpc.size()) == kIpc && endpoint.size() > kIpc.size()) {
+    return std::string(endpoint);
+  }
+  if (endpoint.substr(0, kTcp.size()) != kTcp) {
+    return Failure{"\"" + printable(endpoint) + "\" must be tcp://HOST:PORT or ipc://PATH"};
+  }
+  const auto address = parse_address(endpoint.substr(kTcp.size()));
+  if (!address) return address.error();
+  if (!is_loopback(address.value().host)) {
+    return Failure{"\"" + printable(endpoint) +
+                   "\" is beyond loopback; without authentication only 127.0.0.1, [::1] and "
+                   "localhost are allowed"};
+  }
+  return std::string(endpoint);
+}
+
+}  // namespace bridge

@@ -1,0 +1,33 @@
+// What the bridge counts. Read by get_status and /metrics; written on the main thread only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace bridge {
+
+// Every number counts from the start of the process. The ways in add up:
+// bodies_received = events_from_sources + announcements + sum(rejected).
+struct Counters {
+  std::uint64_t messages_received = 0;  // ZeroMQ messages and POSTs, each one body or a batch
+  std::uint64_t bytes_received = 0;
+  std::uint64_t bodies_received = 0;  // lines of batches counted one by one
+  std::uint64_t events_from_sources = 0;  // accepted, numbered, forwarded
+  std::uint64_t announcements = 0;        // `_source` bodies: taken, not forwarded
+  std::array<std::uint64_t, 16> rejected{};  // by event::Reject
+  std::uint64_t not_finite_replaced = 0;     // NaN and infinities that became null
+
+  std::uint64_t events_sent = 0;  // over all clients
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t clients_accepted = 0;
+  std::uint64_t clients_refused = 0;  // full, wrong path, foreign origin
+  std::uint64_t clients_closed_slow = 0;
+  std::uint64_t clients_closed_no_pong = 0;
+  std::uint64_t gaps_sent = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t requests_refused = 0;  // answered with an error
+  std::uint64_t requests_rate_limited = 0;
+  std::uint64_t http_requests = 0;
+};
+
+}  // namespace bridge

@@ -1,0 +1,34 @@
+// Limits that the wire contract fixes, and bounds that are no one's to configure. What an operator
+// may change is in app/config.h with its default and range.
+#pragma once
+
+#include <cstddef>
+
+namespace bridge {
+
+inline constexpr std::size_t kTypeNameBytesMax = 64;
+inline constexpr std::size_t kNameBytesMax = 64;      // source, run, agent id, request id
+inline constexpr std::size_t kClientNameBytesMax = 128;  // client_id and client_type
+inline constexpr int kJsonDepthMax = 64;              // levels; the body's own object is the first
+inline constexpr std::size_t kTopLevelKeysMax = 256;  // keys of an event body's object
+
+inline constexpr std::size_t kBlockBytesMax = 256 * 1024;  // a block is closed when it passes this
+
+inline constexpr std::size_t kSubscriptionPatternsMax = 256;
+inline constexpr std::size_t kFilterKeysMax = 32;
+inline constexpr std::size_t kFilterValuesMax = 1024;  // over all keys of one filter
+
+// Replies of one client that wait for their place in its stream of events.
+inline constexpr std::size_t kStreamMarksMax = 256;
+inline constexpr std::size_t kStreamMarkBytesMax = 16 * 1024 * 1024;
+
+inline constexpr std::size_t kRecentEventsMax = 10'000;         // count of get_recent_events
+inline constexpr std::size_t kReplyBytesMax = 4 * 1024 * 1024;  // events quoted in one reply
+
+inline constexpr std::size_t kSourcesMax = 1024;       // the least recently heard makes room
+inline constexpr std::size_t kAgentsPerSourceMax = 256;
+inline constexpr std::size_t kEventTypesMax = 1024;    // later types are counted together
+inline constexpr std::size_t kSnapshotEntriesMax = 65'536;
+inline constexpr std::size_t kSnapshotBytesMax = 64 * 1024 * 1024;
+
+}  // namespace bridge

@@ -1,0 +1,121 @@
+#include "base/text.h"
+
+#include <array>
+#include <charconv>
+
+#include "base/limits.h"
+
+namespace bridge {
+namespace {
+
+enum : unsigned char { kTypeChar = 1, kNameChar = 2 };
+
+constexpr std::array<unsigned char, 256> make_classes() {
+  std::array<unsigned char, 256> t{};
+  for (int c = 'a'; c <= 'z'; ++c) t[static_cast<std::size_t>(c)] = kTypeChar | kNameChar;
+  for (int c = 'A'; c <= 'Z'; ++c) t[static_cast<std::size_t>(c)] = kTypeChar | kNameChar;
+  for (int c = '0'; c <= '9'; ++c) t[static_cast<std::size_t>(c)] = kTypeChar | kNameChar;
+  t['_'] = t['.'] = t['-'] = kTypeChar | kNameChar;
+  t[':'] = kNameChar;
+  return t;
+}
+constexpr auto kClasses = make_classes();
+
+bool all_of_class(std::string_view s, unsigned char wanted) {
+  for (const char c : s) {
+    if ((kClasses[static_cast<unsigned char>(c)] & wanted) == 0) return false;
+  }
+  return true;
+}
+
+constexpr char kHex[] = "0123456789abcdef";
+
+}  // namespace
+
+bool is_type_name(std::string_view s) {
+  return !s.empty() && s.size() <= kTypeNameBytesMax && all_of_class(s, kTypeChar);
+}
+
+bool is_name(std::string_view s) {
+  return !s.empty() && s.size() <= kNameBytesMax && all_of_class(s, kNameChar);
+}
+
+bool is_utf8(std::string_view s) {
+  const auto* p = reinterpret_cast<const unsigned char*>(s.data());
+  const auto* const end = p + s.size();
+  const auto tail = [](unsigned char c) { return (c & 0xC0) == 0x80; };
+  while (p < end) {
+    const unsigned char c = *p;
+    if (c < 0x80) {
+      ++p;
+    } else if (c < 0xC2) {
+      return false;
+    } else if (c < 0xE0) {
+      if (end - p < 2 || !tail(p[1])) return false;
+      p += 2;
+    } else if (c < 0xF0) {
+      if (end - p < 3 || !tail(p[1]) || !tail(p[2])) return false;
+      if ((c == 0xE0 && p[1] < 0xA0) || (c == 0xED && p[1] > 0x9F)) return false;
+      p += 3;
+    } else {
+      if (c > 0xF4 || end - p < 4 || !tail(p[1]) || !tail(p[2]) || !tail(p[3])) return false;
+      if ((c == 0xF0 && p[1] < 0x90) || (c == 0xF4 && p[1] > 0x8F)) return false;
+      p += 4;
+    }
+  }
+  return true;
+}
+
+void append_json_string(std::string& out, std::string_view s) {
+  out.push_back('"');
+  for (const char ch : s) {
+    const auto c = static_cast<unsigned char>(ch);
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(ch);
+    } else if (c == '\n') {
+      out.append("\\n");
+    } else if (c == '\t') {
+      out.append("\\t");
+    } else if (c < 0x20 || c == 0x7F) {
+      out.append("\\u00");
+      out.push_back(kHex[c >> 4]);
+      out.push_back(kHex[c & 15]);
+    } else {
+      out.push_back(ch);
+    }
+  }
+  out.push_back('"');
+}
+
+void append_number(std::string& out, std::uint64_t n) {
+  char buffer[20];
+  const auto r = std::to_chars(buffer, buffer + sizeof buffer, n);
+  out.append(buffer, r.ptr);
+}
+
+void append_seconds(std::string& out, std::int64_t us) {
+  append_number(out, static_cast<std::uint64_t>(us / 1'000'000));
+  char fraction[7] = {'.', '0', '0', '0', '0', '0', '0'};
+  auto rest = us % 1'000'000;
+  for (int i = 6; i >= 1; --i, rest /= 10) fraction[i] = static_cast<char>('0' + rest % 10);
+  out.append(fraction, sizeof fraction);
+}
+
+std::string printable(std::string_view s, std::size_t bytes_max) {
+  std::string out;
+  for (const char ch : s.substr(0, bytes_max)) {
+    const auto c = static_cast<unsigned char>(ch);
+    if (c >= 0x20 && c < 0x7F) {
+      out.push_back(ch);
+    } else {
+      out.append("\\x");
+      out.push_back(kHex[c >> 4]);
+      out.push_back(kHex[c & 15]);
+    }
+  }
+  if (s.size() > bytes_max) out.append("...");
+  return out;
+}
+
+}  // namespace bridge

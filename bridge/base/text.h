@@ -1,0 +1,34 @@
+// Small text pieces that several floors share: name rules of the wire contract, JSON strings,
+// time stamps.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace bridge {
+
+// 1-64 characters of A-Z a-z 0-9 _ . - (an event type).
+bool is_type_name(std::string_view s);
+
+// 1-64 characters of A-Z a-z 0-9 _ . : - (a source, a run, an agent id).
+bool is_name(std::string_view s);
+
+// True where `s` is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
+bool is_utf8(std::string_view s);
+
+// Appends `s` as a JSON string with its quotes (RFC 8259 section 7). REQUIRES: is_utf8(s).
+void append_json_string(std::string& out, std::string_view s);
+
+// Appends microseconds since 1970 as seconds with six decimals: 1619395200.251003.
+// REQUIRES: us >= 0.
+void append_seconds(std::string& out, std::int64_t us);
+
+// Appends decimal digits.
+void append_number(std::string& out, std::uint64_t n);
+
+// `s` for a log line or an error message: at most `bytes_max` bytes of it, control characters and
+// bytes beyond ASCII as \xNN, "..." where it was cut.
+std::string printable(std::string_view s, std::size_t bytes_max = 80);
+
+}  // namespace bridge

@@ -1,0 +1,167 @@
+#include "core/client_request.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include <rapidjson/error/en.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+
+namespace bridge {
+namespace {
+
+using rapidjson::Value;
+
+constexpr std::array<const char*, 5> kActionNames = {"register", "subscribe", "unsubscribe",
+                                                     "command", "ping"};
+constexpr double kSinceSecondsMax = 1e9;
+
+std::string_view view(const Value& v) { return {v.GetString(), v.GetStringLength()}; }
+
+const Value* find(const Value& object, const char* name) {
+  const auto it = object.FindMember(name);
+  return it == object.MemberEnd() || it->value.IsNull() ? nullptr : &it->value;
+}
+
+// Characters, not bytes: the ones that do not continue another.
+std::size_t character_count(std::string_view s) {
+  return static_cast<std::size_t>(std::count_if(
+      s.begin(), s.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+// The id as JSON text; empty where there is none; fails where it is not an id.
+Result<std::string> id_of(const Value& request) {
+  const Value* const id = find(request, "id");
+  if (id == nullptr) return std::string();
+  if (id->IsUint64()) return std::to_string(id->GetUint64());
+  if (id->IsInt64()) return std::to_string(id->GetInt64());
+  if (id->IsString() && character_count(view(*id)) <= kNameBytesMax) {
+    std::string out;
+    append_json_string(out, view(*id));
+    return out;
+  }
+  return Failure{"id must be an integer or a string of at most 64 characters"};
+}
+
+Result<Since> parse_since(const Value& v) {
+  const char* const forms =
+      "since must be {\"epoch\":e,\"seq\":n}, {\"last\":n} or {\"seconds\":s}";
+  if (!v.IsObject()) return Failure{forms};
+  Since since;
+  const Value* const epoch = find(v, "epoch");
+  const Value* const seq = find(v, "seq");
+  const Value* const last = find(v, "last");
+  const Value* const seconds = find(v, "seconds");
+  const int named = (epoch || seq ? 1 : 0) + (last ? 1 : 0) + (seconds ? 1 : 0);
+  if (named != 1) return Failure{forms};
+  if (last != nullptr) {
+    if (!last->IsUint64()) return Failure{"since.last must be an integer from 0"};
+    since.kind = Since::Kind::last;
+    since.last = last->GetUint64();
+  } else if (seconds != nullptr) {
+    if (!seconds->IsNumber() || !(seconds->GetDouble() >= 0) ||
+        seconds->GetDouble() > kSinceSecondsMax) {
+      return Failure{"since.seconds must be a number 0..1000000000"};
+    }
+    since.kind = Since::Kind::seconds;
+    since.seconds = seconds->GetDouble();
+  } else {
+    if (epoch == nullptr || !epoch->IsString()) return Failure{"since.epoch must be a string"};
+    if (seq == nullptr || !seq->IsUint64()) return Failure{"since.seq must be an integer from 0"};
+    since.epoch = view(*epoch);
+    since.seq = seq->GetUint64();
+  }
+  return since;
+}
+
+// Subscription fields that are not there yet are refused, not ignored: who asks for one must not
+// take a stream without it for one with it.
+std::optional<Failure> refuse_unsupported(const Value& request) {
+  for (const char* name : {"snapshot", "batch"}) {
+    const Value* const v = find(request, name);
+    if (v == nullptr) continue;
+    if (!v->IsBool()) return Failure{std::string(name) + " must be true or false"};
+    if (v->GetBool()) return Failure{std::string(name) + " is not supported yet"};
+  }
+  const Value* const deliver = find(request, "deliver");
+  if (deliver == nullptr) return std::nullopt;
+  const Value* const mode = deliver->IsObject() ? find(*deliver, "mode") : nullptr;
+  if (mode == nullptr || !mode->IsString()) {
+    return Failure{"deliver must be {\"mode\":\"all\"} or {\"mode\":\"latest\",...}"};
+  }
+  if (view(*mode) == "latest") return Failure{"deliver.mode \"latest\" is not supported yet"};
+  if (view(*mode) != "all") return Failure{"deliver.mode must be \"all\" or \"latest\""};
+  return std::nullopt;
+}
+
+}  // namespace
+
+const char* action_name(Action action) { return kActionNames[static_cast<std::size_t>(action)]; }
+
+Result<ClientRequest, RequestRefusal> parse_request(std::string_view text) {
+  ClientRequest request;
+  // Iterative: a hostile depth must cost memory of the request's size, not stack.
+  request.document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
+      text.data(), text.size());
+  if (request.document.HasParseError()) {
+    return RequestRefusal{
+        {ErrorType::bad_json,
+         "the request is not JSON: " +
+             std::string(rapidjson::GetParseError_En(request.document.GetParseError())) +
+             " At byte " + std::to_string(request.document.GetErrorOffset()) + "."},
+        {},
+        {}};
+  }
+  const auto refuse = [&request](ErrorType type, std::string message, std::string_view action) {
+    return RequestRefusal{{type, std::move(message)}, std::string(action), request.id_json};
+  };
+  if (!request.document.IsObject()) {
+    return refuse(ErrorType::bad_request, "a request must be a JSON object", {});
+  }
+  auto id = id_of(request.document);
+  const Value* const action = find(request.document, "action");
+  if (id) request.id_json = std::move(id.value());
+  if (action == nullptr || !action->IsString()) {
+    return refuse(ErrorType::bad_request,
+                  "action must be one of register, subscribe, unsubscribe, command, ping", {});
+  }
+  const auto name = std::find(kActionNames.begin(), kActionNames.end(), view(*action));
+  if (name == kActionNames.end()) {
+    return refuse(ErrorType::unknown_action,
+                  "action is \"" + printable(view(*action)) +
+                      "\"; must be one of register, subscribe, unsubscribe, command, ping",
+                  view(*action).size() <= kNameBytesMax ? view(*action) : std::string_view());
+  }
+  if (!id) return refuse(ErrorType::bad_request, id.error().message, *name);
+  request.action = static_cast<Action>(name - kActionNames.begin());
+  return request;
+}
+
+Result<SubscribeRequest> parse_subscribe(const Value& request) {
+  SubscribeRequest out;
+  auto subscription = Subscription::parse(request);
+  if (!subscription) return subscription.error();
+  out.subscription = std::move(subscription.value());
+  if (auto refusal = refuse_unsupported(request)) return *refusal;
+  if (const Value* const since = find(request, "since")) {
+    auto parsed = parse_since(*since);
+    if (!parsed) return parsed.error();
+    out.since = std::move(parsed.value());
+  }
+  return out;
+}
+
+Result<std::string> optional_text(const Value& request, const char* name, std::size_t bytes_max) {
+  const Value* const v = find(request, name);
+  if (v == nullptr) return std::string();
+  if (!v->IsString() || v->GetStringLength() > bytes_max) {
+    return Failure{std::string(name) + " must be a string of at most " +
+                   std::to_string(bytes_max) + " bytes"};
+  }
+  return std::string(view(*v));
+}
+
+}  // namespace bridge

@@ -1,0 +1,114 @@
+// One client's stream: a cursor into the log, what passes its subscription, and its replies, in order.
+//
+// Live, resuming and slow clients are this one piece of code. A live client's cursor is at the head,
+// a resuming one's is where `since` put it, a slow one's lags; when the log has moved on so far that
+// the cursor's place is no longer held, the stream says so with a gap and goes on near the head.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "core/hub.h"
+#include "core/subscription.h"
+
+namespace bridge {
+
+// Where a subscription starts: PROTOCOL section 4's `since`.
+struct Since {
+  enum class Kind { position, last, seconds } kind = Kind::position;
+  std::string epoch;      // position
+  std::uint64_t seq = 0;  // position: everything after it
+  std::uint64_t last = 0;
+  double seconds = 0;
+};
+
+// What became of a subscription request; the reply is made from it.
+struct SubscribeOutcome {
+  std::uint64_t seq = 0;          // the newest event when the request was taken
+  std::optional<bool> recovered;  // where `since` was given
+  std::string gap;                // a gap message to say right behind the reply; "" = none
+};
+
+// Buffers of whole frames, to be written in this order.
+struct Outgoing {
+  std::vector<std::shared_ptr<const std::string>> buffers;
+  std::size_t bytes = 0;
+  std::uint64_t events = 0;
+  bool more = false;  // it stopped looking so as not to hog the thread: pull again soon
+  bool empty() const { return buffers.empty(); }
+};
+
+// One thread. The hub, the log and the clock must outlive it.
+class Feed {
+ public:
+  // `on_ready` is called when a feed that pull() left empty has something to give. It must not
+  // destroy the feed.
+  Feed(EventLog& log, Hub& hub, const Clock& clock, std::function<void()> on_ready);
+  ~Feed();
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+
+  // Replaces the subscription. Without `since` the old one holds for all events up to now and the
+  // new one from then on, with nothing between lost. With it the stream starts anew at that place.
+  // Say the reply right after; nothing that this causes comes before it.
+  // REQUIRES: since's position, where it is of this epoch, is not beyond the newest event.
+  SubscribeOutcome subscribe(Subscription subscription, const std::optional<Since>& since);
+
+  // The subscription that was asked for last.
+  const Subscription& subscription() const { return *requested_; }
+
+  // Queues a message (a reply, as JSON text) at the stream's present place: behind what an earlier
+  // request still has to bring, before any later event. False where too many wait; it is then
+  // dropped and the client is not worth keeping.
+  [[nodiscard]] bool say(std::string_view json);
+
+  // The next bytes to write: about `bytes_max` of them, more only where one block is larger. Empty
+  // where there is nothing now; on_ready will then be called once there is.
+  Outgoing pull(std::size_t bytes_max);
+
+  // Events of the log that this feed has not come to yet.
+  std::uint64_t lag() const;
+
+  std::uint64_t gaps() const { return gaps_; }
+
+ private:
+  friend class Hub;
+
+  // A message, a change of subscription or both, to take effect once the cursor is at `at`.
+  struct Mark {
+    std::uint64_t at = 0;
+    std::shared_ptr<const std::string> frame;
+    std::shared_ptr<const Subscription> subscription;
+  };
+
+  void wake(std::uint64_t checked_seq);
+  void notify() { on_ready_(); }
+  void stop_waiting();
+  void switch_to(const Subscription& subscription);
+  void take_marks(Outgoing& out);
+  void take_events(Outgoing& out, std::size_t bytes_max);
+  void skip_lost(Outgoing& out);
+  std::uint64_t seq_before_last(std::uint64_t count, bool* reached) const;
+
+  EventLog& log_;
+  Hub& hub_;
+  const Clock& clock_;
+  const std::function<void()> on_ready_;
+  std::uint64_t cursor_ = 0;  // everything up to here was given or did not pass
+  std::deque<Mark> marks_;
+  std::size_t mark_bytes_ = 0;
+  Cohort* cohort_ = nullptr;  // null before the first subscription
+  std::shared_ptr<const Subscription> requested_ = std::make_shared<const Subscription>();
+  std::uint64_t gaps_ = 0;
+  bool waiting_ = false;
+};
+
+}  // namespace bridge

@@ -1,0 +1,58 @@
+// The way in: bodies from any socket become events of the log, or are refused and counted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "core/event_log.h"
+#include "core/source_registry.h"
+#include "core/type_counts.h"
+#include "event/envelope.h"
+
+namespace bridge {
+
+// What became of one message.
+struct IntakeOutcome {
+  std::uint64_t accepted = 0;  // events, and announcements too
+  std::uint64_t rejected = 0;
+  Reject first_reject = Reject::none;
+  std::string first_detail;  // of the first rejected body
+};
+
+// Called for each rejected body: the source it names (may be empty), the reason and what is wrong.
+using RejectListener =
+    std::function<void(std::string_view source, Reject reject, const std::string& detail)>;
+
+// One thread: the log's. All references must outlive it.
+class Intake {
+ public:
+  Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sources, TypeCounts& types,
+         Counters& counters, const Clock& clock, RejectListener on_reject);
+
+  // Takes one message: a body, or several separated by newlines, of which a bad one rejects itself
+  // only. A body that is spread over lines (as people write JSON by hand) counts as one.
+  // `outcome` may be null where nobody asks.
+  void take(std::string_view message, IntakeOutcome* outcome = nullptr);
+
+ private:
+  void take_body(std::string_view body, IntakeOutcome* outcome);
+  bool is_one_body_over_lines(std::string_view message);
+  void accept();
+  void reject(Reject reject, IntakeOutcome* outcome);
+
+  EnvelopeParser parser_;
+  EventLog& log_;
+  SourceRegistry& sources_;
+  TypeCounts& types_;
+  Counters& counters_;
+  const Clock& clock_;
+  const RejectListener on_reject_;
+  std::int64_t wall_us_ = 0;  // one reading a message
+};
+
+}  // namespace bridge

@@ -1,0 +1,57 @@
+// Who publishes: for each source its run, agents, rate, holes in its counter, and what it announced.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "event/envelope.h"
+
+namespace bridge {
+
+struct SourceInfo {
+  std::string run;
+  std::uint64_t last_source_seq = 0;  // 0 = does not count
+  std::uint64_t events = 0;
+  std::uint64_t lost = 0;             // holes in source_seq, in events
+  std::int64_t first_seen_us = 0;     // wall clock
+  std::int64_t last_event_us = 0;     // wall clock; 0 = none yet
+  double events_per_s = 0;            // smoothed over about five seconds
+  std::set<std::string, std::less<>> agents;  // seen in events or announced
+  // As announced in `_source` (PROTOCOL section 6), JSON text; empty before.
+  std::string announced_commands;
+  std::string host;
+  std::string state;
+  std::int64_t pid = 0;
+
+  std::uint64_t events_at_tick = 0;
+};
+
+// Bounded by kSourcesMax (the one least recently heard of makes room) and kAgentsPerSourceMax.
+// One thread.
+class SourceRegistry {
+ public:
+  // Call for each accepted event, in order. Anonymous events are not counted here.
+  void observe(const Envelope& event, std::int64_t wall_us);
+
+  // Takes a `_source` body. What it does not understand in `data` it leaves alone.
+  void announce(const Envelope& body, std::int64_t wall_us);
+
+  // Call about once a second: renews the rates. `elapsed_s` > 0 since the last call.
+  void tick(double elapsed_s);
+
+  const std::map<std::string, SourceInfo, std::less<>>& sources() const { return sources_; }
+
+ private:
+  SourceInfo& find_or_add(std::string_view source, std::int64_t wall_us);
+  void add_agent(SourceInfo& info, std::string_view agent);
+
+  std::map<std::string, SourceInfo, std::less<>> sources_;
+  // The last one asked for: events come in batches of one source.
+  std::string_view last_name_;
+  SourceInfo* last_ = nullptr;
+};
+
+}  // namespace bridge

@@ -1,0 +1,165 @@
+#include "event/block.h"
+
+#include <cassert>
+#include <charconv>
+
+#include "base/text.h"
+#include "event/ws_frame.h"
+
+namespace bridge {
+namespace {
+
+std::string_view digits(std::uint64_t n, char (&buffer)[20]) {
+  const auto r = std::to_chars(buffer, buffer + sizeof buffer, n);
+  return {buffer, static_cast<std::size_t>(r.ptr - buffer)};
+}
+
+}  // namespace
+
+EventEntry::Piece BlockBuilder::put(std::string_view text) {
+  EventEntry::Piece piece;
+  piece.offset = static_cast<std::uint32_t>(frames_.size());
+  piece.size = static_cast<std::uint32_t>(text.size()) & 0x7FFFFFFFu;
+  frames_.append(text);
+  return piece;
+}
+
+EventEntry::Piece BlockBuilder::put_field(const IndexedField& field, std::string_view data,
+                                          std::uint32_t data_offset) {
+  EventEntry::Piece piece;
+  if (field.kind != IndexedField::Kind::text) return piece;
+  piece.size = static_cast<std::uint32_t>(field.text.size()) & 0x7FFFFFFFu;
+  if (field.decoded) {
+    piece.aside = 1;
+    piece.offset = static_cast<std::uint32_t>(side_.size());
+    side_.append(field.text);
+  } else {
+    piece.offset = data_offset + static_cast<std::uint32_t>(field.text.data() - data.data());
+  }
+  return piece;
+}
+
+void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t timestamp_us) {
+  if (entries_.empty()) first_seq_ = seq;
+  assert(seq == first_seq_ + entries_.size());
+  if (timestamp_us != timestamp_text_us_) {
+    timestamp_text_.clear();
+    append_seconds(timestamp_text_, timestamp_us);
+    timestamp_text_us_ = timestamp_us;
+  }
+  char seq_buffer[20];
+  char source_seq_buffer[20];
+  const std::string_view seq_text = digits(seq, seq_buffer);
+  const std::string_view source_seq_text =
+      event.source_seq != 0 ? digits(event.source_seq, source_seq_buffer) : std::string_view();
+
+  // The frame's header needs the size of what follows, so the pieces are added up first.
+  constexpr std::string_view kType = R"({"type":")", kData = R"(","data":)",
+                             kTimestamp = R"(,"timestamp":)", kSeq = R"(,"seq":)",
+                             kSource = R"(,"source":")", kRun = R"(,"run":")",
+                             kSourceSeq = R"(,"source_seq":)",
+                             kSourceTimestamp = R"(,"source_timestamp":)";
+  std::size_t size = kType.size() + event.type.size() + kData.size() + event.data.size() +
+                     kTimestamp.size() + timestamp_text_.size() + kSeq.size() + seq_text.size() + 1;
+  if (!event.source.empty()) size += kSource.size() + event.source.size() + 1;
+  if (!event.run.empty()) size += kRun.size() + event.run.size() + 1;
+  if (!source_seq_text.empty()) size += kSourceSeq.size() + source_seq_text.size();
+  if (!event.source_timestamp.empty()) {
+    size += kSourceTimestamp.size() + event.source_timestamp.size();
+  }
+  for (const std::string_view other : event.others) size += 1 + other.size();
+
+  EventEntry& entry = entries_.emplace_back();
+  entry.frame_offset = static_cast<std::uint32_t>(frames_.size());
+  entry.header_size = static_cast<std::uint32_t>(frame_header_size(size));
+  entry.frame_size = entry.header_size + static_cast<std::uint32_t>(size);
+  entry.timestamp_us = timestamp_us;
+  entry.source_seq = event.source_seq;
+  append_text_frame_header(frames_, size);
+  frames_.append(kType);
+  entry.type = put(event.type);
+  frames_.append(kData);
+  entry.data = put(event.data);
+  frames_.append(kTimestamp);
+  frames_.append(timestamp_text_);
+  frames_.append(kSeq);
+  frames_.append(seq_text);
+  if (!event.source.empty()) {
+    frames_.append(kSource);
+    entry.source = put(event.source);
+    frames_.push_back('"');
+  }
+  if (!event.run.empty()) {
+    frames_.append(kRun);
+    entry.run = put(event.run);
+    frames_.push_back('"');
+  }
+  if (!source_seq_text.empty()) {
+    frames_.append(kSourceSeq);
+    frames_.append(source_seq_text);
+  }
+  if (!event.source_timestamp.empty()) {
+    frames_.append(kSourceTimestamp);
+    frames_.append(event.source_timestamp);
+  }
+  for (const std::string_view other : event.others) {
+    frames_.push_back(',');
+    frames_.append(other);
+  }
+  frames_.push_back('}');
+  assert(frames_.size() == entry.frame_offset + entry.frame_size);
+
+  entry.agent_kind = event.agent_id.kind;
+  entry.item_kind = event.item.kind;
+  entry.agent_id = put_field(event.agent_id, event.data, entry.data.offset);
+  entry.item = put_field(event.item, event.data, entry.data.offset);
+}
+
+BlockPtr BlockBuilder::seal() {
+  assert(!empty());
+  // The block gets memory of its exact size and the builder keeps its own, grown once: a lone event
+  // must not carry the room of a thousand into the history.
+  auto block = std::make_shared<Block>();
+  block->first_seq_ = first_seq_;
+  block->frames_ = std::string(frames_.data(), frames_.size());
+  block->side_ = std::string(side_.data(), side_.size());
+  block->entries_ = std::vector<EventEntry>(entries_.begin(), entries_.end());
+  frames_.clear();
+  side_.clear();
+  entries_.clear();
+  return block;
+}
+
+BlockPtr BlockBuilder::merge(const std::vector<BlockPtr>& blocks) {
+  auto merged = std::make_shared<Block>();
+  merged->first_seq_ = blocks.front()->first_seq_;
+  std::size_t frames = 0;
+  std::size_t side = 0;
+  std::size_t entries = 0;
+  for (const BlockPtr& block : blocks) {
+    frames += block->frames_.size();
+    side += block->side_.size();
+    entries += block->entries_.size();
+  }
+  merged->frames_.reserve(frames);
+  merged->side_.reserve(side);
+  merged->entries_.reserve(entries);
+  for (const BlockPtr& block : blocks) {
+    assert(block->first_seq_ == merged->first_seq_ + merged->entries_.size());
+    const auto frames_before = static_cast<std::uint32_t>(merged->frames_.size());
+    const auto side_before = static_cast<std::uint32_t>(merged->side_.size());
+    merged->frames_.append(block->frames_);
+    merged->side_.append(block->side_);
+    for (EventEntry entry : block->entries_) {
+      entry.frame_offset += frames_before;
+      for (EventEntry::Piece* piece :
+           {&entry.type, &entry.data, &entry.source, &entry.run, &entry.agent_id, &entry.item}) {
+        piece->offset += piece->aside ? side_before : frames_before;
+      }
+      merged->entries_.push_back(entry);
+    }
+  }
+  return merged;
+}
+
+}  // namespace bridge

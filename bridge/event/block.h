@@ -1,0 +1,121 @@
+// A block: a run of accepted events, stamped, numbered and framed for the wire, with an index.
+//
+// Blocks are what the log is made of and what goes to clients: a client that wants every event of a
+// block is sent its bytes as they are. A block never changes once it is sealed, so any number of
+// sessions and threads may hold it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event/envelope.h"
+
+namespace bridge {
+
+// One event in a block. Offsets are into the block's bytes, or, for text that had escapes, into its
+// side text. Read through Block's functions.
+struct EventEntry {
+  struct Piece {
+    std::uint32_t offset = 0;
+    std::uint32_t size : 31;
+    std::uint32_t aside : 1;  // lies in the side text
+    Piece() : size(0), aside(0) {}
+  };
+  std::uint32_t frame_offset = 0;
+  std::uint32_t frame_size = 0;   // header and JSON
+  std::uint32_t header_size = 0;
+  std::int64_t timestamp_us = 0;  // when the bridge accepted it
+  std::uint64_t source_seq = 0;   // 0 = none
+  Piece type;
+  Piece data;
+  Piece source;
+  Piece run;
+  Piece agent_id;
+  Piece item;
+  IndexedField::Kind agent_kind = IndexedField::Kind::absent;
+  IndexedField::Kind item_kind = IndexedField::Kind::absent;
+};
+
+class Block {
+ public:
+  std::uint64_t first_seq() const { return first_seq_; }
+  std::uint64_t last_seq() const { return first_seq_ + entries_.size() - 1; }
+  std::size_t size() const { return entries_.size(); }
+  bool contains(std::uint64_t seq) const { return seq >= first_seq() && seq <= last_seq(); }
+
+  // All frames, one after the other.
+  const std::string& frames() const { return frames_; }
+
+  const EventEntry& entry(std::size_t i) const { return entries_[i]; }
+  std::uint64_t seq(std::size_t i) const { return first_seq_ + i; }
+
+  std::string_view text(const EventEntry::Piece& p) const {
+    return std::string_view(p.aside ? side_ : frames_).substr(p.offset, p.size);
+  }
+  // The event as it goes to clients and bots, without the frame's header.
+  std::string_view json(std::size_t i) const {
+    const EventEntry& e = entries_[i];
+    return std::string_view(frames_).substr(e.frame_offset + e.header_size,
+                                            e.frame_size - e.header_size);
+  }
+  std::string_view frame(std::size_t i) const {
+    return std::string_view(frames_).substr(entries_[i].frame_offset, entries_[i].frame_size);
+  }
+  // The frames of events [i, size()).
+  std::string_view frames_from(std::size_t i) const {
+    return std::string_view(frames_).substr(entries_[i].frame_offset);
+  }
+
+  // What the block costs in memory, bookkeeping included.
+  std::size_t memory_bytes() const {
+    return sizeof(Block) + frames_.capacity() + side_.capacity() +
+           entries_.capacity() * sizeof(EventEntry) + kSharedOverhead;
+  }
+
+ private:
+  friend class BlockBuilder;
+  static constexpr std::size_t kSharedOverhead = 96;  // shared_ptr's count, allocator headers
+
+  std::uint64_t first_seq_ = 0;
+  std::string frames_;
+  std::string side_;
+  std::vector<EventEntry> entries_;
+};
+
+using BlockPtr = std::shared_ptr<const Block>;
+
+// Gathers events into the next block. Its memory is reused from block to block: adding an event
+// allocates nothing once it has grown. One thread.
+class BlockBuilder {
+ public:
+  // Writes the event's outgoing form. REQUIRES: seq continues the block's numbering.
+  void add(const Envelope& event, std::uint64_t seq, std::int64_t timestamp_us);
+
+  bool empty() const { return entries_.empty(); }
+  std::size_t size() const { return entries_.size(); }
+  std::size_t bytes() const { return frames_.size(); }
+
+  // The events so far as an immutable block; the builder is empty after. REQUIRES: !empty().
+  BlockPtr seal();
+
+  // One block out of several that follow on each other. REQUIRES: at least one block.
+  static BlockPtr merge(const std::vector<BlockPtr>& blocks);
+
+ private:
+  EventEntry::Piece put(std::string_view text);
+  EventEntry::Piece put_field(const IndexedField& field, std::string_view data,
+                              std::uint32_t data_offset);
+
+  std::uint64_t first_seq_ = 0;
+  std::string frames_;
+  std::string side_;
+  std::vector<EventEntry> entries_;
+  std::string timestamp_text_;  // of timestamp_text_us_: a batch shares one
+  std::int64_t timestamp_text_us_ = -1;
+};
+
+}  // namespace bridge

@@ -1,0 +1,224 @@
+#include "event/envelope.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/limits.h"
+#include "base/text.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::array<const char*, kRejectCount> kRejectNames = {
+    "none",          "not_json",      "not_utf8", "no_type",   "no_data",      "wrong_type",
+    "reserved_type", "duplicate_key", "too_deep", "too_large", "too_many_keys"};
+
+// Keys that the bridge itself writes: taken out of what a source sends.
+bool is_bridge_key(std::string_view key) {
+  return key == "seq" || key == "epoch" || key == "source_timestamp" || key == "replay" ||
+         key == "status" || key == "action" || key == "id";
+}
+
+std::string_view between(const char* from, const char* to) {
+  return {from, static_cast<std::size_t>(to - from)};
+}
+
+}  // namespace
+
+const char* reject_name(Reject reject) { return kRejectNames[static_cast<std::size_t>(reject)]; }
+
+Reject EnvelopeParser::parse(std::string_view body) {
+  not_finite_count_ = 0;
+  if (body.size() > event_bytes_max_) {
+    detail_ = "the body has " + std::to_string(body.size()) + " bytes; must be at most " +
+              std::to_string(event_bytes_max_);
+    return Reject::too_large;
+  }
+  not_finite_.clear();
+  Reject reject = parse_text(body);
+  if (reject == Reject::none && !not_finite_.empty()) {
+    // Rare: write the body anew with null in their places, and take the fields from that.
+    not_finite_count_ = not_finite_.size();
+    cleaned_.clear();
+    std::size_t from = 0;
+    for (const TextSpan& span : not_finite_) {
+      cleaned_.append(body, from, span.offset - from);
+      cleaned_.append("null");
+      from = span.offset + span.size;
+    }
+    cleaned_.append(body, from);
+    not_finite_.clear();
+    reject = parse_text(cleaned_);
+  }
+  if (reject == Reject::not_json && !is_utf8(body)) {
+    detail_ = "the body is not UTF-8";
+    return Reject::not_utf8;
+  }
+  return reject;
+}
+
+Reject EnvelopeParser::parse_text(std::string_view text) {
+  text_ = text;
+  auto others = std::move(envelope_.others);
+  others.clear();
+  envelope_ = Envelope{};
+  envelope_.others = std::move(others);
+  keys_.clear();
+  decoded_.clear();
+
+  JsonScanner scan(text, &not_finite_);
+  if (!scan.take('{')) {
+    if (!scan.value(1) || !scan.at_end()) return malformed(scan, "the body");
+    return wrong("the body", "must be a JSON object");
+  }
+  // A wrong field is reported only of a body that is JSON at all: "not JSON" comes first.
+  Reject first = Reject::none;
+  if (!scan.take('}')) {
+    do {
+      JsonString key;
+      if (scan.peek() != '"') return malformed(scan, "the body");
+      const char* const key_start = scan.position();
+      if (!scan.string(&key) || !scan.take(':')) return malformed(scan, "the body");
+      const Reject reject = member(scan, key, key_start);
+      if (reject == Reject::not_json || reject == Reject::too_deep) return reject;
+      if (first == Reject::none) first = reject;
+    } while (scan.take(','));
+    if (!scan.take('}')) return malformed(scan, "the body");
+  }
+  if (!scan.at_end()) return malformed(scan, "the body");
+  if (first != Reject::none) return first;
+  if (envelope_.type.empty()) {
+    detail_ = "type is missing";
+    return Reject::no_type;
+  }
+  if (envelope_.data.empty()) {
+    detail_ = "data is missing";
+    return Reject::no_data;
+  }
+  return Reject::none;
+}
+
+// Takes the value of one top-level member. A field of the wrong kind is still walked over, so that
+// the rest of the body can be judged.
+Reject EnvelopeParser::member(JsonScanner& scan, const JsonString& key_text,
+                              const char* key_start) {
+  const std::string_view key = decode(key_text);
+  const bool repeated = seen_before(key);
+  const char first = scan.peek();
+  const char* const start = scan.position();
+
+  if (key == "data" && first == '{' && !repeated) {
+    const Reject reject = scan_data(scan);
+    envelope_.data = between(start, scan.position());
+    return reject;
+  }
+  JsonString string;
+  if (first == '"' ? !scan.string(&string) : !scan.value(2)) return malformed(scan, key);
+  const std::string_view value = between(start, scan.position());
+
+  if (repeated) {
+    detail_ = "the key " + printable(key) + " stands twice at the top level";
+    return Reject::duplicate_key;
+  }
+  if (keys_.size() > kTopLevelKeysMax) {
+    detail_ = "more than " + std::to_string(kTopLevelKeysMax) + " keys at the top level";
+    return Reject::too_many_keys;
+  }
+  // null, and NaN where a number belongs, is the same as leaving an optional field out.
+  const bool absent = first == 'n' || first == 'N' || first == 'I' || value == "-Infinity";
+  if (key == "type") {
+    if (first != '"') return wrong(key, "must be a string");
+    envelope_.type = decode(string);
+    if (!is_type_name(envelope_.type)) {
+      return wrong(key, "must be 1-64 characters of A-Z a-z 0-9 _ . -");
+    }
+    if (envelope_.type.front() == '_' && envelope_.type != "_source") {
+      detail_ = "types that start with _ are the bridge's own";
+      return Reject::reserved_type;
+    }
+  } else if (key == "data") {
+    return wrong(key, "must be an object");
+  } else if (key == "source" || key == "run") {
+    if (absent) return Reject::none;
+    if (first != '"') return wrong(key, "must be a string");
+    const std::string_view name = decode(string);
+    if (!is_name(name)) return wrong(key, "must be 1-64 characters of A-Z a-z 0-9 _ . : -");
+    (key == "source" ? envelope_.source : envelope_.run) = name;
+  } else if (key == "source_seq") {
+    if (absent) return Reject::none;
+    std::uint64_t n = 0;
+    const auto r = std::from_chars(value.data(), value.data() + value.size(), n);
+    if (r.ec != std::errc{} || r.ptr != value.data() + value.size() || n < 1 ||
+        n > static_cast<std::uint64_t>(INT64_MAX)) {
+      return wrong(key, "must be an integer 1..9223372036854775807");
+    }
+    envelope_.source_seq = n;
+  } else if (key == "timestamp") {
+    if (absent) return Reject::none;
+    if (first != '-' && (first < '0' || first > '9')) return wrong(key, "must be a number");
+    envelope_.source_timestamp = value;
+  } else if (!is_bridge_key(key)) {
+    envelope_.others.push_back(between(key_start, scan.position()));
+  }
+  return Reject::none;
+}
+
+// Walks data's members for the two that are indexed. Where one stands twice, the last counts, as it
+// does for every JSON library that a client would use.
+Reject EnvelopeParser::scan_data(JsonScanner& scan) {
+  scan.take('{');
+  if (scan.take('}')) return Reject::none;
+  do {
+    JsonString key_text;
+    if (scan.peek() != '"' || !scan.string(&key_text) || !scan.take(':')) {
+      return malformed(scan, "data");
+    }
+    const std::string_view key = decode(key_text);
+    IndexedField* const field = key == "agent_id" ? &envelope_.agent_id
+                                : key == "item"   ? &envelope_.item
+                                                  : nullptr;
+    if (field == nullptr || scan.peek() != '"') {
+      if (!scan.value(3)) return malformed(scan, "data");
+      if (field != nullptr) *field = {{}, IndexedField::Kind::other, false};
+      continue;
+    }
+    JsonString text;
+    if (!scan.string(&text)) return malformed(scan, "data");
+    *field = {decode(text), IndexedField::Kind::text, text.escaped};
+  } while (scan.take(','));
+  return scan.take('}') ? Reject::none : malformed(scan, "data");
+}
+
+Reject EnvelopeParser::malformed(const JsonScanner& scan, std::string_view where) {
+  detail_ = printable(where);
+  if (scan.too_deep()) {
+    detail_ += " is deeper than " + std::to_string(kJsonDepthMax) + " levels";
+    return Reject::too_deep;
+  }
+  detail_ += " is not JSON: at byte " + std::to_string(scan.position() - text_.data()) + " of " +
+             std::to_string(text_.size());
+  return Reject::not_json;
+}
+
+Reject EnvelopeParser::wrong(std::string_view key, const char* rule) {
+  detail_ = printable(key) + " " + rule;
+  return Reject::wrong_type;
+}
+
+bool EnvelopeParser::seen_before(std::string_view key) {
+  if (std::find(keys_.begin(), keys_.end(), key) != keys_.end()) return true;
+  if (keys_.size() <= kTopLevelKeysMax) keys_.push_back(key);
+  return false;
+}
+
+std::string_view EnvelopeParser::decode(const JsonString& s) {
+  if (!s.escaped) return s.raw;
+  // Each string is decoded once and a meaning is never longer than its text: with this much room
+  // the views handed out before stay where they are.
+  if (decoded_.capacity() < text_.size()) decoded_.reserve(text_.size());
+  const std::size_t from = decoded_.size();
+  append_decoded(decoded_, s.raw);
+  return std::string_view(decoded_).substr(from);
+}
+
+}  // namespace bridge

@@ -1,0 +1,282 @@
+#include "event/json_scanner.h"
+
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "base/limits.h"
+
+namespace bridge {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Four hex digits at p, or -1. REQUIRES: four bytes readable.
+int hex4(const char* p) {
+  int n = 0;
+  for (int i = 0; i < 4; ++i) {
+    const int h = hex_value(p[i]);
+    if (h < 0) return -1;
+    n = n * 16 + h;
+  }
+  return n;
+}
+
+bool is_plain(char ch) {
+  const auto c = static_cast<unsigned char>(ch);
+  return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+// The first byte in [p, end) that is not an ordinary ASCII character of a string, or end.
+const char* skip_plain(const char* p, const char* end) {
+#if defined(__SSE2__)
+  while (end - p >= 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    // Signed comparison: bytes from 0x80 on are negative and so "below 0x20" as well.
+    const __m128i special = _mm_or_si128(
+        _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+    const int mask = _mm_movemask_epi8(special);
+    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
+    p += 16;
+  }
+#endif
+  while (p < end && is_plain(*p)) ++p;
+  return p;
+}
+
+void append_utf8(std::string& out, unsigned code) {
+  const auto put = [&out](unsigned byte) { out.push_back(static_cast<char>(byte)); };
+  if (code < 0x80) {
+    put(code);
+  } else if (code < 0x800) {
+    put(0xC0 | (code >> 6));
+    put(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    put(0xE0 | (code >> 12));
+    put(0x80 | ((code >> 6) & 0x3F));
+    put(0x80 | (code & 0x3F));
+  } else {
+    put(0xF0 | (code >> 18));
+    put(0x80 | ((code >> 12) & 0x3F));
+    put(0x80 | ((code >> 6) & 0x3F));
+    put(0x80 | (code & 0x3F));
+  }
+}
+
+}  // namespace
+
+bool JsonScanner::string(JsonString* out) {
+  const char* const start = ++p_;
+  out->escaped = false;
+  for (;;) {
+    p_ = skip_plain(p_, end_);
+    if (p_ == end_) return false;
+    const auto c = static_cast<unsigned char>(*p_);
+    if (c == '"') {
+      out->raw = std::string_view(start, static_cast<std::size_t>(p_ - start));
+      ++p_;
+      return true;
+    }
+    if (c == '\\') {
+      out->escaped = true;
+      if (!escape()) return false;
+    } else if (c < 0x20 || !multibyte()) {
+      return false;
+    }
+  }
+}
+
+bool JsonScanner::escape() {
+  if (end_ - p_ < 2) return false;
+  const char c = p_[1];
+  if (c != 'u') {
+    if (c == '\0' || std::strchr("\"\\/bfnrt", c) == nullptr) return false;
+    p_ += 2;
+    return true;
+  }
+  if (end_ - p_ < 6) return false;
+  const int unit = hex4(p_ + 2);
+  if (unit < 0) return false;
+  p_ += 6;
+  if (unit < 0xD800 || unit > 0xDFFF) return true;
+  if (unit > 0xDBFF || end_ - p_ < 6 || p_[0] != '\\' || p_[1] != 'u') return false;
+  const int low = hex4(p_ + 2);
+  if (low < 0xDC00 || low > 0xDFFF) return false;
+  p_ += 6;
+  return true;
+}
+
+bool JsonScanner::multibyte() {
+  // One character of RFC 3629 section 4's table.
+  const auto at = [this](int i) { return static_cast<unsigned char>(p_[i]); };
+  const auto tail = [&at](int i) { return (at(i) & 0xC0) == 0x80; };
+  const auto left = end_ - p_;
+  const unsigned char c = at(0);
+  if (c >= 0xC2 && c <= 0xDF) {
+    if (left < 2 || !tail(1)) return false;
+    p_ += 2;
+    return true;
+  }
+  if (c >= 0xE0 && c <= 0xEF) {
+    if (left < 3 || !tail(1) || !tail(2)) return false;
+    if ((c == 0xE0 && at(1) < 0xA0) || (c == 0xED && at(1) > 0x9F)) return false;
+    p_ += 3;
+    return true;
+  }
+  if (c >= 0xF0 && c <= 0xF4) {
+    if (left < 4 || !tail(1) || !tail(2) || !tail(3)) return false;
+    if ((c == 0xF0 && at(1) < 0x90) || (c == 0xF4 && at(1) > 0x8F)) return false;
+    p_ += 4;
+    return true;
+  }
+  return false;
+}
+
+bool JsonScanner::value(int depth) {
+  skip_space();
+  if (p_ == end_) return false;
+  switch (*p_) {
+    case '{':
+      return object(depth);
+    case '[':
+      return array(depth);
+    case '"': {
+      JsonString ignored;
+      return string(&ignored);
+    }
+    case 't':
+      return literal("true");
+    case 'f':
+      return literal("false");
+    case 'n':
+      return literal("null");
+    case 'N':
+      return not_finite("NaN", p_);
+    case 'I':
+      return not_finite("Infinity", p_);
+    default:
+      return number();
+  }
+}
+
+bool JsonScanner::object(int depth) {
+  if (depth > kJsonDepthMax) {
+    too_deep_ = true;
+    return false;
+  }
+  ++p_;
+  if (take('}')) return true;
+  do {
+    JsonString key;
+    if (peek() != '"' || !string(&key) || !take(':') || !value(depth + 1)) return false;
+  } while (take(','));
+  return take('}');
+}
+
+bool JsonScanner::array(int depth) {
+  if (depth > kJsonDepthMax) {
+    too_deep_ = true;
+    return false;
+  }
+  ++p_;
+  if (take(']')) return true;
+  do {
+    if (!value(depth + 1)) return false;
+  } while (take(','));
+  return take(']');
+}
+
+bool JsonScanner::literal(std::string_view word) {
+  if (static_cast<std::size_t>(end_ - p_) < word.size() ||
+      std::memcmp(p_, word.data(), word.size()) != 0) {
+    return false;
+  }
+  p_ += word.size();
+  return true;
+}
+
+bool JsonScanner::not_finite(std::string_view word, const char* start) {
+  if (not_finite_ == nullptr || !literal(word)) return false;
+  not_finite_->push_back({static_cast<std::uint32_t>(start - begin_),
+                          static_cast<std::uint32_t>(p_ - start)});
+  return true;
+}
+
+bool JsonScanner::number() {
+  const char* const start = p_;
+  if (*p_ == '-') {
+    ++p_;
+    if (p_ < end_ && *p_ == 'I') return not_finite("Infinity", start);
+  }
+  if (p_ == end_ || !is_digit(*p_)) return false;
+  if (*p_ == '0') {
+    ++p_;
+  } else {
+    while (p_ < end_ && is_digit(*p_)) ++p_;
+  }
+  if (p_ < end_ && *p_ == '.') {
+    ++p_;
+    if (p_ == end_ || !is_digit(*p_)) return false;
+    while (p_ < end_ && is_digit(*p_)) ++p_;
+  }
+  if (p_ < end_ && (*p_ == 'e' || *p_ == 'E')) {
+    ++p_;
+    if (p_ < end_ && (*p_ == '+' || *p_ == '-')) ++p_;
+    if (p_ == end_ || !is_digit(*p_)) return false;
+    while (p_ < end_ && is_digit(*p_)) ++p_;
+  }
+  return true;
+}
+
+void append_decoded(std::string& out, std::string_view raw) {
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    if (raw[i] != '\\') {
+      out.push_back(raw[i]);
+      continue;
+    }
+    const char c = raw[++i];
+    switch (c) {
+      case 'b':
+        out.push_back('\b');
+        break;
+      case 'f':
+        out.push_back('\f');
+        break;
+      case 'n':
+        out.push_back('\n');
+        break;
+      case 'r':
+        out.push_back('\r');
+        break;
+      case 't':
+        out.push_back('\t');
+        break;
+      case 'u': {
+        auto code = static_cast<unsigned>(hex4(raw.data() + i + 1));
+        i += 4;
+        if (code >= 0xD800 && code <= 0xDBFF) {
+          const auto low = static_cast<unsigned>(hex4(raw.data() + i + 3));
+          code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+          i += 6;
+        }
+        append_utf8(out, code);
+        break;
+      }
+      default:
+        out.push_back(c);  // " \ /
+    }
+  }
+}
+
+}  // namespace bridge

@@ -1,0 +1,111 @@
+// A validating, non-allocating walk over JSON text, for the path that every event takes.
+//
+// Why not RapidJSON's reader here: the wire contract wants spans of the original text (digits of any
+// length, exponents of any size: RapidJSON refuses 1e400), the positions of NaN and Infinity, and no
+// copy of every string. Requests from clients, which are rare, do go through RapidJSON. A fuzz target
+// holds the two against each other.
+//
+// Accepts RFC 8259 exactly, with three differences: NaN, Infinity and -Infinity are values (their
+// places are recorded), strings must be well-formed UTF-8 (RFC 3629) and \u escapes must pair their
+// surrogates, and nesting is bounded by kJsonDepthMax.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bridge {
+
+// A place in a text: bytes [offset, offset + size).
+struct TextSpan {
+  std::uint32_t offset = 0;
+  std::uint32_t size = 0;
+};
+
+// A JSON string as it stands in the text, without its quotes.
+struct JsonString {
+  std::string_view raw;
+  bool escaped = false;  // holds at least one backslash; decode() gives its meaning
+};
+
+// Walks one text from front to back. The text must outlive the scanner. One thread.
+// Every function that returns false leaves the scanner failed: the text is not what was asked for.
+class JsonScanner {
+ public:
+  // `not_finite`, where given, collects the places of NaN, Infinity and -Infinity; without it they
+  // are malformed. REQUIRES: text.size() < 2^32.
+  explicit JsonScanner(std::string_view text, std::vector<TextSpan>* not_finite = nullptr)
+      : begin_(text.data()),
+        p_(text.data()),
+        end_(text.data() + text.size()),
+        not_finite_(not_finite) {}
+
+  // The next byte that is not white space, or '\0' at the end.
+  char peek() {
+    skip_space();
+    return p_ < end_ ? *p_ : '\0';
+  }
+  bool at_end() {
+    skip_space();
+    return p_ == end_;
+  }
+  // Takes `c` if it comes next.
+  bool take(char c) {
+    if (peek() != c || p_ == end_) return false;
+    ++p_;
+    return true;
+  }
+  const char* position() const { return p_; }
+
+  // Takes a string; the next byte must be its opening quote.
+  bool string(JsonString* out);
+
+  // Takes any one value. `depth` is the level that a container here would be.
+  bool value(int depth);
+
+  // True where value() failed only because of its depth.
+  bool too_deep() const { return too_deep_; }
+
+ private:
+  void skip_space() {
+    while (p_ < end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r')) ++p_;
+  }
+  bool object(int depth);
+  bool array(int depth);
+  bool number();
+  bool literal(std::string_view word);
+  bool not_finite(std::string_view word, const char* start);
+  bool escape();
+  bool multibyte();
+
+  const char* begin_;
+  const char* p_;
+  const char* end_;
+  std::vector<TextSpan>* not_finite_;
+  bool too_deep_ = false;
+};
+
+// Appends the meaning of a string's raw text. REQUIRES: `raw` was taken by JsonScanner::string().
+void append_decoded(std::string& out, std::string_view raw);
+
+// Visits the members of an object whose text is known to be valid, top level only, in order:
+// visit(const JsonString& key, std::string_view value_text) -> bool, false to stop.
+template <class Visit>
+void for_each_member(std::string_view object, Visit&& visit) {
+  JsonScanner scan(object);
+  if (!scan.take('{') || scan.take('}')) return;
+  do {
+    JsonString key;
+    if (scan.peek() != '"' || !scan.string(&key) || !scan.take(':')) return;
+    scan.peek();
+    const char* const start = scan.position();
+    if (!scan.value(2)) return;
+    if (!visit(key, std::string_view(start, static_cast<std::size_t>(scan.position() - start)))) {
+      return;
+    }
+  } while (scan.take(','));
+}
+
+}  // namespace bridge

@@ -1,0 +1,123 @@
+#include "event/messages.h"
+
+#include <array>
+
+#include "base/text.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::array<const char*, 12> kErrorTypeNames = {
+    "bad_json", "bad_request", "unknown_action", "unknown_command", "unknown_target", "timeout",
+    "rejected", "busy",        "unauthorized",   "forbidden",       "rate_limited",   "too_large"};
+
+}  // namespace
+
+const char* error_type_name(ErrorType type) {
+  return kErrorTypeNames[static_cast<std::size_t>(type)];
+}
+
+std::string welcome_message(std::string_view version, std::string_view epoch, std::uint64_t seq,
+                            std::int64_t now_us) {
+  std::string out = R"({"type":"system_status","data":{"status":"connected","message":)";
+  append_json_string(out, "ppo-bridge " + std::string(version));
+  out += R"(,"server":"ppo-bridge","version":)";
+  append_json_string(out, version);
+  out += R"(,"protocol":1,"epoch":)";
+  append_json_string(out, epoch);
+  out += R"(,"seq":)";
+  append_number(out, seq);
+  out += R"(},"timestamp":)";
+  append_seconds(out, now_us);
+  out += '}';
+  return out;
+}
+
+std::string error_message(const RequestError& error, std::string_view action,
+                          std::string_view id_json, std::int64_t now_us) {
+  std::string out = R"({"status":"error","type":"error")";
+  if (!action.empty()) {
+    out += R"(,"action":)";
+    append_json_string(out, action);
+  }
+  if (!id_json.empty()) {
+    out += R"(,"id":)";
+    out += id_json;
+  }
+  out += R"(,"data":{"error_type":")";
+  out += error_type_name(error.type);
+  out += R"(","message":)";
+  append_json_string(out, error.message);
+  out += R"(,"details":{}},"timestamp":)";
+  append_seconds(out, now_us);
+  out += '}';
+  return out;
+}
+
+std::string gap_message(std::uint64_t from_seq, std::uint64_t to_seq, std::string_view reason,
+                        std::int64_t now_us) {
+  std::string out = R"({"type":"gap","data":{"from_seq":)";
+  append_number(out, from_seq);
+  out += R"(,"to_seq":)";
+  append_number(out, to_seq);
+  out += R"(,"reason":)";
+  append_json_string(out, reason);
+  out += R"(},"timestamp":)";
+  append_seconds(out, now_us);
+  out += '}';
+  return out;
+}
+
+ReplyBuilder::ReplyBuilder(std::string_view status, std::string_view action,
+                           std::string_view id_json) {
+  out_ = R"({"status":)";
+  append_json_string(out_, status);
+  text("action", action);
+  if (!id_json.empty()) raw("id", id_json);
+}
+
+void ReplyBuilder::key(std::string_view name) {
+  out_ += ',';
+  append_json_string(out_, name);
+  out_ += ':';
+}
+
+ReplyBuilder& ReplyBuilder::text(std::string_view name, std::string_view value) {
+  key(name);
+  append_json_string(out_, value);
+  return *this;
+}
+
+ReplyBuilder& ReplyBuilder::number(std::string_view name, std::uint64_t value) {
+  key(name);
+  append_number(out_, value);
+  return *this;
+}
+
+ReplyBuilder& ReplyBuilder::boolean(std::string_view name, bool value) {
+  return raw(name, value ? "true" : "false");
+}
+
+ReplyBuilder& ReplyBuilder::raw(std::string_view name, std::string_view json) {
+  key(name);
+  out_ += json;
+  return *this;
+}
+
+std::string ReplyBuilder::finish(std::int64_t now_us) {
+  key("timestamp");
+  append_seconds(out_, now_us);
+  out_ += '}';
+  return std::move(out_);
+}
+
+std::string json_list(const std::vector<std::string>& strings) {
+  std::string out = "[";
+  for (const std::string& s : strings) {
+    if (out.size() > 1) out += ',';
+    append_json_string(out, s);
+  }
+  return out + "]";
+}
+
+}  // namespace bridge

@@ -1,0 +1,73 @@
+// The JSON texts that the bridge says besides events: welcome, replies, errors, gaps
+// (PROTOCOL sections 3 to 5). Text without frame.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bridge {
+
+// `error_type` of an error reply.
+enum class ErrorType : std::uint8_t {
+  bad_json,
+  bad_request,
+  unknown_action,
+  unknown_command,
+  unknown_target,
+  timeout,
+  rejected,
+  busy,
+  unauthorized,
+  forbidden,
+  rate_limited,
+  too_large,
+};
+const char* error_type_name(ErrorType type);
+
+// A refusal: what kind, and a message that names the field, its value and what is allowed.
+struct RequestError {
+  ErrorType type = ErrorType::bad_request;
+  std::string message;
+};
+
+// The first message on a connection. `seq` is the newest event's.
+std::string welcome_message(std::string_view version, std::string_view epoch, std::uint64_t seq,
+                            std::int64_t now_us);
+
+// An error reply. `action` may be empty (unknown); `id_json` is the request's id as JSON text, or
+// empty.
+std::string error_message(const RequestError& error, std::string_view action,
+                          std::string_view id_json, std::int64_t now_us);
+
+// Events [from_seq, to_seq] will not come. An empty range (to_seq = from_seq - 1) says that the
+// position asked for belongs to another epoch and nothing of this one is missing.
+std::string gap_message(std::uint64_t from_seq, std::uint64_t to_seq, std::string_view reason,
+                        std::int64_t now_us);
+
+// Writes a reply a field at a time: {"status":S,"action":A,"id":I, ... ,"timestamp":T}.
+class ReplyBuilder {
+ public:
+  // `id_json` is the request's id as JSON text, or empty.
+  ReplyBuilder(std::string_view status, std::string_view action, std::string_view id_json);
+
+  ReplyBuilder& text(std::string_view key, std::string_view value);
+  ReplyBuilder& number(std::string_view key, std::uint64_t value);
+  ReplyBuilder& boolean(std::string_view key, bool value);
+  // `json` is JSON text already.
+  ReplyBuilder& raw(std::string_view key, std::string_view json);
+  // Stamps and hands over the text. The builder is spent.
+  std::string finish(std::int64_t now_us);
+
+ private:
+  void key(std::string_view name);
+  std::string out_;
+};
+
+
+// A JSON list of strings. REQUIRES: they are UTF-8.
+std::string json_list(const std::vector<std::string>& strings);
+
+}  // namespace bridge
+

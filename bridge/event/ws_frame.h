@@ -1,0 +1,39 @@
+// Server-to-client WebSocket frames, written in place (RFC 6455 section 5.2): unmasked, unfragmented.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace bridge {
+
+// Bytes of the header of a frame with a payload of this size: 2, 4 or 10.
+inline std::size_t frame_header_size(std::uint64_t payload_size) {
+  return payload_size < 126 ? 2 : payload_size <= 0xFFFF ? 4 : 10;
+}
+
+// Appends the header of a final text frame.
+inline void append_text_frame_header(std::string& out, std::uint64_t payload_size) {
+  out.push_back(static_cast<char>(0x81));  // FIN, opcode text
+  if (payload_size < 126) {
+    out.push_back(static_cast<char>(payload_size));
+    return;
+  }
+  const int bytes = payload_size <= 0xFFFF ? 2 : 8;
+  out.push_back(static_cast<char>(bytes == 2 ? 126 : 127));
+  for (int i = bytes - 1; i >= 0; --i) {
+    out.push_back(static_cast<char>((payload_size >> (8 * i)) & 0xFF));
+  }
+}
+
+// A whole text frame. REQUIRES: `payload` is UTF-8.
+inline std::string text_frame(std::string_view payload) {
+  std::string out;
+  out.reserve(payload.size() + 10);
+  append_text_frame_header(out, payload.size());
+  out.append(payload);
+  return out;
+}
+
+}  // namespace bridge

@@ -1,0 +1,101 @@
+// A log with all that stands around it, on a clock that only moves when told to.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rapidjson/document.h>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "core/event_log.h"
+#include "core/feed.h"
+#include "core/hub.h"
+#include "core/intake.h"
+#include "core/own_commands.h"
+#include "core/snapshot.h"
+
+namespace bridge {
+
+struct Bench {
+  explicit Bench(HistoryLimits history_limits = {})
+      : limits(history_limits),
+        log("epoch1", limits, [this](const Block& b) { snapshot.fold(b); }),
+        intake(1 << 20, log, sources, types, counters, clock, {}) {}
+
+  // Takes a body in, as from a socket. Does not announce.
+  void take(std::string_view body) { intake.take(body); }
+  // Takes an event of this type and data in and tells the hub.
+  void event(const std::string& type = "tick", const std::string& data = "{}") {
+    take(R"({"type":")" + type + R"(","data":)" + data + "}");
+    hub.announce();
+  }
+
+  FakeClock clock;
+  HistoryLimits limits;
+  Counters counters;
+  Snapshot snapshot{1000, 1 << 20};
+  EventLog log;
+  Hub hub{log};
+  SourceRegistry sources;
+  TypeCounts types;
+  OwnCommands commands{
+      {log, hub, snapshot, sources, types, counters, clock, limits, 10, "0.0.0"}};
+  Intake intake;
+};
+
+inline rapidjson::Document parse_json(std::string_view text) {
+  rapidjson::Document document;
+  document.Parse(text.data(), text.size());
+  return document;
+}
+
+inline Subscription subscription(const std::string& request) {
+  return Subscription::parse(parse_json(request)).value();
+}
+
+// The payloads of the frames in these bytes (unmasked, whole).
+inline std::vector<std::string> payloads(std::string_view bytes) {
+  std::vector<std::string> out;
+  while (!bytes.empty()) {
+    std::size_t size = static_cast<unsigned char>(bytes[1]);
+    std::size_t header = 2;
+    if (size >= 126) {
+      const std::size_t width = size == 126 ? 2 : 8;
+      size = 0;
+      for (std::size_t i = 0; i < width; ++i) {
+        size = size << 8 | static_cast<unsigned char>(bytes[2 + i]);
+      }
+      header += width;
+    }
+    out.emplace_back(bytes.substr(header, size));
+    bytes.remove_prefix(header + size);
+  }
+  return out;
+}
+
+inline std::vector<std::string> payloads(const Outgoing& out) {
+  std::vector<std::string> all;
+  for (const auto& buffer : out.buffers) {
+    for (auto& payload : payloads(std::string_view(*buffer))) all.push_back(std::move(payload));
+  }
+  return all;
+}
+
+// seq of an event, 0 of anything else.
+inline std::uint64_t seq_of(const std::string& payload) {
+  const auto document = parse_json(payload);
+  return document.IsObject() && document.HasMember("seq") && !document.HasMember("status") ? document["seq"].GetUint64()
+                                                                     : 0;
+}
+
+inline std::vector<std::uint64_t> seqs(const std::vector<std::string>& all) {
+  std::vector<std::uint64_t> out;
+  for (const auto& payload : all) {
+    if (const auto seq = seq_of(payload)) out.push_back(seq);
+  }
+  return out;
+}
+
+}  // namespace bridge

@@ -1,0 +1,112 @@
+#include "core/history.h"
+
+#include <doctest/doctest.h>
+
+#include "fixture.h"
+
+using namespace bridge;
+
+namespace {
+
+void append(EventLog& log, int n, std::int64_t us = 0, std::size_t payload = 0) {
+  EnvelopeParser parser(1 << 21);
+  const std::string body = R"({"type":"t","data":{"a":")" + std::string(payload, 'x') + "\"}}";
+  for (int i = 0; i < n; ++i) {
+    REQUIRE(parser.parse(body) == Reject::none);
+    log.append(parser.envelope(), us);
+    log.seal();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("history: an evicted position is not found, and the rest is without holes") {
+  std::vector<std::uint64_t> evicted;
+  EventLog log("e", {100, 1 << 30}, [&](const Block& b) {
+    for (std::size_t i = 0; i < b.size(); ++i) evicted.push_back(b.seq(i));
+  });
+  append(log, 1000);
+  const History& history = log.history();
+  CHECK(history.last_seq() == 1000);
+  CHECK(history.events() >= 100);
+  CHECK(history.events() <= 112);
+  CHECK(history.find(history.first_seq() - 1).get() == nullptr);
+  CHECK(history.find(0).get() == nullptr);
+  CHECK(history.find(1001).get() == nullptr);
+  std::uint64_t next = history.first_seq();
+  for (const BlockPtr& block : history.blocks()) {
+    CHECK(block->first_seq() == next);
+    next = block->last_seq() + 1;
+  }
+  CHECK(next == 1001);
+  for (std::uint64_t seq = history.first_seq(); seq <= 1000; ++seq) {
+    REQUIRE(history.find(seq).get() != nullptr);
+    CHECK(history.find(seq)->contains(seq));
+  }
+  // What left was told of, in order, each once.
+  REQUIRE(evicted.size() == history.first_seq() - 1);
+  for (std::size_t i = 0; i < evicted.size(); ++i) CHECK(evicted[i] == i + 1);
+}
+
+TEST_CASE("history: bytes are bounded as well as events") {
+  EventLog log("e", {1'000'000, 1 << 20});
+  append(log, 500, 0, 10'000);
+  CHECK(log.history().bytes() <= 1 << 20);
+  CHECK(log.history().events() < 110);
+  CHECK(log.history().events() > 50);
+}
+
+TEST_CASE("history: the newest block stays however small the limits") {
+  EventLog log("e", {1, 1});
+  append(log, 3, 0, 100'000);
+  CHECK(log.history().events() == 1);
+  CHECK(log.history().find(3).get() != nullptr);
+}
+
+TEST_CASE("history: lone events are merged as they age") {
+  EventLog log("e", {100'000, 1 << 30});
+  append(log, 10'000);
+  CHECK(log.history().events() == 10'000);
+  CHECK(log.history().blocks().size() < 200);
+}
+
+TEST_CASE("history: a time is found to the event") {
+  EventLog log("e", {100'000, 1 << 30});
+  for (int i = 1; i <= 300; ++i) append(log, 1, i * 1000);
+  CHECK(log.history().first_seq_since(0) == 1);
+  CHECK(log.history().first_seq_since(5000) == 5);
+  CHECK(log.history().first_seq_since(5001) == 6);
+  CHECK(log.history().first_seq_since(300'001) == 301);
+}
+
+TEST_CASE("log: stamps never decrease, even when the clock does") {
+  EventLog log("e", {100, 1 << 20});
+  append(log, 1, 2000);
+  append(log, 1, 1000);
+  append(log, 1, 3000);
+  const auto stamp = [&log](std::uint64_t seq) {
+    const BlockPtr block = log.history().find(seq);
+    return block->entry(static_cast<std::size_t>(seq - block->first_seq())).timestamp_us;
+  };
+  CHECK(stamp(1) == 2000);
+  CHECK(stamp(2) == 2000);
+  CHECK(stamp(3) == 3000);
+}
+
+TEST_CASE("log: a full block is closed without anybody asking") {
+  EventLog log("e", {100'000, 1 << 30});
+  EnvelopeParser parser(1 << 21);
+  REQUIRE(parser.parse(R"({"type":"t","data":{"a":")" + std::string(100'000, 'x') + "\"}}") ==
+          Reject::none);
+  for (int i = 0; i < 10; ++i) log.append(parser.envelope(), 0);
+  CHECK(log.history().last_seq() == 9);
+  CHECK(log.last_seq() == 10);
+}
+
+TEST_CASE("log: a small history is kept to though nobody reads") {
+  EventLog log("e", {100, 1 << 30});
+  EnvelopeParser parser(1 << 20);
+  REQUIRE(parser.parse(R"({"type":"t","data":{}})") == Reject::none);
+  for (int i = 0; i < 1000; ++i) log.append(parser.envelope(), 0);
+  CHECK(log.history().first_seq() > 880);
+}

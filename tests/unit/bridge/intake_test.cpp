@@ -1,0 +1,114 @@
+#include "core/intake.h"
+
+#include <doctest/doctest.h>
+
+#include "fixture.h"
+
+using namespace bridge;
+
+namespace {
+
+std::uint64_t rejected(const Counters& c) {
+  std::uint64_t n = 0;
+  for (const auto count : c.rejected) n += count;
+  return n;
+}
+
+void check_sums(const Counters& c) {
+  CHECK(c.bodies_received == c.events_from_sources + c.announcements + rejected(c));
+}
+
+}  // namespace
+
+TEST_CASE("intake: a bad line of a batch rejects itself only") {
+  Bench bench;
+  bench.take("{\"type\":\"a\",\"data\":{}}\nbad\n{\"type\":\"b\",\"data\":{}}\n\n{\"type\":1}\r\n"
+             "{\"type\":\"c\",\"data\":{}}\r\n");
+  CHECK(bench.log.last_seq() == 3);
+  CHECK(rejected(bench.counters) == 2);
+  CHECK(bench.counters.bodies_received == 5);
+  CHECK(bench.counters.messages_received == 1);
+  check_sums(bench.counters);
+}
+
+TEST_CASE("intake: a first line that is bad does not take the others with it") {
+  Bench bench;
+  bench.take("bad\n{\"type\":\"b\",\"data\":{}}");
+  bench.take("{\"type\":\"a\",\"data\":{}} x\n{\"type\":\"b\",\"data\":{}}");
+  CHECK(bench.log.last_seq() == 2);
+  CHECK(rejected(bench.counters) == 2);
+}
+
+TEST_CASE("intake: JSON spread over lines is one body") {
+  Bench bench;
+  bench.take("{\n  \"type\": \"a\",\n  \"data\": {\n    \"x\": 1\n  }\n}\n");
+  CHECK(bench.log.last_seq() == 1);
+  CHECK(rejected(bench.counters) == 0);
+}
+
+TEST_CASE("intake: an empty message is a rejected body") {
+  Bench bench;
+  bench.take("");
+  bench.take("\n\n");
+  CHECK(bench.counters.rejected[static_cast<std::size_t>(Reject::not_json)] == 2);
+  check_sums(bench.counters);
+}
+
+TEST_CASE("intake: an announcement is taken, not forwarded") {
+  Bench bench;
+  bench.take(R"({"type":"_source","source":"t","run":"r","data":{"agents":["a","b"],)"
+             R"("commands":["pause"],"host":"h","pid":7,"state":"running"}})");
+  CHECK(bench.log.last_seq() == 0);
+  CHECK(bench.counters.announcements == 1);
+  const auto& info = bench.sources.sources().at("t");
+  CHECK(info.agents.count("b") == 1);
+  CHECK(info.announced_commands == R"(["pause"])");
+  CHECK(info.pid == 7);
+  check_sums(bench.counters);
+}
+
+TEST_CASE("intake: a listener hears of each refusal, with the source where it is known") {
+  Bench bench;
+  std::vector<std::string> heard;
+  Intake intake(1 << 20, bench.log, bench.sources, bench.types, bench.counters, bench.clock,
+                [&](auto source, auto reject, const auto& detail) {
+                  heard.push_back(std::string(source) + "|" + reject_name(reject) + "|" + detail);
+                });
+  IntakeOutcome outcome;
+  intake.take(R"({"source":"s","type":"t","data":5})", &outcome);
+  REQUIRE(heard.size() == 1);
+  CHECK(heard[0] == "s|wrong_type|data must be an object");
+  CHECK(outcome.rejected == 1);
+  CHECK(outcome.first_reject == Reject::wrong_type);
+}
+
+TEST_CASE("intake: ten thousand malformed bodies between good ones cost none of these") {
+  Bench bench;
+  const std::string good = R"({"type":"t","data":{"n":)";
+  const std::string seed = R"({"type":"t","data":{"agent_id":"a","x":[1,2,{"y":"\u00e9"}]},"source":"s"})";
+  std::uint64_t state = 42;
+  for (int i = 0; i < 10'000; ++i) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    std::string bad = seed;
+    const std::size_t at = (state >> 33) % bad.size();
+    switch (i % 4) {
+      case 0:
+        bad.resize(at);
+        break;
+      case 1:
+        bad[at] = '\xFF';
+        break;
+      case 2:
+        bad.insert(at, "\x01");
+        break;
+      default:
+        bad.resize(at);
+        bad += std::string(2000, '[');
+    }
+    bench.take(bad);
+    bench.take(good + std::to_string(i) + "}}");
+  }
+  CHECK(bench.log.last_seq() == 10'000);
+  CHECK(rejected(bench.counters) == 10'000);
+  check_sums(bench.counters);
+}

@@ -1,0 +1,47 @@
+#include "core/snapshot.h"
+
+#include <doctest/doctest.h>
+
+#include "fixture.h"
+
+using namespace bridge;
+
+TEST_CASE("snapshot: the latest of each thing, whether still in the history or gone from it") {
+  Bench bench({20, 1 << 30});
+  for (int i = 1; i <= 300; ++i) {
+    bench.event("price", R"({"item":"i)" + std::to_string(i % 7) + R"(","n":)" + std::to_string(i) + "}");
+  }
+  bench.event("price", R"({"item":"i0","agent_id":"a"})");
+  bench.snapshot.catch_up(bench.log);
+  const auto& entries = bench.snapshot.entries();
+  REQUIRE(entries.size() == 8);
+  std::uint64_t last = 0;
+  for (const auto& entry : entries) {
+    CHECK(entry.seq > last);
+    last = entry.seq;
+  }
+  CHECK(entries.back().seq == 301);
+  CHECK(entries.front().seq == 294);
+}
+
+TEST_CASE("snapshot: entries are bounded, the longest unchanged makes room") {
+  Bench bench;
+  Snapshot small(3, 1 << 20);
+  for (int i = 0; i < 5; ++i) bench.event("t" + std::to_string(i));
+  bench.event("t2");
+  small.catch_up(bench.log);
+  REQUIRE(small.entries().size() == 3);
+  CHECK(small.entries().front().type == "t3");
+  CHECK(small.entries().back().type == "t2");
+  CHECK(small.evicted() == 2);
+}
+
+TEST_CASE("snapshot: names cannot be made to look like other things") {
+  Bench bench;
+  bench.event("t", R"({"agent_id":"a/1/b","item":""})");
+  bench.event("t", R"({"agent_id":"a","item":"b"})");
+  bench.event("t", R"({"agent_id":"ab"})");
+  bench.event("t", R"({"item":"ab"})");
+  bench.snapshot.catch_up(bench.log);
+  CHECK(bench.snapshot.entries().size() == 4);
+}

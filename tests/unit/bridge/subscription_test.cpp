@@ -1,0 +1,114 @@
+#include "core/subscription.h"
+
+#include <doctest/doctest.h>
+
+#include "fixture.h"
+
+using namespace bridge;
+
+namespace {
+
+std::string failure(const std::string& request) {
+  const auto parsed = Subscription::parse(parse_json(request));
+  return parsed ? "" : parsed.error().message;
+}
+
+bool passes(const std::string& request, const std::string& body) {
+  Bench bench;
+  bench.take(body);
+  bench.log.seal();
+  REQUIRE(bench.log.last_seq() == 1);
+  return subscription(request).matches(*bench.log.history().find(1), 0);
+}
+
+const std::string kTrade =
+    R"({"type":"trade_executed","source":"t1","data":{"agent_id":"agent_0","item":"Zulrah's scales",)"
+    R"("price":9007199254740993,"profit":-1.5,"won":true,"note":null,"n\u0061me":"caf\u00e9"}})";
+
+}  // namespace
+
+TEST_CASE("subscription: bad fields are named with their place") {
+  CHECK(failure(R"({"subscriptions":"x"})") == "subscriptions must be a list of event types");
+  CHECK(failure(R"({"subscriptions":["a",5]})") == "subscriptions[1] must be a string");
+  CHECK(failure(R"({"subscriptions":["a b"]})").find("subscriptions[0] is \"a b\"") == 0);
+  CHECK(failure(R"({"subscriptions":["a*b"]})").find("subscriptions[0]") == 0);
+  CHECK(failure(R"({"filter":[]})") == "filter must be an object");
+  CHECK(failure(R"({"filter":{"a":[]}})") == "filter.a must not be an empty list");
+  CHECK(failure(R"({"filter":{"a":[[1]]}})").find("filter.a[0] must be") == 0);
+  CHECK(failure(R"({"filter":{"a":{"low":1}}})").find("filter.a.low is not allowed") == 0);
+  CHECK(failure(R"({"filter":{"a":{}}})") == "filter.a must name min, max or both");
+}
+
+TEST_CASE("subscription: limits hold") {
+  std::string many = "[\"a\"";
+  for (int i = 0; i < 256; ++i) many += ",\"a\"";
+  CHECK(failure(R"({"subscriptions":)" + many + "]}").find("must be at most 256") !=
+        std::string::npos);
+  std::string keys;
+  for (int i = 0; i < 33; ++i) keys += (i ? ",\"k" : "\"k") + std::to_string(i) + "\":1";
+  CHECK(failure("{\"filter\":{" + keys + "}}").find("must be at most 32") != std::string::npos);
+}
+
+TEST_CASE("subscription: types by name, by beginning, all and none") {
+  CHECK(passes("{}", kTrade));
+  CHECK(passes(R"({"subscriptions":["*"]})", kTrade));
+  CHECK(passes(R"({"subscriptions":["x","trade_executed"]})", kTrade));
+  CHECK(passes(R"({"subscriptions":["trade_*"]})", kTrade));
+  CHECK_FALSE(passes(R"({"subscriptions":["trade"]})", kTrade));
+  CHECK_FALSE(passes(R"({"subscriptions":["order_*"]})", kTrade));
+  CHECK_FALSE(passes(R"({"subscriptions":[]})", kTrade));
+}
+
+TEST_CASE("subscription: all keys of a filter must pass, any value of a key will do") {
+  const auto filter = [](const std::string& f) { return passes("{\"filter\":" + f + "}", kTrade); };
+  CHECK(filter(R"({"source":"t1"})"));
+  CHECK_FALSE(filter(R"({"source":"t"})"));
+  CHECK(filter(R"({"agent_id":["agent_9","agent_0"]})"));
+  CHECK_FALSE(filter(R"({"agent_id":"agent_0","item":"Coal"})"));
+  CHECK(filter(R"({"item":"Zulrah's scales"})"));
+  CHECK(filter(R"({"won":true})"));
+  CHECK_FALSE(filter(R"({"won":false})"));
+  CHECK(filter(R"({"note":null})"));
+  CHECK(filter(R"({"missing":null})"));
+  CHECK_FALSE(filter(R"({"missing":0})"));
+  CHECK(filter(R"({"name":"café"})"));  // both the key and the value are escaped in the event
+  CHECK(filter(R"({"profit":-1.5})"));
+  CHECK(filter(R"({"profit":{"min":-2,"max":-1}})"));
+  CHECK_FALSE(filter(R"({"profit":{"min":0}})"));
+  CHECK(filter(R"({"profit":[{"min":0},-1.5]})"));
+  CHECK_FALSE(filter(R"({"item":5})"));
+}
+
+TEST_CASE("subscription: 64-bit integers are compared exactly") {
+  const auto filter = [](const std::string& f) { return passes("{\"filter\":" + f + "}", kTrade); };
+  CHECK(filter(R"({"price":9007199254740993})"));
+  CHECK_FALSE(filter(R"({"price":9007199254740992})"));
+  CHECK_FALSE(filter(R"({"price":{"max":9007199254740992}})"));
+  CHECK(FilterNumber::parse("1e400")->compare(*FilterNumber::parse("1")) == 1);
+  CHECK(FilterNumber::parse("-1e400")->compare(*FilterNumber::parse("1")) == -1);
+  CHECK(FilterNumber::parse("1e-400")->compare(*FilterNumber::parse("1")) == -1);
+  CHECK_FALSE(FilterNumber::parse("\"1\""));
+}
+
+TEST_CASE("subscription: equal ones have one key, whatever the order") {
+  CHECK(subscription(R"({"subscriptions":["a","b"],"filter":{"x":1,"y":2}})").key() ==
+        subscription(R"({"subscriptions":["b","a","b"],"filter":{"y":2,"x":1}})").key());
+  CHECK(subscription(R"({"subscriptions":["a"]})").key() !=
+        subscription(R"({"subscriptions":["a*"]})").key());
+  CHECK(subscription(R"({"filter":{"x":1}})").key() !=
+        subscription(R"({"filter":{"x":"1"}})").key());
+}
+
+TEST_CASE("subscription: removing a type also works on a wider pattern") {
+  const auto left = subscription(R"({"subscriptions":["a","order_*"]})").without({"a"});
+  CHECK(left.patterns() == std::vector<std::string>{"order_*"});
+  const auto all = subscription("{}").without({"trade_executed"});
+  CHECK(all.patterns() == std::vector<std::string>{"*"});
+  CHECK(all.excluded() == std::vector<std::string>{"trade_executed"});
+  CHECK_FALSE(all.everything());
+  CHECK(subscription("{}").without({"*"}).nothing());
+  Bench bench;
+  bench.take(kTrade);
+  bench.log.seal();
+  CHECK_FALSE(all.matches(*bench.log.history().find(1), 0));
+}
