@@ -1,0 +1,249 @@
+#include "app/bridge_app.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <random>
+#include <utility>
+
+#include <asio/post.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <spdlog/spdlog.h>
+
+#include "app/metrics.h"
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "core/intake.h"
+#include "core/own_commands.h"
+#include "net/pages.h"
+#include "net/ws_server.h"
+#include "net/zmq_receiver.h"
+#include "version.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::int64_t kDrainUs = 5'000'000;
+constexpr std::int64_t kDrainSourcesUs = 500'000;
+constexpr auto kTick = std::chrono::seconds(1);
+constexpr auto kDrainTick = std::chrono::milliseconds(20);
+constexpr std::int64_t kDescriptorsKept = 64;  // files, ZeroMQ, the loop itself
+
+// Names a numbering: unlike any other with near certainty.
+std::string new_epoch() {
+  constexpr char kDigits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+  std::random_device random;
+  std::string epoch;
+  for (int i = 0; i < 10; ++i) epoch += kDigits[random() % 36];
+  return epoch;
+}
+
+// Takes all the descriptors that the system grants; returns how many that is.
+std::int64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur == RLIM_INFINITY
+             ? INT64_MAX
+             : static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, INT64_MAX));
+}
+
+std::size_t clients_within(std::int64_t wanted, std::int64_t descriptors) {
+  const std::int64_t room = std::max<std::int64_t>(1, descriptors - kDescriptorsKept);
+  if (wanted > room) {
+    spdlog::warn("websocket.clients_max is {}, but only {} files may be open: taking {}", wanted,
+                 descriptors, room);
+  }
+  return static_cast<std::size_t>(std::min(wanted, room));
+}
+
+}  // namespace
+
+class BridgeApp::Impl {
+ public:
+  explicit Impl(const Config& config)
+      : config_(config),
+        history_limits_{static_cast<std::uint64_t>(config.history.events_max),
+                        static_cast<std::size_t>(config.history.bytes_max)},
+        clients_max_(clients_within(config.websocket.clients_max, raise_descriptor_limit())),
+        log_(new_epoch(), history_limits_, [this](const Block& b) { snapshot_.fold(b); }),
+        hub_(log_),
+        commands_({log_, hub_, snapshot_, sources_, types_, counters_, clock_, history_limits_,
+                   clients_max_, kVersion}),
+        intake_(static_cast<std::size_t>(config.events.event_bytes_max), log_, sources_, types_,
+                counters_, clock_,
+                [this](auto source, auto reject, const auto& detail) {
+                  log_reject(source, reject, detail);
+                }),
+        sessions_{log_, hub_, commands_, counters_, clock_, session_limits(config)},
+        pages_(intake_, clock_,
+               {kVersion,
+                [this] { return metrics_text(commands_.view(), server_.client_count()); },
+                [this] { return !stopping_; }, [this] { hub_.announce(); }}),
+        server_(io_, sessions_, server_options(),
+                [this](const HttpRequest& r, bool own) { return pages_.handle(r, own); }),
+        receiver_(io_, zmq_, intake_, [this] { hub_.announce(); }),
+        signals_(io_, SIGINT, SIGTERM),
+        tick_timer_(io_),
+        drain_timer_(io_) {
+    commands_.set_directory(&server_);
+  }
+
+  ~Impl() { receiver_.stop(0); }
+
+  Result<bool> start() {
+    auto listening = server_.start();
+    if (!listening) return listening;
+    ReceiverOptions options;
+    options.bind = config_.events.bind;
+    options.connect = config_.events.connect;
+    options.message_bytes_max = config_.events.message_bytes_max;
+    options.receive_messages_max = static_cast<int>(config_.events.receive_messages_max);
+    auto receiving = receiver_.start(options);
+    if (!receiving) return receiving;
+    watch_signals();
+    last_tick_us_ = clock_.steady_us();
+    tick();
+    spdlog::info("ppo-bridge {} is up, epoch {}", kVersion, log_.epoch());
+    return true;
+  }
+
+  std::string ready_line() const {
+    std::string line = "ready ws=ws://" + to_string(server_.address()) + "/ws";
+    std::string events_in;
+    for (const std::string& endpoint : receiver_.endpoints()) {
+      events_in += (events_in.empty() ? "" : ",") + endpoint;
+    }
+    return line + " events_in=" + (events_in.empty() ? "off" : events_in) +
+           " events_out=off commands=off control=off";
+  }
+
+  void run() { io_.run(); }
+
+  void stop() {
+    asio::post(io_, [this] { begin_stop("asked to"); });
+  }
+
+ private:
+  static SessionLimits session_limits(const Config& config) {
+    SessionLimits limits;
+    limits.ping_interval_us = config.websocket.ping_interval_s * 1'000'000;
+    limits.pong_timeout_us = config.websocket.pong_timeout_s * 1'000'000;
+    limits.requests_per_s_max = static_cast<std::uint64_t>(config.websocket.requests_per_s_max);
+    return limits;
+  }
+
+  WsServerOptions server_options() const {
+    WsServerOptions options;
+    options.listen = parse_address(config_.websocket.listen).value();
+    options.clients_max = clients_max_;
+    options.message_bytes_max = static_cast<std::size_t>(config_.websocket.message_bytes_max);
+    options.http_body_bytes_max = static_cast<std::size_t>(config_.events.message_bytes_max);
+    options.send_buffer_bytes = static_cast<int>(config_.websocket.send_buffer_bytes);
+    return options;
+  }
+
+  void log_reject(std::string_view source, Reject reject, const std::string& detail) {
+    std::uint64_t held_back = 0;
+    const std::string name = source.empty() ? "an anonymous source" : "source " + std::string(source);
+    if (!reject_lines_.allow(name + '/' + reject_name(reject), clock_.steady_us(), &held_back)) {
+      return;
+    }
+    spdlog::warn("rejected a body of {}: {}: {}{}", name, reject_name(reject), detail,
+                 held_back == 0 ? "" : " (and " + std::to_string(held_back) + " more like it)");
+  }
+
+  void watch_signals() {
+    signals_.async_wait([this](const asio::error_code& ec, int number) {
+      if (ec) return;
+      if (stopping_) {
+        spdlog::warn("a second signal: stopping at once");
+        io_.stop();
+        return;
+      }
+      begin_stop(number == SIGINT ? "SIGINT" : "SIGTERM");
+      watch_signals();
+    });
+  }
+
+  void tick() {
+    const std::int64_t now = clock_.steady_us();
+    if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6);
+    last_tick_us_ = now;
+    server_.tick();
+    tick_timer_.expires_after(kTick);
+    tick_timer_.async_wait([this](const asio::error_code& ec) {
+      if (!ec) tick();
+    });
+  }
+
+  // Sources first: what they sent before now still reaches the clients. Then the clients, who get
+  // everything there is and a 1001; the loop ends once they are gone or time is up.
+  void begin_stop(const char* why) {
+    if (stopping_) return;
+    stopping_ = true;
+    spdlog::info("stopping: {}", why);
+    receiver_.stop(kDrainSourcesUs);
+    stop_by_us_ = clock_.steady_us() + kDrainUs;
+    server_.drain();
+    await_drained();
+  }
+
+  void await_drained() {
+    if (server_.client_count() == 0 || clock_.steady_us() >= stop_by_us_) {
+      if (server_.client_count() != 0) {
+        spdlog::warn("{} clients did not take all in time", server_.client_count());
+      }
+      spdlog::info("stopped at seq {}", log_.last_seq());
+      io_.stop();
+      return;
+    }
+    drain_timer_.expires_after(kDrainTick);
+    drain_timer_.async_wait([this](const asio::error_code& ec) {
+      if (!ec) await_drained();
+    });
+  }
+
+  const Config config_;
+  asio::io_context io_{1};
+  zmq::context_t zmq_{1};
+  SystemClock clock_;
+  Counters counters_;
+  const HistoryLimits history_limits_;
+  const std::size_t clients_max_;
+  Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
+  EventLog log_;
+  Hub hub_;
+  SourceRegistry sources_;
+  TypeCounts types_;
+  OwnCommands commands_;
+  Intake intake_;
+  SessionContext sessions_;
+  Pages pages_;
+  WsServer server_;
+  ZmqReceiver receiver_;
+  asio::signal_set signals_;
+  asio::steady_timer tick_timer_;
+  asio::steady_timer drain_timer_;
+  LogLimiter reject_lines_;
+  std::int64_t last_tick_us_ = 0;
+  std::int64_t stop_by_us_ = 0;
+  bool stopping_ = false;
+};
+
+BridgeApp::BridgeApp(const Config& config) : impl_(std::make_unique<Impl>(config)) {}
+BridgeApp::~BridgeApp() = default;
+Result<bool> BridgeApp::start() { return impl_->start(); }
+std::string BridgeApp::ready_line() const { return impl_->ready_line(); }
+void BridgeApp::run() { impl_->run(); }
+void BridgeApp::stop() { impl_->stop(); }
+
+}  // namespace bridge

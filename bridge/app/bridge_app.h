@@ -1,0 +1,42 @@
+// The bridge, put together: every part made once, in the order in which they need each other.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <asio/io_context.hpp>
+
+#include "app/config.h"
+#include "base/result.h"
+
+namespace bridge {
+
+// One thread: whoever calls run().
+class BridgeApp {
+ public:
+  // Nothing is opened yet.
+  explicit BridgeApp(const Config& config);
+  ~BridgeApp();
+  BridgeApp(const BridgeApp&) = delete;
+  BridgeApp& operator=(const BridgeApp&) = delete;
+
+  // Opens every socket. A failure names the address.
+  Result<bool> start();
+
+  // "ready ws=ws://... events_in=tcp://...": the addresses with their real ports.
+  std::string ready_line() const;
+
+  // Serves until SIGTERM or SIGINT came and the clients are drained (at most kDrainSeconds), or
+  // stop() was called. A second signal ends it at once.
+  void run();
+
+  // Begins to stop, as a signal would. From any thread.
+  void stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bridge

@@ -1,0 +1,285 @@
+#include "app/config.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <optional>
+#include <sstream>
+
+#define TOML_HEADER_ONLY 0
+#include <toml++/toml.h>
+
+#include "app/config_keys.h"
+#include "base/text.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::string_view kEnvironmentPrefix = "PPO_BRIDGE_";
+
+const ConfigKey* find_key(std::string_view name) {
+  for (const ConfigKey& key : config_keys()) {
+    if (name == key.name) return &key;
+  }
+  return nullptr;
+}
+
+// websocket.listen -> PPO_BRIDGE_WEBSOCKET_LISTEN
+std::string environment_name(const ConfigKey& key) {
+  std::string name(kEnvironmentPrefix);
+  for (const char* p = key.name; *p != '\0'; ++p) {
+    name += *p == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(*p)));
+  }
+  return name;
+}
+
+std::string range_of(const ConfigKey& key) {
+  if (std::holds_alternative<std::int64_t>(key.fallback)) {
+    return "an integer " + std::to_string(key.min) + ".." + std::to_string(key.max);
+  }
+  if (std::holds_alternative<bool>(key.fallback)) return "true or false";
+  if (std::holds_alternative<std::string>(key.fallback)) {
+    return *key.allowed != '\0' ? key.allowed : "text";
+  }
+  return "a list of at most " + std::to_string(key.max) + ", each " + key.allowed;
+}
+
+Failure not_allowed(const ConfigKey& key, const std::string& value, const std::string& from) {
+  return Failure{std::string(key.name) + " is " + printable(value, 200) + "; must be " +
+                 range_of(key) + " (" + from + ")"};
+}
+
+std::string shown(const toml::node& node) {
+  std::ostringstream out;
+  node.visit([&out](const auto& n) { out << n; });
+  return out.str();
+}
+
+// A TOML value as the key wants it; nothing where it is of another kind.
+std::optional<ConfigValue> convert(const ConfigKey& key, const toml::node& node) {
+  if (std::holds_alternative<std::int64_t>(key.fallback)) {
+    if (const auto v = node.value_exact<std::int64_t>()) return ConfigValue(*v);
+  } else if (std::holds_alternative<bool>(key.fallback)) {
+    if (const auto v = node.value_exact<bool>()) return ConfigValue(*v);
+  } else if (std::holds_alternative<std::string>(key.fallback)) {
+    if (const auto v = node.value_exact<std::string>()) return ConfigValue(*v);
+  } else {
+    if (const auto v = node.value_exact<std::string>()) {
+      return ConfigValue(std::vector<std::string>{*v});
+    }
+    if (const toml::array* const array = node.as_array()) {
+      std::vector<std::string> list;
+      for (const toml::node& element : *array) {
+        const auto v = element.value_exact<std::string>();
+        if (!v) return std::nullopt;
+        list.push_back(*v);
+      }
+      return ConfigValue(std::move(list));
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> check(const ConfigKey& key, const ConfigValue& value,
+                             const std::string& from) {
+  const auto wrong = [&](const std::string& why) {
+    return Failure{std::string(key.name) + ": " + why + " (" + from + ")"};
+  };
+  if (const auto* n = std::get_if<std::int64_t>(&value)) {
+    if (*n < key.min || *n > key.max) return not_allowed(key, std::to_string(*n), from);
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    const std::string why = key.check ? key.check(*text) : std::string();
+    if (!why.empty()) return wrong(why + "; must be " + range_of(key));
+  } else if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
+    if (static_cast<std::int64_t>(list->size()) > key.max) {
+      return wrong("has " + std::to_string(list->size()) + " entries; must be " + range_of(key));
+    }
+    for (const std::string& entry : *list) {
+      const std::string why = key.check ? key.check(entry) : std::string();
+      if (!why.empty()) return wrong(why + "; must be " + range_of(key));
+    }
+  }
+  return std::nullopt;
+}
+
+// Collects values by key; later ones win.
+class Values {
+ public:
+  std::optional<Failure> put(const ConfigKey& key, const toml::node& node,
+                             const std::string& from) {
+    auto value = convert(key, node);
+    if (!value) return not_allowed(key, shown(node), from);
+    return keep(key, std::move(*value), from);
+  }
+
+  // `text` is a TOML value, or a bare word that stands for a string.
+  std::optional<Failure> put_text(const ConfigKey& key, const std::string& text,
+                                  const std::string& from) {
+    try {
+      const toml::table parsed = toml::parse("v = " + text);
+      if (parsed.size() == 1) {
+        if (auto value = convert(key, *parsed.get("v"))) return keep(key, std::move(*value), from);
+        if (!std::holds_alternative<std::string>(key.fallback)) {
+          return not_allowed(key, text, from);
+        }
+      }
+    } catch (const toml::parse_error&) {
+      // Not a TOML value: a bare word.
+    }
+    const toml::value<std::string> word{text};
+    auto value = convert(key, word);
+    if (!value) return not_allowed(key, text, from);
+    return keep(key, std::move(*value), from);
+  }
+
+  Config config() const {
+    Config config;
+    for (const ConfigKey& key : config_keys()) {
+      const auto it = values_.find(key.name);
+      key.set(config, it == values_.end() ? key.fallback : it->second);
+    }
+    return config;
+  }
+
+ private:
+  std::optional<Failure> keep(const ConfigKey& key, ConfigValue value, const std::string& from) {
+    if (auto failure = check(key, value, from)) return failure;
+    values_[key.name] = std::move(value);
+    return std::nullopt;
+  }
+
+  std::map<std::string, ConfigValue> values_;
+};
+
+std::optional<Failure> read_file(const std::string& path, Values& values) {
+  toml::table parsed;
+  try {
+    parsed = toml::parse_file(path);
+  } catch (const toml::parse_error& e) {
+    const auto line = e.source().begin.line;
+    return Failure{"cannot read " + path + (line != 0 ? ":" + std::to_string(line) : "") + ": " +
+                   std::string(e.description())};
+  }
+  for (const auto& [section, node] : parsed) {
+    const std::string section_name(section.str());
+    const toml::table* const table = node.as_table();
+    if (table == nullptr) {
+      return Failure{"unknown key " + printable(section_name) + " (" + path +
+                     "); keys stand in sections"};
+    }
+    for (const auto& [name, value] : *table) {
+      const std::string full = section_name + "." + std::string(name.str());
+      const std::string from = path + ":" + std::to_string(value.source().begin.line);
+      const ConfigKey* const key = find_key(full);
+      if (key == nullptr) {
+        return Failure{"unknown key " + printable(full) + " with value " +
+                       printable(shown(value)) + " (" + from + "); conf/bridge.toml holds them all"};
+      }
+      if (auto failure = values.put(*key, value, from)) return failure;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> read_environment(
+    const std::vector<std::pair<std::string, std::string>>& environment, Values& values) {
+  for (const auto& [name, value] : environment) {
+    if (name.compare(0, kEnvironmentPrefix.size(), kEnvironmentPrefix) != 0) continue;
+    const auto& keys = config_keys();
+    const auto key = std::find_if(keys.begin(), keys.end(), [&name = name](const ConfigKey& k) {
+      return environment_name(k) == name;
+    });
+    if (key == keys.end()) {
+      // Other programs of this project have variables with the same beginning.
+      if (name == "PPO_BRIDGE_URL" || name == "PPO_BRIDGE_BIN") continue;
+      return Failure{"unknown variable " + printable(name) + " with value " + printable(value) +
+                     " (environment); a key SECTION.KEY is PPO_BRIDGE_SECTION_KEY"};
+    }
+    if (auto failure = values.put_text(*key, value, "environment " + name)) return failure;
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> read_setting(const std::string& setting, Values& values) {
+  const std::size_t equals = setting.find('=');
+  if (equals == std::string::npos) {
+    return Failure{"--set " + printable(setting) + ": must be section.key=value"};
+  }
+  const std::string name = setting.substr(0, equals);
+  const ConfigKey* const key = find_key(name);
+  if (key == nullptr) {
+    return Failure{"unknown key " + printable(name) + " with value " +
+                   printable(setting.substr(equals + 1)) +
+                   " (--set); conf/bridge.toml holds them all"};
+  }
+  return values.put_text(*key, setting.substr(equals + 1), "--set");
+}
+
+std::string quoted(const std::string& text) {
+  std::string out;
+  append_json_string(out, text);  // TOML's basic strings have the same escapes
+  return out;
+}
+
+std::string default_text(const ConfigKey& key) {
+  if (const auto* n = std::get_if<std::int64_t>(&key.fallback)) return std::to_string(*n);
+  if (const auto* b = std::get_if<bool>(&key.fallback)) return *b ? "true" : "false";
+  if (const auto* text = std::get_if<std::string>(&key.fallback)) return quoted(*text);
+  std::string out = "[";
+  for (const std::string& entry : std::get<std::vector<std::string>>(key.fallback)) {
+    out += (out.size() > 1 ? ", " : "") + quoted(entry);
+  }
+  return out + "]";
+}
+
+}  // namespace
+
+Result<Config> load_config(const ConfigSources& sources) {
+  Values values;
+  if (!sources.file.empty()) {
+    if (auto failure = read_file(sources.file, values)) return *failure;
+  }
+  if (auto failure = read_environment(sources.environment, values)) return *failure;
+  for (const std::string& setting : sources.settings) {
+    if (auto failure = read_setting(setting, values)) return *failure;
+  }
+  Config config = values.config();
+  if (config.events.message_bytes_max < config.events.event_bytes_max) {
+    return Failure{"events.message_bytes_max is " +
+                   std::to_string(config.events.message_bytes_max) +
+                   "; must be at least events.event_bytes_max, " +
+                   std::to_string(config.events.event_bytes_max)};
+  }
+  if (config.events.bind.empty() && config.events.connect.empty()) {
+    return Failure{"events.bind and events.connect are both empty; no event could come"};
+  }
+  return config;
+}
+
+std::string default_config_text() {
+  std::string out =
+      "# Every key of ppo-bridge, at its default. Use it with: ppo-bridge -c bridge.toml\n"
+      "#\n"
+      "# The command line (--set section.key=value) overrides the environment\n"
+      "# (PPO_BRIDGE_SECTION_KEY=value), which overrides this file. A wrong or unknown key stops\n"
+      "# the start and is named; ppo-bridge --check-config -c FILE tells without starting.\n";
+  std::string section;
+  for (const ConfigKey& key : config_keys()) {
+    const std::string name = key.name;
+    const std::size_t dot = name.find('.');
+    if (name.substr(0, dot) != section) {
+      section = name.substr(0, dot);
+      out += "\n[" + section + "]\n";
+    } else {
+      out += "\n";
+    }
+    std::istringstream lines(key.meaning);
+    for (std::string line; std::getline(lines, line);) out += "# " + line + "\n";
+    out += "# " + range_of(key);
+    if (*key.unit != '\0') out += std::string(", ") + key.unit;
+    out += ".\n" + name.substr(dot + 1) + " = " + default_text(key) + "\n";
+  }
+  return out;
+}
+
+}  // namespace bridge

@@ -1,0 +1,75 @@
+// The bridge's configuration: what can be set, from where, within which range.
+//
+// A value comes from the command line (--set KEY=VALUE), else the environment (PPO_BRIDGE_SECTION_KEY),
+// else the file (-c FILE, TOML), else its default. A key that is unknown or a value that is not allowed
+// stops the start with a message that names the key, the value and the range.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace bridge {
+
+// Field names are the keys. conf/bridge.toml tells what each means; config_keys.cpp holds the ranges.
+struct Config {
+  struct {
+    std::string listen;
+    std::int64_t clients_max = 0;
+    std::int64_t message_bytes_max = 0;
+    std::int64_t ping_interval_s = 0;
+    std::int64_t pong_timeout_s = 0;
+    std::int64_t requests_per_s_max = 0;
+    std::int64_t send_buffer_bytes = 0;
+    std::int64_t threads = 0;
+  } websocket;
+  struct {
+    std::vector<std::string> bind;
+    std::vector<std::string> connect;
+    std::int64_t event_bytes_max = 0;
+    std::int64_t message_bytes_max = 0;
+    std::int64_t receive_messages_max = 0;
+  } events;
+  struct {
+    std::string events;
+    std::string commands;
+  } bots;
+  struct {
+    std::string control;
+    std::int64_t deadline_ms = 0;
+  } trainers;
+  struct {
+    std::int64_t events_max = 0;
+    std::int64_t bytes_max = 0;
+  } history;
+  struct {
+    std::string path;
+    bool before_delivery = false;
+    std::int64_t bytes_max = 0;
+    std::int64_t age_max_s = 0;
+  } journal;
+  struct {
+    std::string level;
+    std::string file;
+    std::int64_t file_bytes_max = 0;
+    std::int64_t files_max = 0;
+  } log;
+};
+
+// Where values come from, besides the defaults.
+struct ConfigSources {
+  std::string file;                                               // path; "" = none
+  std::vector<std::pair<std::string, std::string>> environment;  // all variables; ours are picked
+  std::vector<std::string> settings;                              // "key=value", in order
+};
+
+// Puts them together and checks every value. Reads the file.
+Result<Config> load_config(const ConfigSources& sources);
+
+// The file that holds every key at its default, with meaning, unit and range: conf/bridge.toml.
+std::string default_config_text();
+
+}  // namespace bridge

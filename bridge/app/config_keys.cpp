@@ -1,0 +1,171 @@
+#include "app/config_keys.h"
+
+#include "base/address.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::int64_t kMiB = 1024 * 1024;
+constexpr std::int64_t kGiB = 1024 * kMiB;
+
+using Integer = std::int64_t;
+using Text = std::string;
+using List = std::vector<std::string>;
+
+std::string check_listen(const std::string& value) {
+  const auto address = parse_address(value);
+  if (!address) return address.error().message;
+  if (!is_loopback(address.value().host)) {
+    return "\"" + value +
+           "\" is beyond loopback; without authentication only 127.0.0.1, [::1] and localhost are "
+           "allowed";
+  }
+  return {};
+}
+
+std::string check_endpoint(const std::string& value) {
+  const auto checked = check_zmq_endpoint(value);
+  return checked ? std::string() : checked.error().message;
+}
+
+std::string check_endpoint_or_off(const std::string& value) {
+  return value.empty() ? std::string() : check_endpoint(value);
+}
+
+std::string check_level(const std::string& value) {
+  for (const char* level : {"trace", "debug", "info", "warn", "error", "off"}) {
+    if (value == level) return {};
+  }
+  return "\"" + value + "\" is not a level";
+}
+
+ConfigKey integer(const char* name, const char* meaning, const char* unit, Integer fallback,
+                  Integer min, Integer max, std::function<void(Config&, Integer)> set) {
+  ConfigKey key{name, meaning, unit, fallback, min, max, {}, {}};
+  key.set = [set = std::move(set)](Config& c, const ConfigValue& v) {
+    set(c, std::get<Integer>(v));
+  };
+  return key;
+}
+
+ConfigKey text(const char* name, const char* meaning, const char* allowed, Text fallback,
+               std::function<std::string(const Text&)> check,
+               std::function<void(Config&, Text)> set) {
+  ConfigKey key{name, meaning, "", std::move(fallback), 0, 0, std::move(check), {}, allowed};
+  key.set = [set = std::move(set)](Config& c, const ConfigValue& v) { set(c, std::get<Text>(v)); };
+  return key;
+}
+
+ConfigKey list(const char* name, const char* meaning, const char* allowed, List fallback,
+               std::function<std::string(const Text&)> check,
+               std::function<void(Config&, List)> set) {
+  ConfigKey key{name, meaning, "", std::move(fallback), 0, 64, std::move(check), {}, allowed};
+  key.set = [set = std::move(set)](Config& c, const ConfigValue& v) { set(c, std::get<List>(v)); };
+  return key;
+}
+
+ConfigKey boolean(const char* name, const char* meaning, bool fallback,
+                  std::function<void(Config&, bool)> set) {
+  ConfigKey key{name, meaning, "", fallback, 0, 0, {}, {}};
+  key.set = [set = std::move(set)](Config& c, const ConfigValue& v) { set(c, std::get<bool>(v)); };
+  return key;
+}
+
+constexpr const char* kEndpointForm = "tcp://HOST:PORT on loopback (port 0 = any free one) or ipc://PATH";
+
+std::vector<ConfigKey> make_keys() {
+  using C = Config;
+  return {
+      text("websocket.listen", "Where WebSocket clients and browsers connect.",
+           "HOST:PORT on loopback; port 0 = any free one", "127.0.0.1:5178", check_listen,
+           [](C& c, Text v) { c.websocket.listen = std::move(v); }),
+      integer("websocket.clients_max",
+              "Clients at a time. One more is closed with 1013, \"full\".", "clients", 4096, 1,
+              100'000, [](C& c, Integer v) { c.websocket.clients_max = v; }),
+      integer("websocket.message_bytes_max",
+              "A message that a client may send. A larger one closes it with 1009.", "bytes", 65'536,
+              1024, 16 * kMiB, [](C& c, Integer v) { c.websocket.message_bytes_max = v; }),
+      integer("websocket.ping_interval_s", "How often each client is pinged.", "seconds", 20, 1,
+              3600, [](C& c, Integer v) { c.websocket.ping_interval_s = v; }),
+      integer("websocket.pong_timeout_s",
+              "A client that has not answered a ping for so long is closed with 4012.", "seconds",
+              60, 1, 86'400, [](C& c, Integer v) { c.websocket.pong_timeout_s = v; }),
+      integer("websocket.requests_per_s_max",
+              "Requests of one client, with bursts of twice as many. More are refused as\n"
+              "rate_limited; a client that goes on regardless is closed with 4029.",
+              "requests a second", 1000, 1, 1'000'000,
+              [](C& c, Integer v) { c.websocket.requests_per_s_max = v; }),
+      integer("websocket.send_buffer_bytes",
+              "The kernel's send buffer for each client (SO_SNDBUF). 0 = the system decides.",
+              "bytes", 0, 0, kGiB, [](C& c, Integer v) { c.websocket.send_buffer_bytes = v; }),
+      integer("websocket.threads", "Threads that serve WebSocket clients.", "threads", 1, 1, 1,
+              [](C& c, Integer v) { c.websocket.threads = v; }),
+
+      list("events.bind", "Where sources connect their PUB sockets.", kEndpointForm,
+           {"tcp://127.0.0.1:5556"}, check_endpoint,
+           [](C& c, List v) { c.events.bind = std::move(v); }),
+      list("events.connect", "PUB sockets that sources bind and the bridge connects to.",
+           kEndpointForm, {}, check_endpoint,
+           [](C& c, List v) { c.events.connect = std::move(v); }),
+      integer("events.event_bytes_max", "One event's body. A larger one is rejected and counted.",
+              "bytes", kMiB, 256, 16 * kMiB,
+              [](C& c, Integer v) { c.events.event_bytes_max = v; }),
+      integer("events.message_bytes_max",
+              "One ZeroMQ message or POST, which may hold many events. A source that sends a larger\n"
+              "one is disconnected, and must not be below events.event_bytes_max.",
+              "bytes", 16 * kMiB, 4096, kGiB,
+              [](C& c, Integer v) { c.events.message_bytes_max = v; }),
+      integer("events.receive_messages_max",
+              "Messages of one source that may wait in ZeroMQ for the bridge (ZMQ_RCVHWM).",
+              "messages", 100'000, 1, 10'000'000,
+              [](C& c, Integer v) { c.events.receive_messages_max = v; }),
+
+      text("bots.events", "Where trading bots subscribe to events (ZeroMQ XPUB). \"\" = off.",
+           kEndpointForm, "tcp://127.0.0.1:5557", check_endpoint_or_off,
+           [](C& c, Text v) { c.bots.events = std::move(v); }),
+      text("bots.commands", "Where trading bots send commands (ZeroMQ ROUTER). \"\" = off.",
+           kEndpointForm, "tcp://127.0.0.1:5558", check_endpoint_or_off,
+           [](C& c, Text v) { c.bots.commands = std::move(v); }),
+
+      text("trainers.control", "Where trainers take commands (ZeroMQ ROUTER). \"\" = off.",
+           kEndpointForm, "tcp://127.0.0.1:5559", check_endpoint_or_off,
+           [](C& c, Text v) { c.trainers.control = std::move(v); }),
+      integer("trainers.deadline_ms", "How long a trainer may take to answer where the client does\n"
+              "not say.", "milliseconds", 2000, 1, 60'000,
+              [](C& c, Integer v) { c.trainers.deadline_ms = v; }),
+
+      integer("history.events_max",
+              "Events kept in memory, for clients that resume, that are slow, or that ask.",
+              "events", 200'000, 1, 100'000'000, [](C& c, Integer v) { c.history.events_max = v; }),
+      integer("history.bytes_max", "The same, by the memory that it takes.", "bytes", 256 * kMiB,
+              kMiB, 64 * kGiB, [](C& c, Integer v) { c.history.bytes_max = v; }),
+
+      text("journal.path", "The file that keeps events on disk. \"\" = off.", "a path", "", {},
+           [](C& c, Text v) { c.journal.path = std::move(v); }),
+      boolean("journal.before_delivery", "Deliver only what is on disk.", false,
+              [](C& c, bool v) { c.journal.before_delivery = v; }),
+      integer("journal.bytes_max", "The journal is trimmed beyond this size.", "bytes", 10 * kGiB,
+              kMiB, 1024 * kGiB, [](C& c, Integer v) { c.journal.bytes_max = v; }),
+      integer("journal.age_max_s", "Events older than this leave the journal.", "seconds",
+              7 * 86'400, 1, 10 * 365 * 86'400,
+              [](C& c, Integer v) { c.journal.age_max_s = v; }),
+
+      text("log.level", "What is logged.", "trace, debug, info, warn, error or off", "info",
+           check_level, [](C& c, Text v) { c.log.level = std::move(v); }),
+      text("log.file", "A file to log to besides stderr; it is rotated. \"\" = none.", "a path", "",
+           {}, [](C& c, Text v) { c.log.file = std::move(v); }),
+      integer("log.file_bytes_max", "Size at which the log file is rotated.", "bytes", 10 * kMiB,
+              4096, 10 * kGiB, [](C& c, Integer v) { c.log.file_bytes_max = v; }),
+      integer("log.files_max", "Rotated log files that are kept.", "files", 5, 1, 1000,
+              [](C& c, Integer v) { c.log.files_max = v; }),
+  };
+}
+
+}  // namespace
+
+const std::vector<ConfigKey>& config_keys() {
+  static const std::vector<ConfigKey> keys = make_keys();
+  return keys;
+}
+
+}  // namespace bridge

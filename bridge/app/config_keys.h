@@ -1,0 +1,33 @@
+// The table of keys: one entry makes a key settable, checked and documented.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "app/config.h"
+
+namespace bridge {
+
+using ConfigValue = std::variant<std::int64_t, bool, std::string, std::vector<std::string>>;
+
+struct ConfigKey {
+  const char* name;     // section.key
+  const char* meaning;  // for conf/bridge.toml; lines end in \n but the last
+  const char* unit;     // "" = none
+  ConfigValue fallback;
+  std::int64_t min = 0;  // of an integer
+  std::int64_t max = 0;
+  // For text: what is wrong with it, or "" (may be empty: anything goes).
+  std::function<std::string(const std::string&)> check;
+  // The member of Config that it sets.
+  std::function<void(Config&, const ConfigValue&)> set;
+  const char* allowed = "";  // of text, for people
+};
+
+// In the order of conf/bridge.toml: sections together.
+const std::vector<ConfigKey>& config_keys();
+
+}  // namespace bridge

@@ -1,0 +1,108 @@
+#include "app/metrics.h"
+
+#include <utility>
+#include <vector>
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+namespace bridge {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+// Collects families; a name's samples stay together.
+class Families {
+ public:
+  void counter(const char* name, const char* help, std::uint64_t value) {
+    begin(name, help, MetricType::Counter);
+    sample(static_cast<double>(value));
+  }
+  void gauge(const char* name, const char* help, double value) {
+    begin(name, help, MetricType::Gauge);
+    sample(value);
+  }
+  void begin(const char* name, const char* help, MetricType type) {
+    MetricFamily family;
+    family.name = name;
+    family.help = help;
+    family.type = type;
+    families_.push_back(std::move(family));
+  }
+  void sample(double value, std::vector<ClientMetric::Label> labels = {}) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    (families_.back().type == MetricType::Counter ? metric.counter.value : metric.gauge.value) =
+        value;
+    families_.back().metric.push_back(std::move(metric));
+  }
+  std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+ private:
+  std::vector<MetricFamily> families_;
+};
+
+}  // namespace
+
+std::string metrics_text(const BridgeView& view, std::size_t clients) {
+  const Counters& c = view.counters;
+  const History& history = view.log.history();
+  Families f;
+  f.begin("ppo_bridge_info", "Version of the bridge.", MetricType::Gauge);
+  f.sample(1, {{"version", view.version}, {"epoch", view.log.epoch()}});
+  f.counter("ppo_bridge_messages_received_total", "ZeroMQ messages and POSTs.",
+            c.messages_received);
+  f.counter("ppo_bridge_received_bytes_total", "Bytes of those messages.", c.bytes_received);
+  f.counter("ppo_bridge_bodies_received_total", "Event bodies in those messages.",
+            c.bodies_received);
+  f.counter("ppo_bridge_events_accepted_total", "Bodies that became events.",
+            c.events_from_sources);
+  f.counter("ppo_bridge_announcements_total", "_source bodies.", c.announcements);
+  f.begin("ppo_bridge_events_rejected_total", "Bodies refused, by reason.", MetricType::Counter);
+  for (std::size_t r = 1; r < kRejectCount; ++r) {
+    f.sample(static_cast<double>(c.rejected[r]),
+             {{"reason", reject_name(static_cast<Reject>(r))}});
+  }
+  f.counter("ppo_bridge_not_finite_replaced_total", "NaN and infinities that became null.",
+            c.not_finite_replaced);
+  f.counter("ppo_bridge_events_sent_total", "Events handed to clients' sockets.", c.events_sent);
+  f.counter("ppo_bridge_sent_bytes_total", "Bytes of events and replies handed to them.",
+            c.bytes_sent);
+  f.counter("ppo_bridge_gaps_sent_total", "Gap messages.", c.gaps_sent);
+  f.gauge("ppo_bridge_clients", "WebSocket clients connected.", static_cast<double>(clients));
+  f.gauge("ppo_bridge_cohorts", "Distinct subscriptions.",
+          static_cast<double>(view.hub.cohorts()));
+  f.counter("ppo_bridge_clients_accepted_total", "WebSocket clients accepted.",
+            c.clients_accepted);
+  f.counter("ppo_bridge_clients_refused_total", "Connections refused: full, path or Origin.",
+            c.clients_refused);
+  f.counter("ppo_bridge_clients_closed_slow_total", "Clients closed with 4008.",
+            c.clients_closed_slow);
+  f.counter("ppo_bridge_clients_closed_no_pong_total", "Clients closed with 4012.",
+            c.clients_closed_no_pong);
+  f.counter("ppo_bridge_requests_total", "Requests of clients.", c.requests);
+  f.counter("ppo_bridge_requests_refused_total", "Requests answered with an error.",
+            c.requests_refused);
+  f.counter("ppo_bridge_requests_rate_limited_total", "Requests beyond a client's rate.",
+            c.requests_rate_limited);
+  f.counter("ppo_bridge_http_requests_total", "Plain HTTP requests.", c.http_requests);
+  f.gauge("ppo_bridge_history_events", "Events in memory.",
+          static_cast<double>(history.events()));
+  f.gauge("ppo_bridge_history_bytes", "Memory that they take.",
+          static_cast<double>(history.bytes()));
+  f.gauge("ppo_bridge_seq", "Number of the newest event.",
+          static_cast<double>(view.log.last_seq()));
+  f.begin("ppo_bridge_source_events_total", "Events of each source.", MetricType::Counter);
+  for (const auto& [name, info] : view.sources.sources()) {
+    f.sample(static_cast<double>(info.events), {{"source", name}});
+  }
+  f.begin("ppo_bridge_source_lost_total", "Holes in each source's counter.", MetricType::Counter);
+  for (const auto& [name, info] : view.sources.sources()) {
+    f.sample(static_cast<double>(info.lost), {{"source", name}});
+  }
+  return f.text();
+}
+
+}  // namespace bridge

@@ -1,0 +1,101 @@
+// ppo-bridge: reads flags and configuration, runs the bridge.
+//
+// Exit codes: 0 stopped as asked; 1 could not start (a port in use, a file that cannot be opened);
+// 2 wrong flags or configuration.
+
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include "app/bridge_app.h"
+#include "app/config.h"
+#include "base/log.h"
+#include "version.h"
+
+extern char** environ;
+
+namespace {
+
+std::vector<std::pair<std::string, std::string>> environment() {
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string::npos) {
+      variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return variables;
+}
+
+int fail(int code, const std::string& message) {
+  std::cerr << "ppo-bridge: " << message << "\n";
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App cli{
+      "Forwards events of reinforcement-learning trainers from ZeroMQ to WebSocket clients."};
+  cli.footer(
+      "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
+      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0.\n"
+      "Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags or configuration.");
+  bridge::ConfigSources sources;
+  std::string log_level;
+  bool check_only = false;
+  bool print_config = false;
+  cli.add_option("-c,--config", sources.file, "Read this TOML file (conf/bridge.toml has all keys)");
+  cli.add_option("--set", sources.settings, "Set section.key=value; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+  cli.add_option("--log-level", log_level, "trace, debug, info, warn, error or off");
+  cli.add_flag("--check-config", check_only, "Check the configuration and exit");
+  cli.add_flag("--print-config", print_config, "Print every key at its default and exit");
+  cli.set_version_flag("--version", std::string("ppo-bridge ") + bridge::kVersion);
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return cli.exit(e) == 0 ? 0 : 2;
+  }
+  if (print_config) {
+    std::cout << bridge::default_config_text();
+    return 0;
+  }
+  if (!log_level.empty()) sources.settings.push_back("log.level=" + log_level);
+  sources.environment = environment();
+  const auto config = bridge::load_config(sources);
+  if (!config) return fail(2, config.error().message);
+  if (check_only) {
+    std::cout << "configuration ok\n";
+    return 0;
+  }
+
+  std::signal(SIGPIPE, SIG_IGN);
+  bridge::LogOptions log;
+  log.level = config.value().log.level;
+  log.file = config.value().log.file;
+  log.file_bytes_max = config.value().log.file_bytes_max;
+  log.files_max = config.value().log.files_max;
+  const auto logging = bridge::init_log(log);
+  if (!logging) return fail(1, logging.error().message);
+
+  try {
+    bridge::BridgeApp app(config.value());
+    const auto started = app.start();
+    if (!started) return fail(1, started.error().message);
+    std::cout << app.ready_line() << std::endl;
+    app.run();
+  } catch (const std::exception& e) {
+    return fail(1, e.what());
+  }
+  return 0;
+}

@@ -1,0 +1,26 @@
+// An HTTP exchange on the WebSocket's port, apart from its socket.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace bridge {
+
+struct HttpRequest {
+  std::string method;
+  std::string path;    // without the query
+  std::string origin;  // header, may be empty
+  std::string host;    // header, may be empty
+  std::string_view body;
+};
+
+struct HttpReply {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // besides the usual ones
+};
+
+}  // namespace bridge

@@ -1,0 +1,147 @@
+#include "net/pages.h"
+
+#include <utility>
+
+#include "base/address.h"
+#include "event/messages.h"
+
+namespace bridge {
+namespace {
+
+constexpr const char* kJsonType = "application/json";
+
+// A stylesheet in the page is all that it may load.
+constexpr const char* kPagePolicy =
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+
+constexpr const char* kHome = R"(<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>PPO Bridge</title>
+<style>
+  :root { color-scheme: light dark; }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem; }
+  code, pre { font-family: ui-monospace, monospace; }
+  pre { padding: .75rem 1rem; border: 1px solid; border-radius: .4rem; overflow-x: auto; }
+</style>
+<h1>PPO Bridge</h1>
+<p>The bridge is running. Trainers publish to it over ZeroMQ; clients read from it over WebSocket.</p>
+<pre>ws://HOST/ws</pre>
+<p>Watch the stream in a terminal:</p>
+<pre>build/release/bin/ppo-client tail --url ws://HOST/ws</pre>
+<ul>
+  <li><a href="/healthz"><code>/healthz</code></a>, <a href="/readyz"><code>/readyz</code></a>:
+      is it up, does it take clients</li>
+  <li><a href="/metrics"><code>/metrics</code></a>: counters for Prometheus</li>
+  <li><code>POST /submit_event</code>: an event by HTTP</li>
+</ul>
+<p><small>ppo-bridge VERSION</small></p>
+</html>
+)";
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+// Nothing that could be markup.
+bool is_plain(std::string_view host) {
+  return host.find_first_of("<>&\"'") == std::string_view::npos;
+}
+
+HttpReply plain(int status, std::string text) {
+  HttpReply reply;
+  reply.status = status;
+  reply.body = std::move(text) + "\n";
+  return reply;
+}
+
+HttpReply not_allowed(const char* allowed) {
+  HttpReply reply = plain(405, std::string("method not allowed; use ") + allowed);
+  reply.headers.emplace_back("Allow", allowed);
+  return reply;
+}
+
+HttpReply json_error(int status, ErrorType type, std::string message, std::int64_t now_us) {
+  HttpReply reply;
+  reply.status = status;
+  reply.content_type = kJsonType;
+  reply.body = error_message({type, std::move(message)}, "submit_event", {}, now_us);
+  return reply;
+}
+
+}  // namespace
+
+Pages::Pages(Intake& intake, const Clock& clock, Options options)
+    : intake_(intake), clock_(clock), options_(std::move(options)) {}
+
+HttpReply Pages::handle(const HttpRequest& request, bool own_origin) {
+  if (request.path == "/submit_event") {
+    if (request.method != "POST") return not_allowed("POST");
+    if (!own_origin) {
+      return json_error(403, ErrorType::forbidden, "the Origin is another site's",
+                        clock_.wall_us());
+    }
+    return submit_event(request);
+  }
+  const bool known = request.path == "/" || request.path == "/healthz" ||
+                     request.path == "/readyz" || request.path == "/metrics";
+  if (!known) {
+    return request.path == "/ws" ? plain(426, "connect with a WebSocket client")
+                                 : plain(404, "not found");
+  }
+  if (request.method != "GET" && request.method != "HEAD") return not_allowed("GET, HEAD");
+  HttpReply reply;
+  if (request.path == "/") {
+    reply = home();
+    replace_all(reply.body, "HOST",
+                parse_address(request.host) && is_plain(request.host) ? request.host
+                                                                      : "127.0.0.1:5178");
+  } else if (request.path == "/healthz") {
+    reply = plain(200, "ok");
+  } else if (request.path == "/readyz") {
+    reply = options_.ready() ? plain(200, "ready") : plain(503, "stopping");
+  } else {
+    reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    reply.body = options_.metrics();
+  }
+  return reply;
+}
+
+HttpReply Pages::home() const {
+  HttpReply reply;
+  reply.content_type = "text/html; charset=utf-8";
+  reply.body = kHome;
+  replace_all(reply.body, "VERSION", options_.version);
+  reply.headers.emplace_back("Content-Security-Policy", kPagePolicy);
+  return reply;
+}
+
+HttpReply Pages::submit_event(const HttpRequest& request) {
+  IntakeOutcome outcome;
+  intake_.take(request.body, &outcome);
+  options_.on_batch();
+  if (outcome.accepted == 0) {
+    const bool too_large = outcome.first_reject == Reject::too_large;
+    const ErrorType type = outcome.first_reject == Reject::not_json ||
+                                   outcome.first_reject == Reject::not_utf8
+                               ? ErrorType::bad_json
+                           : too_large ? ErrorType::too_large
+                                       : ErrorType::bad_request;
+    return json_error(400, type,
+                      std::string(reject_name(outcome.first_reject)) + ": " + outcome.first_detail,
+                      clock_.wall_us());
+  }
+  HttpReply reply;
+  reply.content_type = kJsonType;
+  reply.body = R"({"status":"success","accepted":)" + std::to_string(outcome.accepted);
+  if (outcome.rejected != 0) {
+    reply.body += R"(,"rejected":)" + std::to_string(outcome.rejected);
+  }
+  reply.body += "}";
+  return reply;
+}
+
+}  // namespace bridge

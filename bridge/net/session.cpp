@@ -1,0 +1,121 @@
+#include "net/session.h"
+
+#include <utility>
+
+#include "event/messages.h"
+#include "event/ws_frame.h"
+
+namespace bridge {
+namespace {
+
+// Handed to the socket at a time. The rest stays in the history, where it costs nothing.
+constexpr std::size_t kWriteBytesMax = 256 * 1024;
+
+}  // namespace
+
+Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connection,
+                 std::string remote)
+    : context_(context),
+      sink_(sink),
+      feed_(context.log, context.hub, context.clock, [this] { pump(); }),
+      protocol_(feed_, context.commands, context.counters, context.clock,
+                context.limits.requests_per_s_max),
+      connection_(connection),
+      remote_(std::move(remote)),
+      connected_us_(context.clock.wall_us()),
+      last_ping_us_(context.clock.steady_us()) {}
+
+void Session::open() {
+  auto welcome = std::make_shared<const std::string>(
+      text_frame(welcome_message(context_.commands.view().version, context_.log.epoch(),
+                                 context_.log.last_seq(), context_.clock.wall_us())));
+  in_flight_bytes_ += welcome->size();
+  sink_.send(std::move(welcome));
+}
+
+void Session::on_text(std::string_view text) {
+  if (closing_ || draining_) return;
+  switch (protocol_.handle(text)) {
+    case Verdict::keep:
+      pump();
+      return;
+    case Verdict::too_slow:
+      ++context_.counters.clients_closed_slow;
+      close(CloseCode::too_slow, "replies pile up unread");
+      return;
+    case Verdict::rate_limited:
+      close(CloseCode::rate_limited, "too many requests");
+      return;
+  }
+}
+
+void Session::pump() {
+  if (in_flight_bytes_ != 0 || closing_) return;
+  Outgoing out = feed_.pull(kWriteBytesMax);
+  context_.counters.gaps_sent += feed_.gaps() - gaps_counted_;
+  gaps_counted_ = feed_.gaps();
+  if (out.empty()) {
+    if (out.more) {
+      sink_.post([this] { pump(); });
+    } else if (draining_) {
+      close(CloseCode::going_away, "the bridge stops");
+    }
+    return;
+  }
+  events_sent_ += out.events;
+  bytes_sent_ += out.bytes;
+  context_.counters.events_sent += out.events;
+  context_.counters.bytes_sent += out.bytes;
+  in_flight_bytes_ = out.bytes;
+  for (auto& buffer : out.buffers) sink_.send(std::move(buffer));
+}
+
+void Session::on_written(std::size_t bytes) {
+  in_flight_bytes_ -= bytes;
+  if (in_flight_bytes_ == 0) pump();
+}
+
+void Session::on_pong() { unanswered_since_us_ = 0; }
+
+void Session::tick() {
+  if (closing_) return;
+  const std::int64_t now = context_.clock.steady_us();
+  if (unanswered_since_us_ != 0 && now - unanswered_since_us_ >= context_.limits.pong_timeout_us) {
+    ++context_.counters.clients_closed_no_pong;
+    close(CloseCode::no_pong, "no pong");
+    return;
+  }
+  if (now - last_ping_us_ >= context_.limits.ping_interval_us) {
+    last_ping_us_ = now;
+    if (unanswered_since_us_ == 0) unanswered_since_us_ = now;
+    sink_.ping();
+  }
+}
+
+void Session::drain() {
+  draining_ = true;
+  pump();
+}
+
+void Session::close(CloseCode code, const std::string& reason) {
+  closing_ = true;
+  sink_.close(code, reason);
+}
+
+ClientInfo Session::info() const {
+  ClientInfo info;
+  info.connection = connection_;
+  info.client_id = protocol_.client_id();
+  info.client_type = protocol_.client_type();
+  info.remote = remote_;
+  info.connected_us = connected_us_;
+  info.subscriptions = feed_.subscription().patterns();
+  info.filter_json = feed_.subscription().filter_json();
+  info.events_sent = events_sent_;
+  info.bytes_sent = bytes_sent_;
+  info.lag = feed_.subscription().nothing() ? 0 : feed_.lag();
+  info.gaps = feed_.gaps();
+  return info;
+}
+
+}  // namespace bridge

@@ -1,0 +1,344 @@
+#include "net/ws_server.h"
+
+#include <unordered_map>
+#include <utility>
+
+#include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
+#include <spdlog/spdlog.h>
+#include <websocketpp/concurrency/none.hpp>
+#include <websocketpp/config/core.hpp>
+#include <websocketpp/logger/stub.hpp>
+#include <websocketpp/server.hpp>
+#include <websocketpp/transport/asio/endpoint.hpp>
+
+#include "base/text.h"
+#include "net/origin.h"
+#include "net/wire_message.h"
+
+namespace bridge {
+namespace {
+
+class ClientSocket;
+
+// What websocketpp keeps with each connection for us.
+struct ConnectionData {
+  std::shared_ptr<ClientSocket> client;  // once the handshake is through
+  std::shared_ptr<void> counted;         // in the number of open TCP connections
+};
+
+// websocketpp on one loop thread: no locks, no strands, no logs of its own (they would hold what
+// clients send), small buffers and limits in place of its defaults.
+struct WsConfig : websocketpp::config::core {
+  using type = WsConfig;
+  using base = websocketpp::config::core;
+  using concurrency_type = websocketpp::concurrency::none;
+  using request_type = base::request_type;
+  using response_type = base::response_type;
+  using message_type = WireMessage<websocketpp::message_buffer::alloc::con_msg_manager>;
+  using con_msg_manager_type =
+      websocketpp::message_buffer::alloc::con_msg_manager<message_type>;
+  using endpoint_msg_manager_type =
+      websocketpp::message_buffer::alloc::endpoint_msg_manager<con_msg_manager_type>;
+  using alog_type = websocketpp::log::stub;
+  using elog_type = websocketpp::log::stub;
+  using rng_type = base::rng_type;
+  using connection_base = ConnectionData;
+  static const bool enable_multithreading = false;
+
+  struct transport_config : base::transport_config {
+    using concurrency_type = type::concurrency_type;
+    using alog_type = type::alog_type;
+    using elog_type = type::elog_type;
+    using request_type = type::request_type;
+    using response_type = type::response_type;
+    using socket_type = websocketpp::transport::asio::basic_socket::endpoint;
+    static const bool enable_multithreading = false;
+  };
+  using transport_type = websocketpp::transport::asio::endpoint<transport_config>;
+
+  // Each connection holds a buffer of this size for as long as it lives.
+  static const size_t connection_read_buffer_size = 1024;
+  static const bool drop_on_protocol_error = false;
+};
+
+using Server = websocketpp::server<WsConfig>;
+using Connection = Server::connection_type;
+using Message = WsConfig::message_type;
+
+// TCP connections besides the clients: handshakes under way and plain HTTP.
+constexpr std::size_t kOtherConnectionsMax = 256;
+
+// A session and its websocketpp connection. The connection owns it and it outlasts none.
+class ClientSocket final : public FrameSink, public std::enable_shared_from_this<ClientSocket> {
+ public:
+  ClientSocket(asio::io_context& io, std::weak_ptr<Connection> connection,
+               SessionContext& context, std::uint64_t number, std::string remote)
+      : io_(io),
+        connection_(std::move(connection)),
+        session_(context, *this, number, std::move(remote)) {}
+
+  Session& session() { return session_; }
+
+  void send(std::shared_ptr<const std::string> frames) override {
+    auto message = std::make_shared<Message>(
+        std::move(frames), [self = weak_from_this()](std::size_t bytes) {
+          if (const auto client = self.lock()) client->written(bytes);
+        });
+    sending_ = true;
+    if (const auto connection = connection_.lock()) connection->send(std::move(message));
+    message.reset();
+    sending_ = false;
+  }
+
+  void ping() override {
+    websocketpp::lib::error_code ec;
+    if (const auto connection = connection_.lock()) connection->ping("", ec);
+  }
+
+  void close(CloseCode code, const std::string& reason) override {
+    websocketpp::lib::error_code ec;
+    if (const auto connection = connection_.lock()) {
+      connection->close(static_cast<websocketpp::close::status::value>(code), reason, ec);
+    }
+  }
+
+  void post(std::function<void()> f) override {
+    asio::post(io_, [self = shared_from_this(), f = std::move(f)] { f(); });
+  }
+
+ private:
+  void written(std::size_t bytes) {
+    if (!sending_) {
+      session_.on_written(bytes);
+      return;
+    }
+    // The connection is going down and took nothing: tell the session, but not from within send().
+    post([this, bytes] { session_.on_written(bytes); });
+  }
+
+  asio::io_context& io_;
+  const std::weak_ptr<Connection> connection_;
+  Session session_;
+  bool sending_ = false;
+};
+
+}  // namespace
+
+class WsServer::Impl {
+ public:
+  Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
+      : io_(io), context_(context), options_(std::move(options)), on_http_(std::move(on_http)) {
+    server_.init_asio(&io);
+    server_.set_reuse_addr(true);
+    server_.set_listen_backlog(4096);
+    server_.set_max_message_size(options_.message_bytes_max);
+    server_.set_max_http_body_size(options_.http_body_bytes_max);
+    server_.set_pong_timeout(0);  // sessions keep that time themselves
+    server_.set_user_agent("");
+    server_.set_tcp_pre_init_handler([this](auto hdl) { on_tcp(hdl); });
+    server_.set_validate_handler([this](auto hdl) { return validate(hdl); });
+    server_.set_open_handler([this](auto hdl) { on_open(hdl); });
+    server_.set_close_handler([this](auto hdl) { on_close(hdl); });
+    server_.set_http_handler([this](auto hdl) { on_request(hdl); });
+    server_.set_message_handler([this](auto hdl, auto message) { on_message(hdl, *message); });
+    server_.set_pong_handler([this](auto hdl, const std::string&) {
+      if (const auto& client = connection(hdl)->client) client->session().on_pong();
+    });
+  }
+
+  ~Impl() {
+    // Handlers that the loop still holds may keep connections; their sessions must not outlive us.
+    for (const auto& [con, number] : numbers_) con->client.reset();
+  }
+
+  Result<bool> start() {
+    const std::string where = "websocket.listen: cannot listen on " + to_string(options_.listen);
+    const std::string& host = options_.listen.host;
+    asio::error_code ec;
+    const auto ip = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, ec);
+    if (ec) return Failure{where + ": not an IP address"};
+    websocketpp::lib::error_code error;
+    server_.listen(asio::ip::tcp::endpoint(ip, options_.listen.port), error);
+    // websocketpp hides which error it was; binding once more by hand tells.
+    if (error) return Failure{where + ": " + bind_error(ip)};
+    address_.host = host;
+    address_.port = server_.get_local_endpoint(ec).port();
+    server_.start_accept(error);
+    if (error) return Failure{where + ": " + error.message()};
+    return true;
+  }
+
+  const Address& address() const { return address_; }
+
+  void tick() {
+    for (const auto& client : snapshot()) client->session().tick();
+  }
+
+  void drain() {
+    websocketpp::lib::error_code ec;
+    if (server_.is_listening()) server_.stop_listening(ec);
+    draining_ = true;
+    for (const auto& client : snapshot()) client->session().drain();
+  }
+
+  std::vector<ClientInfo> clients() const {
+    std::vector<ClientInfo> infos;
+    infos.reserve(clients_.size());
+    for (const auto& [number, client] : clients_) infos.push_back(client->session().info());
+    return infos;
+  }
+
+  std::size_t client_count() const { return clients_.size(); }
+
+ private:
+  Server::connection_ptr connection(websocketpp::connection_hdl hdl) {
+    return server_.get_con_from_hdl(std::move(hdl));
+  }
+
+  std::vector<std::shared_ptr<ClientSocket>> snapshot() const {
+    std::vector<std::shared_ptr<ClientSocket>> all;
+    all.reserve(clients_.size());
+    for (const auto& [number, client] : clients_) all.push_back(client);
+    return all;
+  }
+
+  std::string bind_error(const asio::ip::address& ip) {
+    asio::error_code ec;
+    asio::ip::tcp::acceptor probe(io_);
+    const asio::ip::tcp::endpoint endpoint(ip, options_.listen.port);
+    probe.open(endpoint.protocol(), ec);
+    if (!ec) probe.set_option(asio::socket_base::reuse_address(true), ec);
+    if (!ec) probe.bind(endpoint, ec);
+    if (!ec) probe.listen(1, ec);
+    return ec ? ec.message() : "the address was in use";
+  }
+
+  void on_tcp(const websocketpp::connection_hdl& hdl) {
+    const auto con = connection(hdl);
+    con->counted = std::shared_ptr<void>(nullptr, [open = open_](void*) { --*open; });
+    if (++*open_ <= options_.clients_max + kOtherConnectionsMax) return;
+    ++context_.counters.clients_refused;
+    asio::error_code ec;
+    con->get_raw_socket().close(ec);
+  }
+
+  bool own_origin(const Connection& con) {
+    return is_own_origin(con.get_request_header("Origin"), con.get_request_header("Host"),
+                         address_.port);
+  }
+
+  bool validate(const websocketpp::connection_hdl& hdl) {
+    using websocketpp::http::status_code::forbidden;
+    using websocketpp::http::status_code::not_found;
+    const auto con = connection(hdl);
+    std::string path = con->get_resource();
+    path.resize(std::min(path.find('?'), path.size()));
+    if (path == "/ws" && own_origin(*con)) return true;
+    ++context_.counters.clients_refused;
+    con->set_status(path == "/ws" ? forbidden : not_found);
+    con->set_body(path == "/ws" ? "the Origin is another site's\n" : "the WebSocket is at /ws\n");
+    if (path == "/ws") {
+      spdlog::warn("refused a WebSocket from {}: its Origin is {}", con->get_remote_endpoint(),
+                   printable(con->get_request_header("Origin")));
+    }
+    return false;
+  }
+
+  void on_open(const websocketpp::connection_hdl& hdl) {
+    const auto con = connection(hdl);
+    websocketpp::lib::error_code error;
+    if (draining_ || clients_.size() >= options_.clients_max) {
+      ++context_.counters.clients_refused;
+      con->close(static_cast<websocketpp::close::status::value>(
+                     draining_ ? CloseCode::going_away : CloseCode::try_again_later),
+                 draining_ ? "the bridge stops" : "full", error);
+      return;
+    }
+    asio::error_code ec;
+    auto& socket = con->get_raw_socket();
+    socket.set_option(asio::ip::tcp::no_delay(true), ec);
+    if (ec) spdlog::warn("cannot set TCP_NODELAY for a client: {}", ec.message());
+    if (options_.send_buffer_bytes > 0) {
+      socket.set_option(asio::socket_base::send_buffer_size(options_.send_buffer_bytes), ec);
+    }
+    ++context_.counters.clients_accepted;
+    const std::uint64_t number = ++last_number_;
+    con->client = std::make_shared<ClientSocket>(io_, con, context_, number,
+                                                 con->get_remote_endpoint());
+    clients_.emplace(number, con->client);
+    numbers_.emplace(con.get(), number);
+    con->client->session().open();
+  }
+
+  void on_close(const websocketpp::connection_hdl& hdl) {
+    const auto con = connection(hdl);
+    const auto number = numbers_.find(con.get());
+    if (number == numbers_.end()) return;
+    clients_.erase(number->second);
+    numbers_.erase(number);
+    con->client.reset();
+  }
+
+  void on_message(const websocketpp::connection_hdl& hdl, const Message& message) {
+    const auto con = connection(hdl);
+    // The session may end the connection while it answers.
+    const std::shared_ptr<ClientSocket> client = con->client;
+    if (!client) return;
+    if (message.get_opcode() != websocketpp::frame::opcode::text) {
+      client->close(CloseCode::unsupported, "text messages only");
+      return;
+    }
+    client->session().on_text(message.get_payload());
+  }
+
+  void on_request(const websocketpp::connection_hdl& hdl) {
+    const auto con = connection(hdl);
+    ++context_.counters.http_requests;
+    HttpRequest request;
+    request.method = con->get_request().get_method();
+    request.path = con->get_resource();
+    request.path.resize(std::min(request.path.find('?'), request.path.size()));
+    request.origin = con->get_request_header("Origin");
+    request.host = con->get_request_header("Host");
+    request.body = con->get_request_body();
+    HttpReply reply = on_http_(request, own_origin(*con));
+    con->set_status(static_cast<websocketpp::http::status_code::value>(reply.status));
+    con->append_header("Content-Type", reply.content_type);
+    con->append_header("X-Content-Type-Options", "nosniff");
+    con->append_header("Cache-Control", "no-store");
+    con->append_header("Connection", "close");
+    for (const auto& [name, value] : reply.headers) con->append_header(name, value);
+    if (request.method == "HEAD") {
+      con->append_header("Content-Length", std::to_string(reply.body.size()));
+    } else {
+      con->set_body(std::move(reply.body));
+    }
+  }
+
+  asio::io_context& io_;
+  SessionContext& context_;
+  const WsServerOptions options_;
+  const HttpHandler on_http_;
+  Address address_;
+  std::shared_ptr<std::size_t> open_ = std::make_shared<std::size_t>(0);
+  std::unordered_map<std::uint64_t, std::shared_ptr<ClientSocket>> clients_;
+  std::unordered_map<Connection*, std::uint64_t> numbers_;
+  std::uint64_t last_number_ = 0;
+  bool draining_ = false;
+  Server server_;  // last: its connections may still call back while they go
+};
+
+WsServer::WsServer(asio::io_context& io, SessionContext& context, WsServerOptions options,
+                   HttpHandler on_http)
+    : impl_(std::make_unique<Impl>(io, context, std::move(options), std::move(on_http))) {}
+WsServer::~WsServer() = default;
+
+Result<bool> WsServer::start() { return impl_->start(); }
+const Address& WsServer::address() const { return impl_->address(); }
+void WsServer::tick() { impl_->tick(); }
+void WsServer::drain() { impl_->drain(); }
+std::vector<ClientInfo> WsServer::clients() const { return impl_->clients(); }
+std::size_t WsServer::client_count() const { return impl_->client_count(); }
+
+}  // namespace bridge

@@ -1,0 +1,60 @@
+// Events in: the SUB socket, read from the Asio loop (PROTOCOL section 2).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <zmq.hpp>
+
+#include "base/result.h"
+#include "core/intake.h"
+
+namespace bridge {
+
+struct ReceiverOptions {
+  std::vector<std::string> bind;     // endpoints that sources connect to
+  std::vector<std::string> connect;  // endpoints that sources bind
+  std::int64_t message_bytes_max = 16 << 20;  // a peer that sends a larger frame is disconnected
+  int receive_messages_max = 100'000;         // waiting in ZeroMQ, per peer (ZMQ_RCVHWM)
+};
+
+// Lives on the loop's thread; stop() before the loop goes.
+class ZmqReceiver {
+ public:
+  // `on_batch` is called after each turn that took messages in.
+  ZmqReceiver(asio::io_context& io, zmq::context_t& context, Intake& intake,
+              std::function<void()> on_batch);
+  ~ZmqReceiver();
+
+  // Binds and connects. A failure names the address and the reason.
+  Result<bool> start(const ReceiverOptions& options);
+
+  // Where it is bound, with the real ports.
+  const std::vector<std::string>& endpoints() const { return endpoints_; }
+
+  // Takes in what has arrived, for at most `drain_us`, and closes. Idempotent.
+  void stop(std::int64_t drain_us);
+
+ private:
+  enum class Turn { drained, more };
+  Turn take_turn(std::size_t bytes_max);
+  void run();
+  void wait();
+
+  asio::io_context& io_;
+  Intake& intake_;
+  const std::function<void()> on_batch_;
+  zmq::socket_t socket_;
+  // Watches ZeroMQ's descriptor without owning it.
+  std::unique_ptr<asio::posix::stream_descriptor> readable_;
+  std::vector<std::string> endpoints_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace bridge

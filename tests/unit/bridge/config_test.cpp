@@ -1,0 +1,117 @@
+#include "app/config.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include <unistd.h>
+
+using namespace bridge;
+
+namespace {
+
+std::string failure(const std::string& setting) {
+  ConfigSources sources;
+  sources.settings = {setting};
+  const auto config = load_config(sources);
+  return config ? "" : config.error().message;
+}
+
+// A file that goes with the test.
+struct File {
+  explicit File(const std::string& text) {
+    const int fd = mkstemp(path);
+    REQUIRE(fd >= 0);
+    close(fd);
+    std::ofstream(path) << text;
+  }
+  ~File() { std::remove(path); }
+  char path[32] = "/tmp/ppo-config-XXXXXX";
+};
+
+std::string file_failure(const std::string& text) {
+  const File file(text);
+  ConfigSources sources;
+  sources.file = file.path;
+  const auto config = load_config(sources);
+  return config ? "" : config.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("config: a wrong value is named with its key and range") {
+  CHECK(failure("history.events_max=0") ==
+        "history.events_max is 0; must be an integer 1..100000000 (--set)");
+  CHECK(failure("history.events_max=many") ==
+        "history.events_max is many; must be an integer 1..100000000 (--set)");
+  CHECK(failure("history.events_max=1.5").find("history.events_max is 1.5") == 0);
+  CHECK(failure("journal.before_delivery=1").find("must be true or false") != std::string::npos);
+  CHECK(failure("log.level=loud").find("log.level: \"loud\" is not a level") == 0);
+  CHECK(failure("events.bind=[1]").find("events.bind is [1]") == 0);
+  CHECK(failure("events.bind=[]").find("events.bind and events.connect are both empty") == 0);
+}
+
+TEST_CASE("config: an unknown key is named with its value") {
+  CHECK(failure("history.event_max=5").find("unknown key history.event_max with value 5") == 0);
+  CHECK(failure("nonsense").find("must be section.key=value") != std::string::npos);
+  CHECK(file_failure("[history]\nevent_max = 5\n").find("unknown key history.event_max with value 5") == 0);
+  CHECK(file_failure("top = 5\n").find("unknown key top") == 0);
+  CHECK(file_failure("[history]\nevents_max = \"5\"\n").find("history.events_max is") == 0);
+  CHECK(file_failure("[history\n").find("cannot read") == 0);
+  ConfigSources sources;
+  sources.environment = {{"PPO_BRIDGE_NONSENSE", "1"}};
+  CHECK(load_config(sources).error().message.find("unknown variable PPO_BRIDGE_NONSENSE") == 0);
+}
+
+TEST_CASE("config: nothing beyond loopback, as there is no authentication") {
+  for (const char* setting :
+       {"websocket.listen=0.0.0.0:5178", "websocket.listen=*:1", "websocket.listen=example.org:1",
+        "events.bind=tcp://*:5556", "events.connect=tcp://10.0.0.1:1", "bots.events=tcp://0.0.0.0:1",
+        "trainers.control=tcp://[::]:1"}) {
+    CAPTURE(std::string(setting));
+    CHECK(failure(setting).find("beyond loopback") != std::string::npos);
+  }
+}
+
+TEST_CASE("config: flags over environment over file over default") {
+  const File file("[history]\nevents_max = 1\nbytes_max = 2000000\n[websocket]\nclients_max = 1\n");
+  ConfigSources sources;
+  sources.file = file.path;
+  sources.environment = {{"PPO_BRIDGE_HISTORY_EVENTS_MAX", "2"},
+                         {"PPO_BRIDGE_WEBSOCKET_CLIENTS_MAX", "2"},
+                         {"HOME", "/x"}};
+  sources.settings = {"history.events_max=3", "history.events_max=4"};
+  const auto config = load_config(sources);
+  REQUIRE(config.ok());
+  CHECK(config.value().history.events_max == 4);
+  CHECK(config.value().websocket.clients_max == 2);
+  CHECK(config.value().history.bytes_max == 2'000'000);
+  CHECK(config.value().websocket.listen == "127.0.0.1:5178");
+}
+
+TEST_CASE("config: a bare word is a string, and one string will do for a list") {
+  ConfigSources sources;
+  sources.settings = {"websocket.listen=127.0.0.1:0", "events.bind=tcp://127.0.0.1:*",
+                      "events.connect=[\"tcp://127.0.0.1:1\",\"ipc:///tmp/x\"]", "bots.events=",
+                      "log.file=\"/tmp/a b\"", "log.level=debug"};
+  const auto config = load_config(sources);
+  REQUIRE(config.ok());
+  CHECK(config.value().websocket.listen == "127.0.0.1:0");
+  CHECK(config.value().events.bind == std::vector<std::string>{"tcp://127.0.0.1:*"});
+  CHECK(config.value().events.connect.size() == 2);
+  CHECK(config.value().bots.events.empty());
+  CHECK(config.value().log.file == "/tmp/a b");
+}
+
+TEST_CASE("config: conf/bridge.toml is every key at its default, and loads") {
+  const std::string path = PPO_SOURCE_DIR "/conf/bridge.toml";
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  CHECK(text.str() == default_config_text());  // else: ppo-bridge --print-config > conf/bridge.toml
+  ConfigSources sources;
+  sources.file = path;
+  CHECK(load_config(sources).ok());
+}
