@@ -191,7 +191,7 @@ std::optional<Failure> read_environment(
     });
     if (key == keys.end()) {
       // Other programs of this project have variables with the same beginning.
-      if (name == "PPO_BRIDGE_URL" || name == "PPO_BRIDGE_BIN") continue;
+      if (name == "PPO_BRIDGE_URL" || name == "PPO_BRIDGE_TOKEN" || name == "PPO_BRIDGE_BIN") continue;
       return Failure{"unknown variable " + printable(name) + " with value " + printable(value) +
                      " (environment); a key SECTION.KEY is PPO_BRIDGE_SECTION_KEY"};
     }

@@ -129,9 +129,9 @@ Outgoing Feed::pull(std::size_t bytes_max) {
 }
 
 void Feed::take_marks(Outgoing& out) {
-  while (!marks_.empty() && marks_.front().at <= cursor_) {
-    const Mark mark = std::move(marks_.front());
-    marks_.pop_front();
+  std::size_t taken = 0;
+  for (; taken < marks_.size() && marks_[taken].at <= cursor_; ++taken) {
+    const Mark& mark = marks_[taken];
     if (mark.subscription) switch_to(*mark.subscription);
     if (mark.frame) {
       mark_bytes_ -= mark.frame->size();
@@ -139,6 +139,8 @@ void Feed::take_marks(Outgoing& out) {
       out.buffers.push_back(mark.frame);
     }
   }
+  marks_.erase(marks_.begin(), marks_.begin() + static_cast<std::ptrdiff_t>(taken));
+  if (marks_.empty()) marks_.shrink_to_fit();
 }
 
 void Feed::take_events(Outgoing& out, std::size_t bytes_max) {

@@ -58,7 +58,7 @@ struct WsConfig : websocketpp::config::core {
   using transport_type = websocketpp::transport::asio::endpoint<transport_config>;
 
   // Each connection holds a buffer of this size for as long as it lives.
-  static const size_t connection_read_buffer_size = 1024;
+  static const size_t connection_read_buffer_size = 512;
   static const bool drop_on_protocol_error = false;
 };
 

@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kTurnBytesMax = 64 * 1024;
 constexpr std::size_t kTurnMessagesMax = 1024;
 
+constexpr auto kQuiet = std::chrono::milliseconds(20);
+
 // Only for addresses that are IPv6: with it ZeroMQ reports 127.0.0.1 as [::ffff:127.0.0.1].
 void set_ipv6(zmq::socket_t& socket, const std::string& endpoint) {
   socket.set(zmq::sockopt::ipv6, endpoint.find('[') != std::string::npos);
@@ -105,7 +107,12 @@ void ZmqReceiver::stop(std::int64_t drain_us) {
   if (!readable_) return;
   using Steady = std::chrono::steady_clock;
   const auto end = Steady::now() + std::chrono::microseconds(drain_us);
-  while (Steady::now() < end && take_turn(kTurnBytesMax) == Turn::more) {
+  // What sources have sent may still be on its way through the kernel: drained means that nothing
+  // has come for a moment.
+  while (Steady::now() < end) {
+    if (take_turn(kTurnBytesMax) == Turn::more) continue;
+    zmq::pollitem_t item{socket_.handle(), 0, ZMQ_POLLIN, 0};
+    if (zmq::poll(&item, 1, kQuiet) == 0) break;
   }
   readable_->release();
   readable_.reset();
