@@ -1,0 +1,129 @@
+// Starting and stopping: flags, ports, signals.
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <unistd.h>
+
+#include "support/bridge_process.h"
+#include "support/event_publisher.h"
+#include "support/protocol_client.h"
+
+using namespace testing_support;
+
+namespace {
+
+struct Ended {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+// Runs the bridge with these arguments to its end.
+Ended run(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
+  arguments.insert(arguments.begin(), std::getenv("PPO_BRIDGE_BIN"));
+  ProcessOptions options;
+  options.environment = std::move(environment);
+  Process process(arguments, options);
+  const auto code = process.wait_exit();
+  REQUIRE(code);
+  std::string out;
+  for (const auto& line : process.stdout_lines()) out += line + "\n";
+  return {*code, out, process.stderr_text()};
+}
+
+}  // namespace
+
+TEST_CASE("lifecycle: version, help and a checked configuration end with 0, mistakes with 2") {
+  CHECK(run({"--version"}).out.find("ppo-bridge ") == 0);
+  const Ended help = run({"--help"});
+  CHECK(help.code == 0);
+  CHECK(help.out.find("--check-config") != std::string::npos);
+  CHECK(run({"--check-config"}).code == 0);
+  CHECK(run({"--nonsense"}).code == 2);
+  const Ended unknown = run({"--set", "history.event_max=5"});
+  CHECK(unknown.code == 2);
+  CHECK(unknown.err.find("history.event_max") != std::string::npos);
+  const Ended range = run({"--check-config"}, {"PPO_BRIDGE_HISTORY_EVENTS_MAX=0"});
+  CHECK(range.code == 2);
+  CHECK(range.err.find("history.events_max is 0; must be an integer 1..100000000") !=
+        std::string::npos);
+  const Ended beyond = run({"--set", "websocket.listen=0.0.0.0:0"});
+  CHECK(beyond.code == 2);
+  CHECK(beyond.err.find("beyond loopback") != std::string::npos);
+}
+
+TEST_CASE("lifecycle: a port in use is one line that names the address, exit 1") {
+  BridgeProcess bridge;
+  const std::string ws = bridge.websocket().text();
+  const Ended same_ws = run({"--set", "websocket.listen=" + ws, "--set", "events.bind=tcp://127.0.0.1:0"});
+  CHECK(same_ws.code == 1);
+  CHECK(same_ws.err.find(ws) != std::string::npos);
+  CHECK(same_ws.err.find("Address already in use") != std::string::npos);
+  CHECK(same_ws.err.find('\n') == same_ws.err.size() - 1);
+  const Ended same_zmq = run({"--set", "websocket.listen=127.0.0.1:0", "--set",
+                              "events.bind=" + bridge.events_in()});
+  CHECK(same_zmq.code == 1);
+  CHECK(same_zmq.err.find(bridge.events_in()) != std::string::npos);
+}
+
+TEST_CASE("lifecycle: the file, the environment and flags; logs to a file as well") {
+  char folder[] = "/tmp/ppo-lifecycle-XXXXXX";
+  REQUIRE(mkdtemp(folder) != nullptr);
+  const std::string file = std::string(folder) + "/bridge.toml";
+  const std::string log = std::string(folder) + "/bridge.log";
+  std::ofstream(file) << "[websocket]\nclients_max = 7\n[log]\nfile = \"" << log << "\"\n";
+  {
+    BridgeOptions options;
+    options.arguments = {"-c", file, "--log-level", "debug"};
+    BridgeProcess bridge(options);
+    ProtocolClient client(bridge.websocket());
+    CHECK(client.request(R"({"action":"command","command":"get_status"})")
+              .integer("/result/clients/max") == 7);
+    CHECK(bridge.stop() == 0);
+  }
+  std::stringstream text;
+  text << std::ifstream(log).rdbuf();
+  CHECK(text.str().find("is up") != std::string::npos);
+  CHECK(text.str().find("stopped") != std::string::npos);
+  std::remove(log.c_str());
+  std::remove(file.c_str());
+  rmdir(folder);
+}
+
+TEST_CASE("lifecycle: a signal drains the clients, says 1001 and ends with 0") {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    BridgeProcess bridge;
+    ProtocolClient client(bridge.websocket());
+    client.request(R"({"action":"register"})");
+    EventPublisher publisher(bridge.events_in());
+    for (int i = 0; i < 1000; ++i) REQUIRE(publisher.publish(event_body("t")));
+    CHECK(client.next_event().integer("/seq") == 1);
+    bridge.process().signal(signal);
+    std::int64_t seen = 1;
+    while (auto event = client.connection().receive_text()) {
+      REQUIRE(Json(*event).integer("/seq") == ++seen);
+    }
+    CHECK(client.connection().received_close_code() == 1001);
+    CHECK(bridge.process().wait_exit() == 0);
+    CHECK(seen > 1);
+  }
+}
+
+TEST_CASE("lifecycle: a client that does not read cannot keep the bridge from ending") {
+  BridgeProcess bridge;
+  WebSocketOptions options;
+  options.receive_buffer_bytes = 4096;
+  ProtocolClient deaf(bridge.websocket(), options);
+  deaf.request(R"({"action":"register"})");
+  EventPublisher publisher(bridge.events_in());
+  const std::string body = event_body("t", R"({"a":")" + std::string(10'000, 'x') + "\"}");
+  for (int i = 0; i < 2000; ++i) REQUIRE(publisher.publish(body));
+  bridge.process().signal(SIGTERM);
+  CHECK(bridge.process().wait_exit(milliseconds{12'000}) == 0);
+}

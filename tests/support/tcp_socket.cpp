@@ -1,0 +1,158 @@
+#include "tcp_socket.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <memory>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace testing_support {
+namespace {
+
+// Whether `descriptor` got ready for `events` (or has an error to report) before the deadline.
+bool wait_ready(int descriptor, short events, const Deadline& deadline) {
+  for (;;) {
+    pollfd watched{descriptor, events, 0};
+    const int count = ::poll(&watched, 1, static_cast<int>(deadline.left().count()));
+    if (count > 0) return true;
+    if (count == 0 || errno != EINTR) return false;
+  }
+}
+
+}  // namespace
+
+TcpAddress parse_address(std::string_view text) {
+  const std::string original(text);
+  if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos) {
+    text.remove_prefix(scheme + 3);
+  }
+  text = text.substr(0, text.find('/'));
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) {
+    throw std::invalid_argument("not an address: " + original);
+  }
+  std::string_view host = text.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  const std::string_view port = text.substr(colon + 1);
+  TcpAddress address{std::string(host), 0};
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (error != std::errc() || end != port.data() + port.size()) {
+    throw std::invalid_argument("not a port: " + original);
+  }
+  return address;
+}
+
+TcpSocket TcpSocket::connect(const TcpAddress& address, milliseconds timeout,
+                             int receive_buffer_bytes) {
+  const Deadline deadline(timeout);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* list = nullptr;
+  const std::string port = std::to_string(address.port);
+  if (const int error = ::getaddrinfo(address.host.c_str(), port.c_str(), &hints, &list);
+      error != 0) {
+    throw std::runtime_error(address.text() + ": " + ::gai_strerror(error));
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
+  TcpSocket result(::socket(list->ai_family, list->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  int error = result.descriptor_ < 0 ? errno : 0;
+  const int on = 1;
+  if (error == 0) {
+    ::setsockopt(result.descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (receive_buffer_bytes > 0) {
+      ::setsockopt(result.descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
+                   sizeof receive_buffer_bytes);
+    }
+    if (::connect(result.descriptor_, list->ai_addr, list->ai_addrlen) != 0) error = errno;
+  }
+  if (error == EINPROGRESS) {
+    socklen_t length = sizeof error;
+    if (!wait_ready(result.descriptor_, POLLOUT, deadline)) {
+      error = ETIMEDOUT;
+    } else if (::getsockopt(result.descriptor_, SOL_SOCKET, SO_ERROR, &error, &length) != 0) {
+      error = errno;
+    }
+  }
+  if (error != 0) {
+    throw std::system_error(error, std::generic_category(), "connect to " + address.text());
+  }
+  return result;
+}
+
+TcpSocket& TcpSocket::operator=(TcpSocket&& other) noexcept {
+  if (this != &other) {
+    close();
+    descriptor_ = other.release();
+  }
+  return *this;
+}
+
+bool TcpSocket::send_all(std::string_view bytes, milliseconds timeout) {
+  const Deadline deadline(timeout);
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    } else if (errno == EAGAIN) {
+      if (!wait_ready(descriptor_, POLLOUT, deadline)) return false;
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
+TcpSocket::Read TcpSocket::receive(std::string& into, milliseconds timeout, std::size_t bytes_max) {
+  const Deadline deadline(timeout);
+  const std::size_t before = into.size();
+  into.resize(before + bytes_max);
+  Read result = Read::kData;
+  std::size_t got = 0;
+  for (;;) {
+    const ssize_t count = ::recv(descriptor_, into.data() + before, bytes_max, 0);
+    if (count > 0) {
+      got = static_cast<std::size_t>(count);
+      break;
+    }
+    if (count < 0 && errno == EINTR) continue;
+    if (count == 0 || errno != EAGAIN) {
+      result = Read::kEnd;
+      break;
+    }
+    if (!wait_ready(descriptor_, POLLIN, deadline)) {
+      result = Read::kTimeout;
+      break;
+    }
+  }
+  into.resize(before + got);
+  return result;
+}
+
+void TcpSocket::shutdown_sending() {
+  ::shutdown(descriptor_, SHUT_WR);
+}
+
+void TcpSocket::close() {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+}
+
+void TcpSocket::reset() {
+  const linger at_once{1, 0};
+  ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close();
+}
+
+int TcpSocket::release() {
+  return std::exchange(descriptor_, -1);
+}
+
+}  // namespace testing_support
