@@ -1,0 +1,77 @@
+// Hooks: an agent and an environment that know nothing of the bridge, watched by it.
+#include <ppo_publisher/hooks.h>
+#include <ppo_publisher/publisher.h>
+
+#include <cstdint>
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace {
+
+struct Action {
+  std::string type;
+  std::string item;
+  std::int64_t price = 0;
+  std::int64_t quantity = 0;
+};
+
+struct Losses {
+  double policy_loss = 0;
+  double value_loss = 0;
+  double entropy = 0;
+};
+
+struct Info {
+  std::int64_t cash = 0;
+  std::int64_t total_value = 0;
+  std::vector<Action> step_trades;
+};
+
+struct StepResult {
+  double reward = 0;
+  bool done = false;
+  Info info;
+};
+
+class Agent {
+ public:
+  Action sample_action(std::int64_t price) { return {"buy", "Abyssal whip", price, 1}; }
+  Losses update() { return {0.012, 0.4, 1.31}; }
+};
+
+class Env {
+ public:
+  std::int64_t reset() {
+    cash_ = 10'000'000;
+    return kPrice;
+  }
+  StepResult step(const Action& action) {
+    cash_ -= action.price * action.quantity;
+    return {0.5, cash_ < kPrice, {cash_, 10'000'000, {action}}};
+  }
+
+ private:
+  static constexpr std::int64_t kPrice = 1'500'000;
+  std::int64_t cash_ = 0;
+};
+
+}  // namespace
+
+int main() {
+  Agent agent;
+  Env env;
+  ppo::Publisher publisher;
+  ppo::Integration hooks(publisher);
+  auto hooked_agent = hooks.hook_agent(agent, "agent_0");
+  auto hooked_env = hooks.hook_env(env, "env_0", "agent_0");
+
+  const std::int64_t price = hooked_env.reset();
+  while (!hooked_env.step(hooked_agent.sample_action(price)).done) {
+  }
+  hooked_agent.update();
+
+  const ppo::HookStats stats = hooks.stats();
+  std::cout << stats.decisions << " decisions, " << stats.trades << " trades, "
+            << stats.training_updates << " update, " << stats.episodes << " episode\n";
+}

@@ -1,0 +1,114 @@
+// A publisher: hands a program's events to the bridge without ever making the program wait.
+//
+//   ppo::Publisher publisher;
+//   publisher.publish(ppo::SystemStatus{"started", "training run 7"});
+//   publisher.publish("order_placed", R"({"item":"Abyssal whip","price":1500000})");
+//
+// Events go into a bounded ring in memory; one thread ("ppo-publisher") takes them from there to
+// ZeroMQ. They stay in the ring until a bridge has really subscribed, so the first event of a
+// program arrives, and they wait there again while the bridge is away or does not read. A full ring
+// lets its oldest events go: counted in `dropped`, and visible to everyone as a hole in
+// `source_seq`.
+//
+// Guarantee: publish() blocks on neither network nor disk and never throws, whether the bridge is
+// up, down or stuck. A bridge that dies takes with it what was on the wire and what it had not
+// read; the next one sees the hole.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <ppo_publisher/events.h>
+
+namespace ppo {
+
+// Names (`source`, `run`, agent ids) are 1-64 of `A-Z a-z 0-9 _ . : -`.
+struct PublisherOptions {
+  std::string endpoint = "tcp://127.0.0.1:5556";  // where the bridge takes events in
+  std::string source;  // who publishes; empty: made up from host name and process id
+  std::string run;     // which start of it; empty: a fresh random name
+
+  // What may wait in memory.
+  std::size_t ring_events_max = 65'536;
+  std::size_t ring_bytes_max = 32 * 1024 * 1024;
+
+  // Of one message; an event longer than this goes alone.
+  std::size_t batch_bytes_max = 256 * 1024;
+
+  // Of one event with its envelope. The default is the bridge's own.
+  std::size_t event_bytes_max = 1024 * 1024;
+
+  // How long close() waits for the ring to empty when a bridge is there.
+  int flush_ms = 1000;
+};
+
+// A consistent picture: published == sent + dropped + queued.
+struct PublisherStats {
+  std::uint64_t published = 0;   // events accepted by publish()
+  std::uint64_t sent = 0;        // events handed to ZeroMQ
+  std::uint64_t dropped = 0;     // events that a full ring let go, or that close() left behind
+  std::uint64_t refused = 0;     // publish() calls that returned false
+  std::uint64_t batches = 0;     // messages handed to ZeroMQ
+  std::uint64_t queued = 0;      // events waiting
+  std::uint64_t source_seq = 0;  // of the newest event; 0: none yet
+  bool connected = false;        // a bridge is subscribed
+};
+
+// Thread-safe, except that destruction must not overlap any other call. Not for use across fork():
+// a child must not touch a Publisher that its parent made, not even destroy it (leave by _exit or
+// exec).
+class Publisher {
+ public:
+  // Never throws. When an option is out of range or ZeroMQ fails, the publisher refuses (and
+  // counts) every event, and error() says why.
+  explicit Publisher(PublisherOptions options = {}) noexcept;
+
+  // As close().
+  ~Publisher();
+
+  Publisher(const Publisher&) = delete;
+  Publisher& operator=(const Publisher&) = delete;
+
+  // Takes an event; returns at once. `type`: 1-64 of `A-Z a-z 0-9 _ . -`, not beginning with `_`.
+  // `data_json`: the text of a JSON object (RFC 8259, and the literals NaN, Infinity, -Infinity) in
+  // UTF-8, at most 63 levels deep. It travels as it is, save that line breaks between its tokens
+  // become spaces. False when refused: bad type, bad data, longer than event_bytes_max, out of
+  // memory, after close(), or because of error().
+  bool publish(std::string_view type, std::string_view data_json) noexcept;
+
+  // The same for the typed events. False also when `agent_id` is not a name.
+  bool publish(const TradeExecuted& event) noexcept;
+  bool publish(const PriceUpdate& event) noexcept;
+  bool publish(const MarginUpdate& event) noexcept;
+  bool publish(const AgentDecision& event) noexcept;
+  bool publish(const PortfolioUpdate& event) noexcept;
+  bool publish(const MarketAnalysis& event) noexcept;
+  bool publish(const SystemStatus& event) noexcept;
+  bool publish(const ErrorEvent& event) noexcept;
+  bool publish(const TrainingUpdate& event) noexcept;
+  bool publish(const EpisodeEnd& event) noexcept;
+
+  PublisherStats stats() const noexcept;
+
+  // As used on the wire; empty where the option was refused.
+  const std::string& source() const noexcept;
+  const std::string& run() const noexcept;
+
+  // Why nothing can be published: names the option, its value and its range, or what ZeroMQ said.
+  // Empty while all is well. May throw std::bad_alloc.
+  std::string error() const;
+
+  // Refuses further events, waits at most flush_ms for the waiting ones to leave (not at all when
+  // no bridge is there; a publisher younger than 250 ms first gives its bridge that long to
+  // appear), and ends the thread. Idempotent.
+  void close() noexcept;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;  // null only when memory ran out in the constructor
+};
+
+}  // namespace ppo

@@ -1,0 +1,23 @@
+// Is this text a JSON object that the bridge will accept? Answered without allocating.
+//
+// A scanner of our own, because the rules are the wire contract's rather than any library's:
+// numbers of any length and exponent, NaN, Infinity and -Infinity as values (but not nan, Inf or
+// -NaN), strict UTF-8, paired surrogates, bounded nesting. The tests hold it against RapidJSON.
+#pragma once
+
+#include <string_view>
+
+namespace ppo {
+
+// Of containers in an event's `data`, which is itself the second level of a body of at most 64.
+inline constexpr int kDataDepthMax = 63;
+
+enum class JsonText {
+  malformed,
+  object,              // can stand in a line as it is
+  object_with_breaks,  // has line breaks between its tokens; nowhere else, or it were malformed
+};
+
+[[nodiscard]] JsonText check_json_object(std::string_view text);
+
+}  // namespace ppo

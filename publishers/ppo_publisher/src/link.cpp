@@ -1,0 +1,104 @@
+#include "link.h"
+
+#include <cstdint>
+#include <cstring>
+
+namespace ppo {
+namespace {
+
+// Messages in ZeroMQ's own queue. Few, since the ring holds what waits: it lets the oldest go where
+// this queue cannot, and gathers larger messages while this one is full.
+constexpr int kQueueMessagesMax = 16;
+
+// How soon a bridge that started is found.
+constexpr int kReconnectMsMin = 50;
+constexpr int kReconnectMsMax = 1000;
+
+// A connection to a host that vanished without a word ends after this. TCP watches over it rather
+// than ZeroMQ's heartbeats, because those take a bridge that merely stands still (under a debugger,
+// on a machine that swaps) for gone, and with the connection lose what it had not read yet; its
+// kernel goes on answering TCP.
+constexpr int kSilenceMsMax = 60'000;
+constexpr int kKeepAliveSeconds = 15;
+
+// For a connection to be made, and for ZeroMQ's greeting on it.
+constexpr int kConnectMsMax = 5000;
+
+// Of one subscription; nothing else comes in.
+constexpr std::int64_t kIncomingBytesMax = 64 * 1024;
+
+constexpr char kMonitorEndpoint[] = "inproc://monitor";
+
+}  // namespace
+
+Link::Link(const std::string& endpoint)
+    : socket_(context_, zmq::socket_type::xpub), monitor_(context_, zmq::socket_type::pair) {
+  socket_.set(zmq::sockopt::linger, 0);
+  socket_.set(zmq::sockopt::xpub_nodrop, true);
+  socket_.set(zmq::sockopt::xpub_verbose, true);  // a new connection repeats what an old one wanted
+  socket_.set(zmq::sockopt::sndhwm, kQueueMessagesMax);
+  socket_.set(zmq::sockopt::maxmsgsize, kIncomingBytesMax);
+  socket_.set(zmq::sockopt::reconnect_ivl, kReconnectMsMin);
+  socket_.set(zmq::sockopt::reconnect_ivl_max, kReconnectMsMax);
+  socket_.set(zmq::sockopt::tcp_keepalive, 1);
+  socket_.set(zmq::sockopt::tcp_keepalive_idle, kKeepAliveSeconds);
+  socket_.set(zmq::sockopt::tcp_keepalive_intvl, kKeepAliveSeconds);
+  socket_.set(zmq::sockopt::tcp_maxrt, kSilenceMsMax);
+  socket_.set(zmq::sockopt::handshake_ivl, kConnectMsMax);
+  socket_.set(zmq::sockopt::connect_timeout, kConnectMsMax);
+  monitor_.set(zmq::sockopt::linger, 0);
+  constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+  if (zmq_socket_monitor(socket_.handle(), kMonitorEndpoint, kEvents) != 0) throw zmq::error_t();
+  monitor_.connect(kMonitorEndpoint);
+  socket_.connect(endpoint);
+}
+
+void Link::see_news() {
+  see_connection();
+  zmq::message_t message;
+  while (socket_.recv(message, zmq::recv_flags::dontwait)) {
+    if (message.size() == 0) continue;
+    // A subscription must not be taken for one of a connection that ended before it: whatever
+    // happened before it came is known to the monitor by now.
+    see_connection();
+    const std::string_view text = message.to_string_view();
+    const std::string topic(text.substr(1));
+    if (text.front() == 1) topics_.insert(topic);
+    if (text.front() == 0) topics_.erase(topic);
+  }
+}
+
+void Link::see_connection() {
+  zmq::message_t event;
+  zmq::message_t address;
+  while (monitor_.recv(event, zmq::recv_flags::dontwait)) {
+    if (!event.more() || !monitor_.recv(address, zmq::recv_flags::dontwait)) continue;
+    std::uint16_t what = 0;  // the frame begins with it, in the machine's own order
+    if (event.size() < sizeof what) continue;
+    std::memcpy(&what, event.data(), sizeof what);
+    open_ = what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    if (!open_) topics_.clear();
+  }
+}
+
+bool Link::try_send(std::string_view topic, std::string_view body) {
+  // A full queue shows at the first frame. Should it ever show at the second, the body follows
+  // later.
+  if (!topic_sent_) {
+    const auto flags = zmq::send_flags::sndmore | zmq::send_flags::dontwait;
+    if (!socket_.send(zmq::buffer(topic), flags)) return false;
+    topic_sent_ = true;
+  }
+  if (!socket_.send(zmq::buffer(body), zmq::send_flags::dontwait)) return false;
+  topic_sent_ = false;
+  return true;
+}
+
+void Link::close(int linger_ms) {
+  socket_.set(zmq::sockopt::linger, linger_ms);
+  monitor_.close();
+  socket_.close();
+  context_.close();
+}
+
+}  // namespace ppo

@@ -1,0 +1,61 @@
+// The way to the bridge: a ZeroMQ socket that knows whether anybody is at the other end.
+//
+// The socket is an XPUB, which on the wire is a PUB, for two things that a PUB keeps to itself. It
+// sees subscriptions, so that events can wait until somebody wants them; and with ZMQ_XPUB_NODROP
+// it says EAGAIN at its high-water mark instead of dropping, so that our ring is the only place
+// where events are let go, and counts them.
+//
+// Subscriptions alone would not tell that a bridge has gone: by default ZeroMQ keeps a connection's
+// queue and its subscriptions while it reconnects. (With ZMQ_IMMEDIATE it does not, but then it
+// throws the queue away, and for a moment accepts messages that go nowhere.) So a socket monitor
+// tells when the connection ends; what ZeroMQ had queued then reaches the next bridge.
+#pragma once
+
+#include <cstddef>
+#include <set>
+#include <string>
+#include <string_view>
+#include <zmq.hpp>
+
+namespace ppo {
+
+// Made in one thread, then used by one other. ZeroMQ's errors leave it as zmq::error_t.
+class Link {
+ public:
+  // Begins to connect; that goes on by itself until close(). Throws zmq::error_t when the endpoint
+  // is not one that ZeroMQ takes.
+  explicit Link(const std::string& endpoint);
+
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  // Takes note of what happened since the last call, and clears the descriptors.
+  void see_news();
+
+  // As of see_news(): a connection is open and has a subscription that came over it.
+  bool connected() const { return open_ && !topics_.empty(); }
+
+  // Queues a message of two frames. False when the queue is full: try again when a descriptor is
+  // readable (see_news() first), or a little later, as the call itself may have swallowed the
+  // signal.
+  [[nodiscard]] bool try_send(std::string_view topic, std::string_view body);
+
+  // Readable (edge-triggered) when there is news or room.
+  int socket_fd() { return socket_.get(zmq::sockopt::fd); }
+  int monitor_fd() { return monitor_.get(zmq::sockopt::fd); }
+
+  // Gives what is queued at most this long to leave; returns when it has, or the time is over.
+  void close(int linger_ms);
+
+ private:
+  void see_connection();
+
+  zmq::context_t context_;
+  zmq::socket_t socket_;
+  zmq::socket_t monitor_;
+  bool open_ = false;
+  std::set<std::string> topics_;  // subscribed to by the present connection
+  bool topic_sent_ = false;       // the first frame of a message is out, its body is not
+};
+
+}  // namespace ppo

@@ -1,0 +1,174 @@
+#include "outbox.h"
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+namespace ppo {
+namespace {
+
+std::string identity(std::string_view source, std::string_view run) {
+  std::string text = ",\"source\":\"";
+  text += source;
+  text += "\",\"run\":\"";
+  text += run;
+  text += "\",\"source_seq\":";
+  return text;
+}
+
+// Decimal digits, without allocating.
+class Digits {
+ public:
+  explicit Digits(std::uint64_t value)
+      : size_(static_cast<std::size_t>(
+            std::to_chars(text_.data(), text_.data() + text_.size(), value).ptr - text_.data())) {}
+  std::string_view view() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 24> text_;
+  std::size_t size_;
+};
+
+// Now, in seconds since 1970 with six decimals.
+class Timestamp {
+ public:
+  Timestamp() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+    char* p = std::to_chars(text_.data(), text_.data() + 20, us / 1'000'000).ptr;
+    *p++ = '.';
+    auto rest = us % 1'000'000;
+    for (int i = 5; i >= 0; --i, rest /= 10) p[i] = static_cast<char>('0' + rest % 10);
+    size_ = static_cast<std::size_t>(p + 6 - text_.data());
+  }
+  std::string_view view() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 32> text_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace
+
+Outbox::Outbox(RingLimits limits, std::size_t event_bytes_max, std::string_view source,
+               std::string_view run)
+    : event_bytes_max_(event_bytes_max), identity_(identity(source, run)), ring_(limits) {}
+
+bool Outbox::offer(std::string_view type, std::string_view data) noexcept {
+  constexpr std::string_view kType = "{\"type\":\"";
+  constexpr std::string_view kData = "\",\"data\":";
+  constexpr std::string_view kTimestamp = ",\"timestamp\":";
+  bool wake = false;
+  bool accepted = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const Timestamp timestamp;
+    const Digits seq(stats_.source_seq + 1);
+    const std::size_t size = kType.size() + type.size() + kData.size() + data.size() +
+                             kTimestamp.size() + timestamp.view().size() + identity_.size() +
+                             seq.view().size() + 1;
+    if (!closed_ && size <= event_bytes_max_ && ring_.fits(size)) {
+      try {
+        stats_.dropped += ring_.push(
+            {kType, type, kData, data, kTimestamp, timestamp.view(), identity_, seq.view(), "}"});
+        accepted = true;
+        ++stats_.source_seq;
+        ++stats_.published;
+        wake = asleep_ && stats_.connected;
+        if (wake) asleep_ = false;
+      } catch (const std::exception&) {
+        accepted = false;  // out of memory
+      }
+    }
+    if (!accepted) ++stats_.refused;
+  }
+  if (wake) wake_up_.signal();
+  return accepted;
+}
+
+void Outbox::refuse() noexcept {
+  const std::lock_guard lock(mutex_);
+  ++stats_.refused;
+}
+
+PublisherStats Outbox::stats() const noexcept {
+  const std::lock_guard lock(mutex_);
+  PublisherStats stats = stats_;
+  stats.queued = stats.published - stats.sent - stats.dropped;
+  return stats;
+}
+
+void Outbox::fail(std::string_view why) noexcept {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  if (!error_.empty()) return;
+  try {
+    error_ = why;
+  } catch (const std::exception&) {
+    error_ = "out of memory";  // short enough to need none
+  }
+}
+
+std::string Outbox::error() const {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
+void Outbox::close() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  wake_up_.signal();
+}
+
+Batch Outbox::take() noexcept {
+  const std::lock_guard lock(mutex_);
+  return stats_.connected ? ring_.take() : Batch();
+}
+
+void Outbox::sent(Batch&& batch) noexcept {
+  Batch taken = std::move(batch);  // what the ring does not keep is freed after the lock
+  const std::lock_guard lock(mutex_);
+  stats_.sent += taken.events();
+  ++stats_.batches;
+  ring_.recycle(taken);
+}
+
+void Outbox::put_back(Batch&& batch) noexcept {
+  const std::lock_guard lock(mutex_);
+  stats_.dropped += ring_.put_back(std::move(batch));
+}
+
+void Outbox::abandon() noexcept {
+  const std::lock_guard lock(mutex_);
+  while (!ring_.take().empty()) {
+  }
+  stats_.dropped = stats_.published - stats_.sent;
+}
+
+void Outbox::set_connected(bool connected) noexcept {
+  const std::lock_guard lock(mutex_);
+  stats_.connected = connected;
+}
+
+bool Outbox::closing() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+bool Outbox::empty() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return ring_.events() == 0;
+}
+
+bool Outbox::may_sleep() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (stats_.connected && ring_.events() > 0) return false;
+  asleep_ = true;
+  return true;
+}
+
+}  // namespace ppo

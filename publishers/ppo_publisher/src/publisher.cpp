@@ -1,0 +1,229 @@
+#include <ppo_publisher/publisher.h>
+
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "encode.h"
+#include "json_text.h"
+#include "names.h"
+#include "outbox.h"
+#include "sender.h"
+
+namespace ppo {
+namespace {
+
+constexpr std::size_t kEventsLimit = 1u << 24;
+constexpr std::size_t kBytesLimit = std::size_t{1} << 40;
+constexpr int kFlushMsLimit = 3'600'000;
+
+// A thread's scratch memory beyond this is given back after use.
+constexpr std::size_t kScratchBytesKept = 64u << 10;
+
+// Keeps untrusted text in an error message short and on one line.
+std::string printable(std::string_view text) {
+  constexpr std::size_t kShown = 80;
+  std::string shown(text.substr(0, kShown));
+  for (char& c : shown) {
+    if (c < 0x20 || c > 0x7E) c = '?';
+  }
+  if (text.size() > kShown) shown += "...";
+  return shown;
+}
+
+// "" where `value` is within 1..max.
+std::string out_of_range(const char* key, std::size_t value, std::size_t max) {
+  if (value >= 1 && value <= max) return {};
+  return std::string(key) + " is " + std::to_string(value) + "; must be 1.." + std::to_string(max);
+}
+
+std::string bad_name(const char* key, std::string_view value) {
+  if (is_name(value)) return {};
+  return std::string(key) + " is '" + printable(value) + "'; must be 1-64 of A-Z a-z 0-9 _ . : -";
+}
+
+// The first thing wrong with the options, or "".
+std::string check(const PublisherOptions& options) {
+  const std::string checks[] = {
+      options.endpoint.empty() ? "endpoint is empty; must be a ZeroMQ address" : "",
+      bad_name("source", options.source),
+      bad_name("run", options.run),
+      out_of_range("ring_events_max", options.ring_events_max, kEventsLimit),
+      out_of_range("ring_bytes_max", options.ring_bytes_max, kBytesLimit),
+      out_of_range("batch_bytes_max", options.batch_bytes_max, kBytesLimit),
+      out_of_range("event_bytes_max", options.event_bytes_max, kBytesLimit),
+      options.flush_ms >= 0 && options.flush_ms <= kFlushMsLimit
+          ? ""
+          : "flush_ms is " + std::to_string(options.flush_ms) + "; must be 0.." +
+                std::to_string(kFlushMsLimit),
+  };
+  for (const std::string& wrong : checks) {
+    if (!wrong.empty()) return wrong;
+  }
+  return {};
+}
+
+// A publisher that failed still has limits; no event ever reaches them.
+RingLimits ring_limits(const PublisherOptions& options) {
+  return {options.ring_events_max, options.ring_bytes_max, options.batch_bytes_max};
+}
+
+}  // namespace
+
+class Publisher::Impl {
+ public:
+  explicit Impl(PublisherOptions options)
+      : options_(complete(std::move(options))),
+        outbox_(ring_limits(options_), options_.event_bytes_max, options_.source, options_.run) {
+    std::string wrong = check(options_);
+    if (wrong.empty()) {
+      try {
+        sender_.emplace(options_, outbox_);
+      } catch (const std::exception& e) {
+        wrong = "endpoint " + printable(options_.endpoint) + ": " + e.what();
+      }
+    }
+    if (wrong.empty()) return;
+    outbox_.fail(wrong);
+    if (!is_name(options_.source)) options_.source.clear();
+    if (!is_name(options_.run)) options_.run.clear();
+  }
+  ~Impl() { close(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  bool publish(std::string_view type, std::string_view data) noexcept {
+    if (is_event_type(type)) {
+      switch (check_json_object(data)) {
+        case JsonText::object:
+          return outbox_.offer(type, data);
+        case JsonText::object_with_breaks:
+          return with_scratch([&](std::string& scratch) {
+            return append_json_object(scratch, data) && outbox_.offer(type, scratch);
+          });
+        case JsonText::malformed:
+          break;
+      }
+    }
+    outbox_.refuse();
+    return false;
+  }
+
+  template <class Event>
+  bool publish(const Event& event) noexcept {
+    return with_scratch([&](std::string& scratch) {
+      if (encode(event, scratch)) return outbox_.offer(Event::kType, scratch);
+      outbox_.refuse();
+      return false;
+    });
+  }
+
+  void close() noexcept {
+    outbox_.close();
+    const std::lock_guard lock(close_mutex_);
+    sender_.reset();
+  }
+
+  const Outbox& outbox() const { return outbox_; }
+  const PublisherOptions& options() const { return options_; }
+
+ private:
+  static PublisherOptions complete(PublisherOptions options) {
+    if (options.source.empty()) options.source = made_up_source();
+    if (options.run.empty()) options.run = fresh_run();
+    return options;
+  }
+
+  // body(an empty string that keeps its memory from call to call), or refused where memory runs
+  // out.
+  template <class Body>
+  bool with_scratch(Body&& body) noexcept {
+    thread_local std::string scratch;
+    bool accepted = false;
+    try {
+      scratch.clear();
+      accepted = body(scratch);
+      if (scratch.capacity() > kScratchBytesKept) std::string().swap(scratch);
+    } catch (const std::exception&) {
+      outbox_.refuse();
+    }
+    return accepted;
+  }
+
+  PublisherOptions options_;
+  Outbox outbox_;
+  std::mutex close_mutex_;
+  std::optional<Sender> sender_;
+};
+
+Publisher::Publisher(PublisherOptions options) noexcept {
+  try {
+    impl_ = std::make_unique<Impl>(std::move(options));
+  } catch (const std::exception&) {
+    impl_ = nullptr;
+  }
+}
+
+Publisher::~Publisher() = default;
+
+bool Publisher::publish(std::string_view type, std::string_view data_json) noexcept {
+  return impl_ != nullptr && impl_->publish(type, data_json);
+}
+
+bool Publisher::publish(const TradeExecuted& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+bool Publisher::publish(const PriceUpdate& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+bool Publisher::publish(const MarginUpdate& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+bool Publisher::publish(const AgentDecision& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+bool Publisher::publish(const PortfolioUpdate& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+bool Publisher::publish(const MarketAnalysis& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+bool Publisher::publish(const SystemStatus& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+bool Publisher::publish(const ErrorEvent& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+bool Publisher::publish(const TrainingUpdate& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+bool Publisher::publish(const EpisodeEnd& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+
+PublisherStats Publisher::stats() const noexcept {
+  return impl_ != nullptr ? impl_->outbox().stats() : PublisherStats{};
+}
+
+const std::string& Publisher::source() const noexcept {
+  static const std::string kNone;
+  return impl_ != nullptr ? impl_->options().source : kNone;
+}
+
+const std::string& Publisher::run() const noexcept {
+  static const std::string kNone;
+  return impl_ != nullptr ? impl_->options().run : kNone;
+}
+
+std::string Publisher::error() const {
+  return impl_ != nullptr ? impl_->outbox().error()
+                          : "the publisher could not start: out of memory or file descriptors";
+}
+
+void Publisher::close() noexcept {
+  if (impl_ != nullptr) impl_->close();
+}
+
+}  // namespace ppo

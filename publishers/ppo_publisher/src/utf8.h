@@ -1,0 +1,30 @@
+// UTF-8, as RFC 3629 section 4 has it: no overlong forms, no surrogates, nothing above U+10FFFF.
+#pragma once
+
+namespace ppo {
+
+// The bytes of the character at `p`, 1 to 4, or 0 where there is none that is well-formed.
+// REQUIRES: p < end.
+inline int utf8_size(const char* p, const char* end) {
+  const auto at = [p](int i) { return static_cast<unsigned char>(p[i]); };
+  const auto tail = [&at](int i) { return (at(i) & 0xC0) == 0x80; };
+  const auto left = end - p;
+  const unsigned char c = at(0);
+  if (c < 0x80) return 1;
+  if (c >= 0xC2 && c <= 0xDF) return left >= 2 && tail(1) ? 2 : 0;
+  if (c >= 0xE0 && c <= 0xEF) {
+    if (left < 3 || !tail(1) || !tail(2)) return 0;
+    const bool overlong = c == 0xE0 && at(1) < 0xA0;
+    const bool surrogate = c == 0xED && at(1) > 0x9F;
+    return overlong || surrogate ? 0 : 3;
+  }
+  if (c >= 0xF0 && c <= 0xF4) {
+    if (left < 4 || !tail(1) || !tail(2) || !tail(3)) return 0;
+    const bool overlong = c == 0xF0 && at(1) < 0x90;
+    const bool beyond = c == 0xF4 && at(1) > 0x8F;
+    return overlong || beyond ? 0 : 4;
+  }
+  return 0;
+}
+
+}  // namespace ppo
