@@ -1,0 +1,80 @@
+// ppo-trainer: trains PPO agents on a simulated Grand Exchange and publishes what happens.
+#include <unistd.h>
+
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <vector>
+
+#include "market/item.h"
+#include "market/item_csv.h"
+#include "trainer/options.h"
+#include "trainer/progress.h"
+#include "trainer/stop_signal.h"
+#include "trainer/telemetry.h"
+#include "trainer/training_run.h"
+
+namespace {
+
+using namespace trainer;
+
+ppo::PublisherOptions publisher_options(const Options& options) {
+  ppo::PublisherOptions publisher;
+  publisher.endpoint = options.events;
+  publisher.source = options.source;
+  publisher.run = options.run;
+  return publisher;
+}
+
+Progress::Style progress_style(const Options& options) {
+  if (options.quiet) return Progress::Style::kQuiet;
+  return ::isatty(STDERR_FILENO) == 1 ? Progress::Style::kTerminal : Progress::Style::kLines;
+}
+
+int run(const Options& options) {
+  std::vector<market::ItemFacts> items = market::builtin_items();
+  Progress progress(std::cerr, progress_style(options), options.steps, options.agents);
+  if (!options.items_path.empty()) {
+    market::ItemLoad load = market::load_items(options.items_path);
+    if (!load.ok()) {
+      std::cerr << "ppo-trainer: " << load.error << "\n";
+      return kExitBadUsage;
+    }
+    progress.say(std::to_string(load.items.size()) + " items from " + options.items_path + ", " +
+                 std::to_string(load.rows_skipped) + " rows without both prices skipped");
+    items = std::move(load.items);
+  }
+
+  const StopSignal stop;
+  std::optional<Telemetry> telemetry;
+  if (options.publish) {
+    telemetry.emplace(publisher_options(options), options.detail_rate);
+    if (const std::string error = telemetry->error(); !error.empty()) {
+      std::cerr << "ppo-trainer: --events " << options.events << ": " << error << "\n";
+      return kExitBadUsage;
+    }
+  }
+  TrainingRun training(options, items, telemetry ? &*telemetry : nullptr, progress, stop);
+  const std::optional<RunResult> result = training.run();
+  if (telemetry) telemetry->close();
+  if (!result) {
+    progress.end_line();
+    std::cerr << "stopped at step " << training.steps_done() << std::endl;
+    return 0;
+  }
+  progress.end_line();
+  std::cout << to_string(*result) << std::endl;
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const ParsedOptions parsed = parse_options(argc, argv, std::cout, std::cerr);
+    return parsed.options ? run(*parsed.options) : parsed.exit_code;
+  } catch (const std::exception& error) {
+    std::cerr << "ppo-trainer: " << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,174 @@
+#include "trainer/telemetry.h"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "trainer/actions.h"
+
+namespace trainer {
+namespace {
+
+constexpr std::int64_t kSameRefusalEvery_s = 60 * 60;
+
+using Json = rapidjson::Writer<rapidjson::StringBuffer>;
+
+// The text of the object whose members `fill` writes.
+template <class Fill>
+std::string json_object(Fill&& fill) {
+  rapidjson::StringBuffer text;
+  Json json(text);
+  json.StartObject();
+  fill(json);
+  json.EndObject();
+  return {text.GetString(), text.GetSize()};
+}
+
+std::string reasoning(const Move& move, ActionType type) {
+  std::array<char, 200> text{};
+  if (type == ActionType::kHold) {
+    std::snprintf(text.data(), text.size(),
+                  "no offer is worth changing (probability %.2f, state value %.3f)",
+                  move.probability(), move.value);
+  } else {
+    const double off = 100.0 * move.entry.slow_deviation;
+    std::snprintf(text.data(), text.size(),
+                  "margin %.2f %% after tax, price %.2f %% %s its 8 h mean (probability %.2f, "
+                  "state value %.3f)",
+                  100.0 * move.entry.net_margin, std::abs(off), off < 0.0 ? "below" : "above",
+                  move.probability(), move.value);
+  }
+  return text.data();
+}
+
+const char* sentence(market::Refusal refusal) {
+  switch (refusal) {
+    case market::Refusal::kNoFreeSlot:
+      return "all eight slots hold an offer";
+    case market::Refusal::kNotEnoughGp:
+      return "it costs more than the gp at hand";
+    case market::Refusal::kNotEnoughItems:
+      return "fewer items are at hand than offered";
+    case market::Refusal::kBuyLimitReached:
+      return "the 4 h buy limit is used up";
+    case market::Refusal::kNone:
+    case market::Refusal::kUnknownItem:
+    case market::Refusal::kBadPrice:
+    case market::Refusal::kBadQuantity:
+      break;
+  }
+  return "the offer is malformed";
+}
+
+}  // namespace
+
+bool ppo_extract(const Move& from, ppo::AgentDecision& into) {
+  const ActionType type = type_of(from.action);
+  into.action_type = to_string(type);
+  into.reasoning = reasoning(from, type);
+  if (type == ActionType::kHold) return true;
+  into.item = from.entry.item;
+  into.price = type == ActionType::kBuy ? from.entry.buy_price : from.entry.sell_price;
+  into.quantity = type == ActionType::kBuy ? from.entry.buy_quantity : from.entry.sell_quantity;
+  return true;
+}
+
+Telemetry::Telemetry(const ppo::PublisherOptions& options, double detail_rate)
+    : publisher_(options),
+      hooks_(publisher_),
+      budget_(detail_rate, DetailBudget::Clock::now()),
+      feed_(publisher_, budget_) {}
+
+void Telemetry::watch(PpoAgent& agent, FlipEnv& env) {
+  const std::string number = std::to_string(watched_.size());
+  const std::string agent_id = "agent_" + number;
+  watched_.push_back({agent_id,
+                      &agent,
+                      &env,
+                      hooks_.hook_agent(agent, agent_id),
+                      hooks_.hook_env(env, "env_" + number, agent_id),
+                      {}});
+}
+
+Move Telemetry::sample_action(std::size_t n, const Observation& observation) {
+  Watched& watched = watched_[n];
+  if (!budget_.try_take(DetailBudget::Clock::now())) {
+    return watched.agent->sample_action(observation);
+  }
+  return watched.hooked_agent.sample_action(observation);
+}
+
+StepResult Telemetry::step(std::size_t n, std::size_t action) {
+  Watched& watched = watched_[n];
+  StepResult result = watched.hooked_env.step(action);
+  if (result.info.refused) publish_refusal(watched, *result.info.refused);
+  return result;
+}
+
+Observation Telemetry::reset(std::size_t n, std::uint64_t market_seed) {
+  watched_[n].refused_at_s.clear();
+  return watched_[n].hooked_env.reset(market_seed);
+}
+
+UpdateStats Telemetry::update(std::size_t n, const Observation& next) {
+  UpdateStats stats = watched_[n].hooked_agent.update(next);
+  if (stats.minibatches_skipped > 0) publish_skipped(watched_[n], stats);
+  return stats;
+}
+
+void Telemetry::publish_refusal(Watched& watched, const RefusedOffer& refused) {
+  const std::int64_t now_s = watched.env->market().now_s();
+  const std::tuple key(refused.item, refused.side, refused.refusal);
+  const auto last = watched.refused_at_s.find(key);
+  if (last != watched.refused_at_s.end() && now_s - last->second < kSameRefusalEvery_s) return;
+  if (!budget_.try_take(DetailBudget::Clock::now())) return;
+  watched.refused_at_s[key] = now_s;
+  ppo::ErrorEvent event;
+  event.error_type = "order_rejected";
+  event.message = watched.agent_id + ": the exchange refused to " +
+                  market::to_string(refused.side) + " " + refused.item + ": " +
+                  sentence(refused.refusal);
+  event.details = json_object([&](Json& json) {
+    json.Key("agent_id");
+    json.String(watched.agent_id);
+    json.Key("reason");
+    json.String(market::to_string(refused.refusal));
+    json.Key("action_type");
+    json.String(market::to_string(refused.side));
+    json.Key("item");
+    json.String(refused.item);
+    json.Key("price");
+    json.Int64(refused.price);
+    json.Key("quantity");
+    json.Int64(refused.quantity);
+  });
+  publisher_.publish(event);
+}
+
+void Telemetry::publish_skipped(const Watched& watched, const UpdateStats& stats) {
+  ppo::ErrorEvent event;
+  event.error_type = "non_finite_loss";
+  event.message = watched.agent_id +
+                  ": a loss or gradient was not finite; its minibatches were not learnt from, "
+                  "training goes on";
+  event.details = json_object([&](Json& json) {
+    json.Key("agent_id");
+    json.String(watched.agent_id);
+    json.Key("update");
+    json.Int64(stats.update);
+    json.Key("steps");
+    json.Int64(stats.steps);
+    json.Key("minibatches_skipped");
+    json.Int64(stats.minibatches_skipped);
+  });
+  publisher_.publish(event);
+}
+
+void Telemetry::status(const std::string& status, const std::string& message) {
+  publisher_.publish(ppo::SystemStatus{status, message});
+}
+
+}  // namespace trainer
