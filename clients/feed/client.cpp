@@ -1,0 +1,486 @@
+#include "feed/client.h"
+
+#include <pthread.h>
+
+#include <functional>
+#include <future>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "feed/cursor.h"
+#include "feed/json.h"
+#include "feed/wire.h"
+
+namespace feed {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds kGoodbyeMax{250};
+constexpr std::uint16_t kCloseUnauthorized = 4001;
+constexpr std::uint16_t kCloseTryLater = 1013;
+constexpr std::uint16_t kCloseRateLimit = 4029;
+// A connection that stood this long, or brought something, was a good one: the next outage starts
+// with short waits.
+constexpr milliseconds kStableAfter{1000};
+constexpr const char* kIdPrefix = "feed-";
+
+std::uint64_t seed_or_random(std::uint64_t seed) {
+  return seed != 0 ? seed : std::random_device()();
+}
+
+// Members of a request, in the order of the protocol's table.
+void add_subscription(json::Object& request, const Subscription& subscription,
+                      const std::string& since) {
+  if (subscription.types) {
+    std::string types;
+    for (const std::string& type : *subscription.types) {
+      types += (types.empty() ? "" : ",") + json::quote(type);
+    }
+    request.add("subscriptions", "[" + types + "]");
+  }
+  if (!subscription.filter.empty()) request.add("filter", subscription.filter);
+  if (!since.empty()) request.add("since", since);
+  if (subscription.batch) request.add("batch", "true");
+}
+
+// Where the answer to register or subscribe says where the log stands.
+std::string_view standing(std::string_view text, std::string_view key) {
+  const std::string_view value = json::member(text, key);
+  return value.empty() ? json::member(json::member(text, "data"), key) : value;
+}
+
+Reply no_answer(Reply::Outcome outcome, const char* type, std::string why) {
+  Reply reply;
+  reply.outcome = outcome;
+  reply.error_type = type;
+  reply.error = std::move(why);
+  return reply;
+}
+
+Reply ended_reply() {
+  return no_answer(Reply::Outcome::kDisconnected, "disconnected", "the client has ended");
+}
+
+// Whether it is worth trying again after such an answer to `register`.
+bool passes_with_time(const std::string& error_type) {
+  return error_type == "busy" || error_type == "rate_limited" || error_type == "timeout";
+}
+
+}  // namespace
+
+// Everything but the constructor, the inbox and post() lives on the wire's thread.
+class Client::Impl {
+ public:
+  explicit Impl(Options options)
+      : options_(std::move(options)),
+        wire_({[this] { on_open(); }, [this](std::string text) { on_text(std::move(text)); },
+               [this] { heard(); }, [this](Wire::Closed closed) { on_closed(std::move(closed)); }}),
+        inbox_(options_.inbox),
+        cursor_(options_.subscription.since),
+        backoff_(options_.backoff, seed_or_random(options_.seed)) {}
+
+  void start();
+  void stop();
+  Inbox& inbox() { return inbox_; }
+  void room_again() {
+    (void)wire_.post([this] {
+      heard();  // the silence was ours
+      wire_.resume();
+    });
+  }
+  Reply ask(const std::string& action, const std::string& fields,
+            std::optional<Subscription> replacing, milliseconds deadline);
+  void send_as_it_is(std::string text) {
+    (void)wire_.post([this, text = std::move(text)] { wire_.send(text); });
+  }
+
+ private:
+  enum class State { kIdle, kConnecting, kGreeting, kRegistering, kLive, kWaiting, kEnded };
+
+  // A question. Its asker holds it too, but looks at nothing of it before the answer.
+  struct Call {
+    std::string id;
+    std::string action;
+    std::string fields;
+    std::optional<Subscription> replacing;
+    std::promise<Reply> answer;
+    bool sent = false;
+  };
+
+  void connect();
+  void lose(std::string reason);
+  void fail(std::string error_type, std::string reason);
+  void end();
+
+  void on_open();
+  void on_text(std::string text);
+  void on_closed(Wire::Closed closed);
+  void heard() { heard_ = true; }
+  void watch_silence();
+
+  void do_register(std::string_view welcome);
+  void on_registered(Reply reply);
+  void on_reply(Envelope envelope, std::string text);
+  void on_item(Envelope envelope, std::string text);
+  void hand_over(Message message);
+  void send_call(Call& call);
+  void drop_calls(const std::string& why);
+
+  const Options options_;
+  Wire wire_;
+  Inbox inbox_;
+  std::mutex thread_mutex_;  // guards thread_ against two stops
+  std::thread thread_;
+
+  std::string url_;
+  State state_ = State::kIdle;
+  Cursor cursor_;
+  Backoff backoff_;
+  std::optional<Subscription> subscription_;  // what replaced that of the options
+  std::map<std::string, std::shared_ptr<Call>> calls_;
+  std::uint64_t next_id_ = 0;
+  std::string register_id_;
+  Clock::time_point live_since_{};
+  bool brought_something_ = false;  // an event or a gap, on this connection
+  bool heard_ = false;              // since the last tick
+  int silent_ticks_ = 0;
+  bool ever_connected_ = false;
+  bool outage_told_ = false;
+};
+
+void Client::Impl::start() {
+  const std::lock_guard<std::mutex> lock(thread_mutex_);
+  (void)wire_.post([this] {
+    const Result<std::string> url = complete_url(options_.url);
+    if (!url) {
+      fail("", url.error());
+      return;
+    }
+    url_ = *url;
+    connect();
+  });
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "feed");
+    wire_.run();
+  });
+}
+
+void Client::Impl::stop() {
+  const std::lock_guard<std::mutex> lock(thread_mutex_);
+  if (!thread_.joinable()) return;
+  (void)wire_.post([this] {
+    const bool polite = state_ == State::kLive && !wire_.paused();
+    state_ = State::kEnded;
+    drop_calls("the client was stopped");
+    wire_.cancel_timers();
+    if (!polite) {
+      end();
+      return;
+    }
+    wire_.close();
+    wire_.set_timer(Wire::Timer::kClosing, kGoodbyeMax, [this] { end(); });
+  });
+  thread_.join();
+}
+
+void Client::Impl::end() {
+  wire_.drop();
+  wire_.cancel_timers();
+  inbox_.close();
+  wire_.stop();
+}
+
+void Client::Impl::connect() {
+  state_ = State::kConnecting;
+  brought_something_ = false;
+  wire_.set_timer(Wire::Timer::kDeadline, options_.connect_timeout, [this] {
+    lose("no answer within " + std::to_string(options_.connect_timeout.count()) + " ms");
+  });
+  wire_.open(url_);
+}
+
+// Tries again later. One outage is told once, however many attempts it takes.
+void Client::Impl::lose(std::string reason) {
+  wire_.drop();
+  wire_.cancel_timer(Wire::Timer::kDeadline);
+  wire_.cancel_timer(Wire::Timer::kAlive);
+  const bool stood = state_ == State::kLive && Clock::now() - live_since_ >= kStableAfter;
+  if (stood || brought_something_) backoff_.reset();
+  state_ = State::kWaiting;
+  drop_calls("the connection was lost: " + reason);
+  if (!outage_told_) {
+    outage_told_ = true;
+    Message message;
+    message.kind = Message::Kind::kDisconnected;
+    message.notice.reason = std::move(reason);
+    message.notice.resumed_at = cursor_.position();
+    message.notice.first = !ever_connected_;
+    hand_over(std::move(message));
+  }
+  wire_.set_timer(Wire::Timer::kRetry, backoff_.next(), [this] { connect(); });
+}
+
+void Client::Impl::fail(std::string error_type, std::string reason) {
+  wire_.drop();
+  wire_.cancel_timers();
+  state_ = State::kEnded;
+  drop_calls(reason);
+  Message message;
+  message.kind = Message::Kind::kFailed;
+  message.notice.error_type = std::move(error_type);
+  message.notice.reason = std::move(reason);
+  hand_over(std::move(message));
+  inbox_.close();
+}
+
+void Client::Impl::on_open() {
+  heard();
+  state_ = State::kGreeting;
+}
+
+void Client::Impl::on_closed(Wire::Closed closed) {
+  if (state_ == State::kEnded) {
+    end();
+  } else if (closed.code == kCloseUnauthorized) {
+    fail("unauthorized", closed.reason);
+  } else {
+    // Who is asked to come later does not come at once.
+    const bool later = closed.code == kCloseTryLater || closed.code == kCloseRateLimit;
+    if (later) brought_something_ = false;
+    lose(std::move(closed.reason));
+  }
+}
+
+// Counts the ticks in which nothing came, and not the time: after a standstill of this process (a
+// laptop that slept) what has arrived meanwhile still gets its turn.
+void Client::Impl::watch_silence() {
+  wire_.set_timer(Wire::Timer::kAlive, options_.ping_interval, [this] {
+    // Nobody is heard while nobody listens.
+    silent_ticks_ = heard_ || wire_.paused() ? 0 : silent_ticks_ + 1;
+    heard_ = false;
+    const milliseconds silence = options_.ping_interval * silent_ticks_;
+    if (silence >= options_.silence_max) {
+      lose("the bridge has been silent for " + std::to_string(silence.count()) + " ms");
+      return;
+    }
+    if (silent_ticks_ > 0) wire_.ping();
+    watch_silence();
+  });
+}
+
+void Client::Impl::on_text(std::string text) {
+  if (state_ == State::kEnded) return;
+  heard();
+  // Only in a batch is an array a message.
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first != std::string::npos && text[first] == '[' && json::valid(text)) {
+    json::for_each_element(text, [this](std::string_view element) {
+      std::optional<Envelope> envelope = read_envelope(element);
+      if (state_ != State::kLive || !envelope || envelope->is_reply()) return;
+      on_item(std::move(*envelope), std::string(element));
+    });
+    return;
+  }
+  std::optional<Envelope> envelope = read_envelope(text);
+  if (!envelope) {
+    lose("the bridge sent what is not JSON");
+  } else if (state_ == State::kGreeting) {
+    do_register(text);
+  } else if (envelope->is_reply()) {
+    on_reply(std::move(*envelope), std::move(text));
+  } else if (state_ == State::kLive) {
+    on_item(std::move(*envelope), std::move(text));
+  }
+}
+
+void Client::Impl::do_register(std::string_view welcome) {
+  const std::string epoch = json::as_string(standing(welcome, "epoch")).value_or(std::string());
+  const Since since = cursor_.next_since();
+  if (std::holds_alternative<SinceSeq>(since) && epoch.empty()) {
+    fail("bad_request", "the bridge names no epoch, so `since` must");
+    return;
+  }
+  const Subscription& wanted = subscription_ ? *subscription_ : options_.subscription;
+  register_id_ = kIdPrefix + std::to_string(++next_id_);
+  json::Object request;
+  request.add_string("action", "register").add_string("id", register_id_);
+  request.add_string("client_id", options_.client_id);
+  request.add_string("client_type", options_.client_type);
+  if (!options_.token.empty()) request.add_string("token", options_.token);
+  add_subscription(request, wanted, since_json(since, epoch));
+  state_ = State::kRegistering;
+  wire_.send(request.text());
+}
+
+void Client::Impl::on_registered(Reply reply) {
+  if (!reply.ok) {
+    if (passes_with_time(reply.error_type)) {
+      lose(reply.error_type + ": " + reply.error);
+    } else {
+      fail(std::move(reply.error_type), std::move(reply.error));
+    }
+    return;
+  }
+  wire_.cancel_timer(Wire::Timer::kDeadline);
+  state_ = State::kLive;
+  live_since_ = Clock::now();
+
+  Message message;
+  message.kind = Message::Kind::kConnected;
+  Notice& notice = message.notice;
+  notice.resumed_at = cursor_.position();
+  notice.epoch = json::as_string(standing(reply.text, "epoch")).value_or(std::string());
+  notice.seq = json::as_u64(standing(reply.text, "seq")).value_or(0);
+  if (const std::string_view recovered = standing(reply.text, "recovered"); !recovered.empty()) {
+    notice.recovered = recovered == "true";
+  }
+  notice.first = !ever_connected_;
+  notice.epoch_changed = cursor_.on_registered(notice.epoch, notice.seq);
+  ever_connected_ = true;
+  outage_told_ = false;
+  hand_over(std::move(message));
+
+  for (const auto& [id, call] : calls_) send_call(*call);
+  watch_silence();
+}
+
+void Client::Impl::on_reply(Envelope envelope, std::string text) {
+  // A bridge that does not repeat ids is still understood here: nothing else was asked yet.
+  if (state_ == State::kRegistering && (envelope.id == register_id_ || envelope.id.empty())) {
+    on_registered(read_reply(std::move(text)));
+    return;
+  }
+  const auto found = calls_.find(envelope.id);
+  if (found == calls_.end()) {
+    if (envelope.id.rfind(kIdPrefix, 0) == 0) return;  // too late: the user was told "timeout"
+    Message message;
+    message.kind = Message::Kind::kReply;
+    message.text = std::move(text);
+    message.envelope = std::move(envelope);
+    hand_over(std::move(message));
+    return;
+  }
+  const std::shared_ptr<Call> call = found->second;
+  calls_.erase(found);
+  Reply reply = read_reply(std::move(text));
+  if (call->replacing && reply.ok) {
+    subscription_ = std::move(call->replacing);
+    if (!std::holds_alternative<std::monostate>(subscription_->since)) {
+      cursor_.restart(subscription_->since);
+      cursor_.on_registered(json::as_string(standing(reply.text, "epoch")).value_or(std::string()),
+                            json::as_u64(standing(reply.text, "seq")).value_or(0));
+    }
+  }
+  call->answer.set_value(std::move(reply));
+}
+
+void Client::Impl::on_item(Envelope envelope, std::string text) {
+  Message message;
+  if (envelope.is_gap()) {
+    message.kind = Message::Kind::kGap;
+    message.gap = read_gap(text);
+    if (!cursor_.admit(message.gap)) return;
+  } else {
+    message.kind = Message::Kind::kEvent;
+    if (!cursor_.admit(envelope)) return;
+  }
+  message.text = std::move(text);
+  message.envelope = std::move(envelope);
+  brought_something_ = true;
+  hand_over(std::move(message));
+}
+
+void Client::Impl::hand_over(Message message) {
+  if (inbox_.push(std::move(message)) == Inbox::Level::kFull) wire_.pause();
+}
+
+Reply Client::Impl::ask(const std::string& action, const std::string& fields,
+                        std::optional<Subscription> replacing, milliseconds deadline) {
+  const auto call = std::make_shared<Call>();
+  call->action = action;
+  call->fields = fields;
+  call->replacing = std::move(replacing);
+  std::future<Reply> answer = call->answer.get_future();
+  const bool posted = wire_.post([this, call] {
+    if (state_ == State::kEnded) {
+      call->answer.set_value(ended_reply());
+      return;
+    }
+    call->id = kIdPrefix + std::to_string(++next_id_);
+    calls_[call->id] = call;
+    if (state_ == State::kLive) send_call(*call);
+  });
+  if (!posted) return ended_reply();
+  if (answer.wait_for(deadline) == std::future_status::ready) return answer.get();
+  (void)wire_.post([this, call] { calls_.erase(call->id); });
+  return no_answer(Reply::Outcome::kTimeout, "timeout",
+                   "no answer within " + std::to_string(deadline.count()) + " ms");
+}
+
+void Client::Impl::send_call(Call& call) {
+  if (call.sent) return;
+  json::Object request;
+  request.add_string("action", call.action).add_string("id", call.id);
+  if (call.replacing) {
+    add_subscription(request, *call.replacing, since_json(call.replacing->since, cursor_.epoch()));
+  }
+  request.add_members_of(call.fields);
+  call.sent = wire_.send(request.text());
+}
+
+// Those that were sent: whether they were carried out, nobody knows, so they are not sent again.
+// Those that were not wait for the next connection, as long as their deadlines let them.
+void Client::Impl::drop_calls(const std::string& why) {
+  for (auto entry = calls_.begin(); entry != calls_.end();) {
+    Call& call = *entry->second;
+    if (state_ != State::kEnded && !call.sent) {
+      ++entry;
+      continue;
+    }
+    call.answer.set_value(no_answer(Reply::Outcome::kDisconnected, "disconnected", why));
+    entry = calls_.erase(entry);
+  }
+}
+
+Client::Client(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+Client::~Client() {
+  stop();
+}
+
+void Client::start() {
+  impl_->start();
+}
+
+void Client::stop() {
+  impl_->stop();
+}
+
+std::optional<Message> Client::next(milliseconds wait) {
+  Inbox::Popped popped = impl_->inbox().pop(wait);
+  if (popped.resume) impl_->room_again();
+  return std::move(popped.message);
+}
+
+bool Client::finished() const {
+  return impl_->inbox().finished();
+}
+
+Reply Client::request(const std::string& action, const std::string& fields, milliseconds deadline) {
+  return impl_->ask(action, fields, std::nullopt, deadline);
+}
+
+Reply Client::subscribe(Subscription subscription, milliseconds deadline) {
+  return impl_->ask("subscribe", "", std::move(subscription), deadline);
+}
+
+void Client::send(std::string text) {
+  impl_->send_as_it_is(std::move(text));
+}
+
+}  // namespace feed

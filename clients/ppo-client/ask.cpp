@@ -1,0 +1,105 @@
+#include "ppo-client/ask.h"
+
+#include <string_view>
+
+#include "feed/client.h"
+#include "feed/json.h"
+#include "ppo-client/connection.h"
+#include "ppo-client/event_printer.h"
+#include "ppo-client/json_text.h"
+#include "ppo-client/report.h"
+
+namespace client {
+namespace {
+
+namespace json = feed::json;
+
+// What was asked for: `results` of a command to all trainers, else `result`.
+std::string_view result_of(std::string_view reply) {
+  for (const char* const key : {"result", "results", "data"}) {
+    const std::string_view found = json::member(reply, key);
+    if (!found.empty()) return found;
+  }
+  return reply;
+}
+
+// A command to all trainers succeeds as a whole where each of them did what it was told.
+bool one_failed(std::string_view reply) {
+  bool failed = false;
+  json::for_each_element(json::member(reply, "results"), [&](std::string_view entry) {
+    failed = failed || json::member(entry, "success") == "false" ||
+             json::as_string(json::member(entry, "status")) == "error";
+  });
+  return failed;
+}
+
+void show_events(std::string_view result, bool as_json, const Style& style, Output& out,
+                 Output& err) {
+  EventPrinter printer(style);
+  const std::string_view events = json::member(result, "events");
+  json::for_each_element(events.empty() ? result : events, [&](std::string_view event) {
+    out.line(as_json ? one_line(event) : printer.event(event));
+  });
+  if (json::member(result, "complete") == "false") {
+    out.flush();
+    err.line("older events that match are no longer held by the bridge");
+  }
+}
+
+void show_report(std::string_view result, const Style& style, Output& out) {
+  if (const auto document = parse(result)) {
+    out.text(report(*document, style));
+  } else {
+    out.line(compact(result));
+  }
+}
+
+}  // namespace
+
+ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, const Style& style,
+              Output& out, Output& err) {
+  if (reply.outcome != feed::Reply::Outcome::kAnswered) {
+    err.line(error_line(reply.error_type, reply.error));
+    return kExitFailed;
+  }
+  if (!reply.ok) {
+    err.line(error_line(reply.error_type, reply.error));
+    return kExitRefused;
+  }
+  const std::string_view result = result_of(reply.text);
+  if (task.show == AskOptions::Show::kEvents) {
+    show_events(result, as_json, style, out, err);
+  } else if (as_json) {
+    out.line(one_line(result));
+  } else if (task.show == AskOptions::Show::kReport) {
+    show_report(result, style, out);
+  } else {
+    out.line(pretty(result));
+  }
+  if (one_failed(reply.text)) {
+    out.flush();
+    err.line("error: not every trainer carried out " + printable(task.command));
+    return kExitRefused;
+  }
+  return kExitOk;
+}
+
+ExitCode ask(const Options& options, const AskOptions& task, const Style& style, Output& out,
+             Output& err) {
+  feed::Subscription none;
+  none.types.emplace();
+  feed::Client client(feed_options(options, none));
+  client.start();
+  if (const auto failed = await_connection(
+          client, options, err, [] { return false; }, nullptr)) {
+    return *failed;
+  }
+  const feed::Reply reply = client.request("command", task.fields, task.deadline);
+  const ExitCode code = show(reply, task, options.json, style, out, err);
+  out.flush();
+  err.flush();
+  client.stop();
+  return code;
+}
+
+}  // namespace client

@@ -1,0 +1,37 @@
+// JSON texts made fit for a terminal without touching a digit.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <rapidjson/document.h>
+
+namespace client {
+
+// Without spaces between tokens, on one line. Characters that could steer a terminal become \u
+// escapes, which mean the same in JSON. REQUIRES: feed::json::valid(text)
+std::string compact(std::string_view text);
+
+// The same over several lines, two spaces a level.
+std::string pretty(std::string_view text);
+
+// On one line, otherwise byte for byte: a line break in JSON is only ever a space between tokens.
+// REQUIRES: feed::json::valid(text)
+std::string one_line(std::string_view text);
+
+// The tree of a text; nothing where it is not valid or nested so deeply that walking it is no good
+// idea.
+std::optional<rapidjson::Document> parse(std::string_view text);
+
+// A member of an object, or nullptr: absent, or `value` is no object.
+const rapidjson::Value* find(const rapidjson::Value& value, const char* key);
+
+// What a JSON string says; empty for anything else, nullptr included.
+std::string string_of(const rapidjson::Value* value);
+
+// A value back as text, on one line.
+std::string to_text(const rapidjson::Value& value);
+
+}  // namespace client

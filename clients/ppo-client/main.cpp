@@ -1,0 +1,56 @@
+// ppo-client: a terminal's view of the bridge. Puts the parts together and does nothing else.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string_view>
+#include <variant>
+
+#include "ppo-client/ask.h"
+#include "ppo-client/options.h"
+#include "ppo-client/output.h"
+#include "ppo-client/stop_signal.h"
+#include "ppo-client/tail.h"
+
+namespace {
+
+using namespace client;
+
+bool wants_colours(Options::When when, bool terminal) {
+  if (when != Options::When::kAuto) return when == Options::When::kAlways;
+  const char* const no_color = std::getenv("NO_COLOR");
+  const char* const term = std::getenv("TERM");
+  const bool refused = no_color != nullptr && *no_color != '\0';
+  const bool dumb = term != nullptr && std::string_view(term) == "dumb";
+  return terminal && !refused && !dumb;
+}
+
+ExitCode run(const Options& options) {
+  Output out(STDOUT_FILENO, stop_requested);
+  Output err(STDERR_FILENO, stop_requested);
+  const Style style{wants_colours(options.colour, out.is_terminal()), out.terminal_width()};
+  if (const auto* task = std::get_if<TailOptions>(&options.task)) {
+    catch_stop_signals();
+    return tail(options, *task, style, out, err, stop_requested);
+  }
+  return ask(options, std::get<AskOptions>(options.task), style, out, err);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    ignore_broken_pipes();
+    const auto parsed = parse_options(argc, argv);
+    if (const auto* leave = std::get_if<Leave>(&parsed)) {
+      std::fputs(leave->text.c_str(), leave->code == kExitOk ? stdout : stderr);
+      return leave->code;
+    }
+    return run(std::get<Options>(parsed));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return kExitFailed;
+  }
+}

@@ -1,0 +1,299 @@
+#include "ppo-client/options.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <sstream>
+#include <string_view>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include "feed/json.h"
+#include "ppo-client/filter.h"
+#include "ppo-client/since.h"
+
+namespace client {
+namespace {
+
+using feed::json::Object;
+using std::chrono::milliseconds;
+
+// How long a reply may take beyond the deadline that the bridge itself keeps.
+constexpr milliseconds kReplyMargin{2000};
+
+constexpr int kCountMax = 1'000'000'000;
+
+constexpr const char* kExamples = R"(Examples:
+  ppo-client tail                                     everything, as it comes
+  ppo-client tail trade_executed 'episode_*'          some types
+  ppo-client tail --item 'Twisted bow|Coal' --since 5m
+  ppo-client tail --filter 'profit>=100k' --filter action_type=sell
+  ppo-client tail --json | jq .data
+  ppo-client recent --type error --count 20
+  ppo-client command pause --target agent_0
+  ppo-client status --url ws://127.0.0.1:5178/ws
+
+Exit codes: 0 ok, also after Ctrl-C; 1 the bridge cannot be reached; 2 wrong usage;
+3 the bridge answered with an error.
+Environment: PPO_BRIDGE_URL, PPO_BRIDGE_TOKEN, NO_COLOR.)";
+
+constexpr const char* kTailHelp =
+    R"(A connection that is lost comes back by itself and goes on after the last event shown; what
+the bridge no longer has is shown as a gap.
+
+Filters (all must pass; quote them for the shell):
+  item=Coal            the text; several with |:  item=Coal|Yew logs
+  item_id=4151         the number or the text, whichever the events hold
+  item_id="4151"       the text only; in quotes | and .. are plain characters
+  profit>=100k         at least; profit<=1.67m at most (k, m, b as in the game)
+  price=10..20         from 10 to 20, both included; 10.. and ..20 are open
+
+Since:
+  42                   after event 42 of the present epoch (0: from its beginning)
+  EPOCH:42             after event 42 of that epoch
+  30s 5m 2h 1d         the events of the last 30 seconds, ...
+  last:100             the last 100 events)";
+
+// What the options' texts are read into; CLI11 knows these, and the checks below make Options of
+// them.
+struct Texts {
+  std::string colour = "auto";
+  double timeout_s = 5;
+  double wait_s = 0;
+  std::vector<std::string> types;
+  std::vector<std::string> more_types;
+  std::vector<std::string> filters;
+  std::string agent, item, source, type, since, since_seq;
+  std::uint64_t count = 0;
+  std::string command, params, target, idempotency_key;
+  std::vector<std::string> param;
+  std::uint64_t deadline_ms = 0;
+};
+
+struct Mistake {
+  std::string message;
+};
+
+template <typename T>
+T checked(feed::Result<T> result) {
+  if (!result) throw Mistake{result.error()};
+  return result.value();
+}
+
+milliseconds seconds_option(const char* name, double seconds, double min) {
+  if (!(seconds >= min && seconds <= 3600)) {
+    throw Mistake{std::string(name) + " must be " + (min > 0 ? "0.1" : "0") + "..3600 seconds"};
+  }
+  return milliseconds(std::llround(seconds * 1000));
+}
+
+// One JSON value if it is one, else the text itself.
+std::string json_or_text(const std::string& text) {
+  return feed::json::valid(text) ? text : feed::json::quote(text);
+}
+
+bool is_object(const std::string& text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  return feed::json::valid(text) && text[first] == '{';
+}
+
+// --params, with each --param in place of the member of that name.
+std::string params_json(const Texts& texts) {
+  if (!texts.params.empty() && !is_object(texts.params)) {
+    throw Mistake{"--params is '" + texts.params + "'; must be a JSON object"};
+  }
+  std::vector<std::pair<std::string, std::string>> given;
+  for (const std::string& text : texts.param) {
+    const size_t sign = text.find('=');
+    if (sign == std::string::npos || sign == 0) {
+      throw Mistake{"--param is '" + text + "'; must be KEY=VALUE"};
+    }
+    given.emplace_back(text.substr(0, sign), json_or_text(text.substr(sign + 1)));
+  }
+  Object params;
+  feed::json::for_each_member(texts.params, [&](std::string_view raw_key, std::string_view value) {
+    const std::string quoted = "\"" + std::string(raw_key) + "\"";
+    const std::string key = feed::json::as_string(quoted).value_or(std::string(raw_key));
+    for (const auto& [name, replaced_by] : given) {
+      if (name == key) return;
+    }
+    params.add(key, value);
+  });
+  for (const auto& [name, value] : given) params.add(name, value);
+  return params.text();
+}
+
+TailOptions tail_options(const Texts& texts, bool has_count) {
+  TailOptions tail;
+  std::vector<std::string> types = texts.types;
+  types.insert(types.end(), texts.more_types.begin(), texts.more_types.end());
+  if (!types.empty()) tail.subscription.types = std::move(types);
+
+  Filter filter;
+  for (const std::string& condition : texts.filters) checked(filter.add(condition));
+  if (!texts.agent.empty()) checked(filter.add("agent_id", texts.agent));
+  if (!texts.item.empty()) checked(filter.add("item", texts.item));
+  if (!texts.source.empty()) checked(filter.add("source", texts.source));
+  tail.subscription.filter = filter.json();
+
+  if (!texts.since.empty()) tail.subscription.since = checked(parse_since(texts.since));
+  if (has_count) tail.count = texts.count;
+  return tail;
+}
+
+AskOptions bridge_command(const char* command, AskOptions::Show show, const std::string& params,
+                          milliseconds deadline) {
+  AskOptions ask;
+  ask.command = command;
+  ask.fields = Object().add_string("command", command).add("params", params).text();
+  ask.show = show;
+  ask.deadline = deadline;
+  return ask;
+}
+
+std::string recent_params(const Texts& texts) {
+  Object params;
+  params.add_number("count", texts.count);
+  if (!texts.type.empty()) params.add_string("type", texts.type);
+  if (!texts.agent.empty()) params.add_string("agent_id", texts.agent);
+  if (!texts.item.empty()) params.add_string("item", texts.item);
+  if (!texts.source.empty()) params.add_string("source", texts.source);
+  if (!texts.since_seq.empty()) {
+    const auto seq = feed::json::as_u64(texts.since_seq);
+    if (!seq) throw Mistake{"--since-seq is '" + texts.since_seq + "'; must be a seq, 0 or more"};
+    params.add_number("since_seq", *seq);
+  }
+  return params.text();
+}
+
+AskOptions any_command(const Texts& texts, milliseconds timeout) {
+  AskOptions ask;
+  Object fields;
+  fields.add_string("command", texts.command).add("params", params_json(texts));
+  if (!texts.target.empty()) fields.add_string("target", texts.target);
+  if (texts.deadline_ms > 0) fields.add_number("deadline_ms", texts.deadline_ms);
+  if (!texts.idempotency_key.empty()) fields.add_string("idempotency_key", texts.idempotency_key);
+  ask.command = texts.command;
+  ask.fields = fields.text();
+  ask.show = AskOptions::Show::kResult;
+  // The bridge ends the waiting with a `timeout` of its own; this side waits a little longer than
+  // that.
+  ask.deadline = std::max(timeout, milliseconds(texts.deadline_ms) + kReplyMargin);
+  return ask;
+}
+
+}  // namespace
+
+std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
+  Options options;
+  Texts texts;
+
+  CLI::App app("Watches and asks a PPO bridge.", "ppo-client");
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  app.fallthrough();  // these may also stand behind the subcommand
+  app.add_option("--url", options.url, "The bridge's WebSocket address")
+      ->envname("PPO_BRIDGE_URL")
+      ->capture_default_str();
+  app.add_option("--token", options.token, "The token to register with, where the bridge wants one")
+      ->envname("PPO_BRIDGE_TOKEN");
+  app.add_flag("--json", options.json, "What the bridge sent, unchanged, instead of tables");
+  app.add_option("--color,--colour", texts.colour, "Colours in tables; NO_COLOR is honoured")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
+  app.add_option("--timeout", texts.timeout_s, "Seconds to connect, and to wait for an answer")
+      ->capture_default_str();
+  app.add_option("--wait", texts.wait_s, "Seconds to keep trying while the bridge is not there yet")
+      ->capture_default_str();
+
+  const auto list_of_one = [](CLI::Option* option) {
+    return option->type_size(1)->allow_extra_args(false);
+  };
+
+  CLI::App* tail = app.add_subcommand("tail", "Shows events as they come");
+  tail->footer(kTailHelp);
+  tail->add_option("TYPE", texts.types, "Event types; 'order_*' for all that begin so; none: all");
+  list_of_one(tail->add_option("--types", texts.more_types, "The same, with commas between"))
+      ->delimiter(',');
+  list_of_one(tail->add_option("--filter", texts.filters, "KEY=VALUE, see below; repeatable"));
+  tail->add_option("--agent", texts.agent, "Short for --filter agent_id=...");
+  tail->add_option("--item", texts.item, "Short for --filter item=...");
+  tail->add_option("--source", texts.source, "Short for --filter source=...");
+  tail->add_option("--since", texts.since, "From where on, see below; else from now on");
+  CLI::Option* tail_count = tail->add_option("-n,--count", texts.count, "Stop after so many events")
+                                ->check(CLI::Range(1, kCountMax));
+
+  CLI::App* recent = app.add_subcommand("recent", "Shows events of the recent past and ends");
+  CLI::Option* recent_count =
+      recent->add_option("-n,--count", texts.count, "How many at most, the newest (20)")
+          ->check(CLI::Range(1, kCountMax));
+  recent->add_option("--type", texts.type, "Only this type");
+  recent->add_option("--agent", texts.agent, "Only this agent");
+  recent->add_option("--item", texts.item, "Only this item");
+  recent->add_option("--source", texts.source, "Only this source");
+  recent->add_option("--since-seq", texts.since_seq, "Only after the event of this seq");
+
+  CLI::App* command = app.add_subcommand("command", "Has a command carried out, prints the result");
+  command->footer(
+      "A --param's VALUE is JSON where it is valid JSON (5, true, [1,2], \"5\"), else a text.");
+  command->add_option("NAME", texts.command, "The command")->required();
+  list_of_one(command->add_option("--param", texts.param, "KEY=VALUE; repeatable"));
+  command->add_option("--params", texts.params, "All parameters as a JSON object");
+  command->add_option("--target", texts.target, "An agent, a source, or * for all trainers");
+  command->add_option("--deadline-ms", texts.deadline_ms, "How long the bridge waits for a trainer")
+      ->check(CLI::Range(1, 60000));
+  command->add_option("--idempotency-key", texts.idempotency_key,
+                      "The same key within 10 minutes is carried out once");
+
+  struct Thin {
+    CLI::App* app;
+    const char* command;
+    AskOptions::Show show;
+  };
+  using Show = AskOptions::Show;
+  const Thin thin[] = {
+      {app.add_subcommand("status", "How the bridge is"), "get_status", Show::kReport},
+      {app.add_subcommand("sources", "Who publishes"), "get_sources", Show::kReport},
+      {app.add_subcommand("clients", "Who listens"), "get_clients", Show::kReport},
+      {app.add_subcommand("types", "Which event types there are"), "get_event_types",
+       Show::kReport},
+      {app.add_subcommand("snapshot", "The latest event of each type, agent and item"),
+       "get_snapshot", Show::kEvents},
+  };
+
+  try {
+    app.parse(argc, argv);
+    const milliseconds timeout = seconds_option("--timeout", texts.timeout_s, 0.1);
+    options.timeout = timeout;
+    options.wait = seconds_option("--wait", texts.wait_s, 0);
+    options.url = checked(feed::complete_url(options.url));
+    options.colour = texts.colour == "always"  ? Options::When::kAlways
+                     : texts.colour == "never" ? Options::When::kNever
+                                               : Options::When::kAuto;
+    if (tail->parsed()) {
+      options.task = tail_options(texts, tail_count->count() > 0);
+    } else if (recent->parsed()) {
+      if (recent_count->count() == 0) texts.count = 20;
+      options.task =
+          bridge_command("get_recent_events", Show::kEvents, recent_params(texts), timeout);
+    } else if (command->parsed()) {
+      options.task = any_command(texts, timeout);
+    }
+    for (const Thin& entry : thin) {
+      if (entry.app->parsed()) {
+        options.task = bridge_command(entry.command, entry.show, "{}", timeout);
+      }
+    }
+    return options;
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const int code = app.exit(error, out, err);
+    if (code == 0) return Leave{kExitOk, out.str()};
+    return Leave{kExitUsage, err.str()};
+  } catch (const Mistake& mistake) {
+    return Leave{kExitUsage, mistake.message + "\nRun with --help for more information.\n"};
+  }
+}
+
+}  // namespace client

@@ -1,0 +1,64 @@
+// The command line.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "feed/address.h"
+#include "feed/backoff.h"
+#include "feed/subscription.h"
+
+namespace client {
+
+enum ExitCode : int {
+  kExitOk = 0,
+  kExitFailed = 1,   // the bridge cannot be reached, or the connection failed
+  kExitUsage = 2,    // the command line is wrong
+  kExitRefused = 3,  // the bridge answered with an error
+};
+
+struct TailOptions {
+  feed::Subscription subscription;
+  std::optional<std::uint64_t> count;  // stop after so many events
+};
+
+// One request, and how to show its answer.
+struct AskOptions {
+  enum class Show {
+    kReport,  // tables
+    kEvents,  // its `events` as lines
+    kResult,  // pretty JSON
+  };
+  std::string command;
+  std::string fields;  // of the request, besides action and id: a JSON object
+  Show show = Show::kReport;
+  std::chrono::milliseconds deadline{5000};  // for the answer
+};
+
+struct Options {
+  enum class When { kAuto, kAlways, kNever };
+
+  std::string url = feed::kDefaultUrl;
+  std::string token;
+  bool json = false;
+  When colour = When::kAuto;
+  std::chrono::milliseconds timeout{5000};  // to connect, and for an answer
+  std::chrono::milliseconds wait{0};        // how long a first connection is tried again
+  feed::Backoff::Range backoff;
+  std::variant<TailOptions, AskOptions> task;
+};
+
+// Nothing to do but to say `text` and to end: help, version or a mistake.
+struct Leave {
+  ExitCode code = kExitOk;
+  std::string text;  // to stdout where the code is kExitOk, else to stderr
+};
+
+// Reads the command line and the environment (PPO_BRIDGE_URL, PPO_BRIDGE_TOKEN).
+std::variant<Options, Leave> parse_options(int argc, const char* const* argv);
+
+}  // namespace client

@@ -1,0 +1,127 @@
+#include "ppo-client/tail.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "feed/client.h"
+#include "ppo-client/connection.h"
+#include "ppo-client/event_printer.h"
+#include "ppo-client/json_text.h"
+#include "ppo-client/number.h"
+#include "ppo-client/text.h"
+
+namespace client {
+namespace {
+
+using feed::Message;
+
+// How soon a signal, or a reader that went away, is noticed while nothing comes.
+constexpr std::chrono::milliseconds kTick{100};
+
+std::string lost_line(const feed::Notice& notice) {
+  std::string line = "connection lost (" + notice.reason + "); ";
+  line += notice.resumed_at ? "resuming from " + grouped(notice.resumed_at->seq)
+                            : std::string("connecting again");
+  return printable(line);
+}
+
+std::string found_line(const feed::Notice& notice) {
+  std::string line = "connected again";
+  if (notice.epoch_changed) {
+    line += "; the bridge numbers anew (epoch " + notice.epoch + "), what was seen is left out";
+  } else if (notice.recovered) {
+    line += *notice.recovered ? ", nothing missed" : "; not everything missed is still there";
+  }
+  return printable(line);
+}
+
+class Tail {
+ public:
+  Tail(const Options& options, const TailOptions& task, const Style& style, Output& out,
+       Output& err)
+      : json_(options.json), count_(task.count), printer_(style), out_(out), err_(err) {}
+
+  // False: that was all.
+  bool take(const Message& message) {
+    switch (message.kind) {
+      case Message::Kind::kEvent:
+        out_.line(json_ ? one_line(message.text) : printer_.event(message.text));
+        return !count_ || ++shown_ < *count_;
+      case Message::Kind::kGap:
+        out_.line(json_ ? one_line(message.text) : printer_.gap(message.gap));
+        return true;
+      case Message::Kind::kReply:
+        say("the bridge says: " + compact(message.text));
+        return true;
+      case Message::Kind::kConnected:
+        say(found_line(message.notice));
+        return true;
+      case Message::Kind::kDisconnected:
+        say(lost_line(message.notice));
+        return true;
+      case Message::Kind::kFailed:
+        say(error_line(message.notice.error_type, message.notice.reason));
+        code_ = message.notice.error_type.empty() ? kExitFailed : kExitRefused;
+        return false;
+    }
+    return true;
+  }
+
+  // The terminal may have another width by now.
+  void flush() {
+    out_.flush();
+    printer_.set_width(out_.terminal_width());
+  }
+
+  ExitCode code() const { return code_; }
+
+ private:
+  // After what came before it, also where both go to the same terminal.
+  void say(const std::string& line) {
+    flush();
+    err_.line(line);
+    err_.flush();
+  }
+
+  const bool json_;
+  const std::optional<std::uint64_t> count_;
+  std::uint64_t shown_ = 0;
+  EventPrinter printer_;
+  Output& out_;
+  Output& err_;
+  ExitCode code_ = kExitOk;
+};
+
+}  // namespace
+
+ExitCode tail(const Options& options, const TailOptions& task, const Style& style, Output& out,
+              Output& err, const std::function<bool()>& stop) {
+  feed::Client client(feed_options(options, task.subscription));
+  client.start();
+  feed::Notice first;
+  if (const auto failed = await_connection(client, options, err, stop, &first)) return *failed;
+  if (first.recovered == false) {
+    err.line("the bridge's history does not reach back as far as --since asks");
+    err.flush();
+  }
+
+  Tail view(options, task, style, out, err);
+  while (!stop() && !out.broken()) {
+    // What waits is printed at once when nothing more is there, and together while much is coming.
+    const auto wait = out.empty() ? kTick : std::chrono::milliseconds(0);
+    const std::optional<Message> message = client.next(wait);
+    if (message) {
+      if (!view.take(*message)) break;
+    } else if (!out.empty()) {
+      view.flush();
+    } else if (out.reader_gone() || client.finished()) {
+      break;
+    }
+  }
+  out.flush();
+  client.stop();
+  return view.code();
+}
+
+}  // namespace client

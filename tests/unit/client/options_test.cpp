@@ -1,0 +1,161 @@
+#include "ppo-client/options.h"
+
+#include <cstdlib>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using client::AskOptions;
+using client::Leave;
+using client::Options;
+using client::TailOptions;
+using std::chrono::milliseconds;
+
+namespace {
+
+using Parsed = std::variant<Options, Leave>;
+
+Parsed parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "ppo-client");
+  return client::parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+Options good(const std::vector<const char*>& arguments) {
+  const Parsed parsed = parse(arguments);
+  if (const auto* leave = std::get_if<Leave>(&parsed)) FAIL(leave->text);
+  return std::get<Options>(parsed);
+}
+
+TailOptions tail(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "tail");
+  return std::get<TailOptions>(good(arguments).task);
+}
+
+AskOptions ask(const std::vector<const char*>& arguments) {
+  return std::get<AskOptions>(good(arguments).task);
+}
+
+}  // namespace
+
+TEST_CASE("options: a wrong command line is told and has a code of its own") {
+  const std::vector<std::vector<const char*>> wrong = {
+      {},
+      {"nonsense"},
+      {"tail", "--nonsense"},
+      {"tail", "--since", "yesterday"},
+      {"tail", "--filter", "price>5"},
+      {"tail", "-n", "0"},
+      {"tail", "-n", "x"},
+      {"tail", "--url", "http://h"},
+      {"tail", "--color", "sometimes"},
+      {"tail", "--timeout", "0"},
+      {"tail", "--wait", "-1"},
+      {"status", "extra"},
+      {"command"},
+      {"command", "pause", "--param", "k"},
+      {"command", "pause", "--param", "=v"},
+      {"command", "pause", "--params", "[1]"},
+      {"command", "pause", "--params", "{"},
+      {"command", "pause", "--deadline-ms", "60001"},
+      {"command", "pause", "--deadline-ms", "0"},
+      {"recent", "--since-seq", "-1"},
+      {"status", "tail"},
+  };
+  for (const auto& arguments : wrong) {
+    CAPTURE(std::string(arguments.empty() ? "" : arguments.back()));
+    const Parsed parsed = parse(arguments);
+    const auto* leave = std::get_if<Leave>(&parsed);
+    REQUIRE(leave != nullptr);
+    CHECK(leave->code == client::kExitUsage);
+    CHECK_FALSE(leave->text.empty());
+  }
+}
+
+TEST_CASE("options: help is no mistake, and has examples and exit codes") {
+  const Parsed parsed = parse({"--help"});
+  const auto* leave = std::get_if<Leave>(&parsed);
+  REQUIRE(leave != nullptr);
+  CHECK(leave->code == client::kExitOk);
+  CHECK(leave->text.find("ppo-client tail --json") != std::string::npos);
+  CHECK(leave->text.find("Exit codes:") != std::string::npos);
+  const Parsed of_tail = parse({"tail", "--help"});
+  CHECK(std::get<Leave>(of_tail).text.find("price=10..20") != std::string::npos);
+}
+
+TEST_CASE("options: what is for all commands may stand before and behind them") {
+  CHECK(good({"status"}).url == "ws://127.0.0.1:5178/ws");
+  CHECK(good({"--url", "ws://h:1", "status"}).url == "ws://h:1/ws");
+  const Options behind = good({"status", "--url", "ws://h:1", "--json", "--color", "never",
+                               "--timeout", "1.5", "--wait", "2"});
+  CHECK(behind.url == "ws://h:1/ws");
+  CHECK(behind.json);
+  CHECK(behind.colour == Options::When::kNever);
+  CHECK(behind.timeout == milliseconds(1500));
+  CHECK(behind.wait == milliseconds(2000));
+}
+
+TEST_CASE("options: the environment is weaker than the command line") {
+  setenv("PPO_BRIDGE_URL", "ws://env:2", 1);
+  setenv("PPO_BRIDGE_TOKEN", "secret", 1);
+  CHECK(good({"status"}).url == "ws://env:2/ws");
+  CHECK(good({"status"}).token == "secret");
+  CHECK(good({"status", "--url", "ws://h:1"}).url == "ws://h:1/ws");
+  unsetenv("PPO_BRIDGE_URL");
+  unsetenv("PPO_BRIDGE_TOKEN");
+}
+
+TEST_CASE("options: tail takes types as words and as a list") {
+  CHECK_FALSE(tail({}).subscription.types);
+  const std::vector<std::string> expected = {"error", "order_*", "a", "b", "c"};
+  CHECK(tail({"error", "order_*", "--types", "a,b", "--types", "c"}).subscription.types ==
+        expected);
+  CHECK(tail({"--types", "a,b", "c"}).subscription.types ==
+        std::vector<std::string>{"c", "a", "b"});
+  CHECK_FALSE(tail({}).count);
+  CHECK(tail({"-n", "5"}).count == 5u);
+}
+
+TEST_CASE("options: tail's filters, with and without shorthand, are one filter") {
+  CHECK(tail({}).subscription.filter.empty());
+  CHECK(tail({"--filter", "profit>=100k", "--filter", "action_type=buy|sell", "--agent", "agent_0",
+              "--item", "Twisted bow", "--source", "t-1"})
+            .subscription.filter ==
+        R"({"profit":{"min":100000},"action_type":["buy","sell"],"agent_id":"agent_0",)"
+        R"("item":"Twisted bow","source":"t-1"})");
+  CHECK(tail({"--filter", "[a]=[b,c]"}).subscription.filter == R"({"[a]":"[b,c]"})");
+  CHECK(std::get<feed::SinceLast>(tail({"--since", "last:3"}).subscription.since).count == 3);
+}
+
+TEST_CASE("options: recent asks for recent events") {
+  CHECK(ask({"recent"}).fields == R"({"command":"get_recent_events","params":{"count":20}})");
+  CHECK(ask({"recent", "--count", "5", "--type", "error", "--agent", "a", "--item", "Coal",
+             "--source", "t", "--since-seq", "0"})
+            .fields ==
+        R"({"command":"get_recent_events","params":{"count":5,"type":"error","agent_id":"a",)"
+        R"("item":"Coal","source":"t","since_seq":0}})");
+  CHECK(ask({"recent"}).show == AskOptions::Show::kEvents);
+}
+
+TEST_CASE("options: a command's parameters are JSON where they can be, and keep every digit") {
+  const AskOptions plain = ask({"command", "pause"});
+  CHECK(plain.fields == R"({"command":"pause","params":{}})");
+  CHECK(plain.show == AskOptions::Show::kResult);
+  const AskOptions full =
+      ask({"command", "set", "--params", R"({"a":1,"b":18446744073709551615})", "--param", "a=x y",
+           "--param", "c=[1,2]", "--param", "d=\"5\"", "--param", "e=a=b", "--target", "*",
+           "--deadline-ms", "30000", "--idempotency-key", "k1"});
+  CHECK(full.fields ==
+        R"({"command":"set","params":{"b":18446744073709551615,"a":"x y","c":[1,2],"d":"5",)"
+        R"("e":"a=b"},"target":"*","deadline_ms":30000,"idempotency_key":"k1"})");
+  CHECK(full.deadline == milliseconds(32000));
+}
+
+TEST_CASE("options: the thin commands ask for what they are called") {
+  CHECK(ask({"status"}).command == "get_status");
+  CHECK(ask({"sources"}).command == "get_sources");
+  CHECK(ask({"clients"}).command == "get_clients");
+  CHECK(ask({"types"}).command == "get_event_types");
+  CHECK(ask({"snapshot"}).command == "get_snapshot");
+}

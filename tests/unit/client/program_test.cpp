@@ -1,0 +1,91 @@
+// The program as a shell sees it: signals, exit codes, streams.
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "fake_bridge.h"
+#include "support/process.h"
+
+using namespace client_tests;
+using testing_support::Process;
+using testing_support::ProcessOptions;
+
+namespace {
+
+Process run(std::vector<std::string> arguments, const std::string& url = "ws://127.0.0.1:1/ws") {
+  arguments.insert(arguments.begin(), PPO_CLIENT);
+  ProcessOptions options;
+  options.environment = {"PPO_BRIDGE_URL=" + url};
+  return Process(arguments, options);
+}
+
+}  // namespace
+
+TEST_CASE("program: SIGINT and SIGTERM end a tail at once and well, connected or not") {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    FakeBridge bridge([&](FakeConnection& connection, int number) {
+      if (number > 0) return;
+      register_client(connection, "k3f", 0);
+      connection.send(event(1));
+      connection.wait_until_gone();
+    });
+    Process connected = run({"tail", "--json"}, bridge.url());
+    CHECK(connected.wait_line("{") == event(1));
+    connected.signal(signal);
+    CHECK(connected.wait_exit() == 0);
+    CHECK(connected.stderr_text().empty());
+  }
+  FakeBridge bridge([&](FakeConnection& connection, int number) {
+    if (number > 0) return;
+    register_client(connection, "k3f", 0);
+    connection.send(event(1));
+  });
+  Process outage = run({"tail", "--json"}, bridge.url());
+  CHECK(outage.wait_line("{") == event(1));
+  CHECK(testing_support::wait_until(
+      [&] { return outage.stderr_text().find("connection lost") == 0; }));
+  outage.signal(SIGINT);
+  CHECK(outage.wait_exit() == 0);
+}
+
+TEST_CASE("program: exit codes, and what goes to which stream") {
+  Process help = run({"--help"});
+  CHECK(help.wait_exit() == 0);
+  CHECK_FALSE(help.stdout_lines().empty());
+  CHECK(help.stderr_text().empty());
+
+  Process usage = run({"tail", "--since", "yesterday"});
+  CHECK(usage.wait_exit() == 2);
+  CHECK(usage.stdout_lines().empty());
+  CHECK(usage.stderr_text().find("--since is 'yesterday'; must be") == 0);
+
+  Process unreachable = run({"status"});
+  CHECK(unreachable.wait_exit() == 1);
+  CHECK(unreachable.stderr_text() == "cannot connect to ws://127.0.0.1:1/ws: Connection refused\n");
+
+  FakeBridge bridge([&](FakeConnection& connection, int) {
+    register_client(connection, "k3f", 0);
+    connection.send(refusal(connection.receive().value_or("{}"), "unknown_target"));
+    connection.wait_until_gone();
+  });
+  Process refused = run({"command", "pause", "--target", "nobody"}, bridge.url());
+  CHECK(refused.wait_exit() == 3);
+  CHECK(refused.stderr_text() == "error: unknown_target: as the test wants it\n");
+}
+
+TEST_CASE("program: what is not a terminal gets no colours but where it is told to") {
+  for (const bool always : {false, true}) {
+    FakeBridge bridge([&](FakeConnection& connection, int) {
+      register_client(connection, "k3f", 0);
+      connection.send(event(1));
+      connection.wait_until_gone();
+    });
+    Process tail = run({"tail", "-n", "1", "--color", always ? "always" : "auto"}, bridge.url());
+    CHECK(tail.wait_exit() == 0);
+    REQUIRE(tail.stdout_lines().size() == 1);
+    CHECK((tail.stdout_lines()[0].find('\x1b') != std::string::npos) == always);
+  }
+}
