@@ -1,0 +1,137 @@
+#include "fan_reader.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "support/websocket_frame.h"
+
+namespace bench {
+namespace {
+
+// What is asked of a socket at once: large, so that calls cost little, but within a core's cache.
+constexpr std::size_t kReadBytes = 128 * 1024;
+constexpr std::size_t kFrameBytesMax = 2 * 1024 * 1024;
+constexpr std::uint64_t kWakeMark = ~std::uint64_t{0};
+// The slowest client is looked for after so many reads.
+constexpr std::size_t kReadsPerSearch = 64;
+
+}  // namespace
+
+FanReader::FanReader(std::vector<Connection> connections, SequenceRule rule,
+                     EventListener* on_event)
+    : rule_(std::move(rule)), events_(connections.size(), 0), buffer_(kFrameBytesMax + kReadBytes) {
+  clients_.reserve(connections.size());
+  for (Connection& connection : connections) {
+    clients_.push_back({std::move(connection.socket), std::move(connection.unread),
+                        FrameChecker(rule_, on_event, key_hint_)});
+  }
+}
+
+void FanReader::start() {
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  wake_ = ::eventfd(0, EFD_CLOEXEC);
+  if (epoll_ < 0 || wake_ < 0) {
+    throw std::system_error(errno, std::generic_category(), "epoll");
+  }
+  const auto watch = [&](int descriptor, std::uint64_t mark) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = mark;
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) {
+      throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+    }
+  };
+  for (std::size_t i = 0; i < clients_.size(); ++i) watch(clients_[i].socket.descriptor(), i);
+  watch(wake_, kWakeMark);
+  thread_ = std::thread([this] { run(); });
+}
+
+void FanReader::stop() {
+  if (!thread_.joinable()) return;
+  const std::uint64_t one = 1;
+  (void)!::write(wake_, &one, sizeof one);
+  thread_.join();
+  ::close(epoll_);
+  ::close(wake_);
+}
+
+double FanReader::cpu_seconds() {
+  clockid_t clock{};
+  timespec time{};
+  // The handle outlives the thread only until join: ask while it runs.
+  if (!thread_.joinable()) return 0.0;
+  if (::pthread_getcpuclockid(thread_.native_handle(), &clock) != 0) return 0.0;
+  if (::clock_gettime(clock, &time) != 0) return 0.0;
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+void FanReader::run() {
+  ::pthread_setname_np(::pthread_self(), "reader");
+  // What was read with the answers to the handshakes comes first.
+  for (std::size_t i = 0; i < clients_.size(); ++i) take(i, clients_[i].tail.size(), 0);
+  std::array<epoll_event, 256> ready;
+  std::size_t reads = 0;
+  for (;;) {
+    const int count = ::epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), -1);
+    if (count < 0 && errno != EINTR) return;
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t mark = ready[static_cast<std::size_t>(i)].data.u64;
+      if (mark == kWakeMark) return;
+      read(static_cast<std::size_t>(mark));
+      if (++reads % kReadsPerSearch == 0 || i + 1 == count) {
+        slowest_.store(*std::min_element(events_.begin(), events_.end()),
+                       std::memory_order_relaxed);
+      }
+    }
+  }
+}
+
+void FanReader::read(std::size_t index) {
+  Client& client = clients_[index];
+  const std::size_t tail = client.tail.size();
+  if (tail > kFrameBytesMax) return fail(index, "a frame too large for the bench");
+  std::memcpy(buffer_.data(), client.tail.data(), tail);
+  const ssize_t got = ::recv(client.socket.descriptor(), buffer_.data() + tail, kReadBytes, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return fail(index, "the connection ended");
+  take(index, tail + static_cast<std::size_t>(got), static_cast<std::size_t>(got));
+}
+
+void FanReader::take(std::size_t index, std::size_t bytes_filled, std::size_t bytes_new) {
+  Client& client = clients_[index];
+  if (bytes_new == 0) std::memcpy(buffer_.data(), client.tail.data(), bytes_filled);
+  const std::string_view bytes(buffer_.data(), bytes_filled);
+  const std::uint64_t before = events_[index];
+  const std::size_t used = client.checker.take(bytes, std::chrono::steady_clock::now());
+  client.tail.assign(bytes.substr(used));
+  events_[index] = client.checker.events();
+  // Only this thread writes them, so a plain addition is enough.
+  deliveries_.store(deliveries() + events_[index] - before, std::memory_order_relaxed);
+  bytes_.store(this->bytes() + bytes_new, std::memory_order_relaxed);
+  std::string ping;
+  if (client.checker.take_ping(ping)) {
+    const std::string pong =
+        testing_support::encode_frame({testing_support::Opcode::kPong, ping, true, true, 0, {}});
+    (void)!::send(client.socket.descriptor(), pong.data(), pong.size(),
+                  MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  if (!client.checker.failure().empty()) fail(index, client.checker.failure());
+}
+
+void FanReader::fail(std::size_t index, const std::string& what) {
+  if (failure_.empty()) failure_ = "client " + std::to_string(index) + ": " + what;
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, clients_[index].socket.descriptor(), nullptr);
+  failed_.store(true, std::memory_order_relaxed);
+}
+
+}  // namespace bench

@@ -1,0 +1,96 @@
+#include "frame_checker.h"
+
+#include <cstring>
+#include <utility>
+
+namespace bench {
+namespace {
+
+constexpr unsigned kContinuation = 0x0;
+constexpr unsigned kText = 0x1;
+constexpr unsigned kClose = 0x8;
+constexpr unsigned kPing = 0x9;
+
+// Whether `expected`, which ends in a number, stands at `offset`, and the number ends there too.
+bool holds_number_at(std::string_view text, std::size_t offset, std::string_view expected) {
+  const std::size_t after = offset + expected.size();
+  return after < text.size() &&
+         std::memcmp(text.data() + offset, expected.data(), expected.size()) == 0 &&
+         !(text[after] >= '0' && text[after] <= '9');
+}
+
+}  // namespace
+
+std::size_t FrameChecker::take(std::string_view bytes,
+                               std::chrono::steady_clock::time_point read_at) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
+  std::size_t at = 0;
+  while (failure_.empty() && bytes.size() - at >= 2) {
+    const unsigned first = byte(at);
+    const unsigned short_length = byte(at + 1) & 0x7fu;
+    const std::size_t length_bytes = short_length < 126 ? 0 : short_length == 126 ? 2 : 8;
+    if (bytes.size() - at < 2 + length_bytes) break;
+    std::uint64_t length = length_bytes == 0 ? short_length : 0;
+    for (std::size_t i = 0; i < length_bytes; ++i) length = (length << 8) | byte(at + 2 + i);
+    const std::size_t begin = at + 2 + length_bytes;
+    if (bytes.size() - begin < length) break;
+    const std::string_view payload = bytes.substr(begin, static_cast<std::size_t>(length));
+    const unsigned opcode = first & 0x0fu;
+    if (opcode == kText) {
+      take_text(payload, read_at);
+    } else {
+      take_control(opcode, payload);
+    }
+    at = begin + static_cast<std::size_t>(length);
+  }
+  return at;
+}
+
+void FrameChecker::take_text(std::string_view payload,
+                             std::chrono::steady_clock::time_point read_at) {
+  std::size_t key = *key_hint_;
+  if (!holds_number_at(payload, key, expected_.text())) {
+    key = payload.find(rule_->key);
+    if (key == std::string_view::npos) return;  // the bridge's own: a gap shows in the numbers
+    *key_hint_ = key;
+    if (!holds_number_at(payload, key, expected_.text())) {
+      const std::size_t number = key + rule_->key.size();
+      failure_ = "expected event " + std::string(expected_.number()) + ", got " +
+                 std::string(payload.substr(number, payload.find_first_of(",}", number) - number));
+      return;
+    }
+  }
+  if (listener_ != nullptr) listener_->on_event(next_, read_at);
+  ++events_;
+  if (next_ == rule_->cycle) {
+    next_ = 1;
+    expected_.restart();
+  } else {
+    ++next_;
+    expected_.increment();
+  }
+}
+
+void FrameChecker::take_control(unsigned opcode, std::string_view payload) {
+  if (opcode == kPing) {
+    pinged_ = true;
+    ping_ = payload;
+  } else if (opcode == kClose) {
+    const unsigned code =
+        payload.size() < 2
+            ? 1005u
+            : (static_cast<std::uint8_t>(payload[0]) << 8 | static_cast<std::uint8_t>(payload[1]));
+    failure_ = "closed with " + std::to_string(code);
+  } else if (opcode == kContinuation) {
+    failure_ = "a fragmented message";
+  }
+}
+
+bool FrameChecker::take_ping(std::string& payload) {
+  if (!pinged_) return false;
+  pinged_ = false;
+  payload = std::exchange(ping_, {});
+  return true;
+}
+
+}  // namespace bench

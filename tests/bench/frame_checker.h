@@ -1,0 +1,86 @@
+// Walks the frames of one client and checks that its events are all there, in order, each once.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace bench {
+
+// How the events of a subject are numbered.
+struct SequenceRule {
+  // The text before the number, such as "\"source_seq\":". Frames without it are no bench events.
+  std::string key = R"("source_seq":)";
+  // After this number comes 1 again; 0 = never.
+  std::uint64_t cycle = 0;
+};
+
+// Told of each event; for measurements that look at single ones.
+class EventListener {
+ public:
+  virtual ~EventListener() = default;
+  virtual void on_event(std::uint64_t number, std::chrono::steady_clock::time_point read_at) = 0;
+};
+
+// A fixed text with a decimal number behind it that counts up in place: comparing that with what
+// came is cheaper than parsing numbers, and it is done for each event of each client.
+class CountingText {
+ public:
+  explicit CountingText(const std::string& prefix)
+      : prefix_bytes_(prefix.size()), text_(prefix + '1') {}
+
+  std::string_view text() const { return text_; }
+  std::string_view number() const { return text().substr(prefix_bytes_); }
+
+  void increment() {
+    std::size_t i = text_.size();
+    while (i > prefix_bytes_ && text_[i - 1] == '9') text_[--i] = '0';
+    if (i > prefix_bytes_) {
+      ++text_[i - 1];
+    } else {
+      text_.insert(prefix_bytes_, 1, '1');
+    }
+  }
+  void restart() { text_.replace(prefix_bytes_, std::string::npos, "1"); }
+
+ private:
+  std::size_t prefix_bytes_;
+  std::string text_;
+};
+
+// The state of one client. Belongs to one thread.
+class FrameChecker {
+ public:
+  // `rule` and `listener` (which may be null) must outlive this. `key_hint` is where the key was
+  // found last, shared by all clients of a thread: the frames of a moment are alike.
+  FrameChecker(const SequenceRule& rule, EventListener* listener, std::size_t& key_hint)
+      : rule_(&rule), listener_(listener), key_hint_(&key_hint), expected_(rule.key) {}
+
+  // Checks all whole frames at the front of `bytes` and returns how many bytes they were. Stops at
+  // the first thing that is wrong: failure() says it then.
+  std::size_t take(std::string_view bytes, std::chrono::steady_clock::time_point read_at);
+
+  // Bench events seen so far.
+  std::uint64_t events() const { return events_; }
+  const std::string& failure() const { return failure_; }
+  // A ping's payload that wants its pong; empties what it returns.
+  bool take_ping(std::string& payload);
+
+ private:
+  void take_text(std::string_view payload, std::chrono::steady_clock::time_point read_at);
+  void take_control(unsigned opcode, std::string_view payload);
+
+  const SequenceRule* rule_;
+  EventListener* listener_;
+  std::size_t* key_hint_;
+  std::uint64_t events_ = 0;
+  std::uint64_t next_ = 1;
+  CountingText expected_;
+  bool pinged_ = false;
+  std::string ping_;
+  std::string failure_;
+};
+
+}  // namespace bench

@@ -1,0 +1,28 @@
+// Mode latency: from the moment an event is due to be published to the clients' reading it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "options.h"
+
+namespace bench {
+
+struct LatencyRow {
+  std::string subject;
+  std::size_t clients = 0;
+  double events_per_s = 0.0;
+  std::string lost;  // "" or what was lost, and then the figures mean nothing
+  double p50_ms = 0.0;
+  double p90_ms = 0.0;
+  double p99_ms = 0.0;
+  double max_ms = 0.0;
+};
+
+// Of every subject that takes events. The schedule is an open loop and each event counts from the
+// moment it was due, so that a subject that stalls pays for all the events it kept waiting
+// (coordinated omission is corrected for). Rounds are interleaved; a row is the median of its
+// rounds, its `max_ms` the largest.
+std::vector<LatencyRow> measure_latency(const Options& options);
+
+}  // namespace bench

@@ -1,0 +1,107 @@
+#include "load.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "options.h"
+#include "support/event_publisher.h"
+#include "support/wait.h"
+
+namespace bench {
+namespace {
+
+using std::chrono::steady_clock;
+using testing_support::EventPublisher;
+using testing_support::milliseconds;
+
+// How long a full window is slept on: short against the time in which clients read one.
+constexpr std::chrono::microseconds kWindowPoll{100};
+// A publish() gives up after this, to look whether it shall stop.
+constexpr milliseconds kPublishTimeout{100};
+constexpr std::chrono::seconds kStuckAfter{10};
+
+}  // namespace
+
+void Load::start(std::function<void()> publish) {
+  thread_ = std::thread([this, publish = std::move(publish)] {
+    ::pthread_setname_np(::pthread_self(), "publisher");
+    try {
+      publish();
+    } catch (const std::exception& error) {
+      failure_ = error.what();
+    }
+  });
+}
+
+void Load::stop() {
+  stop_.store(true, std::memory_order_relaxed);
+  if (thread_.joinable()) thread_.join();
+}
+
+ClosedLoopLoad::ClosedLoopLoad(const Subject& subject, const EventText& events, std::size_t batch,
+                               std::uint64_t window_events, const FanReader& reader) {
+  start([this, &subject, &events, batch, window_events, &reader] {
+    EventPublisher publisher(subject.events_in());
+    const std::size_t step = subject.message_events(batch);
+    const std::uint64_t window = std::max<std::uint64_t>(window_events, step);
+    std::string body;
+    std::uint64_t number = 0;
+    while (!stopping()) {
+      if (number + step > reader.slowest() + window) {
+        std::this_thread::sleep_for(kWindowPoll);
+        continue;
+      }
+      body.clear();
+      subject.append_message(body, events, number + 1, number + step);
+      while (!publisher.publish(body, kPublishTimeout)) {
+        if (stopping()) return;
+      }
+      number += step;
+      published_.store(number, std::memory_order_release);
+    }
+  });
+}
+
+OpenLoopLoad::OpenLoopLoad(const std::string& address, const EventText& events, double events_per_s,
+                           steady_clock::time_point begin) {
+  start([this, address, &events, events_per_s, begin] {
+    EventPublisher publisher(address);
+    std::string body;
+    for (std::uint64_t number = 1; !stopping(); ++number) {
+      std::this_thread::sleep_until(due(begin, events_per_s, number));
+      body.clear();
+      events.append_published(body, number);
+      while (!publisher.publish(body, kPublishTimeout)) {
+        if (stopping()) return;
+      }
+      published_.store(number, std::memory_order_release);
+    }
+  });
+}
+
+steady_clock::time_point due(steady_clock::time_point begin, double events_per_s,
+                             std::uint64_t number) {
+  const std::chrono::duration<double> after(static_cast<double>(number - 1) / events_per_s);
+  return begin + std::chrono::duration_cast<steady_clock::duration>(after);
+}
+
+bool wait_drained(const FanReader& reader, std::uint64_t published) {
+  std::uint64_t seen = 0;
+  auto moved_at = steady_clock::now();
+  while (reader.slowest() < published) {
+    if (interrupted || reader.failed()) return false;
+    if (reader.deliveries() != seen) {
+      seen = reader.deliveries();
+      moved_at = steady_clock::now();
+    } else if (steady_clock::now() - moved_at > kStuckAfter) {
+      return false;
+    }
+    std::this_thread::sleep_for(milliseconds{2});
+  }
+  return !reader.failed();
+}
+
+}  // namespace bench

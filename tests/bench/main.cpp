@@ -1,0 +1,177 @@
+// ppo-bench: the bridge's speed and memory, next to a plain bridge and to the machine's floor.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "event_text.h"
+#include "idle_memory.h"
+#include "latency.h"
+#include "options.h"
+#include "report.h"
+#include "support/process.h"
+#include "throughput.h"
+
+namespace bench {
+
+std::atomic<bool> interrupted{false};
+
+namespace {
+
+// What the bridge must reach where the most clients were measured; 0 = not asked for.
+struct Requirements {
+  double times_plain = 0.0;
+  double times_raw = 0.0;
+  double idle_bytes = 0.0;
+};
+
+// The first signal asks for an orderly end; a second one ends at once, and the kernel then ends the
+// children.
+void on_signal(int) {
+  interrupted = true;
+}
+
+void watch_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+bool meets(const char* what, double value, double limit, bool at_most) {
+  if (limit == 0.0) return true;
+  const bool met = at_most ? value <= limit : value >= limit && value > 0.0;
+  std::printf("%s: %.3g, wanted at %s %.3g: %s\n", what, value, at_most ? "most" : "least", limit,
+              met ? "met" : "NOT MET");
+  return met;
+}
+
+bool check(const Report& report, const Requirements& wanted) {
+  bool met = true;
+  const ThroughputRow* row = nullptr;
+  for (const ThroughputRow& candidate : report.throughput) {
+    const bool larger = row == nullptr || candidate.clients > row->clients;
+    if (candidate.subject == "bridge" && larger) row = &candidate;
+  }
+  if (row != nullptr) {
+    std::printf("\n");
+    met &= meets("bridge / plain, deliveries/s",
+                 ratio_to(report.throughput, *row, "plain", &ThroughputRound::deliveries_per_s),
+                 wanted.times_plain, false);
+    met &= meets("bridge / raw, bytes/s",
+                 ratio_to(report.throughput, *row, "raw", &ThroughputRound::bytes_per_s),
+                 wanted.times_raw, false);
+  }
+  for (const IdleMemoryRow& idle : report.idle_memory) {
+    if (idle.subject != "bridge") continue;
+    met &= meets("bytes an idle client", idle.bytes_per_client, wanted.idle_bytes, true);
+  }
+  return met;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "Measures the bridge next to a plain bridge and to raw sockets, in one run on the same "
+      "cores.\nWithout a mode, all of them.",
+      "ppo-bench");
+  Options options;
+  Requirements wanted;
+  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  options.programs_directory = here;
+  options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
+  std::string json_file;
+  app.require_subcommand(0, 3);
+  app.fallthrough();
+  app.set_help_all_flag("--help-all", "help of all modes");
+  app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
+      ->envname("PPO_BRIDGE_BIN")
+      ->capture_default_str();
+  app.add_option("--subjects", options.subjects, "what to measure, in this order")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"bridge", "plain", "raw"}))
+      ->capture_default_str();
+  app.add_option("--rounds", options.rounds, "how often each is measured; the median counts")
+      ->check(CLI::Range(1, 99))
+      ->capture_default_str();
+  app.add_option("--seconds", options.seconds, "length of a measurement")
+      ->check(CLI::Range(0.1, 600.0))
+      ->capture_default_str();
+  app.add_option("--warmup", options.warmup_seconds, "seconds before a measurement")
+      ->check(CLI::Range(0.0, 60.0))
+      ->capture_default_str();
+  app.add_option("--event-bytes", options.event_bytes, "size of an event as published")
+      ->check(CLI::Range(EventText::bytes_min(), std::size_t{65536}))
+      ->capture_default_str();
+  app.add_option("--receive-buffer", options.receive_buffer_bytes,
+                 "SO_RCVBUF of each client; 0 = the kernel's choice")
+      ->check(CLI::Range(0, 64 << 20))
+      ->capture_default_str();
+  app.add_option("--json", json_file, "write everything there as JSON");
+
+  CLI::App* throughput = app.add_subcommand("throughput", "deliveries a second, nothing lost");
+  app.add_option("--clients", options.clients, "throughput: numbers of clients")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--batch", options.batches, "throughput: events a ZeroMQ message; 1 = unbatched")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--window", options.window_events,
+                 "throughput: events that the publisher may be ahead of the slowest client")
+      ->check(CLI::Range(1, 150000))
+      ->capture_default_str();
+  app.add_option("--require-times-plain", wanted.times_plain,
+                 "fail if the bridge delivers fewer times as much, at the most clients");
+  app.add_option("--require-times-raw", wanted.times_raw,
+                 "fail if the bridge has a smaller share of the floor's bytes/s");
+
+  CLI::App* idle = app.add_subcommand("idle-memory", "resident memory an idle client");
+  app.add_option("--idle-clients", options.idle_clients, "idle-memory: how many")
+      ->check(CLI::Range(1, 18000))
+      ->capture_default_str();
+  app.add_option("--require-idle-bytes", wanted.idle_bytes,
+                 "fail if an idle client of the bridge costs more");
+
+  CLI::App* latency = app.add_subcommand("latency", "percentiles on an open-loop schedule");
+  app.add_option("--latency-clients", options.latency_clients, "latency: how many")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--rate", options.latency_events_per_s, "latency: events/s")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+
+  watch_signals();
+  testing_support::raise_open_files_limit();
+  const bool all = app.get_subcommands().empty();
+  Report report;
+  if (all || throughput->parsed()) report.throughput = measure_throughput(options);
+  if (all || idle->parsed()) report.idle_memory = measure_idle_memory(options);
+  if (all || latency->parsed()) report.latency = measure_latency(options);
+  print_tables(report, options);
+  if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {
+    throw std::runtime_error("cannot write " + json_file);
+  }
+  const bool met = check(report, wanted);
+  return met && !lost_anything(report) ? 0 : 2;
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) {
+  try {
+    return bench::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ppo-bench: %s\n", error.what());
+    return bench::interrupted ? 130 : 1;
+  }
+}

@@ -1,0 +1,39 @@
+// What a run of the bench is asked to measure.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+struct Options {
+  std::vector<std::string> subjects{"bridge", "plain", "raw"};
+  std::string programs_directory;  // of plain-bridge and raw-blaster
+  std::string bridge_program;
+
+  // throughput
+  std::vector<std::size_t> clients{1, 10, 100, 1000};
+  std::vector<std::size_t> batches{100};  // events a ZeroMQ message; 1 = unbatched
+  std::size_t rounds = 3;
+  double seconds = 5.0;
+  double warmup_seconds = 1.0;
+  std::uint64_t window_events = 50'000;
+  std::size_t event_bytes = 200;
+  int receive_buffer_bytes = 0;  // 0 = the kernel's choice
+
+  // idle-memory
+  std::size_t idle_clients = 2000;
+
+  // latency
+  std::size_t latency_clients = 100;
+  double latency_events_per_s = 2000.0;
+};
+
+// Set on SIGINT and SIGTERM: every loop of the bench looks at it, and everything is taken down in
+// good order.
+extern std::atomic<bool> interrupted;
+
+}  // namespace bench

@@ -1,0 +1,233 @@
+#include "report.h"
+
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <thread>
+
+#include "statistics.h"
+
+namespace bench {
+namespace {
+
+using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
+using Round = ThroughputRound;
+
+std::string times(double ratio) {
+  if (ratio == 0.0) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, ratio < 0.1 ? "%.4f" : ratio < 10 ? "%.2f" : "%.1f", ratio);
+  return text;
+}
+
+std::string today() {
+  char text[32];
+  const std::time_t now = std::time(nullptr);
+  std::tm date{};
+  ::gmtime_r(&now, &date);
+  std::strftime(text, sizeof text, "%Y-%m-%d", &date);
+  return text;
+}
+
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.compare(0, 10, "model name") == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown";
+}
+
+std::string machine() {
+  utsname system{};
+  ::uname(&system);
+  return std::to_string(std::thread::hardware_concurrency()) + " x " + processor() + ", Linux " +
+         system.release;
+}
+
+void member(Writer& writer, const char* key, double value) {
+  writer.Key(key);
+  writer.Double(value);
+}
+void member(Writer& writer, const char* key, std::size_t value) {
+  writer.Key(key);
+  writer.Uint64(value);
+}
+void member(Writer& writer, const char* key, const std::string& value) {
+  writer.Key(key);
+  writer.String(value);
+}
+
+void print_throughput(const Report& report) {
+  std::size_t clients = 0;
+  std::size_t batch = 0;
+  for (const ThroughputRow& row : report.throughput) {
+    if (row.clients != clients || row.batch != batch) {
+      clients = row.clients;
+      batch = row.batch;
+      std::printf("\n%zu client%s, %s\n", clients, clients == 1 ? "" : "s",
+                  batch == 1 ? "unbatched" : ("batches of " + std::to_string(batch)).c_str());
+      std::printf("  %-8s %14s %9s %8s %11s %9s %7s %7s %9s %9s\n", "subject", "deliveries/s",
+                  "MB/s", "B/deliv", "CPU us/del", "RSS MB", "srv CPU", "rdr CPU", "x plain",
+                  "x raw B/s");
+    }
+    if (const std::string lost = lost_of(row); !lost.empty()) {
+      std::printf("  %-8s %14s %s\n", row.subject.c_str(), "LOST", lost.c_str());
+      continue;
+    }
+    std::printf("  %-8s %14.0f %9.1f %8.1f %11.4f %9.1f %7.2f %7.2f %9s %9s\n", row.subject.c_str(),
+                median_of(row.rounds, &Round::deliveries_per_s),
+                median_of(row.rounds, &Round::bytes_per_s) / 1e6,
+                median_of(row.rounds, &Round::bytes_per_delivery),
+                median_of(row.rounds, &Round::cpu_us_per_delivery),
+                median_of(row.rounds, &Round::resident_bytes) / 1e6,
+                median_of(row.rounds, &Round::server_cpu),
+                median_of(row.rounds, &Round::reader_cpu),
+                times(ratio_to(report.throughput, row, "plain", &Round::deliveries_per_s)).c_str(),
+                times(ratio_to(report.throughput, row, "raw", &Round::bytes_per_s)).c_str());
+  }
+}
+
+void write_throughput(Writer& writer, const Report& report) {
+  writer.StartArray();
+  for (const ThroughputRow& row : report.throughput) {
+    writer.StartObject();
+    member(writer, "clients", row.clients);
+    member(writer, "batch", row.batch);
+    member(writer, "subject", row.subject);
+    member(writer, "lost", lost_of(row));
+    member(writer, "times_plain_deliveries",
+           ratio_to(report.throughput, row, "plain", &Round::deliveries_per_s));
+    member(writer, "times_raw_bytes", ratio_to(report.throughput, row, "raw", &Round::bytes_per_s));
+    member(writer, "deliveries_per_s", median_of(row.rounds, &Round::deliveries_per_s));
+    writer.Key("rounds");
+    writer.StartArray();
+    for (const Round& round : row.rounds) {
+      writer.StartObject();
+      member(writer, "lost", round.lost);
+      member(writer, "deliveries_per_s", round.deliveries_per_s);
+      member(writer, "bytes_per_s", round.bytes_per_s);
+      member(writer, "bytes_per_delivery", round.bytes_per_delivery);
+      member(writer, "cpu_us_per_delivery", round.cpu_us_per_delivery);
+      member(writer, "resident_bytes", round.resident_bytes);
+      member(writer, "server_cpu", round.server_cpu);
+      member(writer, "reader_cpu", round.reader_cpu);
+      writer.EndObject();
+    }
+    writer.EndArray();
+    writer.EndObject();
+  }
+  writer.EndArray();
+}
+
+}  // namespace
+
+std::string lost_of(const ThroughputRow& row) {
+  for (const Round& round : row.rounds) {
+    if (!round.lost.empty()) return round.lost;
+  }
+  return {};
+}
+
+double ratio_to(const std::vector<ThroughputRow>& rows, const ThroughputRow& row,
+                const std::string& other_subject, double Round::*figure) {
+  for (const ThroughputRow& other : rows) {
+    if (other.clients != row.clients || other.batch != row.batch) continue;
+    if (other.subject != other_subject) continue;
+    if (!lost_of(row).empty() || !lost_of(other).empty()) return 0.0;
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < std::min(row.rounds.size(), other.rounds.size()); ++i) {
+      if (other.rounds[i].*figure > 0) {
+        ratios.push_back(row.rounds[i].*figure / other.rounds[i].*figure);
+      }
+    }
+    return median(std::move(ratios));
+  }
+  return 0.0;
+}
+
+void print_tables(const Report& report, const Options& options) {
+  std::printf("%s, %s; events of %zu bytes as published\n", today().c_str(), machine().c_str(),
+              options.event_bytes);
+  print_throughput(report);
+  if (!report.idle_memory.empty()) {
+    std::printf("\nidle clients, connected and registered\n  %-8s %8s %14s %14s %14s\n", "subject",
+                "clients", "RSS before MB", "RSS after MB", "bytes/client");
+  }
+  for (const IdleMemoryRow& row : report.idle_memory) {
+    std::printf("  %-8s %8zu %14.1f %14.1f %14.0f\n", row.subject.c_str(), row.clients,
+                row.resident_bytes_before / 1e6, row.resident_bytes_after / 1e6,
+                row.bytes_per_client);
+  }
+  if (!report.latency.empty()) {
+    std::printf("\nlatency, publish() due to client's read, ms\n  %-8s %8s %9s %9s %9s %9s %9s\n",
+                "subject", "clients", "events/s", "p50", "p90", "p99", "max");
+  }
+  for (const LatencyRow& row : report.latency) {
+    std::printf("  %-8s %8zu %9.0f ", row.subject.c_str(), row.clients, row.events_per_s);
+    if (!row.lost.empty()) {
+      std::printf("LOST %s\n", row.lost.c_str());
+      continue;
+    }
+    std::printf("%9.3f %9.3f %9.3f %9.3f\n", row.p50_ms, row.p90_ms, row.p99_ms, row.max_ms);
+  }
+}
+
+std::string to_json(const Report& report, const Options& options) {
+  rapidjson::StringBuffer out;
+  Writer writer(out);
+  writer.SetIndent(' ', 2);
+  writer.StartObject();
+  member(writer, "date", today());
+  member(writer, "machine", machine());
+  member(writer, "event_bytes", options.event_bytes);
+  member(writer, "seconds", options.seconds);
+  member(writer, "window_events", std::size_t{options.window_events});
+  writer.Key("throughput");
+  write_throughput(writer, report);
+  writer.Key("idle_memory");
+  writer.StartArray();
+  for (const IdleMemoryRow& row : report.idle_memory) {
+    writer.StartObject();
+    member(writer, "subject", row.subject);
+    member(writer, "clients", row.clients);
+    member(writer, "resident_bytes_before", row.resident_bytes_before);
+    member(writer, "resident_bytes_after", row.resident_bytes_after);
+    member(writer, "bytes_per_client", row.bytes_per_client);
+    writer.EndObject();
+  }
+  writer.EndArray();
+  writer.Key("latency");
+  writer.StartArray();
+  for (const LatencyRow& row : report.latency) {
+    writer.StartObject();
+    member(writer, "subject", row.subject);
+    member(writer, "clients", row.clients);
+    member(writer, "events_per_s", row.events_per_s);
+    member(writer, "lost", row.lost);
+    member(writer, "p50_ms", row.p50_ms);
+    member(writer, "p90_ms", row.p90_ms);
+    member(writer, "p99_ms", row.p99_ms);
+    member(writer, "max_ms", row.max_ms);
+    writer.EndObject();
+  }
+  writer.EndArray();
+  writer.EndObject();
+  return std::string(out.GetString(), out.GetSize()) + "\n";
+}
+
+bool lost_anything(const Report& report) {
+  for (const ThroughputRow& row : report.throughput) {
+    if (!lost_of(row).empty()) return true;
+  }
+  for (const LatencyRow& row : report.latency) {
+    if (!row.lost.empty()) return true;
+  }
+  return false;
+}
+
+}  // namespace bench

@@ -1,0 +1,27 @@
+// The middle of a few measurements.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace bench {
+
+// 0 if there are none; the mean of the two in the middle if they are even in number.
+inline double median(std::vector<double> values) {
+  if (values.empty()) return 0.0;
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+// The median of one member over all `rounds`.
+template <typename Round>
+double median_of(const std::vector<Round>& rounds, double Round::*member) {
+  std::vector<double> values;
+  for (const Round& round : rounds) values.push_back(round.*member);
+  return median(std::move(values));
+}
+
+}  // namespace bench

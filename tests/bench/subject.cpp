@@ -1,0 +1,180 @@
+#include "subject.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "support/bridge_process.h"
+#include "support/json.h"
+#include "support/process.h"
+
+namespace bench {
+namespace {
+
+using testing_support::Process;
+using testing_support::RawWebSocket;
+using testing_support::TcpAddress;
+
+constexpr testing_support::milliseconds kStopTimeout{5'000};
+
+// Any program that prints a ready line with `ws=` and, if it takes events, `events_in=`.
+class ProgramSubject : public Subject {
+ public:
+  ProgramSubject(std::string name, std::vector<std::string> command)
+      : name_(std::move(name)), command_(std::move(command)) {}
+
+  std::string name() const override { return name_; }
+
+  void start() override {
+    process_.emplace(command_);
+    const auto line = process_->wait_line("ready ");
+    if (!line) {
+      const std::string errors = process_->stderr_text();
+      stop();
+      throw std::runtime_error(command_.front() + " did not get ready: " + errors);
+    }
+    addresses_ = testing_support::parse_ready_line(*line);
+  }
+
+  void stop() override {
+    if (!process_) return;
+    process_->signal(SIGTERM);
+    process_->wait_exit(kStopTimeout);
+    process_.reset();  // kills what has not ended by itself
+  }
+
+  TcpAddress websocket() const override {
+    return testing_support::parse_address(addresses_.at("ws"));
+  }
+
+  std::string events_in() const override { return addresses_.at("events_in"); }
+
+  std::vector<pid_t> processes() const override { return {process_->pid()}; }
+
+ private:
+  const std::string name_;
+  const std::vector<std::string> command_;
+  std::optional<Process> process_;
+  std::map<std::string, std::string> addresses_;
+};
+
+class PlainSubject : public ProgramSubject {
+ public:
+  explicit PlainSubject(const Options& options)
+      : ProgramSubject("plain", {options.programs_directory + "/plain-bridge"}) {}
+
+  // It keeps a copy an event a client of all that it has not written yet, without a limit. A full
+  // window of those would be many GB at 1,000 clients, and minutes to write. This many was where it
+  // was fastest: with more it waits for memory, with fewer for the publisher.
+  std::uint64_t window_events_max(std::size_t clients) const override {
+    constexpr std::uint64_t kCopiesMax = 400'000;
+    return kCopiesMax / clients;
+  }
+};
+
+// Has its bytes ready, so a message only says up to which event it may send them.
+class RawSubject : public ProgramSubject {
+ public:
+  explicit RawSubject(const Options& options)
+      : ProgramSubject("raw",
+                       {options.programs_directory + "/raw-blaster", "--event-bytes",
+                        std::to_string(options.event_bytes), "--events", std::to_string(kCycle)}) {}
+
+  SequenceRule sequence_rule() const override {
+    SequenceRule rule;
+    rule.cycle = kCycle;
+    return rule;
+  }
+
+  // Some 64 KB a client and message, whatever the batch: the floor has no ingest to measure.
+  std::size_t message_events(std::size_t batch) const override {
+    return std::max<std::size_t>(batch, 250);
+  }
+
+  void append_message(std::string& out, const EventText& /*events*/, std::uint64_t /*first*/,
+                      std::uint64_t last) const override {
+    out += std::to_string(last);
+  }
+
+  // A floor must keep its clients' queues short. With a full window it fills every socket's buffer,
+  // hundreds of MB that no cache holds, and a delivery costs more than twice the CPU time: any
+  // bridge with short queues is faster. These were the windows where it was cheapest.
+  std::uint64_t window_events_max(std::size_t clients) const override {
+    constexpr std::uint64_t kInFlight = 50'000;
+    return std::clamp<std::uint64_t>(kInFlight / clients, 500, 2000);
+  }
+
+ private:
+  // What it sends again and again: some 250 KB, which a core's cache holds.
+  static constexpr std::uint64_t kCycle = 1000;
+};
+
+std::unique_ptr<Subject> make_bridge(const Options& options) {
+  testing_support::BridgeOptions bridge;
+  bridge.program = options.bridge_program;
+  bridge.settings = {"websocket.clients_max=20000"};
+  return std::make_unique<ProgramSubject>("bridge", testing_support::bridge_command_line(bridge));
+}
+
+}  // namespace
+
+void Subject::subscribe(RawWebSocket& client) {
+  const auto welcome = client.receive_text();
+  if (!welcome) throw std::runtime_error(name() + " sent no welcome");
+  client.send_text(
+      R"({"action":"register","client_id":"bench","client_type":"bench","subscriptions":["*"]})");
+  const auto reply = client.receive_text();
+  if (!reply) throw std::runtime_error(name() + " did not answer register");
+  if (testing_support::Json(*reply).string("/status") != "registered") {
+    throw std::runtime_error(name() + " refused a client: " + *reply);
+  }
+}
+
+void Subject::append_message(std::string& out, const EventText& events, std::uint64_t first,
+                             std::uint64_t last) const {
+  for (std::uint64_t number = first; number <= last; ++number) {
+    if (number > first) out += '\n';
+    events.append_published(out, number);
+  }
+}
+
+std::unique_ptr<Subject> make_subject(const std::string& name, const Options& options) {
+  if (name == "bridge") return make_bridge(options);
+  if (name == "plain") return std::make_unique<PlainSubject>(options);
+  if (name == "raw") return std::make_unique<RawSubject>(options);
+  throw std::invalid_argument("no subject is called " + name + "; there are bridge, plain, raw");
+}
+
+std::vector<Connection> connect_clients(Subject& subject, std::size_t count,
+                                        int receive_buffer_bytes) {
+  testing_support::WebSocketOptions options;
+  options.path = subject.path();
+  options.receive_buffer_bytes = receive_buffer_bytes;
+  std::vector<Connection> connections;
+  connections.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (interrupted) throw std::runtime_error("interrupted");
+    RawWebSocket client = RawWebSocket::connect(subject.websocket(), options);
+    subject.subscribe(client);
+    Connection connection;
+    connection.socket = client.release(connection.unread);
+    connections.push_back(std::move(connection));
+  }
+  return connections;
+}
+
+double cpu_seconds_of(const Subject& subject) {
+  double sum = 0.0;
+  for (const pid_t pid : subject.processes()) sum += testing_support::cpu_seconds(pid);
+  return sum;
+}
+
+std::uint64_t resident_bytes_of(const Subject& subject) {
+  std::uint64_t sum = 0;
+  for (const pid_t pid : subject.processes()) sum += testing_support::resident_bytes(pid);
+  return sum;
+}
+
+}  // namespace bench

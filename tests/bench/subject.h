@@ -1,0 +1,70 @@
+// What is measured: anything that takes events and hands them to WebSocket clients.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "event_text.h"
+#include "fan_reader.h"
+#include "options.h"
+#include "support/raw_websocket.h"
+
+namespace bench {
+
+// One server under measurement. A new peer is one more implementation and a line in make_subject().
+// Belongs to the main thread, which must start it: its processes die with the thread that did.
+class Subject {
+ public:
+  virtual ~Subject() = default;
+
+  virtual std::string name() const = 0;
+
+  // Starts it and waits until it is ready. Throws std::runtime_error if it is not.
+  virtual void start() = 0;
+  // Ends it, with all its processes. Idempotent.
+  virtual void stop() = 0;
+
+  virtual testing_support::TcpAddress websocket() const = 0;
+  virtual std::string path() const { return "/ws"; }
+  // Where ZeroMQ publishers connect.
+  virtual std::string events_in() const = 0;
+  // Whose CPU time and memory are its own.
+  virtual std::vector<pid_t> processes() const = 0;
+
+  // Makes a connected client one that gets every event. By default as the bridge's protocol has it:
+  // reads the welcome, registers, reads the reply. Throws std::runtime_error if that fails.
+  virtual void subscribe(testing_support::RawWebSocket& client);
+
+  // How its events are numbered.
+  virtual SequenceRule sequence_rule() const { return {}; }
+
+  // How many events one ZeroMQ message stands for when `batch` are asked for.
+  virtual std::size_t message_events(std::size_t batch) const { return batch; }
+  // Appends the message that stands for the events `first` to `last`: newline-separated bodies.
+  virtual void append_message(std::string& out, const EventText& events, std::uint64_t first,
+                              std::uint64_t last) const;
+
+  // How far the publisher may be ahead of the slowest client, where the subject needs it to be
+  // less than the options say.
+  virtual std::uint64_t window_events_max(std::size_t /*clients*/) const {
+    return ~std::uint64_t{0};
+  }
+};
+
+// "bridge", "plain" or "raw"; throws std::invalid_argument for anything else.
+std::unique_ptr<Subject> make_subject(const std::string& name, const Options& options);
+
+// Connects and subscribes `count` clients. Throws if one fails, or on an interrupt.
+std::vector<Connection> connect_clients(Subject& subject, std::size_t count,
+                                        int receive_buffer_bytes);
+
+// Sums over the subject's processes.
+double cpu_seconds_of(const Subject& subject);
+std::uint64_t resident_bytes_of(const Subject& subject);
+
+}  // namespace bench

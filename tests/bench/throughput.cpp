@@ -1,0 +1,128 @@
+#include "throughput.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+#include "event_text.h"
+#include "fan_reader.h"
+#include "load.h"
+#include "subject.h"
+
+namespace bench {
+namespace {
+
+using std::chrono::steady_clock;
+using testing_support::milliseconds;
+
+// Every client must have read its first event by then.
+constexpr std::chrono::seconds kFirstEventTimeout{30};
+
+double seconds_since(steady_clock::time_point begin) {
+  return std::chrono::duration<double>(steady_clock::now() - begin).count();
+}
+
+// Sleeps, but not through an interrupt or a failure.
+void pass(double seconds, const FanReader& reader) {
+  const auto begin = steady_clock::now();
+  while (!interrupted && !reader.failed() && seconds_since(begin) < seconds) {
+    std::this_thread::sleep_for(milliseconds{5});
+  }
+}
+
+struct Sample {
+  steady_clock::time_point at = steady_clock::now();
+  double deliveries;
+  double bytes;
+  double server_cpu;
+  double reader_cpu;
+
+  Sample(const Subject& subject, FanReader& reader)
+      : deliveries(static_cast<double>(reader.deliveries())),
+        bytes(static_cast<double>(reader.bytes())),
+        server_cpu(cpu_seconds_of(subject)),
+        reader_cpu(reader.cpu_seconds()) {}
+};
+
+ThroughputRound measure(Subject& subject, const Options& options, std::size_t clients,
+                        std::size_t batch) {
+  ThroughputRound round;
+  FanReader reader(connect_clients(subject, clients, options.receive_buffer_bytes),
+                   subject.sequence_rule(), nullptr);
+  reader.start();
+  const EventText events(options.event_bytes);
+  ClosedLoopLoad load(subject, events, batch,
+                      std::min(options.window_events, subject.window_events_max(clients)), reader);
+  const auto begin = steady_clock::now();
+  while (reader.slowest() == 0 && !interrupted && !reader.failed() &&
+         steady_clock::now() - begin < kFirstEventTimeout) {
+    std::this_thread::sleep_for(milliseconds{5});
+  }
+  pass(options.warmup_seconds, reader);
+
+  const Sample first(subject, reader);
+  pass(options.seconds, reader);
+  const Sample last(subject, reader);
+  round.resident_bytes = static_cast<double>(resident_bytes_of(subject));
+
+  load.stop();
+  const bool drained = load.failure().empty() && wait_drained(reader, load.published());
+  const std::uint64_t slowest = reader.slowest();
+  reader.stop();
+  if (interrupted) throw std::runtime_error("interrupted");
+  if (reader.failed()) {
+    round.lost = reader.failure();
+  } else if (!load.failure().empty()) {
+    round.lost = load.failure();
+  } else if (!drained) {
+    round.lost = "the slowest client has only " + std::to_string(slowest) + " of " +
+                 std::to_string(load.published()) + " events";
+  } else if (slowest == 0) {
+    round.lost = "a client got nothing";
+  }
+
+  const double seconds = std::chrono::duration<double>(last.at - first.at).count();
+  const double deliveries = last.deliveries - first.deliveries;
+  round.deliveries_per_s = deliveries / seconds;
+  round.bytes_per_s = (last.bytes - first.bytes) / seconds;
+  round.server_cpu = (last.server_cpu - first.server_cpu) / seconds;
+  round.reader_cpu = (last.reader_cpu - first.reader_cpu) / seconds;
+  if (deliveries > 0) {
+    round.bytes_per_delivery = (last.bytes - first.bytes) / deliveries;
+    round.cpu_us_per_delivery = (last.server_cpu - first.server_cpu) * 1e6 / deliveries;
+  }
+  return round;
+}
+
+}  // namespace
+
+std::vector<ThroughputRow> measure_throughput(const Options& options) {
+  std::vector<ThroughputRow> rows;
+  for (const std::size_t clients : options.clients) {
+    for (const std::size_t batch : options.batches) {
+      const std::size_t first_row = rows.size();
+      for (const std::string& name : options.subjects) rows.push_back({clients, batch, name, {}});
+      for (std::size_t round = 0; round < options.rounds; ++round) {
+        for (std::size_t i = 0; i < options.subjects.size(); ++i) {
+          ThroughputRow& row = rows[first_row + i];
+          const std::unique_ptr<Subject> subject = make_subject(row.subject, options);
+          subject->start();
+          row.rounds.push_back(measure(*subject, options, clients, batch));
+          subject->stop();
+          const ThroughputRound& got = row.rounds.back();
+          std::fprintf(stderr,
+                       "%5zu clients, batch %4zu, round %zu, %-8s %12.0f deliveries/s%s%s\n",
+                       clients, batch, round + 1, row.subject.c_str(), got.deliveries_per_s,
+                       got.lost.empty() ? "" : "  LOST: ", got.lost.c_str());
+        }
+      }
+    }
+  }
+  return rows;
+}
+
+}  // namespace bench

@@ -1,0 +1,36 @@
+// Mode throughput: how many deliveries a second each subject makes with nothing lost.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "options.h"
+
+namespace bench {
+
+// One subject, measured once.
+struct ThroughputRound {
+  std::string lost;  // "" or what was lost, and then the figures mean nothing
+  double deliveries_per_s = 0.0;
+  double bytes_per_s = 0.0;
+  double bytes_per_delivery = 0.0;  // frame header included
+  double cpu_us_per_delivery = 0.0;
+  double resident_bytes = 0.0;
+  double server_cpu = 0.0;  // cores
+  double reader_cpu = 0.0;  // cores; near 1, the reader was the bottleneck
+};
+
+struct ThroughputRow {
+  std::size_t clients = 0;
+  std::size_t batch = 0;
+  std::string subject;
+  std::vector<ThroughputRound> rounds;
+};
+
+// Rows in the order clients, batch, subject; each row's round n was measured right next to the
+// others'. Prints a line a measurement to stderr.
+std::vector<ThroughputRow> measure_throughput(const Options& options);
+
+}  // namespace bench
