@@ -70,7 +70,8 @@ TEST_CASE("slow: one that stops reading costs the others nothing and memory stay
   }
   for (auto& reader : readers) reader.join();
   CHECK(whole == kClients);
-  CHECK(late_rss < early_rss + (8u << 20));
+  // Sanitizers keep freed memory for a while, so there it says nothing.
+  if (!PPO_SANITIZED) CHECK(late_rss < early_rss + (8u << 20));
 
   // It reads again: first what was under way to it, then a gap, then the newest, without holes.
   std::int64_t expected = 1;

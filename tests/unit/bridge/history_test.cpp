@@ -96,8 +96,8 @@ TEST_CASE("log: stamps never decrease, even when the clock does") {
 TEST_CASE("log: a full block is closed without anybody asking") {
   EventLog log("e", {100'000, 1 << 30});
   EnvelopeParser parser(1 << 21);
-  REQUIRE(parser.parse(R"({"type":"t","data":{"a":")" + std::string(100'000, 'x') + "\"}}") ==
-          Reject::none);
+  const std::string body = R"({"type":"t","data":{"a":")" + std::string(100'000, 'x') + "\"}}";
+  REQUIRE(parser.parse(body) == Reject::none);
   for (int i = 0; i < 10; ++i) log.append(parser.envelope(), 0);
   CHECK(log.history().last_seq() == 9);
   CHECK(log.last_seq() == 10);
