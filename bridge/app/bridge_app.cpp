@@ -20,8 +20,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "core/intake.h"
+#include "core/command_desk.h"
 #include "core/own_commands.h"
+#include "core/own_events.h"
+#include "net/bot_commands.h"
+#include "net/bot_publisher.h"
 #include "net/pages.h"
+#include "net/trainer_channel.h"
 #include "net/ws_server.h"
 #include "net/zmq_receiver.h"
 #include "version.h"
@@ -32,6 +37,7 @@ namespace {
 constexpr std::int64_t kDrainUs = 5'000'000;
 constexpr std::int64_t kDrainSourcesUs = 500'000;
 constexpr auto kTick = std::chrono::seconds(1);
+constexpr auto kCommandTick = std::chrono::milliseconds(20);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
 constexpr std::int64_t kDescriptorsKept = 64;  // files, ZeroMQ, the loop itself
 
@@ -78,23 +84,33 @@ class BridgeApp::Impl {
         hub_(log_),
         commands_({log_, hub_, snapshot_, sources_, types_, counters_, clock_, history_limits_,
                    clients_max_, kVersion}),
+        own_events_(log_, types_, clock_, [this] { announce_soon(); }),
+        trainers_(io_, zmq_, counters_,
+                  [this](auto source, auto json) { desk_.router().on_answer(source, json); }),
+        desk_(commands_, sources_, trainers_, own_events_, counters_, clock_,
+              config.trainers.deadline_ms * 1000),
         intake_(static_cast<std::size_t>(config.events.event_bytes_max), log_, sources_, types_,
                 counters_, clock_,
                 [this](auto source, auto reject, const auto& detail) {
                   log_reject(source, reject, detail);
                 }),
-        sessions_{log_, hub_, commands_, counters_, clock_, session_limits(config)},
+        sessions_{log_, hub_, desk_, kVersion, counters_, clock_, session_limits(config)},
         pages_(intake_, clock_,
                {kVersion,
                 [this] { return metrics_text(commands_.view(), server_.client_count()); },
-                [this] { return !stopping_; }, [this] { hub_.announce(); }}),
+                [this] { return !stopping_; }, [this] { announce(); }}),
         server_(io_, sessions_, server_options(),
                 [this](const HttpRequest& r, bool own) { return pages_.handle(r, own); }),
-        receiver_(io_, zmq_, intake_, [this] { hub_.announce(); }),
+        receiver_(io_, zmq_, intake_, [this] { announce(); }),
+        bot_publisher_(io_, zmq_, log_, counters_),
+        bot_commands_(io_, zmq_, desk_, counters_, clock_),
         signals_(io_, SIGINT, SIGTERM),
         tick_timer_(io_),
+        command_timer_(io_),
         drain_timer_(io_) {
     commands_.set_directory(&server_);
+    sources_.set_listener([this](const std::string& source, const SourceInfo& info,
+                                 SourceChange change) { on_source(source, info, change); });
   }
 
   ~Impl() { receiver_.stop(0); }
@@ -109,7 +125,14 @@ class BridgeApp::Impl {
     options.receive_messages_max = static_cast<int>(config_.events.receive_messages_max);
     auto receiving = receiver_.start(options);
     if (!receiving) return receiving;
+    auto bots = bot_publisher_.start(config_.bots.events);
+    if (!bots) return bots;
+    bots = bot_commands_.start(config_.bots.commands, config_.websocket.message_bytes_max);
+    if (!bots) return bots;
+    auto control = trainers_.start(config_.trainers.control);
+    if (!control) return control;
     watch_signals();
+    command_tick();
     last_tick_us_ = clock_.steady_us();
     tick();
     spdlog::info("ppo-bridge {} is up, epoch {}", kVersion, log_.epoch());
@@ -122,8 +145,13 @@ class BridgeApp::Impl {
     for (const std::string& endpoint : receiver_.endpoints()) {
       events_in += (events_in.empty() ? "" : ",") + endpoint;
     }
-    return line + " events_in=" + (events_in.empty() ? "off" : events_in) +
-           " events_out=off commands=off control=off";
+    const auto or_off = [](const std::string& endpoint) {
+      return endpoint.empty() ? std::string("off") : endpoint;
+    };
+    return line + " events_in=" + or_off(events_in) +
+           " events_out=" + or_off(bot_publisher_.endpoint()) +
+           " commands=" + or_off(bot_commands_.endpoint()) +
+           " control=" + or_off(trainers_.endpoint());
   }
 
   void run() { io_.run(); }
@@ -161,6 +189,63 @@ class BridgeApp::Impl {
                  held_back == 0 ? "" : " (and " + std::to_string(held_back) + " more like it)");
   }
 
+  // Tells everyone downstream that the log has grown.
+  void announce() {
+    hub_.announce();
+    bot_publisher_.publish();
+  }
+
+  // Once the present work is done, however often it is asked for.
+  void announce_soon() {
+    if (announcing_) return;
+    announcing_ = true;
+    asio::post(io_, [this] {
+      announcing_ = false;
+      announce();
+    });
+  }
+
+  void on_source(const std::string& source, const SourceInfo& info, SourceChange change) {
+    const auto report = [&](const char* status, const std::string& message) {
+      std::string data = std::string(R"({"status":")") + status + R"(","message":)";
+      append_json_string(data, message);
+      data += R"(,"source":)";
+      append_json_string(data, source);
+      data += R"(,"run":)";
+      append_json_string(data, info.run);
+      own_events_.publish("system_status", data + "}");
+      spdlog::info("{}", message);
+    };
+    switch (change) {
+      case SourceChange::connected:
+        report("source_connected", source + " is here");
+        return;
+      case SourceChange::restarted:
+        desk_.router().on_source_lost(source, source + " restarted before it answered");
+        report("source_connected", source + " has restarted");
+        return;
+      case SourceChange::stalled:
+        report("source_stalled", source + " has fallen silent");
+        return;
+      case SourceChange::recovered:
+        report("source_connected", source + " is heard of again");
+        return;
+      case SourceChange::gone:
+        desk_.router().on_source_lost(source, source + " went before it answered");
+        report("source_gone", source + " is gone");
+        return;
+    }
+  }
+
+  // Deadlines of commands and dead-man's switches, to within kCommandTick.
+  void command_tick() {
+    if (desk_.busy()) desk_.tick();
+    command_timer_.expires_after(kCommandTick);
+    command_timer_.async_wait([this](const asio::error_code& ec) {
+      if (!ec) command_tick();
+    });
+  }
+
   void watch_signals() {
     signals_.async_wait([this](const asio::error_code& ec, int number) {
       if (ec) return;
@@ -176,7 +261,7 @@ class BridgeApp::Impl {
 
   void tick() {
     const std::int64_t now = clock_.steady_us();
-    if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6);
+    if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6, now);
     last_tick_us_ = now;
     server_.tick();
     tick_timer_.expires_after(kTick);
@@ -225,17 +310,24 @@ class BridgeApp::Impl {
   SourceRegistry sources_;
   TypeCounts types_;
   OwnCommands commands_;
+  OwnEvents own_events_;
+  TrainerChannel trainers_;
+  CommandDesk desk_;
   Intake intake_;
   SessionContext sessions_;
   Pages pages_;
   WsServer server_;
   ZmqReceiver receiver_;
+  BotPublisher bot_publisher_;
+  BotCommands bot_commands_;
   asio::signal_set signals_;
   asio::steady_timer tick_timer_;
+  asio::steady_timer command_timer_;
   asio::steady_timer drain_timer_;
   LogLimiter reject_lines_;
   std::int64_t last_tick_us_ = 0;
   std::int64_t stop_by_us_ = 0;
+  bool announcing_ = false;
   bool stopping_ = false;
 };
 

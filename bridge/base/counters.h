@@ -28,6 +28,14 @@ struct Counters {
   std::uint64_t requests_refused = 0;  // answered with an error
   std::uint64_t requests_rate_limited = 0;
   std::uint64_t http_requests = 0;
+
+  std::uint64_t commands = 0;                  // submitted for trainers, by clients and bots
+  std::uint64_t command_answers_late = 0;      // after their deadline
+  std::uint64_t command_answers_unusable = 0;  // not JSON, forged, or of nothing that was asked
+  std::uint64_t switches_expired = 0;          // dead-man's switches
+  std::uint64_t bot_events_sent = 0;
+  std::uint64_t bot_requests = 0;
+  std::uint64_t bot_requests_unusable = 0;  // no request at all
 };
 
 }  // namespace bridge

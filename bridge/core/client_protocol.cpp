@@ -1,7 +1,6 @@
 #include "core/client_protocol.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "base/limits.h"
@@ -12,23 +11,22 @@ namespace {
 
 constexpr double kBurstSeconds = 2.0;
 
-std::string milliseconds(std::int64_t us) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(us) / 1000.0);
-  return text;
-}
-
 }  // namespace
 
-ClientProtocol::ClientProtocol(Feed& feed, OwnCommands& commands, Counters& counters,
-                               const Clock& clock, std::uint64_t requests_per_s_max)
+ClientProtocol::ClientProtocol(Feed& feed, CommandDesk& desk, const EventLog& log,
+                               Counters& counters, const Clock& clock,
+                               std::uint64_t requests_per_s_max, std::uint64_t connection,
+                               std::function<void(Verdict)> on_late_reply)
     : feed_(feed),
-      commands_(commands),
+      desk_(desk),
+      log_(log),
       counters_(counters),
       clock_(clock),
       tokens_per_s_(static_cast<double>(requests_per_s_max)),
       tokens_(tokens_per_s_ * kBurstSeconds),
-      tokens_at_us_(clock.steady_us()) {}
+      tokens_at_us_(clock.steady_us()),
+      connection_name_("connection-" + std::to_string(connection)),
+      on_late_reply_(std::move(on_late_reply)) {}
 
 Verdict ClientProtocol::handle(std::string_view text) {
   ++counters_.requests;
@@ -54,7 +52,7 @@ Verdict ClientProtocol::handle(std::string_view text) {
     refused_in_a_row_ = 0;
     reply = reply_to(parsed.value(), &then);
   }
-  if (!feed_.say(reply) || (!then.empty() && !feed_.say(then))) return Verdict::too_slow;
+  if ((!reply.empty() && !feed_.say(reply)) || (!then.empty() && !feed_.say(then))) return Verdict::too_slow;
   return static_cast<double>(refused_in_a_row_) > tokens_per_s_ * kBurstSeconds
              ? Verdict::rate_limited
              : Verdict::keep;
@@ -97,11 +95,10 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, std::stri
   auto parsed = parse_subscribe(request.document);
   if (!parsed) return bad(parsed.error());
   const std::optional<Since>& since = parsed.value().since;
-  const EventLog& log = commands_.view().log;
-  if (since && since->kind == Since::Kind::position && since->epoch == log.epoch() &&
-      since->seq > log.last_seq()) {
+  if (since && since->kind == Since::Kind::position && since->epoch == log_.epoch() &&
+      since->seq > log_.last_seq()) {
     return bad({"since.seq is " + std::to_string(since->seq) + "; the newest event is " +
-                std::to_string(log.last_seq())});
+                std::to_string(log_.last_seq())});
   }
 
   const SubscribeOutcome outcome =
@@ -118,7 +115,7 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, std::stri
   if (!feed_.subscription().filter_json().empty()) {
     reply.raw("filter", feed_.subscription().filter_json());
   }
-  reply.text("epoch", log.epoch()).number("seq", outcome.seq);
+  reply.text("epoch", log_.epoch()).number("seq", outcome.seq);
   if (outcome.recovered) reply.boolean("recovered", *outcome.recovered);
   return reply.finish(clock_.wall_us());
 }
@@ -137,45 +134,29 @@ std::string ClientProtocol::on_unsubscribe(const ClientRequest& request) {
   if (!feed_.subscription().excluded().empty()) {
     reply.raw("excluded", json_list(feed_.subscription().excluded()));
   }
-  return reply.text("epoch", commands_.view().log.epoch())
+  return reply.text("epoch", log_.epoch())
       .number("seq", outcome.seq)
       .finish(clock_.wall_us());
 }
 
 std::string ClientProtocol::on_command(const ClientRequest& request) {
-  const std::int64_t began_us = clock_.steady_us();
-  const auto command = request.document.FindMember("command");
-  if (command == request.document.MemberEnd() || !command->value.IsString()) {
-    return refuse(request, ErrorType::bad_request, "command must be a string");
-  }
-  const std::string_view name(command->value.GetString(), command->value.GetStringLength());
-  static const rapidjson::Value kNull;
-  const auto found = request.document.FindMember("params");
-  const rapidjson::Value& params =
-      found == request.document.MemberEnd() ? kNull : found->value;
-  if (!params.IsNull() && !params.IsObject()) {
-    return refuse(request, ErrorType::bad_request, "params must be an object");
-  }
-  if (!OwnCommands::knows(name)) {
-    const auto target = optional_text(request.document, "target", kNameBytesMax);
-    if (!target) return refuse(request, ErrorType::bad_request, target.error().message);
-    if (!target.value().empty()) {
-      return refuse(request, ErrorType::unknown_target,
-                    "target is \"" + printable(target.value()) +
-                        "\"; no trainer of that name takes commands");
-    }
-    return refuse(request, ErrorType::unknown_command,
-                  "command is \"" + printable(name) + "\", which the bridge does not know");
-  }
-  const auto result = commands_.run(name, params);
-  if (!result) return refuse(request, result.error().type, result.error().message);
-  return ReplyBuilder("command_result", "command", request.id_json)
-      .text("command", name)
-      .text("source", "ppo-bridge")
-      .boolean("success", true)
-      .raw("result", result.value())
-      .raw("elapsed_ms", milliseconds(clock_.steady_us() - began_us))
-      .finish(clock_.wall_us());
+  // Most commands are answered before execute() returns; their reply goes the common way.
+  struct Exchange {
+    bool under_way = true;
+    std::string reply;
+  };
+  const auto exchange = std::make_shared<Exchange>();
+  desk_.execute(request.document, request.id_json,
+                client_id_.empty() ? connection_name_ : client_id_,
+                [this, exchange, alive = std::weak_ptr<char>(alive_)](const std::string& reply) {
+                  if (exchange->under_way) {
+                    exchange->reply = reply;
+                  } else if (!alive.expired()) {
+                    on_late_reply_(feed_.say(reply) ? Verdict::keep : Verdict::too_slow);
+                  }
+                });
+  exchange->under_way = false;
+  return std::move(exchange->reply);
 }
 
 std::string ClientProtocol::refuse(const ClientRequest& request, ErrorType type,

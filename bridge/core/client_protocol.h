@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -9,7 +11,7 @@
 #include "base/counters.h"
 #include "core/client_request.h"
 #include "core/feed.h"
-#include "core/own_commands.h"
+#include "core/command_desk.h"
 
 namespace bridge {
 
@@ -23,17 +25,22 @@ enum class Verdict {
 // No sockets: what it says goes to the feed, in order. One thread. All references must outlive it.
 class ClientProtocol {
  public:
-  // `requests_per_s_max`: more than that (with a burst of twice as many) are refused.
-  ClientProtocol(Feed& feed, OwnCommands& commands, Counters& counters, const Clock& clock,
-                 std::uint64_t requests_per_s_max);
+  // `requests_per_s_max`: more than that (with a burst of twice as many) are refused. `connection`
+  // names the client where it does not name itself. `on_late_reply` is called when a reply was said
+  // outside handle(), with what is to become of the connection.
+  ClientProtocol(Feed& feed, CommandDesk& desk, const EventLog& log, Counters& counters,
+                 const Clock& clock, std::uint64_t requests_per_s_max, std::uint64_t connection,
+                 std::function<void(Verdict)> on_late_reply);
 
-  // Handles one text message. Exactly one reply is said for it.
+  // Handles one text message. Exactly one reply is said for it, now or, where a trainer has to
+  // answer first, later.
   [[nodiscard]] Verdict handle(std::string_view text);
 
   const std::string& client_id() const { return client_id_; }
   const std::string& client_type() const { return client_type_; }
 
  private:
+  // Empty where the reply comes later.
   std::string reply_to(const ClientRequest& request, std::string* then);
   std::string on_subscribe(const ClientRequest& request, std::string* then);
   std::string on_unsubscribe(const ClientRequest& request);
@@ -42,7 +49,8 @@ class ClientProtocol {
   bool take_token();
 
   Feed& feed_;
-  OwnCommands& commands_;
+  CommandDesk& desk_;
+  const EventLog& log_;
   Counters& counters_;
   const Clock& clock_;
   const double tokens_per_s_;
@@ -51,6 +59,9 @@ class ClientProtocol {
   std::uint64_t refused_in_a_row_ = 0;
   std::string client_id_;
   std::string client_type_;
+  const std::string connection_name_;
+  const std::function<void(Verdict)> on_late_reply_;
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();  // replies may come after the end
 };
 
 }  // namespace bridge

@@ -32,20 +32,6 @@ std::size_t character_count(std::string_view s) {
       s.begin(), s.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-// The id as JSON text; empty where there is none; fails where it is not an id.
-Result<std::string> id_of(const Value& request) {
-  const Value* const id = find(request, "id");
-  if (id == nullptr) return std::string();
-  if (id->IsUint64()) return std::to_string(id->GetUint64());
-  if (id->IsInt64()) return std::to_string(id->GetInt64());
-  if (id->IsString() && character_count(view(*id)) <= kNameBytesMax) {
-    std::string out;
-    append_json_string(out, view(*id));
-    return out;
-  }
-  return Failure{"id must be an integer or a string of at most 64 characters"};
-}
-
 Result<Since> parse_since(const Value& v) {
   const char* const forms =
       "since must be {\"epoch\":e,\"seq\":n}, {\"last\":n} or {\"seconds\":s}";
@@ -101,6 +87,19 @@ std::optional<Failure> refuse_unsupported(const Value& request) {
 
 const char* action_name(Action action) { return kActionNames[static_cast<std::size_t>(action)]; }
 
+Result<std::string> request_id(const Value& request) {
+  const Value* const id = find(request, "id");
+  if (id == nullptr) return std::string();
+  if (id->IsUint64()) return std::to_string(id->GetUint64());
+  if (id->IsInt64()) return std::to_string(id->GetInt64());
+  if (id->IsString() && character_count(view(*id)) <= kNameBytesMax) {
+    std::string out;
+    append_json_string(out, view(*id));
+    return out;
+  }
+  return Failure{"id must be an integer or a string of at most 64 characters"};
+}
+
 Result<ClientRequest, RequestRefusal> parse_request(std::string_view text) {
   ClientRequest request;
   // Iterative: a hostile depth must cost memory of the request's size, not stack.
@@ -121,7 +120,7 @@ Result<ClientRequest, RequestRefusal> parse_request(std::string_view text) {
   if (!request.document.IsObject()) {
     return refuse(ErrorType::bad_request, "a request must be a JSON object", {});
   }
-  auto id = id_of(request.document);
+  auto id = request_id(request.document);
   const Value* const action = find(request.document, "action");
   if (id) request.id_json = std::move(id.value());
   if (action == nullptr || !action->IsString()) {

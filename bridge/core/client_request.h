@@ -35,6 +35,9 @@ struct RequestRefusal {
 // Parses a request's envelope. The fields of the action are read from `document` by what handles it.
 Result<ClientRequest, RequestRefusal> parse_request(std::string_view text);
 
+// The `id` of a request as JSON text, to be repeated; empty where there is none.
+Result<std::string> request_id(const rapidjson::Value& request);
+
 // The parts of `register` and `subscribe`.
 struct SubscribeRequest {
   Subscription subscription;

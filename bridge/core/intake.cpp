@@ -20,6 +20,7 @@ void Intake::take(std::string_view message, IntakeOutcome* outcome) {
   ++counters_.messages_received;
   counters_.bytes_received += message.size();
   wall_us_ = clock_.wall_us();
+  steady_us_ = clock_.steady_us();
   std::size_t newline = message.find('\n');
   if (newline == std::string_view::npos || is_one_body_over_lines(message)) {
     take_body(message, outcome);
@@ -63,11 +64,11 @@ void Intake::accept() {
   const Envelope& event = parser_.envelope();
   if (event.type.front() == '_') {
     ++counters_.announcements;
-    sources_.announce(event, wall_us_);
+    sources_.announce(event, wall_us_, steady_us_);
     return;
   }
   ++counters_.events_from_sources;
-  sources_.observe(event, wall_us_);
+  sources_.observe(event, wall_us_, steady_us_);
   types_.observe(event.type, wall_us_);
   log_.append(event, wall_us_);
 }

@@ -52,7 +52,8 @@ class Intake {
   Counters& counters_;
   const Clock& clock_;
   const RejectListener on_reject_;
-  std::int64_t wall_us_ = 0;  // one reading a message
+  std::int64_t wall_us_ = 0;  // one reading of the clocks a message
+  std::int64_t steady_us_ = 0;
 };
 
 }  // namespace bridge

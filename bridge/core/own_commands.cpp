@@ -157,7 +157,8 @@ std::string OwnCommands::get_sources() {
     json.key("last_event").time(info.last_event_us);
     if (!info.host.empty()) json.field("host", info.host);
     if (info.pid != 0) json.field("pid", info.pid);
-    if (!info.state.empty()) json.field("state", info.state);
+    json.field("state", source_state_name(info.state));
+    if (!info.activity.empty()) json.field("activity", info.activity);
     json.end_object();
   }
   json.end_list().end_object();

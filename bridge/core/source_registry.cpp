@@ -14,21 +14,34 @@ namespace {
 
 constexpr double kRateHorizonS = 5.0;
 
+// A source announces itself once a second.
+constexpr std::int64_t kStalledAfterUs = 3'500'000;
+constexpr std::int64_t kGoneAfterUs = 10'000'000;
+
 std::string_view view(const rapidjson::Value& v) { return {v.GetString(), v.GetStringLength()}; }
 
 }  // namespace
+
+const char* source_state_name(SourceState state) {
+  switch (state) {
+    case SourceState::live:
+      return "live";
+    case SourceState::stalled:
+      return "stalled";
+    case SourceState::gone:
+      break;
+  }
+  return "gone";
+}
 
 SourceInfo& SourceRegistry::find_or_add(std::string_view source, std::int64_t wall_us) {
   if (last_ != nullptr && source == last_name_) return *last_;
   auto it = sources_.find(source);
   if (it == sources_.end()) {
     if (sources_.size() >= kSourcesMax) {
-      const auto heard = [](const SourceInfo& s) {
-        return std::max(s.first_seen_us, s.last_event_us);
-      };
       sources_.erase(std::min_element(sources_.begin(), sources_.end(),
-                                      [&](const auto& a, const auto& b) {
-                                        return heard(a.second) < heard(b.second);
+                                      [](const auto& a, const auto& b) {
+                                        return a.second.last_heard_us < b.second.last_heard_us;
                                       }));
     }
     it = sources_.emplace(std::string(source), SourceInfo{}).first;
@@ -39,22 +52,49 @@ SourceInfo& SourceRegistry::find_or_add(std::string_view source, std::int64_t wa
   return *last_;
 }
 
+void SourceRegistry::tell(const SourceInfo& info, SourceChange change) {
+  // Whoever listens may ask for other sources: the name is copied, the cache is not relied on.
+  if (listener_) listener_(std::string(last_name_), info, change);
+}
+
+// Notes that a source is there, and which start of it.
+SourceInfo& SourceRegistry::heard(const Envelope& body, std::int64_t wall_us,
+                                  std::int64_t steady_us) {
+  SourceInfo& info = find_or_add(body.source, wall_us);
+  info.last_heard_us = steady_us;
+  const bool new_run = !body.run.empty() && info.run != body.run;
+  const bool restarted = new_run && !info.run.empty();
+  if (new_run) {
+    // A new start counts from 1 again.
+    info.run = body.run;
+    info.last_source_seq = 0;
+  }
+  const SourceState before = info.state;
+  info.state = SourceState::live;
+  if (restarted) info.agents.clear();
+  // Of a source that does not announce itself nobody would ever hear that it is gone, so nobody is
+  // told that it is there either.
+  if (!info.announced) return info;
+  if (restarted) {
+    tell(info, SourceChange::restarted);
+  } else if (before != SourceState::live) {
+    tell(info, before == SourceState::gone ? SourceChange::connected : SourceChange::recovered);
+  }
+  return info;
+}
+
 void SourceRegistry::add_agent(SourceInfo& info, std::string_view agent) {
   if (!is_name(agent) || info.agents.size() >= kAgentsPerSourceMax) return;
   if (info.agents.find(agent) == info.agents.end()) info.agents.emplace(agent);
 }
 
-void SourceRegistry::observe(const Envelope& event, std::int64_t wall_us) {
+void SourceRegistry::observe(const Envelope& event, std::int64_t wall_us,
+                             std::int64_t steady_us) {
   if (event.source.empty()) return;
-  SourceInfo& info = find_or_add(event.source, wall_us);
+  SourceInfo& info = heard(event, wall_us, steady_us);
   ++info.events;
   info.last_event_us = wall_us;
   if (event.agent_id.kind == IndexedField::Kind::text) add_agent(info, event.agent_id.text);
-  if (!event.run.empty() && info.run != event.run) {
-    // A new start counts from 1 again.
-    info.run = event.run;
-    info.last_source_seq = 0;
-  }
   if (event.source_seq == 0) return;
   if (info.last_source_seq != 0 && event.source_seq > info.last_source_seq + 1) {
     info.lost += event.source_seq - info.last_source_seq - 1;
@@ -62,16 +102,25 @@ void SourceRegistry::observe(const Envelope& event, std::int64_t wall_us) {
   info.last_source_seq = std::max(info.last_source_seq, event.source_seq);
 }
 
-void SourceRegistry::announce(const Envelope& body, std::int64_t wall_us) {
+void SourceRegistry::announce(const Envelope& body, std::int64_t wall_us,
+                              std::int64_t steady_us) {
   if (body.source.empty()) return;
-  rapidjson::Document data;
-  data.Parse<rapidjson::kParseIterativeFlag>(body.data.data(), body.data.size());
-  if (!data.IsObject()) return;
-  SourceInfo& info = find_or_add(body.source, wall_us);
-  if (!body.run.empty() && info.run != body.run) {
-    info.run = body.run;
-    info.last_source_seq = 0;
+  SourceInfo& info = heard(body, wall_us, steady_us);
+  read_announcement(body.data, info);
+  if (!info.announced) {
+    info.announced = true;
+    if (info.activity != "stopped") tell(info, SourceChange::connected);
   }
+  if (info.activity == "stopped") {
+    info.state = SourceState::gone;
+    tell(info, SourceChange::gone);
+  }
+}
+
+void SourceRegistry::read_announcement(std::string_view text, SourceInfo& info) {
+  rapidjson::Document data;
+  data.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
+  if (!data.IsObject()) return;
   for (const auto& member : data.GetObject()) {
     const std::string_view name = view(member.name);
     const rapidjson::Value& value = member.value;
@@ -87,14 +136,14 @@ void SourceRegistry::announce(const Envelope& body, std::int64_t wall_us) {
     } else if (name == "host" && value.IsString()) {
       info.host = view(value).substr(0, 255);
     } else if (name == "state" && value.IsString()) {
-      info.state = view(value).substr(0, kNameBytesMax);
+      info.activity = view(value).substr(0, kNameBytesMax);
     } else if (name == "pid" && value.IsInt64()) {
       info.pid = value.GetInt64();
     }
   }
 }
 
-void SourceRegistry::tick(double elapsed_s) {
+void SourceRegistry::tick(double elapsed_s, std::int64_t steady_us) {
   const double keep = std::max(0.0, 1.0 - elapsed_s / kRateHorizonS);
   for (auto& [name, info] : sources_) {
     const double rate = static_cast<double>(info.events - info.events_at_tick) / elapsed_s;
@@ -102,6 +151,18 @@ void SourceRegistry::tick(double elapsed_s) {
     info.events_per_s =
         info.events_at_tick == 0 ? rate : keep * info.events_per_s + (1 - keep) * rate;
     info.events_at_tick = info.events;
+  }
+  // Who listens may not add sources, but may look any of them up.
+  for (auto& [name, info] : sources_) {
+    if (!info.announced || info.state == SourceState::gone) continue;
+    const std::int64_t silent_us = steady_us - info.last_heard_us;
+    if (silent_us < kStalledAfterUs) continue;
+    const SourceState now = silent_us < kGoneAfterUs ? SourceState::stalled : SourceState::gone;
+    if (now == info.state) continue;
+    info.state = now;
+    last_name_ = name;
+    last_ = &info;
+    tell(info, now == SourceState::gone ? SourceChange::gone : SourceChange::stalled);
   }
 }
 

@@ -18,8 +18,9 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
     : context_(context),
       sink_(sink),
       feed_(context.log, context.hub, context.clock, [this] { pump(); }),
-      protocol_(feed_, context.commands, context.counters, context.clock,
-                context.limits.requests_per_s_max),
+      protocol_(feed_, context.desk, context.log, context.counters, context.clock,
+                context.limits.requests_per_s_max, connection,
+                [this](Verdict verdict) { act_on(verdict); }),
       connection_(connection),
       remote_(std::move(remote)),
       connected_us_(context.clock.wall_us()),
@@ -27,15 +28,19 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
 
 void Session::open() {
   auto welcome = std::make_shared<const std::string>(
-      text_frame(welcome_message(context_.commands.view().version, context_.log.epoch(),
+      text_frame(welcome_message(context_.version, context_.log.epoch(),
                                  context_.log.last_seq(), context_.clock.wall_us())));
   in_flight_bytes_ += welcome->size();
   sink_.send(std::move(welcome));
 }
 
 void Session::on_text(std::string_view text) {
-  if (closing_ || draining_) return;
-  switch (protocol_.handle(text)) {
+  if (!closing_ && !draining_) act_on(protocol_.handle(text));
+}
+
+void Session::act_on(Verdict verdict) {
+  if (closing_) return;
+  switch (verdict) {
     case Verdict::keep:
       pump();
       return;

@@ -39,7 +39,8 @@ struct SessionLimits {
 struct SessionContext {
   EventLog& log;
   Hub& hub;
-  OwnCommands& commands;
+  CommandDesk& desk;
+  std::string version;
   Counters& counters;
   const Clock& clock;
   SessionLimits limits;
@@ -71,6 +72,7 @@ class Session {
 
  private:
   void pump();
+  void act_on(Verdict verdict);
   void close(CloseCode code, const std::string& reason);
 
   SessionContext& context_;

@@ -1,4 +1,4 @@
-// Events in: the SUB socket, read from the Asio loop (PROTOCOL section 2).
+// Events in: the SUB socket (PROTOCOL section 2).
 #pragma once
 
 #include <cstddef>
@@ -9,11 +9,11 @@
 #include <vector>
 
 #include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <zmq.hpp>
 
 #include "base/result.h"
 #include "core/intake.h"
+#include "net/zmq_watch.h"
 
 namespace bridge {
 
@@ -30,7 +30,6 @@ class ZmqReceiver {
   // `on_batch` is called after each turn that took messages in.
   ZmqReceiver(asio::io_context& io, zmq::context_t& context, Intake& intake,
               std::function<void()> on_batch);
-  ~ZmqReceiver();
 
   // Binds and connects. A failure names the address and the reason.
   Result<bool> start(const ReceiverOptions& options);
@@ -42,19 +41,14 @@ class ZmqReceiver {
   void stop(std::int64_t drain_us);
 
  private:
-  enum class Turn { drained, more };
-  Turn take_turn(std::size_t bytes_max);
-  void run();
-  void wait();
+  Turn take_turn();
 
   asio::io_context& io_;
   Intake& intake_;
   const std::function<void()> on_batch_;
   zmq::socket_t socket_;
-  // Watches ZeroMQ's descriptor without owning it.
-  std::unique_ptr<asio::posix::stream_descriptor> readable_;
+  std::unique_ptr<ZmqWatch> watch_;
   std::vector<std::string> endpoints_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace bridge

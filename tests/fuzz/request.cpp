@@ -35,6 +35,11 @@ struct World {
   TypeCounts types;
   OwnCommands commands{
       {log, hub, snapshot, sources, types, counters, clock, limits, 10, "0.0.0"}};
+  struct Nobody : TrainerLink {
+    bool send(const std::string&, const std::string&) override { return false; }
+  } link;
+  OwnEvents own_events{log, types, clock, [] {}};
+  CommandDesk desk{commands, sources, link, own_events, counters, clock, 2'000'000};
   Intake intake{1 << 16, log, sources, types, counters, clock, {}};
 };
 
@@ -43,7 +48,8 @@ struct World {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static World world;
   Feed feed(world.log, world.hub, world.clock, [] {});
-  ClientProtocol protocol(feed, world.commands, world.counters, world.clock, 1000);
+  ClientProtocol protocol(feed, world.desk, world.log, world.counters, world.clock, 1000, 1,
+                          [](Verdict) {});
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::uint64_t before = world.counters.requests;
   (void)protocol.handle(input);

@@ -1,22 +1,37 @@
 // A log with all that stands around it, on a clock that only moves when told to.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rapidjson/document.h>
 
 #include "base/clock.h"
 #include "base/counters.h"
+#include "core/command_desk.h"
 #include "core/event_log.h"
 #include "core/feed.h"
 #include "core/hub.h"
 #include "core/intake.h"
 #include "core/own_commands.h"
+#include "core/own_events.h"
 #include "core/snapshot.h"
 
 namespace bridge {
+
+// Trainers' sockets: keeps what is sent; only the named trainers are connected.
+struct FakeLink : TrainerLink {
+  bool send(const std::string& source, const std::string& json) override {
+    if (connected.count(source) == 0) return false;
+    sent.emplace_back(source, json);
+    return true;
+  }
+  std::set<std::string> connected;
+  std::vector<std::pair<std::string, std::string>> sent;
+};
 
 struct Bench {
   explicit Bench(HistoryLimits history_limits = {})
@@ -42,6 +57,9 @@ struct Bench {
   TypeCounts types;
   OwnCommands commands{
       {log, hub, snapshot, sources, types, counters, clock, limits, 10, "0.0.0"}};
+  FakeLink link;
+  OwnEvents own_events{log, types, clock, [] {}};
+  CommandDesk desk{commands, sources, link, own_events, counters, clock, 2'000'000};
   Intake intake;
 };
 

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "base/limits.h"
 #include "fixture.h"
 
@@ -35,10 +37,10 @@ TEST_CASE("sources: the rate settles on what comes") {
   int seq = 0;
   for (int second = 0; second < 30; ++second) {
     for (int i = 0; i < 100; ++i) bench.take(body("s", "r", ++seq));
-    bench.sources.tick(1.0);
+    bench.sources.tick(1.0, bench.clock.steady_us());
   }
   CHECK(bench.sources.sources().at("s").events_per_s == doctest::Approx(100).epsilon(0.01));
-  for (int second = 0; second < 60; ++second) bench.sources.tick(1.0);
+  for (int second = 0; second < 60; ++second) bench.sources.tick(1.0, bench.clock.steady_us());
   CHECK(bench.sources.sources().at("s").events_per_s < 1);
 }
 
@@ -69,4 +71,45 @@ TEST_CASE("types: counted each, and together beyond the limit") {
   CHECK(bench.types.counts().at("t0").events == 2);
   CHECK(bench.types.counts().size() == kEventTypesMax);
   CHECK(bench.types.other().events == 5);
+}
+
+TEST_CASE("sources: one that announces itself is live, stalled, gone, and heard of again") {
+  Bench bench;
+  std::vector<std::string> heard;
+  bench.sources.set_listener([&](const std::string& source, const SourceInfo&, SourceChange change) {
+    const char* const names[] = {"connected", "restarted", "stalled", "recovered", "gone"};
+    heard.push_back(source + " " + names[static_cast<int>(change)]);
+  });
+  const auto beat = [&](const std::string& run, const std::string& state = "running") {
+    bench.take(R"({"type":"_source","source":"t","run":")" + run + R"(","data":{"state":")" + state +
+               R"(","agents":["a"]}})");
+  };
+  const auto wait = [&](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      bench.clock.advance_us(1'000'000);
+      bench.sources.tick(1.0, bench.clock.steady_us());
+    }
+  };
+  beat("r1");
+  wait(3);
+  CHECK(heard == std::vector<std::string>{"t connected"});
+  wait(1);
+  CHECK(bench.sources.sources().at("t").state == SourceState::stalled);
+  beat("r1");
+  CHECK(heard.back() == "t recovered");
+  wait(20);
+  CHECK(heard.back() == "t gone");
+  CHECK(heard.size() == 5);  // connected, stalled, recovered, stalled, gone
+  beat("r2");
+  CHECK(heard.back() == "t restarted");
+  beat("r2", "stopped");
+  CHECK(heard.back() == "t gone");
+  beat("r3");
+  CHECK(heard.back() == "t restarted");
+  // A source that only publishes makes no news, however long it is silent.
+  heard.clear();
+  bench.take(R"({"type":"x","source":"plain","data":{}})");
+  wait(100);
+  CHECK(bench.sources.sources().at("plain").state == SourceState::live);
+  CHECK(std::count(heard.begin(), heard.end(), "plain connected") == 0);
 }

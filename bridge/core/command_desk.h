@@ -1,0 +1,67 @@
+// Where a command goes, whoever it comes from: to the bridge itself, to a dead-man's switch, or to
+// trainers. WebSocket clients and bots get the same replies because both ask here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <rapidjson/document.h>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "core/command_router.h"
+#include "core/dead_mans_switch.h"
+#include "core/own_commands.h"
+#include "core/own_events.h"
+
+namespace bridge {
+
+// Called with the reply, JSON text.
+using Reply = std::function<void(const std::string& json)>;
+
+// One thread: the log's. References must outlive it.
+class CommandDesk {
+ public:
+  CommandDesk(OwnCommands& own, const SourceRegistry& sources, TrainerLink& link,
+              OwnEvents& events, Counters& counters, const Clock& clock,
+              std::int64_t default_deadline_us);
+
+  // Carries out `request`, an object with `command` and, where wanted, `params`, `target`,
+  // `deadline_ms` and `idempotency_key`. `id_json` is its id as JSON text, or empty; `requester` names
+  // who asks, in events and for dead-man's switches. `reply` is called exactly once, now or later, and
+  // must bear being called when its client has gone.
+  void execute(const rapidjson::Value& request, const std::string& id_json,
+               const std::string& requester, Reply reply);
+
+  CommandRouter& router() { return router_; }
+
+  // Deadlines and switches. Call every few milliseconds while busy().
+  void tick();
+  bool busy() const { return router_.busy() || !switches_.empty(); }
+
+ private:
+  Result<Command, RequestError> parse(const rapidjson::Value& request,
+                                      const std::string& requester) const;
+  std::optional<RequestError> arm(const rapidjson::Value& params, const std::string& requester,
+                                  std::string* result_json);
+  void switch_expired(const std::string& name, const Command& command);
+  void report(const Command& command, const TrainerAnswer& answer);
+  std::string own_result(std::string_view name, std::string_view result_json,
+                         const std::string& id_json, std::int64_t began_us) const;
+  std::string routed_result(const Command& command, const CommandOutcome& outcome,
+                            const std::string& id_json) const;
+  std::string refusal(const RequestError& error, const std::string& id_json);
+
+  OwnCommands& own_;
+  OwnEvents& events_;
+  Counters& counters_;
+  const Clock& clock_;
+  const std::int64_t default_deadline_us_;
+  CommandRouter router_;
+  DeadMansSwitches switches_;
+};
+
+}  // namespace bridge

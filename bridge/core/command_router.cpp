@@ -1,0 +1,310 @@
+#include "core/command_router.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <rapidjson/document.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "event/json_scanner.h"
+
+namespace bridge {
+namespace {
+
+// The text of a member of a valid object; empty where it is not there.
+std::string_view member_text(std::string_view object, std::string_view wanted) {
+  std::string_view found;
+  for_each_member(object, [&](const JsonString& key, std::string_view value) {
+    if (key.raw == wanted) found = value;
+    return true;
+  });
+  return found;
+}
+
+// The error that a trainer gave; its own words where it gave none that we know.
+RequestError trainer_error(const rapidjson::Document& reply) {
+  RequestError error{ErrorType::rejected, "the trainer gave no reason"};
+  const auto found = reply.FindMember("error");
+  if (found == reply.MemberEnd()) return error;
+  if (found->value.IsString()) error.message = found->value.GetString();
+  if (!found->value.IsObject()) return error;
+  const auto message = found->value.FindMember("message");
+  if (message != found->value.MemberEnd() && message->value.IsString()) {
+    error.message.assign(message->value.GetString(), message->value.GetStringLength());
+  }
+  const auto type = found->value.FindMember("error_type");
+  if (type == found->value.MemberEnd() || !type->value.IsString()) return error;
+  for (const ErrorType known : {ErrorType::bad_request, ErrorType::unknown_command,
+                                ErrorType::busy, ErrorType::timeout, ErrorType::forbidden}) {
+    if (type->value == error_type_name(known)) error.type = known;
+  }
+  return error;
+}
+
+}  // namespace
+
+CommandRouter::CommandRouter(const SourceRegistry& sources, TrainerLink& link, Counters& counters,
+                             const Clock& clock, Executed on_executed)
+    : sources_(sources),
+      link_(link),
+      counters_(counters),
+      clock_(clock),
+      on_executed_(std::move(on_executed)) {}
+
+// Which trainers a target means.
+std::optional<RequestError> CommandRouter::aim(const std::string& target,
+                                               std::vector<Aim>* aims) const {
+  const auto unknown = [](std::string message) {
+    return RequestError{ErrorType::unknown_target, std::move(message)};
+  };
+  const auto is_there = [](const SourceInfo& info) {
+    return info.announced && info.state != SourceState::gone;
+  };
+  if (target == "*") {
+    for (const auto& [name, info] : sources_.sources()) {
+      if (is_there(info)) aims->push_back({name, ""});
+    }
+    if (aims->empty()) return unknown("target is \"*\"; no trainer takes commands");
+    return std::nullopt;
+  }
+  const std::size_t slash = target.find('/');
+  if (slash != std::string::npos) {
+    const std::string source = target.substr(0, slash);
+    const std::string agent = target.substr(slash + 1);
+    const auto found = sources_.sources().find(source);
+    if (found == sources_.sources().end() || found->second.agents.count(agent) == 0) {
+      return unknown("target is \"" + printable(target) + "\"; there is no such agent");
+    }
+    aims->push_back({source, agent});
+    return std::nullopt;
+  }
+  if (sources_.sources().count(target) != 0) {
+    aims->push_back({target, ""});
+    return std::nullopt;
+  }
+  for (const auto& [name, info] : sources_.sources()) {
+    if (is_there(info) && info.agents.count(target) != 0) aims->push_back({name, target});
+  }
+  if (aims->size() == 1) return std::nullopt;
+  if (aims->empty()) {
+    // It may be a trainer that has not said a word yet; its socket will tell.
+    if (!is_name(target)) return unknown("target is \"" + printable(target) + "\", no name");
+    aims->push_back({target, ""});
+    return std::nullopt;
+  }
+  std::string names;
+  for (const Aim& a : *aims) names += (names.empty() ? "" : ", ") + a.source + "/" + target;
+  return unknown("target is \"" + target + "\", an agent of several trainers; name one: " + names);
+}
+
+bool CommandRouter::join_earlier(const Command& command, const Respond& respond) {
+  // Keys leave in the order in which they came.
+  while (!key_order_.empty()) {
+    const auto oldest = by_key_.find(key_order_.front());
+    const Request& request = *oldest->second.request;
+    const bool old = clock_.steady_us() - request.submitted_us >= kIdempotencyUs;
+    if (!request.done || (!old && by_key_.size() < kIdempotencyKeysMax)) break;
+    key_order_.pop_front();
+    by_key_.erase(oldest);
+  }
+  const auto found = by_key_.find(command.idempotency_key);
+  if (command.idempotency_key.empty() || found == by_key_.end()) return false;
+  const RequestPtr request = found->second.request;
+  if (request->done) {
+    respond(request->outcome);
+  } else {
+    request->responds.push_back(respond);
+  }
+  return true;
+}
+
+void CommandRouter::remember(const std::string& key, const RequestPtr& request) {
+  if (key.empty()) return;
+  key_order_.push_back(key);
+  by_key_[key] = {request, std::prev(key_order_.end())};
+}
+
+void CommandRouter::submit(Command command, Respond respond) {
+  ++counters_.commands;
+  if (join_earlier(command, respond)) return;
+  std::vector<Aim> aims;
+  if (auto refusal = aim(command.target, &aims)) {
+    CommandOutcome outcome;
+    outcome.refusal = std::move(refusal);
+    respond(outcome);
+    return;
+  }
+  auto request = std::make_shared<Request>();
+  request->command = std::move(command);
+  request->responds.push_back(std::move(respond));
+  request->outcome.to_all = request->command.target == "*";
+  request->unanswered = aims.size();
+  request->submitted_us = clock_.steady_us();
+  remember(request->command.idempotency_key, request);
+  for (const Aim& a : aims) assign(a, request);
+}
+
+void CommandRouter::assign(const Aim& a, const RequestPtr& request) {
+  Lane& lane = lanes_[a.source];
+  Errand errand;
+  errand.request = request;
+  errand.agent = a.agent;
+  errand.deadline_us = request->submitted_us + request->command.deadline_us;
+  const auto known = sources_.sources().find(a.source);
+  if (known != sources_.sources().end()) errand.run = known->second.run;
+  errand.id = "c-" + std::to_string(++last_id_);
+  ++pending_;
+  if (lane.waiting.size() >= kCommandsWaitingMax) {
+    fail(a.source, errand, ErrorType::busy,
+         std::to_string(kCommandsWaitingMax) + " commands wait for " + a.source + " already");
+    return;
+  }
+  lane.waiting.push_back(std::move(errand));
+  send_next(a.source, lane);
+}
+
+void CommandRouter::send_next(const std::string& source, Lane& lane) {
+  while (!lane.with_trainer && lane.unanswered_id.empty() && !lane.waiting.empty()) {
+    Errand errand = std::move(lane.waiting.front());
+    lane.waiting.pop_front();
+    const std::int64_t left_ms =
+        std::max<std::int64_t>(1, (errand.deadline_us - clock_.steady_us()) / 1000);
+    std::string json = R"({"id":")" + errand.id + R"(","command":)";
+    append_json_string(json, errand.request->command.name);
+    json += R"(,"params":)" + errand.request->command.params_json;
+    if (!errand.agent.empty()) json += R"(,"agent_id":")" + errand.agent + '"';
+    json += R"(,"deadline_ms":)" + std::to_string(left_ms);
+    if (!errand.run.empty()) json += R"(,"run":")" + errand.run + '"';
+    json += '}';
+    if (link_.send(source, json)) {
+      lane.with_trainer = std::move(errand);
+    } else {
+      fail(source, errand, ErrorType::unknown_target,
+           "target is \"" + errand.request->command.target + "\"; no trainer " + source +
+               " is connected");
+    }
+  }
+}
+
+void CommandRouter::on_answer(std::string_view source, std::string_view json) {
+  const auto found = lanes_.find(source);
+  rapidjson::Document reply;
+  reply.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(json.data(),
+                                                                                      json.size());
+  // The scanner as well: it bounds the depth and takes what for_each_member will walk.
+  JsonScanner scan(json);
+  if (found == lanes_.end() || reply.HasParseError() || !reply.IsObject() || !scan.value(1) ||
+      !scan.at_end()) {
+    ++counters_.command_answers_unusable;
+    return;
+  }
+  Lane& lane = found->second;
+  const auto id_member = reply.FindMember("id");
+  const std::string id = id_member != reply.MemberEnd() && id_member->value.IsString()
+                             ? id_member->value.GetString()
+                             : "";
+  if (!id.empty() && id == lane.unanswered_id) {
+    ++counters_.command_answers_late;
+    unblock(lane);
+    send_next(found->first, lane);
+    return;
+  }
+  if (!lane.with_trainer || lane.with_trainer->id != id) {
+    ++counters_.command_answers_unusable;
+    return;
+  }
+  const Errand errand = std::move(*lane.with_trainer);
+  lane.with_trainer.reset();
+  TrainerAnswer reply_answer;
+  const auto success = reply.FindMember("success");
+  reply_answer.success = success != reply.MemberEnd() && success->value.IsTrue();
+  if (reply_answer.success) {
+    // As it stands in the text: digits of any length pass unharmed.
+    const std::string_view result = member_text(json, "result");
+    reply_answer.result_json = result.empty() ? "{}" : std::string(result);
+  } else {
+    reply_answer.error = trainer_error(reply);
+  }
+  const std::string name = found->first;
+  answer(name, errand, std::move(reply_answer));
+  send_next(name, lanes_[name]);
+}
+
+void CommandRouter::on_source_lost(const std::string& source, const std::string& why) {
+  const auto found = lanes_.find(source);
+  if (found == lanes_.end()) return;
+  Lane lane = std::move(found->second);
+  lanes_.erase(found);
+  unblock(lane);
+  if (lane.with_trainer) fail(source, *lane.with_trainer, ErrorType::rejected, why);
+  for (const Errand& errand : lane.waiting) fail(source, errand, ErrorType::rejected, why);
+}
+
+void CommandRouter::tick() {
+  const std::int64_t now = clock_.steady_us();
+  std::vector<std::pair<std::string, Errand>> late;
+  for (auto& [source, lane] : lanes_) {
+    if (lane.with_trainer && lane.with_trainer->deadline_us <= now) {
+      block(lane, lane.with_trainer->id);
+      late.emplace_back(source, std::move(*lane.with_trainer));
+      lane.with_trainer.reset();
+    }
+    const auto over = std::stable_partition(
+        lane.waiting.begin(), lane.waiting.end(),
+        [now](const Errand& errand) { return errand.deadline_us > now; });
+    for (auto it = over; it != lane.waiting.end(); ++it) late.emplace_back(source, std::move(*it));
+    lane.waiting.erase(over, lane.waiting.end());
+    if (!lane.unanswered_id.empty() && lane.unblock_us <= now) {
+      unblock(lane);
+      send_next(source, lane);
+    }
+  }
+  // Whoever is answered may submit again, and so add lanes: not while walking them.
+  for (const auto& [source, errand] : late) {
+    fail(source, errand, ErrorType::timeout,
+         source + " did not answer within " +
+             std::to_string(errand.request->command.deadline_us / 1000) + " ms");
+  }
+}
+
+void CommandRouter::fail(const std::string& source, const Errand& errand, ErrorType type,
+                         std::string message) {
+  TrainerAnswer failed;
+  failed.error = {type, std::move(message)};
+  answer(source, errand, std::move(failed));
+}
+
+void CommandRouter::answer(const std::string& source, const Errand& errand,
+                           TrainerAnswer given) {
+  --pending_;
+  Request& request = *errand.request;
+  given.source = source;
+  given.elapsed_us = clock_.steady_us() - request.submitted_us;
+  request.outcome.answers.push_back(given);
+  if (--request.unanswered == 0) complete(request);
+  if (on_executed_) on_executed_(request.command, given);
+}
+
+void CommandRouter::complete(Request& request) {
+  request.outcome.elapsed_us = clock_.steady_us() - request.submitted_us;
+  request.done = true;
+  const std::vector<Respond> responds = std::move(request.responds);
+  request.responds.clear();
+  for (const Respond& respond : responds) respond(request.outcome);
+}
+
+void CommandRouter::block(Lane& lane, const std::string& id) {
+  lane.unanswered_id = id;
+  lane.unblock_us = clock_.steady_us() + kLostReplyUs;
+  ++blocked_;
+}
+
+void CommandRouter::unblock(Lane& lane) {
+  if (lane.unanswered_id.empty()) return;
+  lane.unanswered_id.clear();
+  --blocked_;
+}
+
+}  // namespace bridge

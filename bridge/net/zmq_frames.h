@@ -1,0 +1,29 @@
+// Whole multipart messages of a ZeroMQ socket, bounded.
+#pragma once
+
+#include <vector>
+
+#include <zmq.hpp>
+
+namespace bridge {
+
+inline constexpr std::size_t kFramesKeptMax = 8;
+
+// Takes the next message without waiting; false where there is none. Of a message with more frames
+// than kFramesKeptMax the first ones are kept and one more, so that its size tells.
+inline bool receive_frames(zmq::socket_t& socket, std::vector<zmq::message_t>& frames) {
+  frames.clear();
+  try {
+    for (;;) {
+      zmq::message_t frame;
+      if (!socket.recv(frame, zmq::recv_flags::dontwait)) return false;
+      const bool more = frame.more();
+      if (frames.size() <= kFramesKeptMax) frames.push_back(std::move(frame));
+      if (!more) return true;
+    }
+  } catch (const zmq::error_t&) {
+    return false;  // the context is going down
+  }
+}
+
+}  // namespace bridge

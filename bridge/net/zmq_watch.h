@@ -1,0 +1,74 @@
+// A ZeroMQ socket on the Asio loop.
+//
+// ZeroMQ's descriptor tells of changes, not of messages waiting: it is edge-triggered, and any call on
+// the socket, a send as well, may take the edge away. So each wake-up reads until nothing is left, or
+// gives way to the other sockets and goes on after them; and who has sent asks to look again.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <zmq.hpp>
+
+namespace bridge {
+
+enum class Turn { drained, more };
+
+// Lives on the loop's thread. The socket must outlive it.
+class ZmqWatch {
+ public:
+  // `turn` reads what has come, at most a turn's worth, and tells whether it read all.
+  ZmqWatch(asio::io_context& io, zmq::socket_t& socket, std::function<Turn()> turn)
+      : io_(io),
+        turn_(std::move(turn)),
+        readable_(std::make_shared<asio::posix::stream_descriptor>(
+            io, socket.get(zmq::sockopt::fd))) {
+    look_again();
+  }
+  ~ZmqWatch() { readable_->release(); }  // the descriptor is ZeroMQ's
+  ZmqWatch(const ZmqWatch&) = delete;
+  ZmqWatch& operator=(const ZmqWatch&) = delete;
+
+  // Takes a turn soon. Call after sending.
+  void look_again() {
+    if (posted_) return;
+    posted_ = true;
+    asio::post(io_, [this, alive = std::weak_ptr<void>(readable_)] {
+      if (alive.expired()) return;
+      posted_ = false;
+      run();
+    });
+  }
+
+ private:
+  void run() {
+    if (turn_() == Turn::more) {
+      look_again();
+    } else if (!waiting_) {
+      waiting_ = true;
+      readable_->async_wait(asio::posix::stream_descriptor::wait_read,
+                            [this, alive = std::weak_ptr<void>(readable_)](
+                                const asio::error_code& ec) {
+                              if (ec || alive.expired()) return;
+                              waiting_ = false;
+                              run();
+                            });
+    }
+  }
+
+  asio::io_context& io_;
+  const std::function<Turn()> turn_;
+  const std::shared_ptr<asio::posix::stream_descriptor> readable_;
+  bool posted_ = false;
+  bool waiting_ = false;
+};
+
+// Binds with IPv6 only where the endpoint is IPv6 (with it ZeroMQ reports 127.0.0.1 as
+// [::ffff:127.0.0.1]) and returns where it is bound. Throws zmq::error_t.
+std::string bind_socket(zmq::socket_t& socket, const std::string& endpoint);
+void connect_socket(zmq::socket_t& socket, const std::string& endpoint);
+
+}  // namespace bridge
