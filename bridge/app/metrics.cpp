@@ -88,6 +88,19 @@ std::string metrics_text(const BridgeView& view, std::size_t clients) {
   f.counter("ppo_bridge_requests_rate_limited_total", "Requests beyond a client's rate.",
             c.requests_rate_limited);
   f.counter("ppo_bridge_http_requests_total", "Plain HTTP requests.", c.http_requests);
+  f.counter("ppo_bridge_commands_total", "Commands for trainers, of clients and bots.", c.commands);
+  f.counter("ppo_bridge_command_answers_late_total", "Trainers' answers after their deadline.",
+            c.command_answers_late);
+  f.counter("ppo_bridge_command_answers_unusable_total",
+            "Messages on the control socket that answer nothing.", c.command_answers_unusable);
+  f.counter("ppo_bridge_dead_mans_switches_expired_total", "Dead-man's switches that fired.",
+            c.switches_expired);
+  f.counter("ppo_bridge_bot_events_sent_total", "Events handed to the bots' socket.",
+            c.bot_events_sent);
+  f.counter("ppo_bridge_bot_requests_total", "Requests on the bots' command socket.",
+            c.bot_requests);
+  f.counter("ppo_bridge_bot_requests_unusable_total", "Those that were no requests at all.",
+            c.bot_requests_unusable);
   f.gauge("ppo_bridge_history_events", "Events in memory.",
           static_cast<double>(history.events()));
   f.gauge("ppo_bridge_history_bytes", "Memory that they take.",

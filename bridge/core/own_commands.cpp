@@ -128,6 +128,13 @@ std::string OwnCommands::get_status() {
   json.key("requests").object();
   json.field("received", c.requests).field("refused", c.requests_refused);
   json.field("rate_limited", c.requests_rate_limited).field("http", c.http_requests).end_object();
+  json.key("commands").object();
+  json.field("received", c.commands).field("answers_late", c.command_answers_late);
+  json.field("answers_unusable", c.command_answers_unusable);
+  json.field("dead_mans_switches_expired", c.switches_expired).end_object();
+  json.key("bots").object();
+  json.field("events_sent", c.bot_events_sent).field("requests", c.bot_requests);
+  json.field("requests_unusable", c.bot_requests_unusable).end_object();
   json.end_object();
   return json.take();
 }

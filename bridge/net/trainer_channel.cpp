@@ -58,12 +58,13 @@ Turn TrainerChannel::take_turn() {
   std::vector<zmq::message_t> frames;
   for (int i = 0; i < kAnswersPerTurnMax; ++i) {
     if (!receive_frames(socket_, frames)) return Turn::drained;
-    // What a REP socket sends: routing id, delimiter, body.
-    if (frames.size() != 3 || frames[1].size() != 0) {
+    // Routing id, delimiter, body, as a REP would send it; a bare DEALER leaves the delimiter out.
+    const bool delimiter = frames.size() == 3 && frames[1].size() == 0;
+    if (!delimiter && frames.size() != 2) {
       ++counters_.command_answers_unusable;
       continue;
     }
-    on_answer_(frames[0].to_string_view(), frames[2].to_string_view());
+    on_answer_(frames[0].to_string_view(), frames.back().to_string_view());
   }
   return Turn::more;
 }

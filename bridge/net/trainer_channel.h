@@ -1,4 +1,7 @@
-// The control ROUTER: commands to trainers' REP sockets and their answers (PROTOCOL section 5).
+// The control ROUTER: commands to trainers and their answers (PROTOCOL section 5).
+//
+// A trainer answers each request, as a REP does, but from a DEALER: libzmq's handshake refuses a REP at
+// a ROUTER, and a REP does not tell its routing id.
 #pragma once
 
 #include <functional>

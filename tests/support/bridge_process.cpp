@@ -19,8 +19,14 @@ std::vector<std::string> bridge_command_line(const BridgeOptions& options) {
     const char* named = std::getenv("PPO_BRIDGE_BIN");
     program = named != nullptr && *named != '\0' ? named : "ppo-bridge";
   }
-  std::vector<std::string> command{program, "--set", "websocket.listen=127.0.0.1:0", "--set",
-                                   R"(events.bind=["tcp://127.0.0.1:0"])"};
+  std::vector<std::string> command{program};
+  for (const char* setting :
+       {"websocket.listen=127.0.0.1:0", R"(events.bind=["tcp://127.0.0.1:0"])",
+        "bots.events=tcp://127.0.0.1:0", "bots.commands=tcp://127.0.0.1:0",
+        "trainers.control=tcp://127.0.0.1:0"}) {
+    command.emplace_back("--set");
+    command.emplace_back(setting);
+  }
   for (const std::string& setting : options.settings) {
     command.emplace_back("--set");
     command.push_back(setting);
