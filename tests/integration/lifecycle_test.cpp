@@ -82,8 +82,8 @@ TEST_CASE("lifecycle: the file, the environment and flags; logs to a file as wel
     BridgeOptions options;
     options.arguments = {"-c", file, "--log-level", "debug"};
     BridgeProcess bridge(options);
-    ProtocolClient client(bridge.websocket());
-    CHECK(client.request(R"({"action":"command","command":"get_status"})")
+    CHECK(ProtocolClient(bridge.websocket())
+              .request(R"({"action":"command","command":"get_status"})")
               .integer("/result/clients/max") == 7);
     CHECK(bridge.stop() == 0);
   }
@@ -110,6 +110,7 @@ TEST_CASE("lifecycle: a signal drains the clients, says 1001 and ends with 0") {
       REQUIRE(Json(*event).integer("/seq") == ++seen);
     }
     CHECK(client.connection().received_close_code() == 1001);
+    (void)client.connection().send_close(1001);
     CHECK(bridge.process().wait_exit() == 0);
     CHECK(seen > 1);
   }
