@@ -1,17 +1,21 @@
 // The bench itself: a measuring program that misses a loss would be worse than none.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
+#include <zmq.hpp>
 
 #include "event_text.h"
 #include "fan_reader.h"
 #include "frame_checker.h"
 #include "histogram.h"
 #include "load.h"
+#include "placement.h"
+#include "replier.h"
 #include "statistics.h"
 #include "subject.h"
 #include "support/event_publisher.h"
@@ -151,6 +155,69 @@ TEST_CASE("reader: reads all that a load publishes, from every client, within th
   reader.stop();
   CHECK(reader.failure().empty());
   CHECK(reader.deliveries() == 20 * load.published());
+}
+
+TEST_CASE("ticked load: keeps to its rate, in messages of many, and nothing is lost") {
+  const auto subject = make_subject("plain", options);
+  subject->start();
+  FanReader reader(connect_clients(*subject, 1, 0), subject->sequence_rule(), nullptr);
+  reader.start();
+  const EventText events(200);
+  const auto begin = std::chrono::steady_clock::now() + testing_support::milliseconds{50};
+  TickedLoad load(subject->events_in(), events, 5000.0, begin);
+  CHECK(testing_support::wait_until([&] { return reader.slowest() >= 1000; }));
+  load.stop();
+  CHECK(due(begin, 5000.0, load.published()) <= std::chrono::steady_clock::now());
+  CHECK(wait_drained(reader, load.published()));
+  reader.stop();
+  CHECK(reader.failure().empty());
+}
+
+TEST_CASE("placement: threads go to one core and come back, and others stay where they are") {
+  const auto cores_of = [](pid_t thread) {
+    cpu_set_t cores{};
+    REQUIRE(::sched_getaffinity(thread, sizeof cores, &cores) == 0);
+    return CPU_COUNT(&cores);
+  };
+  const int before = cores_of(0);
+  const auto subject = make_subject("plain", options);
+  subject->start();
+  const std::vector<pid_t> threads = threads_of(subject->processes().front());
+  REQUIRE_FALSE(threads.empty());
+  {
+    Placement placement(threads);
+    placement.use_one_core();
+    for (const pid_t thread : threads) CHECK(cores_of(thread) == 1);
+    CHECK(cores_of(::getpid()) == before);
+  }
+  for (const pid_t thread : threads) CHECK(cores_of(thread) == before);
+  subject->stop();
+  CHECK(threads_of(-1).empty());
+}
+
+TEST_CASE("replier: a trainer answers with the id that it was sent, and counts what both weigh") {
+  zmq::context_t context;
+  zmq::socket_t router(context, zmq::socket_type::router);
+  router.set(zmq::sockopt::linger, 0);
+  router.set(zmq::sockopt::router_mandatory, true);
+  router.set(zmq::sockopt::rcvtimeo, static_cast<int>(testing_support::kPatience.count()));
+  router.bind("tcp://127.0.0.1:*");
+  const TrainerReplier trainer(router.get(zmq::sockopt::last_endpoint), "t0");
+  const std::string request = R"({"id":"c-17","command":"work","params":{}})";
+  REQUIRE(testing_support::wait_until([&] {
+    try {
+      return router.send(zmq::str_buffer("t0"), zmq::send_flags::sndmore).has_value();
+    } catch (const zmq::error_t&) {
+      return false;  // not connected yet
+    }
+  }));
+  router.send(zmq::message_t(), zmq::send_flags::sndmore);
+  router.send(zmq::buffer(request), zmq::send_flags::none);
+  zmq::message_t frame;
+  for (int i = 0; i < 3; ++i) REQUIRE(router.recv(frame));
+  CHECK(frame.to_string_view() == R"({"id":"c-17","success":true,"result":{}})");
+  CHECK(testing_support::wait_until([&] { return trainer.reply_bytes() == frame.size(); }));
+  CHECK(trainer.request_bytes() == request.size());
 }
 
 TEST_CASE("reader: a server that goes away is a failure") {

@@ -22,6 +22,7 @@ constexpr std::chrono::microseconds kWindowPoll{100};
 // A publish() gives up after this, to look whether it shall stop.
 constexpr milliseconds kPublishTimeout{100};
 constexpr std::chrono::seconds kStuckAfter{10};
+constexpr milliseconds kTick{1};
 
 }  // namespace
 
@@ -74,6 +75,29 @@ OpenLoopLoad::OpenLoopLoad(const std::string& address, const EventText& events, 
       std::this_thread::sleep_until(due(begin, events_per_s, number));
       body.clear();
       events.append_published(body, number);
+      while (!publisher.publish(body, kPublishTimeout)) {
+        if (stopping()) return;
+      }
+      published_.store(number, std::memory_order_release);
+    }
+  });
+}
+
+TickedLoad::TickedLoad(const std::string& address, const EventText& events, double events_per_s,
+                       steady_clock::time_point begin) {
+  start([this, address, &events, events_per_s, begin] {
+    EventPublisher publisher(address);
+    std::string body;
+    std::uint64_t number = 0;
+    for (auto tick = begin; !stopping(); tick += kTick) {
+      std::this_thread::sleep_until(tick);
+      body.clear();
+      const auto now = steady_clock::now();
+      while (due(begin, events_per_s, number + 1) <= now) {
+        if (!body.empty()) body += '\n';
+        events.append_published(body, ++number);
+      }
+      if (body.empty()) continue;
       while (!publisher.publish(body, kPublishTimeout)) {
         if (stopping()) return;
       }

@@ -62,6 +62,15 @@ class OpenLoopLoad : public Load {
   ~OpenLoopLoad() override { stop(); }
 };
 
+// The same schedule, but looked at once a millisecond: all that is due then leaves in one message,
+// as sources with much to say do it. `events` must outlive it.
+class TickedLoad : public Load {
+ public:
+  TickedLoad(const std::string& address, const EventText& events, double events_per_s,
+             std::chrono::steady_clock::time_point begin);
+  ~TickedLoad() override { stop(); }
+};
+
 // When event `number` is due.
 std::chrono::steady_clock::time_point due(std::chrono::steady_clock::time_point begin,
                                           double events_per_s, std::uint64_t number);

@@ -9,11 +9,13 @@
 #include <fstream>
 #include <string>
 
+#include "commands.h"
 #include "event_text.h"
 #include "idle_memory.h"
 #include "latency.h"
 #include "options.h"
 #include "report.h"
+#include "statistics.h"
 #include "support/process.h"
 #include "throughput.h"
 
@@ -28,6 +30,8 @@ struct Requirements {
   double times_plain = 0.0;
   double times_raw = 0.0;
   double idle_bytes = 0.0;
+  double command_p50_times = 0.0;
+  double command_p99_times = 0.0;
 };
 
 // The first signal asks for an orderly end; a second one ends at once, and the kernel then ends the
@@ -73,6 +77,15 @@ bool check(const Report& report, const Requirements& wanted) {
     if (idle.subject != "bridge") continue;
     met &= meets("bytes an idle client", idle.bytes_per_client, wanted.idle_bytes, true);
   }
+  for (const CommandsRow& commands : report.commands) {
+    if (commands.cores != "one" || !commands.lost.empty()) continue;
+    met &= meets("command / bare request, p50",
+                 median_of(commands.rounds, &CommandsRound::p50_times), wanted.command_p50_times,
+                 true);
+    met &= meets("command / bare request, p99",
+                 median_of(commands.rounds, &CommandsRound::p99_times), wanted.command_p99_times,
+                 true);
+  }
   return met;
 }
 
@@ -87,7 +100,7 @@ int run(int argc, char** argv) {
   options.programs_directory = here;
   options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
   std::string json_file;
-  app.require_subcommand(0, 3);
+  app.require_subcommand(0, 4);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of all modes");
   app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
@@ -147,6 +160,16 @@ int run(int argc, char** argv) {
   app.add_option("--rate", options.latency_events_per_s, "latency: events/s")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();
+
+  CLI::App* commands = app.add_subcommand("commands", "round trips, beside a bare ZeroMQ pair's");
+  app.add_option("--command-rate", options.command_events_per_s,
+                 "commands: events/s that flow meanwhile")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str();
+  app.add_option("--require-command-p50-times", wanted.command_p50_times,
+                 "fail if the median takes more times as long as a bare request's, on one core");
+  app.add_option("--require-command-p99-times", wanted.command_p99_times,
+                 "fail if the 99th percentile takes more times as long, on one core");
   CLI11_PARSE(app, argc, argv);
 
   watch_signals();
@@ -156,6 +179,7 @@ int run(int argc, char** argv) {
   if (all || throughput->parsed()) report.throughput = measure_throughput(options);
   if (all || idle->parsed()) report.idle_memory = measure_idle_memory(options);
   if (all || latency->parsed()) report.latency = measure_latency(options);
+  if (all || commands->parsed()) report.commands = measure_commands(options);
   print_tables(report, options);
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {
     throw std::runtime_error("cannot write " + json_file);

@@ -30,6 +30,9 @@ struct Options {
   // latency
   std::size_t latency_clients = 100;
   double latency_events_per_s = 2000.0;
+
+  // commands
+  double command_events_per_s = 20'000.0;
 };
 
 // Set on SIGINT and SIGTERM: every loop of the bench looks at it, and everything is taken down in

@@ -62,6 +62,80 @@ void member(Writer& writer, const char* key, const std::string& value) {
   writer.String(value);
 }
 
+using RoundFigure = RoundTrips CommandsRound::*;
+
+double median_of(const std::vector<CommandsRound>& rounds, RoundFigure side,
+                 double RoundTrips::*figure) {
+  std::vector<double> values;
+  for (const CommandsRound& round : rounds) values.push_back(round.*side.*figure);
+  return median(std::move(values));
+}
+
+void print_commands(const Report& report) {
+  if (report.commands.empty()) return;
+  const CommandsRow& first = report.commands.front();
+  std::printf(
+      "\ncommands one at a time, beside %.0f events/s to one client; bodies of %zu and %zu bytes\n"
+      "  %-8s %-9s %13s %9s %9s %9s\n",
+      first.events_per_s, first.request_bytes, first.reply_bytes, "cores", "subject",
+      "round trips", "p50 us", "p99 us", "max us");
+  for (const CommandsRow& row : report.commands) {
+    if (!row.lost.empty()) {
+      std::printf("  %-8s %-9s %13s %s\n", row.cores.c_str(), "bridge", "LOST", row.lost.c_str());
+      continue;
+    }
+    const auto line = [&](const char* name, RoundFigure side) {
+      std::printf("  %-8s %-9s %13.0f %9.1f %9.1f %9.1f\n", row.cores.c_str(), name,
+                  median_of(row.rounds, side, &RoundTrips::count),
+                  median_of(row.rounds, side, &RoundTrips::p50_us),
+                  median_of(row.rounds, side, &RoundTrips::p99_us),
+                  median_of(row.rounds, side, &RoundTrips::max_us));
+    };
+    line("req/rep", &CommandsRound::bare);
+    line("bridge", &CommandsRound::bridge);
+    std::printf("  %-8s %-9s %13s %9s %9s\n", row.cores.c_str(), "x req/rep", "",
+                times(median_of(row.rounds, &CommandsRound::p50_times)).c_str(),
+                times(median_of(row.rounds, &CommandsRound::p99_times)).c_str());
+  }
+}
+
+void write_round_trips(Writer& writer, const char* key, const RoundTrips& trips) {
+  writer.Key(key);
+  writer.StartObject();
+  member(writer, "count", trips.count);
+  member(writer, "p50_us", trips.p50_us);
+  member(writer, "p99_us", trips.p99_us);
+  member(writer, "max_us", trips.max_us);
+  writer.EndObject();
+}
+
+void write_commands(Writer& writer, const Report& report) {
+  writer.StartArray();
+  for (const CommandsRow& row : report.commands) {
+    writer.StartObject();
+    member(writer, "cores", row.cores);
+    member(writer, "events_per_s", row.events_per_s);
+    member(writer, "request_bytes", row.request_bytes);
+    member(writer, "reply_bytes", row.reply_bytes);
+    member(writer, "lost", row.lost);
+    member(writer, "p50_times", median_of(row.rounds, &CommandsRound::p50_times));
+    member(writer, "p99_times", median_of(row.rounds, &CommandsRound::p99_times));
+    writer.Key("rounds");
+    writer.StartArray();
+    for (const CommandsRound& round : row.rounds) {
+      writer.StartObject();
+      write_round_trips(writer, "bare", round.bare);
+      write_round_trips(writer, "bridge", round.bridge);
+      member(writer, "p50_times", round.p50_times);
+      member(writer, "p99_times", round.p99_times);
+      writer.EndObject();
+    }
+    writer.EndArray();
+    writer.EndObject();
+  }
+  writer.EndArray();
+}
+
 void print_throughput(const Report& report) {
   std::size_t clients = 0;
   std::size_t batch = 0;
@@ -175,6 +249,7 @@ void print_tables(const Report& report, const Options& options) {
     }
     std::printf("%9.3f %9.3f %9.3f %9.3f\n", row.p50_ms, row.p90_ms, row.p99_ms, row.max_ms);
   }
+  print_commands(report);
 }
 
 std::string to_json(const Report& report, const Options& options) {
@@ -216,6 +291,8 @@ std::string to_json(const Report& report, const Options& options) {
     writer.EndObject();
   }
   writer.EndArray();
+  writer.Key("commands");
+  write_commands(writer, report);
   writer.EndObject();
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }
@@ -225,6 +302,9 @@ bool lost_anything(const Report& report) {
     if (!lost_of(row).empty()) return true;
   }
   for (const LatencyRow& row : report.latency) {
+    if (!row.lost.empty()) return true;
+  }
+  for (const CommandsRow& row : report.commands) {
     if (!row.lost.empty()) return true;
   }
   return false;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "commands.h"
 #include "idle_memory.h"
 #include "latency.h"
 #include "options.h"
@@ -15,6 +16,7 @@ struct Report {
   std::vector<ThroughputRow> throughput;
   std::vector<IdleMemoryRow> idle_memory;
   std::vector<LatencyRow> latency;
+  std::vector<CommandsRow> commands;
 };
 
 // "" or the first thing that a row of any round lost.

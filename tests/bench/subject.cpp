@@ -51,6 +51,8 @@ class ProgramSubject : public Subject {
 
   std::string events_in() const override { return addresses_.at("events_in"); }
 
+  std::string control() const override { return addresses_.at("control"); }
+
   std::vector<pid_t> processes() const override { return {process_->pid()}; }
 
  private:
@@ -114,7 +116,7 @@ class RawSubject : public ProgramSubject {
 std::unique_ptr<Subject> make_bridge(const Options& options) {
   testing_support::BridgeOptions bridge;
   bridge.program = options.bridge_program;
-  bridge.settings = {"websocket.clients_max=20000"};
+  bridge.settings = {"websocket.clients_max=20000", "websocket.requests_per_s_max=1000000"};
   return std::make_unique<ProgramSubject>("bridge", testing_support::bridge_command_line(bridge));
 }
 

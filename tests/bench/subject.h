@@ -33,6 +33,8 @@ class Subject {
   virtual std::string path() const { return "/ws"; }
   // Where ZeroMQ publishers connect.
   virtual std::string events_in() const = 0;
+  // Where trainers connect; throws std::out_of_range if it takes no commands.
+  virtual std::string control() const = 0;
   // Whose CPU time and memory are its own.
   virtual std::vector<pid_t> processes() const = 0;
 
