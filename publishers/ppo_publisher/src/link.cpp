@@ -77,20 +77,25 @@ void Link::see_connection() {
     if (event.size() < sizeof what) continue;
     std::memcpy(&what, event.data(), sizeof what);
     open_ = what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    if (open_) ++connections_;
     if (!open_) topics_.clear();
   }
 }
 
 bool Link::try_send(std::string_view topic, std::string_view body) {
+  if (!flush_body()) return false;
+  const auto flags = zmq::send_flags::sndmore | zmq::send_flags::dontwait;
+  if (!socket_.send(zmq::buffer(topic), flags)) return false;
   // A full queue shows at the first frame. Should it ever show at the second, the body follows
   // later.
-  if (!topic_sent_) {
-    const auto flags = zmq::send_flags::sndmore | zmq::send_flags::dontwait;
-    if (!socket_.send(zmq::buffer(topic), flags)) return false;
-    topic_sent_ = true;
-  }
-  if (!socket_.send(zmq::buffer(body), zmq::send_flags::dontwait)) return false;
-  topic_sent_ = false;
+  if (!socket_.send(zmq::buffer(body), zmq::send_flags::dontwait)) body_left_ = body;
+  return true;
+}
+
+bool Link::flush_body() {
+  if (body_left_.empty()) return true;
+  if (!socket_.send(zmq::buffer(body_left_), zmq::send_flags::dontwait)) return false;
+  body_left_.clear();
   return true;
 }
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
@@ -35,9 +36,12 @@ class Link {
   // As of see_news(): a connection is open and has a subscription that came over it.
   bool connected() const { return open_ && !topics_.empty(); }
 
-  // Queues a message of two frames. False when the queue is full: try again when a descriptor is
-  // readable (see_news() first), or a little later, as the call itself may have swallowed the
-  // signal.
+  // Connections made so far.
+  std::uint64_t connections() const { return connections_; }
+
+  // Queues a message of two frames, or nothing of it. False when the queue is full: try again when
+  // a descriptor is readable (see_news() first), or a little later, as the call itself may have
+  // swallowed the signal.
   [[nodiscard]] bool try_send(std::string_view topic, std::string_view body);
 
   // Readable (edge-triggered) when there is news or room.
@@ -49,13 +53,15 @@ class Link {
 
  private:
   void see_connection();
+  bool flush_body();
 
   zmq::context_t context_;
   zmq::socket_t socket_;
   zmq::socket_t monitor_;
   bool open_ = false;
   std::set<std::string> topics_;  // subscribed to by the present connection
-  bool topic_sent_ = false;       // the first frame of a message is out, its body is not
+  std::uint64_t connections_ = 0;
+  std::string body_left_;  // of a message whose first frame is out
 };
 
 }  // namespace ppo

@@ -51,11 +51,26 @@ bool is_event_type(std::string_view text) {
          std::all_of(text.begin(), text.end(), is_type_char);
 }
 
-std::string made_up_source() {
+std::string printable(std::string_view text) {
+  constexpr std::size_t kShown = 80;
+  std::string shown(text.substr(0, kShown));
+  for (char& c : shown) {
+    if (c < 0x20 || c > 0x7E) c = '?';
+  }
+  if (text.size() > kShown) shown += "...";
+  return shown;
+}
+
+std::string host_name() {
   std::array<char, 256> buffer{};
   std::string host;
   if (gethostname(buffer.data(), buffer.size() - 1) == 0) host = buffer.data();
   if (host.empty()) host = "host";
+  return host;
+}
+
+std::string made_up_source() {
+  std::string host = host_name();
   for (char& c : host) {
     if (!is_name_char(c)) c = '-';
   }

@@ -124,6 +124,11 @@ void Outbox::close() noexcept {
   wake_up_.signal();
 }
 
+Numbering Outbox::numbering() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return {stats_.source_seq, stats_.source_seq + 1 - ring_.events()};
+}
+
 Batch Outbox::take() noexcept {
   const std::lock_guard lock(mutex_);
   return stats_.connected ? ring_.take() : Batch();

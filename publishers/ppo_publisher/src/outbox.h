@@ -15,6 +15,13 @@
 
 namespace ppo {
 
+// Which events there are: the newest number given, and the oldest that still waits (head + 1 where
+// none does).
+struct Numbering {
+  std::uint64_t head = 0;
+  std::uint64_t oldest = 1;
+};
+
 // Thread-safe. One mutex; under it only what takes well under a microsecond (copying one event into
 // the ring, moving a message out). What is published == sent + dropped + queued, at any moment.
 class Outbox {
@@ -42,7 +49,13 @@ class Outbox {
   // Refuses events from now on, and tells the sending side to finish.
   void close() noexcept;
 
+  // Makes the sending side look around.
+  void wake() noexcept { wake_up_.signal(); }
+
   // ---- Sending side: one thread.
+
+  // REQUIRES: no message is taken.
+  Numbering numbering() const noexcept;
 
   // Messages are taken, then either sent (freed here) or put back.
   Batch take() noexcept;

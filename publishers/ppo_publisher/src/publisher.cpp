@@ -1,11 +1,16 @@
 #include <ppo_publisher/publisher.h>
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
+#include "announcement.h"
+#include "control.h"
 #include "encode.h"
 #include "json_text.h"
 #include "names.h"
@@ -21,17 +26,6 @@ constexpr int kFlushMsLimit = 3'600'000;
 
 // A thread's scratch memory beyond this is given back after use.
 constexpr std::size_t kScratchBytesKept = 64u << 10;
-
-// Keeps untrusted text in an error message short and on one line.
-std::string printable(std::string_view text) {
-  constexpr std::size_t kShown = 80;
-  std::string shown(text.substr(0, kShown));
-  for (char& c : shown) {
-    if (c < 0x20 || c > 0x7E) c = '?';
-  }
-  if (text.size() > kShown) shown += "...";
-  return shown;
-}
 
 // "" where `value` is within 1..max.
 std::string out_of_range(const char* key, std::size_t value, std::size_t max) {
@@ -76,11 +70,12 @@ class Publisher::Impl {
  public:
   explicit Impl(PublisherOptions options)
       : options_(complete(std::move(options))),
-        outbox_(ring_limits(options_), options_.event_bytes_max, options_.source, options_.run) {
+        outbox_(ring_limits(options_), options_.event_bytes_max, options_.source, options_.run),
+        announcement_(options_.source, options_.run) {
     std::string wrong = check(options_);
     if (wrong.empty()) {
       try {
-        sender_.emplace(options_, outbox_);
+        sender_.emplace(options_, outbox_, announcement_);
       } catch (const std::exception& e) {
         wrong = "endpoint " + printable(options_.endpoint) + ": " + e.what();
       }
@@ -120,7 +115,67 @@ class Publisher::Impl {
     });
   }
 
+  // `answer(control)`, or else `without` where there is no control channel.
+  template <class Answer, class Value>
+  Value with_control(Answer&& answer, Value without) const {
+    Control* const control = control_seen_.load(std::memory_order_acquire);
+    return control != nullptr ? answer(*control) : without;
+  }
+
+  bool has_control() const { return control_seen_.load(std::memory_order_acquire) != nullptr; }
+
+  // "", or why not.
+  std::string on_command(std::string_view name, CommandHandler&& handler, CommandThread thread) {
+    if (!is_event_type(name)) {
+      return "the command '" + printable(name) +
+             "' must be 1-64 of A-Z a-z 0-9 _ . -, not beginning with _";
+    }
+    if (handler == nullptr) return "the handler of '" + std::string(name) + "' is empty";
+    if (options_.control.empty()) return "control is empty; must be a ZeroMQ address";
+    if (std::string wrong = outbox_.error(); !wrong.empty()) return wrong;
+    const std::lock_guard lock(control_mutex_);
+    if (control_closed_) return "the publisher is closed";
+    if (control_ == nullptr) {
+      try {
+        control_ = std::make_unique<Control>(options_.control, options_.source, options_.run);
+      } catch (const std::exception& e) {
+        return "control " + printable(options_.control) + ": " + e.what();
+      }
+      control_seen_.store(control_.get(), std::memory_order_release);
+    }
+    control_->add(name, std::move(handler), thread);
+    announcement_.set_commands(control_->names());
+    announcement_.begin();
+    outbox_.wake();
+    return {};
+  }
+
+  void set_command_error(std::string error) {
+    const std::lock_guard lock(control_mutex_);
+    command_error_ = std::move(error);
+  }
+
+  std::string command_error() const {
+    {
+      const std::lock_guard lock(control_mutex_);
+      if (!command_error_.empty()) return command_error_;
+    }
+    return with_control([](Control& control) { return control.error(); }, std::string());
+  }
+
+  template <class Change>
+  bool announce(Change&& change) noexcept {
+    try {
+      if (!change(announcement_)) return false;
+    } catch (const std::exception&) {
+      return false;
+    }
+    if (announcement_.begun()) outbox_.wake();
+    return true;
+  }
+
   void close() noexcept {
+    close_control();
     outbox_.close();
     const std::lock_guard lock(close_mutex_);
     sender_.reset();
@@ -152,10 +207,25 @@ class Publisher::Impl {
     return accepted;
   }
 
+  void close_control() noexcept {
+    {
+      const std::lock_guard lock(control_mutex_);
+      control_closed_ = true;
+    }
+    if (control_ != nullptr) control_->close();
+  }
+
   PublisherOptions options_;
   Outbox outbox_;
+  Announcement announcement_;
   std::mutex close_mutex_;
   std::optional<Sender> sender_;
+
+  mutable std::mutex control_mutex_;  // guards the next two, and control_ until it is there
+  bool control_closed_ = false;
+  std::string command_error_;  // of the last on_command()
+  std::unique_ptr<Control> control_;
+  std::atomic<Control*> control_seen_{nullptr};  // control_, for those who do not lock
 };
 
 Publisher::Publisher(PublisherOptions options) noexcept {
@@ -201,6 +271,53 @@ bool Publisher::publish(const TrainingUpdate& event) noexcept {
 }
 bool Publisher::publish(const EpisodeEnd& event) noexcept {
   return impl_ != nullptr && impl_->publish(event);
+}
+
+bool Publisher::on_command(std::string_view name, CommandHandler handler,
+                           CommandThread thread) noexcept {
+  if (impl_ == nullptr) return false;
+  try {
+    std::string wrong = impl_->on_command(name, std::move(handler), thread);
+    const bool registered = wrong.empty();
+    impl_->set_command_error(std::move(wrong));
+    return registered;
+  } catch (const std::exception&) {
+    return false;  // out of memory or threads
+  }
+}
+
+std::size_t Publisher::poll_commands() noexcept {
+  if (impl_ == nullptr) return 0;
+  return impl_->with_control([](Control& control) { return control.poll(); }, std::size_t{0});
+}
+
+std::size_t Publisher::wait_commands(std::chrono::milliseconds timeout) noexcept {
+  if (impl_ != nullptr && impl_->has_control()) {
+    return impl_->with_control([=](Control& control) { return control.wait(timeout); },
+                               std::size_t{0});
+  }
+  std::this_thread::sleep_for(timeout);
+  return 0;
+}
+
+CommandStats Publisher::command_stats() const noexcept {
+  if (impl_ == nullptr) return {};
+  return impl_->with_control([](Control& control) { return control.stats(); }, CommandStats{});
+}
+
+std::string Publisher::command_error() const {
+  return impl_ != nullptr ? impl_->command_error() : error();
+}
+
+bool Publisher::set_agents(const std::vector<std::string>& agent_ids) noexcept {
+  return impl_ != nullptr && impl_->announce([&](Announcement& announcement) {
+    return announcement.set_agents(agent_ids);
+  });
+}
+
+bool Publisher::set_state(std::string_view state) noexcept {
+  return impl_ != nullptr &&
+         impl_->announce([&](Announcement& announcement) { return announcement.set_state(state); });
 }
 
 PublisherStats Publisher::stats() const noexcept {

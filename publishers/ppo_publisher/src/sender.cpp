@@ -2,12 +2,13 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <exception>
 #include <iterator>
 #include <utility>
+
+#include "signals_blocked.h"
 
 namespace ppo {
 namespace {
@@ -25,26 +26,14 @@ constexpr std::chrono::microseconds kGather{200};
 // What a program that publishes and ends at once waits for its bridge to appear.
 constexpr milliseconds kFirstContact{250};
 
-// Signals are for the program's own threads: a thread started under this takes none.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
+// How often a source says that it lives.
+constexpr std::chrono::seconds kAnnounceEvery{1};
 
 }  // namespace
 
-Sender::Sender(const PublisherOptions& options, Outbox& outbox)
+Sender::Sender(const PublisherOptions& options, Outbox& outbox, Announcement& announcement)
     : outbox_(outbox),
+      announcement_(announcement),
       topic_end_('/' + options.source + '/'),
       flush_(options.flush_ms),
       link_(options.endpoint) {
@@ -62,6 +51,7 @@ void Sender::run() noexcept {
   try {
     loop();
     if (link_.connected()) {
+      if (announcement_.set_state("stopped")) announce_if_due();  // after the last event
       const auto left = std::chrono::ceil<milliseconds>(deadline_ - Clock::now());
       linger_ms = static_cast<int>(std::max(left, milliseconds(0)).count());
     }
@@ -83,6 +73,7 @@ void Sender::loop() {
     link_.see_news();
     ever_connected_ = ever_connected_ || link_.connected();
     outbox_.set_connected(link_.connected());
+    announce_if_due();
     const Step step = send_one();
     if (step == Step::sent) {
       gather = true;
@@ -108,6 +99,20 @@ Sender::Step Sender::send_one() {
   return Step::blocked;
 }
 
+void Sender::announce_if_due() {
+  if (!announcement_.begun() || !link_.connected()) return;
+  const auto now = Clock::now();
+  const std::uint64_t version = announcement_.version();
+  if (version != announced_version_ || link_.connections() != announced_connection_) {
+    announced_version_ = version;
+    announced_connection_ = link_.connections();
+    announce_at_ = now;
+  }
+  if (now < announce_at_) return;
+  const bool sent = link_.try_send("_source" + topic_end_, announcement_.body(outbox_.numbering()));
+  announce_at_ = now + (sent ? milliseconds(kAnnounceEvery) : kRetry);
+}
+
 bool Sender::finished() {
   if (!outbox_.closing()) return false;
   const auto now = Clock::now();
@@ -119,18 +124,21 @@ bool Sender::finished() {
 
 void Sender::wait(Step step) {
   if (step == Step::idle && !outbox_.may_sleep()) return;
-  auto timeout = milliseconds(-1);
-  if (step == Step::blocked) {
-    timeout = kRetry;
-  } else if (closing()) {
-    const auto until = std::min(deadline_, started_ + kFirstContact);
-    timeout = std::max(std::chrono::ceil<milliseconds>(until - Clock::now()), milliseconds(0));
-  }
   pollfd fds[] = {{link_.socket_fd(), POLLIN, 0},
                   {link_.monitor_fd(), POLLIN, 0},
                   {outbox_.wake_up().fd(), POLLIN, 0}};
-  ::poll(fds, std::size(fds), static_cast<int>(timeout.count()));
+  ::poll(fds, std::size(fds), static_cast<int>(patience(step).count()));
   if ((fds[2].revents & POLLIN) != 0) outbox_.wake_up().clear();
+}
+
+// How long the thread may sleep; -1 ms: until it is woken.
+milliseconds Sender::patience(Step step) const {
+  if (step == Step::blocked) return kRetry;
+  auto until = Clock::time_point::max();
+  if (closing()) until = std::min(deadline_, started_ + kFirstContact);
+  if (announcement_.begun() && link_.connected()) until = std::min(until, announce_at_);
+  if (until == Clock::time_point::max()) return milliseconds(-1);
+  return std::max(std::chrono::ceil<milliseconds>(until - Clock::now()), milliseconds(0));
 }
 
 }  // namespace ppo

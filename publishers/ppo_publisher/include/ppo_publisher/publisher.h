@@ -13,14 +13,21 @@
 // Guarantee: publish() blocks on neither network nor disk and never throws, whether the bridge is
 // up, down or stuck. A bridge that dies takes with it what was on the wire and what it had not
 // read; the next one sees the hole.
+//
+// A program that answers commands (commands.h) registers a handler for each; from the first one on
+// the publisher also keeps a connection to the bridge's control socket, and says once a second who
+// and how it is.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include <ppo_publisher/commands.h>
 #include <ppo_publisher/events.h>
 
 namespace ppo {
@@ -28,6 +35,7 @@ namespace ppo {
 // Names (`source`, `run`, agent ids) are 1-64 of `A-Z a-z 0-9 _ . : -`.
 struct PublisherOptions {
   std::string endpoint = "tcp://127.0.0.1:5556";  // where the bridge takes events in
+  std::string control = "tcp://127.0.0.1:5559";   // where it sends commands from; empty: none
   std::string source;  // who publishes; empty: made up from host name and process id
   std::string run;     // which start of it; empty: a fresh random name
 
@@ -91,6 +99,37 @@ class Publisher {
   bool publish(const TrainingUpdate& event) noexcept;
   bool publish(const EpisodeEnd& event) noexcept;
 
+  // Answers the command `name` (1-64 of `A-Z a-z 0-9 _ . -`, not beginning with `_`) by `handler`
+  // from now on, in place of an earlier one. The first call starts a thread ("ppo-control") that
+  // connects to options.control and keeps trying. False, and command_error() says why, where the
+  // name or the handler is none, without a control endpoint or with one that ZeroMQ does not take,
+  // after close(), or because of error().
+  //
+  // A handler on the library's thread must not call close(), and close() waits until it is done.
+  bool on_command(std::string_view name, CommandHandler handler,
+                  CommandThread thread = CommandThread::kPolled) noexcept;
+
+  // Runs the handlers of all polled commands that wait, here and now; how many. Costs next to
+  // nothing where none waits, so call it often: a command nobody polls for is answered as rejected
+  // when its deadline passes.
+  std::size_t poll_commands() noexcept;
+
+  // As poll_commands(), but waits for a command to come, at most `timeout`; for a program that has
+  // nothing else to do. Returns at once after close(); without a control channel it just waits.
+  std::size_t wait_commands(std::chrono::milliseconds timeout) noexcept;
+
+  CommandStats command_stats() const noexcept;
+
+  // Why commands cannot be had; empty while all is well. May throw std::bad_alloc.
+  std::string command_error() const;
+
+  // What this source says of itself to the bridge, once a second and on every change, once a
+  // command is registered: which agents live here, and whether it is "running" (as at first),
+  // "paused" or "stopped" (which close() says by itself). False where one is not a name, or not one
+  // of these states, or memory ran out; then nothing changes.
+  bool set_agents(const std::vector<std::string>& agent_ids) noexcept;
+  bool set_state(std::string_view state) noexcept;
+
   PublisherStats stats() const noexcept;
 
   // As used on the wire; empty where the option was refused.
@@ -103,7 +142,8 @@ class Publisher {
 
   // Refuses further events, waits at most flush_ms for the waiting ones to leave (not at all when
   // no bridge is there; a publisher younger than 250 ms first gives its bridge that long to
-  // appear), and ends the thread. Idempotent.
+  // appear), and ends the threads. Commands that still wait are answered as rejected; an answer has
+  // half a second to leave. Idempotent.
   void close() noexcept;
 
  private:

@@ -1,0 +1,90 @@
+#include "announcement.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "encode.h"
+#include "names.h"
+
+namespace ppo {
+namespace {
+
+std::string start_of(std::string_view source, std::string_view run) {
+  std::string text = R"({"type":"_source","source":")";
+  text += source;
+  text += R"(","run":")";
+  text += run;
+  text += R"(","data":{"head":)";
+  return text;
+}
+
+std::string end_of_this_process() {
+  std::string text = ",\"host\":";
+  append_json_string(text, host_name());
+  text += ",\"pid\":" + std::to_string(getpid());
+  return text;
+}
+
+void append_list(std::string& out, const char* key, const std::vector<std::string>& list) {
+  out += key;
+  out += '[';
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_string(out, list[i]);
+  }
+  out += ']';
+}
+
+}  // namespace
+
+Announcement::Announcement(std::string_view source, std::string_view run)
+    : start_(start_of(source, run)), end_(end_of_this_process()) {}
+
+void Announcement::begin() noexcept {
+  begun_.store(true, std::memory_order_release);
+}
+
+bool Announcement::set_agents(const std::vector<std::string>& agent_ids) {
+  if (!std::all_of(agent_ids.begin(), agent_ids.end(), is_name)) return false;
+  std::vector<std::string> copy = agent_ids;
+  {
+    const std::lock_guard lock(mutex_);
+    agents_ = std::move(copy);
+  }
+  changed();
+  return true;
+}
+
+bool Announcement::set_state(std::string_view state) {
+  if (state != "running" && state != "paused" && state != "stopped") return false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == state) return true;
+    state_ = state;
+  }
+  changed();
+  return true;
+}
+
+void Announcement::set_commands(std::vector<std::string> names) {
+  {
+    const std::lock_guard lock(mutex_);
+    commands_ = std::move(names);
+  }
+  changed();
+}
+
+std::string Announcement::body(Numbering numbering) const {
+  std::string text = start_ + std::to_string(numbering.head);
+  text += ",\"oldest\":" + std::to_string(numbering.oldest);
+  const std::lock_guard lock(mutex_);
+  append_list(text, ",\"agents\":", agents_);
+  append_list(text, ",\"commands\":", commands_);
+  text += end_;
+  text += ",\"state\":\"" + state_ + "\"}}";
+  return text;
+}
+
+}  // namespace ppo

@@ -1,0 +1,50 @@
+// What a source that answers commands says of itself: the event `_source` of the wire contract.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "outbox.h"
+
+namespace ppo {
+
+// Thread-safe. Says nothing until begin().
+class Announcement {
+ public:
+  // REQUIRES: both are names.
+  Announcement(std::string_view source, std::string_view run);
+
+  void begin() noexcept;
+  bool begun() const noexcept { return begun_.load(std::memory_order_acquire); }
+
+  // False, and nothing changed, where an id is not a name, or the state not one of "running",
+  // "paused" and "stopped".
+  [[nodiscard]] bool set_agents(const std::vector<std::string>& agent_ids);
+  [[nodiscard]] bool set_state(std::string_view state);
+  void set_commands(std::vector<std::string> names);
+
+  // Another number after each change.
+  std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+
+  // The event, on one line. It has no source_seq of its own.
+  std::string body(Numbering numbering) const;
+
+ private:
+  void changed() noexcept { version_.fetch_add(1, std::memory_order_release); }
+
+  const std::string start_;  // {"type":"_source", ... ,"data":{
+  const std::string end_;    // ,"host": ... }}
+  std::atomic<bool> begun_{false};
+  std::atomic<std::uint64_t> version_{0};
+
+  mutable std::mutex mutex_;  // guards all below
+  std::vector<std::string> agents_;
+  std::vector<std::string> commands_;
+  std::string state_ = "running";
+};
+
+}  // namespace ppo

@@ -1,0 +1,178 @@
+#include "command_message.h"
+
+#include <ppo_publisher/commands.h>
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "encode.h"
+#include "json_text.h"
+#include "names.h"
+
+namespace ppo {
+namespace {
+
+using rapidjson::Value;
+
+constexpr std::size_t kIdBytesMax = 64;
+constexpr std::size_t kCommandBytesMax = 64;
+constexpr std::int64_t kDeadlineMsMax = 60'000;
+
+// Recursion stays bounded because check_json_object() has bounded the nesting before.
+constexpr unsigned kParseFlags =
+    rapidjson::kParseFullPrecisionFlag | rapidjson::kParseValidateEncodingFlag;
+
+const Value* member(const Value& object, const char* key) {
+  const auto found = object.FindMember(key);
+  return found == object.MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
+}
+
+std::string_view text_of(const Value& string) {
+  return {string.GetString(), string.GetStringLength()};
+}
+
+std::string compact(const Value& value) {
+  rapidjson::StringBuffer text;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(text);
+  value.Accept(writer);
+  return {text.GetString(), text.GetSize()};
+}
+
+// Reads the members one by one; keeps the first complaint.
+class Reader {
+ public:
+  explicit Reader(const Value& object) : object_(object) {}
+
+  void required(const char* key, std::size_t bytes_max, std::string& into) {
+    const Value* value = member(object_, key);
+    if (value == nullptr) return complain(key, "missing", "a string");
+    text(key, *value, bytes_max, into);
+    if (into.empty()) complain(key, "empty", "a string of 1 character at least");
+  }
+
+  void agent(std::string& into) {
+    const Value* value = member(object_, "agent_id");
+    if (value == nullptr) return;
+    std::string id;
+    text("agent_id", *value, kIdBytesMax, id);
+    if (!id.empty() && !is_name(id)) {
+      return complain("agent_id", "'" + printable(id) + "'", "1-64 of A-Z a-z 0-9 _ . : -");
+    }
+    into = id;
+  }
+
+  void params(std::string& into) {
+    const Value* value = member(object_, "params");
+    if (value == nullptr) return;
+    if (!value->IsObject()) return complain("params", shown(*value), "an object");
+    into = compact(*value);
+  }
+
+  void deadline(std::int64_t& into) {
+    const Value* value = member(object_, "deadline_ms");
+    if (value == nullptr) return;
+    if (!value->IsInt64() || value->GetInt64() > kDeadlineMsMax) {
+      return complain("deadline_ms", shown(*value),
+                      "an integer of at most " + std::to_string(kDeadlineMsMax));
+    }
+    into = value->GetInt64();
+  }
+
+  const std::string& complaint() const { return complaint_; }
+
+ private:
+  void text(const char* key, const Value& value, std::size_t bytes_max, std::string& into) {
+    if (!value.IsString()) return complain(key, shown(value), "a string");
+    if (value.GetStringLength() > bytes_max) {
+      return complain(key, std::to_string(value.GetStringLength()) + " bytes long",
+                      "at most " + std::to_string(bytes_max));
+    }
+    into = text_of(value);
+  }
+
+  static std::string shown(const Value& value) { return printable(compact(value)); }
+
+  void complain(const char* key, const std::string& value, const std::string& range) {
+    if (complaint_.empty()) complaint_ = std::string(key) + " is " + value + "; must be " + range;
+  }
+
+  const Value& object_;
+  std::string complaint_;
+};
+
+bool is_strict_json_object(std::string_view text) {
+  if (check_json_object(text) == JsonText::malformed) return false;
+  // What is left to find is NaN and Infinity, which only events may hold, and numbers beyond a
+  // double.
+  rapidjson::Reader reader;
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::BaseReaderHandler<> nothing;
+  return !reader.Parse(stream, nothing).IsError();
+}
+
+std::string reply_start(const std::optional<std::string>& id) {
+  std::string text = "{\"id\":";
+  if (id) {
+    append_json_string(text, *id);
+  } else {
+    text += "null";
+  }
+  return text;
+}
+
+}  // namespace
+
+ParsedRequest parse_request(std::string_view body) {
+  ParsedRequest parsed;
+  rapidjson::Document document;
+  if (check_json_object(body) == JsonText::malformed ||
+      document.Parse<kParseFlags>(body.data(), body.size()).HasParseError()) {
+    parsed.error_type = "bad_json";
+    parsed.message = "a command must be one JSON object in UTF-8";
+    return parsed;
+  }
+  CommandRequest request;
+  Reader reader(document);
+  reader.required("id", kIdBytesMax, request.id);
+  if (reader.complaint().empty()) parsed.id = request.id;
+  reader.required("command", kCommandBytesMax, request.command);
+  reader.required("run", kIdBytesMax, request.run);
+  reader.params(request.params);
+  reader.agent(request.agent_id);
+  reader.deadline(request.deadline_ms);
+  if (reader.complaint().empty()) {
+    parsed.request = std::move(request);
+  } else {
+    parsed.error_type = "bad_request";
+    parsed.message = reader.complaint();
+  }
+  return parsed;
+}
+
+std::string result_reply(std::string_view id, std::string_view result_json) {
+  if (result_json.size() > kResultBytesMax) {
+    return error_reply(std::string(id), "rejected",
+                       "the result is " + std::to_string(result_json.size()) +
+                           " bytes long; must be at most " + std::to_string(kResultBytesMax));
+  }
+  std::string text = reply_start(std::string(id));
+  text += ",\"success\":true,\"result\":";
+  if (!is_strict_json_object(result_json) || !append_json_object(text, result_json)) {
+    return error_reply(std::string(id), "rejected", "the result is not a JSON object");
+  }
+  text += '}';
+  return text;
+}
+
+std::string error_reply(const std::optional<std::string>& id, std::string_view error_type,
+                        std::string_view message) {
+  std::string text = reply_start(id);
+  text += ",\"success\":false,\"error\":{\"error_type\":";
+  append_json_string(text, error_type);
+  text += ",\"message\":";
+  append_json_string(text, message);
+  text += "}}";
+  return text;
+}
+
+}  // namespace ppo

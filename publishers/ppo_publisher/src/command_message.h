@@ -1,0 +1,36 @@
+// Commands as they are on the wire (the wire contract, section 5): read and answered.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ppo {
+
+struct CommandRequest {
+  std::string id;
+  std::string command;
+  std::string params = "{}";  // compact JSON
+  std::string agent_id;       // empty: left out
+  std::string run;
+  std::int64_t deadline_ms = 2000;  // from when it came in; 0 or less: too late already
+};
+
+// A request, or else what is wrong with it.
+struct [[nodiscard]] ParsedRequest {
+  std::optional<CommandRequest> request;
+  std::optional<std::string> id;  // as far as there is one to answer to
+  std::string error_type;         // "bad_json" or "bad_request"
+  std::string message;            // names the key, its value and its range
+};
+
+ParsedRequest parse_request(std::string_view body);
+
+// Replies; without an `id` it is null. A result that is not the text of a JSON object, or too long
+// (commands.h), becomes an error reply.
+std::string result_reply(std::string_view id, std::string_view result_json);
+std::string error_reply(const std::optional<std::string>& id, std::string_view error_type,
+                        std::string_view message);
+
+}  // namespace ppo

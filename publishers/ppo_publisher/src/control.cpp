@@ -1,0 +1,326 @@
+#include "control.h"
+
+#include <poll.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "names.h"
+#include "signals_blocked.h"
+
+namespace ppo {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long close() gives the last answers to leave.
+constexpr int kLingerMs = 500;
+
+// A bridge may be quicker than a program that registers its commands one by one. Requests are left
+// lying until the last registration is this old, but not for longer than kSettleMax.
+constexpr milliseconds kSettle{50};
+constexpr milliseconds kSettleMax{1000};
+
+// Requests taken in before the thread looks at everything else again.
+constexpr int kRequestsAtOnce = 64;
+
+CommandResult result_of(const WaitingCommand& waiting) {
+  try {
+    return (*waiting.handler)(waiting.command);
+  } catch (const std::exception& e) {
+    return CommandResult::rejected(e.what());
+  } catch (...) {
+    return CommandResult::rejected("the handler failed");
+  }
+}
+
+}  // namespace
+
+Control::Control(const std::string& endpoint, const std::string& source, const std::string& run)
+    : run_name_(run),
+      link_(endpoint, source),
+      connection_(link_.connection()),
+      settled_at_(started_ + kSettle) {
+  const SignalsBlocked blocked;
+  control_thread_ = std::thread([this] { this->run(); });
+}
+
+Control::~Control() {
+  close();
+}
+
+void Control::add(std::string_view name, CommandHandler handler, CommandThread thread) {
+  Entry entry{std::make_shared<const CommandHandler>(std::move(handler)), thread};
+  const std::lock_guard close_lock(close_mutex_);
+  if (thread == CommandThread::kLibrary && !commands_thread_.joinable() && !library_.closed()) {
+    const SignalsBlocked blocked;
+    commands_thread_ = std::thread([this] { run_commands(); });
+  }
+  const std::lock_guard lock(mutex_);
+  handlers_.insert_or_assign(std::string(name), std::move(entry));
+  settled_at_ = std::min(Clock::now() + kSettle, started_ + kSettleMax);
+}
+
+std::vector<std::string> Control::names() const {
+  std::vector<std::string> names;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, entry] : handlers_) names.push_back(name);
+  return names;
+}
+
+// ---- Running handlers.
+
+std::size_t Control::poll() noexcept {
+  return run_all(polled_);
+}
+
+std::size_t Control::wait(milliseconds timeout) noexcept {
+  polled_.wait(Clock::now() + timeout);
+  return run_all(polled_);
+}
+
+std::size_t Control::run_all(CommandQueue& queue) noexcept {
+  std::size_t ran = 0;
+  try {
+    while (const auto waiting = queue.claim()) {
+      execute(*waiting);
+      ++ran;
+    }
+  } catch (const std::exception&) {
+    // Out of memory: whoever asked will have to do without an answer.
+  }
+  return ran;
+}
+
+void Control::execute(const WaitingCommand& waiting) {
+  const Command& command = waiting.command;
+  if (Clock::now() >= command.deadline) {
+    count(&CommandStats::refused);
+    return answer(waiting.connection, error_reply(command.id, "rejected", "deadline passed"));
+  }
+  const CommandResult result = result_of(waiting);
+  count(&CommandStats::executed);
+  answer(waiting.connection, result.ok() ? result_reply(command.id, result.text())
+                                         : error_reply(command.id, "rejected", result.text()));
+}
+
+void Control::answer(std::uint64_t connection, std::string text) {
+  {
+    const std::lock_guard lock(mutex_);
+    replies_.push_back({connection, std::move(text)});
+  }
+  wake_up_.signal();
+}
+
+void Control::run_commands() noexcept {
+  pthread_setname_np(pthread_self(), "ppo-commands");
+  while (!library_.closed()) {
+    library_.wait(Clock::now() + std::chrono::hours(1));
+    if (!library_.closed()) run_all(library_);
+  }
+}
+
+// ---- The thread of the link.
+
+void Control::run() noexcept {
+  pthread_setname_np(pthread_self(), "ppo-control");
+  int linger_ms = 0;
+  try {
+    loop();
+    if (link_.connected()) linger_ms = kLingerMs;
+  } catch (const std::exception& e) {
+    const std::lock_guard lock(mutex_);
+    try {
+      error_ = std::string("ZeroMQ: ") + e.what();
+    } catch (const std::exception&) {
+      error_ = "out of memory";  // short enough to need none
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    stats_.connected = false;
+  }
+  try {
+    link_.close(linger_ms);
+  } catch (const std::exception&) {
+    // Nobody is left to tell; the destructor closes what is still open.
+  }
+}
+
+void Control::loop() {
+  settle();
+  for (;;) {
+    link_.see_news();
+    forget_lost_connection();
+    const bool more = take_requests();
+    refuse_expired();
+    bool closing = false;
+    {
+      const std::lock_guard lock(mutex_);
+      stats_.connected = link_.connected();
+      closing = closing_;
+    }
+    send_replies();
+    if (closing) return;
+    if (link_.wait(more ? milliseconds(0) : patience(), wake_up_.fd())) wake_up_.clear();
+  }
+}
+
+void Control::settle() {
+  for (;;) {
+    auto left = milliseconds(0);
+    {
+      const std::lock_guard lock(mutex_);
+      if (closing_) return;
+      left = std::chrono::ceil<milliseconds>(settled_at_ - Clock::now());
+    }
+    if (left.count() <= 0) return;
+    pollfd wake{wake_up_.fd(), POLLIN, 0};
+    if (::poll(&wake, 1, static_cast<int>(left.count())) > 0) wake_up_.clear();
+  }
+}
+
+// True where there may be more.
+bool Control::take_requests() {
+  std::string body;
+  for (int i = 0; i < kRequestsAtOnce; ++i) {
+    switch (link_.receive(body)) {
+      case ControlLink::Got::kNothing:
+        return false;
+      case ControlLink::Got::kMalformed:
+        count(&CommandStats::received);
+        count(&CommandStats::malformed);
+        break;
+      case ControlLink::Got::kRequest:
+        count(&CommandStats::received);
+        take(body);
+        break;
+    }
+  }
+  return true;
+}
+
+void Control::take(const std::string& body) {
+  const Clock::time_point now = Clock::now();
+  ParsedRequest parsed = parse_request(body);
+  if (!parsed.request) return refuse(parsed.id, parsed.error_type, parsed.message);
+  CommandRequest& request = *parsed.request;
+  if (request.run != run_name_) {
+    return refuse(
+        request.id, "rejected",
+        "the command is for run '" + printable(request.run) + "'; this is run '" + run_name_ + "'");
+  }
+  Entry entry;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = handlers_.find(request.command);
+    if (found != handlers_.end()) entry = found->second;
+  }
+  if (entry.handler == nullptr) {
+    return refuse(request.id, "unknown_command",
+                  "there is no command '" + printable(request.command) + "' here");
+  }
+  if (request.deadline_ms <= 0) return refuse(request.id, "rejected", "deadline passed");
+  const std::string id = request.id;
+  WaitingCommand waiting{
+      {std::move(request.id), std::move(request.command), std::move(request.params),
+       std::move(request.agent_id), now + milliseconds(request.deadline_ms)},
+      std::move(entry.handler),
+      link_.connection()};
+  CommandQueue& queue = entry.thread == CommandThread::kLibrary ? library_ : polled_;
+  if (queue.offer(std::move(waiting))) return;
+  if (queue.closed()) return refuse(id, "rejected", "this source is closing");
+  refuse(id, "busy", std::to_string(kCommandsWaitingMax) + " commands wait already");
+}
+
+void Control::refuse(const std::optional<std::string>& id, std::string_view error_type,
+                     std::string_view message) {
+  count(&CommandStats::refused);
+  const std::string text = error_reply(id, error_type, message);
+  if (!link_.try_send(text)) count(&CommandStats::unheard);
+}
+
+void Control::forget_lost_connection() {
+  if (connection_ == link_.connection()) return;
+  connection_ = link_.connection();
+  count(&CommandStats::unheard, polled_.take_all().size() + library_.take_all().size());
+}
+
+void Control::refuse_expired() {
+  const Clock::time_point now = Clock::now();
+  for (const WaitingCommand& late : polled_.take_expired(now)) {
+    refuse(late.command.id, "rejected", "not polled in time");
+  }
+  for (const WaitingCommand& late : library_.take_expired(now)) {
+    refuse(late.command.id, "rejected", "deadline passed");
+  }
+}
+
+void Control::send_replies() {
+  std::vector<Reply> replies;
+  {
+    const std::lock_guard lock(mutex_);
+    replies.swap(replies_);
+  }
+  for (const Reply& reply : replies) {
+    const bool heard = reply.connection == link_.connection() && link_.try_send(reply.text);
+    if (!heard) count(&CommandStats::unheard);
+  }
+}
+
+milliseconds Control::patience() const {
+  std::optional<Clock::time_point> until = polled_.next_deadline();
+  const auto other = library_.next_deadline();
+  if (other && (!until || *other < *until)) until = other;
+  if (!until) return milliseconds(-1);
+  return std::max(std::chrono::ceil<milliseconds>(*until - Clock::now()), milliseconds(0));
+}
+
+// ---- The end.
+
+void Control::refuse_all(CommandQueue& queue) {
+  for (const WaitingCommand& waiting : queue.take_all()) {
+    count(&CommandStats::refused);
+    answer(waiting.connection,
+           error_reply(waiting.command.id, "rejected", "this source is closing"));
+  }
+}
+
+void Control::close() noexcept {
+  const std::lock_guard close_lock(close_mutex_);
+  polled_.close();
+  library_.close();
+  if (commands_thread_.joinable()) commands_thread_.join();
+  if (!control_thread_.joinable()) return;
+  try {
+    refuse_all(polled_);
+    refuse_all(library_);
+  } catch (const std::exception&) {
+    // Out of memory: whoever asked will have to do without an answer.
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  wake_up_.signal();
+  control_thread_.join();
+}
+
+CommandStats Control::stats() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+std::string Control::error() const {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
+void Control::count(std::uint64_t CommandStats::*counter, std::uint64_t by) noexcept {
+  const std::lock_guard lock(mutex_);
+  stats_.*counter += by;
+}
+
+}  // namespace ppo

@@ -1,0 +1,113 @@
+// The control channel: takes commands from the bridge, has them run, and answers each once.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <ppo_publisher/commands.h>
+
+#include "command_message.h"
+#include "command_queue.h"
+#include "control_link.h"
+#include "wake_up.h"
+
+namespace ppo {
+
+// Thread-safe. The link belongs to a thread of its own, "ppo-control", which never runs a handler
+// and never waits for one. Handlers run in poll() and wait(), or on the thread "ppo-commands",
+// which starts with the first of them.
+class Control {
+ public:
+  // Connects as `source`. Throws std::exception when ZeroMQ does not take the endpoint or a thread
+  // cannot be had.
+  Control(const std::string& endpoint, const std::string& source, const std::string& run);
+
+  // As close().
+  ~Control();
+
+  Control(const Control&) = delete;
+  Control& operator=(const Control&) = delete;
+
+  // May throw std::bad_alloc or std::system_error. REQUIRES: a handler, and a name for a command.
+  void add(std::string_view name, CommandHandler handler, CommandThread thread);
+  std::vector<std::string> names() const;
+
+  // See Publisher::poll_commands() and wait_commands().
+  std::size_t poll() noexcept;
+  std::size_t wait(std::chrono::milliseconds timeout) noexcept;
+
+  // Answers what waits as rejected, waits for a handler on "ppo-commands" to be done, and ends the
+  // threads, within half a second of that. Idempotent.
+  void close() noexcept;
+
+  CommandStats stats() const noexcept;
+
+  // What ended the channel; empty while it works.
+  std::string error() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Entry {
+    std::shared_ptr<const CommandHandler> handler;
+    CommandThread thread = CommandThread::kPolled;
+  };
+  struct Reply {
+    std::uint64_t connection = 0;
+    std::string text;
+  };
+
+  // On "ppo-control".
+  void run() noexcept;
+  void loop();
+  void settle();
+  bool take_requests();
+  void take(const std::string& body);
+  void refuse(const std::optional<std::string>& id, std::string_view error_type,
+              std::string_view message);
+  void forget_lost_connection();
+  void refuse_expired();
+  void send_replies();
+  std::chrono::milliseconds patience() const;
+
+  // On whichever thread runs a handler.
+  std::size_t run_all(CommandQueue& queue) noexcept;
+  void execute(const WaitingCommand& waiting);
+  void answer(std::uint64_t connection, std::string text);
+
+  void run_commands() noexcept;  // "ppo-commands"
+  void refuse_all(CommandQueue& queue);
+  void count(std::uint64_t CommandStats::*counter, std::uint64_t by = 1) noexcept;
+
+  const std::string run_name_;
+  const Clock::time_point started_ = Clock::now();
+  WakeUp wake_up_;
+  CommandQueue polled_;
+  CommandQueue library_;
+  ControlLink link_;
+  std::uint64_t connection_ = 0;  // that the commands in the queues came over
+
+  mutable std::mutex mutex_;  // guards all below, up to the threads
+  std::map<std::string, Entry, std::less<>> handlers_;
+  std::vector<Reply> replies_;
+  CommandStats stats_;
+  std::string error_;
+  Clock::time_point settled_at_;  // when the first registrations seem to be over
+  bool closing_ = false;
+
+  std::mutex close_mutex_;  // guards the threads; taken before mutex_
+  std::thread commands_thread_;
+  std::thread control_thread_;  // last: starts when everything else is there
+};
+
+}  // namespace ppo

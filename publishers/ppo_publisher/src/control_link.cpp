@@ -1,0 +1,149 @@
+#include "control_link.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace ppo {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Both ends look after the connection, so that a bridge (or a trainer) that stands still or whose
+// host vanished is noticed. A trainer that does not poll for commands still answers heartbeats.
+constexpr int kHeartbeatMs = 2000;
+constexpr int kSilenceMsMax = 6000;
+
+// How soon a bridge that started is found, and a connection that was lost is made again.
+constexpr int kReconnectMsMin = 50;
+constexpr int kReconnectMsMax = 1000;
+constexpr milliseconds kReopenAfter{100};
+
+constexpr int kConnectMsMax = 5000;
+
+// Requests read ahead and replies not yet taken, in ZeroMQ's own queues.
+constexpr int kQueueMessagesMax = 256;
+
+// Of one request. A longer one ends the connection.
+constexpr std::int64_t kRequestBytesMax = 1024 * 1024;
+
+}  // namespace
+
+ControlLink::ControlLink(std::string endpoint, std::string routing_id)
+    : endpoint_(std::move(endpoint)), routing_id_(std::move(routing_id)) {
+  open();
+}
+
+void ControlLink::open() {
+  socket_ = zmq::socket_t(context_, zmq::socket_type::dealer);
+  monitor_ = zmq::socket_t(context_, zmq::socket_type::pair);
+  socket_.set(zmq::sockopt::linger, 0);
+  socket_.set(zmq::sockopt::routing_id, routing_id_);
+  socket_.set(zmq::sockopt::sndhwm, kQueueMessagesMax);
+  socket_.set(zmq::sockopt::rcvhwm, kQueueMessagesMax);
+  socket_.set(zmq::sockopt::maxmsgsize, kRequestBytesMax);
+  socket_.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
+  socket_.set(zmq::sockopt::heartbeat_timeout, kSilenceMsMax);
+  socket_.set(zmq::sockopt::heartbeat_ttl, kSilenceMsMax);
+  socket_.set(zmq::sockopt::reconnect_ivl, kReconnectMsMin);
+  socket_.set(zmq::sockopt::reconnect_ivl_max, kReconnectMsMax);
+  socket_.set(zmq::sockopt::handshake_ivl, kConnectMsMax);
+  socket_.set(zmq::sockopt::connect_timeout, kConnectMsMax);
+  monitor_.set(zmq::sockopt::linger, 0);
+  const std::string address = "inproc://monitor-" + std::to_string(connection_);
+  constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+  if (zmq_socket_monitor(socket_.handle(), address.c_str(), kEvents) != 0) throw zmq::error_t();
+  monitor_.connect(address);
+  socket_.connect(endpoint_);
+}
+
+void ControlLink::see_news() {
+  if (!socket_.handle()) {
+    if (Clock::now() >= reopen_at_) reopen();
+    return;
+  }
+  bool lost = false;
+  zmq::message_t event;
+  zmq::message_t address;
+  while (monitor_.recv(event, zmq::recv_flags::dontwait)) {
+    if (!event.more() || !monitor_.recv(address, zmq::recv_flags::dontwait)) continue;
+    std::uint16_t what = 0;  // the frame begins with it, in the machine's own order
+    if (event.size() < sizeof what) continue;
+    std::memcpy(&what, event.data(), sizeof what);
+    if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+      connected_ = true;
+    } else if (connected_) {  // ends an attempt that failed, otherwise: ZeroMQ goes on trying
+      lost = true;
+    }
+  }
+  if (!lost) return;
+  connected_ = false;
+  abandon();
+}
+
+void ControlLink::abandon() {
+  ++connection_;  // what came over the old one is not answered over the next
+  monitor_.close();
+  socket_.close();
+  reopen_at_ = Clock::now() + kReopenAfter;
+}
+
+void ControlLink::reopen() {
+  try {
+    open();
+  } catch (const zmq::error_t&) {  // out of descriptors for the moment
+    abandon();
+  }
+}
+
+bool ControlLink::wait(milliseconds timeout, int wake_fd) {
+  std::array<zmq_pollitem_t, 3> items{};
+  std::size_t count = 0;
+  items[count++] = {nullptr, wake_fd, ZMQ_POLLIN, 0};
+  if (socket_.handle()) {
+    items[count++] = {socket_.handle(), 0, ZMQ_POLLIN, 0};
+    items[count++] = {monitor_.handle(), 0, ZMQ_POLLIN, 0};
+  } else {
+    const auto left = std::chrono::ceil<milliseconds>(reopen_at_ - Clock::now());
+    const auto until_reopened = std::max(left, milliseconds(0));
+    timeout = timeout.count() < 0 ? until_reopened : std::min(timeout, until_reopened);
+  }
+  // An interrupted wait is as good as one that found nothing.
+  zmq_poll(items.data(), static_cast<int>(count), static_cast<long>(timeout.count()));
+  return (items[0].revents & ZMQ_POLLIN) != 0;
+}
+
+ControlLink::Got ControlLink::receive(std::string& body) {
+  if (!socket_.handle()) return Got::kNothing;
+  zmq::message_t frame;
+  if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return Got::kNothing;
+  // A message comes whole: what follows a first frame is there.
+  int frames = 1;
+  const bool delimited = frame.size() == 0;
+  while (frame.more()) {
+    if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return Got::kMalformed;
+    ++frames;
+  }
+  if (!delimited || frames != 2) return Got::kMalformed;
+  body = frame.to_string();
+  return Got::kRequest;
+}
+
+bool ControlLink::try_send(std::string_view body) {
+  if (!connected_) return false;
+  const auto flags = zmq::send_flags::sndmore | zmq::send_flags::dontwait;
+  if (!socket_.send(zmq::message_t(), flags)) return false;
+  return socket_.send(zmq::buffer(body), zmq::send_flags::dontwait).has_value();
+}
+
+void ControlLink::close(int linger_ms) {
+  if (socket_.handle()) {
+    socket_.set(zmq::sockopt::linger, linger_ms);
+    monitor_.close();
+    socket_.close();
+  }
+  context_.close();
+}
+
+}  // namespace ppo

@@ -1,0 +1,69 @@
+// The connection to the bridge's control socket.
+//
+// On the wire this end is a REP: requests and replies are a body behind an empty frame. The socket
+// is a DEALER nevertheless. libzmq's handshake refuses a REP at a ROUTER, and a DEALER can answer
+// the second request before the first, so that a slow handler holds up nobody.
+//
+// Each connection has a socket of its own. An answer to a bridge that has gone must not reach the
+// next one, which may use the same ids; ZeroMQ would keep it and send it there.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <zmq.hpp>
+
+namespace ppo {
+
+// Made in one thread, then used by one other. ZeroMQ's errors leave it as zmq::error_t.
+class ControlLink {
+ public:
+  enum class Got { kRequest, kMalformed, kNothing };
+
+  // Begins to connect, as `routing_id`; that goes on by itself until close(). Throws zmq::error_t
+  // when the endpoint is not one that ZeroMQ takes.
+  ControlLink(std::string endpoint, std::string routing_id);
+
+  ControlLink(const ControlLink&) = delete;
+  ControlLink& operator=(const ControlLink&) = delete;
+
+  // Waits until there may be something to do, `wake_fd` is readable, or `timeout` (-1 ms: none) has
+  // passed. True for wake_fd.
+  bool wait(std::chrono::milliseconds timeout, int wake_fd);
+
+  // Takes note of connections made and lost.
+  void see_news();
+
+  bool connected() const { return connected_; }
+  // Which connection this is, from 1; the next one has another number.
+  std::uint64_t connection() const { return connection_; }
+
+  // The next request's body. What does not have the form of a request is malformed.
+  Got receive(std::string& body);
+
+  // False where the bridge does not read and ZeroMQ's queue is full.
+  [[nodiscard]] bool try_send(std::string_view body);
+
+  // Gives what is queued at most this long to leave; returns when it has, or the time is over.
+  void close(int linger_ms);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void open();
+  void abandon();
+  void reopen();
+
+  const std::string endpoint_;
+  const std::string routing_id_;
+  zmq::context_t context_;
+  zmq::socket_t socket_;  // closed, like the monitor, between two connections
+  zmq::socket_t monitor_;
+  std::uint64_t connection_ = 1;
+  bool connected_ = false;
+  Clock::time_point reopen_at_;
+};
+
+}  // namespace ppo

@@ -1,0 +1,52 @@
+// The asking end of a control channel: a ROUTER that is bound like the bridge's.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+
+namespace ppo::test {
+
+// A request as the wire contract has it.
+struct Ask {
+  std::string command;
+  std::string params = "{}";
+  std::string id = "c-1";
+  std::string run = "k3f9a2";
+  int deadline_ms = 10'000;
+  std::string agent_id = {};  // empty: left out
+};
+std::string to_json(const Ask& ask);
+
+// Closing it closes its connections at once, as the death of a process would. One thread.
+class FakeControl {
+ public:
+  explicit FakeControl(const std::string& endpoint = "tcp://127.0.0.1:*");
+  ~FakeControl() { close(); }
+  FakeControl(const FakeControl&) = delete;
+  FakeControl& operator=(const FakeControl&) = delete;
+
+  const std::string& endpoint() const { return endpoint_; }
+
+  // Sends once `source` is connected; false where it never is.
+  bool send(const std::string& source, const Ask& ask) { return send(source, to_json(ask)); }
+  bool send(const std::string& source, const std::string& body);
+  bool send_frames(const std::string& source, const std::vector<std::string>& frames);
+
+  // The next answer's body, waiting for it at most `deadline`.
+  std::optional<std::string> receive(std::chrono::milliseconds deadline = std::chrono::seconds(10));
+
+  // Sends and receives; empty where there is no answer.
+  std::string ask(const std::string& source, const Ask& ask);
+
+  void close();
+
+ private:
+  zmq::context_t context_;
+  zmq::socket_t socket_;
+  std::string endpoint_;
+};
+
+}  // namespace ppo::test
