@@ -13,6 +13,13 @@ struct AdamOptions {
   double epsilon = 1e-5;
 };
 
+// Where an optimiser stands: with it and the parameters it goes on as if it had never stopped.
+struct AdamState {
+  Eigen::VectorXd first_moment;
+  Eigen::VectorXd second_moment;
+  std::int64_t steps = 0;
+};
+
 // Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1. Belongs to one
 // thread.
 class Adam {
@@ -23,11 +30,13 @@ class Adam {
   void step(Eigen::Ref<Eigen::VectorXd> parameters, const Eigen::VectorXd& gradient,
             double learning_rate);
 
+  [[nodiscard]] const AdamState& state() const { return state_; }
+  // REQUIRES: sizes as before.
+  void restore(AdamState state);
+
  private:
   AdamOptions options_;
-  Eigen::VectorXd first_moment_;
-  Eigen::VectorXd second_moment_;
-  std::int64_t steps_ = 0;
+  AdamState state_;
 };
 
 // Scales `gradient` down to the norm `norm_max` where it is longer (Pascanu, Mikolov and Bengio

@@ -105,6 +105,16 @@ StepResult FlipEnv::step(std::size_t action) {
 
   ++steps_taken_;
   StepInfo& info = result.info;
+  describe_account(info);
+  result.reward = static_cast<double>(info.total_value - value_before_) /
+                  static_cast<double>(options_.start_gp) * options_.reward_per_start_value;
+  value_before_ = info.total_value;
+  result.done = steps_taken_ >= options_.episode_steps;
+  result.observation = observe();
+  return result;
+}
+
+void FlipEnv::describe_account(StepInfo& info) const {
   info.inventory_value = items_value();
   info.cash = exchange_->gp_total();
   info.total_value = info.cash + info.inventory_value;
@@ -112,12 +122,12 @@ StepResult FlipEnv::step(std::size_t action) {
   for (std::size_t i = 0; i < watched_; ++i) {
     if (const auto owned = exchange_->owned(i)) info.inventory[exchange_->items()[i].name] += owned;
   }
-  result.reward = static_cast<double>(info.total_value - value_before_) /
-                  static_cast<double>(options_.start_gp) * options_.reward_per_start_value;
-  value_before_ = info.total_value;
-  result.done = steps_taken_ >= options_.episode_steps;
-  result.observation = observe();
-  return result;
+}
+
+StepInfo FlipEnv::account() const {
+  StepInfo info;
+  describe_account(info);
+  return info;
 }
 
 std::optional<RefusedOffer> FlipEnv::act(std::size_t action) {
@@ -142,9 +152,34 @@ std::optional<RefusedOffer> FlipEnv::act(std::size_t action) {
 
 std::optional<RefusedOffer> FlipEnv::place(Side side, std::size_t item, std::int64_t price,
                                            std::int64_t quantity) {
+  Order placed;
+  const Refusal refusal = place_order(side, item, price, quantity, placed);
+  if (refusal == Refusal::kNone) return std::nullopt;
+  return RefusedOffer{refusal, side, exchange_->items()[item].name, price, quantity};
+}
+
+Refusal FlipEnv::place_order(Side side, std::size_t item, std::int64_t price, std::int64_t quantity,
+                             Order& placed) {
   const auto placement = exchange_->place(side, item, price, quantity, market_->now_s());
-  if (placement.refusal == Refusal::kNone) return std::nullopt;
-  return RefusedOffer{placement.refusal, side, exchange_->items()[item].name, price, quantity};
+  if (placement.refusal != Refusal::kNone) return placement.refusal;
+  order_numbers_[placement.slot] = ++orders_placed_;
+  placed = {orders_placed_, placement.slot, exchange_->offers()[placement.slot]};
+  return Refusal::kNone;
+}
+
+std::vector<Order> FlipEnv::orders() const {
+  std::vector<Order> open;
+  for (std::size_t slot = 0; slot < market::kOfferSlots; ++slot) {
+    const Offer& offer = exchange_->offers()[slot];
+    if (offer.state == OfferState::kOpen) open.push_back({order_numbers_[slot], slot, offer});
+  }
+  return open;
+}
+
+void FlipEnv::cancel_order(const Order& order) {
+  assert(order.slot < market::kOfferSlots && order_numbers_[order.slot] == order.number);
+  exchange_->cancel(order.slot);
+  exchange_->collect(order.slot);
 }
 
 void FlipEnv::withdraw(std::size_t item, bool buys, bool sells) {

@@ -1,6 +1,7 @@
 // The environment: one account flipping a handful of items on a simulated Grand Exchange.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -48,6 +49,13 @@ struct RefusedOffer {
   std::int64_t quantity = 0;
 };
 
+// An open offer. Its number names it for as long as the environment lives; a slot is used again.
+struct Order {
+  std::int64_t number = 0;
+  std::size_t slot = 0;
+  market::Offer offer;
+};
+
 struct StepInfo {
   std::int64_t cash = 0;             // gp: at hand and set aside in buy offers
   std::int64_t total_value = 0;      // gp: cash and inventory_value
@@ -80,7 +88,10 @@ struct StepResult {
 // The total value counts items at what selling them at once would bring, after tax, so a profit is
 // never on paper only. The reward is its change, scaled.
 //
-// Everything follows from the market seed and the actions. Belongs to one thread.
+// Orders can be placed and cancelled beside the policy, too. They are offers like its own: an
+// action on the same item may end them.
+//
+// Everything follows from the market seed, the actions and such orders. Belongs to one thread.
 class FlipEnv {
  public:
   // Trades the items of the table for which both volumes are above 0. Throws std::invalid_argument
@@ -103,6 +114,16 @@ class FlipEnv {
   [[nodiscard]] const market::Exchange& exchange() const { return *exchange_; }
   [[nodiscard]] const std::vector<market::Indicators>& indicators() const { return indicators_; }
   [[nodiscard]] std::int64_t total_value() const;  // gp, see StepInfo
+  [[nodiscard]] StepInfo account() const;          // with no trades
+  [[nodiscard]] Observation observe() const;
+
+  // Open orders, in the order of their slots.
+  [[nodiscard]] std::vector<Order> orders() const;
+  // Places an order in the market's present; `placed` where it is not refused.
+  [[nodiscard]] market::Refusal place_order(market::Side side, std::size_t item, std::int64_t price,
+                                            std::int64_t quantity, Order& placed);
+  // Ends an open order and collects what it brought. REQUIRES: it is one of orders().
+  void cancel_order(const Order& order);
 
  private:
   [[nodiscard]] std::optional<RefusedOffer> act(std::size_t action);
@@ -110,10 +131,10 @@ class FlipEnv {
                                                   std::int64_t price, std::int64_t quantity);
   void withdraw(std::size_t item, bool buys, bool sells);
   [[nodiscard]] const market::Offer* open_offer(std::size_t item, market::Side side) const;
+  void describe_account(StepInfo& info) const;
   [[nodiscard]] Trade book(const market::Fill& fill);
   [[nodiscard]] std::int64_t items_value() const;
   [[nodiscard]] MenuEntry menu_entry(std::size_t item, std::int64_t total_value) const;
-  [[nodiscard]] Observation observe() const;
   void describe_item(std::size_t item, const MenuEntry& entry, double total_value,
                      Observation& observation) const;
 
@@ -124,6 +145,8 @@ class FlipEnv {
   std::unique_ptr<market::Exchange> exchange_;
   std::vector<market::Indicators> indicators_;
   std::unique_ptr<Ledger> ledger_;
+  std::array<std::int64_t, market::kOfferSlots> order_numbers_{};
+  std::int64_t orders_placed_ = 0;
   std::int64_t steps_taken_ = 0;
   std::int64_t value_before_ = 0;
 };

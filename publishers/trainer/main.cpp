@@ -12,6 +12,7 @@
 #include "trainer/progress.h"
 #include "trainer/stop_signal.h"
 #include "trainer/telemetry.h"
+#include "trainer/trainer_commands.h"
 #include "trainer/training_run.h"
 
 namespace {
@@ -21,6 +22,7 @@ using namespace trainer;
 ppo::PublisherOptions publisher_options(const Options& options) {
   ppo::PublisherOptions publisher;
   publisher.endpoint = options.events;
+  publisher.control = options.control;
   publisher.source = options.source;
   publisher.run = options.run;
   return publisher;
@@ -55,6 +57,14 @@ int run(const Options& options) {
     }
   }
   TrainingRun training(options, items, telemetry ? &*telemetry : nullptr, progress, stop);
+  std::optional<TrainerCommands> commands;
+  if (telemetry && !options.control.empty()) {
+    commands.emplace(training, telemetry->publisher(), options.checkpoints);
+    if (const std::string error = commands->error(); !error.empty()) {
+      std::cerr << "ppo-trainer: --control " << options.control << ": " << error << "\n";
+      return kExitBadUsage;
+    }
+  }
   const std::optional<RunResult> result = training.run();
   if (telemetry) telemetry->close();
   if (!result) {

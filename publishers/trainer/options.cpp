@@ -43,6 +43,12 @@ class Checker {
     }
   }
 
+  void not_empty(const char* option, const std::string& value) {
+    if (value.empty() && complaint_.empty()) {
+      complaint_ = std::string(option) + " is ''; must name a directory";
+    }
+  }
+
   const std::string& complaint() const { return complaint_; }
 
  private:
@@ -68,11 +74,18 @@ std::string complaint_about(const Options& options) {
   check.range("--pace", options.pace, 0.0, kRateMax);
   check.range("--detail-rate", options.detail_rate, 0.0, kRateMax);
   check.name("--source", options.source);
+  check.not_empty("--checkpoints", options.checkpoints);
   if (!options.run.empty()) check.name("--run", options.run);
   return check.complaint();
 }
 
-void declare(CLI::App& app, Options& options, bool& no_publish) {
+// Flags that take something away.
+struct Without {
+  bool publish = false;
+  bool commands = false;
+};
+
+void declare(CLI::App& app, Options& options, Without& no) {
   app.add_option("--agents", options.agents, "agents to train, each with a policy of its own")
       ->capture_default_str();
   app.add_option("--steps", options.steps, "environment steps that each agent trains")
@@ -82,6 +95,13 @@ void declare(CLI::App& app, Options& options, bool& no_publish) {
   app.add_option("--run", options.run, "name of this start of the source; default made up");
   app.add_option("--items", options.items_path, "item table (csv) in place of the built-in one");
   app.add_option("--events", options.events, "ZeroMQ address where the bridge takes events in")
+      ->capture_default_str();
+  app.add_option("--control", options.control,
+                 "ZeroMQ address where the bridge sends commands from; '' = take none")
+      ->capture_default_str();
+  app.add_flag("--no-commands", no.commands, "take no commands");
+  app.add_option("--checkpoints", options.checkpoints,
+                 "directory that commands save checkpoints to and load them from")
       ->capture_default_str();
   app.add_option("--lr", options.learning_rate, "learning rate at the start; it falls linearly")
       ->capture_default_str();
@@ -96,7 +116,7 @@ void declare(CLI::App& app, Options& options, bool& no_publish) {
       ->capture_default_str();
   app.add_option("--eval-episodes", options.eval_episodes, "held-out markets to be judged on")
       ->capture_default_str();
-  app.add_flag("--no-publish", no_publish, "publish no events");
+  app.add_flag("--no-publish", no.publish, "publish no events, and take no commands");
   app.add_flag("--quiet", options.quiet, "no progress on stderr");
 }
 
@@ -107,7 +127,7 @@ ParsedOptions parse_options(int argc, const char* const* argv, std::ostream& out
   ParsedOptions parsed;
   Options options;
   options.source = "trainer-" + std::to_string(::getpid());
-  bool no_publish = false;
+  Without no;
   CLI::App app(
       "Trains PPO agents to flip items on a simulated Grand Exchange and publishes what happens.\n"
       "The last line on stdout is 'result trained=X random=Y hold=Z': the mean profit in gp an\n"
@@ -117,7 +137,7 @@ ParsedOptions parse_options(int argc, const char* const* argv, std::ostream& out
       "and with exit code 0.",
       "ppo-trainer");
   app.set_version_flag("--version", std::string("ppo-trainer ") + PPO_VERSION);
-  declare(app, options, no_publish);
+  declare(app, options, no);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help, --version
@@ -128,7 +148,8 @@ ParsedOptions parse_options(int argc, const char* const* argv, std::ostream& out
     parsed.exit_code = kExitBadUsage;
     return parsed;
   }
-  options.publish = !no_publish;
+  options.publish = !no.publish;
+  if (no.commands) options.control.clear();
   const std::string complaint = complaint_about(options);
   if (!complaint.empty()) {
     err << "ppo-trainer: " << complaint << "\n";

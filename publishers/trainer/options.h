@@ -15,9 +15,11 @@ struct Options {
   std::string source;           // who publishes; 1-64 of A-Z a-z 0-9 _ . : -
   std::string run;              // which start of it; empty: made up
   std::string items_path;       // empty: the built-in table
-  std::string events = "tcp://127.0.0.1:5556";  // where the bridge takes events in
-  double learning_rate = 3e-3;                  // above 0, at most 1
-  double gamma = 0.99;                          // 0..1
+  std::string events = "tcp://127.0.0.1:5556";   // where the bridge takes events in
+  std::string control = "tcp://127.0.0.1:5559";  // where it sends commands from; empty: none
+  std::string checkpoints = "./checkpoints";     // where checkpoints are kept
+  double learning_rate = 3e-3;                   // above 0, at most 1
+  double gamma = 0.99;                           // 0..1
   double pace = 0.0;           // most environment steps a second and agent; 0 = as fast as it goes
   double detail_rate = 500.0;  // most events a second that only describe; 0 = all (telemetry.h)
   std::int64_t eval_episodes = 64;  // held-out markets, 1..100000

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "trainer/actions.h"
 #include "trainer/gae.h"
@@ -185,7 +186,23 @@ PpoBatch PpoAgent::minibatch(const std::vector<Index>& order, std::size_t from, 
   return batch;
 }
 
-// Falls linearly over the steps planned, to no less than a hundredth.
+Hyperparameters PpoAgent::hyperparameters() const {
+  return {options_.learning_rate, options_.loss.clip, options_.loss.entropy_weight};
+}
+
+void PpoAgent::set_hyperparameters(const Hyperparameters& values) {
+  options_.learning_rate = values.learning_rate;
+  options_.loss.clip = values.clip_range;
+  options_.loss.entropy_weight = values.entropy_coefficient;
+}
+
+void PpoAgent::restore(Learnt learnt) {
+  assert(learnt.parameters.size() == network_.parameters().size());
+  network_.parameters() = std::move(learnt.parameters);
+  adam_.restore(std::move(learnt.adam));
+  recorded_ = 0;
+}
+
 double PpoAgent::learning_rate() const {
   const double done =
       static_cast<double>(steps_learnt_) / static_cast<double>(options_.steps_planned);

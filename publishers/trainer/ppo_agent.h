@@ -29,6 +29,19 @@ struct PpoOptions {
   PpoLossOptions loss;
 };
 
+// What may be changed while an agent learns.
+struct Hyperparameters {
+  double learning_rate = 0.0;        // as at the start; above 0, at most 1
+  double clip_range = 0.0;           // above 0, at most 1
+  double entropy_coefficient = 0.0;  // 0..1
+};
+
+// Weights and optimiser: what an agent has learnt.
+struct Learnt {
+  Eigen::VectorXd parameters;
+  AdamState adam;
+};
+
 // What the agent chose and how sure it was.
 struct Move {
   std::size_t action = 0;
@@ -80,6 +93,19 @@ class PpoAgent {
 
   [[nodiscard]] const ActorCritic& network() const { return network_; }
   [[nodiscard]] const PpoOptions& options() const { return options_; }
+  [[nodiscard]] std::int64_t updates() const { return updates_; }
+
+  [[nodiscard]] Hyperparameters hyperparameters() const;
+  // From the next update on. REQUIRES: within their ranges.
+  void set_hyperparameters(const Hyperparameters& values);
+  // What the next update learns with: the learning rate falls linearly over the steps planned, to
+  // no less than a hundredth.
+  [[nodiscard]] double learning_rate() const;
+
+  [[nodiscard]] Learnt learnt() const { return {network_.parameters(), adam_.state()}; }
+  // Goes on from there; what was recorded since the last update is forgotten, since another policy
+  // did it. Updates and steps are counted on. REQUIRES: sizes as those of learnt().
+  void restore(Learnt learnt);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -90,7 +116,6 @@ class PpoAgent {
                                    std::size_t to, const Eigen::VectorXd& advantages,
                                    const Eigen::VectorXd& returns) const;
   void learn(const Eigen::VectorXd& advantages, const Eigen::VectorXd& returns, UpdateStats& stats);
-  [[nodiscard]] double learning_rate() const;
 
   PpoOptions options_;
   market::Rng rng_;

@@ -4,28 +4,14 @@
 #include <cmath>
 #include <cstdio>
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include "trainer/actions.h"
+#include "trainer/json_object.h"
+#include "trainer/refusal_text.h"
 
 namespace trainer {
 namespace {
 
 constexpr std::int64_t kSameRefusalEvery_s = 60 * 60;
-
-using Json = rapidjson::Writer<rapidjson::StringBuffer>;
-
-// The text of the object whose members `fill` writes.
-template <class Fill>
-std::string json_object(Fill&& fill) {
-  rapidjson::StringBuffer text;
-  Json json(text);
-  json.StartObject();
-  fill(json);
-  json.EndObject();
-  return {text.GetString(), text.GetSize()};
-}
 
 std::string reasoning(const Move& move, ActionType type) {
   std::array<char, 200> text{};
@@ -42,25 +28,6 @@ std::string reasoning(const Move& move, ActionType type) {
                   move.probability(), move.value);
   }
   return text.data();
-}
-
-const char* sentence(market::Refusal refusal) {
-  switch (refusal) {
-    case market::Refusal::kNoFreeSlot:
-      return "all eight slots hold an offer";
-    case market::Refusal::kNotEnoughGp:
-      return "it costs more than the gp at hand";
-    case market::Refusal::kNotEnoughItems:
-      return "fewer items are at hand than offered";
-    case market::Refusal::kBuyLimitReached:
-      return "the 4 h buy limit is used up";
-    case market::Refusal::kNone:
-    case market::Refusal::kUnknownItem:
-    case market::Refusal::kBadPrice:
-    case market::Refusal::kBadQuantity:
-      break;
-  }
-  return "the offer is malformed";
 }
 
 }  // namespace
@@ -130,7 +97,7 @@ void Telemetry::publish_refusal(Watched& watched, const RefusedOffer& refused) {
   event.error_type = "order_rejected";
   event.message = watched.agent_id + ": the exchange refused to " +
                   market::to_string(refused.side) + " " + refused.item + ": " +
-                  sentence(refused.refusal);
+                  refusal_text(refused.refusal);
   event.details = json_object([&](Json& json) {
     json.Key("agent_id");
     json.String(watched.agent_id);

@@ -37,6 +37,9 @@ class Telemetry {
   // `detail_rate`: events a second that only describe; 0 = no limit.
   Telemetry(const ppo::PublisherOptions& options, double detail_rate);
 
+  // For commands, and for events of their own.
+  [[nodiscard]] ppo::Publisher& publisher() { return publisher_; }
+
   // Why nothing can be published; empty where all is well.
   [[nodiscard]] std::string error() const { return publisher_.error(); }
 

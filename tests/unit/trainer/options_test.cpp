@@ -47,6 +47,7 @@ TEST_CASE("options: a value out of range is refused in one line with option, val
       {{"--pace", "-2"}, "--pace is -2; must be 0..1e+06"},
       {{"--detail-rate", "inf"}, "--detail-rate is inf; must be 0..1e+06"},
       {{"--eval-episodes", "0"}, "--eval-episodes is 0; must be 1..100000"},
+      {{"--checkpoints", ""}, "--checkpoints is ''; must name a directory"},
       {{"--source", "a b"}, "--source is 'a b'; must be 1-64 characters of A-Z a-z 0-9 _ . : -"},
       {{"--source", ""}, "--source is ''; must be 1-64 characters of A-Z a-z 0-9 _ . : -"},
       {{"--run", "x/y"}, "--run is 'x/y'; must be 1-64 characters of A-Z a-z 0-9 _ . : -"},
@@ -92,6 +93,10 @@ TEST_CASE("options: defaults stand and flags replace them") {
   CHECK(none.result.options->source.rfind("trainer-", 0) == 0);
   CHECK(none.result.options->events == "tcp://127.0.0.1:5556");
   CHECK(none.result.options->publish);
+  CHECK(none.result.options->control == "tcp://127.0.0.1:5559");
+  CHECK(none.result.options->checkpoints == "./checkpoints");
+  CHECK(parse({"--no-commands"}).result.options->control.empty());
+  CHECK(parse({"--control", ""}).result.options->control.empty());
   const Parsed all = parse({"--agents",
                             "3",
                             "--steps",
@@ -106,6 +111,10 @@ TEST_CASE("options: defaults stand and flags replace them") {
                             "f.csv",
                             "--events",
                             "tcp://127.0.0.1:1",
+                            "--control",
+                            "tcp://127.0.0.1:2",
+                            "--checkpoints",
+                            "c",
                             "--lr",
                             "0.5",
                             "--gamma",
@@ -127,6 +136,8 @@ TEST_CASE("options: defaults stand and flags replace them") {
   CHECK(options.run == "r");
   CHECK(options.items_path == "f.csv");
   CHECK(options.events == "tcp://127.0.0.1:1");
+  CHECK(options.control == "tcp://127.0.0.1:2");
+  CHECK(options.checkpoints == "c");
   CHECK(options.learning_rate == 0.5);
   CHECK(options.gamma == 0.9);
   CHECK(options.pace == 20.0);

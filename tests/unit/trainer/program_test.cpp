@@ -29,8 +29,9 @@ Run run(std::vector<std::string> arguments) {
   return run;
 }
 
-const std::vector<std::string> kShort = {"--agents",        "1", "--steps",  "300",
-                                         "--eval-episodes", "2", "--events", "tcp://127.0.0.1:9"};
+const std::vector<std::string> kShort = {
+    "--agents", "1",        "--steps",           "300",       "--eval-episodes",
+    "2",        "--events", "tcp://127.0.0.1:9", "--control", "tcp://127.0.0.1:9"};
 
 std::vector<std::string> with(std::vector<std::string> base, const std::vector<std::string>& more) {
   base.insert(base.end(), more.begin(), more.end());
@@ -44,6 +45,7 @@ TEST_CASE("program: a bad flag, table or address ends it with 2 and one line") {
        std::vector<std::vector<std::string>>{{"--agents", "0"},
                                              {"--bogus"},
                                              {"--items", "/nonexistent.csv"},
+                                             {"--control", "nowhere"},
                                              {"--events", "nowhere"}}) {
     CAPTURE(arguments.front());
     const Run bad = run(arguments);
@@ -83,7 +85,7 @@ TEST_CASE("program: trains on a table of one's own") {
 TEST_CASE("program: SIGINT and SIGTERM stop it at once, with a line and exit code 0") {
   for (const int number : {SIGINT, SIGTERM}) {
     Process process({PPO_TRAINER_PATH, "--steps", "1000000000", "--pace", "50", "--agents", "1",
-                     "--events", "tcp://127.0.0.1:9"});
+                     "--events", "tcp://127.0.0.1:9", "--no-commands"});
     REQUIRE(testing_support::wait_until([&] {
       std::ifstream tasks("/proc/" + std::to_string(process.pid()) + "/status");
       for (std::string line; std::getline(tasks, line);) {

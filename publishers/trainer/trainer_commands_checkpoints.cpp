@@ -1,0 +1,118 @@
+#include <string>
+#include <utility>
+
+#include "trainer/observation.h"
+#include "trainer/trainer_commands.h"
+
+namespace trainer {
+namespace {
+
+std::string bad_path(const std::string& path) {
+  const std::string shown = path.size() <= 100 ? "'" + path + "'" : "too long";
+  return "path is " + shown + "; must be a file name: 1-100 of A-Z a-z 0-9 _ . -, no dot in front";
+}
+
+// The agent's own entry, or the only one there is where one agent asks.
+const AgentCheckpoint* entry_for(const std::string& agent_id, bool alone,
+                                 const std::vector<AgentCheckpoint>& entries) {
+  for (const AgentCheckpoint& entry : entries) {
+    if (entry.agent_id == agent_id) return &entry;
+  }
+  return alone && entries.size() == 1 ? &entries.front() : nullptr;
+}
+
+}  // namespace
+
+TrainerCommands::Result TrainerCommands::save_checkpoint(const Targets& targets,
+                                                         CommandParams& params) {
+  const Seat& first = training_.seat(targets.front());
+  std::string path = (targets.size() == 1 ? first.agent_id : publisher_.source()) + "-step" +
+                     std::to_string(training_.steps_done()) + ".ckpt";
+  const bool named = params.has("path");
+  if (named) path = params.text("path");
+  if (const std::string wrong = params.complaint(); !wrong.empty()) return Result::rejected(wrong);
+  if (!named) {
+    for (char& c : path) c = c == ':' ? '-' : c;
+    path.erase(0, path.find_first_not_of('.'));
+  }
+  if (!CheckpointDirectory::is_name(path)) return Result::rejected(bad_path(path));
+
+  std::vector<AgentCheckpoint> entries;
+  for (const std::size_t n : targets) {
+    const Seat& seat = training_.seat(n);
+    entries.push_back({seat.agent_id, kFeatureCount, seat.agent.options().hidden,
+                       seat.agent.updates(), seat.steps_done, seat.agent.learnt()});
+  }
+  const std::string bytes = encode_checkpoint(entries);
+  const std::string error = checkpoints_.save(path, bytes);
+  if (!error.empty()) return Result::rejected(error);
+  return Result::success(json_object([&](Json& json) {
+    json.Key("path");
+    json.String(path);
+    json.Key("bytes");
+    json.Uint64(bytes.size());
+    json.Key("agents");
+    json.StartArray();
+    for (const AgentCheckpoint& entry : entries) json.String(entry.agent_id);
+    json.EndArray();
+    json.Key("step");
+    json.Int64(training_.steps_done());
+  }));
+}
+
+std::string TrainerCommands::misfit(const AgentCheckpoint& checkpoint, const Seat& seat) const {
+  const auto count = seat.agent.network().parameters().size();
+  if (checkpoint.features == kFeatureCount && checkpoint.hidden == seat.agent.options().hidden &&
+      checkpoint.learnt.parameters.size() == count) {
+    return {};
+  }
+  return "its network of " + std::to_string(checkpoint.learnt.parameters.size()) + " weights (" +
+         std::to_string(checkpoint.features) + " features, " + std::to_string(checkpoint.hidden) +
+         " hidden units) is not like that of " + seat.agent_id + ", " + std::to_string(count) +
+         " (" + std::to_string(kFeatureCount) + ", " + std::to_string(seat.agent.options().hidden) +
+         ")";
+}
+
+TrainerCommands::Result TrainerCommands::load_checkpoint(const Targets& targets,
+                                                         CommandParams& params) {
+  const std::string path = params.text("path");
+  if (const std::string wrong = params.complaint(); !wrong.empty()) return Result::rejected(wrong);
+  if (!CheckpointDirectory::is_name(path)) return Result::rejected(bad_path(path));
+  if (!training_.training()) return Result::rejected("training has ended");
+  std::string bytes;
+  if (const std::string error = checkpoints_.load(path, bytes); !error.empty()) {
+    return Result::rejected(error);
+  }
+  const CheckpointLoad load = decode_checkpoint(bytes);
+  if (!load.ok()) return Result::rejected(path + " is refused: " + load.error);
+
+  // All of them or none.
+  std::vector<const AgentCheckpoint*> entries;
+  for (const std::size_t n : targets) {
+    const Seat& seat = training_.seat(n);
+    const AgentCheckpoint* entry = entry_for(seat.agent_id, targets.size() == 1, load.agents);
+    const std::string why =
+        entry == nullptr ? "it does not hold " + seat.agent_id : misfit(*entry, seat);
+    if (!why.empty()) return Result::rejected(path + " is refused: " + why);
+    entries.push_back(entry);
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    training_.seat(targets[i]).agent.restore(entries[i]->learnt);
+  }
+  std::size_t next = 0;
+  return per_agent(targets, [&](Json& json, std::size_t n) {
+    const AgentCheckpoint& entry = *entries[next++];
+    json.Key("path");
+    json.String(path);
+    json.Key("saved_agent_id");
+    json.String(entry.agent_id);
+    json.Key("saved_step");
+    json.Int64(entry.steps);
+    json.Key("saved_update");
+    json.Int64(entry.updates);
+    json.Key("step");
+    json.Int64(training_.seat(n).steps_done);
+  });
+}
+
+}  // namespace trainer

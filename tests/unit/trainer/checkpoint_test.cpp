@@ -1,0 +1,188 @@
+#include "trainer/checkpoint.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "trainer/actions.h"
+#include "trainer/observation.h"
+
+using namespace trainer;
+
+namespace {
+
+constexpr std::size_t kItems = 3;
+
+Observation scene(std::uint64_t n) {
+  market::Rng rng(n);
+  Observation observation;
+  observation.features.resize(kFeatureCount, kItems);
+  for (Eigen::Index i = 0; i < observation.features.size(); ++i) {
+    observation.features.data()[i] = rng.normal();
+  }
+  observation.allowed.assign(action_count(kItems), 1);
+  observation.menu.resize(kItems);
+  return observation;
+}
+
+PpoAgent agent_with(std::uint64_t seed) {
+  PpoOptions options;
+  options.rollout_steps = 32;
+  options.minibatch_size = 8;
+  return PpoAgent(kItems, options, seed);
+}
+
+// One rollout that does not depend on the agent's luck, and the update from it.
+void learn(PpoAgent& agent, std::uint64_t seed) {
+  std::uint64_t n = seed * 1000;
+  while (!agent.ready_to_update()) {
+    const Observation observation = scene(n++);
+    const Move move = agent.best_action(observation);
+    agent.record(observation, move, static_cast<double>(move.action % 3), true);
+  }
+  static_cast<void>(agent.update(scene(n)));
+}
+
+AgentCheckpoint checkpoint_of(const PpoAgent& agent) {
+  return {"agent_0", kFeatureCount, agent.options().hidden, agent.updates(), 96, agent.learnt()};
+}
+
+// A directory that goes with the test.
+class Scratch {
+ public:
+  Scratch() {
+    char name[] = "/tmp/checkpoint_test_XXXXXX";
+    path_ = ::mkdtemp(name);
+  }
+  ~Scratch() { std::filesystem::remove_all(path_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+TEST_CASE("checkpoint: what is no checkpoint, damaged or cut short anywhere is refused") {
+  PpoAgent agent = agent_with(1);
+  learn(agent, 1);
+  const std::string good = encode_checkpoint({checkpoint_of(agent)});
+  REQUIRE(decode_checkpoint(good).ok());
+  CHECK(decode_checkpoint("").error.find("no checkpoint of version 1") != std::string::npos);
+  CHECK(decode_checkpoint("PPOCKPT2" + good.substr(8)).error.find("version 1") !=
+        std::string::npos);
+  CHECK(decode_checkpoint("PPOCKPT1").error == "it is damaged: cut short");
+  for (std::size_t size = 8; size < good.size(); size += size < 200 ? 1 : 997) {
+    CHECK_FALSE(decode_checkpoint(std::string_view(good).substr(0, size)).ok());
+  }
+  for (std::size_t at = 0; at < good.size(); at += at < 200 ? 1 : 997) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 0x10);
+    const CheckpointLoad load = decode_checkpoint(bad);
+    CHECK_FALSE(load.ok());
+    CHECK(load.agents.empty());
+  }
+  CHECK(decode_checkpoint(good + "x").error == "it is damaged: its checksum does not fit");
+}
+
+TEST_CASE("checkpoint: lengths and weights that a checksum covers are not trusted either") {
+  AgentCheckpoint entry = checkpoint_of(agent_with(1));
+  CHECK_FALSE(decode_checkpoint(encode_checkpoint({})).ok());
+  CHECK_FALSE(decode_checkpoint(encode_checkpoint(std::vector(257, entry))).ok());
+  AgentCheckpoint uneven = entry;
+  uneven.learnt.adam.first_moment.conservativeResize(3);
+  CHECK(decode_checkpoint(encode_checkpoint({uneven})).error == "its lengths do not fit");
+  AgentCheckpoint named = entry;
+  named.agent_id = std::string(100, 'x');
+  CHECK_FALSE(decode_checkpoint(encode_checkpoint({named})).ok());
+  entry.learnt.parameters[5] = std::numeric_limits<double>::quiet_NaN();
+  CHECK(decode_checkpoint(encode_checkpoint({entry})).error == "a weight is not a finite number");
+}
+
+TEST_CASE("checkpoint: an agent restored from it learns on bit for bit like the one it is of") {
+  PpoAgent original = agent_with(1);
+  for (std::uint64_t i = 0; i < 3; ++i) learn(original, i);
+  const CheckpointLoad load = decode_checkpoint(encode_checkpoint({checkpoint_of(original)}));
+  REQUIRE(load.ok());
+  REQUIRE(load.agents.size() == 1);
+  const AgentCheckpoint& entry = load.agents.front();
+  CHECK(entry.agent_id == "agent_0");
+  CHECK(entry.updates == 3);
+  CHECK(entry.steps == 96);
+  CHECK(entry.learnt.parameters == original.learnt().parameters);
+  CHECK(entry.learnt.adam.first_moment == original.learnt().adam.first_moment);
+  CHECK(entry.learnt.adam.second_moment == original.learnt().adam.second_moment);
+  CHECK(entry.learnt.adam.steps == original.learnt().adam.steps);
+
+  // The two part only in luck and in how far the learning rate has fallen; a step of Adam shows
+  // that weights and moments are the same.
+  PpoAgent other = agent_with(2);
+  learn(other, 7);
+  CHECK(other.network().parameters() != original.network().parameters());
+  const Observation seen = scene(1);
+  other.record(seen, other.best_action(seen), 1.0, false);
+  other.restore(entry.learnt);
+  CHECK(other.recorded() == 0);
+  Learnt a = original.learnt();
+  Learnt b = other.learnt();
+  Adam adam_a(a.parameters.size(), AdamOptions{});
+  Adam adam_b(b.parameters.size(), AdamOptions{});
+  adam_a.restore(a.adam);
+  adam_b.restore(b.adam);
+  const Eigen::VectorXd gradient = Eigen::VectorXd::LinSpaced(a.parameters.size(), -1.0, 1.0);
+  for (int i = 0; i < 10; ++i) {
+    adam_a.step(a.parameters, gradient, 1e-3);
+    adam_b.step(b.parameters, gradient, 1e-3);
+  }
+  CHECK(a.parameters == b.parameters);
+}
+
+TEST_CASE("checkpoint directory: a name is a file in it and never a way out") {
+  for (const char* name :
+       {"", ".", "..", ".hidden", "a/b", "../a", "/etc/passwd", "a\\b", "a b", "a\n", "\xC3\xA9"}) {
+    CAPTURE(std::string(name));
+    CHECK_FALSE(CheckpointDirectory::is_name(name));
+  }
+  CHECK_FALSE(CheckpointDirectory::is_name(std::string(101, 'x')));
+  CHECK_FALSE(CheckpointDirectory::is_name(std::string("a\0b", 3)));
+  CHECK(CheckpointDirectory::is_name("agent_0-step100.ckpt"));
+  CHECK(CheckpointDirectory::is_name("a..b"));
+}
+
+TEST_CASE("checkpoint directory: saves and loads, replaces, and says what goes wrong") {
+  const Scratch scratch;
+  const CheckpointDirectory directory(scratch.path() + "/new");
+  std::string bytes;
+  CHECK(directory.load("a", bytes).find("cannot read " + scratch.path() + "/new/a: ") == 0);
+  CHECK(directory.save("a", "one") == "");
+  CHECK(directory.save("a", "two") == "");
+  CHECK(directory.load("a", bytes) == "");
+  CHECK(bytes == "two");
+  CHECK(std::distance(std::filesystem::directory_iterator(scratch.path() + "/new"), {}) == 1);
+
+  // Neither written nor read through a link, and no pipe is waited on.
+  const std::string outside = scratch.path() + "/outside";
+  std::ofstream(outside) << "secret";
+  REQUIRE(::symlink(outside.c_str(), directory.path_of("link").c_str()) == 0);
+  CHECK(directory.load("link", bytes) != "");
+  CHECK(directory.save("link", "mine") == "");
+  CHECK(std::filesystem::file_size(outside) == 6);
+  REQUIRE(::mkfifo(directory.path_of("pipe").c_str(), 0600) == 0);
+  CHECK(directory.load("pipe", bytes).find("it is not a file") != std::string::npos);
+  REQUIRE(::mkdir(directory.path_of("folder").c_str(), 0700) == 0);
+  CHECK(directory.load("folder", bytes) != "");
+  CHECK(directory.save("folder", "x") != "");
+
+  const CheckpointDirectory nowhere(scratch.path() + "/no/such");
+  CHECK(nowhere.save("a", "x").find("cannot make the directory") == 0);
+}
