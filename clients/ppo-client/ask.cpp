@@ -8,6 +8,7 @@
 #include "ppo-client/event_printer.h"
 #include "ppo-client/json_text.h"
 #include "ppo-client/report.h"
+#include "ppo-client/trainer_reply.h"
 
 namespace client {
 namespace {
@@ -46,6 +47,14 @@ void show_events(std::string_view result, bool as_json, const Style& style, Outp
   }
 }
 
+// A trainer's answer with what it was to, several as a table, the bridge's own as JSON.
+void show_result(const std::string& reply, const Style& style, Output& out) {
+  std::string text = all_trainers_text(reply, style);
+  if (text.empty()) text = one_trainer_text(reply, style);
+  if (text.empty()) text = pretty(result_of(reply)) + "\n";
+  out.text(text);
+}
+
 void show_report(std::string_view result, const Style& style, Output& out) {
   if (const auto document = parse(result)) {
     out.text(report(*document, style));
@@ -74,7 +83,7 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
   } else if (task.show == AskOptions::Show::kReport) {
     show_report(result, style, out);
   } else {
-    out.line(pretty(result));
+    show_result(reply.text, style, out);
   }
   if (one_failed(reply.text)) {
     out.flush();

@@ -31,6 +31,7 @@ constexpr const char* kExamples = R"(Examples:
   ppo-client tail --json | jq .data
   ppo-client recent --type error --count 20
   ppo-client command pause --target agent_0
+  ppo-client shell                                    a prompt; or: echo 'pause agent_0' | ...
   ppo-client status --url ws://127.0.0.1:5178/ws
 
 Exit codes: 0 ok, also after Ctrl-C; 1 the bridge cannot be reached; 2 wrong usage;
@@ -69,6 +70,13 @@ struct Texts {
   std::vector<std::string> param;
   std::uint64_t deadline_ms = 0;
 };
+
+constexpr const char* kShellHelp =
+    R"(From a terminal a prompt with completion (Tab) and history; otherwise commands from standard
+input, one a line: the exit code is that of the first that failed, the others still run.
+  pause agent_0                        short for: command pause --target agent_0
+  set_hyperparameter agent_0 name=clip_range value=0.1
+  sources, status, recent -n 5, help, exit)";
 
 struct Mistake {
   std::string message;
@@ -182,35 +190,44 @@ AskOptions any_command(const Texts& texts, milliseconds timeout) {
   return ask;
 }
 
-}  // namespace
-
-std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
-  Options options;
-  Texts texts;
-
-  CLI::App app("Watches and asks a PPO bridge.", "ppo-client");
-  app.footer(kExamples);
-  app.require_subcommand(1);
-  app.fallthrough();  // these may also stand behind the subcommand
+void declare_connection(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("--url", options.url, "The bridge's WebSocket address")
       ->envname("PPO_BRIDGE_URL")
       ->capture_default_str();
   app.add_option("--token", options.token, "The token to register with, where the bridge wants one")
       ->envname("PPO_BRIDGE_TOKEN");
-  app.add_flag("--json", options.json, "What the bridge sent, unchanged, instead of tables");
   app.add_option("--color,--colour", texts.colour, "Colours in tables; NO_COLOR is honoured")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->capture_default_str();
-  app.add_option("--timeout", texts.timeout_s, "Seconds to connect, and to wait for an answer")
-      ->capture_default_str();
   app.add_option("--wait", texts.wait_s, "Seconds to keep trying while the bridge is not there yet")
+      ->capture_default_str();
+}
+
+// `shell`: the options of the shell that a line is of; null for the command line.
+std::variant<Options, Leave> parse(int argc, const char* const* argv, const Options* shell) {
+  Options options;
+  Texts texts;
+  if (shell != nullptr) {
+    options = *shell;
+    texts.timeout_s = static_cast<double>(shell->timeout.count()) / 1000;
+  }
+  CLI::App app("Watches and asks a PPO bridge.", "ppo-client");
+  if (shell == nullptr) app.footer(kExamples);
+  app.require_subcommand(1);
+  app.fallthrough();  // these may also stand behind the subcommand
+  if (shell == nullptr) declare_connection(app, options, texts);
+  app.add_flag("--json", options.json, "What the bridge sent, unchanged, instead of tables");
+  app.add_option("--timeout", texts.timeout_s, "Seconds to connect, and to wait for an answer")
       ->capture_default_str();
 
   const auto list_of_one = [](CLI::Option* option) {
     return option->type_size(1)->allow_extra_args(false);
   };
 
-  CLI::App* tail = app.add_subcommand("tail", "Shows events as they come");
+  // A line of the shell is one request; it knows these two, and they are never parsed there.
+  CLI::App elsewhere;
+  CLI::App& streaming = shell == nullptr ? app : elsewhere;
+  CLI::App* tail = streaming.add_subcommand("tail", "Shows events as they come");
   tail->footer(kTailHelp);
   tail->add_option("TYPE", texts.types, "Event types; 'order_*' for all that begin so; none: all");
   list_of_one(tail->add_option("--types", texts.more_types, "The same, with commas between"))
@@ -222,6 +239,9 @@ std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
   tail->add_option("--since", texts.since, "From where on, see below; else from now on");
   CLI::Option* tail_count = tail->add_option("-n,--count", texts.count, "Stop after so many events")
                                 ->check(CLI::Range(1, kCountMax));
+
+  CLI::App* interactive = streaming.add_subcommand("shell", "Commands from a prompt or a pipe");
+  interactive->footer(kShellHelp);
 
   CLI::App* recent = app.add_subcommand("recent", "Shows events of the recent past and ends");
   CLI::Option* recent_count =
@@ -265,13 +285,17 @@ std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
     app.parse(argc, argv);
     const milliseconds timeout = seconds_option("--timeout", texts.timeout_s, 0.1);
     options.timeout = timeout;
-    options.wait = seconds_option("--wait", texts.wait_s, 0);
-    options.url = checked(feed::complete_url(options.url));
-    options.colour = texts.colour == "always"  ? Options::When::kAlways
-                     : texts.colour == "never" ? Options::When::kNever
-                                               : Options::When::kAuto;
+    if (shell == nullptr) {
+      options.wait = seconds_option("--wait", texts.wait_s, 0);
+      options.url = checked(feed::complete_url(options.url));
+      options.colour = texts.colour == "always"  ? Options::When::kAlways
+                       : texts.colour == "never" ? Options::When::kNever
+                                                 : Options::When::kAuto;
+    }
     if (tail->parsed()) {
       options.task = tail_options(texts, tail_count->count() > 0);
+    } else if (interactive->parsed()) {
+      options.task = ShellOptions();
     } else if (recent->parsed()) {
       if (recent_count->count() == 0) texts.count = 20;
       options.task =
@@ -294,6 +318,19 @@ std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
   } catch (const Mistake& mistake) {
     return Leave{kExitUsage, mistake.message + "\nRun with --help for more information.\n"};
   }
+}
+
+}  // namespace
+
+std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
+  return parse(argc, argv, nullptr);
+}
+
+std::variant<Options, Leave> parse_shell_line(const std::vector<std::string>& words,
+                                              const Options& shell) {
+  std::vector<const char*> arguments = {"ppo-client"};
+  for (const std::string& word : words) arguments.push_back(word.c_str());
+  return parse(static_cast<int>(arguments.size()), arguments.data(), &shell);
 }
 
 }  // namespace client

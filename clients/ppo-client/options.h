@@ -39,6 +39,9 @@ struct AskOptions {
   std::chrono::milliseconds deadline{5000};  // for the answer
 };
 
+// Commands from a prompt, or a line each from a pipe.
+struct ShellOptions {};
+
 struct Options {
   enum class When { kAuto, kAlways, kNever };
 
@@ -49,7 +52,7 @@ struct Options {
   std::chrono::milliseconds timeout{5000};  // to connect, and for an answer
   std::chrono::milliseconds wait{0};        // how long a first connection is tried again
   feed::Backoff::Range backoff;
-  std::variant<TailOptions, AskOptions> task;
+  std::variant<TailOptions, AskOptions, ShellOptions> task;
 };
 
 // Nothing to do but to say `text` and to end: help, version or a mistake.
@@ -60,5 +63,10 @@ struct Leave {
 
 // Reads the command line and the environment (PPO_BRIDGE_URL, PPO_BRIDGE_TOKEN).
 std::variant<Options, Leave> parse_options(int argc, const char* const* argv);
+
+// Reads a line of the shell: one request, in the words of the command line. What it does not say is
+// as in `shell`, and what is about the connection it cannot say. The Options hold AskOptions.
+std::variant<Options, Leave> parse_shell_line(const std::vector<std::string>& words,
+                                              const Options& shell);
 
 }  // namespace client

@@ -43,6 +43,13 @@ std::string number_text(std::string_view name, const Value& value) {
   return number(value);
 }
 
+// How a source is doing.
+Colour colour_of(std::string_view text) {
+  if (text == "live") return Colour::kGreen;
+  if (text == "stalled") return Colour::kYellow;
+  return text == "gone" ? Colour::kRed : Colour::kPlain;
+}
+
 bool is_list_of_objects(const Value& value) {
   return value.IsArray() && !value.Empty() &&
          std::all_of(value.Begin(), value.End(), [](const Value& v) { return v.IsObject(); });
@@ -87,7 +94,9 @@ std::string table_of(const Value& list, const Style& style, size_t indent) {
       if (value == nullptr) {
         cells.emplace_back();
       } else {
-        cells.push_back({short_text(name, *value), value->IsNumber(), Colour::kPlain});
+        const std::string text = short_text(name, *value);
+        cells.push_back(
+            {text, value->IsNumber(), name == "state" ? colour_of(text) : Colour::kPlain});
       }
     }
     table.add(std::move(cells));

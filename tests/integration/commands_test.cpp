@@ -95,6 +95,7 @@ TEST_CASE("commands: a source's comings and goings are events") {
   CHECK(client.next_event().string("/data/status") == "source_connected");
   CHECK(client.next_event().string("/data/status") == "source_gone");
   // The same name, started again, takes over at once.
+  t1->die();
   auto again = trainer(bridge, "t1", {}, "r2");
   CHECK(client.next_event().string("/data/status") == "source_connected");
   CHECK(reachable(client, "t1"));

@@ -1,0 +1,28 @@
+// What the bot says of what it does: a line an action, for people or for programs.
+#pragma once
+
+#include <cstdio>
+#include <string>
+
+#include "feed/json.h"
+#include "ppo-bot/events.h"
+
+namespace bot {
+
+// Writes to `out`, which must outlive it, and flushes each line. One thread.
+class Diary {
+ public:
+  Diary(std::FILE* out, bool json) : out_(out), json_(json) {}
+
+  // "14:03:59.123  buy        10 Coal at 151 gp", or the same moment and word, as `at` and
+  // `action`, in front of `fields`. Whatever names are in `sentence`, no control character reaches
+  // a terminal.
+  void note(Moment now, const std::string& action, const std::string& sentence,
+            const feed::json::Object& fields = {});
+
+ private:
+  std::FILE* const out_;
+  const bool json_;
+};
+
+}  // namespace bot
