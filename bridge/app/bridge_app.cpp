@@ -131,6 +131,10 @@ class BridgeApp::Impl {
     if (!bots) return bots;
     auto control = trainers_.start(config_.trainers.control);
     if (!control) return control;
+    if (!config_.journal.path.empty()) {
+      spdlog::warn("journal.path is {}, but this version keeps no journal: events are in memory only",
+                   config_.journal.path);
+    }
     watch_signals();
     command_tick();
     last_tick_us_ = clock_.steady_us();

@@ -140,7 +140,10 @@ std::vector<ConfigKey> make_keys() {
       integer("history.bytes_max", "The same, by the memory that it takes.", "bytes", 256 * kMiB,
               kMiB, 64 * kGiB, [](C& c, Integer v) { c.history.bytes_max = v; }),
 
-      text("journal.path", "The file that keeps events on disk. \"\" = off.", "a path", "", {},
+      text("journal.path",
+           "The file that keeps events on disk. \"\" = off. This version has no journal yet: a path is\n"
+           "checked, warned of at the start, and not used; the same goes for the keys below.",
+           "a path", "", {},
            [](C& c, Text v) { c.journal.path = std::move(v); }),
       boolean("journal.before_delivery", "Deliver only what is on disk.", false,
               [](C& c, bool v) { c.journal.before_delivery = v; }),
