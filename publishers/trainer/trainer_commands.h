@@ -9,6 +9,7 @@
 
 #include "trainer/checkpoint.h"
 #include "trainer/command_params.h"
+#include "trainer/json_object.h"
 #include "trainer/training_run.h"
 
 namespace trainer {
@@ -74,12 +75,6 @@ class TrainerCommands {
   ppo::Publisher& publisher_;
   CheckpointDirectory checkpoints_;
 };
-
-}  // namespace trainer
-
-#include "trainer/json_object.h"
-
-namespace trainer {
 
 template <class Fill>
 TrainerCommands::Result TrainerCommands::per_agent(const Targets& targets, Fill&& fill) const {

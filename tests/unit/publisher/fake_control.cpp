@@ -18,9 +18,10 @@ std::string to_json(const Ask& ask) {
   return text + "}";
 }
 
-FakeControl::FakeControl(const std::string& endpoint)
+FakeControl::FakeControl(const std::string& endpoint, int queue_messages_max)
     : socket_(context_, zmq::socket_type::router) {
   socket_.set(zmq::sockopt::linger, 0);
+  socket_.set(zmq::sockopt::rcvhwm, queue_messages_max);
   socket_.set(zmq::sockopt::router_mandatory, true);
   socket_.set(zmq::sockopt::router_handover, true);
   // The port of one that was just closed may be taken for another moment.

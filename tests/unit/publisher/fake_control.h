@@ -23,7 +23,8 @@ std::string to_json(const Ask& ask);
 // Closing it closes its connections at once, as the death of a process would. One thread.
 class FakeControl {
  public:
-  explicit FakeControl(const std::string& endpoint = "tcp://127.0.0.1:*");
+  explicit FakeControl(const std::string& endpoint = "tcp://127.0.0.1:*",
+                       int queue_messages_max = 1000);
   ~FakeControl() { close(); }
   FakeControl(const FakeControl&) = delete;
   FakeControl& operator=(const FakeControl&) = delete;

@@ -165,8 +165,8 @@ TEST_CASE("steering: a paused or judging trainer obeys a signal and stop, too") 
 }
 
 TEST_CASE("steering: pauses and questions leave the result of a run alone") {
-  const std::vector<std::string> arguments = {"--agents", "2",   "--steps",         "600",
-                                              "--pace",   "600", "--eval-episodes", "2"};
+  const std::vector<std::string> arguments = {"--agents", "2",   "--steps",         "300",
+                                              "--pace",   "300", "--eval-episodes", "2"};
   std::vector<std::string> alone = arguments;
   alone.insert(alone.begin(), PPO_TRAINER_PATH);
   alone.insert(alone.end(), {"--no-publish", "--quiet"});
