@@ -22,24 +22,14 @@ using ppo::Publisher;
 using ppo::PublisherOptions;
 using ppo::test::Ask;
 using ppo::test::FakeControl;
+using ppo::test::kSource;
+using ppo::test::options_for;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using testing_support::Json;
 using testing_support::wait_until;
 
 namespace {
-
-const std::string kSource = "trainer-1";
-
-PublisherOptions options_for(const std::string& control) {
-  PublisherOptions options;
-  options.endpoint = "tcp://127.0.0.1:9";
-  options.control = control;
-  options.source = kSource;
-  options.run = "k3f9a2";
-  options.flush_ms = 0;
-  return options;
-}
 
 CommandResult echo(const Command& command) {
   return CommandResult::success("{\"name\":\"" + command.name + "\",\"agent_id\":\"" +

@@ -1,6 +1,8 @@
 // The asking end of a control channel: a ROUTER that is bound like the bridge's.
 #pragma once
 
+#include <ppo_publisher/publisher.h>
+
 #include <chrono>
 #include <optional>
 #include <string>
@@ -49,5 +51,18 @@ class FakeControl {
   zmq::socket_t socket_;
   std::string endpoint_;
 };
+
+inline const std::string kSource = "trainer-1";
+
+// A publisher of that source that takes commands from `control` and whose events reach nobody.
+inline PublisherOptions options_for(const std::string& control) {
+  PublisherOptions options;
+  options.endpoint = "tcp://127.0.0.1:9";
+  options.control = control;
+  options.source = kSource;
+  options.run = "k3f9a2";
+  options.flush_ms = 0;
+  return options;
+}
 
 }  // namespace ppo::test
