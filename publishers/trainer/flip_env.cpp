@@ -207,6 +207,7 @@ Trade FlipEnv::book(const Fill& fill) {
   trade.quantity = fill.quantity;
   trade.total_value = fill.total();
   trade.tax = fill.tax;
+  trade.order = order_numbers_[fill.slot];
   if (fill.side == Side::kBuy) {
     ledger_->bought(fill.item, fill.quantity, fill.total());
   } else {

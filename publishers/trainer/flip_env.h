@@ -38,6 +38,7 @@ struct Trade {
   std::int64_t profit = 0;       // gp after tax over the average cost; 0 for a buy
   std::int64_t total_value = 0;  // gp that changed hands: paid, or got after tax
   std::int64_t tax = 0;          // gp
+  std::int64_t order = 0;        // number of the offer that filled
 };
 
 // An offer that the exchange would not take.

@@ -28,6 +28,9 @@ class ObjectWriter {
     append_integer(out_, value);
     return *this;
   }
+  ObjectWriter& integer(std::string_view name, const std::optional<std::int64_t>& value) {
+    return value ? integer(name, *value) : *this;
+  }
   ObjectWriter& real(std::string_view name, double value) {
     key(name);
     append_double(out_, value);
@@ -176,6 +179,7 @@ bool encode(const TradeExecuted& event, std::string& out) {
       .integer("quantity", event.quantity)
       .real("profit", event.profit)
       .integer("total_value", event.total_value)
+      .integer("order", event.order)
       .end();
 }
 

@@ -86,6 +86,9 @@ TEST_CASE("encode: a trade keeps every digit") {
         R"({"agent_id":"agent_0","action_type":"sell","item":"Abyssal whip",)"
         R"("price":9223372036854775807,"quantity":-9223372036854775808,"profit":-0.5,)"
         R"("total_value":2147483647})");
+  CHECK(encoded(ppo::TradeExecuted{"agent_0", "buy", "Coal", 199, 1, 0, 199, 7}) ==
+        R"({"agent_id":"agent_0","action_type":"buy","item":"Coal","price":199,"quantity":1,)"
+        R"("profit":0.0,"total_value":199,"order":7})");
 }
 
 TEST_CASE("encode: market events") {

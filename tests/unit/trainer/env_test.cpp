@@ -154,6 +154,28 @@ TEST_CASE("env: what the exchange refuses is reported: limits, slots and gp") {
   CHECK(refused[market::Refusal::kUnknownItem] == 0);
 }
 
+TEST_CASE("env: a trade names the order that filled") {
+  FlipEnv env = builtin_env();
+  const MenuEntry first = env.reset(7).menu[0];
+  Order dear;
+  Order cheap;
+  REQUIRE(env.place_order(market::Side::kBuy, 0, 2 * first.sell_price, 1, dear) ==
+          market::Refusal::kNone);
+  REQUIRE(env.place_order(market::Side::kBuy, 0, 1, 1, cheap) == market::Refusal::kNone);
+  CHECK(cheap.number > dear.number);
+  int trades = 0;
+  for (int step = 0; step < 50; ++step) {
+    for (const Trade& trade : env.step(kHoldAction).info.step_trades) {
+      CHECK(trade.item == first.item);
+      CHECK(trade.order == dear.number);
+      ++trades;
+    }
+  }
+  CHECK(trades == 1);
+  REQUIRE(env.orders().size() == 1);
+  CHECK(env.orders()[0].number == cheap.number);
+}
+
 TEST_CASE("env: seed and actions determine an episode; the market does not mind the trader") {
   FlipEnv a = builtin_env();
   FlipEnv b = builtin_env();

@@ -1,5 +1,5 @@
 // The events that have a shape of their own: the eight of the wire contract, and two that training
-// adds.
+// adds. What is optional is left out where it has no value.
 //
 // Each struct is the `data` object of one event type; its members are written in the order of
 // declaration. Integers keep every digit. Doubles are written as the shortest text that reads back
@@ -27,6 +27,7 @@ struct TradeExecuted {
   std::int64_t quantity = 0;
   double profit = 0;
   std::int64_t total_value = 0;
+  std::optional<std::int64_t> order = {};  // number of the offer that filled, where it has one
 };
 
 struct PriceUpdate {

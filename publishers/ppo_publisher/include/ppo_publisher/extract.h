@@ -97,6 +97,7 @@ bool read_default(const T& from, TradeExecuted& into) {
   detail::read(from, Member_price{}, into.price);
   detail::read(from, Member_quantity{}, into.quantity);
   detail::read(from, Member_profit{}, into.profit);
+  detail::read(from, Member_order{}, into.order);
   if (!detail::read(from, Member_total_value{}, into.total_value)) {
     into.total_value = detail::saturating_product(into.price, into.quantity);
   }

@@ -45,6 +45,7 @@ PPO_DETAIL_MEMBER(item);
 PPO_DETAIL_MEMBER(policy_loss);
 PPO_DETAIL_MEMBER(price);
 PPO_DETAIL_MEMBER(profit);
+PPO_DETAIL_MEMBER(order);
 PPO_DETAIL_MEMBER(quantity);
 PPO_DETAIL_MEMBER(realized_pnl);
 PPO_DETAIL_MEMBER(reasoning);
