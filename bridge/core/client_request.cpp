@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "core/json_value.h"
 
 namespace bridge {
 namespace {
@@ -18,13 +19,6 @@ using rapidjson::Value;
 constexpr std::array<const char*, 5> kActionNames = {"register", "subscribe", "unsubscribe",
                                                      "command", "ping"};
 constexpr double kSinceSecondsMax = 1e9;
-
-std::string_view view(const Value& v) { return {v.GetString(), v.GetStringLength()}; }
-
-const Value* find(const Value& object, const char* name) {
-  const auto it = object.FindMember(name);
-  return it == object.MemberEnd() || it->value.IsNull() ? nullptr : &it->value;
-}
 
 // Characters, not bytes: the ones that do not continue another.
 std::size_t character_count(std::string_view s) {

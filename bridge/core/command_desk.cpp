@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "core/client_request.h"
+#include "core/json_value.h"
 
 namespace bridge {
 namespace {
@@ -17,13 +18,6 @@ using rapidjson::Value;
 
 constexpr std::string_view kArm = "arm_dead_mans_switch";
 constexpr std::string_view kDisarm = "disarm_dead_mans_switch";
-
-std::string_view view(const Value& v) { return {v.GetString(), v.GetStringLength()}; }
-
-const Value* find(const Value& object, const char* name) {
-  const auto it = object.FindMember(name);
-  return it == object.MemberEnd() || it->value.IsNull() ? nullptr : &it->value;
-}
 
 // A params object as text. Numbers keep their value, not their spelling.
 std::string json_text(const Value& v) {

@@ -24,7 +24,7 @@ struct Query {
   }
 };
 
-RequestError bad(std::string message) {
+RequestError bad_params(std::string message) {
   return {ErrorType::bad_request, "params." + std::move(message)};
 }
 
@@ -37,14 +37,14 @@ Result<Query, RequestError> parse(const rapidjson::Value& params) {
     if (value.IsNull()) continue;
     if (name == "count") {
       if (!value.IsUint64() || value.GetUint64() > kRecentEventsMax) {
-        return bad("count must be an integer 0.." + std::to_string(kRecentEventsMax));
+        return bad_params("count must be an integer 0.." + std::to_string(kRecentEventsMax));
       }
       query.count = value.GetUint64();
     } else if (name == "since_seq") {
-      if (!value.IsUint64()) return bad("since_seq must be an integer from 0");
+      if (!value.IsUint64()) return bad_params("since_seq must be an integer from 0");
       query.since_seq = value.GetUint64();
     } else if (name == "type" || name == "agent_id" || name == "item" || name == "source") {
-      if (!value.IsString()) return bad(std::string(name) + " must be a string");
+      if (!value.IsString()) return bad_params(std::string(name) + " must be a string");
       (name == "type"       ? query.type
        : name == "agent_id" ? query.agent_id
        : name == "item"     ? query.item

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "core/json_value.h"
 
 namespace bridge {
 namespace {
@@ -17,8 +18,6 @@ constexpr double kRateHorizonS = 5.0;
 // A source announces itself once a second.
 constexpr std::int64_t kStalledAfterUs = 3'500'000;
 constexpr std::int64_t kGoneAfterUs = 10'000'000;
-
-std::string_view view(const rapidjson::Value& v) { return {v.GetString(), v.GetStringLength()}; }
 
 }  // namespace
 

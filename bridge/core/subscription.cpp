@@ -9,11 +9,10 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "core/json_value.h"
 
 namespace bridge {
 namespace {
-
-std::string_view view(const rapidjson::Value& v) { return {v.GetString(), v.GetStringLength()}; }
 
 bool is_pattern(std::string_view s) {
   if (s == "*") return true;
@@ -21,7 +20,7 @@ bool is_pattern(std::string_view s) {
   return is_type_name(s);
 }
 
-std::string json_text(const rapidjson::Value& v) {
+std::string text_of(const rapidjson::Value& v) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   v.Accept(writer);
@@ -200,13 +199,13 @@ Result<Subscription> Subscription::parse(const rapidjson::Value& request) {
       if (!key) return key.error();
       values += key.value().values.size();
       s.filter_.push_back(std::move(key.value()));
-      canonical.push_back(json_text(member.name) + ':' + json_text(member.value));
+      canonical.push_back(text_of(member.name) + ':' + text_of(member.value));
     }
     if (values > kFilterValuesMax) {
       return Failure{"filter has " + std::to_string(values) + " values; must be at most " +
                      std::to_string(kFilterValuesMax)};
     }
-    if (!s.filter_.empty()) s.filter_json_ = json_text(filter->value);
+    if (!s.filter_.empty()) s.filter_json_ = text_of(filter->value);
     for (const std::string& part : sorted_unique(std::move(canonical))) s.filter_key_ += part;
   }
   s.finish();

@@ -5,7 +5,7 @@ namespace {
 
 constexpr int kSendMessagesMax = 100'000;  // waiting for one bot (ZMQ_SNDHWM)
 constexpr std::int64_t kSubscriptionBytesMax = 4096;
-constexpr std::size_t kTurnBytesMax = 64 * 1024;
+constexpr std::size_t kSentBytesMax = 64 * 1024;
 
 }  // namespace
 
@@ -58,14 +58,14 @@ Turn BotPublisher::take_turn() {
     read_subscriptions();
     if (subscriptions_ == 0) return Turn::drained;
     while (cursor_ < log_.last_seq()) {
-      if (bytes >= kTurnBytesMax) return Turn::more;
+      if (bytes >= kSentBytesMax) return Turn::more;
       if (cursor_ == log_.history().last_seq()) log_.seal();
       const BlockPtr block = log_.history().find(cursor_ + 1);
       if (!block) {  // so far behind that the history let go: the hole in seq tells
         cursor_ = log_.history().first_seq() - 1;
         continue;
       }
-      for (; cursor_ < block->last_seq() && bytes < kTurnBytesMax; ++cursor_) {
+      for (; cursor_ < block->last_seq() && bytes < kSentBytesMax; ++cursor_) {
         const auto i = static_cast<std::size_t>(cursor_ + 1 - block->first_seq());
         const EventEntry& entry = block->entry(i);
         topic_.assign(block->text(entry.type)).append(1, '/');

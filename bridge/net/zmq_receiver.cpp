@@ -8,8 +8,8 @@ namespace {
 
 // Taken in before the sockets get their turn. What a session may write in one go is as much, so
 // writing keeps up with reading by construction.
-constexpr std::size_t kTurnBytesMax = 64 * 1024;
-constexpr std::size_t kTurnMessagesMax = 1024;
+constexpr std::size_t kReadBytesMax = 64 * 1024;
+constexpr std::size_t kReadMessagesMax = 1024;
 constexpr auto kQuiet = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -49,7 +49,7 @@ Turn ZmqReceiver::take_turn() {
   Turn turn = Turn::more;
   try {
     zmq::message_t frame;
-    while (bytes < kTurnBytesMax && messages < kTurnMessagesMax) {
+    while (bytes < kReadBytesMax && messages < kReadMessagesMax) {
       if (!socket_.recv(frame, zmq::recv_flags::dontwait)) {
         turn = Turn::drained;
         break;

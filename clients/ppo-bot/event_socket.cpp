@@ -8,8 +8,6 @@
 namespace bot {
 namespace {
 
-constexpr int kReconnectMsMin = 50;
-constexpr int kReconnectMsMax = 1'000;
 constexpr std::int64_t kMessageBytesMax = 16 << 20;
 // Events that may wait while a command is being answered; beyond it the bridge's queue, and then
 // holes, which are asked for.

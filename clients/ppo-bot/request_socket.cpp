@@ -12,8 +12,6 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr int kReconnectMsMin = 50;
-constexpr int kReconnectMsMax = 1'000;
 constexpr std::int64_t kAnswerBytesMax = 64 << 20;
 
 }  // namespace

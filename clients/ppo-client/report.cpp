@@ -13,7 +13,7 @@ namespace {
 
 using rapidjson::Value;
 
-constexpr size_t kDepthMax = 6;
+constexpr size_t kReportDepthMax = 6;
 // From here on (September 2001) a number can be a time of today.
 constexpr double kTimestampMin = 1e9;
 
@@ -109,14 +109,14 @@ std::string object_of(const Value& object, const Style& style, size_t indent, si
   size_t width = 0;
   size_t sections = 0;
   for (const auto& member : object.GetObject()) {
-    if (depth < kDepthMax && is_section(member.value)) {
+    if (depth < kReportDepthMax && is_section(member.value)) {
       ++sections;
     } else {
       width = std::max(width, display_width(printable(string_of(&member.name))));
     }
   }
   for (const auto& member : object.GetObject()) {
-    if (depth < kDepthMax && is_section(member.value)) continue;
+    if (depth < kReportDepthMax && is_section(member.value)) continue;
     const std::string name = string_of(&member.name);
     Line line;
     line.add(std::string(indent, ' ')).column(name, width, Colour::kDim).add("  ");
@@ -124,7 +124,7 @@ std::string object_of(const Value& object, const Style& style, size_t indent, si
     out += line.render(style) + "\n";
   }
   for (const auto& member : object.GetObject()) {
-    if (depth >= kDepthMax || !is_section(member.value)) continue;
+    if (depth >= kReportDepthMax || !is_section(member.value)) continue;
     // A single table needs no heading: what was asked for says what it is.
     const bool heading = depth > 0 || sections > 1 || member.value.IsObject();
     if (!out.empty() && depth == 0) out += "\n";

@@ -17,7 +17,7 @@ namespace {
 using feed::Message;
 
 // How soon a signal, or a reader that went away, is noticed while nothing comes.
-constexpr std::chrono::milliseconds kTick{100};
+constexpr std::chrono::milliseconds kTailTick{100};
 
 std::string lost_line(const feed::Notice& notice) {
   std::string line = "connection lost (" + notice.reason + "); ";
@@ -109,7 +109,7 @@ ExitCode tail(const Options& options, const TailOptions& task, const Style& styl
   Tail view(options, task, style, out, err);
   while (!stop() && !out.broken()) {
     // What waits is printed at once when nothing more is there, and together while much is coming.
-    const auto wait = out.empty() ? kTick : std::chrono::milliseconds(0);
+    const auto wait = out.empty() ? kTailTick : std::chrono::milliseconds(0);
     const std::optional<Message> message = client.next(wait);
     if (message) {
       if (!view.take(*message)) break;

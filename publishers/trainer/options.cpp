@@ -11,7 +11,7 @@
 namespace trainer {
 namespace {
 
-constexpr std::int64_t kAgentsMax = 256;
+constexpr std::int64_t kAgentsAskedMax = 256;
 constexpr std::int64_t kStepsMax = 1'000'000'000'000;
 constexpr std::int64_t kEvalEpisodesMax = 100'000;
 constexpr double kRateMax = 1e6;
@@ -65,7 +65,7 @@ class Checker {
 
 std::string complaint_about(const Options& options) {
   Checker check;
-  check.range<std::int64_t>("--agents", options.agents, 1, kAgentsMax);
+  check.range<std::int64_t>("--agents", options.agents, 1, kAgentsAskedMax);
   check.range<std::int64_t>("--steps", options.steps, 1, kStepsMax);
   check.range<std::int64_t>("--seed", options.seed, 0, std::numeric_limits<std::int64_t>::max());
   check.range<std::int64_t>("--eval-episodes", options.eval_episodes, 1, kEvalEpisodesMax);

@@ -1,5 +1,4 @@
 // The bench itself: a measuring program that misses a loss would be worse than none.
-#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -30,7 +29,11 @@ std::atomic<bool> bench::interrupted{false};
 
 namespace {
 
-Options options;
+const Options options = [] {
+  Options o;
+  o.programs_directory = PPO_BENCH_PROGRAMS;
+  return o;
+}();
 
 std::string framed(const std::string& text) {
   return testing_support::encode_frame({testing_support::Opcode::kText, text, true, false, 0, {}});
@@ -234,10 +237,4 @@ TEST_CASE("reader: a server that goes away is a failure") {
   CHECK(testing_support::wait_until([&] { return reader.failed(); }));
   reader.stop();
   CHECK(reader.failure().find("the connection ended") != std::string::npos);
-}
-
-// bench_test DIRECTORY [doctest's own arguments]: where plain-bridge and raw-blaster are.
-int main(int argc, char** argv) {
-  if (argc > 1) options.programs_directory = argv[1];
-  return doctest::Context(argc, argv).run();
 }

@@ -20,7 +20,7 @@ using std::chrono::steady_clock;
 using testing_support::milliseconds;
 
 // Time for the publisher to connect before the first event is due.
-constexpr milliseconds kLead{300};
+constexpr milliseconds kHeadStart{300};
 
 class LatencyRecorder : public EventListener {
  public:
@@ -45,14 +45,14 @@ double in_ms(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-LatencyRow measure(Subject& subject, const Options& options) {
+LatencyRow measure_latency(Subject& subject, const Options& options) {
   LatencyRow row;
   row.subject = subject.name();
   row.clients = options.latency_clients;
   row.events_per_s = options.latency_events_per_s;
   std::vector<Connection> clients =
       connect_clients(subject, options.latency_clients, options.receive_buffer_bytes);
-  const auto begin = steady_clock::now() + kLead;
+  const auto begin = steady_clock::now() + kHeadStart;
   LatencyRecorder recorder(
       begin, options.latency_events_per_s,
       static_cast<std::uint64_t>(options.warmup_seconds * options.latency_events_per_s) + 1);
@@ -108,7 +108,7 @@ std::vector<LatencyRow> measure_latency(const Options& options) {
     for (std::size_t i = 0; i < names.size(); ++i) {
       const std::unique_ptr<Subject> subject = make_subject(names[i], options);
       subject->start();
-      rounds[i].push_back(measure(*subject, options));
+      rounds[i].push_back(measure_latency(*subject, options));
       subject->stop();
       const LatencyRow& got = rounds[i].back();
       std::fprintf(stderr, "latency, round %zu, %-8s p50 %.3f ms, p99 %.3f ms%s%s\n", round + 1,

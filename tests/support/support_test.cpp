@@ -1,5 +1,4 @@
 // The test support itself: what other tests lean on.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <stdexcept>

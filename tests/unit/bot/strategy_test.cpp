@@ -26,7 +26,7 @@ Limits limits() {
   return limits;
 }
 
-Price price(const std::string& item, std::int64_t buy, std::int64_t sell, std::uint64_t seq = 1,
+Price price_of(const std::string& item, std::int64_t buy, std::int64_t sell, std::uint64_t seq = 1,
             Moment when = kStart) {
   return {item, buy, sell, seq, when};
 }
@@ -62,7 +62,7 @@ std::uint64_t place(Strategy& strategy, Moment now = kStart, const std::string& 
 // Holds ten Coal, bought at 100.
 Strategy with_ten_coal() {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   place(strategy);
   strategy.on_fill(fill(Side::kBuy, "Coal", 100, 10));
   return strategy;
@@ -82,37 +82,37 @@ TEST_CASE("tax: 2 % an item, rounded down, none below 50 gp or on bonds, at most
 
 TEST_CASE("strategy: a margin that the tax eats is none") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 1000, 1020));  // 20 gp of tax
+  strategy.on_price(price_of("Coal", 1000, 1020));  // 20 gp of tax
   CHECK_FALSE(strategy.next(kStart));
-  strategy.on_price(price("Coal", 1000, 1021, 2));  // 1 gp remains: too little of 1,000
+  strategy.on_price(price_of("Coal", 1000, 1021, 2));  // 1 gp remains: too little of 1,000
   CHECK_FALSE(strategy.next(kStart));
-  strategy.on_price(price("Coal", 1000, 1026, 3));  // 6 gp remain
+  strategy.on_price(price_of("Coal", 1000, 1026, 3));  // 6 gp remain
   CHECK(is_buy(strategy.next(kStart), 10, 1000));
 }
 
 TEST_CASE("strategy: a market that is upside down is left alone") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 120, 100));
+  strategy.on_price(price_of("Coal", 120, 100));
   CHECK_FALSE(strategy.next(kStart));
 }
 
 TEST_CASE("strategy: a price is acted on until it is too old, and not a millisecond longer") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   CHECK(strategy.next(at(5'000)));
   CHECK_FALSE(strategy.next(at(5'001)));
-  strategy.on_price(price("Coal", 100, 110, 2, at(6'000)));
+  strategy.on_price(price_of("Coal", 100, 110, 2, at(6'000)));
   CHECK(strategy.next(at(6'000)));
 }
 
 TEST_CASE("strategy: an older price never replaces a newer one, but in a new numbering it does") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 100, 110, 7));
-  strategy.on_price(price("Coal", 50, 110, 6));
+  strategy.on_price(price_of("Coal", 100, 110, 7));
+  strategy.on_price(price_of("Coal", 50, 110, 6));
   CHECK(is_buy(strategy.next(kStart), 10, 100));
   strategy.forget_prices();
   CHECK_FALSE(strategy.next(kStart));
-  strategy.on_price(price("Coal", 90, 110, 1));
+  strategy.on_price(price_of("Coal", 90, 110, 1));
   CHECK(is_buy(strategy.next(kStart), 10, 90));
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("strategy: a stale price sells nothing either") {
 
 TEST_CASE("strategy: there is never a second order for an item and side") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   const auto action = strategy.next(kStart);
   REQUIRE(action);
   const std::uint64_t number = strategy.begin(*action, kStart);
@@ -139,7 +139,7 @@ TEST_CASE("strategy: there is never a second order for an item and side") {
     strategy.on_placed(number, Outcome::kDone, "1", "t", kStart);
     strategy.on_cancelled(number, Outcome::kDone, kStart);
   }
-  strategy.on_price(price("Coal", 90, 110, 2));
+  strategy.on_price(price_of("Coal", 90, 110, 2));
   const auto next = strategy.next(at(1));
   CHECK((!next || next->kind == Action::Kind::kCancel));
   CHECK(strategy.exposure() == 1000);
@@ -147,7 +147,7 @@ TEST_CASE("strategy: there is never a second order for an item and side") {
 
 TEST_CASE("strategy: what was refused is tried again only after a pause") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   const std::uint64_t number = strategy.begin(*strategy.next(kStart), kStart);
   strategy.on_placed(number, Outcome::kRefused, "", "", kStart);
   CHECK(strategy.exposure() == 0);
@@ -157,7 +157,7 @@ TEST_CASE("strategy: what was refused is tried again only after a pause") {
 
 TEST_CASE("strategy: an order of unknown fate counts, is taken back, and may yet be filled") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   const std::uint64_t number = strategy.begin(*strategy.next(kStart), kStart);
   strategy.on_placed(number, Outcome::kUnknown, "", "", kStart);
   CHECK_FALSE(strategy.next(at(4'999)));
@@ -178,12 +178,12 @@ TEST_CASE("strategy: an order of unknown fate counts, is taken back, and may yet
 
 TEST_CASE("strategy: the position limit counts what is held and what is on order") {
   Strategy strategy = with_ten_coal();
-  strategy.on_price(price("Coal", 100, 100, 2));  // no sale, no purchase
+  strategy.on_price(price_of("Coal", 100, 100, 2));  // no sale, no purchase
   CHECK_FALSE(strategy.next(kStart));
   Limits narrow = limits();
   narrow.position_max = 13;
   Strategy small(narrow);
-  small.on_price(price("Coal", 100, 110));
+  small.on_price(price_of("Coal", 100, 110));
   place(small);
   small.on_fill(fill(Side::kBuy, "Coal", 100, 10));
   place(small);  // the sale
@@ -196,19 +196,19 @@ TEST_CASE("strategy: the position limit counts what is held and what is on order
 
 TEST_CASE("strategy: the exposure limit is over all items, orders included") {
   Strategy strategy(limits());
-  strategy.on_price(price("Whip", 6'000, 7'000));
-  strategy.on_price(price("Bow", 4'500, 5'000));
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Whip", 6'000, 7'000));
+  strategy.on_price(price_of("Bow", 4'500, 5'000));
+  strategy.on_price(price_of("Coal", 100, 110));
   // The most profitable purchase that there is room for: two bows bring 800, one whip 860.
   CHECK(is_buy(strategy.next(kStart), 1, 6'000));
   Strategy one(limits());
-  one.on_price(price("Whip", 6'000, 7'000));
+  one.on_price(price_of("Whip", 6'000, 7'000));
   place(one);
   CHECK(one.exposure() == 6'000);
-  one.on_price(price("Coal", 100, 110));
+  one.on_price(price_of("Coal", 100, 110));
   CHECK(is_buy(one.next(kStart), 10, 100));
   place(one);
-  one.on_price(price("Bow", 4'500, 5'000));
+  one.on_price(price_of("Bow", 4'500, 5'000));
   CHECK_FALSE(one.next(kStart));
   CHECK(one.exposure() == 7'000);
 }
@@ -217,7 +217,7 @@ TEST_CASE("strategy: orders for an item and side keep their distance in time") {
   Limits slow = limits();
   slow.order_interval = milliseconds(1'000);
   Strategy strategy(slow);
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   place(strategy);
   strategy.on_fill(fill(Side::kBuy, "Coal", 100, 10));
   CHECK(is_sale(strategy.next(kStart), 10, 110));
@@ -231,8 +231,8 @@ TEST_CASE("strategy: no more orders than allowed, cancels aside") {
   Limits one_order = limits();
   one_order.orders_max = 1;
   Strategy strategy(one_order);
-  strategy.on_price(price("Coal", 100, 110));
-  strategy.on_price(price("Iron ore", 100, 110, 2));
+  strategy.on_price(price_of("Coal", 100, 110));
+  strategy.on_price(price_of("Iron ore", 100, 110, 2));
   place(strategy);
   CHECK_FALSE(strategy.next(kStart));
   CHECK(is_cancel(strategy.next(at(60'000))));
@@ -242,23 +242,23 @@ TEST_CASE("strategy: only the items that were named") {
   Limits only = limits();
   only.items = {"Coal"};
   Strategy strategy(only);
-  strategy.on_price(price("Iron ore", 100, 210));
+  strategy.on_price(price_of("Iron ore", 100, 210));
   CHECK_FALSE(strategy.next(kStart));
-  strategy.on_price(price("Coal", 100, 110, 2));
+  strategy.on_price(price_of("Coal", 100, 110, 2));
   CHECK(is_buy(strategy.next(kStart), 10, 100));
 }
 
 TEST_CASE("strategy: sells what it holds, for more than it paid after tax, else not") {
   Strategy strategy = with_ten_coal();
-  strategy.on_price(price("Coal", 100, 102, 2));  // 100 after tax
+  strategy.on_price(price_of("Coal", 100, 102, 2));  // 100 after tax
   CHECK_FALSE(strategy.next(kStart));
-  strategy.on_price(price("Coal", 101, 103, 3));  // 101
+  strategy.on_price(price_of("Coal", 101, 103, 3));  // 101
   CHECK(is_sale(strategy.next(kStart), 10, 103));
 }
 
 TEST_CASE("strategy: fills move the position, and a sale's profit is after tax") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   place(strategy);
   const auto bought = strategy.on_fill(fill(Side::kBuy, "Coal", 98, 4));
   REQUIRE(bought);
@@ -283,7 +283,7 @@ TEST_CASE("strategy: fills move the position, and a sale's profit is after tax")
 TEST_CASE("strategy: trades of others on the same account are not ours") {
   Strategy strategy(limits());
   CHECK_FALSE(strategy.on_fill(fill(Side::kBuy, "Coal", 100, 1)));
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   place(strategy, kStart, "17");
   CHECK_FALSE(strategy.on_fill(fill(Side::kSell, "Coal", 100, 1)));
   CHECK_FALSE(strategy.on_fill(fill(Side::kBuy, "Iron ore", 100, 1)));
@@ -306,17 +306,17 @@ TEST_CASE("strategy: trades of others on the same account are not ours") {
 
 TEST_CASE("strategy: an old order is taken back, and one whose margin has gone") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   place(strategy);
   CHECK_FALSE(strategy.next(at(4'000)));
   CHECK(is_cancel(strategy.next(at(60'000))));
-  strategy.on_price(price("Coal", 90, 101, 2, at(4'000)));  // 99 after tax; ours would pay 100
+  strategy.on_price(price_of("Coal", 90, 101, 2, at(4'000)));  // 99 after tax; ours would pay 100
   CHECK(is_cancel(strategy.next(at(4'000))));
 }
 
 TEST_CASE("strategy: after a cancel has settled the item is traded again") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   const std::uint64_t number = place(strategy);
   strategy.on_cancelled(number, Outcome::kDone, kStart);
   CHECK_FALSE(strategy.next(at(1'999)));
@@ -326,7 +326,7 @@ TEST_CASE("strategy: after a cancel has settled the item is traded again") {
 TEST_CASE("strategy: an account that starts over has nothing, but for what may yet reach it") {
   Strategy strategy = with_ten_coal();
   place(strategy);  // the sale
-  strategy.on_price(price("Iron ore", 100, 110, 2));
+  strategy.on_price(price_of("Iron ore", 100, 110, 2));
   const std::uint64_t number = strategy.begin(*strategy.next(kStart), kStart);
   strategy.on_placed(number, Outcome::kUnknown, "", "", kStart);
   const std::string unknown = strategy.orders().at(number).item;
@@ -352,15 +352,15 @@ TEST_CASE("strategy: never believes in more than the account holds") {
 TEST_CASE(
     "strategy: where fills may be lost, what had an order is left alone and counts for ever") {
   Strategy strategy(limits());
-  strategy.on_price(price("Coal", 100, 110));
+  strategy.on_price(price_of("Coal", 100, 110));
   const std::uint64_t number = place(strategy);
   CHECK(strategy.on_fills_lost() == 1);
   CHECK(is_cancel(strategy.next(kStart)));
   strategy.on_cancelled(number, Outcome::kDone, kStart);
-  strategy.on_price(price("Coal", 100, 110, 2, at(100'000)));
+  strategy.on_price(price_of("Coal", 100, 110, 2, at(100'000)));
   CHECK_FALSE(strategy.next(at(100'000)));
   CHECK(strategy.exposure() == 1'000);
-  strategy.on_price(price("Iron ore", 100, 110, 3, at(100'000)));
+  strategy.on_price(price_of("Iron ore", 100, 110, 3, at(100'000)));
   CHECK(is_buy(strategy.next(at(100'000)), 10, 100));
 }
 
@@ -370,7 +370,7 @@ TEST_CASE("strategy: the dearest prices of the game do not overflow") {
   wide.position_max = kPriceMax;
   wide.exposure_max = 1'000'000'000'000'000;
   Strategy strategy(wide);
-  strategy.on_price(price("Party hat", 2'000'000'000, kPriceMax));
+  strategy.on_price(price_of("Party hat", 2'000'000'000, kPriceMax));
   CHECK(is_buy(strategy.next(kStart), 500'000, 2'000'000'000));
   place(strategy);
   strategy.on_fill(fill(Side::kBuy, "Party hat", 2'000'000'000, 500'000));

@@ -12,7 +12,7 @@ using namespace bridge;
 
 namespace {
 
-std::string failure(const std::string& setting) {
+std::string refusal_of_setting(const std::string& setting) {
   ConfigSources sources;
   sources.settings = {setting};
   const auto config = load_config(sources);
@@ -42,20 +42,20 @@ std::string file_failure(const std::string& text) {
 }  // namespace
 
 TEST_CASE("config: a wrong value is named with its key and range") {
-  CHECK(failure("history.events_max=0") ==
+  CHECK(refusal_of_setting("history.events_max=0") ==
         "history.events_max is 0; must be an integer 1..100000000 (--set)");
-  CHECK(failure("history.events_max=many") ==
+  CHECK(refusal_of_setting("history.events_max=many") ==
         "history.events_max is many; must be an integer 1..100000000 (--set)");
-  CHECK(failure("history.events_max=1.5").find("history.events_max is 1.5") == 0);
-  CHECK(failure("journal.before_delivery=1").find("must be true or false") != std::string::npos);
-  CHECK(failure("log.level=loud").find("log.level: \"loud\" is not a level") == 0);
-  CHECK(failure("events.bind=[1]").find("events.bind is [1]") == 0);
-  CHECK(failure("events.bind=[]").find("events.bind and events.connect are both empty") == 0);
+  CHECK(refusal_of_setting("history.events_max=1.5").find("history.events_max is 1.5") == 0);
+  CHECK(refusal_of_setting("journal.before_delivery=1").find("must be true or false") != std::string::npos);
+  CHECK(refusal_of_setting("log.level=loud").find("log.level: \"loud\" is not a level") == 0);
+  CHECK(refusal_of_setting("events.bind=[1]").find("events.bind is [1]") == 0);
+  CHECK(refusal_of_setting("events.bind=[]").find("events.bind and events.connect are both empty") == 0);
 }
 
 TEST_CASE("config: an unknown key is named with its value") {
-  CHECK(failure("history.event_max=5").find("unknown key history.event_max with value 5") == 0);
-  CHECK(failure("nonsense").find("must be section.key=value") != std::string::npos);
+  CHECK(refusal_of_setting("history.event_max=5").find("unknown key history.event_max with value 5") == 0);
+  CHECK(refusal_of_setting("nonsense").find("must be section.key=value") != std::string::npos);
   CHECK(file_failure("[history]\nevent_max = 5\n").find("unknown key history.event_max with value 5") == 0);
   CHECK(file_failure("top = 5\n").find("unknown key top") == 0);
   CHECK(file_failure("[history]\nevents_max = \"5\"\n").find("history.events_max is") == 0);
@@ -71,7 +71,7 @@ TEST_CASE("config: nothing beyond loopback, as there is no authentication") {
         "events.bind=tcp://*:5556", "events.connect=tcp://10.0.0.1:1", "bots.events=tcp://0.0.0.0:1",
         "trainers.control=tcp://[::]:1"}) {
     CAPTURE(std::string(setting));
-    CHECK(failure(setting).find("beyond loopback") != std::string::npos);
+    CHECK(refusal_of_setting(setting).find("beyond loopback") != std::string::npos);
   }
 }
 

@@ -21,7 +21,7 @@ std::vector<std::uint64_t> seqs_of(const rapidjson::Document& result) {
   return out;
 }
 
-std::string failure(const std::string& params) {
+std::string refusal_of_params(const std::string& params) {
   Bench bench;
   const auto result = recent_events(bench.log, parse_json(params));
   return result ? "" : result.error().message;
@@ -37,11 +37,11 @@ void fill(Bench& bench, int n) {
 }  // namespace
 
 TEST_CASE("recent: wrong parameters are named with their range") {
-  CHECK(failure(R"({"count":-1})") == "params.count must be an integer 0..10000");
-  CHECK(failure(R"({"count":10001})") == "params.count must be an integer 0..10000");
-  CHECK(failure(R"({"count":"5"})") == "params.count must be an integer 0..10000");
-  CHECK(failure(R"({"since_seq":1.5})") == "params.since_seq must be an integer from 0");
-  CHECK(failure(R"({"item":5})") == "params.item must be a string");
+  CHECK(refusal_of_params(R"({"count":-1})") == "params.count must be an integer 0..10000");
+  CHECK(refusal_of_params(R"({"count":10001})") == "params.count must be an integer 0..10000");
+  CHECK(refusal_of_params(R"({"count":"5"})") == "params.count must be an integer 0..10000");
+  CHECK(refusal_of_params(R"({"since_seq":1.5})") == "params.since_seq must be an integer from 0");
+  CHECK(refusal_of_params(R"({"item":5})") == "params.item must be a string");
 }
 
 TEST_CASE("recent: the newest that match, oldest first") {

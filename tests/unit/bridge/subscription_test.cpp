@@ -8,7 +8,7 @@ using namespace bridge;
 
 namespace {
 
-std::string failure(const std::string& request) {
+std::string refusal_of_subscription(const std::string& request) {
   const auto parsed = Subscription::parse(parse_json(request));
   return parsed ? "" : parsed.error().message;
 }
@@ -28,25 +28,25 @@ const std::string kTrade =
 }  // namespace
 
 TEST_CASE("subscription: bad fields are named with their place") {
-  CHECK(failure(R"({"subscriptions":"x"})") == "subscriptions must be a list of event types");
-  CHECK(failure(R"({"subscriptions":["a",5]})") == "subscriptions[1] must be a string");
-  CHECK(failure(R"({"subscriptions":["a b"]})").find("subscriptions[0] is \"a b\"") == 0);
-  CHECK(failure(R"({"subscriptions":["a*b"]})").find("subscriptions[0]") == 0);
-  CHECK(failure(R"({"filter":[]})") == "filter must be an object");
-  CHECK(failure(R"({"filter":{"a":[]}})") == "filter.a must not be an empty list");
-  CHECK(failure(R"({"filter":{"a":[[1]]}})").find("filter.a[0] must be") == 0);
-  CHECK(failure(R"({"filter":{"a":{"low":1}}})").find("filter.a.low is not allowed") == 0);
-  CHECK(failure(R"({"filter":{"a":{}}})") == "filter.a must name min, max or both");
+  CHECK(refusal_of_subscription(R"({"subscriptions":"x"})") == "subscriptions must be a list of event types");
+  CHECK(refusal_of_subscription(R"({"subscriptions":["a",5]})") == "subscriptions[1] must be a string");
+  CHECK(refusal_of_subscription(R"({"subscriptions":["a b"]})").find("subscriptions[0] is \"a b\"") == 0);
+  CHECK(refusal_of_subscription(R"({"subscriptions":["a*b"]})").find("subscriptions[0]") == 0);
+  CHECK(refusal_of_subscription(R"({"filter":[]})") == "filter must be an object");
+  CHECK(refusal_of_subscription(R"({"filter":{"a":[]}})") == "filter.a must not be an empty list");
+  CHECK(refusal_of_subscription(R"({"filter":{"a":[[1]]}})").find("filter.a[0] must be") == 0);
+  CHECK(refusal_of_subscription(R"({"filter":{"a":{"low":1}}})").find("filter.a.low is not allowed") == 0);
+  CHECK(refusal_of_subscription(R"({"filter":{"a":{}}})") == "filter.a must name min, max or both");
 }
 
 TEST_CASE("subscription: limits hold") {
   std::string many = "[\"a\"";
   for (int i = 0; i < 256; ++i) many += ",\"a\"";
-  CHECK(failure(R"({"subscriptions":)" + many + "]}").find("must be at most 256") !=
+  CHECK(refusal_of_subscription(R"({"subscriptions":)" + many + "]}").find("must be at most 256") !=
         std::string::npos);
   std::string keys;
   for (int i = 0; i < 33; ++i) keys += (i ? ",\"k" : "\"k") + std::to_string(i) + "\":1";
-  CHECK(failure("{\"filter\":{" + keys + "}}").find("must be at most 32") != std::string::npos);
+  CHECK(refusal_of_subscription("{\"filter\":{" + keys + "}}").find("must be at most 32") != std::string::npos);
 }
 
 TEST_CASE("subscription: types by name, by beginning, all and none") {

@@ -20,13 +20,13 @@ namespace json = feed::json;
 
 namespace {
 
-struct Shown {
+struct Session {
   int code;
   std::string out;
   std::string err;
 };
 
-Shown run(const std::string& url, std::deque<std::string> lines, bool as_json = false) {
+Session run(const std::string& url, std::deque<std::string> lines, bool as_json = false) {
   Capture out_file;
   Capture err_file;
   Output out(out_file.descriptor(), [] { return false; });
@@ -67,7 +67,7 @@ void obliging(FakeConnection& connection, int) {
 
 TEST_CASE("shell: commands run in order over one connection, and errors do not end it") {
   FakeBridge bridge(obliging);
-  const Shown shown = run(bridge.url(), {"pause agent_0", "", "# nothing", "fail x", "'open",
+  const Session shown = run(bridge.url(), {"pause agent_0", "", "# nothing", "fail x", "'open",
                                          "pause agent_0", "exit", "pause agent_0"});
   CHECK(shown.code == client::kExitRefused);
   CHECK(shown.out.find("pause  agent_0 on trainer-1  done in 3.142 ms  at step 12,345\n") == 0);
@@ -86,7 +86,7 @@ TEST_CASE("shell: the code is that of the first command that failed") {
 
 TEST_CASE("shell: a line is what the command line would be, less what is about the connection") {
   FakeBridge bridge(obliging);
-  const Shown shown =
+  const Session shown =
       run(bridge.url(), {"set agent_0 name=clip_range value=0.1 --deadline-ms 500"}, true);
   CHECK(shown.code == client::kExitOk);
   CHECK(shown.out.find(R"("command":"set","params":{"name":"clip_range","value":0.1},)"
@@ -96,7 +96,7 @@ TEST_CASE("shell: a line is what the command line would be, less what is about t
     CAPTURE(line);
     CHECK(run(bridge.url(), {line}).code != client::kExitOk);
   }
-  const Shown help = run(bridge.url(), {"help", "recent --help"});
+  const Session help = run(bridge.url(), {"help", "recent --help"});
   CHECK(help.code == client::kExitOk);
   CHECK(help.out.find("Tab completes") != std::string::npos);
   CHECK(help.out.find("--since-seq") != std::string::npos);

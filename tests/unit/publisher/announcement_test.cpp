@@ -23,7 +23,7 @@ using testing_support::Json;
 
 namespace {
 
-PublisherOptions options_for(const std::string& endpoint) {
+PublisherOptions announcing_to(const std::string& endpoint) {
   PublisherOptions options;
   options.endpoint = endpoint;
   options.control = "tcp://127.0.0.1:9";
@@ -32,7 +32,7 @@ PublisherOptions options_for(const std::string& endpoint) {
   return options;
 }
 
-ppo::CommandResult fine(const ppo::Command&) {
+ppo::CommandResult succeed(const ppo::Command&) {
   return ppo::CommandResult::success();
 }
 
@@ -79,14 +79,14 @@ TEST_CASE("announcement: says who, how far, what can be asked and how it is") {
 
 TEST_CASE("announcement: none without a command, and then one at once, and one every second") {
   FakeBridge bridge;
-  Publisher publisher(options_for(bridge.endpoint()));
+  Publisher publisher(announcing_to(bridge.endpoint()));
   CHECK(publisher.set_agents({"agent_0"}));
   CHECK_FALSE(publisher.set_agents({""}));
   publisher.publish("tick", "{}");
   CHECK(bridge.receive()->topic == "tick/trainer-1/");
   CHECK_FALSE(bridge.receive(milliseconds(1200)));
 
-  REQUIRE(publisher.on_command("pause", fine));
+  REQUIRE(publisher.on_command("pause", succeed));
   const auto first = next(bridge, [](const Json&) { return true; });
   REQUIRE(first);
   CHECK(first->integer("/data/head") == 1);
@@ -103,10 +103,10 @@ TEST_CASE("announcement: none without a command, and then one at once, and one e
 
 TEST_CASE("announcement: a change is told at once, the end last of all, and they use no number") {
   FakeBridge bridge;
-  PublisherOptions options = options_for(bridge.endpoint());
+  PublisherOptions options = announcing_to(bridge.endpoint());
   options.flush_ms = 10'000;
   Publisher publisher(options);
-  REQUIRE(publisher.on_command("pause", fine));
+  REQUIRE(publisher.on_command("pause", succeed));
   REQUIRE(next(bridge, [](const Json&) { return true; }));
   REQUIRE(publisher.set_state("paused"));
   const auto changed = steady_clock::now();
@@ -138,8 +138,8 @@ TEST_CASE("announcement: a change is told at once, the end last of all, and they
 TEST_CASE("announcement: a bridge that comes back hears at once what waits for it") {
   FakeBridge bridge;
   const std::string endpoint = bridge.endpoint();
-  Publisher publisher(options_for(endpoint));
-  REQUIRE(publisher.on_command("pause", fine));
+  Publisher publisher(announcing_to(endpoint));
+  REQUIRE(publisher.on_command("pause", succeed));
   REQUIRE(next(bridge, [](const Json&) { return true; }));
   bridge.close();
   REQUIRE(testing_support::wait_until([&] { return !publisher.stats().connected; }));

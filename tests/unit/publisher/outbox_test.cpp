@@ -65,9 +65,9 @@ TEST_CASE("outbox: the body on the wire") {
   REQUIRE(body.size() > head.size() + tail.size());
   CHECK(body.substr(0, head.size()) == head);
   CHECK(body.substr(body.size() - tail.size()) == tail);
-  const std::string seconds = body.substr(head.size(), body.size() - head.size() - tail.size());
-  CHECK(seconds.find('.') == seconds.size() - 7);
-  CHECK(std::stod(seconds) > 1.6e9);
+  const std::string stamp = body.substr(head.size(), body.size() - head.size() - tail.size());
+  CHECK(stamp.find('.') == stamp.size() - 7);
+  CHECK(std::stod(stamp) > 1.6e9);
 }
 
 TEST_CASE("outbox: published is sent and dropped and queued, also while a message is in hand") {

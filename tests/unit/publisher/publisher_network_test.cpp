@@ -18,7 +18,7 @@ using testing_support::wait_until;
 
 namespace {
 
-PublisherOptions options_for(const std::string& endpoint) {
+PublisherOptions events_to(const std::string& endpoint) {
   PublisherOptions options;
   options.endpoint = endpoint;
   options.source = "trainer-1";
@@ -40,7 +40,7 @@ std::vector<std::uint64_t> from_to(std::uint64_t from, std::uint64_t to) {
   return numbers;
 }
 
-bool connected(const Publisher& publisher) {
+bool is_connected(const Publisher& publisher) {
   return publisher.stats().connected;
 }
 
@@ -48,7 +48,7 @@ bool connected(const Publisher& publisher) {
 
 TEST_CASE("publisher: the very first event arrives, in two frames, whole") {
   FakeBridge bridge;
-  Publisher publisher(options_for(bridge.endpoint()));
+  Publisher publisher(events_to(bridge.endpoint()));
   REQUIRE(publisher.publish(ppo::TradeExecuted{"agent_0", "buy", "Abyssal whip", 2147483647, 1,
                                                std::nan(""), 2147483647}));
   const auto message = bridge.receive();
@@ -64,13 +64,13 @@ TEST_CASE("publisher: the very first event arrives, in two frames, whole") {
   CHECK(std::string(event["source"].GetString()) == "trainer-1");
   CHECK(std::string(event["run"].GetString()) == "k3f9a2");
   CHECK(event["source_seq"].GetUint64() == 1);
-  CHECK(connected(publisher));
+  CHECK(is_connected(publisher));
 }
 
 TEST_CASE("publisher: a program that publishes and ends at once loses nothing") {
   FakeBridge bridge;
   std::thread program([&bridge] {
-    Publisher publisher(options_for(bridge.endpoint()));
+    Publisher publisher(events_to(bridge.endpoint()));
     for (int i = 0; i < 1000; ++i) publisher.publish("tick", "{}");
   });
   CHECK(sequence(bridge.receive_events(1000)) == from_to(1, 1000));
@@ -79,7 +79,7 @@ TEST_CASE("publisher: a program that publishes and ends at once loses nothing") 
 
 TEST_CASE("publisher: what waited for a bridge leaves as one message of lines, breaks flattened") {
   const std::string endpoint = ppo::test::free_endpoint();
-  Publisher publisher(options_for(endpoint));
+  Publisher publisher(events_to(endpoint));
   publisher.publish("a", "{\n  \"x\": 1\n}");
   publisher.publish("b", "{}");
   publisher.publish(ppo::SystemStatus{"started", "line\nbreak"});
@@ -96,7 +96,7 @@ TEST_CASE("publisher: what waited for a bridge leaves as one message of lines, b
 
 TEST_CASE("publisher: messages keep to their limit, and a larger event goes alone") {
   const std::string endpoint = ppo::test::free_endpoint();
-  PublisherOptions options = options_for(endpoint);
+  PublisherOptions options = events_to(endpoint);
   options.batch_bytes_max = 1000;
   Publisher publisher(options);
   for (int i = 0; i < 20; ++i) publisher.publish("a", "{}");
@@ -119,14 +119,14 @@ TEST_CASE("publisher: messages keep to their limit, and a larger event goes alon
 TEST_CASE("publisher: while the bridge is away events wait, and the next one gets them all") {
   FakeBridge bridge;
   const std::string endpoint = bridge.endpoint();
-  Publisher publisher(options_for(endpoint));
+  Publisher publisher(events_to(endpoint));
   publisher.publish("tick", "{}");
   CHECK(sequence(bridge.receive_events(1)) == from_to(1, 1));
 
   for (std::uint64_t round = 0; round < 3; ++round) {
     CAPTURE(round);
     bridge.close();
-    REQUIRE(wait_until([&] { return !connected(publisher); }));
+    REQUIRE(wait_until([&] { return !is_connected(publisher); }));
     const std::uint64_t first = 2 + round * 100;
     for (int i = 0; i < 100; ++i) publisher.publish("tick", "{}");
     CHECK(publisher.stats().queued == 100);
@@ -139,7 +139,7 @@ TEST_CASE("publisher: while the bridge is away events wait, and the next one get
 
 TEST_CASE("publisher: a bridge with several subscriptions is there until the last of them ends") {
   FakeBridge bridge;
-  Publisher publisher(options_for(bridge.endpoint()));
+  Publisher publisher(events_to(bridge.endpoint()));
   bridge.subscribe("tick/");
   bridge.subscribe("status/");
   publisher.publish("tick", "{}");
@@ -148,9 +148,9 @@ TEST_CASE("publisher: a bridge with several subscriptions is there until the las
   bridge.unsubscribe("status/");
   publisher.publish("tick", "{}");
   CHECK(sequence(bridge.receive_events(1)) == from_to(2, 2));
-  CHECK(connected(publisher));
+  CHECK(is_connected(publisher));
   bridge.unsubscribe("tick/");
-  REQUIRE(wait_until([&] { return !connected(publisher); }));
+  REQUIRE(wait_until([&] { return !is_connected(publisher); }));
   publisher.publish("tick", "{}");
   CHECK(publisher.stats().queued == 1);
   bridge.subscribe("tick/");
@@ -164,12 +164,12 @@ TEST_CASE(
   narrow.receive_buffer_bytes = 4096;
   FakeBridge stuck(narrow);
   narrow.endpoint = stuck.endpoint();
-  PublisherOptions options = options_for(stuck.endpoint());
+  PublisherOptions options = events_to(stuck.endpoint());
   options.batch_bytes_max = 1;  // each event a message, so that ZeroMQ's queue is full of them
   Publisher publisher(options);
   REQUIRE(wait_until([&] {
     stuck.greet();
-    return connected(publisher);
+    return is_connected(publisher);
   }));
   const std::string data = "{\"x\":\"" + std::string(100'000, 'x') + "\"}";
   REQUIRE(wait_until([&] {
@@ -181,7 +181,7 @@ TEST_CASE(
   }));
   const std::uint64_t handed_over = publisher.stats().sent;
   stuck.close();
-  REQUIRE(wait_until([&] { return !connected(publisher); }));
+  REQUIRE(wait_until([&] { return !is_connected(publisher); }));
   CHECK(publisher.stats().sent == handed_over);
   CHECK(publisher.stats().dropped == 0);
 
@@ -200,7 +200,7 @@ TEST_CASE(
 
 TEST_CASE("publisher: four threads at once, and the numbers arrive whole and in order") {
   FakeBridge bridge;
-  Publisher publisher(options_for(bridge.endpoint()));
+  Publisher publisher(events_to(bridge.endpoint()));
   constexpr int kThreads = 4;
   constexpr int kEach = 5000;
   std::vector<std::thread> threads;
@@ -224,7 +224,7 @@ TEST_CASE("publisher: four threads at once, and the numbers arrive whole and in 
 TEST_CASE(
     "publisher: publishing while it closes is safe, and every event accepted is accounted for") {
   FakeBridge bridge;
-  Publisher publisher(options_for(bridge.endpoint()));
+  Publisher publisher(events_to(bridge.endpoint()));
   std::uint64_t accepted = 0;
   std::thread thread([&] {
     while (publisher.publish("tick", "{}")) ++accepted;

@@ -8,26 +8,12 @@
 
 #include <doctest/doctest.h>
 
+#include "agent_fixture.h"
 #include "trainer/actions.h"
 
 using namespace trainer;
 
 namespace {
-
-constexpr std::size_t kItems = 3;
-
-// Something to look at, different for each `n`.
-Observation scene(std::uint64_t n) {
-  market::Rng rng(n);
-  Observation observation;
-  observation.features.resize(kFeatureCount, kItems);
-  for (Eigen::Index i = 0; i < observation.features.size(); ++i) {
-    observation.features.data()[i] = rng.normal();
-  }
-  observation.allowed.assign(action_count(kItems), 1);
-  observation.menu.resize(kItems);
-  return observation;
-}
 
 PpoOptions small() {
   PpoOptions options;

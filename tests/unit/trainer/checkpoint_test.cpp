@@ -12,26 +12,14 @@
 
 #include <doctest/doctest.h>
 
+#include "agent_fixture.h"
+#include "support/scratch_directory.h"
 #include "trainer/actions.h"
 #include "trainer/observation.h"
 
 using namespace trainer;
 
 namespace {
-
-constexpr std::size_t kItems = 3;
-
-Observation scene(std::uint64_t n) {
-  market::Rng rng(n);
-  Observation observation;
-  observation.features.resize(kFeatureCount, kItems);
-  for (Eigen::Index i = 0; i < observation.features.size(); ++i) {
-    observation.features.data()[i] = rng.normal();
-  }
-  observation.allowed.assign(action_count(kItems), 1);
-  observation.menu.resize(kItems);
-  return observation;
-}
 
 PpoAgent agent_with(std::uint64_t seed) {
   PpoOptions options;
@@ -54,22 +42,6 @@ void learn(PpoAgent& agent, std::uint64_t seed) {
 AgentCheckpoint checkpoint_of(const PpoAgent& agent) {
   return {"agent_0", kFeatureCount, agent.options().hidden, agent.updates(), 96, agent.learnt()};
 }
-
-// A directory that goes with the test.
-class Scratch {
- public:
-  Scratch() {
-    char name[] = "/tmp/checkpoint_test_XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace
 
@@ -160,7 +132,7 @@ TEST_CASE("checkpoint directory: a name is a file in it and never a way out") {
 }
 
 TEST_CASE("checkpoint directory: saves and loads, replaces, and says what goes wrong") {
-  const Scratch scratch;
+  const testing_support::ScratchDirectory scratch;
   const CheckpointDirectory directory(scratch.path() + "/new");
   std::string bytes;
   CHECK(directory.load("a", bytes).find("cannot read " + scratch.path() + "/new/a: ") == 0);

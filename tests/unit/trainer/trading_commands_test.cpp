@@ -7,28 +7,13 @@
 #include <doctest/doctest.h>
 
 #include "steered_trainer.h"
+#include "support/scratch_directory.h"
 
 using testing_support::Json;
 using testing_support::json_quoted;
 using testing_support::wait_until;
 
 namespace {
-
-// A directory that goes with the test.
-class Scratch {
- public:
-  Scratch() {
-    char name[] = "/tmp/trading_commands_test_XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 std::vector<std::string> agents(int count, const std::string& checkpoints) {
   return {"--agents", std::to_string(count), "--steps",  "100000000", "--pace",
@@ -47,7 +32,7 @@ std::string path_param(const std::string& path) {
 }  // namespace
 
 TEST_CASE("checkpoint commands: what was saved is loaded, bit for bit, and training goes on") {
-  const Scratch scratch;
+  const testing_support::ScratchDirectory scratch;
   SteeredTrainer trainer(agents(2, scratch.path()));
   REQUIRE(wait_until([&] {
     return trainer.ask("get_hyperparameters", "{}", "agent_0").integer("/result/update") >= 1;
@@ -92,7 +77,7 @@ TEST_CASE("checkpoint commands: what was saved is loaded, bit for bit, and train
 }
 
 TEST_CASE("checkpoint commands: a path out of the directory and a damaged file are rejected") {
-  const Scratch scratch;
+  const testing_support::ScratchDirectory scratch;
   SteeredTrainer trainer(agents(1, scratch.path() + "/inner"));
   for (const char* path : {"../outside.ckpt", "/tmp/outside.ckpt", "a/b", "..", ".hidden", ""}) {
     CAPTURE(std::string(path));
@@ -120,7 +105,7 @@ TEST_CASE("checkpoint commands: a path out of the directory and a damaged file a
 }
 
 TEST_CASE("order commands: placed, seen in the portfolio, cancelled; refusals say why") {
-  const Scratch scratch;
+  const testing_support::ScratchDirectory scratch;
   SteeredTrainer trainer(agents(2, scratch.path()));
   CHECK(trainer.ask("pause").boolean("/success"));
   const std::string all = trainer.rejected(

@@ -1,0 +1,26 @@
+// What an agent of three items looks at.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <Eigen/Core>
+
+#include "market/rng.h"
+#include "trainer/actions.h"
+#include "trainer/observation.h"
+
+constexpr std::size_t kItems = 3;
+
+// Something to look at, different for each `n`.
+inline trainer::Observation scene(std::uint64_t n) {
+  market::Rng rng(n);
+  trainer::Observation observation;
+  observation.features.resize(trainer::kFeatureCount, kItems);
+  for (Eigen::Index i = 0; i < observation.features.size(); ++i) {
+    observation.features.data()[i] = rng.normal();
+  }
+  observation.allowed.assign(trainer::action_count(kItems), 1);
+  observation.menu.resize(kItems);
+  return observation;
+}
