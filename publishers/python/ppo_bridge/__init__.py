@@ -1,0 +1,14 @@
+"""Streams a training script to the bridge, and takes its commands; see README.md."""
+
+from ._commands import Command, CommandRejected
+from .publisher import CommandStats, Publisher, PublisherStats
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Command",
+    "CommandRejected",
+    "CommandStats",
+    "Publisher",
+    "PublisherStats",
+]

@@ -1,0 +1,249 @@
+"""Commands: what somebody who watches asks of this program, and what it answers."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from ._json import encode_strictly, to_utf8
+from ._names import NAME_RANGE, is_name, printable
+
+COMMANDS_WAITING_MAX = 64  # for a handler to run, on each of the two threads; more are `busy`
+RESULT_BYTES_MAX = 1024 * 1024
+DEADLINE_MS_MAX = 60_000
+_ID_CHARS_MAX = 64
+_COMMAND_CHARS_MAX = 64
+
+
+class CommandRejected(Exception):
+    """Raised by a handler: not done, because of this message. Any other exception says the same."""
+
+
+class Command(dict):
+    """The command's params, and beside them what else is known of it."""
+
+    def __init__(self, params: dict, **about: Any) -> None:
+        super().__init__(params)
+        self.id: str = about["id"]
+        self.name: str = about["name"]
+        self.agent_id: str = about["agent_id"]  # whom it is for; "": all agents of this source
+        self.deadline: float = about["deadline"]  # time.monotonic(); after it nobody waits
+
+    @property
+    def params(self) -> dict:
+        return self
+
+
+Handler = Callable[..., Any]
+
+
+def calling(handler: Handler) -> Callable[[Command], Any]:
+    """How to call it: with nothing, with the command, or with params by its own names for them.
+
+    Raises TypeError where it is none.
+    """
+    if not callable(handler):
+        raise TypeError("the handler is a %s; must be callable" % type(handler).__name__)
+    if inspect.iscoroutinefunction(handler):
+        raise TypeError("the handler is a coroutine function; must be a plain one")
+    try:
+        parameters = list(inspect.signature(handler).parameters.values())
+    except (TypeError, ValueError):  # written in C
+        return handler
+    kinds = [p.kind for p in parameters]
+    if not parameters:
+        return lambda command: handler()
+    if len(parameters) == 1 and kinds[0] not in (
+        inspect.Parameter.VAR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    ):
+        return handler
+    takes_all = inspect.Parameter.VAR_KEYWORD in kinds
+    names = {p.name for p in parameters if p.kind != inspect.Parameter.VAR_KEYWORD}
+
+    def by_name(command: Command) -> Any:
+        known = {"command": command, "params": dict(command), "agent_id": command.agent_id}
+        given = {k: v for k, v in known.items() if k in names}
+        given.update((k, v) for k, v in command.items() if takes_all or k in names)
+        return handler(**given)
+
+    return by_name
+
+
+@dataclass
+class Request:
+    """A request of the bridge's, as it came."""
+
+    id: str | None = None  # where it can be answered
+    command: str = ""
+    params: dict = field(default_factory=dict)
+    agent_id: str = ""
+    deadline_ms: int = DEADLINE_MS_MAX
+    run: str | None = None
+    error_type: str = ""  # with `message`: it is none
+    message: str = ""
+
+
+def _no_constants(text: str) -> None:
+    raise ValueError(text)
+
+
+def parse_request(body: bytes) -> Request:
+    """Never raises."""
+    request = Request()
+    try:
+        fields = json.loads(body.decode(), parse_constant=_no_constants)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        request.error_type = "bad_json"
+        request.message = "a command must be one JSON object in UTF-8"
+        return request
+    present = {key: value for key, value in fields.items() if value is not None}
+
+    def complain(key: str, must: str) -> None:
+        if not request.message:
+            shown = printable(json.dumps(present[key])) if key in present else "missing"
+            request.error_type = "bad_request"
+            request.message = "%s is %s; must be %s" % (key, shown, must)
+
+    def text(key: str, chars_max: int) -> str:
+        value = present.get(key)
+        if isinstance(value, str) and 1 <= len(value) <= chars_max:
+            return value
+        complain(key, "a string of 1-%d characters" % chars_max)
+        return ""
+
+    request.id = text("id", _ID_CHARS_MAX) or None
+    request.command = text("command", _COMMAND_CHARS_MAX)
+    if "run" in present:
+        request.run = text("run", _ID_CHARS_MAX)
+    if "params" in present:
+        request.params = present["params"]
+        if not isinstance(request.params, dict):
+            complain("params", "an object")
+    if present.get("agent_id", "") != "":
+        request.agent_id = present["agent_id"]
+        if not is_name(request.agent_id):
+            complain("agent_id", NAME_RANGE)
+    if "deadline_ms" in present:
+        request.deadline_ms = present["deadline_ms"]
+        if type(request.deadline_ms) is not int or request.deadline_ms > DEADLINE_MS_MAX:
+            complain("deadline_ms", "an integer of at most %d" % DEADLINE_MS_MAX)
+    return request
+
+
+def result_reply(id: str, result: Any) -> bytes:
+    """Done, with this result: a mapping, None for nothing, or one value."""
+    try:
+        if result is None:
+            result = {}
+        elif not isinstance(result, dict):
+            result = {"value": result}
+        text = encode_strictly(result)
+    except Exception as error:
+        return error_reply(id, "rejected", "the result is not JSON: %s" % printable(str(error)))
+    if len(text) > RESULT_BYTES_MAX:
+        size = "the result is %d bytes long; must be at most %d" % (len(text), RESULT_BYTES_MAX)
+        return error_reply(id, "rejected", size)
+    return b'{"id":%b,"success":true,"result":%b}' % (json.dumps(id).encode(), text)
+
+
+def events_reply(id: str, bodies: list[bytes]) -> bytes:
+    """To `_replay`. `bodies`: each strict JSON."""
+    return b'{"id":%b,"success":true,"result":{"events":[%b]}}' % (
+        json.dumps(id).encode(),
+        b",".join(bodies),
+    )
+
+
+def error_reply(id: str | None, error_type: str, message: str) -> bytes:
+    error = {"error_type": error_type, "message": message}
+    text = json.dumps({"id": id, "success": False, "error": error}, ensure_ascii=False)
+    return to_utf8(text)
+
+
+@dataclass
+class Waiting:
+    """A command for which a handler is to run."""
+
+    command: Command
+    call: Callable[[Command], Any]
+    connection: int  # over which it came
+
+
+class CommandQueue:
+    """Commands that wait for a handler to run. Thread-safe.
+
+    A command leaves it exactly once: claimed to be run, or taken out to be refused.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.Lock())
+        self._waiting: deque[Waiting] = deque()
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def offer(self, waiting: Waiting) -> bool:
+        """False where COMMANDS_WAITING_MAX wait already, or after close()."""
+        with self._changed:
+            if self._closed or len(self._waiting) >= COMMANDS_WAITING_MAX:
+                return False
+            self._waiting.append(waiting)
+            self._changed.notify()
+            return True
+
+    def claim(self) -> Waiting | None:
+        """The one that came first. Next to free where none waits."""
+        if not self._waiting:
+            return None
+        with self._changed:
+            return self._waiting.popleft() if self._waiting else None
+
+    def wait(self, timeout_s: float) -> None:
+        """Until a command is there, the time is over, or close()."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._waiting, timeout_s)
+
+    def take(self, which: Callable[[Waiting], bool]) -> list[Waiting]:
+        """Takes these out."""
+        if not self._waiting:
+            return []
+        with self._changed:
+            taken = [w for w in self._waiting if which(w)]
+            if taken:
+                self._waiting = deque(w for w in self._waiting if not which(w))
+            return taken
+
+    def next_deadline(self) -> float | None:
+        if not self._waiting:
+            return None
+        with self._changed:
+            return min((w.command.deadline for w in self._waiting), default=None)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+def run(waiting: Waiting) -> tuple[bytes, bool]:
+    """The answer, and whether a handler ran for it."""
+    command = waiting.command
+    if time.monotonic() >= command.deadline:
+        return error_reply(command.id, "rejected", "deadline passed"), False
+    try:
+        return result_reply(command.id, waiting.call(command)), True
+    except Exception as error:
+        message = str(error)
+        if not isinstance(error, CommandRejected):
+            message = "%s: %s" % (type(error).__name__, message) if message else type(error).__name__
+        return error_reply(command.id, "rejected", message), True

@@ -1,0 +1,238 @@
+"""The two ways to the bridge: events out, and commands in.
+
+Both know whether anybody is at the other end, by a socket monitor. Each is made in one thread and
+then used by one other.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Iterator
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+# How soon a bridge that started is found.
+_RECONNECT_MS_MIN = 50
+_RECONNECT_MS_MAX = 1000
+_CONNECT_MS_MAX = 5000
+
+_NEWS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+
+
+def _connections(monitor: zmq.Socket) -> Iterator[bool]:
+    """What the monitor has to tell: a connection made (True) or ended."""
+    while True:
+        try:
+            frames = monitor.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return
+        if len(frames) == 2 and len(frames[0]) == 6:
+            yield parse_monitor_message(frames)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
+
+
+def _set_reconnecting(socket: zmq.Socket) -> None:
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS_MIN)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MS_MAX)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, _CONNECT_MS_MAX)
+    socket.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS_MAX)
+
+
+class EventLink:
+    """Events out.
+
+    The socket is an XPUB, which on the wire is a PUB, for two things that a PUB keeps to itself: it
+    sees subscriptions, so that events can wait until somebody wants them, and it says that its queue
+    is full instead of dropping.
+    """
+
+    # Messages in ZeroMQ's own queue. Few, since the ring holds what waits.
+    _QUEUE_MESSAGES_MAX = 16
+
+    # A connection to a host that vanished without a word ends after this. TCP watches over it and no
+    # heartbeat, which would take a bridge that merely stands still for gone.
+    _SILENCE_MS_MAX = 60_000
+    _KEEP_ALIVE_S = 15
+
+    _INCOMING_BYTES_MAX = 64 * 1024  # of one subscription; nothing else comes in
+
+    def __init__(self, context: zmq.Context, endpoint: str) -> None:
+        """Begins to connect; raises zmq.ZMQError where ZeroMQ does not take the endpoint."""
+        self.socket = context.socket(zmq.XPUB)
+        _set_reconnecting(self.socket)
+        self.socket.setsockopt(zmq.XPUB_NODROP, 1)
+        self.socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        self.socket.setsockopt(zmq.SNDHWM, self._QUEUE_MESSAGES_MAX)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, self._INCOMING_BYTES_MAX)
+        self.socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+        self.socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, self._KEEP_ALIVE_S)
+        self.socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, self._KEEP_ALIVE_S)
+        self.socket.setsockopt(zmq.TCP_MAXRT, self._SILENCE_MS_MAX)
+        self.monitor = self.socket.get_monitor_socket(_NEWS)
+        self.connections = 0  # made so far
+        self._open = False
+        self._topics: set[bytes] = set()
+        self._body_left: bytes | None = None
+        try:
+            self.socket.connect(endpoint)
+        except Exception:
+            self.close(0)
+            raise
+
+    @property
+    def connected(self) -> bool:
+        """As of see_news(): a connection is open and has a subscription that came over it."""
+        return self._open and bool(self._topics)
+
+    def see_news(self) -> None:
+        """Takes note of what happened since the last call."""
+        self._see_connection()
+        while True:
+            try:
+                message = self.socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            # A subscription must not be taken for one of a connection that ended before it:
+            # whatever happened before it came is known to the monitor by now.
+            self._see_connection()
+            if message[:1] == b"\x01":
+                self._topics.add(message[1:])
+            elif message[:1] == b"\x00":
+                self._topics.discard(message[1:])
+
+    def _see_connection(self) -> None:
+        for opened in _connections(self.monitor):
+            self._open = opened
+            if opened:
+                self.connections += 1
+            else:
+                self._topics.clear()
+
+    def begin_message(self, topic: bytes) -> bool:
+        """Queues the first frame; False where the queue is full. A body must follow."""
+        if self._body_left is not None and not self.finish_message(self._body_left):
+            return False
+        try:
+            self.socket.send(topic, zmq.NOBLOCK | zmq.SNDMORE)
+        except zmq.Again:
+            return False
+        return True
+
+    def finish_message(self, body: bytes) -> bool:
+        """Queues the body. A full queue shows at the first frame; should it ever show here, the body
+        follows with the next message, and this is False."""
+        try:
+            self.socket.send(body, zmq.NOBLOCK)
+        except zmq.Again:
+            self._body_left = body
+            return False
+        self._body_left = None
+        return True
+
+    def close(self, linger_ms: int) -> None:
+        """Gives what is queued at most this long to leave, in the background until the context ends."""
+        self.socket.disable_monitor()
+        self.monitor.close(0)
+        self.socket.close(linger_ms)
+
+
+class ControlLink:
+    """Commands in, and their answers out.
+
+    On the wire this end is a REP: requests and replies are a body behind an empty frame. The socket
+    is a DEALER nevertheless, because libzmq's handshake refuses a REP at a ROUTER.
+
+    Each connection has a socket of its own: an answer to a bridge that has gone must not reach the
+    next one, which may use the same ids.
+    """
+
+    # Both ends look after the connection, so that one that stands still is noticed.
+    _HEARTBEAT_MS = 2000
+    _SILENCE_MS_MAX = 6000
+
+    _REOPEN_AFTER_S = 0.1
+    _QUEUE_MESSAGES_MAX = 256
+    _REQUEST_BYTES_MAX = 1024 * 1024
+
+    def __init__(self, context: zmq.Context, endpoint: str, routing_id: str) -> None:
+        """Begins to connect; raises zmq.ZMQError where ZeroMQ does not take the endpoint."""
+        self._context = context
+        self._endpoint = endpoint
+        self._routing_id = routing_id.encode()
+        self.socket: zmq.Socket | None = None
+        self.monitor: zmq.Socket | None = None
+        self.connected = False
+        self.connection = 1  # which one this is; the next has another number
+        self.reopen_at = 0.0  # while there is no socket
+        self._open()
+
+    def _open(self) -> None:
+        socket = self._context.socket(zmq.DEALER)
+        self.socket = socket
+        _set_reconnecting(socket)
+        socket.setsockopt(zmq.ROUTING_ID, self._routing_id)
+        socket.setsockopt(zmq.SNDHWM, self._QUEUE_MESSAGES_MAX)
+        socket.setsockopt(zmq.RCVHWM, self._QUEUE_MESSAGES_MAX)
+        socket.setsockopt(zmq.MAXMSGSIZE, self._REQUEST_BYTES_MAX)
+        socket.setsockopt(zmq.HEARTBEAT_IVL, self._HEARTBEAT_MS)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, self._SILENCE_MS_MAX)
+        socket.setsockopt(zmq.HEARTBEAT_TTL, self._SILENCE_MS_MAX)
+        self.monitor = socket.get_monitor_socket(_NEWS)
+        try:
+            socket.connect(self._endpoint)
+        except Exception:
+            self.close(0)
+            raise
+
+    def see_news(self) -> None:
+        """Takes note of connections made and lost."""
+        if self.socket is None:
+            if time.monotonic() >= self.reopen_at:
+                try:
+                    self._open()
+                except zmq.ZMQError:  # out of descriptors for the moment
+                    self._abandon()
+            return
+        lost = False
+        for opened in _connections(self.monitor):
+            if opened:
+                self.connected = True
+            elif self.connected:  # ends an attempt that failed, otherwise: ZeroMQ goes on trying
+                lost = True
+        if lost:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        self.connected = False
+        self.connection += 1  # what came over the old one is not answered over the next
+        self.close(0)
+        self.reopen_at = time.monotonic() + self._REOPEN_AFTER_S
+
+    def receive(self) -> bytes | None:
+        """The next request's body; None where there is none, b"" for what has not a request's form."""
+        if self.socket is None:
+            return None
+        try:
+            frames = self.socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+        return frames[1] if len(frames) == 2 and not frames[0] else b""
+
+    def try_send(self, body: bytes) -> bool:
+        """False where the bridge has gone, or does not read and ZeroMQ's queue is full."""
+        if self.socket is None or not self.connected:
+            return False
+        try:
+            self.socket.send_multipart([b"", body], zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def close(self, linger_ms: int) -> None:
+        if self.socket is None or self.monitor is None:
+            return
+        self.socket.disable_monitor()
+        self.monitor.close(0)
+        self.socket.close(linger_ms)
+        self.monitor = self.socket = None

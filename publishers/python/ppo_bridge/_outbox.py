@@ -1,0 +1,147 @@
+"""Between the threads that publish and the one that sends."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from typing import Any, Callable
+
+from ._json import DEPTH_MAX, Unencodable, as_mapping, depth_of, encode, encode_carefully, to_utf8
+from ._names import TYPE_RANGE, is_event_type, printable
+
+# What may lie here until the sending thread comes by, which it does within a tenth of a second;
+# beyond it events are refused. Reached only if that thread gets no turn at all.
+INBOX_EVENTS_MAX = 1 << 17
+INBOX_CHARS_MAX = 64 * 1024 * 1024
+
+_TYPES_KEPT_MAX = 1024
+_ENVELOPE_CHARS_MAX = 256  # around type and data
+
+
+class Outbox:
+    """Takes events in without a lock, so that no thread, signal handler or finaliser that publishes
+    ever waits for another: the one thing shared is a deque, whose append() is atomic.
+    """
+
+    def __init__(self, event_bytes_max: int) -> None:
+        self._event_bytes_max = event_bytes_max
+        # Texts shorter than this need no closer look: no character takes more than four bytes.
+        self._chars_unchecked = max(event_bytes_max // 4 - _ENVELOPE_CHARS_MAX, 0)
+        self._prefixes: dict[Any, str] = {}
+        self._inbox: deque[tuple[str, float]] = deque()
+        self._chars_in = 0
+        self._chars_out = 0
+        self.offered = 0  # events accepted
+        self.refused = 0
+        self.complaint = ""  # why the last one was refused
+        self.error = ""  # why nothing is accepted any more
+        self.asleep = False  # the sending thread waits for wake()
+        self.wake: Callable[[], None] = lambda: None
+
+    def offer(self, event_type: str, data: Any, timestamp: float | None) -> bool:
+        """Any thread; never raises. A snapshot of `data` is taken here."""
+        try:
+            prefix = self._prefixes.get(event_type) or self._prefix_of(event_type)
+            if type(data) is not dict:
+                data = as_mapping(data)
+            try:
+                text = prefix + encode(data)
+            except TypeError:
+                text = prefix + encode_carefully(data)
+            size = len(text)
+            if size > 126 and text.count("{") + text.count("[") > DEPTH_MAX:
+                self._check_depth(text)
+            if size > self._chars_unchecked:
+                self._check_size(text)
+            if self.error:
+                return self.refuse(self.error, event_type)
+            waiting = len(self._inbox)
+            if waiting > 256 and self._is_full(waiting):
+                return self.refuse("%d events wait already" % waiting, event_type)
+            self._chars_in += size
+            self.offered += 1
+            self._inbox.append((text, time.time() if timestamp is None else float(timestamp)))
+            if self.asleep:
+                self.asleep = False
+                self.wake()
+            return True
+        except Exception as error:
+            return self.refuse("%s: %s" % (type(error).__name__, error), event_type)
+
+    def refuse(self, why: str, event_type: Any = None) -> bool:
+        """Counts an event that was not accepted; the sending thread will log why. False."""
+        self.refused += 1
+        named = "" if event_type is None else " of type '%s'" % printable(event_type)
+        self.complaint = "an event%s: %s" % (named, printable(why))
+        if self.asleep:
+            self.asleep = False
+            self.wake()
+        return False
+
+    def fail(self, why: str) -> None:
+        """Refuses everything from now on. The first reason stays."""
+        self.error = self.error or why
+
+    def empty(self) -> bool:
+        return not self._inbox
+
+    def take(self, events_max: int) -> list[tuple[str, float]]:
+        """What came first: texts that lack their end, with their times. One thread."""
+        inbox = self._inbox
+        taken = [inbox.popleft() for _ in range(min(len(inbox), events_max))]
+        self._chars_out += sum([len(text) for text, _ in taken])
+        return taken
+
+    def _prefix_of(self, event_type: str) -> str:
+        if not is_event_type(event_type):
+            raise ValueError("the type must be " + TYPE_RANGE)
+        prefix = '{"type":"%s","data":' % event_type
+        if len(self._prefixes) < _TYPES_KEPT_MAX:
+            self._prefixes[event_type] = prefix
+        return prefix
+
+    @staticmethod
+    def _check_depth(text: str) -> None:
+        depth = depth_of(text) - 1
+        if depth > DEPTH_MAX:
+            raise Unencodable("data is %d levels deep; must be at most %d" % (depth, DEPTH_MAX))
+
+    def _check_size(self, text: str) -> None:
+        size = len(to_utf8(text)) + _ENVELOPE_CHARS_MAX
+        if size > self._event_bytes_max:
+            raise Unencodable("%d bytes long; must be at most %d" % (size, self._event_bytes_max))
+
+    def _is_full(self, waiting: int) -> bool:
+        chars = self._chars_in - self._chars_out
+        return waiting >= INBOX_EVENTS_MAX or chars >= INBOX_CHARS_MAX
+
+
+class WakeUp:
+    """Ends another thread's poll()."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._theirs.setblocking(False)
+
+    def signal(self) -> None:
+        """Any thread; never waits."""
+        try:
+            self._ours.send(b"\0")
+        except (BlockingIOError, OSError):  # signalled already, or closed
+            pass
+
+    def fd(self) -> int:
+        return self._theirs.fileno()
+
+    def clear(self) -> None:
+        try:
+            while len(self._theirs.recv(4096)) == 4096:
+                pass
+        except (BlockingIOError, OSError):
+            pass
+
+    def close(self) -> None:
+        self._ours.close()
+        self._theirs.close()

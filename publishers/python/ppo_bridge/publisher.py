@@ -1,0 +1,348 @@
+"""A publisher: hands a program's events to the bridge without ever making the program wait."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import time
+import weakref
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Iterable
+
+from . import _sender
+from ._commands import Handler
+from ._names import NAME_RANGE, TYPE_RANGE, fresh_run, is_event_type, is_name, printable, with_suffix
+from ._options import Options, complete
+from ._outbox import Outbox
+from ._sender import Sender
+
+log = logging.getLogger("ppo_bridge")
+
+_JOIN_S = 1.0  # beyond its deadline, for the thread to be done
+
+
+@dataclass(frozen=True)
+class PublisherStats:
+    """published == sent + dropped + queued."""
+
+    published: int = 0  # events accepted by publish()
+    sent: int = 0  # events handed to ZeroMQ
+    dropped: int = 0  # events that a full ring let go, or that close() left behind
+    refused: int = 0  # publish() calls that returned False
+    batches: int = 0  # messages handed to ZeroMQ
+    queued: int = 0  # events waiting
+    source_seq: int = 0  # of the newest event; 0: none yet
+    connected: bool = False  # a bridge is subscribed
+
+
+@dataclass(frozen=True)
+class CommandStats:
+    received: int = 0  # requests that came in, of any kind
+    executed: int = 0  # handlers that ran to their end
+    refused: int = 0  # answered without a handler
+    malformed: int = 0  # of those received, that could not be answered
+    unheard: int = 0  # answers, or commands not begun, whose bridge had gone
+    connected: bool = False  # to a bridge's control socket
+
+
+class Publisher:
+    """Events out and commands in, by one daemon thread.
+
+        publisher = Publisher(source="trainer-1")
+        publisher.publish("trade_executed", {"agent_id": "agent_0", "item": "Coal", "price": 199})
+
+        @publisher.command("pause")
+        def pause(command):
+            ...
+
+    Events wait in memory until a bridge has subscribed, and again while it is away or does not read:
+    65,536 of them or 32 MB; beyond that the oldest go, counted in `dropped`. Sent ones stay there as
+    well, as room allows, so that the bridge can ask again for what it missed.
+
+    publish() waits for nothing and raises nothing, whether the bridge is up, down or stuck. What it
+    refuses is counted, and logged ("ppo_bridge") at most once a second.
+
+    Thread-safe. After a fork the child's events go out under a source of its own, SOURCE.PID, which
+    has no commands; what the parent had not sent yet, the parent sends. Cannot be pickled.
+    """
+
+    def __init__(
+        self,
+        source: str | None = None,
+        *,
+        run: str | None = None,
+        endpoint: str | None = None,
+        control: str | None = None,
+        ring_events_max: int = 65_536,
+        ring_bytes_max: int = 32 * 1024 * 1024,
+        batch_bytes_max: int = 256 * 1024,
+        event_bytes_max: int = 1024 * 1024,
+        flush_ms: int = 1000,
+    ) -> None:
+        """`source`: who publishes; made up from host name and process id where left out.
+        `run`: which start of it; a fresh random name where left out.
+        `endpoint`, `control`: where the bridge takes events in and sends commands from; left out:
+        $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. With
+        control="" there are neither commands nor repair.
+        `flush_ms`: how long close() and the interpreter's end wait for the ring to empty.
+
+        Raises ValueError where one of these is out of its range, which it names.
+        """
+        options = complete(
+            source,
+            run,
+            endpoint,
+            control,
+            ring_events_max=ring_events_max,
+            ring_bytes_max=ring_bytes_max,
+            batch_bytes_max=batch_bytes_max,
+            event_bytes_max=event_bytes_max,
+            flush_ms=flush_ms,
+        )
+        self._lock = threading.RLock()  # guards starting and closing
+        self._options = options
+        self._outbox = Outbox(options.event_bytes_max)
+        self._sender: Sender | None = None
+        self._inherited: list[Any] = []  # the parent's, kept from being finalised in a child
+        try:
+            self._start()
+        except Exception as error:
+            text = "endpoint %s, control %s: %s"
+            shown = printable(repr(options.endpoint)), printable(repr(options.control))
+            raise ValueError(text % (*shown, error)) from None
+        _publishers.add(self)
+
+    # ---- Events.
+
+    def publish(self, event_type: str, data: Any = None, timestamp: float | None = None) -> bool:
+        """Takes an event; returns at once and never raises.
+
+        `event_type`: 1-64 of `A-Z a-z 0-9 _ . -`, not beginning with `_`. `data`: a mapping (or
+        dataclass) of anything: scalars and arrays of numpy and torch become numbers and lists, what
+        JSON has no form for becomes its str(); at most 63 levels deep. A snapshot is taken, so the
+        caller may change it afterwards. `timestamp`: seconds since 1970; now where left out.
+
+        False when refused: bad type, bad data, longer than event_bytes_max, or after close().
+        """
+        return self._outbox.offer(event_type, data, timestamp)
+
+    def stats(self) -> PublisherStats:
+        sender, outbox = self._sender, self._outbox
+        sent, dropped = (sender.sent, sender.dropped) if sender else (0, 0)
+        published = outbox.offered
+        return PublisherStats(
+            published=published,
+            sent=sent,
+            dropped=dropped,
+            refused=outbox.refused,
+            batches=sender.batches if sender else 0,
+            queued=published - sent - dropped,
+            source_seq=published,
+            connected=self.connected,
+        )
+
+    @property
+    def source(self) -> str:
+        return self._options.source
+
+    @property
+    def run(self) -> str:
+        return self._options.run
+
+    @property
+    def connected(self) -> bool:
+        """A bridge is subscribed."""
+        return self._sender is not None and self._sender.connected
+
+    @property
+    def error(self) -> str:
+        """Why nothing can be published; empty while all is well."""
+        return self._outbox.error
+
+    # ---- Commands.
+
+    def command(self, name: str, *, polled: bool = False) -> Callable[[Handler], Handler]:
+        """Decorates the handler of a command; see on_command()."""
+
+        def registered(handler: Handler) -> Handler:
+            self.on_command(name, handler, polled=polled)
+            return handler
+
+        return registered
+
+    def on_command(self, name: str, handler: Handler, *, polled: bool = False) -> None:
+        """Answers the command `name` by `handler` from now on, in place of an earlier one.
+
+        The handler takes the Command (a dict of its params, with `name`, `agent_id` and `deadline`
+        beside them), or nothing, or params by the names of its own parameters. What it returns is
+        the result: a mapping, None, or one value. What it raises is answered as rejected, with the
+        message (CommandRejected is there for that).
+
+        It runs on a thread of the library's, one command at a time; with `polled`, in
+        poll_commands(), on the thread that calls it.
+
+        Raises ValueError or TypeError where the name or the handler is none.
+        """
+        if not is_event_type(name):
+            text = "the command '%s' must be %s"
+            raise ValueError(text % (printable(name), TYPE_RANGE))
+        if not self._options.control:
+            raise ValueError("control is empty; must be a ZeroMQ address for commands")
+        if self._sender is None:
+            self._revive()
+        if self._sender is not None:
+            self._sender.register(name, handler, polled)
+
+    def poll_commands(self) -> int:
+        """Runs the handlers of all polled commands that wait, here and now; how many.
+
+        Next to free where none waits, so call it often: a command that nobody polls for is answered
+        as rejected when its deadline passes.
+        """
+        return self._sender.run_all(self._sender.polled) if self._sender else 0
+
+    def wait_commands(self, timeout: float) -> int:
+        """As poll_commands(), but waits for a command to come, at most `timeout` seconds."""
+        sender = self._sender
+        if sender is None:
+            time.sleep(max(timeout, 0))
+            return 0
+        sender.polled.wait(timeout)
+        return sender.run_all(sender.polled)
+
+    def command_stats(self) -> CommandStats:
+        sender = self._sender
+        if sender is None:
+            return CommandStats()
+        return CommandStats(
+            received=sender.received,
+            executed=sender.executed,
+            refused=sender.command_refusals,
+            malformed=sender.malformed,
+            unheard=sender.unheard,
+            connected=sender.control_connected,
+        )
+
+    # ---- What this source says of itself, once a second.
+
+    def set_agents(self, agent_ids: Iterable[str]) -> None:
+        """Which agents live here. Raises ValueError where one is not a name."""
+        agents = list(agent_ids)
+        for agent in agents:
+            if not is_name(agent):
+                raise ValueError("agent %s; must be %s" % (printable(repr(agent)), NAME_RANGE))
+        if self._sender is not None:
+            self._sender.agents = agents
+            self._sender.wake()
+
+    def set_state(self, state: str) -> None:
+        """ "running" (as at first), "paused" or "stopped" (which close() says by itself)."""
+        if state not in ("running", "paused", "stopped"):
+            text = "state is %s; must be running, paused or stopped"
+            raise ValueError(text % printable(repr(state)))
+        if self._sender is not None:
+            self._sender.state = state
+            self._sender.wake()
+
+    # ---- The end.
+
+    def flush(self, timeout: float = 1.0) -> bool:
+        """Waits until everything published has been handed to ZeroMQ, at most `timeout` seconds."""
+        until = time.monotonic() + timeout
+        while self.stats().queued > 0:
+            if time.monotonic() >= until or self.error:
+                return False
+            time.sleep(0.002)
+        return True
+
+    def close(self, timeout: float | None = None) -> None:
+        """Refuses further events, waits at most `timeout` seconds (flush_ms) for the waiting ones to
+        leave, not at all when no bridge is there, and ends the threads. A publisher younger than
+        250 ms first gives its bridge that long to appear. Idempotent."""
+        with self._lock:
+            sender = self._sender
+            self._outbox.fail("the publisher is closed")
+        if sender is not None:
+            sender.stop(self._options.flush_ms / 1000 if timeout is None else max(timeout, 0.0))
+            sender.join(_JOIN_S)
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # Whoever drops its publisher does not wait; the thread sends the rest and ends.
+        sender = self.__dict__.get("_sender")
+        if sender is not None:
+            sender.stop(self._options.flush_ms / 1000)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Publisher cannot be pickled or copied; make one in the worker")
+
+    # ---- Starting.
+
+    def _start(self) -> None:
+        sender = Sender(self._options, self._outbox)
+        sender.start()
+        self._sender = sender
+        # Workers of multiprocessing end without the interpreter's own end.
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            from multiprocessing import util
+
+            util.Finalize(None, _close_all, exitpriority=100)
+
+    def _after_fork(self) -> None:
+        """In the child. The parent's thread is not here, and its sockets are not ours to touch."""
+        self._inherited.append((self._sender, self._outbox))
+        error = self._outbox.error
+        self._lock = threading.RLock()
+        self._sender = None
+        source = with_suffix(self._options.source, ".%d" % os.getpid())
+        self._options = replace(self._options, source=source, run=fresh_run())
+        self._outbox = Outbox(self._options.event_bytes_max)
+        self._outbox.error = error
+        self._outbox.asleep = True
+        self._outbox.wake = self._revive
+
+    def _revive(self) -> None:
+        """In a child, when it first publishes."""
+        with self._lock:
+            if self._sender is not None or self._outbox.error:
+                return
+            try:
+                self._start()
+            except Exception as error:
+                self._outbox.fail("after a fork: %s" % error)
+
+
+_publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    _inherited.extend(_sender.running)
+    _sender.running.clear()
+    for publisher in list(_publishers):
+        publisher._after_fork()
+
+
+_inherited: list[Sender] = []
+
+
+def _close_all() -> None:
+    """At the interpreter's end: all at once, so that it takes no longer than the slowest."""
+    senders = list(_sender.running)
+    for sender in senders:
+        sender.stop(sender.flush_s)
+    for sender in senders:
+        sender.join(_JOIN_S)
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,267 @@
+"""What the Python tests share: the real bridge, a false one, and waiting."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+from typing import Any, Callable
+
+import zmq
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 20.0
+
+_KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_libc = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    _libc.prctl(_KILL_WITH_PARENT, signal.SIGKILL)
+
+
+def wait_until(condition: Callable[[], Any], what: str = "", timeout_s: float = PATIENCE_S) -> Any:
+    """What `condition` gives once that is true; fails the test after `timeout_s`."""
+    until = time.monotonic() + timeout_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() >= until:
+            raise AssertionError("waited %.0f s in vain %s" % (timeout_s, what))
+        time.sleep(0.005)
+
+
+class Bridge:
+    """The real one, $PPO_BRIDGE_BIN, on free ports; the same ones again after restart()."""
+
+    def __init__(self, *settings: str) -> None:
+        self._settings = list(settings)
+        self._addresses = {
+            "ws": "127.0.0.1:0",
+            "events_in": "tcp://127.0.0.1:0",
+            "events_out": "tcp://127.0.0.1:0",
+            "commands": "tcp://127.0.0.1:0",
+            "control": "tcp://127.0.0.1:0",
+        }
+        self._context = zmq.Context()
+        self.process: subprocess.Popen | None = None
+        self.start()
+
+    def start(self) -> None:
+        at = self._addresses
+        settings = [
+            "websocket.listen=" + at["ws"].replace("ws://", "").replace("/ws", ""),
+            'events.bind=["%s"]' % at["events_in"],
+            "bots.events=" + at["events_out"],
+            "bots.commands=" + at["commands"],
+            "trainers.control=" + at["control"],
+            *self._settings,
+        ]
+        command = [os.environ["PPO_BRIDGE_BIN"]]
+        for setting in settings:
+            command += ["--set", setting]
+        self._log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self._log, text=True, preexec_fn=die_with_parent
+        )
+        lines: queue.Queue = queue.Queue()
+        threading.Thread(
+            target=lambda out: [lines.put(line) for line in out] and None,
+            args=(self.process.stdout,),
+            daemon=True,
+        ).start()
+        try:
+            line = lines.get(timeout=PATIENCE_S)
+        except queue.Empty:
+            raise AssertionError("the bridge did not get ready: " + self.log()) from None
+        self._addresses = dict(word.split("=", 1) for word in line.split()[1:])
+
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def __getattr__(self, name: str) -> str:
+        try:
+            return self._addresses[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """As a crash would."""
+        if self.process is None:
+            return
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+        self._log.close()
+        self.process = None
+
+    def close(self) -> None:
+        self.kill()
+        self._context.destroy(linger=0)
+
+    def ask(self, command: str, target: str | None = None, **params: Any) -> dict:
+        """The reply to a command, over the bots' socket."""
+        request = {"command": command, "params": params, "id": 1, "deadline_ms": 10_000}
+        if target is not None:
+            request["target"] = target
+        with self._context.socket(zmq.REQ) as socket:
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.connect(self.commands)
+            socket.send(json.dumps(request).encode())
+            if not socket.poll(PATIENCE_S * 1000):
+                raise AssertionError("no reply to " + command)
+            return json.loads(socket.recv())
+
+    def events(self, type: str | None = None, source: str | None = None) -> list[dict]:
+        """All that it has (of a type, of a source), oldest first."""
+        params: dict = {"count": 10_000, "since_seq": 0}
+        if type:
+            params["type"] = type
+        if source:
+            params["source"] = source
+        found: list[dict] = []
+        while True:
+            result = self.ask("get_recent_events", **params)["result"]
+            found += result["events"]
+            if not result["events"] or result["events"][-1]["seq"] >= result["seq"]:
+                return found
+            params["since_seq"] = result["events"][-1]["seq"]
+
+    def wait_events(self, count: int, type: str | None = None, source: str | None = None) -> list:
+        wait_until(lambda: len(self.events(type, source)) >= count, "for %d events" % count)
+        return self.events(type, source)
+
+    def counters(self) -> dict:
+        return self.ask("get_status")["result"]["events"]
+
+    def source(self, name: str) -> dict | None:
+        found = [s for s in self.ask("get_sources")["result"]["sources"] if s["source"] == name]
+        return found[0] if found else None
+
+
+class FakeBridge:
+    """The sockets that a publisher sees, with bytes as they come. One thread."""
+
+    def __init__(self, endpoint: str = "tcp://127.0.0.1:*", control: str = "tcp://127.0.0.1:*"):
+        self._context = zmq.Context()
+        self._events = self._context.socket(zmq.SUB)
+        self._events.setsockopt(zmq.LINGER, 0)
+        self._events.setsockopt(zmq.RCVHWM, 0)
+        self._events.bind(endpoint)
+        self._events.subscribe(b"")
+        self._control = self._context.socket(zmq.ROUTER)
+        self._control.setsockopt(zmq.LINGER, 0)
+        self._control.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self._control.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self._control.bind(control)
+        self.endpoint = self._events.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+        self.control = self._control.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+
+    def receive(self, timeout_s: float = PATIENCE_S) -> list[bytes] | None:
+        """The frames of the next message."""
+        return self._events.recv_multipart() if self._events.poll(timeout_s * 1000) else None
+
+    def bodies(self, count: int) -> list[dict]:
+        """The next events, announcements left out."""
+        found: list[dict] = []
+        until = time.monotonic() + PATIENCE_S
+        while len(found) < count:
+            frames = self.receive()
+            if frames is None or time.monotonic() > until:
+                raise AssertionError("%d events of %d" % (len(found), count))
+            bodies = [json.loads(line) for line in frames[-1].split(b"\n")]
+            found += [body for body in bodies if body["type"] != "_source"]
+        return found
+
+    def announcement(self, which: Callable[[dict], bool] = lambda data: True) -> dict:
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            frames = self.receive()
+            if frames is None or time.monotonic() > until:
+                raise AssertionError("no such announcement")
+            for line in frames[-1].split(b"\n"):
+                body = json.loads(line)
+                if body["type"] == "_source" and which(body["data"]):
+                    return body
+
+    def send(self, source: str, frames: list[bytes]) -> None:
+        """Once `source` is connected."""
+
+        def sent() -> bool:
+            try:
+                self._control.send_multipart([source.encode(), *frames], zmq.NOBLOCK)
+                return True
+            except zmq.ZMQError:
+                return False
+
+        wait_until(sent, "for %s to connect" % source)
+
+    def ask(self, source: str, command: str, params: dict | None = None, **fields: Any) -> None:
+        request = {"id": "c-1", "command": command, "params": params or {}, "deadline_ms": 10_000}
+        request.update(fields)
+        self.send(source, [b"", json.dumps(request).encode()])
+
+    def answer(self, timeout_s: float = PATIENCE_S) -> dict | None:
+        if not self._control.poll(timeout_s * 1000):
+            return None
+        _, empty, body = self._control.recv_multipart()
+        assert empty == b""
+
+        def refuse(text: str) -> None:
+            raise AssertionError(text + " is not JSON")
+
+        return json.loads(body, parse_constant=refuse)
+
+    def close(self) -> None:
+        self._context.destroy(linger=0)
+
+
+def run_python(code: str, timeout_s: float = 60, **environment: str) -> subprocess.CompletedProcess:
+    """Runs a program of its own, with the packages in reach."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        env={**os.environ, **environment},
+        preexec_fn=die_with_parent,
+    )
+
+
+class BridgeTest(unittest.TestCase):
+    """One bridge for all tests of a class."""
+
+    settings: tuple = ()
+    bridge: Bridge
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.bridge = Bridge(*cls.settings)
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.bridge.close()
+
+    def publisher(self, source: str, **options: Any) -> Any:
+        from ppo_bridge import Publisher
+
+        options = {"endpoint": self.bridge.events_in, "control": self.bridge.control, **options}
+        publisher = Publisher(source, **options)
+        self.addCleanup(publisher.close)
+        return publisher

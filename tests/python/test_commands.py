@@ -1,0 +1,301 @@
+"""Commands, announcements and `_replay`, against a false bridge, and commands through the real one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+import unittest
+
+from ppo_bridge import CommandRejected, Publisher
+from support import BridgeTest, FakeBridge, wait_until
+
+
+class FalseBridge(unittest.TestCase):
+    def setUp(self) -> None:
+        self.bridge = FakeBridge()
+        self.addCleanup(self.bridge.close)
+        logging.getLogger("ppo_bridge").setLevel(logging.CRITICAL)
+        self.addCleanup(logging.getLogger("ppo_bridge").setLevel, logging.NOTSET)
+
+    def publisher(self, **options) -> Publisher:
+        publisher = Publisher(
+            "s", run="r", endpoint=self.bridge.endpoint, control=self.bridge.control, **options
+        )
+        self.addCleanup(publisher.close, 0)
+        return publisher
+
+    def ask(self, command: str, params: dict | None = None, **fields) -> dict:
+        self.bridge.ask("s", command, params, **{"run": "r", **fields})
+        answer = self.bridge.answer()
+        self.assertIsNotNone(answer)
+        return answer
+
+
+class Answers(FalseBridge):
+    def test_what_is_no_command_gets_an_error_or_nothing(self) -> None:
+        publisher = self.publisher()
+        publisher.on_command("echo", lambda command: command)
+        for body, error_type, message in (
+            (b"{", "bad_json", "one JSON object"),
+            (b"[]", "bad_json", "one JSON object"),
+            (b'{"id":"i","command":"echo","params":{"a":NaN}}', "bad_json", "one JSON object"),
+            (b"\xff", "bad_json", "one JSON object"),
+            (b"[" * 100_000, "bad_json", "one JSON object"),
+            (b"{}", "bad_request", "id is missing; must be a string of 1-64 characters"),
+            (b'{"id":5,"command":"echo"}', "bad_request", "id is 5;"),
+            (b'{"id":"i"}', "bad_request", "command is missing"),
+            (b'{"id":"i","command":"echo","params":[]}', "bad_request", "params is []; must be an"),
+            (b'{"id":"i","command":"echo","agent_id":"a b"}', "bad_request", 'agent_id is "a b"'),
+            (b'{"id":"i","command":"echo","deadline_ms":"5"}', "bad_request", "deadline_ms is"),
+            (b'{"id":"i","command":"echo","deadline_ms":60001}', "bad_request", "at most 60000"),
+            (b'{"id":"i","command":"echo","deadline_ms":0}', "rejected", "deadline passed"),
+            (b'{"id":"i","command":"echo","run":"old"}', "rejected", "is for run 'old'; this is"),
+            (b'{"id":"i","command":"nothing"}', "unknown_command", "no command 'nothing' here"),
+        ):
+            with self.subTest(body[:60]):
+                self.bridge.send("s", [b"", body])
+                answer = self.bridge.answer()
+                self.assertFalse(answer["success"])
+                self.assertEqual(answer["error"]["error_type"], error_type)
+                self.assertIn(message, answer["error"]["message"])
+        for frames in ([b"no delimiter"], [b""], [b"", b"", b"{}"], [b"x"] * 1000):
+            self.bridge.send("s", frames)
+        self.assertTrue(self.ask("echo")["success"])
+        self.assertEqual(publisher.command_stats().malformed, 4)
+
+    def test_a_handler_takes_what_it_has_names_for(self) -> None:
+        publisher = self.publisher()
+        seen: list = []
+
+        @publisher.command("whole")
+        def whole(command):
+            seen.append((command.name, command.agent_id, command.params, command["x"]))
+            return {"step": 7}
+
+        publisher.on_command("nothing", lambda: None)
+        publisher.on_command("named", lambda x, agent_id, y=5: [x, agent_id, y])
+        publisher.on_command("all", lambda **params: params)
+        publisher.on_command("builtin", dict)
+        answer = self.ask("whole", {"x": 1}, agent_id="agent_0", id="c-9")
+        self.assertEqual(answer, {"id": "c-9", "success": True, "result": {"step": 7}})
+        self.assertEqual(seen, [("whole", "agent_0", {"x": 1}, 1)])
+        self.assertEqual(self.ask("nothing", {"x": 1})["result"], {})
+        named = self.ask("named", {"x": 1, "z": 2}, agent_id="a")
+        self.assertEqual(named["result"], {"value": [1, "a", 5]})
+        self.assertEqual(self.ask("all", {"x": 1})["result"], {"x": 1})
+        self.assertEqual(self.ask("builtin", {"x": 1})["result"], {"x": 1})
+
+    def test_a_handler_that_fails_is_answered_as_rejected(self) -> None:
+        publisher = self.publisher()
+
+        @publisher.command("rejects")
+        def rejects():
+            raise CommandRejected("not while saving")
+
+        @publisher.command("breaks")
+        def breaks():
+            return {}["learning_rate"]
+
+        publisher.on_command("large", lambda: {"a": "x" * (1 << 20)})
+        publisher.on_command("odd", lambda: {"a": float("nan"), "b": {1: {2}}})
+        publisher.on_command("named", lambda x, y: None)
+        for command, message in (
+            ("rejects", "not while saving"),
+            ("breaks", "KeyError: 'learning_rate'"),
+            ("large", "the result is 1048584 bytes long; must be at most 1048576"),
+            ("named", "TypeError: "),
+        ):
+            answer = self.ask(command)
+            self.assertEqual(answer["error"]["error_type"], "rejected")
+            self.assertIn(message, answer["error"]["message"])
+        self.assertEqual(self.ask("odd")["result"], {"a": None, "b": {"1": [2]}})
+
+    def test_polled_commands_run_on_the_thread_that_polls(self) -> None:
+        publisher = self.publisher()
+        ran_on: list = []
+        publisher.on_command(
+            "pause", lambda: ran_on.append(threading.current_thread()), polled=True
+        )
+        self.assertEqual(publisher.poll_commands(), 0)
+        self.bridge.ask("s", "pause")
+        self.assertEqual(publisher.wait_commands(20), 1)
+        self.assertTrue(self.bridge.answer()["success"])
+        self.assertEqual(ran_on, [threading.current_thread()])
+
+    def test_a_command_nobody_polls_for_is_refused_at_its_deadline(self) -> None:
+        publisher = self.publisher()
+        publisher.on_command("pause", lambda: None, polled=True)
+        answer = self.ask("pause", deadline_ms=50)
+        self.assertEqual(answer["error"]["message"], "not polled in time")
+        self.assertEqual(publisher.poll_commands(), 0)
+
+    def test_the_sixty_fifth_that_waits_is_told_busy(self) -> None:
+        publisher = self.publisher()
+        publisher.on_command("pause", lambda: None, polled=True)
+        for n in range(65):
+            self.bridge.ask("s", "pause", id="c-%d" % n)
+        answer = self.bridge.answer()
+        self.assertEqual((answer["id"], answer["error"]["error_type"]), ("c-64", "busy"))
+        self.assertEqual(publisher.wait_commands(20), 64)
+
+    def test_what_waits_at_the_end_is_answered(self) -> None:
+        publisher = self.publisher()
+        publisher.on_command("pause", lambda: None, polled=True)
+        self.bridge.ask("s", "pause")
+        wait_until(lambda: publisher.command_stats().received == 1)
+        publisher.close()
+        self.assertEqual(self.bridge.answer()["error"]["message"], "this source is closing")
+
+    def test_a_handler_may_close_its_publisher(self) -> None:
+        publisher = self.publisher()
+        publisher.on_command("stop", lambda: publisher.close())
+        self.assertTrue(self.ask("stop")["success"])
+
+    def test_names_and_handlers_that_are_none_raise_where_they_are_given(self) -> None:
+        publisher = self.publisher()
+
+        async def later():
+            pass
+
+        for name, handler in (("_replay", print), ("a b", print), (5, print), ("a", 5), ("a", later)):
+            with self.assertRaises((ValueError, TypeError)):
+                publisher.on_command(name, handler)
+        with Publisher("t", endpoint="tcp://127.0.0.1:9", control="", flush_ms=0) as mute:
+            with self.assertRaisesRegex(ValueError, "control is empty"):
+                mute.on_command("pause", print)
+
+    def test_a_command_of_a_bridge_that_went_is_not_answered_to_the_next(self) -> None:
+        publisher = self.publisher()
+        publisher.on_command("pause", lambda: None, polled=True)
+        self.bridge.ask("s", "pause")
+        wait_until(lambda: publisher.command_stats().received == 1)
+        endpoint, control = self.bridge.endpoint, self.bridge.control
+        self.bridge.close()
+        wait_until(lambda: publisher.command_stats().unheard == 1)
+        self.bridge = FakeBridge(endpoint, control)
+        self.addCleanup(self.bridge.close)
+        self.bridge.ask("s", "pause", id="new")
+        self.assertEqual(publisher.wait_commands(20), 1)
+        self.assertEqual(self.bridge.answer()["id"], "new")
+
+
+class Announcements(FalseBridge):
+    def test_a_source_says_who_it_is_and_when_it_stops(self) -> None:
+        publisher = self.publisher()
+        publisher.publish("x", {})
+        publisher.on_command("pause", print)
+        publisher.set_agents(["agent_0"])
+        body = self.bridge.announcement(lambda d: d["agents"] and d["commands"] and d["head"] == 1)
+        self.assertEqual((body["source"], body["run"]), ("s", "r"))
+        data = body["data"]
+        self.assertEqual(data["commands"], ["pause"])
+        self.assertEqual((data["agents"], data["oldest"]), (["agent_0"], 1))
+        self.assertEqual(data["state"], "running")
+        self.assertIsInstance(data["pid"], int)
+        publisher.set_state("paused")
+        self.bridge.announcement(lambda d: d["state"] == "paused")
+        with self.assertRaises(ValueError):
+            publisher.set_state("resting")
+        with self.assertRaises(ValueError):
+            publisher.set_agents(["a b"])
+        closing = threading.Thread(target=publisher.close)
+        closing.start()
+        self.bridge.announcement(lambda d: d["state"] == "stopped")
+        closing.join()
+
+    def test_it_goes_on_every_second(self) -> None:
+        self.publisher()
+        first = time.monotonic()
+        for _ in range(3):
+            self.bridge.announcement()
+        self.assertGreater(time.monotonic() - first, 1.0)
+
+
+class Replay(FalseBridge):
+    def test_what_was_sent_is_given_again_byte_for_byte(self) -> None:
+        publisher = self.publisher()
+        for n in range(1, 101):
+            publisher.publish("n", {"n": n, "big": 2**64 + n, "f": 0.1}, n)
+        bodies = self.bridge.bodies(100)
+        answer = self.ask("_replay", {"from": 20, "to": 30})
+        self.assertEqual(answer["result"]["events"], bodies[19:30])
+        answer = self.ask("_replay", {"from": 90, "to": 200})
+        self.assertEqual(answer["result"]["events"], bodies[89:])
+
+    def test_nan_is_null_in_a_reply(self) -> None:
+        publisher = self.publisher()
+        publisher.publish("n", {"n": float("nan"), "text": "NaN", "m": [1e400]})
+        self.bridge.bodies(1)
+        answer = self.ask("_replay", {"from": 1, "to": 1})
+        data = answer["result"]["events"][0]["data"]
+        self.assertEqual(data, {"n": None, "text": "NaN", "m": [None]})
+
+    def test_a_reply_is_a_megabyte_at_most_and_what_is_gone_is_left_out(self) -> None:
+        publisher = self.publisher(ring_events_max=2000)
+        for n in range(1, 3001):
+            publisher.publish("n", {"n": n, "text": "x" * 1000})
+            if n % 1000 == 0:
+                self.bridge.bodies(1000)
+        expected, got = 1001, []
+        while expected <= 3000:
+            answer = self.ask("_replay", {"from": expected if got else 1, "to": 3000})
+            self.assertLessEqual(len(json.dumps(answer, separators=(",", ":"))), 1 << 20)
+            numbers = [event["source_seq"] for event in answer["result"]["events"]]
+            self.assertEqual(numbers[0], expected)
+            got += numbers
+            expected = numbers[-1] + 1
+        self.assertEqual(got, list(range(1001, 3001)))
+        self.assertEqual(self.ask("_replay", {"from": 1, "to": 1000})["result"]["events"], [])
+
+    def test_an_event_as_large_as_a_reply_is_given_alone(self) -> None:
+        publisher = self.publisher()
+        publisher.publish("n", {"text": "x" * (1024 * 1024 - 300)})
+        publisher.publish("n", {})
+        self.bridge.bodies(2)
+        events = self.ask("_replay", {"from": 1, "to": 2})["result"]["events"]
+        self.assertEqual([event["source_seq"] for event in events], [1])
+
+    def test_a_range_that_is_none_is_refused(self) -> None:
+        self.publisher()
+        for params in ({}, {"from": 0, "to": 5}, {"from": 5, "to": 4}, {"from": "1", "to": 2}):
+            error = self.ask("_replay", params)["error"]
+            self.assertEqual(error["error_type"], "bad_request")
+
+
+class RealBridge(BridgeTest):
+    def test_a_command_goes_there_and_back(self) -> None:
+        publisher = self.publisher("trainer-1")
+
+        @publisher.command("set_hyperparameter")
+        def set_hyperparameter(name, value):
+            return {name: value}
+
+        publisher.set_agents(["agent_0"])
+        wait_until(lambda: (self.bridge.source("trainer-1") or {}).get("commands"))
+        reply = self.bridge.ask(
+            "set_hyperparameter", "agent_0", name="learning_rate", value=0.001
+        )
+        self.assertEqual(reply["result"], {"learning_rate": 0.001})
+        self.assertEqual(reply["source"], "trainer-1")
+        self.assertEqual(
+            self.bridge.ask("fly", "trainer-1")["data"]["error_type"], "unknown_command"
+        )
+
+    def test_a_publisher_that_restarts_takes_over_and_one_that_ends_is_gone(self) -> None:
+        first = self.publisher("trainer-2")
+        first.on_command("who", lambda: {"run": first.run})
+        wait_until(lambda: (self.bridge.source("trainer-2") or {}).get("commands"))
+        second = self.publisher("trainer-2")
+        second.on_command("who", lambda: {"run": second.run})
+        wait_until(
+            lambda: self.bridge.ask("who", "trainer-2").get("result") == {"run": second.run}
+        )
+        first.close(0)
+        second.close()
+        wait_until(lambda: self.bridge.source("trainer-2")["state"] == "gone")
+
+
+if __name__ == "__main__":
+    unittest.main()

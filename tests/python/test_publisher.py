@@ -1,0 +1,385 @@
+"""The publisher's events, against the real bridge and a false one."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import unittest
+
+import numpy
+from ppo_bridge import Publisher
+from support import PATIENCE_S, BridgeTest, FakeBridge, run_python, wait_until
+
+
+def free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return "tcp://127.0.0.1:%d" % probe.getsockname()[1]
+
+
+def quiet(test: unittest.TestCase) -> None:
+    """Warnings are expected; they are for users' eyes."""
+    logging.getLogger("ppo_bridge").setLevel(logging.CRITICAL)
+    test.addCleanup(logging.getLogger("ppo_bridge").setLevel, logging.NOTSET)
+
+
+class Options(unittest.TestCase):
+    def test_what_is_out_of_range_is_named_with_its_range(self) -> None:
+        for options, message in (
+            ({"source": "a b"}, "source is 'a b'; must be 1-64 of A-Z a-z 0-9 _ . : -"),
+            ({"source": ""}, "source is ''"),
+            ({"source": "x" * 65}, "source is"),
+            ({"run": 7}, "run is 7; must be 1-64 of"),
+            ({"ring_events_max": 0}, "ring_events_max is 0; must be 1..16777216"),
+            ({"flush_ms": -1}, "flush_ms is -1; must be 0..3600000"),
+            ({"endpoint": "nowhere"}, "endpoint 'nowhere'"),
+            ({"control": "nowhere"}, "control 'nowhere'"),
+            ({"endpoint": 5}, "endpoint is 5; must be a ZeroMQ address"),
+        ):
+            with self.subTest(options), self.assertRaises(ValueError) as caught:
+                Publisher(**options)
+            self.assertIn(message, str(caught.exception))
+
+    def test_a_source_is_made_up_and_addresses_come_from_the_environment(self) -> None:
+        done = run_python(
+            "from ppo_bridge import Publisher; p = Publisher(flush_ms=0); print(p.source, p.run)\n"
+            "print(p._options.endpoint, repr(p._options.control))",
+            PPO_EVENTS_ADDRESS="tcp://127.0.0.1:9",
+            PPO_CONTROL_ADDRESS="",
+        )
+        self.assertRegex(done.stdout, r"^[\w.:-]{1,64}-\d+ [0-9a-z]{8}\ntcp://127.0.0.1:9 ''\n$")
+
+
+class Refusals(unittest.TestCase):
+    def setUp(self) -> None:
+        quiet(self)
+        self.publisher = Publisher("t", endpoint="tcp://127.0.0.1:9", control="", flush_ms=0)
+        self.addCleanup(self.publisher.close)
+
+    def test_what_cannot_be_an_event_is_counted_and_raises_nothing(self) -> None:
+        class Stubborn:
+            def __str__(self) -> str:
+                raise RuntimeError("no")
+
+        deep: list = []
+        for _ in range(100):
+            deep = [deep]
+        ring: dict = {}
+        ring["self"] = ring
+        for event_type, data in (
+            ("", {}),
+            ("_source", {}),
+            ("a b", {}),
+            ("x" * 65, {}),
+            (None, {}),
+            ([], {}),
+            ("x", 5),
+            ("x", [1]),
+            ("x", "text"),
+            ("x", {"a": deep}),
+            ("x", ring),
+            ("x", {1: ring}),
+            ("x", {"a": Stubborn()}),
+            ("x", {"a": "y" * 1024 * 1024}),
+            ("x", {"a": "\u20ac" * 400_000}),
+            ("x", {"a": numpy.zeros(1 << 20)}),
+        ):
+            with self.subTest(type=str(event_type)[:10]):
+                self.assertFalse(self.publisher.publish(event_type, data))
+        self.assertEqual(self.publisher.stats().refused, 16)
+        self.assertEqual(self.publisher.stats().published, 0)
+
+    def test_a_bad_timestamp_is_refused_and_a_numpy_one_is_not(self) -> None:
+        self.assertFalse(self.publisher.publish("x", {}, "yesterday"))
+        self.assertTrue(self.publisher.publish("x", {}, numpy.float32(1.5)))
+
+    def test_after_close_everything_is_refused(self) -> None:
+        self.publisher.close()
+        self.publisher.close()
+        self.assertFalse(self.publisher.publish("x", {}))
+        self.assertIn("closed", self.publisher.error)
+
+    def test_refusals_are_logged_together(self) -> None:
+        logging.getLogger("ppo_bridge").setLevel(logging.NOTSET)
+        with self.assertLogs("ppo_bridge", "WARNING") as logged:
+            for _ in range(100):
+                self.publisher.publish("a b", {})
+            wait_until(lambda: self.publisher._sender._logged[0] == 100)
+        self.assertLessEqual(len(logged.output), 3)
+        self.assertIn("the type must be 1-64 of", logged.output[-1])
+
+
+class Wire(BridgeTest):
+    """What the bridge makes of the bytes."""
+
+    def setUp(self) -> None:
+        quiet(self)
+
+    def test_awkward_values_arrive_as_json(self) -> None:
+        class Side(enum.Enum):
+            BUY = "buy"
+
+        @dataclasses.dataclass
+        class Quote:
+            low: int
+            high: int
+
+        class Tensor:  # has the shape of torch's
+            def __init__(self, value: object) -> None:
+                self.value = value
+
+            def size(self) -> tuple:
+                return ()
+
+            def numel(self) -> int:
+                return 1
+
+            def tolist(self) -> object:
+                return self.value
+
+        sent = {
+            "nan": float("nan"),
+            "infinite": [float("inf"), -float("inf")],
+            "float64": numpy.float64(0.1),
+            "float32": numpy.float32(0.5),
+            "int64": numpy.int64(2**62),
+            "bool": numpy.bool_(True),
+            "array": numpy.arange(3),
+            "tensor": Tensor(2.5),
+            "big": 2**64,
+            "tiny": 1e-300,
+            "text": "Ring of wealth (i) \u00e9 \U0001f4b0 \"quoted\" \\ \n \0 \ud800",
+            "enum": Side.BUY,
+            "dataclass": Quote(1, 2),
+            "set": {7},
+            "tuple": (1, None),
+            "bytes": b"abc",
+            "keys": {1: "a", None: "b", False: "c", 2.5: "d", numpy.int64(4151): "e"},
+        }
+        publisher = self.publisher("awkward")
+        self.assertTrue(publisher.publish("odd", sent, 1619395200.25))
+        event = self.bridge.wait_events(1, source="awkward", type="odd")[0]
+        self.assertEqual(event["source_timestamp"], 1619395200.25)
+        self.assertEqual((event["run"], event["source_seq"]), (publisher.run, 1))
+        self.assertEqual(
+            event["data"],
+            {
+                **sent,
+                "nan": None,
+                "infinite": [None, None],
+                "array": [0, 1, 2],
+                "tensor": 2.5,
+                "text": sent["text"].replace("\ud800", "\ufffd"),
+                "enum": "buy",
+                "dataclass": {"low": 1, "high": 2},
+                "set": [7],
+                "tuple": [1, None],
+                "bytes": "abc",
+                "keys": {"1": "a", "null": "b", "false": "c", "2.5": "d", "4151": "e"}
+            },
+        )
+
+    def test_an_event_as_deep_and_as_long_as_allowed_arrives(self) -> None:
+        publisher = self.publisher("limits")
+        deep: object = 1
+        for _ in range(62):
+            deep = [deep]
+        self.assertTrue(publisher.publish("deep", {"a": deep}))
+        self.assertFalse(publisher.publish("deep", {"a": [deep]}))
+        self.assertTrue(publisher.publish("braces", {"a": "{[" * 100}))
+        self.assertTrue(publisher.publish("long", {"a": "x" * (1024 * 1024 - 300)}))
+        self.assertFalse(publisher.publish("long", {"a": "x" * (1024 * 1024)}))
+        types = [e["type"] for e in self.bridge.wait_events(3, source="limits")]
+        self.assertEqual(types, ["deep", "braces", "long"])
+
+    def test_what_is_changed_after_publish_was_not_published(self) -> None:
+        publisher = self.publisher("snapshot")
+        inventory = {"Coal": 1}
+        publisher.publish("portfolio_update", {"inventory": inventory})
+        inventory["Coal"] = 2
+        event = self.bridge.wait_events(1, source="snapshot")[0]
+        self.assertEqual(event["data"], {"inventory": {"Coal": 1}})
+
+    def test_events_of_many_threads_come_complete_and_numbered(self) -> None:
+        publisher = self.publisher("threads")
+        threads = [
+            threading.Thread(
+                target=lambda t=t: [publisher.publish("n", {"t": t, "n": n}) for n in range(1000)]
+            )
+            for t in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        events = self.bridge.wait_events(4000, source="threads")
+        self.assertEqual([e["source_seq"] for e in events], list(range(1, 4001)))
+        for t in range(4):
+            numbers = [e["data"]["n"] for e in events if e["data"]["t"] == t]
+            self.assertEqual(numbers, list(range(1000)))
+        self.assertTrue(publisher.flush())
+        stats = publisher.stats()
+        self.assertEqual((stats.published, stats.sent, stats.queued), (4000, 4000, 0))
+
+    def test_the_bridge_refused_nothing(self) -> None:
+        self.publisher("last").publish("x", {})
+        self.bridge.wait_events(1, source="last")
+        self.assertEqual(self.bridge.counters()["rejected"], 0)
+
+
+class Bytes(unittest.TestCase):
+    def test_one_line_an_event_behind_a_topic(self) -> None:
+        bridge = FakeBridge()
+        self.addCleanup(bridge.close)
+        with Publisher("s", run="r", endpoint=bridge.endpoint, control="") as publisher:
+            publisher.publish("price_update", {"item": "Coal\n", "price": 199}, 1.5)
+            topic, body = bridge.receive()
+        self.assertEqual(topic, b"price_update/s/")
+        self.assertEqual(
+            body,
+            b'{"type":"price_update","data":{"item":"Coal\\n","price":199},"timestamp":1.500000,'
+            b'"source":"s","run":"r","source_seq":1}',
+        )
+
+    def test_the_first_event_waits_for_the_bridge(self) -> None:
+        endpoint = free_address()
+        with Publisher("s", endpoint=endpoint, control="") as publisher:
+            for n in range(100):
+                publisher.publish("n", {"n": n})
+            bridge = FakeBridge(endpoint)
+            self.addCleanup(bridge.close)
+            self.assertEqual([b["data"]["n"] for b in bridge.bodies(100)], list(range(100)))
+
+    def test_a_full_ring_lets_the_oldest_go_and_counts(self) -> None:
+        quiet(self)
+        for limits, kept in (({"ring_events_max": 10}, 10), ({"ring_bytes_max": 1200}, None)):
+            endpoint = free_address()
+            with Publisher("s", endpoint=endpoint, control="", **limits) as publisher:
+                for n in range(100):
+                    publisher.publish("n", {"n": n})
+                wait_until(lambda: publisher.stats().queued < 100)
+                stats = publisher.stats()
+                self.assertEqual(stats.published, stats.dropped + stats.queued)
+                kept = kept or stats.queued
+                self.assertEqual(stats.queued, kept)
+                self.assertGreater(kept, 5)
+                bridge = FakeBridge(endpoint)
+                self.addCleanup(bridge.close)
+                bodies = bridge.bodies(kept)
+                self.assertEqual([b["source_seq"] for b in bodies], list(range(101 - kept, 101)))
+
+
+class End(BridgeTest):
+    def test_a_program_that_publishes_and_ends_at_once_is_heard(self) -> None:
+        done = run_python(
+            "from ppo_bridge import Publisher\n"
+            "p = Publisher('brief')\n"
+            "for n in range(1000): p.publish('n', {'n': n})\n",
+            PPO_EVENTS_ADDRESS=self.bridge.events_in,
+            PPO_CONTROL_ADDRESS=self.bridge.control,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(len(self.bridge.wait_events(1000, source="brief", type="n")), 1000)
+
+    def test_a_publisher_that_is_let_go_still_sends(self) -> None:
+        publisher = Publisher("let-go", endpoint=self.bridge.events_in, control="")
+        publisher.publish("x", {})
+        del publisher
+        self.bridge.wait_events(1, source="let-go")
+
+    def test_no_bridge_and_a_frozen_one_do_not_hold_up_the_end(self) -> None:
+        code = (
+            "from ppo_bridge import Publisher\n"
+            "p = Publisher('late')\n"
+            "for n in range(20000): p.publish('n', {'n': n, 'text': 'x' * 1000})\n"
+        )
+        begin = time.monotonic()
+        done = run_python(code, PPO_EVENTS_ADDRESS="tcp://127.0.0.1:9", PPO_CONTROL_ADDRESS="")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.bridge.signal(signal.SIGSTOP)
+        self.addCleanup(self.bridge.signal, signal.SIGCONT)
+        done = run_python(
+            code,
+            PPO_EVENTS_ADDRESS=self.bridge.events_in,
+            PPO_CONTROL_ADDRESS=self.bridge.control,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertLess(time.monotonic() - begin, PATIENCE_S)
+
+
+class Fork(BridgeTest):
+    def test_a_child_has_a_source_of_its_own_and_the_parent_goes_on(self) -> None:
+        publisher = self.publisher("parent")
+        publisher.publish("x", {"who": "parent"})
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                publisher.publish("x", {"who": "child"})
+                publisher.close()
+                code = 0
+            finally:
+                os._exit(code)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+        publisher.publish("x", {"who": "parent"})
+        self.assertEqual(len(self.bridge.wait_events(2, source="parent", type="x")), 2)
+        events = self.bridge.wait_events(1, source="parent.%d" % child, type="x")
+        self.assertEqual([(e["data"]["who"], e["source_seq"]) for e in events], [("child", 1)])
+        self.assertNotEqual(events[0]["run"], publisher.run)
+
+    def test_workers_of_multiprocessing_send_before_they_end(self) -> None:
+        done = run_python(
+            "import multiprocessing, os\n"
+            "from ppo_bridge import Publisher\n"
+            "p = Publisher('pool')\n"
+            "def work(n): p.publish('work', {'n': n, 'source': p.source})\n"
+            "if __name__ == '__main__':\n"
+            "    context = multiprocessing.get_context('fork')\n"
+            "    workers = [context.Process(target=work, args=(n,)) for n in range(3)]\n"
+            "    [w.start() for w in workers]; [w.join() for w in workers]\n",
+            PPO_EVENTS_ADDRESS=self.bridge.events_in,
+            PPO_CONTROL_ADDRESS=self.bridge.control,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        events = self.bridge.wait_events(3, type="work")
+        self.assertEqual(sorted(e["data"]["n"] for e in events), [0, 1, 2])
+        self.assertEqual([e["source"] for e in events], [e["data"]["source"] for e in events])
+        self.assertEqual(len({e["source"] for e in events}), 3)
+
+    def test_pickling_is_refused_with_a_reason(self) -> None:
+        import copy
+
+        publisher = self.publisher("pickled")
+        with self.assertRaisesRegex(TypeError, "make one in the worker"):
+            copy.deepcopy(publisher)
+
+
+class Pressure(BridgeTest):
+    def test_a_frozen_bridge_gets_everything_once_it_goes_on(self) -> None:
+        publisher = self.publisher("frozen")
+        publisher.publish("n", {"n": 0})
+        self.bridge.wait_events(1, source="frozen", type="n")
+        self.bridge.signal(signal.SIGSTOP)
+        try:
+            longest = 0.0
+            for n in range(1, 5000):
+                begin = time.perf_counter()
+                publisher.publish("n", {"n": n, "text": "x" * 2000})
+                longest = max(longest, time.perf_counter() - begin)
+        finally:
+            self.bridge.signal(signal.SIGCONT)
+        self.assertLess(longest, 1.0)
+        events = self.bridge.wait_events(5000, source="frozen", type="n")
+        self.assertEqual([e["data"]["n"] for e in events], list(range(5000)))
+        self.assertEqual(publisher.stats().dropped, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
