@@ -1,6 +1,8 @@
 """Streams a training script to the bridge, and takes its commands; see README.md."""
 
 from ._commands import Command, CommandRejected
+from .hooks import Hooks, HookStats
+from .integration import PPOWebSocketIntegration
 from .publisher import CommandStats, Publisher, PublisherStats
 
 __version__ = "0.1.0"
@@ -9,6 +11,9 @@ __all__ = [
     "Command",
     "CommandRejected",
     "CommandStats",
+    "HookStats",
+    "Hooks",
+    "PPOWebSocketIntegration",
     "Publisher",
     "PublisherStats",
 ]

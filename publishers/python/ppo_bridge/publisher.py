@@ -129,6 +129,10 @@ class Publisher:
         """
         return self._outbox.offer(event_type, data, timestamp)
 
+    def refuse(self, event_type: str, why: str) -> bool:
+        """Counts and logs an event that could not be made, for those who make them; False."""
+        return self._outbox.refuse(why, event_type)
+
     def stats(self) -> PublisherStats:
         sender, outbox = self._sender, self._outbox
         sent, dropped = (sender.sent, sender.dropped) if sender else (0, 0)
@@ -228,9 +232,13 @@ class Publisher:
 
     # ---- What this source says of itself, once a second.
 
+    @property
+    def agents(self) -> list[str]:
+        return list(self._sender.agents) if self._sender is not None else []
+
     def set_agents(self, agent_ids: Iterable[str]) -> None:
         """Which agents live here. Raises ValueError where one is not a name."""
-        agents = list(agent_ids)
+        agents = sorted(agent_ids)
         for agent in agents:
             if not is_name(agent):
                 raise ValueError("agent %s; must be %s" % (printable(repr(agent)), NAME_RANGE))

@@ -1,0 +1,5 @@
+"""The name under which scripts of the Python server's time import it."""
+
+from ppo_bridge import PPOWebSocketIntegration
+
+__all__ = ["PPOWebSocketIntegration"]

@@ -1,0 +1,483 @@
+"""Hooks and PPOWebSocketIntegration, against the real bridge."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import dataclasses
+import logging
+import pickle
+import unittest
+import warnings
+
+import numpy
+from ppo_bridge import Hooks, PPOWebSocketIntegration, Publisher
+from support import BridgeTest, wait_until
+
+
+class Agent:
+    """As the scripts have them."""
+
+    def __init__(self) -> None:
+        self.calls: list = []
+        self.action: object = {"type": "buy", "item": "Coal", "price": 150, "quantity": 10}
+        self.losses: object = {"policy_loss": 0.5, "value_loss": numpy.float32(0.25), "entropy": 1}
+
+    def sample_action(self, observation, *, greedy=False):
+        self.calls.append((observation, greedy))
+        return self.action, -0.5
+
+    def record_trade(self, trade, note=None):
+        if trade == "fail":
+            raise KeyError(trade)
+        return note
+
+    def update(self):
+        return self.losses
+
+
+class Env:
+    def __init__(self, results) -> None:
+        self.results = list(results)
+
+    def reset(self, seed=None):
+        return numpy.zeros(3), {"cash": 1000, "total_value": 1000}
+
+    def step(self, action):
+        result = self.results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+@dataclasses.dataclass
+class Trade:
+    action_type: str
+    item: str
+    price: int
+    quantity: int
+
+
+class HookTest(BridgeTest):
+    def setUp(self) -> None:
+        self.source = self.id().split(".")[-1][:60]
+        self.hooked = PPOWebSocketIntegration(
+            source=self.source, endpoint=self.bridge.events_in, control=self.bridge.control
+        )
+        self.addCleanup(self.hooked.disconnect)
+        logging.getLogger("ppo_bridge").setLevel(logging.CRITICAL)
+        self.addCleanup(logging.getLogger("ppo_bridge").setLevel, logging.NOTSET)
+
+    def sent(self, count: int, type: str | None = None) -> list:
+        """The data of all events of this test, once these many are there and no more are waiting."""
+        wait_until(lambda: self.hooked.publisher.flush(20))
+        events = self.bridge.wait_events(count, type, self.source)
+        self.assertEqual(len(events), count)
+        return [event["data"] for event in events]
+
+
+class Agents(HookTest):
+    def test_what_the_calls_return_is_unchanged_and_seen(self) -> None:
+        agent = Agent()
+        self.assertTrue(self.hooked.hook_agent(agent, "agent_0"))
+        action, log_prob = agent.sample_action([1], greedy=True)
+        self.assertIs(action, agent.action)
+        self.assertEqual((log_prob, agent.calls), (-0.5, [([1], True)]))
+        self.assertIs(agent.update(), agent.losses)
+        trade = {"type": "sell", "item": "Coal", "price": 200, "quantity": 10, "profit": 490.0}
+        self.assertEqual(agent.record_trade(trade, note="n"), "n")
+        decision, update, sold = self.sent(3)
+        self.assertEqual(
+            decision,
+            {
+                "agent_id": "agent_0",
+                "action_type": "buy",
+                "item": "Coal",
+                "price": 150,
+                "quantity": 10,
+                "reasoning": "",
+            },
+        )
+        self.assertEqual(
+            update,
+            {
+                "agent_id": "agent_0",
+                "update": 1,
+                "policy_loss": 0.5,
+                "value_loss": 0.25,
+                "entropy": 1,
+            },
+        )
+        self.assertEqual((sold["action_type"], sold["profit"], sold["total_value"]), ("sell", 490.0, 2000))
+
+    def test_what_the_calls_raise_is_unchanged_and_nothing_is_sent(self) -> None:
+        agent = Agent()
+        self.hooked.hook_agent(agent, "agent_0")
+        with self.assertRaises(TypeError):
+            agent.sample_action()
+        with self.assertRaisesRegex(KeyError, "fail"):
+            agent.record_trade("fail")
+        agent.update()
+        self.sent(1)
+
+    def test_nothing_that_they_return_disturbs(self) -> None:
+        class Evil:
+            def __getattr__(self, name):
+                raise RuntimeError(name)
+
+        agent = Agent()
+        self.hooked.hook_agent(agent, "agent_0")
+        self.hooked.hook_env(Env([]), "env_0")
+        results = [None, 3, (), (None, None), {"type": None}, {"type": "buy", "price": None}, Evil()]
+        for agent.action in results:
+            self.assertIs(agent.sample_action(0)[0], agent.action)
+        for agent.losses in (None, "text", Evil(), numpy.zeros(3), {"a": None}, (), [None]):
+            self.assertIs(agent.update(), agent.losses)
+        self.assertIs(agent.record_trade(None), None)
+        sent = self.sent(1)
+        self.assertEqual((sent[0]["action_type"], sent[0]["price"]), ("buy", 0))
+        self.assertGreater(self.hooked.stats.unrecognised, 8)
+
+    def test_losses_without_names_and_trades_by_arguments_are_seen(self) -> None:
+        class Other:
+            def update(self, losses):
+                return losses
+
+            def record_trade(self, action_type, item, price, quantity, profit=0.0):
+                pass
+
+        agent = Other()
+        self.hooked.hook_agent(agent, "agent_0")
+        agent.update(0.5)
+        agent.update((1.0, 2))
+        agent.update({"stats": {"approx_kl": 0.01}})
+        agent.record_trade("sell", "Coal", price=200, quantity=3, profit=7)
+        one, two, three, sold = self.sent(4)
+        self.assertEqual((one["loss"], two["losses"], three["approx_kl"]), (0.5, [1.0, 2], 0.01))
+        self.assertEqual((sold["item"], sold["profit"], sold["total_value"]), ("Coal", 7, 600))
+
+    def test_unhooking_restores_the_very_same_methods(self) -> None:
+        agent = Agent()
+        own = lambda: {"policy_loss": 1.0}  # noqa: E731
+        agent.update = own
+        before = dict(vars(agent))
+        function = agent.sample_action.__func__
+        self.hooked.hook_agent(agent, "agent_0")
+        self.assertIsNot(agent.update, own)
+        self.assertEqual(agent.sample_action.__name__, "sample_action")
+        self.assertTrue(self.hooked.unhook_agent("agent_0"))
+        self.assertFalse(self.hooked.unhook_agent("agent_0"))
+        self.assertEqual(vars(agent), before)
+        self.assertIs(agent.update, own)
+        self.assertIs(agent.sample_action.__func__, function)
+        agent.update()
+        self.sent(0)
+
+    def test_two_hooks_on_one_agent_can_end_in_any_order(self) -> None:
+        for first, second in (("a", "b"), ("b", "a")):
+            agent = Agent()
+            before = dict(vars(agent))
+            self.hooked.hook_agent(agent, "a")
+            self.hooked.hook_agent(agent, "b")
+            self.hooked.unhook_agent(first)
+            agent.update()
+            self.hooked.unhook_agent(second)
+            self.assertEqual(vars(agent), before)
+        self.assertEqual([d["agent_id"] for d in self.sent(2)], ["b", "a"])
+
+    def test_what_others_put_over_a_hook_stays(self) -> None:
+        agent = Agent()
+        self.hooked.hook_agent(agent, "agent_0")
+        hooked = agent.update
+        agent.update = theirs = lambda: hooked()
+        self.hooked.unhook_all()
+        self.assertIs(agent.update, theirs)
+        self.assertIs(agent.update(), agent.losses)
+        self.sent(0)
+
+    def test_hooking_an_id_again_ends_the_hook_that_had_it(self) -> None:
+        one, two = Agent(), Agent()
+        self.hooked.hook_agent(one, "agent_0")
+        self.hooked.hook_agent(two, "agent_0")
+        one.update()
+        two.update()
+        self.assertNotIn("update", vars(one))
+        self.sent(1)
+
+    def test_copies_and_pickles_are_not_hooked(self) -> None:
+        agent = Agent()
+        self.hooked.hook_agent(agent, "agent_0")
+        for other in (copy.deepcopy(agent), pickle.loads(pickle.dumps(agent))):
+            other.sample_action(7)
+            self.assertEqual(other.calls, [(7, False)])
+            self.assertEqual(agent.calls, [])
+        self.sent(0)
+
+    def test_what_cannot_be_hooked_is_said(self) -> None:
+        class Slots:
+            __slots__ = ()
+
+            def update(self):
+                return 1
+
+        for thing in (object(), None, 5, Slots()):
+            self.assertFalse(self.hooked.hook_agent(thing, "agent_0"))
+            self.assertFalse(self.hooked.hook_env(thing, "env_0"))
+
+    def test_coroutine_functions_are_seen_when_they_are_done(self) -> None:
+        class Later:
+            async def update(self):
+                await asyncio.sleep(0)
+                return {"policy_loss": 1.0}
+
+        agent = Later()
+        self.hooked.hook_agent(agent, "agent_0")
+        self.assertEqual(asyncio.run(agent.update()), {"policy_loss": 1.0})
+        self.sent(1)
+
+    def test_hooked_agents_are_targets_of_commands(self) -> None:
+        self.hooked.hook_agent(Agent(), "agent_7")
+        self.hooked.publisher.on_command("pause", lambda command: {"agent": command.agent_id})
+        wait_until(lambda: (self.bridge.source(self.source) or {}).get("commands"))
+        reply = wait_until(lambda: self.bridge.ask("pause", self.source + "/agent_7").get("result"))
+        self.assertEqual(reply, {"agent": "agent_7"})
+        self.hooked.unhook_all()
+        self.assertEqual(self.hooked.publisher.agents, [])
+
+
+class Envs(HookTest):
+    def test_steps_of_both_kinds_are_seen(self) -> None:
+        trade = {"type": "buy", "item": "Coal", "price": 150, "quantity": 2}
+        info = {
+            "cash": 700,
+            "total_value": numpy.int64(1000),
+            "inventory": {"Coal": 2},
+            "step_trades": [trade, Trade("sell", "Coal", 200, 1), None, 5, {}],
+            "realized_pnl": 50,
+        }
+        env = Env(
+            [
+                (numpy.zeros(3), 1.5, False, info),
+                ({"prices": numpy.ones(2)}, numpy.float64(2.5), False, False, info),
+                (numpy.zeros(3), numpy.array([1.0]), False, numpy.bool_(True), {}),
+            ]
+        )
+        expected = list(env.results)
+        self.hooked.hook_env(env, "env_0", "agent_0")
+        env.reset(seed=1)
+        for result in expected:
+            self.assertIs(env.step(0), result)
+        env.reset()
+        self.hooked.publisher.flush(20)
+        trades = self.sent_of("trade_executed", 4)
+        self.assertEqual([t["action_type"] for t in trades], ["buy", "sell"] * 2)
+        self.assertEqual(trades[0]["total_value"], 300)
+        portfolios = self.sent_of("portfolio_update", 3)
+        self.assertEqual(
+            portfolios[1],
+            {
+                "agent_id": "agent_0",
+                "gp": 700,
+                "inventory": {"Coal": 2},
+                "total_value": 1000,
+                "inventory_value": 300,
+                "realized_pnl": 50,
+            },
+        )
+        self.assertEqual(
+            self.sent_of("episode_end", 1),
+            [
+                {
+                    "agent_id": "agent_0",
+                    "episode": 1,
+                    "steps": 3,
+                    "reward": 5.0,
+                    "profit": 50,
+                    "final_value": 1000,
+                }
+            ],
+        )
+
+    def sent_of(self, type: str, count: int) -> list:
+        return [e["data"] for e in self.bridge.wait_events(count, type, self.source)]
+
+    def test_an_inventory_that_changes_in_place_is_seen(self) -> None:
+        inventory = {"Coal": 1, "Rune": {"bought": 1}}
+        results = [(0, 0.0, False, {"gp": 5, "inventory": inventory}) for _ in range(5)]
+        env = Env(results)
+        self.hooked.hook_env(env, "env_0")
+        env.step(0)
+        env.step(0)
+        inventory["Coal"] = 2
+        env.step(0)
+        inventory["Rune"]["bought"] = 2
+        env.step(0)
+        env.step(0)
+        coals = [(p["inventory"]["Coal"], p["inventory"]["Rune"]["bought"]) for p in self.sent(3)]
+        self.assertEqual(coals, [(1, 1), (2, 1), (2, 2)])
+
+    def test_dict_observations_say_what_info_leaves_out(self) -> None:
+        env = Env([({"gp": 5, "inventory": {"Coal": 1}, "item": "Coal"}, 0.0, False, None)])
+        self.hooked.hook_env(env, "env_0")
+        env.step(0)
+        self.assertEqual(self.sent(1), [{"agent_id": "env_0", "gp": 5, "inventory": {"Coal": 1}}])
+
+    def test_nothing_that_a_step_returns_or_raises_disturbs(self) -> None:
+        results = [
+            None,
+            (),
+            5,
+            (None, None, None, None),
+            (None, "high", [], {}, "info"),
+            (0, float("nan"), False, {"cash": "much", "inventory": [1], "step_trades": 3}),
+            (0, numpy.zeros(4), numpy.zeros(4, bool), [{}] * 4),
+            (0, 1.0, False, {"cash": None, "total_value": None, "step_trades": None}),
+        ]
+        env = Env([*results, ValueError("bad action")])
+        self.hooked.hook_env(env, "env_0")
+        for result in results:
+            self.assertIs(env.step(0), result)
+        with self.assertRaisesRegex(ValueError, "bad action"):
+            env.step(0)
+        self.sent(0)
+        self.assertEqual(self.hooked.stats.failed, 0)
+
+    def test_unhooked_environments_are_as_before(self) -> None:
+        env = Env([(0, 0.0, True, {})])
+        before = list(vars(env))
+        self.hooked.hook_env(env, "env_0")
+        self.hooked.unhook_env("env_0")
+        self.assertEqual(list(vars(env)), before)
+        env.step(0)
+        self.sent(0)
+
+
+class Helpers(HookTest):
+    EVENTS = {
+        "trade_executed": {
+            "agent_id": "agent_0",
+            "action_type": "buy",
+            "item": "Abyssal whip",
+            "price": 1500000,
+            "quantity": 1,
+            "profit": 0.0,
+            "total_value": 1500000,
+        },
+        "price_update": {
+            "item": "Abyssal whip",
+            "price": 1500000,
+            "change": 50000,
+            "change_percent": 0.0333,
+            "volume": 100,
+        },
+        "margin_update": {
+            "item": "Abyssal whip",
+            "buy_price": 1450000,
+            "sell_price": 1550000,
+            "margin": 100000,
+            "margin_percent": 0.0689,
+        },
+        "agent_decision": {
+            "agent_id": "agent_0",
+            "action_type": "buy",
+            "item": "Abyssal whip",
+            "price": 1450000,
+            "quantity": 1,
+            "reasoning": "High profit potential based on margin analysis",
+        },
+        "portfolio_update": {
+            "agent_id": "agent_0",
+            "gp": 10000000,
+            "inventory": {"Abyssal whip": 1, "Dragon bones": 1000},
+            "total_value": 12000000,
+            "inventory_value": 2000000,
+        },
+        "market_analysis": {
+            "item": "Abyssal whip",
+            "analysis_type": "volume_trend",
+            "data": {"recent_volume": 100, "trend": "increasing", "volatility": 0.05},
+        },
+        "system_status": {"status": "started", "message": "training"},
+        "error": {
+            "error_type": "connection_error",
+            "message": "Failed to connect to database",
+            "details": {"error_code": 500},
+        },
+    }
+
+    def helper(self, type: str):
+        return getattr(self.hooked, "error_event" if type == "error" else type)
+
+    def test_the_eight_events_by_place_by_name_and_as_a_mapping_awaited_and_not(self) -> None:
+        async def all_awaited() -> None:
+            self.assertIs(await self.hooked.connect(timeout=20), True)
+            for type, data in self.EVENTS.items():
+                self.assertIs(await self.helper(type)(**data), True)
+                self.assertIs(await asyncio.create_task(self.helper(type)(data)), True)
+            await asyncio.gather(*(self.helper(t)(*d.values()) for t, d in self.EVENTS.items()))
+            await asyncio.wait_for(self.hooked.submit_event("note", {"n": 1}), 20)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            asyncio.run(all_awaited())
+            for type, data in self.EVENTS.items():
+                self.assertTrue(self.helper(type)(*data.values()))
+            self.hooked.submit_event({"type": "note", "data": {"n": 1}})
+            self.hooked.submit_event("note", n=1)
+        events = self.bridge.wait_events(4 * 8 + 3, source=self.source)
+        for type, data in self.EVENTS.items():
+            self.assertEqual([e["data"] for e in events if e["type"] == type], [data] * 4)
+        self.assertEqual([e["data"] for e in events if e["type"] == "note"], [{"n": 1}] * 3)
+
+    def test_what_follows_is_filled_in_and_what_is_missing_is_survived(self) -> None:
+        h = self.hooked
+        h.trade_executed("agent_0", {"type": "buy", "item": "Coal", "price": 2, "quantity": 3})
+        h.trade_executed("agent_0", None, None, None, None)
+        h.margin_update("Coal", 100, 110)
+        h.portfolio_update(agent_id="agent_0", gp=5, total_value=7)
+        h.error_event("oops", "it broke")
+        h.price_update()
+        trade, none, margin, portfolio, error, price = self.sent(6)
+        self.assertEqual((trade["agent_id"], trade["action_type"]), ("agent_0", "buy"))
+        self.assertEqual((trade["total_value"], none["total_value"], none["item"]), (6, 0, None))
+        self.assertEqual((margin["margin"], margin["margin_percent"]), (10, 0.1))
+        self.assertEqual((portfolio["inventory_value"], error["details"], price), (2, {}, {}))
+
+    def test_what_is_no_event_is_false_and_raises_nothing(self) -> None:
+        h = self.hooked
+        self.assertFalse(h.price_update(1, 2, 3, 4, 5, 6))
+        self.assertFalse(h.submit_event("_source", {}))
+        self.assertFalse(h.submit_event(None))
+        self.assertFalse(h.submit_event({}))
+        self.assertEqual(h.publisher.stats().refused, 4)
+
+    def test_without_a_bridge_connect_is_false_and_everything_goes_on(self) -> None:
+        lonely = PPOWebSocketIntegration("ws://127.0.0.1:9/ws", source="lonely", flush_ms=0)
+        self.addCleanup(lonely.disconnect)
+        self.assertEqual(lonely._options["endpoint"], "tcp://127.0.0.1:5556")
+        lonely = PPOWebSocketIntegration("tcp://127.0.0.1:9", control="", flush_ms=0)
+        self.assertIs(asyncio.run(lonely.connect(timeout=0.05)), False)
+        self.assertTrue(lonely.system_status("started", "alone"))
+        lonely.disconnect()
+        self.assertFalse(lonely.system_status("started", "alone"))
+        lonely.connect()
+        self.assertTrue(lonely.system_status("started", "again"))
+        lonely.disconnect()
+
+    def test_a_publisher_can_be_shared(self) -> None:
+        with Publisher("shared", endpoint=self.bridge.events_in, control="") as publisher:
+            integration = PPOWebSocketIntegration(publisher)
+            integration.system_status("started", "")
+            integration.disconnect()
+            self.assertTrue(publisher.publish("x", {}))
+            self.assertIsInstance(Hooks(publisher).stats.failed, int)
+        self.bridge.wait_events(2, source="shared")
+
+    def test_the_old_name_of_the_module(self) -> None:
+        from ppo_websocket_integration import PPOWebSocketIntegration as old
+
+        self.assertIs(old, PPOWebSocketIntegration)
+
+
+if __name__ == "__main__":
+    unittest.main()
