@@ -1,0 +1,349 @@
+"""A client that stays: it registers, hands over events in the order of the wire, connects again when the
+connection is lost, and goes on after the last event that it handed over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections import deque
+from typing import Any, AsyncIterator
+
+import websockets
+
+from ._cursor import Cursor
+
+log = logging.getLogger("ppo_bridge_client")
+
+DEFAULT_URL = "ws://127.0.0.1:5178/ws"
+
+_BACKOFF_FIRST_S = 0.25
+_BACKOFF_MAX_S = 10.0
+_CONNECT_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 1.0
+_MESSAGE_BYTES_MAX = 64 * 1024 * 1024
+_EVENTS_WAITING_MAX = 10_000
+_ANSWER_GRACE_S = 2.0  # beyond a command's deadline, for the bridge's own answer
+_RETRY_S = 0.01  # after a connection was found dead
+_TOKEN_REFUSED = 4001
+_LOST = (OSError, ValueError, asyncio.TimeoutError, websockets.WebSocketException)
+
+
+class RequestFailed(Exception):
+    """The bridge's error reply, or that there was none."""
+
+    def __init__(self, error_type: str, message: str, reply: dict | None = None) -> None:
+        super().__init__("%s: %s" % (error_type, message))
+        self.error_type = error_type
+        self.message = message
+        self.reply = reply or {}
+
+
+class CommandFailed(RequestFailed):
+    """A command was not done: `rejected`, `timeout`, `unknown_target`, `busy`, ... After
+    `connection_lost` nobody knows whether it was."""
+
+
+class Refused(Exception):
+    """The bridge will never take this registration, or this token."""
+
+
+class _Inbox:
+    """Messages between the connection and the user: bounded, and with an end."""
+
+    def __init__(self, messages_max: int) -> None:
+        self._messages: deque[dict] = deque()
+        self._messages_max = messages_max
+        self._changed = asyncio.Condition()
+        self._ended = False
+
+    async def put(self, message: dict) -> None:
+        async with self._changed:
+            while len(self._messages) >= self._messages_max:
+                await self._changed.wait()
+            self._messages.append(message)
+            self._changed.notify_all()
+
+    async def get(self) -> dict | None:
+        """None at the end."""
+        async with self._changed:
+            while not self._messages:
+                if self._ended:
+                    return None
+                await self._changed.wait()
+            self._changed.notify_all()
+            return self._messages.popleft()
+
+    async def end(self) -> None:
+        """What arrived can still be taken."""
+        async with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+
+class Client:
+    """Follows the bridge, and asks it things.
+
+        async with Client(subscriptions=["trade_executed"], since={"last": 100}) as client:
+            async for event in client:
+                print(event["data"])
+
+    Every event of the subscription is handed over once, in order, across lost connections and
+    restarts of the bridge; where some cannot be had, a message of type "gap" stands in their place.
+    Belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        subscriptions: list[str] | None = None,
+        *,
+        filter: dict | None = None,
+        since: dict | None = None,
+        client_id: str | None = None,
+        client_type: str = "python",
+        token: str | None = None,
+        events_waiting_max: int = _EVENTS_WAITING_MAX,
+        backoff_s: tuple[float, float] = (_BACKOFF_FIRST_S, _BACKOFF_MAX_S),
+    ) -> None:
+        """`subscriptions`: types, "order_*", or left out for all; [] for none. `since`:
+        {"epoch":e,"seq":n}, {"last":n} or {"seconds":s}; left out: from now on.
+        `events_waiting_max`: beyond it nothing is read until the user has caught up, answers to
+        requests included. `backoff_s`: first and longest wait before connecting again."""
+        self._url = url
+        self._subscription = {"subscriptions": subscriptions, "filter": filter}
+        self._about = {"client_id": client_id, "client_type": client_type, "token": token}
+        self._cursor = Cursor(since)
+        self._backoff = backoff_s
+        self._inbox = _Inbox(max(events_waiting_max, 1))
+        self._answers: dict[int, tuple[asyncio.Future, dict | None]] = {}
+        self._last_id = 0
+        self._socket: Any = None
+        self._registered = asyncio.Event()
+        self._refused: Refused | None = None
+        self._task: asyncio.Task | None = None
+
+    # ---- Life.
+
+    async def __aenter__(self) -> Client:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def start(self) -> None:
+        """Begins to connect, and goes on by itself until close(). REQUIRES: a running loop."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Says goodbye and ends. Idempotent."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        while not task.done():  # a connection that is just being made may swallow it
+            task.cancel()
+            await asyncio.wait([task], timeout=_CLOSE_TIMEOUT_S)
+
+    async def wait_connected(self, timeout: float | None = None) -> None:
+        """Until the bridge has accepted the registration; raises asyncio.TimeoutError, or Refused."""
+        await asyncio.wait_for(self._registered.wait(), timeout)
+        if self._refused is not None:
+            raise self._refused
+
+    @property
+    def connected(self) -> bool:
+        return self._registered.is_set() and self._refused is None
+
+    @property
+    def position(self) -> dict | None:
+        """The place of the last event handed over: a `since` for another time."""
+        return self._cursor.position
+
+    # ---- Events.
+
+    async def __aiter__(self) -> AsyncIterator[dict]:
+        """Events and gaps; ends with close(), and raises Refused."""
+        while True:
+            event = await self._inbox.get()
+            if event is None:
+                break
+            yield event
+        if self._refused is not None:
+            raise self._refused
+
+    # ---- Requests.
+
+    async def command(
+        self,
+        command: str,
+        target: str | None = None,
+        *,
+        deadline_s: float = 2.0,
+        idempotency_key: str | None = None,
+        **params: Any,
+    ) -> Any:
+        """The result of a command; for target "*" the list of each trainer's outcome. Raises
+        CommandFailed."""
+        fields: dict = {"command": command, "params": params}
+        if target is not None:
+            fields["target"] = target
+            fields["deadline_ms"] = max(int(deadline_s * 1000), 1)
+        if idempotency_key is not None:
+            fields["idempotency_key"] = idempotency_key
+        try:
+            reply = await self.request("command", deadline_s + _ANSWER_GRACE_S, **fields)
+        except RequestFailed as failed:
+            error = CommandFailed(failed.error_type, failed.message, failed.reply)
+            raise error from None
+        return reply["results"] if "results" in reply else reply.get("result")
+
+    async def subscribe(
+        self,
+        subscriptions: list[str] | None = None,
+        *,
+        filter: dict | None = None,
+        since: dict | None = None,
+        timeout_s: float = 5.0,
+    ) -> dict:
+        """Replaces the whole subscription, for later connections too. With `since`, events come again
+        from there."""
+        subscription = {"subscriptions": subscriptions, "filter": filter}
+        reply = await self.request("subscribe", timeout_s, **subscription, since=since)
+        self._subscription = subscription
+        return reply
+
+    async def request(self, action: str, timeout_s: float = 5.0, **fields: Any) -> dict:
+        """The reply to any request; while there is no connection, waits for that too. Fields that are
+        None are left out. Raises RequestFailed."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        reply = None
+        while reply is None:
+            try:
+                await self.wait_connected(max(until - loop.time(), 0))
+            except asyncio.TimeoutError:
+                raise RequestFailed("timeout", "no connection to %s" % self._url) from None
+            reply = await self._ask(action, max(until - loop.time(), 0.001), fields)
+        if reply.get("status") == "error":
+            data = reply.get("data", {})
+            raise RequestFailed(data.get("error_type", ""), data.get("message", ""), reply)
+        return reply
+
+    async def _ask(self, action: str, timeout_s: float, fields: dict) -> dict | None:
+        """None where it could not be sent."""
+        self._last_id += 1
+        id = self._last_id
+        request = {"action": action, "id": id}
+        request.update((k, v) for k, v in fields.items() if v is not None)
+        answer = asyncio.get_running_loop().create_future()
+        self._answers[id] = answer, fields.get("since") if action == "subscribe" else None
+        try:
+            try:
+                await self._socket.send(json.dumps(request))
+            except (websockets.ConnectionClosed, AttributeError):
+                await asyncio.sleep(_RETRY_S)
+                return None
+            return await asyncio.wait_for(answer, timeout_s)
+        except asyncio.TimeoutError:
+            text = "no answer within %.1f s" % timeout_s
+            raise RequestFailed("timeout", text) from None
+        finally:
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # is told by what was raised
+            del self._answers[id]
+
+    # ---- The connection.
+
+    async def _run(self) -> None:
+        ceiling = self._backoff[0]
+        try:
+            while True:
+                try:
+                    await self._one_connection()
+                except Refused as refused:
+                    self._refused = refused
+                    self._registered.set()
+                    return
+                except _LOST as error:
+                    log.info("no connection to %s: %s", self._url, error)
+                if self._registered.is_set():
+                    ceiling = self._backoff[0]
+                self._lost()
+                # With full jitter, so that clients that lost the same bridge do not come back at once.
+                await asyncio.sleep(random.uniform(0, ceiling))
+                ceiling = min(ceiling * 2, self._backoff[1])
+        finally:
+            self._lost()
+            await self._inbox.end()
+
+    async def _one_connection(self) -> None:
+        """Until it is lost: then it returns, or raises what ended it."""
+        try:
+            connection = await websockets.connect(
+                self._url,
+                compression=None,
+                max_size=_MESSAGE_BYTES_MAX,
+                open_timeout=_CONNECT_TIMEOUT_S,
+                close_timeout=_CLOSE_TIMEOUT_S,
+            )
+        except websockets.InvalidHandshake as error:
+            status = getattr(error, "status_code", None)
+            response = getattr(error, "response", None)
+            status = status if status is not None else getattr(response, "status_code", None)
+            if status is not None and 400 <= status < 500:
+                raise Refused("%s answered %d" % (self._url, status)) from None
+            raise
+        try:
+            self._socket = connection
+            fields = {**self._about, **self._subscription, "since": self._cursor.next_since()}
+            request = {"action": "register", "id": "register"}
+            request.update((k, v) for k, v in fields.items() if v is not None)
+            await connection.send(json.dumps(request))
+            while True:
+                await self._take(await connection.recv())
+        except websockets.ConnectionClosed as closed:
+            received = getattr(closed, "rcvd", None)
+            if received is not None and received.code == _TOKEN_REFUSED:
+                raise Refused("the token is missing or wrong") from None
+            raise
+        finally:
+            self._socket = None
+            await connection.close()
+
+    async def _take(self, text: Any) -> None:
+        message = json.loads(text)
+        for each in message if isinstance(message, list) else (message,):
+            if "action" in each and "status" in each:
+                self._take_reply(each)
+            elif each.get("type") == "gap" and "seq" not in each:
+                if self._cursor.admit_gap(each):
+                    await self._inbox.put(each)
+            elif "seq" in each and self._cursor.admit(each):
+                await self._inbox.put(each)
+
+    def _take_reply(self, reply: dict) -> None:
+        if reply.get("id") == "register":
+            if reply["status"] == "error":
+                data = reply.get("data", {})
+                raise Refused("%s: %s" % (data.get("error_type"), data.get("message")))
+            self._cursor.on_registered(reply.get("epoch", ""), reply.get("seq", 0))
+            self._registered.set()
+            return
+        answer, since = self._answers.get(reply.get("id"), (None, None))
+        if answer is None or answer.done():
+            return
+        if since is not None and reply["status"] != "error":
+            # Here and not where it is awaited: what follows on the wire is counted anew.
+            self._cursor.restart(since)
+            self._cursor.on_registered(reply.get("epoch", ""), reply.get("seq", 0))
+        answer.set_result(reply)
+
+    def _lost(self) -> None:
+        if self._refused is None:
+            self._registered.clear()
+        for answer, _ in self._answers.values():
+            if not answer.done():
+                answer.set_exception(RequestFailed("connection_lost", "before the answer came"))
