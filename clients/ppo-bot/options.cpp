@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kExamples = R"(Examples:
   ppo-bot --dry-run                         what it would do, and nothing done
-  ppo-bot --target trainer-1/agent_0 --prices-from trainer-1
+  ppo-bot --target trainer-1/agent_0         where several trainers have an agent_0
   ppo-bot --item Coal --item 'Yew logs' --lot 100 --position-max 500 --exposure-max 2m
   ppo-bot --json --dead-man 10 | jq -c 'select(.action == "fill")'
 
@@ -103,7 +103,8 @@ void declare(CLI::App& app, Options& options, Texts& texts, double& exposure) {
   app.add_option("--target", options.bot.target, "Whose account trades: AGENT or SOURCE/AGENT")
       ->check(name)
       ->capture_default_str();
-  app.add_option("--prices-from", link.prices_from, "Only this source's prices count; else any")
+  app.add_option("--prices-from", link.prices_from, "Only this source's prices count; else those of the target's\n"
+                 "SOURCE, or any")
       ->check(name);
   app.add_option("--item", texts.items, "Only this item; repeatable; else all")
       ->type_size(1)
@@ -183,6 +184,10 @@ std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
     return Leave{kExitUsage, "--dead-man must be 0 or 1..3600 seconds\n"};
   }
   BotOptions& bot = options.bot;
+  if (bot.link.prices_from.empty()) {
+    const std::size_t slash = bot.target.find('/');
+    if (slash != std::string::npos) bot.link.prices_from = bot.target.substr(0, slash);
+  }
   bot.limits.exposure_max = static_cast<std::int64_t>(exposure);
   bot.limits.items.insert(texts.items.begin(), texts.items.end());
   bot.limits.price_age_max = to_ms(texts.price_age_s);

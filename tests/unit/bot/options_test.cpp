@@ -71,6 +71,7 @@ TEST_CASE("options: defaults are those of the protocol, and amounts are as in th
   CHECK(plain.link.events == "tcp://127.0.0.1:5557");
   CHECK(plain.link.commands == "tcp://127.0.0.1:5558");
   CHECK(plain.target == "agent_0");
+  CHECK(plain.link.prices_from.empty());
   CHECK(plain.limits.exposure_max == 10'000'000);
   CHECK(plain.dead_man.count() == 0);
   CHECK_FALSE(plain.dry_run);
@@ -83,6 +84,10 @@ TEST_CASE("options: defaults are those of the protocol, and amounts are as in th
   CHECK(full.limits.orders_max == 8);
   CHECK(full.dead_man == milliseconds(10'000));
   CHECK(full.dry_run);
+  // Who trades in one trainer's market goes by its prices.
+  CHECK(full.link.prices_from == "trainer-1");
+  CHECK(good({"--target", "trainer-1/agent_0", "--prices-from", "market"}).link.prices_from ==
+        "market");
 }
 
 TEST_CASE("options: the token may come from the environment") {
