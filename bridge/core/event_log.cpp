@@ -1,13 +1,20 @@
 #include "core/event_log.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace bridge {
 
-EventLog::EventLog(std::string epoch, HistoryLimits limits,
+EventLog::EventLog(LogStart start, HistoryLimits limits,
                    std::function<void(const Block&)> on_evict)
-    : epoch_(std::move(epoch)), limits_(limits), history_(limits, std::move(on_evict)) {}
+    : epochs_(std::move(start.epochs)),
+      limits_(limits),
+      history_(limits, std::move(on_evict), start.last_seq),
+      last_seq_(start.last_seq),
+      last_stamp_us_(start.last_stamp_us) {
+  if (epochs_.empty() || epochs_.back().epoch != start.epoch) {
+    epochs_.push_back({std::move(start.epoch), start.last_seq + 1});
+  }
+}
 
 std::uint64_t EventLog::append(const Envelope& event, std::int64_t wall_us) {
   last_stamp_us_ = std::max(last_stamp_us_, wall_us);
@@ -20,6 +27,15 @@ std::uint64_t EventLog::append(const Envelope& event, std::int64_t wall_us) {
 
 void EventLog::seal() {
   if (!open_.empty()) history_.append(open_.seal());
+}
+
+std::optional<std::uint64_t> EventLog::shared_until(std::string_view epoch,
+                                                    std::uint64_t seq) const {
+  for (std::size_t i = epochs_.size(); i > 0; --i) {
+    if (epochs_[i - 1].epoch != epoch) continue;
+    return i == epochs_.size() ? seq : std::min(seq, epochs_[i].first_seq - 1);
+  }
+  return std::nullopt;
 }
 
 }  // namespace bridge

@@ -4,20 +4,40 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/history.h"
 #include "event/block.h"
 
 namespace bridge {
 
+// A numbering, and its first event. Each goes on behind what the one before it surely holds.
+struct EpochStart {
+  std::string epoch;
+  std::uint64_t first_seq = 1;
+};
+
+// Where a log begins: anew at 1, or where a journal says that the last one ended.
+struct LogStart {
+  LogStart() = default;
+  LogStart(std::string name) : epoch(std::move(name)) {}
+  LogStart(const char* name) : epoch(name) {}
+
+  std::string epoch;               // clients resume within it
+  std::uint64_t last_seq = 0;      // events go on behind it
+  std::int64_t last_stamp_us = 0;  // and not before this time
+  std::vector<EpochStart> epochs;  // oldest first, this one's last; empty: this one from 1
+};
+
 // One thread. Seal late: events gather in an open block until a reader comes to take it (seal()) or
 // it is full, so a block is one event when the bridge idles and hundreds when it is busy.
 class EventLog {
  public:
-  // `epoch` names this numbering; clients resume only within it.
-  EventLog(std::string epoch, HistoryLimits limits,
-           std::function<void(const Block&)> on_evict = {});
+  EventLog(LogStart start, HistoryLimits limits, std::function<void(const Block&)> on_evict = {});
 
   // Numbers the event, stamps it with `wall_us` (or the last stamp, where the clock went backwards)
   // and adds it to the open block. Returns its seq. REQUIRES: wall_us >= 0.
@@ -26,19 +46,35 @@ class EventLog {
   // Closes the open block, if it holds anything, and moves it to the history.
   void seal();
 
-  const std::string& epoch() const { return epoch_; }
-  // The newest accepted event, sealed or not; 0 where there is none yet.
+  const std::string& epoch() const { return epochs_.back().epoch; }
+  // The newest accepted event, sealed or not; where there is none yet, what the log goes on from.
   std::uint64_t last_seq() const { return last_seq_; }
   // What is sealed.
   const History& history() const { return history_; }
 
+  // The newest event that readers may have: all, unless hold_back() was called.
+  std::uint64_t head() const { return held_back_ ? head_ : last_seq_; }
+  // From now on readers get only what release() names.
+  void hold_back() {
+    held_back_ = true;
+    head_ = last_seq_;
+  }
+  void release(std::uint64_t seq) { head_ = std::max(head_, std::min(seq, last_seq_)); }
+
+  // The last event up to which a reader that has event `seq` of `epoch` agrees with this log: `seq`
+  // itself for this epoch; for an earlier one at most where the next began. Nothing for an epoch that
+  // is not known.
+  std::optional<std::uint64_t> shared_until(std::string_view epoch, std::uint64_t seq) const;
+
  private:
-  const std::string epoch_;
+  std::vector<EpochStart> epochs_;  // this one's last
   const HistoryLimits limits_;
   History history_;
   BlockBuilder open_;
-  std::uint64_t last_seq_ = 0;
-  std::int64_t last_stamp_us_ = 0;
+  std::uint64_t last_seq_;
+  std::int64_t last_stamp_us_;
+  std::uint64_t head_ = 0;
+  bool held_back_ = false;
 };
 
 }  // namespace bridge

@@ -15,8 +15,9 @@ constexpr std::size_t kSmallSizes[] = {1024, 16 * 1024};
 
 }  // namespace
 
-History::History(HistoryLimits limits, std::function<void(const Block&)> on_evict)
-    : limits_(limits), on_evict_(std::move(on_evict)) {}
+History::History(HistoryLimits limits, std::function<void(const Block&)> on_evict,
+                 std::uint64_t last_seq)
+    : limits_(limits), on_evict_(std::move(on_evict)), last_seq_(last_seq) {}
 
 void History::append(BlockPtr block) {
   assert(block->first_seq() == last_seq_ + 1);

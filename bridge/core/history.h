@@ -29,8 +29,10 @@ struct HistoryLimits {
 // of lone events is not an hour of tiny blocks; positions are seqs, so nobody notices. One thread.
 class History {
  public:
-  // `on_evict` is called with each block just before it leaves; it may be empty.
-  explicit History(HistoryLimits limits, std::function<void(const Block&)> on_evict = {});
+  // `on_evict` is called with each block just before it leaves; it may be empty. The first block goes
+  // on behind `last_seq`.
+  explicit History(HistoryLimits limits, std::function<void(const Block&)> on_evict = {},
+                   std::uint64_t last_seq = 0);
 
   // REQUIRES: block->first_seq() == last_seq() + 1.
   void append(BlockPtr block);

@@ -1,5 +1,6 @@
 #include "event/block.h"
 
+#include <algorithm>
 #include <cassert>
 #include <charconv>
 
@@ -113,6 +114,74 @@ void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t ti
   entry.item_kind = event.item.kind;
   entry.agent_id = put_field(event.agent_id, event.data, entry.data.offset);
   entry.item = put_field(event.item, event.data, entry.data.offset);
+}
+
+bool BlockBuilder::add_stored(const StoredEvent& event) {
+  if (entries_.empty()) first_seq_ = event.seq;
+  assert(event.seq == first_seq_ + entries_.size());
+  EventEntry entry;
+  entry.frame_offset = static_cast<std::uint32_t>(frames_.size());
+  entry.header_size = static_cast<std::uint32_t>(frame_header_size(event.json.size()));
+  entry.frame_size = entry.header_size + static_cast<std::uint32_t>(event.json.size());
+  entry.timestamp_us = event.timestamp_us;
+  entry.source_seq = event.source_seq;
+  const std::uint32_t json_offset = entry.frame_offset + entry.header_size;
+
+  // The form is add()'s, so every piece's place follows from the sizes of those before it.
+  std::string_view left = event.json;
+  const auto expect = [&left](std::string_view text) {
+    const bool there = left.substr(0, text.size()) == text;
+    if (there) left.remove_prefix(text.size());
+    return there;
+  };
+  const auto skip_number = [&left] {
+    left.remove_prefix(std::min(left.find_first_not_of("0123456789."), left.size()));
+    return true;
+  };
+  const auto piece = [&](std::string_view text) {
+    EventEntry::Piece p;
+    p.offset = json_offset + static_cast<std::uint32_t>(event.json.size() - left.size());
+    p.size = static_cast<std::uint32_t>(text.size()) & 0x7FFFFFFFu;
+    return p;
+  };
+  const auto named = [&](std::string_view key, std::string_view text, EventEntry::Piece* p) {
+    if (text.empty()) return true;
+    if (!expect(key)) return false;
+    *p = piece(text);
+    return expect(text) && expect("\"");
+  };
+  if (!expect(R"({"type":")")) return false;
+  entry.type = piece(event.type);
+  if (!expect(event.type) || !expect(R"(","data":)") || event.data_bytes < 2 ||
+      event.data_bytes > left.size()) {
+    return false;
+  }
+  const std::string_view data = left.substr(0, event.data_bytes);
+  entry.data = piece(data);
+  left.remove_prefix(data.size());
+  if (data.front() != '{' || data.back() != '}' || !expect(R"(,"timestamp":)") ||
+      !skip_number() || !expect(R"(,"seq":)") || !skip_number() ||
+      !named(R"(,"source":")", event.source, &entry.source) ||
+      !named(R"(,"run":")", event.run, &entry.run) || left.empty() || left.back() != '}') {
+    return false;
+  }
+
+  append_text_frame_header(frames_, event.json.size());
+  frames_.append(event.json);
+  const auto put_aside = [this](const std::optional<std::string_view>& text,
+                                EventEntry::Piece* p, IndexedField::Kind* kind) {
+    // Without a text it is not there, or is no string: who wants it looks into the data.
+    *kind = text ? IndexedField::Kind::text : IndexedField::Kind::other;
+    if (!text) return;
+    p->aside = 1;
+    p->offset = static_cast<std::uint32_t>(side_.size());
+    p->size = static_cast<std::uint32_t>(text->size()) & 0x7FFFFFFFu;
+    side_.append(*text);
+  };
+  put_aside(event.agent_id, &entry.agent_id, &entry.agent_kind);
+  put_aside(event.item, &entry.item, &entry.item_kind);
+  entries_.push_back(entry);
+  return true;
 }
 
 BlockPtr BlockBuilder::seal() {

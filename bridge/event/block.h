@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,20 @@ struct EventEntry {
   Piece item;
   IndexedField::Kind agent_kind = IndexedField::Kind::absent;
   IndexedField::Kind item_kind = IndexedField::Kind::absent;
+};
+
+// An event as it went out before, and its index: a row of the journal.
+struct StoredEvent {
+  std::uint64_t seq = 0;
+  std::int64_t timestamp_us = 0;
+  std::string_view json;
+  std::uint32_t data_bytes = 0;  // of the text of `data` in `json`
+  std::string_view type;
+  std::string_view source;  // empty where there is none
+  std::string_view run;     // likewise
+  std::uint64_t source_seq = 0;
+  std::optional<std::string_view> agent_id;  // its meaning, where it is text
+  std::optional<std::string_view> item;
 };
 
 class Block {
@@ -94,6 +109,11 @@ class BlockBuilder {
  public:
   // Writes the event's outgoing form. REQUIRES: seq continues the block's numbering.
   void add(const Envelope& event, std::uint64_t seq, std::int64_t timestamp_us);
+
+  // Takes in an event that was written out before, byte for byte. False where `json` is not of the
+  // form that add() writes, or does not fit its index; the block is then as before.
+  // REQUIRES: event.seq continues the block's numbering.
+  [[nodiscard]] bool add_stored(const StoredEvent& event);
 
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
