@@ -101,23 +101,33 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, std::stri
                 std::to_string(log_.last_seq())});
   }
 
-  const SubscribeOutcome outcome =
-      feed_.subscribe(std::move(parsed.value().subscription), since);
-  *then = outcome.gap;
-  ReplyBuilder reply(is_register ? "registered" : "subscribed", action_name(request.action),
-                     request.id_json);
   if (is_register) {
     client_id_ = std::move(client_id.value());
     client_type_ = std::move(client_type.value());
-    if (!client_id_.empty()) reply.text("client_id", client_id_);
   }
-  reply.raw("subscriptions", json_list(feed_.subscription().patterns()));
-  if (!feed_.subscription().filter_json().empty()) {
-    reply.raw("filter", feed_.subscription().filter_json());
+  Subscription& subscription = parsed.value().subscription;
+  // All of it by value: where the journal must be asked, the reply is made later.
+  const auto reply_of = [this, is_register, id_json = request.id_json,
+                         client_id = is_register ? client_id_ : std::string(),
+                         patterns = json_list(subscription.patterns()),
+                         filter = subscription.filter_json()](const SubscribeOutcome& outcome) {
+    ReplyBuilder reply(is_register ? "registered" : "subscribed",
+                       action_name(is_register ? Action::register_client : Action::subscribe),
+                       id_json);
+    if (!client_id.empty()) reply.text("client_id", client_id);
+    reply.raw("subscriptions", patterns);
+    if (!filter.empty()) reply.raw("filter", filter);
+    reply.text("epoch", log_.epoch()).number("seq", outcome.seq);
+    if (outcome.recovered) reply.boolean("recovered", *outcome.recovered);
+    return reply.finish(clock_.wall_us());
+  };
+  if (since && feed_.must_look_up(subscription, *since)) {
+    if (feed_.subscribe_later(std::move(subscription), *since, reply_of)) return {};
+    return refuse(request, ErrorType::busy, "too many requests wait for their reply");
   }
-  reply.text("epoch", log_.epoch()).number("seq", outcome.seq);
-  if (outcome.recovered) reply.boolean("recovered", *outcome.recovered);
-  return reply.finish(clock_.wall_us());
+  const SubscribeOutcome outcome = feed_.subscribe(std::move(subscription), since);
+  *then = outcome.gap;
+  return reply_of(outcome);
 }
 
 std::string ClientProtocol::on_unsubscribe(const ClientRequest& request) {

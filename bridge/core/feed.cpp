@@ -46,13 +46,14 @@ Feed::Feed(EventLog& log, Hub& hub, const Clock& clock, std::function<void()> on
     : log_(log), hub_(hub), clock_(clock), on_ready_(std::move(on_ready)) {}
 
 Feed::~Feed() {
+  hub_.cold().forget(this);
   if (cohort_ != nullptr) hub_.leave(cohort_, this);
 }
 
 SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<Since>& since) {
   stop_waiting();
   SubscribeOutcome outcome;
-  outcome.seq = log_.last_seq();
+  outcome.seq = log_.head();
   requested_ = std::make_shared<const Subscription>(std::move(subscription));
   if (!since) {
     if (cohort_ == nullptr && marks_.empty()) cursor_ = outcome.seq;
@@ -60,49 +61,157 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
     return outcome;
   }
 
-  // A fresh start: replies that still wait keep their order but no longer wait for events.
-  log_.seal();
-  for (Mark& mark : marks_) mark.at = 0;
-  const History& history = log_.history();
-  const std::uint64_t oldest = history.first_seq();
-  bool recovered = true;
-  std::uint64_t lost_from = 1;
+  fresh_start();
+  marks_.push_back({0, nullptr, requested_});
+  const std::uint64_t in_memory = log_.history().first_seq();
   switch (since->kind) {
-    case Since::Kind::position:
-      recovered = since->epoch == log_.epoch() && since->seq + 1 >= oldest;
-      if (since->epoch == log_.epoch()) lost_from = since->seq + 1;
-      cursor_ = recovered ? since->seq : oldest - 1;
-      break;
-    case Since::Kind::last:
-      cursor_ = seq_before_last(since->last, &recovered);
-      break;
-    case Since::Kind::seconds: {
-      const double cutoff = static_cast<double>(clock_.wall_us()) - since->seconds * 1e6;
-      cursor_ = history.first_seq_since(static_cast<std::int64_t>(std::max(cutoff, 0.0))) - 1;
-      recovered = cursor_ >= oldest || oldest == 1;
+    case Since::Kind::position: {
+      const auto shared = log_.shared_until(since->epoch, since->seq);
+      if (shared) {
+        start_at(*shared, can_give(*shared + 1), *shared + 1, &outcome);
+      } else {
+        cursor_ = in_memory - 1;
+        outcome.recovered = false;
+        say_gap(1, &outcome);
+      }
       break;
     }
-  }
-  outcome.recovered = recovered;
-  marks_.push_back({0, nullptr, requested_});
-  if (!recovered) {
-    ++gaps_;
-    outcome.gap = gap_message(lost_from, oldest - 1, "evicted", clock_.wall_us());
+    case Since::Kind::last: {
+      std::uint64_t found = 0;
+      const std::uint64_t after = seq_before_last(since->last, *requested_, &found);
+      start_at(after, found == since->last || can_give(1), 1, &outcome);
+      break;
+    }
+    case Since::Kind::seconds: {
+      const std::uint64_t after = log_.history().first_seq_since(cutoff_us(*since)) - 1;
+      start_at(after, after >= in_memory || can_give(1), 1, &outcome);
+      break;
+    }
   }
   return outcome;
 }
 
-std::uint64_t Feed::seq_before_last(std::uint64_t count, bool* reached) const {
+// Replies that still wait keep their order but no longer wait for events.
+void Feed::fresh_start() {
+  if (log_.head() > log_.history().last_seq()) log_.seal();
+  for (Mark& mark : marks_) mark.at = 0;
+  ++lookups_;
+  resuming_until_ = log_.head();
+}
+
+// Places the cursor. Where the very next event is not held, the stream begins with a gap, which says
+// that all from `lost_from` on is missing.
+void Feed::start_at(std::uint64_t cursor, bool recovered, std::uint64_t lost_from,
+                    SubscribeOutcome* outcome) {
+  cursor_ = first_given(cursor + 1) - 1;
+  outcome->recovered = recovered;
+  if (!recovered && lost_from <= cursor_) say_gap(lost_from, outcome);
+}
+
+void Feed::say_gap(std::uint64_t lost_from, SubscribeOutcome* outcome) {
+  ++gaps_;
+  outcome->gap = gap_message(lost_from, cursor_, "evicted", clock_.wall_us());
+}
+
+std::int64_t Feed::cutoff_us(const Since& since) const {
+  const double cutoff = static_cast<double>(clock_.wall_us()) - since.seconds * 1e6;
+  return static_cast<std::int64_t>(std::max(cutoff, 0.0));
+}
+
+// Whether every event from this one on can still be given.
+bool Feed::can_give(std::uint64_t from_seq) const {
+  const std::uint64_t in_memory = log_.history().first_seq();
+  if (from_seq >= in_memory) return true;
+  const ColdReader* const journal = hub_.cold().reader();
+  return journal != nullptr && journal->holds(from_seq, in_memory - 1);
+}
+
+// The first event from this one on that memory or the journal may still have.
+std::uint64_t Feed::first_given(std::uint64_t from_seq) const {
+  const std::uint64_t in_memory = log_.history().first_seq();
+  const ColdReader* const journal = hub_.cold().reader();
+  if (from_seq >= in_memory || journal == nullptr || journal->last_seq() < from_seq) {
+    return std::max(from_seq, in_memory);
+  }
+  return std::min(in_memory, std::max(from_seq, journal->first_seq()));
+}
+
+bool Feed::must_look_up(const Subscription& subscription, const Since& since) const {
+  const ColdReader* const journal = hub_.cold().reader();
+  const History& history = log_.history();
+  if (journal == nullptr || journal->first_seq() > journal->last_seq() ||
+      journal->first_seq() >= history.first_seq()) {
+    return false;
+  }
+  if (since.kind == Since::Kind::seconds) {
+    return history.first_seq_since(cutoff_us(since)) <= history.first_seq();
+  }
+  if (since.kind != Since::Kind::last) return false;
+  std::uint64_t found = 0;
+  seq_before_last(since.last, subscription, &found);
+  return found < since.last;
+}
+
+bool Feed::subscribe_later(Subscription subscription, const Since& since,
+                           std::function<std::string(const SubscribeOutcome&)> reply) {
+  if (marks_.size() >= kStreamMarksMax) return false;
+  stop_waiting();
+  fresh_start();
+  requested_ = std::make_shared<const Subscription>(std::move(subscription));
+  marks_.push_back({0, nullptr, requested_, lookups_});
+  ColdReader& journal = *hub_.cold().reader();
+  const auto found = [this, lookup = lookups_, reply = std::move(reply),
+                      alive = std::weak_ptr<char>(alive_)](std::uint64_t after, bool reached) {
+    if (!alive.expired()) on_found(lookup, after, reached, reply);
+  };
+  if (since.kind == Since::Kind::seconds) {
+    journal.find_time(cutoff_us(since), [found, &journal](std::uint64_t first) {
+      found(first - 1, first > journal.first_seq());
+    });
+    return true;
+  }
+  std::uint64_t in_memory = 0;
+  seq_before_last(since.last, *requested_, &in_memory);
+  journal.find_last(requested_, since.last - in_memory, log_.history().first_seq(), found);
+  return true;
+}
+
+// `after`: the event behind which the stream starts. `reached`: nothing that was asked for is before it.
+void Feed::on_found(std::uint64_t lookup, std::uint64_t after, bool reached,
+                    const std::function<std::string(const SubscribeOutcome&)>& reply) {
+  const auto mark = std::find_if(marks_.begin(), marks_.end(),
+                                 [lookup](const Mark& m) { return m.lookup == lookup; });
+  if (mark == marks_.end()) return;
+  SubscribeOutcome outcome;
+  outcome.seq = log_.head();
+  if (lookup == lookups_) {
+    resuming_until_ = outcome.seq;
+    start_at(after, can_give(after + 1) && (reached || can_give(1)), reached ? after + 1 : 1,
+             &outcome);
+  } else {
+    outcome.recovered = true;  // a later request has replaced it: nothing comes of it any more
+  }
+  std::string frames = text_frame(reply(outcome));
+  if (!outcome.gap.empty()) frames += text_frame(outcome.gap);
+  mark->lookup = 0;
+  mark_bytes_ += frames.size();
+  mark->frame = std::make_shared<const std::string>(std::move(frames));
+  notify();
+}
+
+// Where the last `count` events that pass begin, as far as memory goes; `*found`: how many those are.
+std::uint64_t Feed::seq_before_last(std::uint64_t count, const Subscription& subscription,
+                                    std::uint64_t* found) const {
+  *found = 0;
   const auto& blocks = log_.history().blocks();
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
     for (std::size_t i = (*block)->size(); i > 0; --i) {
-      if (count == 0) return (*block)->seq(i - 1);
-      if (requested_->everything() || requested_->matches(**block, i - 1)) --count;
+      if ((*block)->seq(i - 1) > log_.head()) continue;
+      if (*found == count) return (*block)->seq(i - 1);
+      if (subscription.everything() || subscription.matches(**block, i - 1)) ++*found;
     }
   }
-  const std::uint64_t oldest = log_.history().first_seq();
-  *reached = count == 0 || oldest == 1;
-  return oldest - 1;
+  return log_.history().first_seq() - 1;
 }
 
 bool Feed::say(std::string_view json) {
@@ -115,13 +224,15 @@ bool Feed::say(std::string_view json) {
 
 Outgoing Feed::pull(std::size_t bytes_max) {
   stop_waiting();
+  waiting_for_journal_ = false;
   Outgoing out;
   do {
     take_marks(out);
     take_events(out, bytes_max);
-  } while (!marks_.empty() && marks_.front().at <= cursor_);
+  } while (!marks_.empty() && marks_.front().lookup == 0 && marks_.front().at <= cursor_);
   if (out.buffers.size() > 1) join_small_buffers(out);
-  if (out.empty() && !out.more && cohort_ != nullptr) {
+  const bool looking_up = !marks_.empty() && marks_.front().lookup != 0;
+  if (out.empty() && !out.more && cohort_ != nullptr && !waiting_for_journal_ && !looking_up) {
     waiting_ = true;
     hub_.wait(cohort_, this, cursor_);
   }
@@ -132,6 +243,7 @@ void Feed::take_marks(Outgoing& out) {
   std::size_t taken = 0;
   for (; taken < marks_.size() && marks_[taken].at <= cursor_; ++taken) {
     const Mark& mark = marks_[taken];
+    if (mark.lookup != 0) break;
     if (mark.subscription) switch_to(*mark.subscription);
     if (mark.frame) {
       mark_bytes_ -= mark.frame->size();
@@ -144,7 +256,9 @@ void Feed::take_marks(Outgoing& out) {
 }
 
 void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
-  const std::uint64_t end = marks_.empty() ? log_.last_seq() : marks_.front().at;
+  if (!marks_.empty() && marks_.front().lookup != 0) return;
+  const std::uint64_t end =
+      marks_.empty() ? log_.head() : std::min(marks_.front().at, log_.head());
   std::size_t looked_at = 0;
   while (cursor_ < end && out.bytes < bytes_max) {
     if (cohort_ == nullptr || cohort_->subscription().nothing()) {
@@ -155,19 +269,13 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
     if (cursor_ == history.last_seq()) log_.seal();
     const std::uint64_t next = cursor_ + 1;
     if (next < history.first_seq()) {
-      skip_lost(out);
-      continue;
+      if (!take_cold(out, end, &looked_at)) return;
+    } else {
+      const BlockPtr block = history.find(next);
+      const std::uint64_t last = std::min(block->last_seq(), end);
+      put(out, cohort_->frames(block, next, last), last);
+      looked_at += block->frames().size();
     }
-    const BlockPtr block = history.find(next);
-    const std::uint64_t last = std::min(block->last_seq(), end);
-    Frames frames = cohort_->frames(block, next, last);
-    cursor_ = last;
-    if (frames.events != 0) {
-      out.bytes += frames.bytes->size();
-      out.events += frames.events;
-      out.buffers.push_back(std::move(frames.bytes));
-    }
-    looked_at += block->frames().size();
     if (looked_at >= kLookedAtBytesMax && cursor_ < end) {
       out.more = true;
       return;
@@ -175,21 +283,58 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
   }
 }
 
-void Feed::skip_lost(Outgoing& out) {
-  const auto& blocks = log_.history().blocks();
-  std::uint64_t resume_at = log_.history().last_seq() + 1;
-  std::size_t bytes = 0;
-  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    bytes += (*block)->frames().size();
-    if (bytes > kCatchUpBytes && block != blocks.rbegin()) break;
-    resume_at = (*block)->first_seq();
+void Feed::put(Outgoing& out, Frames frames, std::uint64_t last) {
+  cursor_ = last;
+  if (frames.events == 0) return;
+  out.bytes += frames.bytes->size();
+  out.events += frames.events;
+  out.buffers.push_back(std::move(frames.bytes));
+}
+
+// Takes what the journal has at the cursor. False where it has yet to be read.
+bool Feed::take_cold(Outgoing& out, std::uint64_t end, std::size_t* looked_at) {
+  const std::uint64_t next = cursor_ + 1;
+  const std::uint64_t in_memory = log_.history().first_seq();
+  const ColdLog::Place place = hub_.cold().look(next, std::min(end, in_memory - 1), this);
+  waiting_for_journal_ = place.pending;
+  if (place.pending) return false;
+  if (!place.block) {
+    skip_lost(out, std::min(place.next_held, in_memory));
+    return true;
+  }
+  const std::uint64_t last = std::min(place.block->last_seq(), end);
+  put(out, cohort_->frames(place.block, next, last), last);
+  *looked_at += place.block->frames().size();
+  return true;
+}
+
+// The events before `next_held` are neither in memory nor in the journal. A slow client that has not
+// even a journal to read from goes on with the newest.
+void Feed::skip_lost(Outgoing& out, std::uint64_t next_held) {
+  const bool resuming = cursor_ < resuming_until_;
+  std::uint64_t resume_at = next_held;
+  if (!resuming && hub_.cold().reader() == nullptr) {
+    const auto& blocks = log_.history().blocks();
+    resume_at = log_.history().last_seq() + 1;
+    std::size_t bytes = 0;
+    for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+      bytes += (*block)->frames().size();
+      if (bytes > kCatchUpBytes && block != blocks.rbegin()) break;
+      resume_at = (*block)->first_seq();
+    }
   }
   ++gaps_;
   auto frame = std::make_shared<const std::string>(
-      text_frame(gap_message(cursor_ + 1, resume_at - 1, "slow_client", clock_.wall_us())));
+      text_frame(gap_message(cursor_ + 1, resume_at - 1, resuming ? "evicted" : "slow_client",
+                             clock_.wall_us())));
   cursor_ = resume_at - 1;
   out.bytes += frame->size();
   out.buffers.push_back(std::move(frame));
+}
+
+void Feed::on_cold() {
+  waiting_for_journal_ = false;
+  notify();
 }
 
 void Feed::switch_to(const Subscription& subscription) {
@@ -211,7 +356,7 @@ void Feed::stop_waiting() {
 
 std::uint64_t Feed::lag() const {
   const std::uint64_t at = waiting_ ? std::max(cursor_, cohort_->checked_seq) : cursor_;
-  return log_.last_seq() - std::min(at, log_.last_seq());
+  return log_.head() - std::min(at, log_.head());
 }
 
 }  // namespace bridge

@@ -1,8 +1,8 @@
 // One client's stream: a cursor into the log, what passes its subscription, and its replies, in order.
 //
 // Live, resuming and slow clients are this one piece of code. A live client's cursor is at the head,
-// a resuming one's is where `since` put it, a slow one's lags; when the log has moved on so far that
-// the cursor's place is no longer held, the stream says so with a gap and goes on near the head.
+// a resuming one's is where `since` put it, a slow one's lags. What memory no longer holds comes from
+// the journal, a slice at a time; what neither holds is a gap, behind which the stream goes on.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +46,7 @@ struct Outgoing {
 };
 
 // One thread. The hub, the log and the clock must outlive it.
-class Feed {
+class Feed final : private ColdLog::Waiter {
  public:
   // `on_ready` is called when a feed that pull() left empty has something to give. It must not
   // destroy the feed.
@@ -60,6 +60,15 @@ class Feed {
   // Say the reply right after; nothing that this causes comes before it.
   // REQUIRES: since's position, where it is of this epoch, is not beyond the newest event.
   SubscribeOutcome subscribe(Subscription subscription, const std::optional<Since>& since);
+
+  // Whether the start that `since` names must be looked up in the journal first.
+  bool must_look_up(const Subscription& subscription, const Since& since) const;
+
+  // The same as subscribe(), where the start must be looked up: `reply` is called once it is known, and
+  // what it returns (the reply, JSON text) and the gap, if any, are said in the place of this call.
+  // REQUIRES: must_look_up(). False where too many messages wait, as say() has it.
+  [[nodiscard]] bool subscribe_later(Subscription subscription, const Since& since,
+                                     std::function<std::string(const SubscribeOutcome&)> reply);
 
   // The subscription that was asked for last.
   const Subscription& subscription() const { return *requested_; }
@@ -86,16 +95,30 @@ class Feed {
     std::uint64_t at = 0;
     std::shared_ptr<const std::string> frame;
     std::shared_ptr<const Subscription> subscription;
+    std::uint64_t lookup = 0;  // what it says is known once this look-up is answered; 0: it is
   };
 
   void wake(std::uint64_t checked_seq);
   void notify() { on_ready_(); }
+  void on_cold() override;
   void stop_waiting();
   void switch_to(const Subscription& subscription);
   void take_marks(Outgoing& out);
   void take_events(Outgoing& out, std::size_t bytes_max);
-  void skip_lost(Outgoing& out);
-  std::uint64_t seq_before_last(std::uint64_t count, bool* reached) const;
+  void put(Outgoing& out, Frames frames, std::uint64_t last);
+  bool take_cold(Outgoing& out, std::uint64_t end, std::size_t* looked_at);
+  void skip_lost(Outgoing& out, std::uint64_t next_held);
+  void start_at(std::uint64_t cursor, bool recovered, std::uint64_t lost_from,
+                SubscribeOutcome* outcome);
+  void say_gap(std::uint64_t lost_from, SubscribeOutcome* outcome);
+  std::int64_t cutoff_us(const Since& since) const;
+  void fresh_start();
+  void on_found(std::uint64_t lookup, std::uint64_t after, bool reached,
+                const std::function<std::string(const SubscribeOutcome&)>& reply);
+  bool can_give(std::uint64_t from_seq) const;
+  std::uint64_t first_given(std::uint64_t from_seq) const;
+  std::uint64_t seq_before_last(std::uint64_t count, const Subscription& subscription,
+                                std::uint64_t* found) const;
 
   EventLog& log_;
   Hub& hub_;
@@ -107,7 +130,11 @@ class Feed {
   Cohort* cohort_ = nullptr;  // null before the first subscription
   std::shared_ptr<const Subscription> requested_ = std::make_shared<const Subscription>();
   std::uint64_t gaps_ = 0;
+  std::uint64_t resuming_until_ = 0;  // what is missing up to here was missing when it was asked for
+  std::uint64_t lookups_ = 0;         // counts fresh starts: an older look-up places no cursor
   bool waiting_ = false;
+  bool waiting_for_journal_ = false;
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();  // look-ups may be answered after
 };
 
 }  // namespace bridge

@@ -35,12 +35,13 @@ void Hub::stop_waiting(Cohort* cohort, Feed* feed) {
 
 bool Hub::something_passes(Cohort& cohort) {
   // A cohort that slept through an eviction has nothing to look back at: its feeds will see the gap.
-  while (cohort.checked_seq < log_.last_seq()) {
+  while (cohort.checked_seq < log_.head()) {
     const std::uint64_t next = cohort.checked_seq + 1;
     const BlockPtr block = log_.history().find(next);
     if (!block) return true;
-    if (cohort.frames(block, next, block->last_seq()).events != 0) return true;
-    cohort.checked_seq = block->last_seq();
+    const std::uint64_t last = std::min(block->last_seq(), log_.head());
+    if (cohort.frames(block, next, last).events != 0) return true;
+    cohort.checked_seq = last;
   }
   return false;
 }
@@ -49,8 +50,8 @@ void Hub::announce() {
   // Feeds leave and join while they are told, so the cohorts to tell are fixed first.
   waking_.clear();
   for (const auto& [key, cohort] : cohorts_) {
-    if (cohort->waiting.empty() || cohort->checked_seq >= log_.last_seq()) continue;
-    log_.seal();
+    if (cohort->waiting.empty() || cohort->checked_seq >= log_.head()) continue;
+    if (log_.head() > log_.history().last_seq()) log_.seal();
     if (!something_passes(*cohort)) continue;
     for (Feed* feed : cohort->waiting) feed->wake(cohort->checked_seq);
     waking_.insert(waking_.end(), cohort->waiting.begin(), cohort->waiting.end());

@@ -8,14 +8,16 @@
 #include <vector>
 
 #include "core/cohort.h"
+#include "core/cold_log.h"
 #include "core/event_log.h"
 
 namespace bridge {
 
-// One thread. The log must outlive it; it must outlive every Feed.
+// One thread. The log and the journal's reader must outlive it; it must outlive every Feed.
 class Hub {
  public:
-  explicit Hub(EventLog& log) : log_(log) {}
+  // `reader` may be null: then the past ends where memory does.
+  explicit Hub(EventLog& log, ColdReader* reader = nullptr) : log_(log), cold_(reader) {}
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
@@ -24,6 +26,9 @@ class Hub {
   void announce();
 
   std::size_t cohorts() const { return cohorts_.size(); }
+
+  // What lies behind memory.
+  ColdLog& cold() { return cold_; }
 
  private:
   friend class Feed;
@@ -39,6 +44,7 @@ class Hub {
   bool something_passes(Cohort& cohort);
 
   EventLog& log_;
+  ColdLog cold_;
   std::map<std::string, std::unique_ptr<Cohort>> cohorts_;
   std::vector<Feed*> waking_;  // being told right now; a feed that goes meanwhile is nulled
 };

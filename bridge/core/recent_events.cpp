@@ -66,16 +66,18 @@ struct Found {
 };
 
 // From `since_seq` forward.
-void look_forward(const History& history, const Query& query, Found& found) {
+void look_forward(const EventLog& log, const Query& query, Found& found) {
+  const History& history = log.history();
   std::uint64_t next = *query.since_seq + 1;
-  if (next > history.last_seq() + 1) found.complete = false;
+  if (next > log.head() + 1) found.complete = false;
   if (next < history.first_seq()) {
     found.complete = false;
     next = history.first_seq();
   }
-  while (next <= history.last_seq()) {
+  while (next <= log.head()) {
     const BlockPtr block = history.find(next);
     for (auto i = static_cast<std::size_t>(next - block->first_seq()); i < block->size(); ++i) {
+      if (block->seq(i) > log.head()) return;
       if (!query.matches(*block, i)) continue;
       const std::string_view json = block->json(i);
       if (!found.has_room(query, json)) {
@@ -90,11 +92,12 @@ void look_forward(const History& history, const Query& query, Found& found) {
 }
 
 // From the newest back.
-void look_back(const History& history, const Query& query, Found& found) {
+void look_back(const EventLog& log, const Query& query, Found& found) {
+  const History& history = log.history();
   const auto& blocks = history.blocks();
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
     for (std::size_t i = (*block)->size(); i > 0; --i) {
-      if (!query.matches(**block, i - 1)) continue;
+      if ((*block)->seq(i - 1) > log.head() || !query.matches(**block, i - 1)) continue;
       const std::string_view json = (*block)->json(i - 1);
       if (!found.has_room(query, json)) {
         found.complete = found.events.size() == query.count;
@@ -112,12 +115,12 @@ void look_back(const History& history, const Query& query, Found& found) {
 Result<std::string, RequestError> recent_events(EventLog& log, const rapidjson::Value& params) {
   const auto query = parse(params);
   if (!query) return query.error();
-  log.seal();
+  if (log.head() > log.history().last_seq()) log.seal();
   Found found;
   if (query.value().since_seq) {
-    look_forward(log.history(), query.value(), found);
+    look_forward(log, query.value(), found);
   } else {
-    look_back(log.history(), query.value(), found);
+    look_back(log, query.value(), found);
   }
   std::string out = R"({"events":[)";
   out.reserve(found.bytes + found.events.size() + 128);
@@ -134,7 +137,7 @@ Result<std::string, RequestError> recent_events(EventLog& log, const rapidjson::
   out += R"(,"epoch":)";
   append_json_string(out, log.epoch());
   out += R"(,"seq":)";
-  append_number(out, log.last_seq());
+  append_number(out, log.head());
   out += '}';
   return out;
 }

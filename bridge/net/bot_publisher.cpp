@@ -1,5 +1,7 @@
 #include "net/bot_publisher.h"
 
+#include <algorithm>
+
 namespace bridge {
 namespace {
 
@@ -23,7 +25,7 @@ Result<bool> BotPublisher::start(const std::string& endpoint) {
   } catch (const zmq::error_t& e) {
     return Failure{"bots.events: cannot listen on " + endpoint + ": " + e.what()};
   }
-  cursor_ = log_.last_seq();
+  cursor_ = log_.head();
   watch_ = std::make_unique<ZmqWatch>(io_, socket_, [this] { return take_turn(); });
   return true;
 }
@@ -31,8 +33,8 @@ Result<bool> BotPublisher::start(const std::string& endpoint) {
 void BotPublisher::publish() {
   if (!watch_) return;
   if (subscriptions_ == 0) {
-    cursor_ = log_.last_seq();  // nobody listens: nothing to do for an event
-  } else if (cursor_ < log_.last_seq() && take_turn() == Turn::more) {
+    cursor_ = log_.head();  // nobody listens: nothing to do for an event
+  } else if (cursor_ < log_.head() && take_turn() == Turn::more) {
     watch_->look_again();
   }
 }
@@ -45,7 +47,7 @@ void BotPublisher::read_subscriptions() {
     if (message.size() == 0) continue;
     const char kind = *message.data<char>();
     if (kind == 1) {
-      if (subscriptions_++ == 0) cursor_ = log_.last_seq();
+      if (subscriptions_++ == 0) cursor_ = log_.head();
     } else if (kind == 0 && subscriptions_ > 0) {
       --subscriptions_;
     }
@@ -57,7 +59,7 @@ Turn BotPublisher::take_turn() {
   try {
     read_subscriptions();
     if (subscriptions_ == 0) return Turn::drained;
-    while (cursor_ < log_.last_seq()) {
+    while (cursor_ < log_.head()) {
       if (bytes >= kSentBytesMax) return Turn::more;
       if (cursor_ == log_.history().last_seq()) log_.seal();
       const BlockPtr block = log_.history().find(cursor_ + 1);
@@ -65,7 +67,8 @@ Turn BotPublisher::take_turn() {
         cursor_ = log_.history().first_seq() - 1;
         continue;
       }
-      for (; cursor_ < block->last_seq() && bytes < kSentBytesMax; ++cursor_) {
+      const std::uint64_t last = std::min(block->last_seq(), log_.head());
+      for (; cursor_ < last && bytes < kSentBytesMax; ++cursor_) {
         const auto i = static_cast<std::size_t>(cursor_ + 1 - block->first_seq());
         const EventEntry& entry = block->entry(i);
         topic_.assign(block->text(entry.type)).append(1, '/');

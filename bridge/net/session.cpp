@@ -29,7 +29,7 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
 void Session::open() {
   auto welcome = std::make_shared<const std::string>(
       text_frame(welcome_message(context_.version, context_.log.epoch(),
-                                 context_.log.last_seq(), context_.clock.wall_us())));
+                                 context_.log.head(), context_.clock.wall_us())));
   in_flight_bytes_ += welcome->size();
   sink_.send(std::move(welcome));
 }
