@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -29,6 +30,7 @@
 #include "net/trainer_channel.h"
 #include "net/ws_server.h"
 #include "net/zmq_receiver.h"
+#include "store/journal.h"
 #include "version.h"
 
 namespace bridge {
@@ -36,6 +38,7 @@ namespace {
 
 constexpr std::int64_t kDrainUs = 5'000'000;
 constexpr std::int64_t kDrainSourcesUs = 500'000;
+constexpr std::int64_t kJournalStopUs = 5'000'000;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
@@ -80,8 +83,10 @@ class BridgeApp::Impl {
         history_limits_{static_cast<std::uint64_t>(config.history.events_max),
                         static_cast<std::size_t>(config.history.bytes_max)},
         clients_max_(clients_within(config.websocket.clients_max, raise_descriptor_limit())),
-        log_(new_epoch(), history_limits_, [this](const Block& b) { snapshot_.fold(b); }),
-        hub_(log_),
+        journal_(make_journal(config)),
+        log_(journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch()), history_limits_,
+             [this](const Block& b) { snapshot_.fold(b); }),
+        hub_(log_, journal_.get()),
         commands_({log_, hub_, snapshot_, sources_, types_, counters_, clock_, history_limits_,
                    clients_max_, kVersion}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
@@ -97,8 +102,14 @@ class BridgeApp::Impl {
         sessions_{log_, hub_, desk_, kVersion, counters_, clock_, session_limits(config)},
         pages_(intake_, clock_,
                {kVersion,
-                [this] { return metrics_text(commands_.view(), server_.client_count()); },
-                [this] { return !stopping_; }, [this] { announce(); }}),
+                [this] {
+                  const auto journal = journal_status();
+                  return metrics_text(commands_.view(), server_.client_count(),
+                                      journal ? &*journal : nullptr);
+                },
+                [this] { return trouble(); },
+                [this] { return config_.journal.before_delivery && journal_->congested(); },
+                [this] { announce(); }}),
         server_(io_, sessions_, server_options(),
                 [this](const HttpRequest& r, bool own) { return pages_.handle(r, own); }),
         receiver_(io_, zmq_, intake_, [this] { announce(); }),
@@ -116,6 +127,10 @@ class BridgeApp::Impl {
   ~Impl() { receiver_.stop(0); }
 
   Result<bool> start() {
+    if (journal_) {
+      auto journalling = start_journal();
+      if (!journalling) return journalling;
+    }
     auto listening = server_.start();
     if (!listening) return listening;
     ReceiverOptions options;
@@ -131,10 +146,6 @@ class BridgeApp::Impl {
     if (!bots) return bots;
     auto control = trainers_.start(config_.trainers.control);
     if (!control) return control;
-    if (!config_.journal.path.empty()) {
-      spdlog::warn("journal.path is {}, but this version keeps no journal: events are in memory only",
-                   config_.journal.path);
-    }
     watch_signals();
     command_tick();
     last_tick_us_ = clock_.steady_us();
@@ -193,10 +204,64 @@ class BridgeApp::Impl {
                  held_back == 0 ? "" : " (and " + std::to_string(held_back) + " more like it)");
   }
 
-  // Tells everyone downstream that the log has grown.
-  void announce() {
+  std::unique_ptr<Journal> make_journal(const Config& config) {
+    if (config.journal.path.empty()) return nullptr;
+    JournalFileOptions options;
+    options.path = config.journal.path;
+    options.make_directory = config.journal.is_default;
+    options.sync_each_commit = config.journal.before_delivery;
+    options.bytes_max = static_cast<std::uint64_t>(config.journal.bytes_max);
+    options.age_max_us = config.journal.age_max_s * 1'000'000;
+    return std::make_unique<Journal>(options, clock_, [this](std::function<void()> f) {
+      asio::post(io_, std::move(f));
+    });
+  }
+
+  Result<bool> start_journal() {
+    const std::string problem = journal_->problem();
+    if (config_.journal.before_delivery && !problem.empty()) {
+      return Failure{"journal.before_delivery is true, but the journal cannot be written: " + problem};
+    }
+    if (problem.empty()) {
+      spdlog::info("journal {}: epoch {} goes on behind seq {}", config_.journal.path, log_.epoch(),
+                   log_.last_seq());
+    }
+    if (config_.journal.before_delivery) log_.hold_back();
+    journal_->start(log_, [this] { on_journal(); });
+    return true;
+  }
+
+  // More of the log is on disk, or the journal's state has changed.
+  void on_journal() {
+    if (!config_.journal.before_delivery) return;
+    log_.release(journal_->committed_seq());
+    deliver();
+    if (!journal_->congested()) receiver_.resume();
+  }
+
+  std::optional<JournalStatus> journal_status() const {
+    if (!journal_) return std::nullopt;
+    return journal_->status();
+  }
+
+  // Why the bridge is not ready; "" where it is.
+  std::string trouble() const {
+    if (stopping_) return "stopping";
+    const std::string journal = journal_ ? journal_->problem() : std::string();
+    return journal.empty() ? journal : "journal: " + journal + "; events are delivered but not kept";
+  }
+
+  void deliver() {
     hub_.announce();
     bot_publisher_.publish();
+  }
+
+  // Tells everyone downstream that the log has grown.
+  void announce() {
+    deliver();
+    if (!journal_) return;
+    journal_->pump();
+    if (config_.journal.before_delivery && journal_->congested()) receiver_.pause();
   }
 
   // Once the present work is done, however often it is asked for.
@@ -280,8 +345,22 @@ class BridgeApp::Impl {
     if (stopping_) return;
     stopping_ = true;
     spdlog::info("stopping: {}", why);
+    receiver_.resume();
     receiver_.stop(kDrainSourcesUs);
     stop_by_us_ = clock_.steady_us() + kDrainUs;
+    await_written();
+  }
+
+  // Clients may be owed what is not on disk yet.
+  void await_written() {
+    if (log_.head() < log_.last_seq() && clock_.steady_us() < stop_by_us_ - kDrainUs / 2) {
+      journal_->pump();
+      drain_timer_.expires_after(kDrainTick);
+      drain_timer_.async_wait([this](const asio::error_code& ec) {
+        if (!ec) await_written();
+      });
+      return;
+    }
     server_.drain();
     await_drained();
   }
@@ -291,6 +370,7 @@ class BridgeApp::Impl {
       if (server_.client_count() != 0) {
         spdlog::warn("{} clients did not take all in time", server_.client_count());
       }
+      if (journal_) journal_->stop(kJournalStopUs);
       spdlog::info("stopped at seq {}", log_.last_seq());
       io_.stop();
       return;
@@ -309,6 +389,7 @@ class BridgeApp::Impl {
   const HistoryLimits history_limits_;
   const std::size_t clients_max_;
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
+  const std::unique_ptr<Journal> journal_;  // null where it is off
   EventLog log_;
   Hub hub_;
   SourceRegistry sources_;

@@ -250,6 +250,9 @@ Result<Config> load_config(const ConfigSources& sources) {
                    "; must be at least events.event_bytes_max, " +
                    std::to_string(config.events.event_bytes_max)};
   }
+  if (config.journal.before_delivery && config.journal.path.empty()) {
+    return Failure{"journal.before_delivery is true, but journal.path is \"\"; it needs a journal"};
+  }
   if (config.events.bind.empty() && config.events.connect.empty()) {
     return Failure{"events.bind and events.connect are both empty; no event could come"};
   }

@@ -46,7 +46,8 @@ struct Config {
     std::int64_t bytes_max = 0;
   } history;
   struct {
-    std::string path;
+    std::string path;         // "" = off
+    bool is_default = false;  // nobody named a path
     bool before_delivery = false;
     std::int64_t bytes_max = 0;
     std::int64_t age_max_s = 0;

@@ -1,5 +1,10 @@
 #include "app/config_keys.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
 #include "base/address.h"
 
 namespace bridge {
@@ -69,6 +74,20 @@ ConfigKey boolean(const char* name, const char* meaning, bool fallback,
   ConfigKey key{name, meaning, "", fallback, 0, 0, {}, {}};
   key.set = [set = std::move(set)](Config& c, const ConfigValue& v) { set(c, std::get<bool>(v)); };
   return key;
+}
+
+constexpr const char* kJournalPathDefault = "~/.local/state/ppo-bridge/journal.sqlite";
+
+// The path with the home directory in place of a leading ~/. Without one it stays, and opening it fails
+// with a message that names it.
+std::string in_home(const std::string& path) {
+  if (path.rfind("~/", 0) != 0) return path;
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') {
+    const passwd* const user = getpwuid(getuid());
+    home = user != nullptr ? user->pw_dir : nullptr;
+  }
+  return home == nullptr ? path : home + path.substr(1);
 }
 
 constexpr const char* kEndpointForm = "tcp://HOST:PORT on loopback (port 0 = any free one) or ipc://PATH";
@@ -141,14 +160,24 @@ std::vector<ConfigKey> make_keys() {
               kMiB, 64 * kGiB, [](C& c, Integer v) { c.history.bytes_max = v; }),
 
       text("journal.path",
-           "The file that keeps events on disk. \"\" = off. This version has no journal yet: a path is\n"
-           "checked, warned of at the start, and not used; the same goes for the keys below.",
-           "a path", "", {},
-           [](C& c, Text v) { c.journal.path = std::move(v); }),
-      boolean("journal.before_delivery", "Deliver only what is on disk.", false,
-              [](C& c, bool v) { c.journal.before_delivery = v; }),
-      integer("journal.bytes_max", "The journal is trimmed beyond this size.", "bytes", 10 * kGiB,
-              kMiB, 1024 * kGiB, [](C& c, Integer v) { c.journal.bytes_max = v; }),
+           "The file that keeps events on disk (SQLite), so that clients get what they missed while\n"
+           "they, or the bridge, were away. Only one bridge may use it; anybody may read it. The\n"
+           "default's directory is made where it is missing. \"\" = off.",
+           "a path; a leading ~/ is the home directory", kJournalPathDefault, {},
+           [](C& c, Text v) {
+             c.journal.is_default = v == kJournalPathDefault;
+             c.journal.path = in_home(v);
+           }),
+      boolean("journal.before_delivery",
+              "Deliver only what is on disk: nothing is ever repeated after a crash, and every event is\n"
+              "as late as the disk is slow. The bridge then does not start without its journal, and takes\n"
+              "no more events while it cannot be written.",
+              false, [](C& c, bool v) { c.journal.before_delivery = v; }),
+      integer("journal.bytes_max",
+              "Beyond this size the oldest events leave the journal. The file's room is used again; it\n"
+              "does not shrink.",
+              "bytes", 10 * kGiB, kMiB, 1024 * kGiB,
+              [](C& c, Integer v) { c.journal.bytes_max = v; }),
       integer("journal.age_max_s", "Events older than this leave the journal.", "seconds",
               7 * 86'400, 1, 10 * 365 * 86'400,
               [](C& c, Integer v) { c.journal.age_max_s = v; }),

@@ -44,9 +44,39 @@ class Families {
   std::vector<MetricFamily> families_;
 };
 
+void add_journal(Families& f, const JournalStatus& j) {
+  f.gauge("ppo_bridge_journal_writing", "1 while the journal can be written.",
+          j.problem.empty() ? 1 : 0);
+  f.counter("ppo_bridge_journal_rows_total", "Events written to the journal.", j.rows);
+  f.counter("ppo_bridge_journal_trimmed_rows_total", "Events that left it, too old or too many.",
+            j.rows_trimmed);
+  f.counter("ppo_bridge_journal_commits_total", "Transactions that wrote them.", j.commits);
+  f.begin("ppo_bridge_journal_commit_seconds_total", "Time that those took.", MetricType::Counter);
+  f.sample(static_cast<double>(j.commit_us) / 1e6);
+  f.gauge("ppo_bridge_journal_commit_seconds_max", "The slowest of them.",
+          static_cast<double>(j.commit_us_max) / 1e6);
+  f.gauge("ppo_bridge_journal_queue_bytes", "Memory of what waits to be written.",
+          static_cast<double>(j.queue_bytes));
+  f.counter("ppo_bridge_journal_holes_total", "Stretches of the log that are missing in it.",
+            j.holes);
+  f.counter("ppo_bridge_journal_lost_events_total", "Events in those.", j.events_in_holes);
+  f.counter("ppo_bridge_journal_errors_total", "Writes and reads that failed.", j.errors);
+  f.counter("ppo_bridge_journal_blocks_read_total", "Slices read back for clients.",
+            j.blocks_read);
+  f.gauge("ppo_bridge_journal_first_seq", "Oldest event in it.",
+          static_cast<double>(j.first_seq));
+  f.gauge("ppo_bridge_journal_committed_seq", "Newest event in it.",
+          static_cast<double>(j.committed_seq));
+  f.gauge("ppo_bridge_journal_bytes", "Of its file, as far as it is in use.",
+          static_cast<double>(j.file_bytes));
+  f.gauge("ppo_bridge_journal_wal_bytes", "Of the write-ahead file beside it.",
+          static_cast<double>(j.wal_bytes));
+}
+
 }  // namespace
 
-std::string metrics_text(const BridgeView& view, std::size_t clients) {
+std::string metrics_text(const BridgeView& view, std::size_t clients,
+                         const JournalStatus* journal) {
   const Counters& c = view.counters;
   const History& history = view.log.history();
   Families f;
@@ -107,6 +137,7 @@ std::string metrics_text(const BridgeView& view, std::size_t clients) {
           static_cast<double>(history.bytes()));
   f.gauge("ppo_bridge_seq", "Number of the newest event.",
           static_cast<double>(view.log.last_seq()));
+  if (journal != nullptr) add_journal(f, *journal);
   f.begin("ppo_bridge_source_events_total", "Events of each source.", MetricType::Counter);
   for (const auto& [name, info] : view.sources.sources()) {
     f.sample(static_cast<double>(info.events), {{"source", name}});

@@ -14,6 +14,12 @@ inline constexpr std::size_t kTopLevelKeysMax = 256;  // keys of an event body's
 
 inline constexpr std::size_t kBlockBytesMax = 256 * 1024;  // a block is closed when it passes this
 
+// Blocks that wait for the journal beyond what is in memory anyway.
+inline constexpr std::size_t kJournalQueueBytesMax = 64 * 1024 * 1024;
+
+// Where only what is written is delivered, nothing is taken in beyond so many that are not.
+inline constexpr std::size_t kUncommittedEventsMax = 65'536;
+
 inline constexpr std::size_t kSubscriptionPatternsMax = 256;
 inline constexpr std::size_t kFilterKeysMax = 32;
 inline constexpr std::size_t kFilterValuesMax = 1024;  // over all keys of one filter

@@ -102,7 +102,8 @@ HttpReply Pages::handle(const HttpRequest& request, bool own_origin) {
   } else if (request.path == "/healthz") {
     reply = plain(200, "ok");
   } else if (request.path == "/readyz") {
-    reply = options_.ready() ? plain(200, "ready") : plain(503, "stopping");
+    const std::string trouble = options_.trouble();
+    reply = trouble.empty() ? plain(200, "ready") : plain(503, trouble);
   } else {
     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
     reply.body = options_.metrics();
@@ -120,6 +121,11 @@ HttpReply Pages::home() const {
 }
 
 HttpReply Pages::submit_event(const HttpRequest& request) {
+  if (options_.full()) {
+    return json_error(503, ErrorType::busy,
+                      "events wait to be written to the journal (journal.before_delivery)",
+                      clock_.wall_us());
+  }
   IntakeOutcome outcome;
   intake_.take(request.body, &outcome);
   options_.on_batch();

@@ -16,7 +16,8 @@ class Pages {
   struct Options {
     std::string version;
     std::function<std::string()> metrics;  // Prometheus text exposition format
-    std::function<bool()> ready;
+    std::function<std::string()> trouble;  // why it is not ready; "" = it is
+    std::function<bool()> full;            // takes no events for now
     std::function<void()> on_batch;  // called after events were taken in
   };
   Pages(Intake& intake, const Clock& clock, Options options);

@@ -43,7 +43,14 @@ Result<bool> ZmqReceiver::start(const ReceiverOptions& options) {
   return true;
 }
 
+void ZmqReceiver::resume() {
+  if (!paused_) return;
+  paused_ = false;
+  if (watch_) watch_->look_again();
+}
+
 Turn ZmqReceiver::take_turn() {
+  if (paused_) return Turn::drained;
   std::size_t bytes = 0;
   std::size_t messages = 0;
   Turn turn = Turn::more;

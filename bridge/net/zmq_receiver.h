@@ -37,6 +37,10 @@ class ZmqReceiver {
   // Where it is bound, with the real ports.
   const std::vector<std::string>& endpoints() const { return endpoints_; }
 
+  // Takes nothing in until resume(): ZeroMQ and the sources hold the rest. Idempotent.
+  void pause() { paused_ = true; }
+  void resume();
+
   // Takes in what has arrived, for at most `drain_us`, and closes. Idempotent.
   void stop(std::int64_t drain_us);
 
@@ -49,6 +53,7 @@ class ZmqReceiver {
   zmq::socket_t socket_;
   std::unique_ptr<ZmqWatch> watch_;
   std::vector<std::string> endpoints_;
+  bool paused_ = false;
 };
 
 }  // namespace bridge

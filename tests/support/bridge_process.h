@@ -14,7 +14,8 @@ namespace testing_support {
 struct BridgeOptions {
   // "" = the environment's PPO_BRIDGE_BIN, else `ppo-bridge` looked up in PATH.
   std::string program;
-  // Each "section.key=VALUE" becomes a --set after those that ask for free ports, and so wins.
+  // Each "section.key=VALUE" becomes a --set after those that ask for free ports and no journal, and
+  // so wins.
   std::vector<std::string> settings;
   std::vector<std::string> arguments;
   ProcessOptions process;

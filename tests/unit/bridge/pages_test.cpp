@@ -14,10 +14,10 @@ struct Site {
     return pages.handle({method, path, "", "127.0.0.1:1", body}, own);
   }
   Bench bench;
-  bool ready = true;
+  std::string trouble;
   int batches = 0;
   Pages pages{bench.intake, bench.clock,
-              {"9.9.9", [] { return std::string("metrics"); }, [this] { return ready; },
+              {"9.9.9", [] { return std::string("metrics"); }, [this] { return trouble; }, [] { return false; },
                [this] { ++batches; }}};
 };
 
@@ -29,7 +29,7 @@ TEST_CASE("pages: paths, methods and readiness") {
   CHECK(site.get("GET", "/").body.find("ws://127.0.0.1:1/ws") != std::string::npos);
   CHECK(site.get("GET", "/healthz").status == 200);
   CHECK(site.get("HEAD", "/readyz").status == 200);
-  site.ready = false;
+  site.trouble = "stopping";
   CHECK(site.get("GET", "/readyz").status == 503);
   CHECK(site.get("GET", "/metrics").body == "metrics");
   CHECK(site.get("POST", "/metrics").status == 405);

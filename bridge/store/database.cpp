@@ -1,0 +1,46 @@
+#include "store/database.h"
+
+namespace bridge {
+
+Database::Database(const std::string& path) {
+  // No mutex: one thread at a time. No shared cache: other programs read through the file.
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                    SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(path.c_str(), &db_, flags, nullptr);
+  if (code == SQLITE_OK) return;
+  const DatabaseError error(code, db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
+  sqlite3_close(db_);
+  throw error;
+}
+
+Database::~Database() { sqlite3_close(db_); }
+
+void Database::fail(int code) { throw DatabaseError(code, sqlite3_errmsg(db_)); }
+
+void Database::run(const std::string& sql) {
+  const int code = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail(code);
+}
+
+std::optional<std::int64_t> Database::number(const std::string& sql) {
+  Statement statement(*this, sql.c_str());
+  if (!statement.step() || statement.is_null(0)) return std::nullopt;
+  return static_cast<std::int64_t>(statement.number(0));
+}
+
+Statement::Statement(Database& database, const char* sql) : db_(database.handle()) {
+  const int code =
+      sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+  if (code != SQLITE_OK) throw DatabaseError(code, sqlite3_errmsg(db_));
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  const DatabaseError error(code, sqlite3_errmsg(db_));
+  sqlite3_reset(statement_);
+  throw error;
+}
+
+}  // namespace bridge

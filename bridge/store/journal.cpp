@@ -1,0 +1,123 @@
+#include "store/journal.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::size_t kHolesMax = 4096;  // older ones are then taken for held, and found out reading
+
+}  // namespace
+
+Journal::Journal(JournalFileOptions options, const Clock& clock,
+                 std::function<void(std::function<void()>)> post)
+    : options_(options),
+      clock_(clock),
+      thread_(std::move(options), clock,
+              {std::move(post), [this](const JournalProgress& p) { on_progress(p); }}) {}
+
+// What was opened and never started has lost nothing.
+Journal::~Journal() {
+  if (file_ != nullptr && !file_->end_epoch()) file_.reset();
+}
+
+LogStart Journal::open(std::string new_epoch) {
+  LogStart start(std::move(new_epoch));
+  auto opened = JournalFile::open(options_);
+  if (!opened) {
+    problem_ = opened.error().message;
+    epoch_ = {start.epoch, 1};
+    return start;
+  }
+  file_ = std::move(opened.value());
+  const JournalContents& contents = file_->contents();
+  start.epochs = contents.epochs;
+  start.last_seq = contents.last_seq;
+  start.last_stamp_us = contents.last_stamp_us;
+  epoch_ = {start.epoch, start.last_seq + 1};
+  if (contents.clean) epoch_ = start.epochs.back();
+  positions_ = contents.positions;
+  const auto begun = file_->begin_epoch(epoch_, clock_.wall_us());
+  if (begun) {
+    holes_ = contents.holes;
+    first_seq_ = contents.first_seq;
+    committed_seq_ = contents.last_seq;
+    readable_ = true;
+  } else {
+    // Nobody must go on with an epoch that is not noted as begun: it could be gone on with twice.
+    problem_ = begun.error().message;
+    epoch_ = {start.epoch, start.last_seq + 1};
+    file_.reset();
+  }
+  start.epoch = epoch_.epoch;
+  if (start.epochs.empty() || start.epochs.back().epoch != epoch_.epoch) {
+    start.epochs.push_back(epoch_);
+  }
+  return start;
+}
+
+std::string Journal::problem() const { return log_ == nullptr ? problem_ : status().problem; }
+
+void Journal::start(EventLog& log, std::function<void()> on_progress) {
+  log_ = &log;
+  on_progress_ = std::move(on_progress);
+  cursor_ = log.last_seq();
+  thread_.start(std::move(file_), epoch_, cursor_, problem_);
+}
+
+void Journal::pump() {
+  if (log_ == nullptr || stopped_) return;
+  if (idle_ && cursor_ == log_->history().last_seq()) log_->seal();
+  const History& history = log_->history();
+  cursor_ = std::max(cursor_, history.first_seq() - 1);  // memory has let go: the thread sees a hole
+  while (cursor_ < history.last_seq()) {
+    BlockPtr block = history.find(cursor_ + 1);
+    const std::uint64_t last = block->last_seq();
+    const auto index = static_cast<std::size_t>(cursor_ + 1 - block->first_seq());
+    full_ = !thread_.push(std::move(block), index);
+    if (full_) return;
+    cursor_ = last;
+    idle_ = false;
+  }
+}
+
+bool Journal::congested() const {
+  return full_ || (log_ != nullptr && log_->last_seq() - committed_seq_ > kUncommittedEventsMax);
+}
+
+void Journal::stop(std::int64_t patience_us) {
+  if (log_ == nullptr || stopped_) return;
+  log_->seal();
+  pump();
+  stopped_ = true;
+  thread_.stop(log_->last_seq(), patience_us);
+}
+
+std::uint64_t Journal::last_seq() const { return readable_ ? std::max(cursor_, committed_seq_) : 0; }
+
+bool Journal::holds(std::uint64_t from_seq, std::uint64_t to_seq) const {
+  if (!readable_ || from_seq < first_seq_ || to_seq > last_seq()) return false;
+  const auto hole =
+      std::partition_point(holes_.begin(), holes_.end(),
+                           [from_seq](const SeqRange& h) { return h.to < from_seq; });
+  return hole == holes_.end() || hole->from > to_seq;
+}
+
+void Journal::on_progress(const JournalProgress& progress) {
+  first_seq_ = progress.first_seq;
+  committed_seq_ = std::max(committed_seq_, progress.committed_seq);
+  readable_ = progress.readable;
+  idle_ = progress.idle;
+  holes_.insert(holes_.end(), progress.new_holes.begin(), progress.new_holes.end());
+  if (holes_.size() > kHolesMax) {
+    holes_.erase(holes_.begin(),
+                 holes_.begin() + static_cast<std::ptrdiff_t>(holes_.size() - kHolesMax));
+  }
+  pump();
+  on_progress_();
+}
+
+}  // namespace bridge

@@ -1,0 +1,94 @@
+// The journal as the log's thread sees it: one more cursor into the log, and what reads back what
+// memory no longer holds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "core/cold_reader.h"
+#include "core/event_log.h"
+#include "event/source_position.h"
+#include "store/journal_thread.h"
+
+namespace bridge {
+
+// One thread: the log's. The clock must outlive it.
+class Journal final : public ColdReader {
+ public:
+  // `post` runs a function on the log's thread, later; from any thread.
+  Journal(JournalFileOptions options, const Clock& clock,
+          std::function<void(std::function<void()>)> post);
+  ~Journal() override;
+
+  // Opens the file; what it is in trouble with, problem() says. Returns where the log goes on: behind
+  // what is in it, in the same epoch where that was ended cleanly, else in `new_epoch`. Call once.
+  LogStart open(std::string new_epoch);
+
+  // How far each run of each source had come, oldest first, as the file has it.
+  const std::vector<SourcePosition>& positions() const { return positions_; }
+
+  // Why the file is not written, or "".
+  std::string problem() const;
+
+  // Starts the thread. `on_progress` is called when more of the log is written. The log must outlive
+  // this.
+  void start(EventLog& log, std::function<void()> on_progress);
+
+  // Hands over what is new in the log. Where the journal has nothing to do, that closes the open block;
+  // while it writes, the next one gathers. Call after each batch of appends.
+  void pump();
+
+  // The newest event that is in the file.
+  std::uint64_t committed_seq() const { return committed_seq_; }
+
+  // So much waits to be written that no more should come in, where it must all be written.
+  bool congested() const;
+
+  // Writes what is left, for at most `patience_us`, and ends the epoch cleanly. Idempotent.
+  void stop(std::int64_t patience_us);
+
+  JournalStatus status() const { return thread_.status(); }
+
+  // ColdReader.
+  std::uint64_t first_seq() const override { return first_seq_; }
+  std::uint64_t last_seq() const override;
+  bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override;
+  void read(std::uint64_t from_seq, std::function<void(Blocks)> done) override {
+    thread_.read(from_seq, std::move(done));
+  }
+  void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override {
+    thread_.find_time(timestamp_us, std::move(done));
+  }
+  void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
+                 std::uint64_t before_seq,
+                 std::function<void(std::uint64_t, bool)> done) override {
+    thread_.find_last(std::move(subscription), count, before_seq, std::move(done));
+  }
+
+ private:
+  void on_progress(const JournalProgress& progress);
+
+  const JournalFileOptions options_;
+  const Clock& clock_;
+  std::unique_ptr<JournalFile> file_;  // between open() and start()
+  EpochStart epoch_;
+  std::string problem_;  // of open()
+  std::vector<SourcePosition> positions_;
+  std::vector<SeqRange> holes_;  // in order
+  EventLog* log_ = nullptr;
+  std::function<void()> on_progress_;
+  std::uint64_t cursor_ = 0;  // handed over
+  std::uint64_t first_seq_ = 1;
+  std::uint64_t committed_seq_ = 0;
+  bool readable_ = false;
+  bool idle_ = false;
+  bool full_ = false;  // the queue, at the last pump
+  bool stopped_ = false;
+  JournalThread thread_;
+};
+
+}  // namespace bridge

@@ -1,0 +1,151 @@
+// The journal on disk: one SQLite file, a row an event, which people read while the bridge writes.
+//
+// Tables: `events` (the log), `epochs` (the numberings), `holes` (what could not be written) and
+// `sources` (how far each run had come). The schema's version is in PRAGMA user_version.
+//
+// WAL, so that readers and the writer do not wait for each other. synchronous=NORMAL: a commit is safe
+// from the end of the process at once, from a power cut after the next checkpoint; where a numbering
+// begins or ends, and always where the bridge delivers only what is on disk, it is FULL. The one key is
+// seq: each further index would cost every event a random write, for questions that a person asks once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "core/event_log.h"
+#include "event/block.h"
+#include "event/source_position.h"
+#include "store/database.h"
+
+namespace bridge {
+
+// Events that are one after the other.
+struct SeqRange {
+  std::uint64_t from = 1;
+  std::uint64_t to = 0;
+};
+
+// What is to be written: events of a block from `index` on or, without a block, a hole.
+struct JournalItem {
+  BlockPtr block;
+  std::size_t index = 0;
+  SeqRange hole;
+  const char* reason = "";  // of the hole
+};
+
+// What a file holds.
+struct JournalContents {
+  std::vector<EpochStart> epochs;    // oldest first; empty in a new file
+  bool clean = false;                // the last epoch was ended by end_epoch()
+  std::uint64_t first_seq = 1;       // of the rows; last_seq + 1 where there is none
+  std::uint64_t last_seq = 0;        // of rows and holes
+  std::int64_t last_stamp_us = 0;
+  std::vector<SeqRange> holes;       // in order
+  std::vector<SourcePosition> positions;
+};
+
+struct JournalFailure {
+  std::string message;  // names the file and what is wrong with it
+  // Whether the connection may work again by itself, as when the disk has room again. Otherwise
+  // the file must be opened anew.
+  bool may_pass = false;
+};
+
+template <class T>
+using JournalResult = Result<T, JournalFailure>;
+
+struct JournalFileOptions {
+  std::string path;
+  bool make_directory = false;    // where it is not there
+  bool sync_each_commit = false;  // fsync before a commit counts
+  std::uint64_t bytes_max = 10ull << 30;
+  std::int64_t age_max_us = 7ll * 86'400 * 1'000'000;
+};
+
+// One thread at a time. After a failure that may not pass, only the destructor may be called.
+class JournalFile {
+ public:
+  // Opens or creates the file and takes its lock: a second bridge is refused.
+  static JournalResult<std::unique_ptr<JournalFile>> open(const JournalFileOptions& options);
+  ~JournalFile();
+  JournalFile(const JournalFile&) = delete;
+  JournalFile& operator=(const JournalFile&) = delete;
+
+  // As it was when it was opened.
+  const JournalContents& contents() const { return contents_; }
+
+  // Notes that `epoch` is written from here on, and goes on with it where it is the last one. Until
+  // end_epoch() it counts as unclean.
+  JournalResult<bool> begin_epoch(const EpochStart& epoch, std::int64_t now_us);
+  // Notes that all its events are here, or named as holes.
+  JournalResult<bool> end_epoch();
+
+  // Writes the items in one transaction. On failure nothing of them is written.
+  JournalResult<bool> append(const std::vector<JournalItem>& items, std::int64_t now_us);
+
+  // Up to `blocks_max` blocks of events without a hole between, from the first event that is held at
+  // `from` or after; empty where there is none. Blocks end at the same places whoever asks, so that
+  // readers can share them.
+  JournalResult<std::vector<BlockPtr>> read(std::uint64_t from, std::size_t blocks_max);
+
+  // The first seq whose event may be at or after `timestamp_us`: of a row, or of the hole before it. One
+  // beyond the last row where there is none.
+  JournalResult<std::uint64_t> first_seq_since(std::int64_t timestamp_us);
+
+  // Deletes old events, at most `rows_max`, where there are too many bytes or they are too old; tells
+  // how many. The newest event always stays.
+  JournalResult<std::uint64_t> trim(std::uint64_t rows_max, std::int64_t now_us);
+
+  // False where the path no longer names the file that is open: it was moved or deleted.
+  bool in_place() const;
+
+  std::uint64_t first_seq() const { return first_seq_; }
+  std::uint64_t last_row_seq() const { return last_row_seq_; }
+  std::uint64_t bytes();      // of the file that hold something
+  std::uint64_t wal_bytes() const;
+
+ private:
+  class Lock;
+  struct Statements;
+  struct Position {
+    SourcePosition value;
+    std::uint64_t seq = 0;  // of its last event
+    bool changed = false;
+  };
+
+  JournalFile(JournalFileOptions options, std::unique_ptr<Lock> lock);
+  void prepare();
+  void make_schema();
+  void load_contents();
+  void insert_block(const Block& block, std::size_t index);
+  void insert_hole(const JournalItem& item, std::int64_t now_us);
+  void observe(const Block& block, const EventEntry& entry, std::uint64_t seq);
+  void write_positions();
+  BlockPtr read_block(bool* more);
+  template <class F>
+  auto guarded(F&& f) -> JournalResult<decltype(f())>;
+
+  const JournalFileOptions options_;
+  std::unique_ptr<Lock> lock_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<Statements> statements_;
+  JournalContents contents_;
+  std::uint64_t first_seq_ = 1;
+  std::uint64_t last_row_seq_ = 0;
+  std::uint64_t page_bytes_ = 4096;
+  std::uint64_t device_ = 0;
+  std::uint64_t inode_ = 0;
+  std::unordered_map<std::string, Position> positions_;  // by source '\n' run
+  std::vector<Position*> changed_;
+  Position* last_position_ = nullptr;  // of the event before: the next is most often of the same run
+  std::string key_;                    // reused
+  BlockBuilder builder_;
+};
+
+}  // namespace bridge

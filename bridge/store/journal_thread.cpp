@@ -1,0 +1,487 @@
+#include "store/journal_thread.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "base/limits.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::size_t kGroupBytesMax = 2 * 1024 * 1024;  // written in one transaction
+constexpr std::size_t kGroupBytesSoon = 256 * 1024;      // so much does not wait for company
+constexpr std::int64_t kGroupUs = 20'000;                // and less no longer than this
+constexpr std::int64_t kRetryUs = 1'000'000;
+constexpr std::int64_t kLookAfterUs = 1'000'000;  // age, size, whether the file is still there
+constexpr std::int64_t kReadTurnUs = 5'000;       // of reading between two groups
+constexpr std::size_t kReadBlocks = 4;
+constexpr std::uint64_t kTrimRowsMin = 1024;
+
+}  // namespace
+
+JournalThread::JournalThread(JournalFileOptions options, const Clock& clock, Listener listener)
+    : options_(std::move(options)), clock_(clock), listener_(std::move(listener)) {}
+
+JournalThread::~JournalThread() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+  }
+  thread_.join();
+}
+
+void JournalThread::start(std::unique_ptr<JournalFile> file, EpochStart epoch,
+                          std::uint64_t last_seq, std::string problem) {
+  file_ = std::move(file);
+  epoch_ = std::move(epoch);
+  written_seq_ = last_seq;
+  queued_seq_ = last_seq;
+  set_problem(problem);
+  publish();
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "journal");
+    run();
+  });
+}
+
+bool JournalThread::push(BlockPtr block, std::size_t index) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (queue_bytes_ > kJournalQueueBytesMax) return false;
+  const bool was_empty = queue_.empty();
+  queue_bytes_ += block->memory_bytes();
+  queued_seq_ = block->last_seq();
+  JournalItem item;
+  item.block = std::move(block);
+  item.index = index;
+  queue_.push_back(std::move(item));
+  if (was_empty || queue_bytes_ >= kGroupBytesSoon) wake_.notify_one();
+  return true;
+}
+
+void JournalThread::read(std::uint64_t from_seq, std::function<void(ColdReader::Blocks)> done) {
+  Request request;
+  request.from_seq = from_seq;
+  request.on_blocks = std::move(done);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  requests_.push_back(std::move(request));
+  wake_.notify_one();
+}
+
+void JournalThread::find_time(std::int64_t timestamp_us,
+                              std::function<void(std::uint64_t)> done) {
+  Request request;
+  request.kind = Request::Kind::time;
+  request.timestamp_us = timestamp_us;
+  request.on_seq = std::move(done);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  requests_.push_back(std::move(request));
+  wake_.notify_one();
+}
+
+void JournalThread::find_last(std::shared_ptr<const Subscription> subscription,
+                              std::uint64_t count, std::uint64_t before_seq,
+                              std::function<void(std::uint64_t, bool)> done) {
+  Request request;
+  request.kind = Request::Kind::last;
+  request.subscription = std::move(subscription);
+  request.count = count;
+  request.from_seq = before_seq;
+  request.on_place = std::move(done);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  requests_.push_back(std::move(request));
+  wake_.notify_one();
+}
+
+void JournalThread::stop(std::uint64_t last_seq, std::int64_t patience_us) {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    clean_ = true;
+    stop_seq_ = last_seq;
+    stop_by_us_ = clock_.steady_us() + patience_us;
+    wake_.notify_one();
+  }
+  thread_.join();
+}
+
+JournalStatus JournalThread::status() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  JournalStatus status = status_;
+  status.queue_bytes = queue_bytes_;
+  return status;
+}
+
+// REQUIRES: the lock is held, as for next_due_us().
+bool JournalThread::write_due(std::int64_t now_us) const {
+  if (group_.empty() && queue_.empty()) return false;
+  if (!problem_.empty()) return now_us >= retry_at_us_;
+  return reader_waits_ || options_.sync_each_commit || queue_bytes_ >= kGroupBytesSoon ||
+         now_us >= last_commit_us_ + kGroupUs;
+}
+
+std::int64_t JournalThread::next_due_us(std::int64_t now_us) const {
+  std::int64_t due = look_after_at_us_;
+  if (!problem_.empty()) {
+    due = std::min(due, retry_at_us_);
+  } else if (!asked_ || !queue_.empty()) {
+    due = std::min(due, last_commit_us_ + kGroupUs);
+  }
+  return std::max(due, now_us);
+}
+
+void JournalThread::run() {
+  for (;;) {
+    bool write = false;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      for (;;) {
+        const std::int64_t now = clock_.steady_us();
+        write = write_due(now);
+        const bool ask = !asked_ && problem_.empty() && queue_.empty() && group_.empty() &&
+                         (options_.sync_each_commit || now >= last_commit_us_ + kGroupUs);
+        const bool retry = !problem_.empty() && now >= retry_at_us_;
+        if (write || ask || retry || stopping_ || !requests_.empty() ||
+            now >= look_after_at_us_) {
+          break;
+        }
+        wake_.wait_for(lock, std::chrono::microseconds(next_due_us(now) - now + 1));
+      }
+      if (stopping_) break;
+      if (write) take_group();
+    }
+    if (!problem_.empty() && clock_.steady_us() >= retry_at_us_) {
+      if (file_ == nullptr) reopen();
+      if (file_ != nullptr && group_.empty()) set_problem("");
+    }
+    if (write && file_ != nullptr) write_group();
+    serve_requests();
+    trim();
+    ask_for_more();
+  }
+  finish();
+}
+
+// REQUIRES: the lock is held.
+void JournalThread::take_group() {
+  while (!queue_.empty() && group_bytes_ < kGroupBytesMax) {
+    group_bytes_ += queue_.front().block->memory_bytes();
+    group_.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+}
+
+// Events between what is written and `to_seq` never reached this thread.
+void JournalThread::add_hole(std::uint64_t to_seq, std::vector<JournalItem>* items) {
+  JournalItem hole;
+  hole.hole = {written_seq_ + 1, to_seq};
+  hole.reason = "not written in time";
+  items->push_back(std::move(hole));
+}
+
+void JournalThread::write_group() {
+  const std::int64_t began = clock_.steady_us();
+  std::vector<JournalItem> items;
+  items.reserve(group_.size() + 1);
+  std::uint64_t rows = 0;
+  std::vector<SeqRange> holes;
+  const std::uint64_t written_before = written_seq_;
+  for (JournalItem& item : group_) {
+    if (item.block->last_seq() <= written_seq_) continue;  // it was, though the commit seemed to fail
+    if (item.block->seq(item.index) <= written_seq_) {
+      item.index = static_cast<std::size_t>(written_seq_ + 1 - item.block->first_seq());
+    }
+    const std::uint64_t first = item.block->seq(item.index);
+    if (first > written_seq_ + 1) {
+      add_hole(first - 1, &items);
+      holes.push_back(items.back().hole);
+    }
+    items.push_back(item);
+    rows += item.block->size() - item.index;
+    written_seq_ = item.block->last_seq();
+  }
+  const auto done = file_->append(items, clock_.wall_us());
+  if (!done) {
+    written_seq_ = written_before;
+    write_failed(done.error());
+    return;
+  }
+  const std::int64_t took = clock_.steady_us() - began;
+  counts_.rows += rows;
+  ++counts_.commits;
+  counts_.commit_us += took;
+  counts_.commit_us_max = std::max(counts_.commit_us_max, took);
+  for (const SeqRange& hole : holes) {
+    ++counts_.holes;
+    counts_.events_in_holes += hole.to - hole.from + 1;
+    new_holes_.push_back(hole);
+    spdlog::warn("journal: events {} to {} were not written in time and are missing in it",
+                 hole.from, hole.to);
+  }
+  rows_since_trim_ += rows;
+  group_.clear();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    queue_bytes_ -= group_bytes_;
+  }
+  group_bytes_ = 0;
+  last_commit_us_ = began;
+  asked_ = false;
+  set_problem("");
+  publish();
+}
+
+void JournalThread::write_failed(const JournalFailure& failure) {
+  ++counts_.errors;
+  if (!failure.may_pass) file_.reset();
+  retry_at_us_ = clock_.steady_us() + kRetryUs;
+  set_problem(failure.message);
+  publish();
+}
+
+void JournalThread::reopen() {
+  retry_at_us_ = clock_.steady_us() + kRetryUs;
+  auto opened = JournalFile::open(options_);
+  if (!opened) {
+    ++counts_.errors;
+    set_problem(opened.error().message);
+  } else if (take_over(std::move(opened.value()))) {
+    set_problem("");
+  }
+  publish();
+}
+
+// A file that comes late must not hold numbers that this process has given to other events.
+bool JournalThread::take_over(std::unique_ptr<JournalFile> file) {
+  const JournalContents& contents = file->contents();
+  const bool ours = !contents.epochs.empty() && contents.epochs.back().epoch == epoch_.epoch;
+  if (!ours && contents.last_seq >= epoch_.first_seq) {
+    set_problem(options_.path + ": it holds events up to " + std::to_string(contents.last_seq) +
+                " of another numbering; it will be gone on with when the bridge is started again");
+    return false;
+  }
+  const auto begun = file->begin_epoch(epoch_, clock_.wall_us());
+  if (!begun) {
+    ++counts_.errors;
+    set_problem(begun.error().message);
+    return false;
+  }
+  // What it lacks of this process's events, the next write notes as a hole.
+  written_seq_ = ours ? contents.last_seq : epoch_.first_seq - 1;
+  file_ = std::move(file);
+  return true;
+}
+
+void JournalThread::set_problem(const std::string& problem) {
+  if (problem == problem_) return;
+  if (!problem.empty()) {
+    spdlog::error("journal: {}; events are delivered but not kept", problem);
+  } else {
+    spdlog::info("journal: it is written again");
+  }
+  problem_ = problem;
+  publish();
+}
+
+void JournalThread::serve_requests() {
+  const std::int64_t end = clock_.steady_us() + kReadTurnUs;
+  std::size_t waiting = 0;
+  reader_waits_ = false;
+  do {
+    Request request;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (requests_.size() <= waiting) return;
+      request = std::move(requests_.front());
+      requests_.pop_front();
+    }
+    if (serve(request)) continue;
+    ++waiting;
+    reader_waits_ = true;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    requests_.push_back(std::move(request));
+  } while (clock_.steady_us() < end);
+}
+
+// False where it has to come again.
+bool JournalThread::serve(Request& request) {
+  const bool readable = file_ != nullptr;
+  switch (request.kind) {
+    case Request::Kind::read: {
+      if (readable && request.from_seq > file_->last_row_seq() && can_wait_for(request.from_seq)) {
+        return false;
+      }
+      ColdReader::Blocks blocks;
+      if (readable) {
+        auto read = file_->read(request.from_seq, kReadBlocks);
+        if (read) {
+          blocks = std::move(read.value());
+          counts_.blocks_read += blocks.size();
+        } else {
+          read_failed(read.error(), request.from_seq);
+        }
+      }
+      listener_.post([done = std::move(request.on_blocks), blocks = std::move(blocks)] {
+        done(blocks);
+      });
+      return true;
+    }
+    case Request::Kind::time: {
+      std::uint64_t seq = 0;
+      if (readable) {
+        const auto found = file_->first_seq_since(request.timestamp_us);
+        if (found) seq = found.value();
+      }
+      listener_.post([done = std::move(request.on_seq), seq] { done(seq); });
+      return true;
+    }
+    case Request::Kind::last:
+      return look_back(request);
+  }
+  return true;
+}
+
+void JournalThread::read_failed(const JournalFailure& failure, std::uint64_t seq) {
+  ++counts_.errors;
+  const std::int64_t now = clock_.steady_us();
+  if (now < log_reads_at_us_) return;
+  log_reads_at_us_ = now + kRetryUs;
+  spdlog::error("journal: cannot be read at seq {}: {}", seq, failure.message);
+}
+
+// One step back through the log; other requests and writes come between two.
+bool JournalThread::look_back(Request& request) {
+  constexpr std::uint64_t kStep = 4096;
+  std::uint64_t& before = request.from_seq;
+  const auto answer = [&](std::uint64_t after, bool reached) {
+    listener_.post([done = std::move(request.on_place), after, reached] { done(after, reached); });
+    return true;
+  };
+  if (file_ == nullptr || before <= file_->first_seq()) return answer(before - 1, false);
+  const std::uint64_t from = std::max(file_->first_seq(), before > kStep ? before - kStep : 1);
+  std::vector<BlockPtr> blocks;
+  for (std::uint64_t next = from; next < before;) {
+    auto read = file_->read(next, 16);
+    if (!read || read.value().empty()) break;
+    for (BlockPtr& block : read.value()) blocks.push_back(std::move(block));
+    next = blocks.back()->last_seq() + 1;
+  }
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    for (std::size_t i = (*block)->size(); i > 0; --i) {
+      const std::uint64_t seq = (*block)->seq(i - 1);
+      if (seq >= before || !request.subscription->matches(**block, i - 1)) continue;
+      if (--request.count == 0) return answer(seq - 1, true);
+    }
+  }
+  before = from;
+  return false;
+}
+
+// Whether an event that is not written yet will be, by and by.
+bool JournalThread::can_wait_for(std::uint64_t seq) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return problem_.empty() && seq <= queued_seq_ && !(queue_.empty() && group_.empty());
+}
+
+void JournalThread::trim() {
+  const std::int64_t now = clock_.steady_us();
+  const bool look_after = now >= look_after_at_us_;
+  if (look_after) look_after_at_us_ = now + kLookAfterUs;
+  if (file_ == nullptr || (!look_after && rows_since_trim_ < kTrimRowsMin)) return;
+  if (look_after && !file_->in_place()) {
+    file_.reset();
+    retry_at_us_ = now;
+    set_problem(options_.path + ": it was moved or deleted");
+    return;
+  }
+  // Twice what came in goes, so a file over its size shrinks however busy the bridge is.
+  const auto removed =
+      file_->trim(std::max(kTrimRowsMin, 2 * rows_since_trim_), clock_.wall_us());
+  rows_since_trim_ = 0;
+  if (!removed) {
+    ++counts_.errors;
+  } else if (removed.value() != 0) {
+    counts_.rows_trimmed += removed.value();
+    look_after_at_us_ = now;  // there may be more
+  }
+  if (look_after || (removed && removed.value() != 0)) publish();
+}
+
+void JournalThread::ask_for_more() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (asked_ || !problem_.empty() || !queue_.empty() || !group_.empty() ||
+        (!options_.sync_each_commit && clock_.steady_us() < last_commit_us_ + kGroupUs)) {
+      return;
+    }
+  }
+  asked_ = true;
+  publish();
+}
+
+// Brings the status up to date and tells main where something has changed.
+void JournalThread::publish() {
+  counts_.problem = problem_;
+  counts_.first_seq = file_ != nullptr ? file_->first_seq() : written_seq_ + 1;
+  counts_.committed_seq = file_ != nullptr ? file_->last_row_seq() : written_seq_;
+  if (file_ != nullptr) {
+    counts_.file_bytes = file_->bytes();
+    counts_.wal_bytes = file_->wal_bytes();
+  }
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    status_ = counts_;
+  }
+  JournalProgress progress;
+  progress.readable = file_ != nullptr;
+  progress.idle = asked_;
+  progress.first_seq = counts_.first_seq;
+  progress.committed_seq = counts_.committed_seq;
+  const bool changed = progress.readable != last_progress_.readable ||
+                       progress.idle != last_progress_.idle || !new_holes_.empty() ||
+                       progress.first_seq != last_progress_.first_seq ||
+                       progress.committed_seq != last_progress_.committed_seq;
+  if (!changed) return;
+  last_progress_ = progress;
+  progress.new_holes = std::move(new_holes_);
+  new_holes_.clear();
+  listener_.post([this, progress = std::move(progress)] { listener_.on_progress(progress); });
+}
+
+void JournalThread::finish() {
+  bool clean = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    clean = clean_;
+  }
+  while (clean && file_ != nullptr) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (clock_.steady_us() >= stop_by_us_) break;
+      take_group();
+    }
+    if (group_.empty()) break;
+    write_group();
+    if (!problem_.empty()) break;
+  }
+  if (!clean || file_ == nullptr) return;
+  if (stop_seq_ > written_seq_) {
+    std::vector<JournalItem> hole;
+    add_hole(stop_seq_, &hole);
+    if (!file_->append(hole, clock_.wall_us())) return;
+    spdlog::warn("journal: events {} to {} were not written in time and are missing in it",
+                 hole.front().hole.from, hole.front().hole.to);
+  }
+  const auto ended = file_->end_epoch();
+  if (!ended) spdlog::error("journal: {}", ended.error().message);
+  file_.reset();
+}
+
+}  // namespace bridge

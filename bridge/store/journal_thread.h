@@ -1,0 +1,153 @@
+// The journal's thread: writes blocks in groups, reads slices back between two groups, trims, and goes
+// on trying where the file gives trouble.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "core/cold_reader.h"
+#include "store/journal_file.h"
+
+namespace bridge {
+
+// How the journal does. Counts are from the start of the process.
+struct JournalStatus {
+  std::string problem;              // "" = it writes
+  std::uint64_t first_seq = 1;      // oldest event in the file; beyond committed_seq where none is
+  std::uint64_t committed_seq = 0;  // newest event in the file
+  std::uint64_t rows = 0;           // written
+  std::uint64_t rows_trimmed = 0;
+  std::uint64_t commits = 0;
+  std::int64_t commit_us = 0;       // in all
+  std::int64_t commit_us_max = 0;
+  std::uint64_t holes = 0;
+  std::uint64_t events_in_holes = 0;
+  std::uint64_t errors = 0;         // writes and reads that failed
+  std::uint64_t blocks_read = 0;
+  std::uint64_t queue_bytes = 0;
+  std::uint64_t file_bytes = 0;     // of the file that hold something
+  std::uint64_t wal_bytes = 0;
+};
+
+// What main has to know soon.
+struct JournalProgress {
+  std::uint64_t first_seq = 1;
+  std::uint64_t committed_seq = 0;
+  bool readable = false;
+  bool idle = false;               // everything given is written: more is wanted
+  std::vector<SeqRange> new_holes;
+};
+
+// start() and stop() on one thread; the rest from any.
+class JournalThread {
+ public:
+  struct Listener {
+    // Runs a function on the log's thread, later.
+    std::function<void(std::function<void()>)> post;
+    std::function<void(const JournalProgress&)> on_progress;  // called there
+  };
+
+  JournalThread(JournalFileOptions options, const Clock& clock, Listener listener);
+  ~JournalThread();
+  JournalThread(const JournalThread&) = delete;
+  JournalThread& operator=(const JournalThread&) = delete;
+
+  // `file` is open and has begun `epoch`, or is null: then `problem` says why, and it is tried again.
+  // Events go on behind `last_seq`.
+  void start(std::unique_ptr<JournalFile> file, EpochStart epoch, std::uint64_t last_seq,
+             std::string problem);
+
+  // Writes the block's events from `index` on. False where the queue is full. What is left out
+  // between two pushes becomes a hole.
+  [[nodiscard]] bool push(BlockPtr block, std::size_t index);
+
+  // See ColdReader. `done` is called by the listener's post().
+  void read(std::uint64_t from_seq, std::function<void(ColdReader::Blocks)> done);
+  void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done);
+  void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
+                 std::uint64_t before_seq, std::function<void(std::uint64_t, bool)> done);
+
+  // Writes what is queued, as far as it can within `patience_us`, notes events up to `last_seq` that it
+  // has not as a hole, marks the epoch as ended cleanly, and ends the thread. Idempotent.
+  void stop(std::uint64_t last_seq, std::int64_t patience_us);
+
+  JournalStatus status() const;
+
+ private:
+  struct Request {
+    enum class Kind { read, time, last } kind = Kind::read;
+    std::uint64_t from_seq = 0;
+    std::int64_t timestamp_us = 0;
+    std::shared_ptr<const Subscription> subscription;
+    std::uint64_t count = 0;
+    std::function<void(ColdReader::Blocks)> on_blocks;
+    std::function<void(std::uint64_t)> on_seq;
+    std::function<void(std::uint64_t, bool)> on_place;
+  };
+
+  void run();
+  std::int64_t next_due_us(std::int64_t now_us) const;
+  bool write_due(std::int64_t now_us) const;
+  void take_group();
+  void write_group();
+  void add_hole(std::uint64_t to_seq, std::vector<JournalItem>* items);
+  void read_failed(const JournalFailure& failure, std::uint64_t seq);
+  void write_failed(const JournalFailure& failure);
+  void reopen();
+  bool take_over(std::unique_ptr<JournalFile> file);
+  void set_problem(const std::string& problem);
+  void serve_requests();
+  bool serve(Request& request);
+  bool look_back(Request& request);
+  bool can_wait_for(std::uint64_t seq);
+  void trim();
+  void ask_for_more();
+  void publish();
+  void finish();
+
+  const JournalFileOptions options_;
+  const Clock& clock_;
+  const Listener listener_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<JournalItem> queue_;  // guarded
+  std::size_t queue_bytes_ = 0;    // guarded; with what is being written
+  std::uint64_t queued_seq_ = 0;   // guarded: newest ever pushed
+  std::deque<Request> requests_;   // guarded
+  JournalStatus status_;           // guarded
+  bool stopping_ = false;          // guarded
+  bool clean_ = false;             // guarded: stopping in order, not for want of an owner
+  std::uint64_t stop_seq_ = 0;     // guarded
+  std::int64_t stop_by_us_ = 0;    // guarded
+
+  // The thread's own.
+  std::unique_ptr<JournalFile> file_;
+  EpochStart epoch_;
+  std::uint64_t written_seq_ = 0;  // rows and holes, in this process's numbering
+  std::vector<JournalItem> group_;
+  std::size_t group_bytes_ = 0;
+  std::vector<SeqRange> new_holes_;
+  JournalProgress last_progress_;
+  JournalStatus counts_;
+  std::string problem_;
+  std::int64_t last_commit_us_ = 0;
+  std::int64_t retry_at_us_ = 0;
+  std::int64_t look_after_at_us_ = 0;
+  std::int64_t log_reads_at_us_ = 0;
+  bool reader_waits_ = false;  // a request for more than one turn, or for what is still queued
+  std::uint64_t rows_since_trim_ = 0;
+  bool asked_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace bridge
