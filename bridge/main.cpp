@@ -80,6 +80,7 @@ int main(int argc, char** argv) {
   }
 
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write
   bridge::LogOptions log;
   log.level = config.value().log.level;
   log.file = config.value().log.file;

@@ -127,10 +127,6 @@ class BridgeApp::Impl {
   ~Impl() { receiver_.stop(0); }
 
   Result<bool> start() {
-    if (journal_) {
-      auto journalling = start_journal();
-      if (!journalling) return journalling;
-    }
     auto listening = server_.start();
     if (!listening) return listening;
     ReceiverOptions options;
@@ -146,6 +142,10 @@ class BridgeApp::Impl {
     if (!bots) return bots;
     auto control = trainers_.start(config_.trainers.control);
     if (!control) return control;
+    if (journal_) {
+      auto journalling = start_journal();
+      if (!journalling) return journalling;
+    }
     watch_signals();
     command_tick();
     last_tick_us_ = clock_.steady_us();

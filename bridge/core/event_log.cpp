@@ -26,7 +26,10 @@ std::uint64_t EventLog::append(const Envelope& event, std::int64_t wall_us) {
 }
 
 void EventLog::seal() {
-  if (!open_.empty()) history_.append(open_.seal());
+  if (open_.empty()) return;
+  BlockPtr block = open_.seal();
+  if (on_seal_) on_seal_(block);
+  history_.append(std::move(block));
 }
 
 std::optional<std::uint64_t> EventLog::shared_until(std::string_view epoch,

@@ -3,7 +3,9 @@
 // Everything that reads it is a cursor: a seq, and nothing else that could disagree with it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +48,9 @@ class EventLog {
   // Closes the open block, if it holds anything, and moves it to the history.
   void seal();
 
+  // Shows each block as it is closed, before the history has it.
+  void set_on_seal(std::function<void(const BlockPtr&)> on_seal) { on_seal_ = std::move(on_seal); }
+
   const std::string& epoch() const { return epochs_.back().epoch; }
   // The newest accepted event, sealed or not; where there is none yet, what the log goes on from.
   std::uint64_t last_seq() const { return last_seq_; }
@@ -69,6 +74,7 @@ class EventLog {
  private:
   std::vector<EpochStart> epochs_;  // this one's last
   const HistoryLimits limits_;
+  std::function<void(const BlockPtr&)> on_seal_;
   History history_;
   BlockBuilder open_;
   std::uint64_t last_seq_;

@@ -65,23 +65,39 @@ void Journal::start(EventLog& log, std::function<void()> on_progress) {
   log_ = &log;
   on_progress_ = std::move(on_progress);
   cursor_ = log.last_seq();
+  log.set_on_seal([this](const BlockPtr& block) { on_sealed(block); });
   thread_.start(std::move(file_), epoch_, cursor_, problem_);
 }
 
 void Journal::pump() {
   if (log_ == nullptr || stopped_) return;
   if (idle_ && cursor_ == log_->history().last_seq()) log_->seal();
+  catch_up();
+}
+
+// What the queue had no room for is in memory, or gone from it: then the thread sees a hole.
+void Journal::catch_up() {
   const History& history = log_->history();
-  cursor_ = std::max(cursor_, history.first_seq() - 1);  // memory has let go: the thread sees a hole
   while (cursor_ < history.last_seq()) {
-    BlockPtr block = history.find(cursor_ + 1);
-    const std::uint64_t last = block->last_seq();
-    const auto index = static_cast<std::size_t>(cursor_ + 1 - block->first_seq());
-    full_ = !thread_.push(std::move(block), index);
-    if (full_) return;
-    cursor_ = last;
-    idle_ = false;
+    const std::uint64_t next = std::max(cursor_ + 1, history.first_seq());
+    if (!push(history.find(next), next)) return;
   }
+}
+
+void Journal::on_sealed(const BlockPtr& block) {
+  if (stopped_) return;
+  catch_up();
+  if (cursor_ == log_->history().last_seq()) (void)push(block, block->first_seq());
+}
+
+bool Journal::push(BlockPtr block, std::uint64_t from_seq) {
+  const std::uint64_t last = block->last_seq();
+  const auto index = static_cast<std::size_t>(from_seq - block->first_seq());
+  full_ = !thread_.push(std::move(block), index);
+  if (full_) return false;
+  cursor_ = last;
+  idle_ = false;
+  return true;
 }
 
 bool Journal::congested() const {

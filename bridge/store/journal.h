@@ -38,8 +38,8 @@ class Journal final : public ColdReader {
   // this.
   void start(EventLog& log, std::function<void()> on_progress);
 
-  // Hands over what is new in the log. Where the journal has nothing to do, that closes the open block;
-  // while it writes, the next one gathers. Call after each batch of appends.
+  // Closes the log's open block where the journal has nothing to do; while it writes, the next one
+  // gathers. Closed blocks come by themselves. Call after each batch of appends.
   void pump();
 
   // The newest event that is in the file.
@@ -71,6 +71,9 @@ class Journal final : public ColdReader {
 
  private:
   void on_progress(const JournalProgress& progress);
+  void on_sealed(const BlockPtr& block);
+  void catch_up();
+  bool push(BlockPtr block, std::uint64_t from_seq);
 
   const JournalFileOptions options_;
   const Clock& clock_;

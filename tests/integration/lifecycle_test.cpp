@@ -29,6 +29,7 @@ Ended run(std::vector<std::string> arguments, std::vector<std::string> environme
   arguments.insert(arguments.begin(), std::getenv("PPO_BRIDGE_BIN"));
   ProcessOptions options;
   options.environment = std::move(environment);
+  options.environment.push_back("PPO_BRIDGE_JOURNAL_PATH=");
   Process process(arguments, options);
   const auto code = process.wait_exit();
   REQUIRE(code);
