@@ -32,6 +32,9 @@ struct Requirements {
   double idle_bytes = 0.0;
   double command_p50_times = 0.0;
   double command_p99_times = 0.0;
+  double journal_times = 0.0;
+  double resume_times = 0.0;
+  double resume_p99_times = 0.0;
 };
 
 // The first signal asks for an orderly end; a second one ends at once, and the kernel then ends the
@@ -86,6 +89,16 @@ bool check(const Report& report, const Requirements& wanted) {
                  median_of(commands.rounds, &CommandsRound::p99_times), wanted.command_p99_times,
                  true);
   }
+  for (const JournalRow& journal : report.journal) {
+    met &= meets("journal / bare inserts, rows/s", median_of(journal.rounds, &JournalRound::times),
+                 wanted.journal_times, false);
+  }
+  for (const ResumeRow& resume : report.resume) {
+    met &= meets("resuming client / bare scan, rows/s",
+                 median_of(resume.rounds, &ResumeRound::times), wanted.resume_times, false);
+    met &= meets("p99 while one resumes / before",
+                 median_of(resume.rounds, &ResumeRound::p99_times), wanted.resume_p99_times, true);
+  }
   return met;
 }
 
@@ -100,7 +113,7 @@ int run(int argc, char** argv) {
   options.programs_directory = here;
   options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
   std::string json_file;
-  app.require_subcommand(0, 4);
+  app.require_subcommand(0, 6);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of all modes");
   app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
@@ -170,6 +183,22 @@ int run(int argc, char** argv) {
                  "fail if the median takes more times as long as a bare request's, on one core");
   app.add_option("--require-command-p99-times", wanted.command_p99_times,
                  "fail if the 99th percentile takes more times as long, on one core");
+
+  CLI::App* journal = app.add_subcommand("journal", "rows written a second, beside bare inserts");
+  app.add_option("--journal-rows", options.journal_rows, "journal: rows each time")
+      ->check(CLI::Range(1000, 5'000'000))
+      ->capture_default_str();
+  app.add_option("--require-journal-times", wanted.journal_times,
+                 "fail if the journal writes a smaller share of the bare loop's rows/s");
+  CLI::App* resume = app.add_subcommand(
+      "resume", "a client that was away, beside a bare scan and those who stayed (see latency)");
+  app.add_option("--resume-events", options.resume_events, "resume: events it was away for")
+      ->check(CLI::Range(1000, 50'000'000))
+      ->capture_default_str();
+  app.add_option("--require-resume-times", wanted.resume_times,
+                 "fail if it reads a smaller share of the bare scan's rows/s");
+  app.add_option("--require-resume-p99-times", wanted.resume_p99_times,
+                 "fail if the others' 99th percentile grows by a larger factor");
   CLI11_PARSE(app, argc, argv);
 
   watch_signals();
@@ -180,6 +209,8 @@ int run(int argc, char** argv) {
   if (all || idle->parsed()) report.idle_memory = measure_idle_memory(options);
   if (all || latency->parsed()) report.latency = measure_latency(options);
   if (all || commands->parsed()) report.commands = measure_commands(options);
+  if (all || journal->parsed()) report.journal = measure_journal(options);
+  if (all || resume->parsed()) report.resume = measure_resume(options);
   print_tables(report, options);
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {
     throw std::runtime_error("cannot write " + json_file);

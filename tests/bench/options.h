@@ -31,6 +31,10 @@ struct Options {
   std::size_t latency_clients = 100;
   double latency_events_per_s = 2000.0;
 
+  // journal and resume
+  std::size_t journal_rows = 400'000;
+  std::size_t resume_events = 1'000'000;
+
   // commands
   double command_events_per_s = 20'000.0;
 };

@@ -99,6 +99,66 @@ void print_commands(const Report& report) {
   }
 }
 
+void print_journal(const Report& report) {
+  for (const JournalRow& row : report.journal) {
+    std::printf("\njournal, %zu rows\n  %-16s %12.0f rows/s\n  %-16s %12.0f rows/s  %s\n", row.rows,
+                "bare inserts", bench::median_of(row.rounds, &JournalRound::bare_rows_per_s),
+                "journal", bench::median_of(row.rounds, &JournalRound::journal_rows_per_s),
+                times(bench::median_of(row.rounds, &JournalRound::times)).c_str());
+  }
+  for (const ResumeRow& row : report.resume) {
+    std::printf("\na client that was away for %zu events, beside %zu that stayed, %.0f events/s\n",
+                row.events, row.clients, row.events_per_s);
+    if (!row.lost.empty()) {
+      std::printf("  LOST %s\n", row.lost.c_str());
+      continue;
+    }
+    const auto middle = [&row](double ResumeRound::*figure) {
+      return bench::median_of(row.rounds, figure);
+    };
+    std::printf("  %-16s %12.0f rows/s\n  %-16s %12.0f rows/s  %s\n", "bare scan",
+                middle(&ResumeRound::scan_rows_per_s), "client",
+                middle(&ResumeRound::resume_rows_per_s), times(middle(&ResumeRound::times)).c_str());
+    std::printf("  %-16s %12.3f ms\n  %-16s %12.3f ms      %s\n", "p99 before",
+                middle(&ResumeRound::p99_before_ms), "p99 while",
+                middle(&ResumeRound::p99_while_ms), times(middle(&ResumeRound::p99_times)).c_str());
+  }
+}
+
+void write_journal(Writer& writer, const Report& report) {
+  writer.Key("journal");
+  writer.StartArray();
+  for (const JournalRow& row : report.journal) {
+    for (const JournalRound& round : row.rounds) {
+      writer.StartObject();
+      member(writer, "rows", row.rows);
+      member(writer, "bare_rows_per_s", round.bare_rows_per_s);
+      member(writer, "journal_rows_per_s", round.journal_rows_per_s);
+      member(writer, "times", round.times);
+      writer.EndObject();
+    }
+  }
+  writer.EndArray();
+  writer.Key("resume");
+  writer.StartArray();
+  for (const ResumeRow& row : report.resume) {
+    for (const ResumeRound& round : row.rounds) {
+      writer.StartObject();
+      member(writer, "events", row.events);
+      member(writer, "clients", row.clients);
+      member(writer, "lost", row.lost);
+      member(writer, "scan_rows_per_s", round.scan_rows_per_s);
+      member(writer, "resume_rows_per_s", round.resume_rows_per_s);
+      member(writer, "times", round.times);
+      member(writer, "p99_before_ms", round.p99_before_ms);
+      member(writer, "p99_while_ms", round.p99_while_ms);
+      member(writer, "p99_times", round.p99_times);
+      writer.EndObject();
+    }
+  }
+  writer.EndArray();
+}
+
 void write_round_trips(Writer& writer, const char* key, const RoundTrips& trips) {
   writer.Key(key);
   writer.StartObject();
@@ -250,6 +310,7 @@ void print_tables(const Report& report, const Options& options) {
     std::printf("%9.3f %9.3f %9.3f %9.3f\n", row.p50_ms, row.p90_ms, row.p99_ms, row.max_ms);
   }
   print_commands(report);
+  print_journal(report);
 }
 
 std::string to_json(const Report& report, const Options& options) {
@@ -293,6 +354,7 @@ std::string to_json(const Report& report, const Options& options) {
   writer.EndArray();
   writer.Key("commands");
   write_commands(writer, report);
+  write_journal(writer, report);
   writer.EndObject();
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }
@@ -305,6 +367,9 @@ bool lost_anything(const Report& report) {
     if (!row.lost.empty()) return true;
   }
   for (const CommandsRow& row : report.commands) {
+    if (!row.lost.empty()) return true;
+  }
+  for (const ResumeRow& row : report.resume) {
     if (!row.lost.empty()) return true;
   }
   return false;

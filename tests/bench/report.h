@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "idle_memory.h"
+#include "journal.h"
 #include "latency.h"
 #include "options.h"
 #include "throughput.h"
@@ -17,6 +18,8 @@ struct Report {
   std::vector<IdleMemoryRow> idle_memory;
   std::vector<LatencyRow> latency;
   std::vector<CommandsRow> commands;
+  std::vector<JournalRow> journal;
+  std::vector<ResumeRow> resume;
 };
 
 // "" or the first thing that a row of any round lost.

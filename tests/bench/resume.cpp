@@ -1,0 +1,205 @@
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <thread>
+
+#include "fan_reader.h"
+#include "histogram.h"
+#include "journal.h"
+#include "load.h"
+#include "store/database.h"
+#include "support/bridge_process.h"
+#include "support/http.h"
+#include "support/json.h"
+#include "support/temp_directory.h"
+
+namespace bench {
+namespace {
+
+using std::chrono::steady_clock;
+using testing_support::BridgeProcess;
+using testing_support::milliseconds;
+using testing_support::RawWebSocket;
+
+constexpr milliseconds kLead{300};
+constexpr double kPastEventsPerS = 150'000.0;
+constexpr milliseconds kPatience{120'000};
+
+double seconds_since(steady_clock::time_point begin) {
+  return std::chrono::duration<double>(steady_clock::now() - begin).count();
+}
+
+double in_ms(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+// Latencies of the clients that stayed, in two phases.
+class TwoPhases : public EventListener {
+ public:
+  TwoPhases(steady_clock::time_point begin, double events_per_s)
+      : begin_(begin), events_per_s_(events_per_s) {}
+  void on_event(std::uint64_t number, steady_clock::time_point read_at) override {
+    const int phase = phase_.load(std::memory_order_relaxed);
+    if (phase != 0) {
+      (phase == 1 ? before_ : meanwhile_).add(read_at - due(begin_, events_per_s_, number));
+    }
+  }
+  // 0: nothing counts, 1: before, 2: while.
+  void set_phase(int phase) { phase_.store(phase, std::memory_order_relaxed); }
+  const Histogram& before() const { return before_; }
+  const Histogram& meanwhile() const { return meanwhile_; }
+
+ private:
+  const steady_clock::time_point begin_;
+  const double events_per_s_;
+  std::atomic<int> phase_{0};
+  Histogram before_;
+  Histogram meanwhile_;
+};
+
+// Reads every column of every row, as the sqlite3 shell would.
+double scan_rows_per_s(const std::string& path) {
+  bridge::Database db(path);
+  bridge::Statement select(db,
+                           "SELECT seq,timestamp,type,source,run,source_seq,agent_id,item,"
+                           "data_bytes,body FROM events ORDER BY seq");
+  const auto begin = steady_clock::now();
+  std::uint64_t rows = 0;
+  std::uint64_t bytes = 0;
+  while (select.step()) {
+    ++rows;
+    bytes += select.number(0) & 1;
+    bytes += select.real(1) > 0 ? 1 : 0;
+    for (const int column : {2, 3, 4, 6, 7, 9}) bytes += select.text(column).size();
+    bytes += select.number(5) & 1;
+    bytes += select.number(8) & 1;
+  }
+  const double took = seconds_since(begin);
+  if (bytes == 0) throw std::runtime_error("the scan found nothing");
+  return static_cast<double>(rows) / took;
+}
+
+double metric(const BridgeProcess& bridge, const std::string& name) {
+  const std::string body = http(bridge.websocket(), "GET", "/metrics").body;
+  const std::size_t at = body.find("\n" + name + " ");
+  return at == std::string::npos ? -1 : std::strtod(body.c_str() + at + name.size() + 2, nullptr);
+}
+
+Connection connect(const BridgeProcess& bridge, const std::string& request) {
+  RawWebSocket client = RawWebSocket::connect(bridge.websocket());
+  if (!client.receive_text()) throw std::runtime_error("no welcome");
+  client.send_text(request);
+  const auto reply = client.receive_text();
+  if (!reply || testing_support::Json(*reply).string("/status") != "registered") {
+    throw std::runtime_error("a client was refused: " + reply.value_or("no reply"));
+  }
+  Connection connection;
+  connection.socket = client.release(connection.unread);
+  return connection;
+}
+
+// Fills the journal; returns how many events it holds then.
+std::uint64_t publish_past(BridgeProcess& bridge, const Options& options) {
+  const EventText events(options.event_bytes, "past");
+  TickedLoad load(bridge.events_in(), events, kPastEventsPerS, steady_clock::now() + kLead);
+  while (!interrupted && load.published() < options.resume_events) {
+    std::this_thread::sleep_for(milliseconds{5});
+  }
+  load.stop();
+  if (interrupted) throw std::runtime_error("interrupted");
+  const std::uint64_t all = load.published();
+  const testing_support::Deadline deadline(kPatience);
+  while (metric(bridge, "ppo_bridge_journal_committed_seq") < static_cast<double>(all)) {
+    if (deadline.passed()) throw std::runtime_error("the journal does not come to its end");
+    std::this_thread::sleep_for(milliseconds{20});
+  }
+  return all;
+}
+
+ResumeRound measure(const Options& options, std::string* lost) {
+  const testing_support::TempDirectory directory;
+  testing_support::BridgeOptions settings;
+  settings.program = options.bridge_program;
+  settings.settings = {"history.events_max=10000",
+                       "journal.path=\"" + directory.file("journal") + "\""};
+  BridgeProcess bridge(settings);
+  const std::uint64_t past = publish_past(bridge, options);
+  ResumeRound got;
+  got.scan_rows_per_s = scan_rows_per_s(directory.file("journal"));
+
+  std::vector<Connection> clients;
+  for (std::size_t i = 0; i < options.latency_clients; ++i) {
+    clients.push_back(connect(bridge, R"({"action":"register"})"));
+  }
+  SequenceRule live_rule;
+  live_rule.key = R"("run":"live","source_seq":)";
+  const auto begin = steady_clock::now() + kLead;
+  TwoPhases latencies(begin, options.latency_events_per_s);
+  FanReader live(std::move(clients), live_rule, &latencies);
+  live.start();
+  const EventText events(options.event_bytes, "live");
+  OpenLoopLoad load(bridge.events_in(), events, options.latency_events_per_s, begin);
+  const auto sleep = [](double seconds) {
+    const auto end = steady_clock::now() + std::chrono::duration<double>(seconds);
+    while (!interrupted && steady_clock::now() < end) std::this_thread::sleep_for(milliseconds{10});
+  };
+  sleep(options.warmup_seconds + 0.3);
+  latencies.set_phase(1);
+  sleep(options.seconds);
+
+  latencies.set_phase(0);
+  SequenceRule past_rule;
+  past_rule.key = R"("run":"past","source_seq":)";
+  RawWebSocket asking = RawWebSocket::connect(bridge.websocket());
+  const std::string epoch =
+      testing_support::Json(asking.receive_text().value()).string("/data/epoch");
+  latencies.set_phase(2);
+  const auto asked = steady_clock::now();
+  std::vector<Connection> away;
+  away.push_back(connect(bridge, R"({"action":"register","since":{"epoch":")" + epoch +
+                                     R"(","seq":0}})"));
+  FanReader resuming(std::move(away), past_rule, nullptr);
+  resuming.start();
+  const bool all = wait_drained(resuming, past);
+  const double took = seconds_since(asked);
+  latencies.set_phase(0);
+  resuming.stop();
+  load.stop();
+  const bool drained = wait_drained(live, load.published());
+  live.stop();
+  if (interrupted) throw std::runtime_error("interrupted");
+  if (!all) *lost = "resuming: " + (resuming.failure().empty() ? "stuck" : resuming.failure());
+  if (!drained) *lost = "live: " + (live.failure().empty() ? "stuck" : live.failure());
+  got.resume_rows_per_s = static_cast<double>(past) / took;
+  got.times = got.resume_rows_per_s / got.scan_rows_per_s;
+  got.p99_before_ms = in_ms(latencies.before().percentile(0.99));
+  got.p99_while_ms = in_ms(latencies.meanwhile().percentile(0.99));
+  got.p99_times = got.p99_before_ms > 0 ? got.p99_while_ms / got.p99_before_ms : 0;
+  bridge.process().signal(SIGTERM);
+  bridge.process().wait_exit(kPatience);
+  return got;
+}
+
+}  // namespace
+
+std::vector<ResumeRow> measure_resume(const Options& options) {
+  ResumeRow row;
+  row.events = options.resume_events;
+  row.clients = options.latency_clients;
+  row.events_per_s = options.latency_events_per_s;
+  for (std::size_t round = 0; round < options.rounds; ++round) {
+    row.rounds.push_back(measure(options, &row.lost));
+    const ResumeRound& got = row.rounds.back();
+    std::fprintf(stderr,
+                 "resume, round %zu, scan %.0f rows/s, client %.0f events/s: %.2f; p99 %.3f ms, "
+                 "while %.3f ms: %.2f%s%s\n",
+                 round + 1, got.scan_rows_per_s, got.resume_rows_per_s, got.times,
+                 got.p99_before_ms, got.p99_while_ms, got.p99_times,
+                 row.lost.empty() ? "" : "  LOST: ", row.lost.c_str());
+  }
+  return {row};
+}
+
+}  // namespace bench
