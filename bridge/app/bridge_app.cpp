@@ -99,7 +99,7 @@ class BridgeApp::Impl {
                 [this](auto source, auto reject, const auto& detail) {
                   log_reject(source, reject, detail);
                 }),
-        sessions_{log_, hub_, desk_, kVersion, counters_, clock_, session_limits(config)},
+        sessions_{log_, hub_, desk_, replays_, kVersion, counters_, clock_, session_limits(config)},
         pages_(intake_, clock_,
                {kVersion,
                 [this] {
@@ -309,6 +309,7 @@ class BridgeApp::Impl {
   // Deadlines of commands and dead-man's switches, to within kCommandTick.
   void command_tick() {
     if (desk_.busy()) desk_.tick();
+    replays_.tick();
     command_timer_.expires_after(kCommandTick);
     command_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) command_tick();
@@ -392,6 +393,7 @@ class BridgeApp::Impl {
   const std::unique_ptr<Journal> journal_;  // null where it is off
   EventLog log_;
   Hub hub_;
+  Replays replays_{log_, hub_, clock_};
   SourceRegistry sources_;
   TypeCounts types_;
   OwnCommands commands_;

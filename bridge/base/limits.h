@@ -28,6 +28,8 @@ inline constexpr std::size_t kFilterValuesMax = 1024;  // over all keys of one f
 inline constexpr std::size_t kStreamMarksMax = 256;
 inline constexpr std::size_t kStreamMarkBytesMax = 16 * 1024 * 1024;
 
+inline constexpr std::size_t kReplaysMax = 16;  // at a time, over all clients
+
 inline constexpr std::size_t kRecentEventsMax = 10'000;         // count of get_recent_events
 inline constexpr std::size_t kReplyBytesMax = 4 * 1024 * 1024;  // events quoted in one reply
 

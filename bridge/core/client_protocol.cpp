@@ -1,6 +1,7 @@
 #include "core/client_protocol.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "base/limits.h"
@@ -10,15 +11,18 @@ namespace bridge {
 namespace {
 
 constexpr double kBurstSeconds = 2.0;
+constexpr std::string_view kReplay = "replay";
+constexpr std::string_view kReplayStop = "replay_stop";
 
 }  // namespace
 
-ClientProtocol::ClientProtocol(Feed& feed, CommandDesk& desk, const EventLog& log,
-                               Counters& counters, const Clock& clock,
+ClientProtocol::ClientProtocol(Feed& feed, CommandDesk& desk, Replays& replays,
+                               const EventLog& log, Counters& counters, const Clock& clock,
                                std::uint64_t requests_per_s_max, std::uint64_t connection,
                                std::function<void(Verdict)> on_late_reply)
     : feed_(feed),
       desk_(desk),
+      replays_(replays),
       log_(log),
       counters_(counters),
       clock_(clock),
@@ -149,7 +153,43 @@ std::string ClientProtocol::on_unsubscribe(const ClientRequest& request) {
       .finish(clock_.wall_us());
 }
 
+// The commands that are about this client's own stream.
+std::string ClientProtocol::on_replay(const ClientRequest& request, std::string_view command) {
+  static const rapidjson::Value kNull;
+  const std::int64_t began_us = clock_.steady_us();
+  const auto params = request.document.FindMember("params");
+  const rapidjson::Value& given = params == request.document.MemberEnd() ? kNull : params->value;
+  if (!given.IsNull() && !given.IsObject()) {
+    return refuse(request, ErrorType::bad_request, "params must be an object");
+  }
+  std::string result;
+  if (command == kReplayStop) {
+    result = replays_.stop(&feed_);
+  } else {
+    auto started = replays_.start(&feed_, given, [this, alive = std::weak_ptr<char>(alive_)] {
+      if (!alive.expired()) on_late_reply_(Verdict::keep);
+    });
+    if (!started) return refuse(request, started.error().type, started.error().message);
+    result = std::move(started.value());
+  }
+  char elapsed[32];
+  std::snprintf(elapsed, sizeof elapsed, "%.3f",
+                static_cast<double>(clock_.steady_us() - began_us) / 1000.0);
+  return ReplyBuilder("command_result", "command", request.id_json)
+      .text("command", command)
+      .text("source", kOwnSource)
+      .boolean("success", true)
+      .raw("result", result)
+      .raw("elapsed_ms", elapsed)
+      .finish(clock_.wall_us());
+}
+
 std::string ClientProtocol::on_command(const ClientRequest& request) {
+  const auto command = request.document.FindMember("command");
+  if (command != request.document.MemberEnd() && command->value.IsString()) {
+    const std::string_view name(command->value.GetString(), command->value.GetStringLength());
+    if (name == kReplay || name == kReplayStop) return on_replay(request, name);
+  }
   // Most commands are answered before execute() returns; their reply goes the common way.
   struct Exchange {
     bool under_way = true;

@@ -12,6 +12,7 @@
 #include "core/client_request.h"
 #include "core/feed.h"
 #include "core/command_desk.h"
+#include "core/replay.h"
 
 namespace bridge {
 
@@ -28,9 +29,10 @@ class ClientProtocol {
   // `requests_per_s_max`: more than that (with a burst of twice as many) are refused. `connection`
   // names the client where it does not name itself. `on_late_reply` is called when a reply was said
   // outside handle(), with what is to become of the connection.
-  ClientProtocol(Feed& feed, CommandDesk& desk, const EventLog& log, Counters& counters,
-                 const Clock& clock, std::uint64_t requests_per_s_max, std::uint64_t connection,
+  ClientProtocol(Feed& feed, CommandDesk& desk, Replays& replays, const EventLog& log,
+                 Counters& counters, const Clock& clock, std::uint64_t requests_per_s_max, std::uint64_t connection,
                  std::function<void(Verdict)> on_late_reply);
+  ~ClientProtocol() { replays_.forget(&feed_); }
 
   // Handles one text message. Exactly one reply is said for it, now or, where a trainer has to
   // answer first, later.
@@ -45,11 +47,13 @@ class ClientProtocol {
   std::string on_subscribe(const ClientRequest& request, std::string* then);
   std::string on_unsubscribe(const ClientRequest& request);
   std::string on_command(const ClientRequest& request);
+  std::string on_replay(const ClientRequest& request, std::string_view command);
   std::string refuse(const ClientRequest& request, ErrorType type, std::string message);
   bool take_token();
 
   Feed& feed_;
   CommandDesk& desk_;
+  Replays& replays_;
   const EventLog& log_;
   Counters& counters_;
   const Clock& clock_;

@@ -215,12 +215,18 @@ std::uint64_t Feed::seq_before_last(std::uint64_t count, const Subscription& sub
 }
 
 bool Feed::say(std::string_view json) {
+  return say_frames(std::make_shared<const std::string>(text_frame(json)));
+}
+
+bool Feed::say_frames(std::shared_ptr<const std::string> frames) {
   if (marks_.size() >= kStreamMarksMax || mark_bytes_ > kStreamMarkBytesMax) return false;
   const std::uint64_t at = marks_.empty() ? 0 : marks_.back().at;
-  marks_.push_back({at, std::make_shared<const std::string>(text_frame(json)), nullptr});
-  mark_bytes_ += marks_.back().frame->size();
+  mark_bytes_ += frames->size();
+  marks_.push_back({at, std::move(frames), nullptr});
   return true;
 }
+
+bool Feed::has_room() const { return mark_bytes_ == 0; }
 
 Outgoing Feed::pull(std::size_t bytes_max) {
   stop_waiting();

@@ -78,6 +78,11 @@ class Feed final : private ColdLog::Waiter {
   // dropped and the client is not worth keeping.
   [[nodiscard]] bool say(std::string_view json);
 
+  // The same for whole frames, as they are.
+  [[nodiscard]] bool say_frames(std::shared_ptr<const std::string> frames);
+  // Whether what was said is on its way, so that more may be said that nobody asked for.
+  bool has_room() const;
+
   // The next bytes to write: about `bytes_max` of them, more only where one block is larger. Empty
   // where there is nothing now; on_ready will then be called once there is.
   Outgoing pull(std::size_t bytes_max);

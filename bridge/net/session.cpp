@@ -18,7 +18,7 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
     : context_(context),
       sink_(sink),
       feed_(context.log, context.hub, context.clock, [this] { pump(); }),
-      protocol_(feed_, context.desk, context.log, context.counters, context.clock,
+      protocol_(feed_, context.desk, context.replays, context.log, context.counters, context.clock,
                 context.limits.requests_per_s_max, connection,
                 [this](Verdict verdict) { act_on(verdict); }),
       connection_(connection),

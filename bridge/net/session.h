@@ -40,6 +40,7 @@ struct SessionContext {
   EventLog& log;
   Hub& hub;
   CommandDesk& desk;
+  Replays& replays;
   std::string version;
   Counters& counters;
   const Clock& clock;

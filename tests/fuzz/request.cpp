@@ -31,6 +31,7 @@ struct World {
   HistoryLimits limits{30, 1 << 20};
   EventLog log{"e", limits, [this](const Block& b) { snapshot.fold(b); }};
   Hub hub{log};
+  Replays replays{log, hub, clock};
   SourceRegistry sources;
   TypeCounts types;
   OwnCommands commands{
@@ -48,7 +49,8 @@ struct World {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static World world;
   Feed feed(world.log, world.hub, world.clock, [] {});
-  ClientProtocol protocol(feed, world.desk, world.log, world.counters, world.clock, 1000, 1,
+  ClientProtocol protocol(feed, world.desk, world.replays, world.log, world.counters, world.clock,
+                          1000, 1,
                           [](Verdict) {});
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::uint64_t before = world.counters.requests;

@@ -97,8 +97,8 @@ TEST_CASE("journal: what memory let go comes from disk and goes over into live")
   TempDirectory directory;
   BridgeProcess bridge(with_journal(directory.file("j"), {"history.events_max=500"}));
   EventPublisher publisher(bridge.events_in());
-  constexpr int kPast = 20'000;
-  constexpr int kAll = 30'000;
+  constexpr int kPast = 8'000;
+  constexpr int kAll = 12'000;
   REQUIRE(publish_numbered(publisher, 1, kPast));
   REQUIRE(wait_committed(bridge, kPast));
   std::vector<ProtocolClient> clients;
@@ -155,7 +155,7 @@ TEST_CASE("journal: a slow client reads from disk what memory did not wait with"
   ProtocolClient slow(bridge.websocket(), small);
   slow.request(R"({"action":"register"})");
   EventPublisher publisher(bridge.events_in());
-  constexpr int kEvents = 20'000;
+  constexpr int kEvents = 10'000;
   REQUIRE(publish_numbered(publisher, 1, kEvents, std::string(300, 'x')));
   REQUIRE(wait_committed(bridge, kEvents));
   for (int n = 1; n <= kEvents; ++n) REQUIRE(slow.next_event().integer("/seq") == n);

@@ -97,8 +97,8 @@ TEST_CASE("journal trouble: a full disk stops nothing, and what it cost is told 
   EventPublisher publisher(bridge.events_in());
   const std::string epoch = ProtocolClient(bridge.websocket()).welcome().string("/data/epoch");
   // More than the journal's queue and memory hold together.
-  constexpr int kEvents = 120'000;
-  REQUIRE(publish_numbered(publisher, 101, kEvents, std::string(900, 'x')));
+  constexpr int kEvents = 12'000;
+  REQUIRE(publish_numbered(publisher, 101, kEvents, std::string(9000, 'x')));
   CHECK(wait_until([&] { return not_ready(bridge, "events are delivered but not kept"); }));
   check_delivers(bridge, kEvents + 1, kEvents + 10);
   limit_files(bridge, RLIM_INFINITY);

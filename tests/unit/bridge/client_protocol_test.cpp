@@ -11,7 +11,7 @@ namespace {
 struct Conversation {
   explicit Conversation(std::uint64_t rate = 1000)
       : feed(bench.log, bench.hub, bench.clock, [] {}),
-        protocol(feed, bench.desk, bench.log, bench.counters, bench.clock, rate, 1,
+        protocol(feed, bench.desk, bench.replays, bench.log, bench.counters, bench.clock, rate, 1,
                  [this](Verdict) { ++late_replies; }) {}
 
   // The one reply to a request that brings no events with it.

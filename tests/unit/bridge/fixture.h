@@ -18,6 +18,7 @@
 #include "core/intake.h"
 #include "core/own_commands.h"
 #include "core/own_events.h"
+#include "core/replay.h"
 #include "core/snapshot.h"
 
 namespace bridge {
@@ -53,6 +54,7 @@ struct Bench {
   Snapshot snapshot{1000, 1 << 20};
   EventLog log;
   Hub hub{log};
+  Replays replays{log, hub, clock};
   SourceRegistry sources;
   TypeCounts types;
   OwnCommands commands{

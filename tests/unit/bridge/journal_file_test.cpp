@@ -39,8 +39,9 @@ BlockPtr block_of(std::uint64_t first, std::uint64_t last, std::int64_t from_us 
   BlockBuilder builder;
   EnvelopeParser parser(1 << 21);
   for (std::uint64_t seq = first; seq <= last; ++seq) {
-    REQUIRE(parser.parse(R"({"type":"t","data":)" + data + R"(,"source":"s","run":"r","source_seq":)" +
-                         std::to_string(seq) + "}") == Reject::none);
+    const std::string body = R"({"type":"t","data":)" + data +
+                             R"(,"source":"s","run":"r","source_seq":)" + std::to_string(seq) + "}";
+    REQUIRE(parser.parse(body) == Reject::none);
     builder.add(parser.envelope(), seq, from_us + static_cast<std::int64_t>(seq));
   }
   return builder.seal();
@@ -270,8 +271,9 @@ TEST_CASE("journal file: the runs that are kept are bounded") {
   BlockBuilder builder;
   EnvelopeParser parser(1 << 16);
   for (std::uint64_t seq = 1; seq <= 6000; ++seq) {
-    REQUIRE(parser.parse(R"({"type":"t","data":{},"source":"s","run":"r)" + std::to_string(seq) +
-                         R"(","source_seq":1})") == Reject::none);
+    const std::string body = R"({"type":"t","data":{},"source":"s","run":"r)" +
+                             std::to_string(seq) + R"(","source_seq":1})";
+    REQUIRE(parser.parse(body) == Reject::none);
     builder.add(parser.envelope(), seq, kNow);
   }
   append(*file, builder.seal());

@@ -29,7 +29,7 @@ struct FakeSocket : FrameSink {
 
 struct Connected {
   explicit Connected(SessionLimits limits = {})
-      : context{bench.log, bench.hub, bench.desk, "0.0.0", bench.counters, bench.clock, limits},
+      : context{bench.log, bench.hub, bench.desk, bench.replays, "0.0.0", bench.counters, bench.clock, limits},
         session(context, socket, 1, "127.0.0.1:1") {
     session.open();
     write_all();

@@ -1,0 +1,81 @@
+// A journal in memory that answers when the test says so.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/cold_reader.h"
+
+namespace bridge {
+
+struct FakeJournal final : ColdReader {
+  std::uint64_t first_seq() const override {
+    return blocks.empty() ? 1 : blocks.front()->first_seq();
+  }
+  std::uint64_t last_seq() const override { return blocks.empty() ? 0 : blocks.back()->last_seq(); }
+  bool holds(std::uint64_t from, std::uint64_t to) const override {
+    for (; from <= to; ++from) {
+      if (!find(from)) return false;
+    }
+    return true;
+  }
+  void read(std::uint64_t from, std::function<void(Blocks)> done) override {
+    ++reads;
+    waiting.push_back([this, from, done] {
+      Blocks out;
+      for (const BlockPtr& block : blocks) {
+        if (block->last_seq() < from) continue;
+        out.push_back(block);
+        break;
+      }
+      done(out);
+    });
+  }
+  void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override {
+    waiting.push_back([this, timestamp_us, done] {
+      for (const BlockPtr& block : blocks) {
+        for (std::size_t i = 0; i < block->size(); ++i) {
+          if (block->entry(i).timestamp_us >= timestamp_us) return done(block->seq(i));
+        }
+      }
+      done(last_seq() + 1);
+    });
+  }
+  void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
+                 std::uint64_t before_seq,
+                 std::function<void(std::uint64_t, bool)> done) override {
+    waiting.push_back([this, subscription, count, before_seq, done] {
+      std::uint64_t left = count;
+      for (std::uint64_t seq = before_seq - 1; seq >= first_seq(); --seq) {
+        const BlockPtr block = find(seq);
+        if (block && subscription->matches(*block, seq - block->first_seq()) && --left == 0) {
+          return done(seq - 1, true);
+        }
+      }
+      done(first_seq() - 1, false);
+    });
+  }
+  BlockPtr find(std::uint64_t seq) const {
+    for (const BlockPtr& block : blocks) {
+      if (block->contains(seq)) return block;
+    }
+    return nullptr;
+  }
+  // Gives the answers that are due now, and those that they lead to.
+  void answer() {
+    while (!waiting.empty()) {
+      auto now = std::exchange(waiting, {});
+      for (const auto& f : now) f();
+    }
+  }
+
+  std::vector<BlockPtr> blocks;
+  std::vector<std::function<void()>> waiting;
+  int reads = 0;
+};
+
+}  // namespace bridge

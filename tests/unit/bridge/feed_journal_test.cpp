@@ -1,0 +1,345 @@
+// Feeds whose place memory no longer holds.
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <numeric>
+
+#include "fake_journal.h"
+#include "fixture.h"
+
+using namespace bridge;
+
+namespace {
+
+// A log with a short memory before a journal that has all of it.
+struct World {
+  explicit World(std::uint64_t events_max = 10) : log("e", {events_max, 1 << 20}) {
+    log.set_on_seal([this](const BlockPtr& block) { journal.blocks.push_back(block); });
+  }
+  // Events of type "ten" where the seq is a multiple of ten, else "one"; a second apart.
+  void events(std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::string body = std::string(R"({"type":")") +
+                               ((log.last_seq() + 1) % 10 == 0 ? "ten" : "one") +
+                               R"(","data":{}})";
+      REQUIRE(parser.parse(body) == Reject::none);
+      clock.advance_us(1'000'000);
+      log.append(parser.envelope(), clock.wall_us());
+      log.seal();
+    }
+    hub.announce();
+  }
+  FakeClock clock;
+  FakeJournal journal;
+  EnvelopeParser parser{1 << 16};
+  EventLog log;
+  Hub hub{log, &journal};
+  Replays replays{log, hub, clock};
+};
+
+struct Client {
+  explicit Client(World& w) : world(w), feed(w.log, w.hub, w.clock, [this] { ++told; }) {}
+  // Everything there is, with the journal's answers as they are asked for.
+  std::vector<std::string> all() {
+    std::vector<std::string> got;
+    for (int idle = 0; idle < 2;) {
+      const auto more = payloads(feed.pull(1 << 20));
+      idle = more.empty() && world.journal.waiting.empty() ? idle + 1 : 0;
+      got.insert(got.end(), more.begin(), more.end());
+      world.journal.answer();
+    }
+    return got;
+  }
+  World& world;
+  int told = 0;
+  Feed feed;
+};
+
+Since after(std::uint64_t seq) {
+  Since since;
+  since.epoch = "e";
+  since.seq = seq;
+  return since;
+}
+
+std::vector<std::uint64_t> range(std::uint64_t from, std::uint64_t to) {
+  std::vector<std::uint64_t> v(to - from + 1);
+  std::iota(v.begin(), v.end(), from);
+  return v;
+}
+
+}  // namespace
+
+TEST_CASE("feed: the journal's events come first, then memory's, then live ones, each once") {
+  World world;
+  world.events(100);
+  Client client(world);
+  CHECK(client.feed.subscribe(subscription("{}"), after(20)).recovered == true);
+  CHECK(client.feed.pull(1 << 20).empty());
+  world.events(5);
+  CHECK(client.told == 0);
+  world.journal.answer();
+  CHECK(client.told > 0);
+  CHECK(seqs(client.all()) == range(21, 105));
+  world.events(1);
+  CHECK(seqs(client.all()) == range(106, 106));
+  CHECK(client.feed.gaps() == 0);
+}
+
+TEST_CASE("feed: many that want the same place are served by one read") {
+  World world;
+  world.events(100);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 50; ++i) {
+    clients.push_back(std::make_unique<Client>(world));
+    clients.back()->feed.subscribe(subscription("{}"), after(20));
+    CHECK(clients.back()->feed.pull(1 << 20).empty());
+  }
+  CHECK(world.journal.reads == 1);
+  clients[7].reset();  // one that goes while it waits
+  world.journal.answer();
+  for (const auto& client : clients) {
+    if (client) CHECK(seqs(client->all()) == range(21, 100));
+  }
+  CHECK(world.journal.reads <= 100);
+}
+
+TEST_CASE("feed: a hole in the journal is a gap in its place, and not recovered") {
+  World world;
+  world.events(100);
+  world.journal.blocks.erase(world.journal.blocks.begin() + 40, world.journal.blocks.begin() + 50);
+  Client client(world);
+  const auto outcome = client.feed.subscribe(subscription("{}"), after(20));
+  CHECK(outcome.recovered == false);
+  CHECK(outcome.gap.empty());
+  const auto got = client.all();
+  REQUIRE(got.size() == 71);
+  CHECK(seq_of(got[19]) == 40);
+  const auto gap = parse_json(got[20]);
+  CHECK(gap["type"] == "gap");
+  CHECK(gap["data"]["from_seq"] == 41);
+  CHECK(gap["data"]["to_seq"] == 50);
+  CHECK(gap["data"]["reason"] == "evicted");
+  CHECK(seq_of(got[21]) == 51);
+  CHECK(seq_of(got.back()) == 100);
+}
+
+TEST_CASE("feed: what the journal has trimmed is a gap before anything else") {
+  World world;
+  world.events(100);
+  world.journal.blocks.erase(world.journal.blocks.begin(), world.journal.blocks.begin() + 30);
+  Client client(world);
+  const auto outcome = client.feed.subscribe(subscription("{}"), after(20));
+  CHECK(outcome.recovered == false);
+  CHECK(outcome.gap.find(R"("from_seq":21,"to_seq":30)") != std::string::npos);
+  CHECK(seqs(client.all()) == range(31, 100));
+}
+
+TEST_CASE("feed: a journal that fails halfway leaves a gap up to what memory has") {
+  World world;
+  world.events(100);
+  Client client(world);
+  CHECK(client.feed.subscribe(subscription("{}"), after(20)).recovered == true);
+  CHECK(client.feed.pull(1 << 20).empty());
+  world.journal.blocks.clear();
+  const auto got = client.all();
+  CHECK(parse_json(got.front())["data"]["from_seq"] == 21);
+  const auto rest = seqs(got);
+  REQUIRE_FALSE(rest.empty());
+  CHECK(rest.front() == parse_json(got.front())["data"]["to_seq"].GetUint64() + 1);
+  CHECK(rest.back() == 100);
+}
+
+TEST_CASE("feed: a slow client reads from the journal and loses nothing") {
+  World world;
+  Client client(world);
+  client.feed.subscribe(subscription(R"({"subscriptions":["ten"]})"), std::nullopt);
+  CHECK(client.feed.pull(1 << 20).empty());
+  world.events(10);
+  CHECK(client.told == 1);
+  world.events(490);
+  const auto got = seqs(client.all());
+  REQUIRE(got.size() == 50);
+  CHECK(got.front() == 10);
+  CHECK(got.back() == 500);
+  CHECK(client.feed.gaps() == 0);
+}
+
+TEST_CASE("feed: a start that is looked up is answered in its place, and later requests behind it") {
+  World world;
+  world.events(100);
+  Client client(world);
+  Since since;
+  since.kind = Since::Kind::last;
+  since.last = 7;
+  const Subscription tens = subscription(R"({"subscriptions":["ten"]})");
+  REQUIRE(client.feed.must_look_up(tens, since));
+  REQUIRE(client.feed.subscribe_later(tens, since, [](const SubscribeOutcome& outcome) {
+    CHECK(outcome.recovered == true);
+    return std::string(R"({"status":"subscribed"})");
+  }));
+  REQUIRE(client.feed.say(R"({"status":"pong"})"));
+  CHECK(client.feed.pull(1 << 20).empty());
+  const auto got = client.all();
+  REQUIRE(got.size() == 9);
+  CHECK(got[0] == R"({"status":"subscribed"})");
+  CHECK(got[1] == R"({"status":"pong"})");
+  CHECK(seqs(got) == std::vector<std::uint64_t>{40, 50, 60, 70, 80, 90, 100});
+}
+
+TEST_CASE("feed: a request that replaces one that is looked up has the last word") {
+  World world;
+  world.events(100);
+  Client client(world);
+  Since seconds;
+  seconds.kind = Since::Kind::seconds;
+  seconds.seconds = 50.5;
+  const Subscription all = subscription("{}");
+  REQUIRE(client.feed.must_look_up(all, seconds));
+  REQUIRE(client.feed.subscribe_later(all, seconds, [](const SubscribeOutcome&) {
+    return std::string(R"({"status":"first"})");
+  }));
+  client.feed.subscribe(all, after(95));
+  REQUIRE(client.feed.say(R"({"status":"second"})"));
+  const auto got = client.all();
+  CHECK(got[0] == R"({"status":"first"})");
+  CHECK(got[1] == R"({"status":"second"})");
+  CHECK(seqs(got) == range(96, 100));
+  Client other(world);
+  REQUIRE(other.feed.subscribe_later(all, seconds, [](const SubscribeOutcome& outcome) {
+    CHECK(outcome.recovered == true);
+    return std::string("{}");
+  }));
+  CHECK(seqs(other.all()) == range(50, 100));
+}
+
+TEST_CASE("feed: what is held back is neither told nor given before it is released") {
+  World world;
+  world.log.hold_back();
+  Client client(world);
+  client.feed.subscribe(subscription("{}"), std::nullopt);
+  CHECK(client.feed.pull(1 << 20).empty());
+  world.events(5);
+  CHECK(client.told == 0);
+  CHECK(client.feed.pull(1 << 20).empty());
+  world.log.release(3);
+  world.hub.announce();
+  CHECK(client.told == 1);
+  CHECK(seqs(client.all()) == range(1, 3));
+  world.log.release(100);
+  world.hub.announce();
+  CHECK(seqs(client.all()) == range(4, 5));
+}
+
+TEST_CASE("log: an earlier epoch is shared up to where the next began") {
+  LogStart start("c");
+  start.last_seq = 30;
+  start.last_stamp_us = 99'000'000'000'000'000;
+  start.epochs = {{"a", 1}, {"b", 11}, {"c", 31}};
+  EventLog log(start, {});
+  CHECK(log.last_seq() == 30);
+  CHECK(log.shared_until("a", 5) == 5);
+  CHECK(log.shared_until("a", 10) == 10);
+  CHECK(log.shared_until("a", 15) == 10);
+  CHECK(log.shared_until("b", 15) == 15);
+  CHECK(log.shared_until("b", 35) == 30);
+  CHECK(log.shared_until("c", 35) == 35);
+  CHECK_FALSE(log.shared_until("d", 5));
+  EnvelopeParser parser(1 << 16);
+  REQUIRE(parser.parse(R"({"type":"t","data":{}})") == Reject::none);
+  CHECK(log.append(parser.envelope(), 1) == 31);
+  log.seal();
+  CHECK(log.history().find(31)->entry(0).timestamp_us == start.last_stamp_us);
+}
+
+namespace {
+
+// What a replay with these params gives; the clock moves on by `step_us` a tick.
+std::vector<std::string> replayed(World& world, const std::string& params, int ticks,
+                                  std::int64_t step_us = 1000) {
+  Client client(world);
+  const auto started = world.replays.start(&client.feed, parse_json(params), [] {});
+  REQUIRE_MESSAGE(started.ok(), started.error().message);
+  std::vector<std::string> got;
+  for (int i = 0; i < ticks; ++i) {
+    world.clock.advance_us(step_us);
+    world.replays.tick();
+    world.journal.answer();
+    for (auto& payload : payloads(client.feed.pull(1 << 20))) got.push_back(std::move(payload));
+  }
+  world.replays.forget(&client.feed);
+  return got;
+}
+
+}  // namespace
+
+TEST_CASE("replay: a stretch comes again, marked, from the journal and memory, with an end") {
+  World world;
+  world.events(100);
+  const auto got = replayed(world, R"({"from":50,"to":95,"speed":0})", 200);
+  CHECK(seqs(got) == range(50, 95));
+  for (const auto& payload : got) CHECK(parse_json(payload)["replay"].IsTrue());
+  const auto end = parse_json(got.back());
+  CHECK(end["type"] == "replay_end");
+  CHECK(end["data"]["reason"] == "done");
+  CHECK(end["data"]["events"] == 46);
+  CHECK(world.replays.count() == 0);
+}
+
+TEST_CASE("replay: events are as far apart as they were, divided by the speed") {
+  World world;
+  world.events(100);  // a second apart
+  const auto got = replayed(world, R"({"from":50,"speed":10})", 20, 50'000);
+  CHECK(got.size() >= 9);  // a second at ten times the pace
+  CHECK(got.size() <= 11);
+  CHECK(seqs(got).front() == 50);
+}
+
+TEST_CASE("replay: times, types and what is missing") {
+  World world;
+  world.events(100);
+  const double first = static_cast<double>(FakeClock().wall_us()) / 1e6;
+  const auto time = [&](int seconds) { return std::to_string(first + seconds); };
+  CHECK(seqs(replayed(world, R"({"from":)" + time(30) + R"(,"to":)" + time(60) +
+                                 R"(,"speed":0,"subscriptions":["ten"]})",
+                      200)) == std::vector<std::uint64_t>{30, 40, 50, 60});
+  CHECK(seqs(replayed(world, R"({"from":{"seconds":5},"speed":0})", 20)).back() == 100);
+  world.journal.blocks.erase(world.journal.blocks.begin(), world.journal.blocks.begin() + 30);
+  const auto got = replayed(world, R"({"from":25,"to":40,"speed":0})", 100);
+  const auto gap = parse_json(got.front());
+  CHECK(gap["type"] == "gap");
+  CHECK(gap["replay"].IsTrue());
+  CHECK(gap["data"]["to_seq"] == 30);
+  CHECK(seqs(got) == range(31, 40));
+  CHECK(parse_json(got.back())["data"]["missing"] == 6);
+}
+
+TEST_CASE("replay: wrong params, a second one, and a stop") {
+  World world;
+  world.events(20);
+  Client client(world);
+  for (const char* wrong :
+       {R"({"from":-1})", R"({"from":"x"})", R"({"to":{"a":1}})", R"({"speed":-1})",
+        R"({"speed":"fast"})", R"({"subscriptions":5})"}) {
+    CAPTURE(wrong);
+    const auto refused = world.replays.start(&client.feed, parse_json(wrong), [] {});
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message.find("params.") == 0);
+  }
+  REQUIRE(world.replays.start(&client.feed, parse_json(R"({"from":1})"), [] {}).ok());
+  CHECK(world.replays.start(&client.feed, parse_json("{}"), [] {}).error().type ==
+        ErrorType::busy);
+  CHECK(world.replays.stop(&client.feed).find("\"stopped\":true") != std::string::npos);
+  CHECK(world.replays.stop(&client.feed).find("\"stopped\":false") != std::string::npos);
+  const auto end = parse_json(client.all().back());
+  CHECK(end["type"] == "replay_end");
+  CHECK(end["data"]["reason"] == "stopped");
+  std::vector<std::unique_ptr<Client>> many;
+  for (std::size_t i = 0; i <= kReplaysMax; ++i) {
+    many.push_back(std::make_unique<Client>(world));
+    CHECK(world.replays.start(&many.back()->feed, parse_json("{}"), [] {}).ok() ==
+          (i < kReplaysMax));
+  }
+  for (const auto& c : many) world.replays.forget(&c->feed);
+}
