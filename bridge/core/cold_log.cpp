@@ -7,7 +7,7 @@
 namespace bridge {
 namespace {
 
-constexpr std::size_t kKeptBytesMax = 32 * 1024 * 1024;
+constexpr std::size_t kSlicesBytesMax = 32 * 1024 * 1024;
 constexpr std::size_t kRequestsInFlightMax = 4;
 constexpr int kBlocksAhead = 4;
 
@@ -113,7 +113,7 @@ void ColdLog::keep(BlockPtr block) {
   } else {
     order_.push_back(first);
   }
-  while (bytes_ > kKeptBytesMax && order_.size() > 1) {
+  while (bytes_ > kSlicesBytesMax && order_.size() > 1) {
     const auto oldest = blocks_.find(order_.front());
     order_.pop_front();
     bytes_ -= oldest->second->memory_bytes();

@@ -24,7 +24,7 @@ constexpr int kBusyTimeoutMs = 1000;                 // somebody's shell holds t
 constexpr std::uint64_t kWalPagesMax = 4096;         // then they are moved into the file
 constexpr std::size_t kPositionsMax = 4096;
 constexpr std::size_t kEpochsMax = 1000;
-constexpr std::size_t kHolesMax = 4096;
+constexpr std::size_t kHolesStoredMax = 4096;
 
 // Blocks end where seq is a multiple of this, or where they are full.
 constexpr std::uint64_t kBlockSeqs = 1024;
@@ -411,7 +411,7 @@ void JournalFile::insert_hole(const JournalItem& item, std::int64_t now_us) {
   insert.run();
   database_->run("DELETE FROM holes WHERE from_seq NOT IN "
                  "(SELECT from_seq FROM holes ORDER BY from_seq DESC LIMIT " +
-                 std::to_string(kHolesMax) + ")");
+                 std::to_string(kHolesStoredMax) + ")");
 }
 
 void JournalFile::observe(const Block& block, const EventEntry& entry, std::uint64_t seq) {

@@ -21,10 +21,6 @@ using std::chrono::steady_clock;
 constexpr std::size_t kRowsPerCommit = 4096;
 constexpr std::size_t kEventsPerBlock = 1000;
 
-double seconds_since(steady_clock::time_point begin) {
-  return std::chrono::duration<double>(steady_clock::now() - begin).count();
-}
-
 std::vector<bridge::BlockPtr> make_blocks(const Options& options) {
   const EventText events(options.event_bytes);
   bridge::EnvelopeParser parser(1 << 20);

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "statistics.h"
 #include "fan_reader.h"
 #include "histogram.h"
 #include "journal.h"
@@ -26,10 +27,6 @@ using testing_support::RawWebSocket;
 constexpr milliseconds kLead{300};
 constexpr double kPastEventsPerS = 150'000.0;
 constexpr milliseconds kPatience{120'000};
-
-double seconds_since(steady_clock::time_point begin) {
-  return std::chrono::duration<double>(steady_clock::now() - begin).count();
-}
 
 double in_ms(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double, std::milli>(duration).count();

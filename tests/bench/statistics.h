@@ -1,7 +1,8 @@
-// The middle of a few measurements.
+// The middle of a few measurements, and how long they took.
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -22,6 +23,10 @@ double median_of(const std::vector<Round>& rounds, double Round::*member) {
   std::vector<double> values;
   for (const Round& round : rounds) values.push_back(round.*member);
   return median(std::move(values));
+}
+
+inline double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 }  // namespace bench

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "statistics.h"
 #include "event_text.h"
 #include "fan_reader.h"
 #include "load.h"
@@ -21,10 +22,6 @@ using testing_support::milliseconds;
 
 // Every client must have read its first event by then.
 constexpr std::chrono::seconds kFirstEventTimeout{30};
-
-double seconds_since(steady_clock::time_point begin) {
-  return std::chrono::duration<double>(steady_clock::now() - begin).count();
-}
 
 // Sleeps, but not through an interrupt or a failure.
 void pass(double seconds, const FanReader& reader) {
