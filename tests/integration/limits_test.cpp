@@ -113,7 +113,7 @@ TEST_CASE("limits: a client that answers no ping is closed with 4012, one that d
 
 TEST_CASE("limits: a flood of requests is refused and in the end cut off with 4029") {
   BridgeOptions options;
-  options.settings = {"websocket.requests_per_s_max=50"};
+  options.settings = {"websocket.requests_per_s_max=2"};
   BridgeProcess bridge(options);
   ProtocolClient client(bridge.websocket());
   bool limited = false;

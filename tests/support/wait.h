@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 // How long a test waits for something that should happen at once. Generous, because sanitizers on
 // a busy machine are slow; it is only ever spent by a test that fails.
-constexpr milliseconds kPatience{15'000};
+constexpr milliseconds kPatience{60'000};
 
 // A moment after which waiting ends. Copyable; made from a timeout, asked for what is left of it.
 class Deadline {

@@ -108,10 +108,16 @@ TEST_CASE("announcement: a change is told at once, the end last of all, and they
   Publisher publisher(options);
   REQUIRE(publisher.on_command("pause", succeed));
   REQUIRE(next(bridge, [](const Json&) { return true; }));
-  REQUIRE(publisher.set_state("paused"));
-  const auto changed = steady_clock::now();
-  REQUIRE(next(bridge, [](const Json& body) { return body.string("/data/state") == "paused"; }));
-  CHECK(steady_clock::now() - changed < milliseconds(900));
+  // Not with the next second's; a machine that stands still may make one late, not all of them.
+  bool at_once = false;
+  for (int i = 0; i < 5 && !at_once; ++i) {
+    const std::string state = i % 2 == 0 ? "paused" : "running";
+    REQUIRE(publisher.set_state(state));
+    const auto changed = steady_clock::now();
+    REQUIRE(next(bridge, [&](const Json& body) { return body.string("/data/state") == state; }));
+    at_once = steady_clock::now() - changed < milliseconds(400);
+  }
+  CHECK(at_once);
   publisher.publish("tick", "{}");
   publisher.publish("tick", "{}");
   publisher.close();

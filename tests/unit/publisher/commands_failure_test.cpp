@@ -188,14 +188,14 @@ TEST_CASE("commands: closing answers what waits, lets the last answer leave, and
   const auto start = steady_clock::now();
   publisher.close();
   publisher.close();
-  CHECK(steady_clock::now() - start < seconds(5));
+  CHECK(steady_clock::now() - start < seconds(20));
   CHECK(Json(bridge.receive().value()).string("/id") == "c-1");
   const Json refused(bridge.receive().value());
   CHECK(refused.string("/id") == "c-2");
   CHECK(refused.string("/error/message") == "this source is closing");
   CHECK(publisher.poll_commands() == 0);
   CHECK(publisher.wait_commands(seconds(60)) == 0);  // at once
-  CHECK(steady_clock::now() - start < seconds(15));
+  CHECK(steady_clock::now() - start < seconds(40));
 }
 
 TEST_CASE("commands: closing takes no time without a bridge, nor with one that is stuck") {
@@ -203,7 +203,7 @@ TEST_CASE("commands: closing takes no time without a bridge, nor with one that i
   alone.on_command("ping", fine, CommandThread::kLibrary);
   auto start = steady_clock::now();
   alone.close();
-  CHECK(steady_clock::now() - start < seconds(5));
+  CHECK(steady_clock::now() - start < seconds(20));
 
   FakeControl bridge("tcp://127.0.0.1:*", 1);  // never reads
   Publisher publisher(options_for(bridge.endpoint()));
@@ -221,5 +221,5 @@ TEST_CASE("commands: closing takes no time without a bridge, nor with one that i
   }));
   start = steady_clock::now();
   publisher.close();
-  CHECK(steady_clock::now() - start < seconds(5));
+  CHECK(steady_clock::now() - start < seconds(20));
 }

