@@ -1,0 +1,417 @@
+// A client of the bridge that stays: it registers, hands over events in the order of the wire,
+// connects again when the connection is lost and goes on after the last event that it handed over.
+// So its user sees every event of its subscription once, or a gap. Needs nothing but a WebSocket:
+// runs in browsers and in Node.
+import { Backoff, type BackoffRange } from './backoff.js';
+import { Cursor } from './cursor.js';
+import { jsonText, parseJson, type Json, type JsonObject } from './json.js';
+import {
+  asEvent, errorOf, FeedError, isObject, isReply,
+  type BridgeEvent, type Gap, type Message, type Position, type Since, type Subscription,
+} from './messages.js';
+
+/** The part of a WebSocket that a feed uses: the browser's, or that of `ws` in Node. */
+export interface FeedSocket {
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onclose: ((event: { code: number; reason: string }) => void) | null;
+  onerror: ((event: never) => void) | null;
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+export interface FeedTimers {
+  /** Milliseconds, never decreasing. */
+  now(): number;
+  /** Returns what cancels it. */
+  after(delay_ms: number, run: () => void): () => void;
+}
+
+export type FeedStatus =
+  | 'idle'
+  | 'connecting' // an attempt is under way
+  | 'live'
+  | 'waiting' // until the next attempt
+  | 'refused' // for good: the bridge does not want this client
+  | 'stopped';
+
+export interface FeedState {
+  status: FeedStatus;
+  /** Attempts since the connection was last there. */
+  attempts: number;
+  /** What is resumed from: the last event handed over. */
+  position?: Position;
+  /** Live: false where events between are missing, which a gap tells. */
+  recovered?: boolean;
+  /** Live: the numbering is another one than before, as after a restart of the bridge. */
+  epochChanged?: boolean;
+  /** Waiting: how long. */
+  retryIn_ms?: number;
+  /** Why the connection is not there. */
+  reason?: string;
+}
+
+export interface FeedOptions {
+  /** ws://HOST:PORT/ws */
+  url: string;
+  clientId?: string;
+  clientType?: string;
+  token?: string;
+  subscription?: Subscription;
+  /** Where the first connection begins; left out: with what comes from now on. */
+  since?: Since;
+  /** Many events a message, where the bridge does that. Default true. */
+  batch?: boolean;
+  onEvents(events: BridgeEvent[]): void;
+  onGap?(gap: Gap): void;
+  onState?(state: FeedState): void;
+  /** A message that is none of the contract's. */
+  onUnreadable?(text: string): void;
+
+  /** Default: the global one. */
+  connect?: (url: string) => FeedSocket;
+  timers?: FeedTimers;
+  /** Of the back-off's jitter, in 0..1. */
+  random?: () => number;
+  backoff?: BackoffRange;
+  /** From an attempt's begin to the answer to its `register`. */
+  connectTimeout_ms?: number;
+  /** A silent connection is pinged after the one and given up after the other. */
+  pingInterval_ms?: number;
+  silenceMax_ms?: number;
+}
+
+export interface CommandOptions {
+  target?: string;
+  params?: JsonObject;
+  /** What the bridge gives the trainer. */
+  deadline_ms?: number;
+  idempotencyKey?: string;
+}
+
+export interface CommandReply {
+  command: string;
+  source?: string;
+  target?: string;
+  result?: JsonObject;
+  /** Of a command to `*`: an entry a trainer. */
+  results?: JsonObject[];
+  elapsed_ms?: number;
+}
+
+interface Waiting {
+  resolve(reply: Message): void;
+  reject(error: FeedError): void;
+  cancel(): void;
+}
+
+const defaultDeadline_ms = 2000;
+// A reply may take this much longer than the deadline that the bridge keeps.
+const replyGrace_ms = 1000;
+const closeUnauthorized = 4001;
+// Of the contract: codes for "you are not wanted", as against "come back later".
+const finalErrors = new Set(['unauthorized', 'forbidden']);
+
+const systemTimers: FeedTimers = {
+  now: () => Date.now(),
+  after(delay_ms, run) {
+    const g = globalThis as unknown as {
+      setTimeout(run: () => void, delay_ms: number): unknown;
+      clearTimeout(timer: unknown): void;
+    };
+    const timer = g.setTimeout(run, delay_ms);
+    return () => g.clearTimeout(timer);
+  },
+};
+
+export function connectWithGlobalWebSocket(url: string): FeedSocket {
+  const { WebSocket } = globalThis as { WebSocket?: new (url: string) => FeedSocket };
+  if (WebSocket === undefined) throw new Error('there is no WebSocket here: pass `connect`');
+  return new WebSocket(url);
+}
+
+export class Feed {
+  private readonly timers: FeedTimers;
+  private readonly cursor: Cursor;
+  private readonly backoff: Backoff;
+  private readonly waiting = new Map<string, Waiting>();
+  private subscription: Subscription;
+  private batch: boolean;
+  private socket: FeedSocket | undefined;
+  private current: FeedState = { status: 'idle', attempts: 0 };
+  private lastId = 0;
+  private lastHeard_ms = 0;
+  private cancelTimer: () => void = () => {};
+
+  constructor(private readonly options: FeedOptions) {
+    this.timers = options.timers ?? systemTimers;
+    this.cursor = new Cursor(options.since);
+    this.backoff = new Backoff(options.backoff ?? { first_ms: 250, max_ms: 10_000 },
+                               options.random ?? Math.random);
+    this.subscription = options.subscription ?? {};
+    this.batch = options.batch ?? true;
+  }
+
+  get state(): FeedState {
+    return this.current;
+  }
+
+  /** The place of the last event that was handed over. */
+  get position(): Position | undefined {
+    return this.cursor.position;
+  }
+
+  start(): void {
+    if (this.current.status === 'idle') this.attempt();
+  }
+
+  /** Ends it for good. What was asked is answered with `disconnected`. Idempotent. */
+  stop(): void {
+    if (this.current.status === 'stopped') return;
+    this.drop('stopped');
+    this.become({ status: 'stopped', attempts: 0 });
+  }
+
+  /** Tries at once where it would have waited: the network is back, or a person asks. */
+  retryNow(): void {
+    if (this.current.status === 'waiting') this.attempt();
+  }
+
+  /**
+   * Sends a command and waits for its answer. Rejects with a FeedError: the bridge's or trainer's
+   * refusal, `timeout`, `not_connected`, or `disconnected` (it may have been carried out).
+   */
+  async command(command: string, options: CommandOptions = {}): Promise<CommandReply> {
+    const { target, params, deadline_ms, idempotencyKey } = options;
+    const reply = await this.request('command', {
+      command,
+      ...(params !== undefined && { params }),
+      ...(target !== undefined && { target }),
+      ...(deadline_ms !== undefined && { deadline_ms }),
+      ...(idempotencyKey !== undefined && { idempotency_key: idempotencyKey }),
+    }, (deadline_ms ?? defaultDeadline_ms) + replyGrace_ms);
+    return reply as unknown as CommandReply;
+  }
+
+  /**
+   * Replaces the subscription, for later connections too. With `since`, events come again from
+   * there; without, what is owed after the last event is of the new subscription.
+   */
+  async subscribe(subscription: Subscription, since?: Since): Promise<Message> {
+    const fields = this.withBatch({
+      ...subscription, ...(since !== undefined && { since }),
+    } as unknown as JsonObject);
+    return this.request('subscribe', fields, defaultDeadline_ms + replyGrace_ms, (reply) => {
+      this.subscription = subscription;
+      if (since !== undefined) this.cursor.restart(since);
+      this.cursor.onRegistered(String(reply.epoch), Number(reply.seq));
+    });
+  }
+
+  /** Any request of the contract. `onReply` runs before the events behind the reply. */
+  request(action: string, fields: JsonObject, deadline_ms: number,
+          onReply?: (reply: Message) => void): Promise<Message> {
+    if (this.current.status !== 'live') {
+      return Promise.reject(new FeedError('not_connected', 'there is no connection to the bridge'));
+    }
+    return this.send(action, fields, deadline_ms, onReply);
+  }
+
+  // Without a deadline, it is the attempt's.
+  private send(action: string, fields: JsonObject, deadline_ms: number | undefined,
+               onReply?: (reply: Message) => void): Promise<Message> {
+    const id = `feed-${++this.lastId}`;
+    return new Promise((resolve, reject) => {
+      const cancel = deadline_ms === undefined ? () => {} : this.timers.after(deadline_ms, () => {
+        this.waiting.delete(id);
+        reject(new FeedError('timeout', `no answer within ${deadline_ms} ms`));
+      });
+      this.waiting.set(id, {
+        resolve: (reply) => {
+          onReply?.(reply);
+          resolve(reply);
+        },
+        reject,
+        cancel,
+      });
+      this.socket?.send(jsonText({ action, id, ...fields }));
+    });
+  }
+
+  private attempt(): void {
+    this.cancelTimer();
+    const attempts = this.current.attempts + 1;
+    this.become({ status: 'connecting', attempts, reason: this.current.reason });
+    const timeout_ms = this.options.connectTimeout_ms ?? 5000;
+    this.cancelTimer = this.timers.after(timeout_ms, () => {
+      this.lost(`no answer within ${timeout_ms} ms`);
+    });
+    let socket: FeedSocket;
+    try {
+      socket = (this.options.connect ?? connectWithGlobalWebSocket)(this.options.url);
+    } catch (error) {
+      this.lost(String(error));
+      return;
+    }
+    this.socket = socket;
+    // A socket that was given up may still call back; then it is no longer this.socket.
+    socket.onopen = () => {
+      if (this.socket === socket) this.register();
+    };
+    socket.onmessage = ({ data }) => {
+      if (this.socket === socket) this.onText(String(data));
+    };
+    socket.onclose = ({ code, reason }) => {
+      if (this.socket !== socket) return;
+      if (code === closeUnauthorized) this.refused(reason || 'unauthorized');
+      else this.lost(reason || `closed with ${code}`);
+    };
+    socket.onerror = () => {};
+  }
+
+  private register(): void {
+    const { clientId, clientType, token } = this.options;
+    const since = this.cursor.nextSince();
+    const fields = this.withBatch({
+      ...(clientId !== undefined && { client_id: clientId }),
+      ...(clientType !== undefined && { client_type: clientType }),
+      ...(token !== undefined && { token }),
+      subscriptions: ['*'],
+      ...this.subscription,
+      ...(since !== undefined && { since }),
+    } as unknown as JsonObject);
+    const asked = this.socket;
+    this.send('register', fields, undefined, (reply) => this.registered(reply)).catch(
+      (error: FeedError) => {
+        if (this.socket !== asked) return;
+        if (finalErrors.has(error.errorType)) {
+          this.refused(error.message);
+        } else if (this.batch && error.errorType === 'bad_request') {
+          // A bridge that has no batches says so; one event a message is what it has.
+          this.batch = false;
+          this.register();
+        } else {
+          this.lost(error.message);
+        }
+      });
+  }
+
+  private withBatch(fields: JsonObject): JsonObject {
+    return this.batch ? { ...fields, batch: true } : fields;
+  }
+
+  private registered(reply: Message): void {
+    const epochChanged = this.cursor.onRegistered(String(reply.epoch), Number(reply.seq));
+    this.backoff.reset();
+    this.lastHeard_ms = this.timers.now();
+    this.watchSilence();
+    this.become({
+      status: 'live', attempts: 0, epochChanged, recovered: reply.recovered !== false,
+    });
+  }
+
+  private watchSilence(): void {
+    const ping_ms = this.options.pingInterval_ms ?? 15_000;
+    const silenceMax_ms = this.options.silenceMax_ms ?? 45_000;
+    this.cancelTimer();
+    this.cancelTimer = this.timers.after(ping_ms, () => {
+      const silence_ms = this.timers.now() - this.lastHeard_ms;
+      if (silence_ms >= silenceMax_ms) {
+        this.lost(`silent for ${Math.round(silence_ms / 1000)} s`);
+        return;
+      }
+      if (silence_ms >= ping_ms) this.send('ping', {}, silenceMax_ms).catch(() => {});
+      this.watchSilence();
+    });
+  }
+
+  private onText(text: string): void {
+    this.lastHeard_ms = this.timers.now();
+    let message: Json;
+    try {
+      message = parseJson(text);
+    } catch {
+      this.options.onUnreadable?.(text);
+      return;
+    }
+    if (Array.isArray(message)) {
+      this.onBatch(message, text);
+    } else if (!isObject(message)) {
+      this.options.onUnreadable?.(text);
+    } else if (isReply(message)) {
+      this.onReply(message);
+    } else {
+      this.onBatch([message], text);
+    }
+  }
+
+  private onBatch(messages: Json[], text: string): void {
+    let events: BridgeEvent[] = [];
+    for (const message of messages) {
+      const event = isObject(message) ? asEvent(message) : undefined;
+      if (event !== undefined) {
+        if (this.cursor.admit(event)) events.push(event);
+      } else if (isObject(message) && message.type === 'gap') {
+        // In its place among the events.
+        if (events.length > 0) this.options.onEvents(events);
+        events = [];
+        this.onGap(message);
+      } else if (!isObject(message) || message.type !== 'system_status') {
+        this.options.onUnreadable?.(text); // the welcome is a system_status without a seq
+      }
+    }
+    if (events.length > 0) this.options.onEvents(events);
+  }
+
+  private onGap(message: Message): void {
+    if (!isObject(message.data)) return;
+    const gap = message.data as unknown as Gap;
+    if (this.cursor.admitGap(gap)) this.options.onGap?.(gap);
+  }
+
+  private onReply(reply: Message): void {
+    const id = String(reply.id ?? '');
+    const waiting = this.waiting.get(id);
+    if (waiting === undefined) return; // it came too late
+    this.waiting.delete(id);
+    waiting.cancel();
+    if (reply.status === 'error') waiting.reject(errorOf(reply));
+    else waiting.resolve(reply);
+  }
+
+  private lost(reason: string): void {
+    this.drop(reason);
+    const retryIn_ms = this.backoff.next();
+    this.become({ status: 'waiting', attempts: this.current.attempts, retryIn_ms, reason });
+    // Whoever was told may have asked to try at once, or to stop.
+    if (this.current.status !== 'waiting') return;
+    this.cancelTimer = this.timers.after(retryIn_ms, () => this.attempt());
+  }
+
+  private refused(reason: string): void {
+    this.drop(reason);
+    this.become({ status: 'refused', attempts: this.current.attempts, reason });
+  }
+
+  private drop(reason: string): void {
+    this.cancelTimer();
+    const socket = this.socket;
+    this.socket = undefined;
+    const waiting = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const { cancel, reject } of waiting) {
+      cancel();
+      reject(new FeedError('disconnected', reason));
+    }
+    try {
+      socket?.close(1000, 'bye');
+    } catch {
+      // It was not open yet.
+    }
+  }
+
+  private become(state: FeedState): void {
+    this.current = { ...state, position: this.cursor.position };
+    this.options.onState?.(this.current);
+  }
+}

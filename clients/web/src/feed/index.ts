@@ -1,0 +1,3 @@
+export * from './feed.js';
+export * from './json.js';
+export * from './messages.js';
