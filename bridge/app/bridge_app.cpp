@@ -26,6 +26,7 @@
 #include "core/own_events.h"
 #include "net/bot_commands.h"
 #include "net/bot_publisher.h"
+#include "net/page_file.h"
 #include "net/pages.h"
 #include "net/trainer_channel.h"
 #include "net/ws_server.h"
@@ -101,7 +102,7 @@ class BridgeApp::Impl {
                 }),
         sessions_{log_, hub_, desk_, replays_, kVersion, counters_, clock_, session_limits(config)},
         pages_(intake_, clock_,
-               {kVersion,
+               {kVersion, page_files(),
                 [this] {
                   const auto journal = journal_status();
                   return metrics_text(commands_.view(), server_.client_count(),

@@ -10,9 +10,10 @@ namespace bridge {
 
 struct HttpRequest {
   std::string method;
-  std::string path;    // without the query
-  std::string origin;  // header, may be empty
-  std::string host;    // header, may be empty
+  std::string path;           // without the query
+  std::string origin;         // header, may be empty
+  std::string host;           // header, may be empty
+  std::string if_none_match;  // header, may be empty
   std::string_view body;
 };
 
@@ -20,6 +21,7 @@ struct HttpReply {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  std::string cache_control = "no-store";
   std::vector<std::pair<std::string, std::string>> headers;  // besides the usual ones
 };
 

@@ -1,5 +1,6 @@
 #include "net/pages.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/address.h"
@@ -10,25 +11,29 @@ namespace {
 
 constexpr const char* kJsonType = "application/json";
 
-// A stylesheet in the page is all that it may load.
+// Only what comes from this very host, and nothing written into the page itself. With trusted types
+// not even the page's own code can turn text into markup.
 constexpr const char* kPagePolicy =
-    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'";
+
+constexpr const char* kRevalidate = "no-cache";
+constexpr const char* kImmutable = "public, max-age=31536000, immutable";
 
 constexpr const char* kHome = R"(<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>PPO Bridge</title>
-<style>
-  :root { color-scheme: light dark; }
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem; }
-  code, pre { font-family: ui-monospace, monospace; }
-  pre { padding: .75rem 1rem; border: 1px solid; border-radius: .4rem; overflow-x: auto; }
-</style>
 <h1>PPO Bridge</h1>
 <p>The bridge is running. Trainers publish to it over ZeroMQ; clients read from it over WebSocket.</p>
 <pre>ws://HOST/ws</pre>
-<p>Watch the stream in a terminal:</p>
+<p>This program was built without its dashboard, because npm was missing or could not reach its
+registry. To get it, install npm (Debian: <code>apt-get install nodejs npm</code>) and build again:</p>
+<pre>./dev build</pre>
+<p>Or watch the stream in a terminal:</p>
 <pre>build/release/bin/ppo-client tail --url ws://HOST/ws</pre>
 <ul>
   <li><a href="/healthz"><code>/healthz</code></a>, <a href="/readyz"><code>/readyz</code></a>:
@@ -55,6 +60,33 @@ HttpReply plain(int status, std::string text) {
   HttpReply reply;
   reply.status = status;
   reply.body = std::move(text) + "\n";
+  return reply;
+}
+
+// Whether a tag is among those of an If-None-Match, compared weakly (RFC 9110, 13.1.2).
+bool matches(std::string_view if_none_match, std::string_view etag) {
+  if (if_none_match == "*") return true;
+  for (std::size_t at = 0; (at = if_none_match.find(etag, at)) != std::string_view::npos; ++at) {
+    const std::string_view before = if_none_match.substr(0, at);
+    const std::string_view behind = if_none_match.substr(at + etag.size());
+    const bool begins = before.empty() || before.back() == ' ' || before.back() == ',' ||
+                        (before.size() >= 2 && before.substr(before.size() - 2) == "W/");
+    if (begins && (behind.empty() || behind.front() == ',' || behind.front() == ' ')) return true;
+  }
+  return false;
+}
+
+HttpReply serve(const PageFile& file, const HttpRequest& request) {
+  HttpReply reply;
+  reply.content_type = file.content_type;
+  reply.cache_control = file.immutable ? kImmutable : kRevalidate;
+  reply.headers.emplace_back("ETag", file.etag);
+  reply.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
+  if (matches(request.if_none_match, file.etag)) {
+    reply.status = 304;
+  } else {
+    reply.body = file.body;
+  }
   return reply;
 }
 
@@ -86,7 +118,8 @@ HttpReply Pages::handle(const HttpRequest& request, bool own_origin) {
     }
     return submit_event(request);
   }
-  const bool known = request.path == "/" || request.path == "/healthz" ||
+  const PageFile* const page_file = file(request.path);
+  const bool known = page_file != nullptr || request.path == "/" || request.path == "/healthz" ||
                      request.path == "/readyz" || request.path == "/metrics";
   if (!known) {
     return request.path == "/ws" ? plain(426, "connect with a WebSocket client")
@@ -94,11 +127,10 @@ HttpReply Pages::handle(const HttpRequest& request, bool own_origin) {
   }
   if (request.method != "GET" && request.method != "HEAD") return not_allowed("GET, HEAD");
   HttpReply reply;
-  if (request.path == "/") {
-    reply = home();
-    replace_all(reply.body, "HOST",
-                parse_address(request.host) && is_plain(request.host) ? request.host
-                                                                      : "127.0.0.1:5178");
+  if (page_file != nullptr) {
+    reply = serve(*page_file, request);
+  } else if (request.path == "/") {
+    reply = home(request);
   } else if (request.path == "/healthz") {
     reply = plain(200, "ok");
   } else if (request.path == "/readyz") {
@@ -108,15 +140,28 @@ HttpReply Pages::handle(const HttpRequest& request, bool own_origin) {
     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
     reply.body = options_.metrics();
   }
+  if (request.path == "/") {
+    reply.headers.emplace_back("Content-Security-Policy", kPagePolicy);
+    reply.headers.emplace_back("Referrer-Policy", "no-referrer");
+    reply.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
+  }
   return reply;
 }
 
-HttpReply Pages::home() const {
+const PageFile* Pages::file(std::string_view path) const {
+  const auto found = std::find_if(options_.files.begin(), options_.files.end(),
+                                  [&](const PageFile& file) { return file.path == path; });
+  return found == options_.files.end() ? nullptr : &*found;
+}
+
+HttpReply Pages::home(const HttpRequest& request) const {
   HttpReply reply;
   reply.content_type = "text/html; charset=utf-8";
   reply.body = kHome;
   replace_all(reply.body, "VERSION", options_.version);
-  reply.headers.emplace_back("Content-Security-Policy", kPagePolicy);
+  replace_all(reply.body, "HOST",
+              parse_address(request.host) && is_plain(request.host) ? request.host
+                                                                    : "127.0.0.1:5178");
   return reply;
 }
 

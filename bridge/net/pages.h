@@ -1,12 +1,16 @@
-// The pages on the WebSocket's port: /, /healthz, /readyz, /metrics and POST /submit_event.
+// The pages on the WebSocket's port: the dashboard's files, /healthz, /readyz, /metrics and POST
+// /submit_event.
 #pragma once
 
 #include <functional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "core/intake.h"
 #include "net/http_reply.h"
+#include "net/page_file.h"
 
 namespace bridge {
 
@@ -15,6 +19,7 @@ class Pages {
  public:
   struct Options {
     std::string version;
+    std::vector<PageFile> files;           // the dashboard; empty: "/" says how to get it
     std::function<std::string()> metrics;  // Prometheus text exposition format
     std::function<std::string()> trouble;  // why it is not ready; "" = it is
     std::function<bool()> full;            // takes no events for now
@@ -27,7 +32,9 @@ class Pages {
 
  private:
   HttpReply submit_event(const HttpRequest& request);
-  HttpReply home() const;
+  // Nothing where no file of the dashboard has that path.
+  const PageFile* file(std::string_view path) const;
+  HttpReply home(const HttpRequest& request) const;
 
   Intake& intake_;
   const Clock& clock_;

@@ -301,12 +301,13 @@ class WsServer::Impl {
     request.path.resize(std::min(request.path.find('?'), request.path.size()));
     request.origin = con->get_request_header("Origin");
     request.host = con->get_request_header("Host");
+    request.if_none_match = con->get_request_header("If-None-Match");
     request.body = con->get_request_body();
     HttpReply reply = on_http_(request, own_origin(*con));
     con->set_status(static_cast<websocketpp::http::status_code::value>(reply.status));
-    con->append_header("Content-Type", reply.content_type);
+    if (reply.status != 304) con->append_header("Content-Type", reply.content_type);
     con->append_header("X-Content-Type-Options", "nosniff");
-    con->append_header("Cache-Control", "no-store");
+    con->append_header("Cache-Control", reply.cache_control);
     con->append_header("Connection", "close");
     for (const auto& [name, value] : reply.headers) con->append_header(name, value);
     if (request.method == "HEAD") {

@@ -9,15 +9,17 @@ using namespace bridge;
 namespace {
 
 struct Site {
+  explicit Site(std::vector<PageFile> page = {}) : files(std::move(page)) {}
   HttpReply get(const std::string& method, const std::string& path, std::string_view body = {},
                 bool own = true) {
-    return pages.handle({method, path, "", "127.0.0.1:1", body}, own);
+    return pages.handle({method, path, "", "127.0.0.1:1", "", body}, own);
   }
   Bench bench;
   std::string trouble;
   int batches = 0;
+  std::vector<PageFile> files;
   Pages pages{bench.intake, bench.clock,
-              {"9.9.9", [] { return std::string("metrics"); }, [this] { return trouble; }, [] { return false; },
+              {"9.9.9", files, [] { return std::string("metrics"); }, [this] { return trouble; }, [] { return false; },
                [this] { ++batches; }}};
 };
 
@@ -40,8 +42,46 @@ TEST_CASE("pages: paths, methods and readiness") {
 
 TEST_CASE("pages: a Host header cannot write markup") {
   Site site;
-  const auto reply = site.pages.handle({"GET", "/", "", "<script>alert(1)</script>", {}}, true);
+  const auto reply = site.pages.handle({"GET", "/", "", "<script>alert(1)</script>", "", {}}, true);
   CHECK(reply.body.find("<script>") == std::string::npos);
+}
+
+TEST_CASE("pages: the dashboard's files, and nothing but them") {
+  Site site({{"/", "text/html", "\"a1\"", false, "<p>"}, {"/assets/x.js", "text/js", "\"b2\"", true, "1"}});
+  const auto header = [](const HttpReply& reply, const std::string& name) {
+    for (const auto& [key, value] : reply.headers) {
+      if (key == name) return value;
+    }
+    return std::string();
+  };
+  const auto ask = [&](const std::string& path, const std::string& if_none_match) {
+    return site.pages.handle({"GET", path, "", "127.0.0.1:1", if_none_match, {}}, true);
+  };
+  for (const char* path : {"/assets", "/assets/", "/assets/y.js", "/index.html", "//", "/./",
+                           "/assets/../assets/x.js", "/%61ssets/x.js"}) {
+    CHECK_MESSAGE(site.get("GET", path).status == 404, path);
+  }
+  CHECK(site.get("POST", "/assets/x.js").status == 405);
+  const auto home = site.get("GET", "/");
+  CHECK(home.body == "<p>");
+  CHECK(home.cache_control == "no-cache");
+  const std::string policy = header(home, "Content-Security-Policy");
+  CHECK(policy.find("default-src 'none'; script-src 'self'") == 0);
+  CHECK(policy.find("unsafe") == std::string::npos);
+  const auto script = site.get("GET", "/assets/x.js");
+  CHECK(script.content_type == "text/js");
+  CHECK(script.cache_control.find("immutable") != std::string::npos);
+  CHECK(header(script, "ETag") == "\"b2\"");
+
+  for (const char* tags : {"\"b2\"", "W/\"b2\"", "\"z\", \"b2\"", "\"z\",W/\"b2\" ,\"y\"", "*"}) {
+    const auto unchanged = ask("/assets/x.js", tags);
+    CHECK_MESSAGE(unchanged.status == 304, tags);
+    CHECK(unchanged.body.empty());
+    CHECK(header(unchanged, "ETag") == "\"b2\"");
+  }
+  for (const char* tags : {"", "\"a1\"", "b2", "\"b2", "x\"b2\"", "\"b2\"x"}) {
+    CHECK_MESSAGE(ask("/assets/x.js", tags).status == 200, tags);
+  }
 }
 
 TEST_CASE("pages: POST /submit_event takes what a ZeroMQ message may hold") {
