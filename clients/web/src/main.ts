@@ -1,1 +1,181 @@
-import "./style.css"; document.title = "PPO";
+// The dashboard, put together.
+import './style.css';
+import { Feed, type FeedState } from './feed/index.js';
+import { olderEvents } from './backfill.js';
+import { Alerts } from './model/alerts.js';
+import { BridgeStatus } from './model/bridge_status.js';
+import { Store } from './model/store.js';
+import { Painter } from './painter.js';
+import { ConnectionLine } from './ui/connection.js';
+import { h, setText } from './ui/dom.js';
+import { startTheme, toggleTheme } from './ui/theme.js';
+import { AlertsView, describe } from './views/alerts.js';
+import { ControlView } from './views/control.js';
+import { MarketView } from './views/market.js';
+import { Overview } from './views/overview.js';
+import { SystemView } from './views/system.js';
+import { TapeView } from './views/tape.js';
+import { TrainingView } from './views/training.js';
+import type { App, View } from './views/view.js';
+
+const refreshEvery_ms = 1000;
+const clientsEvery = 2; // refreshes
+// At the start the tape shows this many events from before.
+const tapeAtFirst = 500;
+
+startTheme();
+
+const alerts = new Alerts({
+  load: () => localStorage.getItem('ppo-alerts'),
+  save: (text) => localStorage.setItem('ppo-alerts', text),
+}, () => performance.now());
+const store = new Store(alerts, () => Date.now());
+const status = new BridgeStatus();
+
+const feed = new Feed({
+  url: new URL('ws', location.href).href.replace(/^http/, 'ws'),
+  clientId: 'dashboard',
+  clientType: 'dashboard',
+  subscription: { subscriptions: [] }, // until the page knows what was before
+  onEvents: (events) => {
+    store.apply(events);
+    painter.later();
+  },
+  onGap: (gap) => {
+    store.applyGap(gap);
+    painter.later();
+  },
+  onState: (state) => onState(state),
+});
+
+const app: App = {
+  store, status, alerts, feed,
+  repaint: () => painter.soon(),
+  open: (view) => {
+    location.hash = `#/${view}`;
+  },
+};
+
+const views: View[] = [
+  new Overview(app), new TrainingView(app), new MarketView(app), new TapeView(app),
+  new ControlView(app), new SystemView(app), new AlertsView(app),
+];
+let current = views[0]!;
+
+const connection = new ConnectionLine(() => feed.retryNow());
+const links = views.map((view, i) =>
+  h('a', { href: `#/${view.name}`, title: `Key ${i + 1}` }, h('span', {}, view.title)));
+const alertCount = h('span', { class: 'count', hidden: true });
+links[links.length - 1]!.append(alertCount);
+const content = h('main', { id: 'main', tabindex: '-1' });
+const help = h('dialog', { 'aria-label': 'Keys' }, h('form', { method: 'dialog' }, h('h2', {}, 'Keys'),
+  h('dl', { class: 'keys' }, ...[
+    ['1 – 7', 'open a view'], ['t', 'light or dark'], ['/', 'tape: search'], ['space', 'tape: pause, go on'],
+    ['j k', 'tape: next, previous event'], ['Esc', 'tape: close the event'], ['?', 'this list'],
+  ].map(([key, what]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)))),
+  h('button', {}, 'Close')));
+
+document.getElementById('app')!.append(
+  h('a', { class: 'skip', href: '#main', onclick: (event: Event) => {
+    event.preventDefault();
+    content.focus();
+  } }, 'Skip to the content'),
+  h('header', {}, h('strong', { class: 'brand' }, 'PPO Bridge'),
+    h('nav', { 'aria-label': 'Views' }, ...links),
+    h('div', { class: 'right' }, connection.badge,
+      h('button', { class: 'plain', title: 'Light or dark (t)', 'aria-label': 'Light or dark',
+                    onclick: () => toggleTheme() }, '◐'),
+      h('button', { class: 'plain', title: 'Keys (?)', 'aria-label': 'Keys', onclick: () => help.showModal() }, '?'))),
+  connection.line, content, h('div', { class: 'toasts', role: 'status', 'aria-live': 'polite' }), help);
+const toasts = document.querySelector('.toasts')!;
+
+const painter = new Painter(() => {
+  alertCount.hidden = alerts.found.pushed === 0;
+  setText(alertCount, String(Math.min(999, alerts.found.pushed)));
+  current.update();
+});
+
+let filled = false; // this epoch's older events were asked for
+
+async function onState(state: FeedState): Promise<void> {
+  connection.update(state);
+  painter.soon();
+  if (state.status !== 'live') return;
+  if (state.epochChanged) store.newEpoch();
+  if (!filled) {
+    filled = true;
+    store.backfill(await olderEvents(feed));
+    if (feed.state.status !== 'live') {
+      filled = false; // begin again with the next connection
+      return;
+    }
+    await feed.subscribe({ subscriptions: ['*'] }, { last: tapeAtFirst }).catch(() => {
+      filled = false;
+    });
+  }
+  void refresh();
+}
+
+let refreshes = 0;
+async function refresh(): Promise<void> {
+  if (feed.state.status !== 'live') return;
+  const withClients = current.name === 'system' && refreshes++ % clientsEvery === 0;
+  try {
+    await status.refresh((command) => feed.command(command), withClients);
+    store.agents.applySources(status.sources);
+    painter.later();
+  } catch {
+    // The connection went, or the bridge is busy: the next one will do.
+  }
+}
+setInterval(() => {
+  connection.tick(feed.state);
+  void refresh();
+  painter.later(); // ages grow
+}, refreshEvery_ms);
+
+function openFromAddress(): void {
+  const name = location.hash.replace(/^#\//, '');
+  current = views.find((view) => view.name === name) ?? views[0]!;
+  content.replaceChildren(h('h1', { class: 'hidden' }, current.title), current.element);
+  links.forEach((link, i) => {
+    if (views[i] === current) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  });
+  document.title = `${current.title} · PPO Bridge`;
+  painter.soon();
+}
+addEventListener('hashchange', openFromAddress);
+
+addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = event.target as HTMLElement;
+  if (document.querySelector('dialog[open]') !== null) return;
+  if (target.closest('input, select, textarea') !== null) {
+    if (event.key === 'Escape') target.blur();
+    return;
+  }
+  if (event.key === ' ' && target.closest('button, a, summary, tr') !== null) return;
+  const number = Number(event.key);
+  if (views[number - 1] !== undefined) app.open(views[number - 1]!.name);
+  else if (event.key === 't') toggleTheme();
+  else if (event.key === '?') help.showModal();
+  else if (!current.onKey?.(event)) return;
+  event.preventDefault();
+});
+
+alerts.onAlert = (alert, more) => {
+  const title = alert.rule;
+  const text = describe(alert) + (more > 0 ? ` (and ${more} more)` : '');
+  const toast = h('div', { class: 'toast' }, h('strong', {}, title), h('span', {}, text));
+  toasts.append(toast);
+  while (toasts.childElementCount > 4) toasts.firstElementChild!.remove();
+  setTimeout(() => toast.remove(), 6000);
+  if (typeof Notification !== 'undefined' && Notification.permission === 'granted') {
+    new Notification(title, { body: text, tag: title });
+  }
+};
+
+openFromAddress();
+connection.update(feed.state);
+feed.start();

@@ -1,0 +1,106 @@
+// What the bridge says of itself, asked for regularly, and the rates that follow from it.
+import type { CommandReply, Json, JsonObject } from '../feed/index.js';
+import { Series } from './series.js';
+import { listOf, numberOf, objectOf, textOf } from './values.js';
+
+const ratePointsMax = 900;
+
+export interface SourceInfo {
+  source: string;
+  run: string;
+  agents: string[];
+  commands: string[];
+  events: number;
+  events_per_s: number;
+  lost: number;
+  last_event: number | undefined;
+  state: string;
+  activity: string | undefined;
+}
+
+export interface ClientInfo {
+  connection: number;
+  name: string;
+  type: string;
+  remote: string;
+  subscriptions: string;
+  sent: number;
+  lag: number;
+  gaps: number;
+}
+
+type Ask = (command: string) => Promise<CommandReply>;
+
+export class BridgeStatus {
+  status: JsonObject = {};
+  sources: SourceInfo[] = [];
+  clients: ClientInfo[] = [];
+  /** Events a second in and out. */
+  readonly rates = new Series(2, ratePointsMax);
+  bytesOutPerSecond: number | undefined;
+  version = 0;
+  private before: { time_s: number; in: number; out: number; bytes: number } | undefined;
+
+  /** Rejects where the bridge does not answer. */
+  async refresh(ask: Ask, withClients: boolean): Promise<void> {
+    const [status, sources] = await Promise.all([ask('get_status'), ask('get_sources')]);
+    this.takeStatus(objectOf(status.result));
+    this.sources = listOf(sources.result?.sources).map(sourceOf);
+    if (withClients) this.clients = listOf((await ask('get_clients')).result?.clients).map(clientOf);
+    ++this.version;
+  }
+
+  number(...path: string[]): number | undefined {
+    let value: Json | undefined = this.status;
+    for (const name of path) value = objectOf(value)[name];
+    return numberOf(value);
+  }
+
+  private takeStatus(status: JsonObject): void {
+    this.status = status;
+    const now = {
+      time_s: this.number('uptime_s') ?? 0,
+      in: this.number('events', 'accepted') ?? 0,
+      out: this.number('events', 'sent') ?? 0,
+      bytes: this.number('events', 'bytes_sent') ?? 0,
+    };
+    const before = this.before;
+    this.before = now;
+    // Counters that went back are those of another start of the bridge.
+    if (before === undefined || now.time_s <= before.time_s || now.out < before.out) return;
+    const seconds = now.time_s - before.time_s;
+    this.rates.push(Date.now() / 1000,
+                    [(now.in - before.in) / seconds, (now.out - before.out) / seconds]);
+    this.bytesOutPerSecond = (now.bytes - before.bytes) / seconds;
+  }
+}
+
+function sourceOf(entry: Json): SourceInfo {
+  const o = objectOf(entry);
+  return {
+    source: textOf(o.source) ?? '',
+    run: textOf(o.run) ?? '',
+    agents: listOf(o.agents).map(String),
+    commands: listOf(o.commands).map(String),
+    events: numberOf(o.events) ?? 0,
+    events_per_s: numberOf(o.events_per_s) ?? 0,
+    lost: numberOf(o.lost) ?? 0,
+    last_event: numberOf(o.last_event),
+    state: textOf(o.state) ?? '',
+    activity: textOf(o.activity),
+  };
+}
+
+function clientOf(entry: Json): ClientInfo {
+  const o = objectOf(entry);
+  return {
+    connection: numberOf(o.connection) ?? 0,
+    name: textOf(o.client_id) ?? '',
+    type: textOf(o.client_type) ?? '',
+    remote: textOf(o.remote) ?? '',
+    subscriptions: listOf(o.subscriptions).map(String).join(', '),
+    sent: numberOf(o.events_sent) ?? 0,
+    lag: numberOf(o.lag) ?? 0,
+    gaps: numberOf(o.gaps) ?? 0,
+  };
+}

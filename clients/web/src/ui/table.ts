@@ -1,0 +1,115 @@
+// A table that keeps its rows' elements and changes only what changed.
+import { h, setClass, setText } from './dom.js';
+
+export interface Column<T> {
+  name: string;
+  /** Class of head and cells: `num` is right-aligned, `wide` is left out on narrow screens. */
+  kind?: string;
+  /** Fills a cell. `cell` is empty the first time and what it was made before, later. */
+  fill(cell: HTMLTableCellElement, row: T): void;
+  /** By what it can be sorted; nothing comes last. */
+  sort?(row: T): number | string | undefined;
+}
+
+export interface TableOptions<T> {
+  label: string;
+  columns: Column<T>[];
+  rowsMax?: number;
+  empty: string;
+  sortedBy?: { column: number; descending: boolean };
+  onRow?(row: T): void;
+  rowClass?(row: T): string;
+}
+
+export class Table<T> {
+  readonly element: HTMLElement;
+  private readonly body = h('tbody');
+  private readonly heads: HTMLTableCellElement[];
+  private readonly emptyNote: HTMLElement;
+  private readonly table: HTMLTableElement;
+  private shown: T[] = [];
+  private sortedBy: { column: number; descending: boolean } | undefined;
+  /** Called when a person sorts: fill the table again. */
+  onSort: () => void = () => {};
+
+  constructor(private readonly options: TableOptions<T>) {
+    this.sortedBy = options.sortedBy;
+    this.heads = options.columns.map((column, i) => h('th', { class: column.kind, scope: 'col' },
+      column.sort === undefined
+        ? column.name
+        : h('button', { class: 'sort', onclick: () => this.sortBy(i) }, column.name)));
+    this.emptyNote = h('p', { class: 'empty' }, options.empty);
+    this.table = h('table', { 'aria-label': options.label },
+      h('thead', {}, h('tr', {}, ...this.heads)), this.body);
+    this.element = h('div', { class: 'table' }, this.table, this.emptyNote);
+    this.markSorted();
+  }
+
+  update(rows: readonly T[]): void {
+    const sorted = this.sorted(rows).slice(0, this.options.rowsMax ?? 500);
+    this.emptyNote.hidden = sorted.length > 0;
+    this.table.hidden = sorted.length === 0;
+    while (this.body.rows.length > sorted.length) this.body.deleteRow(-1);
+    sorted.forEach((row, i) => this.fillRow(this.body.rows[i] ?? this.addRow(i), row));
+    this.shown = sorted;
+  }
+
+  private fillRow(element: HTMLTableRowElement, row: T): void {
+    setClass(element, this.options.rowClass?.(row) ?? '');
+    this.options.columns.forEach((column, i) => column.fill(element.cells[i]!, row));
+  }
+
+  private addRow(index: number): HTMLTableRowElement {
+    const element = h('tr', {}, ...this.options.columns.map(({ kind }) => h('td', { class: kind })));
+    const { onRow } = this.options;
+    if (onRow !== undefined) {
+      element.tabIndex = 0;
+      const choose = () => {
+        const row = this.shown[index];
+        if (row !== undefined) onRow(row);
+      };
+      element.addEventListener('click', choose);
+      element.addEventListener('keydown', (event) => {
+        if (event.key !== 'Enter' && event.key !== ' ') return;
+        if (event.target !== element) return;
+        event.preventDefault();
+        choose();
+      });
+    }
+    this.body.append(element);
+    return element;
+  }
+
+  private sorted(rows: readonly T[]): T[] {
+    const by = this.sortedBy;
+    const key = by && this.options.columns[by.column]?.sort;
+    if (by === undefined || key === undefined) return [...rows];
+    const sign = by.descending ? -1 : 1;
+    return rows.map((row) => ({ row, key: key(row) })).sort((a, b) => {
+      if (a.key === b.key) return 0;
+      if (a.key === undefined) return 1;
+      if (b.key === undefined) return -1;
+      return (a.key < b.key ? -1 : 1) * sign;
+    }).map(({ row }) => row);
+  }
+
+  private sortBy(column: number): void {
+    const descending = this.sortedBy?.column === column ? !this.sortedBy.descending : true;
+    this.sortedBy = { column, descending };
+    this.markSorted();
+    this.onSort();
+  }
+
+  private markSorted(): void {
+    this.heads.forEach((head, i) => {
+      if (this.sortedBy?.column !== i) head.removeAttribute('aria-sort');
+      else head.setAttribute('aria-sort', this.sortedBy.descending ? 'descending' : 'ascending');
+    });
+  }
+}
+
+/** A column of plain text. */
+export function textColumn<T>(name: string, text: (row: T) => string,
+                              more: Partial<Column<T>> = {}): Column<T> {
+  return { name, fill: (cell, row) => setText(cell, text(row)), ...more };
+}

@@ -1,0 +1,121 @@
+// A row an agent: what it has, what it earned, what it did last, how it is.
+import type { Agent } from '../model/agents.js';
+import { numberOf } from '../model/values.js';
+import { setBadge } from '../ui/badge.js';
+import { h, setClass, setQuantity, setText, setTitle } from '../ui/dom.js';
+import { compact, dash, duration, full, percent, quantity } from '../ui/format.js';
+import { Sparkline } from '../ui/sparkline.js';
+import { Table, textColumn } from '../ui/table.js';
+import { Tiles } from '../ui/tiles.js';
+import type { App, View } from './view.js';
+
+export class Overview implements View {
+  readonly name = 'overview';
+  readonly title = 'Overview';
+  readonly element = h('div', { class: 'view' });
+  private readonly tiles = new Tiles([
+    'Agents live', 'Portfolio value', 'Realised profit', 'Trades', 'Win rate', 'Events/s',
+  ]);
+  private readonly table: Table<Agent>;
+  private readonly sparks = new WeakMap<HTMLElement, Sparkline>();
+
+  constructor(private readonly app: App) {
+    this.table = new Table<Agent>({
+      label: 'Agents',
+      empty: 'No agents yet. Start one: build/release/bin/ppo-trainer --agents 2',
+      sortedBy: { column: 0, descending: false },
+      onRow: (agent) => this.showOnTape(agent),
+      columns: [
+        { name: 'Agent', kind: 'name', sort: ({ source, agent }) => `${source}/${agent}`,
+          fill: (cell, row) => this.fillName(cell, row) },
+        { name: 'State', sort: (row) => app.store.agents.state(row),
+          fill: (cell, row) => setBadge(span(cell), app.store.agents.state(row)) },
+        { name: 'Value', kind: 'num', sort: ({ value }) => numberOf(value),
+          fill: (cell, { value }) => setQuantity(cell, value) },
+        { name: 'Trend', kind: 'trend wide', fill: (cell, row) => this.fillTrend(cell, row) },
+        { name: 'Profit', kind: 'num', sort: ({ profit }) => profit, fill: fillProfit },
+        { name: 'Trades', kind: 'num', sort: ({ trades }) => trades,
+          fill: (cell, { trades }) => setQuantity(cell, trades) },
+        textColumn('Win rate', ({ closed, wins }) => percent(closed ? wins / closed : undefined),
+                   { kind: 'num', sort: ({ closed, wins }) => (closed ? wins / closed : undefined) }),
+        { name: 'Last decision', kind: 'wide text', fill: fillDecision },
+        textColumn('Heard', ({ lastEvent_s }) => ago(lastEvent_s),
+                   { kind: 'num wide', sort: ({ lastEvent_s }) => lastEvent_s }),
+      ],
+    });
+    this.table.onSort = () => app.repaint();
+    this.element.append(this.tiles.element, h('section', { class: 'card' }, this.table.element),
+      h('p', { class: 'note' },
+        'Profit, trades and win rate count what this page has seen and what the bridge still held ',
+        'when it opened.'));
+  }
+
+  update(): void {
+    const { agents } = this.app.store;
+    const all = [...agents.all.values()];
+    const live = all.filter((agent) => agents.state(agent) === 'live').length;
+    const value = all.reduce((sum, agent) => sum + (numberOf(agent.value) ?? 0), 0);
+    const profit = all.reduce((sum, agent) => sum + agent.profit, 0);
+    const trades = all.reduce((sum, agent) => sum + agent.trades, 0);
+    const closed = all.reduce((sum, agent) => sum + agent.closed, 0);
+    const wins = all.reduce((sum, agent) => sum + agent.wins, 0);
+    this.tiles.set('Agents live', `${live} of ${all.length}`);
+    this.tiles.set('Portfolio value', compact(value), full(value));
+    this.tiles.set('Realised profit', compact(profit), full(profit));
+    this.tiles.set('Trades', compact(trades), full(trades));
+    this.tiles.set('Win rate', percent(closed ? wins / closed : undefined));
+    const { rates } = this.app.status;
+    const rate = rates.columns[0]![rates.length - 1];
+    this.tiles.set('Events/s', rate === null || rate === undefined ? dash : compact(Math.round(rate)));
+    this.table.update(all);
+  }
+
+  private fillName(cell: HTMLTableCellElement, { source, agent }: Agent): void {
+    if (cell.firstChild === null) cell.append(h('strong'), h('small'));
+    setText(cell.children[0]!, agent);
+    setText(cell.children[1]!, source || 'no source');
+  }
+
+  private fillTrend(cell: HTMLTableCellElement, { source, agent, values }: Agent): void {
+    let spark = this.sparks.get(cell);
+    if (spark === undefined) {
+      spark = new Sparkline(120, 26);
+      this.sparks.set(cell, spark);
+      cell.append(spark.element);
+    }
+    spark.draw(values.columns[0]!, `${source}/${agent} ${values.version}`);
+  }
+
+  private showOnTape({ source, agent }: Agent): void {
+    const { tape } = this.app.store;
+    tape.setFilter({ type: '', agent: source ? `${source}/${agent}` : agent, item: '', text: '' });
+    this.app.open('tape');
+  }
+}
+
+function span(cell: HTMLElement): HTMLElement {
+  if (cell.firstElementChild === null) cell.append(h('span'));
+  return cell.firstElementChild as HTMLElement;
+}
+
+function fillProfit(cell: HTMLTableCellElement, { profit }: Agent): void {
+  setQuantity(cell, profit);
+  setClass(cell, profit > 0 ? 'num gain' : profit < 0 ? 'num loss' : 'num');
+}
+
+function fillDecision(cell: HTMLTableCellElement, { decision }: Agent): void {
+  if (decision === undefined) {
+    setText(cell, dash);
+    setTitle(cell, undefined);
+    return;
+  }
+  const { action_type: action, item, price, quantity: count, reasoning } = decision.data;
+  const what = [String(action ?? '?')];
+  if (item) what.push(`${quantity(count).text} × ${String(item)} at ${quantity(price).text}`);
+  setText(cell, what.join(' '));
+  setTitle(cell, typeof reasoning === 'string' ? reasoning : undefined);
+}
+
+function ago(seconds: number): string {
+  return seconds === 0 ? dash : duration(Math.max(0, Date.now() / 1000 - seconds));
+}

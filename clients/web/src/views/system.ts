@@ -1,0 +1,156 @@
+// How the bridge is: rates, memory, clients, sources, and what was lost or refused.
+import type { ClientInfo, SourceInfo } from '../model/bridge_status.js';
+import type { SeenGap } from '../model/store.js';
+import { objectOf } from '../model/values.js';
+import { jsonText, type Json } from '../feed/index.js';
+import { setBadge } from '../ui/badge.js';
+import { Chart } from '../ui/chart.js';
+import { card, h, setQuantity, setText } from '../ui/dom.js';
+import { bytes, compact, dash, duration, full, time } from '../ui/format.js';
+import { Table, textColumn } from '../ui/table.js';
+import { Tiles } from '../ui/tiles.js';
+import type { App, View } from './view.js';
+
+interface Pair {
+  name: string;
+  value: Json;
+}
+
+export class SystemView implements View {
+  readonly name = 'system';
+  readonly title = 'System';
+  readonly element = h('div', { class: 'view' });
+  private readonly tiles = new Tiles([
+    'Events in/s', 'Events out/s', 'Bytes out/s', 'Clients', 'History', 'Delay to this page', 'Up for', 'Version',
+  ]);
+  private readonly rates = new Chart({ label: 'Events a second', height: 170, x: 'time', y: 'gold', minAtZero: true });
+  private readonly sources: Table<SourceInfo>;
+  private readonly clients: Table<ClientInfo>;
+  private readonly rejects = pairs('Rejects by reason', 'Nothing was refused.');
+  private readonly types = pairs('Events by type', 'No event yet.');
+  private readonly journal = pairs('Journal', 'This bridge keeps no journal.');
+  private readonly gaps: Table<SeenGap>;
+  private painted = -1;
+
+  constructor(private readonly app: App) {
+    this.sources = new Table<SourceInfo>({
+      label: 'Sources', empty: 'No source yet.', sortedBy: { column: 0, descending: false },
+      columns: [
+        textColumn('Source', ({ source }) => source || '(anonymous)', { kind: 'name', sort: ({ source }) => source }),
+        { name: 'State', sort: ({ state }) => state, fill: (cell, { state, activity }) =>
+          setBadge(spanOf(cell), state === 'live' && activity === 'paused' ? 'paused' : state) },
+        { name: 'Events', kind: 'num', sort: ({ events }) => events, fill: (cell, { events }) => setQuantity(cell, events) },
+        textColumn('Events/s', ({ events_per_s }) => compact(Math.round(events_per_s)), { kind: 'num', sort: ({ events_per_s }) => events_per_s }),
+        { name: 'Lost', kind: 'num', sort: ({ lost }) => lost, fill: (cell, { lost }) => {
+          setQuantity(cell, lost);
+          cell.classList.toggle('loss', lost > 0);
+        } },
+        textColumn('Heard', ({ last_event }) => (last_event === undefined ? dash : duration(Math.max(0, Date.now() / 1000 - last_event))), { kind: 'num wide' }),
+        textColumn('Run', ({ run }) => run, { kind: 'wide' }),
+      ],
+    });
+    this.clients = new Table<ClientInfo>({
+      label: 'Clients', empty: 'No client.', sortedBy: { column: 3, descending: true }, rowsMax: 100,
+      columns: [
+        textColumn('Client', ({ name, connection }) => name || `#${connection}`, { kind: 'name' }),
+        textColumn('Kind', ({ type }) => type || dash, { kind: 'wide' }),
+        { name: 'Sent', kind: 'num', sort: ({ sent }) => sent, fill: (cell, { sent }) => setQuantity(cell, sent) },
+        { name: 'Lag', kind: 'num', sort: ({ lag }) => lag, fill: (cell, { lag }) => setQuantity(cell, lag) },
+        { name: 'Gaps', kind: 'num', sort: ({ gaps }) => gaps, fill: (cell, { gaps }) => setQuantity(cell, gaps) },
+        textColumn('Wants', ({ subscriptions }) => subscriptions, { kind: 'wide text' }),
+        textColumn('From', ({ remote }) => remote, { kind: 'wide' }),
+      ],
+    });
+    this.gaps = new Table<SeenGap>({
+      label: 'Gaps', empty: 'This page has missed nothing.', rowsMax: 100,
+      columns: [
+        textColumn('Time', ({ time_s }) => time(time_s)),
+        textColumn('Reason', ({ reason }) => reason),
+        textColumn('Missing', gapRange, { kind: 'text' }),
+      ],
+    });
+    for (const table of [this.sources, this.clients]) table.onSort = () => {
+      this.painted = -1;
+      app.repaint();
+    };
+    this.element.append(this.tiles.element,
+      card('Events a second', this.rates.element,
+           h('p', { class: 'key' }, h('span', {}, h('i', { class: 'swatch curve-0' }), 'in'),
+             h('span', {}, h('i', { class: 'swatch curve-1' }), 'out, over all clients'))),
+      h('div', { class: 'grid' }, card('Sources', this.sources.element), card('Clients', this.clients.element),
+        card('Gaps seen by this page', this.gaps.element), card('Rejects by reason', this.rejects.element),
+        card('Events by type seen by this page', this.types.element), card('Journal', this.journal.element)));
+  }
+
+  update(): void {
+    const { status, store } = this.app;
+    this.gaps.update([...store.gaps.newestFirst()]);
+    this.types.update([...store.types].map(([name, value]) => ({ name, value })));
+    this.tiles.set('Delay to this page', delay([...store.delays]));
+    if (status.version === this.painted) return;
+    this.painted = status.version;
+    const { x, columns } = status.rates;
+    const last = (column: number) => {
+      const rate = columns[column]![x.length - 1];
+      return rate === null || rate === undefined ? dash : compact(Math.round(rate));
+    };
+    this.tiles.set('Events in/s', last(0));
+    this.tiles.set('Events out/s', last(1));
+    this.tiles.set('Bytes out/s', status.bytesOutPerSecond === undefined ? dash : bytes(status.bytesOutPerSecond));
+    const clients = status.number('clients', 'connected');
+    this.tiles.set('Clients', clients === undefined ? dash : full(clients));
+    const events = status.number('history', 'events');
+    this.tiles.set('History', events === undefined ? dash : `${compact(events)} · ${bytes(status.number('history', 'bytes') ?? 0)}`,
+                   events === undefined ? undefined : `${full(events)} events from ${full(status.number('history', 'first_seq') ?? 0)}`);
+    this.tiles.set('Up for', duration(status.number('uptime_s') ?? 0));
+    this.tiles.set('Version', String(status.status.version ?? dash));
+    this.rates.update({
+      lines: [{ label: 'in', colour: 0 }, { label: 'out', colour: 1 }],
+      curves: columns.map((y) => ({ x, y })), marks: [],
+    });
+    this.sources.update(status.sources);
+    this.clients.update(status.clients);
+    this.rejects.update(rejected(objectOf(objectOf(status.status.events).rejected_by_reason)));
+    this.journal.update(Object.entries(objectOf(status.status.journal)).map(([name, value]) => ({ name, value })));
+  }
+}
+
+function pairs(label: string, empty: string): Table<Pair> {
+  return new Table<Pair>({
+    label, empty,
+    columns: [
+      textColumn('', ({ name }) => name),
+      { name: '', kind: 'num', fill: (cell, { value }) =>
+        typeof value === 'object' && value !== null ? setText(cell, jsonText(value)) : setQuantity(cell, value) },
+    ],
+  });
+}
+
+function rejected(reasons: { [name: string]: Json }): Pair[] {
+  return Object.entries(reasons).filter(([, value]) => value !== 0).map(([name, value]) => ({ name, value }));
+}
+
+function gapRange(gap: SeenGap): string {
+  if (gap.source !== undefined) {
+    return `${gap.source} (run ${gap.run ?? '?'}): ${range(gap.from_source_seq, gap.to_source_seq)}`;
+  }
+  return range(gap.from_seq, gap.to_seq);
+}
+
+function range(from: number | bigint | undefined, to: number | bigint | undefined): string {
+  if (from === undefined || to === undefined) return dash;
+  return from === to ? full(from) : `${full(from)} to ${full(to)} (${full(Number(to) - Number(from) + 1)})`;
+}
+
+// The middle and the worst of the newest; clocks of two machines may differ, those of one do not.
+function delay(delays_ms: number[]): string {
+  if (delays_ms.length === 0) return dash;
+  const sorted = delays_ms.sort((a, b) => a - b);
+  const at = (share: number) => Math.max(0, sorted[Math.floor((sorted.length - 1) * share)]!);
+  return `${at(0.5).toFixed(1)} ms · 99 %: ${at(0.99).toFixed(0)} ms`;
+}
+
+function spanOf(cell: HTMLElement): HTMLElement {
+  if (cell.firstElementChild === null) cell.append(h('span'));
+  return cell.firstElementChild as HTMLElement;
+}
