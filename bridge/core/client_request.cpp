@@ -60,11 +60,9 @@ Result<Since> parse_since(const Value& v) {
 // Subscription fields that are not there yet are refused, not ignored: who asks for one must not
 // take a stream without it for one with it.
 std::optional<Failure> refuse_unsupported(const Value& request) {
-  for (const char* name : {"snapshot", "batch"}) {
-    const Value* const v = find(request, name);
-    if (v == nullptr) continue;
-    if (!v->IsBool()) return Failure{std::string(name) + " must be true or false"};
-    if (v->GetBool()) return Failure{std::string(name) + " is not supported yet"};
+  if (const Value* const snapshot = find(request, "snapshot"); snapshot != nullptr) {
+    if (!snapshot->IsBool()) return Failure{"snapshot must be true or false"};
+    if (snapshot->GetBool()) return Failure{"snapshot is not supported yet"};
   }
   const Value* const deliver = find(request, "deliver");
   if (deliver == nullptr) return std::nullopt;

@@ -1,5 +1,7 @@
 #include "core/cohort.h"
 
+#include "event/ws_frame.h"
+
 namespace bridge {
 namespace {
 
@@ -16,14 +18,15 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
     return build(*block, static_cast<std::size_t>(from_seq - block->first_seq()),
                  static_cast<std::size_t>(to_seq - block->first_seq()) + 1);
   }
-  if (subscription_.everything()) {
+  const bool as_is = !subscription_.batch();
+  if (as_is && subscription_.everything()) {
     return {std::shared_ptr<const std::string>(block, &block->frames()), block->size()};
   }
   for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
     if (kept->block == block) return kept->frames;
   }
   Frames frames = build(*block, 0, block->size());
-  if (frames.events == block->size()) {
+  if (as_is && frames.events == block->size()) {
     frames.bytes = std::shared_ptr<const std::string>(block, &block->frames());
   }
   kept_.push_back({block, frames});
@@ -40,9 +43,14 @@ Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const
   Frames frames;
   for (std::size_t i = from; i < to; ++i) {
     if (!subscription_.everything() && !subscription_.matches(block, i)) continue;
-    bytes.append(block.frame(i));
+    if (subscription_.batch()) {
+      bytes.append(1, frames.events == 0 ? '[' : ',').append(block.json(i));
+    } else {
+      bytes.append(block.frame(i));
+    }
     ++frames.events;
   }
+  if (subscription_.batch() && frames.events != 0) bytes = text_frame(bytes.append(1, ']'));
   if (frames.events != 0) frames.bytes = std::make_shared<const std::string>(std::move(bytes));
   return frames;
 }

@@ -31,7 +31,8 @@ class Cohort {
   const Subscription& subscription() const { return subscription_; }
 
   // What passes of events [from_seq, to_seq] of the block. Whole blocks are kept for the next feed
-  // that asks; a block that passes whole is not copied at all.
+  // that asks; a block that passes whole, an event a message, is not
+  // copied at all.
   // REQUIRES: from_seq <= to_seq, both in the block.
   Frames frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq);
 

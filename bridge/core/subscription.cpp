@@ -208,6 +208,11 @@ Result<Subscription> Subscription::parse(const rapidjson::Value& request) {
     if (!s.filter_.empty()) s.filter_json_ = text_of(filter->value);
     for (const std::string& part : sorted_unique(std::move(canonical))) s.filter_key_ += part;
   }
+  const auto batch = request.FindMember("batch");
+  if (batch != request.MemberEnd() && !batch->value.IsNull()) {
+    if (!batch->value.IsBool()) return Failure{"batch must be true or false"};
+    s.batch_ = batch->value.GetBool();
+  }
   s.finish();
   return s;
 }
@@ -236,7 +241,7 @@ Subscription Subscription::without(const std::vector<std::string>& patterns) con
 
 void Subscription::finish() {
   all_types_ = std::find(patterns_.begin(), patterns_.end(), "*") != patterns_.end();
-  key_.clear();
+  key_ = batch_ ? "[]" : "";
   for (const std::string& p : sorted_unique(patterns_)) key_ += p + ',';
   key_ += '-';
   for (const std::string& p : sorted_unique(excluded_)) key_ += p + ',';

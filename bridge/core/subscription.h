@@ -46,7 +46,8 @@ class Subscription {
  public:
   Subscription() = default;
 
-  // Reads `subscriptions` and `filter` of a request; left out, `subscriptions` means all types.
+  // Reads `subscriptions`, `filter` and `batch` of a request; left out, `subscriptions` means all
+  // types.
   // Fails with a message that names the field, the place and what is allowed.
   static Result<Subscription> parse(const rapidjson::Value& request);
 
@@ -58,6 +59,8 @@ class Subscription {
 
   // Wants every event.
   bool everything() const { return all_types_ && excluded_.empty() && filter_.empty(); }
+  // Wants many events a message, as a JSON array.
+  bool batch() const { return batch_; }
   // Wants none.
   bool nothing() const { return patterns_.empty(); }
 
@@ -82,6 +85,7 @@ class Subscription {
   std::string filter_key_;
   std::string key_;
   bool all_types_ = false;
+  bool batch_ = false;
 };
 
 // Reads a list of type patterns ("*", "order_*", "trade_executed"); `field` names it in messages.

@@ -154,7 +154,6 @@ TEST_CASE("protocol: what is not there yet is refused, not ignored") {
     return text.find("bad_request") == 0 && text.find("not supported yet") != std::string::npos;
   };
   CHECK(refused(R"("snapshot":true)"));
-  CHECK(refused(R"("batch":true)"));
   CHECK(refused(R"("deliver":{"mode":"latest","max_rate_hz":10})"));
   CHECK(c.error(R"({"action":"subscribe","batch":1})").find("batch must be true or false") !=
         std::string::npos);

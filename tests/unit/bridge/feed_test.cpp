@@ -48,6 +48,33 @@ TEST_CASE("feed: nothing comes before a subscription, then what is new") {
   CHECK(client.feed.lag() == 0);
 }
 
+TEST_CASE("feed: a batch is one message of what passes of a block, replies apart") {
+  Bench bench;
+  Client plain(bench);
+  Client batch(bench);
+  Client filtered(bench);
+  plain.feed.subscribe(subscription("{}"), std::nullopt);
+  batch.feed.subscribe(subscription(R"({"batch":true})"), std::nullopt);
+  filtered.feed.subscribe(subscription(R"({"batch":true,"subscriptions":["b"]})"), std::nullopt);
+  for (auto* client : {&plain, &batch, &filtered}) CHECK(client->pull().empty());
+  bench.take(R"({"type":"a","data":{}})");
+  bench.take(R"({"type":"b","data":{"n":9007199254740993}})");
+  bench.take(R"({"type":"a","data":{}})");
+  bench.hub.announce();
+  const auto single = plain.pull();
+  REQUIRE(single.size() == 3);
+  CHECK(batch.pull() == std::vector<std::string>{'[' + single[0] + ',' + single[1] + ',' + single[2] + ']'});
+  CHECK(filtered.pull() == std::vector<std::string>{'[' + single[1] + ']'});
+  bench.event("a");
+  CHECK(filtered.pull().empty());
+  CHECK(batch.feed.say("{}"));
+  CHECK(batch.pull().size() == 2);
+
+  // From within a block, too.
+  batch.feed.subscribe(subscription(R"({"batch":true})"), after(1));
+  CHECK(batch.pull().front() == '[' + single[1] + ',' + single[2] + ']');
+}
+
 TEST_CASE("feed: a waiting client is told once, a busy one not at all, and nothing is lost") {
   Bench bench;
   Client client(bench);
