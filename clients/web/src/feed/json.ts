@@ -6,6 +6,7 @@ export interface JsonObject {
   [key: string]: Json;
 }
 
+const numberText = /[-+.0-9eE]*/y;
 // An integer of sixteen digits or more may be beyond 2^53; digits after a point do not count.
 const longInteger = /(?:^|[^.0-9])[0-9]{16}/;
 
@@ -80,12 +81,11 @@ class ExactReader {
 
   private readString(): string {
     const begin = this.at;
-    let end = begin;
-    do {
-      end = this.text.indexOf('"', end + 1);
-    } while (this.isEscaped(end));
+    let end = this.text.indexOf('"', begin + 1);
+    while (this.isEscaped(end)) end = this.text.indexOf('"', end + 1);
     this.at = end + 1;
-    return JSON.parse(this.text.slice(begin, this.at)) as string;
+    const inner = this.text.slice(begin + 1, end);
+    return inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner;
   }
 
   private isEscaped(position: number): boolean {
@@ -95,9 +95,8 @@ class ExactReader {
   }
 
   private readNumber(): number | bigint {
-    const digits = /[-+.0-9eE]*/y;
-    digits.lastIndex = this.at;
-    const text = digits.exec(this.text)![0];
+    numberText.lastIndex = this.at;
+    const text = numberText.exec(this.text)![0];
     this.at += text.length;
     const value = Number(text);
     return Number.isSafeInteger(value) || /[.eE]/.test(text) ? value : BigInt(text);
@@ -112,7 +111,10 @@ class ExactReader {
   }
 
   private skipSpace(): void {
-    while (' \t\n\r'.includes(this.text[this.at] ?? 'x')) ++this.at;
+    for (; ; ++this.at) {
+      const code = this.text.charCodeAt(this.at);
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
+    }
   }
 }
 

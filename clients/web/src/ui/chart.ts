@@ -90,13 +90,14 @@ export class Chart {
       width: Math.max(100, this.element.clientWidth),
       height: this.options.height,
       legend: { show: false },
+      padding: [8, 12, 0, 0],
       cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false } },
       scales: {
         x: { time: this.options.x === 'time' },
         ...(this.options.minAtZero && { y: { range: (_, __, max) => [0, (max || 1) * 1.1] } }),
       },
       axes: [
-        { ...axis, size: 24, gap: 4, space: 70,
+        { ...axis, size: 22, gap: 4, space: 70,
           values: (_, ticks) => ticks.map(this.options.x === 'time' ? time : compact) },
         { ...axis, size: 50, gap: 4, space: 32, values: (_, ticks) => ticks.map(format) },
       ],

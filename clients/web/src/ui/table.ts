@@ -40,7 +40,8 @@ export class Table<T> {
         : h('button', { class: 'sort', onclick: () => this.sortBy(i) }, column.name)));
     this.emptyNote = h('p', { class: 'empty' }, options.empty);
     this.table = h('table', { 'aria-label': options.label },
-      h('thead', {}, h('tr', {}, ...this.heads)), this.body);
+      h('thead', { hidden: options.columns.every(({ name }) => name === '') },
+        h('tr', {}, ...this.heads)), this.body);
     this.element = h('div', { class: 'table' }, this.table, this.emptyNote);
     this.markSorted();
   }

@@ -63,7 +63,7 @@ export class ControlView implements View {
     });
     this.element.append(
       h('section', { class: 'card' }, h('h2', {}, 'To whom'), this.targets, this.noTargets, this.summary),
-      h('div', { class: 'grid' }, this.trainingCard(), this.hyperparameterCard(), this.checkpointCard(),
+      h('div', { class: 'grid narrow' }, this.trainingCard(), this.hyperparameterCard(), this.checkpointCard(),
         this.otherCard()),
       h('section', { class: 'card' }, h('h2', {}, 'Answers'), this.table.element));
   }

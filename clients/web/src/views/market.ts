@@ -27,7 +27,8 @@ export class MarketView implements View {
   readonly element = h('div', { class: 'view market' });
   private readonly table: Table<Item>;
   private readonly panels: Panel[] = [];
-  private readonly charts = h('div', { class: 'grid' });
+  private readonly charts = h('div', { class: 'grid' }, h('p', { class: 'card empty' },
+    'Choose an item to see its price, its margin and what was bought and sold.'));
   private readonly search: HTMLInputElement;
   private readonly note: HTMLElement;
   private chosen: string[] = [];
@@ -41,16 +42,16 @@ export class MarketView implements View {
       label: 'Margins after tax',
       empty: 'No prices or margins yet. They come as price_update and margin_update.',
       rowsMax,
-      sortedBy: { column: 4, descending: true },
+      sortedBy: { column: 1, descending: true },
       onRow: (item) => this.choose(item),
       rowClass: ({ key }) => (this.chosen.includes(key) ? 'chosen' : ''),
       columns: [
         { name: 'Item', kind: 'name', sort: ({ name }) => name, fill: (cell, item) => this.fillName(cell, item) },
-        { name: 'Price', kind: 'num', sort: ({ price }) => numberOf(price), fill: (cell, { price }) => setQuantity(cell, price) },
-        { name: 'Buy', kind: 'num', sort: ({ buyPrice }) => buyPrice, fill: (cell, { buyPrice }) => setQuantity(cell, buyPrice) },
-        { name: 'Sell', kind: 'num', sort: ({ sellPrice }) => sellPrice, fill: (cell, { sellPrice }) => setQuantity(cell, sellPrice) },
         { name: 'Margin', kind: 'num', sort: ({ netMargin }) => netMargin, fill: fillMargin },
         textColumn('%', ({ netPercent }) => percent(netPercent, 2), { kind: 'num', sort: ({ netPercent }) => netPercent }),
+        { name: 'Buy', kind: 'num', sort: ({ buyPrice }) => buyPrice, fill: (cell, { buyPrice }) => setQuantity(cell, buyPrice) },
+        { name: 'Sell', kind: 'num', sort: ({ sellPrice }) => sellPrice, fill: (cell, { sellPrice }) => setQuantity(cell, sellPrice) },
+        { name: 'Price', kind: 'num wide', sort: ({ price }) => numberOf(price), fill: (cell, { price }) => setQuantity(cell, price) },
         textColumn('Age', ({ updated_s }) => duration(Math.max(0, Date.now() / 1000 - updated_s)),
                    { kind: 'num wide', sort: ({ updated_s }) => updated_s }),
       ],
@@ -75,6 +76,7 @@ export class MarketView implements View {
     setText(this.note, `${compact(found.length)} items · choose up to ${chosenMax} to draw them`);
     const chosen = this.chosen.map((key) => items.get(key)!);
     while (this.panels.length < chosen.length) this.panels.push(this.newPanel());
+    (this.charts.firstElementChild as HTMLElement).hidden = chosen.length > 0;
     this.panels.forEach((panel, i) => this.updatePanel(panel, chosen[i]));
   }
 

@@ -1,13 +1,16 @@
 // A row an agent: what it has, what it earned, what it did last, how it is.
 import type { Agent } from '../model/agents.js';
 import { numberOf } from '../model/values.js';
+import { Chart } from '../ui/chart.js';
 import { setBadge } from '../ui/badge.js';
-import { h, setClass, setQuantity, setText, setTitle } from '../ui/dom.js';
+import { card, h, setClass, setQuantity, setText, setTitle } from '../ui/dom.js';
 import { compact, dash, duration, full, percent, quantity } from '../ui/format.js';
 import { Sparkline } from '../ui/sparkline.js';
 import { Table, textColumn } from '../ui/table.js';
 import { Tiles } from '../ui/tiles.js';
 import type { App, View } from './view.js';
+
+const curvesMax = 8; // as many as there are colours
 
 export class Overview implements View {
   readonly name = 'overview';
@@ -17,6 +20,10 @@ export class Overview implements View {
     'Agents live', 'Portfolio value', 'Realised profit', 'Trades', 'Win rate', 'Events/s',
   ]);
   private readonly table: Table<Agent>;
+  private readonly values = new Chart({ label: 'Portfolio value of each agent', height: 260, x: 'time', y: 'gold' });
+  private readonly valuesCard: HTMLElement;
+  private readonly legend = h('p', { class: 'key' });
+  private painted = '';
   private readonly sparks = new WeakMap<HTMLElement, Sparkline>();
 
   constructor(private readonly app: App) {
@@ -44,7 +51,9 @@ export class Overview implements View {
       ],
     });
     this.table.onSort = () => app.repaint();
+    this.valuesCard = card('Portfolio value', this.values.element, this.legend);
     this.element.append(this.tiles.element, h('section', { class: 'card' }, this.table.element),
+      this.valuesCard,
       h('p', { class: 'note' },
         'Profit, trades and win rate count what this page has seen and what the bridge still held ',
         'when it opened.'));
@@ -68,6 +77,23 @@ export class Overview implements View {
     const rate = rates.columns[0]![rates.length - 1];
     this.tiles.set('Events/s', rate === null || rate === undefined ? dash : compact(Math.round(rate)));
     this.table.update(all);
+    this.updateValues(all.filter(({ values }) => values.length > 1).slice(0, curvesMax));
+  }
+
+  private updateValues(agents: Agent[]): void {
+    this.valuesCard.hidden = agents.length === 0;
+    const key = agents.map(({ source, agent, values }) => `${source}/${agent} ${values.version}`).join();
+    if (key === this.painted) return;
+    this.painted = key;
+    const lines = agents.map(({ source, agent }, colour) => ({ label: `${source}/${agent}`, colour }));
+    if (this.legend.childElementCount !== lines.length) {
+      this.legend.replaceChildren(...lines.map(({ label, colour }) =>
+        h('span', {}, h('i', { class: `swatch curve-${colour}` }), label)));
+    }
+    this.values.update({
+      lines, marks: [],
+      curves: agents.map(({ values }) => ({ x: values.x, y: values.columns[0]! })),
+    });
   }
 
   private fillName(cell: HTMLTableCellElement, { source, agent }: Agent): void {

@@ -5,7 +5,7 @@ import { objectOf } from '../model/values.js';
 import { jsonText, type Json } from '../feed/index.js';
 import { setBadge } from '../ui/badge.js';
 import { Chart } from '../ui/chart.js';
-import { card, h, setQuantity, setText } from '../ui/dom.js';
+import { card, h, setQuantity, setText, setTitle } from '../ui/dom.js';
 import { bytes, compact, dash, duration, full, time } from '../ui/format.js';
 import { Table, textColumn } from '../ui/table.js';
 import { Tiles } from '../ui/tiles.js';
@@ -21,7 +21,8 @@ export class SystemView implements View {
   readonly title = 'System';
   readonly element = h('div', { class: 'view' });
   private readonly tiles = new Tiles([
-    'Events in/s', 'Events out/s', 'Bytes out/s', 'Clients', 'History', 'Delay to this page', 'Up for', 'Version',
+    'Events in/s', 'Events out/s', 'Bytes out/s', 'Clients', 'History', 'Memory of it',
+    'Delay to here', 'Up for', 'Version',
   ]);
   private readonly rates = new Chart({ label: 'Events a second', height: 170, x: 'time', y: 'gold', minAtZero: true });
   private readonly sources: Table<SourceInfo>;
@@ -36,7 +37,10 @@ export class SystemView implements View {
     this.sources = new Table<SourceInfo>({
       label: 'Sources', empty: 'No source yet.', sortedBy: { column: 0, descending: false },
       columns: [
-        textColumn('Source', ({ source }) => source || '(anonymous)', { kind: 'name', sort: ({ source }) => source }),
+        { name: 'Source', kind: 'name', sort: ({ source }) => source, fill: (cell, { source, run }) => {
+          setText(cell, source || '(anonymous)');
+          setTitle(cell, run ? `run ${run}` : undefined);
+        } },
         { name: 'State', sort: ({ state }) => state, fill: (cell, { state, activity }) =>
           setBadge(spanOf(cell), state === 'live' && activity === 'paused' ? 'paused' : state) },
         { name: 'Events', kind: 'num', sort: ({ events }) => events, fill: (cell, { events }) => setQuantity(cell, events) },
@@ -46,19 +50,19 @@ export class SystemView implements View {
           cell.classList.toggle('loss', lost > 0);
         } },
         textColumn('Heard', ({ last_event }) => (last_event === undefined ? dash : duration(Math.max(0, Date.now() / 1000 - last_event))), { kind: 'num wide' }),
-        textColumn('Run', ({ run }) => run, { kind: 'wide' }),
       ],
     });
     this.clients = new Table<ClientInfo>({
-      label: 'Clients', empty: 'No client.', sortedBy: { column: 3, descending: true }, rowsMax: 100,
+      label: 'Clients', empty: 'No client.', sortedBy: { column: 2, descending: true }, rowsMax: 100,
       columns: [
-        textColumn('Client', ({ name, connection }) => name || `#${connection}`, { kind: 'name' }),
-        textColumn('Kind', ({ type }) => type || dash, { kind: 'wide' }),
+        { name: 'Client', kind: 'name', fill: (cell, { name, connection, remote, type }) => {
+          setText(cell, name || `#${connection}`);
+          setTitle(cell, `connection ${connection}, ${type || 'no type'}, from ${remote}`);
+        } },
         { name: 'Sent', kind: 'num', sort: ({ sent }) => sent, fill: (cell, { sent }) => setQuantity(cell, sent) },
         { name: 'Lag', kind: 'num', sort: ({ lag }) => lag, fill: (cell, { lag }) => setQuantity(cell, lag) },
         { name: 'Gaps', kind: 'num', sort: ({ gaps }) => gaps, fill: (cell, { gaps }) => setQuantity(cell, gaps) },
         textColumn('Wants', ({ subscriptions }) => subscriptions, { kind: 'wide text' }),
-        textColumn('From', ({ remote }) => remote, { kind: 'wide' }),
       ],
     });
     this.gaps = new Table<SeenGap>({
@@ -85,8 +89,8 @@ export class SystemView implements View {
   update(): void {
     const { status, store } = this.app;
     this.gaps.update([...store.gaps.newestFirst()]);
-    this.types.update([...store.types].map(([name, value]) => ({ name, value })));
-    this.tiles.set('Delay to this page', delay([...store.delays]));
+    this.types.update([...store.types].sort(([, a], [, b]) => b - a).map(([name, value]) => ({ name, value })));
+    this.updateDelay([...store.delays]);
     if (status.version === this.painted) return;
     this.painted = status.version;
     const { x, columns } = status.rates;
@@ -100,8 +104,9 @@ export class SystemView implements View {
     const clients = status.number('clients', 'connected');
     this.tiles.set('Clients', clients === undefined ? dash : full(clients));
     const events = status.number('history', 'events');
-    this.tiles.set('History', events === undefined ? dash : `${compact(events)} · ${bytes(status.number('history', 'bytes') ?? 0)}`,
+    this.tiles.set('History', events === undefined ? dash : compact(events),
                    events === undefined ? undefined : `${full(events)} events from ${full(status.number('history', 'first_seq') ?? 0)}`);
+    this.tiles.set('Memory of it', bytes(status.number('history', 'bytes') ?? 0));
     this.tiles.set('Up for', duration(status.number('uptime_s') ?? 0));
     this.tiles.set('Version', String(status.status.version ?? dash));
     this.rates.update({
@@ -112,6 +117,15 @@ export class SystemView implements View {
     this.clients.update(status.clients);
     this.rejects.update(rejected(objectOf(objectOf(status.status.events).rejected_by_reason)));
     this.journal.update(Object.entries(objectOf(status.status.journal)).map(([name, value]) => ({ name, value })));
+  }
+
+  // The middle and the worst of the newest; clocks of two machines may differ, those of one do not.
+  private updateDelay(delays_ms: number[]): void {
+    if (delays_ms.length === 0) return;
+    const sorted = delays_ms.sort((a, b) => a - b);
+    const at = (share: number) => Math.max(0, sorted[Math.floor((sorted.length - 1) * share)]!).toFixed(1);
+    this.tiles.set('Delay to here', `${at(0.5)} ms`,
+                   `from the bridge's stamp to this page; half come sooner. 99 % within ${at(0.99)} ms`);
   }
 }
 
@@ -140,14 +154,6 @@ function gapRange(gap: SeenGap): string {
 function range(from: number | bigint | undefined, to: number | bigint | undefined): string {
   if (from === undefined || to === undefined) return dash;
   return from === to ? full(from) : `${full(from)} to ${full(to)} (${full(Number(to) - Number(from) + 1)})`;
-}
-
-// The middle and the worst of the newest; clocks of two machines may differ, those of one do not.
-function delay(delays_ms: number[]): string {
-  if (delays_ms.length === 0) return dash;
-  const sorted = delays_ms.sort((a, b) => a - b);
-  const at = (share: number) => Math.max(0, sorted[Math.floor((sorted.length - 1) * share)]!);
-  return `${at(0.5).toFixed(1)} ms · 99 %: ${at(0.99).toFixed(0)} ms`;
 }
 
 function spanOf(cell: HTMLElement): HTMLElement {
