@@ -99,13 +99,13 @@ export async function submit(bridge, ...bodies) {
   if (answer.accepted !== bodies.length) throw new Error(JSON.stringify(answer));
 }
 
-export async function command(bridge, name, params = {}) {
+export async function command(bridge, name, params = {}, target = undefined) {
   const { WebSocket } = requireOfWeb('ws');
   const socket = new WebSocket(bridge.addresses.ws);
   try {
     return await new Promise((done, failed) => {
       socket.on('error', failed);
-      socket.on('open', () => socket.send(JSON.stringify({ action: 'command', command: name, params, id: 1 })));
+      socket.on('open', () => socket.send(JSON.stringify({ action: 'command', command: name, params, target, id: 1 })));
       socket.on('message', (text) => {
         const message = JSON.parse(String(text));
         if (message.id === 1) done(message);

@@ -36,6 +36,7 @@ export interface ChartData {
 }
 
 const markSize = 5;
+const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
 
 export class Chart {
   readonly element: HTMLElement;
@@ -90,14 +91,15 @@ export class Chart {
       width: Math.max(100, this.element.clientWidth),
       height: this.options.height,
       legend: { show: false },
-      padding: [8, 12, 0, 0],
+      padding: [8, 26, 0, 0],
       cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false } },
       scales: {
         x: { time: this.options.x === 'time' },
-        ...(this.options.minAtZero && { y: { range: (_, __, max) => [0, (max || 1) * 1.1] } }),
+        y: { range: (_, min, max) => this.rangeOfY(min, max) },
       },
       axes: [
         { ...axis, size: 22, gap: 4, space: 70,
+          incrs: this.options.x === 'time' ? timeSteps : undefined,
           values: (_, ticks) => ticks.map(this.options.x === 'time' ? time : compact) },
         { ...axis, size: 50, gap: 4, space: 32, values: (_, ticks) => ticks.map(format) },
       ],
@@ -112,6 +114,18 @@ export class Chart {
         setCursor: [(plot) => this.showValues(plot)],
       },
     };
+  }
+
+  // Room for the marks, too.
+  private rangeOfY(min: number | null, max: number | null): uPlot.Range.MinMax {
+    const ys = this.data.marks.flatMap(({ y }) => (y === undefined ? [] : [y]));
+    const all = [min, max, ...ys].filter((y): y is number => y !== null && Number.isFinite(y));
+    if (all.length === 0) return [0, 1];
+    const low = all.reduce((a, b) => Math.min(a, b));
+    const high = all.reduce((a, b) => Math.max(a, b));
+    if (this.options.minAtZero) return [0, (high || 1) * 1.1];
+    const room = (high - low || Math.abs(high) || 1) * 0.08;
+    return [low - room, high + room];
   }
 
   // The values under the pointer, as the chart's title.

@@ -47,6 +47,7 @@ export class ControlView implements View {
   private targetKeys = '';
   private otherKeys = '';
   private all: Target[] = [];
+  private missed = false; // something was asked of nobody
 
   constructor(private readonly app: App) {
     this.table = new Table<Answer>({
@@ -73,7 +74,7 @@ export class ControlView implements View {
     this.updateOthers();
     const count = this.chosenTargets().length;
     setText(this.summary, this.all.length === 0 ? ''
-      : count === 0 ? 'Choose one or more.' : `${count} of ${this.all.length} chosen`);
+      : count === 0 ? (this.missed ? 'Choose to whom first.' : 'Choose one or more.') : `${count} of ${this.all.length} chosen`);
     this.table.update([...this.answers.newestFirst()]);
   }
 
@@ -143,9 +144,11 @@ export class ControlView implements View {
     const targets = perTrainer(this.chosenTargets(), this.all);
     if (targets.length === 0) {
       this.targets.querySelector('input')?.focus();
-      setText(this.summary, 'Choose to whom first.');
+      this.missed = true;
+      this.app.repaint();
       return;
     }
+    this.missed = false;
     if (!harmless.test(command)) {
       const what = Object.keys(params).length === 0 ? command : `${command} ${jsonText(params)}`;
       const sure = await ask(`${what}?`, `This goes to ${targets.join(', ')}. It cannot be undone.`, command);

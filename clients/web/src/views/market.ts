@@ -2,8 +2,8 @@
 import type { Item } from '../model/market.js';
 import { numberOf } from '../model/values.js';
 import { Chart } from '../ui/chart.js';
-import { h, setClass, setQuantity, setText } from '../ui/dom.js';
-import { compact, duration, full, percent } from '../ui/format.js';
+import { h, setClass, setQuantity, setText, setTitle } from '../ui/dom.js';
+import { compact, full, percent, time } from '../ui/format.js';
 import { Table, textColumn } from '../ui/table.js';
 import type { App, View } from './view.js';
 
@@ -52,8 +52,6 @@ export class MarketView implements View {
         { name: 'Buy', kind: 'num', sort: ({ buyPrice }) => buyPrice, fill: (cell, { buyPrice }) => setQuantity(cell, buyPrice) },
         { name: 'Sell', kind: 'num', sort: ({ sellPrice }) => sellPrice, fill: (cell, { sellPrice }) => setQuantity(cell, sellPrice) },
         { name: 'Price', kind: 'num wide', sort: ({ price }) => numberOf(price), fill: (cell, { price }) => setQuantity(cell, price) },
-        textColumn('Age', ({ updated_s }) => duration(Math.max(0, Date.now() / 1000 - updated_s)),
-                   { kind: 'num wide', sort: ({ updated_s }) => updated_s }),
       ],
     });
     this.table.onSort = () => app.repaint();
@@ -89,10 +87,11 @@ export class MarketView implements View {
     this.app.repaint();
   }
 
-  private fillName(cell: HTMLTableCellElement, { name, source }: Item): void {
+  private fillName(cell: HTMLTableCellElement, { name, source, updated_s }: Item): void {
     if (cell.firstChild === null) cell.append(h('strong'), h('small'));
     setText(cell.children[0]!, name);
     setText(cell.children[1]!, source);
+    setTitle(cell, `last heard of at ${time(updated_s)}`);
   }
 
   private newPanel(): Panel {

@@ -1,0 +1,155 @@
+// What the page shows equals what was published; pictures of every view.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { command, openPage, screenshot, startBridge, startTrainer, stopAll, submit, until } from './support.mjs';
+
+const views = ['overview', 'training', 'market', 'tape', 'control', 'system', 'alerts'];
+const hostile = '<img src=x onerror="document.title=1">';
+
+let trained; // a bridge with two trainers, for the pictures
+before(async () => {
+  trained = await startBridge();
+  startTrainer(trained, { source: 'trainer-1', seed: 1 });
+  startTrainer(trained, { source: 'trainer-2', seed: 2 });
+});
+after(stopAll);
+
+const text = (locator) => locator.textContent();
+const row = (page, name) => page.getByRole('row').filter({ hasText: name });
+const shows = (locator, pattern) => locator.filter({ hasText: pattern }).first().waitFor();
+
+let seq = 0;
+const trade = (data) => ({
+  type: 'trade_executed', source: 's', run: 'r', source_seq: ++seq,
+  data: { agent_id: 'agent_0', action_type: 'sell', item: 'Coal', price: 199, quantity: 5, profit: 10, total_value: 995, ...data },
+});
+const event = (type, data) => ({ type, source: 's', run: 'r', source_seq: ++seq, data });
+
+test('views: values are those that were published, hostile names are text', async () => {
+  const bridge = await startBridge();
+  const page = await openPage(bridge);
+  await page.getByText('No agents yet').waitFor();
+  await submit(bridge,
+    event('portfolio_update', { agent_id: 'agent_0', gp: 1, inventory: {}, total_value: 1670794, inventory_value: 2 }),
+    trade({ profit: 150000 }), trade({ profit: -50000 }), trade({ action_type: 'buy', profit: 0 }),
+    event('agent_decision', { agent_id: 'agent_0', action_type: 'buy', item: 'Imperial rosé', price: 2147483647, quantity: 3, reasoning: hostile }),
+    `{"type":"portfolio_update","source":"s","run":"r","source_seq":${++seq},"data":{"agent_id":"agent_1","total_value":9223372036854775807}}`,
+    event('portfolio_update', { agent_id: hostile, total_value: 5 }));
+  const first = row(page, 'agent_0');
+  await shows(first, '1.67m');
+  await shows(first, 'buy 3 × Imperial rosé at 2.15b');
+  const cells = await first.getByRole('cell').all();
+  assert.equal(await cells[2].getAttribute('title'), '1,670,794');
+  assert.deepEqual(await Promise.all([4, 5, 6].map((i) => text(cells[i]))), ['100k', '3', '50.0 %']);
+  assert.equal(await cells[7].getAttribute('title'), hostile);
+  // All digits of a 64-bit integer.
+  assert.equal(await row(page, 'agent_1').getByRole('cell').nth(2).getAttribute('title'), '9,223,372,036,854,775,807');
+  await row(page, hostile).waitFor();
+
+  await page.keyboard.press('4');
+  const tape = page.getByLabel('Events, newest first');
+  await shows(tape.getByRole('listitem'), 'Imperial rosé');
+  await page.getByLabel('Filter by text').fill('9223372036854775807');
+  await page.getByText('1 shown').waitFor();
+  await tape.getByRole('listitem').click();
+  assert.match(await text(page.locator('.json')), /"total_value": 9223372036854775807\n/);
+
+  // Paused, nothing moves and nothing is lost.
+  await page.getByLabel('Filter by text').fill('');
+  await page.getByLabel('Filter by item').fill('coal');
+  await page.getByText('3 shown').waitFor();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await submit(bridge, trade({}), trade({ item: 'Yew logs' }), trade({}));
+  await page.getByText('paused · 2 new').waitFor();
+  assert.equal(await tape.getByRole('listitem').count(), 3);
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await page.getByText('5 shown').waitFor();
+  assert.equal(await page.title(), 'Tape · PPO Bridge');
+  assert.deepEqual(page.problems, []);
+});
+
+test('views: margins after tax, and NaN as a mark', async () => {
+  const bridge = await startBridge();
+  await submit(bridge,
+    event('margin_update', { item: 'Abyssal whip', buy_price: 1500000, sell_price: 1600000, margin: 100000, margin_percent: 0.066 }),
+    event('margin_update', { item: hostile, buy_price: 100, sell_price: 101, margin: 1, margin_percent: 0.01 }),
+    '{"type":"training_update","source":"s","data":{"agent_id":"a","update":1,"steps":128,"policy_loss":0.5,"value_loss":1.5}}',
+    '{"type":"training_update","source":"s","data":{"agent_id":"a","update":2,"steps":256,"policy_loss":NaN,"value_loss":1.25}}',
+    '{"type":"training_update","source":"s","data":{"agent_id":"a","update":3,"steps":384,"policy_loss":0.25,"value_loss":1}}');
+  const page = await openPage(bridge, { view: 'market' });
+  // 1.6m less 2 % tax less 1.5m; 101 less 2 less 100.
+  await shows(row(page, 'Abyssal whip'), '68k');
+  assert.match(await text(row(page, hostile)), /−1/);
+  await page.keyboard.press('2');
+  const panel = page.locator('.card', { hasText: 'Policy loss' });
+  await shows(panel, '✕ 1 NaN');
+  assert.equal(await page.locator('.card', { hasText: 'Value loss' }).locator('.bad-note').textContent(), '');
+  const red = await panel.locator('canvas').evaluate((canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) if (data[i] > 180 && data[i + 1] < 80 && data[i + 2] < 80) ++count;
+    return count;
+  });
+  assert.ok(red > 20, `${red} red pixels`);
+  await screenshot(page, 'training-nan');
+  assert.deepEqual(page.problems, []);
+});
+
+test('views: an alert finds what its rule says, and outlives the page', async () => {
+  const bridge = await startBridge();
+  const page = await openPage(bridge, { view: 'alerts' });
+  const input = page.getByLabel('A new rule');
+  await input.fill('trade_executed where profit ! 5');
+  await page.getByRole('button', { name: 'Add' }).click();
+  await page.getByText('cannot read: !').waitFor();
+  await input.fill('trade_executed where profit > 100k and item = "Coal"');
+  await input.press('Enter');
+  await page.locator('header .badge.live').waitFor();
+  await page.waitForTimeout(500);
+  await submit(bridge, trade({ profit: 99_999 }), trade({ profit: 100_001, item: 'Shark' }), trade({ profit: 123_456 }));
+  await page.getByText('found 1', { exact: true }).waitFor();
+  await shows(page.locator('.toast'), '+123k');
+  await page.reload();
+  await page.locator('code', { hasText: 'profit > 100k' }).waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
+test('views: with real trainers, the portfolio is the one that they published', async () => {
+  const page = await openPage(trained);
+  await row(page, 'trainer-2').nth(1).waitFor();
+  const asked = await command(trained, 'pause', {}, '*');
+  assert.ok(asked.results.every(({ success }) => success), JSON.stringify(asked));
+  await until('every agent paused', async () => (await page.locator('.badge.paused').count()) === 4);
+  const { result } = await command(trained, 'get_snapshot');
+  for (const { type, source, data } of result.events) {
+    if (type !== 'portfolio_update') continue;
+    const full = new Intl.NumberFormat('en-US').format(data.total_value);
+    await page.locator(`tr:has-text("${data.agent_id}"):has-text("${source}") td[title="${full}"]`).waitFor();
+  }
+  await command(trained, 'resume', {}, '*');
+  assert.deepEqual(page.problems, []);
+});
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`views: pictures in ${colorScheme}`, async () => {
+    const page = await openPage(trained, { colorScheme });
+    await row(page, 'trainer-2').nth(1).waitFor();
+    await page.setViewportSize({ width: 1360, height: 850 });
+    for (const view of views) {
+      await page.getByRole('link', { name: new RegExp(view, 'i') }).click();
+      if (view === 'control') await page.getByLabel('trainer-1/agent_0').check();
+      if (view === 'tape') await page.keyboard.press('j');
+      await page.waitForTimeout(700); // a round of figures comes in
+      await screenshot(page, `${view}-${colorScheme}`);
+    }
+    await page.setViewportSize({ width: 390, height: 844 });
+    for (const view of views) {
+      await page.getByRole('link', { name: new RegExp(view, 'i') }).click();
+      await page.waitForTimeout(300);
+      await screenshot(page, `${view}-${colorScheme}-phone`);
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wider <= 0, `${view} is ${wider} px wider than a phone`);
+    }
+    assert.deepEqual(page.problems, []);
+  });
+}
