@@ -44,7 +44,9 @@ export class TapeView implements View {
     this.detail = h('aside', { class: 'card detail', hidden: true },
       h('div', { class: 'bar' }, this.jsonTitle, close), this.json);
     this.element.append(
-      h('div', { class: 'bar' }, ...Object.values(this.inputs), this.pauseButton, this.count, this.types),
+      h('div', { class: 'bar' }, ...Object.values(this.inputs), this.pauseButton,
+        h('button', { title: 'Save what is shown as lines of JSON', onclick: () => this.save() }, 'Save'),
+        this.count, this.types),
       h('div', { class: 'split' }, h('section', { class: 'card list' }, this.scroller, this.empty), this.detail));
   }
 
@@ -78,6 +80,16 @@ export class TapeView implements View {
     tape.pause(!tape.paused);
     if (!tape.paused) this.scroller.scrollTop = 0;
     this.app.repaint();
+  }
+
+  // As `ppo-client tail --json` writes them: an event a line, oldest first.
+  private save(): void {
+    const { tape } = this.app.store;
+    const lines: string[] = [];
+    for (let i = tape.length - 1; i >= 0; --i) lines.push(`${eventText(tape.row(i)!)}\n`);
+    const url = URL.createObjectURL(new Blob(lines, { type: 'application/jsonl' }));
+    h('a', { href: url, download: 'events.jsonl' }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
   }
 
   private applyFilter(): void {

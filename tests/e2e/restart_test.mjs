@@ -1,0 +1,73 @@
+// The bridge is killed and started again: no trade is missing on the tape, and none is there twice.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import {
+  command, openPage, screenshot, startBridge, startTrainer, stop, stopAll, submit, until,
+} from './support.mjs';
+
+after(stopAll);
+
+const trade = (n) => ({
+  type: 'trade_executed', source: 's', run: 'r', source_seq: n,
+  data: { agent_id: 'agent_0', action_type: 'sell', item: 'Coal', price: 200, quantity: 1, profit: n, total_value: 200 },
+});
+const trades = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => trade(from + i));
+
+// What the tape shows, by its own button.
+async function shown(page) {
+  const [download] = await Promise.all([
+    page.waitForEvent('download'), page.getByRole('button', { name: 'Save' }).click(),
+  ]);
+  return readFileSync(await download.path(), 'utf8').split('\n').filter(Boolean).map((text) => JSON.parse(text));
+}
+
+const numbersOf = (events, source) =>
+  events.filter((event) => event.source === source).map(({ source_seq }) => source_seq);
+
+test('restart: a source that says again what it said before is shown once', async () => {
+  const first = await startBridge();
+  const page = await openPage(first, { view: 'tape' });
+  await page.locator('header .badge.live').waitFor();
+  await page.getByLabel('Filter by type').fill('trade_executed');
+  await submit(first, ...trades(1, 40));
+  await page.getByText('40 shown').waitFor();
+  await stop(first, 'SIGKILL');
+  await page.getByRole('alert').filter({ hasText: /Connection lost.*resuming from [0-9]/ }).waitFor();
+  await screenshot(page, 'connection-lost');
+  const second = await startBridge({ at: first });
+  await submit(second, ...trades(1, 60));
+  await page.getByText('60 shown').waitFor();
+  await page.locator('header .badge.live').waitFor();
+  await submit(second, ...trades(61, 70));
+  await page.getByText('70 shown').waitFor();
+  assert.deepEqual(numbersOf(await shown(page), 's'), trades(1, 70).map(({ source_seq }) => source_seq));
+
+  // A connection that is lost while the bridge stays is resumed without a gap.
+  await page.keyboard.press('6');
+  await page.getByText('This page has missed nothing.').waitFor();
+});
+
+test('restart: nothing of a real trainer is missing', async () => {
+  const first = await startBridge();
+  const trainer = startTrainer(first, { source: 'trainer-1', agents: 1, pace: 20 });
+  const page = await openPage(first, { view: 'tape' });
+  await page.getByLabel('Filter by agent').fill('trainer-1');
+  await until('trades', async () => (await shown(page)).length > 100);
+  const paused = await command(first, 'pause', {}, 'trainer-1');
+  assert.equal(paused.success, true, JSON.stringify(paused));
+  const before = (await command(first, 'get_sources')).result.sources[0].last_source_seq;
+  await until('all of it on the tape', async () => numbersOf(await shown(page), 'trainer-1').includes(before));
+  await stop(first, 'SIGKILL');
+  const second = await startBridge({ at: first });
+  await until('the trainer resumed', async () => (await command(second, 'resume', {}, 'trainer-1')).success);
+  await until('more trades', async () => (await shown(page)).filter(({ type, source_seq }) =>
+    type === 'trade_executed' && source_seq > before).length > 20);
+  const events = await shown(page);
+  const numbers = numbersOf(events, 'trainer-1');
+  assert.deepEqual(numbers, numbers.map((_, i) => numbers[0] + i));
+  assert.ok(numbers[0] <= before && numbers[numbers.length - 1] > before);
+  await stop(trainer);
+  const unforeseen = page.problems.filter((problem) => !/WebSocket connection/.test(problem));
+  assert.deepEqual(unforeseen, []);
+});
