@@ -103,11 +103,7 @@ class BridgeApp::Impl {
         sessions_{log_, hub_, desk_, replays_, kVersion, counters_, clock_, session_limits(config)},
         pages_(intake_, clock_,
                {kVersion, page_files(),
-                [this] {
-                  const auto journal = journal_status();
-                  return metrics_text(commands_.view(), server_.client_count(),
-                                      journal ? &*journal : nullptr);
-                },
+                [this] { return metrics(); },
                 [this] { return trouble(); },
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
                 [this] { announce(); }}),
@@ -193,6 +189,14 @@ class BridgeApp::Impl {
     options.http_body_bytes_max = static_cast<std::size_t>(config_.events.message_bytes_max);
     options.send_buffer_bytes = static_cast<int>(config_.websocket.send_buffer_bytes);
     return options;
+  }
+
+  std::string metrics() {
+    const auto journal = journal_status();
+    return metrics_text(commands_.view(),
+                        {server_.clients(), desk_.router().pending(),
+                         static_cast<double>(clock_.steady_us() - started_us_) / 1e6},
+                        journal ? &*journal : nullptr);
   }
 
   void log_reject(std::string_view source, Reject reject, const std::string& detail) {
@@ -413,6 +417,7 @@ class BridgeApp::Impl {
   asio::steady_timer command_timer_;
   asio::steady_timer drain_timer_;
   LogLimiter reject_lines_;
+  const std::int64_t started_us_ = clock_.steady_us();
   std::int64_t last_tick_us_ = 0;
   std::int64_t stop_by_us_ = 0;
   bool announcing_ = false;

@@ -1,5 +1,7 @@
 #include "app/metrics.h"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -36,6 +38,22 @@ class Families {
     metric.label = std::move(labels);
     (families_.back().type == MetricType::Counter ? metric.counter.value : metric.gauge.value) =
         value;
+    families_.back().metric.push_back(std::move(metric));
+  }
+  // In seconds.
+  void histogram(const char* name, const char* help, const DurationHistogram& durations) {
+    begin(name, help, MetricType::Histogram);
+    ClientMetric metric;
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < DurationHistogram::kBoundsUs.size(); ++i) {
+      below += durations.in_bucket(i);
+      metric.histogram.bucket.push_back(
+          {below, static_cast<double>(DurationHistogram::kBoundsUs[i]) / 1e6});
+    }
+    metric.histogram.bucket.push_back(
+        {durations.count(), std::numeric_limits<double>::infinity()});
+    metric.histogram.sample_count = durations.count();
+    metric.histogram.sample_sum = durations.sum_us() / 1e6;
     families_.back().metric.push_back(std::move(metric));
   }
   std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
@@ -75,13 +93,14 @@ void add_journal(Families& f, const JournalStatus& j) {
 
 }  // namespace
 
-std::string metrics_text(const BridgeView& view, std::size_t clients,
+std::string metrics_text(const BridgeView& view, const Depths& depths,
                          const JournalStatus* journal) {
   const Counters& c = view.counters;
   const History& history = view.log.history();
   Families f;
   f.begin("ppo_bridge_info", "Version of the bridge.", MetricType::Gauge);
   f.sample(1, {{"version", view.version}, {"epoch", view.log.epoch()}});
+  f.gauge("ppo_bridge_uptime_seconds", "Since the bridge started.", depths.uptime_s);
   f.counter("ppo_bridge_messages_received_total", "ZeroMQ messages and POSTs.",
             c.messages_received);
   f.counter("ppo_bridge_received_bytes_total", "Bytes of those messages.", c.bytes_received);
@@ -101,7 +120,21 @@ std::string metrics_text(const BridgeView& view, std::size_t clients,
   f.counter("ppo_bridge_sent_bytes_total", "Bytes of events and replies handed to them.",
             c.bytes_sent);
   f.counter("ppo_bridge_gaps_sent_total", "Gap messages.", c.gaps_sent);
-  f.gauge("ppo_bridge_clients", "WebSocket clients connected.", static_cast<double>(clients));
+  f.histogram("ppo_bridge_receive_to_send_seconds",
+              "From accepting a live event to handing it to a client's socket.",
+              c.receive_to_send);
+  f.gauge("ppo_bridge_clients", "WebSocket clients connected.",
+          static_cast<double>(depths.clients.size()));
+  std::uint64_t lag = 0;
+  std::uint64_t lag_max = 0;
+  for (const ClientInfo& client : depths.clients) {
+    lag += client.lag;
+    lag_max = std::max(lag_max, client.lag);
+  }
+  f.gauge("ppo_bridge_client_lag_events", "Events that clients have yet to be given, over all.",
+          static_cast<double>(lag));
+  f.gauge("ppo_bridge_client_lag_events_max", "The same of the client that lags most.",
+          static_cast<double>(lag_max));
   f.gauge("ppo_bridge_cohorts", "Distinct subscriptions.",
           static_cast<double>(view.hub.cohorts()));
   f.counter("ppo_bridge_clients_accepted_total", "WebSocket clients accepted.",
@@ -119,6 +152,8 @@ std::string metrics_text(const BridgeView& view, std::size_t clients,
             c.requests_rate_limited);
   f.counter("ppo_bridge_http_requests_total", "Plain HTTP requests.", c.http_requests);
   f.counter("ppo_bridge_commands_total", "Commands for trainers, of clients and bots.", c.commands);
+  f.gauge("ppo_bridge_commands_pending", "Commands with trainers or waiting for them.",
+          static_cast<double>(depths.commands_pending));
   f.counter("ppo_bridge_command_answers_late_total", "Trainers' answers after their deadline.",
             c.command_answers_late);
   f.counter("ppo_bridge_command_answers_unusable_total",

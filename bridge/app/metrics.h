@@ -1,16 +1,25 @@
 // /metrics: the bridge's counters in the Prometheus text exposition format, by prometheus-cpp.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "core/own_commands.h"
 #include "store/journal_thread.h"
 
 namespace bridge {
 
+// What the view does not know of.
+struct Depths {
+  std::vector<ClientInfo> clients;
+  std::size_t commands_pending = 0;
+  double uptime_s = 0;
+};
+
 // Reads the counters of the moment; keeps nothing. Call on the log's thread.
 // `journal` is null where there is none.
-std::string metrics_text(const BridgeView& view, std::size_t clients,
+std::string metrics_text(const BridgeView& view, const Depths& depths,
                          const JournalStatus* journal);
 
 }  // namespace bridge

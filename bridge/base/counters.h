@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "base/duration_histogram.h"
+
 namespace bridge {
 
 // Every number counts from the start of the process. The ways in add up:
@@ -19,6 +21,8 @@ struct Counters {
 
   std::uint64_t events_sent = 0;  // over all clients
   std::uint64_t bytes_sent = 0;
+  // From accepting a live event to handing it to a client's socket; replayed ones are not in it.
+  DurationHistogram receive_to_send;
   std::uint64_t clients_accepted = 0;
   std::uint64_t clients_refused = 0;  // full, wrong path, foreign origin
   std::uint64_t clients_closed_slow = 0;

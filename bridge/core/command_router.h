@@ -90,6 +90,9 @@ class CommandRouter {
   void tick();
   bool busy() const { return pending_ != 0 || blocked_ != 0; }
 
+  // Commands with trainers or waiting for them.
+  std::size_t pending() const { return pending_; }
+
  private:
   // One submitted command and all who wait for its outcome (the same key joins).
   struct Request {

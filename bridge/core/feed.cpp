@@ -61,6 +61,7 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
     return outcome;
   }
 
+  live_from_ = outcome.seq;
   fresh_start();
   marks_.push_back({0, nullptr, requested_});
   const std::uint64_t in_memory = log_.history().first_seq();
@@ -279,7 +280,14 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
     } else {
       const BlockPtr block = history.find(next);
       const std::uint64_t last = std::min(block->last_seq(), end);
-      put(out, cohort_->frames(block, next, last), last);
+      Frames frames = cohort_->frames(block, next, last);
+      if (next > live_from_ && frames.events != 0) {
+        if (out.live_events == 0) {
+          out.live_since_us = block->entry(next - block->first_seq()).timestamp_us;
+        }
+        out.live_events += frames.events;
+      }
+      put(out, std::move(frames), last);
       looked_at += block->frames().size();
     }
     if (looked_at >= kLookedAtBytesMax && cursor_ < end) {

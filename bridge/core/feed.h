@@ -41,6 +41,8 @@ struct Outgoing {
   std::vector<std::shared_ptr<const std::string>> buffers;
   std::size_t bytes = 0;
   std::uint64_t events = 0;
+  std::uint64_t live_events = 0;   // of these, not replayed
+  std::int64_t live_since_us = 0;  // wall clock: when the oldest of them was accepted
   bool more = false;  // it stopped looking so as not to hog the thread: pull again soon
   bool empty() const { return buffers.empty(); }
 };
@@ -130,6 +132,7 @@ class Feed final : private ColdLog::Waiter {
   const Clock& clock_;
   const std::function<void()> on_ready_;
   std::uint64_t cursor_ = 0;  // everything up to here was given or did not pass
+  std::uint64_t live_from_ = 0;  // up to here a `since` asked for events again
   std::vector<Mark> marks_;  // few, most often none: a deque would cost each idle client 600 bytes
   std::size_t mark_bytes_ = 0;
   Cohort* cohort_ = nullptr;  // null before the first subscription

@@ -71,6 +71,10 @@ void Session::pump() {
   bytes_sent_ += out.bytes;
   context_.counters.events_sent += out.events;
   context_.counters.bytes_sent += out.bytes;
+  if (out.live_events != 0) {
+    context_.counters.receive_to_send.add(context_.clock.wall_us() - out.live_since_us,
+                                          out.live_events);
+  }
   in_flight_bytes_ = out.bytes;
   for (auto& buffer : out.buffers) sink_.send(std::move(buffer));
 }

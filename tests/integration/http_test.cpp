@@ -28,6 +28,8 @@ TEST_CASE("http: pages, methods, headers") {
   const HttpResponse metrics = http(at, "GET", "/metrics");
   CHECK(metrics.status == 200);
   CHECK(metrics.body.find("# TYPE ppo_bridge_events_accepted_total counter") != std::string::npos);
+  CHECK(metrics.body.find("# TYPE ppo_bridge_receive_to_send_seconds histogram") !=
+        std::string::npos);
 }
 
 TEST_CASE("http: an event posted is an event delivered") {

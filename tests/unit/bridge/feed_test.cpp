@@ -75,6 +75,24 @@ TEST_CASE("feed: a batch is one message of what passes of a block, replies apart
   CHECK(batch.pull().front() == '[' + single[1] + ',' + single[2] + ']');
 }
 
+TEST_CASE("feed: what is live is told apart from what is replayed, and how old it is") {
+  Bench bench;
+  bench.event();
+  Client client(bench);
+  client.feed.subscribe(subscription("{}"), after(0));
+  bench.clock.advance_us(1000);
+  const Outgoing replayed = client.feed.pull(1 << 20);
+  CHECK(replayed.events == 1);
+  CHECK(replayed.live_events == 0);
+  const std::int64_t accepted_us = bench.clock.wall_us();
+  bench.event();
+  bench.clock.advance_us(1000);
+  bench.event();
+  const Outgoing live = client.feed.pull(1 << 20);
+  CHECK(live.live_events == 2);
+  CHECK(live.live_since_us == accepted_us);
+}
+
 TEST_CASE("feed: a waiting client is told once, a busy one not at all, and nothing is lost") {
   Bench bench;
   Client client(bench);
