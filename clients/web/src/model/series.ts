@@ -1,5 +1,5 @@
-// A curve in bounded memory: columns of numbers over x. When it is full, every other of its older
-// points goes, so that it still reaches back to the beginning, only coarser.
+// A curve in bounded memory: columns of numbers over x. When it is full, every other of its
+// points goes: it still reaches from the beginning to the newest, only coarser.
 export class Series {
   readonly x: number[] = [];
   readonly columns: (number | null)[][];
@@ -31,7 +31,8 @@ export class Series {
   }
 
   private thin(): void {
-    const kept = [...this.x.keys()].filter((i) => i % 2 === 0);
+    const last = this.x.length - 1;
+    const kept = [...this.x.keys()].filter((i) => i === 0 || (last - i) % 2 === 0);
     for (const column of [this.x, ...this.columns]) {
       kept.forEach((from, to) => {
         column[to] = column[from]!;

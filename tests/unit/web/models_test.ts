@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BridgeEvent, Gap, JsonObject } from '../../../clients/web/src/feed/index.js';
+import { Alerts } from '../../../clients/web/src/model/alerts.js';
+import { Ring } from '../../../clients/web/src/model/ring.js';
+import { Series } from '../../../clients/web/src/model/series.js';
+import { Store } from '../../../clients/web/src/model/store.js';
+import { taxOf } from '../../../clients/web/src/model/tax.js';
+import { noFilter, Tape } from '../../../clients/web/src/model/tape.js';
+import { compact, digits, duration, full } from '../../../clients/web/src/ui/format.js';
+
+let seq = 0;
+function event(type: string, data: JsonObject, fields: Partial<BridgeEvent> = {}): BridgeEvent {
+  ++seq;
+  return { type, data, seq, timestamp: seq, source: 's', ...fields };
+}
+
+function setUp(rules: string[] = []) {
+  let saved: string | null = null;
+  let now_ms = 0;
+  const alerts = new Alerts({ load: () => saved, save: (text) => { saved = text; } }, () => now_ms);
+  rules.forEach((rule) => alerts.add(rule));
+  const store = new Store(alerts, () => now_ms);
+  return { alerts, store, pass: (ms: number) => { now_ms += ms; }, saved: () => saved };
+}
+
+test('format: numbers as in the game', () => {
+  assert.deepEqual([0, 999, 9_999, 10_000, 100_000, 999_999, 1_670_794, 2_147_483_647, -28_600_000].map(compact),
+    ['0', '999', '9,999', '10k', '100k', '1m', '1.67m', '2.15b', '−28.6m']);
+  assert.equal(full(9223372036854775807n), '9,223,372,036,854,775,807');
+  assert.deepEqual([0, 0.000_012, -0.25, 1.5, 123_456].map(digits), ['0', '1.20e-5', '−0.25', '1.5', '1.23e+5']);
+  assert.deepEqual([0.0021, 12, 600, 9000].map(duration), ['2 ms', '12 s', '10 min', '3 h']);
+});
+
+test('tax: two per cent, rounded down, none below 50 gp or on bonds, at most 5m', () => {
+  assert.deepEqual([49, 50, 99, 100, 1_600_000, 250_000_000, 2_147_483_647].map((price) => taxOf('Coal', price)),
+    [0, 1, 1, 2, 32_000, 5_000_000, 5_000_000]);
+  assert.equal(taxOf('Old school bond', 5_000_000), 0);
+});
+
+test('ring: keeps the newest', () => {
+  const ring = new Ring<number>(3);
+  for (let i = 1; i <= 5; ++i) ring.push(i);
+  assert.deepEqual([...ring], [3, 4, 5]);
+  assert.deepEqual([...ring.newestFirst()], [5, 4, 3]);
+  assert.equal(ring.numbered(1), undefined);
+  assert.equal(ring.numbered(2), 3);
+  assert.equal(ring.pushed, 5);
+});
+
+test('series: bounded, reaches back to its beginning, and a hole stays a hole', () => {
+  const series = new Series(1, 100);
+  for (let x = 0; x < 10_000; ++x) series.push(x, [x === 9_999 ? null : x]);
+  assert.ok(series.length < 100);
+  assert.equal(series.x[0], 0);
+  assert.equal(series.x[series.length - 1], 9_999);
+  assert.equal(series.columns[0]![series.length - 1], null);
+  series.push(5, [1]);
+  assert.equal(series.x[series.length - 1], 5);
+  assert.ok(series.x.every((x, i) => i === 0 || x > series.x[i - 1]!));
+});
+
+test('tape: bounded; a new filter finds what came before; a pause keeps what comes', () => {
+  const tape = new Tape();
+  for (let i = 0; i < 70_000; ++i) tape.push(event(i % 1000 === 0 ? 'rare' : 'often', { i }));
+  assert.equal(tape.kept, 60_000);
+  tape.setFilter({ ...noFilter, type: 'rare' });
+  while (tape.scan());
+  assert.equal(tape.length, 60);
+  assert.equal(tape.row(0)?.data.i, 69_000);
+  tape.pause(true);
+  tape.push(event('rare', { i: -1 }));
+  assert.equal(tape.heldBack, 1);
+  assert.equal(tape.row(0)?.data.i, 69_000);
+  tape.pause(false);
+  assert.equal(tape.row(0)?.data.i, -1);
+  assert.equal(tape.row(1)?.data.i, 69_000);
+  tape.setFilter({ ...noFilter, text: '"i":69000' });
+  while (tape.scan());
+  assert.equal(tape.length, 1);
+});
+
+test('agents: profit, wins, and how they are', () => {
+  const { store } = setUp();
+  const of = (data: JsonObject) => ({ agent_id: 'a', ...data });
+  const status = (data: JsonObject, source: string) => event('system_status', data, { source });
+  store.apply([
+    event('trade_executed', of({ action_type: 'buy', profit: 0 })),
+    event('trade_executed', of({ action_type: 'sell', profit: 30 })),
+    event('trade_executed', of({ action_type: 'sell', profit: 0 })),
+    event('trade_executed', of({ action_type: 'SELL', profit: -10 })),
+    event('trade_executed', of({ action_type: 'sell', profit: null })),
+  ]);
+  const agent = store.agents.all.get('s\na')!;
+  assert.deepEqual([agent.profit, agent.trades, agent.closed, agent.wins], [20, 5, 4, 1]);
+  const state = () => store.agents.state(agent);
+  assert.equal(state(), 'live');
+  store.apply([status({ status: 'paused', message: 'a paused at step 7' }, 's')]);
+  assert.equal(state(), 'paused');
+  store.apply([status({ status: 'source_stalled', source: 's' }, 'ppo-bridge')]);
+  assert.equal(state(), 'stalled');
+  // Only the bridge says how a source is.
+  store.apply([status({ status: 'source_gone', source: 's' }, 'liar')]);
+  assert.equal(state(), 'stalled');
+  store.apply([status({ status: 'source_gone', source: 's' }, 'ppo-bridge')]);
+  assert.equal(state(), 'gone');
+  store.apply([status({ status: 'source_connected', source: 's' }, 'ppo-bridge')]);
+  assert.equal(state(), 'live');
+});
+
+test('training: what was no number is kept as a mark, however long the run gets', () => {
+  const { store } = setUp();
+  for (let n = 1; n <= 5000; ++n) {
+    store.apply([event('training_update', { agent_id: 'a', update: n, steps: n * 128, policy_loss: n === 7 ? null : 0.5 })]);
+  }
+  store.apply([event('episode_end', { agent_id: 'a', episode: 1, steps: 400, reward: -3 })]);
+  const run = [...store.training.runs.values()][0]!;
+  assert.deepEqual(run.curves.policy_loss.notNumbers, [7 * 128]);
+  assert.ok(run.curves.policy_loss.series.length <= 2000);
+  assert.equal(run.curves.entropy.series.length, 0);
+  assert.deepEqual(run.curves.reward.series.x, [5000 * 128]);
+});
+
+test('market: the margin is what is left after tax', () => {
+  const { store } = setUp();
+  store.apply([event('margin_update', { item: 'Abyssal whip', buy_price: 1_500_000, sell_price: 1_600_000 }),
+               event('margin_update', { item: 'Coal', buy_price: null, sell_price: 5 })]);
+  assert.equal(store.market.items.get('s\nAbyssal whip')?.netMargin, 68_000);
+  assert.equal(store.market.items.get('s\nCoal')?.netMargin, undefined);
+});
+
+test('store: what was taken in at the start is not counted twice', () => {
+  const { store, alerts } = setUp(['trade_executed']);
+  const trades = [1, 2, 3].map(() => event('trade_executed', { agent_id: 'a', profit: 1 }));
+  store.backfill(trades.slice(0, 2));
+  store.apply(trades);
+  assert.equal(store.agents.all.get('s\na')?.trades, 3);
+  assert.equal(alerts.found.pushed, 1);
+  assert.equal(store.tape.total, 3);
+});
+
+test('alerts: speak up at most so often, and count what they hold back', () => {
+  const { store, alerts, pass } = setUp(['t where n > 1', 'gap']);
+  const told: [string, number][] = [];
+  alerts.onAlert = ({ rule }, more) => told.push([rule, more]);
+  pass(10_000);
+  for (let n = 0; n < 5; ++n) store.apply([event('t', { n })]);
+  assert.deepEqual(told, [['t where n > 1', 0]]);
+  pass(5_000);
+  store.apply([event('t', { n: 9 })]);
+  store.applyGap({ reason: 'slow_client' } as Gap);
+  assert.deepEqual(told.slice(1), [['t where n > 1', 2], ['gap', 0]]);
+  assert.deepEqual(alerts.rules.map(({ found }) => found), [4, 1]);
+});
+
+test('alerts: outlive the page, and what cannot be read does no harm', () => {
+  const { alerts, saved } = setUp(['source stalled']);
+  alerts.enable(alerts.rules[0]!, false);
+  const again = new Alerts({ load: saved, save: () => {} }, () => 0);
+  assert.deepEqual(again.rules.map(({ text, enabled }) => [text, enabled]), [['source stalled', false]]);
+  for (const bad of ['{', '7', '[{"text":"no rule at ! all"}]', '[null]']) {
+    assert.deepEqual(new Alerts({ load: () => bad, save: () => {} }, () => 0).rules, []);
+  }
+});
