@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openPage, screenshot, startBridge, startStorm, stopAll, until } from './support.mjs';
 
-const seconds = Number(process.env.PPO_STORM_SECONDS ?? 20);
+const seconds = Number(process.env.PPO_STORM_SECONDS ?? 15);
 const rate = Number(process.env.PPO_STORM_RATE ?? 20_000);
 // What is demanded on a machine of its own is 200 ms; this one may be building something meanwhile.
 const answerMax_ms = Number(process.env.PPO_STORM_ANSWER_MS ?? 1500);
