@@ -64,7 +64,10 @@ test('control: pause, hyperparameters, checkpoints, and a question before what c
   await newest('load_checkpoint', '✓ ok', 'saved_step');
   await page.getByRole('button', { name: 'Stop…' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'stop' }).click();
-  await newest('stop', 'trainer-2/agent_1');
+  await newest('stop', 'trainer-2', '✓ ok');
+  await until('trainer-2 gone', async () => (await command(bridge, 'get_sources')).result.sources
+    .find(({ source }) => source === 'trainer-2').state === 'gone');
+  await page.getByLabel('trainer-2/agent_1').waitFor({ state: 'detached' });
   await screenshot(page, 'control-answers');
   assert.deepEqual(page.problems, []);
 });

@@ -1,12 +1,13 @@
 // A small curve without axes.
 import { h } from './dom.js';
+import { Redraw } from './redraw.js';
 import { colour } from './theme.js';
 
 const pointsMax = 120;
 
 export class Sparkline {
   readonly element: HTMLCanvasElement;
-  private drawn = '';
+  private readonly redraw = new Redraw();
 
   constructor(private readonly width: number, private readonly height: number) {
     this.element = h('canvas', { class: 'spark', 'aria-hidden': 'true' });
@@ -14,12 +15,10 @@ export class Sparkline {
     this.element.style.height = `${height}px`;
   }
 
-  /** `version` tells whether there is something new to draw. */
-  draw(values: readonly (number | null)[], version: string): void {
+  /** Draws where there is something new: `version` says so, and `name` whose it is. */
+  draw(values: readonly (number | null)[], name: string, version: number): void {
     const ratio = devicePixelRatio;
-    const key = `${version} ${ratio} ${colour('--curve-0')}`;
-    if (key === this.drawn) return;
-    this.drawn = key;
+    if (!this.redraw.due(`${name} ${ratio} ${colour('--curve-0')}`, String(version))) return;
     this.element.width = this.width * ratio;
     this.element.height = this.height * ratio;
     const context = this.element.getContext('2d');

@@ -30,6 +30,8 @@ interface Target {
 }
 
 // Whatever changes what cannot be had back is asked about first, and so is whatever is not known.
+// These end or begin a whole trainer, with all of its agents.
+const ofProcess = new Set(['stop']);
 const harmless = /^(pause|resume|set_hyperparameter|get_[a-z_]+|save_checkpoint)$/;
 
 export class ControlView implements View {
@@ -141,7 +143,9 @@ export class ControlView implements View {
 
   // To each that was chosen; a trainer all of whose agents are chosen is asked once.
   private async send(command: string, params: JsonObject): Promise<void> {
-    const targets = perTrainer(this.chosenTargets(), this.all);
+    const chosen = this.chosenTargets();
+    const targets = ofProcess.has(command)
+      ? [...new Set(chosen.map(({ source }) => source))] : perTrainer(chosen, this.all);
     if (targets.length === 0) {
       this.targets.querySelector('input')?.focus();
       this.missed = true;
@@ -151,7 +155,8 @@ export class ControlView implements View {
     this.missed = false;
     if (!harmless.test(command)) {
       const what = Object.keys(params).length === 0 ? command : `${command} ${jsonText(params)}`;
-      const sure = await ask(`${what}?`, `This goes to ${targets.join(', ')}. It cannot be undone.`, command);
+      const agents = ofProcess.has(command) ? ', with all of its agents' : '';
+      const sure = await ask(`${what}?`, `This goes to ${targets.join(', ')}${agents}. It cannot be undone.`, command);
       if (!sure) return;
     }
     await Promise.all(targets.map((target) => this.sendTo(command, params, target)));

@@ -4,6 +4,7 @@ import { numberOf } from '../model/values.js';
 import { Chart } from '../ui/chart.js';
 import { h, setClass, setQuantity, setText, setTitle } from '../ui/dom.js';
 import { compact, full, percent, time } from '../ui/format.js';
+import { Redraw } from '../ui/redraw.js';
 import { Table, textColumn } from '../ui/table.js';
 import type { App, View } from './view.js';
 
@@ -18,7 +19,7 @@ interface Panel {
   figures: HTMLElement;
   price: Chart;
   margin: Chart;
-  painted: string;
+  redraw: Redraw;
 }
 
 export class MarketView implements View {
@@ -106,18 +107,17 @@ export class MarketView implements View {
         h('span', {}, 'below: margin after tax')),
       margin.element);
     this.charts.append(element);
-    return { element, title, source, figures, price, margin, painted: '' };
+    return { element, title, source, figures, price, margin, redraw: new Redraw() };
   }
 
   private updatePanel(panel: Panel, item: Item | undefined): void {
     panel.element.hidden = item === undefined;
     if (item === undefined) {
-      panel.painted = '';
+      panel.redraw.reset();
       return;
     }
-    const key = `${item.key} ${item.prices.version} ${item.margins.version} ${item.trades.pushed}`;
-    if (key === panel.painted) return;
-    panel.painted = key;
+    const version = `${item.prices.version} ${item.margins.version} ${item.trades.pushed}`;
+    if (!panel.redraw.due(item.key, version)) return;
     setText(panel.title, item.name);
     setText(panel.source, item.source);
     setText(panel.figures, item.netMargin === undefined ? '' : `margin ${compact(item.netMargin)}`);

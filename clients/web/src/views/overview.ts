@@ -5,6 +5,7 @@ import { Chart } from '../ui/chart.js';
 import { setBadge } from '../ui/badge.js';
 import { card, h, setClass, setQuantity, setText, setTitle } from '../ui/dom.js';
 import { compact, dash, duration, full, percent, quantity } from '../ui/format.js';
+import { Redraw } from '../ui/redraw.js';
 import { Sparkline } from '../ui/sparkline.js';
 import { Table, textColumn } from '../ui/table.js';
 import { Tiles } from '../ui/tiles.js';
@@ -23,7 +24,7 @@ export class Overview implements View {
   private readonly values = new Chart({ label: 'Portfolio value of each agent', height: 260, x: 'time', y: 'gold' });
   private readonly valuesCard: HTMLElement;
   private readonly legend = h('p', { class: 'key' });
-  private painted = '';
+  private readonly redraw = new Redraw();
   private readonly sparks = new WeakMap<HTMLElement, Sparkline>();
 
   constructor(private readonly app: App) {
@@ -82,9 +83,8 @@ export class Overview implements View {
 
   private updateValues(agents: Agent[]): void {
     this.valuesCard.hidden = agents.length === 0;
-    const key = agents.map(({ source, agent, values }) => `${source}/${agent} ${values.version}`).join();
-    if (key === this.painted) return;
-    this.painted = key;
+    const names = agents.map(({ source, agent }) => `${source}/${agent}`).join();
+    if (!this.redraw.due(names, agents.map(({ values }) => values.version).join())) return;
     const lines = agents.map(({ source, agent }, colour) => ({ label: `${source}/${agent}`, colour }));
     if (this.legend.childElementCount !== lines.length) {
       this.legend.replaceChildren(...lines.map(({ label, colour }) =>
@@ -109,7 +109,7 @@ export class Overview implements View {
       this.sparks.set(cell, spark);
       cell.append(spark.element);
     }
-    spark.draw(values.columns[0]!, `${source}/${agent} ${values.version}`);
+    spark.draw(values.columns[0]!, `${source}/${agent}`, values.version);
   }
 
   private showOnTape({ source, agent }: Agent): void {

@@ -3,6 +3,7 @@ import { metrics, type MetricKey, type Run } from '../model/training.js';
 import { h, setText } from '../ui/dom.js';
 import { Chart, type Mark } from '../ui/chart.js';
 import { compact } from '../ui/format.js';
+import { Redraw } from '../ui/redraw.js';
 import type { App, View } from './view.js';
 
 const runsShownMax = 8; // as many as there are colours
@@ -26,7 +27,7 @@ export class TrainingView implements View {
   /** What a person chose; the newest runs where nothing was chosen. */
   private readonly chosen = new Map<string, boolean>();
   private chipKeys = '';
-  private painted = '';
+  private readonly redraw = new Redraw();
   private smooth = true;
 
   constructor(private readonly app: App) {
@@ -40,7 +41,7 @@ export class TrainingView implements View {
       h('section', { class: 'card' }, h('h2', {}, metrics[i]!.label, ' ', notNumbers), chart.element)));
     const smooth = h('input', { type: 'checkbox', checked: true, onchange: () => {
       this.smooth = smooth.checked;
-      this.painted = '';
+      this.redraw.reset();
       app.repaint();
     } });
     this.element.append(
@@ -54,9 +55,8 @@ export class TrainingView implements View {
     this.grid.hidden = runs.length === 0;
     this.updateChips(runs);
     const shown = this.shown(runs);
-    const key = `${this.app.store.training.version} ${shown.map((run) => run.key).join()}`;
-    if (key === this.painted) return;
-    this.painted = key;
+    const names = shown.map((run) => run.key).join();
+    if (!this.redraw.due(names, String(this.app.store.training.version))) return;
     for (const panel of this.panels) this.updatePanel(panel, runs, shown);
   }
 
