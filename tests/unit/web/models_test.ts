@@ -55,6 +55,8 @@ test('series: bounded, reaches back to its beginning, and a hole stays a hole', 
   assert.equal(series.x[0], 0);
   assert.equal(series.x[series.length - 1], 9_999);
   assert.equal(series.columns[0]![series.length - 1], null);
+  const steps = series.x.slice(1, -2).map((x, i) => series.x[i + 2]! - x);
+  assert.ok(Math.max(...steps) <= 2 * Math.min(...steps), steps.join());
   series.push(5, [1]);
   assert.equal(series.x[series.length - 1], 5);
   assert.ok(series.x.every((x, i) => i === 0 || x > series.x[i - 1]!));
