@@ -15,7 +15,8 @@ if(EXISTS ${stamp})
   file(READ ${stamp} installed)
 endif()
 if(NOT installed STREQUAL wanted)
-  execute_process(COMMAND ${NPM} ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  execute_process(COMMAND ${NPM} ci --ignore-scripts --no-audit --no-fund --prefer-offline
+                          --fetch-retries=2 --fetch-retry-mintimeout=1000 --loglevel=error
                   WORKING_DIRECTORY ${WEB} RESULT_VARIABLE failed
                   OUTPUT_VARIABLE output ERROR_VARIABLE output TIMEOUT 300)
   if(failed)
