@@ -1,12 +1,18 @@
 // The bridge is killed and started again: no trade is missing on the tape, and none is there twice.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import {
   command, openPage, screenshot, startBridge, startTrainer, stop, stopAll, submit, until,
 } from './support.mjs';
 
-after(stopAll);
+const scratch = mkdtempSync(join(tmpdir(), 'ppo-restart-'));
+after(async () => {
+  await stopAll();
+  rmSync(scratch, { recursive: true, force: true });
+});
 
 const trade = (n) => ({
   type: 'trade_executed', source: 's', run: 'r', source_seq: n,
@@ -25,8 +31,10 @@ async function shown(page) {
 const numbersOf = (events, source) =>
   events.filter((event) => event.source === source).map(({ source_seq }) => source_seq);
 
-test('restart: a source that says again what it said before is shown once', async () => {
-  const first = await startBridge();
+for (const [kept, settings] of [
+  ['in memory only', []], ['in a journal', [`journal.path="${join(scratch, 'journal.sqlite')}"`]],
+]) test(`restart: a source that says again what it said before is shown once, events ${kept}`, async () => {
+  const first = await startBridge({ settings });
   const page = await openPage(first, { view: 'tape' });
   await page.locator('header .badge.live').waitFor();
   await page.getByLabel('Filter by type').fill('trade_executed');
@@ -35,7 +43,7 @@ test('restart: a source that says again what it said before is shown once', asyn
   await stop(first, 'SIGKILL');
   await page.getByRole('alert').filter({ hasText: /Connection lost.*resuming from [0-9]/ }).waitFor();
   await screenshot(page, 'connection-lost');
-  const second = await startBridge({ at: first });
+  const second = await startBridge({ at: first, settings });
   await submit(second, ...trades(1, 60));
   await page.getByText('60 shown').waitFor();
   await page.locator('header .badge.live').waitFor();

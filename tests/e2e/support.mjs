@@ -69,6 +69,8 @@ export async function startBridge({ settings = [], at } = {}) {
     'websocket.listen': '127.0.0.1:0', 'events.bind': 'tcp://127.0.0.1:*', 'bots.events': 'tcp://127.0.0.1:*',
     'bots.commands': 'tcp://127.0.0.1:*', 'trainers.control': 'tcp://127.0.0.1:*',
   };
+  // No journal unless a test asks for one: the default is the person's own.
+  wanted['journal.path'] = '""';
   const all = [...Object.entries(wanted).map(([key, value]) => `${key}=${value}`), ...settings];
   const started = start(join(bin, 'ppo-bridge'), all.flatMap((setting) => ['--set', setting]));
   const ready = await line(started, /^ready /);

@@ -122,6 +122,7 @@ async function refresh(): Promise<void> {
   const withClients = current.name === 'system' && refreshes++ % clientsEvery === 0;
   try {
     await status.refresh((command) => feed.command(command), withClients);
+    if (withClients) status.takeMetrics(await (await fetch('metrics')).text());
     store.agents.applySources(status.sources);
     painter.later();
   } catch {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BridgeEvent, Gap, JsonObject } from '../../../clients/web/src/feed/index.js';
 import { Alerts } from '../../../clients/web/src/model/alerts.js';
+import { BridgeStatus } from '../../../clients/web/src/model/bridge_status.js';
 import { Ring } from '../../../clients/web/src/model/ring.js';
 import { Series } from '../../../clients/web/src/model/series.js';
 import { Store } from '../../../clients/web/src/model/store.js';
@@ -129,6 +130,17 @@ test('market: the margin is what is left after tax', () => {
                event('margin_update', { item: 'Coal', buy_price: null, sell_price: 5 })]);
   assert.equal(store.market.items.get('s\nAbyssal whip')?.netMargin, 68_000);
   assert.equal(store.market.items.get('s\nCoal')?.netMargin, undefined);
+});
+
+test('bridge status: what /metrics says of the journal and of delays', () => {
+  const status = new BridgeStatus();
+  status.takeMetrics('ppo_bridge_clients 2\n');
+  assert.deepEqual([status.journal, status.handedOn], [[], undefined]);
+  const bucket = (le: string, count: number) => `ppo_bridge_receive_to_send_seconds_bucket{le="${le}"} ${count}\n`;
+  status.takeMetrics('# HELP ppo_bridge_journal_rows_total Rows.\nppo_bridge_journal_rows_total 12\n' +
+    bucket('0.0001', 60) + bucket('0.001', 99) + bucket('+Inf', 100));
+  assert.deepEqual(status.journal, [['rows total', 12]]);
+  assert.deepEqual(status.handedOn, { half: 0.0001, most: 0.001 });
 });
 
 test('store: what was taken in at the start is not counted twice', () => {

@@ -38,6 +38,10 @@ export class BridgeStatus {
   /** Events a second in and out. */
   readonly rates = new Series(2, ratePointsMax);
   bytesOutPerSecond: number | undefined;
+  /** From /metrics: the journal's figures by name, empty where there is none. */
+  journal: [name: string, value: number][] = [];
+  /** Seconds within which the bridge handed on half of all live events, and 99 in 100 of them. */
+  handedOn: { half: number; most: number } | undefined;
   version = 0;
   private before: { time_s: number; in: number; out: number; bytes: number } | undefined;
 
@@ -47,6 +51,18 @@ export class BridgeStatus {
     this.takeStatus(objectOf(status.result));
     this.sources = listOf(sources.result?.sources).map(sourceOf);
     if (withClients) this.clients = listOf((await ask('get_clients')).result?.clients).map(clientOf);
+    ++this.version;
+  }
+
+  /** The text of /metrics. */
+  takeMetrics(text: string): void {
+    this.journal = samples(text, /^ppo_bridge_journal_(\w+) (\S+)$/gm)
+      .map(([name, value]) => [name.replaceAll('_', ' '), value]);
+    const buckets = samples(text, /^ppo_bridge_receive_to_send_seconds_bucket\{le="([^"]+)"\} (\S+)$/gm);
+    const within = (share: number) => Number(buckets.find(([, count]) =>
+      count >= share * buckets[buckets.length - 1]![1])?.[0].replace('+Inf', 'Infinity'));
+    const any = (buckets[buckets.length - 1]?.[1] ?? 0) > 0;
+    this.handedOn = any ? { half: within(0.5), most: within(0.99) } : undefined;
     ++this.version;
   }
 
@@ -73,6 +89,10 @@ export class BridgeStatus {
                     [(now.in - before.in) / seconds, (now.out - before.out) / seconds]);
     this.bytesOutPerSecond = (now.bytes - before.bytes) / seconds;
   }
+}
+
+function samples(text: string, pattern: RegExp): [string, number][] {
+  return [...text.matchAll(pattern)].map(([, name, value]) => [name!, Number(value)]);
 }
 
 function sourceOf(entry: Json): SourceInfo {
