@@ -88,15 +88,16 @@ class BridgeApp::Impl {
         log_(journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch()), history_limits_,
              [this](const Block& b) { snapshot_.fold(b); }),
         hub_(log_, journal_.get()),
-        commands_({log_, hub_, snapshot_, sources_, types_, counters_, clock_, history_limits_,
+        tracker_(static_cast<std::size_t>(config.events.held_bytes_max), counters_),
+        commands_({log_, hub_, snapshot_, sources_, tracker_, types_, counters_, clock_, history_limits_,
                    clients_max_, kVersion}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
         trainers_(io_, zmq_, counters_,
                   [this](auto source, auto json) { desk_.router().on_answer(source, json); }),
         desk_(commands_, sources_, trainers_, own_events_, counters_, clock_,
               config.trainers.deadline_ms * 1000),
-        intake_(static_cast<std::size_t>(config.events.event_bytes_max), log_, sources_, types_,
-                counters_, clock_,
+        intake_(static_cast<std::size_t>(config.events.event_bytes_max), log_, sources_, tracker_,
+                types_, own_events_, counters_, clock_,
                 [this](auto source, auto reject, const auto& detail) {
                   log_reject(source, reject, detail);
                 }),
@@ -117,6 +118,10 @@ class BridgeApp::Impl {
         command_timer_(io_),
         drain_timer_(io_) {
     commands_.set_directory(&server_);
+    if (!config_.trainers.control.empty()) tracker_.set_link(&desk_.router());
+    desk_.router().set_replay_listener([this](const ReplayAnswer& answer) {
+      if (intake_.take_replay(answer)) announce_soon();
+    });
     sources_.set_listener([this](const std::string& source, const SourceInfo& info,
                                  SourceChange change) { on_source(source, info, change); });
   }
@@ -311,10 +316,11 @@ class BridgeApp::Impl {
     }
   }
 
-  // Deadlines of commands and dead-man's switches, to within kCommandTick.
+  // Deadlines of commands, dead-man's switches and holes in sources' numbers, to within kCommandTick.
   void command_tick() {
     if (desk_.busy()) desk_.tick();
     replays_.tick();
+    if (tracker_.busy() && intake_.tick()) announce_soon();
     command_timer_.expires_after(kCommandTick);
     command_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) command_tick();
@@ -353,6 +359,8 @@ class BridgeApp::Impl {
     spdlog::info("stopping: {}", why);
     receiver_.resume();
     receiver_.stop(kDrainSourcesUs);
+    intake_.stop();
+    announce();
     stop_by_us_ = clock_.steady_us() + kDrainUs;
     await_written();
   }
@@ -400,6 +408,7 @@ class BridgeApp::Impl {
   Hub hub_;
   Replays replays_{log_, hub_, clock_};
   SourceRegistry sources_;
+  SourceTracker tracker_;
   TypeCounts types_;
   OwnCommands commands_;
   OwnEvents own_events_;

@@ -32,6 +32,7 @@ struct Config {
     std::int64_t event_bytes_max = 0;
     std::int64_t message_bytes_max = 0;
     std::int64_t receive_messages_max = 0;
+    std::int64_t held_bytes_max = 0;
   } events;
   struct {
     std::string events;

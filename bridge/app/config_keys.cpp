@@ -138,6 +138,11 @@ std::vector<ConfigKey> make_keys() {
               "Messages of one source that may wait in ZeroMQ for the bridge (ZMQ_RCVHWM).",
               "messages", 100'000, 1, 10'000'000,
               [](C& c, Integer v) { c.events.receive_messages_max = v; }),
+      integer("events.held_bytes_max",
+              "Events, of all sources together, that wait until what is missing in front of them has\n"
+              "been asked for. More are let go of and asked for later.",
+              "bytes", 64 * kMiB, kMiB, 64 * kGiB,
+              [](C& c, Integer v) { c.events.held_bytes_max = v; }),
 
       text("bots.events", "Where trading bots subscribe to events (ZeroMQ XPUB). \"\" = off.",
            kEndpointForm, "tcp://127.0.0.1:5557", check_endpoint_or_off,

@@ -114,6 +114,21 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
     f.sample(static_cast<double>(c.rejected[r]),
              {{"reason", reject_name(static_cast<Reject>(r))}});
   }
+  f.counter("ppo_bridge_events_duplicate_total", "Events that came a second time, or too late.",
+            c.events_duplicate);
+  f.counter("ppo_bridge_events_put_off_total",
+            "Events let go of for want of room behind a hole, to be asked for later.",
+            c.events_put_off);
+  f.counter("ppo_bridge_events_repaired_total", "Events had by asking their source again.",
+            c.events_repaired);
+  f.counter("ppo_bridge_events_lost_total", "Events reported as source_lost.", c.events_lost);
+  f.counter("ppo_bridge_replays_asked_total", "Questions for missing events.", c.replays_asked);
+  f.counter("ppo_bridge_replays_failed_total", "Those refused, or not answered in time.",
+            c.replays_failed);
+  f.gauge("ppo_bridge_events_held", "Events that wait behind a hole.",
+          static_cast<double>(view.tracker.held_events()));
+  f.gauge("ppo_bridge_held_bytes", "Memory that they take.",
+          static_cast<double>(view.tracker.held_bytes()));
   f.counter("ppo_bridge_not_finite_replaced_total", "NaN and infinities that became null.",
             c.not_finite_replaced);
   f.counter("ppo_bridge_events_sent_total", "Events handed to clients' sockets.", c.events_sent);
@@ -177,10 +192,23 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   for (const auto& [name, info] : view.sources.sources()) {
     f.sample(static_cast<double>(info.events), {{"source", name}});
   }
-  f.begin("ppo_bridge_source_lost_total", "Holes in each source's counter.", MetricType::Counter);
-  for (const auto& [name, info] : view.sources.sources()) {
-    f.sample(static_cast<double>(info.lost), {{"source", name}});
-  }
+  const auto each = [&](const char* name, const char* help, MetricType type, auto value) {
+    f.begin(name, help, type);
+    for (const auto& [source, info] : view.sources.sources()) {
+      const SourceTracker::Tally* const known = view.tracker.tally(source);
+      const SourceTracker::Tally tally = known == nullptr ? SourceTracker::Tally{} : *known;
+      f.sample(static_cast<double>(value(info, tally)), {{"source", source}});
+    }
+  };
+  using Tally = SourceTracker::Tally;
+  each("ppo_bridge_source_lost_total", "Events of each source that nobody has.",
+       MetricType::Counter, [](const SourceInfo& i, const Tally& t) { return i.holes + t.lost; });
+  each("ppo_bridge_source_repaired_total", "Events had by asking it again.", MetricType::Counter,
+       [](const SourceInfo&, const Tally& t) { return t.repaired; });
+  each("ppo_bridge_source_duplicates_total", "Events that came a second time, or too late.",
+       MetricType::Counter, [](const SourceInfo&, const Tally& t) { return t.duplicates; });
+  each("ppo_bridge_source_held", "Events that wait behind a hole.", MetricType::Gauge,
+       [](const SourceInfo&, const Tally& t) { return t.held; });
   return f.text();
 }
 

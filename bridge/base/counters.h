@@ -9,7 +9,9 @@
 namespace bridge {
 
 // Every number counts from the start of the process. The ways in add up:
-// bodies_received = events_from_sources + announcements + sum(rejected).
+// bodies_received + events_repaired =
+//     events_from_sources + announcements + sum(rejected) + events_duplicate + events_put_off
+//     + what the source tracker holds.
 struct Counters {
   std::uint64_t messages_received = 0;  // ZeroMQ messages and POSTs, each one body or a batch
   std::uint64_t bytes_received = 0;
@@ -18,6 +20,13 @@ struct Counters {
   std::uint64_t announcements = 0;        // `_source` bodies: taken, not forwarded
   std::array<std::uint64_t, 16> rejected{};  // by event::Reject
   std::uint64_t not_finite_replaced = 0;     // NaN and infinities that became null
+
+  std::uint64_t events_duplicate = 0;  // came a second time, or after they were given up
+  std::uint64_t events_put_off = 0;    // let go of for want of room, to be asked for later
+  std::uint64_t events_repaired = 0;   // had by asking their source
+  std::uint64_t events_lost = 0;       // reported as source_lost
+  std::uint64_t replays_asked = 0;
+  std::uint64_t replays_failed = 0;    // refused, unusable, or not answered in time
 
   std::uint64_t events_sent = 0;  // over all clients
   std::uint64_t bytes_sent = 0;

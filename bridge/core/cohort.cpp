@@ -1,5 +1,8 @@
 #include "core/cohort.h"
 
+#include <utility>
+
+#include "event/messages.h"
 #include "event/ws_frame.h"
 
 namespace bridge {
@@ -20,13 +23,14 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
   }
   const bool as_is = !subscription_.batch();
   if (as_is && subscription_.everything()) {
-    return {std::shared_ptr<const std::string>(block, &block->frames()), block->size()};
+    return {std::shared_ptr<const std::string>(block, &block->frames()), block->size(),
+            block->gaps()};
   }
   for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
     if (kept->block == block) return kept->frames;
   }
   Frames frames = build(*block, 0, block->size());
-  if (as_is && frames.events == block->size()) {
+  if (as_is && frames.bytes && frames.bytes->size() == block->frames().size()) {
     frames.bytes = std::shared_ptr<const std::string>(block, &block->frames());
   }
   kept_.push_back({block, frames});
@@ -40,19 +44,35 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
 
 Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const {
   std::string bytes;
+  std::string list;  // of a batch, without its end
+  const auto end_list = [&bytes, &list] {
+    if (list.empty()) return;
+    bytes.append(text_frame(list.append(1, ']')));
+    list.clear();
+  };
   Frames frames;
   for (std::size_t i = from; i < to; ++i) {
+    if (block.entry(i).gap_size != 0 && wants_gap(block, i)) {
+      end_list();
+      bytes.append(block.gap_frame(i));
+      ++frames.gaps;
+    }
     if (!subscription_.everything() && !subscription_.matches(block, i)) continue;
     if (subscription_.batch()) {
-      bytes.append(1, frames.events == 0 ? '[' : ',').append(block.json(i));
+      list.append(1, list.empty() ? '[' : ',').append(block.json(i));
     } else {
       bytes.append(block.frame(i));
     }
     ++frames.events;
   }
-  if (subscription_.batch() && frames.events != 0) bytes = text_frame(bytes.append(1, ']'));
-  if (frames.events != 0) frames.bytes = std::make_shared<const std::string>(std::move(bytes));
+  end_list();
+  if (!bytes.empty()) frames.bytes = std::make_shared<const std::string>(std::move(bytes));
   return frames;
+}
+
+bool Cohort::wants_gap(const Block& block, std::size_t index) const {
+  const auto lost = read_source_lost(block.text(block.entry(index).data));
+  return lost && subscription_.may_want_source(lost->source);
 }
 
 }  // namespace bridge

@@ -15,10 +15,11 @@ namespace bridge {
 
 class Feed;
 
-// Ready-framed bytes of some events. Shared and never changed.
+// Ready-framed bytes of some events, and of the gap messages between them. Shared and never changed.
 struct Frames {
   std::shared_ptr<const std::string> bytes;  // null where nothing passes
   std::uint64_t events = 0;
+  std::uint64_t gaps = 0;
 };
 
 // One thread; owned by the Hub, kept while a feed uses it.
@@ -30,9 +31,9 @@ class Cohort {
 
   const Subscription& subscription() const { return subscription_; }
 
-  // What passes of events [from_seq, to_seq] of the block. Whole blocks are kept for the next feed
-  // that asks; a block that passes whole, an event a message, is not
-  // copied at all.
+  // What passes of events [from_seq, to_seq] of the block. A source's loss passes where events of that
+  // source may, even where the bridge's own event about it does not. Whole blocks are kept for the
+  // next feed that asks; a block that passes whole, an event a message, is not copied at all.
   // REQUIRES: from_seq <= to_seq, both in the block.
   Frames frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq);
 
@@ -49,6 +50,7 @@ class Cohort {
     Frames frames;
   };
   Frames build(const Block& block, std::size_t from, std::size_t to) const;
+  bool wants_gap(const Block& block, std::size_t index) const;
 
   const Subscription subscription_;
   std::deque<Kept> kept_;  // newest last

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "core/replay_answer.h"
 #include "event/json_scanner.h"
 
 namespace bridge {
@@ -163,9 +164,21 @@ void CommandRouter::assign(const Aim& a, const RequestPtr& request) {
   }
   lane.waiting.push_back(std::move(errand));
   send_next(a.source, lane);
+  tell_finished();
 }
 
 void CommandRouter::send_next(const std::string& source, Lane& lane) {
+  while (!lane.replays.empty() && !lane.replays.front().sent &&
+         ((!lane.with_trainer && lane.unanswered_id.empty()) || answers_any_time(source))) {
+    if (send(source, lane.replays.front())) break;
+    finish(source, lane.replays.front(), ReplayOutcome::failed);
+    lane.replays.pop_front();
+  }
+  const bool asked = !lane.replays.empty() && lane.replays.front().sent;
+  if (!asked || answers_any_time(source)) send_commands(source, lane);
+}
+
+void CommandRouter::send_commands(const std::string& source, Lane& lane) {
   while (!lane.with_trainer && lane.unanswered_id.empty() && !lane.waiting.empty()) {
     Errand errand = std::move(lane.waiting.front());
     lane.waiting.pop_front();
@@ -190,6 +203,15 @@ void CommandRouter::send_next(const std::string& source, Lane& lane) {
 
 void CommandRouter::on_answer(std::string_view source, std::string_view json) {
   const auto found = lanes_.find(source);
+  if (found != lanes_.end()) {
+    Lane& lane = found->second;
+    const std::string id = replay_id(json);
+    if (!id.empty() && take_replay_answer(found->first, lane, id, json)) {
+      send_next(found->first, lane);
+      tell_finished();
+      return;
+    }
+  }
   rapidjson::Document reply;
   reply.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(json.data(),
                                                                                       json.size());
@@ -209,6 +231,7 @@ void CommandRouter::on_answer(std::string_view source, std::string_view json) {
     ++counters_.command_answers_late;
     unblock(lane);
     send_next(found->first, lane);
+    tell_finished();
     return;
   }
   if (!lane.with_trainer || lane.with_trainer->id != id) {
@@ -230,6 +253,7 @@ void CommandRouter::on_answer(std::string_view source, std::string_view json) {
   const std::string name = found->first;
   answer(name, errand, std::move(reply_answer));
   send_next(name, lanes_[name]);
+  tell_finished();
 }
 
 void CommandRouter::on_source_lost(const std::string& source, const std::string& why) {
@@ -240,6 +264,8 @@ void CommandRouter::on_source_lost(const std::string& source, const std::string&
   unblock(lane);
   if (lane.with_trainer) fail(source, *lane.with_trainer, ErrorType::rejected, why);
   for (const Errand& errand : lane.waiting) fail(source, errand, ErrorType::rejected, why);
+  for (const Replay& replay : lane.replays) finish(source, replay, ReplayOutcome::failed);
+  tell_finished();
 }
 
 void CommandRouter::tick() {
@@ -256,6 +282,17 @@ void CommandRouter::tick() {
         [now](const Errand& errand) { return errand.deadline_us > now; });
     for (auto it = over; it != lane.waiting.end(); ++it) late.emplace_back(source, std::move(*it));
     lane.waiting.erase(over, lane.waiting.end());
+    while (!lane.replays.empty() && lane.replays.front().deadline_us <= now) {
+      Replay& replay = lane.replays.front();
+      finish(source, replay, ReplayOutcome::failed);
+      if (replay.sent) {
+        // One that answers at any time goes on taking questions; any other owes an answer first.
+        if (!answers_any_time(source)) block(lane, replay.id);
+        lane.late_replay = std::move(replay);
+      }
+      lane.replays.pop_front();
+      send_next(source, lane);
+    }
     if (!lane.unanswered_id.empty() && lane.unblock_us <= now) {
       unblock(lane);
       send_next(source, lane);
@@ -267,6 +304,7 @@ void CommandRouter::tick() {
          source + " did not answer within " +
              std::to_string(errand.request->command.deadline_us / 1000) + " ms");
   }
+  tell_finished();
 }
 
 void CommandRouter::fail(const std::string& source, const Errand& errand, ErrorType type,
@@ -293,6 +331,77 @@ void CommandRouter::complete(Request& request) {
   const std::vector<Respond> responds = std::move(request.responds);
   request.responds.clear();
   for (const Respond& respond : responds) respond(request.outcome);
+}
+
+// ---- Questions for missing events.
+
+bool CommandRouter::answers_any_time(const std::string& source) const {
+  const auto known = sources_.sources().find(source);
+  return known != sources_.sources().end() && known->second.replays_any_time;
+}
+
+bool CommandRouter::send(const std::string& source, Replay& replay) {
+  std::string json = R"({"id":")" + replay.id + R"(","command":"_replay","params":{"from":)";
+  append_number(json, replay.from);
+  json += R"(,"to":)";
+  append_number(json, replay.to);
+  json += R"(},"deadline_ms":)" + std::to_string(kReplayDeadlineUs / 1000) + R"(,"run":")" +
+          replay.run + "\"}";
+  replay.sent = link_.send(source, json);
+  return replay.sent;
+}
+
+bool CommandRouter::ask(const std::string& source, const std::string& run, std::uint64_t from,
+                        std::uint64_t to) {
+  Replay replay{run, from, to, "r-" + std::to_string(++last_id_),
+                clock_.steady_us() + kReplayDeadlineUs, false};
+  const auto found = lanes_.find(source);
+  const bool free = found == lanes_.end() || (!found->second.with_trainer &&
+                                              found->second.unanswered_id.empty());
+  const bool first = found == lanes_.end() || found->second.replays.empty();
+  if (first && (free || answers_any_time(source)) && !send(source, replay)) return false;
+  lanes_[source].replays.push_back(std::move(replay));
+  ++replays_;
+  return true;
+}
+
+// True where the answer is one to a question, whether in time or late.
+bool CommandRouter::take_replay_answer(const std::string& source, Lane& lane, std::string_view id,
+                                       std::string_view json) {
+  const bool late = lane.late_replay && lane.late_replay->id == id;
+  const bool expected =
+      !lane.replays.empty() && lane.replays.front().sent && lane.replays.front().id == id;
+  if (!late && !expected) return false;
+  std::string_view events;
+  const ReplayOutcome outcome = read_replay(json, &events);
+  if (expected) {
+    finish(source, lane.replays.front(), outcome, events);
+    lane.replays.pop_front();
+    return true;
+  }
+  ++counters_.command_answers_late;
+  if (lane.unanswered_id == id) unblock(lane);
+  if (outcome == ReplayOutcome::events) {
+    ++replays_;  // finish() takes it off again
+    finish(source, *lane.late_replay, ReplayOutcome::late, events);
+  }
+  lane.late_replay.reset();
+  return true;
+}
+
+void CommandRouter::finish(const std::string& source, const Replay& replay, ReplayOutcome outcome,
+                           std::string_view events) {
+  --replays_;
+  finished_.push_back({source, replay.run, replay.from, replay.to, outcome, events});
+}
+
+// Last of all, because whoever is told may ask again.
+void CommandRouter::tell_finished() {
+  while (!finished_.empty()) {
+    const ReplayAnswer answer = std::move(finished_.front());
+    finished_.pop_front();
+    if (on_replayed_) on_replayed_(answer);
+  }
 }
 
 void CommandRouter::block(Lane& lane, const std::string& id) {

@@ -4,6 +4,9 @@
 // not answer is sent nothing more until it does, restarts, or has had kLostReplyUs to: what its clients
 // were told had timed out must not be done in a heap later on. Every command submitted is answered
 // exactly once, whatever dies when.
+//
+// Questions for missing events (`_replay`, PROTOCOL section 6) take the same lane, ahead of the commands
+// that wait. A trainer that announces that it answers them at any time is asked beside its commands.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +24,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "core/source_registry.h"
+#include "core/source_tracker.h"
 #include "event/messages.h"
 
 namespace bridge {
@@ -31,6 +35,7 @@ inline constexpr std::int64_t kIdempotencyUs = 600'000'000;      // how long a k
 inline constexpr std::size_t kIdempotencyKeysMax = 10'000;       // the oldest make room
 inline constexpr std::size_t kIdempotencyKeyBytesMax = 128;
 inline constexpr std::int64_t kCommandDeadlineMaxUs = 60'000'000;
+inline constexpr std::int64_t kReplayDeadlineUs = 2'000'000;  // waiting for the lane included
 
 struct Command {
   std::string name;
@@ -59,6 +64,16 @@ struct CommandOutcome {
 
 using Respond = std::function<void(const CommandOutcome&)>;
 
+// What became of a question for events [from, to].
+struct ReplayAnswer {
+  std::string source;
+  std::string run;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  ReplayOutcome outcome = ReplayOutcome::failed;
+  std::string_view events;  // of events and late: the JSON list, valid but for NaN and Infinity
+};
+
 // The sockets to the trainers, as the router sees them.
 class TrainerLink {
  public:
@@ -68,7 +83,7 @@ class TrainerLink {
 };
 
 // Pure logic. One thread: the log's. References must outlive it.
-class CommandRouter {
+class CommandRouter final : public ReplayLink {
  public:
   // Called for each trainer's answer to a command, after the requester had it.
   using Executed = std::function<void(const Command&, const TrainerAnswer&)>;
@@ -80,6 +95,13 @@ class CommandRouter {
   // when its requester is long gone, and must bear that.
   void submit(Command command, Respond respond);
 
+  // Set before the first ask(). It may ask again.
+  void set_replay_listener(std::function<void(const ReplayAnswer&)> on_replayed) {
+    on_replayed_ = std::move(on_replayed);
+  }
+  bool ask(const std::string& source, const std::string& run, std::uint64_t from,
+           std::uint64_t to) override;
+
   // A frame from the trainer's socket. What is no answer to the command that is with it is counted.
   void on_answer(std::string_view source, std::string_view json);
 
@@ -88,7 +110,7 @@ class CommandRouter {
 
   // Answers what is over its deadline. Call every few milliseconds while busy().
   void tick();
-  bool busy() const { return pending_ != 0 || blocked_ != 0; }
+  bool busy() const { return pending_ != 0 || blocked_ != 0 || replays_ != 0; }
 
   // Commands with trainers or waiting for them.
   std::size_t pending() const { return pending_; }
@@ -112,9 +134,19 @@ class CommandRouter {
     std::int64_t deadline_us = 0;
     std::string id;
   };
+  struct Replay {
+    std::string run;
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+    std::string id;
+    std::int64_t deadline_us = 0;
+    bool sent = false;
+  };
   struct Lane {
     std::optional<Errand> with_trainer;
     std::deque<Errand> waiting;
+    std::deque<Replay> replays;         // the first may be with the trainer; one a start of it
+    std::optional<Replay> late_replay;  // the last one over its deadline
     std::string unanswered_id;  // over its deadline, its late answer still awaited
     std::int64_t unblock_us = 0;
   };
@@ -132,6 +164,14 @@ class CommandRouter {
   void remember(const std::string& key, const RequestPtr& request);
   void assign(const Aim& aim, const RequestPtr& request);
   void send_next(const std::string& source, Lane& lane);
+  void send_commands(const std::string& source, Lane& lane);
+  bool send(const std::string& source, Replay& replay);
+  bool answers_any_time(const std::string& source) const;
+  bool take_replay_answer(const std::string& source, Lane& lane, std::string_view id,
+                          std::string_view json);
+  void finish(const std::string& source, const Replay& replay, ReplayOutcome outcome,
+              std::string_view events = {});
+  void tell_finished();
   void answer(const std::string& source, const Errand& errand, TrainerAnswer answer);
   void fail(const std::string& source, const Errand& errand, ErrorType type, std::string message);
   void complete(Request& request);
@@ -143,12 +183,15 @@ class CommandRouter {
   Counters& counters_;
   const Clock& clock_;
   const Executed on_executed_;
+  std::function<void(const ReplayAnswer&)> on_replayed_;
+  std::deque<ReplayAnswer> finished_;  // to be told once the lanes are in order
   std::map<std::string, Lane, std::less<>> lanes_;
   std::unordered_map<std::string, Remembered> by_key_;
   std::list<std::string> key_order_;  // oldest first
   std::uint64_t last_id_ = 0;
   std::size_t pending_ = 0;  // errands not answered yet
   std::size_t blocked_ = 0;  // lanes that wait for a late answer
+  std::size_t replays_ = 0;  // questions not answered yet
 };
 
 }  // namespace bridge

@@ -299,9 +299,10 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
 
 void Feed::put(Outgoing& out, Frames frames, std::uint64_t last) {
   cursor_ = last;
-  if (frames.events == 0) return;
+  if (!frames.bytes) return;
   out.bytes += frames.bytes->size();
   out.events += frames.events;
+  gaps_ += frames.gaps;
   out.buffers.push_back(std::move(frames.bytes));
 }
 

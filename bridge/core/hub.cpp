@@ -40,7 +40,7 @@ bool Hub::something_passes(Cohort& cohort) {
     const BlockPtr block = log_.history().find(next);
     if (!block) return true;
     const std::uint64_t last = std::min(block->last_seq(), log_.head());
-    if (cohort.frames(block, next, last).events != 0) return true;
+    if (cohort.frames(block, next, last).bytes) return true;
     cohort.checked_seq = last;
   }
   return false;

@@ -2,14 +2,25 @@
 
 #include <utility>
 
+#include "core/replay_answer.h"
+#include "event/messages.h"
+
 namespace bridge {
+namespace {
+
+const std::string kOwnSourceDetail = "source must not be ppo-bridge, which is the bridge itself";
+
+}  // namespace
 
 Intake::Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sources,
-               TypeCounts& types, Counters& counters, const Clock& clock, RejectListener on_reject)
+               SourceTracker& tracker, TypeCounts& types, OwnEvents& own_events,
+               Counters& counters, const Clock& clock, RejectListener on_reject)
     : parser_(event_bytes_max),
       log_(log),
       sources_(sources),
+      tracker_(tracker),
       types_(types),
+      own_events_(own_events),
       counters_(counters),
       clock_(clock),
       on_reject_(std::move(on_reject)) {
@@ -19,8 +30,7 @@ Intake::Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sourc
 void Intake::take(std::string_view message, IntakeOutcome* outcome) {
   ++counters_.messages_received;
   counters_.bytes_received += message.size();
-  wall_us_ = clock_.wall_us();
-  steady_us_ = clock_.steady_us();
+  read_clock();
   std::size_t newline = message.find('\n');
   if (newline == std::string_view::npos || is_one_body_over_lines(message)) {
     take_body(message, outcome);
@@ -48,41 +58,136 @@ bool Intake::is_one_body_over_lines(std::string_view message) {
   return message.size() <= parser_.event_bytes_max() && parser_.parse(message) == Reject::none;
 }
 
+void Intake::read_clock() {
+  wall_us_ = clock_.wall_us();
+  steady_us_ = clock_.steady_us();
+}
+
 void Intake::take_body(std::string_view body, IntakeOutcome* outcome) {
   ++counters_.bodies_received;
-  const Reject why = parser_.parse(body);
+  Reject why = parser_.parse(body);
+  if (why == Reject::none && parser_.envelope().source == kOwnSource) why = Reject::own_source;
   if (why != Reject::none) {
     reject(why, outcome);
     return;
   }
   counters_.not_finite_replaced += parser_.not_finite_count();
   if (outcome != nullptr) ++outcome->accepted;
-  accept();
+  accept(body);
 }
 
-void Intake::accept() {
+void Intake::accept(std::string_view body) {
   const Envelope& event = parser_.envelope();
   if (event.type.front() == '_') {
-    ++counters_.announcements;
+    announce();
+  } else if (!event.tracked() ||
+             tracker_.observe(event, body, steady_us_) == SourceTracker::Verdict::pass) {
+    append();
+  }
+  if (tracker_.ready()) follow_up();
+}
+
+void Intake::announce() {
+  ++counters_.announcements;
+  const Envelope& event = parser_.envelope();
+  if (event.source.empty() || event.run.empty()) {
     sources_.announce(event, wall_us_, steady_us_);
     return;
   }
+  tracker_.meet(event.source, event.run, steady_us_);
+  if (tracker_.ready()) {
+    // Settling an earlier start parses its events: this body is taken anew behind them.
+    const std::string body(event.data);
+    const std::string source(event.source);
+    const std::string run(event.run);
+    follow_up();
+    Envelope again;
+    again.source = source;
+    again.run = run;
+    again.data = body;
+    const SourceNumbers numbers = sources_.announce(again, wall_us_, steady_us_);
+    tracker_.announce(source, run, numbers, steady_us_);
+    return;
+  }
+  const SourceNumbers numbers = sources_.announce(event, wall_us_, steady_us_);
+  tracker_.announce(event.source, event.run, numbers, steady_us_);
+}
+
+// The event that the parser holds goes into the log.
+void Intake::append() {
+  const Envelope& event = parser_.envelope();
   ++counters_.events_from_sources;
   sources_.observe(event, wall_us_, steady_us_);
   types_.observe(event.type, wall_us_);
   log_.append(event, wall_us_);
 }
 
+// What waited and waits no longer. What the parser held is gone after it.
+void Intake::follow_up() {
+  while (tracker_.next(&step_, steady_us_)) {
+    if (step_.kind == SourceTracker::Step::Kind::lost) {
+      report_lost(step_);
+    } else if (parser_.parse(step_.body) == Reject::none) {
+      append();
+    }
+  }
+}
+
+void Intake::report_lost(const SourceTracker::Step& step) {
+  own_events_.publish("system_status",
+                      source_lost_data({step.source, step.run, step.from, step.to}));
+}
+
+bool Intake::take_replay(const ReplayAnswer& answer) {
+  const std::uint64_t before = log_.last_seq();
+  read_clock();
+  tracker_.begin_answer();
+  if (answer.outcome == ReplayOutcome::events || answer.outcome == ReplayOutcome::late) {
+    for_each_replayed(answer.events, [&](std::string_view body) {
+      const Reject why = parser_.parse(body);
+      if (why != Reject::none) {
+        if (on_reject_) on_reject_(answer.source, why, "replayed: " + parser_.detail());
+        return;
+      }
+      const Envelope& event = parser_.envelope();
+      const bool asked_for = event.tracked() && event.type.front() != '_' &&
+                             event.source == answer.source && event.run == answer.run;
+      if (!asked_for) return;
+      counters_.not_finite_replaced += parser_.not_finite_count();
+      accept(body);
+    });
+  }
+  tracker_.on_answer(answer.source, answer.run, answer.from, answer.to, answer.outcome,
+                     steady_us_);
+  follow_up();
+  return log_.last_seq() != before;
+}
+
+bool Intake::tick() {
+  const std::uint64_t before = log_.last_seq();
+  read_clock();
+  tracker_.tick(steady_us_);
+  follow_up();
+  return log_.last_seq() != before;
+}
+
+void Intake::stop() {
+  read_clock();
+  tracker_.stop();
+  follow_up();
+}
+
 void Intake::reject(Reject why, IntakeOutcome* outcome) {
   ++counters_.rejected[static_cast<std::size_t>(why)];
+  const std::string& detail = why == Reject::own_source ? kOwnSourceDetail : parser_.detail();
   if (outcome != nullptr) {
     if (outcome->rejected == 0) {
       outcome->first_reject = why;
-      outcome->first_detail = parser_.detail();
+      outcome->first_detail = detail;
     }
     ++outcome->rejected;
   }
-  if (on_reject_) on_reject_(parser_.envelope().source, why, parser_.detail());
+  if (on_reject_) on_reject_(parser_.envelope().source, why, detail);
 }
 
 }  // namespace bridge

@@ -1,4 +1,5 @@
-// The way in: bodies from any socket become events of the log, or are refused and counted.
+// The way in: bodies from any socket become events of the log, or are refused and counted; those that
+// count (source, run, source_seq) in their order, each once.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,10 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "core/event_log.h"
+#include "core/command_router.h"
+#include "core/own_events.h"
 #include "core/source_registry.h"
+#include "core/source_tracker.h"
 #include "core/type_counts.h"
 #include "event/envelope.h"
 
@@ -31,29 +35,50 @@ using RejectListener =
 // One thread: the log's. All references must outlive it.
 class Intake {
  public:
-  Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sources, TypeCounts& types,
-         Counters& counters, const Clock& clock, RejectListener on_reject);
+  Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sources,
+         SourceTracker& tracker, TypeCounts& types, OwnEvents& own_events, Counters& counters,
+         const Clock& clock, RejectListener on_reject);
 
   // Takes one message: a body, or several separated by newlines, of which a bad one rejects itself
   // only. A body that is spread over lines (as people write JSON by hand) counts as one.
   // `outcome` may be null where nobody asks.
   void take(std::string_view message, IntakeOutcome* outcome = nullptr);
 
+  // Takes what a source replayed, or that it did not. True where it added to the log.
+  bool take_replay(const ReplayAnswer& answer);
+
+  // Looks after holes. Call every few milliseconds while tracker().busy(). True where it added to the
+  // log.
+  bool tick();
+
+  // The bridge ends: what waits for nothing that could come goes on.
+  void stop();
+
+  const SourceTracker& tracker() const { return tracker_; }
+
  private:
   void take_body(std::string_view body, IntakeOutcome* outcome);
   bool is_one_body_over_lines(std::string_view message);
-  void accept();
+  void accept(std::string_view body);
+  void announce();
+  void append();
+  void follow_up();
+  void report_lost(const SourceTracker::Step& step);
+  void read_clock();
   void reject(Reject reject, IntakeOutcome* outcome);
 
   EnvelopeParser parser_;
   EventLog& log_;
   SourceRegistry& sources_;
+  SourceTracker& tracker_;
   TypeCounts& types_;
+  OwnEvents& own_events_;
   Counters& counters_;
   const Clock& clock_;
   const RejectListener on_reject_;
   std::int64_t wall_us_ = 0;  // one reading of the clocks a message
   std::int64_t steady_us_ = 0;
+  SourceTracker::Step step_;  // kept for its memory
 };
 
 }  // namespace bridge

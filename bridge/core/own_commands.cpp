@@ -116,6 +116,10 @@ std::string OwnCommands::get_status() {
     json.field(reject_name(static_cast<Reject>(r)), c.rejected[r]);
   }
   json.end_object();
+  json.field("duplicates", c.events_duplicate).field("put_off", c.events_put_off);
+  json.field("held", std::uint64_t{view_.tracker.held_events()});
+  json.field("repaired", c.events_repaired).field("lost", c.events_lost);
+  json.field("replays_asked", c.replays_asked).field("replays_failed", c.replays_failed);
   json.field("not_finite_replaced", c.not_finite_replaced);
   json.field("messages_received", c.messages_received).field("bytes_received", c.bytes_received);
   json.field("sent", c.events_sent).field("bytes_sent", c.bytes_sent);
@@ -159,7 +163,11 @@ std::string OwnCommands::get_sources() {
     json.end_list();
     json.key("commands").raw(info.announced_commands.empty() ? "[]" : info.announced_commands);
     json.field("events", info.events).field("events_per_s", info.events_per_s);
-    json.field("last_source_seq", info.last_source_seq).field("lost", info.lost);
+    const SourceTracker::Tally* const known = view_.tracker.tally(name);
+    const SourceTracker::Tally tally = known == nullptr ? SourceTracker::Tally{} : *known;
+    json.field("last_source_seq", info.last_source_seq).field("lost", info.holes + tally.lost);
+    json.field("repaired", tally.repaired).field("duplicates", tally.duplicates);
+    json.field("held", tally.held);
     json.key("first_seen").time(info.first_seen_us);
     json.key("last_event").time(info.last_event_us);
     if (!info.host.empty()) json.field("host", info.host);

@@ -49,6 +49,7 @@ struct BridgeView {
   Hub& hub;
   Snapshot& snapshot;
   const SourceRegistry& sources;
+  const SourceTracker& tracker;
   const TypeCounts& types;
   const Counters& counters;
   const Clock& clock;

@@ -11,8 +11,6 @@
 
 namespace bridge {
 
-inline constexpr std::string_view kOwnSource = "ppo-bridge";
-
 // One thread: the log's. References must outlive it.
 class OwnEvents {
  public:

@@ -56,13 +56,23 @@ void SourceRegistry::tell(const SourceInfo& info, SourceChange change) {
   if (listener_) listener_(std::string(last_name_), info, change);
 }
 
+// Of two starts of a source the later one counts, whatever is still on its way of the other.
+bool SourceRegistry::is_new_run(SourceInfo& info, std::string_view run) {
+  if (run.empty() || info.run == run) return false;
+  auto& earlier = info.earlier_runs;
+  if (std::find(earlier.begin(), earlier.end(), run) != earlier.end()) return false;
+  if (!info.run.empty()) earlier.push_back(info.run);
+  if (earlier.size() > kRunsPerSourceMax) earlier.erase(earlier.begin());
+  return true;
+}
+
 // Notes that a source is there, and which start of it.
 SourceInfo& SourceRegistry::heard(const Envelope& body, std::int64_t wall_us,
                                   std::int64_t steady_us) {
   SourceInfo& info = find_or_add(body.source, wall_us);
   info.last_heard_us = steady_us;
-  const bool new_run = !body.run.empty() && info.run != body.run;
-  const bool restarted = new_run && !info.run.empty();
+  const bool restarted = !info.run.empty();
+  const bool new_run = is_new_run(info, body.run);
   if (new_run) {
     // A new start counts from 1 again.
     info.run = body.run;
@@ -70,11 +80,15 @@ SourceInfo& SourceRegistry::heard(const Envelope& body, std::int64_t wall_us,
   }
   const SourceState before = info.state;
   info.state = SourceState::live;
-  if (restarted) info.agents.clear();
+  if (new_run && restarted) {
+    info.agents.clear();
+    info.activity.clear();
+    info.replays_any_time = false;
+  }
   // Of a source that does not announce itself nobody would ever hear that it is gone, so nobody is
   // told that it is there either.
   if (!info.announced) return info;
-  if (restarted) {
+  if (new_run && restarted) {
     tell(info, SourceChange::restarted);
   } else if (before != SourceState::live) {
     tell(info, before == SourceState::gone ? SourceChange::connected : SourceChange::recovered);
@@ -95,17 +109,25 @@ void SourceRegistry::observe(const Envelope& event, std::int64_t wall_us,
   info.last_event_us = wall_us;
   if (event.agent_id.kind == IndexedField::Kind::text) add_agent(info, event.agent_id.text);
   if (event.source_seq == 0) return;
-  if (info.last_source_seq != 0 && event.source_seq > info.last_source_seq + 1) {
-    info.lost += event.source_seq - info.last_source_seq - 1;
+  if (event.run.empty()) {
+    if (info.last_source_seq != 0 && event.source_seq > info.last_source_seq + 1) {
+      info.holes += event.source_seq - info.last_source_seq - 1;
+    }
+  } else if (event.run != info.run) {
+    return;
   }
   info.last_source_seq = std::max(info.last_source_seq, event.source_seq);
 }
 
-void SourceRegistry::announce(const Envelope& body, std::int64_t wall_us,
-                              std::int64_t steady_us) {
-  if (body.source.empty()) return;
+SourceNumbers SourceRegistry::announce(const Envelope& body, std::int64_t wall_us,
+                                       std::int64_t steady_us) {
+  if (body.source.empty()) return {};
   SourceInfo& info = heard(body, wall_us, steady_us);
-  read_announcement(body.data, info);
+  if (!body.run.empty() && body.run != info.run) {
+    SourceInfo earlier;
+    return read_announcement(body.data, earlier);
+  }
+  const SourceNumbers numbers = read_announcement(body.data, info);
   if (!info.announced) {
     info.announced = true;
     if (info.activity != "stopped") tell(info, SourceChange::connected);
@@ -114,12 +136,14 @@ void SourceRegistry::announce(const Envelope& body, std::int64_t wall_us,
     info.state = SourceState::gone;
     tell(info, SourceChange::gone);
   }
+  return numbers;
 }
 
-void SourceRegistry::read_announcement(std::string_view text, SourceInfo& info) {
+SourceNumbers SourceRegistry::read_announcement(std::string_view text, SourceInfo& info) {
+  SourceNumbers numbers;
   rapidjson::Document data;
   data.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
-  if (!data.IsObject()) return;
+  if (!data.IsObject()) return numbers;
   for (const auto& member : data.GetObject()) {
     const std::string_view name = view(member.name);
     const rapidjson::Value& value = member.value;
@@ -138,8 +162,16 @@ void SourceRegistry::read_announcement(std::string_view text, SourceInfo& info) 
       info.activity = view(value).substr(0, kNameBytesMax);
     } else if (name == "pid" && value.IsInt64()) {
       info.pid = value.GetInt64();
+    } else if (name == "replay" && value.IsString()) {
+      info.replays_any_time = value == "any_time";
+    } else if (name == "head" && value.IsUint64()) {
+      numbers.head = value.GetUint64();
+    } else if (name == "oldest" && value.IsUint64()) {
+      numbers.oldest = value.GetUint64();
     }
   }
+  numbers.stopped = info.activity == "stopped";
+  return numbers;
 }
 
 void SourceRegistry::tick(double elapsed_s, std::int64_t steady_us) {

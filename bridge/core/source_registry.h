@@ -8,7 +8,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "core/source_tracker.h"
 #include "event/envelope.h"
 
 namespace bridge {
@@ -23,7 +25,7 @@ struct SourceInfo {
   std::string run;
   std::uint64_t last_source_seq = 0;  // 0 = does not count
   std::uint64_t events = 0;
-  std::uint64_t lost = 0;             // holes in source_seq, in events
+  std::uint64_t holes = 0;  // in the source_seq of events without a run, which nobody can repair
   std::int64_t first_seen_us = 0;     // wall clock
   std::int64_t last_event_us = 0;     // wall clock; 0 = none yet
   double events_per_s = 0;            // smoothed over about five seconds
@@ -34,6 +36,8 @@ struct SourceInfo {
   std::string activity;  // "running", "paused", "stopped": as it says itself
   std::int64_t pid = 0;
   bool announced = false;         // has a control socket
+  bool replays_any_time = false;  // answers `_replay` beside a command, as it says itself
+  std::vector<std::string> earlier_runs;  // newest last; what is still on its way of them is no restart
   std::int64_t last_heard_us = 0;  // steady clock; an event or an announcement
 
   std::uint64_t events_at_tick = 0;
@@ -56,8 +60,9 @@ class SourceRegistry {
   // Call for each accepted event, in order. Anonymous events are not counted here.
   void observe(const Envelope& event, std::int64_t wall_us, std::int64_t steady_us);
 
-  // Takes a `_source` body. What it does not understand in `data` it leaves alone.
-  void announce(const Envelope& body, std::int64_t wall_us, std::int64_t steady_us);
+  // Takes a `_source` body; returns the numbers in it. What it does not understand in `data` it leaves
+  // alone.
+  SourceNumbers announce(const Envelope& body, std::int64_t wall_us, std::int64_t steady_us);
 
   // Call about once a second: renews the rates and looks who has fallen silent. `elapsed_s` > 0 since
   // the last call.
@@ -68,9 +73,10 @@ class SourceRegistry {
  private:
   SourceInfo& heard(const Envelope& body, std::int64_t wall_us, std::int64_t steady_us);
   SourceInfo& find_or_add(std::string_view source, std::int64_t wall_us);
-  void read_announcement(std::string_view data, SourceInfo& info);
+  static bool is_new_run(SourceInfo& info, std::string_view run);
+  static SourceNumbers read_announcement(std::string_view data, SourceInfo& info);
   void tell(const SourceInfo& info, SourceChange change);
-  void add_agent(SourceInfo& info, std::string_view agent);
+  static void add_agent(SourceInfo& info, std::string_view agent);
 
   std::map<std::string, SourceInfo, std::less<>> sources_;
   // The last one asked for: events come in batches of one source.

@@ -260,6 +260,16 @@ bool Subscription::matches(const Block& block, std::size_t index) const {
                      [&](const FilterKey& key) { return passes(key, block, index); });
 }
 
+bool Subscription::may_want_source(std::string_view source) const {
+  if (nothing()) return false;
+  return std::all_of(filter_.begin(), filter_.end(), [&](const FilterKey& key) {
+    return key.key != "source" ||
+           std::any_of(key.values.begin(), key.values.end(), [&](const FilterValue& v) {
+             return v.kind == FilterValue::Kind::text && v.text == source;
+           });
+  });
+}
+
 bool Subscription::passes(const FilterKey& key, const Block& block, std::size_t index) const {
   const EventEntry& entry = block.entry(index);
   // The indexed fields cost a comparison; any other a walk over data's members.

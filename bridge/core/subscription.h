@@ -57,6 +57,9 @@ class Subscription {
 
   bool matches(const Block& block, std::size_t index) const;
 
+  // Wants, of events of this source, at least some: a gap in them concerns it.
+  bool may_want_source(std::string_view source) const;
+
   // Wants every event.
   bool everything() const { return all_types_ && excluded_.empty() && filter_.empty(); }
   // Wants many events a message, as a JSON array.

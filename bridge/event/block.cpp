@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <utility>
 
 #include "base/text.h"
+#include "event/messages.h"
 #include "event/ws_frame.h"
 
 namespace bridge {
@@ -40,6 +42,19 @@ EventEntry::Piece BlockBuilder::put_field(const IndexedField& field, std::string
   return piece;
 }
 
+// Returns the size of what it wrote.
+std::uint32_t BlockBuilder::put_gap(const Envelope& event, std::int64_t timestamp_us) {
+  if (event.source != kOwnSource || event.type != "system_status") return 0;
+  const auto lost = read_source_lost(event.data);
+  if (!lost) return 0;
+  const std::size_t before = frames_.size();
+  const std::string gap = source_lost_gap(*lost, timestamp_us);
+  append_text_frame_header(frames_, gap.size());
+  frames_.append(gap);
+  ++gaps_;
+  return static_cast<std::uint32_t>(frames_.size() - before);
+}
+
 void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t timestamp_us) {
   if (entries_.empty()) first_seq_ = seq;
   assert(seq == first_seq_ + entries_.size());
@@ -71,6 +86,7 @@ void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t ti
   for (const std::string_view other : event.others) size += 1 + other.size();
 
   EventEntry& entry = entries_.emplace_back();
+  entry.gap_size = put_gap(event, timestamp_us);
   entry.frame_offset = static_cast<std::uint32_t>(frames_.size());
   entry.header_size = static_cast<std::uint32_t>(frame_header_size(size));
   entry.frame_size = entry.header_size + static_cast<std::uint32_t>(size);
@@ -190,6 +206,7 @@ BlockPtr BlockBuilder::seal() {
   // must not carry the room of a thousand into the history.
   auto block = std::make_shared<Block>();
   block->first_seq_ = first_seq_;
+  block->gaps_ = std::exchange(gaps_, 0);
   block->frames_ = std::string(frames_.data(), frames_.size());
   block->side_ = std::string(side_.data(), side_.size());
   block->entries_ = std::vector<EventEntry>(entries_.begin(), entries_.end());
@@ -208,6 +225,7 @@ BlockPtr BlockBuilder::merge(const std::vector<BlockPtr>& blocks) {
   for (const BlockPtr& block : blocks) {
     frames += block->frames_.size();
     side += block->side_.size();
+    merged->gaps_ += block->gaps_;
     entries += block->entries_.size();
   }
   merged->frames_.reserve(frames);

@@ -29,6 +29,7 @@ struct EventEntry {
   std::uint32_t frame_offset = 0;
   std::uint32_t frame_size = 0;   // header and JSON
   std::uint32_t header_size = 0;
+  std::uint32_t gap_size = 0;     // of a gap message's frame right in front of this one; 0 = none
   std::int64_t timestamp_us = 0;  // when the bridge accepted it
   std::uint64_t source_seq = 0;   // 0 = none
   Piece type;
@@ -62,7 +63,7 @@ class Block {
   std::size_t size() const { return entries_.size(); }
   bool contains(std::uint64_t seq) const { return seq >= first_seq() && seq <= last_seq(); }
 
-  // All frames, one after the other.
+  // All frames, one after the other; those of gap messages in their places among them.
   const std::string& frames() const { return frames_; }
 
   const EventEntry& entry(std::size_t i) const { return entries_[i]; }
@@ -80,10 +81,14 @@ class Block {
   std::string_view frame(std::size_t i) const {
     return std::string_view(frames_).substr(entries_[i].frame_offset, entries_[i].frame_size);
   }
-  // The frames of events [i, size()).
-  std::string_view frames_from(std::size_t i) const {
-    return std::string_view(frames_).substr(entries_[i].frame_offset);
+  // The gap message, a whole frame, that stands in front of an event of the bridge's own that records
+  // a loss of a source's; empty in front of any other.
+  std::string_view gap_frame(std::size_t i) const {
+    const EventEntry& e = entries_[i];
+    return std::string_view(frames_).substr(e.frame_offset - e.gap_size, e.gap_size);
   }
+  // The events that have one.
+  std::size_t gaps() const { return gaps_; }
 
   // What the block costs in memory, bookkeeping included.
   std::size_t memory_bytes() const {
@@ -96,6 +101,7 @@ class Block {
   static constexpr std::size_t kSharedOverhead = 96;  // shared_ptr's count, allocator headers
 
   std::uint64_t first_seq_ = 0;
+  std::size_t gaps_ = 0;
   std::string frames_;
   std::string side_;
   std::vector<EventEntry> entries_;
@@ -107,7 +113,8 @@ using BlockPtr = std::shared_ptr<const Block>;
 // allocates nothing once it has grown. One thread.
 class BlockBuilder {
  public:
-  // Writes the event's outgoing form. REQUIRES: seq continues the block's numbering.
+  // Writes the event's outgoing form, and in front of an event of the bridge's own that records a loss
+  // (messages.h) the gap message for it. REQUIRES: seq continues the block's numbering.
   void add(const Envelope& event, std::uint64_t seq, std::int64_t timestamp_us);
 
   // Takes in an event that was written out before, byte for byte. False where `json` is not of the
@@ -126,11 +133,13 @@ class BlockBuilder {
   static BlockPtr merge(const std::vector<BlockPtr>& blocks);
 
  private:
+  std::uint32_t put_gap(const Envelope& event, std::int64_t timestamp_us);
   EventEntry::Piece put(std::string_view text);
   EventEntry::Piece put_field(const IndexedField& field, std::string_view data,
                               std::uint32_t data_offset);
 
   std::uint64_t first_seq_ = 0;
+  std::size_t gaps_ = 0;
   std::string frames_;
   std::string side_;
   std::vector<EventEntry> entries_;

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::array<const char*, kRejectCount> kRejectNames = {
     "none",          "not_json",      "not_utf8", "no_type",   "no_data",      "wrong_type",
-    "reserved_type", "duplicate_key", "too_deep", "too_large", "too_many_keys"};
+    "reserved_type", "duplicate_key", "too_deep", "too_large", "too_many_keys",
+    "own_source"};
 
 // Keys that the bridge itself writes: taken out of what a source sends.
 bool is_bridge_key(std::string_view key) {

@@ -25,8 +25,12 @@ enum class Reject : std::uint8_t {
   too_deep,
   too_large,
   too_many_keys,
+  own_source,  // an event that claims to be the bridge's own
 };
-inline constexpr std::size_t kRejectCount = 11;
+inline constexpr std::size_t kRejectCount = 12;
+
+// The source of what the bridge itself reports.
+inline constexpr std::string_view kOwnSource = "ppo-bridge";
 
 // "not_json" and so on: what logs, get_status and /metrics call it.
 const char* reject_name(Reject reject);

@@ -91,20 +91,36 @@ class JsonScanner {
 void append_decoded(std::string& out, std::string_view raw);
 
 // Visits the members of an object whose text is known to be valid, top level only, in order:
-// visit(const JsonString& key, std::string_view value_text) -> bool, false to stop.
+// visit(const JsonString& key, std::string_view value_text) -> bool, false to stop. `not_finite` and
+// `depth` (of containers in it) as they were when it was found to be valid.
 template <class Visit>
-void for_each_member(std::string_view object, Visit&& visit) {
-  JsonScanner scan(object);
+void for_each_member(std::string_view object, Visit&& visit,
+                     std::vector<TextSpan>* not_finite = nullptr, int depth = 2) {
+  JsonScanner scan(object, not_finite);
   if (!scan.take('{') || scan.take('}')) return;
   do {
     JsonString key;
     if (scan.peek() != '"' || !scan.string(&key) || !scan.take(':')) return;
     scan.peek();
     const char* const start = scan.position();
-    if (!scan.value(2)) return;
+    if (!scan.value(depth)) return;
     if (!visit(key, std::string_view(start, static_cast<std::size_t>(scan.position() - start)))) {
       return;
     }
+  } while (scan.take(','));
+}
+
+// The same for the elements of an array: visit(std::string_view value_text).
+template <class Visit>
+void for_each_element(std::string_view array, Visit&& visit,
+                      std::vector<TextSpan>* not_finite = nullptr, int depth = 2) {
+  JsonScanner scan(array, not_finite);
+  if (!scan.take('[') || scan.take(']')) return;
+  do {
+    scan.peek();
+    const char* const start = scan.position();
+    if (!scan.value(depth)) return;
+    visit(std::string_view(start, static_cast<std::size_t>(scan.position() - start)));
   } while (scan.take(','));
 }
 

@@ -1,8 +1,10 @@
 #include "event/messages.h"
 
 #include <array>
+#include <charconv>
 
 #include "base/text.h"
+#include "event/json_scanner.h"
 
 namespace bridge {
 namespace {
@@ -10,6 +12,25 @@ namespace {
 constexpr std::array<const char*, 12> kErrorTypeNames = {
     "bad_json", "bad_request", "unknown_action", "unknown_command", "unknown_target", "timeout",
     "rejected", "busy",        "unauthorized",   "forbidden",       "rate_limited",   "too_large"};
+
+constexpr std::string_view kSourceLostStart = R"({"status":"source_lost",)";
+
+std::string range_text(std::uint64_t from, std::uint64_t to) {
+  if (from == to) return "event " + std::to_string(from);
+  return "events " + std::to_string(from) + " to " + std::to_string(to);
+}
+
+void append_range(std::string& out, const SourceLost& lost) {
+  out += R"("source":)";
+  append_json_string(out, lost.source);
+  out += R"(,"run":)";
+  append_json_string(out, lost.run);
+  out += R"(,"from_source_seq":)";
+  append_number(out, lost.from_source_seq);
+  out += R"(,"to_source_seq":)";
+  append_number(out, lost.to_source_seq);
+  out += '}';
+}
 
 }  // namespace
 
@@ -63,6 +84,48 @@ std::string gap_message(std::uint64_t from_seq, std::uint64_t to_seq, std::strin
   out += R"(,"reason":)";
   append_json_string(out, reason);
   out += R"(},"timestamp":)";
+  append_seconds(out, now_us);
+  out += '}';
+  return out;
+}
+
+std::string source_lost_data(const SourceLost& lost) {
+  std::string out(kSourceLostStart);
+  out += R"("message":)";
+  append_json_string(out, range_text(lost.from_source_seq, lost.to_source_seq) + " of " +
+                              std::string(lost.source) + " are lost");
+  out += ',';
+  append_range(out, lost);
+  return out;
+}
+
+std::optional<SourceLost> read_source_lost(std::string_view data) {
+  if (data.substr(0, kSourceLostStart.size()) != kSourceLostStart) return std::nullopt;
+  SourceLost lost;
+  const auto number = [](std::string_view text) {
+    std::uint64_t n = 0;
+    std::from_chars(text.data(), text.data() + text.size(), n);
+    return n;
+  };
+  const auto name = [](std::string_view text) {
+    return text.size() >= 2 && text.front() == '"' ? text.substr(1, text.size() - 2)
+                                                   : std::string_view();
+  };
+  for_each_member(data, [&](const JsonString& key, std::string_view value) {
+    if (key.raw == "source") lost.source = name(value);
+    if (key.raw == "run") lost.run = name(value);
+    if (key.raw == "from_source_seq") lost.from_source_seq = number(value);
+    if (key.raw == "to_source_seq") lost.to_source_seq = number(value);
+    return true;
+  });
+  if (!is_name(lost.source) || !is_name(lost.run) || lost.from_source_seq == 0) return std::nullopt;
+  return lost;
+}
+
+std::string source_lost_gap(const SourceLost& lost, std::int64_t now_us) {
+  std::string out = R"({"type":"gap","data":{"reason":"source_lost",)";
+  append_range(out, lost);
+  out += R"(,"timestamp":)";
   append_seconds(out, now_us);
   out += '}';
   return out;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,24 @@ std::string error_message(const RequestError& error, std::string_view action,
 // position asked for belongs to another epoch and nothing of this one is missing.
 std::string gap_message(std::uint64_t from_seq, std::uint64_t to_seq, std::string_view reason,
                         std::int64_t now_us);
+
+// Events of a source that nobody has: both ends included.
+struct SourceLost {
+  std::string_view source;
+  std::string_view run;
+  std::uint64_t from_source_seq = 0;
+  std::uint64_t to_source_seq = 0;
+};
+
+// The `data` of the bridge's own event (type system_status) that records such a loss in the log.
+std::string source_lost_data(const SourceLost& lost);
+
+// Reads it back; nothing where `data`, a valid JSON object, is of another kind. Names that had escapes
+// are none. The views are into `data`.
+std::optional<SourceLost> read_source_lost(std::string_view data);
+
+// The gap message of such a loss.
+std::string source_lost_gap(const SourceLost& lost, std::int64_t now_us);
 
 // Writes a reply a field at a time: {"status":S,"action":A,"id":I, ... ,"timestamp":T}.
 class ReplyBuilder {

@@ -33,15 +33,16 @@ struct World {
   Hub hub{log};
   Replays replays{log, hub, clock};
   SourceRegistry sources;
+  SourceTracker tracker{1 << 20, counters};
   TypeCounts types;
   OwnCommands commands{
-      {log, hub, snapshot, sources, types, counters, clock, limits, 10, "0.0.0"}};
+      {log, hub, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0"}};
   struct Nobody : TrainerLink {
     bool send(const std::string&, const std::string&) override { return false; }
   } link;
   OwnEvents own_events{log, types, clock, [] {}};
   CommandDesk desk{commands, sources, link, own_events, counters, clock, 2'000'000};
-  Intake intake{1 << 16, log, sources, types, counters, clock, {}};
+  Intake intake{1 << 16, log, sources, tracker, types, own_events, counters, clock, {}};
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A log with all that stands around it, on a clock that only moves when told to.
 #pragma once
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <string_view>
@@ -38,10 +39,23 @@ struct Bench {
   explicit Bench(HistoryLimits history_limits = {})
       : limits(history_limits),
         log("epoch1", limits, [this](const Block& b) { snapshot.fold(b); }),
-        intake(1 << 20, log, sources, types, counters, clock, {}) {}
+        intake(1 << 20, log, sources, tracker, types, own_events, counters, clock, {}) {
+    tracker.set_link(&desk.router());
+    desk.router().set_replay_listener(
+        [this](const ReplayAnswer& answer) { intake.take_replay(answer); });
+  }
 
   // Takes a body in, as from a socket. Does not announce.
   void take(std::string_view body) { intake.take(body); }
+  // Lets time pass, in steps in which the bridge looks after commands and holes.
+  void pass(std::int64_t us) {
+    for (; us > 0; us -= 20'000) {
+      clock.advance_us(std::min<std::int64_t>(us, 20'000));
+      desk.tick();
+      intake.tick();
+    }
+  }
+
   // Takes an event of this type and data in and tells the hub.
   void event(const std::string& type = "tick", const std::string& data = "{}") {
     take(R"({"type":")" + type + R"(","data":)" + data + "}");
@@ -56,9 +70,10 @@ struct Bench {
   Hub hub{log};
   Replays replays{log, hub, clock};
   SourceRegistry sources;
+  SourceTracker tracker{1 << 20, counters};
   TypeCounts types;
   OwnCommands commands{
-      {log, hub, snapshot, sources, types, counters, clock, limits, 10, "0.0.0"}};
+      {log, hub, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0"}};
   FakeLink link;
   OwnEvents own_events{log, types, clock, [] {}};
   CommandDesk desk{commands, sources, link, own_events, counters, clock, 2'000'000};

@@ -70,7 +70,8 @@ TEST_CASE("intake: an announcement is taken, not forwarded") {
 TEST_CASE("intake: a listener hears of each refusal, with the source where it is known") {
   Bench bench;
   std::vector<std::string> heard;
-  Intake intake(1 << 20, bench.log, bench.sources, bench.types, bench.counters, bench.clock,
+  Intake intake(1 << 20, bench.log, bench.sources, bench.tracker, bench.types, bench.own_events,
+                bench.counters, bench.clock,
                 [&](auto source, auto reject, const auto& detail) {
                   heard.push_back(std::string(source) + "|" + reject_name(reject) + "|" + detail);
                 });
@@ -80,6 +81,14 @@ TEST_CASE("intake: a listener hears of each refusal, with the source where it is
   CHECK(heard[0] == "s|wrong_type|data must be an object");
   CHECK(outcome.rejected == 1);
   CHECK(outcome.first_reject == Reject::wrong_type);
+}
+
+TEST_CASE("intake: nobody passes for the bridge itself") {
+  Bench bench;
+  bench.take(R"({"type":"system_status","data":{"status":"source_lost","source":"s","run":"r",)"
+             R"("from_source_seq":1,"to_source_seq":9},"source":"ppo-bridge"})");
+  CHECK(bench.log.last_seq() == 0);
+  CHECK(bench.counters.rejected[static_cast<std::size_t>(Reject::own_source)] == 1);
 }
 
 TEST_CASE("intake: ten thousand malformed bodies between good ones cost none of these") {

@@ -18,18 +18,32 @@ std::string body(const std::string& source, const std::string& run, int seq) {
 
 }  // namespace
 
-TEST_CASE("sources: holes in the counter are counted, a new run begins anew") {
+TEST_CASE("sources: a new run begins anew, and what is on its way of the old one is no restart") {
   Bench bench;
-  for (const int seq : {1, 2, 5, 6}) bench.take(body("s", "r1", seq));
-  CHECK(bench.sources.sources().at("s").lost == 2);
+  std::vector<SourceChange> changes;
+  bench.sources.set_listener([&](const std::string&, const SourceInfo&, SourceChange change) {
+    changes.push_back(change);
+  });
+  bench.take(R"({"type":"_source","source":"s","run":"r1","data":{}})");
+  for (const int seq : {1, 2, 3}) bench.take(body("s", "r1", seq));
   bench.take(body("s", "r2", 1));
+  bench.take(body("s", "r1", 4));
   bench.take(body("s", "r2", 2));
   const auto& info = bench.sources.sources().at("s");
-  CHECK(info.lost == 2);
   CHECK(info.run == "r2");
   CHECK(info.last_source_seq == 2);
   CHECK(info.events == 6);
   CHECK(info.agents.count("a") == 1);
+  CHECK(changes == std::vector{SourceChange::connected, SourceChange::restarted});
+}
+
+TEST_CASE("sources: holes in a counter without a run are counted, and nothing more") {
+  Bench bench;
+  for (const char* seq : {"3", "4", "7", "1"}) {
+    bench.take(std::string(R"({"type":"t","data":{},"source":"s","source_seq":)") + seq + "}");
+  }
+  CHECK(bench.log.last_seq() == 4);
+  CHECK(bench.sources.sources().at("s").holes == 2);
 }
 
 TEST_CASE("sources: the rate settles on what comes") {

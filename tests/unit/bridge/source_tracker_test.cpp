@@ -1,0 +1,457 @@
+#include "core/source_tracker.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+
+using namespace bridge;
+
+namespace {
+
+struct Question {
+  std::string source;
+  std::string run;
+  std::uint64_t from;
+  std::uint64_t to;
+};
+
+struct FakeReplayLink : ReplayLink {
+  bool ask(const std::string& source, const std::string& run, std::uint64_t from,
+           std::uint64_t to) override {
+    if (!connected) return false;
+    asked.push_back({source, run, from, to});
+    return true;
+  }
+  bool connected = true;
+  std::vector<Question> asked;
+};
+
+// A tracker, and what comes out of it: "5" is event 5, "!2-4" the loss of 2 to 4; of another run than
+// "r" with the run in front ("q:5").
+struct Tracking {
+  explicit Tracking(std::size_t held_bytes_max = 1 << 20) : tracker(held_bytes_max, counters) {
+    tracker.set_link(&link);
+  }
+  Tracking& event(std::uint64_t seq, const std::string& run = "r") {
+    const std::string body = run + ':' + std::to_string(seq);
+    Envelope envelope;
+    envelope.source = "s";
+    envelope.run = run;
+    envelope.source_seq = seq;
+    if (tracker.observe(envelope, body, now) == SourceTracker::Verdict::pass) say(body);
+    follow_up();
+    return *this;
+  }
+  Tracking& events(std::uint64_t from, std::uint64_t to) {
+    for (std::uint64_t seq = from; seq <= to; ++seq) event(seq);
+    return *this;
+  }
+  Tracking& announce(const SourceNumbers& numbers, const std::string& run = "r") {
+    tracker.meet("s", run, now);
+    follow_up();
+    tracker.announce("s", run, numbers, now);
+    follow_up();
+    return *this;
+  }
+  // Answers the last question with these events.
+  Tracking& answer(const std::vector<std::uint64_t>& events,
+                   ReplayOutcome outcome = ReplayOutcome::events) {
+    const Question asked = link.asked.back();
+    tracker.begin_answer();
+    for (const std::uint64_t seq : events) event(seq, asked.run);
+    tracker.on_answer("s", asked.run, asked.from, asked.to, outcome, now);
+    follow_up();
+    return *this;
+  }
+  Tracking& pass(std::int64_t us) {
+    for (; us > 0; us -= 20'000) {
+      now += std::min<std::int64_t>(us, 20'000);
+      tracker.tick(now);
+      follow_up();
+    }
+    return *this;
+  }
+  void follow_up() {
+    SourceTracker::Step step;
+    while (tracker.next(&step, now)) {
+      if (step.kind == SourceTracker::Step::Kind::event) {
+        say(step.body);
+      } else {
+        say(step.run + ":!" + std::to_string(step.from) + '-' + std::to_string(step.to));
+      }
+    }
+  }
+  void say(std::string what) {
+    if (what.compare(0, 2, "r:") == 0) what.erase(0, 2);
+    out += (out.empty() ? "" : " ") + what;
+  }
+  // What came since the last call.
+  std::string take() { return std::exchange(out, {}); }
+  SourceTracker::Tally tally() const { return *tracker.tally("s"); }
+
+  Counters counters;
+  FakeReplayLink link;
+  SourceTracker tracker;
+  std::int64_t now = 1'000'000;
+  std::string out;
+};
+
+}  // namespace
+
+TEST_CASE("tracker: what is next goes straight on, what was there before does not") {
+  Tracking t;
+  t.events(1, 3).event(2).event(3).event(4);
+  CHECK(t.take() == "1 2 3 4");
+  CHECK(t.tally().duplicates == 2);
+  CHECK(t.counters.events_duplicate == 2);
+  CHECK(t.link.asked.empty());
+  CHECK_FALSE(t.tracker.busy());
+}
+
+TEST_CASE("tracker: a hole is asked for, later events wait, and all come out in order") {
+  Tracking t;
+  t.events(1, 3).events(6, 8);
+  CHECK(t.take() == "1 2 3");
+  REQUIRE(t.link.asked.size() == 1);
+  CHECK(t.link.asked[0].from == 4);
+  CHECK(t.link.asked[0].to == 5);
+  CHECK(t.tally().held == 3);
+  t.event(9).answer({4, 5});
+  CHECK(t.take() == "4 5 6 7 8 9");
+  CHECK(t.tally().held == 0);
+  CHECK(t.tally().repaired == 2);
+  CHECK(t.tally().lost == 0);
+  CHECK(t.tracker.held_bytes() == 0);
+  t.pass(1'000'000);
+  CHECK_FALSE(t.tracker.busy());
+  CHECK(t.event(10).take() == "10");
+}
+
+TEST_CASE("tracker: several holes are closed one after the other") {
+  Tracking t;
+  t.event(1).event(3).event(6);
+  CHECK(t.answer({2}).take() == "1 2 3");
+  REQUIRE(t.link.asked.size() == 2);
+  CHECK(t.link.asked[1].from == 4);
+  CHECK(t.link.asked[1].to == 5);
+  CHECK(t.answer({4, 5}).take() == "4 5 6");
+}
+
+TEST_CASE("tracker: an answer that holds a part is followed by a question for the rest") {
+  Tracking t;
+  t.event(1).event(10);
+  t.answer({2, 3, 4});
+  CHECK(t.take() == "1 2 3 4");
+  REQUIRE(t.link.asked.size() == 2);
+  CHECK(t.link.asked[1].from == 5);
+  CHECK(t.link.asked[1].to == 9);
+  CHECK(t.answer({5, 6, 7, 8, 9}).take() == "5 6 7 8 9 10");
+}
+
+TEST_CASE("tracker: what the source no longer has is lost at once, counted, and the rest goes on") {
+  Tracking t;
+  SUBCASE("because its answer begins later") {
+    t.event(1).event(10).answer({7, 8, 9});
+    CHECK(t.take() == "1 !2-6 7 8 9 10");
+  }
+  SUBCASE("because its answer has holes") {
+    t.event(1).event(10).answer({2, 3, 5, 6, 9});
+    CHECK(t.take() == "1 2 3 !4-4 5 6 !7-8 9 10");
+    CHECK(t.tally().lost == 3);
+    return;
+  }
+  SUBCASE("because its answer is empty") {
+    t.event(1).event(7).answer({});
+    CHECK(t.take() == "1 !2-6 7");
+  }
+  SUBCASE("because it announced so") {
+    t.link.connected = false;
+    t.event(1).announce({0, 1}).event(10);
+    CHECK(t.take() == "1");
+    t.link.connected = true;
+    t.announce({10, 7});
+    CHECK(t.take() == "!2-6");
+    CHECK(t.link.asked.back().from == 7);
+  }
+  CHECK(t.tally().lost == 5);
+  CHECK(t.counters.events_lost == 5);
+}
+
+TEST_CASE("tracker: a hole that closes by itself needs no answer, and a late one does no harm") {
+  Tracking t;
+  t.event(1).event(4).event(2).event(3);
+  CHECK(t.take() == "1 2 3 4");
+  t.answer({2, 3});
+  CHECK(t.take().empty());
+  CHECK(t.tally().duplicates == 0);
+  CHECK(t.event(5).take() == "5");
+}
+
+TEST_CASE("tracker: a source that does not know the command is not asked again") {
+  Tracking t;
+  t.event(1).event(3).answer({}, ReplayOutcome::unknown);
+  CHECK(t.take() == "1 !2-2 3");
+  CHECK(t.event(7).take() == "!4-6 7");
+  CHECK(t.link.asked.size() == 1);
+}
+
+TEST_CASE("tracker: a source that refuses or hangs is asked a few times, and then given up") {
+  Tracking t;
+  t.event(1).event(3);
+  for (int i = 1; i < kReplayFailuresMax; ++i) {
+    CHECK(t.link.asked.size() == static_cast<std::size_t>(i));
+    t.answer({}, ReplayOutcome::failed).pass(kReplayRetryUs + 20'000);
+    CHECK(t.tally().held == 1);
+  }
+  t.answer({}, ReplayOutcome::failed);
+  CHECK(t.take() == "1 !2-2 3");
+  CHECK(t.counters.replays_failed == kReplayFailuresMax);
+}
+
+TEST_CASE("tracker: without a control channel a hole is a loss at once") {
+  Tracking t;
+  t.link.connected = false;
+  t.event(1).event(5);
+  CHECK(t.take() == "1 !2-4 5");
+  t.event(3);
+  CHECK(t.take().empty());
+  CHECK(t.tally().duplicates == 1);
+  CHECK_FALSE((t.pass(100'000), t.tracker.busy()));
+}
+
+TEST_CASE("tracker: a control channel that is away for a moment is waited for") {
+  Tracking t;
+  t.link.connected = false;
+  t.announce({0, 1}).event(1).event(5);
+  t.pass(kNoChannelPatienceUs / 2);
+  CHECK(t.take() == "1");
+  SUBCASE("and comes back") {
+    t.link.connected = true;
+    t.pass(40'000);
+    CHECK(t.answer({2, 3, 4}).take() == "2 3 4 5");
+  }
+  SUBCASE("but not for ever") {
+    t.pass(kNoChannelPatienceUs);
+    CHECK(t.take() == "!2-4 5");
+  }
+}
+
+TEST_CASE("tracker: first met in the middle") {
+  Tracking t;
+  SUBCASE("one that can be asked is asked from 1") {
+    t.event(50);
+    REQUIRE(t.link.asked.size() == 1);
+    CHECK(t.link.asked[0].from == 1);
+    CHECK(t.link.asked[0].to == 49);
+    t.answer({49});
+    CHECK(t.take() == "!1-48 49 50");
+  }
+  SUBCASE("one whose control channel opens a moment later as well") {
+    t.link.connected = false;
+    t.event(3).event(4).pass(kFirstSightUs / 2);
+    CHECK(t.take().empty());
+    t.link.connected = true;
+    t.pass(40'000).answer({1, 2});
+    CHECK(t.take() == "1 2 3 4");
+  }
+  SUBCASE("one that cannot begins where it was met, after a moment, and nothing is lost") {
+    t.link.connected = false;
+    t.event(1000).event(1001).pass(kFirstSightUs + 20'000);
+    CHECK(t.take() == "1000 1001");
+    CHECK(t.tally().lost == 0);
+    CHECK(t.event(1003).take() == "!1002-1002 1003");
+  }
+  SUBCASE("without any control socket on the bridge it does not wait at all") {
+    t.tracker.set_link(nullptr);
+    CHECK(t.event(1000).event(1001).take() == "1000 1001");
+  }
+}
+
+TEST_CASE("tracker: a lost tail is asked for when the announced head stays ahead") {
+  Tracking t;
+  t.events(1, 3).announce({5, 1});
+  CHECK(t.tracker.busy());
+  t.pass(kTailGraceUs / 2);
+  CHECK(t.link.asked.empty());  // it may be on its way
+  SUBCASE("and does not come") {
+    t.pass(kTailGraceUs);
+    REQUIRE(t.link.asked.size() == 1);
+    CHECK(t.link.asked[0].from == 4);
+    CHECK(t.answer({4, 5}).take() == "1 2 3 4 5");
+  }
+  SUBCASE("but not when it comes") {
+    t.events(4, 5).pass(2 * kTailGraceUs);
+    CHECK(t.link.asked.empty());
+  }
+  SUBCASE("at once where the source stops") {
+    t.announce({5, 1, true});
+    REQUIRE(t.link.asked.size() == 1);
+    CHECK(t.answer({4, 5}).take() == "1 2 3 4 5");
+  }
+}
+
+TEST_CASE("tracker: a source that is first heard of by its announcement is asked from 1") {
+  Tracking t;
+  t.announce({900, 1}).event(901);
+  REQUIRE(t.link.asked.size() == 1);
+  CHECK(t.link.asked[0].from == 1);
+  CHECK(t.link.asked[0].to == 900);
+}
+
+TEST_CASE("tracker: a restored position goes on from there") {
+  Tracking t;
+  t.tracker.restore({{"s", "old", 70}, {"s", "r", 500}});
+  t.event(499).event(500);
+  CHECK(t.take().empty());
+  t.event(503);
+  REQUIRE(t.link.asked.size() == 1);
+  CHECK(t.link.asked[0].from == 501);
+  CHECK(t.answer({501, 502}).take() == "501 502 503");
+  CHECK(t.event(71, "old").take() == "old:71");
+}
+
+TEST_CASE("tracker: a new run settles the old one first, and counts from 1") {
+  Tracking t;
+  t.event(1, "q").event(4, "q").event(5, "q");
+  SUBCASE("met by an event") {
+    t.event(1).event(2);
+    CHECK(t.take() == "q:1 q:!2-3 q:4 q:5 1 2");
+  }
+  SUBCASE("met by an event ahead of its first") {
+    t.event(2).answer({1});
+    CHECK(t.take() == "q:1 q:!2-3 q:4 q:5 1 2");
+  }
+  SUBCASE("met by an announcement") {
+    t.announce({0, 1});
+    CHECK(t.take() == "q:1 q:!2-3 q:4 q:5");
+  }
+  // What is still on its way of the old one keeps its order, too.
+  t.take();
+  t.event(3, "q").event(6, "q").event(8, "q");
+  CHECK(t.take() == "q:6 q:!7-7 q:8");
+}
+
+TEST_CASE("tracker: where there is no room events are put off, and asked for later") {
+  Tracking t(40);  // bytes
+  t.event(1).events(3, 30);
+  CHECK(t.take() == "1");
+  CHECK(t.tracker.held_bytes() <= 40);
+  CHECK(t.counters.events_put_off > 0);
+  t.answer({2});
+  REQUIRE(t.link.asked.size() == 2);
+  const auto [source, run, from, to] = t.link.asked[1];
+  CHECK(to == 30);
+  std::vector<std::uint64_t> rest;
+  for (std::uint64_t seq = from; seq <= to; ++seq) rest.push_back(seq);
+  t.answer(rest);
+  std::string all = "1";
+  for (int i = 2; i <= 30; ++i) all += ' ' + std::to_string(i);
+  CHECK(t.out == all.substr(2));
+  CHECK(t.tally().lost == 0);
+}
+
+TEST_CASE("tracker: what is needed sooner takes the room of what is needed later") {
+  Tracking t(12);
+  t.event(1).event(8).event(9).event(7).event(6).event(5).event(4);
+  t.answer({2, 3});
+  CHECK(t.take().substr(0, 9) == "1 2 3 4 5");
+}
+
+TEST_CASE("tracker: the end of the bridge leaves to the next one what can be asked for") {
+  Tracking t;
+  t.event(1).event(4);
+  SUBCASE("of a source that can replay it") {
+    t.tracker.stop();
+    t.follow_up();
+    CHECK(t.take() == "1");
+  }
+  SUBCASE("but not what can not") {
+    t.link.connected = false;
+    t.announce({0, 1}, "p").event(7, "p");
+    t.take();
+    t.tracker.stop();
+    t.follow_up();
+    CHECK(t.take() == "p:!1-6 p:7");
+  }
+}
+
+TEST_CASE("tracker: sources and their runs are bounded") {
+  Tracking t;
+  Envelope event;
+  event.run = "r";
+  for (std::size_t i = 0; i < kSourcesMax + 10; ++i) {
+    const std::string source = "s" + std::to_string(i);
+    event.source = source;
+    event.source_seq = 1;
+    (void)t.tracker.observe(event, "x", t.now += 1000);
+    event.source_seq = 3;
+    (void)t.tracker.observe(event, "x", t.now += 1000);
+  }
+  CHECK(t.tracker.tally("s0") == nullptr);
+  CHECK(t.tracker.tally("s" + std::to_string(kSourcesMax + 9)) != nullptr);
+  CHECK(t.tracker.held_events() == kSourcesMax);
+  for (int i = 0; i < 100; ++i) t.event(1, "run" + std::to_string(i));
+  CHECK(t.event(1, "run99").take().find("run99:1 ") == std::string::npos);
+}
+
+TEST_CASE("tracker: whatever comes in whatever order, what goes out is in order or a named loss") {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    std::mt19937 random(seed);
+    Tracking t(random() % 2 == 0 ? 60 : 1 << 20);
+    const std::uint64_t last = 200;
+    std::uint64_t next = 1;
+    while (next <= last) {
+      switch (random() % 8) {
+        case 0:
+          next += random() % 5;  // dropped on the way
+          break;
+        case 1:
+          t.event(1 + random() % last);  // out of order, or again
+          break;
+        case 2:
+          t.pass(static_cast<std::int64_t>(random() % 400'000));
+          break;
+        case 3:
+          t.announce({next - 1, next > 40 ? next - 40 : 1});
+          break;
+        case 4:
+          t.link.connected = random() % 4 != 0;
+          break;
+        case 5:
+          if (t.link.asked.empty()) break;
+          {
+            const Question asked = t.link.asked.back();
+            std::vector<std::uint64_t> events;
+            for (std::uint64_t s = asked.from; s <= asked.to; ++s) {
+              if (random() % 20 != 0) events.push_back(s);
+            }
+            t.answer(events, random() % 5 == 0 ? ReplayOutcome::failed : ReplayOutcome::events);
+          }
+          break;
+        default:
+          for (auto n = random() % 10; n > 0; --n) t.event(next++);
+      }
+    }
+    t.pass(3 * kRepairPatienceUs);
+    std::uint64_t expected = 0;
+    std::string text = t.take();
+    INFO("seed " << seed << ": " << text);
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.find(' ', at), text.size());
+      const std::string word = text.substr(at, end - at);
+      at = end + 1;
+      const bool lost = word[0] == '!';
+      const std::uint64_t from = std::stoull(word.substr(lost ? 1 : 0));
+      // Only the very first may begin in the middle.
+      if (expected != 0) REQUIRE(from == expected);
+      expected = (lost ? std::stoull(word.substr(word.find('-') + 1)) : from) + 1;
+    }
+    REQUIRE(t.tracker.held_events() + t.tracker.held_bytes() <= 200 * 10);
+  }
+}
