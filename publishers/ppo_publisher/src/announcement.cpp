@@ -79,6 +79,7 @@ void Announcement::set_commands(std::vector<std::string> names) {
 std::string Announcement::body(Numbering numbering) const {
   std::string text = start_ + std::to_string(numbering.head);
   text += ",\"oldest\":" + std::to_string(numbering.oldest);
+  text += ",\"replay\":\"any_time\"";  // also while a command waits for its answer
   const std::lock_guard lock(mutex_);
   append_list(text, ",\"agents\":", agents_);
   append_list(text, ",\"commands\":", commands_);

@@ -1,4 +1,4 @@
-// What a source that answers commands says of itself: the event `_source` of the wire contract.
+// What a source with a control channel says of itself: the event `_source` of the wire contract.
 #pragma once
 
 #include <atomic>

@@ -149,6 +149,25 @@ ParsedRequest parse_request(std::string_view body) {
   return parsed;
 }
 
+std::optional<ReplayRange> parse_replay(std::string_view params) {
+  rapidjson::Document document;
+  document.Parse<kParseFlags>(params.data(), params.size());
+  if (document.HasParseError() || !document.IsObject()) return std::nullopt;
+  const Value* const from = member(document, "from");
+  const Value* const to = member(document, "to");
+  if (from == nullptr || !from->IsUint64() || to == nullptr || !to->IsUint64()) return std::nullopt;
+  return ReplayRange{from->GetUint64(), to->GetUint64()};
+}
+
+std::string replay_reply(std::string_view id, std::string_view bodies) {
+  std::string text = reply_start(std::string(id));
+  text.reserve(text.size() + bodies.size() + 64);
+  text += ",\"success\":true,\"result\":{\"events\":[";
+  text += bodies;
+  text += "]}}";
+  return text;
+}
+
 std::string result_reply(std::string_view id, std::string_view result_json) {
   if (result_json.size() > kResultBytesMax) {
     return error_reply(std::string(id), "rejected",

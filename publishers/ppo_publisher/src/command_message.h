@@ -27,6 +27,21 @@ struct [[nodiscard]] ParsedRequest {
 
 ParsedRequest parse_request(std::string_view body);
 
+// What a bridge that misses events asks for: the command that every publisher answers.
+inline constexpr std::string_view kReplayCommand = "_replay";
+
+// Both ends included.
+struct ReplayRange {
+  std::uint64_t from = 1;
+  std::uint64_t to = 0;
+};
+
+// Nothing where `params` are none of that command's. REQUIRES: a JSON object.
+std::optional<ReplayRange> parse_replay(std::string_view params);
+
+// The reply: `bodies` are events with commas between them.
+std::string replay_reply(std::string_view id, std::string_view bodies);
+
 // Replies; without an `id` it is null. A result that is not the text of a JSON object, or too long
 // (commands.h), becomes an error reply.
 std::string result_reply(std::string_view id, std::string_view result_json);

@@ -23,6 +23,15 @@ constexpr int kLingerMs = 500;
 constexpr milliseconds kSettle{50};
 constexpr milliseconds kSettleMax{1000};
 
+// Of the events of one reply to a bridge that misses some; it asks again for the rest.
+constexpr std::size_t kReplayBytesMax = 1024 * 1024;
+
+// How long a bridge has to see at the end that it misses something. It hears of the end at once.
+constexpr milliseconds kReplayQuiet{250};
+
+// How often the end is looked for meanwhile.
+constexpr milliseconds kLingerStep{10};
+
 // Requests taken in before the thread looks at everything else again.
 constexpr int kRequestsAtOnce = 64;
 
@@ -38,8 +47,10 @@ CommandResult result_of(const WaitingCommand& waiting) {
 
 }  // namespace
 
-Control::Control(const std::string& endpoint, const std::string& source, const std::string& run)
-    : run_name_(run),
+Control::Control(const std::string& endpoint, const std::string& source, const std::string& run,
+                 Outbox& outbox)
+    : outbox_(outbox),
+      run_name_(run),
       link_(endpoint, source),
       connection_(link_.connection()),
       settled_at_(started_ + kSettle) {
@@ -48,7 +59,8 @@ Control::Control(const std::string& endpoint, const std::string& source, const s
 }
 
 Control::~Control() {
-  close();
+  close_commands();
+  close(milliseconds(0));
 }
 
 void Control::add(std::string_view name, CommandHandler handler, CommandThread thread) {
@@ -157,14 +169,17 @@ void Control::loop() {
     const bool more = take_requests();
     refuse_expired();
     bool closing = false;
+    bool lingering = false;
     {
       const std::lock_guard lock(mutex_);
       stats_.connected = link_.connected();
       closing = closing_;
+      lingering = closing && lingers(Clock::now());
     }
     send_replies();
-    if (closing) return;
-    if (link_.wait(more ? milliseconds(0) : patience(), wake_up_.fd())) wake_up_.clear();
+    if (closing && !lingering) return;
+    const auto wait_for = lingering ? kLingerStep : patience();
+    if (link_.wait(more ? milliseconds(0) : wait_for, wake_up_.fd())) wake_up_.clear();
   }
 }
 
@@ -212,6 +227,7 @@ void Control::take(const std::string& body) {
         request.id, "rejected",
         "the command is for run '" + printable(request.run) + "'; this is run '" + run_name_ + "'");
   }
+  if (request.command == kReplayCommand) return replay(request);
   Entry entry;
   {
     const std::lock_guard lock(mutex_);
@@ -233,6 +249,23 @@ void Control::take(const std::string& body) {
   if (queue.offer(std::move(waiting))) return;
   if (queue.closed()) return refuse(id, "rejected", "this source is closing");
   refuse(id, "busy", std::to_string(kCommandsWaitingMax) + " commands wait already");
+}
+
+void Control::replay(const CommandRequest& request) {
+  const auto range = parse_replay(request.params);
+  if (!range) {
+    return refuse(request.id, "bad_request",
+                  "params are " + printable(request.params) + "; must be from and to, two integers");
+  }
+  asked_at_ = Clock::now();
+  const std::string bodies = outbox_.replay(range->from, range->to, kReplayBytesMax);
+  if (!link_.try_send(replay_reply(request.id, bodies))) count(&CommandStats::unheard);
+}
+
+// REQUIRES: mutex_ is held.
+bool Control::lingers(Clock::time_point now) const {
+  return link_.connected() && now < close_by_ &&
+         now < std::max(closed_at_, asked_at_) + kReplayQuiet;
 }
 
 void Control::refuse(const std::optional<std::string>& id, std::string_view error_type,
@@ -288,21 +321,27 @@ void Control::refuse_all(CommandQueue& queue) {
   }
 }
 
-void Control::close() noexcept {
+void Control::close_commands() noexcept {
   const std::lock_guard close_lock(close_mutex_);
   polled_.close();
   library_.close();
   if (commands_thread_.joinable()) commands_thread_.join();
-  if (!control_thread_.joinable()) return;
   try {
     refuse_all(polled_);
     refuse_all(library_);
   } catch (const std::exception&) {
     // Out of memory: whoever asked will have to do without an answer.
   }
+}
+
+void Control::close(milliseconds linger) noexcept {
+  const std::lock_guard close_lock(close_mutex_);
+  if (!control_thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;
+    closed_at_ = Clock::now();
+    close_by_ = closed_at_ + linger;
   }
   wake_up_.signal();
   control_thread_.join();

@@ -1,4 +1,5 @@
-// The control channel: takes commands from the bridge, has them run, and answers each once.
+// The control channel: takes commands from the bridge, has them run, and answers each once; and
+// gives it events that it misses.
 #pragma once
 
 #include <chrono>
@@ -19,20 +20,22 @@
 #include "command_message.h"
 #include "command_queue.h"
 #include "control_link.h"
+#include "outbox.h"
 #include "wake_up.h"
 
 namespace ppo {
 
 // Thread-safe. The link belongs to a thread of its own, "ppo-control", which never runs a handler
-// and never waits for one. Handlers run in poll() and wait(), or on the thread "ppo-commands",
+// and never waits for one, so that events can be had again whatever the program is busy with. Handlers run in poll() and wait(), or on the thread "ppo-commands",
 // which starts with the first of them.
 class Control {
  public:
-  // Connects as `source`. Throws std::exception when ZeroMQ does not take the endpoint or a thread
-  // cannot be had.
-  Control(const std::string& endpoint, const std::string& source, const std::string& run);
+  // Connects as `source`; `outbox` must outlive it. Throws std::exception when ZeroMQ does not take
+  // the endpoint or a thread cannot be had.
+  Control(const std::string& endpoint, const std::string& source, const std::string& run,
+          Outbox& outbox);
 
-  // As close().
+  // As close_commands() and close(milliseconds(0)).
   ~Control();
 
   Control(const Control&) = delete;
@@ -46,9 +49,13 @@ class Control {
   std::size_t poll() noexcept;
   std::size_t wait(std::chrono::milliseconds timeout) noexcept;
 
-  // Answers what waits as rejected, waits for a handler on "ppo-commands" to be done, and ends the
-  // threads, within half a second of that. Idempotent.
-  void close() noexcept;
+  // Answers what waits, and whatever comes, as rejected, and waits for a handler on "ppo-commands"
+  // to be done. Events can still be had. Idempotent.
+  void close_commands() noexcept;
+
+  // Goes on giving events until none were asked for in a while, at most `linger`, and ends the
+  // threads, within half a second of that. Idempotent. REQUIRES: close_commands() before.
+  void close(std::chrono::milliseconds linger) noexcept;
 
   CommandStats stats() const noexcept;
 
@@ -73,6 +80,8 @@ class Control {
   void settle();
   bool take_requests();
   void take(const std::string& body);
+  void replay(const CommandRequest& request);
+  bool lingers(Clock::time_point now) const;
   void refuse(const std::optional<std::string>& id, std::string_view error_type,
               std::string_view message);
   void forget_lost_connection();
@@ -89,6 +98,7 @@ class Control {
   void refuse_all(CommandQueue& queue);
   void count(std::uint64_t CommandStats::*counter, std::uint64_t by = 1) noexcept;
 
+  Outbox& outbox_;
   const std::string run_name_;
   const Clock::time_point started_ = Clock::now();
   WakeUp wake_up_;
@@ -96,6 +106,7 @@ class Control {
   CommandQueue library_;
   ControlLink link_;
   std::uint64_t connection_ = 0;  // that the commands in the queues came over
+  Clock::time_point asked_at_{};  // when events were last asked for
 
   mutable std::mutex mutex_;  // guards all below, up to the threads
   std::map<std::string, Entry, std::less<>> handlers_;
@@ -104,6 +115,8 @@ class Control {
   std::string error_;
   Clock::time_point settled_at_;  // when the first registrations seem to be over
   bool closing_ = false;
+  Clock::time_point closed_at_{};  // from when on events are given for a while longer
+  Clock::time_point close_by_{};   // at the latest
 
   std::mutex close_mutex_;  // guards the threads; taken before mutex_
   std::thread commands_thread_;

@@ -1,5 +1,6 @@
 #include "outbox.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -8,6 +9,9 @@
 
 namespace ppo {
 namespace {
+
+// Of a replay, copied while publish() may have to wait.
+constexpr std::size_t kReplaySliceBytes = 32 * 1024;
 
 std::string identity(std::string_view source, std::string_view run) {
   std::string text = ",\"source\":\"";
@@ -126,7 +130,25 @@ void Outbox::close() noexcept {
 
 Numbering Outbox::numbering() const noexcept {
   const std::lock_guard lock(mutex_);
-  return {stats_.source_seq, stats_.source_seq + 1 - ring_.events()};
+  return {stats_.source_seq, ring_.oldest_seq()};
+}
+
+std::string Outbox::replay(std::uint64_t from, std::uint64_t to, std::size_t bytes_max) {
+  std::string bodies;
+  std::string slice;
+  // In slices, so that publish() waits for no more than one of them.
+  while (from <= to && bodies.size() < bytes_max) {
+    slice.clear();
+    const std::size_t room = bytes_max - bodies.size();
+    const std::lock_guard lock(mutex_);
+    const auto copied = ring_.copy(from, to, std::min(kReplaySliceBytes, room), slice);
+    if (copied.events == 0 || (!bodies.empty() && slice.size() >= room)) break;
+    stats_.replayed += copied.events;
+    from = copied.next;
+    if (!bodies.empty()) bodies += ',';
+    bodies += slice;
+  }
+  return bodies;
 }
 
 Batch Outbox::take() noexcept {
@@ -135,11 +157,10 @@ Batch Outbox::take() noexcept {
 }
 
 void Outbox::sent(Batch&& batch) noexcept {
-  Batch taken = std::move(batch);  // what the ring does not keep is freed after the lock
   const std::lock_guard lock(mutex_);
-  stats_.sent += taken.events();
+  stats_.sent += batch.events();
   ++stats_.batches;
-  ring_.recycle(taken);
+  ring_.sent(std::move(batch));
 }
 
 void Outbox::put_back(Batch&& batch) noexcept {
@@ -149,8 +170,7 @@ void Outbox::put_back(Batch&& batch) noexcept {
 
 void Outbox::abandon() noexcept {
   const std::lock_guard lock(mutex_);
-  while (!ring_.take().empty()) {
-  }
+  ring_.abandon();
   stats_.dropped = stats_.published - stats_.sent;
 }
 

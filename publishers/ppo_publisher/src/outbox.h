@@ -15,15 +15,16 @@
 
 namespace ppo {
 
-// Which events there are: the newest number given, and the oldest that still waits (head + 1 where
-// none does).
+// Which events there are: the newest number given, and the oldest that can still be had (head + 1
+// where none can).
 struct Numbering {
   std::uint64_t head = 0;
   std::uint64_t oldest = 1;
 };
 
 // Thread-safe. One mutex; under it only what takes well under a microsecond (copying one event into
-// the ring, moving a message out). What is published == sent + dropped + queued, at any moment.
+// the ring, moving a message out) or, for messages that are not full and for replays, some
+// microseconds. What is published == sent + dropped + queued, at any moment.
 class Outbox {
  public:
   // Throws std::system_error when the system is out of file descriptors.
@@ -52,17 +53,21 @@ class Outbox {
   // Makes the sending side look around.
   void wake() noexcept { wake_up_.signal(); }
 
-  // ---- Sending side: one thread.
-
-  // REQUIRES: no message is taken.
+  // Any thread.
   Numbering numbering() const noexcept;
 
-  // Messages are taken, then either sent (freed here) or put back.
+  // The bodies of events `from` to `to` that can still be had, with commas between them: the oldest
+  // first, and as many as fit into `bytes_max`, but one at least. May throw std::bad_alloc.
+  std::string replay(std::uint64_t from, std::uint64_t to, std::size_t bytes_max);
+
+  // ---- Sending side: one thread.
+
+  // Messages are taken, then either sent or put back.
   Batch take() noexcept;
   void sent(Batch&& batch) noexcept;
   void put_back(Batch&& batch) noexcept;
 
-  // Lets go of everything that still waits, as dropped.
+  // Sends no more: what still waits counts as dropped, and can only be asked for.
   void abandon() noexcept;
 
   void set_connected(bool connected) noexcept;

@@ -80,7 +80,10 @@ class Publisher::Impl {
         wrong = "endpoint " + printable(options_.endpoint) + ": " + e.what();
       }
     }
-    if (wrong.empty()) return;
+    if (wrong.empty()) {
+      if (!options_.control.empty()) set_command_error(start_control());
+      return;
+    }
     outbox_.fail(wrong);
     if (!is_name(options_.source)) options_.source.clear();
     if (!is_name(options_.run)) options_.run.clear();
@@ -133,19 +136,11 @@ class Publisher::Impl {
     if (handler == nullptr) return "the handler of '" + std::string(name) + "' is empty";
     if (options_.control.empty()) return "control is empty; must be a ZeroMQ address";
     if (std::string wrong = outbox_.error(); !wrong.empty()) return wrong;
+    if (std::string wrong = start_control(); !wrong.empty()) return wrong;
     const std::lock_guard lock(control_mutex_);
     if (control_closed_) return "the publisher is closed";
-    if (control_ == nullptr) {
-      try {
-        control_ = std::make_unique<Control>(options_.control, options_.source, options_.run);
-      } catch (const std::exception& e) {
-        return "control " + printable(options_.control) + ": " + e.what();
-      }
-      control_seen_.store(control_.get(), std::memory_order_release);
-    }
     control_->add(name, std::move(handler), thread);
     announcement_.set_commands(control_->names());
-    announcement_.begin();
     outbox_.wake();
     return {};
   }
@@ -174,11 +169,16 @@ class Publisher::Impl {
     return true;
   }
 
+  // Events can be had again until the last of them is sent, and for a moment longer.
   void close() noexcept {
-    close_control();
+    close_commands();
     outbox_.close();
     const std::lock_guard lock(close_mutex_);
     sender_.reset();
+    const bool published = outbox_.numbering().head != 0;
+    if (control_ != nullptr) {
+      control_->close(std::chrono::milliseconds(published ? options_.flush_ms : 0));
+    }
   }
 
   const Outbox& outbox() const { return outbox_; }
@@ -207,12 +207,27 @@ class Publisher::Impl {
     return accepted;
   }
 
-  void close_control() noexcept {
+  // "", or why not. Where it runs already, nothing happens.
+  std::string start_control() {
+    const std::lock_guard lock(control_mutex_);
+    if (control_closed_ || control_ != nullptr) return {};
+    try {
+      control_ = std::make_unique<Control>(options_.control, options_.source, options_.run, outbox_);
+    } catch (const std::exception& e) {
+      return "control " + printable(options_.control) + ": " + e.what();
+    }
+    control_seen_.store(control_.get(), std::memory_order_release);
+    announcement_.begin();
+    outbox_.wake();
+    return {};
+  }
+
+  void close_commands() noexcept {
     {
       const std::lock_guard lock(control_mutex_);
       control_closed_ = true;
     }
-    if (control_ != nullptr) control_->close();
+    if (control_ != nullptr) control_->close_commands();
   }
 
   PublisherOptions options_;

@@ -77,20 +77,34 @@ TEST_CASE("announcement: says who, how far, what can be asked and how it is") {
   CHECK(body.string("/data/state") == "paused");
 }
 
-TEST_CASE("announcement: none without a command, and then one at once, and one every second") {
+TEST_CASE("announcement: none without a control endpoint") {
   FakeBridge bridge;
-  Publisher publisher(announcing_to(bridge.endpoint()));
+  PublisherOptions options = announcing_to(bridge.endpoint());
+  options.control.clear();
+  Publisher publisher(options);
   CHECK(publisher.set_agents({"agent_0"}));
   CHECK_FALSE(publisher.set_agents({""}));
   publisher.publish("tick", "{}");
   CHECK(bridge.receive()->topic == "tick/trainer-1/");
   CHECK_FALSE(bridge.receive(milliseconds(1200)));
+}
+
+TEST_CASE("announcement: before the first event, on every change, and once a second") {
+  FakeBridge bridge;
+  Publisher publisher(announcing_to(bridge.endpoint()));
+  CHECK(publisher.set_agents({"agent_0"}));
+  publisher.publish("tick", "{}");
+  const auto begin = bridge.receive();
+  REQUIRE(begin);
+  CHECK(begin->topic == "_source/trainer-1/");
+  CHECK(Json(begin->body).dump("/data/commands") == "[]");
 
   REQUIRE(publisher.on_command("pause", succeed));
-  const auto first = next(bridge, [](const Json&) { return true; });
+  const auto first = next(bridge, [](const Json& body) { return body.size("/data/commands") == 1; });
   REQUIRE(first);
   CHECK(first->integer("/data/head") == 1);
-  CHECK(first->integer("/data/oldest") == 2);  // it was sent; nothing waits
+  CHECK(first->integer("/data/oldest") == 1);  // it was sent, and can be had again
+  CHECK(first->string("/data/replay") == "any_time");
   CHECK(first->dump("/data/agents") == R"(["agent_0"])");
   CHECK(first->dump("/data/commands") == R"(["pause"])");
   CHECK(first->string("/data/state") == "running");

@@ -97,6 +97,7 @@ struct Fixture {
   Fixture() {
     PublisherOptions options;
     options.endpoint = bridge.endpoint();
+    options.control.clear();  // only events are looked at here
     options.source = "trainer-1";
     options.flush_ms = 0;  // no test here waits for what is left
     publisher = std::make_unique<Publisher>(options);

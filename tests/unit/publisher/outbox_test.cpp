@@ -106,3 +106,38 @@ TEST_CASE("outbox: one wake-up for many events, none while nobody sleeps or is c
   outbox.close();
   CHECK(signalled(outbox));
 }
+
+TEST_CASE("outbox: a replay is as long as its limit, from the oldest that there is") {
+  Outbox outbox({1000, 1'000'000, 10'000}, 1000, "s", "r");
+  outbox.set_connected(true);
+  for (int i = 1; i <= 900; ++i) {
+    outbox.offer("a", "{\"x\":\"" + std::string(100, 'x') + "\"}");
+    if (i % 3 == 0) outbox.sent(outbox.take());
+  }
+  CHECK(outbox.numbering().head == 900);
+  CHECK(outbox.numbering().oldest == 1);
+  const std::string all = outbox.replay(1, 900, 1'000'000);
+  const std::size_t each = all.size() / 900;
+  CHECK(all.find("\"source_seq\":1}") < each);
+  CHECK(all.rfind("\"source_seq\":900}") == all.size() - std::string("\"source_seq\":900}").size());
+  CHECK(outbox.stats().replayed == 900);
+  const std::string some = outbox.replay(10, 900, 50'000);
+  CHECK(some.size() <= 50'000);
+  CHECK(some.size() > 49'000);
+  CHECK(some.find("\"source_seq\":10}") != std::string::npos);
+  CHECK_FALSE(outbox.replay(5, 900, 1).empty());
+  CHECK(outbox.replay(901, 1000, 1000).empty());
+  for (int i = 0; i < 500; ++i) outbox.offer("a", "{}");
+  CHECK(outbox.numbering().oldest == 401);
+  CHECK(outbox.replay(1, 401, 1'000'000).find("\"source_seq\":401}") != std::string::npos);
+  CHECK(outbox.stats().dropped == 0);
+}
+
+TEST_CASE("outbox: what is abandoned was not sent, but can be asked for") {
+  Outbox outbox(kLimits, 1000, "s", "r");
+  outbox.offer("a", "{}");
+  outbox.abandon();
+  CHECK(outbox.stats().dropped == 1);
+  CHECK(outbox.numbering().oldest == 1);
+  CHECK(outbox.replay(1, 1, 1000).find("\"source_seq\":1}") != std::string::npos);
+}

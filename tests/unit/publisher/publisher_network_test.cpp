@@ -21,6 +21,7 @@ namespace {
 PublisherOptions events_to(const std::string& endpoint) {
   PublisherOptions options;
   options.endpoint = endpoint;
+  options.control.clear();  // only events are looked at here
   options.source = "trainer-1";
   options.run = "k3f9a2";
   options.flush_ms = 10'000;

@@ -32,6 +32,7 @@ FakeBridge stuck_bridge() {
 PublisherOptions small_ring(const std::string& endpoint) {
   PublisherOptions options;
   options.endpoint = endpoint;
+  options.control.clear();  // only events are looked at here
   options.source = "trainer-1";
   options.ring_events_max = 100;
   options.batch_bytes_max = 16'384;

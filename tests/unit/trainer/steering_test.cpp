@@ -23,11 +23,9 @@ std::int64_t step_of(SteeredTrainer& trainer, const std::string& agent_id) {
 
 TEST_CASE("steering: says of itself who lives here and what can be asked") {
   SteeredTrainer trainer(kTwoAgents);
-  const Json self = trainer.next_event("_source");
-  CHECK(self.dump("/data/agents") == R"(["agent_0","agent_1"])");
-  CHECK(self.size("/data/commands") >= 1);
   Json latest = trainer.next_event("_source");
   while (latest.size("/data/commands") < 10) latest = trainer.next_event("_source");
+  CHECK(latest.dump("/data/agents") == R"(["agent_0","agent_1"])");
   CHECK(latest.dump("/data/commands") ==
         R"(["cancel_order","get_hyperparameters","get_portfolio","load_checkpoint","pause",)"
         R"("place_order","resume","save_checkpoint","set_hyperparameter","stop"])");

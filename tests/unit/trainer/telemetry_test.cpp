@@ -68,6 +68,7 @@ class Listener {
 ppo::PublisherOptions publisher_options(const Listener& listener) {
   ppo::PublisherOptions options;
   options.endpoint = listener.endpoint();
+  options.control.clear();
   options.source = "trainer-test";
   return options;
 }

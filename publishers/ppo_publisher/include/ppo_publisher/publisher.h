@@ -7,16 +7,18 @@
 // Events go into a bounded ring in memory; one thread ("ppo-publisher") takes them from there to
 // ZeroMQ. They stay in the ring until a bridge has really subscribed, so the first event of a
 // program arrives, and they wait there again while the bridge is away or does not read. A full ring
-// lets its oldest events go: counted in `dropped`, and visible to everyone as a hole in
-// `source_seq`.
+// lets its oldest events go, those first that were sent: what was not is counted in `dropped`.
+//
+// What was sent stays in the ring as well, for as long as there is room. A bridge that misses events
+// (it died with them, the connection was cut) asks for them on its control socket, to which the
+// publisher keeps a connection by a thread of its own ("ppo-control"); that thread answers at once,
+// whatever the program is busy with. Once a second the publisher says what it has, and who and how
+// it is. What the ring no longer has the bridge reports to everyone as lost.
 //
 // Guarantee: publish() blocks on neither network nor disk and never throws, whether the bridge is
-// up, down or stuck. A bridge that dies takes with it what was on the wire and what it had not
-// read; the next one sees the hole.
+// up, down or stuck.
 //
-// A program that answers commands (commands.h) registers a handler for each; from the first one on
-// the publisher also keeps a connection to the bridge's control socket, and says once a second who
-// and how it is.
+// A program that answers commands (commands.h) registers a handler for each.
 #pragma once
 
 #include <chrono>
@@ -35,11 +37,12 @@ namespace ppo {
 // Names (`source`, `run`, agent ids) are 1-64 of `A-Z a-z 0-9 _ . : -`.
 struct PublisherOptions {
   std::string endpoint = "tcp://127.0.0.1:5556";  // where the bridge takes events in
-  std::string control = "tcp://127.0.0.1:5559";   // where it sends commands from; empty: none
+  // Where it asks and sends commands from; empty: no commands, and nothing is ever sent again.
+  std::string control = "tcp://127.0.0.1:5559";
   std::string source;  // who publishes; empty: made up from host name and process id
   std::string run;     // which start of it; empty: a fresh random name
 
-  // What may wait in memory.
+  // What is kept in memory: what waits, and what was sent and may be asked for again.
   std::size_t ring_events_max = 65'536;
   std::size_t ring_bytes_max = 32 * 1024 * 1024;
 
@@ -49,7 +52,8 @@ struct PublisherOptions {
   // Of one event with its envelope. The default is the bridge's own.
   std::size_t event_bytes_max = 1024 * 1024;
 
-  // How long close() waits for the ring to empty when a bridge is there.
+  // How long close() waits at most for what waits to leave when a bridge is there, and for the
+  // bridge to ask for what it misses.
   int flush_ms = 1000;
 };
 
@@ -61,6 +65,7 @@ struct PublisherStats {
   std::uint64_t refused = 0;     // publish() calls that returned false
   std::uint64_t batches = 0;     // messages handed to ZeroMQ
   std::uint64_t queued = 0;      // events waiting
+  std::uint64_t replayed = 0;    // events handed to a bridge that asked for them; not in `sent`
   std::uint64_t source_seq = 0;  // of the newest event; 0: none yet
   bool connected = false;        // a bridge is subscribed
 };
@@ -100,10 +105,9 @@ class Publisher {
   bool publish(const EpisodeEnd& event) noexcept;
 
   // Answers the command `name` (1-64 of `A-Z a-z 0-9 _ . -`, not beginning with `_`) by `handler`
-  // from now on, in place of an earlier one. The first call starts a thread ("ppo-control") that
-  // connects to options.control and keeps trying. False, and command_error() says why, where the
-  // name or the handler is none, without a control endpoint or with one that ZeroMQ does not take,
-  // after close(), or because of error().
+  // from now on, in place of an earlier one. False, and command_error() says why, where the name or
+  // the handler is none, without a control endpoint or with one that ZeroMQ does not take, after
+  // close(), or because of error().
   //
   // A handler on the library's thread must not call close(), and close() waits until it is done.
   bool on_command(std::string_view name, CommandHandler handler,
@@ -123,8 +127,7 @@ class Publisher {
   // Why commands cannot be had; empty while all is well. May throw std::bad_alloc.
   std::string command_error() const;
 
-  // What this source says of itself to the bridge, once a second and on every change, once a
-  // command is registered: which agents live here, and whether it is "running" (as at first),
+  // What this source says of itself to the bridge, once a second and on every change: which agents live here, and whether it is "running" (as at first),
   // "paused" or "stopped" (which close() says by itself). False where one is not a name, or not one
   // of these states, or memory ran out; then nothing changes.
   bool set_agents(const std::vector<std::string>& agent_ids) noexcept;
@@ -142,8 +145,9 @@ class Publisher {
 
   // Refuses further events, waits at most flush_ms for the waiting ones to leave (not at all when
   // no bridge is there; a publisher younger than 250 ms first gives its bridge that long to
-  // appear), and ends the threads. Commands that still wait are answered as rejected; an answer has
-  // half a second to leave. Idempotent.
+  // appear), then until the bridge has asked for nothing more for a quarter of a second, and ends
+  // the threads. Commands that still wait are answered as rejected; an answer has half a second to
+  // leave. Idempotent.
   void close() noexcept;
 
  private:
