@@ -29,7 +29,7 @@ inline constexpr std::int64_t kTailGraceUs = 300'000;
 // A hole that nothing has come to close for so long is given up.
 inline constexpr std::int64_t kRepairPatienceUs = 10'000'000;
 // The same where the source announces itself, but its control channel is not there.
-inline constexpr std::int64_t kNoChannelPatienceUs = 3'000'000;
+inline constexpr std::int64_t kNoChannelPatienceUs = 5'000'000;
 // A source that refused, or timed out, is asked again after a moment, so many times in a row.
 inline constexpr std::int64_t kReplayRetryUs = 250'000;
 inline constexpr int kReplayFailuresMax = 3;
