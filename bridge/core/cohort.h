@@ -38,7 +38,7 @@ class Cohort {
   Frames frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq);
 
   // Feeds of this cohort that have everything and wait for more, and how far it is known that
-  // nothing more passes for them: they are all at that place.
+  // nothing more passes for them: they are all at that place, or beyond.
   std::vector<Feed*> waiting;
   std::uint64_t checked_seq = 0;
 

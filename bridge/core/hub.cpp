@@ -19,7 +19,8 @@ void Hub::leave(Cohort* cohort, Feed* feed) {
 }
 
 void Hub::wait(Cohort* cohort, Feed* feed, std::uint64_t seq) {
-  cohort->checked_seq = std::max(cohort->checked_seq, seq);
+  // Others may wait that were not told yet of what this one has: for them it must still be looked at.
+  if (cohort->waiting.empty()) cohort->checked_seq = std::max(cohort->checked_seq, seq);
   cohort->waiting.push_back(feed);
 }
 

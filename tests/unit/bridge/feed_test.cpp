@@ -93,6 +93,22 @@ TEST_CASE("feed: what is live is told apart from what is replayed, and how old i
   CHECK(live.live_since_us == accepted_us);
 }
 
+TEST_CASE("feed: one that is quicker than the hub takes nothing away from those that wait") {
+  Bench bench;
+  Client quick(bench);
+  Client waiting(bench);
+  quick.feed.subscribe(subscription("{}"), std::nullopt);
+  waiting.feed.subscribe(subscription("{}"), std::nullopt);
+  CHECK(waiting.pull().empty());
+  bench.take(R"({"type":"tick","data":{}})");
+  CHECK(seqs(quick.pull()) == range(1, 1));
+  CHECK(quick.pull().empty());
+  bench.hub.announce();
+  CHECK(waiting.told == 1);
+  CHECK(seqs(waiting.pull()) == range(1, 1));
+  CHECK(quick.pull().empty());
+}
+
 TEST_CASE("feed: a waiting client is told once, a busy one not at all, and nothing is lost") {
   Bench bench;
   Client client(bench);
