@@ -168,8 +168,7 @@ void CommandRouter::assign(const Aim& a, const RequestPtr& request) {
 }
 
 void CommandRouter::send_next(const std::string& source, Lane& lane) {
-  while (!lane.replays.empty() && !lane.replays.front().sent &&
-         ((!lane.with_trainer && lane.unanswered_id.empty()) || answers_any_time(source))) {
+  while (!lane.replays.empty() && !lane.replays.front().sent && may_ask(source, lane)) {
     if (send(source, lane.replays.front())) break;
     finish(source, lane.replays.front(), ReplayOutcome::failed);
     lane.replays.pop_front();
@@ -264,7 +263,9 @@ void CommandRouter::on_source_lost(const std::string& source, const std::string&
   unblock(lane);
   if (lane.with_trainer) fail(source, *lane.with_trainer, ErrorType::rejected, why);
   for (const Errand& errand : lane.waiting) fail(source, errand, ErrorType::rejected, why);
-  for (const Replay& replay : lane.replays) finish(source, replay, ReplayOutcome::failed);
+  for (const Replay& replay : lane.replays) {
+    finish(source, replay, replay.sent ? ReplayOutcome::failed : ReplayOutcome::unsent);
+  }
   tell_finished();
 }
 
@@ -284,9 +285,9 @@ void CommandRouter::tick() {
     lane.waiting.erase(over, lane.waiting.end());
     while (!lane.replays.empty() && lane.replays.front().deadline_us <= now) {
       Replay& replay = lane.replays.front();
-      finish(source, replay, ReplayOutcome::failed);
+      finish(source, replay, replay.sent ? ReplayOutcome::failed : ReplayOutcome::unsent);
       if (replay.sent) {
-        // One that answers at any time goes on taking questions; any other owes an answer first.
+        // One that answers at any time goes on taking commands; any other owes an answer first.
         if (!answers_any_time(source)) block(lane, replay.id);
         lane.late_replay = std::move(replay);
       }
@@ -340,6 +341,15 @@ bool CommandRouter::answers_any_time(const std::string& source) const {
   return known != sources_.sources().end() && known->second.replays_any_time;
 }
 
+// Not while a command is with a trainer that does one thing at a time. An earlier question that it owes an
+// answer to is no reason: it may have been lost, and to answer twice does no harm.
+bool CommandRouter::may_ask(const std::string& source, const Lane& lane) const {
+  const bool owes_command =
+      lane.with_trainer || (!lane.unanswered_id.empty() &&
+                            (!lane.late_replay || lane.late_replay->id != lane.unanswered_id));
+  return !owes_command || answers_any_time(source);
+}
+
 bool CommandRouter::send(const std::string& source, Replay& replay) {
   std::string json = R"({"id":")" + replay.id + R"(","command":"_replay","params":{"from":)";
   append_number(json, replay.from);
@@ -356,10 +366,9 @@ bool CommandRouter::ask(const std::string& source, const std::string& run, std::
   Replay replay{run, from, to, "r-" + std::to_string(++last_id_),
                 clock_.steady_us() + kReplayDeadlineUs, false};
   const auto found = lanes_.find(source);
-  const bool free = found == lanes_.end() || (!found->second.with_trainer &&
-                                              found->second.unanswered_id.empty());
-  const bool first = found == lanes_.end() || found->second.replays.empty();
-  if (first && (free || answers_any_time(source)) && !send(source, replay)) return false;
+  const bool now = found == lanes_.end() ||
+                   (found->second.replays.empty() && may_ask(source, found->second));
+  if (now && !send(source, replay)) return false;
   lanes_[source].replays.push_back(std::move(replay));
   ++replays_;
   return true;
@@ -405,9 +414,9 @@ void CommandRouter::tell_finished() {
 }
 
 void CommandRouter::block(Lane& lane, const std::string& id) {
+  if (lane.unanswered_id.empty()) ++blocked_;
   lane.unanswered_id = id;
   lane.unblock_us = clock_.steady_us() + kLostReplyUs;
-  ++blocked_;
 }
 
 void CommandRouter::unblock(Lane& lane) {

@@ -165,6 +165,7 @@ class CommandRouter final : public ReplayLink {
   void assign(const Aim& aim, const RequestPtr& request);
   void send_next(const std::string& source, Lane& lane);
   void send_commands(const std::string& source, Lane& lane);
+  bool may_ask(const std::string& source, const Lane& lane) const;
   bool send(const std::string& source, Replay& replay);
   bool answers_any_time(const std::string& source) const;
   bool take_replay_answer(const std::string& source, Lane& lane, std::string_view id,

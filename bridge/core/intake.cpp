@@ -1,5 +1,6 @@
 #include "core/intake.h"
 
+#include <cassert>
 #include <utility>
 
 #include "core/replay_answer.h"
@@ -31,6 +32,13 @@ void Intake::take(std::string_view message, IntakeOutcome* outcome) {
   ++counters_.messages_received;
   counters_.bytes_received += message.size();
   read_clock();
+  taking_ = true;
+  take_lines(message, outcome);
+  taking_ = false;
+  if (!deferred_.empty()) take_deferred();
+}
+
+void Intake::take_lines(std::string_view message, IntakeOutcome* outcome) {
   std::size_t newline = message.find('\n');
   if (newline == std::string_view::npos || is_one_body_over_lines(message)) {
     take_body(message, outcome);
@@ -139,8 +147,31 @@ void Intake::report_lost(const SourceTracker::Step& step) {
 }
 
 bool Intake::take_replay(const ReplayAnswer& answer) {
+  if (taking_) {
+    assert(answer.events.empty());
+    deferred_.push_back(answer);
+    return false;
+  }
   const std::uint64_t before = log_.last_seq();
   read_clock();
+  taking_ = true;
+  take_answer(answer);
+  taking_ = false;
+  take_deferred();
+  return log_.last_seq() != before;
+}
+
+void Intake::take_deferred() {
+  while (!deferred_.empty()) {
+    const ReplayAnswer answer = std::move(deferred_.front());
+    deferred_.pop_front();
+    taking_ = true;
+    take_answer(answer);
+    taking_ = false;
+  }
+}
+
+void Intake::take_answer(const ReplayAnswer& answer) {
   tracker_.begin_answer();
   if (answer.outcome == ReplayOutcome::events || answer.outcome == ReplayOutcome::late) {
     for_each_replayed(answer.events, [&](std::string_view body) {
@@ -160,21 +191,26 @@ bool Intake::take_replay(const ReplayAnswer& answer) {
   tracker_.on_answer(answer.source, answer.run, answer.from, answer.to, answer.outcome,
                      steady_us_);
   follow_up();
-  return log_.last_seq() != before;
 }
 
 bool Intake::tick() {
   const std::uint64_t before = log_.last_seq();
   read_clock();
+  taking_ = true;
   tracker_.tick(steady_us_);
   follow_up();
+  taking_ = false;
+  take_deferred();
   return log_.last_seq() != before;
 }
 
 void Intake::stop() {
   read_clock();
+  taking_ = true;
   tracker_.stop();
   follow_up();
+  taking_ = false;
+  take_deferred();
 }
 
 void Intake::reject(Reject why, IntakeOutcome* outcome) {

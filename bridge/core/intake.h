@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -44,7 +45,8 @@ class Intake {
   // `outcome` may be null where nobody asks.
   void take(std::string_view message, IntakeOutcome* outcome = nullptr);
 
-  // Takes what a source replayed, or that it did not. True where it added to the log.
+  // Takes what a source replayed, or that it did not. True where it added to the log. What comes while
+  // something is being taken (a source restarts, and so its questions end) is taken behind it.
   bool take_replay(const ReplayAnswer& answer);
 
   // Looks after holes. Call every few milliseconds while tracker().busy(). True where it added to the
@@ -57,12 +59,15 @@ class Intake {
   const SourceTracker& tracker() const { return tracker_; }
 
  private:
+  void take_lines(std::string_view message, IntakeOutcome* outcome);
   void take_body(std::string_view body, IntakeOutcome* outcome);
   bool is_one_body_over_lines(std::string_view message);
   void accept(std::string_view body);
   void announce();
   void append();
   void follow_up();
+  void take_answer(const ReplayAnswer& answer);
+  void take_deferred();
   void report_lost(const SourceTracker::Step& step);
   void read_clock();
   void reject(Reject reject, IntakeOutcome* outcome);
@@ -79,6 +84,8 @@ class Intake {
   std::int64_t wall_us_ = 0;  // one reading of the clocks a message
   std::int64_t steady_us_ = 0;
   SourceTracker::Step step_;  // kept for its memory
+  bool taking_ = false;       // the parser and the step are in use
+  std::deque<ReplayAnswer> deferred_;  // none with events
 };
 
 }  // namespace bridge

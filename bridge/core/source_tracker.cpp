@@ -72,13 +72,14 @@ SourceTracker::Stream* SourceTracker::find(std::string_view source, std::string_
 
 SourceTracker::Stream& SourceTracker::find_or_add(std::string_view source, std::string_view run,
                                                   std::int64_t now_us) {
+  if (first_heard_us_ < 0) first_heard_us_ = now_us;
   Source& known = source_named(source, now_us);
   Stream* stream = find(source, run);
   if (stream == nullptr) {
     // A new start: whatever the ones before it still owe will not come.
     for (const auto& earlier : known.runs) supersede(*earlier);
     stream = &add_run(known, run);
-    stream->first_sight = true;
+    stream->first_sight = !known.announced;
   }
   last_ = stream;
   return *stream;
@@ -150,7 +151,7 @@ void SourceTracker::hold(Stream& stream, std::uint64_t seq, std::string_view bod
   const bool unasked = stream.first_sight && stream.expected == 1;
   const bool full = !has_room() && seq != stream.expected;
   if (full && !unasked) {
-    ++counters_.events_put_off;
+    if (!answering_) ++counters_.events_put_off;
     return;
   }
   stream.held.emplace(seq, body);
@@ -220,6 +221,9 @@ void SourceTracker::on_answer(std::string_view source, std::string_view run, std
       if (++stream->failures >= kReplayFailuresMax) return give_up(*stream, to);
       stream->retry_us = now_us + kReplayRetryUs;
       return;
+    case ReplayOutcome::unsent:
+      stream->retry_us = now_us + kReplayRetryUs;
+      return;
   }
 }
 
@@ -247,25 +251,27 @@ void SourceTracker::pursue(Stream& stream, std::int64_t now_us) {
   watch(stream);
   if (stream.superseded || stream.deaf) return give_up(stream, stream.seen_to);
   if (stream.oldest > stream.expected) return give_up(stream, std::min(stream.oldest - 1, to));
-  if (stream.asking || now_us < stream.retry_us) return;
   const std::int64_t waited_us = now_us - stream.since_us;
   if (waited_us >= kRepairPatienceUs) return give_up(stream, to);
-  const Source& source = *stream.source;
+  if (stream.asking || now_us < stream.retry_us) return;
   stream.askable =
-      link_ != nullptr && link_->ask(source.name, stream.run, stream.expected, to);
+      link_ != nullptr && link_->ask(stream.source->name, stream.run, stream.expected, to);
   if (stream.askable) {
     ++counters_.replays_asked;
     stream.asking = true;
     stream.first_sight = false;
     return;
   }
-  const bool first_sight = stream.first_sight && stream.expected == 1;
-  const std::int64_t patience_us = link_ == nullptr   ? 0
-                                   : first_sight      ? kFirstSightUs
-                                   : source.announced ? kNoChannelPatienceUs
-                                                      : 0;
-  if (waited_us >= patience_us) return give_up(stream, stream.seen_to);
+  if (waited_us >= patience_us(stream)) return give_up(stream, stream.seen_to);
   stream.retry_us = now_us + kLookAgainUs;
+}
+
+// How long a source that nobody is connected for is waited for.
+std::int64_t SourceTracker::patience_us(const Stream& stream) const {
+  if (link_ == nullptr) return 0;
+  if (stream.source->announced) return kNoChannelPatienceUs;
+  if (!stream.first_sight || stream.expected != 1) return 0;
+  return std::max(kFirstSightUs, first_heard_us_ + kComingBackUs - stream.since_us);
 }
 
 // What is missing up to `to` will not come.

@@ -22,12 +22,16 @@
 namespace bridge {
 
 // A source seen first in the middle of its numbers may be a trainer whose control channel is about to
-// open. Its events wait for so long; then it is one that cannot be asked, and begins where it was met.
+// open, and that has not yet said so. Its events wait for so long; then it is one that cannot be asked, and begins where it was met.
 inline constexpr std::int64_t kFirstSightUs = 500'000;
+// So long after the first word of any source they all may be coming back to a bridge that has started
+// again, each of its channels when it gets round to it.
+inline constexpr std::int64_t kComingBackUs = 1'500'000;
 // An announced head may be ahead of events that are on their way.
 inline constexpr std::int64_t kTailGraceUs = 300'000;
-// A hole that nothing has come to close for so long is given up.
-inline constexpr std::int64_t kRepairPatienceUs = 10'000'000;
+// A hole that nothing has come to close for so long is given up. Longer than a trainer that does one thing
+// at a time is kept from questions by the lost answer to a command.
+inline constexpr std::int64_t kRepairPatienceUs = 15'000'000;
 // The same where the source announces itself, but its control channel is not there.
 inline constexpr std::int64_t kNoChannelPatienceUs = 5'000'000;
 // A source that refused, or timed out, is asked again after a moment, so many times in a row.
@@ -53,6 +57,7 @@ class ReplayLink {
 enum class ReplayOutcome {
   events,   // answered; the events were given to observe() before
   failed,   // no answer in time, or refused for the moment
+  unsent,   // it was never asked: a command was with it all the time
   unknown,  // the source does not know the command
   late,     // as `events`, but the question was reported as failed before
 };
@@ -198,6 +203,7 @@ class SourceTracker {
   std::string take(Stream& stream, Held::iterator held);
   static std::uint64_t missing_to(const Stream& stream);
   void pursue(Stream& stream, std::int64_t now_us);
+  std::int64_t patience_us(const Stream& stream) const;
   void give_up(Stream& stream, std::uint64_t to);
   void watch(Stream& stream);
   void make_ready(Stream& stream);
@@ -207,6 +213,7 @@ class SourceTracker {
   ReplayLink* link_ = nullptr;
   Counters& counters_;
   std::map<std::string, Source, std::less<>> sources_;
+  std::int64_t first_heard_us_ = -1;  // of any source
   Stream* last_ = nullptr;  // of the last event: they come in batches of one source
   std::vector<Stream*> watched_;  // with a hole, or a head ahead of what came
   std::vector<Stream*> ready_;    // with something to do, in this order

@@ -193,6 +193,20 @@ TEST_CASE("repair: a trainer that is gone or restarted is no longer asked") {
   CHECK(r.bench.tracker.tally("t")->lost == 1);
 }
 
+TEST_CASE("repair: an event of a new start that ends a question is taken whole") {
+  Repair r;
+  r.bench.sources.set_listener([&](const std::string& source, const SourceInfo&, SourceChange change) {
+    if (change == SourceChange::restarted) r.bench.desk.router().on_source_lost(source, "restarted");
+  });
+  r.bench.take(body(1));
+  r.bench.take(body(3));
+  r.bench.take(body(1, R"({"of":"the new start"})", "r2"));
+  r.bench.take(body(2, "{}", "r2"));
+  CHECK(r.source_seqs() == Seqs{1, 3, 1, 2});
+  const auto all = r.pull();
+  CHECK(all[all.size() - 2].find(R"("data":{"of":"the new start"})") != std::string::npos);
+}
+
 TEST_CASE("repair: a loss is an event of the log, and a gap in front of it") {
   Repair r;
   Feed other(r.bench.log, r.bench.hub, r.bench.clock, [] {});

@@ -262,10 +262,18 @@ TEST_CASE("tracker: first met in the middle") {
   }
   SUBCASE("one that cannot begins where it was met, after a moment, and nothing is lost") {
     t.link.connected = false;
+    t.event(1, "q").pass(kComingBackUs).take();
     t.event(1000).event(1001).pass(kFirstSightUs + 20'000);
     CHECK(t.take() == "1000 1001");
     CHECK(t.tally().lost == 0);
     CHECK(t.event(1003).take() == "!1002-1002 1003");
+  }
+  SUBCASE("soon after the start of the bridge it may take its control channel longer to come back") {
+    t.link.connected = false;
+    t.event(3).pass(2 * kFirstSightUs);
+    CHECK(t.take().empty());
+    t.pass(kComingBackUs - 2 * kFirstSightUs + 20'000);
+    CHECK(t.take() == "3");
   }
   SUBCASE("without any control socket on the bridge it does not wait at all") {
     t.tracker.set_link(nullptr);

@@ -1,0 +1,102 @@
+// The bridge without its sockets: everything between them is the real thing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/counters.h"
+#include "core/client_protocol.h"
+#include "core/command_desk.h"
+#include "core/event_log.h"
+#include "core/feed.h"
+#include "core/hub.h"
+#include "core/intake.h"
+#include "core/own_commands.h"
+#include "core/own_events.h"
+#include "core/replay.h"
+#include "core/snapshot.h"
+#include "core/source_registry.h"
+#include "core/source_tracker.h"
+#include "world.h"
+
+namespace sim {
+
+class SimSource;
+
+// One process of the bridge, from its start to its end. The world and the sources must outlive it.
+class SimBridge final : private bridge::TrainerLink {
+ public:
+  // Called with each text message for a client, in order.
+  using ToClient = std::function<void(const std::string& text)>;
+
+  SimBridge(World& world, const std::vector<std::unique_ptr<SimSource>>& sources, std::string epoch,
+            bridge::HistoryLimits limits, std::size_t held_bytes_max);
+
+  const std::string& epoch() const { return log_.epoch(); }
+  const bridge::EventLog& log() const { return log_; }
+  const bridge::SourceTracker& tracker() const { return tracker_; }
+
+  // From sources: a message of events, and an answer.
+  void take(const std::string& message);
+  void answer(const std::string& source, const std::string& json);
+
+  // Clients: a connection, its requests and its end. What was given to it counts as written once
+  // written() is called; no more is given before.
+  std::uint64_t open(ToClient to_client);
+  void request(std::uint64_t connection, const std::string& text);
+  void written(std::uint64_t connection);
+  void close(std::uint64_t connection);
+
+  // Every payload of the log from the first one on, gap messages in their places: what came since the
+  // last call.
+  std::vector<std::string> grown();
+
+  // Every body that came in is accounted for, and what waits is within its limits.
+  void check_counters() const;
+
+ private:
+  struct Session {
+    Session(SimBridge& bridge, std::uint64_t connection, ToClient to);
+    bridge::Feed feed;
+    bridge::ClientProtocol protocol;
+    ToClient to_client;
+    bool writing = false;
+  };
+
+  bool send(const std::string& source, const std::string& json) override;
+  void every_tick();
+  void every_second();
+  void announce_soon();
+  void pump_soon(std::uint64_t connection);
+  void pump(std::uint64_t connection);
+  // `what` later, unless the bridge has ended by then.
+  void after(std::int64_t delay_us, std::function<void()> what);
+
+  World& world_;
+  const std::vector<std::unique_ptr<SimSource>>& sources_by_name_;
+  const std::size_t held_bytes_max_;
+  bridge::Counters counters_;
+  bridge::Snapshot snapshot_{100, 1 << 20};
+  bridge::EventLog log_;
+  bridge::Hub hub_;
+  bridge::Replays replays_;
+  bridge::SourceRegistry sources_;
+  bridge::SourceTracker tracker_;
+  bridge::TypeCounts types_;
+  bridge::OwnCommands own_commands_;
+  bridge::OwnEvents own_events_;
+  bridge::CommandDesk desk_;
+  bridge::Intake intake_;
+  bridge::Feed everything_;
+  std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  std::uint64_t last_connection_ = 0;
+  bool announcing_ = false;
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace sim
