@@ -119,6 +119,7 @@ class BridgeApp::Impl {
         drain_timer_(io_) {
     commands_.set_directory(&server_);
     if (!config_.trainers.control.empty()) tracker_.set_link(&desk_.router());
+    if (journal_) tracker_.restore(journal_->positions());
     desk_.router().set_replay_listener([this](const ReplayAnswer& answer) {
       if (intake_.take_replay(answer)) announce_soon();
     });
