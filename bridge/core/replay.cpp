@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "core/json_value.h"
 #include "event/ws_frame.h"
 
 namespace bridge {
@@ -15,33 +16,27 @@ namespace {
 
 using rapidjson::Value;
 
-constexpr std::size_t kTurnBytesMax = 1024 * 1024;
+constexpr std::size_t kReplayTurnBytesMax = 1024 * 1024;
 constexpr double kSpeedMax = 1e6;
 constexpr double kTimeFrom = 1e9;  // a bare number from here on is a time, not a seq
 constexpr double kTimeMax = 1e11;
 
-RequestError bad(std::string message) {
+RequestError bad_replay(std::string message) {
   return {ErrorType::bad_request, "params." + std::move(message)};
-}
-
-const Value* find(const Value& object, const char* name) {
-  if (!object.IsObject()) return nullptr;
-  const auto it = object.FindMember(name);
-  return it == object.MemberEnd() || it->value.IsNull() ? nullptr : &it->value;
 }
 
 bool is_time(const Value& v) {
   return v.IsNumber() && v.GetDouble() >= 0 && v.GetDouble() <= kTimeMax;
 }
 
-std::int64_t microseconds(double seconds) { return std::llround(seconds * 1e6); }
+std::int64_t in_microseconds(double seconds) { return std::llround(seconds * 1e6); }
 
 std::optional<RequestError> parse_end(const Value& params, const char* name, const Clock& clock,
                                       ReplayEnd* end) {
-  const Value* const v = find(params, name);
+  const Value* const v = params.IsObject() ? find(params, name) : nullptr;
   if (v == nullptr) return std::nullopt;
   if (is_time(*v) && v->GetDouble() >= kTimeFrom) {
-    end->time_us = microseconds(v->GetDouble());
+    end->time_us = in_microseconds(v->GetDouble());
     return std::nullopt;
   }
   if (v->IsUint64()) {
@@ -57,16 +52,16 @@ std::optional<RequestError> parse_end(const Value& params, const char* name, con
       return std::nullopt;
     }
     if (timestamp != nullptr && is_time(*timestamp)) {
-      end->time_us = microseconds(timestamp->GetDouble());
+      end->time_us = in_microseconds(timestamp->GetDouble());
       return std::nullopt;
     }
     if (seconds != nullptr && is_time(*seconds)) {
       end->time_us =
-          std::max<std::int64_t>(0, clock.wall_us() - microseconds(seconds->GetDouble()));
+          std::max<std::int64_t>(0, clock.wall_us() - in_microseconds(seconds->GetDouble()));
       return std::nullopt;
     }
   }
-  return bad(std::string(name) +
+  return bad_replay(std::string(name) +
              " must be a seq, a time from 1000000000 on, {\"seq\":n}, {\"timestamp\":t} or "
              "{\"seconds\":s}");
 }
@@ -84,15 +79,16 @@ Result<ReplayRequest, RequestError> ReplayRequest::parse(const Value& params, co
   ReplayRequest request;
   if (auto error = parse_end(params, "from", clock, &request.from)) return *error;
   if (auto error = parse_end(params, "to", clock, &request.to)) return *error;
-  if (const Value* const speed = find(params, "speed")) {
+  const Value* const speed = params.IsObject() ? find(params, "speed") : nullptr;
+  if (speed != nullptr) {
     if (!speed->IsNumber() || !(speed->GetDouble() >= 0) || speed->GetDouble() > kSpeedMax) {
-      return bad("speed must be a number 0..1000000; 0 = as fast as possible");
+      return bad_replay("speed must be a number 0..1000000; 0 = as fast as possible");
     }
     request.speed = speed->GetDouble();
   }
   static const Value kEmpty(rapidjson::kObjectType);
   auto subscription = Subscription::parse(params.IsObject() ? params : kEmpty);
-  if (!subscription) return bad(subscription.error().message);
+  if (!subscription) return bad_replay(subscription.error().message);
   request.subscription = std::move(subscription.value());
   return request;
 }
@@ -248,7 +244,7 @@ void Replays::tick() {
     Replay& replay = *it->second.replay;
     bool any = false;
     if (feed->has_room()) {
-      if (auto frames = replay.take(kTurnBytesMax)) {
+      if (auto frames = replay.take(kReplayTurnBytesMax)) {
         any = true;
         (void)feed->say_frames(std::move(frames));
       }

@@ -8,7 +8,7 @@
 namespace bridge {
 namespace {
 
-constexpr std::size_t kHolesMax = 4096;  // older ones are then taken for held, and found out reading
+constexpr std::size_t kKnownHolesMax = 4096;  // older ones are then taken for held, and found out reading
 
 }  // namespace
 
@@ -128,9 +128,9 @@ void Journal::on_progress(const JournalProgress& progress) {
   readable_ = progress.readable;
   idle_ = progress.idle;
   holes_.insert(holes_.end(), progress.new_holes.begin(), progress.new_holes.end());
-  if (holes_.size() > kHolesMax) {
+  if (holes_.size() > kKnownHolesMax) {
     holes_.erase(holes_.begin(),
-                 holes_.begin() + static_cast<std::ptrdiff_t>(holes_.size() - kHolesMax));
+                 holes_.begin() + static_cast<std::ptrdiff_t>(holes_.size() - kKnownHolesMax));
   }
   pump();
   on_progress_();

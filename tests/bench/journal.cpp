@@ -11,7 +11,7 @@
 #include "statistics.h"
 #include "store/database.h"
 #include "store/journal.h"
-#include "support/temp_directory.h"
+#include "support/scratch_directory.h"
 
 namespace bench {
 namespace {
@@ -111,7 +111,7 @@ std::vector<JournalRow> measure_journal(const Options& options) {
   const std::vector<bridge::BlockPtr> blocks = make_blocks(options);
   for (std::size_t round = 0; round < options.rounds; ++round) {
     if (interrupted) throw std::runtime_error("interrupted");
-    const testing_support::TempDirectory directory;
+    const testing_support::ScratchDirectory directory;
     JournalRound got;
     got.bare_rows_per_s = bare_rows_per_s(directory.file("bare"), blocks, row.rows);
     got.journal_rows_per_s = journal_rows_per_s(directory.file("journal"), blocks, row.rows);

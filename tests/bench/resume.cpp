@@ -14,7 +14,7 @@
 #include "support/bridge_process.h"
 #include "support/http.h"
 #include "support/json.h"
-#include "support/temp_directory.h"
+#include "support/scratch_directory.h"
 
 namespace bench {
 namespace {
@@ -24,11 +24,11 @@ using testing_support::BridgeProcess;
 using testing_support::milliseconds;
 using testing_support::RawWebSocket;
 
-constexpr milliseconds kLead{300};
+constexpr milliseconds kLiveLead{300};
 constexpr double kPastEventsPerS = 150'000.0;
-constexpr milliseconds kPatience{120'000};
+constexpr milliseconds kDrainPatience{120'000};
 
-double in_ms(std::chrono::nanoseconds duration) {
+double milliseconds_of(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
@@ -100,14 +100,14 @@ Connection connect(const BridgeProcess& bridge, const std::string& request) {
 // Fills the journal; returns how many events it holds then.
 std::uint64_t publish_past(BridgeProcess& bridge, const Options& options) {
   const EventText events(options.event_bytes, "past");
-  TickedLoad load(bridge.events_in(), events, kPastEventsPerS, steady_clock::now() + kLead);
+  TickedLoad load(bridge.events_in(), events, kPastEventsPerS, steady_clock::now() + kLiveLead);
   while (!interrupted && load.published() < options.resume_events) {
     std::this_thread::sleep_for(milliseconds{5});
   }
   load.stop();
   if (interrupted) throw std::runtime_error("interrupted");
   const std::uint64_t all = load.published();
-  const testing_support::Deadline deadline(kPatience);
+  const testing_support::Deadline deadline(kDrainPatience);
   while (metric(bridge, "ppo_bridge_journal_committed_seq") < static_cast<double>(all)) {
     if (deadline.passed()) throw std::runtime_error("the journal does not come to its end");
     std::this_thread::sleep_for(milliseconds{20});
@@ -116,7 +116,7 @@ std::uint64_t publish_past(BridgeProcess& bridge, const Options& options) {
 }
 
 ResumeRound measure(const Options& options, std::string* lost) {
-  const testing_support::TempDirectory directory;
+  const testing_support::ScratchDirectory directory;
   testing_support::BridgeOptions settings;
   settings.program = options.bridge_program;
   settings.settings = {"history.events_max=10000",
@@ -132,7 +132,7 @@ ResumeRound measure(const Options& options, std::string* lost) {
   }
   SequenceRule live_rule;
   live_rule.key = R"("run":"live","source_seq":)";
-  const auto begin = steady_clock::now() + kLead;
+  const auto begin = steady_clock::now() + kLiveLead;
   TwoPhases latencies(begin, options.latency_events_per_s);
   FanReader live(std::move(clients), live_rule, &latencies);
   live.start();
@@ -171,11 +171,11 @@ ResumeRound measure(const Options& options, std::string* lost) {
   if (!drained) *lost = "live: " + (live.failure().empty() ? "stuck" : live.failure());
   got.resume_rows_per_s = static_cast<double>(past) / took;
   got.times = got.resume_rows_per_s / got.scan_rows_per_s;
-  got.p99_before_ms = in_ms(latencies.before().percentile(0.99));
-  got.p99_while_ms = in_ms(latencies.meanwhile().percentile(0.99));
+  got.p99_before_ms = milliseconds_of(latencies.before().percentile(0.99));
+  got.p99_while_ms = milliseconds_of(latencies.meanwhile().percentile(0.99));
   got.p99_times = got.p99_before_ms > 0 ? got.p99_while_ms / got.p99_before_ms : 0;
   bridge.process().signal(SIGTERM);
-  bridge.process().wait_exit(kPatience);
+  bridge.process().wait_exit(kDrainPatience);
   return got;
 }
 

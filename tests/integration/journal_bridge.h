@@ -10,7 +10,7 @@
 #include "support/event_publisher.h"
 #include "support/http.h"
 #include "support/protocol_client.h"
-#include "support/temp_directory.h"
+#include "support/scratch_directory.h"
 
 namespace testing_support {
 

@@ -12,7 +12,7 @@
 using namespace testing_support;
 
 TEST_CASE("journal: after a clean stop the numbering goes on, and so does a client") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   const BridgeOptions options = with_journal(directory.file("j"));
   std::string epoch;
   double last_stamp = 0;
@@ -44,7 +44,7 @@ TEST_CASE("journal: after a clean stop the numbering goes on, and so does a clie
 }
 
 TEST_CASE("journal: after a kill a new epoch begins behind what is on disk, and nothing is missing") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   const BridgeOptions options = with_journal(directory.file("j"));
   std::string first;
   std::string second;
@@ -94,7 +94,7 @@ TEST_CASE("journal: after a kill a new epoch begins behind what is on disk, and 
 }
 
 TEST_CASE("journal: what memory let go comes from disk and goes over into live") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   BridgeProcess bridge(with_journal(directory.file("j"), {"history.events_max=500"}));
   EventPublisher publisher(bridge.events_in());
   constexpr int kPast = 8'000;
@@ -121,7 +121,7 @@ TEST_CASE("journal: what memory let go comes from disk and goes over into live")
 }
 
 TEST_CASE("journal: the last n that pass, and the last seconds, reach into it") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   BridgeProcess bridge(with_journal(directory.file("j"), {"history.events_max=100"}));
   EventPublisher publisher(bridge.events_in());
   REQUIRE(publish_numbered(publisher, 1, 10'000));
@@ -147,7 +147,7 @@ TEST_CASE("journal: the last n that pass, and the last seconds, reach into it") 
 }
 
 TEST_CASE("journal: a slow client reads from disk what memory did not wait with") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   BridgeProcess bridge(with_journal(
       directory.file("j"), {"history.events_max=1000", "websocket.send_buffer_bytes=16384"}));
   WebSocketOptions small;
@@ -162,7 +162,7 @@ TEST_CASE("journal: a slow client reads from disk what memory did not wait with"
 }
 
 TEST_CASE("journal: what was trimmed is a gap, and what is left follows") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   BridgeProcess bridge(with_journal(directory.file("j"),
                                     {"history.events_max=100", "journal.bytes_max=1048576"}));
   EventPublisher publisher(bridge.events_in());
@@ -183,7 +183,7 @@ TEST_CASE("journal: what was trimmed is a gap, and what is left follows") {
 }
 
 TEST_CASE("journal: with before_delivery nothing is delivered that a kill could take back") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   const BridgeOptions options =
       with_journal(directory.file("j"), {"journal.before_delivery=true"});
   std::string epoch;
@@ -203,4 +203,41 @@ TEST_CASE("journal: with before_delivery nothing is delivered that a kill could 
   ProtocolClient client(bridge.websocket());
   CHECK(client.welcome().integer("/data/seq") >= seen);
   CHECK(client.request(since(epoch, seen)).boolean("/recovered"));
+}
+
+TEST_CASE("journal: a replay comes beside the live stream, and can be stopped") {
+  ScratchDirectory directory;
+  BridgeProcess bridge(with_journal(directory.file("j"), {"history.events_max=100"}));
+  EventPublisher publisher(bridge.events_in());
+  constexpr int kPast = 3000;
+  REQUIRE(publish_numbered(publisher, 1, kPast));
+  REQUIRE(wait_committed(bridge, kPast));
+  ProtocolClient client(bridge.websocket());
+  client.request(R"({"action":"register"})");
+  const Json started = client.request(
+      R"({"action":"command","command":"replay","params":{"from":11,"speed":0},"id":4})");
+  CHECK(started.boolean("/success"));
+  CHECK(started.integer("/id") == 4);
+  REQUIRE(publish_numbered(publisher, kPast + 1, kPast + 500));
+  std::int64_t again = 11;
+  std::int64_t live = kPast + 1;
+  for (bool ended = false; !ended || live <= kPast + 500;) {
+    const Json message = client.next_message();
+    if (!message.has("/replay")) {
+      REQUIRE(message.integer("/seq") == live++);
+    } else if (message.has("/seq")) {
+      REQUIRE(message.integer("/seq") == again++);
+    } else {
+      CHECK(message.string("/type") == "replay_end");
+      ended = true;
+    }
+  }
+  CHECK(again == kPast + 1);
+  CHECK(client.request(
+                  R"({"action":"command","command":"replay","params":{"from":1,"speed":0.001}})")
+            .boolean("/success"));
+  CHECK(client.request(R"({"action":"command","command":"replay","id":5})").string("/status") ==
+        "error");
+  CHECK(client.request(R"({"action":"command","command":"replay_stop"})")
+            .boolean("/result/stopped"));
 }

@@ -47,7 +47,7 @@ void limit_files(const BridgeProcess& bridge, rlim_t bytes) {
 }  // namespace
 
 TEST_CASE("journal trouble: a second bridge on the file says so and delivers") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   const std::string path = directory.file("j");
   BridgeProcess first(with_journal(path));
   {
@@ -64,7 +64,7 @@ TEST_CASE("journal trouble: a second bridge on the file says so and delivers") {
 }
 
 TEST_CASE("journal trouble: a directory that comes late, a file that is none, a file that is moved") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   std::filesystem::create_directory(directory.file("d"));
   const std::string path = directory.file("d/j");
   std::filesystem::remove(directory.file("d"));
@@ -87,7 +87,7 @@ TEST_CASE("journal trouble: a directory that comes late, a file that is none, a 
 }
 
 TEST_CASE("journal trouble: a full disk stops nothing, and what it cost is told when there is room") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   BridgeOptions options = with_journal(
       directory.file("j"), {"history.events_max=2000", "history.bytes_max=1048576"});
   BridgeProcess bridge(options);
@@ -128,7 +128,7 @@ TEST_CASE("journal trouble: a full disk stops nothing, and what it cost is told 
 }
 
 TEST_CASE("journal trouble: before_delivery refuses to start without its journal") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   try {
     BridgeProcess bridge(
         with_journal(directory.file("missing/j"), {"journal.before_delivery=true"}));
@@ -141,7 +141,7 @@ TEST_CASE("journal trouble: before_delivery refuses to start without its journal
 }
 
 TEST_CASE("journal trouble: before_delivery waits while the disk is full and loses nothing") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   BridgeProcess bridge(with_journal(directory.file("j"), {"journal.before_delivery=true"}));
   ProtocolClient client(bridge.websocket());
   client.request(R"({"action":"register"})");

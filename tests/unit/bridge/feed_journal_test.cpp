@@ -13,8 +13,8 @@ using namespace bridge;
 namespace {
 
 // A log with a short memory before a journal that has all of it.
-struct World {
-  explicit World(std::uint64_t events_max = 10) : log("e", {events_max, 1 << 20}) {
+struct PastWorld {
+  explicit PastWorld(std::uint64_t events_max = 10) : log("e", {events_max, 1 << 20}) {
     log.set_on_seal([this](const BlockPtr& block) { journal.blocks.push_back(block); });
   }
   // Events of type "ten" where the seq is a multiple of ten, else "one"; a second apart.
@@ -38,8 +38,8 @@ struct World {
   Replays replays{log, hub, clock};
 };
 
-struct Client {
-  explicit Client(World& w) : world(w), feed(w.log, w.hub, w.clock, [this] { ++told; }) {}
+struct PastClient {
+  explicit PastClient(PastWorld& w) : world(w), feed(w.log, w.hub, w.clock, [this] { ++told; }) {}
   // Everything there is, with the journal's answers as they are asked for.
   std::vector<std::string> all() {
     std::vector<std::string> got;
@@ -51,19 +51,19 @@ struct Client {
     }
     return got;
   }
-  World& world;
+  PastWorld& world;
   int told = 0;
   Feed feed;
 };
 
-Since after(std::uint64_t seq) {
+Since after_seq(std::uint64_t seq) {
   Since since;
   since.epoch = "e";
   since.seq = seq;
   return since;
 }
 
-std::vector<std::uint64_t> range(std::uint64_t from, std::uint64_t to) {
+std::vector<std::uint64_t> seq_range(std::uint64_t from, std::uint64_t to) {
   std::vector<std::uint64_t> v(to - from + 1);
   std::iota(v.begin(), v.end(), from);
   return v;
@@ -72,45 +72,45 @@ std::vector<std::uint64_t> range(std::uint64_t from, std::uint64_t to) {
 }  // namespace
 
 TEST_CASE("feed: the journal's events come first, then memory's, then live ones, each once") {
-  World world;
+  PastWorld world;
   world.events(100);
-  Client client(world);
-  CHECK(client.feed.subscribe(subscription("{}"), after(20)).recovered == true);
+  PastClient client(world);
+  CHECK(client.feed.subscribe(subscription("{}"), after_seq(20)).recovered == true);
   CHECK(client.feed.pull(1 << 20).empty());
   world.events(5);
   CHECK(client.told == 0);
   world.journal.answer();
   CHECK(client.told > 0);
-  CHECK(seqs(client.all()) == range(21, 105));
+  CHECK(seqs(client.all()) == seq_range(21, 105));
   world.events(1);
-  CHECK(seqs(client.all()) == range(106, 106));
+  CHECK(seqs(client.all()) == seq_range(106, 106));
   CHECK(client.feed.gaps() == 0);
 }
 
 TEST_CASE("feed: many that want the same place are served by one read") {
-  World world;
+  PastWorld world;
   world.events(100);
-  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<std::unique_ptr<PastClient>> clients;
   for (int i = 0; i < 50; ++i) {
-    clients.push_back(std::make_unique<Client>(world));
-    clients.back()->feed.subscribe(subscription("{}"), after(20));
+    clients.push_back(std::make_unique<PastClient>(world));
+    clients.back()->feed.subscribe(subscription("{}"), after_seq(20));
     CHECK(clients.back()->feed.pull(1 << 20).empty());
   }
   CHECK(world.journal.reads == 1);
   clients[7].reset();  // one that goes while it waits
   world.journal.answer();
   for (const auto& client : clients) {
-    if (client) CHECK(seqs(client->all()) == range(21, 100));
+    if (client) CHECK(seqs(client->all()) == seq_range(21, 100));
   }
   CHECK(world.journal.reads <= 100);
 }
 
 TEST_CASE("feed: a hole in the journal is a gap in its place, and not recovered") {
-  World world;
+  PastWorld world;
   world.events(100);
   world.journal.blocks.erase(world.journal.blocks.begin() + 40, world.journal.blocks.begin() + 50);
-  Client client(world);
-  const auto outcome = client.feed.subscribe(subscription("{}"), after(20));
+  PastClient client(world);
+  const auto outcome = client.feed.subscribe(subscription("{}"), after_seq(20));
   CHECK(outcome.recovered == false);
   CHECK(outcome.gap.empty());
   const auto got = client.all();
@@ -126,21 +126,21 @@ TEST_CASE("feed: a hole in the journal is a gap in its place, and not recovered"
 }
 
 TEST_CASE("feed: what the journal has trimmed is a gap before anything else") {
-  World world;
+  PastWorld world;
   world.events(100);
   world.journal.blocks.erase(world.journal.blocks.begin(), world.journal.blocks.begin() + 30);
-  Client client(world);
-  const auto outcome = client.feed.subscribe(subscription("{}"), after(20));
+  PastClient client(world);
+  const auto outcome = client.feed.subscribe(subscription("{}"), after_seq(20));
   CHECK(outcome.recovered == false);
   CHECK(outcome.gap.find(R"("from_seq":21,"to_seq":30)") != std::string::npos);
-  CHECK(seqs(client.all()) == range(31, 100));
+  CHECK(seqs(client.all()) == seq_range(31, 100));
 }
 
 TEST_CASE("feed: a journal that fails halfway leaves a gap up to what memory has") {
-  World world;
+  PastWorld world;
   world.events(100);
-  Client client(world);
-  CHECK(client.feed.subscribe(subscription("{}"), after(20)).recovered == true);
+  PastClient client(world);
+  CHECK(client.feed.subscribe(subscription("{}"), after_seq(20)).recovered == true);
   CHECK(client.feed.pull(1 << 20).empty());
   world.journal.blocks.clear();
   const auto got = client.all();
@@ -152,8 +152,8 @@ TEST_CASE("feed: a journal that fails halfway leaves a gap up to what memory has
 }
 
 TEST_CASE("feed: a slow client reads from the journal and loses nothing") {
-  World world;
-  Client client(world);
+  PastWorld world;
+  PastClient client(world);
   client.feed.subscribe(subscription(R"({"subscriptions":["ten"]})"), std::nullopt);
   CHECK(client.feed.pull(1 << 20).empty());
   world.events(10);
@@ -167,9 +167,9 @@ TEST_CASE("feed: a slow client reads from the journal and loses nothing") {
 }
 
 TEST_CASE("feed: a start that is looked up is answered in its place, and later requests behind it") {
-  World world;
+  PastWorld world;
   world.events(100);
-  Client client(world);
+  PastClient client(world);
   Since since;
   since.kind = Since::Kind::last;
   since.last = 7;
@@ -189,9 +189,9 @@ TEST_CASE("feed: a start that is looked up is answered in its place, and later r
 }
 
 TEST_CASE("feed: a request that replaces one that is looked up has the last word") {
-  World world;
+  PastWorld world;
   world.events(100);
-  Client client(world);
+  PastClient client(world);
   Since seconds;
   seconds.kind = Since::Kind::seconds;
   seconds.seconds = 50.5;
@@ -200,24 +200,24 @@ TEST_CASE("feed: a request that replaces one that is looked up has the last word
   REQUIRE(client.feed.subscribe_later(all, seconds, [](const SubscribeOutcome&) {
     return std::string(R"({"status":"first"})");
   }));
-  client.feed.subscribe(all, after(95));
+  client.feed.subscribe(all, after_seq(95));
   REQUIRE(client.feed.say(R"({"status":"second"})"));
   const auto got = client.all();
   CHECK(got[0] == R"({"status":"first"})");
   CHECK(got[1] == R"({"status":"second"})");
-  CHECK(seqs(got) == range(96, 100));
-  Client other(world);
+  CHECK(seqs(got) == seq_range(96, 100));
+  PastClient other(world);
   REQUIRE(other.feed.subscribe_later(all, seconds, [](const SubscribeOutcome& outcome) {
     CHECK(outcome.recovered == true);
     return std::string("{}");
   }));
-  CHECK(seqs(other.all()) == range(50, 100));
+  CHECK(seqs(other.all()) == seq_range(50, 100));
 }
 
 TEST_CASE("feed: what is held back is neither told nor given before it is released") {
-  World world;
+  PastWorld world;
   world.log.hold_back();
-  Client client(world);
+  PastClient client(world);
   client.feed.subscribe(subscription("{}"), std::nullopt);
   CHECK(client.feed.pull(1 << 20).empty());
   world.events(5);
@@ -226,10 +226,10 @@ TEST_CASE("feed: what is held back is neither told nor given before it is releas
   world.log.release(3);
   world.hub.announce();
   CHECK(client.told == 1);
-  CHECK(seqs(client.all()) == range(1, 3));
+  CHECK(seqs(client.all()) == seq_range(1, 3));
   world.log.release(100);
   world.hub.announce();
-  CHECK(seqs(client.all()) == range(4, 5));
+  CHECK(seqs(client.all()) == seq_range(4, 5));
 }
 
 TEST_CASE("log: an earlier epoch is shared up to where the next began") {
@@ -256,9 +256,9 @@ TEST_CASE("log: an earlier epoch is shared up to where the next began") {
 namespace {
 
 // What a replay with these params gives; the clock moves on by `step_us` a tick.
-std::vector<std::string> replayed(World& world, const std::string& params, int ticks,
+std::vector<std::string> replayed(PastWorld& world, const std::string& params, int ticks,
                                   std::int64_t step_us = 1000) {
-  Client client(world);
+  PastClient client(world);
   const auto started = world.replays.start(&client.feed, parse_json(params), [] {});
   REQUIRE_MESSAGE(started.ok(), started.error().message);
   std::vector<std::string> got;
@@ -275,10 +275,10 @@ std::vector<std::string> replayed(World& world, const std::string& params, int t
 }  // namespace
 
 TEST_CASE("replay: a stretch comes again, marked, from the journal and memory, with an end") {
-  World world;
+  PastWorld world;
   world.events(100);
   const auto got = replayed(world, R"({"from":50,"to":95,"speed":0})", 200);
-  CHECK(seqs(got) == range(50, 95));
+  CHECK(seqs(got) == seq_range(50, 95));
   for (const auto& payload : got) CHECK(parse_json(payload)["replay"].IsTrue());
   const auto end = parse_json(got.back());
   CHECK(end["type"] == "replay_end");
@@ -288,7 +288,7 @@ TEST_CASE("replay: a stretch comes again, marked, from the journal and memory, w
 }
 
 TEST_CASE("replay: events are as far apart as they were, divided by the speed") {
-  World world;
+  PastWorld world;
   world.events(100);  // a second apart
   const auto got = replayed(world, R"({"from":50,"speed":10})", 20, 50'000);
   CHECK(got.size() >= 9);  // a second at ten times the pace
@@ -297,7 +297,7 @@ TEST_CASE("replay: events are as far apart as they were, divided by the speed") 
 }
 
 TEST_CASE("replay: times, types and what is missing") {
-  World world;
+  PastWorld world;
   world.events(100);
   const double first = static_cast<double>(FakeClock().wall_us()) / 1e6;
   const auto time = [&](int seconds) { return std::to_string(first + seconds); };
@@ -311,14 +311,14 @@ TEST_CASE("replay: times, types and what is missing") {
   CHECK(gap["type"] == "gap");
   CHECK(gap["replay"].IsTrue());
   CHECK(gap["data"]["to_seq"] == 30);
-  CHECK(seqs(got) == range(31, 40));
+  CHECK(seqs(got) == seq_range(31, 40));
   CHECK(parse_json(got.back())["data"]["missing"] == 6);
 }
 
 TEST_CASE("replay: wrong params, a second one, and a stop") {
-  World world;
+  PastWorld world;
   world.events(20);
-  Client client(world);
+  PastClient client(world);
   for (const char* wrong :
        {R"({"from":-1})", R"({"from":"x"})", R"({"to":{"a":1}})", R"({"speed":-1})",
         R"({"speed":"fast"})", R"({"subscriptions":5})"}) {
@@ -335,9 +335,9 @@ TEST_CASE("replay: wrong params, a second one, and a stop") {
   const auto end = parse_json(client.all().back());
   CHECK(end["type"] == "replay_end");
   CHECK(end["data"]["reason"] == "stopped");
-  std::vector<std::unique_ptr<Client>> many;
+  std::vector<std::unique_ptr<PastClient>> many;
   for (std::size_t i = 0; i <= kReplaysMax; ++i) {
-    many.push_back(std::make_unique<Client>(world));
+    many.push_back(std::make_unique<PastClient>(world));
     CHECK(world.replays.start(&many.back()->feed, parse_json("{}"), [] {}).ok() ==
           (i < kReplaysMax));
   }

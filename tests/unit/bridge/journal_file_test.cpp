@@ -6,22 +6,22 @@
 #include <fstream>
 
 #include "fixture.h"
-#include "support/temp_directory.h"
+#include "support/scratch_directory.h"
 
 using namespace bridge;
-using testing_support::TempDirectory;
+using testing_support::ScratchDirectory;
 
 namespace {
 
-constexpr std::int64_t kNow = 1'619'395'200'000'000;
+constexpr std::int64_t kJournalNow = 1'619'395'200'000'000;
 
-JournalFileOptions options(const TempDirectory& directory) {
+JournalFileOptions file_options(const ScratchDirectory& directory) {
   JournalFileOptions o;
   o.path = directory.file("journal.sqlite");
   return o;
 }
 
-std::unique_ptr<JournalFile> open(const JournalFileOptions& o) {
+std::unique_ptr<JournalFile> open_file(const JournalFileOptions& o) {
   auto file = JournalFile::open(o);
   REQUIRE_MESSAGE(file.ok(), file.error().message);
   return std::move(file.value());
@@ -34,7 +34,7 @@ std::string refusal(const JournalFileOptions& o) {
 }
 
 // Events first..last of a log, one body each.
-BlockPtr block_of(std::uint64_t first, std::uint64_t last, std::int64_t from_us = kNow,
+BlockPtr block_of(std::uint64_t first, std::uint64_t last, std::int64_t from_us = kJournalNow,
                   const std::string& data = R"({"item":"Coal","agent_id":"a"})") {
   BlockBuilder builder;
   EnvelopeParser parser(1 << 21);
@@ -47,17 +47,17 @@ BlockPtr block_of(std::uint64_t first, std::uint64_t last, std::int64_t from_us 
   return builder.seal();
 }
 
-JournalItem item(BlockPtr block) {
+JournalItem item_of(BlockPtr block) {
   JournalItem i;
   i.block = std::move(block);
   return i;
 }
 
-void append(JournalFile& file, BlockPtr block) {
-  REQUIRE(file.append({item(std::move(block))}, kNow).ok());
+void append_block(JournalFile& file, BlockPtr block) {
+  REQUIRE(file.append({item_of(std::move(block))}, kJournalNow).ok());
 }
 
-std::vector<BlockPtr> read(JournalFile& file, std::uint64_t from) {
+std::vector<BlockPtr> read_back(JournalFile& file, std::uint64_t from) {
   auto blocks = file.read(from, 1000);
   REQUIRE(blocks.ok());
   return std::move(blocks.value());
@@ -71,7 +71,7 @@ void run_sql(const std::string& path, const std::string& sql) {
 }  // namespace
 
 TEST_CASE("journal file: events come back byte for byte, and with all that filters look at") {
-  TempDirectory directory;
+  ScratchDirectory directory;
   BlockBuilder builder;
   EnvelopeParser parser(1 << 21);
   const std::vector<std::string> bodies = {
@@ -81,12 +81,12 @@ TEST_CASE("journal file: events come back byte for byte, and with all that filte
       R"({"type":"big","data":{"agent_id":"é","text":")" + std::string(70'000, 'x') + "\"}}"};
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     REQUIRE(parser.parse(bodies[i]) == Reject::none);
-    builder.add(parser.envelope(), i + 1, kNow + 251'003 + static_cast<std::int64_t>(i));
+    builder.add(parser.envelope(), i + 1, kJournalNow + 251'003 + static_cast<std::int64_t>(i));
   }
   const BlockPtr block = builder.seal();
-  auto file = open(options(directory));
-  append(*file, block);
-  const auto blocks = read(*file, 1);
+  auto file = open_file(file_options(directory));
+  append_block(*file, block);
+  const auto blocks = read_back(*file, 1);
   REQUIRE(blocks.size() == 1);
   const Block& back = *blocks[0];
   CHECK(back.first_seq() == 1);
@@ -119,8 +119,8 @@ TEST_CASE("journal file: events come back byte for byte, and with all that filte
 }
 
 TEST_CASE("journal file: a file that cannot be one is refused with its name and the reason") {
-  TempDirectory directory;
-  JournalFileOptions o = options(directory);
+  ScratchDirectory directory;
+  JournalFileOptions o = file_options(directory);
   const auto says = [&o](const std::string& what) {
     const std::string message = refusal(o);
     CAPTURE(message);
@@ -138,61 +138,61 @@ TEST_CASE("journal file: a file that cannot be one is refused with its name and 
   run_sql(o.path, "CREATE TABLE t(x)");
   says("another program's database");
   o.path = directory.file("newer");
-  open(o).reset();
+  open_file(o).reset();
   run_sql(o.path, "PRAGMA user_version=2");
   says("of version 2, written by a newer bridge");
 }
 
 TEST_CASE("journal file: a directory is made where that is asked for") {
-  TempDirectory directory;
-  JournalFileOptions o = options(directory);
+  ScratchDirectory directory;
+  JournalFileOptions o = file_options(directory);
   o.path = directory.file("a/b/journal.sqlite");
   o.make_directory = true;
-  open(o);
+  open_file(o);
   CHECK(std::filesystem::exists(o.path));
 }
 
 TEST_CASE("journal file: one bridge at a time, by whatever name; everybody may read") {
-  TempDirectory directory;
-  const JournalFileOptions o = options(directory);
-  auto file = open(o);
-  append(*file, block_of(1, 10));
+  ScratchDirectory directory;
+  const JournalFileOptions o = file_options(directory);
+  auto file = open_file(o);
+  append_block(*file, block_of(1, 10));
   std::filesystem::create_symlink(o.path, directory.file("link"));
   JournalFileOptions link = o;
   link.path = directory.file("link");
   CHECK(refusal(link).find("in use by another bridge") != std::string::npos);
   Database reader(o.path);
   CHECK(reader.number("SELECT count(*) FROM events") == 10);
-  append(*file, block_of(11, 20));
+  append_block(*file, block_of(11, 20));
   CHECK(reader.number("SELECT count(*) FROM events") == 20);
   file.reset();
-  open(link);
+  open_file(link);
 }
 
 TEST_CASE("journal file: an epoch that was ended is clean, one that was not is not") {
-  TempDirectory directory;
-  const JournalFileOptions o = options(directory);
+  ScratchDirectory directory;
+  const JournalFileOptions o = file_options(directory);
   {
-    auto file = open(o);
+    auto file = open_file(o);
     CHECK(file->contents().epochs.empty());
-    REQUIRE(file->begin_epoch({"one", 1}, kNow).ok());
-    append(*file, block_of(1, 10));
+    REQUIRE(file->begin_epoch({"one", 1}, kJournalNow).ok());
+    append_block(*file, block_of(1, 10));
     REQUIRE(file->end_epoch().ok());
   }
   {
-    auto file = open(o);
+    auto file = open_file(o);
     CHECK(file->contents().clean);
     CHECK(file->contents().last_seq == 10);
-    CHECK(file->contents().last_stamp_us == kNow + 10);
-    REQUIRE(file->begin_epoch({"one", 1}, kNow).ok());
-    append(*file, block_of(11, 12));
+    CHECK(file->contents().last_stamp_us == kJournalNow + 10);
+    REQUIRE(file->begin_epoch({"one", 1}, kJournalNow).ok());
+    append_block(*file, block_of(11, 12));
   }
-  auto file = open(o);
+  auto file = open_file(o);
   CHECK_FALSE(file->contents().clean);
   CHECK(file->contents().last_seq == 12);
-  REQUIRE(file->begin_epoch({"two", 13}, kNow).ok());
+  REQUIRE(file->begin_epoch({"two", 13}, kJournalNow).ok());
   file.reset();
-  file = open(o);
+  file = open_file(o);
   REQUIRE(file->contents().epochs.size() == 2);
   CHECK(file->contents().epochs[1].epoch == "two");
   CHECK(file->contents().epochs[1].first_seq == 13);
@@ -200,35 +200,35 @@ TEST_CASE("journal file: an epoch that was ended is clean, one that was not is n
 }
 
 TEST_CASE("journal file: what could not be written is a hole, across which no block reaches") {
-  TempDirectory directory;
-  const JournalFileOptions o = options(directory);
-  auto file = open(o);
+  ScratchDirectory directory;
+  const JournalFileOptions o = file_options(directory);
+  auto file = open_file(o);
   JournalItem hole;
   hole.hole = {6, 9};
   hole.reason = "test";
-  REQUIRE(file->append({item(block_of(1, 5)), hole, item(block_of(10, 12))}, kNow).ok());
-  const auto before = read(*file, 2);
+  REQUIRE(file->append({item_of(block_of(1, 5)), hole, item_of(block_of(10, 12))}, kJournalNow).ok());
+  const auto before = read_back(*file, 2);
   REQUIRE(before.size() == 1);
   CHECK(before[0]->first_seq() == 2);
   CHECK(before[0]->last_seq() == 5);
-  const auto after = read(*file, 6);
+  const auto after = read_back(*file, 6);
   REQUIRE(after.size() == 1);
   CHECK(after[0]->first_seq() == 10);
-  CHECK(read(*file, 13).empty());
+  CHECK(read_back(*file, 13).empty());
   hole.hole = {13, 20};
-  REQUIRE(file->append({hole}, kNow).ok());
+  REQUIRE(file->append({hole}, kJournalNow).ok());
   file.reset();
-  file = open(o);
+  file = open_file(o);
   CHECK(file->contents().holes.size() == 2);
   CHECK(file->contents().last_seq == 20);  // their numbers are taken
 }
 
 TEST_CASE("journal file: blocks end at the same places whoever asks") {
-  TempDirectory directory;
-  auto file = open(options(directory));
-  append(*file, block_of(1, 5000));
-  const auto a = read(*file, 100);
-  const auto b = read(*file, 1000);
+  ScratchDirectory directory;
+  auto file = open_file(file_options(directory));
+  append_block(*file, block_of(1, 5000));
+  const auto a = read_back(*file, 100);
+  const auto b = read_back(*file, 1000);
   REQUIRE(a.size() >= 3);
   CHECK(a[0]->last_seq() == b[0]->last_seq());
   CHECK(a[1]->first_seq() == b[1]->first_seq());
@@ -236,28 +236,28 @@ TEST_CASE("journal file: blocks end at the same places whoever asks") {
 }
 
 TEST_CASE("journal file: a row that somebody changed is left out, not sent") {
-  TempDirectory directory;
-  const JournalFileOptions o = options(directory);
-  auto file = open(o);
-  append(*file, block_of(1, 10));
+  ScratchDirectory directory;
+  const JournalFileOptions o = file_options(directory);
+  auto file = open_file(o);
+  append_block(*file, block_of(1, 10));
   run_sql(o.path, "UPDATE events SET body='{}' WHERE seq=4");
-  CHECK(read(*file, 1).back()->last_seq() == 3);
-  const auto after = read(*file, 4);
+  CHECK(read_back(*file, 1).back()->last_seq() == 3);
+  const auto after = read_back(*file, 4);
   REQUIRE_FALSE(after.empty());
   CHECK(after[0]->first_seq() == 5);
   CHECK(after.back()->last_seq() == 10);
 }
 
 TEST_CASE("journal file: how far each run had come, also behind a failed write") {
-  TempDirectory directory;
-  const JournalFileOptions o = options(directory);
-  auto file = open(o);
-  append(*file, block_of(1, 10));
-  CHECK_FALSE(file->append({item(block_of(11, 12)), item(block_of(5, 5))}, kNow).ok());
-  CHECK(read(*file, 11).empty());
-  append(*file, block_of(11, 13));
+  ScratchDirectory directory;
+  const JournalFileOptions o = file_options(directory);
+  auto file = open_file(o);
+  append_block(*file, block_of(1, 10));
+  CHECK_FALSE(file->append({item_of(block_of(11, 12)), item_of(block_of(5, 5))}, kJournalNow).ok());
+  CHECK(read_back(*file, 11).empty());
+  append_block(*file, block_of(11, 13));
   file.reset();
-  file = open(o);
+  file = open_file(o);
   REQUIRE(file->contents().positions.size() == 1);
   CHECK(file->contents().positions[0].source == "s");
   CHECK(file->contents().positions[0].run == "r");
@@ -265,72 +265,72 @@ TEST_CASE("journal file: how far each run had come, also behind a failed write")
 }
 
 TEST_CASE("journal file: the runs that are kept are bounded") {
-  TempDirectory directory;
-  const JournalFileOptions o = options(directory);
-  auto file = open(o);
+  ScratchDirectory directory;
+  const JournalFileOptions o = file_options(directory);
+  auto file = open_file(o);
   BlockBuilder builder;
   EnvelopeParser parser(1 << 16);
   for (std::uint64_t seq = 1; seq <= 6000; ++seq) {
     const std::string body = R"({"type":"t","data":{},"source":"s","run":"r)" +
                              std::to_string(seq) + R"(","source_seq":1})";
     REQUIRE(parser.parse(body) == Reject::none);
-    builder.add(parser.envelope(), seq, kNow);
+    builder.add(parser.envelope(), seq, kJournalNow);
   }
-  append(*file, builder.seal());
+  append_block(*file, builder.seal());
   file.reset();
-  file = open(o);
+  file = open_file(o);
   CHECK(file->contents().positions.size() <= 4500);
   CHECK(file->contents().positions.back().run == "r6000");
 }
 
 TEST_CASE("journal file: the first event of a time") {
-  TempDirectory directory;
-  auto file = open(options(directory));
+  ScratchDirectory directory;
+  auto file = open_file(file_options(directory));
   JournalItem hole;
   hole.hole = {101, 199};
-  REQUIRE(file->append({item(block_of(1, 100)), hole, item(block_of(200, 300))}, kNow).ok());
+  REQUIRE(file->append({item_of(block_of(1, 100)), hole, item_of(block_of(200, 300))}, kJournalNow).ok());
   const auto first = [&](std::int64_t us) { return file->first_seq_since(us).value(); };
   CHECK(first(0) == 1);
-  CHECK(first(kNow + 50) == 50);
-  CHECK(first(kNow + 100) == 100);
-  CHECK(first(kNow + 101) == 101);  // it may be in the hole
-  CHECK(first(kNow + 300) == 300);
-  CHECK(first(kNow + 301) == 301);
+  CHECK(first(kJournalNow + 50) == 50);
+  CHECK(first(kJournalNow + 100) == 100);
+  CHECK(first(kJournalNow + 101) == 101);  // it may be in the hole
+  CHECK(first(kJournalNow + 300) == 300);
+  CHECK(first(kJournalNow + 301) == 301);
 }
 
 TEST_CASE("journal file: too old events go, in slices, and the newest stays") {
-  TempDirectory directory;
-  JournalFileOptions o = options(directory);
+  ScratchDirectory directory;
+  JournalFileOptions o = file_options(directory);
   o.age_max_us = 1'000'000;
-  auto file = open(o);
-  append(*file, block_of(1, 1000));
-  CHECK(file->trim(100, kNow + 1'000'000).value() == 0);
-  CHECK(file->trim(100, kNow + 1'000'500).value() == 100);
+  auto file = open_file(o);
+  append_block(*file, block_of(1, 1000));
+  CHECK(file->trim(100, kJournalNow + 1'000'000).value() == 0);
+  CHECK(file->trim(100, kJournalNow + 1'000'500).value() == 100);
   CHECK(file->first_seq() == 101);
   std::uint64_t removed = 100;
-  while (const auto n = file->trim(100, kNow + 1'000'500).value()) removed += n;
+  while (const auto n = file->trim(100, kJournalNow + 1'000'500).value()) removed += n;
   CHECK(removed == 499);  // the stamp of event 500 is just not too old
-  while (file->trim(1000, kNow + 10'000'000).value() != 0) {
+  while (file->trim(1000, kJournalNow + 10'000'000).value() != 0) {
   }
   CHECK(file->first_seq() == 1000);
-  CHECK(read(*file, 1).front()->first_seq() == 1000);
+  CHECK(read_back(*file, 1).front()->first_seq() == 1000);
 }
 
 TEST_CASE("journal file: beyond its size the oldest go, and their room is used again") {
-  TempDirectory directory;
-  JournalFileOptions o = options(directory);
+  ScratchDirectory directory;
+  JournalFileOptions o = file_options(directory);
   o.bytes_max = 1 << 20;
-  auto file = open(o);
+  auto file = open_file(o);
   std::uint64_t seq = 1;
   for (int i = 0; i < 100; ++i, seq += 500) {
-    append(*file, block_of(seq, seq + 499));
-    while (file->trim(1000, kNow).value() != 0) {
+    append_block(*file, block_of(seq, seq + 499));
+    while (file->trim(1000, kJournalNow).value() != 0) {
     }
   }
   CHECK(file->bytes() <= o.bytes_max);
   CHECK(file->first_seq() > 1);
   CHECK(std::filesystem::file_size(o.path) <= 2 * o.bytes_max);
-  const auto blocks = read(*file, 1);
+  const auto blocks = read_back(*file, 1);
   CHECK(blocks.front()->first_seq() == file->first_seq());
   CHECK(blocks.back()->last_seq() == seq - 1);
 }
