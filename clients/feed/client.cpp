@@ -384,10 +384,10 @@ void Client::Impl::on_item(Envelope envelope, std::string text) {
   if (envelope.is_gap()) {
     message.kind = Message::Kind::kGap;
     message.gap = read_gap(text);
-    if (!cursor_.admit(message.gap)) return;
+    if (!envelope.replay && !cursor_.admit(message.gap)) return;
   } else {
     message.kind = Message::Kind::kEvent;
-    if (!cursor_.admit(envelope)) return;
+    if (!envelope.replay && !cursor_.admit(envelope)) return;
   }
   message.text = std::move(text);
   message.envelope = std::move(envelope);

@@ -34,6 +34,8 @@ std::optional<Envelope> read_envelope(std::string_view text) {
       envelope.seq = json::as_u64(value);
     } else if (key == "source_seq") {
       envelope.source_seq = json::as_u64(value);
+    } else if (key == "replay") {
+      envelope.replay = value == "true";
     }
   });
   return envelope;

@@ -22,6 +22,8 @@ struct Envelope {
   std::optional<std::uint64_t> seq;
   std::optional<std::uint64_t> source_seq;
 
+  bool replay = false;  // of a replay that was asked for, not of the stream
+
   bool is_reply() const { return !status.empty() || !action.empty(); }
   bool is_gap() const { return type == "gap" && !seq && !is_reply(); }
 };

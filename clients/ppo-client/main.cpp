@@ -11,6 +11,7 @@
 #include "ppo-client/ask.h"
 #include "ppo-client/options.h"
 #include "ppo-client/output.h"
+#include "ppo-client/replay.h"
 #include "ppo-client/shell.h"
 #include "ppo-client/stop_signal.h"
 #include "ppo-client/tail.h"
@@ -35,6 +36,10 @@ ExitCode run(const Options& options) {
   if (const auto* task = std::get_if<TailOptions>(&options.task)) {
     catch_stop_signals();
     return tail(options, *task, style, out, err, stop_requested);
+  }
+  if (const auto* task = std::get_if<ReplayOptions>(&options.task)) {
+    catch_stop_signals();
+    return replay(options, *task, style, out, err, stop_requested);
   }
   if (std::holds_alternative<ShellOptions>(options.task)) return shell(options, style, out, err);
   return ask(options, std::get<AskOptions>(options.task), style, out, err);

@@ -30,6 +30,8 @@ constexpr const char* kExamples = R"(Examples:
   ppo-client tail --filter 'profit>=100k' --filter action_type=sell
   ppo-client tail --json | jq .data
   ppo-client recent --type error --count 20
+  ppo-client replay --from 1d --speed 100             yesterday again, a hundred times as fast
+  ppo-client export --format csv > events.csv         all that the bridge holds
   ppo-client command pause --target agent_0
   ppo-client shell                                    a prompt; or: echo 'pause agent_0' | ...
   ppo-client status --url ws://127.0.0.1:5178/ws
@@ -55,6 +57,13 @@ Since:
   30s 5m 2h 1d         the events of the last 30 seconds, ...
   last:100             the last 100 events)";
 
+constexpr const char* kReplayHelp =
+    R"(From and to:
+  42                   event 42
+  1619395200           that time, in seconds since 1970 (from 1000000000 on)
+  30s 5m 2h 1d         so long ago
+Left out: all that the bridge holds, in memory and in its journal. Filters are those of tail.)";
+
 // What the options' texts are read into; CLI11 knows these, and the checks below make Options of
 // them.
 struct Texts {
@@ -69,6 +78,8 @@ struct Texts {
   std::string command, params, target, idempotency_key;
   std::vector<std::string> param;
   std::uint64_t deadline_ms = 0;
+  std::string from, to, format = "ndjson";
+  double speed = 1;
 };
 
 constexpr const char* kShellHelp =
@@ -147,6 +158,45 @@ TailOptions tail_options(const Texts& texts, bool has_count) {
   if (!texts.since.empty()) tail.subscription.since = checked(parse_since(texts.since));
   if (has_count) tail.count = texts.count;
   return tail;
+}
+
+// One end of a replay as the bridge takes it.
+std::string replay_end(const char* name, const std::string& text) {
+  const bool number = feed::json::valid(text) && text.find_first_not_of("0123456789.") == std::string::npos;
+  if (number) return text;
+  const auto since = parse_since(text);
+  const auto* ago = since ? std::get_if<feed::SinceSeconds>(&since.value()) : nullptr;
+  if (ago == nullptr) {
+    throw Mistake{std::string(name) + " is '" + text + "'; must be a seq, a time or so long ago (5m)"};
+  }
+  std::ostringstream seconds;
+  seconds << R"({"seconds":)" << ago->seconds << "}";
+  return seconds.str();
+}
+
+ReplayOptions replay_options(const Texts& texts, bool exporting) {
+  const feed::Subscription wanted = tail_options(texts, false).subscription;
+  Object params;
+  if (!texts.from.empty()) params.add("from", replay_end("--from", texts.from));
+  if (!texts.to.empty()) params.add("to", replay_end("--to", texts.to));
+  std::ostringstream speed;
+  speed << (exporting ? 0.0 : texts.speed);
+  params.add("speed", speed.str());
+  if (wanted.types) {
+    std::string types;
+    for (const std::string& type : *wanted.types) {
+      types += (types.empty() ? "" : ",") + feed::json::quote(type);
+    }
+    params.add("subscriptions", "[" + types + "]");
+  }
+  if (!wanted.filter.empty()) params.add("filter", wanted.filter);
+  ReplayOptions replay;
+  replay.fields = Object().add_string("command", "replay").add("params", params.text()).text();
+  if (exporting) {
+    replay.format = texts.format == "csv" ? ReplayOptions::Format::kCsv
+                                          : ReplayOptions::Format::kNdjson;
+  }
+  return replay;
 }
 
 AskOptions bridge_command(const char* command, AskOptions::Show show, const std::string& params,
@@ -229,16 +279,36 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   CLI::App& streaming = shell == nullptr ? app : elsewhere;
   CLI::App* tail = streaming.add_subcommand("tail", "Shows events as they come");
   tail->footer(kTailHelp);
-  tail->add_option("TYPE", texts.types, "Event types; 'order_*' for all that begin so; none: all");
-  list_of_one(tail->add_option("--types", texts.more_types, "The same, with commas between"))
-      ->delimiter(',');
-  list_of_one(tail->add_option("--filter", texts.filters, "KEY=VALUE, see below; repeatable"));
-  tail->add_option("--agent", texts.agent, "Short for --filter agent_id=...");
-  tail->add_option("--item", texts.item, "Short for --filter item=...");
-  tail->add_option("--source", texts.source, "Short for --filter source=...");
+  const auto declare_filters = [&](CLI::App* events) {
+    events->add_option("TYPE", texts.types,
+                       "Event types; 'order_*' for all that begin so; none: all");
+    list_of_one(events->add_option("--types", texts.more_types, "The same, with commas between"))
+        ->delimiter(',');
+    list_of_one(events->add_option("--filter", texts.filters, "KEY=VALUE, see below; repeatable"));
+    events->add_option("--agent", texts.agent, "Short for --filter agent_id=...");
+    events->add_option("--item", texts.item, "Short for --filter item=...");
+    events->add_option("--source", texts.source, "Short for --filter source=...");
+  };
+  declare_filters(tail);
   tail->add_option("--since", texts.since, "From where on, see below; else from now on");
   CLI::Option* tail_count = tail->add_option("-n,--count", texts.count, "Stop after so many events")
                                 ->check(CLI::Range(1, kCountMax));
+
+  CLI::App* again = streaming.add_subcommand("replay", "Shows a stretch of the past as it came");
+  CLI::App* exporting =
+      streaming.add_subcommand("export", "Writes a stretch of the past to standard output");
+  for (CLI::App* past : {again, exporting}) {
+    past->footer(kReplayHelp);
+    declare_filters(past);
+    past->add_option("--from", texts.from, "Where it begins, see below");
+    past->add_option("--to", texts.to, "Where it ends, see below");
+  }
+  again->add_option("--speed", texts.speed, "Times as fast as it happened; 0: at once")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  exporting->add_option("--format", texts.format, "csv or ndjson, one JSON object a line")
+      ->check(CLI::IsMember({"csv", "ndjson"}))
+      ->capture_default_str();
 
   CLI::App* interactive = streaming.add_subcommand("shell", "Commands from a prompt or a pipe");
   interactive->footer(kShellHelp);
@@ -294,6 +364,8 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
     }
     if (tail->parsed()) {
       options.task = tail_options(texts, tail_count->count() > 0);
+    } else if (again->parsed() || exporting->parsed()) {
+      options.task = replay_options(texts, exporting->parsed());
     } else if (interactive->parsed()) {
       options.task = ShellOptions();
     } else if (recent->parsed()) {

@@ -39,6 +39,13 @@ struct AskOptions {
   std::chrono::milliseconds deadline{5000};  // for the answer
 };
 
+// A stretch of the past.
+struct ReplayOptions {
+  enum class Format { kLines, kNdjson, kCsv };
+  std::string fields;  // of the request, besides action and id: a JSON object
+  Format format = Format::kLines;
+};
+
 // Commands from a prompt, or a line each from a pipe.
 struct ShellOptions {};
 
@@ -52,7 +59,7 @@ struct Options {
   std::chrono::milliseconds timeout{5000};  // to connect, and for an answer
   std::chrono::milliseconds wait{0};        // how long a first connection is tried again
   feed::Backoff::Range backoff;
-  std::variant<TailOptions, AskOptions, ShellOptions> task;
+  std::variant<TailOptions, AskOptions, ReplayOptions, ShellOptions> task;
 };
 
 // Nothing to do but to say `text` and to end: help, version or a mistake.
