@@ -259,7 +259,10 @@ class BridgeApp::Impl {
   std::string trouble() const {
     if (stopping_) return "stopping";
     const std::string journal = journal_ ? journal_->problem() : std::string();
-    return journal.empty() ? journal : "journal: " + journal + "; events are delivered but not kept";
+    if (journal.empty()) return journal;
+    return "journal: " + journal +
+           (config_.journal.before_delivery ? "; events wait until it can be written"
+                                            : "; events are delivered but not kept");
   }
 
   void deliver() {

@@ -282,7 +282,9 @@ bool JournalThread::take_over(std::unique_ptr<JournalFile> file) {
 void JournalThread::set_problem(const std::string& problem) {
   if (problem == problem_) return;
   if (!problem.empty()) {
-    spdlog::error("journal: {}; events are delivered but not kept", problem);
+    spdlog::error("journal: {}; {}", problem,
+                  options_.sync_each_commit ? "events wait until it can be written"
+                                            : "events are delivered but not kept");
   } else {
     spdlog::info("journal: it is written again");
   }

@@ -150,7 +150,7 @@ TEST_CASE("journal trouble: before_delivery waits while the disk is full and los
   for (int n = 1; n <= 10; ++n) REQUIRE(client.next_event().integer("/data/n") == n);
   limit_files(bridge, 64 * 1024);
   REQUIRE(publish_numbered(publisher, 11, 2000, std::string(200, 'x')));
-  CHECK(wait_until([&] { return readyz(bridge).status == 503; }));
+  CHECK(wait_until([&] { return not_ready(bridge, "events wait until it can be written"); }));
   limit_files(bridge, RLIM_INFINITY);
   for (int n = 11; n <= 2000; ++n) REQUIRE(client.next_event().integer("/data/n") == n);
   CHECK(readyz(bridge).status == 200);
