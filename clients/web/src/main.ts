@@ -6,6 +6,7 @@ import { Alerts } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
 import { Store } from './model/store.js';
 import { Painter } from './painter.js';
+import { load, save } from './storage.js';
 import { ConnectionLine } from './ui/connection.js';
 import { h, setText } from './ui/dom.js';
 import { startTheme, toggleTheme } from './ui/theme.js';
@@ -26,8 +27,8 @@ const tapeAtFirst = 500;
 startTheme();
 
 const alerts = new Alerts({
-  load: () => localStorage.getItem('ppo-alerts'),
-  save: (text) => localStorage.setItem('ppo-alerts', text),
+  load: () => load('ppo-alerts'),
+  save: (text) => save('ppo-alerts', text),
 }, () => performance.now());
 const store = new Store(alerts, () => Date.now());
 const status = new BridgeStatus();
@@ -104,11 +105,12 @@ async function onState(state: FeedState): Promise<void> {
   if (state.epochChanged) store.newEpoch();
   if (!filled) {
     filled = true;
-    store.backfill(await olderEvents(feed));
+    const older = await olderEvents(feed);
     if (feed.state.status !== 'live') {
       filled = false; // begin again with the next connection
       return;
     }
+    store.backfill(older);
     await feed.subscribe({ subscriptions: ['*'] }, { last: tapeAtFirst }).catch(() => {
       filled = false;
     });

@@ -1,4 +1,6 @@
 // Light or dark: as the system has it, unless a person chose here.
+import { load, save } from '../storage.js';
+
 const key = 'ppo-theme';
 const listeners: (() => void)[] = [];
 let colours = new Map<string, string>();
@@ -7,7 +9,7 @@ let colours = new Map<string, string>();
 const curveColours = 8;
 
 export function startTheme(): void {
-  apply(localStorage.getItem(key));
+  apply(load(key));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', changed);
 }
 
@@ -19,8 +21,7 @@ export function isDark(): boolean {
 export function toggleTheme(): void {
   const wanted = isDark() ? 'light' : 'dark';
   const system = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
-  if (wanted === system) localStorage.removeItem(key);
-  else localStorage.setItem(key, wanted);
+  save(key, wanted === system ? null : wanted);
   apply(wanted === system ? null : wanted);
 }
 
