@@ -9,7 +9,6 @@ export interface Line {
   label: string;
   /** Of the palette of curves. */
   colour: number;
-  points?: boolean;
 }
 
 export interface Mark {
@@ -37,6 +36,22 @@ export interface ChartData {
 
 const markSize = 5;
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
+
+// Points between holes, which no line would show. Undefined is only where another curve has a point.
+function isolated(ys: ArrayLike<number | null | undefined>): number[] {
+  const found: number[] = [];
+  let before: number | null = null;
+  let candidate = -1; // behind a hole, what follows is not known yet
+  for (let i = 0; i < ys.length; ++i) {
+    const y = ys[i];
+    if (y === undefined) continue;
+    if (y === null && candidate >= 0) found.push(candidate);
+    candidate = y !== null && before === null ? i : -1;
+    before = y;
+  }
+  if (candidate >= 0) found.push(candidate);
+  return found;
+}
 
 export class Chart {
   readonly element: HTMLElement;
@@ -107,7 +122,7 @@ export class Chart {
         label: line.label,
         stroke: seriesColour(line.colour),
         width: 1.5,
-        points: { show: line.points ?? false, size: 4 },
+        points: { show: true, size: 5, filter: (plot, i) => isolated(plot.data[i]!) },
       }))],
       hooks: {
         draw: [(plot) => this.drawMarks(plot)],

@@ -22,7 +22,7 @@ export class SystemView implements View {
   readonly element = h('div', { class: 'view' });
   private readonly tiles = new Tiles([
     'Events in/s', 'Events out/s', 'Bytes out/s', 'Clients', 'History', 'Memory of it',
-    'Handed on within', 'Delay to here', 'Up for', 'Version',
+    'Handed on in', 'Delay to here', 'Up for', 'Version',
   ]);
   private readonly rates = new Chart({ label: 'Events a second', height: 170, x: 'time', y: 'gold', minAtZero: true });
   private readonly sources: Table<SourceInfo>;
@@ -118,7 +118,7 @@ export class SystemView implements View {
     this.rejects.update(rejected(objectOf(objectOf(status.status.events).rejected_by_reason)));
     this.journal.update(status.journal.map(([name, value]) => ({ name, value })));
     const { handedOn } = status;
-    this.tiles.set('Handed on within', handedOn === undefined ? dash : `${handedOn.half * 1000} ms`, handedOn &&
+    this.tiles.set('Handed on in', handedOn === undefined ? dash : `${handedOn.half * 1000} ms`, handedOn &&
       `half of all live events, since the bridge started; 99 % within ${handedOn.most * 1000} ms`);
   }
 

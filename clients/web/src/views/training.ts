@@ -11,6 +11,7 @@ const smoothing = 0.05; // of the newest reward, beside what came before
 
 interface Panel {
   key: MetricKey;
+  section: HTMLElement;
   chart: Chart;
   notNumbers: HTMLElement;
 }
@@ -35,10 +36,11 @@ export class TrainingView implements View {
       const chart = new Chart({
         label: `${label} over steps`, height: 190, x: 'steps', y: key === 'steps_per_second' ? 'gold' : 'plain',
       });
-      return { key, chart, notNumbers: h('span', { class: 'bad-note' }) };
+      const notNumbers = h('span', { class: 'bad-note' });
+      const section = h('section', { class: 'card' }, h('h2', {}, label, ' ', notNumbers), chart.element);
+      return { key, section, chart, notNumbers };
     });
-    this.grid = h('div', { class: 'grid' }, ...this.panels.map(({ chart, notNumbers }, i) =>
-      h('section', { class: 'card' }, h('h2', {}, metrics[i]!.label, ' ', notNumbers), chart.element)));
+    this.grid = h('div', { class: 'grid' }, ...this.panels.map(({ section }) => section));
     const smooth = h('input', { type: 'checkbox', checked: true, onchange: () => {
       this.smooth = smooth.checked;
       this.redraw.reset();
@@ -60,7 +62,10 @@ export class TrainingView implements View {
     for (const panel of this.panels) this.updatePanel(panel, runs, shown);
   }
 
-  private updatePanel({ key, chart, notNumbers }: Panel, runs: Run[], shown: Run[]): void {
+  private updatePanel({ key, section, chart, notNumbers }: Panel, runs: Run[], shown: Run[]): void {
+    // What no trainer measures has no chart.
+    section.hidden = !runs.some((run) => run.curves[key].series.length > 0);
+    if (section.hidden) return;
     const marks: Mark[] = shown.flatMap((run) =>
       run.curves[key].notNumbers.map((x): Mark => ({ x, shape: 'cross' })));
     const total = shown.reduce((sum, run) => sum + run.curves[key].notNumbersTotal, 0);
