@@ -7,7 +7,7 @@ set(source ${OUT}/page_files.cpp)
 file(REMOVE ${OUT}/page.stamp)
 
 # Several build folders share what is installed.
-file(LOCK ${OUT}/../../web.lock TIMEOUT 300)
+file(LOCK ${WEB}/node_modules.lock TIMEOUT 300 RESULT_VARIABLE ignored)
 file(SHA256 ${WEB}/package-lock.json wanted)
 set(stamp ${WEB}/node_modules/.installed)
 set(installed "")
