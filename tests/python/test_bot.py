@@ -53,7 +53,9 @@ class Judgement(unittest.TestCase):
         self.assertIsNone(strategy.on_fill(sale))
         strategy.held["Coal"], strategy.cost["Coal"] = 10, 1000
         strategy.orders[("Coal", "sell")] = Order("Coal", "sell", 110, 10, 100)
+        strategy.orders[("Coal", "sell")].number = 7
         self.assertIsNone(strategy.on_fill({**sale, "price": 109}))
+        self.assertIsNone(strategy.on_fill({**sale, "order": 6}))
         self.assertIsNotNone(strategy.on_fill(sale))
         self.assertEqual((strategy.profit, strategy.held["Coal"]), (10 * 108 - 1000, 0))
         self.assertEqual(strategy.orders, {})

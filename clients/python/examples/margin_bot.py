@@ -71,6 +71,8 @@ class Strategy:
         price = data.get("price", 0)
         if order is None or (price > order.price if order.side == "buy" else price < order.price):
             return None
+        if None not in (order.number, data.get("order")) and data["order"] != order.number:
+            return None
         quantity = min(data.get("quantity", 0), order.left)
         held, cost = self.held.get(order.item, 0), self.cost.get(order.item, 0)
         if order.side == "buy":

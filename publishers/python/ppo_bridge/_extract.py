@@ -3,8 +3,8 @@
 Things are read by name: the keys of a mapping, the attributes of anything else. What is missing,
 None, or of another kind than expected is left out.
 
-  decision, trade   action_type or type, item, price, quantity, agent_id; and reasoning, or profit and
-                    total_value (missing: price times quantity). The action is needed.
+  decision, trade   action_type or type, item, price, quantity, agent_id; and reasoning, or profit, order
+                    and total_value (missing: price times quantity). The action is needed.
   training update   anything named that is a number: policy_loss, value_loss, entropy, ...
   step              a tuple (observation, reward, done, info) or (observation, reward, terminated,
                     truncated, info).
@@ -18,16 +18,19 @@ an element of a tuple.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
 
-_ABSENT = object()
+
+def is_mapping(thing: Any) -> bool:
+    return type(thing) is dict or isinstance(thing, Mapping)
 
 
 def field(thing: Any, name: str, default: Any = None) -> Any:
     """`thing[name]` or `thing.name`; `default` where there is none, or None."""
-    if isinstance(thing, Mapping):
+    if is_mapping(thing):
         value = thing.get(name)
     else:
         value = getattr(thing, name, None)
@@ -53,6 +56,8 @@ def number(value: Any) -> Any:
 
 
 def flag(value: Any) -> bool:
+    if value is False or value is True:
+        return value
     try:
         return bool(value)
     except Exception:  # an array of several
@@ -75,11 +80,11 @@ def _named(value: Any) -> dict | None:
     return None
 
 
-def _action(thing: Any) -> Any:
-    """The name of what is done, or None."""
-    action = field(thing, "action_type", _ABSENT)
-    if action is _ABSENT:
-        action = field(thing, "type", _ABSENT)
+def _action(thing: Any) -> str | None:
+    """The name of what is done."""
+    action = field(thing, "action_type")
+    if action is None:
+        action = field(thing, "type")
     if isinstance(action, str):
         return action
     name = getattr(action, "name", None)  # of an enum
@@ -112,17 +117,28 @@ def _read_decision(thing: Any) -> dict | None:
     action = _action(thing)
     if action is None:
         return None
+    if type(thing) is dict:
+        get = thing.get
+    else:
+        get = functools.partial(field, thing)
+    item, price, quantity = get("item"), get("price"), get("quantity")
+    reasoning = get("reasoning")
     return {
-        "agent_id": field(thing, "agent_id"),
+        "agent_id": get("agent_id"),
         "action_type": action,
-        "item": field(thing, "item", ""),
-        "price": field(thing, "price", 0),
-        "quantity": field(thing, "quantity", 0),
-        "reasoning": field(thing, "reasoning", ""),
+        "item": "" if item is None else item,
+        "price": 0 if price is None else price,
+        "quantity": 0 if quantity is None else quantity,
+        "reasoning": "" if reasoning is None else reasoning,
     }
 
 
 def decision(result: Any) -> dict | None:
+    first = result[0] if type(result) is tuple and result else result
+    if type(first) is dict:  # nearly always, and at every step of a training loop
+        found = _read_decision(first)
+        if found is not None:
+            return found
     return _find(result, ("action",), _read_decision)
 
 
@@ -138,7 +154,7 @@ def _read_trade(thing: Any) -> dict | None:
         return None
     price, quantity = field(thing, "price", 0), field(thing, "quantity", 0)
     total = field(thing, "total_value")
-    return {
+    found = {
         "agent_id": field(thing, "agent_id"),
         "action_type": action,
         "item": field(thing, "item", ""),
@@ -147,9 +163,15 @@ def _read_trade(thing: Any) -> dict | None:
         "profit": field(thing, "profit", 0.0),
         "total_value": times(price, quantity) if total is None else total,
     }
+    order = field(thing, "order")
+    if order is not None:
+        found["order"] = order
+    return found
 
 
 def trade(thing: Any) -> dict | None:
+    if type(thing) is dict:
+        return _read_trade(thing)
     return _find(thing, (), _read_trade)
 
 
@@ -183,68 +205,77 @@ def losses(result: Any) -> dict | None:
 class Step:
     """What can be read from the result of step() or reset()."""
 
-    __slots__ = ("reward", "done", "trades", "portfolio", "realized_pnl", "found")
-
-    def __init__(self) -> None:
-        self.reward = 0.0
-        self.done = False
-        self.trades: list[dict] = []
-        self.portfolio: dict | None = None
-        self.realized_pnl: Any = None
-        self.found = False
+    reward: float = 0.0
+    done = False
+    trades: list | tuple = ()
+    portfolio: dict | None = None
+    realized_pnl: Any = None
+    found = False  # anything
 
 
 def step(result: Any) -> Step:
-    """Of an environment's step() or reset(); `found` is False where there is nothing of it."""
+    """Of an environment's step() or reset()."""
     report = Step()
     if not isinstance(result, tuple) or not result:
-        if isinstance(result, Mapping):  # an observation by itself, from an older reset()
-            _read_info({}, result, report)
+        if is_mapping(result):  # an observation by itself, from an older reset()
+            _read_info(result, None, report)
         return report
     size = len(result)
-    if size in (4, 5):
+    if size == 4 or size == 5:
         reward = number(result[1])
         if reward is not None:
             report.found = True
-            report.reward = reward if math.isfinite(reward) else 0.0
-        report.done = flag(result[2]) or (size == 5 and flag(result[3]))
-        report.found = report.found or report.done
+            if math.isfinite(reward):
+                report.reward = reward
+        if flag(result[2]) or (size == 5 and flag(result[3])):
+            report.found = report.done = True
     observation, info = result[0], result[-1]
-    if isinstance(info, Mapping):
-        _read_info(info, observation if isinstance(observation, Mapping) else {}, report)
-    elif isinstance(observation, Mapping):
-        _read_info({}, observation, report)
+    if not is_mapping(observation):
+        observation = None
+    if is_mapping(info):
+        _read_info(info, observation, report)
+    elif observation is not None:
+        _read_info(observation, None, report)
     return report
 
 
-def _read_info(info: Mapping, observation: Mapping, report: Step) -> None:
-    def first(*names: str) -> Any:
-        for source in (info, observation):
-            for name in names:
-                value = source.get(name)
-                if value is not None:
-                    return value
-        return None
-
-    gp, total = number(first("cash", "gp")), number(first("total_value"))
-    inventory, value = first("inventory"), number(first("inventory_value"))
-    report.realized_pnl = number(first("realized_pnl"))
-    if not isinstance(inventory, Mapping):
-        inventory = None
-    if gp is not None or total is not None or inventory is not None or value is not None:
-        if value is None and gp is not None and total is not None:
-            value = total - gp
-        portfolio = {"agent_id": info.get("agent_id"), "gp": gp, "inventory": inventory}
-        portfolio["total_value"], portfolio["inventory_value"] = total, value
-        if report.realized_pnl is not None:
-            portfolio["realized_pnl"] = report.realized_pnl
-        report.portfolio = {k: v for k, v in portfolio.items() if v is not None}
+def _read_info(info: Mapping, observation: Mapping | None, report: Step) -> None:
+    gp = info.get("cash")
+    if gp is None:
+        gp = info.get("gp")
+    total, inventory = info.get("total_value"), info.get("inventory")
+    value, realized = info.get("inventory_value"), info.get("realized_pnl")
+    if observation is not None:  # says what info leaves out
+        gp = observation.get("cash", observation.get("gp")) if gp is None else gp
+        total = observation.get("total_value") if total is None else total
+        inventory = observation.get("inventory") if inventory is None else inventory
+        value = observation.get("inventory_value") if value is None else value
+        realized = observation.get("realized_pnl") if realized is None else realized
+    gp, total, value, realized = number(gp), number(total), number(value), number(realized)
+    portfolio: dict = {}
+    agent_id = info.get("agent_id")
+    if agent_id is not None:
+        portfolio["agent_id"] = agent_id
+    if gp is not None:
+        portfolio["gp"] = gp
+    if is_mapping(inventory):
+        portfolio["inventory"] = inventory
+    if total is not None:
+        portfolio["total_value"] = total
+    if value is not None:
+        portfolio["inventory_value"] = value
+    elif gp is not None and total is not None:
+        portfolio["inventory_value"] = total - gp
+    if len(portfolio) > (agent_id is not None):
+        if realized is not None:
+            portfolio["realized_pnl"] = realized
+        report.portfolio = portfolio
+        report.found = True
+    if realized is not None:
+        report.realized_pnl = realized
         report.found = True
     trades = info.get("step_trades")
-    if isinstance(trades, (list, tuple)):
-        for each in trades:
-            found = trade(each)
-            if found is not None:
-                report.trades.append(found)
+    if trades and isinstance(trades, (list, tuple)):
+        found = [trade(each) for each in trades]
+        report.trades = [each for each in found if each is not None]
         report.found = report.found or bool(report.trades)
-    report.found = report.found or report.realized_pnl is not None
