@@ -85,6 +85,7 @@ class Agents(HookTest):
         self.assertEqual((log_prob, agent.calls), (-0.5, [([1], True)]))
         self.assertIs(agent.update(), agent.losses)
         trade = {"type": "sell", "item": "Coal", "price": 200, "quantity": 10, "profit": 490.0}
+        trade["order"] = 7
         self.assertEqual(agent.record_trade(trade, note="n"), "n")
         decision, update, sold = self.sent(3)
         self.assertEqual(
@@ -103,12 +104,14 @@ class Agents(HookTest):
             {
                 "agent_id": "agent_0",
                 "update": 1,
+                "steps": 1,
                 "policy_loss": 0.5,
                 "value_loss": 0.25,
                 "entropy": 1,
             },
         )
-        self.assertEqual((sold["action_type"], sold["profit"], sold["total_value"]), ("sell", 490.0, 2000))
+        self.assertEqual((sold["action_type"], sold["profit"]), ("sell", 490.0))
+        self.assertEqual((sold["total_value"], sold["order"]), (2000, 7))
 
     def test_what_the_calls_raise_is_unchanged_and_nothing_is_sent(self) -> None:
         agent = Agent()

@@ -38,11 +38,11 @@ class EventRing:
         """The oldest number that is still there; head + 1 where none is."""
         return self.head + 1 - len(self)
 
-    def push(self, body: bytes) -> None:
-        """Adds the event that was given the number head + 1."""
-        self.head += 1
-        self._waiting.append(body)
-        self._bytes += len(body) + 1
+    def extend(self, bodies: list[bytes]) -> None:
+        """Adds the events that were given the numbers from head + 1 on."""
+        self.head += len(bodies)
+        self._waiting.extend(bodies)
+        self._bytes += sum(map(len, bodies)) + len(bodies)
         while self._bytes > self._bytes_max or len(self) > self._events_max:
             if self._sent:
                 oldest = self._sent.popleft()

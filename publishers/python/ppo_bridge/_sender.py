@@ -24,14 +24,14 @@ log = logging.getLogger("ppo_bridge")
 
 # An event that comes alone leaves at once. After it the thread looks away for this long, so that
 # under load events leave together and this thread seldom asks for the interpreter's lock.
-_GATHER_S = 0.01
+_GATHER_S = 0.02
 _GATHER_ALONE_S = 0.1  # while no bridge is there
 
 # After so many events the thread lets others have the interpreter for a moment.
-_EVENTS_AT_ONCE = 256
+_EVENTS_AT_ONCE = 128
 _MOMENT_S = 0.0001
 
-_RETRY_S = 0.02  # after the queue was full
+_RETRY_S = 0.05  # after the queue was full
 _MESSAGES_AT_ONCE = 8
 _REQUESTS_AT_ONCE = 64
 _ANNOUNCE_EVERY_S = 1.0
@@ -252,18 +252,20 @@ class Sender:
         """From the inbox to the ring, numbered; whether there was anything."""
         ring, identity = self._ring, self._identity
         any_ = False
-        while True:
+        while not self._outbox.empty():
             taken = self._outbox.take(_EVENTS_AT_ONCE)
-            for text, at in taken:
-                body = '%s,"timestamp":%.6f%s%d}' % (text, at, identity, ring.head + 1)
-                try:
-                    ring.push(body.encode())
-                except UnicodeEncodeError:
-                    ring.push(to_utf8(body))
-            any_ = any_ or bool(taken)
-            if len(taken) < _EVENTS_AT_ONCE:
-                return any_
-            time.sleep(_MOMENT_S)
+            any_ = True
+            bodies = [
+                '%s,"timestamp":%.6f%s%d}' % (text, at, identity, number)
+                for number, (text, at) in enumerate(taken, ring.head + 1)
+            ]
+            try:
+                ring.extend([body.encode() for body in bodies])
+            except UnicodeEncodeError:
+                ring.extend([to_utf8(body) for body in bodies])
+            if len(taken) == _EVENTS_AT_ONCE:
+                time.sleep(_MOMENT_S)
+        return any_
 
     def _send(self) -> bool | None:
         """True where something was sent, None where the queue is full."""

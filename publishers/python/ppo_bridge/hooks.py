@@ -65,7 +65,10 @@ class HookedMethod:
             return self._later(args, kwargs)
         if self._before is None:
             result = self._original(*args, **kwargs)
-            self._hook.guarded(self._see, result)
+            try:
+                self._see(result)
+            except Exception as error:
+                self._hook.failed(error)
             return result
         seen = self._hook.guarded(self._before, self._original, args, kwargs)
         result = self._original(*args, **kwargs)
@@ -121,11 +124,12 @@ class Hook:
         self.agent_id = agent_id
         self._publisher = publisher
         self._stats = stats
-        self._lock = threading.RLock()  # guards all below
+        self._lock = threading.RLock()  # guards the next
         self._methods: list[HookedMethod] = []
-        self._updates = 0
+        self._updates = self._decisions = 0
         self._episode = 1
         self._portfolio: dict | None = None  # last published
+        self._inventory: dict | None = None  # a copy of the one last seen
         self._start_episode()
 
     def attach(self, owner: Any, sees: dict[str, tuple]) -> bool:
@@ -158,19 +162,22 @@ class Hook:
         try:
             return body(*args)
         except Exception as error:
-            self._stats.failed += 1
-            if self._stats.failed == 1:  # the publisher counts and logs the rest
-                log.warning("a hook failed: %s: %s", type(error).__name__, printable(str(error)))
-            return None
+            return self.failed(error)
+
+    def failed(self, error: Exception) -> None:
+        self._stats.failed += 1
+        text = "%s: %s" % (type(error).__name__, printable(str(error)))
+        self._publisher.refuse("hooked", text)
 
     # ---- What is seen.
 
     def see_decision(self, result: Any) -> None:
         found = _extract.decision(result)
+        self._decisions += 1
         if found is None:
             self._stats.unrecognised += 1
         else:
-            self._publish("agent_decision", found, "decisions")
+            self._stats.decisions += self._publish("agent_decision", found)
 
     def see_update(self, result: Any) -> None:
         found = _extract.losses(result)
@@ -178,8 +185,11 @@ class Hook:
         if found is None:
             self._stats.unrecognised += 1
             return
-        data = {"agent_id": self.agent_id, "update": self._updates, **found}
-        self._publish("training_update", data, "training_updates")
+        data = {"agent_id": self.agent_id, "update": self._updates}
+        if self._decisions > 0:
+            data["steps"] = self._decisions
+        data.update(found)
+        self._stats.training_updates += self._publish("training_update", data)
 
     def read_trade(self, original: Callable, args: tuple, kwargs: dict) -> dict | None:
         """The trade that record_trade() is called with: an argument, or the arguments by name."""
@@ -201,45 +211,44 @@ class Hook:
         if trade is None:
             self._stats.unrecognised += 1
         else:
-            self._publish("trade_executed", trade, "trades")
+            self._stats.trades += self._publish("trade_executed", trade)
 
     def see_step(self, result: Any) -> None:
         report = _extract.step(result)
         if not report.found:
             self._stats.unrecognised += 1
-        with self._lock:
-            self._steps += 1
-            self._reward += report.reward
-            for trade in report.trades:
-                self._publish("trade_executed", trade, "trades")
-            if report.realized_pnl is not None:
-                self._profit = report.realized_pnl
-            self._see_portfolio(report)
-            if report.done:
-                self._end_episode()
+        self._steps += 1
+        self._reward += report.reward
+        for trade in report.trades:
+            self._stats.trades += self._publish("trade_executed", trade)
+        if report.realized_pnl is not None:
+            self._profit = report.realized_pnl
+        self._see_portfolio(report.portfolio)
+        if report.done:
+            self._end_episode()
 
     def see_reset(self, result: Any) -> None:
         report = _extract.step(result)
-        with self._lock:
-            if self._steps > 0:
-                self._end_episode()
-            self._see_portfolio(report)
+        if self._steps > 0:
+            self._end_episode()
+        self._see_portfolio(report.portfolio)
 
-    def _see_portfolio(self, report: _extract.Step) -> None:
-        portfolio = report.portfolio
+    def _see_portfolio(self, portfolio: dict | None) -> None:
         if portfolio is None:
             return
         self._final_value = portfolio.get("total_value", self._final_value)
-        portfolio.setdefault("agent_id", self.agent_id)
-        if portfolio == self._portfolio:
-            return
-        self._publish("portfolio_update", portfolio, "portfolios")
         inventory = portfolio.get("inventory")
         if inventory is not None:  # which the environment may go on changing
-            portfolio["inventory"] = {
-                k: v if isinstance(v, _SCALARS) else copy.deepcopy(v) for k, v in inventory.items()
-            }
+            if inventory != self._inventory:
+                self._inventory = {
+                    k: v if type(v) in _SCALARS else copy.deepcopy(v) for k, v in inventory.items()
+                }
+            portfolio["inventory"] = self._inventory
+        if portfolio == self._portfolio:
+            return
         self._portfolio = portfolio
+        named = {"agent_id": self.agent_id, **portfolio}
+        self._stats.portfolios += self._publish("portfolio_update", named)
 
     def _start_episode(self) -> None:
         self._steps = 0
@@ -258,16 +267,17 @@ class Hook:
         }
         self._episode += 1
         self._start_episode()
-        self._publish("episode_end", data, "episodes")
+        self._stats.episodes += self._publish("episode_end", data)
 
-    def _publish(self, event_type: str, data: dict, counter: str) -> None:
+    def _publish(self, event_type: str, data: dict) -> bool:
         if not self.active:
-            return
+            return False
         if data.get("agent_id") is None:
             data["agent_id"] = self.agent_id
-        if not self._publisher.publish(event_type, data):
-            counter = "failed"
-        setattr(self._stats, counter, getattr(self._stats, counter) + 1)
+        if self._publisher.publish_later(event_type, data):
+            return True
+        self._stats.failed += 1
+        return False
 
 
 class Hooks:
