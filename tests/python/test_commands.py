@@ -224,6 +224,18 @@ class Replay(FalseBridge):
         answer = self.ask("_replay", {"from": 90, "to": 200})
         self.assertEqual(answer["result"]["events"], bodies[89:])
 
+    def test_at_the_end_it_is_given_for_a_while(self) -> None:
+        publisher = self.publisher()
+        publisher.publish("n", {})
+        self.bridge.bodies(1)
+        self.assertTrue(self.ask("_replay", {"from": 1, "to": 1})["success"])
+        closing = threading.Thread(target=publisher.close, args=(20,))
+        closing.start()
+        self.bridge.announcement(lambda data: data["state"] == "stopped")
+        self.assertEqual(len(self.ask("_replay", {"from": 1, "to": 1})["result"]["events"]), 1)
+        closing.join()
+        self.assertEqual(publisher.stats().replayed, 2)
+
     def test_nan_is_null_in_a_reply(self) -> None:
         publisher = self.publisher()
         publisher.publish("n", {"n": float("nan"), "text": "NaN", "m": [1e400]})
@@ -259,7 +271,8 @@ class Replay(FalseBridge):
 
     def test_a_range_that_is_none_is_refused(self) -> None:
         self.publisher()
-        for params in ({}, {"from": 0, "to": 5}, {"from": 5, "to": 4}, {"from": "1", "to": 2}):
+        self.assertEqual(self.ask("_replay", {"from": 5, "to": 4})["result"]["events"], [])
+        for params in ({}, {"from": 1}, {"from": True, "to": 2}, {"from": "1", "to": 2}):
             error = self.ask("_replay", params)["error"]
             self.assertEqual(error["error_type"], "bad_request")
 

@@ -48,6 +48,8 @@ _SETTLE_S = 0.05
 _SETTLE_MAX_S = 1.0
 
 _REPLAY_BYTES_MAX = 1024 * 1024 - 1024  # of one reply's events
+# How long a bridge has at the end to see that it misses something.
+_REPLAY_QUIET_S = 0.25
 
 # Those that run in this process; what the interpreter's end has to wait for.
 running: set[Sender] = set()
@@ -81,8 +83,7 @@ class Sender:
             self._wake_up.close()
             raise
 
-        self.sent = 0
-        self.batches = 0
+        self.sent = self.batches = self.replayed = 0
         self.connected = False
         self.control_connected = False
 
@@ -104,7 +105,7 @@ class Sender:
 
         self._logged_at = 0.0
         self._logged = (0, 0)  # refused, dropped
-        self._started = time.monotonic()
+        self._started = self._asked_at = time.monotonic()
         self._settled_at = self._started + _SETTLE_S
         self._deadline: float | None = None  # to finish by, once closing
         self._thread = threading.Thread(target=self._run, name="ppo-publisher", daemon=True)
@@ -196,6 +197,7 @@ class Sender:
             if self._events.connected:
                 self.state = "stopped"
                 self._announce_if_due()  # after the last event
+                self._give_again()
                 linger_ms = max(int(((self._deadline or 0) - time.monotonic()) * 1000), 50)
         except Exception as error:
             self._outbox.fail("%s: %s" % (type(error).__name__, error))
@@ -302,6 +304,7 @@ class Sender:
             "commands": sorted(self.handlers),
             "host": host_name(),
             "pid": os.getpid(),
+            "replay": "any_time",  # also while a command waits for its answer
             "state": self.state,
         }
         body = {
@@ -376,11 +379,13 @@ class Sender:
     def _replay(self, request: commands.Request) -> None:
         """Events that the bridge missed, once more; those that are gone are left out."""
         first, last = request.params.get("from"), request.params.get("to")
-        if type(first) is not int or type(last) is not int or not 1 <= first <= last:
-            text = "from and to are %s and %s; must be integers, 1 <= from <= to"
+        if type(first) is not int or type(last) is not int:
+            text = "from and to are %s and %s; must be integers"
             text %= printable(repr(first)), printable(repr(last))
             return self._refuse(request.id, "bad_request", text)
+        self._asked_at = time.monotonic()
         bodies = self._ring.replay(first, last, _REPLAY_BYTES_MAX)
+        self.replayed += len(bodies)
         reply = commands.events_reply(request.id or "", [strict_body(body) for body in bodies])
         if self._control is None or not self._control.try_send(reply):
             self.unheard += 1
@@ -395,6 +400,18 @@ class Sender:
         for queue in (self.polled, self.library):
             for waiting in queue.take(lambda waiting: True):
                 self._refuse(waiting.command.id, "rejected", "this source is closing")
+
+    def _give_again(self) -> None:
+        """Until the bridge, which heard of the end, has asked for nothing in a while."""
+        self._asked_at = time.monotonic()
+        while self._control is not None and self._control.connected:
+            until = min(self._asked_at + _REPLAY_QUIET_S, self._deadline or 0)
+            left_ms = int((until - time.monotonic()) * 1000)
+            if left_ms <= 0:
+                return
+            sockets = [(self._control.socket, zmq.POLLIN), (self._control.monitor, zmq.POLLIN)]
+            self._see_news(dict(zmq.zmq_poll(sockets, left_ms)))
+            self._serve()
 
     # ---- When.
 

@@ -34,6 +34,7 @@ class PublisherStats:
     refused: int = 0  # publish() calls that returned False
     batches: int = 0  # messages handed to ZeroMQ
     queued: int = 0  # events waiting
+    replayed: int = 0  # events handed to a bridge that asked for them; not in `sent`
     source_seq: int = 0  # of the newest event; 0: none yet
     connected: bool = False  # a bridge is subscribed
 
@@ -150,6 +151,7 @@ class Publisher:
             refused=outbox.refused,
             batches=sender.batches if sender else 0,
             queued=published - sent - dropped,
+            replayed=sender.replayed if sender else 0,
             source_seq=published,
             connected=self.connected,
         )
@@ -274,8 +276,9 @@ class Publisher:
 
     def close(self, timeout: float | None = None) -> None:
         """Refuses further events, waits at most `timeout` seconds (flush_ms) for the waiting ones to
-        leave, not at all when no bridge is there, and ends the threads. A publisher younger than
-        250 ms first gives its bridge that long to appear. Idempotent."""
+        leave and for the bridge to ask for nothing more, not at all when no bridge is there, and
+        ends the threads. A publisher younger than 250 ms first gives its bridge that long to appear.
+        Idempotent."""
         with self._lock:
             sender = self._sender
             self._outbox.fail("the publisher is closed")
