@@ -263,5 +263,5 @@ class BridgeTest(unittest.TestCase):
 
         options = {"endpoint": self.bridge.events_in, "control": self.bridge.control, **options}
         publisher = Publisher(source, **options)
-        self.addCleanup(publisher.close)
+        self.addCleanup(publisher.close, 0)
         return publisher

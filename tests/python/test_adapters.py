@@ -250,6 +250,17 @@ class StableBaselines3(AdapterTest):
             ({"name": "clip_range", "value": 0.1}, "this model has no clip_range"),
         ):
             self.assertIn(message, ask("set_hyperparameter", **params)["data"]["message"])
+
+        def pause_and_resume() -> None:
+            self.assertTrue(self.bridge.ask("pause", target)["success"])
+            wait_until(lambda: self.bridge.source(self.source)["activity"] == "paused")
+            self.assertTrue(self.bridge.ask("resume", target)["success"])
+
+        pausing = threading.Thread(target=pause_and_resume)
+        pausing.start()
+        while pausing.is_alive():
+            self.assertTrue(callback._on_step())
+        wait_until(lambda: self.bridge.source(self.source)["activity"] == "running")
         ask("stop")
         wait_until(lambda: not callback._on_step())
 

@@ -64,7 +64,7 @@ class HookTest(BridgeTest):
         self.hooked = PPOWebSocketIntegration(
             source=self.source, endpoint=self.bridge.events_in, control=self.bridge.control
         )
-        self.addCleanup(self.hooked.disconnect)
+        self.addCleanup(self.hooked.publisher.close, 0)
         logging.getLogger("ppo_bridge").setLevel(logging.CRITICAL)
         self.addCleanup(logging.getLogger("ppo_bridge").setLevel, logging.NOTSET)
 

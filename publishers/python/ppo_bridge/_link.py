@@ -217,6 +217,12 @@ class ControlLink:
             frames = self.socket.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
             return None
+        if not self.connected:
+            # The connection that it came over is news yet, and its answer may be there at once.
+            connection = self.connection
+            self.see_news()
+            if connection != self.connection:
+                return None
         return frames[1] if len(frames) == 2 and not frames[0] else b""
 
     def try_send(self, body: bytes) -> bool:

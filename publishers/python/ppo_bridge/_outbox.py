@@ -15,6 +15,7 @@ from ._names import TYPE_RANGE, is_event_type, printable
 INBOX_EVENTS_MAX = 1 << 17
 INBOX_CHARS_MAX = 64 * 1024 * 1024
 
+_LATER_EVENTS_MAX = 4096  # beyond it nothing more is left to that thread to encode
 _TYPES_KEPT_MAX = 1024
 _ENVELOPE_CHARS_MAX = 256  # around type and data
 
@@ -54,6 +55,8 @@ class Outbox:
     def offer_later(self, event_type: str, data: dict) -> bool:
         """As offer() for what nobody will change any more: the sending thread encodes it, where it
         costs the program less. Should that fail, it is counted and logged then."""
+        if len(self._inbox) > _LATER_EVENTS_MAX:  # that thread cannot keep up
+            return self.offer(event_type, data, None)
         return self._put((data, time.time(), event_type), event_type)
 
     def _put(self, entry: tuple, event_type: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import signal
 import threading
@@ -27,9 +28,11 @@ log = logging.getLogger("ppo_bridge")
 _GATHER_S = 0.02
 _GATHER_ALONE_S = 0.1  # while no bridge is there
 
-# After so many events the thread lets others have the interpreter for a moment.
+# After so long with the interpreter, at so many events at a time, the thread lets others have it for
+# a moment.
+_TURN_S = 0.002
 _EVENTS_AT_ONCE = 128
-_MOMENT_S = 0.0001
+_MOMENT_S = 0.0002
 
 _RETRY_S = 0.05  # after the queue was full
 _MESSAGES_AT_ONCE = 8
@@ -205,7 +208,7 @@ class Sender:
         self._finish(linger_ms)
 
     def _finish(self, linger_ms: int) -> None:
-        self._take_in()
+        self._take_in(60)
         self._ring.abandon()
         try:
             self._refuse_rest()
@@ -224,7 +227,7 @@ class Sender:
         ready: dict = {}
         while True:
             self._see_news(ready)
-            busy = self._take_in()
+            busy = self._take_in(_TURN_S)
             self._announce_if_due()
             sent = self._send()
             self._serve()
@@ -250,11 +253,12 @@ class Sender:
             for queue in (self.polled, self.library):
                 self.unheard += len(queue.take(lambda waiting: True))
 
-    def _take_in(self) -> bool:
-        """From the inbox to the ring, numbered; whether there was anything."""
+    def _take_in(self, turn_s: float) -> bool:
+        """From the inbox to the ring, numbered, for about this long; whether there was anything."""
         ring, identity = self._ring, self._identity
         any_ = False
-        while not self._outbox.empty():
+        until = time.monotonic() + turn_s
+        while not self._outbox.empty() and time.monotonic() < until:
             taken = self._outbox.take(_EVENTS_AT_ONCE)
             any_ = True
             bodies = [
@@ -265,8 +269,6 @@ class Sender:
                 ring.extend([body.encode() for body in bodies])
             except UnicodeEncodeError:
                 ring.extend([to_utf8(body) for body in bodies])
-            if len(taken) == _EVENTS_AT_ONCE:
-                time.sleep(_MOMENT_S)
         return any_
 
     def _send(self) -> bool | None:
@@ -432,7 +434,9 @@ class Sender:
         """Which sockets have something; empty at the latest when something is due."""
         now = time.monotonic()
         due = []
-        if blocked:
+        if busy and not self._outbox.empty():
+            due.append(now + _MOMENT_S)
+        elif blocked:
             due.append(now + _RETRY_S)
         elif busy:
             due.append(now + (_GATHER_S if self.connected else _GATHER_ALONE_S))
@@ -464,7 +468,7 @@ class Sender:
                     due.append(deadline)
         wake_fd = self._wake_up.fd()
         sockets.append((wake_fd, zmq.POLLIN))
-        timeout_ms = max(int((min(due) - now) * 1000) + 1, 0) if due else -1
+        timeout_ms = max(math.ceil((min(due) - now) * 1000), 0) if due else -1
         ready = dict(zmq.zmq_poll(sockets, timeout_ms))
         self._outbox.asleep = False
         if wake_fd in ready:

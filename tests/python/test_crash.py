@@ -1,0 +1,71 @@
+"""A bridge that is killed while a script publishes loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+import time
+import unittest
+
+from ppo_bridge import Publisher
+from ppo_bridge_client import Client
+from support import PATIENCE_S, Bridge
+
+EVENTS_PER_S = 5000
+SECONDS = 4
+KILLS = 3
+EVENTS = EVENTS_PER_S * SECONDS
+
+
+def publish_all(publisher: Publisher, begun: threading.Event) -> None:
+    begin = time.monotonic()
+    for n in range(EVENTS):
+        publisher.publish("n", {"n": n, "text": "x" * 120})
+        if n % 50 == 49:
+            begun.set()
+            time.sleep(max(begin + n / EVENTS_PER_S - time.monotonic(), 0))
+
+
+class Crash(unittest.TestCase):
+    def test_kill_9_at_5000_events_a_second_loses_nothing(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            bridge = Bridge("journal.path=%s/journal.sqlite" % place)
+            self.addCleanup(bridge.close)
+            publisher = Publisher("crash", endpoint=bridge.events_in, control=bridge.control)
+            self.addCleanup(publisher.close)
+            got: list = []
+            begun = threading.Event()
+            publishing = threading.Thread(target=publish_all, args=(publisher, begun))
+
+            async def read(client: Client) -> None:
+                async for message in client:
+                    got.append(message)
+                    if message["type"] == "n" and message["data"]["n"] == EVENTS - 1:
+                        return
+
+            async def run() -> None:
+                async with Client(bridge.ws, ["n"], backoff_s=(0.01, 0.2)) as client:
+                    await client.wait_connected(PATIENCE_S)
+                    reading = asyncio.get_running_loop().create_task(read(client))
+                    publishing.start()
+                    await asyncio.to_thread(begun.wait)
+                    for _ in range(KILLS):
+                        await asyncio.sleep(SECONDS / (KILLS + 1))
+                        bridge.kill()
+                        await asyncio.to_thread(bridge.start)
+                    await asyncio.wait_for(reading, 3 * PATIENCE_S)
+
+            try:
+                asyncio.run(run())
+            finally:
+                publishing.join()
+            stats = publisher.stats()
+            self.assertEqual((stats.published, stats.dropped), (EVENTS, 0))
+            self.assertGreater(stats.replayed, 0)
+            self.assertEqual([m for m in got if m["type"] == "gap"], [])
+            self.assertEqual([m["data"]["n"] for m in got], list(range(EVENTS)))
+
+
+if __name__ == "__main__":
+    unittest.main()
