@@ -33,7 +33,7 @@ class Crash(unittest.TestCase):
             bridge = Bridge("journal.path=%s/journal.sqlite" % place)
             self.addCleanup(bridge.close)
             publisher = Publisher("crash", endpoint=bridge.events_in, control=bridge.control)
-            self.addCleanup(publisher.close)
+            self.addCleanup(publisher.close, 0)
             got: list = []
             begun = threading.Event()
             publishing = threading.Thread(target=publish_all, args=(publisher, begun))

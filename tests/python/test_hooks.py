@@ -155,7 +155,11 @@ class Agents(HookTest):
         agent.update((1.0, 2))
         agent.update({"stats": {"approx_kl": 0.01}})
         agent.record_trade("sell", "Coal", price=200, quantity=3, profit=7)
-        one, two, three, sold = self.sent(4)
+        agent.record_trade(None, "Coal", 5, 2)
+        agent.record_trade("Coal", None, 5, 2)
+        one, two, three, sold, unnamed, odd = self.sent(6)
+        self.assertEqual((unnamed["action_type"], unnamed["total_value"]), ("trade", 10))
+        self.assertEqual((odd["action_type"], odd["item"]), ("Coal", ""))
         self.assertEqual((one["loss"], two["losses"], three["approx_kl"]), (0.5, [1.0, 2], 0.01))
         self.assertEqual((sold["item"], sold["profit"], sold["total_value"]), ("Coal", 7, 600))
 
@@ -255,7 +259,7 @@ class Envs(HookTest):
             "cash": 700,
             "total_value": numpy.int64(1000),
             "inventory": {"Coal": 2},
-            "step_trades": [trade, Trade("sell", "Coal", 200, 1), None, 5, {}],
+            "step_trades": [trade, Trade("sell", "Coal", 200, 1), None, 5, {}, {"item": "Coal"}],
             "realized_pnl": 50,
         }
         env = Env(

@@ -3,8 +3,9 @@
 Things are read by name: the keys of a mapping, the attributes of anything else. What is missing,
 None, or of another kind than expected is left out.
 
-  decision, trade   action_type or type, item, price, quantity, agent_id; and reasoning, or profit, order
-                    and total_value (missing: price times quantity). The action is needed.
+  decision, trade   action_type (or type, side, action), item, price, quantity, agent_id; and reasoning,
+                    or profit, order and total_value (missing: price times quantity). The action is
+                    needed; for a trade, else an item and a price.
   training update   anything named that is a number: policy_loss, value_loss, entropy, ...
   step              a tuple (observation, reward, done, info) or (observation, reward, terminated,
                     truncated, info).
@@ -82,13 +83,14 @@ def _named(value: Any) -> dict | None:
 
 def _action(thing: Any) -> str | None:
     """The name of what is done."""
-    action = field(thing, "action_type")
-    if action is None:
-        action = field(thing, "type")
-    if isinstance(action, str):
-        return action
-    name = getattr(action, "name", None)  # of an enum
-    return name.lower() if isinstance(name, str) else None
+    for key in ("action_type", "type", "side", "action"):
+        action = field(thing, key)
+        if isinstance(action, str):
+            return action
+        name = getattr(action, "name", None)  # of an enum
+        if isinstance(name, str):
+            return name.lower()
+    return None
 
 
 def _find(result: Any, carriers: tuple, read: Any, depth: int = 3) -> dict | None:
@@ -151,7 +153,9 @@ def times(price: Any, quantity: Any) -> Any:
 def _read_trade(thing: Any) -> dict | None:
     action = _action(thing)
     if action is None:
-        return None
+        if field(thing, "item") is None or field(thing, "price") is None:
+            return None
+        action = "trade"
     price, quantity = field(thing, "price", 0), field(thing, "quantity", 0)
     total = field(thing, "total_value")
     found = {

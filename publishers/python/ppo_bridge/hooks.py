@@ -202,9 +202,8 @@ class Hook:
             named = dict(inspect.signature(original).bind(*args, **kwargs).arguments)
         except (TypeError, ValueError):
             named = dict(kwargs)
-        for name in ("action", "side", "trade_type"):
-            if isinstance(named.get(name), str):
-                named.setdefault("action_type", named[name])
+        if isinstance(named.get("trade_type"), str):
+            named.setdefault("action_type", named["trade_type"])
         return _extract.trade(named)
 
     def see_trade(self, trade: dict | None) -> None:
