@@ -63,8 +63,11 @@ class Crash(unittest.TestCase):
             stats = publisher.stats()
             self.assertEqual((stats.published, stats.dropped), (EVENTS, 0))
             self.assertGreater(stats.replayed, 0)
-            self.assertEqual([m for m in got if m["type"] == "gap"], [])
-            self.assertEqual([m["data"]["n"] for m in got], list(range(EVENTS)))
+            # Another numbering begins with a gap that names what of it is missing: nothing.
+            gaps = [m["data"] for m in got if m["type"] == "gap"]
+            self.assertEqual([gap for gap in gaps if gap["to_seq"] >= gap["from_seq"]], [])
+            numbers = [m["data"]["n"] for m in got if m["type"] == "n"]
+            self.assertEqual(numbers, list(range(EVENTS)))
 
 
 if __name__ == "__main__":

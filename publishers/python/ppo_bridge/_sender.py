@@ -12,11 +12,10 @@ import time
 
 import zmq
 
-from . import _commands as commands
-from ._commands import Command, CommandQueue, Waiting
-from ._json import strict_body, to_utf8
-from ._link import ControlLink, EventLink
-from ._names import host_name, printable
+from ._control import Control
+from ._json import to_utf8
+from ._link import EventLink
+from ._names import host_name
 from ._options import Options
 from ._outbox import Outbox, WakeUp
 from ._ring import EventRing
@@ -36,21 +35,12 @@ _MOMENT_S = 0.0002
 
 _RETRY_S = 0.05  # after the queue was full
 _MESSAGES_AT_ONCE = 8
-_REQUESTS_AT_ONCE = 64
 _ANNOUNCE_EVERY_S = 1.0
 _LOG_EVERY_S = 1.0
 
 # What a program that publishes and ends at once waits for its bridge to appear.
 _FIRST_CONTACT_S = 0.25
-# How long the end gives the last answers to leave.
-_ANSWERS_LINGER_MS = 500
 
-# A bridge may be quicker than a program that registers its commands one by one: requests are left
-# lying until the last registration is this old, but not for longer than _SETTLE_MAX_S.
-_SETTLE_S = 0.05
-_SETTLE_MAX_S = 1.0
-
-_REPLAY_BYTES_MAX = 1024 * 1024 - 1024  # of one reply's events
 # How long a bridge has at the end to see that it misses something.
 _REPLAY_QUIET_S = 0.25
 
@@ -59,9 +49,8 @@ running: set[Sender] = set()
 
 
 class Sender:
-    """Made by any thread; everything but `stop`, `join`, `register` and `reply` belongs to the thread
-    that start() starts, "ppo-publisher".
-    """
+    """Made by any thread; what is not said to be for any belongs to the one that start() starts,
+    "ppo-publisher"."""
 
     def __init__(self, options: Options, outbox: Outbox) -> None:
         """Raises zmq.ZMQError or OSError where the endpoints cannot be had."""
@@ -72,12 +61,19 @@ class Sender:
         self._topic_end = b"/%b/" % options.source.encode()
         self._wake_up = WakeUp()
         self._context = zmq.Context()
-        self._control: ControlLink | None = None
+        self.control: Control | None = None
         try:
             self._events = EventLink(self._context, options.endpoint)
             try:
                 if options.control:
-                    self._control = ControlLink(self._context, options.control, options.source)
+                    self.control = Control(
+                        self._context,
+                        options.control,
+                        options.source,
+                        options.run,
+                        self._ring,
+                        self._wake_up.signal,
+                    )
             except Exception:
                 self._events.close(0)
                 raise
@@ -86,9 +82,8 @@ class Sender:
             self._wake_up.close()
             raise
 
-        self.sent = self.batches = self.replayed = 0
+        self.sent = self.batches = 0
         self.connected = False
-        self.control_connected = False
 
         # What the source says of itself.
         self.agents: list[str] = []
@@ -97,23 +92,11 @@ class Sender:
         self._announce_at = 0.0
         self._ever_connected = False
 
-        # Commands. `handlers` is replaced, never changed, so that no thread needs a lock to read it.
-        self.handlers: dict[str, tuple] = {}
-        self.polled = CommandQueue()
-        self.library = CommandQueue()
-        self._replies: list[tuple[int, bytes]] = []  # append() and slicing are atomic
-        self._connection = 1
-        self.received = self.executed = self.command_refusals = 0
-        self.malformed = self.unheard = 0
-
         self._logged_at = 0.0
         self._logged = (0, 0)  # refused, dropped
-        self._started = self._asked_at = time.monotonic()
-        self._settled_at = self._started + _SETTLE_S
+        self._started = time.monotonic()
         self._deadline: float | None = None  # to finish by, once closing
         self._thread = threading.Thread(target=self._run, name="ppo-publisher", daemon=True)
-        self._commands_thread: threading.Thread | None = None
-        self._lock = threading.Lock()  # for registering
 
     # ---- Any thread.
 
@@ -137,38 +120,11 @@ class Sender:
     def wake(self) -> None:
         self._wake_up.signal()
 
-    def register(self, name: str, handler: commands.Handler, polled: bool) -> None:
-        call = commands.calling(handler)
-        with self._lock:
-            if not polled and self._commands_thread is None:
-                self._commands_thread = threading.Thread(
-                    target=self._run_commands, name="ppo-commands", daemon=True
-                )
-                self._commands_thread.start()
-            queue = self.polled if polled else self.library
-            self.handlers = {**self.handlers, name: (call, queue)}
-            self._settled_at = min(time.monotonic() + _SETTLE_S, self._started + _SETTLE_MAX_S)
-        self.wake()
-
-    def run_all(self, queue: CommandQueue) -> int:
-        """Runs the handlers of all that wait; how many."""
-        ran = 0
-        while (waiting := queue.claim()) is not None:
-            answer, executed = commands.run(waiting)
-            if executed:
-                self.executed += 1
-            else:
-                self.command_refusals += 1
-            self._replies.append((waiting.connection, answer))
-            self.wake()
-            ran += 1
-        return ran
-
     def stop(self, flush_s: float) -> None:
         """Refuses further events, and tells the thread to finish within about this time."""
         self._outbox.fail("the publisher is closed")
-        self.polled.close()
-        self.library.close()
+        if self.control is not None:
+            self.control.end_commands()
         if self._deadline is None:
             self._deadline = time.monotonic() + flush_s
         self.wake()
@@ -176,18 +132,16 @@ class Sender:
     def join(self, timeout_s: float) -> None:
         """REQUIRES: stop(). A handler that ends its own publisher does not wait: its answer is still
         to be sent."""
-        if threading.current_thread() is self._commands_thread:
+        control = self.control
+        if control is not None and control.on_its_thread():
             return
-        for thread in (self._commands_thread, self._thread):
-            if thread is not None:
-                until = self._deadline or time.monotonic()
-                thread.join(max(until - time.monotonic(), 0) + timeout_s)
 
-    def _run_commands(self) -> None:
-        while not self.library.closed:
-            self.library.wait(3600)
-            if not self.library.closed:
-                self.run_all(self.library)
+        def left() -> float:
+            return max((self._deadline or 0) - time.monotonic(), 0) + timeout_s
+
+        if control is not None:
+            control.join(left())
+        self._thread.join(left())
 
     # ---- "ppo-publisher".
 
@@ -211,15 +165,14 @@ class Sender:
         self._take_in(60)
         self._ring.abandon()
         try:
-            self._refuse_rest()
             self._log_if_due(finally_=True)
             self._events.close(linger_ms)
-            if self._control is not None:
-                self._control.close(_ANSWERS_LINGER_MS if self.control_connected else 0)
+            if self.control is not None:
+                self.control.close()
             self._context.term()
         except zmq.ZMQError:
             pass  # nobody is left to tell
-        self.connected = self.control_connected = False
+        self.connected = False
         self._wake_up.close()
         running.discard(self)
 
@@ -230,7 +183,8 @@ class Sender:
             busy = self._take_in(_TURN_S)
             self._announce_if_due()
             sent = self._send()
-            self._serve()
+            if self.control is not None:
+                self.control.serve()
             self._log_if_due()
             if self._finished():
                 return
@@ -242,16 +196,8 @@ class Sender:
             events.see_news()
             self.connected = events.connected
             self._ever_connected = self._ever_connected or self.connected
-        control = self._control
-        if control is None:
-            return
-        if control.socket is None or control.monitor in ready:
-            control.see_news()
-            self.control_connected = control.connected
-        if self._connection != control.connection:
-            self._connection = control.connection
-            for queue in (self.polled, self.library):
-                self.unheard += len(queue.take(lambda waiting: True))
+        if self.control is not None:
+            self.control.see_news(ready)
 
     def _take_in(self, turn_s: float) -> bool:
         """From the inbox to the ring, numbered, for about this long; whether there was anything."""
@@ -293,17 +239,18 @@ class Sender:
         return True
 
     def _announce_if_due(self) -> None:
-        if self._control is None or not self.connected:
+        if self.control is None or not self.connected:
             return
         now = time.monotonic()
-        what = (self.agents, self.handlers, self.state, self._events.connections)
+        handlers = self.control.handlers
+        what = (self.agents, handlers, self.state, self._events.connections)
         if now < self._announce_at and what == self._announced:
             return
         data = {
             "head": self._ring.head,
             "oldest": self._ring.oldest,
             "agents": self.agents,
-            "commands": sorted(self.handlers),
+            "commands": sorted(handlers),
             "host": host_name(),
             "pid": os.getpid(),
             "replay": "any_time",  # also while a command waits for its answer
@@ -321,99 +268,19 @@ class Sender:
             self._announced = what
         self._announce_at = now + (_ANNOUNCE_EVERY_S if sent else _RETRY_S)
 
-    # ---- Commands.
-
-    def _serve(self) -> None:
-        control = self._control
-        if control is None:
-            return
-        now = time.monotonic()
-        if now >= self._settled_at:
-            for _ in range(_REQUESTS_AT_ONCE):
-                body = control.receive()
-                if body is None:
-                    break
-                self.received += 1
-                if body:
-                    self._take_request(body, now)
-                else:
-                    self.malformed += 1
-        for queue, why in ((self.polled, "not polled in time"), (self.library, "deadline passed")):
-            for late in queue.take(lambda waiting: waiting.command.deadline <= now):
-                self._refuse(late.command.id, "rejected", why)
-        count = len(self._replies)
-        for connection, text in self._replies[:count]:
-            if connection != control.connection or not control.try_send(text):
-                self.unheard += 1
-        del self._replies[:count]
-
-    def _take_request(self, body: bytes, now: float) -> None:
-        request = commands.parse_request(body)
-        if request.message:
-            return self._refuse(request.id, request.error_type, request.message)
-        assert request.id is not None and self._control is not None
-        if request.run is not None and request.run != self._options.run:
-            meant = "the command is for run '%s'; this is run '%s'"
-            text = meant % (printable(request.run), self._options.run)
-            return self._refuse(request.id, "rejected", text)
-        if request.command == "_replay":
-            return self._replay(request)
-        call, queue = self.handlers.get(request.command, (None, None))
-        if queue is None:
-            text = "there is no command '%s' here" % printable(request.command)
-            return self._refuse(request.id, "unknown_command", text)
-        if request.deadline_ms <= 0:
-            return self._refuse(request.id, "rejected", "deadline passed")
-        command = Command(
-            request.params,
-            id=request.id,
-            name=request.command,
-            agent_id=request.agent_id,
-            deadline=now + request.deadline_ms / 1000,
-        )
-        if queue.offer(Waiting(command, call, self._control.connection)):
-            return None
-        if queue.closed:
-            return self._refuse(request.id, "rejected", "this source is closing")
-        text = "%d commands wait already" % commands.COMMANDS_WAITING_MAX
-        return self._refuse(request.id, "busy", text)
-
-    def _replay(self, request: commands.Request) -> None:
-        """Events that the bridge missed, once more; those that are gone are left out."""
-        first, last = request.params.get("from"), request.params.get("to")
-        if type(first) is not int or type(last) is not int:
-            text = "from and to are %s and %s; must be integers"
-            text %= printable(repr(first)), printable(repr(last))
-            return self._refuse(request.id, "bad_request", text)
-        self._asked_at = time.monotonic()
-        bodies = self._ring.replay(first, last, _REPLAY_BYTES_MAX)
-        self.replayed += len(bodies)
-        reply = commands.events_reply(request.id or "", [strict_body(body) for body in bodies])
-        if self._control is None or not self._control.try_send(reply):
-            self.unheard += 1
-
-    def _refuse(self, id: str | None, error_type: str, message: str) -> None:
-        self.command_refusals += 1
-        reply = commands.error_reply(id, error_type, message)
-        if self._control is None or not self._control.try_send(reply):
-            self.unheard += 1
-
-    def _refuse_rest(self) -> None:
-        for queue in (self.polled, self.library):
-            for waiting in queue.take(lambda waiting: True):
-                self._refuse(waiting.command.id, "rejected", "this source is closing")
-
     def _give_again(self) -> None:
         """Until the bridge, which heard of the end, has asked for nothing in a while."""
-        self._asked_at = time.monotonic()
-        while self._control is not None and self._control.connected:
-            until = min(self._asked_at + _REPLAY_QUIET_S, self._deadline or 0)
-            left_ms = int((until - time.monotonic()) * 1000)
+        control = self.control
+        if control is None:
+            return
+        control.asked_at = time.monotonic()
+        while control.connected:
+            now = time.monotonic()
+            left_ms = int((min(control.asked_at + _REPLAY_QUIET_S, self._deadline or 0) - now) * 1000)
             if left_ms <= 0:
                 return
-            sockets = [(self._control.socket, zmq.POLLIN), (self._control.monitor, zmq.POLLIN)]
-            self._see_news(dict(zmq.zmq_poll(sockets, left_ms)))
-            self._serve()
+            control.see_news(dict(zmq.zmq_poll(control.sockets(now), left_ms)))
+            control.serve()
 
     # ---- When.
 
@@ -421,9 +288,8 @@ class Sender:
         if self._deadline is None:
             return False
         now = time.monotonic()
-        if self._commands_thread is not None and self._commands_thread.is_alive():
-            if now < self._deadline:
-                return False  # a handler's answer is still to be sent
+        if self.control is not None and self.control.running() and now < self._deadline:
+            return False  # a handler's answer is still to be sent
         if now >= self._deadline or (not self._ring.waiting and self._outbox.empty()):
             return True
         if self.connected:
@@ -450,22 +316,11 @@ class Sender:
         if (self._outbox.refused, self.dropped) != self._logged:
             due.append(self._logged_at + _LOG_EVERY_S)
         sockets = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]
-        control = self._control
-        if control is not None:
+        if self.control is not None:
             if self.connected:
                 due.append(self._announce_at)
-            if control.socket is None:
-                due.append(control.reopen_at)
-            elif now < self._settled_at:
-                due.append(self._settled_at)
-                sockets.append((control.monitor, zmq.POLLIN))
-            else:
-                sockets.append((control.socket, zmq.POLLIN))
-                sockets.append((control.monitor, zmq.POLLIN))
-            for queue in (self.polled, self.library):
-                deadline = queue.next_deadline()
-                if deadline is not None:
-                    due.append(deadline)
+            due += self.control.due(now)
+            sockets += self.control.sockets(now)
         wake_fd = self._wake_up.fd()
         sockets.append((wake_fd, zmq.POLLIN))
         timeout_ms = max(math.ceil((min(due) - now) * 1000), 0) if due else -1

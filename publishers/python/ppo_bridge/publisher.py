@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterable
 
 from . import _sender
 from ._commands import Handler
+from ._control import Control
 from ._names import NAME_RANGE, TYPE_RANGE, fresh_run, is_event_type, is_name, printable, with_suffix
 from ._options import Options, complete
 from ._outbox import Outbox
@@ -151,7 +152,7 @@ class Publisher:
             refused=outbox.refused,
             batches=sender.batches if sender else 0,
             queued=published - sent - dropped,
-            replayed=sender.replayed if sender else 0,
+            replayed=sender.control.replayed if sender and sender.control else 0,
             source_seq=published,
             connected=self.connected,
         )
@@ -205,8 +206,9 @@ class Publisher:
             raise ValueError("control is empty; must be a ZeroMQ address for commands")
         if self._sender is None:
             self._revive()
-        if self._sender is not None:
-            self._sender.register(name, handler, polled)
+        control = self._control
+        if control is not None:
+            control.register(name, handler, polled)
 
     def poll_commands(self) -> int:
         """Runs the handlers of all polled commands that wait, here and now; how many.
@@ -214,28 +216,29 @@ class Publisher:
         Next to free where none waits, so call it often: a command that nobody polls for is answered
         as rejected when its deadline passes.
         """
-        return self._sender.run_all(self._sender.polled) if self._sender else 0
+        control = self._control
+        return control.run_all(control.polled) if control is not None else 0
 
     def wait_commands(self, timeout: float) -> int:
         """As poll_commands(), but waits for a command to come, at most `timeout` seconds."""
-        sender = self._sender
-        if sender is None:
+        control = self._control
+        if control is None:
             time.sleep(max(timeout, 0))
             return 0
-        sender.polled.wait(timeout)
-        return sender.run_all(sender.polled)
+        control.polled.wait(timeout)
+        return control.run_all(control.polled)
 
     def command_stats(self) -> CommandStats:
-        sender = self._sender
-        if sender is None:
+        control = self._control
+        if control is None:
             return CommandStats()
         return CommandStats(
-            received=sender.received,
-            executed=sender.executed,
-            refused=sender.command_refusals,
-            malformed=sender.malformed,
-            unheard=sender.unheard,
-            connected=sender.control_connected,
+            received=control.received,
+            executed=control.executed,
+            refused=control.refused,
+            malformed=control.malformed,
+            unheard=control.unheard,
+            connected=control.connected,
         )
 
     # ---- What this source says of itself, once a second.
@@ -302,6 +305,10 @@ class Publisher:
         raise TypeError("a Publisher cannot be pickled or copied; make one in the worker")
 
     # ---- Starting.
+
+    @property
+    def _control(self) -> Control | None:
+        return self._sender.control if self._sender is not None else None
 
     def _start(self) -> None:
         sender = Sender(self._options, self._outbox)

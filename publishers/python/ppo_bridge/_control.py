@@ -1,0 +1,225 @@
+"""The control channel: takes commands from the bridge, has them run, and answers each once; and gives it
+events that it misses."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Callable
+
+import zmq
+
+from . import _commands as commands
+from ._commands import Command, CommandQueue, Waiting
+from ._json import strict_body
+from ._link import ControlLink
+from ._names import printable
+from ._ring import EventRing
+
+_REQUESTS_AT_ONCE = 64
+
+# A bridge may be quicker than a program that registers its commands one by one: requests are left
+# lying until the last registration is this old, but not for longer than _SETTLE_MAX_S.
+_SETTLE_S = 0.05
+_SETTLE_MAX_S = 1.0
+
+_REPLAY_BYTES_MAX = 1024 * 1024 - 1024  # of one reply's events
+_ANSWERS_LINGER_MS = 500  # at the end, for the last answers to leave
+
+
+class Control:
+    """`register`, `run_all`, `end_commands` and `join` are for any thread; all else belongs to the one
+    that sends. Handlers run on "ppo-commands", or where the program polls for them.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context,
+        endpoint: str,
+        source: str,
+        run: str,
+        ring: EventRing,
+        wake: Callable[[], None],
+    ) -> None:
+        """Connects as `source`; raises zmq.ZMQError where ZeroMQ does not take the endpoint. `wake`
+        makes the sending thread look around."""
+        self._link = ControlLink(context, endpoint, source)
+        self._run = run
+        self._ring = ring
+        self._wake = wake
+        self.connected = False
+
+        # `handlers` is replaced, never changed, so that no thread needs a lock to read it.
+        self.handlers: dict[str, tuple] = {}
+        self.polled = CommandQueue()
+        self.library = CommandQueue()
+        self._replies: list[tuple[int, bytes]] = []  # append() and slicing are atomic
+        self._connection = self._link.connection
+
+        self.received = self.executed = self.refused = self.malformed = self.unheard = 0
+        self.replayed = 0  # events
+        self.asked_at = self._started = time.monotonic()  # for events, last
+        self._settled_at = self._started + _SETTLE_S
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()  # for registering
+
+    # ---- Any thread.
+
+    def register(self, name: str, handler: commands.Handler, polled: bool) -> None:
+        call = commands.calling(handler)
+        with self._lock:
+            if not polled and self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run_commands, name="ppo-commands", daemon=True
+                )
+                self._thread.start()
+            queue = self.polled if polled else self.library
+            self.handlers = {**self.handlers, name: (call, queue)}
+            self._settled_at = min(time.monotonic() + _SETTLE_S, self._started + _SETTLE_MAX_S)
+        self._wake()
+
+    def run_all(self, queue: CommandQueue) -> int:
+        """Runs the handlers of all that wait; how many."""
+        ran = 0
+        while (waiting := queue.claim()) is not None:
+            answer, executed = commands.run(waiting)
+            if executed:
+                self.executed += 1
+            else:
+                self.refused += 1
+            self._replies.append((waiting.connection, answer))
+            self._wake()
+            ran += 1
+        return ran
+
+    def end_commands(self) -> None:
+        """No handler begins any more. Events can still be had."""
+        self.polled.close()
+        self.library.close()
+
+    def running(self) -> bool:
+        """A handler may be running on the library's thread."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def on_its_thread(self) -> bool:
+        return threading.current_thread() is self._thread
+
+    def join(self, timeout_s: float) -> None:
+        """REQUIRES: end_commands(), and not on_its_thread()."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _run_commands(self) -> None:
+        while not self.library.closed:
+            self.library.wait(3600)
+            if not self.library.closed:
+                self.run_all(self.library)
+
+    # ---- The thread that sends.
+
+    def sockets(self, now: float) -> list[tuple]:
+        """To wait for."""
+        if self._link.socket is None:
+            return []
+        monitor = (self._link.monitor, zmq.POLLIN)
+        return [monitor] if now < self._settled_at else [monitor, (self._link.socket, zmq.POLLIN)]
+
+    def due(self, now: float) -> list[float]:
+        """When there is something to do."""
+        found = [q.next_deadline() for q in (self.polled, self.library)]
+        if self._link.socket is None:
+            found.append(self._link.reopen_at)
+        elif now < self._settled_at:
+            found.append(self._settled_at)
+        return [at for at in found if at is not None]
+
+    def see_news(self, ready: dict) -> None:
+        link = self._link
+        if link.socket is None or link.monitor in ready:
+            link.see_news()
+        self.connected = link.connected
+        if self._connection != link.connection:  # nobody waits for these any more
+            self._connection = link.connection
+            for queue in (self.polled, self.library):
+                self.unheard += len(queue.take(lambda waiting: True))
+
+    def serve(self) -> None:
+        link = self._link
+        now = time.monotonic()
+        if now >= self._settled_at:
+            for _ in range(_REQUESTS_AT_ONCE):
+                body = link.receive()
+                if body is None:
+                    break
+                self.received += 1
+                if body:
+                    self._take_request(body, now)
+                else:
+                    self.malformed += 1
+        for queue, why in ((self.polled, "not polled in time"), (self.library, "deadline passed")):
+            for late in queue.take(lambda waiting: waiting.command.deadline <= now):
+                self._refuse(late.command.id, "rejected", why)
+        count = len(self._replies)
+        for connection, text in self._replies[:count]:
+            if connection != link.connection or not link.try_send(text):
+                self.unheard += 1
+        del self._replies[:count]
+
+    def close(self) -> None:
+        """Answers what waits as rejected. REQUIRES: end_commands()."""
+        for queue in (self.polled, self.library):
+            for waiting in queue.take(lambda waiting: True):
+                self._refuse(waiting.command.id, "rejected", "this source is closing")
+        self._link.close(_ANSWERS_LINGER_MS if self.connected else 0)
+        self.connected = False
+
+    def _take_request(self, body: bytes, now: float) -> None:
+        request = commands.parse_request(body)
+        if request.message:
+            return self._refuse(request.id, request.error_type, request.message)
+        assert request.id is not None
+        if request.run is not None and request.run != self._run:
+            meant = "the command is for run '%s'; this is run '%s'"
+            text = meant % (printable(request.run), self._run)
+            return self._refuse(request.id, "rejected", text)
+        if request.command == "_replay":
+            return self._replay(request)
+        call, queue = self.handlers.get(request.command, (None, None))
+        if queue is None:
+            text = "there is no command '%s' here" % printable(request.command)
+            return self._refuse(request.id, "unknown_command", text)
+        if request.deadline_ms <= 0:
+            return self._refuse(request.id, "rejected", "deadline passed")
+        command = Command(
+            request.params,
+            id=request.id,
+            name=request.command,
+            agent_id=request.agent_id,
+            deadline=now + request.deadline_ms / 1000,
+        )
+        if queue.offer(Waiting(command, call, self._link.connection)):
+            return None
+        if queue.closed:
+            return self._refuse(request.id, "rejected", "this source is closing")
+        text = "%d commands wait already" % commands.COMMANDS_WAITING_MAX
+        return self._refuse(request.id, "busy", text)
+
+    def _replay(self, request: commands.Request) -> None:
+        """Events that the bridge missed, once more; those that are gone are left out."""
+        first, last = request.params.get("from"), request.params.get("to")
+        if type(first) is not int or type(last) is not int:
+            text = "from and to are %s and %s; must be integers"
+            text %= printable(repr(first)), printable(repr(last))
+            return self._refuse(request.id, "bad_request", text)
+        self.asked_at = time.monotonic()
+        bodies = self._ring.replay(first, last, _REPLAY_BYTES_MAX)
+        self.replayed += len(bodies)
+        reply = commands.events_reply(request.id or "", [strict_body(body) for body in bodies])
+        if not self._link.try_send(reply):
+            self.unheard += 1
+
+    def _refuse(self, id: str | None, error_type: str, message: str) -> None:
+        self.refused += 1
+        reply = commands.error_reply(id, error_type, message)
+        if not self._link.try_send(reply):
+            self.unheard += 1
