@@ -12,6 +12,7 @@ DEFAULT_CONTROL = "tcp://127.0.0.1:5559"
 
 _EVENTS_LIMIT = 1 << 24
 _BYTES_LIMIT = 1 << 40
+_GATHER_MS_LIMIT = 1000
 _FLUSH_MS_LIMIT = 3_600_000
 
 
@@ -25,6 +26,7 @@ class Options:
     ring_bytes_max: int
     batch_bytes_max: int
     event_bytes_max: int
+    gather_ms: int
     flush_ms: int
 
     def __post_init__(self) -> None:
@@ -38,6 +40,7 @@ class Options:
             ("ring_bytes_max", 1, _BYTES_LIMIT),
             ("batch_bytes_max", 1, _BYTES_LIMIT),
             ("event_bytes_max", 1, _BYTES_LIMIT),
+            ("gather_ms", 0, _GATHER_MS_LIMIT),
             ("flush_ms", 0, _FLUSH_MS_LIMIT),
         ):
             value = getattr(self, key)

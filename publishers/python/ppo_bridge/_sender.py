@@ -22,10 +22,8 @@ from ._ring import EventRing
 
 log = logging.getLogger("ppo_bridge")
 
-# An event that comes alone leaves at once. After it the thread looks away for this long, so that
-# under load events leave together and this thread seldom asks for the interpreter's lock.
-_GATHER_S = 0.02
 _GATHER_ALONE_S = 0.1  # while no bridge is there
+_CLOSING_STEP_S = 0.01
 
 # After so long with the interpreter, at so many events at a time, the thread lets others have it for
 # a moment.
@@ -58,6 +56,9 @@ class Sender:
         self._outbox = outbox
         self._ring = EventRing(options.ring_events_max, options.ring_bytes_max)
         self._identity = ',"source":"%s","run":"%s","source_seq":' % (options.source, options.run)
+        # An event that comes alone leaves at once. After it the thread looks away for this long, so
+        # that under load events leave together and it seldom asks for the interpreter.
+        self._gather_s = options.gather_ms / 1000
         self._topic_end = b"/%b/" % options.source.encode()
         self._wake_up = WakeUp()
         self._context = zmq.Context()
@@ -305,14 +306,14 @@ class Sender:
         elif blocked:
             due.append(now + _RETRY_S)
         elif busy:
-            due.append(now + (_GATHER_S if self.connected else _GATHER_ALONE_S))
+            due.append(now + (self._gather_s if self.connected else _GATHER_ALONE_S))
         else:
             self._outbox.asleep = True
             if not self._outbox.empty():
                 self._outbox.asleep = False
                 return {}
         if self._deadline is not None:
-            due.append(now + _GATHER_S)
+            due.append(now + _CLOSING_STEP_S)
         if (self._outbox.refused, self.dropped) != self._logged:
             due.append(self._logged_at + _LOG_EVERY_S)
         sockets = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]

@@ -82,6 +82,7 @@ class Publisher:
         ring_bytes_max: int = 32 * 1024 * 1024,
         batch_bytes_max: int = 256 * 1024,
         event_bytes_max: int = 1024 * 1024,
+        gather_ms: int = 50,
         flush_ms: int = 1000,
     ) -> None:
         """`source`: who publishes; made up from host name and process id where left out.
@@ -89,6 +90,8 @@ class Publisher:
         `endpoint`, `control`: where the bridge takes events in and sends commands from; left out:
         $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. With
         control="" there are neither commands nor repair.
+        `gather_ms`: how long events may wait for others to leave together with. Each time costs the
+        script a moment of the interpreter; an event that comes alone leaves at once.
         `flush_ms`: how long close() and the interpreter's end wait for the ring to empty.
 
         Raises ValueError where one of these is out of its range, which it names.
@@ -102,6 +105,7 @@ class Publisher:
             ring_bytes_max=ring_bytes_max,
             batch_bytes_max=batch_bytes_max,
             event_bytes_max=event_bytes_max,
+            gather_ms=gather_ms,
             flush_ms=flush_ms,
         )
         self._lock = threading.RLock()  # guards starting and closing
