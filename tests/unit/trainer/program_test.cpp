@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/scratch_directory.h"
 #include "support/process.h"
 
 using testing_support::Process;
@@ -68,7 +69,8 @@ TEST_CASE("program: the last line on stdout is the result, the same for a seed, 
 }
 
 TEST_CASE("program: trains on a table of one's own") {
-  const std::string path = "trainer_items_test.csv";
+  const testing_support::ScratchDirectory scratch;
+  const std::string path = scratch.path() + "/items.csv";
   {
     std::ofstream file(path);
     file << "item_id,name,members,buy_limit,high_alch,high_price,low_price,high_volume_1h,"
