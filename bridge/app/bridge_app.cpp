@@ -87,7 +87,7 @@ class BridgeApp::Impl {
         journal_(make_journal(config)),
         log_(journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch()), history_limits_,
              [this](const Block& b) { snapshot_.fold(b); }),
-        hub_(log_, journal_.get()),
+        hub_(log_, snapshot_, clock_, journal_.get()),
         tracker_(static_cast<std::size_t>(config.events.held_bytes_max), counters_),
         commands_({log_, hub_, snapshot_, sources_, tracker_, types_, counters_, clock_, history_limits_,
                    clients_max_, kVersion}),
@@ -325,6 +325,7 @@ class BridgeApp::Impl {
     if (desk_.busy()) desk_.tick();
     replays_.tick();
     if (tracker_.busy() && intake_.tick()) announce_soon();
+    hub_.tick();
     command_timer_.expires_after(kCommandTick);
     command_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) command_tick();
@@ -379,6 +380,7 @@ class BridgeApp::Impl {
       });
       return;
     }
+    hub_.hurry();
     server_.drain();
     await_drained();
   }

@@ -38,5 +38,6 @@ inline constexpr std::size_t kAgentsPerSourceMax = 256;
 inline constexpr std::size_t kEventTypesMax = 1024;    // later types are counted together
 inline constexpr std::size_t kSnapshotEntriesMax = 65'536;
 inline constexpr std::size_t kSnapshotBytesMax = 64 * 1024 * 1024;
+inline constexpr std::size_t kSnapshotsUnsentBytesMax = 256 * 1024 * 1024;  // over all clients
 
 }  // namespace bridge

@@ -35,7 +35,7 @@ ClientProtocol::ClientProtocol(Feed& feed, CommandDesk& desk, Replays& replays,
 Verdict ClientProtocol::handle(std::string_view text) {
   ++counters_.requests;
   auto parsed = parse_request(text);
-  std::string then;
+  SubscribeOutcome then;
   std::string reply;
   if (!take_token()) {
     ++counters_.requests_rate_limited;
@@ -56,7 +56,9 @@ Verdict ClientProtocol::handle(std::string_view text) {
     refused_in_a_row_ = 0;
     reply = reply_to(parsed.value(), &then);
   }
-  if ((!reply.empty() && !feed_.say(reply)) || (!then.empty() && !feed_.say(then))) return Verdict::too_slow;
+  if (!reply.empty() && !feed_.say(reply)) return Verdict::too_slow;
+  if (!then.gap.empty() && !feed_.say(then.gap)) return Verdict::too_slow;
+  feed_.give(std::move(then.snapshot));
   return static_cast<double>(refused_in_a_row_) > tokens_per_s_ * kBurstSeconds
              ? Verdict::rate_limited
              : Verdict::keep;
@@ -72,7 +74,7 @@ bool ClientProtocol::take_token() {
   return true;
 }
 
-std::string ClientProtocol::reply_to(const ClientRequest& request, std::string* then) {
+std::string ClientProtocol::reply_to(const ClientRequest& request, SubscribeOutcome* then) {
   switch (request.action) {
     case Action::register_client:
     case Action::subscribe:
@@ -87,7 +89,7 @@ std::string ClientProtocol::reply_to(const ClientRequest& request, std::string* 
   return ReplyBuilder("pong", "ping", request.id_json).finish(clock_.wall_us());
 }
 
-std::string ClientProtocol::on_subscribe(const ClientRequest& request, std::string* then) {
+std::string ClientProtocol::on_subscribe(const ClientRequest& request, SubscribeOutcome* then) {
   const bool is_register = request.action == Action::register_client;
   const auto bad = [&](const Failure& failure) {
     return refuse(request, ErrorType::bad_request, failure.message);
@@ -105,6 +107,9 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, std::stri
                 std::to_string(log_.last_seq())});
   }
 
+  if (parsed.value().options.snapshot && !feed_.has_room_for_snapshot()) {
+    return refuse(request, ErrorType::busy, "too many snapshots wait to be read; try again soon");
+  }
   if (is_register) {
     client_id_ = std::move(client_id.value());
     client_type_ = std::move(client_type.value());
@@ -125,13 +130,13 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, std::stri
     if (outcome.recovered) reply.boolean("recovered", *outcome.recovered);
     return reply.finish(clock_.wall_us());
   };
+  const StreamOptions& options = parsed.value().options;
   if (since && feed_.must_look_up(subscription, *since)) {
-    if (feed_.subscribe_later(std::move(subscription), *since, reply_of)) return {};
+    if (feed_.subscribe_later(std::move(subscription), *since, options, reply_of)) return {};
     return refuse(request, ErrorType::busy, "too many requests wait for their reply");
   }
-  const SubscribeOutcome outcome = feed_.subscribe(std::move(subscription), since);
-  *then = outcome.gap;
-  return reply_of(outcome);
+  *then = feed_.subscribe(std::move(subscription), since, options);
+  return reply_of(*then);
 }
 
 std::string ClientProtocol::on_unsubscribe(const ClientRequest& request) {

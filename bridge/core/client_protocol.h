@@ -42,9 +42,9 @@ class ClientProtocol {
   const std::string& client_type() const { return client_type_; }
 
  private:
-  // Empty where the reply comes later.
-  std::string reply_to(const ClientRequest& request, std::string* then);
-  std::string on_subscribe(const ClientRequest& request, std::string* then);
+  // Empty where the reply comes later. `then`: what a subscription has behind its reply.
+  std::string reply_to(const ClientRequest& request, SubscribeOutcome* then);
+  std::string on_subscribe(const ClientRequest& request, SubscribeOutcome* then);
   std::string on_unsubscribe(const ClientRequest& request);
   std::string on_command(const ClientRequest& request);
   std::string on_replay(const ClientRequest& request, std::string_view command);

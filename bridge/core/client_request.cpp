@@ -57,22 +57,25 @@ Result<Since> parse_since(const Value& v) {
   return since;
 }
 
-// Subscription fields that are not there yet are refused, not ignored: who asks for one must not
-// take a stream without it for one with it.
-std::optional<Failure> refuse_unsupported(const Value& request) {
+Result<StreamOptions> parse_options(const Value& request) {
+  StreamOptions options;
   if (const Value* const snapshot = find(request, "snapshot"); snapshot != nullptr) {
     if (!snapshot->IsBool()) return Failure{"snapshot must be true or false"};
-    if (snapshot->GetBool()) return Failure{"snapshot is not supported yet"};
+    options.snapshot = snapshot->GetBool();
   }
-  const Value* const deliver = find(request, "deliver");
-  if (deliver == nullptr) return std::nullopt;
-  const Value* const mode = deliver->IsObject() ? find(*deliver, "mode") : nullptr;
-  if (mode == nullptr || !mode->IsString()) {
-    return Failure{"deliver must be {\"mode\":\"all\"} or {\"mode\":\"latest\",...}"};
+  if (const Value* const on_lag = find(request, "on_lag"); on_lag != nullptr) {
+    const std::string_view policy = on_lag->IsString() ? view(*on_lag) : std::string_view();
+    if (policy == "gap") {
+      options.on_lag = OnLag::gap;
+    } else if (policy == "latest") {
+      options.on_lag = OnLag::latest;
+    } else if (policy == "close") {
+      options.on_lag = OnLag::close;
+    } else {
+      return Failure{"on_lag must be \"gap\", \"latest\" or \"close\""};
+    }
   }
-  if (view(*mode) == "latest") return Failure{"deliver.mode \"latest\" is not supported yet"};
-  if (view(*mode) != "all") return Failure{"deliver.mode must be \"all\" or \"latest\""};
-  return std::nullopt;
+  return options;
 }
 
 }  // namespace
@@ -136,7 +139,9 @@ Result<SubscribeRequest> parse_subscribe(const Value& request) {
   auto subscription = Subscription::parse(request);
   if (!subscription) return subscription.error();
   out.subscription = std::move(subscription.value());
-  if (auto refusal = refuse_unsupported(request)) return *refusal;
+  auto options = parse_options(request);
+  if (!options) return options.error();
+  out.options = options.value();
   if (const Value* const since = find(request, "since")) {
     auto parsed = parse_since(*since);
     if (!parsed) return parsed.error();

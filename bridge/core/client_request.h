@@ -42,6 +42,7 @@ Result<std::string> request_id(const rapidjson::Value& request);
 struct SubscribeRequest {
   Subscription subscription;
   std::optional<Since> since;
+  StreamOptions options;
 };
 Result<SubscribeRequest> parse_subscribe(const rapidjson::Value& request);
 

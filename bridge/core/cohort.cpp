@@ -1,9 +1,6 @@
 #include "core/cohort.h"
 
-#include <utility>
-
 #include "event/messages.h"
-#include "event/ws_frame.h"
 
 namespace bridge {
 namespace {
@@ -43,31 +40,21 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
 }
 
 Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const {
-  std::string bytes;
-  std::string list;  // of a batch, without its end
-  const auto end_list = [&bytes, &list] {
-    if (list.empty()) return;
-    bytes.append(text_frame(list.append(1, ']')));
-    list.clear();
-  };
-  Frames frames;
+  FramesBuilder builder(subscription_.batch());
   for (std::size_t i = from; i < to; ++i) {
-    if (block.entry(i).gap_size != 0 && wants_gap(block, i)) {
-      end_list();
-      bytes.append(block.gap_frame(i));
-      ++frames.gaps;
-    }
-    if (!subscription_.everything() && !subscription_.matches(block, i)) continue;
-    if (subscription_.batch()) {
-      list.append(1, list.empty() ? '[' : ',').append(block.json(i));
-    } else {
-      bytes.append(block.frame(i));
-    }
-    ++frames.events;
+    if (block.entry(i).gap_size != 0 && wants_gap(block, i)) builder.add_gap(block.gap_frame(i));
+    if (subscription_.everything() || subscription_.matches(block, i)) builder.add(block, i);
   }
-  end_list();
-  if (!bytes.empty()) frames.bytes = std::make_shared<const std::string>(std::move(bytes));
-  return frames;
+  return builder.finish();
+}
+
+Frames Cohort::latest(const Snapshot& snapshot, std::uint64_t after_seq, std::uint64_t to_seq) {
+  if (!keeps_latest(after_seq, to_seq)) {
+    latest_ = snapshot.frames(subscription_, after_seq, to_seq);
+    latest_after_ = after_seq;
+    latest_to_ = to_seq;
+  }
+  return latest_;
 }
 
 bool Cohort::wants_gap(const Block& block, std::size_t index) const {

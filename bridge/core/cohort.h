@@ -8,19 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "core/frames.h"
+#include "core/snapshot.h"
 #include "core/subscription.h"
 #include "event/block.h"
 
 namespace bridge {
 
 class Feed;
-
-// Ready-framed bytes of some events, and of the gap messages between them. Shared and never changed.
-struct Frames {
-  std::shared_ptr<const std::string> bytes;  // null where nothing passes
-  std::uint64_t events = 0;
-  std::uint64_t gaps = 0;
-};
 
 // One thread; owned by the Hub, kept while a feed uses it.
 class Cohort {
@@ -37,8 +32,22 @@ class Cohort {
   // REQUIRES: from_seq <= to_seq, both in the block.
   Frames frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq);
 
+  // For `deliver: latest`: the newest event after `after_seq`, up to `to_seq`, of each thing that passes.
+  // The answer is kept for the next feed that asks the same.
+  // REQUIRES: the snapshot has been brought up to `to_seq`.
+  Frames latest(const Snapshot& snapshot, std::uint64_t after_seq, std::uint64_t to_seq);
+  bool keeps_latest(std::uint64_t after_seq, std::uint64_t to_seq) const {
+    return latest_after_ == after_seq && latest_to_ == to_seq;
+  }
+
+  // For `deliver: latest`: feeds get what there was up to here, until the next edition, which is not
+  // made before `edition_due_us` (steady clock).
+  std::uint64_t edition_seq = 0;
+  std::int64_t edition_due_us = 0;
+
   // Feeds of this cohort that have everything and wait for more, and how far it is known that
-  // nothing more passes for them: they are all at that place, or beyond.
+  // nothing more passes for them: they are all at that place, or beyond. (With `deliver: latest` each
+  // knows its own place, and this stays 0.)
   std::vector<Feed*> waiting;
   std::uint64_t checked_seq = 0;
 
@@ -55,6 +64,9 @@ class Cohort {
   const Subscription subscription_;
   std::deque<Kept> kept_;  // newest last
   std::size_t kept_bytes_ = 0;
+  Frames latest_;  // of (latest_after_, latest_to_]
+  std::uint64_t latest_after_ = 0;
+  std::uint64_t latest_to_ = 0;
 };
 
 }  // namespace bridge

@@ -50,14 +50,22 @@ Feed::~Feed() {
   if (cohort_ != nullptr) hub_.leave(cohort_, this);
 }
 
-SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<Since>& since) {
+SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<Since>& since,
+                                 const StreamOptions& options) {
   stop_waiting();
+  on_lag_ = options.on_lag;
   SubscribeOutcome outcome;
   outcome.seq = log_.head();
   requested_ = std::make_shared<const Subscription>(std::move(subscription));
   if (!since) {
     if (cohort_ == nullptr && marks_.empty()) cursor_ = outcome.seq;
+    // What is the latest now need not be any more when this is written.
+    if (cohort_ != nullptr && cohort_->subscription().latest() && marks_.empty()) {
+      give(hub_.latest(*cohort_, cursor_, outcome.seq));
+      cursor_ = outcome.seq;
+    }
     marks_.push_back({outcome.seq, nullptr, requested_});
+    if (options.snapshot) outcome.snapshot = hub_.snapshot(*requested_, outcome.seq);
     return outcome;
   }
 
@@ -89,6 +97,7 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
       break;
     }
   }
+  if (options.snapshot) outcome.snapshot = hub_.snapshot(*requested_, cursor_);
   return outcome;
 }
 
@@ -154,16 +163,18 @@ bool Feed::must_look_up(const Subscription& subscription, const Since& since) co
 }
 
 bool Feed::subscribe_later(Subscription subscription, const Since& since,
+                           const StreamOptions& options,
                            std::function<std::string(const SubscribeOutcome&)> reply) {
   if (marks_.size() >= kStreamMarksMax) return false;
   stop_waiting();
+  on_lag_ = options.on_lag;
   fresh_start();
   requested_ = std::make_shared<const Subscription>(std::move(subscription));
   marks_.push_back({0, nullptr, requested_, lookups_});
   ColdReader& journal = *hub_.cold().reader();
-  const auto found = [this, lookup = lookups_, reply = std::move(reply),
+  const auto found = [this, lookup = lookups_, snapshot = options.snapshot, reply = std::move(reply),
                       alive = std::weak_ptr<char>(alive_)](std::uint64_t after, bool reached) {
-    if (!alive.expired()) on_found(lookup, after, reached, reply);
+    if (!alive.expired()) on_found(lookup, after, reached, snapshot, reply);
   };
   if (since.kind == Since::Kind::seconds) {
     journal.find_time(cutoff_us(since), [found, &journal](std::uint64_t first) {
@@ -178,7 +189,7 @@ bool Feed::subscribe_later(Subscription subscription, const Since& since,
 }
 
 // `after`: the event behind which the stream starts. `reached`: nothing that was asked for is before it.
-void Feed::on_found(std::uint64_t lookup, std::uint64_t after, bool reached,
+void Feed::on_found(std::uint64_t lookup, std::uint64_t after, bool reached, bool snapshot,
                     const std::function<std::string(const SubscribeOutcome&)>& reply) {
   const auto mark = std::find_if(marks_.begin(), marks_.end(),
                                  [lookup](const Mark& m) { return m.lookup == lookup; });
@@ -189,6 +200,7 @@ void Feed::on_found(std::uint64_t lookup, std::uint64_t after, bool reached,
     resuming_until_ = outcome.seq;
     start_at(after, can_give(after + 1) && (reached || can_give(1)), reached ? after + 1 : 1,
              &outcome);
+    if (snapshot) outcome.snapshot = hub_.snapshot(*requested_, cursor_);
   } else {
     outcome.recovered = true;  // a later request has replaced it: nothing comes of it any more
   }
@@ -197,6 +209,12 @@ void Feed::on_found(std::uint64_t lookup, std::uint64_t after, bool reached,
   mark->lookup = 0;
   mark_bytes_ += frames.size();
   mark->frame = std::make_shared<const std::string>(std::move(frames));
+  if (outcome.snapshot.bytes) {
+    Mark behind;
+    behind.frame = std::move(outcome.snapshot.bytes);
+    behind.events = outcome.snapshot.events;
+    marks_.insert(mark + 1, std::move(behind));
+  }
   notify();
 }
 
@@ -229,6 +247,15 @@ bool Feed::say_frames(std::shared_ptr<const std::string> frames) {
 
 bool Feed::has_room() const { return mark_bytes_ == 0; }
 
+void Feed::give(Frames snapshot) {
+  if (!snapshot.bytes) return;
+  Mark mark;
+  mark.at = marks_.empty() ? 0 : marks_.back().at;
+  mark.frame = std::move(snapshot.bytes);
+  mark.events = snapshot.events;
+  marks_.push_back(std::move(mark));
+}
+
 Outgoing Feed::pull(std::size_t bytes_max) {
   stop_waiting();
   waiting_for_journal_ = false;
@@ -253,8 +280,9 @@ void Feed::take_marks(Outgoing& out) {
     if (mark.lookup != 0) break;
     if (mark.subscription) switch_to(*mark.subscription);
     if (mark.frame) {
-      mark_bytes_ -= mark.frame->size();
+      if (mark.events == 0) mark_bytes_ -= mark.frame->size();
       out.bytes += mark.frame->size();
+      out.events += mark.events;
       out.buffers.push_back(mark.frame);
     }
   }
@@ -272,10 +300,14 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
       cursor_ = end;
       return;
     }
+    if (cohort_->subscription().latest()) return take_latest(out, end);
     const History& history = log_.history();
     if (cursor_ == history.last_seq()) log_.seal();
     const std::uint64_t next = cursor_ + 1;
-    if (next < history.first_seq()) {
+    if (next < history.first_seq() && cursor_ >= resuming_until_ && on_lag_ != OnLag::read_back) {
+      fall_behind(out);
+      if (out.give_up) return;
+    } else if (next < history.first_seq()) {
       if (!take_cold(out, end, &looked_at)) return;
     } else {
       const BlockPtr block = history.find(next);
@@ -295,6 +327,23 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
       return;
     }
   }
+}
+
+// Goes up to the cohort's edition, or, where a change of subscription waits, to its place.
+void Feed::take_latest(Outgoing& out, std::uint64_t end) {
+  if (marks_.empty()) end = hub_.latest_until(*cohort_, cursor_);
+  if (end > cursor_) put(out, hub_.latest(*cohort_, cursor_, end), end);
+}
+
+// The place of a client that asked for something else than the past is gone.
+void Feed::fall_behind(Outgoing& out) {
+  if (on_lag_ == OnLag::gap) return skip_to_newest(out);
+  if (on_lag_ == OnLag::close) {
+    out.give_up = true;
+    return;
+  }
+  const std::uint64_t end = marks_.empty() ? log_.head() : std::min(marks_.front().at, log_.head());
+  put(out, hub_.latest(*cohort_, cursor_, end), end);
 }
 
 void Feed::put(Outgoing& out, Frames frames, std::uint64_t last) {
@@ -327,21 +376,26 @@ bool Feed::take_cold(Outgoing& out, std::uint64_t end, std::size_t* looked_at) {
 // even a journal to read from goes on with the newest.
 void Feed::skip_lost(Outgoing& out, std::uint64_t next_held) {
   const bool resuming = cursor_ < resuming_until_;
-  std::uint64_t resume_at = next_held;
-  if (!resuming && hub_.cold().reader() == nullptr) {
-    const auto& blocks = log_.history().blocks();
-    resume_at = log_.history().last_seq() + 1;
-    std::size_t bytes = 0;
-    for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-      bytes += (*block)->frames().size();
-      if (bytes > kCatchUpBytes && block != blocks.rbegin()) break;
-      resume_at = (*block)->first_seq();
-    }
+  if (!resuming && hub_.cold().reader() == nullptr) return skip_to_newest(out);
+  skip_to(out, next_held, resuming ? "evicted" : "slow_client");
+}
+
+void Feed::skip_to_newest(Outgoing& out) {
+  const auto& blocks = log_.history().blocks();
+  std::uint64_t resume_at = log_.history().last_seq() + 1;
+  std::size_t bytes = 0;
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    bytes += (*block)->frames().size();
+    if (bytes > kCatchUpBytes && block != blocks.rbegin()) break;
+    resume_at = (*block)->first_seq();
   }
+  skip_to(out, resume_at, "slow_client");
+}
+
+void Feed::skip_to(Outgoing& out, std::uint64_t resume_at, std::string_view reason) {
   ++gaps_;
   auto frame = std::make_shared<const std::string>(
-      text_frame(gap_message(cursor_ + 1, resume_at - 1, resuming ? "evicted" : "slow_client",
-                             clock_.wall_us())));
+      text_frame(gap_message(cursor_ + 1, resume_at - 1, reason, clock_.wall_us())));
   cursor_ = resume_at - 1;
   out.bytes += frame->size();
   out.buffers.push_back(std::move(frame));

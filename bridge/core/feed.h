@@ -29,11 +29,26 @@ struct Since {
   double seconds = 0;
 };
 
+// What becomes of a client that falls behind so far that memory no longer holds its place. One that
+// resumes from a place in the past is not meant.
+enum class OnLag {
+  read_back,  // from the journal; where there is none, as `gap`
+  gap,        // a gap message, and on with the newest
+  latest,     // the latest event of each thing, and on with the newest: no gap message
+  close,      // the connection ends
+};
+
+struct StreamOptions {
+  bool snapshot = false;  // the latest event of each thing first
+  OnLag on_lag = OnLag::read_back;
+};
+
 // What became of a subscription request; the reply is made from it.
 struct SubscribeOutcome {
   std::uint64_t seq = 0;          // the newest event when the request was taken
   std::optional<bool> recovered;  // where `since` was given
   std::string gap;                // a gap message to say right behind the reply; "" = none
+  Frames snapshot;                // to give() right behind that
 };
 
 // Buffers of whole frames, to be written in this order.
@@ -44,6 +59,7 @@ struct Outgoing {
   std::uint64_t live_events = 0;   // of these, not replayed
   std::int64_t live_since_us = 0;  // wall clock: when the oldest of them was accepted
   bool more = false;  // it stopped looking so as not to hog the thread: pull again soon
+  bool give_up = false;  // the client is too slow for what it asked for: end the connection
   bool empty() const { return buffers.empty(); }
 };
 
@@ -61,7 +77,8 @@ class Feed final : private ColdLog::Waiter {
   // new one from then on, with nothing between lost. With it the stream starts anew at that place.
   // Say the reply right after; nothing that this causes comes before it.
   // REQUIRES: since's position, where it is of this epoch, is not beyond the newest event.
-  SubscribeOutcome subscribe(Subscription subscription, const std::optional<Since>& since);
+  SubscribeOutcome subscribe(Subscription subscription, const std::optional<Since>& since,
+                             const StreamOptions& options = {});
 
   // Whether the start that `since` names must be looked up in the journal first.
   bool must_look_up(const Subscription& subscription, const Since& since) const;
@@ -70,6 +87,7 @@ class Feed final : private ColdLog::Waiter {
   // what it returns (the reply, JSON text) and the gap, if any, are said in the place of this call.
   // REQUIRES: must_look_up(). False where too many messages wait, as say() has it.
   [[nodiscard]] bool subscribe_later(Subscription subscription, const Since& since,
+                                     const StreamOptions& options,
                                      std::function<std::string(const SubscribeOutcome&)> reply);
 
   // The subscription that was asked for last.
@@ -84,6 +102,12 @@ class Feed final : private ColdLog::Waiter {
   [[nodiscard]] bool say_frames(std::shared_ptr<const std::string> frames);
   // Whether what was said is on its way, so that more may be said that nobody asked for.
   bool has_room() const;
+
+  // Queues a snapshot of subscribe()'s behind what was said last.
+  void give(Frames snapshot);
+
+  // Whether there is room for one more snapshot that waits to be written.
+  bool has_room_for_snapshot() const { return hub_.has_room_for_snapshot(); }
 
   // The next bytes to write: about `bytes_max` of them, more only where one block is larger. Empty
   // where there is nothing now; on_ready will then be called once there is.
@@ -103,6 +127,7 @@ class Feed final : private ColdLog::Waiter {
     std::shared_ptr<const std::string> frame;
     std::shared_ptr<const Subscription> subscription;
     std::uint64_t lookup = 0;  // what it says is known once this look-up is answered; 0: it is
+    std::uint64_t events = 0;  // in the frame: a snapshot, which the hub keeps count of
   };
 
   void wake(std::uint64_t checked_seq);
@@ -113,14 +138,19 @@ class Feed final : private ColdLog::Waiter {
   void take_marks(Outgoing& out);
   void take_events(Outgoing& out, std::size_t bytes_max);
   void put(Outgoing& out, Frames frames, std::uint64_t last);
+  void take_latest(Outgoing& out, std::uint64_t end);
+  void fall_behind(Outgoing& out);
   bool take_cold(Outgoing& out, std::uint64_t end, std::size_t* looked_at);
   void skip_lost(Outgoing& out, std::uint64_t next_held);
+  void skip_to_newest(Outgoing& out);
+  void skip_to(Outgoing& out, std::uint64_t resume_at, std::string_view reason);
   void start_at(std::uint64_t cursor, bool recovered, std::uint64_t lost_from,
                 SubscribeOutcome* outcome);
   void say_gap(std::uint64_t lost_from, SubscribeOutcome* outcome);
   std::int64_t cutoff_us(const Since& since) const;
   void fresh_start();
   void on_found(std::uint64_t lookup, std::uint64_t after, bool reached,
+                bool snapshot,
                 const std::function<std::string(const SubscribeOutcome&)>& reply);
   bool can_give(std::uint64_t from_seq) const;
   std::uint64_t first_given(std::uint64_t from_seq) const;
@@ -140,6 +170,7 @@ class Feed final : private ColdLog::Waiter {
   std::uint64_t gaps_ = 0;
   std::uint64_t resuming_until_ = 0;  // what is missing up to here was missing when it was asked for
   std::uint64_t lookups_ = 0;         // counts fresh starts: an older look-up places no cursor
+  OnLag on_lag_ = OnLag::read_back;
   bool waiting_ = false;
   bool waiting_for_journal_ = false;
   const std::shared_ptr<char> alive_ = std::make_shared<char>();  // look-ups may be answered after

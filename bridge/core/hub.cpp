@@ -8,19 +8,27 @@ namespace bridge {
 
 Cohort* Hub::join(const Subscription& subscription) {
   std::unique_ptr<Cohort>& cohort = cohorts_[subscription.key()];
-  if (!cohort) cohort = std::make_unique<Cohort>(subscription);
+  if (!cohort) {
+    cohort = std::make_unique<Cohort>(subscription);
+    cohort->edition_seq = log_.head();
+    if (subscription.latest()) ++latest_cohorts_;
+  }
   ++cohort->feeds;
   return cohort.get();
 }
 
 void Hub::leave(Cohort* cohort, Feed* feed) {
   stop_waiting(cohort, feed);
-  if (--cohort->feeds == 0) cohorts_.erase(cohort->subscription().key());
+  if (--cohort->feeds != 0) return;
+  if (cohort->subscription().latest()) --latest_cohorts_;
+  cohorts_.erase(cohort->subscription().key());
 }
 
 void Hub::wait(Cohort* cohort, Feed* feed, std::uint64_t seq) {
   // Others may wait that were not told yet of what this one has: for them it must still be looked at.
-  if (cohort->waiting.empty()) cohort->checked_seq = std::max(cohort->checked_seq, seq);
+  if (cohort->waiting.empty() && !cohort->subscription().latest()) {
+    cohort->checked_seq = std::max(cohort->checked_seq, seq);
+  }
   cohort->waiting.push_back(feed);
 }
 
@@ -47,21 +55,67 @@ bool Hub::something_passes(Cohort& cohort) {
   return false;
 }
 
+void Hub::wake_waiting(Cohort& cohort) {
+  for (Feed* feed : cohort.waiting) feed->wake(cohort.checked_seq);
+  waking_.insert(waking_.end(), cohort.waiting.begin(), cohort.waiting.end());
+  cohort.waiting.clear();
+}
+
 void Hub::announce() {
   // Feeds leave and join while they are told, so the cohorts to tell are fixed first.
   waking_.clear();
   for (const auto& [key, cohort] : cohorts_) {
-    if (cohort->waiting.empty() || cohort->checked_seq >= log_.head()) continue;
+    if (cohort->waiting.empty()) continue;
+    if (cohort->subscription().latest()) {
+      if (make_edition(*cohort)) wake_waiting(*cohort);
+      continue;
+    }
+    if (cohort->checked_seq >= log_.head()) continue;
     if (log_.head() > log_.history().last_seq()) log_.seal();
-    if (!something_passes(*cohort)) continue;
-    for (Feed* feed : cohort->waiting) feed->wake(cohort->checked_seq);
-    waking_.insert(waking_.end(), cohort->waiting.begin(), cohort->waiting.end());
-    cohort->waiting.clear();
+    if (something_passes(*cohort)) wake_waiting(*cohort);
   }
   for (std::size_t i = 0; i < waking_.size(); ++i) {
     if (waking_[i] != nullptr) waking_[i]->notify();
   }
   waking_.clear();
+}
+
+void Hub::tick() {
+  if (latest_cohorts_ != 0) announce();
+}
+
+// Lets the cohort's feeds go on to the newest event, where that is due and brings something.
+bool Hub::make_edition(Cohort& cohort) {
+  const std::int64_t now = clock_.steady_us();
+  if (cohort.edition_seq >= log_.head() || (now < cohort.edition_due_us && !hurrying_)) return false;
+  const std::uint64_t from = cohort.edition_seq;
+  cohort.edition_seq = log_.head();
+  if (latest(cohort, from, cohort.edition_seq).events == 0) return false;
+  cohort.edition_due_us = now + cohort.subscription().latest_interval_us();
+  return true;
+}
+
+std::uint64_t Hub::latest_until(const Cohort& cohort, std::uint64_t cursor) const {
+  if (hurrying_) return log_.head();
+  if (cohort.edition_seq <= cursor) return cursor;
+  return cohort.keeps_latest(cursor, cohort.edition_seq) ? cohort.edition_seq : log_.head();
+}
+
+Frames Hub::latest(Cohort& cohort, std::uint64_t after_seq, std::uint64_t to_seq) {
+  snapshot_.catch_up(log_);
+  return cohort.latest(snapshot_, after_seq, to_seq);
+}
+
+Frames Hub::snapshot(const Subscription& subscription, std::uint64_t to_seq) {
+  snapshot_.catch_up(log_);
+  Frames frames = snapshot_.frames(subscription, 0, to_seq);
+  if (!frames.bytes) return frames;
+  *unsent_bytes_ += frames.bytes->size();
+  const auto sent = [bytes = frames.bytes, unsent = unsent_bytes_](const std::string*) {
+    *unsent -= bytes->size();
+  };
+  frames.bytes = std::shared_ptr<const std::string>(frames.bytes.get(), sent);
+  return frames;
 }
 
 }  // namespace bridge

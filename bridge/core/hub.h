@@ -7,17 +7,21 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/limits.h"
 #include "core/cohort.h"
 #include "core/cold_log.h"
 #include "core/event_log.h"
+#include "core/snapshot.h"
 
 namespace bridge {
 
-// One thread. The log and the journal's reader must outlive it; it must outlive every Feed.
+// One thread. All references must outlive it; it must outlive every Feed.
 class Hub {
  public:
   // `reader` may be null: then the past ends where memory does.
-  explicit Hub(EventLog& log, ColdReader* reader = nullptr) : log_(log), cold_(reader) {}
+  Hub(EventLog& log, Snapshot& snapshot, const Clock& clock, ColdReader* reader = nullptr)
+      : log_(log), snapshot_(snapshot), clock_(clock), cold_(reader) {}
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
@@ -25,7 +29,15 @@ class Hub {
   // Where nobody waits (all are busy writing), events go on gathering in the log's open block.
   void announce();
 
+  // Call every 10 ms or so: tells the feeds for which an edition of the latest has come due.
+  void tick();
+
+  // From now on the latest is given at once: the bridge stops, and there is no later.
+  void hurry() { hurrying_ = true; }
+
   std::size_t cohorts() const { return cohorts_.size(); }
+  // Of all snapshots that are on their way to a client.
+  std::size_t unsent_snapshot_bytes() const { return *unsent_bytes_; }
 
   // What lies behind memory.
   ColdLog& cold() { return cold_; }
@@ -42,9 +54,28 @@ class Hub {
   void stop_waiting(Cohort* cohort, Feed* feed);
 
   bool something_passes(Cohort& cohort);
+  bool make_edition(Cohort& cohort);
+  void wake_waiting(Cohort& cohort);
+
+  // Up to where a feed of this cohort, which wants the latest and has all up to `cursor`, may read: the
+  // edition. One that comes late to it reads on to the newest, since what was the latest then need not
+  // be any more.
+  std::uint64_t latest_until(const Cohort& cohort, std::uint64_t cursor) const;
+  // The latest that passes, in (after_seq, to_seq].
+  Frames latest(Cohort& cohort, std::uint64_t after_seq, std::uint64_t to_seq);
+
+  // The snapshot as a new client of this subscription gets it: all that passes up to `to_seq`. Counted
+  // until it is written.
+  Frames snapshot(const Subscription& subscription, std::uint64_t to_seq);
+  bool has_room_for_snapshot() const { return *unsent_bytes_ <= kSnapshotsUnsentBytesMax; }
 
   EventLog& log_;
+  Snapshot& snapshot_;
+  const Clock& clock_;
   ColdLog cold_;
+  std::size_t latest_cohorts_ = 0;  // that want the latest
+  bool hurrying_ = false;
+  std::shared_ptr<std::size_t> unsent_bytes_ = std::make_shared<std::size_t>(0);  // of snapshots
   std::map<std::string, std::unique_ptr<Cohort>> cohorts_;
   std::vector<Feed*> waking_;  // being told right now; a feed that goes meanwhile is nulled
 };

@@ -1,11 +1,28 @@
 #include "core/snapshot.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace bridge {
 
-void Snapshot::fold(const Block& block) {
-  if (block.last_seq() <= folded_seq_) return;
+// What of an event may differ from that of the same thing before.
+void Snapshot::describe(const Block& block, std::size_t index, Entry& entry) {
+  const EventEntry& e = block.entry(index);
+  entry.seq = block.seq(index);
+  entry.json = block.json(index);
+  entry.run = block.text(e.run);
+  entry.source_seq = e.source_seq;
+  entry.timestamp_us = e.timestamp_us;
+  entry.data_bytes = e.data.size;
+  entry.agent_is_text = e.agent_kind == IndexedField::Kind::text;
+  entry.item_is_text = e.item_kind == IndexedField::Kind::text;
+}
+
+void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
+  if (to_seq <= folded_seq_) return;
   const std::uint64_t from = folded_seq_ < block.first_seq() ? block.first_seq() : folded_seq_ + 1;
-  for (auto i = static_cast<std::size_t>(from - block.first_seq()); i < block.size(); ++i) {
+  for (auto i = static_cast<std::size_t>(from - block.first_seq());
+       i < block.size() && block.seq(i) <= to_seq; ++i) {
     const EventEntry& e = block.entry(i);
     key_.clear();
     // The sizes keep the parts apart whatever an item's name holds.
@@ -17,16 +34,19 @@ void Snapshot::fold(const Block& block) {
     if (found != by_key_.end()) {
       const auto entry = found->second;
       bytes_ -= cost(*entry);
-      entry->seq = block.seq(i);
-      entry->json = block.json(i);
+      describe(block, i, *entry);
       bytes_ += cost(*entry);
       entries_.splice(entries_.end(), entries_, entry);
     } else {
-      entries_.push_back({key_, block.seq(i), std::string(block.json(i)),
-                          std::string(block.text(e.type)), std::string(block.text(e.source)),
-                          std::string(block.text(e.agent_id)), std::string(block.text(e.item))});
+      Entry& entry = entries_.emplace_back();
+      entry.key = key_;
+      entry.type = block.text(e.type);
+      entry.source = block.text(e.source);
+      entry.agent_id = block.text(e.agent_id);
+      entry.item = block.text(e.item);
+      describe(block, i, entry);
       by_key_.emplace(key_, std::prev(entries_.end()));
-      bytes_ += cost(entries_.back());
+      bytes_ += cost(entry);
     }
     while (entries_.size() > entries_max_ || (bytes_ > bytes_max_ && entries_.size() > 1)) {
       bytes_ -= cost(entries_.front());
@@ -35,20 +55,45 @@ void Snapshot::fold(const Block& block) {
       ++evicted_;
     }
   }
-  folded_seq_ = block.last_seq();
+  folded_seq_ = std::min(to_seq, block.last_seq());
 }
 
 void Snapshot::catch_up(EventLog& log) {
-  log.seal();
-  for (std::uint64_t next = folded_seq_ + 1; next <= log.last_seq();) {
+  if (log.head() > log.history().last_seq()) log.seal();
+  for (std::uint64_t next = folded_seq_ + 1; next <= log.head();) {
     const BlockPtr block = log.history().find(next);
     if (!block) {  // never: the log folds what it evicts
-      next = log.history().first_seq();
+      next = std::max(next + 1, log.history().first_seq());
       continue;
     }
-    fold(*block);
-    next = block->last_seq() + 1;
+    fold(*block, log.head());
+    next = folded_seq_ + 1;
   }
+}
+
+Frames Snapshot::frames(const Subscription& subscription, std::uint64_t after_seq,
+                        std::uint64_t to_seq) const {
+  auto entry = entries_.end();
+  while (entry != entries_.begin() && std::prev(entry)->seq > after_seq) --entry;
+  FramesBuilder frames(subscription.batch());
+  BlockBuilder builder;
+  for (; entry != entries_.end() && entry->seq <= to_seq; ++entry) {
+    StoredEvent event;
+    event.seq = entry->seq;
+    event.timestamp_us = entry->timestamp_us;
+    event.json = entry->json;
+    event.data_bytes = entry->data_bytes;
+    event.type = entry->type;
+    event.source = entry->source;
+    event.run = entry->run;
+    event.source_seq = entry->source_seq;
+    if (entry->agent_is_text) event.agent_id = entry->agent_id;
+    if (entry->item_is_text) event.item = entry->item;
+    if (!builder.add_stored(event)) continue;  // never: it was written by add()
+    const BlockPtr one = builder.seal();
+    if (subscription.everything() || subscription.matches(*one, 0)) frames.add(*one, 0);
+  }
+  return frames.finish();
 }
 
 }  // namespace bridge

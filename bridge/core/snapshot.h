@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "core/event_log.h"
+#include "core/frames.h"
+#include "core/subscription.h"
 
 namespace bridge {
 
@@ -26,16 +28,27 @@ class Snapshot {
     std::string source;
     std::string agent_id;
     std::string item;
+    std::string run;
+    std::uint64_t source_seq = 0;
+    std::int64_t timestamp_us = 0;
+    std::uint32_t data_bytes = 0;
+    bool agent_is_text = false;
+    bool item_is_text = false;
   };
 
   Snapshot(std::size_t entries_max, std::size_t bytes_max)
       : entries_max_(entries_max), bytes_max_(bytes_max) {}
 
-  // Takes in a block; events it has seen already are passed over.
-  void fold(const Block& block);
+  // Takes in the events of a block up to `to_seq`; those it has seen already are passed over.
+  void fold(const Block& block, std::uint64_t to_seq);
+  void fold(const Block& block) { fold(block, block.last_seq()); }
 
-  // Takes in all of the log that is new. Seals the log.
+  // Takes in all of the log that is new and that readers may have. Seals the log.
   void catch_up(EventLog& log);
+
+  // What passes of the entries after `after_seq` and up to `to_seq`, in order of seq.
+  Frames frames(const Subscription& subscription, std::uint64_t after_seq,
+                std::uint64_t to_seq) const;
 
   // The one that changed longest ago first: in order of seq.
   const std::list<Entry>& entries() const { return entries_; }
@@ -43,6 +56,7 @@ class Snapshot {
 
  private:
   std::size_t cost(const Entry& e) const { return sizeof(Entry) + 2 * e.key.size() + e.json.size(); }
+  static void describe(const Block& block, std::size_t index, Entry& entry);
 
   const std::size_t entries_max_;
   const std::size_t bytes_max_;

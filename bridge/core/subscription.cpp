@@ -14,6 +14,26 @@
 namespace bridge {
 namespace {
 
+constexpr double kRateHzMin = 0.01;
+constexpr double kRateHzMax = 100;
+constexpr double kRateHzDefault = 10;
+
+// {"mode":"all"} or {"mode":"latest","max_rate_hz":10} as microseconds from one to the next; 0 = all.
+Result<std::int64_t> parse_deliver(const rapidjson::Value& v) {
+  const rapidjson::Value* const mode = v.IsObject() ? find(v, "mode") : nullptr;
+  if (mode == nullptr || !mode->IsString()) {
+    return Failure{"deliver must be {\"mode\":\"all\"} or {\"mode\":\"latest\",\"max_rate_hz\":10}"};
+  }
+  if (view(*mode) == "all") return std::int64_t{0};
+  if (view(*mode) != "latest") return Failure{"deliver.mode must be \"all\" or \"latest\""};
+  const rapidjson::Value* const rate = find(v, "max_rate_hz");
+  const double hz = rate == nullptr ? kRateHzDefault : rate->IsNumber() ? rate->GetDouble() : 0;
+  if (!(hz >= kRateHzMin && hz <= kRateHzMax)) {
+    return Failure{"deliver.max_rate_hz must be a number from 0.01 to 100"};
+  }
+  return static_cast<std::int64_t>(std::llround(1e6 / hz));
+}
+
 bool is_pattern(std::string_view s) {
   if (s == "*") return true;
   if (!s.empty() && s.back() == '*') s.remove_suffix(1);
@@ -213,6 +233,12 @@ Result<Subscription> Subscription::parse(const rapidjson::Value& request) {
     if (!batch->value.IsBool()) return Failure{"batch must be true or false"};
     s.batch_ = batch->value.GetBool();
   }
+  const auto deliver = request.FindMember("deliver");
+  if (deliver != request.MemberEnd() && !deliver->value.IsNull()) {
+    auto interval_us = parse_deliver(deliver->value);
+    if (!interval_us) return interval_us.error();
+    s.latest_interval_us_ = interval_us.value();
+  }
   s.finish();
   return s;
 }
@@ -242,6 +268,7 @@ Subscription Subscription::without(const std::vector<std::string>& patterns) con
 void Subscription::finish() {
   all_types_ = std::find(patterns_.begin(), patterns_.end(), "*") != patterns_.end();
   key_ = batch_ ? "[]" : "";
+  if (latest()) key_ += std::to_string(latest_interval_us_) + '|';
   for (const std::string& p : sorted_unique(patterns_)) key_ += p + ',';
   key_ += '-';
   for (const std::string& p : sorted_unique(excluded_)) key_ += p + ',';

@@ -46,8 +46,8 @@ class Subscription {
  public:
   Subscription() = default;
 
-  // Reads `subscriptions`, `filter` and `batch` of a request; left out, `subscriptions` means all
-  // types.
+  // Reads `subscriptions`, `filter`, `batch` and `deliver` of a request; left out, `subscriptions`
+  // means all types.
   // Fails with a message that names the field, the place and what is allowed.
   static Result<Subscription> parse(const rapidjson::Value& request);
 
@@ -64,6 +64,10 @@ class Subscription {
   bool everything() const { return all_types_ && excluded_.empty() && filter_.empty(); }
   // Wants many events a message, as a JSON array.
   bool batch() const { return batch_; }
+  // Wants only the newest event of each thing (type, source, agent_id, item) ...
+  bool latest() const { return latest_interval_us_ != 0; }
+  // ... at most once in so many microseconds.
+  std::int64_t latest_interval_us() const { return latest_interval_us_; }
   // Wants none.
   bool nothing() const { return patterns_.empty(); }
 
@@ -89,6 +93,7 @@ class Subscription {
   std::string key_;
   bool all_types_ = false;
   bool batch_ = false;
+  std::int64_t latest_interval_us_ = 0;  // 0: every event
 };
 
 // Reads a list of type patterns ("*", "order_*", "trade_executed"); `field` names it in messages.

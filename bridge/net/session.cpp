@@ -59,6 +59,11 @@ void Session::pump() {
   Outgoing out = feed_.pull(kWriteBytesMax);
   context_.counters.gaps_sent += feed_.gaps() - gaps_counted_;
   gaps_counted_ = feed_.gaps();
+  if (out.give_up) {
+    ++context_.counters.clients_closed_slow;
+    close(CloseCode::too_slow, "too slow for what it asked for (on_lag)");
+    return;
+  }
   if (out.empty()) {
     if (out.more) {
       sink_.post([this] { pump(); });

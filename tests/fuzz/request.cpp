@@ -30,7 +30,7 @@ struct World {
   Snapshot snapshot{100, 1 << 20};
   HistoryLimits limits{30, 1 << 20};
   EventLog log{"e", limits, [this](const Block& b) { snapshot.fold(b); }};
-  Hub hub{log};
+  Hub hub{log, snapshot, clock};
   Replays replays{log, hub, clock};
   SourceRegistry sources;
   SourceTracker tracker{1 << 20, counters};

@@ -54,7 +54,7 @@ SimBridge::SimBridge(World& world, const std::vector<std::unique_ptr<SimSource>>
       sources_by_name_(sources),
       held_bytes_max_(held_bytes_max),
       log_(std::move(epoch), limits, [this](const bridge::Block& b) { snapshot_.fold(b); }),
-      hub_(log_),
+      hub_(log_, snapshot_, world.clock),
       replays_(log_, hub_, world.clock),
       tracker_(held_bytes_max, counters_),
       own_commands_({log_, hub_, snapshot_, sources_, tracker_, types_, counters_, world.clock,

@@ -147,18 +147,36 @@ TEST_CASE("protocol: the reply comes before the gap, the gap before the events")
   CHECK(seqs(all) == std::vector<std::uint64_t>{1, 2, 3});
 }
 
-TEST_CASE("protocol: what is not there yet is refused, not ignored") {
+TEST_CASE("protocol: modes of a subscription that are not known are refused, not ignored") {
   Conversation c;
-  const auto refused = [&](const std::string& field) {
+  const auto refused = [&](const std::string& field, const std::string& why) {
     const auto text = c.error(R"({"action":"subscribe",)" + field + "}");
-    return text.find("bad_request") == 0 && text.find("not supported yet") != std::string::npos;
+    return text.find("bad_request") == 0 && text.find(why) != std::string::npos;
   };
-  CHECK(refused(R"("snapshot":true)"));
-  CHECK(refused(R"("deliver":{"mode":"latest","max_rate_hz":10})"));
-  CHECK(c.error(R"({"action":"subscribe","batch":1})").find("batch must be true or false") !=
-        std::string::npos);
+  CHECK(refused(R"("snapshot":1)", "snapshot must be true or false"));
+  CHECK(refused(R"("batch":1)", "batch must be true or false"));
+  CHECK(refused(R"("deliver":"latest")", "deliver must be {"));
+  CHECK(refused(R"("deliver":{"mode":"newest"})", "deliver.mode must be"));
+  for (const char* rate : {"0", "-1", "101", "\"10\""}) {
+    CHECK(refused(R"("deliver":{"mode":"latest","max_rate_hz":)" + std::string(rate) + "}",
+                  "deliver.max_rate_hz must be a number from 0.01 to 100"));
+  }
+  CHECK(refused(R"("on_lag":"wait")", "on_lag must be"));
   c.ask(R"({"action":"subscribe","subscriptions":[],"snapshot":false,"batch":false,)"
-        R"("deliver":{"mode":"all"}})");
+        R"("deliver":{"mode":"all"},"on_lag":"gap"})");
+}
+
+TEST_CASE("protocol: a snapshot comes behind the reply, then what is new") {
+  Conversation c;
+  for (const char* item : {"a", "b", "a"}) {
+    c.bench.event("price", R"({"item":")" + std::string(item) + "\"}");
+  }
+  REQUIRE(c.protocol.handle(R"({"action":"subscribe","snapshot":true,"id":3})") == Verdict::keep);
+  const auto all = payloads(c.feed.pull(1 << 20));
+  REQUIRE(all.size() == 3);
+  CHECK(parse_json(all[0])["id"] == 3);
+  CHECK(parse_json(all[0])["seq"] == 3);
+  CHECK(seqs(all) == std::vector<std::uint64_t>{2, 3});
 }
 
 TEST_CASE("protocol: the bridge's own commands answer") {

@@ -34,7 +34,8 @@ struct PastWorld {
   FakeJournal journal;
   EnvelopeParser parser{1 << 16};
   EventLog log;
-  Hub hub{log, &journal};
+  Snapshot snapshot{1000, 1 << 20};
+  Hub hub{log, snapshot, clock, &journal};
   Replays replays{log, hub, clock};
 };
 
@@ -175,7 +176,7 @@ TEST_CASE("feed: a start that is looked up is answered in its place, and later r
   since.last = 7;
   const Subscription tens = subscription(R"({"subscriptions":["ten"]})");
   REQUIRE(client.feed.must_look_up(tens, since));
-  REQUIRE(client.feed.subscribe_later(tens, since, [](const SubscribeOutcome& outcome) {
+  REQUIRE(client.feed.subscribe_later(tens, since, {}, [](const SubscribeOutcome& outcome) {
     CHECK(outcome.recovered == true);
     return std::string(R"({"status":"subscribed"})");
   }));
@@ -197,7 +198,7 @@ TEST_CASE("feed: a request that replaces one that is looked up has the last word
   seconds.seconds = 50.5;
   const Subscription all = subscription("{}");
   REQUIRE(client.feed.must_look_up(all, seconds));
-  REQUIRE(client.feed.subscribe_later(all, seconds, [](const SubscribeOutcome&) {
+  REQUIRE(client.feed.subscribe_later(all, seconds, {}, [](const SubscribeOutcome&) {
     return std::string(R"({"status":"first"})");
   }));
   client.feed.subscribe(all, after_seq(95));
@@ -207,7 +208,7 @@ TEST_CASE("feed: a request that replaces one that is looked up has the last word
   CHECK(got[1] == R"({"status":"second"})");
   CHECK(seqs(got) == seq_range(96, 100));
   PastClient other(world);
-  REQUIRE(other.feed.subscribe_later(all, seconds, [](const SubscribeOutcome& outcome) {
+  REQUIRE(other.feed.subscribe_later(all, seconds, {}, [](const SubscribeOutcome& outcome) {
     CHECK(outcome.recovered == true);
     return std::string("{}");
   }));

@@ -67,7 +67,7 @@ struct Bench {
   Counters counters;
   Snapshot snapshot{1000, 1 << 20};
   EventLog log;
-  Hub hub{log};
+  Hub hub{log, snapshot, clock};
   Replays replays{log, hub, clock};
   SourceRegistry sources;
   SourceTracker tracker{1 << 20, counters};
