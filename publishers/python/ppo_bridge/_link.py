@@ -39,6 +39,12 @@ def _set_reconnecting(socket: zmq.Socket) -> None:
     socket.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS_MAX)
 
 
+def _close(socket: zmq.Socket, monitor: zmq.Socket, linger_ms: int) -> None:
+    socket.disable_monitor()
+    monitor.close(0)
+    socket.close(linger_ms)
+
+
 class EventLink:
     """Events out.
 
@@ -57,9 +63,25 @@ class EventLink:
 
     _INCOMING_BYTES_MAX = 64 * 1024  # of one subscription; nothing else comes in
 
-    def __init__(self, context: zmq.Context, endpoint: str) -> None:
-        """Begins to connect; raises zmq.ZMQError where ZeroMQ does not take the endpoint."""
-        self.socket = context.socket(zmq.XPUB)
+    def __init__(self, context: zmq.Context, endpoint: str, repaired: bool) -> None:
+        """Begins to connect; raises zmq.ZMQError where ZeroMQ does not take the endpoint.
+
+        `repaired`: what was sent can be had again. Then each connection has a socket of its own: what
+        ZeroMQ had still queued for a bridge that has gone would reach the next one first of all, out
+        of place and before that one knows that it can ask.
+        """
+        self._context = context
+        self._endpoint = endpoint
+        self._repaired = repaired
+        self.connections = 0  # made so far
+        self._body_left: bytes | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._open = self._lost = False
+        self._topics: set[bytes] = set()
+        self._body_left = None
+        self.socket = self._context.socket(zmq.XPUB)
         _set_reconnecting(self.socket)
         self.socket.setsockopt(zmq.XPUB_NODROP, 1)
         self.socket.setsockopt(zmq.XPUB_VERBOSE, 1)
@@ -70,12 +92,8 @@ class EventLink:
         self.socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, self._KEEP_ALIVE_S)
         self.socket.setsockopt(zmq.TCP_MAXRT, self._SILENCE_MS_MAX)
         self.monitor = self.socket.get_monitor_socket(_NEWS)
-        self.connections = 0  # made so far
-        self._open = False
-        self._topics: set[bytes] = set()
-        self._body_left: bytes | None = None
         try:
-            self.socket.connect(endpoint)
+            self.socket.connect(self._endpoint)
         except Exception:
             self.close(0)
             raise
@@ -88,7 +106,7 @@ class EventLink:
     def see_news(self) -> None:
         """Takes note of what happened since the last call."""
         self._see_connection()
-        while True:
+        while not self._lost:
             try:
                 message = self.socket.recv(zmq.NOBLOCK)
             except zmq.Again:
@@ -100,14 +118,22 @@ class EventLink:
                 self._topics.add(message[1:])
             elif message[:1] == b"\x00":
                 self._topics.discard(message[1:])
+        old = self.socket, self.monitor
+        try:
+            self._begin()
+        except zmq.ZMQError:  # out of descriptors: then the old one connects again
+            self.socket, self.monitor = old
+        else:
+            _close(*old, 0)
 
     def _see_connection(self) -> None:
         for opened in _connections(self.monitor):
-            self._open = opened
             if opened:
                 self.connections += 1
             else:
+                self._lost = self._lost or (self._open and self._repaired)
                 self._topics.clear()
+            self._open = opened
 
     def begin_message(self, topic: bytes) -> bool:
         """Queues the first frame; False where the queue is full. A body must follow."""
@@ -132,9 +158,7 @@ class EventLink:
 
     def close(self, linger_ms: int) -> None:
         """Gives what is queued at most this long to leave, in the background until the context ends."""
-        self.socket.disable_monitor()
-        self.monitor.close(0)
-        self.socket.close(linger_ms)
+        _close(self.socket, self.monitor, linger_ms)
 
 
 class ControlLink:
@@ -238,7 +262,5 @@ class ControlLink:
     def close(self, linger_ms: int) -> None:
         if self.socket is None or self.monitor is None:
             return
-        self.socket.disable_monitor()
-        self.monitor.close(0)
-        self.socket.close(linger_ms)
+        _close(self.socket, self.monitor, linger_ms)
         self.monitor = self.socket = None

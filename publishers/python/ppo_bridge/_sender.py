@@ -64,7 +64,7 @@ class Sender:
         self._context = zmq.Context()
         self.control: Control | None = None
         try:
-            self._events = EventLink(self._context, options.endpoint)
+            self._events = EventLink(self._context, options.endpoint, bool(options.control))
             try:
                 if options.control:
                     self.control = Control(
