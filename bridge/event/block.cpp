@@ -182,6 +182,15 @@ bool BlockBuilder::add_stored(const StoredEvent& event) {
     return false;
   }
 
+  Envelope own;
+  own.type = event.type;
+  own.source = event.source;
+  own.data = data;
+  entry.gap_size = put_gap(own, event.timestamp_us);
+  entry.frame_offset += entry.gap_size;
+  for (EventEntry::Piece* p : {&entry.type, &entry.data, &entry.source, &entry.run}) {
+    p->offset += entry.gap_size;
+  }
   append_text_frame_header(frames_, event.json.size());
   frames_.append(event.json);
   const auto put_aside = [this](const std::optional<std::string_view>& text,

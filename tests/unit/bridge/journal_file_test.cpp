@@ -118,6 +118,29 @@ TEST_CASE("journal file: events come back byte for byte, and with all that filte
   }
 }
 
+TEST_CASE("journal file: a source's loss comes back with its gap in front of it") {
+  ScratchDirectory directory;
+  const std::string data =
+      R"({"status":"source_lost","source":"s","run":"r","from_source_seq":5,"to_source_seq":9})";
+  Envelope lost;
+  lost.type = "system_status";
+  lost.source = kOwnSource;
+  lost.data = data;
+  BlockBuilder builder;
+  builder.add(lost, 1, kJournalNow);
+  const BlockPtr block = builder.seal();
+  REQUIRE(block->gaps() == 1);
+  auto file = open_file(file_options(directory));
+  append_block(*file, block);
+  const auto blocks = read_back(*file, 1);
+  REQUIRE(blocks.size() == 1);
+  CHECK(blocks[0]->gaps() == 1);
+  CHECK(blocks[0]->frames() == block->frames());
+  CHECK(blocks[0]->gap_frame(0) == block->gap_frame(0));
+  CHECK(blocks[0]->json(0) == block->json(0));
+  CHECK(blocks[0]->text(blocks[0]->entry(0).data) == data);
+}
+
 TEST_CASE("journal file: a file that cannot be one is refused with its name and the reason") {
   ScratchDirectory directory;
   JournalFileOptions o = file_options(directory);
