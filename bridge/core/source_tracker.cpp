@@ -96,6 +96,7 @@ void SourceTracker::restore(const std::vector<SourcePosition>& positions) {
     if (find(position.source, position.run) != nullptr) continue;
     Stream& stream = add_run(source_named(position.source, 0), position.run);
     stream.expected = position.last_source_seq + 1;
+    stream.restored = true;
   }
 }
 
@@ -269,7 +270,7 @@ void SourceTracker::pursue(Stream& stream, std::int64_t now_us) {
 // How long a source that nobody is connected for is waited for.
 std::int64_t SourceTracker::patience_us(const Stream& stream) const {
   if (link_ == nullptr) return 0;
-  if (stream.source->announced) return kNoChannelPatienceUs;
+  if (stream.source->announced || stream.restored) return kNoChannelPatienceUs;
   if (!stream.first_sight || stream.expected != 1) return 0;
   return std::max(kFirstSightUs, first_heard_us_ + kComingBackUs - stream.since_us);
 }
@@ -281,6 +282,7 @@ void SourceTracker::give_up(Stream& stream, std::uint64_t to) {
     stream.expected = stream.held.begin()->first;
   }
   stream.first_sight = false;
+  stream.restored = false;
   stream.gone_to = std::max(stream.gone_to, to);
   make_ready(stream);
 }

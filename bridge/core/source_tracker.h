@@ -32,7 +32,9 @@ inline constexpr std::int64_t kTailGraceUs = 300'000;
 // A hole that nothing has come to close for so long is given up. Longer than a trainer that does one thing
 // at a time is kept from questions by the lost answer to a command.
 inline constexpr std::int64_t kRepairPatienceUs = 15'000'000;
-// The same where the source announces itself, but its control channel is not there.
+// The same where the source announces itself, but its control channel is not there; and for the first
+// hole of one that an earlier process of the bridge knew, which may get to its channel later than to its
+// events.
 inline constexpr std::int64_t kNoChannelPatienceUs = 5'000'000;
 // A source that refused, or timed out, is asked again after a moment, so many times in a row.
 inline constexpr std::int64_t kReplayRetryUs = 250'000;
@@ -176,6 +178,7 @@ class SourceTracker {
     bool troubled = false;     // has a hole, or something to do: the quick way is closed
     bool asking = false;
     bool first_sight = false;  // met in the middle, and nothing known of what was before
+    bool restored = false;     // goes on from an earlier process, and may yet say that it can be asked
     bool superseded = false;   // a later start was met
     bool deaf = false;         // does not know _replay
     bool askable = false;      // its control channel took the last question

@@ -324,6 +324,25 @@ TEST_CASE("tracker: a restored position goes on from there") {
   CHECK(t.event(71, "old").take() == "old:71");
 }
 
+TEST_CASE("tracker: a restored source is waited for: its channel may open behind its events") {
+  Tracking t;
+  t.tracker.restore({{"s", "r", 500}});
+  t.link.connected = false;
+  t.event(503).pass(kNoChannelPatienceUs / 2);
+  CHECK(t.take().empty());
+  SUBCASE("it opens") {
+    t.link.connected = true;
+    t.pass(40'000).answer({501, 502});
+    CHECK(t.take() == "501 502 503");
+  }
+  SUBCASE("it does not, and then nobody waits again") {
+    t.pass(kNoChannelPatienceUs);
+    CHECK(t.take() == "!501-502 503");
+    t.event(505);
+    CHECK(t.take() == "!504-504 505");
+  }
+}
+
 TEST_CASE("tracker: a new run settles the old one first, and counts from 1") {
   Tracking t;
   t.event(1, "q").event(4, "q").event(5, "q");
