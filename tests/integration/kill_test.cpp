@@ -91,7 +91,7 @@ class CountingClient {
 }  // namespace
 
 TEST_CASE("kill: every client gets every event of every source, in order, each once") {
-  const int kills = setting("PPO_KILLS", PPO_SANITIZED ? 3 : 6);
+  const int kills = setting("PPO_KILLS", PPO_SANITIZED ? 3 : 5);
   const int events_per_s = setting("PPO_KILL_EVENTS_PER_S", PPO_SANITIZED ? 2'000 : 20'000);
   const int every_ms = setting("PPO_KILL_EVERY_MS", 1'500);
   const int client_count = setting("PPO_KILL_CLIENTS", PPO_SANITIZED ? 3 : 10);
