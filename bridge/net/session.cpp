@@ -31,7 +31,7 @@ void Session::open() {
       text_frame(welcome_message(context_.version, context_.log.epoch(),
                                  context_.log.head(), context_.clock.wall_us())));
   in_flight_bytes_ += welcome->size();
-  sink_.send(std::move(welcome));
+  in_flight_bytes_ -= sink_.send({std::move(welcome)});
 }
 
 void Session::on_text(std::string_view text) {
@@ -54,15 +54,28 @@ void Session::act_on(Verdict verdict) {
   }
 }
 
+// Goes on for as long as the socket takes what it is given, up to a turn's worth: then others are due.
 void Session::pump() {
-  if (in_flight_bytes_ != 0 || closing_) return;
-  Outgoing out = feed_.pull(kWriteBytesMax);
+  std::size_t given = 0;
+  while (in_flight_bytes_ == 0 && !closing_) {
+    if (given >= kWriteBytesMax) {
+      sink_.post([this] { pump(); });
+      return;
+    }
+    Outgoing out = feed_.pull(kWriteBytesMax);
+    given += out.bytes;
+    if (!give(std::move(out))) return;
+  }
+}
+
+// False where there was nothing to give.
+bool Session::give(Outgoing out) {
   context_.counters.gaps_sent += feed_.gaps() - gaps_counted_;
   gaps_counted_ = feed_.gaps();
   if (out.give_up) {
     ++context_.counters.clients_closed_slow;
     close(CloseCode::too_slow, "too slow for what it asked for (on_lag)");
-    return;
+    return false;
   }
   if (out.empty()) {
     if (out.more) {
@@ -70,7 +83,7 @@ void Session::pump() {
     } else if (draining_) {
       close(CloseCode::going_away, "the bridge stops");
     }
-    return;
+    return false;
   }
   events_sent_ += out.events;
   bytes_sent_ += out.bytes;
@@ -81,7 +94,8 @@ void Session::pump() {
                                           out.live_events);
   }
   in_flight_bytes_ = out.bytes;
-  for (auto& buffer : out.buffers) sink_.send(std::move(buffer));
+  in_flight_bytes_ -= sink_.send(std::move(out.buffers));
+  return true;
 }
 
 void Session::on_written(std::size_t bytes) {

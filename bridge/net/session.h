@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/counters.h"
@@ -20,9 +21,9 @@ namespace bridge {
 class FrameSink {
  public:
   virtual ~FrameSink() = default;
-  // Queues whole frames as they are. Once written, or lost with the connection, the session's
-  // on_written(bytes->size()) is called, never from within send().
-  virtual void send(std::shared_ptr<const std::string> frames) = 0;
+  // Queues whole frames as they are. Returns how many bytes of them are written already, or lost with the
+  // connection; for the others the session's on_written() is called, never from within send().
+  [[nodiscard]] virtual std::size_t send(std::vector<std::shared_ptr<const std::string>> frames) = 0;
   virtual void ping() = 0;
   virtual void close(CloseCode code, const std::string& reason) = 0;
   // Runs `f` later on the same thread.
@@ -73,6 +74,7 @@ class Session {
 
  private:
   void pump();
+  bool give(Outgoing out);
   void act_on(Verdict verdict);
   void close(CloseCode code, const std::string& reason);
 

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,7 +23,14 @@ class WireMessage {
   using con_msg_man_type = ConMsgManager<WireMessage>;
   using con_msg_man_ptr = typename con_msg_man_type::ptr;
   using con_msg_man_weak_ptr = typename con_msg_man_type::weak_ptr;
-  using Done = std::function<void(std::size_t bytes)>;
+  // Told of each end; one that is gone is not.
+  class Sender {
+   public:
+    virtual void written(std::size_t bytes) = 0;
+
+   protected:
+    ~Sender() = default;
+  };
 
   explicit WireMessage(const con_msg_man_ptr&) {}
   WireMessage(const con_msg_man_ptr&, websocketpp::frame::opcode::value op, std::size_t size = 128)
@@ -32,10 +38,10 @@ class WireMessage {
     payload_.reserve(size);
   }
   // Whole frames, to be written as they are.
-  WireMessage(std::shared_ptr<const std::string> frames, Done done)
-      : shared_(std::move(frames)), done_(std::move(done)), prepared_(true) {}
+  WireMessage(std::shared_ptr<const std::string> frames, std::weak_ptr<Sender> sender)
+      : shared_(std::move(frames)), sender_(std::move(sender)), prepared_(true) {}
   ~WireMessage() {
-    if (done_) done_(shared_->size());
+    if (const auto sender = sender_.lock()) sender->written(shared_->size());
   }
   WireMessage(const WireMessage&) = delete;
   WireMessage& operator=(const WireMessage&) = delete;
@@ -70,7 +76,7 @@ class WireMessage {
   std::string extension_data_;
   std::string payload_;
   std::shared_ptr<const std::string> shared_;
-  Done done_;
+  std::weak_ptr<Sender> sender_;
   websocketpp::frame::opcode::value opcode_ = websocketpp::frame::opcode::text;
   bool prepared_ = false;
   bool fin_ = true;

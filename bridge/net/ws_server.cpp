@@ -10,9 +10,9 @@
 #include <websocketpp/config/core.hpp>
 #include <websocketpp/logger/stub.hpp>
 #include <websocketpp/server.hpp>
-#include <websocketpp/transport/asio/endpoint.hpp>
 
 #include "base/text.h"
+#include "net/at_once_transport.h"
 #include "net/origin.h"
 #include "net/wire_message.h"
 
@@ -55,7 +55,7 @@ struct WsConfig : websocketpp::config::core {
     using socket_type = websocketpp::transport::asio::basic_socket::endpoint;
     static const bool enable_multithreading = false;
   };
-  using transport_type = websocketpp::transport::asio::endpoint<transport_config>;
+  using transport_type = AtOnceEndpoint<transport_config>;
 
   // Each connection holds a buffer of this size for as long as it lives.
   static const size_t connection_read_buffer_size = 512;
@@ -70,7 +70,9 @@ using Message = WsConfig::message_type;
 constexpr std::size_t kOtherConnectionsMax = 256;
 
 // A session and its websocketpp connection. The connection owns it and it outlasts none.
-class ClientSocket final : public FrameSink, public std::enable_shared_from_this<ClientSocket> {
+class ClientSocket final : public FrameSink,
+                           public Message::Sender,
+                           public std::enable_shared_from_this<ClientSocket> {
  public:
   ClientSocket(asio::io_context& io, std::weak_ptr<Connection> connection,
                SessionContext& context, std::uint64_t number, std::string remote)
@@ -80,15 +82,18 @@ class ClientSocket final : public FrameSink, public std::enable_shared_from_this
 
   Session& session() { return session_; }
 
-  void send(std::shared_ptr<const std::string> frames) override {
-    auto message = std::make_shared<Message>(
-        std::move(frames), [self = weak_from_this()](std::size_t bytes) {
-          if (const auto client = self.lock()) client->written(bytes);
-        });
+  std::size_t send(std::vector<std::shared_ptr<const std::string>> frames) override {
+    written_ = 0;
     sending_ = true;
-    if (const auto connection = connection_.lock()) connection->send(std::move(message));
-    message.reset();
+    const auto connection = connection_.lock();
+    if (connection) connection->begin_at_once();
+    for (auto& buffer : frames) {
+      auto message = std::make_shared<Message>(std::move(buffer), weak_from_this());
+      if (connection) connection->send(std::move(message));
+    }
+    if (connection) connection->end_at_once();
     sending_ = false;
+    return written_;
   }
 
   void ping() override {
@@ -107,19 +112,19 @@ class ClientSocket final : public FrameSink, public std::enable_shared_from_this
     asio::post(io_, [self = shared_from_this(), f = std::move(f)] { f(); });
   }
 
- private:
-  void written(std::size_t bytes) {
-    if (!sending_) {
+  void written(std::size_t bytes) override {
+    if (sending_) {
+      written_ += bytes;
+    } else {
       session_.on_written(bytes);
-      return;
     }
-    // The connection is going down and took nothing: tell the session, but not from within send().
-    post([this, bytes] { session_.on_written(bytes); });
   }
 
+ private:
   asio::io_context& io_;
   const std::weak_ptr<Connection> connection_;
   Session session_;
+  std::size_t written_ = 0;  // by the send() under way
   bool sending_ = false;
 };
 

@@ -6,9 +6,9 @@
 namespace bridge {
 namespace {
 
-// Taken in before the sockets get their turn. What a session may write in one go is as much, so
-// writing keeps up with reading by construction.
-constexpr std::size_t kReadBytesMax = 64 * 1024;
+// Taken in before the sockets get their turn: about as much as a block holds and a session writes in one
+// go, so writing keeps up with reading by construction, and a busy bridge writes whole blocks.
+constexpr std::size_t kReadBytesMax = 256 * 1024;
 constexpr std::size_t kReadMessagesMax = 1024;
 constexpr auto kQuiet = std::chrono::milliseconds(20);
 

@@ -10,11 +10,20 @@ using namespace bridge;
 
 namespace {
 
-// A socket that takes what it is given and reports it written when told to.
+// A socket that takes what it is given and reports it written when told to, or at once.
 struct FakeSocket : FrameSink {
-  void send(std::shared_ptr<const std::string> frames) override {
-    for (auto& payload : payloads(std::string_view(*frames))) got.push_back(std::move(payload));
-    unwritten.push_back(frames->size());
+  std::size_t send(std::vector<std::shared_ptr<const std::string>> buffers) override {
+    ++sends;
+    std::size_t written = 0;
+    for (const auto& frames : buffers) {
+      for (auto& payload : payloads(std::string_view(*frames))) got.push_back(std::move(payload));
+      if (at_once) {
+        written += frames->size();
+      } else {
+        unwritten.push_back(frames->size());
+      }
+    }
+    return written;
   }
   void ping() override { ++pings; }
   void close(CloseCode code, const std::string&) override { closed = static_cast<int>(code); }
@@ -25,6 +34,8 @@ struct FakeSocket : FrameSink {
   std::deque<std::function<void()>> posted;
   int pings = 0;
   int closed = 0;
+  int sends = 0;
+  bool at_once = false;
 };
 
 struct Connected {
@@ -76,6 +87,33 @@ TEST_CASE("session: one batch is with the socket at a time, and the rest waits i
   CHECK(seqs(c.socket.got).size() == 101);
   CHECK(c.session.info().lag == 0);
   CHECK(c.session.info().events_sent == 101);
+}
+
+TEST_CASE("session: a socket that takes all at once is given the next without a turn between") {
+  Connected c;
+  c.session.on_text(R"({"action":"register"})");
+  c.write_all();
+  c.socket.at_once = true;
+  for (int i = 0; i < 3; ++i) c.bench.event();
+  CHECK(seqs(c.socket.got).size() == 3);
+  CHECK(c.session.info().lag == 0);
+  CHECK(c.socket.posted.empty());
+}
+
+TEST_CASE("session: a client with much to catch up gives way to the others turn by turn") {
+  Connected c;
+  const std::string data = R"({"text":")" + std::string(60'000, 'x') + R"("})";
+  for (int i = 0; i < 20; ++i) c.bench.event("note", data);
+  c.socket.at_once = true;
+  c.session.on_text(R"({"action":"register","since":{"last":20}})");
+  int turns = 0;
+  for (; !c.socket.posted.empty(); ++turns) {
+    const auto next = std::move(c.socket.posted.front());
+    c.socket.posted.pop_front();
+    next();
+  }
+  CHECK(seqs(c.socket.got).size() == 20);
+  CHECK(turns >= 3);
 }
 
 TEST_CASE("session: a ping that is not answered in time closes with 4012, an answered one not") {
