@@ -26,10 +26,10 @@
 #include "core/own_events.h"
 #include "net/bot_commands.h"
 #include "net/bot_publisher.h"
+#include "net/fan_out.h"
 #include "net/page_file.h"
 #include "net/pages.h"
 #include "net/trainer_channel.h"
-#include "net/ws_server.h"
 #include "net/zmq_receiver.h"
 #include "store/journal.h"
 #include "version.h"
@@ -85,11 +85,10 @@ class BridgeApp::Impl {
                         static_cast<std::size_t>(config.history.bytes_max)},
         clients_max_(clients_within(config.websocket.clients_max, raise_descriptor_limit())),
         journal_(make_journal(config)),
-        log_(journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch()), history_limits_,
-             [this](const Block& b) { snapshot_.fold(b); }),
-        hub_(log_, snapshot_, clock_, journal_.get()),
+        log_start_(journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch())),
+        log_(log_start_, history_limits_, [this](const Block& b) { snapshot_.fold(b); }),
         tracker_(static_cast<std::size_t>(config.events.held_bytes_max), counters_),
-        commands_({log_, hub_, snapshot_, sources_, tracker_, types_, counters_, clock_, history_limits_,
+        commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_, history_limits_,
                    clients_max_, kVersion}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
         trainers_(io_, zmq_, counters_,
@@ -101,15 +100,17 @@ class BridgeApp::Impl {
                 [this](auto source, auto reject, const auto& detail) {
                   log_reject(source, reject, detail);
                 }),
-        sessions_{log_, hub_, desk_, replays_, kVersion, counters_, clock_, session_limits(config)},
         pages_(intake_, clock_,
                {kVersion, page_files(),
-                [this] { return metrics(); },
+                [this](auto done) { metrics(std::move(done)); },
                 [this] { return trouble(); },
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
                 [this] { announce(); }}),
-        server_(io_, sessions_, server_options(),
-                [this](const HttpRequest& r, bool own) { return pages_.handle(r, own); }),
+        fan_out_(io_, log_, snapshot_, journal_.get(), desk_,
+                 [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
+                   pages_.handle(r, own, answer);
+                 },
+                 counters_, clock_, fan_out_options(), [this] { regulate(); }),
         receiver_(io_, zmq_, intake_, [this] { announce(); }),
         bot_publisher_(io_, zmq_, log_, counters_),
         bot_commands_(io_, zmq_, desk_, counters_, clock_),
@@ -117,7 +118,7 @@ class BridgeApp::Impl {
         tick_timer_(io_),
         command_timer_(io_),
         drain_timer_(io_) {
-    commands_.set_directory(&server_);
+    commands_.set_directory(&fan_out_);
     if (!config_.trainers.control.empty()) tracker_.set_link(&desk_.router());
     if (journal_) tracker_.restore(journal_->positions());
     desk_.router().set_replay_listener([this](const ReplayAnswer& answer) {
@@ -130,7 +131,7 @@ class BridgeApp::Impl {
   ~Impl() { receiver_.stop(0); }
 
   Result<bool> start() {
-    auto listening = server_.start();
+    auto listening = fan_out_.start();
     if (!listening) return listening;
     ReceiverOptions options;
     options.bind = config_.events.bind;
@@ -149,6 +150,8 @@ class BridgeApp::Impl {
       auto journalling = start_journal();
       if (!journalling) return journalling;
     }
+    fan_out_.follow_log(journal_ ? [this] { return journal_->extent(); }
+                                 : std::function<ColdExtent()>());
     watch_signals();
     command_tick();
     last_tick_us_ = clock_.steady_us();
@@ -158,7 +161,7 @@ class BridgeApp::Impl {
   }
 
   std::string ready_line() const {
-    std::string line = "ready ws=ws://" + to_string(server_.address()) + "/ws";
+    std::string line = "ready ws=ws://" + to_string(fan_out_.address()) + "/ws";
     std::string events_in;
     for (const std::string& endpoint : receiver_.endpoints()) {
       events_in += (events_in.empty() ? "" : ",") + endpoint;
@@ -187,6 +190,18 @@ class BridgeApp::Impl {
     return limits;
   }
 
+  FanOutOptions fan_out_options() const {
+    FanOutOptions options;
+    options.threads = static_cast<std::size_t>(config_.websocket.threads);
+    options.server = server_options();
+    options.limits = session_limits(config_);
+    options.version = kVersion;
+    options.log_start = log_start_;
+    options.history_limits = history_limits_;
+    options.holds_back = config_.journal.before_delivery;
+    return options;
+  }
+
   WsServerOptions server_options() const {
     WsServerOptions options;
     options.listen = parse_address(config_.websocket.listen).value();
@@ -197,12 +212,14 @@ class BridgeApp::Impl {
     return options;
   }
 
-  std::string metrics() {
-    const auto journal = journal_status();
-    return metrics_text(commands_.view(),
-                        {server_.clients(), desk_.router().pending(),
+  void metrics(std::function<void(std::string)> done) {
+    fan_out_.report([this, done = std::move(done)](const ClientsReport& report) {
+      const auto journal = journal_status();
+      done(metrics_text(commands_.view(),
+                        {report, desk_.router().pending(),
                          static_cast<double>(clock_.steady_us() - started_us_) / 1e6},
-                        journal ? &*journal : nullptr);
+                        journal ? &*journal : nullptr));
+    });
   }
 
   void log_reject(std::string_view source, Reject reject, const std::string& detail) {
@@ -244,10 +261,23 @@ class BridgeApp::Impl {
 
   // More of the log is on disk, or the journal's state has changed.
   void on_journal() {
+    fan_out_.on_journal();
     if (!config_.journal.before_delivery) return;
     log_.release(journal_->committed_seq());
+    fan_out_.release(journal_->committed_seq());
     deliver();
-    if (!journal_->congested()) receiver_.resume();
+    regulate();
+  }
+
+  // Takes events in as fast as they can be kept and handed on; ZeroMQ and the sources hold the rest.
+  void regulate() {
+    const bool congested = fan_out_.congested() ||
+                           (config_.journal.before_delivery && journal_->congested());
+    if (congested && !stopping_) {
+      receiver_.pause();
+    } else {
+      receiver_.resume();
+    }
   }
 
   std::optional<JournalStatus> journal_status() const {
@@ -266,16 +296,15 @@ class BridgeApp::Impl {
   }
 
   void deliver() {
-    hub_.announce();
+    fan_out_.announce();
     bot_publisher_.publish();
   }
 
   // Tells everyone downstream that the log has grown.
   void announce() {
     deliver();
-    if (!journal_) return;
-    journal_->pump();
-    if (config_.journal.before_delivery && journal_->congested()) receiver_.pause();
+    if (journal_) journal_->pump();
+    regulate();
   }
 
   // Once the present work is done, however often it is asked for.
@@ -323,9 +352,7 @@ class BridgeApp::Impl {
   // Deadlines of commands, dead-man's switches and holes in sources' numbers, to within kCommandTick.
   void command_tick() {
     if (desk_.busy()) desk_.tick();
-    replays_.tick();
     if (tracker_.busy() && intake_.tick()) announce_soon();
-    hub_.tick();
     command_timer_.expires_after(kCommandTick);
     command_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) command_tick();
@@ -349,7 +376,6 @@ class BridgeApp::Impl {
     const std::int64_t now = clock_.steady_us();
     if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6, now);
     last_tick_us_ = now;
-    server_.tick();
     tick_timer_.expires_after(kTick);
     tick_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) tick();
@@ -380,16 +406,15 @@ class BridgeApp::Impl {
       });
       return;
     }
-    hub_.hurry();
-    server_.drain();
+    fan_out_.drain();
     await_drained();
   }
 
   void await_drained() {
-    if (server_.client_count() == 0 || clock_.steady_us() >= stop_by_us_) {
-      if (server_.client_count() != 0) {
-        spdlog::warn("{} clients did not take all in time", server_.client_count());
-      }
+    const std::size_t clients = fan_out_.client_count();
+    if (clients == 0 || clock_.steady_us() >= stop_by_us_) {
+      if (clients != 0) spdlog::warn("{} clients did not take all in time", clients);
+      fan_out_.stop();
       if (journal_) journal_->stop(kJournalStopUs);
       spdlog::info("stopped at seq {}", log_.last_seq());
       io_.stop();
@@ -410,9 +435,8 @@ class BridgeApp::Impl {
   const std::size_t clients_max_;
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
   const std::unique_ptr<Journal> journal_;  // null where it is off
+  const LogStart log_start_;
   EventLog log_;
-  Hub hub_;
-  Replays replays_{log_, hub_, clock_};
   SourceRegistry sources_;
   SourceTracker tracker_;
   TypeCounts types_;
@@ -421,9 +445,8 @@ class BridgeApp::Impl {
   TrainerChannel trainers_;
   CommandDesk desk_;
   Intake intake_;
-  SessionContext sessions_;
   Pages pages_;
-  WsServer server_;
+  FanOut fan_out_;
   ZmqReceiver receiver_;
   BotPublisher bot_publisher_;
   BotCommands bot_commands_;

@@ -117,7 +117,11 @@ std::vector<ConfigKey> make_keys() {
       integer("websocket.send_buffer_bytes",
               "The kernel's send buffer for each client (SO_SNDBUF). 0 = the system decides.",
               "bytes", 0, 0, kGiB, [](C& c, Integer v) { c.websocket.send_buffer_bytes = v; }),
-      integer("websocket.threads", "Threads that serve WebSocket clients.", "threads", 1, 1, 1,
+      integer("websocket.threads",
+              "Threads that serve WebSocket clients. 1 = the one that takes events in as well, which is\n"
+              "quickest for few clients and on few cores. With more, each serves the clients that the\n"
+              "system gives it (SO_REUSEPORT), and keeps a snapshot of its own.",
+              "threads", 1, 1, 64,
               [](C& c, Integer v) { c.websocket.threads = v; }),
 
       list("events.bind", "Where sources connect their PUB sockets.", kEndpointForm,

@@ -95,7 +95,8 @@ void add_journal(Families& f, const JournalStatus& j) {
 
 std::string metrics_text(const BridgeView& view, const Depths& depths,
                          const JournalStatus* journal) {
-  const Counters& c = view.counters;
+  Counters c = view.counters;
+  c.add_clients(depths.serving.counters);
   const History& history = view.log.history();
   Families f;
   f.begin("ppo_bridge_info", "Version of the bridge.", MetricType::Gauge);
@@ -139,10 +140,10 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
               "From accepting a live event to handing it to a client's socket.",
               c.receive_to_send);
   f.gauge("ppo_bridge_clients", "WebSocket clients connected.",
-          static_cast<double>(depths.clients.size()));
+          static_cast<double>(depths.serving.clients.size()));
   std::uint64_t lag = 0;
   std::uint64_t lag_max = 0;
-  for (const ClientInfo& client : depths.clients) {
+  for (const ClientInfo& client : depths.serving.clients) {
     lag += client.lag;
     lag_max = std::max(lag_max, client.lag);
   }
@@ -151,7 +152,7 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   f.gauge("ppo_bridge_client_lag_events_max", "The same of the client that lags most.",
           static_cast<double>(lag_max));
   f.gauge("ppo_bridge_cohorts", "Distinct subscriptions.",
-          static_cast<double>(view.hub.cohorts()));
+          static_cast<double>(depths.serving.cohorts));
   f.counter("ppo_bridge_clients_accepted_total", "WebSocket clients accepted.",
             c.clients_accepted);
   f.counter("ppo_bridge_clients_refused_total", "Connections refused: full, path or Origin.",

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
 #include "core/own_commands.h"
 #include "store/journal_thread.h"
@@ -12,7 +11,7 @@ namespace bridge {
 
 // What the view does not know of.
 struct Depths {
-  std::vector<ClientInfo> clients;
+  const ClientsReport& serving;
   std::size_t commands_pending = 0;
   double uptime_s = 0;
 };

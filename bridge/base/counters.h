@@ -1,4 +1,5 @@
-// What the bridge counts. Read by get_status and /metrics; written on the main thread only.
+// What the bridge counts. Read by get_status and /metrics. Each thread that serves clients counts for
+// itself; the sum is made when somebody asks.
 #pragma once
 
 #include <array>
@@ -8,7 +9,7 @@
 
 namespace bridge {
 
-// Every number counts from the start of the process. The ways in add up:
+// One thread. Every number counts from the start of the process. The ways in add up:
 // bodies_received + events_repaired =
 //     events_from_sources + announcements + sum(rejected) + events_duplicate + events_put_off
 //     + what the source tracker holds.
@@ -49,6 +50,22 @@ struct Counters {
   std::uint64_t bot_events_sent = 0;
   std::uint64_t bot_requests = 0;
   std::uint64_t bot_requests_unusable = 0;  // no request at all
+
+  // Adds what serving clients counts; the rest is the log's thread's alone.
+  void add_clients(const Counters& other) {
+    events_sent += other.events_sent;
+    bytes_sent += other.bytes_sent;
+    receive_to_send += other.receive_to_send;
+    clients_accepted += other.clients_accepted;
+    clients_refused += other.clients_refused;
+    clients_closed_slow += other.clients_closed_slow;
+    clients_closed_no_pong += other.clients_closed_no_pong;
+    gaps_sent += other.gaps_sent;
+    requests += other.requests;
+    requests_refused += other.requests_refused;
+    requests_rate_limited += other.requests_rate_limited;
+    http_requests += other.http_requests;
+  }
 };
 
 }  // namespace bridge

@@ -24,6 +24,13 @@ class DurationHistogram {
     sum_us_ += static_cast<double>(us) * static_cast<double>(times);
   }
 
+  DurationHistogram& operator+=(const DurationHistogram& other) {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+    count_ += other.count_;
+    sum_us_ += other.sum_us_;
+    return *this;
+  }
+
   // Those above the bound before and at most at the `i`th; the last one has no bound.
   std::uint64_t in_bucket(std::size_t i) const { return counts_[i]; }
   std::uint64_t count() const { return count_; }

@@ -17,6 +17,9 @@ inline constexpr std::size_t kBlockBytesMax = 256 * 1024;  // a block is closed 
 // Blocks that wait for the journal beyond what is in memory anyway.
 inline constexpr std::size_t kJournalQueueBytesMax = 64 * 1024 * 1024;
 
+// Blocks that wait for a thread that serves clients (websocket.threads).
+inline constexpr std::size_t kFanOutBacklogBytesMax = 32 * 1024 * 1024;
+
 // Where only what is written is delivered, nothing is taken in beyond so many that are not.
 inline constexpr std::size_t kUncommittedEventsMax = 65'536;
 

@@ -16,7 +16,7 @@ constexpr std::string_view kReplayStop = "replay_stop";
 
 }  // namespace
 
-ClientProtocol::ClientProtocol(Feed& feed, CommandDesk& desk, Replays& replays,
+ClientProtocol::ClientProtocol(Feed& feed, CommandTaker& desk, Replays& replays,
                                const EventLog& log, Counters& counters, const Clock& clock,
                                std::uint64_t requests_per_s_max, std::uint64_t connection,
                                std::function<void(Verdict)> on_late_reply)

@@ -29,8 +29,9 @@ class ClientProtocol {
   // `requests_per_s_max`: more than that (with a burst of twice as many) are refused. `connection`
   // names the client where it does not name itself. `on_late_reply` is called when a reply was said
   // outside handle(), with what is to become of the connection.
-  ClientProtocol(Feed& feed, CommandDesk& desk, Replays& replays, const EventLog& log,
-                 Counters& counters, const Clock& clock, std::uint64_t requests_per_s_max, std::uint64_t connection,
+  ClientProtocol(Feed& feed, CommandTaker& desk, Replays& replays, const EventLog& log,
+                 Counters& counters, const Clock& clock, std::uint64_t requests_per_s_max,
+                 std::uint64_t connection,
                  std::function<void(Verdict)> on_late_reply);
   ~ClientProtocol() { replays_.forget(&feed_); }
 
@@ -52,7 +53,7 @@ class ClientProtocol {
   bool take_token();
 
   Feed& feed_;
-  CommandDesk& desk_;
+  CommandTaker& desk_;
   Replays& replays_;
   const EventLog& log_;
   Counters& counters_;

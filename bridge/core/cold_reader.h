@@ -11,6 +11,21 @@
 
 namespace bridge {
 
+// Events that are one after the other.
+struct SeqRange {
+  std::uint64_t from = 1;
+  std::uint64_t to = 0;
+};
+
+// What a journal holds, as of a moment.
+struct ColdExtent {
+  std::uint64_t first_seq = 1;
+  std::uint64_t last_seq = 0;
+  std::shared_ptr<const std::vector<SeqRange>> holes;  // in order; null: none
+
+  bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const;
+};
+
 // One thread: the log's. Answers come on it too, later, never from within a call; where the journal
 // is in trouble they are empty, but they come.
 class ColdReader {

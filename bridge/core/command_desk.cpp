@@ -105,9 +105,12 @@ void CommandDesk::execute(const Value& request, const std::string& id_json,
   const Value& params = found == nullptr ? kNull : *found;
 
   if (OwnCommands::knows(command.name)) {
-    const auto result = own_.run(command.name, params);
-    reply(result ? own_result(command.name, result.value(), id_json, began_us)
-                 : refusal(result.error(), id_json));
+    own_.run(command.name, params,
+             [this, name = command.name, id_json, began_us,
+              reply = std::move(reply)](const Result<std::string, RequestError>& result) {
+               reply(result ? own_result(name, result.value(), id_json, began_us)
+                            : refusal(result.error(), id_json));
+             });
     return;
   }
   if (command.name == kArm || command.name == kDisarm) {

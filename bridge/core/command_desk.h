@@ -22,19 +22,29 @@ namespace bridge {
 // Called with the reply, JSON text.
 using Reply = std::function<void(const std::string& json)>;
 
+// Takes commands: the desk itself, or what brings them to it from another thread.
+class CommandTaker {
+ public:
+  // Carries out `request`, an object with `command` and, where wanted, `params`, `target`,
+  // `deadline_ms` and `idempotency_key`. `id_json` is its id as JSON text, or empty; `requester` names
+  // who asks, in events and for dead-man's switches. `reply` is called exactly once, on the caller's
+  // thread, now or later, and must bear being called when its client has gone.
+  virtual void execute(const rapidjson::Value& request, const std::string& id_json,
+                       const std::string& requester, Reply reply) = 0;
+
+ protected:
+  ~CommandTaker() = default;
+};
+
 // One thread: the log's. References must outlive it.
-class CommandDesk {
+class CommandDesk final : public CommandTaker {
  public:
   CommandDesk(OwnCommands& own, const SourceRegistry& sources, TrainerLink& link,
               OwnEvents& events, Counters& counters, const Clock& clock,
               std::int64_t default_deadline_us);
 
-  // Carries out `request`, an object with `command` and, where wanted, `params`, `target`,
-  // `deadline_ms` and `idempotency_key`. `id_json` is its id as JSON text, or empty; `requester` names
-  // who asks, in events and for dead-man's switches. `reply` is called exactly once, now or later, and
-  // must bear being called when its client has gone.
   void execute(const rapidjson::Value& request, const std::string& id_json,
-               const std::string& requester, Reply reply);
+               const std::string& requester, Reply reply) override;
 
   CommandRouter& router() { return router_; }
 

@@ -1,6 +1,8 @@
 #include "core/event_log.h"
 
 #include <algorithm>
+#include <cassert>
+#include <utility>
 
 namespace bridge {
 
@@ -28,8 +30,15 @@ std::uint64_t EventLog::append(const Envelope& event, std::int64_t wall_us) {
 void EventLog::seal() {
   if (open_.empty()) return;
   BlockPtr block = open_.seal();
-  if (on_seal_) on_seal_(block);
+  for (const auto& on_seal : on_seal_) on_seal(block);
   history_.append(std::move(block));
+}
+
+void EventLog::follow(BlockPtr block) {
+  assert(open_.empty() && block->first_seq() == last_seq_ + 1);
+  last_seq_ = block->last_seq();
+  last_stamp_us_ = block->entry(block->size() - 1).timestamp_us;
+  history_.adopt(std::move(block));
 }
 
 std::optional<std::uint64_t> EventLog::shared_until(std::string_view epoch,

@@ -48,8 +48,21 @@ class EventLog {
   // Closes the open block, if it holds anything, and moves it to the history.
   void seal();
 
-  // Shows each block as it is closed, before the history has it.
-  void set_on_seal(std::function<void(const BlockPtr&)> on_seal) { on_seal_ = std::move(on_seal); }
+  // Shows each block as it is closed, before the history has it, to each that asked, in that order.
+  void add_on_seal(std::function<void(const BlockPtr&)> on_seal) {
+    on_seal_.push_back(std::move(on_seal));
+  }
+  // Shows each block that small ones were merged into.
+  void set_on_merge(std::function<void(const BlockPtr&)> on_merge) {
+    history_.set_on_merge(std::move(on_merge));
+  }
+
+  // A log on another thread that follows this one takes its blocks, in order, in place of events. What it
+  // is given it shares; it never seals.
+  // REQUIRES: nothing was ever appended, and block->first_seq() == last_seq() + 1.
+  void follow(BlockPtr block);
+  // The same blocks, merged.
+  void follow_merge(const BlockPtr& merged) { history_.replace(merged); }
 
   const std::string& epoch() const { return epochs_.back().epoch; }
   // The newest accepted event, sealed or not; where there is none yet, what the log goes on from.
@@ -74,7 +87,7 @@ class EventLog {
  private:
   std::vector<EpochStart> epochs_;  // this one's last
   const HistoryLimits limits_;
-  std::function<void(const BlockPtr&)> on_seal_;
+  std::vector<std::function<void(const BlockPtr&)>> on_seal_;
   History history_;
   BlockBuilder open_;
   std::uint64_t last_seq_;

@@ -20,13 +20,36 @@ History::History(HistoryLimits limits, std::function<void(const Block&)> on_evic
     : limits_(limits), on_evict_(std::move(on_evict)), last_seq_(last_seq) {}
 
 void History::append(BlockPtr block) {
+  put(std::move(block));
+  merge_small_blocks();
+  evict();
+}
+
+void History::adopt(BlockPtr block) {
+  put(std::move(block));
+  evict();
+}
+
+void History::put(BlockPtr block) {
   assert(block->first_seq() == last_seq_ + 1);
   last_seq_ = block->last_seq();
   events_ += block->size();
   bytes_ += block->memory_bytes();
   blocks_.push_back(std::move(block));
-  merge_small_blocks();
-  evict();
+}
+
+void History::replace(const BlockPtr& merged) {
+  const std::size_t from = index_of(merged->first_seq());
+  const std::size_t last = index_of(merged->last_seq());
+  if (last >= blocks_.size() || blocks_[from]->first_seq() != merged->first_seq() ||
+      blocks_[last]->last_seq() != merged->last_seq()) {
+    return;
+  }
+  for (std::size_t i = from; i <= last; ++i) bytes_ -= blocks_[i]->memory_bytes();
+  blocks_[from] = merged;
+  blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(from) + 1,
+                blocks_.begin() + static_cast<std::ptrdiff_t>(last) + 1);
+  bytes_ += merged->memory_bytes();
 }
 
 void History::merge_small_blocks() {
@@ -42,6 +65,7 @@ void History::merge_small_blocks() {
     blocks_.erase(from, blocks_.end());
     blocks_.push_back(BlockBuilder::merge(parts));
     bytes_ += blocks_.back()->memory_bytes();
+    if (on_merge_) on_merge_(blocks_.back());
   }
 }
 

@@ -37,6 +37,16 @@ class History {
   // REQUIRES: block->first_seq() == last_seq() + 1.
   void append(BlockPtr block);
 
+  // The same without merging: for a history that is told what another has merged, so that both share it.
+  void adopt(BlockPtr block);
+  // Puts a merged block in the place of those that it was made of; where some of them have left already,
+  // nothing.
+  void replace(const BlockPtr& merged);
+  // Called with each merged block.
+  void set_on_merge(std::function<void(const BlockPtr&)> on_merge) {
+    on_merge_ = std::move(on_merge);
+  }
+
   // The block that holds `seq`, or null.
   BlockPtr find(std::uint64_t seq) const;
 
@@ -56,11 +66,13 @@ class History {
 
  private:
   void merge_small_blocks();
+  void put(BlockPtr block);
   void evict();
   std::size_t index_of(std::uint64_t seq) const;
 
   const HistoryLimits limits_;
   const std::function<void(const Block&)> on_evict_;
+  std::function<void(const BlockPtr&)> on_merge_;
   std::deque<BlockPtr> blocks_;
   std::uint64_t last_seq_ = 0;
   std::uint64_t events_ = 0;

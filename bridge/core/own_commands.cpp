@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include <rapidjson/stringbuffer.h>
@@ -78,18 +79,37 @@ bool OwnCommands::knows(std::string_view command) {
   return std::find(kNames.begin(), kNames.end(), command) != kNames.end();
 }
 
-Result<std::string, RequestError> OwnCommands::run(std::string_view command,
-                                                   const rapidjson::Value& params) {
-  if (command == "get_status") return get_status();
-  if (command == "get_recent_events") return get_recent_events(params);
-  if (command == "get_sources") return get_sources();
-  if (command == "get_clients") return get_clients();
-  if (command == "get_snapshot") return get_snapshot();
-  return get_event_types();
+void ClientsReport::add(ClientsReport other) {
+  clients.insert(clients.end(), std::make_move_iterator(other.clients.begin()),
+                 std::make_move_iterator(other.clients.end()));
+  cohorts += other.cohorts;
+  counters.add_clients(other.counters);
 }
 
-std::string OwnCommands::get_status() {
-  const Counters& c = view_.counters;
+void OwnCommands::run(std::string_view command, const rapidjson::Value& params, const Done& done) {
+  if (command == "get_status" || command == "get_clients") {
+    const auto answer = [this, done, status = command == "get_status"](const ClientsReport& report) {
+      done(status ? get_status(report) : get_clients(report));
+    };
+    if (directory_ == nullptr) {
+      answer({});
+    } else {
+      directory_->report(answer);
+    }
+  } else if (command == "get_recent_events") {
+    done(get_recent_events(params));
+  } else if (command == "get_sources") {
+    done(get_sources());
+  } else if (command == "get_snapshot") {
+    done(get_snapshot());
+  } else {
+    done(get_event_types());
+  }
+}
+
+std::string OwnCommands::get_status(const ClientsReport& report) {
+  Counters c = view_.counters;
+  c.add_clients(report.counters);
   const History& history = view_.log.history();
   Json json;
   json.object();
@@ -101,13 +121,12 @@ std::string OwnCommands::get_status() {
              static_cast<double>(view_.clock.steady_us() - started_steady_us_) / 1e6);
   json.field("sources", std::uint64_t{view_.sources.sources().size()});
   json.key("clients").object();
-  json.field("connected",
-             std::uint64_t{directory_ == nullptr ? 0 : directory_->client_count()});
+  json.field("connected", std::uint64_t{report.clients.size()});
   json.field("max", std::uint64_t{view_.clients_max});
   json.field("accepted", c.clients_accepted).field("refused", c.clients_refused);
   json.field("closed_slow", c.clients_closed_slow);
   json.field("closed_no_pong", c.clients_closed_no_pong);
-  json.field("cohorts", std::uint64_t{view_.hub.cohorts()}).end_object();
+  json.field("cohorts", std::uint64_t{report.cohorts}).end_object();
   json.key("events").object();
   json.field("received", c.bodies_received).field("accepted", c.events_from_sources);
   json.field("announcements", c.announcements).field("rejected", sum(c.rejected));
@@ -180,11 +199,10 @@ std::string OwnCommands::get_sources() {
   return json.take();
 }
 
-std::string OwnCommands::get_clients() {
+std::string OwnCommands::get_clients(const ClientsReport& report) {
   Json json;
   json.object().key("clients").list();
-  const auto clients = directory_ == nullptr ? std::vector<ClientInfo>() : directory_->clients();
-  for (const ClientInfo& client : clients) {
+  for (const ClientInfo& client : report.clients) {
     json.object().field("connection", client.connection).field("client_id", client.client_id);
     json.field("client_type", client.client_type).field("remote", client.remote);
     json.key("connected_since").time(client.connected_us);
@@ -193,7 +211,7 @@ std::string OwnCommands::get_clients() {
     json.field("events_sent", client.events_sent).field("bytes_sent", client.bytes_sent);
     json.field("lag", client.lag).field("gaps", client.gaps).end_object();
   }
-  json.end_list().field("count", std::uint64_t{clients.size()}).end_object();
+  json.end_list().field("count", std::uint64_t{report.clients.size()}).end_object();
   return json.take();
 }
 

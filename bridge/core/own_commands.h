@@ -1,7 +1,9 @@
 // The commands that the bridge answers itself (PROTOCOL section 5).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +14,6 @@
 #include "base/counters.h"
 #include "base/result.h"
 #include "core/event_log.h"
-#include "core/hub.h"
 #include "core/snapshot.h"
 #include "core/source_registry.h"
 #include "core/type_counts.h"
@@ -35,18 +36,26 @@ struct ClientInfo {
   std::uint64_t gaps = 0;
 };
 
-// Lists the connections of the moment.
+// Serving clients at the moment, over all threads that do.
+struct ClientsReport {
+  std::vector<ClientInfo> clients;
+  std::size_t cohorts = 0;
+  Counters counters;  // of threads other than the log's
+
+  void add(ClientsReport other);
+};
+
+// Where such a report is had.
 class ClientDirectory {
  public:
   virtual ~ClientDirectory() = default;
-  virtual std::vector<ClientInfo> clients() const = 0;
-  virtual std::size_t client_count() const = 0;
+  // `done` is called once, on this thread, now or when the others have answered.
+  virtual void report(std::function<void(const ClientsReport&)> done) const = 0;
 };
 
 // All that the commands look at. Everything must outlive OwnCommands.
 struct BridgeView {
   EventLog& log;
-  Hub& hub;
   Snapshot& snapshot;
   const SourceRegistry& sources;
   const SourceTracker& tracker;
@@ -68,17 +77,20 @@ class OwnCommands {
 
   static bool knows(std::string_view command);
 
-  // The command's `result` as JSON text. `params` may be null (JSON) or an object.
-  // REQUIRES: knows(command).
-  Result<std::string, RequestError> run(std::string_view command, const rapidjson::Value& params);
+  // Called with the command's `result` as JSON text.
+  using Done = std::function<void(const Result<std::string, RequestError>&)>;
+
+  // Calls `done` once, now or, where it is about clients, later. `params` may be null (JSON) or an
+  // object. REQUIRES: knows(command).
+  void run(std::string_view command, const rapidjson::Value& params, const Done& done);
 
   const BridgeView& view() const { return view_; }
 
  private:
-  std::string get_status();
+  std::string get_status(const ClientsReport& report);
   Result<std::string, RequestError> get_recent_events(const rapidjson::Value& params);
   std::string get_sources();
-  std::string get_clients();
+  static std::string get_clients(const ClientsReport& report);
   std::string get_snapshot();
   std::string get_event_types();
 

@@ -1,6 +1,7 @@
 // An HTTP exchange on the WebSocket's port, apart from its socket.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,5 +25,8 @@ struct HttpReply {
   std::string cache_control = "no-store";
   std::vector<std::pair<std::string, std::string>> headers;  // besides the usual ones
 };
+
+// Called once with the reply, on the thread that asked, now or later; bears that the connection has gone.
+using HttpAnswer = std::function<void(HttpReply reply)>;
 
 }  // namespace bridge

@@ -90,6 +90,10 @@ HttpReply serve(const PageFile& file, const HttpRequest& request) {
   return reply;
 }
 
+bool is_read(const HttpRequest& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+
 HttpReply not_allowed(const char* allowed) {
   HttpReply reply = plain(405, std::string("method not allowed; use ") + allowed);
   reply.headers.emplace_back("Allow", allowed);
@@ -109,7 +113,17 @@ HttpReply json_error(int status, ErrorType type, std::string message, std::int64
 Pages::Pages(Intake& intake, const Clock& clock, Options options)
     : intake_(intake), clock_(clock), options_(std::move(options)) {}
 
-HttpReply Pages::handle(const HttpRequest& request, bool own_origin) {
+void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
+  if (request.path != "/metrics" || !is_read(request)) return answer(reply_to(request, own_origin));
+  options_.metrics([answer](std::string text) {
+    HttpReply reply;
+    reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    reply.body = std::move(text);
+    answer(std::move(reply));
+  });
+}
+
+HttpReply Pages::reply_to(const HttpRequest& request, bool own_origin) {
   if (request.path == "/submit_event") {
     if (request.method != "POST") return not_allowed("POST");
     if (!own_origin) {
@@ -125,7 +139,7 @@ HttpReply Pages::handle(const HttpRequest& request, bool own_origin) {
     return request.path == "/ws" ? plain(426, "connect with a WebSocket client")
                                  : plain(404, "not found");
   }
-  if (request.method != "GET" && request.method != "HEAD") return not_allowed("GET, HEAD");
+  if (!is_read(request)) return not_allowed("GET, HEAD");
   HttpReply reply;
   if (page_file != nullptr) {
     reply = serve(*page_file, request);
@@ -133,12 +147,9 @@ HttpReply Pages::handle(const HttpRequest& request, bool own_origin) {
     reply = home(request);
   } else if (request.path == "/healthz") {
     reply = plain(200, "ok");
-  } else if (request.path == "/readyz") {
+  } else {
     const std::string trouble = options_.trouble();
     reply = trouble.empty() ? plain(200, "ready") : plain(503, trouble);
-  } else {
-    reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    reply.body = options_.metrics();
   }
   if (request.path == "/") {
     reply.headers.emplace_back("Content-Security-Policy", kPagePolicy);

@@ -20,7 +20,8 @@ class Pages {
   struct Options {
     std::string version;
     std::vector<PageFile> files;           // the dashboard; empty: "/" says how to get it
-    std::function<std::string()> metrics;  // Prometheus text exposition format
+    // Calls back, now or later, with Prometheus's text exposition format.
+    std::function<void(std::function<void(std::string text)>)> metrics;
     std::function<std::string()> trouble;  // why it is not ready; "" = it is
     std::function<bool()> full;            // takes no events for now
     std::function<void()> on_batch;  // called after events were taken in
@@ -28,9 +29,10 @@ class Pages {
   Pages(Intake& intake, const Clock& clock, Options options);
 
   // `own_origin`: the request comes from no other site's page.
-  HttpReply handle(const HttpRequest& request, bool own_origin);
+  void handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer);
 
  private:
+  HttpReply reply_to(const HttpRequest& request, bool own_origin);
   HttpReply submit_event(const HttpRequest& request);
   // Nothing where no file of the dashboard has that path.
   const PageFile* file(std::string_view path) const;

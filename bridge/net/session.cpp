@@ -35,6 +35,7 @@ void Session::open() {
 }
 
 void Session::on_text(std::string_view text) {
+  if (context_.catch_up) context_.catch_up();
   if (!closing_ && !draining_) act_on(protocol_.handle(text));
 }
 

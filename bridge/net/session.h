@@ -36,16 +36,19 @@ struct SessionLimits {
   std::uint64_t requests_per_s_max = 1000;
 };
 
-// What sessions share; outlives them all.
+// What sessions of one thread share; outlives them all.
 struct SessionContext {
   EventLog& log;
   Hub& hub;
-  CommandDesk& desk;
+  CommandTaker& desk;
   Replays& replays;
   std::string version;
   Counters& counters;
   const Clock& clock;
   SessionLimits limits;
+  // Brings the log up to all that a client may know of before its request is looked at; empty where the
+  // log is always there.
+  std::function<void()> catch_up = {};
 };
 
 // One thread: the loop's. Owned by the connection; the sink must outlive it.

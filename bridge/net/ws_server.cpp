@@ -137,6 +137,13 @@ class WsServer::Impl {
     server_.init_asio(&io);
     server_.set_reuse_addr(true);
     server_.set_listen_backlog(4096);
+    if (options_.share_port) {
+      server_.set_tcp_pre_bind_handler([](const auto& acceptor) {
+        const int on = 1;
+        ::setsockopt(acceptor->native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+        return websocketpp::lib::error_code();
+      });
+    }
     server_.set_max_message_size(options_.message_bytes_max);
     server_.set_max_http_body_size(options_.http_body_bytes_max);
     server_.set_pong_timeout(0);  // sessions keep that time themselves
@@ -157,6 +164,11 @@ class WsServer::Impl {
     for (const auto& [con, number] : numbers_) con->client.reset();
   }
 
+  void listen_on(const Address& address) {
+    options_.listen = address;
+    joins_ = true;
+  }
+
   Result<bool> start() {
     const std::string where = "websocket.listen: cannot listen on " + to_string(options_.listen);
     const std::string& host = options_.listen.host;
@@ -164,9 +176,17 @@ class WsServer::Impl {
     const auto ip = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, ec);
     if (ec) return Failure{where + ": not an IP address"};
     websocketpp::lib::error_code error;
+    // A shared port would be shared with another process as well, and that one's clients be ours at random.
+    if (options_.share_port && !joins_ && options_.listen.port != 0) {
+      const std::string taken = bind_error(ip);
+      if (!taken.empty()) return Failure{where + ": " + taken};
+    }
     server_.listen(asio::ip::tcp::endpoint(ip, options_.listen.port), error);
     // websocketpp hides which error it was; binding once more by hand tells.
-    if (error) return Failure{where + ": " + bind_error(ip)};
+    if (error) {
+      const std::string why = bind_error(ip);
+      return Failure{where + ": " + (why.empty() ? "the address was in use" : why)};
+    }
     address_.host = host;
     address_.port = server_.get_local_endpoint(ec).port();
     server_.start_accept(error);
@@ -194,8 +214,6 @@ class WsServer::Impl {
     return infos;
   }
 
-  std::size_t client_count() const { return clients_.size(); }
-
  private:
   Server::connection_ptr connection(websocketpp::connection_hdl hdl) {
     return server_.get_con_from_hdl(std::move(hdl));
@@ -208,6 +226,7 @@ class WsServer::Impl {
     return all;
   }
 
+  // Why the address cannot be listened on; "" where it can.
   std::string bind_error(const asio::ip::address& ip) {
     asio::error_code ec;
     asio::ip::tcp::acceptor probe(io_);
@@ -216,13 +235,14 @@ class WsServer::Impl {
     if (!ec) probe.set_option(asio::socket_base::reuse_address(true), ec);
     if (!ec) probe.bind(endpoint, ec);
     if (!ec) probe.listen(1, ec);
-    return ec ? ec.message() : "the address was in use";
+    return ec ? ec.message() : "";
   }
 
   void on_tcp(const websocketpp::connection_hdl& hdl) {
     const auto con = connection(hdl);
-    con->counted = std::shared_ptr<void>(nullptr, [open = open_](void*) { --*open; });
-    if (++*open_ <= options_.clients_max + kOtherConnectionsMax) return;
+    con->counted = std::shared_ptr<void>(
+        nullptr, [admission = options_.admission](void*) { --admission->connections; });
+    if (++options_.admission->connections <= options_.clients_max + kOtherConnectionsMax) return;
     ++context_.counters.clients_refused;
     asio::error_code ec;
     con->get_raw_socket().close(ec);
@@ -253,7 +273,8 @@ class WsServer::Impl {
   void on_open(const websocketpp::connection_hdl& hdl) {
     const auto con = connection(hdl);
     websocketpp::lib::error_code error;
-    if (draining_ || clients_.size() >= options_.clients_max) {
+    if (draining_ || ++options_.admission->clients > options_.clients_max) {
+      if (!draining_) --options_.admission->clients;
       ++context_.counters.clients_refused;
       con->close(static_cast<websocketpp::close::status::value>(
                      draining_ ? CloseCode::going_away : CloseCode::try_again_later),
@@ -268,7 +289,7 @@ class WsServer::Impl {
       socket.set_option(asio::socket_base::send_buffer_size(options_.send_buffer_bytes), ec);
     }
     ++context_.counters.clients_accepted;
-    const std::uint64_t number = ++last_number_;
+    const std::uint64_t number = ++options_.admission->last_number;
     con->client = std::make_shared<ClientSocket>(io_, con, context_, number,
                                                  con->get_remote_endpoint());
     clients_.emplace(number, con->client);
@@ -283,6 +304,7 @@ class WsServer::Impl {
     clients_.erase(number->second);
     numbers_.erase(number);
     con->client.reset();
+    --options_.admission->clients;
   }
 
   void on_message(const websocketpp::connection_hdl& hdl, const Message& message) {
@@ -308,14 +330,29 @@ class WsServer::Impl {
     request.host = con->get_request_header("Host");
     request.if_none_match = con->get_request_header("If-None-Match");
     request.body = con->get_request_body();
-    HttpReply reply = on_http_(request, own_origin(*con));
+    // The connection may have gone before an answer that comes later; then nobody reads it.
+    const auto within = std::make_shared<bool>(true);
+    const auto answered = std::make_shared<bool>(false);
+    on_http_(request, own_origin(*con),
+             [con, within, answered, head = request.method == "HEAD"](HttpReply reply) {
+               *answered = true;
+               answer(*con, std::move(reply), head);
+               websocketpp::lib::error_code ec;
+               if (!*within) con->send_http_response(ec);
+             });
+    *within = false;
+    if (!*answered) con->defer_http_response();
+  }
+
+  static void answer(Connection& connection, HttpReply reply, bool head) {
+    Connection* const con = &connection;
     con->set_status(static_cast<websocketpp::http::status_code::value>(reply.status));
     if (reply.status != 304) con->append_header("Content-Type", reply.content_type);
     con->append_header("X-Content-Type-Options", "nosniff");
     con->append_header("Cache-Control", reply.cache_control);
     con->append_header("Connection", "close");
     for (const auto& [name, value] : reply.headers) con->append_header(name, value);
-    if (request.method == "HEAD") {
+    if (head) {
       con->append_header("Content-Length", std::to_string(reply.body.size()));
     } else {
       con->set_body(std::move(reply.body));
@@ -324,13 +361,12 @@ class WsServer::Impl {
 
   asio::io_context& io_;
   SessionContext& context_;
-  const WsServerOptions options_;
+  WsServerOptions options_;
   const HttpHandler on_http_;
   Address address_;
-  std::shared_ptr<std::size_t> open_ = std::make_shared<std::size_t>(0);
   std::unordered_map<std::uint64_t, std::shared_ptr<ClientSocket>> clients_;
   std::unordered_map<Connection*, std::uint64_t> numbers_;
-  std::uint64_t last_number_ = 0;
+  bool joins_ = false;  // the port is another's, who shares it
   bool draining_ = false;
   Server server_;  // last: its connections may still call back while they go
 };
@@ -341,10 +377,10 @@ WsServer::WsServer(asio::io_context& io, SessionContext& context, WsServerOption
 WsServer::~WsServer() = default;
 
 Result<bool> WsServer::start() { return impl_->start(); }
+void WsServer::listen_on(const Address& address) { impl_->listen_on(address); }
 const Address& WsServer::address() const { return impl_->address(); }
 void WsServer::tick() { impl_->tick(); }
 void WsServer::drain() { impl_->drain(); }
 std::vector<ClientInfo> WsServer::clients() const { return impl_->clients(); }
-std::size_t WsServer::client_count() const { return impl_->client_count(); }
 
 }  // namespace bridge

@@ -2,6 +2,7 @@
 // its one source file, nowhere else.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -19,8 +20,17 @@
 
 namespace bridge {
 
+// How many there are, over all servers on one port. Any thread.
+struct Admission {
+  std::atomic<std::size_t> clients{0};
+  std::atomic<std::size_t> connections{0};  // clients, handshakes under way and plain HTTP
+  std::atomic<std::uint64_t> last_number{0};  // of a client
+};
+
 struct WsServerOptions {
   Address listen;
+  std::shared_ptr<Admission> admission = std::make_shared<Admission>();  // shared where the port is
+  bool share_port = false;                  // with other servers of this process (SO_REUSEPORT)
   std::size_t clients_max = 4096;
   std::size_t message_bytes_max = 65'536;   // a client's message; beyond: 1009
   std::size_t http_body_bytes_max = 16 << 20;
@@ -28,14 +38,19 @@ struct WsServerOptions {
 };
 
 // Lives on the loop's thread. The context and the handler's targets must outlive it.
-class WsServer final : public ClientDirectory {
+class WsServer {
  public:
-  // Answers a plain HTTP request; `own_origin` as for Pages.
-  using HttpHandler = std::function<HttpReply(const HttpRequest&, bool own_origin)>;
+  // Answers a plain HTTP request, now or later, on the loop's thread; `own_origin` as for Pages. The
+  // request lives until the handler returns.
+  using HttpHandler =
+      std::function<void(const HttpRequest&, bool own_origin, const HttpAnswer& answer)>;
 
   WsServer(asio::io_context& io, SessionContext& context, WsServerOptions options,
            HttpHandler on_http);
-  ~WsServer() override;
+  ~WsServer();
+
+  // In place of the address in the options. Call before start().
+  void listen_on(const Address& address);
 
   // Opens the port. A failure names the address and the reason.
   Result<bool> start();
@@ -49,8 +64,7 @@ class WsServer final : public ClientDirectory {
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
   void drain();
 
-  std::vector<ClientInfo> clients() const override;
-  std::size_t client_count() const override;
+  std::vector<ClientInfo> clients() const;
 
  private:
   class Impl;

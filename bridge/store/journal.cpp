@@ -42,7 +42,7 @@ LogStart Journal::open(std::string new_epoch) {
   positions_ = contents.positions;
   const auto begun = file_->begin_epoch(epoch_, clock_.wall_us());
   if (begun) {
-    holes_ = contents.holes;
+    holes_ = std::make_shared<const std::vector<SeqRange>>(contents.holes);
     first_seq_ = contents.first_seq;
     committed_seq_ = contents.last_seq;
     readable_ = true;
@@ -65,7 +65,7 @@ void Journal::start(EventLog& log, std::function<void()> on_progress) {
   log_ = &log;
   on_progress_ = std::move(on_progress);
   cursor_ = log.last_seq();
-  log.set_on_seal([this](const BlockPtr& block) { on_sealed(block); });
+  log.add_on_seal([this](const BlockPtr& block) { on_sealed(block); });
   thread_.start(std::move(file_), epoch_, cursor_, problem_);
 }
 
@@ -114,23 +114,19 @@ void Journal::stop(std::int64_t patience_us) {
 
 std::uint64_t Journal::last_seq() const { return readable_ ? std::max(cursor_, committed_seq_) : 0; }
 
-bool Journal::holds(std::uint64_t from_seq, std::uint64_t to_seq) const {
-  if (!readable_ || from_seq < first_seq_ || to_seq > last_seq()) return false;
-  const auto hole =
-      std::partition_point(holes_.begin(), holes_.end(),
-                           [from_seq](const SeqRange& h) { return h.to < from_seq; });
-  return hole == holes_.end() || hole->from > to_seq;
-}
-
 void Journal::on_progress(const JournalProgress& progress) {
   first_seq_ = progress.first_seq;
   committed_seq_ = std::max(committed_seq_, progress.committed_seq);
   readable_ = progress.readable;
   idle_ = progress.idle;
-  holes_.insert(holes_.end(), progress.new_holes.begin(), progress.new_holes.end());
-  if (holes_.size() > kKnownHolesMax) {
-    holes_.erase(holes_.begin(),
-                 holes_.begin() + static_cast<std::ptrdiff_t>(holes_.size() - kKnownHolesMax));
+  if (!progress.new_holes.empty()) {
+    auto holes = holes_ ? *holes_ : std::vector<SeqRange>();
+    holes.insert(holes.end(), progress.new_holes.begin(), progress.new_holes.end());
+    if (holes.size() > kKnownHolesMax) {
+      holes.erase(holes.begin(),
+                  holes.begin() + static_cast<std::ptrdiff_t>(holes.size() - kKnownHolesMax));
+    }
+    holes_ = std::make_shared<const std::vector<SeqRange>>(std::move(holes));
   }
   pump();
   on_progress_();

@@ -53,10 +53,15 @@ class Journal final : public ColdReader {
 
   JournalStatus status() const { return thread_.status(); }
 
+  // What can be read back at the moment.
+  ColdExtent extent() const { return {first_seq_, last_seq(), holes_}; }
+
   // ColdReader.
   std::uint64_t first_seq() const override { return first_seq_; }
   std::uint64_t last_seq() const override;
-  bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override;
+  bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override {
+    return readable_ && extent().holds(from_seq, to_seq);
+  }
   void read(std::uint64_t from_seq, std::function<void(Blocks)> done) override {
     thread_.read(from_seq, std::move(done));
   }
@@ -81,7 +86,7 @@ class Journal final : public ColdReader {
   EpochStart epoch_;
   std::string problem_;  // of open()
   std::vector<SourcePosition> positions_;
-  std::vector<SeqRange> holes_;  // in order
+  std::shared_ptr<const std::vector<SeqRange>> holes_;  // in order; made anew where one is added
   EventLog* log_ = nullptr;
   std::function<void()> on_progress_;
   std::uint64_t cursor_ = 0;  // handed over

@@ -18,18 +18,13 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/cold_reader.h"
 #include "core/event_log.h"
 #include "event/block.h"
 #include "event/source_position.h"
 #include "store/database.h"
 
 namespace bridge {
-
-// Events that are one after the other.
-struct SeqRange {
-  std::uint64_t from = 1;
-  std::uint64_t to = 0;
-};
 
 // What is to be written: events of a block from `index` on or, without a block, a hole.
 struct JournalItem {

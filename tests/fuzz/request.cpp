@@ -36,7 +36,7 @@ struct World {
   SourceTracker tracker{1 << 20, counters};
   TypeCounts types;
   OwnCommands commands{
-      {log, hub, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0"}};
+      {log, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0"}};
   struct Nobody : TrainerLink {
     bool send(const std::string&, const std::string&) override { return false; }
   } link;

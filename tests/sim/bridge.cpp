@@ -57,7 +57,7 @@ SimBridge::SimBridge(World& world, const std::vector<std::unique_ptr<SimSource>>
       hub_(log_, snapshot_, world.clock),
       replays_(log_, hub_, world.clock),
       tracker_(held_bytes_max, counters_),
-      own_commands_({log_, hub_, snapshot_, sources_, tracker_, types_, counters_, world.clock,
+      own_commands_({log_, snapshot_, sources_, tracker_, types_, counters_, world.clock,
                      limits, 100, "sim"}),
       own_events_(log_, types_, world.clock, [this] { announce_soon(); }),
       desk_(own_commands_, sources_, *this, own_events_, counters_, world.clock, 2'000'000),

@@ -15,7 +15,7 @@ namespace {
 // A log with a short memory before a journal that has all of it.
 struct PastWorld {
   explicit PastWorld(std::uint64_t events_max = 10) : log("e", {events_max, 1 << 20}) {
-    log.set_on_seal([this](const BlockPtr& block) { journal.blocks.push_back(block); });
+    log.add_on_seal([this](const BlockPtr& block) { journal.blocks.push_back(block); });
   }
   // Events of type "ten" where the seq is a multiple of ten, else "one"; a second apart.
   void events(std::uint64_t count) {

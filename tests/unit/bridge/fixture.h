@@ -56,6 +56,14 @@ struct Bench {
     }
   }
 
+  // The result of one of the bridge's own commands.
+  std::string run(std::string_view command) {
+    std::string result;
+    commands.run(command, rapidjson::Value(rapidjson::kObjectType),
+                 [&result](const auto& got) { result = got.value(); });
+    return result;
+  }
+
   // Takes an event of this type and data in and tells the hub.
   void event(const std::string& type = "tick", const std::string& data = "{}") {
     take(R"({"type":")" + type + R"(","data":)" + data + "}");
@@ -73,7 +81,7 @@ struct Bench {
   SourceTracker tracker{1 << 20, counters};
   TypeCounts types;
   OwnCommands commands{
-      {log, hub, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0"}};
+      {log, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0"}};
   FakeLink link;
   OwnEvents own_events{log, types, clock, [] {}};
   CommandDesk desk{commands, sources, link, own_events, counters, clock, 2'000'000};

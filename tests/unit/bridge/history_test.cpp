@@ -110,3 +110,33 @@ TEST_CASE("log: a small history is kept to though nobody reads") {
   for (int i = 0; i < 1000; ++i) log.append(parser.envelope(), 0);
   CHECK(log.history().first_seq() > 880);
 }
+
+TEST_CASE("history: a log that follows another shares its blocks, merged ones too") {
+  EventLog first("e", {300, 1 << 30});
+  EventLog second("e", {300, 1 << 30});
+  EventLog late("e", {40, 1 << 30});  // has let go of what is merged
+  first.add_on_seal([&](const BlockPtr& block) {
+    second.follow(block);
+    late.follow(block);
+  });
+  first.set_on_merge([&](const BlockPtr& merged) {
+    second.follow_merge(merged);
+    late.follow_merge(merged);
+  });
+  append(first, 1000, 7);
+  CHECK(second.last_seq() == 1000);
+  CHECK(second.head() == 1000);
+  CHECK(second.history().first_seq() == first.history().first_seq());
+  CHECK(second.history().events() == first.history().events());
+  CHECK(second.history().bytes() == first.history().bytes());
+  for (std::uint64_t seq = first.history().first_seq(); seq <= 1000; ++seq) {
+    CHECK(second.history().find(seq) == first.history().find(seq));
+  }
+  CHECK(late.history().events() >= 40);
+  std::uint64_t next = late.history().first_seq();
+  for (const BlockPtr& block : late.history().blocks()) {
+    CHECK(block->first_seq() == next);
+    next = block->last_seq() + 1;
+  }
+  CHECK(next == 1001);
+}

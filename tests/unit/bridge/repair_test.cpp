@@ -277,14 +277,13 @@ TEST_CASE("repair: the numbers are in get_sources and get_status, and add up") {
   Repair r;
   for (const std::uint64_t seq : {1, 2, 2, 4, 6}) r.bench.take(body(seq));
   r.reply(R"("success":true,"result":{"events":[)" + body(3) + "]}");
-  rapidjson::Document none(rapidjson::kObjectType);
-  const auto sources = parse_json(r.bench.commands.run("get_sources", none).value());
+  const auto sources = parse_json(r.bench.run("get_sources"));
   const auto& source = sources["sources"][0];
   CHECK(source["lost"].GetInt() == 0);
   CHECK(source["repaired"].GetInt() == 1);
   CHECK(source["duplicates"].GetInt() == 1);
   CHECK(source["held"].GetInt() == 1);
-  const auto status = parse_json(r.bench.commands.run("get_status", none).value());
+  const auto status = parse_json(r.bench.run("get_status"));
   const auto& events = status["events"];
   const auto n = [&](const char* key) { return events[key].GetUint64(); };
   CHECK(n("received") + n("repaired") == n("accepted") + n("announcements") + n("rejected") +

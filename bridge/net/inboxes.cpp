@@ -1,0 +1,59 @@
+#include "net/inboxes.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace bridge {
+
+Inboxes::Sleepers Inboxes::put_all(const Item& item, std::size_t bytes) {
+  Sleepers sleepers;
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < inboxes_.size(); ++i) {
+    Inbox& inbox = inboxes_[i];
+    inbox.items.push_back(item);
+    inbox.bytes += bytes;
+    if (!std::exchange(inbox.woken, true)) sleepers.push_back(i);
+  }
+  return sleepers;
+}
+
+Inboxes::Sleepers Inboxes::put_block(const BlockPtr& block) {
+  return put_all({block, nullptr, {}}, block->memory_bytes());
+}
+
+Inboxes::Sleepers Inboxes::put_merged(const BlockPtr& merged) {
+  return put_all({nullptr, merged, {}}, 0);
+}
+
+bool Inboxes::put_call(std::size_t index, std::function<void()> call) {
+  const std::lock_guard lock(mutex_);
+  Inbox& inbox = inboxes_[index];
+  inbox.items.push_back({nullptr, nullptr, std::move(call)});
+  return !std::exchange(inbox.woken, true);
+}
+
+void Inboxes::put_extent(ColdExtent extent) {
+  auto shared = std::make_shared<const ColdExtent>(std::move(extent));
+  const std::lock_guard lock(mutex_);
+  extent_.swap(shared);
+}
+
+Inboxes::Post Inboxes::take(std::size_t index) {
+  Post post;
+  const std::lock_guard lock(mutex_);
+  Inbox& inbox = inboxes_[index];
+  post.items.swap(inbox.items);
+  post.extent = extent_;
+  inbox.bytes = 0;
+  inbox.woken = false;
+  return post;
+}
+
+std::size_t Inboxes::bytes() const {
+  std::size_t most = 0;
+  const std::lock_guard lock(mutex_);
+  for (const Inbox& inbox : inboxes_) most = std::max(most, inbox.bytes);
+  return most;
+}
+
+}  // namespace bridge

@@ -1,0 +1,63 @@
+// What the log's thread hands to the threads that serve clients.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/cold_reader.h"
+#include "event/block.h"
+
+namespace bridge {
+
+// An inbox a thread, all behind one lock: what is put in for all is in all of them at once, so that no
+// client can know of an event that is not on its way to every thread. The lock is taken once a block and
+// thread, never for an event or a client. Any thread.
+class Inboxes {
+ public:
+  // In the order in which they were put in; one of the three.
+  struct Item {
+    BlockPtr block;
+    BlockPtr merged;             // in place of blocks that came before
+    std::function<void()> call;  // to be run on the thread
+  };
+  // What a thread finds.
+  struct Post {
+    std::deque<Item> items;
+    std::shared_ptr<const ColdExtent> extent;  // the newest; null: there is no journal
+  };
+
+  explicit Inboxes(std::size_t count) : inboxes_(count) {}
+
+  // Each put() is followed by a wake-up of the threads that it returns: those that were not woken since
+  // they last looked.
+  using Sleepers = std::vector<std::size_t>;
+  [[nodiscard]] Sleepers put_block(const BlockPtr& block);
+  [[nodiscard]] Sleepers put_merged(const BlockPtr& merged);
+  [[nodiscard]] bool put_call(std::size_t index, std::function<void()> call);
+  // The journal's extent, seen by whoever looks next. Put before what relies on it.
+  void put_extent(ColdExtent extent);
+
+  // Everything for this thread; its next put() wakes it again.
+  Post take(std::size_t index);
+
+  // Bytes of blocks that wait in the fullest inbox.
+  std::size_t bytes() const;
+
+ private:
+  struct Inbox {
+    std::deque<Item> items;
+    std::size_t bytes = 0;
+    bool woken = false;
+  };
+  Sleepers put_all(const Item& item, std::size_t bytes);
+
+  mutable std::mutex mutex_;
+  std::vector<Inbox> inboxes_;                // guarded
+  std::shared_ptr<const ColdExtent> extent_;  // guarded
+};
+
+}  // namespace bridge
