@@ -6,6 +6,7 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
 #include <spdlog/spdlog.h>
+#include <websocketpp/common/network.hpp>
 #include <websocketpp/concurrency/none.hpp>
 #include <websocketpp/config/core.hpp>
 #include <websocketpp/logger/stub.hpp>
@@ -134,6 +135,8 @@ class WsServer::Impl {
  public:
   Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
       : io_(io), context_(context), options_(std::move(options)), on_http_(std::move(on_http)) {
+    // It finds out the byte order at its first use and keeps it unguarded: before there are threads.
+    (void)websocketpp::lib::net::_htonll(0);
     server_.init_asio(&io);
     server_.set_reuse_addr(true);
     server_.set_listen_backlog(4096);
