@@ -67,8 +67,9 @@ struct Outgoing {
 class Feed final : private ColdLog::Waiter {
  public:
   // `on_ready` is called when a feed that pull() left empty has something to give. It must not
-  // destroy the feed.
-  Feed(EventLog& log, Hub& hub, const Clock& clock, std::function<void()> on_ready);
+  // destroy the feed. `deflate`: its client takes batches compressed.
+  Feed(EventLog& log, Hub& hub, const Clock& clock, std::function<void()> on_ready,
+       bool deflate = false);
   ~Feed();
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
@@ -134,6 +135,7 @@ class Feed final : private ColdLog::Waiter {
   void notify() { on_ready_(); }
   void on_cold() override;
   void stop_waiting();
+  void request(Subscription subscription);
   void switch_to(const Subscription& subscription);
   void take_marks(Outgoing& out);
   void take_events(Outgoing& out, std::size_t bytes_max);
@@ -161,6 +163,7 @@ class Feed final : private ColdLog::Waiter {
   Hub& hub_;
   const Clock& clock_;
   const std::function<void()> on_ready_;
+  const bool deflate_;
   std::uint64_t cursor_ = 0;  // everything up to here was given or did not pass
   std::uint64_t live_from_ = 0;  // up to here a `since` asked for events again
   std::vector<Mark> marks_;  // few, most often none: a deque would cost each idle client 600 bytes

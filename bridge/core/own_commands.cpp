@@ -124,6 +124,10 @@ std::string OwnCommands::get_status() {
   json.field("messages_received", c.messages_received).field("bytes_received", c.bytes_received);
   json.field("sent", c.events_sent).field("bytes_sent", c.bytes_sent);
   json.field("gaps_sent", c.gaps_sent).end_object();
+  const Deflater::Tally& deflated = view_.hub.deflated();
+  json.key("deflate").object().field("messages", deflated.messages);
+  json.field("bytes_before", deflated.bytes_before).field("bytes_after", deflated.bytes_after);
+  json.end_object();
   json.key("history").object();
   json.field("events", view_.log.last_seq() - history.first_seq() + 1);
   json.field("first_seq", history.first_seq()).field("bytes", std::uint64_t{history.bytes()});
@@ -187,6 +191,7 @@ std::string OwnCommands::get_clients() {
   for (const ClientInfo& client : clients) {
     json.object().field("connection", client.connection).field("client_id", client.client_id);
     json.field("client_type", client.client_type).field("remote", client.remote);
+    json.key("deflate").raw(client.deflate ? "true" : "false");
     json.key("connected_since").time(client.connected_us);
     json.key("subscriptions").raw(json_list(client.subscriptions));
     if (!client.filter_json.empty()) json.key("filter").raw(client.filter_json);

@@ -26,6 +26,7 @@ struct ClientInfo {
   std::string client_id;         // as registered; may be empty
   std::string client_type;
   std::string remote;            // address:port
+  bool deflate = false;          // it takes compressed messages
   std::int64_t connected_us = 0;  // wall clock
   std::vector<std::string> subscriptions;
   std::string filter_json;  // may be empty

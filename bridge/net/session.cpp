@@ -14,15 +14,16 @@ constexpr std::size_t kWriteBytesMax = 256 * 1024;
 }  // namespace
 
 Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connection,
-                 std::string remote)
+                 std::string remote, bool deflate)
     : context_(context),
       sink_(sink),
-      feed_(context.log, context.hub, context.clock, [this] { pump(); }),
+      feed_(context.log, context.hub, context.clock, [this] { pump(); }, deflate),
       protocol_(feed_, context.desk, context.replays, context.log, context.counters, context.clock,
                 context.limits.requests_per_s_max, connection,
                 [this](Verdict verdict) { act_on(verdict); }),
       connection_(connection),
       remote_(std::move(remote)),
+      deflate_(deflate),
       connected_us_(context.clock.wall_us()),
       last_ping_us_(context.clock.steady_us()) {}
 
@@ -122,6 +123,7 @@ ClientInfo Session::info() const {
   info.client_id = protocol_.client_id();
   info.client_type = protocol_.client_type();
   info.remote = remote_;
+  info.deflate = deflate_;
   info.connected_us = connected_us_;
   info.subscriptions = feed_.subscription().patterns();
   info.filter_json = feed_.subscription().filter_json();

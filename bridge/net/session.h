@@ -50,8 +50,10 @@ struct SessionContext {
 // One thread: the loop's. Owned by the connection; the sink must outlive it.
 class Session {
  public:
-  // `connection` counts connections from 1, `remote` is the peer's address for get_clients.
-  Session(SessionContext& context, FrameSink& sink, std::uint64_t connection, std::string remote);
+  // `connection` counts connections from 1, `remote` is the peer's address for get_clients. `deflate`: the
+  // client takes compressed messages.
+  Session(SessionContext& context, FrameSink& sink, std::uint64_t connection, std::string remote,
+          bool deflate = false);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -82,6 +84,7 @@ class Session {
   ClientProtocol protocol_;
   const std::uint64_t connection_;
   const std::string remote_;
+  const bool deflate_;
   const std::int64_t connected_us_;
   std::size_t in_flight_bytes_ = 0;
   std::uint64_t events_sent_ = 0;
