@@ -87,7 +87,8 @@ class BridgeApp::Impl {
         journal_(make_journal(config)),
         log_(journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch()), history_limits_,
              [this](const Block& b) { snapshot_.fold(b); }),
-        hub_(log_, snapshot_, clock_, journal_.get()),
+        hub_(log_, snapshot_, clock_, journal_.get(),
+             std::max(Deflater::kLevelMin, static_cast<int>(config.websocket.deflate_level))),
         tracker_(static_cast<std::size_t>(config.events.held_bytes_max), counters_),
         commands_({log_, hub_, snapshot_, sources_, tracker_, types_, counters_, clock_, history_limits_,
                    clients_max_, kVersion}),
@@ -194,6 +195,7 @@ class BridgeApp::Impl {
     options.message_bytes_max = static_cast<std::size_t>(config_.websocket.message_bytes_max);
     options.http_body_bytes_max = static_cast<std::size_t>(config_.events.message_bytes_max);
     options.send_buffer_bytes = static_cast<int>(config_.websocket.send_buffer_bytes);
+    options.deflate = config_.websocket.deflate_level != 0;
     return options;
   }
 

@@ -117,6 +117,10 @@ std::vector<ConfigKey> make_keys() {
       integer("websocket.send_buffer_bytes",
               "The kernel's send buffer for each client (SO_SNDBUF). 0 = the system decides.",
               "bytes", 0, 0, kGiB, [](C& c, Integer v) { c.websocket.send_buffer_bytes = v; }),
+      integer("websocket.deflate_level",
+              "How hard batches are compressed for clients that offer permessage-deflate and ask for\n"
+              "\"batch\": 1 the quickest, 9 the smallest, 0 = never.",
+              "level", 1, 0, 9, [](C& c, Integer v) { c.websocket.deflate_level = v; }),
       integer("websocket.threads", "Threads that serve WebSocket clients.", "threads", 1, 1, 1,
               [](C& c, Integer v) { c.websocket.threads = v; }),
 
