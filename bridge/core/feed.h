@@ -114,6 +114,9 @@ class Feed final : private ColdLog::Waiter {
   // where there is nothing now; on_ready will then be called once there is.
   Outgoing pull(std::size_t bytes_max);
 
+  // Whether its client takes batches compressed.
+  bool deflate() const { return deflate_; }
+
   // Events of the log that this feed has not come to yet.
   std::uint64_t lag() const;
 
@@ -163,7 +166,6 @@ class Feed final : private ColdLog::Waiter {
   Hub& hub_;
   const Clock& clock_;
   const std::function<void()> on_ready_;
-  const bool deflate_;
   std::uint64_t cursor_ = 0;  // everything up to here was given or did not pass
   std::uint64_t live_from_ = 0;  // up to here a `since` asked for events again
   std::vector<Mark> marks_;  // few, most often none: a deque would cost each idle client 600 bytes
@@ -174,6 +176,7 @@ class Feed final : private ColdLog::Waiter {
   std::uint64_t resuming_until_ = 0;  // what is missing up to here was missing when it was asked for
   std::uint64_t lookups_ = 0;         // counts fresh starts: an older look-up places no cursor
   OnLag on_lag_ = OnLag::read_back;
+  const bool deflate_;
   bool waiting_ = false;
   bool waiting_for_journal_ = false;
   const std::shared_ptr<char> alive_ = std::make_shared<char>();  // look-ups may be answered after

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -29,40 +30,39 @@ struct HandshakeRequest : websocketpp::http::parser::request {
   mutable bool deflate = false;
 };
 
-// One connection's; belongs to its processor.
+// One connection's; belongs to its processor. Small, for there are thousands that never use it.
 class PermessageDeflate {
  public:
   using Error = websocketpp::lib::error_code;
   using Answer = std::pair<Error, std::string>;
 
   bool is_implemented() const { return true; }
-  bool is_enabled() const { return enabled_; }
+  bool is_enabled() const { return bytes_max_ != 0; }
 
   // The answer to the handshake; "" = without. Fails, and with it the handshake, where the header is malformed.
-  // `bytes_max`: of a message, compressed or not.
+  // `bytes_max`: of a message, compressed or not; REQUIRES: from 1 to 4 GiB.
   Answer negotiate(const HandshakeRequest& request, std::size_t bytes_max) {
     const auto answer = answer_extensions(request.get_header("Sec-WebSocket-Extensions"));
     if (!answer) return {error(websocketpp::processor::error::extension_parse_error), {}};
     if (!request.deflate || answer.value().empty()) return {};
-    enabled_ = true;
-    bytes_max_ = bytes_max;
+    bytes_max_ = static_cast<std::uint32_t>(bytes_max);
     return {Error(), answer.value()};
   }
 
   // Takes some more of a compressed message. Nothing comes out before finish().
   Error decompress(const std::uint8_t* bytes, std::size_t size, std::string&) {
-    if (size > bytes_max_ - gathered_.size()) {
+    if (!gathered_) gathered_ = std::make_unique<std::string>();
+    if (size > bytes_max_ - gathered_->size()) {
       return error(websocketpp::processor::error::message_too_big);
     }
-    gathered_.append(reinterpret_cast<const char*>(bytes), size);
+    gathered_->append(reinterpret_cast<const char*>(bytes), size);
     return {};
   }
 
   // The message is whole: `out` becomes what it says. 1009 where that is too large, 1007 where it is not deflate.
   Error finish(std::string& out) {
-    const std::string payload = std::move(gathered_);
-    gathered_ = {};
-    switch (inflate_message(payload, bytes_max_, out)) {
+    const auto gathered = std::move(gathered_);
+    switch (inflate_message(gathered ? *gathered : std::string(), bytes_max_, out)) {
       case Inflated::whole:
         return {};
       case Inflated::too_large:
@@ -88,9 +88,8 @@ class PermessageDeflate {
         websocketpp::extensions::error::disabled);
   }
 
-  bool enabled_ = false;
-  std::size_t bytes_max_ = 0;
-  std::string gathered_;
+  std::uint32_t bytes_max_ = 0;  // 0: nothing was agreed on
+  std::unique_ptr<std::string> gathered_;
 };
 
 }  // namespace bridge

@@ -23,7 +23,6 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
                 [this](Verdict verdict) { act_on(verdict); }),
       connection_(connection),
       remote_(std::move(remote)),
-      deflate_(deflate),
       connected_us_(context.clock.wall_us()),
       last_ping_us_(context.clock.steady_us()) {}
 
@@ -123,7 +122,7 @@ ClientInfo Session::info() const {
   info.client_id = protocol_.client_id();
   info.client_type = protocol_.client_type();
   info.remote = remote_;
-  info.deflate = deflate_;
+  info.deflate = feed_.deflate();
   info.connected_us = connected_us_;
   info.subscriptions = feed_.subscription().patterns();
   info.filter_json = feed_.subscription().filter_json();

@@ -84,7 +84,6 @@ class Session {
   ClientProtocol protocol_;
   const std::uint64_t connection_;
   const std::string remote_;
-  const bool deflate_;
   const std::int64_t connected_us_;
   std::size_t in_flight_bytes_ = 0;
   std::uint64_t events_sent_ = 0;
