@@ -97,6 +97,7 @@ TEST_CASE("deflate: what it compresses any zlib inflates, each message alone") {
       const std::string_view payload = deflater.compress(message);
       REQUIRE(!payload.empty());
       CHECK(payload.size() < message.size());
+      CHECK(payload.substr(payload.size() - 4) != std::string("\x00\x00\xff\xff", 4));
       CHECK(inflated(payload) == message);
       std::string own;
       CHECK(inflate_message(payload, message.size(), own) == Inflated::whole);
