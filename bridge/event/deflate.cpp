@@ -12,8 +12,8 @@ namespace {
 constexpr int kRawWindowBits = -15;  // no zlib header, 32 KB
 constexpr int kMemoryLevel = 8;      // zlib's default
 
-// What a sender takes off the end of a message, and its receiver puts back: an empty stored block behind
-// its three header bits.
+// What a sender takes off the end of a message, and its receiver puts back: an empty stored block
+// behind its three header bits.
 constexpr std::string_view kTail("\x00\x00\xff\xff", 4);
 
 constexpr std::size_t kInflateStepBytes = 16 * 1024;
@@ -126,7 +126,8 @@ Inflated inflate_message(std::string_view payload, std::size_t bytes_max, std::s
   const std::size_t size = out.size();
   const Inflated ended = inflate_piece(inflating.stream, kTail, bytes_max, out);
   if (ended != Inflated::whole) return ended;
-  // The tail is no message's content, and it ends at a block's end: else the payload broke off before.
+  // The tail is no message's content, and it ends at a block's end: else the payload broke off
+  // before.
   constexpr int kBetweenBlocks = 128;
   constexpr int kUnusedBits = 63;
   const int state = inflating.stream.data_type;

@@ -1,5 +1,5 @@
-// The bytes of permessage-deflate (RFC 7692): messages compressed and inflated, each alone, without context
-// of those before it. So one compressed message is right for every client.
+// The bytes of permessage-deflate (RFC 7692): messages compressed and inflated, each alone, without
+// context of those before it. So one compressed message is right for every client.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ struct z_stream_s;
 
 namespace bridge {
 
-// Compresses messages. Its memory, some 300 KB, is taken by the first one and used again for all others.
-// One thread.
+// Compresses messages. Its memory, some 300 KB, is taken by the first one and used again for all
+// others. One thread.
 class Deflater {
  public:
   static constexpr int kLevelMin = 1;
@@ -32,8 +32,9 @@ class Deflater {
   Deflater(const Deflater&) = delete;
   Deflater& operator=(const Deflater&) = delete;
 
-  // The payload of the compressed message, without the four bytes that RFC 7692 section 7.2.1 takes off, until
-  // the next call; empty where it would be no smaller than `message`, or memory is short.
+  // The payload of the compressed message, without the four bytes that RFC 7692 section 7.2.1 takes
+  // off, until the next call; empty where it would be no smaller than `message`, or memory is
+  // short.
   std::string_view compress(std::string_view message);
 
   // Gives its memory back until the next message.
@@ -58,8 +59,8 @@ enum class Inflated {
   not_deflate,  // or only the beginning of it
 };
 
-// Inflates one message's payload, all of its fragments, into `out`, whose memory stays within `bytes_max`
-// whatever the payload would become. Only with `whole` is `out` of use.
+// Inflates one message's payload, all of its fragments, into `out`, whose memory stays within
+// `bytes_max` whatever the payload would become. Only with `whole` is `out` of use.
 [[nodiscard]] Inflated inflate_message(std::string_view payload, std::size_t bytes_max,
                                        std::string& out);
 

@@ -16,7 +16,9 @@ bool is_token_char(char c) {
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-bool is_space(char c) { return c == ' ' || c == '\t'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t';
+}
 
 class Reader {
  public:
@@ -120,8 +122,7 @@ bool acceptable_deflate(const ExtensionOffer& offer) {
 Result<std::string> answer_extensions(std::string_view header) {
   const auto offers = parse_extensions(header);
   if (!offers) return offers.error();
-  const auto offer =
-      std::find_if(offers.value().begin(), offers.value().end(), acceptable_deflate);
+  const auto offer = std::find_if(offers.value().begin(), offers.value().end(), acceptable_deflate);
   if (offer == offers.value().end()) return std::string();
   const bool names_window = std::any_of(
       offer->parameters.begin(), offer->parameters.end(),

@@ -1,10 +1,10 @@
-// permessage-deflate as websocketpp's processor wants it, for what clients send. What the bridge sends is
-// compressed long before (core/frames.h).
+// permessage-deflate as websocketpp's processor wants it, for what clients send. What the bridge
+// sends is compressed long before (core/frames.h).
 //
-// websocketpp 0.8.2's own (extensions/permessage_deflate/enabled.hpp) inflates without a limit, keeps zlib's
-// memory for every client and takes up offers that it must decline. This one gathers a message's compressed bytes
-// and inflates them when the message is whole, within the message limit; between messages it holds nothing.
-// ws_server.cpp tells where the processor is bent to that.
+// websocketpp 0.8.2's own (extensions/permessage_deflate/enabled.hpp) inflates without a limit,
+// keeps zlib's memory for every client and takes up offers that it must decline. This one gathers a
+// message's compressed bytes and inflates them when the message is whole, within the message limit;
+// between messages it holds nothing. ws_server.cpp tells where the processor is bent to that.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@
 
 namespace bridge {
 
-// A handshake that knows whether an offer may be taken up: all that the processor sees of us. Mutable, as
-// websocketpp shows its request only as const.
+// A handshake that knows whether an offer may be taken up: all that the processor sees of us.
+// Mutable, as websocketpp shows its request only as const.
 struct HandshakeRequest : websocketpp::http::parser::request {
   mutable bool deflate = false;
 };
@@ -39,8 +39,8 @@ class PermessageDeflate {
   bool is_implemented() const { return true; }
   bool is_enabled() const { return bytes_max_ != 0; }
 
-  // The answer to the handshake; "" = without. Fails, and with it the handshake, where the header is malformed.
-  // `bytes_max`: of a message, compressed or not; REQUIRES: from 1 to 4 GiB.
+  // The answer to the handshake; "" = without. Fails, and with it the handshake, where the header
+  // is malformed. `bytes_max`: of a message, compressed or not; REQUIRES: from 1 to 4 GiB.
   Answer negotiate(const HandshakeRequest& request, std::size_t bytes_max) {
     const auto answer = answer_extensions(request.get_header("Sec-WebSocket-Extensions"));
     if (!answer) return {error(websocketpp::processor::error::extension_parse_error), {}};
@@ -59,7 +59,8 @@ class PermessageDeflate {
     return {};
   }
 
-  // The message is whole: `out` becomes what it says. 1009 where that is too large, 1007 where it is not deflate.
+  // The message is whole: `out` becomes what it says. 1009 where that is too large, 1007 where it
+  // is not deflate.
   Error finish(std::string& out) {
     const auto gathered = std::move(gathered_);
     switch (inflate_message(gathered ? *gathered : std::string(), bytes_max_, out)) {
@@ -73,7 +74,8 @@ class PermessageDeflate {
     return error(websocketpp::processor::error::invalid_payload);
   }
 
-  // The rest of what the processor calls: as a client, and for messages that are not framed yet. There are none.
+  // The rest of what the processor calls: as a client, and for messages that are not framed yet.
+  // There are none.
   Answer negotiate(const websocketpp::http::attribute_list&) { return {disabled(), {}}; }
   Error init(bool) { return disabled(); }
   std::string generate_offer() const { return {}; }

@@ -67,8 +67,8 @@ struct WsConfig : websocketpp::config::core {
 }  // namespace
 }  // namespace bridge
 
-// Where websocketpp's processor has no place for what RFC 7692 wants, ours stands in for its own: the answer to
-// the handshake, the bits of a frame's header, the end of a message.
+// Where websocketpp's processor has no place for what RFC 7692 wants, ours stands in for its own:
+// the answer to the handshake, the bits of a frame's header, the end of a message.
 namespace websocketpp::processor {
 
 template <>
@@ -93,8 +93,8 @@ inline lib::error_code hybi13<bridge::WsConfig>::validate_incoming_extended_head
   return {};
 }
 
-// The original would inflate a tail of its own, and look for the end of the last character only where a message
-// is one frame.
+// The original would inflate a tail of its own, and look for the end of the last character only
+// where a message is one frame.
 template <>
 inline lib::error_code hybi13<bridge::WsConfig>::finalize_message() {
   const message_ptr& message = m_current_msg->msg_ptr;

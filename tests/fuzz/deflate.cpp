@@ -1,4 +1,5 @@
-// What a client says of permessage-deflate, up to the first line break, and a compressed message behind it.
+// What a client says of permessage-deflate, up to the first line break, and a compressed message
+// behind it.
 
 #include <algorithm>
 #include <cstdint>

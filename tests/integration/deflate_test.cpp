@@ -1,4 +1,5 @@
-// permessage-deflate through the real program: the handshake, batches out, requests in, and what is refused.
+// permessage-deflate through the real program: the handshake, batches out, requests in, and what is
+// refused.
 
 #include <doctest/doctest.h>
 
@@ -71,8 +72,9 @@ TEST_CASE("deflate: the handshake is answered as offered, without context, or no
   CHECK(answer("permessage-deflate; server_max_window_bits=10, permessage-deflate")
             .header("Sec-WebSocket-Extensions") == taken);
   CHECK(answer("permessage-deflate; server_max_window_bits=10").status == 101);
-  CHECK(answer("permessage-deflate; server_max_window_bits=10")
-            .header("Sec-WebSocket-Extensions") == "");
+  CHECK(
+      answer("permessage-deflate; server_max_window_bits=10").header("Sec-WebSocket-Extensions") ==
+      "");
   CHECK(answer("permessage-deflate; =").status == 400);
 
   BridgeOptions options;
@@ -83,7 +85,9 @@ TEST_CASE("deflate: the handshake is answered as offered, without context, or no
   CHECK(declined.header("Sec-WebSocket-Extensions") == "");
 }
 
-TEST_CASE("deflate: batches come compressed, the same bytes to all of a cohort, and say what the others' say") {
+TEST_CASE(
+    "deflate: batches come compressed, the same bytes to all of a cohort, and say what the others' "
+    "say") {
   BridgeProcess bridge;
   auto first = RawWebSocket::connect(bridge.websocket(), offering());
   auto second = RawWebSocket::connect(bridge.websocket(), offering());
@@ -123,8 +127,8 @@ TEST_CASE("deflate: batches come compressed, the same bytes to all of a cohort, 
   CHECK(status.integer("/result/deflate/messages") == 1);
   CHECK(status.integer("/result/deflate/bytes_before") >
         3 * status.integer("/result/deflate/bytes_after"));
-  CHECK(http(bridge.websocket(), "GET", "/metrics").body.find("ppo_bridge_deflated_messages_total 1") !=
-        std::string::npos);
+  CHECK(http(bridge.websocket(), "GET", "/metrics")
+            .body.find("ppo_bridge_deflated_messages_total 1") != std::string::npos);
 }
 
 TEST_CASE("deflate: compressed requests are understood, whole, in pieces and beside plain ones") {
@@ -154,7 +158,8 @@ TEST_CASE("deflate: compressed requests are understood, whole, in pieces and bes
   CHECK(status() == "pong");
 }
 
-TEST_CASE("deflate: a bomb closes with 1009 and costs no memory, what is no deflate closes with 1007") {
+TEST_CASE(
+    "deflate: a bomb closes with 1009 and costs no memory, what is no deflate closes with 1007") {
   BridgeProcess bridge;
   const std::string bomb = deflated(std::string(50 << 20, ' '));
   REQUIRE(bomb.size() < 65'536);

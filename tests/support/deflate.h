@@ -1,4 +1,5 @@
-// permessage-deflate's bytes (RFC 7692 section 7.2), by zlib alone: what the bridge's own are held against.
+// permessage-deflate's bytes (RFC 7692 section 7.2), by zlib alone: what the bridge's own are held
+// against.
 #pragma once
 
 #include <cstddef>

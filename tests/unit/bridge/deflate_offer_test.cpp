@@ -40,11 +40,16 @@ TEST_CASE("deflate offer: one that RFC 7692 has declined, or that asks for a sma
         "permessage-deflate; client_no_context_takeover=true",
         "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
         "permessage-deflate; client_max_window_bits; client_max_window_bits=10",
-        "permessage-deflate; server_max_window_bits", "permessage-deflate; server_max_window_bits=8",
-        "permessage-deflate; server_max_window_bits=14", "permessage-deflate; server_max_window_bits=16",
-        "permessage-deflate; server_max_window_bits=015", "permessage-deflate; server_max_window_bits=x",
-        "permessage-deflate; client_max_window_bits=7", "permessage-deflate; client_max_window_bits=16",
-        "permessage-deflate; client_max_window_bits=08", "permessage-deflate; client_max_window_bits=1",
+        "permessage-deflate; server_max_window_bits",
+        "permessage-deflate; server_max_window_bits=8",
+        "permessage-deflate; server_max_window_bits=14",
+        "permessage-deflate; server_max_window_bits=16",
+        "permessage-deflate; server_max_window_bits=015",
+        "permessage-deflate; server_max_window_bits=x",
+        "permessage-deflate; client_max_window_bits=7",
+        "permessage-deflate; client_max_window_bits=16",
+        "permessage-deflate; client_max_window_bits=08",
+        "permessage-deflate; client_max_window_bits=1",
         "permessage-deflate; client_max_window_bits=100",
         // RFC 7692 section 7.1.3.
         "permessage-deflate; client_max_window_bits; server_max_window_bits=10"}) {
@@ -59,14 +64,16 @@ TEST_CASE("deflate offer: others are taken up, always without context") {
         "permessage-deflate; client_max_window_bits", "permessage-deflate;client_max_window_bits=8",
         "permessage-deflate; client_max_window_bits=\"10\"",
         "permessage-deflate;\tclient_max_window_bits = 15",
-        "permessage-deflate; server_no_context_takeover", "permessage-deflate; client_no_context_takeover",
+        "permessage-deflate; server_no_context_takeover",
+        "permessage-deflate; client_no_context_takeover",
         "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
         "client_max_window_bits=12",
         "x-other; a=\"b\", permessage-deflate"}) {
     CAPTURE(header);
     CHECK(answer(header) == kTaken);
   }
-  CHECK(answer("permessage-deflate; server_max_window_bits=15") == kTaken + "; server_max_window_bits=15");
+  CHECK(answer("permessage-deflate; server_max_window_bits=15") ==
+        kTaken + "; server_max_window_bits=15");
   CHECK(answer("permessage-deflate; server_max_window_bits=\"\\15\"") ==
         kTaken + "; server_max_window_bits=15");
 }
@@ -76,8 +83,8 @@ TEST_CASE("deflate offer: the first that can be taken up is") {
   CHECK(answer("permessage-deflate; client_max_window_bits; server_max_window_bits=10, "
                "permessage-deflate; client_max_window_bits") == kTaken);
   CHECK(answer("permessage-deflate, permessage-deflate; server_max_window_bits=15") == kTaken);
-  CHECK(answer("permessage-deflate; x, permessage-deflate; server_max_window_bits=15, permessage-deflate") ==
-        kTaken + "; server_max_window_bits=15");
+  CHECK(answer("permessage-deflate; x, permessage-deflate; server_max_window_bits=15, "
+               "permessage-deflate") == kTaken + "; server_max_window_bits=15");
   // One that is malformed spoils all of it.
   CHECK(answer("permessage-deflate, permessage-deflate; =") == "malformed");
 }

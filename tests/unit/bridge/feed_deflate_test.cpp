@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "fake_journal.h"
 #include "event/ws_frame.h"
+#include "fake_journal.h"
 #include "fixture.h"
 #include "support/deflate.h"
 
@@ -15,7 +15,9 @@ using Seqs = std::vector<std::uint64_t>;
 
 constexpr std::size_t kEnough = 1 << 22;
 
-bool is_compressed(std::string_view frame) { return (frame[0] & 0x40) != 0; }
+bool is_compressed(std::string_view frame) {
+  return (frame[0] & 0x40) != 0;
+}
 
 std::vector<std::string> frames_of(const Outgoing& out) {
   std::vector<std::string> frames;
@@ -32,7 +34,8 @@ std::vector<std::string> frames_of(const Outgoing& out) {
 
 struct Reader {
   Reader(Bench& bench, bool deflate)
-      : feed(bench.log, bench.hub, bench.clock, [] {}, deflate) {}
+      : feed(
+            bench.log, bench.hub, bench.clock, [] {}, deflate) {}
   void subscribe(const std::string& request, std::optional<Since> since = std::nullopt,
                  const StreamOptions& options = {}) {
     auto outcome = feed.subscribe(subscription(request), since, options);
@@ -203,7 +206,8 @@ TEST_CASE("feed deflate: slices of the journal are compressed, gap messages betw
   REQUIRE(journal.blocks[3]->size() == 20);
   REQUIRE(log.history().first_seq() > journal.blocks[4]->first_seq());
   journal.blocks.erase(journal.blocks.begin() + 3);
-  Feed feed(log, hub, clock, [] {}, true);
+  Feed feed(
+      log, hub, clock, [] {}, true);
   Since since;
   since.epoch = "e";
   feed.subscribe(subscription(kBatch), since);
@@ -232,7 +236,8 @@ TEST_CASE("feed deflate: no more is compressed in one go than fits in what the s
   reader.subscribe(kBatch, all());
   const Outgoing out = reader.feed.pull(256 * 1024);
   CHECK(out.events > 0);
-  CHECK(out.events < 2500);  // 300 bytes each: about two blocks, though compressed they are next to nothing
+  CHECK(out.events <
+        2500);  // 300 bytes each: about two blocks, though compressed they are next to nothing
 }
 
 TEST_CASE("feed deflate: a large snapshot is compressed in part, so that the loop goes on") {
