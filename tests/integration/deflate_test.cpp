@@ -166,7 +166,8 @@ TEST_CASE(
   CHECK(close_code_after(bridge, {compressed_text(bomb)}) == 1009);
   const std::uint64_t before = resident_bytes(bridge.process().pid());
   for (int i = 0; i < 20; ++i) CHECK(close_code_after(bridge, {compressed_text(bomb)}) == 1009);
-  CHECK(resident_bytes(bridge.process().pid()) < before + (4 << 20));
+  // One of them would become 50 MB; AddressSanitizer keeps for a while what was freed.
+  CHECK(resident_bytes(bridge.process().pid()) < before + (32 << 20));
   // Too large already as it comes, in one frame or several.
   std::string noise;
   for (std::uint32_t state = 1; noise.size() < 66'000; noise += static_cast<char>(state >> 24)) {
