@@ -196,6 +196,8 @@ class BridgeApp::Impl {
     options.server = server_options();
     options.limits = session_limits(config_);
     options.version = kVersion;
+    options.deflate_level =
+        std::max(Deflater::kLevelMin, static_cast<int>(config_.websocket.deflate_level));
     options.log_start = log_start_;
     options.history_limits = history_limits_;
     options.holds_back = config_.journal.before_delivery;
@@ -209,6 +211,7 @@ class BridgeApp::Impl {
     options.message_bytes_max = static_cast<std::size_t>(config_.websocket.message_bytes_max);
     options.http_body_bytes_max = static_cast<std::size_t>(config_.events.message_bytes_max);
     options.send_buffer_bytes = static_cast<int>(config_.websocket.send_buffer_bytes);
+    options.deflate = config_.websocket.deflate_level != 0;
     return options;
   }
 

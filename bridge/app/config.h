@@ -24,6 +24,7 @@ struct Config {
     std::int64_t pong_timeout_s = 0;
     std::int64_t requests_per_s_max = 0;
     std::int64_t send_buffer_bytes = 0;
+    std::int64_t deflate_level = 0;
     std::int64_t threads = 0;
   } websocket;
   struct {

@@ -117,6 +117,13 @@ std::vector<ConfigKey> make_keys() {
       integer("websocket.send_buffer_bytes",
               "The kernel's send buffer for each client (SO_SNDBUF). 0 = the system decides.",
               "bytes", 0, 0, kGiB, [](C& c, Integer v) { c.websocket.send_buffer_bytes = v; }),
+      integer("websocket.deflate_level",
+              "How hard batches are compressed for clients that offer permessage-deflate and ask for\n"
+              "\"batch\": 1 the quickest, 9 the smallest, 0 = never. At 20,000 events/s in batches of 100,\n"
+              "1 sends 5.5 times fewer bytes for 1 us of CPU time an event, paid once for all clients with\n"
+              "the same subscription: with 100 of them writing less pays it back. It adds 0.1 ms to such a\n"
+              "batch's way. 3 sends 5.8 times fewer, 6 sends 6.6 times fewer for 2.3 us.",
+              "level", 1, 0, 9, [](C& c, Integer v) { c.websocket.deflate_level = v; }),
       integer("websocket.threads",
               "Threads that serve WebSocket clients. 1 = the one that takes events in as well, which is\n"
               "quickest for few clients and on few cores. With more, each serves the clients that the\n"

@@ -135,6 +135,11 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   f.counter("ppo_bridge_events_sent_total", "Events handed to clients' sockets.", c.events_sent);
   f.counter("ppo_bridge_sent_bytes_total", "Bytes of events and replies handed to them.",
             c.bytes_sent);
+  const Deflater::Tally& deflated = depths.serving.deflated;
+  f.counter("ppo_bridge_deflated_messages_total",
+            "Batches compressed, each once for all clients that share it.", deflated.messages);
+  f.counter("ppo_bridge_deflated_bytes_before_total", "Their bytes before.", deflated.bytes_before);
+  f.counter("ppo_bridge_deflated_bytes_after_total", "Their bytes after.", deflated.bytes_after);
   f.counter("ppo_bridge_gaps_sent_total", "Gap messages.", c.gaps_sent);
   f.histogram("ppo_bridge_receive_to_send_seconds",
               "From accepting a live event to handing it to a client's socket.",

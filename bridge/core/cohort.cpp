@@ -40,7 +40,7 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
 }
 
 Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const {
-  FramesBuilder builder(subscription_.batch());
+  FramesBuilder builder(subscription_.batch(), deflater_);
   for (std::size_t i = from; i < to; ++i) {
     if (block.entry(i).gap_size != 0 && wants_gap(block, i)) builder.add_gap(block.gap_frame(i));
     if (subscription_.everything() || subscription_.matches(block, i)) builder.add(block, i);
@@ -50,7 +50,7 @@ Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const
 
 Frames Cohort::latest(const Snapshot& snapshot, std::uint64_t after_seq, std::uint64_t to_seq) {
   if (!keeps_latest(after_seq, to_seq)) {
-    latest_ = snapshot.frames(subscription_, after_seq, to_seq);
+    latest_ = snapshot.frames(subscription_, after_seq, to_seq, deflater_);
     latest_after_ = after_seq;
     latest_to_ = to_seq;
   }

@@ -20,7 +20,9 @@ class Feed;
 // One thread; owned by the Hub, kept while a feed uses it.
 class Cohort {
  public:
-  explicit Cohort(Subscription subscription) : subscription_(std::move(subscription)) {}
+  // The deflater, for a subscription with deflate() only and else null, must outlive it.
+  explicit Cohort(Subscription subscription, Deflater* deflater = nullptr)
+      : subscription_(std::move(subscription)), deflater_(deflater) {}
   Cohort(const Cohort&) = delete;
   Cohort& operator=(const Cohort&) = delete;
 
@@ -62,6 +64,7 @@ class Cohort {
   bool wants_gap(const Block& block, std::size_t index) const;
 
   const Subscription subscription_;
+  Deflater* const deflater_;
   std::deque<Kept> kept_;  // newest last
   std::size_t kept_bytes_ = 0;
   Frames latest_;  // of (latest_after_, latest_to_]

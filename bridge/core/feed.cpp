@@ -42,8 +42,8 @@ void join_small_buffers(Outgoing& out) {
 
 }  // namespace
 
-Feed::Feed(EventLog& log, Hub& hub, const Clock& clock, std::function<void()> on_ready)
-    : log_(log), hub_(hub), clock_(clock), on_ready_(std::move(on_ready)) {}
+Feed::Feed(EventLog& log, Hub& hub, const Clock& clock, std::function<void()> on_ready, bool deflate)
+    : log_(log), hub_(hub), clock_(clock), on_ready_(std::move(on_ready)), deflate_(deflate) {}
 
 Feed::~Feed() {
   hub_.cold().forget(this);
@@ -56,7 +56,7 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
   on_lag_ = options.on_lag;
   SubscribeOutcome outcome;
   outcome.seq = log_.head();
-  requested_ = std::make_shared<const Subscription>(std::move(subscription));
+  request(std::move(subscription));
   if (!since) {
     if (cohort_ == nullptr && marks_.empty()) cursor_ = outcome.seq;
     // What is the latest now need not be any more when this is written.
@@ -99,6 +99,11 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
   }
   if (options.snapshot) outcome.snapshot = hub_.snapshot(*requested_, cursor_);
   return outcome;
+}
+
+void Feed::request(Subscription subscription) {
+  if (deflate_) subscription.set_deflate();
+  requested_ = std::make_shared<const Subscription>(std::move(subscription));
 }
 
 // Replies that still wait keep their order but no longer wait for events.
@@ -169,7 +174,7 @@ bool Feed::subscribe_later(Subscription subscription, const Since& since,
   stop_waiting();
   on_lag_ = options.on_lag;
   fresh_start();
-  requested_ = std::make_shared<const Subscription>(std::move(subscription));
+  request(std::move(subscription));
   marks_.push_back({0, nullptr, requested_, lookups_});
   ColdReader& journal = *hub_.cold().reader();
   const auto found = [this, lookup = lookups_, snapshot = options.snapshot, reply = std::move(reply),
@@ -322,7 +327,10 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
       put(out, std::move(frames), last);
       looked_at += block->frames().size();
     }
-    if (looked_at >= kLookedAtBytesMax && cursor_ < end) {
+    // What is compressed is not known by its size, and takes its time.
+    const std::size_t looked_at_max =
+        cohort_->subscription().deflate() ? bytes_max : kLookedAtBytesMax;
+    if (looked_at >= looked_at_max && cursor_ < end) {
       out.more = true;
       return;
     }

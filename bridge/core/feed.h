@@ -67,8 +67,9 @@ struct Outgoing {
 class Feed final : private ColdLog::Waiter {
  public:
   // `on_ready` is called when a feed that pull() left empty has something to give. It must not
-  // destroy the feed.
-  Feed(EventLog& log, Hub& hub, const Clock& clock, std::function<void()> on_ready);
+  // destroy the feed. `deflate`: its client takes batches compressed.
+  Feed(EventLog& log, Hub& hub, const Clock& clock, std::function<void()> on_ready,
+       bool deflate = false);
   ~Feed();
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
@@ -113,6 +114,9 @@ class Feed final : private ColdLog::Waiter {
   // where there is nothing now; on_ready will then be called once there is.
   Outgoing pull(std::size_t bytes_max);
 
+  // Whether its client takes batches compressed.
+  bool deflate() const { return deflate_; }
+
   // Events of the log that this feed has not come to yet.
   std::uint64_t lag() const;
 
@@ -134,6 +138,7 @@ class Feed final : private ColdLog::Waiter {
   void notify() { on_ready_(); }
   void on_cold() override;
   void stop_waiting();
+  void request(Subscription subscription);
   void switch_to(const Subscription& subscription);
   void take_marks(Outgoing& out);
   void take_events(Outgoing& out, std::size_t bytes_max);
@@ -171,6 +176,7 @@ class Feed final : private ColdLog::Waiter {
   std::uint64_t resuming_until_ = 0;  // what is missing up to here was missing when it was asked for
   std::uint64_t lookups_ = 0;         // counts fresh starts: an older look-up places no cursor
   OnLag on_lag_ = OnLag::read_back;
+  const bool deflate_;
   bool waiting_ = false;
   bool waiting_for_journal_ = false;
   const std::shared_ptr<char> alive_ = std::make_shared<char>();  // look-ups may be answered after

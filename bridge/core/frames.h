@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "event/block.h"
+#include "event/deflate.h"
 
 namespace bridge {
 
@@ -22,7 +23,9 @@ struct Frames {
 // kBlockBytesMax. One thread.
 class FramesBuilder {
  public:
-  explicit FramesBuilder(bool batch) : batch_(batch) {}
+  // With a deflater, which must outlive it, arrays for which it pays are compressed.
+  explicit FramesBuilder(bool batch, Deflater* deflater = nullptr)
+      : batch_(batch), deflater_(batch ? deflater : nullptr) {}
 
   void add(const Block& block, std::size_t index);
 
@@ -36,6 +39,8 @@ class FramesBuilder {
   void close_array();
 
   const bool batch_;
+  Deflater* const deflater_;
+  std::size_t compressed_bytes_ = 0;  // of arrays, before they were
   std::string bytes_;
   std::string array_;  // being gathered, without its ']'; empty before its first event
   std::uint64_t events_ = 0;

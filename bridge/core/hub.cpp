@@ -9,9 +9,10 @@ namespace bridge {
 Cohort* Hub::join(const Subscription& subscription) {
   std::unique_ptr<Cohort>& cohort = cohorts_[subscription.key()];
   if (!cohort) {
-    cohort = std::make_unique<Cohort>(subscription);
+    cohort = std::make_unique<Cohort>(subscription, deflater_of(subscription));
     cohort->edition_seq = log_.head();
     if (subscription.latest()) ++latest_cohorts_;
+    if (subscription.deflate()) ++deflate_cohorts_;
   }
   ++cohort->feeds;
   return cohort.get();
@@ -21,6 +22,7 @@ void Hub::leave(Cohort* cohort, Feed* feed) {
   stop_waiting(cohort, feed);
   if (--cohort->feeds != 0) return;
   if (cohort->subscription().latest()) --latest_cohorts_;
+  if (cohort->subscription().deflate() && --deflate_cohorts_ == 0) deflater_.release();
   cohorts_.erase(cohort->subscription().key());
 }
 
@@ -108,7 +110,7 @@ Frames Hub::latest(Cohort& cohort, std::uint64_t after_seq, std::uint64_t to_seq
 
 Frames Hub::snapshot(const Subscription& subscription, std::uint64_t to_seq) {
   snapshot_.catch_up(log_);
-  Frames frames = snapshot_.frames(subscription, 0, to_seq);
+  Frames frames = snapshot_.frames(subscription, 0, to_seq, deflater_of(subscription));
   if (!frames.bytes) return frames;
   *unsent_bytes_ += frames.bytes->size();
   const auto sent = [bytes = frames.bytes, unsent = unsent_bytes_](const std::string*) {

@@ -13,15 +13,18 @@
 #include "core/cold_log.h"
 #include "core/event_log.h"
 #include "core/snapshot.h"
+#include "event/deflate.h"
 
 namespace bridge {
 
 // One thread. All references must outlive it; it must outlive every Feed.
 class Hub {
  public:
-  // `reader` may be null: then the past ends where memory does.
-  Hub(EventLog& log, Snapshot& snapshot, const Clock& clock, ColdReader* reader = nullptr)
-      : log_(log), snapshot_(snapshot), clock_(clock), cold_(reader) {}
+  // `reader` may be null: then the past ends where memory does. `deflate_level`: of the batches of clients
+  // that take them compressed.
+  Hub(EventLog& log, Snapshot& snapshot, const Clock& clock, ColdReader* reader = nullptr,
+      int deflate_level = Deflater::kLevelMin)
+      : log_(log), snapshot_(snapshot), clock_(clock), cold_(reader), deflater_(deflate_level) {}
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
@@ -39,6 +42,8 @@ class Hub {
   // Of all snapshots that are on their way to a client.
   std::size_t unsent_snapshot_bytes() const { return *unsent_bytes_; }
 
+  const Deflater::Tally& deflated() const { return deflater_.tally(); }
+
   // What lies behind memory.
   ColdLog& cold() { return cold_; }
 
@@ -55,6 +60,9 @@ class Hub {
 
   bool something_passes(Cohort& cohort);
   bool make_edition(Cohort& cohort);
+  Deflater* deflater_of(const Subscription& subscription) {
+    return subscription.deflate() ? &deflater_ : nullptr;
+  }
   void wake_waiting(Cohort& cohort);
 
   // Up to where a feed of this cohort, which wants the latest and has all up to `cursor`, may read: the
@@ -73,7 +81,9 @@ class Hub {
   Snapshot& snapshot_;
   const Clock& clock_;
   ColdLog cold_;
-  std::size_t latest_cohorts_ = 0;  // that want the latest
+  Deflater deflater_;
+  std::size_t latest_cohorts_ = 0;   // that want the latest
+  std::size_t deflate_cohorts_ = 0;  // that take batches compressed
   bool hurrying_ = false;
   std::shared_ptr<std::size_t> unsent_bytes_ = std::make_shared<std::size_t>(0);  // of snapshots
   std::map<std::string, std::unique_ptr<Cohort>> cohorts_;

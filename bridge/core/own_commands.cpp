@@ -83,6 +83,9 @@ void ClientsReport::add(ClientsReport other) {
   clients.insert(clients.end(), std::make_move_iterator(other.clients.begin()),
                  std::make_move_iterator(other.clients.end()));
   cohorts += other.cohorts;
+  deflated.messages += other.deflated.messages;
+  deflated.bytes_before += other.deflated.bytes_before;
+  deflated.bytes_after += other.deflated.bytes_after;
   counters.add_clients(other.counters);
 }
 
@@ -143,6 +146,10 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   json.field("messages_received", c.messages_received).field("bytes_received", c.bytes_received);
   json.field("sent", c.events_sent).field("bytes_sent", c.bytes_sent);
   json.field("gaps_sent", c.gaps_sent).end_object();
+  const Deflater::Tally& deflated = report.deflated;
+  json.key("deflate").object().field("messages", deflated.messages);
+  json.field("bytes_before", deflated.bytes_before).field("bytes_after", deflated.bytes_after);
+  json.end_object();
   json.key("history").object();
   json.field("events", view_.log.last_seq() - history.first_seq() + 1);
   json.field("first_seq", history.first_seq()).field("bytes", std::uint64_t{history.bytes()});
@@ -205,6 +212,7 @@ std::string OwnCommands::get_clients(const ClientsReport& report) {
   for (const ClientInfo& client : report.clients) {
     json.object().field("connection", client.connection).field("client_id", client.client_id);
     json.field("client_type", client.client_type).field("remote", client.remote);
+    json.key("deflate").raw(client.deflate ? "true" : "false");
     json.key("connected_since").time(client.connected_us);
     json.key("subscriptions").raw(json_list(client.subscriptions));
     if (!client.filter_json.empty()) json.key("filter").raw(client.filter_json);

@@ -17,6 +17,7 @@
 #include "core/snapshot.h"
 #include "core/source_registry.h"
 #include "core/type_counts.h"
+#include "event/deflate.h"
 #include "event/messages.h"
 
 namespace bridge {
@@ -27,6 +28,7 @@ struct ClientInfo {
   std::string client_id;         // as registered; may be empty
   std::string client_type;
   std::string remote;            // address:port
+  bool deflate = false;          // it takes compressed messages
   std::int64_t connected_us = 0;  // wall clock
   std::vector<std::string> subscriptions;
   std::string filter_json;  // may be empty
@@ -40,6 +42,7 @@ struct ClientInfo {
 struct ClientsReport {
   std::vector<ClientInfo> clients;
   std::size_t cohorts = 0;
+  Deflater::Tally deflated;  // batches, compressed for those who take it
   Counters counters;  // of threads other than the log's
 
   void add(ClientsReport other);

@@ -72,10 +72,10 @@ void Snapshot::catch_up(EventLog& log) {
 }
 
 Frames Snapshot::frames(const Subscription& subscription, std::uint64_t after_seq,
-                        std::uint64_t to_seq) const {
+                        std::uint64_t to_seq, Deflater* deflater) const {
   auto entry = entries_.end();
   while (entry != entries_.begin() && std::prev(entry)->seq > after_seq) --entry;
-  FramesBuilder frames(subscription.batch());
+  FramesBuilder frames(subscription.batch(), deflater);
   BlockBuilder builder;
   for (; entry != entries_.end() && entry->seq <= to_seq; ++entry) {
     StoredEvent event;

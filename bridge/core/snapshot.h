@@ -46,9 +46,10 @@ class Snapshot {
   // Takes in all of the log that is new and that readers may have. Seals the log.
   void catch_up(EventLog& log);
 
-  // What passes of the entries after `after_seq` and up to `to_seq`, in order of seq.
-  Frames frames(const Subscription& subscription, std::uint64_t after_seq,
-                std::uint64_t to_seq) const;
+  // What passes of the entries after `after_seq` and up to `to_seq`, in order of seq; compressed by the
+  // deflater, if there is one.
+  Frames frames(const Subscription& subscription, std::uint64_t after_seq, std::uint64_t to_seq,
+                Deflater* deflater = nullptr) const;
 
   // The one that changed longest ago first: in order of seq.
   const std::list<Entry>& entries() const { return entries_; }

@@ -267,7 +267,7 @@ Subscription Subscription::without(const std::vector<std::string>& patterns) con
 
 void Subscription::finish() {
   all_types_ = std::find(patterns_.begin(), patterns_.end(), "*") != patterns_.end();
-  key_ = batch_ ? "[]" : "";
+  key_ = deflate() ? "z[]" : batch_ ? "[]" : "";
   if (latest()) key_ += std::to_string(latest_interval_us_) + '|';
   for (const std::string& p : sorted_unique(patterns_)) key_ += p + ',';
   key_ += '-';

@@ -64,6 +64,13 @@ class Subscription {
   bool everything() const { return all_types_ && excluded_.empty() && filter_.empty(); }
   // Wants many events a message, as a JSON array.
   bool batch() const { return batch_; }
+  // Takes those arrays compressed (permessage-deflate), which no request says but the connection. Without
+  // batch() it means nothing.
+  void set_deflate() {
+    deflate_ = true;
+    finish();
+  }
+  bool deflate() const { return batch_ && deflate_; }
   // Wants only the newest event of each thing (type, source, agent_id, item) ...
   bool latest() const { return latest_interval_us_ != 0; }
   // ... at most once in so many microseconds.
@@ -93,6 +100,7 @@ class Subscription {
   std::string key_;
   bool all_types_ = false;
   bool batch_ = false;
+  bool deflate_ = false;
   std::int64_t latest_interval_us_ = 0;  // 0: every event
 };
 

@@ -13,9 +13,10 @@ inline std::size_t frame_header_size(std::uint64_t payload_size) {
   return payload_size < 126 ? 2 : payload_size <= 0xFFFF ? 4 : 10;
 }
 
-// Appends the header of a final text frame.
-inline void append_text_frame_header(std::string& out, std::uint64_t payload_size) {
-  out.push_back(static_cast<char>(0x81));  // FIN, opcode text
+// Appends the header of a final text frame; `compressed`: its payload is (RFC 7692: RSV1).
+inline void append_text_frame_header(std::string& out, std::uint64_t payload_size,
+                                     bool compressed = false) {
+  out.push_back(static_cast<char>(compressed ? 0xC1 : 0x81));  // FIN, opcode text
   if (payload_size < 126) {
     out.push_back(static_cast<char>(payload_size));
     return;

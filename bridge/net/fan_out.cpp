@@ -16,7 +16,7 @@ FanOut::FanOut(asio::io_context& io, EventLog& log, Snapshot& snapshot, ColdRead
   if (options.threads == 1) {
     local_ = std::make_unique<Shard>(
         ShardParts{io, log, snapshot, journal, desk, counters, clock, options.version,
-                   options.limits, {}},
+                   options.limits, options.deflate_level, {}},
         options.server, std::move(on_http));
     return;
   }
@@ -35,7 +35,8 @@ FanOut::FanOut(asio::io_context& io, EventLog& log, Snapshot& snapshot, ColdRead
                             options.holds_back,
                             clock,
                             options.version,
-                            options.limits};
+                            options.limits,
+                            options.deflate_level};
     threads_.push_back(std::make_unique<FanOutThread>(std::move(parts), options.server));
   }
 }

@@ -25,6 +25,7 @@ struct FanOutOptions {
   std::size_t threads = 1;  // 1: the log's own
   WsServerOptions server;
   SessionLimits limits;
+  int deflate_level = Deflater::kLevelMin;
   std::string version;
   LogStart log_start;       // of `log`
   HistoryLimits history_limits;

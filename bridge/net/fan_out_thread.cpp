@@ -56,7 +56,8 @@ FanOutThread::FanOutThread(FanOutThreadParts parts, WsServerOptions options)
       cold_(parts_.journal, [this](std::function<void()> f) { call(std::move(f)); }),
       desk_(*this),
       shard_({io_, log_, snapshot_, parts_.journal == nullptr ? nullptr : &cold_, desk_, counters_,
-              parts_.clock, parts_.version, parts_.limits, [this] { take_post(); }},
+              parts_.clock, parts_.version, parts_.limits, parts_.deflate_level,
+              [this] { take_post(); }},
              std::move(options),
              [this](const HttpRequest& request, bool own, const HttpAnswer& answer) {
                ask_page(request, own, answer);

@@ -64,6 +64,7 @@ struct FanOutThreadParts {
   const Clock& clock;
   std::string version;
   SessionLimits limits;
+  int deflate_level = Deflater::kLevelMin;
 };
 
 // Made, started and stopped on the log's thread; what else is called there says so.

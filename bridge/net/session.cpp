@@ -14,10 +14,10 @@ constexpr std::size_t kWriteBytesMax = 256 * 1024;
 }  // namespace
 
 Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connection,
-                 std::string remote)
+                 std::string remote, bool deflate)
     : context_(context),
       sink_(sink),
-      feed_(context.log, context.hub, context.clock, [this] { pump(); }),
+      feed_(context.log, context.hub, context.clock, [this] { pump(); }, deflate),
       protocol_(feed_, context.desk, context.replays, context.log, context.counters, context.clock,
                 context.limits.requests_per_s_max, connection,
                 [this](Verdict verdict) { act_on(verdict); }),
@@ -64,7 +64,7 @@ void Session::pump() {
       return;
     }
     Outgoing out = feed_.pull(kWriteBytesMax);
-    given += out.bytes;
+    given += out.more ? kWriteBytesMax : out.bytes;  // it has taken its time
     if (!give(std::move(out))) return;
   }
 }
@@ -137,6 +137,7 @@ ClientInfo Session::info() const {
   info.client_id = protocol_.client_id();
   info.client_type = protocol_.client_type();
   info.remote = remote_;
+  info.deflate = feed_.deflate();
   info.connected_us = connected_us_;
   info.subscriptions = feed_.subscription().patterns();
   info.filter_json = feed_.subscription().filter_json();

@@ -54,8 +54,10 @@ struct SessionContext {
 // One thread: the loop's. Owned by the connection; the sink must outlive it.
 class Session {
  public:
-  // `connection` counts connections from 1, `remote` is the peer's address for get_clients.
-  Session(SessionContext& context, FrameSink& sink, std::uint64_t connection, std::string remote);
+  // `connection` counts connections from 1, `remote` is the peer's address for get_clients. `deflate`: the
+  // client takes compressed messages.
+  Session(SessionContext& context, FrameSink& sink, std::uint64_t connection, std::string remote,
+          bool deflate = false);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 

@@ -35,6 +35,7 @@ struct ShardParts {
   const Clock& clock;
   std::string version;
   SessionLimits limits;
+  int deflate_level = Deflater::kLevelMin;  // of batches, for clients that take them compressed
   std::function<void()> catch_up;  // see SessionContext
 };
 

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "net/at_once_transport.h"
 #include "net/origin.h"
+#include "net/permessage_deflate.h"
 #include "net/wire_message.h"
 
 namespace bridge {
@@ -34,8 +35,9 @@ struct WsConfig : websocketpp::config::core {
   using type = WsConfig;
   using base = websocketpp::config::core;
   using concurrency_type = websocketpp::concurrency::none;
-  using request_type = base::request_type;
+  using request_type = HandshakeRequest;
   using response_type = base::response_type;
+  using permessage_deflate_type = PermessageDeflate;
   using message_type = WireMessage<websocketpp::message_buffer::alloc::con_msg_manager>;
   using con_msg_manager_type =
       websocketpp::message_buffer::alloc::con_msg_manager<message_type>;
@@ -63,6 +65,60 @@ struct WsConfig : websocketpp::config::core {
   static const bool drop_on_protocol_error = false;
 };
 
+}  // namespace
+}  // namespace bridge
+
+// Where websocketpp's processor has no place for what RFC 7692 wants, ours stands in for its own:
+// the answer to the handshake, the bits of a frame's header, the end of a message.
+namespace websocketpp::processor {
+
+template <>
+inline hybi13<bridge::WsConfig>::err_str_pair hybi13<bridge::WsConfig>::negotiate_extensions(
+    const request_type& request) {
+  return m_permessage_deflate.negotiate(request, m_max_message_size);
+}
+
+// As the original; and only a message's first frame may say that it is compressed (section 6.1).
+template <>
+inline lib::error_code hybi13<bridge::WsConfig>::validate_incoming_extended_header(
+    frame::basic_header h, frame::extended_header e) const {
+  if (frame::get_rsv1(h) && frame::get_opcode(h) == frame::opcode::continuation) {
+    return error::make_error_code(error::invalid_rsv_bit);
+  }
+  const uint8_t code = frame::get_basic_size(h);
+  const uint64_t size = frame::get_payload_size(h, e);
+  if ((code == frame::payload_size_code_16bit && size <= frame::limits::payload_size_basic) ||
+      (code == frame::payload_size_code_64bit && size <= frame::limits::payload_size_extended)) {
+    return error::make_error_code(error::non_minimal_encoding);
+  }
+  return {};
+}
+
+// The original would inflate a tail of its own, and look for the end of the last character only
+// where a message is one frame.
+template <>
+inline lib::error_code hybi13<bridge::WsConfig>::finalize_message() {
+  const message_ptr& message = m_current_msg->msg_ptr;
+  const bool text = message->get_opcode() == frame::opcode::text;
+  if (message->get_compressed()) {
+    std::string& out = message->get_raw_payload();
+    if (const lib::error_code failed = m_permessage_deflate.finish(out)) return failed;
+    if (text && !m_current_msg->validator.decode(out.begin(), out.end())) {
+      return error::make_error_code(error::invalid_utf8);
+    }
+  }
+  if (text && !m_current_msg->validator.complete()) {
+    return error::make_error_code(error::invalid_utf8);
+  }
+  m_state = READY;
+  return {};
+}
+
+}  // namespace websocketpp::processor
+
+namespace bridge {
+namespace {
+
 using Server = websocketpp::server<WsConfig>;
 using Connection = Server::connection_type;
 using Message = WsConfig::message_type;
@@ -76,10 +132,10 @@ class ClientSocket final : public FrameSink,
                            public std::enable_shared_from_this<ClientSocket> {
  public:
   ClientSocket(asio::io_context& io, std::weak_ptr<Connection> connection,
-               SessionContext& context, std::uint64_t number, std::string remote)
+               SessionContext& context, std::uint64_t number, std::string remote, bool deflate)
       : io_(io),
         connection_(std::move(connection)),
-        session_(context, *this, number, std::move(remote)) {}
+        session_(context, *this, number, std::move(remote), deflate) {}
 
   Session& session() { return session_; }
 
@@ -243,6 +299,7 @@ class WsServer::Impl {
 
   void on_tcp(const websocketpp::connection_hdl& hdl) {
     const auto con = connection(hdl);
+    con->get_request().deflate = options_.deflate;
     con->counted = std::shared_ptr<void>(
         nullptr, [admission = options_.admission](void*) { --admission->connections; });
     if (++options_.admission->connections <= options_.clients_max + kOtherConnectionsMax) return;
@@ -293,8 +350,9 @@ class WsServer::Impl {
     }
     ++context_.counters.clients_accepted;
     const std::uint64_t number = ++options_.admission->last_number;
+    const bool deflate = !con->get_response_header("Sec-WebSocket-Extensions").empty();
     con->client = std::make_shared<ClientSocket>(io_, con, context_, number,
-                                                 con->get_remote_endpoint());
+                                                 con->get_remote_endpoint(), deflate);
     clients_.emplace(number, con->client);
     numbers_.emplace(con.get(), number);
     con->client->session().open();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { openPage, requireOfWeb, startBridge, stop, stopAll, submit, until } from './support.mjs';
+import { command, openPage, requireOfWeb, startBridge, stop, stopAll, submit, until } from './support.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const library = resolve(here, '../../clients/web/src/feed/index.ts');
@@ -52,6 +52,34 @@ test('feed: in Node, across a restart of the bridge', async () => {
   assert.equal(events[3].data.id, 18446744073709551615n);
   feed.stop();
   assert.deepEqual([...new Set(states)].sort(), ['connecting', 'live', 'stopped', 'waiting']);
+});
+
+test('feed: batches come compressed where the socket takes that, and are the same', async () => {
+  const bridge = await startBridge();
+  const open = async (options) => {
+    const socket = new WebSocket(bridge.addresses.ws, options);
+    const texts = [];
+    socket.on('message', (text) => texts.push(String(text)));
+    await until('the welcome', () => texts.length === 1);
+    socket.send(JSON.stringify({ action: 'register', batch: true }));
+    await until('the reply', () => texts.length === 2);
+    return { socket, texts };
+  };
+  // With a threshold of 0 it compresses its requests, too.
+  const compressed = await open({ perMessageDeflate: { threshold: 0 } });
+  const plain = await open({ perMessageDeflate: false });
+  assert.equal(compressed.socket.extensions, 'permessage-deflate');
+  assert.equal(plain.socket.extensions, '');
+  const tick = (n) => ({ type: 'tick', source: 's', data: { n, item: 'Abyssal whip \u00e9' } });
+  await submit(bridge, ...Array.from({ length: 500 }, (_, n) => tick(n)));
+  const count = ({ texts }) => texts.slice(2).flatMap((text) => JSON.parse(text)).length;
+  await until('all events', () => count(compressed) === 500 && count(plain) === 500);
+  const events = ({ texts }) => texts.slice(2).flatMap((text) => JSON.parse(text));
+  assert.deepEqual(events(compressed), events(plain));
+  const { result } = await command(bridge, 'get_status');
+  assert.ok(result.deflate.messages >= 1);
+  assert.ok(result.deflate.bytes_before > 4 * result.deflate.bytes_after);
+  for (const { socket } of [compressed, plain]) socket.terminate();
 });
 
 test('feed: its unit tests pass in the browser, too', async () => {
