@@ -42,7 +42,8 @@ def wait_until(condition: Callable[[], Any], what: str = "", timeout_s: float = 
 
 
 class Bridge:
-    """The real one, $PPO_BRIDGE_BIN, on free ports; the same ones again after restart()."""
+    """The real one, $PPO_BRIDGE_BIN, on free ports; the same ones again after restart(). Without a
+    journal unless `settings` name one: the user's own would be shared by all bridges of all tests."""
 
     def __init__(self, *settings: str) -> None:
         self._settings = list(settings)
@@ -65,6 +66,7 @@ class Bridge:
             "bots.events=" + at["events_out"],
             "bots.commands=" + at["commands"],
             "trainers.control=" + at["control"],
+            'journal.path=""',
             *self._settings,
         ]
         command = [os.environ["PPO_BRIDGE_BIN"]]

@@ -125,6 +125,12 @@ ControlLink::Got ControlLink::receive(std::string& body) {
     if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return Got::kMalformed;
     ++frames;
   }
+  if (!connected_) {
+    // The connection that it came over is news yet, and its answer may be there at once.
+    const std::uint64_t connection = connection_;
+    see_news();
+    if (connection != connection_) return Got::kNothing;
+  }
   if (!delimited || frames != 2) return Got::kMalformed;
   body = frame.to_string();
   return Got::kRequest;

@@ -40,7 +40,8 @@ class ControlLink {
   // Which connection this is, from 1; the next one has another number.
   std::uint64_t connection() const { return connection_; }
 
-  // The next request's body. What does not have the form of a request is malformed.
+  // The next request's body. What does not have the form of a request is malformed. With a request
+  // connected() is true: it can be answered, also where it came quicker than the news of its connection.
   Got receive(std::string& body);
 
   // False where the bridge does not read and ZeroMQ's queue is full.

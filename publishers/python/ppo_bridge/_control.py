@@ -143,10 +143,11 @@ class Control:
             for queue in (self.polled, self.library):
                 self.unheard += len(queue.take(lambda waiting: True))
 
-    def serve(self) -> None:
+    def serve(self, ready: dict) -> None:
+        """`ready`: of the sockets(), those that have something."""
         link = self._link
         now = time.monotonic()
-        if now >= self._settled_at:
+        if link.socket in ready and now >= self._settled_at:
             for _ in range(_REQUESTS_AT_ONCE):
                 body = link.receive()
                 if body is None:

@@ -40,9 +40,9 @@ def field(thing: Any, name: str, default: Any = None) -> Any:
 
 def number(value: Any) -> Any:
     """A plain int or float from a scalar of any library; None where it is no number."""
-    if type(value) is int or type(value) is float:
+    if value is None or type(value) is int or type(value) is float:
         return value
-    if isinstance(value, bool) or isinstance(value, (str, bytes)) or value is None:
+    if isinstance(value, bool) or isinstance(value, (str, bytes)):
         return None
     if isinstance(value, (int, float)):
         return value
@@ -83,6 +83,12 @@ def _named(value: Any) -> dict | None:
 
 def _action(thing: Any) -> str | None:
     """The name of what is done."""
+    if type(thing) is dict:  # the most common names of it, without further ado
+        action = thing.get("action_type")
+        if action is None:
+            action = thing.get("type")
+        if type(action) is str:
+            return action
     for key in ("action_type", "type", "side", "action"):
         action = field(thing, key)
         if isinstance(action, str):
@@ -226,7 +232,9 @@ def step(result: Any) -> Step:
         return report
     size = len(result)
     if size == 4 or size == 5:
-        reward = number(result[1])
+        reward = result[1]
+        if type(reward) is not float:
+            reward = number(reward)
         if reward is not None:
             report.found = True
             if math.isfinite(reward):
@@ -255,7 +263,12 @@ def _read_info(info: Mapping, observation: Mapping | None, report: Step) -> None
         inventory = observation.get("inventory") if inventory is None else inventory
         value = observation.get("inventory_value") if value is None else value
         realized = observation.get("realized_pnl") if realized is None else realized
-    gp, total, value, realized = number(gp), number(total), number(value), number(realized)
+    if not type(gp) is type(total) is int:  # spares the calls, at every step of a loop
+        gp, total = number(gp), number(total)
+    if value is not None:
+        value = number(value)
+    if type(realized) is not int:
+        realized = number(realized)
     portfolio: dict = {}
     agent_id = info.get("agent_id")
     if agent_id is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections import deque
+from time import time
 from typing import Any, Callable
 
 from ._json import DEPTH_MAX, Unencodable, as_mapping, depth_of, encode, encode_carefully, to_utf8
@@ -15,7 +15,6 @@ from ._names import TYPE_RANGE, is_event_type, printable
 INBOX_EVENTS_MAX = 1 << 17
 INBOX_CHARS_MAX = 64 * 1024 * 1024
 
-_LATER_EVENTS_MAX = 4096  # beyond it nothing more is left to that thread to encode
 _TYPES_KEPT_MAX = 1024
 _ENVELOPE_CHARS_MAX = 256  # around type and data
 
@@ -30,12 +29,10 @@ class Outbox:
         # Texts shorter than this need no closer look: no character takes more than four bytes.
         self._chars_unchecked = max(event_bytes_max // 4 - _ENVELOPE_CHARS_MAX, 0)
         self._prefixes: dict[Any, str] = {}
-        # (text, timestamp, None), or (data, timestamp, type) of what is encoded later
-        self._inbox: deque[tuple] = deque()
+        self._inbox: deque[tuple[str, float]] = deque()  # texts that lack their end, and times
         self._chars_in = 0
         self._chars_out = 0
-        self._offered = 0
-        self._failed_later = 0
+        self.offered = 0  # events accepted
         self.refused = 0
         self.complaint = ""  # why the last one was refused
         self.error = ""  # why nothing is accepted any more
@@ -43,39 +40,39 @@ class Outbox:
         self.wake: Callable[[], None] = lambda: None
 
     def offer(self, event_type: str, data: Any, timestamp: float | None) -> bool:
-        """Any thread; never raises. A snapshot of `data` is taken here."""
+        """Any thread; never raises. A snapshot of `data` is taken here.
+
+        By encoding it, which the sending thread could not do for less: it would keep the interpreter
+        for the same work, with the values in another core's cache, and at one go for many events."""
         try:
-            text = self._text(event_type, data)
-            entry = text, time.time() if timestamp is None else float(timestamp), None
+            prefix = self._prefixes.get(event_type) or self._prefix_of(event_type)
+            if type(data) is not dict:
+                data = as_mapping(data)
+            try:
+                text = prefix + encode(data)  # up to the end of its data
+            except TypeError:
+                text = prefix + encode_carefully(data)
+            size = len(text)
+            if size > 126 and text.count("{") + text.count("[") > DEPTH_MAX:
+                self._check_depth(text)
+            if size > self._chars_unchecked:
+                self._check_size(text)
+            entry = text, time() if timestamp is None else float(timestamp)
         except Exception as error:
             return self.refuse("%s: %s" % (type(error).__name__, error), event_type)
-        self._chars_in += len(text)
-        return self._put(entry, event_type)
-
-    def offer_later(self, event_type: str, data: dict) -> bool:
-        """As offer() for what nobody will change any more: the sending thread encodes it, where it
-        costs the program less. Should that fail, it is counted and logged then."""
-        if len(self._inbox) > _LATER_EVENTS_MAX:  # that thread cannot keep up
-            return self.offer(event_type, data, None)
-        return self._put((data, time.time(), event_type), event_type)
-
-    def _put(self, entry: tuple, event_type: str) -> bool:
+        self._chars_in += size
         if self.error:
             return self.refuse(self.error, event_type)
-        waiting = len(self._inbox)
+        inbox = self._inbox
+        waiting = len(inbox)
         if waiting > 256 and self._is_full(waiting):
             return self.refuse("%d events wait already" % waiting, event_type)
-        self._offered += 1
-        self._inbox.append(entry)
+        self.offered += 1
+        inbox.append(entry)
         if self.asleep:
             self.asleep = False
             self.wake()
         return True
-
-    @property
-    def offered(self) -> int:
-        """Events accepted."""
-        return self._offered - self._failed_later
 
     def refuse(self, why: str, event_type: Any = None) -> bool:
         """Counts an event that was not accepted; the sending thread will log why. False."""
@@ -94,39 +91,15 @@ class Outbox:
     def empty(self) -> bool:
         return not self._inbox
 
+    def __len__(self) -> int:
+        return len(self._inbox)
+
     def take(self, events_max: int) -> list[tuple[str, float]]:
         """What came first: texts that lack their end, with their times. One thread."""
-        inbox = self._inbox
-        taken = []
-        for _ in range(min(len(inbox), events_max)):
-            text, at, event_type = inbox.popleft()
-            if event_type is None:
-                self._chars_out += len(text)
-            else:
-                try:
-                    text = self._text(event_type, text)
-                except Exception as error:
-                    self._failed_later += 1
-                    self.refuse("%s: %s" % (type(error).__name__, error), event_type)
-                    continue
-            taken.append((text, at))
+        pop = self._inbox.popleft
+        taken = [pop() for _ in range(min(len(self._inbox), events_max))]
+        self._chars_out += sum([len(text) for text, _ in taken])
         return taken
-
-    def _text(self, event_type: str, data: Any) -> str:
-        """The body up to the end of its data; raises where it cannot be had."""
-        prefix = self._prefixes.get(event_type) or self._prefix_of(event_type)
-        if type(data) is not dict:
-            data = as_mapping(data)
-        try:
-            text = prefix + encode(data)
-        except TypeError:
-            text = prefix + encode_carefully(data)
-        size = len(text)
-        if size > 126 and text.count("{") + text.count("[") > DEPTH_MAX:
-            self._check_depth(text)
-        if size > self._chars_unchecked:
-            self._check_size(text)
-        return text
 
     def _prefix_of(self, event_type: str) -> str:
         if not is_event_type(event_type):

@@ -26,12 +26,12 @@ _GATHER_ALONE_S = 0.1  # while no bridge is there
 _CLOSING_STEP_S = 0.01
 
 # After so long with the interpreter, at so many events at a time, the thread lets others have it for
-# a moment.
-_TURN_S = 0.002
-_EVENTS_AT_ONCE = 128
+# a moment. What comes in meanwhile waits for the next time, unless it is many.
+_TURN_S = 0.001
+_EVENTS_AT_ONCE = 64
 _MOMENT_S = 0.0002
 
-_RETRY_S = 0.05  # after the queue was full
+_RETRY_S = 0.1  # after the queue was full
 _MESSAGES_AT_ONCE = 8
 _ANNOUNCE_EVERY_S = 1.0
 _LOG_EVERY_S = 1.0
@@ -185,7 +185,7 @@ class Sender:
             self._announce_if_due()
             sent = self._send()
             if self.control is not None:
-                self.control.serve()
+                self.control.serve(ready)
             self._log_if_due()
             if self._finished():
                 return
@@ -202,20 +202,21 @@ class Sender:
 
     def _take_in(self, turn_s: float) -> bool:
         """From the inbox to the ring, numbered, for about this long; whether there was anything."""
-        ring, identity = self._ring, self._identity
+        outbox, ring, identity = self._outbox, self._ring, self._identity
         any_ = False
         until = time.monotonic() + turn_s
-        while not self._outbox.empty() and time.monotonic() < until:
-            taken = self._outbox.take(_EVENTS_AT_ONCE)
+        while not outbox.empty():
             any_ = True
             bodies = [
                 '%s,"timestamp":%.6f%s%d}' % (text, at, identity, number)
-                for number, (text, at) in enumerate(taken, ring.head + 1)
+                for number, (text, at) in enumerate(outbox.take(_EVENTS_AT_ONCE), ring.head + 1)
             ]
             try:
                 ring.extend([body.encode() for body in bodies])
             except UnicodeEncodeError:
                 ring.extend([to_utf8(body) for body in bodies])
+            if time.monotonic() >= until:
+                break
         return any_
 
     def _send(self) -> bool | None:
@@ -280,8 +281,9 @@ class Sender:
             left_ms = int((min(control.asked_at + _REPLAY_QUIET_S, self._deadline or 0) - now) * 1000)
             if left_ms <= 0:
                 return
-            control.see_news(dict(zmq.zmq_poll(control.sockets(now), left_ms)))
-            control.serve()
+            ready = dict(zmq.zmq_poll(control.sockets(now), left_ms))
+            control.see_news(ready)
+            control.serve(ready)
 
     # ---- When.
 
@@ -301,7 +303,7 @@ class Sender:
         """Which sockets have something; empty at the latest when something is due."""
         now = time.monotonic()
         due = []
-        if busy and not self._outbox.empty():
+        if busy and len(self._outbox) >= _EVENTS_AT_ONCE:
             due.append(now + _MOMENT_S)
         elif blocked:
             due.append(now + _RETRY_S)

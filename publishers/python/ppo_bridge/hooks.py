@@ -55,21 +55,22 @@ class HookedMethod:
         self._own = owner.__dict__[name] if self._had_own else None
         functools.update_wrapper(self, original, updated=())
         self._asynchronous = inspect.iscoroutinefunction(original)
+        self._plain = not self._asynchronous and before is None
         if self._asynchronous and sys.version_info >= (3, 12):
             inspect.markcoroutinefunction(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not self._hook.active:
             return self._original(*args, **kwargs)
-        if self._asynchronous:
-            return self._later(args, kwargs)
-        if self._before is None:
+        if self._plain:  # first, for what happens at every step
             result = self._original(*args, **kwargs)
             try:
                 self._see(result)
             except Exception as error:
                 self._hook.failed(error)
             return result
+        if self._asynchronous:
+            return self._later(args, kwargs)
         seen = self._hook.guarded(self._before, self._original, args, kwargs)
         result = self._original(*args, **kwargs)
         self._hook.guarded(self._see, seen)
@@ -273,7 +274,7 @@ class Hook:
             return False
         if data.get("agent_id") is None:
             data["agent_id"] = self.agent_id
-        if self._publisher.publish_later(event_type, data):
+        if self._publisher.publish(event_type, data):
             return True
         self._stats.failed += 1
         return False

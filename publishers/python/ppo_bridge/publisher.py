@@ -135,12 +135,6 @@ class Publisher:
         """
         return self._outbox.offer(event_type, data, timestamp)
 
-    def publish_later(self, event_type: str, data: dict) -> bool:
-        """As publish() for a dict that nobody will change any more, with scalars in it: the thread
-        encodes it, which spares the caller most of the time. Should it then be no event after all,
-        that is counted and logged there."""
-        return self._outbox.offer_later(event_type, data)
-
     def refuse(self, event_type: str, why: str) -> bool:
         """Counts and logs an event that could not be made, for those who make them; False."""
         return self._outbox.refuse(why, event_type)
