@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "commands.h"
+#include "hop.h"
 #include "idle_memory.h"
 #include "journal.h"
 #include "latency.h"
@@ -17,6 +18,7 @@ struct Report {
   std::vector<ThroughputRow> throughput;
   std::vector<IdleMemoryRow> idle_memory;
   std::vector<LatencyRow> latency;
+  std::vector<HopRow> hop;
   std::vector<CommandsRow> commands;
   std::vector<JournalRow> journal;
   std::vector<ResumeRow> resume;
