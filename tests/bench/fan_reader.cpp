@@ -27,13 +27,15 @@ constexpr std::size_t kReadsPerSearch = 64;
 
 }  // namespace
 
-FanReader::FanReader(std::vector<Connection> connections, SequenceRule rule,
+FanReader::FanReader(std::vector<Connection> connections, std::vector<SequenceRule> rules,
                      EventListener* on_event)
-    : rule_(std::move(rule)), events_(connections.size(), 0), buffer_(kFrameBytesMax + kReadBytes) {
+    : rules_(std::move(rules)),
+      positions_(connections.size(), 0),
+      buffer_(kFrameBytesMax + kReadBytes) {
   clients_.reserve(connections.size());
   for (Connection& connection : connections) {
     clients_.push_back({std::move(connection.socket), std::move(connection.unread),
-                        FrameChecker(rule_, on_event, key_hint_)});
+                        FrameChecker(rules_.at(connection.rule), on_event, key_hint_)});
   }
 }
 
@@ -89,7 +91,7 @@ void FanReader::run() {
       if (mark == kWakeMark) return;
       read(static_cast<std::size_t>(mark));
       if (++reads % kReadsPerSearch == 0 || i + 1 == count) {
-        slowest_.store(*std::min_element(events_.begin(), events_.end()),
+        slowest_.store(*std::min_element(positions_.begin(), positions_.end()),
                        std::memory_order_relaxed);
       }
     }
@@ -111,12 +113,12 @@ void FanReader::take(std::size_t index, std::size_t bytes_filled, std::size_t by
   Client& client = clients_[index];
   if (bytes_new == 0) std::memcpy(buffer_.data(), client.tail.data(), bytes_filled);
   const std::string_view bytes(buffer_.data(), bytes_filled);
-  const std::uint64_t before = events_[index];
+  const std::uint64_t before = client.checker.events();
   const std::size_t used = client.checker.take(bytes, std::chrono::steady_clock::now());
   client.tail.assign(bytes.substr(used));
-  events_[index] = client.checker.events();
+  positions_[index] = client.checker.position();
   // Only this thread writes them, so a plain addition is enough.
-  deliveries_.store(deliveries() + events_[index] - before, std::memory_order_relaxed);
+  deliveries_.store(deliveries() + client.checker.events() - before, std::memory_order_relaxed);
   bytes_.store(this->bytes() + bytes_new, std::memory_order_relaxed);
   std::string ping;
   if (client.checker.take_ping(ping)) {

@@ -18,6 +18,7 @@
 #include "report.h"
 #include "report_parts.h"
 #include "statistics.h"
+#include "subscriptions.h"
 #include "support/process.h"
 #include "throughput.h"
 
@@ -39,6 +40,7 @@ struct Requirements {
   double journal_times = 0.0;
   double resume_times = 0.0;
   double resume_p99_times = 0.0;
+  double subscriptions_times = 0.0;
 };
 
 // The first signal asks for an orderly end; a second one ends at once, and the kernel then ends the
@@ -96,6 +98,7 @@ bool check(const Report& report, const Requirements& wanted) {
     met &= meets("p99 while one resumes / before",
                  median_of(resume.rounds, &ResumeRound::p99_times), wanted.resume_p99_times, true);
   }
+  met &= check_subscriptions(report.subscriptions, wanted.subscriptions_times);
   return met;
 }
 
@@ -110,7 +113,7 @@ int run(int argc, char** argv) {
   options.programs_directory = here;
   options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
   std::string json_file;
-  app.require_subcommand(0, 7);
+  app.require_subcommand(0, 8);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of all modes");
   app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
@@ -206,6 +209,23 @@ int run(int argc, char** argv) {
                  "fail if it reads a smaller share of the bare scan's rows/s");
   app.add_option("--require-resume-p99-times", wanted.resume_p99_times,
                  "fail if the others' 99th percentile grows by a larger factor");
+
+  CLI::App* subscriptions = app.add_subcommand(
+      "subscriptions", "CPU time of a delivery where clients want different things");
+  app.add_option("--subscription-clients", options.subscription_clients,
+                 "subscriptions: numbers of clients")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--subscription-counts", options.subscriptions,
+                 "subscriptions: numbers of different ones that the clients share; a number of "
+                 "clients has rows for those that are not more")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--require-subscriptions-times", wanted.subscriptions_times,
+                 "fail if a delivery costs more times the CPU time of one with a single "
+                 "subscription, at the most clients and subscriptions");
   CLI11_PARSE(app, argc, argv);
 
   watch_signals();
@@ -219,6 +239,7 @@ int run(int argc, char** argv) {
   if (all || commands->parsed()) report.commands = measure_commands(options);
   if (all || journal->parsed()) report.journal = measure_journal(options);
   if (all || resume->parsed()) report.resume = measure_resume(options);
+  if (all || subscriptions->parsed()) report.subscriptions = measure_subscriptions(options);
   print_tables(report, options);
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {
     throw std::runtime_error("cannot write " + json_file);

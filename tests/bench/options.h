@@ -34,6 +34,10 @@ struct Options {
   // hop
   double hop_events_per_s = 200.0;
 
+  // subscriptions
+  std::vector<std::size_t> subscription_clients{1, 10, 100, 1000};
+  std::vector<std::size_t> subscriptions{1, 10, 100};
+
   // journal and resume
   std::size_t journal_rows = 400'000;
   std::size_t resume_events = 1'000'000;

@@ -290,6 +290,7 @@ void print_tables(const Report& report, const Options& options) {
   print_hop(report.hop, options);
   print_commands(report);
   print_journal(report);
+  print_subscriptions(report.subscriptions);
 }
 
 std::string to_json(const Report& report, const Options& options) {
@@ -336,6 +337,8 @@ std::string to_json(const Report& report, const Options& options) {
   writer.Key("commands");
   write_commands(writer, report);
   write_journal(writer, report);
+  writer.Key("subscriptions");
+  write_subscriptions(writer, report.subscriptions);
   writer.EndObject();
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }
@@ -355,6 +358,9 @@ bool lost_anything(const Report& report) {
   }
   for (const ResumeRow& row : report.resume) {
     if (!row.lost.empty()) return true;
+  }
+  for (const SubscriptionsRow& row : report.subscriptions) {
+    if (!lost_of(row).empty()) return true;
   }
   return false;
 }

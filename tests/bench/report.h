@@ -10,6 +10,7 @@
 #include "journal.h"
 #include "latency.h"
 #include "options.h"
+#include "subscriptions.h"
 #include "throughput.h"
 
 namespace bench {
@@ -22,6 +23,7 @@ struct Report {
   std::vector<CommandsRow> commands;
   std::vector<JournalRow> journal;
   std::vector<ResumeRow> resume;
+  std::vector<SubscriptionsRow> subscriptions;
 };
 
 // "" or the first thing that a row of any round lost.
