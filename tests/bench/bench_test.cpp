@@ -17,6 +17,7 @@
 #include "placement.h"
 #include "replier.h"
 #include "statistics.h"
+#include "storm.h"
 #include "subject.h"
 #include "subscriptions.h"
 #include "support/event_publisher.h"
@@ -322,4 +323,26 @@ TEST_CASE("subscriptions: clients of different filters get what is theirs, and a
   CHECK(times_one_subscription(rows, rows[1]) == 1.0);
   CHECK(times_one_subscription(rows, rows[2]) > 0.0);
   CHECK_FALSE(check_subscriptions(rows, 1e-9));
+}
+
+TEST_CASE("storm: all who come back get what they missed, from memory and from the journal") {
+  Options o = tiny();
+  o.storm_clients = 20;
+  o.storm_events = 3000;
+  o.subjects = {"plain"};
+  CHECK(measure_storm(o).empty());
+  o.subjects = {"bridge"};
+  const std::vector<StormRow> rows = measure_storm(o);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].from == "memory");
+  CHECK(rows[1].from == "journal");
+  for (const StormRow& row : rows) {
+    CAPTURE(row.from);
+    CHECK(row.lost.empty());
+    const StormRound& got = row.rounds.at(0);
+    CHECK(got.caught_up_s >= got.connected_s);
+    CHECK(got.deliveries_per_s * got.caught_up_s >= 20 * 3000);
+    CHECK(got.resident_bytes_peak >= got.resident_bytes_before);
+    CHECK(got.p99_while_ms > 0.0);
+  }
 }

@@ -18,6 +18,7 @@
 #include "report.h"
 #include "report_parts.h"
 #include "statistics.h"
+#include "storm.h"
 #include "subscriptions.h"
 #include "support/process.h"
 #include "throughput.h"
@@ -113,7 +114,7 @@ int run(int argc, char** argv) {
   options.programs_directory = here;
   options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
   std::string json_file;
-  app.require_subcommand(0, 8);
+  app.require_subcommand(0, 9);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of all modes");
   app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
@@ -226,6 +227,18 @@ int run(int argc, char** argv) {
   app.add_option("--require-subscriptions-times", wanted.subscriptions_times,
                  "fail if a delivery costs more times the CPU time of one with a single "
                  "subscription, at the most clients and subscriptions");
+
+  CLI::App* storm = app.add_subcommand(
+      "storm", "a crowd that comes back at once for what it missed, from memory and from the journal");
+  app.add_option("--storm-clients", options.storm_clients, "storm: how many come back")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--storm-events", options.storm_events, "storm: events that each has missed")
+      ->check(CLI::Range(1000, 5'000'000))
+      ->capture_default_str();
+  app.add_option("--storm-rate", options.storm_events_per_s, "storm: events/s that flow meanwhile")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   watch_signals();
@@ -240,6 +253,7 @@ int run(int argc, char** argv) {
   if (all || journal->parsed()) report.journal = measure_journal(options);
   if (all || resume->parsed()) report.resume = measure_resume(options);
   if (all || subscriptions->parsed()) report.subscriptions = measure_subscriptions(options);
+  if (all || storm->parsed()) report.storm = measure_storm(options);
   print_tables(report, options);
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {
     throw std::runtime_error("cannot write " + json_file);

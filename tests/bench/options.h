@@ -38,6 +38,11 @@ struct Options {
   std::vector<std::size_t> subscription_clients{1, 10, 100, 1000};
   std::vector<std::size_t> subscriptions{1, 10, 100};
 
+  // storm
+  std::size_t storm_clients = 1000;
+  std::size_t storm_events = 100'000;
+  double storm_events_per_s = 1000.0;
+
   // journal and resume
   std::size_t journal_rows = 400'000;
   std::size_t resume_events = 1'000'000;

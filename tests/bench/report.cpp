@@ -291,6 +291,7 @@ void print_tables(const Report& report, const Options& options) {
   print_commands(report);
   print_journal(report);
   print_subscriptions(report.subscriptions);
+  print_storm(report.storm);
 }
 
 std::string to_json(const Report& report, const Options& options) {
@@ -339,6 +340,8 @@ std::string to_json(const Report& report, const Options& options) {
   write_journal(writer, report);
   writer.Key("subscriptions");
   write_subscriptions(writer, report.subscriptions);
+  writer.Key("storm");
+  write_storm(writer, report.storm);
   writer.EndObject();
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }
@@ -361,6 +364,9 @@ bool lost_anything(const Report& report) {
   }
   for (const SubscriptionsRow& row : report.subscriptions) {
     if (!lost_of(row).empty()) return true;
+  }
+  for (const StormRow& row : report.storm) {
+    if (!row.lost.empty()) return true;
   }
   return false;
 }

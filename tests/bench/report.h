@@ -10,6 +10,7 @@
 #include "journal.h"
 #include "latency.h"
 #include "options.h"
+#include "storm.h"
 #include "subscriptions.h"
 #include "throughput.h"
 
@@ -24,6 +25,7 @@ struct Report {
   std::vector<JournalRow> journal;
   std::vector<ResumeRow> resume;
   std::vector<SubscriptionsRow> subscriptions;
+  std::vector<StormRow> storm;
 };
 
 // "" or the first thing that a row of any round lost.
