@@ -35,7 +35,8 @@ FanReader::FanReader(std::vector<Connection> connections, std::vector<SequenceRu
   clients_.reserve(connections.size());
   for (Connection& connection : connections) {
     clients_.push_back({std::move(connection.socket), std::move(connection.unread),
-                        FrameChecker(rules_.at(connection.rule), on_event, key_hint_)});
+                        FrameChecker(rules_.at(connection.rule), on_event, key_hint_),
+                        connection.handshaking});
   }
 }
 
@@ -114,7 +115,10 @@ void FanReader::take(std::size_t index, std::size_t bytes_filled, std::size_t by
   if (bytes_new == 0) std::memcpy(buffer_.data(), client.tail.data(), bytes_filled);
   const std::string_view bytes(buffer_.data(), bytes_filled);
   const std::uint64_t before = client.checker.events();
-  const std::size_t used = client.checker.take(bytes, std::chrono::steady_clock::now());
+  std::size_t used = client.handshaking ? take_handshake(index, bytes) : 0;
+  if (!client.handshaking) {
+    used += client.checker.take(bytes.substr(used), std::chrono::steady_clock::now());
+  }
   client.tail.assign(bytes.substr(used));
   positions_[index] = client.checker.position();
   // Only this thread writes them, so a plain addition is enough.
@@ -128,6 +132,17 @@ void FanReader::take(std::size_t index, std::size_t bytes_filled, std::size_t by
                   MSG_NOSIGNAL | MSG_DONTWAIT);
   }
   if (!client.checker.failure().empty()) fail(index, client.checker.failure());
+}
+
+std::size_t FanReader::take_handshake(std::size_t index, std::string_view bytes) {
+  const std::size_t end = bytes.find("\r\n\r\n");
+  if (end == std::string_view::npos) return 0;
+  if (bytes.substr(0, 13) != "HTTP/1.1 101 ") {
+    fail(index, "refused: " + std::string(bytes.substr(0, bytes.find('\r'))));
+    return 0;
+  }
+  clients_[index].handshaking = false;
+  return end + 4;
 }
 
 void FanReader::fail(std::size_t index, const std::string& what) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@ struct Connection {
   testing_support::TcpSocket socket;
   std::string unread;
   std::size_t rule = 0;  // which of the reader's
+  bool handshaking = false;  // the answer to its handshake has yet to be read
 };
 
 // Reads any number of clients on a thread of its own, with as little work a byte as checking
@@ -56,11 +58,14 @@ class FanReader {
     testing_support::TcpSocket socket;
     std::string tail;  // the beginning of a frame whose rest has not come yet
     FrameChecker checker;
+    bool handshaking;
   };
 
   void run();
   void read(std::size_t index);
   void take(std::size_t index, std::size_t bytes_filled, std::size_t bytes_new);
+  // How much of `bytes` is the answer to the handshake: 0 until it is all there.
+  std::size_t take_handshake(std::size_t index, std::string_view bytes);
   void fail(std::size_t index, const std::string& what);
 
   const std::vector<SequenceRule> rules_;

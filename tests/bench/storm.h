@@ -11,7 +11,7 @@
 namespace bench {
 
 struct StormRound {
-  double connected_s = 0.0;  // until all had their replies
+  double first_event_s = 0.0;  // until the last one had its first event
   double caught_up_s = 0.0;  // until the last one had what was published, live events included
   double deliveries_per_s = 0.0;  // to those who came back, meanwhile
   double resident_bytes_before = 0.0;
