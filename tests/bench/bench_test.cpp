@@ -12,11 +12,14 @@
 #include "fan_reader.h"
 #include "frame_checker.h"
 #include "histogram.h"
+#include "hop.h"
 #include "load.h"
 #include "placement.h"
 #include "replier.h"
 #include "statistics.h"
+#include "storm.h"
 #include "subject.h"
+#include "subscriptions.h"
 #include "support/event_publisher.h"
 #include "support/json.h"
 #include "support/protocol_client.h"
@@ -32,6 +35,7 @@ namespace {
 const Options options = [] {
   Options o;
   o.programs_directory = PPO_BENCH_PROGRAMS;
+  o.bridge_program = PPO_BENCH_BRIDGE;
   return o;
 }();
 
@@ -46,9 +50,11 @@ std::string framed_event(std::uint64_t number) {
 }
 
 // What a checker says about `bytes`, fed whole.
-std::string failure_of(const std::string& bytes, std::uint64_t cycle = 0) {
+std::string failure_of(const std::string& bytes, std::uint64_t cycle = 0,
+                       std::vector<bool> passes = {}) {
   SequenceRule rule;
   rule.cycle = cycle;
+  rule.passes = std::move(passes);
   std::size_t hint = 0;
   FrameChecker checker(rule, nullptr, hint);
   checker.take(bytes, {});
@@ -74,6 +80,22 @@ TEST_CASE("checker: all numbers over every change of their length, with other me
   CHECK(failure_of(bytes).empty());
   CHECK(failure_of(framed_event(1) + framed_event(2) + framed_event(1), 2).empty());
   CHECK_FALSE(failure_of(framed_event(1) + framed_event(2) + framed_event(3), 2).empty());
+}
+
+TEST_CASE("checker: a filtered client must get what passes, all of it, and nothing else") {
+  const std::vector<bool> passes{false, true, true, false};
+  CHECK(failure_of(framed_event(2) + framed_event(3) + framed_event(6), 0, passes).empty());
+  CHECK(failure_of(framed_event(2) + framed_event(6), 0, passes) == "expected event 3, got 6");
+  CHECK(failure_of(framed_event(2) + framed_event(3) + framed_event(4), 0, passes) ==
+        "expected event 6, got 4");
+  CHECK(failure_of(framed_event(1), 0, passes) == "expected event 2, got 1");
+  SequenceRule rule;
+  rule.passes = passes;
+  std::size_t hint = 0;
+  FrameChecker checker(rule, nullptr, hint);
+  checker.take(framed_event(2) + framed_event(3), {});
+  CHECK(checker.events() == 2);
+  CHECK(checker.position() == 5);  // 4 and 5 are not for this client
 }
 
 TEST_CASE("checker: frames that come in pieces are counted once each") {
@@ -105,6 +127,18 @@ TEST_CASE("event text: every number gives JSON of the size asked for") {
     text.append_delivered(delivered, number, 77);
     CHECK(Json(delivered).integer("/seq") == 77);
     CHECK(Json(delivered).dump("/data") == Json(published).dump("/data"));
+  }
+}
+
+TEST_CASE("event text: several items come in turn, and none changes the size") {
+  using Items = std::vector<std::string>;
+  CHECK_THROWS(EventText(200, Items{"an item longer than the usual one"}));
+  const EventText text(200, Items{"Coal", "Clay"});
+  for (const std::uint64_t number : {1ull, 2ull, 3ull}) {
+    std::string published;
+    text.append_published(published, number);
+    CHECK(published.size() == 200);
+    CHECK(Json(published).string("/data/item") == (number == 2 ? "Clay" : "Coal"));
   }
 }
 
@@ -223,6 +257,20 @@ TEST_CASE("replier: a trainer answers with the id that it was sent, and counts w
   CHECK(trainer.request_bytes() == request.size());
 }
 
+TEST_CASE("reader: a client whose handshake is refused is a failure") {
+  const auto subject = make_subject("raw", options);
+  subject->start();
+  std::vector<Connection> one(1);
+  one[0].socket = testing_support::TcpSocket::connect(subject->websocket());
+  one[0].unread = "HTTP/1.1 403 Forbidden\r\n\r\n";
+  one[0].handshaking = true;
+  FanReader reader(std::move(one), SequenceRule{}, nullptr);
+  reader.start();
+  CHECK(testing_support::wait_until([&] { return reader.failed(); }));
+  reader.stop();
+  CHECK(reader.failure() == "client 0: refused: HTTP/1.1 403 Forbidden");
+}
+
 TEST_CASE("reader: a server that goes away is a failure") {
   const auto subject = make_subject("raw", options);
   subject->start();
@@ -237,4 +285,79 @@ TEST_CASE("reader: a server that goes away is a failure") {
   CHECK(testing_support::wait_until([&] { return reader.failed(); }));
   reader.stop();
   CHECK(reader.failure().find("the connection ended") != std::string::npos);
+}
+
+namespace {
+
+// A run of fractions of a second: the figures mean nothing, but all of the way is gone.
+Options tiny() {
+  Options o = options;
+  o.rounds = 1;
+  o.seconds = 0.2;
+  o.warmup_seconds = 0.05;
+  return o;
+}
+
+}  // namespace
+
+TEST_CASE("hop: every subject that takes events is timed in both placements, beside the bare hop") {
+  Options o = tiny();
+  o.subjects = {"raw", "bridge", "plain"};
+  const std::vector<HopRow> rows = measure_hop(o);
+  REQUIRE(rows.size() == 6);
+  for (const HopRow& row : rows) {
+    CAPTURE(row.subject);
+    CHECK(row.lost.empty());
+    REQUIRE(row.rounds.size() == 1);
+    CHECK(row.rounds[0].count == 40.0);
+    CHECK(row.rounds[0].p50_us > 0.0);
+    CHECK(row.rounds[0].p50_us <= row.rounds[0].max_us);
+  }
+  CHECK(rows[0].subject == "bare-hop");
+  CHECK(rows[0].cores == "one");
+  CHECK(rows[0].rounds[0].p50_times == 1.0);
+  CHECK(rows[4].subject == "bridge");
+  CHECK(rows[4].cores == "any");
+  CHECK_FALSE(check_hop(rows, 1e-9, 0.0));
+  CHECK(check_hop(rows, 1e9, 1e9));
+}
+
+TEST_CASE("subscriptions: clients of different filters get what is theirs, and a delivery has a price") {
+  Options o = tiny();
+  o.subscription_clients = {2, 6};
+  o.subscriptions = {1, 3};
+  const std::vector<SubscriptionsRow> rows = measure_subscriptions(o);
+  REQUIRE(rows.size() == 3);  // three subscriptions are too many for two clients
+  for (const SubscriptionsRow& row : rows) {
+    CAPTURE(row.subscriptions);
+    CHECK(lost_of(row).empty());
+    CHECK(row.rounds.at(0).deliveries_per_s > 0.0);
+  }
+  CHECK(rows[2].subscriptions == 3);
+  CHECK(times_one_subscription(rows, rows[1]) == 1.0);
+  CHECK(times_one_subscription(rows, rows[2]) > 0.0);
+  CHECK_FALSE(check_subscriptions(rows, 1e-9));
+}
+
+TEST_CASE("storm: all who come back get what they missed, from memory and from the journal") {
+  Options o = tiny();
+  o.storm_clients = 20;
+  o.storm_events = 3000;
+  o.subjects = {"plain"};
+  CHECK(measure_storm(o).empty());
+  o.subjects = {"bridge"};
+  const std::vector<StormRow> rows = measure_storm(o);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].from == "memory");
+  CHECK(rows[1].from == "journal");
+  for (const StormRow& row : rows) {
+    CAPTURE(row.from);
+    CHECK(row.lost.empty());
+    const StormRound& got = row.rounds.at(0);
+    CHECK(got.first_event_s > 0.0);
+    CHECK(got.caught_up_s >= got.first_event_s);
+    CHECK(got.deliveries_per_s * got.caught_up_s >= 20 * 3000);
+    CHECK(got.resident_bytes_peak >= got.resident_bytes_before);
+    CHECK(got.p99_while_ms > 0.0);
+  }
 }

@@ -17,6 +17,7 @@
 #include "load.h"
 #include "placement.h"
 #include "replier.h"
+#include "statistics.h"
 #include "subject.h"
 #include "support/event_publisher.h"
 #include "support/raw_websocket.h"
@@ -109,10 +110,6 @@ void take_turn(Asker& asker, double seconds, Histogram& histogram) {
     histogram.add(answered_at - sent_at);
     sent_at = answered_at;
   }
-}
-
-double in_us(std::chrono::nanoseconds duration) {
-  return std::chrono::duration<double, std::micro>(duration).count();
 }
 
 RoundTrips summary(const Histogram& histogram) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace bench {
 
@@ -13,6 +14,9 @@ class EventText {
   // `event_bytes` is the size of each body, padding included.
   // Throws std::invalid_argument if it is less than bytes_min().
   explicit EventText(std::size_t event_bytes, std::string run = "r1");
+  // The same about several items, which must be of one length, in turn: event n is about the
+  // ((n - 1) % items.size())th.
+  EventText(std::size_t event_bytes, std::vector<std::string> items, std::string run = "r1");
 
   static std::size_t bytes_min();
 
@@ -27,6 +31,7 @@ class EventText {
   void append_data(std::string& out, std::uint64_t source_seq) const;
 
   std::size_t padding_bytes_ = 0;  // with a source_seq of one digit
+  std::vector<std::string> items_;
   std::string run_;
 };
 

@@ -27,13 +27,16 @@ constexpr std::size_t kReadsPerSearch = 64;
 
 }  // namespace
 
-FanReader::FanReader(std::vector<Connection> connections, SequenceRule rule,
+FanReader::FanReader(std::vector<Connection> connections, std::vector<SequenceRule> rules,
                      EventListener* on_event)
-    : rule_(std::move(rule)), events_(connections.size(), 0), buffer_(kFrameBytesMax + kReadBytes) {
+    : rules_(std::move(rules)),
+      positions_(connections.size(), 0),
+      buffer_(kFrameBytesMax + kReadBytes) {
   clients_.reserve(connections.size());
   for (Connection& connection : connections) {
     clients_.push_back({std::move(connection.socket), std::move(connection.unread),
-                        FrameChecker(rule_, on_event, key_hint_)});
+                        FrameChecker(rules_.at(connection.rule), on_event, key_hint_),
+                        connection.handshaking});
   }
 }
 
@@ -89,7 +92,7 @@ void FanReader::run() {
       if (mark == kWakeMark) return;
       read(static_cast<std::size_t>(mark));
       if (++reads % kReadsPerSearch == 0 || i + 1 == count) {
-        slowest_.store(*std::min_element(events_.begin(), events_.end()),
+        slowest_.store(*std::min_element(positions_.begin(), positions_.end()),
                        std::memory_order_relaxed);
       }
     }
@@ -111,12 +114,15 @@ void FanReader::take(std::size_t index, std::size_t bytes_filled, std::size_t by
   Client& client = clients_[index];
   if (bytes_new == 0) std::memcpy(buffer_.data(), client.tail.data(), bytes_filled);
   const std::string_view bytes(buffer_.data(), bytes_filled);
-  const std::uint64_t before = events_[index];
-  const std::size_t used = client.checker.take(bytes, std::chrono::steady_clock::now());
+  const std::uint64_t before = client.checker.events();
+  std::size_t used = client.handshaking ? take_handshake(index, bytes) : 0;
+  if (!client.handshaking) {
+    used += client.checker.take(bytes.substr(used), std::chrono::steady_clock::now());
+  }
   client.tail.assign(bytes.substr(used));
-  events_[index] = client.checker.events();
+  positions_[index] = client.checker.position();
   // Only this thread writes them, so a plain addition is enough.
-  deliveries_.store(deliveries() + events_[index] - before, std::memory_order_relaxed);
+  deliveries_.store(deliveries() + client.checker.events() - before, std::memory_order_relaxed);
   bytes_.store(this->bytes() + bytes_new, std::memory_order_relaxed);
   std::string ping;
   if (client.checker.take_ping(ping)) {
@@ -126,6 +132,17 @@ void FanReader::take(std::size_t index, std::size_t bytes_filled, std::size_t by
                   MSG_NOSIGNAL | MSG_DONTWAIT);
   }
   if (!client.checker.failure().empty()) fail(index, client.checker.failure());
+}
+
+std::size_t FanReader::take_handshake(std::size_t index, std::string_view bytes) {
+  const std::size_t end = bytes.find("\r\n\r\n");
+  if (end == std::string_view::npos) return 0;
+  if (bytes.substr(0, 13) != "HTTP/1.1 101 ") {
+    fail(index, "refused: " + std::string(bytes.substr(0, bytes.find('\r'))));
+    return 0;
+  }
+  clients_[index].handshaking = false;
+  return end + 4;
 }
 
 void FanReader::fail(std::size_t index, const std::string& what) {

@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "frame_checker.h"
@@ -18,6 +20,8 @@ namespace bench {
 struct Connection {
   testing_support::TcpSocket socket;
   std::string unread;
+  std::size_t rule = 0;  // which of the reader's
+  bool handshaking = false;  // the answer to its handshake has yet to be read
 };
 
 // Reads any number of clients on a thread of its own, with as little work a byte as checking
@@ -26,7 +30,11 @@ struct Connection {
 class FanReader {
  public:
   // `on_event`, if any, must outlive this and is called on the reading thread.
-  FanReader(std::vector<Connection> connections, SequenceRule rule, EventListener* on_event);
+  FanReader(std::vector<Connection> connections, SequenceRule rule, EventListener* on_event)
+      : FanReader(std::move(connections), std::vector<SequenceRule>{std::move(rule)}, on_event) {}
+  // The same for clients that are not to get the same.
+  FanReader(std::vector<Connection> connections, std::vector<SequenceRule> rules,
+            EventListener* on_event);
   ~FanReader() { stop(); }
 
   void start();
@@ -36,7 +44,7 @@ class FanReader {
   // Bench events read, all clients together, and the bytes of all that was read.
   std::uint64_t deliveries() const { return deliveries_.load(std::memory_order_relaxed); }
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
-  // Bench events that the slowest client has read.
+  // Up to which event the slowest client has all that is for it.
   std::uint64_t slowest() const { return slowest_.load(std::memory_order_relaxed); }
   // Whether a client missed an event, got one twice or was closed.
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
@@ -50,17 +58,20 @@ class FanReader {
     testing_support::TcpSocket socket;
     std::string tail;  // the beginning of a frame whose rest has not come yet
     FrameChecker checker;
+    bool handshaking;
   };
 
   void run();
   void read(std::size_t index);
   void take(std::size_t index, std::size_t bytes_filled, std::size_t bytes_new);
+  // How much of `bytes` is the answer to the handshake: 0 until it is all there.
+  std::size_t take_handshake(std::size_t index, std::string_view bytes);
   void fail(std::size_t index, const std::string& what);
 
-  const SequenceRule rule_;
+  const std::vector<SequenceRule> rules_;
   std::size_t key_hint_ = 0;
   std::vector<Client> clients_;
-  std::vector<std::uint64_t> events_;  // a client each, together so that the least is found fast
+  std::vector<std::uint64_t> positions_;  // a client each, together so that the least is found fast
   std::vector<char> buffer_;
   int epoll_ = -1;
   int wake_ = -1;

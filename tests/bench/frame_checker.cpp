@@ -68,6 +68,15 @@ void FrameChecker::take_text(std::string_view payload,
   } else {
     ++next_;
     expected_.increment();
+    skip_filtered();
+  }
+}
+
+void FrameChecker::skip_filtered() {
+  const std::vector<bool>& passes = rule_->passes;
+  for (; !passes.empty() && !passes[(next_ - 1) % passes.size()]; ++next_) {
+    ++filtered_;
+    expected_.increment();
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bench {
 
@@ -15,6 +16,9 @@ struct SequenceRule {
   std::string key = R"("source_seq":)";
   // After this number comes 1 again; 0 = never.
   std::uint64_t cycle = 0;
+  // Of so many numbers in a row, again and again, those that a client's filter passes, at least one;
+  // empty = all. Not together with `cycle`.
+  std::vector<bool> passes;
 };
 
 // Told of each event; for measurements that look at single ones.
@@ -56,7 +60,9 @@ class FrameChecker {
   // `rule` and `listener` (which may be null) must outlive this. `key_hint` is where the key was
   // found last, shared by all clients of a thread: the frames of a moment are alike.
   FrameChecker(const SequenceRule& rule, EventListener* listener, std::size_t& key_hint)
-      : rule_(&rule), listener_(listener), key_hint_(&key_hint), expected_(rule.key) {}
+      : rule_(&rule), listener_(listener), key_hint_(&key_hint), expected_(rule.key) {
+    skip_filtered();
+  }
 
   // Checks all whole frames at the front of `bytes` and returns how many bytes they were. Stops at
   // the first thing that is wrong: failure() says it then.
@@ -64,11 +70,14 @@ class FrameChecker {
 
   // Bench events seen so far.
   std::uint64_t events() const { return events_; }
+  // Up to which published event this client has all that passes its filter, counted from 1.
+  std::uint64_t position() const { return events_ + filtered_; }
   const std::string& failure() const { return failure_; }
   // A ping's payload that wants its pong; empties what it returns.
   bool take_ping(std::string& payload);
 
  private:
+  void skip_filtered();
   void take_text(std::string_view payload, std::chrono::steady_clock::time_point read_at);
   void take_control(unsigned opcode, std::string_view payload);
 
@@ -76,6 +85,7 @@ class FrameChecker {
   EventListener* listener_;
   std::size_t* key_hint_;
   std::uint64_t events_ = 0;
+  std::uint64_t filtered_ = 0;
   std::uint64_t next_ = 1;
   CountingText expected_;
   bool pinged_ = false;

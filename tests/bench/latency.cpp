@@ -41,10 +41,6 @@ class LatencyRecorder : public EventListener {
   Histogram histogram_;
 };
 
-double in_ms(std::chrono::nanoseconds duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 LatencyRow measure_latency(Subject& subject, const Options& options) {
   LatencyRow row;
   row.subject = subject.name();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "options.h"
+#include "statistics.h"
 #include "support/event_publisher.h"
 #include "support/wait.h"
 
@@ -110,6 +111,13 @@ steady_clock::time_point due(steady_clock::time_point begin, double events_per_s
                              std::uint64_t number) {
   const std::chrono::duration<double> after(static_cast<double>(number - 1) / events_per_s);
   return begin + std::chrono::duration_cast<steady_clock::duration>(after);
+}
+
+void pass(double seconds, const FanReader& reader) {
+  const auto begin = steady_clock::now();
+  while (!interrupted && !reader.failed() && seconds_since(begin) < seconds) {
+    std::this_thread::sleep_for(milliseconds{5});
+  }
 }
 
 bool wait_drained(const FanReader& reader, std::uint64_t published) {

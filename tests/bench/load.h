@@ -75,6 +75,9 @@ class TickedLoad : public Load {
 std::chrono::steady_clock::time_point due(std::chrono::steady_clock::time_point begin,
                                           double events_per_s, std::uint64_t number);
 
+// Sleeps, but not through an interrupt or a failure of `reader`.
+void pass(double seconds, const FanReader& reader);
+
 // Waits until the slowest client has read `published` events; false if one failed, an interrupt
 // came, or nothing at all moved for 10 s.
 bool wait_drained(const FanReader& reader, std::uint64_t published);

@@ -11,11 +11,15 @@
 
 #include "commands.h"
 #include "event_text.h"
+#include "hop.h"
 #include "idle_memory.h"
 #include "latency.h"
 #include "options.h"
 #include "report.h"
+#include "report_parts.h"
 #include "statistics.h"
+#include "storm.h"
+#include "subscriptions.h"
 #include "support/process.h"
 #include "throughput.h"
 
@@ -30,11 +34,14 @@ struct Requirements {
   double times_plain = 0.0;
   double times_raw = 0.0;
   double idle_bytes = 0.0;
+  double hop_p50_times = 0.0;
+  double hop_p99_times = 0.0;
   double command_p50_times = 0.0;
   double command_p99_times = 0.0;
   double journal_times = 0.0;
   double resume_times = 0.0;
   double resume_p99_times = 0.0;
+  double subscriptions_times = 0.0;
 };
 
 // The first signal asks for an orderly end; a second one ends at once, and the kernel then ends the
@@ -50,14 +57,6 @@ void watch_signals() {
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
-}
-
-bool meets(const char* what, double value, double limit, bool at_most) {
-  if (limit == 0.0) return true;
-  const bool met = at_most ? value <= limit : value >= limit && value > 0.0;
-  std::printf("%s: %.3g, wanted at %s %.3g: %s\n", what, value, at_most ? "most" : "least", limit,
-              met ? "met" : "NOT MET");
-  return met;
 }
 
 bool check(const Report& report, const Requirements& wanted) {
@@ -80,6 +79,7 @@ bool check(const Report& report, const Requirements& wanted) {
     if (idle.subject != "bridge") continue;
     met &= meets("bytes an idle client", idle.bytes_per_client, wanted.idle_bytes, true);
   }
+  met &= check_hop(report.hop, wanted.hop_p50_times, wanted.hop_p99_times);
   for (const CommandsRow& commands : report.commands) {
     if (commands.cores != "one" || !commands.lost.empty()) continue;
     met &= meets("command / bare request, p50",
@@ -99,6 +99,7 @@ bool check(const Report& report, const Requirements& wanted) {
     met &= meets("p99 while one resumes / before",
                  median_of(resume.rounds, &ResumeRound::p99_times), wanted.resume_p99_times, true);
   }
+  met &= check_subscriptions(report.subscriptions, wanted.subscriptions_times);
   return met;
 }
 
@@ -113,7 +114,7 @@ int run(int argc, char** argv) {
   options.programs_directory = here;
   options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
   std::string json_file;
-  app.require_subcommand(0, 6);
+  app.require_subcommand(0, 9);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of all modes");
   app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
@@ -174,6 +175,16 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();
 
+  CLI::App* hop = app.add_subcommand("hop", "a lone event's way, beside a bare ZeroMQ and TCP hop");
+  app.add_option("--hop-rate", options.hop_events_per_s,
+                 "hop: events/s; few, so that each is alone on its way")
+      ->check(CLI::Range(1.0, 5000.0))
+      ->capture_default_str();
+  app.add_option("--require-hop-p50-times", wanted.hop_p50_times,
+                 "fail if the median takes more times as long as the bare hop's");
+  app.add_option("--require-hop-p99-times", wanted.hop_p99_times,
+                 "fail if the 99th percentile takes more times as long");
+
   CLI::App* commands = app.add_subcommand("commands", "round trips, beside a bare ZeroMQ pair's");
   app.add_option("--command-rate", options.command_events_per_s,
                  "commands: events/s that flow meanwhile")
@@ -199,6 +210,35 @@ int run(int argc, char** argv) {
                  "fail if it reads a smaller share of the bare scan's rows/s");
   app.add_option("--require-resume-p99-times", wanted.resume_p99_times,
                  "fail if the others' 99th percentile grows by a larger factor");
+
+  CLI::App* subscriptions = app.add_subcommand(
+      "subscriptions", "CPU time of a delivery where clients want different things");
+  app.add_option("--subscription-clients", options.subscription_clients,
+                 "subscriptions: numbers of clients")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--subscription-counts", options.subscriptions,
+                 "subscriptions: numbers of different ones that the clients share; a number of "
+                 "clients has rows for those that are not more")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--require-subscriptions-times", wanted.subscriptions_times,
+                 "fail if a delivery costs more times the CPU time of one with a single "
+                 "subscription, at the most clients and subscriptions");
+
+  CLI::App* storm = app.add_subcommand(
+      "storm", "a crowd that comes back at once for what it missed, from memory and from the journal");
+  app.add_option("--storm-clients", options.storm_clients, "storm: how many come back")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--storm-events", options.storm_events, "storm: events that each has missed")
+      ->check(CLI::Range(1000, 5'000'000))
+      ->capture_default_str();
+  app.add_option("--storm-rate", options.storm_events_per_s, "storm: events/s that flow meanwhile")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   watch_signals();
@@ -208,9 +248,12 @@ int run(int argc, char** argv) {
   if (all || throughput->parsed()) report.throughput = measure_throughput(options);
   if (all || idle->parsed()) report.idle_memory = measure_idle_memory(options);
   if (all || latency->parsed()) report.latency = measure_latency(options);
+  if (all || hop->parsed()) report.hop = measure_hop(options);
   if (all || commands->parsed()) report.commands = measure_commands(options);
   if (all || journal->parsed()) report.journal = measure_journal(options);
   if (all || resume->parsed()) report.resume = measure_resume(options);
+  if (all || subscriptions->parsed()) report.subscriptions = measure_subscriptions(options);
+  if (all || storm->parsed()) report.storm = measure_storm(options);
   print_tables(report, options);
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {
     throw std::runtime_error("cannot write " + json_file);

@@ -11,7 +11,7 @@ namespace bench {
 
 struct Options {
   std::vector<std::string> subjects{"bridge", "plain", "raw"};
-  std::string programs_directory;  // of plain-bridge and raw-blaster
+  std::string programs_directory;  // of plain-bridge, raw-blaster and bare-hop
   std::string bridge_program;
 
   // throughput
@@ -30,6 +30,18 @@ struct Options {
   // latency
   std::size_t latency_clients = 100;
   double latency_events_per_s = 2000.0;
+
+  // hop
+  double hop_events_per_s = 200.0;
+
+  // subscriptions
+  std::vector<std::size_t> subscription_clients{1, 10, 100, 1000};
+  std::vector<std::size_t> subscriptions{1, 10, 100};
+
+  // storm
+  std::size_t storm_clients = 1000;
+  std::size_t storm_events = 100'000;
+  double storm_events_per_s = 1000.0;
 
   // journal and resume
   std::size_t journal_rows = 400'000;

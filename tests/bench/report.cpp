@@ -1,7 +1,5 @@
 #include "report.h"
 
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -10,20 +8,13 @@
 #include <fstream>
 #include <thread>
 
+#include "report_parts.h"
 #include "statistics.h"
 
 namespace bench {
 namespace {
 
-using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
 using Round = ThroughputRound;
-
-std::string times(double ratio) {
-  if (ratio == 0.0) return "-";
-  char text[32];
-  std::snprintf(text, sizeof text, ratio < 0.1 ? "%.4f" : ratio < 10 ? "%.2f" : "%.1f", ratio);
-  return text;
-}
 
 std::string today() {
   char text[32];
@@ -47,19 +38,6 @@ std::string machine() {
   ::uname(&system);
   return std::to_string(std::thread::hardware_concurrency()) + " x " + processor() + ", Linux " +
          system.release;
-}
-
-void member(Writer& writer, const char* key, double value) {
-  writer.Key(key);
-  writer.Double(value);
-}
-void member(Writer& writer, const char* key, std::size_t value) {
-  writer.Key(key);
-  writer.Uint64(value);
-}
-void member(Writer& writer, const char* key, const std::string& value) {
-  writer.Key(key);
-  writer.String(value);
 }
 
 using RoundFigure = RoundTrips CommandsRound::*;
@@ -309,8 +287,11 @@ void print_tables(const Report& report, const Options& options) {
     }
     std::printf("%9.3f %9.3f %9.3f %9.3f\n", row.p50_ms, row.p90_ms, row.p99_ms, row.max_ms);
   }
+  print_hop(report.hop, options);
   print_commands(report);
   print_journal(report);
+  print_subscriptions(report.subscriptions);
+  print_storm(report.storm);
 }
 
 std::string to_json(const Report& report, const Options& options) {
@@ -352,9 +333,15 @@ std::string to_json(const Report& report, const Options& options) {
     writer.EndObject();
   }
   writer.EndArray();
+  writer.Key("hop");
+  write_hop(writer, report.hop);
   writer.Key("commands");
   write_commands(writer, report);
   write_journal(writer, report);
+  writer.Key("subscriptions");
+  write_subscriptions(writer, report.subscriptions);
+  writer.Key("storm");
+  write_storm(writer, report.storm);
   writer.EndObject();
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }
@@ -366,10 +353,19 @@ bool lost_anything(const Report& report) {
   for (const LatencyRow& row : report.latency) {
     if (!row.lost.empty()) return true;
   }
+  for (const HopRow& row : report.hop) {
+    if (!row.lost.empty()) return true;
+  }
   for (const CommandsRow& row : report.commands) {
     if (!row.lost.empty()) return true;
   }
   for (const ResumeRow& row : report.resume) {
+    if (!row.lost.empty()) return true;
+  }
+  for (const SubscriptionsRow& row : report.subscriptions) {
+    if (!lost_of(row).empty()) return true;
+  }
+  for (const StormRow& row : report.storm) {
     if (!row.lost.empty()) return true;
   }
   return false;

@@ -5,10 +5,13 @@
 #include <vector>
 
 #include "commands.h"
+#include "hop.h"
 #include "idle_memory.h"
 #include "journal.h"
 #include "latency.h"
 #include "options.h"
+#include "storm.h"
+#include "subscriptions.h"
 #include "throughput.h"
 
 namespace bench {
@@ -17,9 +20,12 @@ struct Report {
   std::vector<ThroughputRow> throughput;
   std::vector<IdleMemoryRow> idle_memory;
   std::vector<LatencyRow> latency;
+  std::vector<HopRow> hop;
   std::vector<CommandsRow> commands;
   std::vector<JournalRow> journal;
   std::vector<ResumeRow> resume;
+  std::vector<SubscriptionsRow> subscriptions;
+  std::vector<StormRow> storm;
 };
 
 // "" or the first thing that a row of any round lost.

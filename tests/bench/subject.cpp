@@ -146,6 +146,10 @@ std::unique_ptr<Subject> make_subject(const std::string& name, const Options& op
   if (name == "bridge") return make_bridge(options);
   if (name == "plain") return std::make_unique<PlainSubject>(options);
   if (name == "raw") return std::make_unique<RawSubject>(options);
+  if (name == "bare-hop") {
+    return std::make_unique<ProgramSubject>(
+        name, std::vector<std::string>{options.programs_directory + "/bare-hop"});
+  }
   throw std::invalid_argument("no subject is called " + name + "; there are bridge, plain, raw");
 }
 

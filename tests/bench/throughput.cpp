@@ -23,14 +23,6 @@ using testing_support::milliseconds;
 // Every client must have read its first event by then.
 constexpr std::chrono::seconds kFirstEventTimeout{30};
 
-// Sleeps, but not through an interrupt or a failure.
-void pass(double seconds, const FanReader& reader) {
-  const auto begin = steady_clock::now();
-  while (!interrupted && !reader.failed() && seconds_since(begin) < seconds) {
-    std::this_thread::sleep_for(milliseconds{5});
-  }
-}
-
 struct Sample {
   steady_clock::time_point at = steady_clock::now();
   double deliveries;
@@ -47,13 +39,22 @@ struct Sample {
 
 ThroughputRound measure(Subject& subject, const Options& options, std::size_t clients,
                         std::size_t batch) {
-  ThroughputRound round;
   FanReader reader(connect_clients(subject, clients, options.receive_buffer_bytes),
                    subject.sequence_rule(), nullptr);
-  reader.start();
   const EventText events(options.event_bytes);
-  ClosedLoopLoad load(subject, events, batch,
-                      std::min(options.window_events, subject.window_events_max(clients)), reader);
+  return measure_closed_loop(
+      subject, reader, events, batch,
+      std::min(options.window_events, subject.window_events_max(clients)), options);
+}
+
+}  // namespace
+
+ThroughputRound measure_closed_loop(const Subject& subject, FanReader& reader,
+                                    const EventText& events, std::size_t batch,
+                                    std::uint64_t window_events, const Options& options) {
+  ThroughputRound round;
+  reader.start();
+  ClosedLoopLoad load(subject, events, batch, window_events, reader);
   const auto begin = steady_clock::now();
   while (reader.slowest() == 0 && !interrupted && !reader.failed() &&
          steady_clock::now() - begin < kFirstEventTimeout) {
@@ -94,8 +95,6 @@ ThroughputRound measure(Subject& subject, const Options& options, std::size_t cl
   }
   return round;
 }
-
-}  // namespace
 
 std::vector<ThroughputRow> measure_throughput(const Options& options) {
   std::vector<ThroughputRow> rows;

@@ -6,7 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "event_text.h"
+#include "fan_reader.h"
 #include "options.h"
+#include "subject.h"
 
 namespace bench {
 
@@ -28,6 +31,12 @@ struct ThroughputRow {
   std::string subject;
   std::vector<ThroughputRound> rounds;
 };
+
+// Starts the reader, publishes as fast as it reads, stops it, and tells what happened between the
+// warm-up and the end. Throws std::runtime_error on an interrupt.
+ThroughputRound measure_closed_loop(const Subject& subject, FanReader& reader,
+                                    const EventText& events, std::size_t batch,
+                                    std::uint64_t window_events, const Options& options);
 
 // Rows in the order clients, batch, subject; each row's round n was measured right next to the
 // others'. Prints a line a measurement to stderr.
