@@ -20,6 +20,7 @@
 #include "storm.h"
 #include "subject.h"
 #include "subscriptions.h"
+#include "threads.h"
 #include "support/event_publisher.h"
 #include "support/json.h"
 #include "support/protocol_client.h"
@@ -337,6 +338,21 @@ TEST_CASE("subscriptions: clients of different filters get what is theirs, and a
   CHECK(times_one_subscription(rows, rows[1]) == 1.0);
   CHECK(times_one_subscription(rows, rows[2]) > 0.0);
   CHECK_FALSE(check_subscriptions(rows, 1e-9));
+}
+
+TEST_CASE("threads: each number of threads delivers all, and a delivery has a price") {
+  Options o = tiny();
+  o.threads = {1, 2};
+  o.thread_clients = {4};
+  const std::vector<ThreadsRow> rows = measure_threads(o);
+  REQUIRE(rows.size() == 2);
+  for (const ThreadsRow& row : rows) {
+    CAPTURE(row.threads);
+    CHECK(lost_of(row) == "");
+    CHECK(row.rounds.at(0).deliveries_per_s > 0);
+    CHECK(row.rounds.at(0).cpu_us_per_delivery > 0);
+    CHECK(row.rounds.at(0).switches_per_1000 > 0);
+  }
 }
 
 TEST_CASE("storm: all who come back get what they missed, from memory and from the journal") {

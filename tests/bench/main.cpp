@@ -21,6 +21,7 @@
 #include "storm.h"
 #include "subscriptions.h"
 #include "support/process.h"
+#include "threads.h"
 #include "throughput.h"
 
 namespace bench {
@@ -114,7 +115,7 @@ int run(int argc, char** argv) {
   options.programs_directory = here;
   options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
   std::string json_file;
-  app.require_subcommand(0, 9);
+  app.require_subcommand(0, 10);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of all modes");
   app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
@@ -140,6 +141,8 @@ int run(int argc, char** argv) {
                  "SO_RCVBUF of each client; 0 = the kernel's choice")
       ->check(CLI::Range(0, 64 << 20))
       ->capture_default_str();
+  app.add_option("--set", options.bridge_settings,
+                 "a setting of the bridge, KEY=VALUE; may be given several times");
   app.add_option("--json", json_file, "write everything there as JSON");
 
   CLI::App* throughput = app.add_subcommand("throughput", "deliveries a second, nothing lost");
@@ -228,6 +231,19 @@ int run(int argc, char** argv) {
                  "fail if a delivery costs more times the CPU time of one with a single "
                  "subscription, at the most clients and subscriptions");
 
+  CLI::App* threads = app.add_subcommand(
+      "threads", "cost of a delivery where several threads serve the clients");
+  app.add_option("--threads", options.threads, "threads: numbers of them (websocket.threads)")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--thread-clients", options.thread_clients, "threads: numbers of clients")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_flag("--instructions", options.count_instructions,
+               "threads: count instructions too, with valgrind's callgrind");
+
   CLI::App* storm = app.add_subcommand(
       "storm", "a crowd that comes back at once for what it missed, from memory and from the journal");
   app.add_option("--storm-clients", options.storm_clients, "storm: how many come back")
@@ -253,6 +269,7 @@ int run(int argc, char** argv) {
   if (all || journal->parsed()) report.journal = measure_journal(options);
   if (all || resume->parsed()) report.resume = measure_resume(options);
   if (all || subscriptions->parsed()) report.subscriptions = measure_subscriptions(options);
+  if (all || threads->parsed()) report.threads = measure_threads(options);
   if (all || storm->parsed()) report.storm = measure_storm(options);
   print_tables(report, options);
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {

@@ -13,6 +13,8 @@ struct Options {
   std::vector<std::string> subjects{"bridge", "plain", "raw"};
   std::string programs_directory;  // of plain-bridge, raw-blaster and bare-hop
   std::string bridge_program;
+  std::vector<std::string> bridge_settings;  // "section.key=VALUE", besides the bench's own
+  std::vector<std::string> bridge_prefix;    // a program that runs it, and its arguments
 
   // throughput
   std::vector<std::size_t> clients{1, 10, 100, 1000};
@@ -37,6 +39,11 @@ struct Options {
   // subscriptions
   std::vector<std::size_t> subscription_clients{1, 10, 100, 1000};
   std::vector<std::size_t> subscriptions{1, 10, 100};
+
+  // threads
+  std::vector<std::size_t> threads{1, 2, 4};
+  std::vector<std::size_t> thread_clients{100, 1000};
+  bool count_instructions = false;
 
   // storm
   std::size_t storm_clients = 1000;

@@ -291,6 +291,7 @@ void print_tables(const Report& report, const Options& options) {
   print_commands(report);
   print_journal(report);
   print_subscriptions(report.subscriptions);
+  print_threads(report.threads);
   print_storm(report.storm);
 }
 
@@ -340,6 +341,8 @@ std::string to_json(const Report& report, const Options& options) {
   write_journal(writer, report);
   writer.Key("subscriptions");
   write_subscriptions(writer, report.subscriptions);
+  writer.Key("threads");
+  write_threads(writer, report.threads);
   writer.Key("storm");
   write_storm(writer, report.storm);
   writer.EndObject();
@@ -363,6 +366,9 @@ bool lost_anything(const Report& report) {
     if (!row.lost.empty()) return true;
   }
   for (const SubscriptionsRow& row : report.subscriptions) {
+    if (!lost_of(row).empty()) return true;
+  }
+  for (const ThreadsRow& row : report.threads) {
     if (!lost_of(row).empty()) return true;
   }
   for (const StormRow& row : report.storm) {

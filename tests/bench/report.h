@@ -12,6 +12,7 @@
 #include "options.h"
 #include "storm.h"
 #include "subscriptions.h"
+#include "threads.h"
 #include "throughput.h"
 
 namespace bench {
@@ -25,6 +26,7 @@ struct Report {
   std::vector<JournalRow> journal;
   std::vector<ResumeRow> resume;
   std::vector<SubscriptionsRow> subscriptions;
+  std::vector<ThreadsRow> threads;
   std::vector<StormRow> storm;
 };
 

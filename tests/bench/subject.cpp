@@ -117,7 +117,11 @@ std::unique_ptr<Subject> make_bridge(const Options& options) {
   testing_support::BridgeOptions bridge;
   bridge.program = options.bridge_program;
   bridge.settings = {"websocket.clients_max=20000", "websocket.requests_per_s_max=1000000"};
-  return std::make_unique<ProgramSubject>("bridge", testing_support::bridge_command_line(bridge));
+  bridge.settings.insert(bridge.settings.end(), options.bridge_settings.begin(),
+                         options.bridge_settings.end());
+  std::vector<std::string> command = testing_support::bridge_command_line(bridge);
+  command.insert(command.begin(), options.bridge_prefix.begin(), options.bridge_prefix.end());
+  return std::make_unique<ProgramSubject>("bridge", std::move(command));
 }
 
 }  // namespace
