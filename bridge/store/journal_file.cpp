@@ -140,9 +140,7 @@ struct JournalFile::Statements {
                       "INSERT INTO sources(source,run,last_source_seq,seq) VALUES(?,?,?,?) "
                       "ON CONFLICT(source,run) DO UPDATE SET "
                       "last_source_seq=excluded.last_source_seq,seq=excluded.seq"),
-        select(db,
-               "SELECT seq,timestamp,type,source,run,source_seq,agent_id,item,data_bytes,body "
-               "FROM events WHERE seq>=? ORDER BY seq"),
+        select(db, "SELECT seq,timestamp,data_bytes,body FROM events WHERE seq>=? ORDER BY seq"),
         stamp(db, "SELECT seq,timestamp FROM events WHERE seq>=? ORDER BY seq LIMIT 1"),
         nth(db, "SELECT seq,timestamp FROM events ORDER BY seq LIMIT 1 OFFSET ?"),
         remove(db, "DELETE FROM events WHERE seq<?"),
@@ -490,14 +488,8 @@ BlockPtr JournalFile::read_block(bool* more) {
     StoredEvent event;
     event.seq = row.number(0);
     event.timestamp_us = microseconds(row.real(1));
-    event.type = row.text(2);
-    event.source = row.text(3);
-    event.run = row.text(4);
-    event.source_seq = row.number(5);
-    if (!row.is_null(6)) event.agent_id = row.text(6);
-    if (!row.is_null(7)) event.item = row.text(7);
-    event.data_bytes = static_cast<std::uint32_t>(row.number(8));
-    event.json = row.text(9);
+    event.data_bytes = static_cast<std::uint32_t>(row.number(2));
+    event.json = row.text(3);
     if (!builder_.add_stored(event)) {
       if (builder_.empty()) *more = row.step();
       break;
