@@ -116,7 +116,8 @@ class BridgeApp::Impl {
         signals_(io_, SIGINT, SIGTERM),
         tick_timer_(io_),
         command_timer_(io_),
-        drain_timer_(io_) {
+        drain_timer_(io_),
+        gather_timer_(io_) {
     commands_.set_directory(&server_);
     if (!config_.trainers.control.empty()) tracker_.set_link(&desk_.router());
     if (journal_) tracker_.restore(journal_->positions());
@@ -266,8 +267,20 @@ class BridgeApp::Impl {
   }
 
   void deliver() {
-    hub_.announce();
+    announce_to_clients();
     bot_publisher_.publish();
+  }
+
+  void announce_to_clients() {
+    if (gathering_) return;
+    const std::int64_t wait_us = hub_.announce_or_wait();
+    if (wait_us == 0) return;
+    gathering_ = true;
+    gather_timer_.expires_after(std::chrono::microseconds(wait_us));
+    gather_timer_.async_wait([this](const asio::error_code& ec) {
+      gathering_ = false;
+      if (!ec) announce_to_clients();
+    });
   }
 
   // Tells everyone downstream that the log has grown.
@@ -431,11 +444,13 @@ class BridgeApp::Impl {
   asio::steady_timer tick_timer_;
   asio::steady_timer command_timer_;
   asio::steady_timer drain_timer_;
+  asio::steady_timer gather_timer_;
   LogLimiter reject_lines_;
   const std::int64_t started_us_ = clock_.steady_us();
   std::int64_t last_tick_us_ = 0;
   std::int64_t stop_by_us_ = 0;
   bool announcing_ = false;
+  bool gathering_ = false;
   bool stopping_ = false;
 };
 

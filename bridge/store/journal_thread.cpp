@@ -19,7 +19,7 @@ constexpr std::int64_t kGroupUs = 20'000;                // and less no longer t
 constexpr std::int64_t kRetryUs = 1'000'000;
 constexpr std::int64_t kLookAfterUs = 1'000'000;  // age, size, whether the file is still there
 constexpr std::int64_t kReadTurnUs = 5'000;       // of reading between two groups
-constexpr std::size_t kReadBlocks = 4;
+constexpr std::size_t kReadBlocks = 1;  // for one request: small, for live work waits for a CPU meanwhile
 constexpr std::uint64_t kTrimRowsMin = 1024;
 
 }  // namespace
