@@ -51,6 +51,11 @@ class EventLog {
   // Shows each block as it is closed, before the history has it.
   void set_on_seal(std::function<void(const BlockPtr&)> on_seal) { on_seal_ = std::move(on_seal); }
 
+  // Numberings before this one that nobody knew of at the start; where some were known nothing happens.
+  void learn_epochs(const std::vector<EpochStart>& earlier) {
+    if (epochs_.size() == 1) epochs_.insert(epochs_.begin(), earlier.begin(), earlier.end());
+  }
+
   const std::string& epoch() const { return epochs_.back().epoch; }
   // The newest accepted event, sealed or not; where there is none yet, what the log goes on from.
   std::uint64_t last_seq() const { return last_seq_; }

@@ -12,58 +12,29 @@
 #include <system_error>
 #include <utility>
 
+#include "store/journal_contents.h"
 #include "store/journal_statements.h"
 
 namespace bridge {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 1;
-constexpr std::int64_t kApplicationId = 0x50504F4A;  // "PPOJ"
 constexpr int kBusyTimeoutMs = 1000;                 // somebody's shell holds the file
 constexpr std::uint64_t kWalPagesMax = 4096;         // then they are moved into the file
 constexpr std::size_t kEpochsMax = 1000;
 
-constexpr const char* kSchema = R"(
-CREATE TABLE events(
-  seq INTEGER PRIMARY KEY,      -- number of the event; goes on over all epochs
-  timestamp REAL NOT NULL,      -- when the bridge accepted it, seconds since 1970
-  type TEXT NOT NULL,
-  source TEXT,
-  run TEXT,
-  source_seq INTEGER,
-  agent_id TEXT,                -- data.agent_id and data.item, where they are text
-  item TEXT,
-  data_bytes INTEGER NOT NULL,  -- length of data's text in body
-  body TEXT NOT NULL            -- the event as it went to clients, JSON
-);
-CREATE TABLE epochs(
-  id INTEGER PRIMARY KEY,
-  epoch TEXT NOT NULL UNIQUE,
-  first_seq INTEGER NOT NULL,
-  started REAL NOT NULL,
-  clean INTEGER NOT NULL        -- 1: the bridge ended it; 0: it runs, or was killed
-);
-CREATE TABLE holes(             -- events that were delivered but could not be written
-  from_seq INTEGER PRIMARY KEY,
-  to_seq INTEGER NOT NULL,
-  reason TEXT NOT NULL,
-  noted REAL NOT NULL
-);
-CREATE TABLE sources(           -- the last event of each run of each source
-  source TEXT NOT NULL,
-  run TEXT NOT NULL,
-  last_source_seq INTEGER NOT NULL,
-  seq INTEGER NOT NULL,
-  PRIMARY KEY(source, run)
-) WITHOUT ROWID;
-)";
+// Two names of one file are one file.
+std::string resolved_path(const std::string& path) {
+  std::error_code ec;
+  const std::filesystem::path canonical = std::filesystem::weakly_canonical(path, ec);
+  return ec ? path : canonical.string();
+}
 
 std::string describe(const std::string& path, const DatabaseError& error) {
   switch (error.primary_code()) {
     case SQLITE_FULL:
       return path + ": the disk is full";
     case SQLITE_READONLY:
-      return path + ": it is read-only";
+      return path + ": it or its directory is read-only";
     case SQLITE_NOTADB:
       return path + ": it is no SQLite file, or damaged";
     case SQLITE_CORRUPT:
@@ -109,6 +80,13 @@ class JournalFile::Lock {
     }
     return lock;
   }
+  // Whether somebody else holds it.
+  static bool is_taken(const std::string& path) {
+    const int fd = ::open((path + "-lock").c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return errno != ENOENT;
+    const Lock lock(fd);
+    return ::flock(fd, LOCK_EX | LOCK_NB) != 0;
+  }
   ~Lock() { ::close(fd_); }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
@@ -123,12 +101,31 @@ JournalFile::JournalFile(JournalFileOptions options, std::unique_ptr<Lock> lock)
 
 JournalFile::~JournalFile() = default;
 
+std::optional<JournalContents> JournalFile::look(const std::string& path) {
+  const std::string resolved = resolved_path(path);
+  std::error_code ec;
+  if (!std::filesystem::exists(resolved, ec)) {
+    // Nothing is in a file that is yet to be made. A directory that is not there may come with one.
+    if (ec || !std::filesystem::is_directory(std::filesystem::path(resolved).parent_path(), ec)) {
+      return std::nullopt;
+    }
+    return JournalContents();
+  }
+  if (Lock::is_taken(resolved)) return std::nullopt;
+  // SQLite would write beside the file even to read it; where no log is left there it need not look.
+  const auto wal_bytes = std::filesystem::file_size(resolved + "-wal", ec);
+  try {
+    Database db(resolved, ec || wal_bytes == 0 ? Database::Mode::frozen : Database::Mode::read);
+    return has_schema(db) ? read_contents(db) : JournalContents();
+  } catch (const DatabaseError&) {
+    return std::nullopt;
+  }
+}
+
 JournalResult<std::unique_ptr<JournalFile>> JournalFile::open(const JournalFileOptions& options) {
   JournalFileOptions resolved = options;
+  resolved.path = resolved_path(options.path);
   std::error_code ec;
-  // Two names of one file are one file.
-  const std::filesystem::path canonical = std::filesystem::weakly_canonical(options.path, ec);
-  if (!ec) resolved.path = canonical.string();
   const std::filesystem::path directory = std::filesystem::path(resolved.path).parent_path();
   if (!directory.empty() && !std::filesystem::is_directory(directory, ec)) {
     if (!options.make_directory) {
@@ -161,16 +158,7 @@ void JournalFile::prepare() {
   Database& db = *database_;
   if (db.read_only()) throw DatabaseError(SQLITE_READONLY, "read-only");
   sqlite3_busy_timeout(db.handle(), kBusyTimeoutMs);
-  const std::int64_t version = db.number("PRAGMA user_version").value_or(0);
-  const std::int64_t tables = db.number("SELECT count(*) FROM sqlite_master").value_or(0);
-  if (version > kSchemaVersion) {
-    throw DatabaseError(SQLITE_ERROR, "it is of version " + std::to_string(version) +
-                                          ", written by a newer bridge; this one knows version " +
-                                          std::to_string(kSchemaVersion));
-  }
-  if (tables != 0 && db.number("PRAGMA application_id") != kApplicationId) {
-    throw DatabaseError(SQLITE_ERROR, "it is another program's database");
-  }
+  const bool fresh = !has_schema(db);
   db.run("PRAGMA journal_mode=WAL");
   db.run(options_.sync_each_commit ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
   db.run("PRAGMA cache_size=-16384");  // KiB
@@ -179,7 +167,7 @@ void JournalFile::prepare() {
       std::clamp<std::uint64_t>(options_.bytes_max / 4 / page_bytes_, 16, kWalPagesMax);
   db.run("PRAGMA wal_autocheckpoint=" + std::to_string(wal_pages));
   db.run("PRAGMA journal_size_limit=" + std::to_string(wal_pages * page_bytes_ * 2));
-  if (tables == 0) make_schema();
+  if (fresh) make_schema(db);
   statements_ = std::make_unique<Statements>(db);
   load_contents();
   struct stat info {};
@@ -189,51 +177,16 @@ void JournalFile::prepare() {
   }
 }
 
-void JournalFile::make_schema() {
-  database_->run("BEGIN IMMEDIATE");
-  database_->run(kSchema);
-  database_->run("PRAGMA application_id=" + std::to_string(kApplicationId));
-  database_->run("PRAGMA user_version=" + std::to_string(kSchemaVersion));
-  database_->run("COMMIT");
-}
-
 void JournalFile::load_contents() {
-  Database& db = *database_;
-  {
-    Statement epochs(db, "SELECT epoch,first_seq,clean FROM epochs ORDER BY id");
-    while (epochs.step()) {
-      contents_.epochs.push_back({std::string(epochs.text(0)), epochs.number(1)});
-      contents_.clean = epochs.number(2) != 0;
-    }
-  }
-  last_row_seq_ = static_cast<std::uint64_t>(db.number("SELECT max(seq) FROM events").value_or(0));
-  first_seq_ = static_cast<std::uint64_t>(
-      db.number("SELECT min(seq) FROM events").value_or(static_cast<std::int64_t>(0)));
-  if (last_row_seq_ != 0) {
-    statements_->stamp.bind(1, last_row_seq_);
-    if (statements_->stamp.step()) contents_.last_stamp_us = microseconds(statements_->stamp.real(1));
-    statements_->stamp.reset();
-  }
-  contents_.last_seq = last_row_seq_;
-  {
-    Statement holes(db, "SELECT from_seq,to_seq FROM holes ORDER BY from_seq");
-    while (holes.step()) {
-      contents_.holes.push_back({holes.number(0), holes.number(1)});
-      contents_.last_seq = std::max(contents_.last_seq, holes.number(1));
-    }
-  }
-  if (!contents_.epochs.empty()) {
-    contents_.last_seq = std::max(contents_.last_seq, contents_.epochs.back().first_seq - 1);
-  }
-  if (last_row_seq_ == 0) first_seq_ = contents_.last_seq + 1;
-  contents_.first_seq = first_seq_;
-  Statement sources(db, "SELECT source,run,last_source_seq,seq FROM sources ORDER BY seq");
+  contents_ = read_contents(*database_);
+  last_row_seq_ = contents_.last_row_seq;
+  first_seq_ = contents_.first_seq;
+  Statement sources(*database_, "SELECT source,run,last_source_seq,seq FROM sources");
   while (sources.step()) {
     Position position;
     position.value = {std::string(sources.text(0)), std::string(sources.text(1)),
                       sources.number(2)};
     position.seq = sources.number(3);
-    contents_.positions.push_back(position.value);
     positions_.emplace(position.value.source + '\n' + position.value.run, std::move(position));
   }
 }

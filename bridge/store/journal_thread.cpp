@@ -225,11 +225,27 @@ void JournalThread::reopen() {
 // A file that comes late must not hold numbers that this process has given to other events.
 bool JournalThread::take_over(std::unique_ptr<JournalFile> file) {
   const JournalContents& contents = file->contents();
+  const std::uint64_t before = epoch_.first_seq - 1;
   const bool ours = !contents.epochs.empty() && contents.epochs.back().epoch == epoch_.epoch;
-  if (!ours && contents.last_seq >= epoch_.first_seq) {
+  if (!ours && contents.last_seq > before) {
     set_problem(options_.path + ": it holds events up to " + std::to_string(contents.last_seq) +
                 " of another numbering; it will be gone on with when the bridge is started again");
     return false;
+  }
+  const std::vector<EpochStart> earlier = ours ? std::vector<EpochStart>() : contents.epochs;
+  std::vector<SeqRange> holes = ours ? std::vector<SeqRange>() : contents.holes;
+  // First, so that it is not forgotten where the next step fails.
+  if (!earlier.empty() && contents.last_seq < before) {
+    JournalItem jump;
+    jump.hole = {contents.last_seq + 1, before};
+    jump.reason = "numbers not used: the bridge started without the journal";
+    const auto noted = file->append({jump}, clock_.wall_us());
+    if (!noted) {
+      ++counts_.errors;
+      set_problem(noted.error().message);
+      return false;
+    }
+    holes.push_back(jump.hole);
   }
   const auto begun = file->begin_epoch(epoch_, clock_.wall_us());
   if (!begun) {
@@ -237,8 +253,10 @@ bool JournalThread::take_over(std::unique_ptr<JournalFile> file) {
     set_problem(begun.error().message);
     return false;
   }
+  earlier_epochs_ = earlier;
+  new_holes_.insert(new_holes_.begin(), holes.begin(), holes.end());
   // What it lacks of this process's events, the next write notes as a hole.
-  written_seq_ = ours ? contents.last_seq : epoch_.first_seq - 1;
+  written_seq_ = ours ? contents.last_seq : before;
   file_ = std::move(file);
   return true;
 }
@@ -318,6 +336,7 @@ void JournalThread::publish() {
   last_progress_ = progress;
   progress.new_holes = std::move(new_holes_);
   new_holes_.clear();
+  progress.earlier_epochs = std::exchange(earlier_epochs_, {});
   listener_.post([this, progress = std::move(progress)] { listener_.on_progress(progress); });
 }
 
