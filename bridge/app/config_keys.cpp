@@ -177,8 +177,10 @@ std::vector<ConfigKey> make_keys() {
 
       text("journal.path",
            "The file that keeps events on disk (SQLite), so that clients get what they missed while\n"
-           "they, or the bridge, were away. Only one bridge may use it; anybody may read it. The\n"
-           "default's directory is made where it is missing. \"\" = off.",
+           "they, or the bridge, were away. Only one bridge writes it; anybody may read it. Where\n"
+           "it cannot be used (a second bridge, read-only, no room, damage) the bridge says so, delivers\n"
+           "without it, and begins to keep events as soon as it can. The default's directory is made\n"
+           "where it is missing. \"\" = off.",
            "a path; a leading ~/ is the home directory", kJournalPathDefault, {},
            [](C& c, Text v) {
              c.journal.is_default = v == kJournalPathDefault;

@@ -8,8 +8,8 @@ namespace bridge {
 namespace {
 
 constexpr std::size_t kSlicesBytesMax = 32 * 1024 * 1024;
-constexpr std::size_t kRequestsInFlightMax = 4;
-constexpr int kBlocksAhead = 4;
+constexpr std::size_t kRequestsInFlightMax = 8;
+constexpr int kBlocksAhead = 8;
 
 }  // namespace
 
@@ -33,6 +33,7 @@ ColdLog::Place ColdLog::look(std::uint64_t seq, std::uint64_t last_wanted, Waite
   }
   place.block = find(seq);
   if (place.block) {
+    ++given_;
     read_ahead(place.block, last_wanted);
     return place;
   }

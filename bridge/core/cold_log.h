@@ -46,6 +46,9 @@ class ColdLog {
 
   std::size_t bytes() const { return bytes_; }
 
+  // How many blocks look() has given, the same one again for each who looks.
+  std::uint64_t given() const { return given_; }
+
  private:
   struct Request {
     std::uint64_t from = 0;
@@ -64,6 +67,7 @@ class ColdLog {
   std::map<std::uint64_t, BlockPtr> blocks_;  // by first seq
   std::deque<std::uint64_t> order_;           // first seqs, oldest read first
   std::size_t bytes_ = 0;
+  std::uint64_t given_ = 0;
   std::deque<Request> requests_;
   std::size_t in_flight_ = 0;
   std::vector<Waiter*> calling_;  // being told right now; one that goes meanwhile is nulled

@@ -64,6 +64,13 @@ class EventLog {
   // The same blocks, merged.
   void follow_merge(const BlockPtr& merged) { history_.replace(merged); }
 
+  // Numberings before this one that nobody knew of at the start; where some were known nothing happens.
+  void learn_epochs(const std::vector<EpochStart>& earlier) {
+    if (epochs_.size() == 1) epochs_.insert(epochs_.begin(), earlier.begin(), earlier.end());
+  }
+
+  const std::vector<EpochStart>& epochs() const { return epochs_; }
+
   const std::string& epoch() const { return epochs_.back().epoch; }
   // The newest accepted event, sealed or not; where there is none yet, what the log goes on from.
   std::uint64_t last_seq() const { return last_seq_; }

@@ -5,6 +5,12 @@
 #include "core/feed.h"
 
 namespace bridge {
+namespace {
+
+constexpr std::int64_t kGatherUs = 1'000;     // between two passes while somebody reads from the journal
+constexpr std::int64_t kColdReaderUs = 5'000;  // he counts as reading for so long after a block
+
+}  // namespace
 
 Cohort* Hub::join(const Subscription& subscription) {
   std::unique_ptr<Cohort>& cohort = cohorts_[subscription.key()];
@@ -61,6 +67,17 @@ void Hub::wake_waiting(Cohort& cohort) {
   for (Feed* feed : cohort.waiting) feed->wake(cohort.checked_seq);
   waking_.insert(waking_.end(), cohort.waiting.begin(), cohort.waiting.end());
   cohort.waiting.clear();
+}
+
+std::int64_t Hub::announce_or_wait() {
+  const std::int64_t now = clock_.steady_us();
+  if (cold_.given() != cold_given_) cold_until_us_ = now + kColdReaderUs;
+  cold_given_ = cold_.given();
+  const std::int64_t due = announced_us_ + kGatherUs;
+  if (now < cold_until_us_ && now < due && !hurrying_) return due - now;
+  announced_us_ = now;
+  announce();
+  return 0;
 }
 
 void Hub::announce() {

@@ -32,6 +32,11 @@ class Hub {
   // Where nobody waits (all are busy writing), events go on gathering in the log's open block.
   void announce();
 
+  // The same, but not at once where it was done a moment ago and somebody reads from the journal: a pass
+  // over many live clients costs as much for one event as for several, and would leave reading no time.
+  // Returns after how many microseconds to call again, 0 where all are told.
+  std::int64_t announce_or_wait();
+
   // Call every 10 ms or so: tells the feeds for which an edition of the latest has come due.
   void tick();
 
@@ -82,6 +87,9 @@ class Hub {
   const Clock& clock_;
   ColdLog cold_;
   Deflater deflater_;
+  std::int64_t announced_us_ = 0;   // by announce_or_wait()
+  std::int64_t cold_until_us_ = 0;  // until then somebody counts as reading from the journal
+  std::uint64_t cold_given_ = 0;
   std::size_t latest_cohorts_ = 0;   // that want the latest
   std::size_t deflate_cohorts_ = 0;  // that take batches compressed
   bool hurrying_ = false;

@@ -10,8 +10,6 @@ void Snapshot::describe(const Block& block, std::size_t index, Entry& entry) {
   const EventEntry& e = block.entry(index);
   entry.seq = block.seq(index);
   entry.json = block.json(index);
-  entry.run = block.text(e.run);
-  entry.source_seq = e.source_seq;
   entry.timestamp_us = e.timestamp_us;
   entry.data_bytes = e.data.size;
   entry.agent_is_text = e.agent_kind == IndexedField::Kind::text;
@@ -83,10 +81,6 @@ Frames Snapshot::frames(const Subscription& subscription, std::uint64_t after_se
     event.timestamp_us = entry->timestamp_us;
     event.json = entry->json;
     event.data_bytes = entry->data_bytes;
-    event.type = entry->type;
-    event.source = entry->source;
-    event.run = entry->run;
-    event.source_seq = entry->source_seq;
     if (entry->agent_is_text) event.agent_id = entry->agent_id;
     if (entry->item_is_text) event.item = entry->item;
     if (!builder.add_stored(event)) continue;  // never: it was written by add()

@@ -28,8 +28,6 @@ class Snapshot {
     std::string source;
     std::string agent_id;
     std::string item;
-    std::string run;
-    std::uint64_t source_seq = 0;
     std::int64_t timestamp_us = 0;
     std::uint32_t data_bytes = 0;
     bool agent_is_text = false;

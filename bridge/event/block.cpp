@@ -135,67 +135,71 @@ void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t ti
 bool BlockBuilder::add_stored(const StoredEvent& event) {
   if (entries_.empty()) first_seq_ = event.seq;
   assert(event.seq == first_seq_ + entries_.size());
+  const std::size_t size = event.json.size();
   EventEntry entry;
-  entry.frame_offset = static_cast<std::uint32_t>(frames_.size());
-  entry.header_size = static_cast<std::uint32_t>(frame_header_size(event.json.size()));
-  entry.frame_size = entry.header_size + static_cast<std::uint32_t>(event.json.size());
+  entry.header_size = static_cast<std::uint32_t>(frame_header_size(size));
+  entry.frame_size = entry.header_size + static_cast<std::uint32_t>(size);
   entry.timestamp_us = event.timestamp_us;
-  entry.source_seq = event.source_seq;
-  const std::uint32_t json_offset = entry.frame_offset + entry.header_size;
 
-  // The form is add()'s, so every piece's place follows from the sizes of those before it.
+  // The form is add()'s, so every piece stands behind the one before it. Offsets are into the JSON
+  // until its place in the block is known.
   std::string_view left = event.json;
   const auto expect = [&left](std::string_view text) {
     const bool there = left.substr(0, text.size()) == text;
     if (there) left.remove_prefix(text.size());
     return there;
   };
-  const auto skip_number = [&left] {
-    left.remove_prefix(std::min(left.find_first_not_of("0123456789."), left.size()));
-    return true;
-  };
-  const auto piece = [&](std::string_view text) {
+  const auto take = [&](std::size_t bytes) {
     EventEntry::Piece p;
-    p.offset = json_offset + static_cast<std::uint32_t>(event.json.size() - left.size());
-    p.size = static_cast<std::uint32_t>(text.size()) & 0x7FFFFFFFu;
+    p.offset = static_cast<std::uint32_t>(size - left.size());
+    p.size = static_cast<std::uint32_t>(bytes) & 0x7FFFFFFFu;
+    left.remove_prefix(bytes);
     return p;
   };
-  const auto named = [&](std::string_view key, std::string_view text, EventEntry::Piece* p) {
-    if (text.empty()) return true;
-    if (!expect(key)) return false;
-    *p = piece(text);
-    return expect(text) && expect("\"");
+  // Names have no escapes, so the next quote ends one.
+  const auto take_name = [&](EventEntry::Piece* p) {
+    const std::size_t end = left.find('"');
+    if (end == std::string_view::npos || end == 0) return false;
+    *p = take(end);
+    return expect("\"");
   };
-  if (!expect(R"({"type":")")) return false;
-  entry.type = piece(event.type);
-  if (!expect(event.type) || !expect(R"(","data":)") || event.data_bytes < 2 ||
-      event.data_bytes > left.size()) {
+  const auto take_number = [&] {
+    std::uint64_t n = 0;
+    while (!left.empty() && left.front() >= '0' && left.front() <= '9') {
+      n = n * 10 + static_cast<std::uint64_t>(left.front() - '0');
+      left.remove_prefix(1);
+    }
+    return n;
+  };
+  if (!expect(R"({"type":")") || !take_name(&entry.type) || !expect(R"(,"data":)") ||
+      event.data_bytes < 2 || event.data_bytes > left.size()) {
     return false;
   }
   const std::string_view data = left.substr(0, event.data_bytes);
-  entry.data = piece(data);
-  left.remove_prefix(data.size());
-  if (data.front() != '{' || data.back() != '}' || !expect(R"(,"timestamp":)") ||
-      !skip_number() || !expect(R"(,"seq":)") || !skip_number() ||
-      !named(R"(,"source":")", event.source, &entry.source) ||
-      !named(R"(,"run":")", event.run, &entry.run) || left.empty() || left.back() != '}') {
-    return false;
-  }
+  entry.data = take(data.size());
+  if (data.front() != '{' || data.back() != '}' || !expect(R"(,"timestamp":)")) return false;
+  take_number();
+  if (expect(".")) take_number();
+  if (!expect(R"(,"seq":)")) return false;
+  take_number();
+  if (expect(R"(,"source":")") && !take_name(&entry.source)) return false;
+  if (expect(R"(,"run":")") && !take_name(&entry.run)) return false;
+  if (expect(R"(,"source_seq":)")) entry.source_seq = take_number();
+  if (left.empty() || left.back() != '}') return false;
 
   Envelope own;
-  own.type = event.type;
-  own.source = event.source;
+  own.type = event.json.substr(entry.type.offset, entry.type.size);
+  own.source = event.json.substr(entry.source.offset, entry.source.size);
   own.data = data;
   entry.gap_size = put_gap(own, event.timestamp_us);
-  entry.frame_offset += entry.gap_size;
+  entry.frame_offset = static_cast<std::uint32_t>(frames_.size());
   for (EventEntry::Piece* p : {&entry.type, &entry.data, &entry.source, &entry.run}) {
-    p->offset += entry.gap_size;
+    p->offset += entry.frame_offset + entry.header_size;
   }
-  append_text_frame_header(frames_, event.json.size());
+  append_text_frame_header(frames_, size);
   frames_.append(event.json);
   const auto put_aside = [this](const std::optional<std::string_view>& text,
                                 EventEntry::Piece* p, IndexedField::Kind* kind) {
-    // Without a text it is not there, or is no string: who wants it looks into the data.
     *kind = text ? IndexedField::Kind::text : IndexedField::Kind::other;
     if (!text) return;
     p->aside = 1;

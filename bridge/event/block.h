@@ -42,17 +42,14 @@ struct EventEntry {
   IndexedField::Kind item_kind = IndexedField::Kind::absent;
 };
 
-// An event as it went out before, and its index: a row of the journal.
+// An event as it went out before. The rest of its index stands in the text, at places that add() fixed.
 struct StoredEvent {
   std::uint64_t seq = 0;
   std::int64_t timestamp_us = 0;
   std::string_view json;
   std::uint32_t data_bytes = 0;  // of the text of `data` in `json`
-  std::string_view type;
-  std::string_view source;  // empty where there is none
-  std::string_view run;     // likewise
-  std::uint64_t source_seq = 0;
-  std::optional<std::string_view> agent_id;  // its meaning, where it is text
+  // Their meaning, where it is text and known: who wants them else looks into the data.
+  std::optional<std::string_view> agent_id;
   std::optional<std::string_view> item;
 };
 
@@ -118,7 +115,7 @@ class BlockBuilder {
   void add(const Envelope& event, std::uint64_t seq, std::int64_t timestamp_us);
 
   // Takes in an event that was written out before, byte for byte. False where `json` is not of the
-  // form that add() writes, or does not fit its index; the block is then as before.
+  // form that add() writes, or `data_bytes` does not fit it; the block is then as before.
   // REQUIRES: event.seq continues the block's numbering.
   [[nodiscard]] bool add_stored(const StoredEvent& event);
 

@@ -12,7 +12,12 @@ namespace bridge {
 FanOut::FanOut(asio::io_context& io, EventLog& log, Snapshot& snapshot, ColdReader* journal,
                CommandTaker& desk, WsServer::HttpHandler on_http, Counters& counters,
                const Clock& clock, FanOutOptions options, std::function<void()> on_relieved)
-    : io_(io), log_(log), on_relieved_(std::move(on_relieved)), admission_(options.server.admission), inboxes_(options.threads) {
+    : io_(io),
+      log_(log),
+      on_relieved_(std::move(on_relieved)),
+      epochs_known_(log.epochs().size()),
+      admission_(options.server.admission),
+      inboxes_(options.threads) {
   if (options.threads == 1) {
     local_ = std::make_unique<Shard>(
         ShardParts{io, log, snapshot, journal, desk, counters, clock, options.version,
@@ -57,7 +62,8 @@ Result<bool> FanOut::start() {
 void FanOut::follow_log(std::function<ColdExtent()> extent) {
   if (local_) return;
   extent_ = std::move(extent);
-  on_journal();
+  epochs_known_ = log_.epochs().size();
+  put_extent();
   log_.add_on_seal([this](const BlockPtr& block) { on_sealed(block); });
   log_.set_on_merge([this](const BlockPtr& merged) { wake(inboxes_.put_merged(merged)); });
 }
@@ -96,7 +102,7 @@ void FanOut::on_idle(std::size_t index) {
 void FanOut::on_sealed(const BlockPtr& block) {
   if (stopped_) return;
   for (const auto& state : states_) state->idle = false;
-  on_journal();
+  put_extent();
   wake(inboxes_.put_block(block));
 }
 
@@ -114,8 +120,20 @@ bool FanOut::congested() const {
   return congested_;
 }
 
-void FanOut::on_journal() {
+void FanOut::put_extent() {
   if (extent_) inboxes_.put_extent(extent_());
+}
+
+// A file that could be opened only now may hold epochs from before.
+void FanOut::on_journal() {
+  if (local_) return;
+  put_extent();
+  if (log_.epochs().size() == epochs_known_) return;
+  epochs_known_ = log_.epochs().size();
+  const std::vector<EpochStart> earlier(log_.epochs().begin(), log_.epochs().end() - 1);
+  for (std::size_t i = 0; i < threads_.size(); ++i) {
+    call(i, [thread = threads_[i].get(), earlier] { thread->learn_epochs(earlier); });
+  }
 }
 
 void FanOut::release(std::uint64_t seq) {

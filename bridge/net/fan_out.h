@@ -77,6 +77,7 @@ class FanOut final : public ClientDirectory {
  private:
   bool somebody_idle() const;
   void wake(const Inboxes::Sleepers& sleepers);
+  void put_extent();
   void on_sealed(const BlockPtr& block);
   void on_idle(std::size_t index);
   void call(std::size_t index, std::function<void()> f) const;
@@ -90,6 +91,7 @@ class FanOut final : public ClientDirectory {
   EventLog& log_;
   const std::function<void()> on_relieved_;
   std::function<ColdExtent()> extent_;
+  std::size_t epochs_known_;  // to the threads
   const std::shared_ptr<Admission> admission_;
   std::unique_ptr<Shard> local_;  // the one on the log's thread
   mutable Inboxes inboxes_;

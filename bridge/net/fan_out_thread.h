@@ -87,6 +87,7 @@ class FanOutThread {
 
   // For calls through the inbox only: they run on this thread.
   void release(std::uint64_t seq);
+  void learn_epochs(const std::vector<EpochStart>& earlier) { log_.learn_epochs(earlier); }
   void drain() { shard_.drain(); }
   ClientsReport report() const;
 

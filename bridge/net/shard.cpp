@@ -19,7 +19,8 @@ Shard::Shard(const ShardParts& parts, WsServerOptions options, WsServer::HttpHan
                 parts.counters, parts.clock,   parts.limits, parts.catch_up},
       server_(parts.io, sessions_, std::move(options), std::move(on_http)),
       timer_(parts.io),
-      second_timer_(parts.io) {}
+      second_timer_(parts.io),
+      gather_timer_(parts.io) {}
 
 Result<bool> Shard::start() {
   auto listening = server_.start();
@@ -27,6 +28,18 @@ Result<bool> Shard::start() {
   tick();
   second();
   return true;
+}
+
+void Shard::announce() {
+  if (gathering_) return;
+  const std::int64_t wait_us = hub_.announce_or_wait();
+  if (wait_us == 0) return;
+  gathering_ = true;
+  gather_timer_.expires_after(std::chrono::microseconds(wait_us));
+  gather_timer_.async_wait([this](const asio::error_code& ec) {
+    gathering_ = false;
+    if (!ec) announce();
+  });
 }
 
 // Replays' paces and editions of the latest.

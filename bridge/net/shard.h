@@ -50,7 +50,7 @@ class Shard {
   const Address& address() const { return server_.address(); }
 
   // The log has grown.
-  void announce() { hub_.announce(); }
+  void announce();
 
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
   void drain();
@@ -68,6 +68,8 @@ class Shard {
   WsServer server_;
   asio::steady_timer timer_;
   asio::steady_timer second_timer_;
+  asio::steady_timer gather_timer_;
+  bool gathering_ = false;  // until that
 };
 
 }  // namespace bridge

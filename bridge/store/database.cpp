@@ -1,12 +1,33 @@
 #include "store/database.h"
 
-namespace bridge {
+#include <string>
 
-Database::Database(const std::string& path) {
+namespace bridge {
+namespace {
+
+// The path as SQLite's URI has it.
+std::string frozen_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    switch (c) {
+      case '%': uri += "%25"; break;
+      case '?': uri += "%3f"; break;
+      case '#': uri += "%23"; break;
+      default: uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
+}  // namespace
+
+Database::Database(const std::string& path, Mode mode) {
   // No mutex: one thread at a time. No shared cache: other programs read through the file.
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-                    SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
-  const int code = sqlite3_open_v2(path.c_str(), &db_, flags, nullptr);
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+  flags |= mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  if (mode == Mode::frozen) flags |= SQLITE_OPEN_URI;
+  const std::string name = mode == Mode::frozen ? frozen_uri(path) : path;
+  const int code = sqlite3_open_v2(name.c_str(), &db_, flags, nullptr);
   if (code == SQLITE_OK) return;
   const DatabaseError error(code, db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
   sqlite3_close(db_);

@@ -25,8 +25,13 @@ class DatabaseError : public std::runtime_error {
 // One thread at a time.
 class Database {
  public:
-  // Opens or creates the file. Throws DatabaseError.
-  explicit Database(const std::string& path);
+  enum class Mode {
+    write,   // or create
+    read,    // SQLite may still have to write files beside it
+    frozen,  // nothing is written, nobody else's changes are seen: REQUIRES that there are none
+  };
+  // Opens the file. Throws DatabaseError.
+  explicit Database(const std::string& path, Mode mode = Mode::write);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

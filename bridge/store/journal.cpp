@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
 #include "base/limits.h"
 
 namespace bridge {
@@ -29,7 +31,7 @@ LogStart Journal::open(std::string new_epoch) {
   auto opened = JournalFile::open(options_);
   if (!opened) {
     problem_ = opened.error().message;
-    epoch_ = {start.epoch, 1};
+    start_without(&start);
     return start;
   }
   file_ = std::move(opened.value());
@@ -57,6 +59,26 @@ LogStart Journal::open(std::string new_epoch) {
     start.epochs.push_back(epoch_);
   }
   return start;
+}
+
+// The file may be used once its trouble is over, so no event may have a number that it has given already.
+// Where it can be read that is behind its last. Where not, it is the time: no numbering that began at
+// one, or at an earlier time, has come so far unless it had a million events a second ever since.
+void Journal::start_without(LogStart* start) {
+  const auto held = JournalFile::look(options_.path);
+  if (held) {
+    start->epochs = held->epochs;
+    start->last_seq = held->last_seq;
+    start->last_stamp_us = held->last_stamp_us;
+    positions_ = held->positions;
+  } else {
+    start->last_seq = static_cast<std::uint64_t>(std::max<std::int64_t>(clock_.wall_us(), 1)) - 1;
+  }
+  epoch_ = {start->epoch, start->last_seq + 1};
+  start->epochs.push_back(epoch_);
+  spdlog::warn("journal: events are numbered from {} on: {}", epoch_.first_seq,
+               held ? "it goes no further, as can be seen without writing to it"
+                    : "the time in microseconds, as it cannot be seen how far it goes");
 }
 
 std::string Journal::problem() const { return log_ == nullptr ? problem_ : status().problem; }
@@ -119,6 +141,7 @@ void Journal::on_progress(const JournalProgress& progress) {
   committed_seq_ = std::max(committed_seq_, progress.committed_seq);
   readable_ = progress.readable;
   idle_ = progress.idle;
+  if (!progress.earlier_epochs.empty()) log_->learn_epochs(progress.earlier_epochs);
   if (!progress.new_holes.empty()) {
     auto holes = holes_ ? *holes_ : std::vector<SeqRange>();
     holes.insert(holes.end(), progress.new_holes.begin(), progress.new_holes.end());

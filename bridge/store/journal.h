@@ -25,7 +25,9 @@ class Journal final : public ColdReader {
   ~Journal() override;
 
   // Opens the file; what it is in trouble with, problem() says. Returns where the log goes on: behind
-  // what is in it, in the same epoch where that was ended cleanly, else in `new_epoch`. Call once.
+  // what is in it, in the same epoch where that was ended cleanly, else in `new_epoch`. Where the file
+  // cannot even be read, at a number that it surely has not reached: the time in microseconds since 1970.
+  // Call once.
   LogStart open(std::string new_epoch);
 
   // How far each run of each source had come, oldest first, as the file has it.
@@ -75,6 +77,7 @@ class Journal final : public ColdReader {
   }
 
  private:
+  void start_without(LogStart* start);
   void on_progress(const JournalProgress& progress);
   void on_sealed(const BlockPtr& block);
   void catch_up();

@@ -12,17 +12,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
-#include "core/cold_reader.h"
-#include "core/event_log.h"
 #include "event/block.h"
-#include "event/source_position.h"
 #include "store/database.h"
+#include "store/journal_contents.h"
 
 namespace bridge {
 
@@ -32,17 +31,6 @@ struct JournalItem {
   std::size_t index = 0;
   SeqRange hole;
   const char* reason = "";  // of the hole
-};
-
-// What a file holds.
-struct JournalContents {
-  std::vector<EpochStart> epochs;    // oldest first; empty in a new file
-  bool clean = false;                // the last epoch was ended by end_epoch()
-  std::uint64_t first_seq = 1;       // of the rows; last_seq + 1 where there is none
-  std::uint64_t last_seq = 0;        // of rows and holes
-  std::int64_t last_stamp_us = 0;
-  std::vector<SeqRange> holes;       // in order
-  std::vector<SourcePosition> positions;
 };
 
 struct JournalFailure {
@@ -68,6 +56,9 @@ class JournalFile {
  public:
   // Opens or creates the file and takes its lock: a second bridge is refused.
   static JournalResult<std::unique_ptr<JournalFile>> open(const JournalFileOptions& options);
+  // What a file that cannot be opened holds, found out without writing anything. Nothing where that
+  // cannot be known: it is damaged, in use by another bridge, or not there together with its directory.
+  static std::optional<JournalContents> look(const std::string& path);
   ~JournalFile();
   JournalFile(const JournalFile&) = delete;
   JournalFile& operator=(const JournalFile&) = delete;
@@ -116,7 +107,6 @@ class JournalFile {
 
   JournalFile(JournalFileOptions options, std::unique_ptr<Lock> lock);
   void prepare();
-  void make_schema();
   void load_contents();
   void insert_block(const Block& block, std::size_t index);
   void insert_hole(const JournalItem& item, std::int64_t now_us);

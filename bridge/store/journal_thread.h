@@ -44,6 +44,7 @@ struct JournalProgress {
   bool readable = false;
   bool idle = false;               // everything given is written: more is wanted
   std::vector<SeqRange> new_holes;
+  std::vector<EpochStart> earlier_epochs;  // of a file that could be opened only now
 };
 
 // start() and stop() on one thread; the rest from any.
@@ -136,6 +137,7 @@ class JournalThread {
   std::vector<JournalItem> group_;
   std::size_t group_bytes_ = 0;
   std::vector<SeqRange> new_holes_;
+  std::vector<EpochStart> earlier_epochs_;
   JournalProgress last_progress_;
   JournalStatus counts_;
   std::string problem_;

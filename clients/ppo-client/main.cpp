@@ -5,12 +5,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <stdexcept>
 #include <string_view>
 #include <variant>
 
 #include "ppo-client/ask.h"
 #include "ppo-client/options.h"
 #include "ppo-client/output.h"
+#include "ppo-client/output_file.h"
 #include "ppo-client/replay.h"
 #include "ppo-client/shell.h"
 #include "ppo-client/stop_signal.h"
@@ -29,6 +31,17 @@ bool wants_colours(Options::When when, bool terminal) {
   return terminal && !refused && !dumb;
 }
 
+ExitCode export_to_file(const Options& options, const ReplayOptions& task, Output& err) {
+  OutputFile file(task.output, task.replace);
+  Output out(file.descriptor(), stop_requested);
+  const ExitCode code = replay(options, task, {}, out, err, stop_requested);
+  if (code != kExitOk) return code;
+  if (out.broken()) throw std::runtime_error(task.output + " cannot be written");
+  if (stop_requested()) throw std::runtime_error("stopped; " + task.output + " is not written");
+  file.keep();
+  return kExitOk;
+}
+
 ExitCode run(const Options& options) {
   Output out(STDOUT_FILENO, stop_requested);
   Output err(STDERR_FILENO, stop_requested);
@@ -39,6 +52,7 @@ ExitCode run(const Options& options) {
   }
   if (const auto* task = std::get_if<ReplayOptions>(&options.task)) {
     catch_stop_signals();
+    if (!task->output.empty()) return export_to_file(options, *task, err);
     return replay(options, *task, style, out, err, stop_requested);
   }
   if (std::holds_alternative<ShellOptions>(options.task)) return shell(options, style, out, err);

@@ -31,7 +31,7 @@ constexpr const char* kExamples = R"(Examples:
   ppo-client tail --json | jq .data
   ppo-client recent --type error --count 20
   ppo-client replay --from 1d --speed 100             yesterday again, a hundred times as fast
-  ppo-client export --format csv > events.csv         all that the bridge holds
+  ppo-client export --format csv --output events.csv  all that the bridge holds
   ppo-client command pause --target agent_0
   ppo-client shell                                    a prompt; or: echo 'pause agent_0' | ...
   ppo-client status --url ws://127.0.0.1:5178/ws
@@ -78,7 +78,8 @@ struct Texts {
   std::string command, params, target, idempotency_key;
   std::vector<std::string> param;
   std::uint64_t deadline_ms = 0;
-  std::string from, to, format = "ndjson";
+  std::string from, to, output, format = "ndjson";
+  bool force = false;
   double speed = 1;
 };
 
@@ -195,6 +196,8 @@ ReplayOptions replay_options(const Texts& texts, bool exporting) {
   if (exporting) {
     replay.format = texts.format == "csv" ? ReplayOptions::Format::kCsv
                                           : ReplayOptions::Format::kNdjson;
+    replay.output = texts.output;
+    replay.replace = texts.force;
   }
   return replay;
 }
@@ -296,7 +299,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
 
   CLI::App* again = streaming.add_subcommand("replay", "Shows a stretch of the past as it came");
   CLI::App* exporting =
-      streaming.add_subcommand("export", "Writes a stretch of the past to standard output");
+      streaming.add_subcommand("export", "Writes a stretch of the past");
   for (CLI::App* past : {again, exporting}) {
     past->footer(kReplayHelp);
     declare_filters(past);
@@ -309,6 +312,9 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   exporting->add_option("--format", texts.format, "csv or ndjson, one JSON object a line")
       ->check(CLI::IsMember({"csv", "ndjson"}))
       ->capture_default_str();
+  CLI::Option* output = exporting->add_option(
+      "-o,--output", texts.output, "The file to write, whole or not at all; else standard output");
+  exporting->add_flag("--force", texts.force, "Replace it where it is there already")->needs(output);
 
   CLI::App* interactive = streaming.add_subcommand("shell", "Commands from a prompt or a pipe");
   interactive->footer(kShellHelp);

@@ -44,6 +44,8 @@ struct ReplayOptions {
   enum class Format { kLines, kNdjson, kCsv };
   std::string fields;  // of the request, besides action and id: a JSON object
   Format format = Format::kLines;
+  std::string output;    // the file to write; "" = standard output
+  bool replace = false;  // it, where it is there already
 };
 
 // Commands from a prompt, or a line each from a pipe.

@@ -34,6 +34,19 @@ inline double metric(const BridgeProcess& bridge, const std::string& name) {
   });
 }
 
+// Whether as many events were written to the journal since the bridge started.
+[[nodiscard]] inline bool wait_rows(const BridgeProcess& bridge, std::int64_t rows) {
+  return wait_until([&] {
+    return metric(bridge, "ppo_bridge_journal_rows_total") >= static_cast<double>(rows);
+  });
+}
+
+// Whether it has said so on stderr.
+inline bool bridge_says(const BridgeProcess& bridge, const std::string& what) {
+  return const_cast<BridgeProcess&>(bridge).process().stderr_text().find(what) !=
+         std::string::npos;
+}
+
 // Events n = from..to of source "s", each with its n as source_seq, in batches.
 inline bool publish_numbered(EventPublisher& publisher, std::int64_t from, std::int64_t to,
                              const std::string& padding = {}) {

@@ -49,12 +49,15 @@ SimBridge::Session::Session(SimBridge& bridge, std::uint64_t connection, ToClien
       to_client(std::move(to)) {}
 
 SimBridge::SimBridge(World& world, const std::vector<std::unique_ptr<SimSource>>& sources,
-                     std::string epoch, bridge::HistoryLimits limits, std::size_t held_bytes_max)
+                     std::string epoch, bridge::HistoryLimits limits, std::size_t held_bytes_max,
+                     JournalManners journal)
     : world_(world),
       sources_by_name_(sources),
       held_bytes_max_(held_bytes_max),
+      journal_manners_(journal),
+      journal_(world, journal),
       log_(std::move(epoch), limits, [this](const bridge::Block& b) { snapshot_.fold(b); }),
-      hub_(log_, snapshot_, world.clock),
+      hub_(log_, snapshot_, world.clock, journal == JournalManners::none ? nullptr : &journal_),
       replays_(log_, hub_, world.clock),
       tracker_(held_bytes_max, counters_),
       own_commands_({log_, snapshot_, sources_, tracker_, types_, counters_, world.clock,
@@ -63,6 +66,7 @@ SimBridge::SimBridge(World& world, const std::vector<std::unique_ptr<SimSource>>
       desk_(own_commands_, sources_, *this, own_events_, counters_, world.clock, 2'000'000),
       intake_(1 << 16, log_, sources_, tracker_, types_, own_events_, counters_, world.clock, {}),
       everything_(log_, hub_, world.clock, [] {}) {
+  log_.add_on_seal([this](const bridge::BlockPtr& block) { journal_.keep(block); });
   tracker_.set_link(&desk_.router());
   desk_.router().set_replay_listener([this](const bridge::ReplayAnswer& answer) {
     if (intake_.take_replay(answer)) announce_soon();

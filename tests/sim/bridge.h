@@ -22,6 +22,7 @@
 #include "core/snapshot.h"
 #include "core/source_registry.h"
 #include "core/source_tracker.h"
+#include "journal.h"
 #include "world.h"
 
 namespace sim {
@@ -35,9 +36,13 @@ class SimBridge final : private bridge::TrainerLink {
   using ToClient = std::function<void(const std::string& text)>;
 
   SimBridge(World& world, const std::vector<std::unique_ptr<SimSource>>& sources, std::string epoch,
-            bridge::HistoryLimits limits, std::size_t held_bytes_max);
+            bridge::HistoryLimits limits, std::size_t held_bytes_max, JournalManners journal);
 
   const std::string& epoch() const { return log_.epoch(); }
+  // Whether nothing of this process's log is ever out of reach.
+  bool keeps_all() const { return journal_manners_ == JournalManners::keeps_all; }
+  // Blocks that were read from the journal for clients.
+  std::uint64_t read_back() { return hub_.cold().given(); }
   const bridge::EventLog& log() const { return log_; }
   const bridge::SourceTracker& tracker() const { return tracker_; }
 
@@ -82,6 +87,8 @@ class SimBridge final : private bridge::TrainerLink {
   const std::size_t held_bytes_max_;
   bridge::Counters counters_;
   bridge::Snapshot snapshot_{100, 1 << 20};
+  const JournalManners journal_manners_;
+  SimJournal journal_;
   bridge::EventLog log_;
   bridge::Hub hub_;
   bridge::Replays replays_;

@@ -132,6 +132,7 @@ void SimClient::on_reply(const feed::Envelope& envelope, const std::string& text
   const bool recovered = feed::json::member(text, "recovered") == "true";
   cursor_.on_registered(epoch_, newest);
   const auto* const position = std::get_if<feed::Position>(&asked_since_);
+  resumes_elsewhere_ = position != nullptr && position->epoch != epoch_;
   if (position != nullptr && position->epoch == epoch_) {
     // What no longer is there a gap message has to name.
     seen_to_ = position->seq;
@@ -174,6 +175,7 @@ void SimClient::on_gap(const std::string& text) {
     return;
   }
   require(gap.from_seq && gap.to_seq, "a gap without its range: " + text);
+  require(!bridge_->keeps_all() || resumes_elsewhere_, "a gap though the journal has it: " + text);
   if (*gap.to_seq >= *gap.from_seq) expected_.clear();
   if (seen_to_) missed_until(*gap.from_seq);
   seen_to_ = std::max(seen_to_.value_or(0), *gap.to_seq);

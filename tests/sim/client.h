@@ -71,6 +71,7 @@ class SimClient {
   std::uint64_t attempt_ = 0;
   std::uint64_t connection_ = 0;  // 0 = none
   bool registered_ = false;
+  bool resumes_elsewhere_ = false;  // from another epoch's position
   feed::Since asked_since_;
   std::uint64_t last_id_ = 0;
   std::set<std::string> unanswered_;

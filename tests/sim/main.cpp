@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   std::uint64_t steps = 0;
   std::uint64_t lost = 0;
   std::uint64_t repaired = 0;
+  std::uint64_t read_back = 0;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     const auto trace = [](std::int64_t now_us, const std::string& what) {
       std::printf("%10.3f ms  %s\n", static_cast<double>(now_us) / 1000, what.c_str());
@@ -35,6 +36,7 @@ int main(int argc, char** argv) {
     steps += outcome.steps;
     lost += outcome.lost;
     repaired += outcome.repaired;
+    read_back += outcome.read_back;
     if (outcome.violation.empty()) {
       // Now and then the same again: a seed that does not replay is of no use.
       if (seed % 50 == first % 50 && sim::simulate(seed).digest != outcome.digest) {
@@ -50,8 +52,10 @@ int main(int argc, char** argv) {
                 static_cast<unsigned long long>(seed));
     return 1;
   }
-  std::printf("%llu seeds, %llu steps, %llu events repaired, %llu losses named: no violation\n",
+  std::printf("%llu seeds, %llu steps, %llu events repaired, %llu losses named, %llu blocks read from a "
+              "journal: no violation\n",
               static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps),
-              static_cast<unsigned long long>(repaired), static_cast<unsigned long long>(lost));
+              static_cast<unsigned long long>(repaired), static_cast<unsigned long long>(lost),
+              static_cast<unsigned long long>(read_back));
   return expect_violation ? 1 : 0;
 }

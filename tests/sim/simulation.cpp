@@ -26,6 +26,7 @@ struct Weather {
   std::int64_t fault_every_us = 0;
   bridge::HistoryLimits history;
   std::size_t held_bytes_max = 0;
+  JournalManners journal = JournalManners::none;
 };
 
 class Simulation {
@@ -55,6 +56,7 @@ class Simulation {
     } catch (const Violation& violation) {
       outcome.violation = violation.what();
     }
+    outcome.read_back = bridge_->read_back();
     outcome.at_us = world_.clock.steady_us();
     outcome.digest = world_.digest;
     for (const auto& source : sources_) {
@@ -83,6 +85,8 @@ class Simulation {
     weather_.held_bytes_max = random.one_in(3) ? 2000 : 1 << 20;
     // The truth is read from the same history as everything else: a message's events must stay.
     if (weather_.history.events_max == 60) weather_.history.events_max = 400;
+    weather_.journal = static_cast<JournalManners>(random.below(3));
+    if (weather_.journal != JournalManners::none) weather_.history.events_max = 400;
   }
 
   void draw_sources() {
@@ -110,15 +114,16 @@ class Simulation {
     std::vector<std::string> targets{"*", "nobody"};
     for (const auto& source : sources_) targets.push_back(source->name());
     const std::uint64_t count = 1 + random.below(3);
+    const bool journal = weather_.journal != JournalManners::none;
     for (std::uint64_t i = 0; i < count; ++i) {
       Wanted wanted;
       if (random.one_in(3)) wanted.type = random.one_in(2) ? "tick" : "tock";
       if (random.one_in(3)) wanted.source = sources_[random.below(sources_.size())]->name();
       feed::Since since;
-      if (random.one_in(2)) since = feed::SinceLast{random.below(50)};
+      if (random.one_in(2)) since = feed::SinceLast{random.below(journal ? 2000 : 50)};
       clients_.push_back(
           std::make_unique<SimClient>(world_, "c" + std::to_string(i + 1), truth_, targets, wanted,
-                                      since, random.one_in(4)));
+                                      since, random.one_in(journal ? 2 : 4)));
     }
   }
 
@@ -126,7 +131,7 @@ class Simulation {
     const std::string epoch = "e" + std::to_string(++epochs_);
     world_.note("a bridge starts: " + epoch);
     bridge_ = std::make_unique<SimBridge>(world_, sources_, epoch, weather_.history,
-                                          weather_.held_bytes_max);
+                                          weather_.held_bytes_max, weather_.journal);
     for (const auto& source : sources_) source->bridge_changed(bridge_.get());
     for (const auto& client : clients_) client->bridge_changed(bridge_.get());
   }

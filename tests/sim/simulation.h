@@ -14,6 +14,7 @@ struct Outcome {
   std::uint64_t steps = 0;
   std::uint64_t lost = 0;      // events whose loss was named
   std::uint64_t repaired = 0;  // events had by asking again
+  std::uint64_t read_back = 0;  // blocks that the last bridge's clients had from its journal
 };
 
 // `trace`, where given, is told of everything.

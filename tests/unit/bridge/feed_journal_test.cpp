@@ -344,3 +344,48 @@ TEST_CASE("replay: wrong params, a second one, and a stop") {
   }
   for (const auto& c : many) world.replays.forget(&c->feed);
 }
+
+TEST_CASE("hub: passes over live clients keep apart only while somebody reads from the journal") {
+  PastWorld world;
+  world.events(40);
+  CHECK(world.hub.announce_or_wait() == 0);
+  CHECK(world.hub.announce_or_wait() == 0);
+  PastClient live(world);
+  live.feed.subscribe(subscription("{}"), std::nullopt);
+  REQUIRE(live.all().empty());
+  const auto append = [&world] {
+    REQUIRE(world.parser.parse(R"({"type":"one","data":{}})") == Reject::none);
+    world.log.append(world.parser.envelope(), world.clock.wall_us());
+  };
+  PastClient away(world);
+  away.feed.subscribe(subscription("{}"), after_seq(0));
+  CHECK(away.all().size() == 40);
+  append();
+  world.clock.advance_us(200'000);
+  REQUIRE(world.hub.announce_or_wait() == 0);
+  CHECK(live.told == 1);
+  CHECK(live.all().size() == 1);
+  append();
+  world.clock.advance_us(300);
+  const std::int64_t wait_us = world.hub.announce_or_wait();
+  CHECK(wait_us > 0);
+  CHECK(live.told == 1);
+  world.clock.advance_us(wait_us);
+  CHECK(world.hub.announce_or_wait() == 0);
+  CHECK(live.told == 2);
+  CHECK(live.all().size() == 1);
+  // Nobody has read from the journal for a while.
+  world.clock.advance_us(10'000);
+  for (int i = 0; i < 3; ++i) {
+    append();
+    CHECK(world.hub.announce_or_wait() == 0);
+    CHECK(live.all().size() == 1);
+  }
+  // When the bridge stops there is no later.
+  away.feed.subscribe(subscription("{}"), after_seq(0));
+  CHECK(away.all().size() == 45);
+  world.hub.hurry();
+  append();
+  CHECK(world.hub.announce_or_wait() == 0);
+  CHECK(world.hub.announce_or_wait() == 0);
+}

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -100,8 +101,6 @@ TEST_CASE("journal file: events come back byte for byte, and with all that filte
     CHECK(block->text(a.data) == back.text(b.data));
     CHECK(block->text(a.source) == back.text(b.source));
     CHECK(block->text(a.run) == back.text(b.run));
-    CHECK(block->text(a.agent_id) == back.text(b.agent_id));
-    CHECK(block->text(a.item) == back.text(b.item));
     CHECK(a.timestamp_us == b.timestamp_us);
     CHECK(a.source_seq == b.source_seq);
   }
@@ -356,4 +355,43 @@ TEST_CASE("journal file: beyond its size the oldest go, and their room is used a
   const auto blocks = read_back(*file, 1);
   CHECK(blocks.front()->first_seq() == file->first_seq());
   CHECK(blocks.back()->last_seq() == seq - 1);
+}
+
+TEST_CASE("journal file: what one holds can be seen without opening it, or it is said that it cannot") {
+  ScratchDirectory directory;
+  JournalFileOptions options;
+  options.path = directory.file("j %41?x#y");
+  CHECK_FALSE(JournalFile::look(directory.file("missing/j")));
+  const auto absent = JournalFile::look(options.path);
+  REQUIRE(absent);
+  CHECK(absent->last_seq == 0);
+  CHECK(absent->epochs.empty());
+  {
+    auto file = open_file(options);
+    REQUIRE(file->begin_epoch({"e", 1}, kJournalNow).ok());
+    append_block(*file, block_of(1, 30));
+    CHECK_FALSE(JournalFile::look(options.path));  // whoever has it goes on writing
+    REQUIRE(file->end_epoch().ok());
+  }
+  std::vector<std::string> names;
+  const auto list = [&] {
+    names.clear();
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
+      names.push_back(entry.path().filename());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  const std::vector<std::string> before = list();
+  const auto held = JournalFile::look(options.path);
+  REQUIRE(held);
+  CHECK(held->last_seq == 30);
+  CHECK(held->last_stamp_us == kJournalNow + 30);
+  REQUIRE(held->epochs.size() == 1);
+  CHECK(held->epochs[0].epoch == "e");
+  REQUIRE(held->positions.size() == 1);
+  CHECK(held->positions[0].last_source_seq == 30);
+  CHECK(list() == before);
+  std::ofstream(options.path) << std::string(10'000, 'x');
+  CHECK_FALSE(JournalFile::look(options.path));
 }

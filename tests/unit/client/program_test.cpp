@@ -1,6 +1,9 @@
 // The program as a shell sees it: signals, exit codes, streams.
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -8,6 +11,7 @@
 
 #include "fake_bridge.h"
 #include "support/process.h"
+#include "support/scratch_directory.h"
 
 using namespace client_tests;
 using testing_support::Process;
@@ -88,4 +92,50 @@ TEST_CASE("program: what is not a terminal gets no colours but where it is told 
     REQUIRE(tail.stdout_lines().size() == 1);
     CHECK((tail.stdout_lines()[0].find('\x1b') != std::string::npos) == always);
   }
+}
+
+TEST_CASE("program: an export's file is written whole or not at all, and replaced only where told to") {
+  const testing_support::ScratchDirectory directory;
+  const std::string path = directory.file("events");
+  const auto text = [&path] {
+    std::ifstream in(path);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const auto files = [&directory] {
+    return std::distance(std::filesystem::directory_iterator(directory.path()), {});
+  };
+  FakeBridge bridge([](FakeConnection& connection, int number) {
+    if (!register_client(connection, "e", 9)) return;
+    const auto request = connection.receive();
+    if (!request) return;
+    connection.send(answer(*request, R"("success":true,"result":{"replay":1})"));
+    connection.send(R"({"type":"t","data":{},"timestamp":2,"seq":6,"replay":true})");
+    if (number == 0) return;  // lost on the way
+    connection.send(
+        R"({"type":"replay_end","data":{"replay":1,"reason":"done","events":1,"missing":0},"replay":true,"timestamp":3})");
+    connection.wait_until_gone();
+  });
+  Process lost = run({"export", "--output", path}, bridge.url());
+  CHECK(lost.wait_exit() == 1);
+  CHECK(lost.stderr_text().find("this is not all") != std::string::npos);
+  CHECK(files() == 0);
+  const std::string event = R"({"type":"t","data":{},"timestamp":2,"seq":6})" "\n";
+  Process whole = run({"export", "--output", path}, bridge.url());
+  CHECK(whole.wait_exit() == 0);
+  CHECK(whole.stdout_lines().empty());
+  CHECK(text() == event);
+  std::ofstream(path) << "mine";
+  Process refused = run({"export", "--output", path}, bridge.url());
+  CHECK(refused.wait_exit() == 1);
+  CHECK(refused.stderr_text() == "error: " + path + " is there already; --force replaces it\n");
+  CHECK(text() == "mine");
+  Process forced = run({"export", "--output", path, "--force"}, bridge.url());
+  CHECK(forced.wait_exit() == 0);
+  CHECK(text() == event);
+  CHECK(files() == 1);
+  Process nowhere = run({"export", "--output", directory.file("missing/x")}, bridge.url());
+  CHECK(nowhere.wait_exit() == 1);
+  CHECK(nowhere.stderr_text().find("cannot be written: No such file") != std::string::npos);
+  Process alone = run({"export", "--force"}, bridge.url());
+  CHECK(alone.wait_exit() == 2);
 }

@@ -1,0 +1,34 @@
+// The journal's tables, and what a file of them holds.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/cold_reader.h"
+#include "core/event_log.h"
+#include "event/source_position.h"
+#include "store/database.h"
+
+namespace bridge {
+
+// What a file holds.
+struct JournalContents {
+  std::vector<EpochStart> epochs;    // oldest first; empty in a new file
+  bool clean = false;                // the last epoch was ended by end_epoch()
+  std::uint64_t first_seq = 1;       // of the rows; last_seq + 1 where there is none
+  std::uint64_t last_row_seq = 0;    // of the rows; 0 where there is none
+  std::uint64_t last_seq = 0;        // of rows and holes
+  std::int64_t last_stamp_us = 0;
+  std::vector<SeqRange> holes;       // in order
+  std::vector<SourcePosition> positions;
+};
+
+// Whether the tables are there; false in a new file. Throws DatabaseError where it is of another program
+// or of a newer bridge.
+bool has_schema(Database& db);
+void make_schema(Database& db);
+
+// REQUIRES: has_schema(). Throws DatabaseError.
+JournalContents read_contents(Database& db);
+
+}  // namespace bridge

@@ -1,0 +1,153 @@
+// What the journal's thread reads for others, between two groups that it writes.
+
+#include <algorithm>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "store/journal_thread.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::int64_t kReadTurnUs = 5'000;       // of reading between two groups
+constexpr std::size_t kReadBlocks = 1;  // for one request: small, for live work waits for a CPU meanwhile
+constexpr std::int64_t kLogReadsUs = 1'000'000;
+
+}  // namespace
+
+void JournalThread::read(std::uint64_t from_seq, std::function<void(ColdReader::Blocks)> done) {
+  Request request;
+  request.from_seq = from_seq;
+  request.on_blocks = std::move(done);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  requests_.push_back(std::move(request));
+  wake_.notify_one();
+}
+
+void JournalThread::find_time(std::int64_t timestamp_us,
+                              std::function<void(std::uint64_t)> done) {
+  Request request;
+  request.kind = Request::Kind::time;
+  request.timestamp_us = timestamp_us;
+  request.on_seq = std::move(done);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  requests_.push_back(std::move(request));
+  wake_.notify_one();
+}
+
+void JournalThread::find_last(std::shared_ptr<const Subscription> subscription,
+                              std::uint64_t count, std::uint64_t before_seq,
+                              std::function<void(std::uint64_t, bool)> done) {
+  Request request;
+  request.kind = Request::Kind::last;
+  request.subscription = std::move(subscription);
+  request.count = count;
+  request.from_seq = before_seq;
+  request.on_place = std::move(done);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  requests_.push_back(std::move(request));
+  wake_.notify_one();
+}
+
+void JournalThread::serve_requests() {
+  const std::int64_t end = clock_.steady_us() + kReadTurnUs;
+  std::size_t waiting = 0;
+  reader_waits_ = false;
+  do {
+    Request request;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (requests_.size() <= waiting) return;
+      request = std::move(requests_.front());
+      requests_.pop_front();
+    }
+    if (serve(request)) continue;
+    ++waiting;
+    reader_waits_ = true;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    requests_.push_back(std::move(request));
+  } while (clock_.steady_us() < end);
+}
+
+// False where it has to come again.
+bool JournalThread::serve(Request& request) {
+  const bool readable = file_ != nullptr;
+  switch (request.kind) {
+    case Request::Kind::read: {
+      if (readable && request.from_seq > file_->last_row_seq() && can_wait_for(request.from_seq)) {
+        return false;
+      }
+      ColdReader::Blocks blocks;
+      if (readable) {
+        auto read = file_->read(request.from_seq, kReadBlocks);
+        if (read) {
+          blocks = std::move(read.value());
+          counts_.blocks_read += blocks.size();
+        } else {
+          read_failed(read.error(), request.from_seq);
+        }
+      }
+      listener_.post([done = std::move(request.on_blocks), blocks = std::move(blocks)] {
+        done(blocks);
+      });
+      return true;
+    }
+    case Request::Kind::time: {
+      std::uint64_t seq = 0;
+      if (readable) {
+        const auto found = file_->first_seq_since(request.timestamp_us);
+        if (found) seq = found.value();
+      }
+      listener_.post([done = std::move(request.on_seq), seq] { done(seq); });
+      return true;
+    }
+    case Request::Kind::last:
+      return look_back(request);
+  }
+  return true;
+}
+
+void JournalThread::read_failed(const JournalFailure& failure, std::uint64_t seq) {
+  ++counts_.errors;
+  const std::int64_t now = clock_.steady_us();
+  if (now < log_reads_at_us_) return;
+  log_reads_at_us_ = now + kLogReadsUs;
+  spdlog::error("journal: cannot be read at seq {}: {}", seq, failure.message);
+}
+
+// One step back through the log; other requests and writes come between two.
+bool JournalThread::look_back(Request& request) {
+  constexpr std::uint64_t kStep = 4096;
+  std::uint64_t& before = request.from_seq;
+  const auto answer = [&](std::uint64_t after, bool reached) {
+    listener_.post([done = std::move(request.on_place), after, reached] { done(after, reached); });
+    return true;
+  };
+  if (file_ == nullptr || before <= file_->first_seq()) return answer(before - 1, false);
+  const std::uint64_t from = std::max(file_->first_seq(), before > kStep ? before - kStep : 1);
+  std::vector<BlockPtr> blocks;
+  for (std::uint64_t next = from; next < before;) {
+    auto read = file_->read(next, 16);
+    if (!read || read.value().empty()) break;
+    for (BlockPtr& block : read.value()) blocks.push_back(std::move(block));
+    next = blocks.back()->last_seq() + 1;
+  }
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    for (std::size_t i = (*block)->size(); i > 0; --i) {
+      const std::uint64_t seq = (*block)->seq(i - 1);
+      if (seq >= before || !request.subscription->matches(**block, i - 1)) continue;
+      if (--request.count == 0) return answer(seq - 1, true);
+    }
+  }
+  before = from;
+  return false;
+}
+
+// Whether an event that is not written yet will be, by and by.
+bool JournalThread::can_wait_for(std::uint64_t seq) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return problem_.empty() && seq <= queued_seq_ && !(queue_.empty() && group_.empty());
+}
+
+}  // namespace bridge

@@ -1,0 +1,256 @@
+// The rows of the journal: written, read back, trimmed.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "store/journal_statements.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::size_t kPositionsMax = 4096;
+constexpr std::size_t kHolesStoredMax = 4096;
+
+// Blocks end where seq is a multiple of this, or where they are full.
+constexpr std::uint64_t kBlockSeqs = 1024;
+
+}  // namespace
+
+JournalResult<bool> JournalFile::append(const std::vector<JournalItem>& items,
+                                        std::int64_t now_us) {
+  const std::uint64_t last_before = last_row_seq_;
+  auto done = guarded([&] {
+    statements_->begin.run();
+    for (const JournalItem& item : items) {
+      if (item.block) {
+        insert_block(*item.block, item.index);
+      } else {
+        insert_hole(item, now_us);
+      }
+    }
+    write_positions();
+    statements_->commit.run();
+    return true;
+  });
+  if (!done) {
+    last_row_seq_ = last_before;
+    last_position_ = nullptr;
+    return done;
+  }
+  for (Position* position : changed_) position->changed = false;
+  changed_.clear();
+  if (last_before == 0 && last_row_seq_ != 0) {
+    for (const JournalItem& item : items) {
+      if (!item.block) continue;
+      first_seq_ = item.block->seq(item.index);
+      break;
+    }
+  }
+  return done;
+}
+
+void JournalFile::insert_block(const Block& block, std::size_t index) {
+  Statement& insert = statements_->insert;
+  const auto optional_text = [&insert](int column, std::string_view text) {
+    if (text.empty()) {
+      insert.bind_null(column);
+    } else {
+      insert.bind(column, text);
+    }
+  };
+  const auto field = [&](int column, IndexedField::Kind kind, const EventEntry::Piece& piece) {
+    if (kind == IndexedField::Kind::text) {
+      insert.bind(column, block.text(piece));
+    } else {
+      insert.bind_null(column);
+    }
+  };
+  for (std::size_t i = index; i < block.size(); ++i) {
+    const EventEntry& entry = block.entry(i);
+    const std::uint64_t seq = block.seq(i);
+    insert.bind(1, seq);
+    insert.bind(2, seconds(entry.timestamp_us));
+    insert.bind(3, block.text(entry.type));
+    optional_text(4, block.text(entry.source));
+    optional_text(5, block.text(entry.run));
+    if (entry.source_seq != 0) {
+      insert.bind(6, entry.source_seq);
+    } else {
+      insert.bind_null(6);
+    }
+    field(7, entry.agent_kind, entry.agent_id);
+    field(8, entry.item_kind, entry.item);
+    insert.bind(9, std::uint64_t{entry.data.size});
+    insert.bind(10, block.json(i));
+    insert.run();
+    if (entry.source_seq != 0) observe(block, entry, seq);
+  }
+  last_row_seq_ = block.last_seq();
+}
+
+void JournalFile::insert_hole(const JournalItem& item, std::int64_t now_us) {
+  Statement& insert = statements_->insert_hole;
+  insert.bind(1, item.hole.from);
+  insert.bind(2, item.hole.to);
+  insert.bind(3, std::string_view(item.reason));
+  insert.bind(4, seconds(now_us));
+  insert.run();
+  database_->run("DELETE FROM holes WHERE from_seq NOT IN "
+                 "(SELECT from_seq FROM holes ORDER BY from_seq DESC LIMIT " +
+                 std::to_string(kHolesStoredMax) + ")");
+}
+
+void JournalFile::observe(const Block& block, const EventEntry& entry, std::uint64_t seq) {
+  const std::string_view source = block.text(entry.source);
+  const std::string_view run = block.text(entry.run);
+  if (source.empty() || run.empty()) return;
+  if (last_position_ == nullptr || last_position_->value.source != source ||
+      last_position_->value.run != run) {
+    key_.assign(source).append(1, '\n').append(run);
+    Position& position = positions_[key_];
+    if (position.value.source.empty()) {
+      position.value.source = source;
+      position.value.run = run;
+    }
+    last_position_ = &position;
+  }
+  Position& position = *last_position_;
+  position.value.last_source_seq = std::max(position.value.last_source_seq, entry.source_seq);
+  position.seq = seq;
+  if (!position.changed) {
+    position.changed = true;
+    changed_.push_back(&position);
+  }
+}
+
+void JournalFile::write_positions() {
+  Statement& upsert = statements_->upsert_source;
+  for (const Position* position : changed_) {
+    upsert.bind(1, std::string_view(position->value.source));
+    upsert.bind(2, std::string_view(position->value.run));
+    upsert.bind(3, position->value.last_source_seq);
+    upsert.bind(4, position->seq);
+    upsert.run();
+  }
+  if (positions_.size() <= kPositionsMax) return;
+  // The runs that were silent for longest make room, many at once so that it is seldom.
+  std::vector<std::uint64_t> seqs;
+  seqs.reserve(positions_.size());
+  for (const auto& [key, position] : positions_) seqs.push_back(position.seq);
+  const auto keep_from = seqs.begin() + static_cast<std::ptrdiff_t>(seqs.size() / 4);
+  std::nth_element(seqs.begin(), keep_from, seqs.end());
+  const std::uint64_t oldest = *keep_from;
+  last_position_ = nullptr;
+  changed_.clear();
+  for (auto it = positions_.begin(); it != positions_.end();) {
+    it->second.changed = false;
+    it = it->second.seq < oldest ? positions_.erase(it) : std::next(it);
+  }
+  database_->run("DELETE FROM sources WHERE seq<" + std::to_string(oldest));
+}
+
+JournalResult<std::vector<BlockPtr>> JournalFile::read(std::uint64_t from,
+                                                       std::size_t blocks_max) {
+  auto blocks = guarded([&] {
+    std::vector<BlockPtr> out;
+    Statement& select = statements_->select;
+    select.bind(1, from);
+    bool more = select.step();
+    while (more && out.size() < blocks_max) {
+      if (!out.empty() && select.number(0) != out.back()->last_seq() + 1) break;
+      BlockPtr block = read_block(&more);
+      if (block) out.push_back(std::move(block));
+    }
+    select.reset();
+    return out;
+  });
+  if (!blocks) builder_ = BlockBuilder();  // it may hold half a block
+  return blocks;
+}
+
+// The events from the row that `select` is at; null where that one was changed by somebody and is none.
+// `*more`: it is at another row.
+BlockPtr JournalFile::read_block(bool* more) {
+  Statement& row = statements_->select;
+  while (*more) {
+    StoredEvent event;
+    event.seq = row.number(0);
+    event.timestamp_us = microseconds(row.real(1));
+    event.data_bytes = static_cast<std::uint32_t>(row.number(2));
+    event.json = row.text(3);
+    if (!builder_.add_stored(event)) {
+      if (builder_.empty()) *more = row.step();
+      break;
+    }
+    *more = row.step();
+    if (event.seq % kBlockSeqs == 0 || builder_.bytes() >= kBlockBytesMax) break;
+    if (*more && row.number(0) != event.seq + 1) break;
+  }
+  return builder_.empty() ? nullptr : builder_.seal();
+}
+
+JournalResult<std::uint64_t> JournalFile::first_seq_since(std::int64_t timestamp_us) {
+  return guarded([&] {
+    // Stamps never decrease with seq.
+    std::uint64_t low = first_seq_;
+    std::uint64_t high = last_row_seq_ + 1;
+    Statement& stamp = statements_->stamp;
+    while (low < high) {
+      const std::uint64_t middle = low + (high - low) / 2;
+      stamp.bind(1, middle);
+      if (!stamp.step()) {
+        high = middle;
+      } else if (microseconds(stamp.real(1)) < timestamp_us) {
+        low = stamp.number(0) + 1;
+      } else {
+        high = middle;
+      }
+      stamp.reset();
+    }
+    return low;
+  });
+}
+
+JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int64_t now_us) {
+  return guarded([&]() -> std::uint64_t {
+    if (last_row_seq_ <= first_seq_) return 0;
+    Statement& nth = statements_->nth;
+    const auto at = [&nth](std::uint64_t offset, std::uint64_t* seq, std::int64_t* stamp_us) {
+      nth.bind(1, offset);
+      const bool there = nth.step();
+      if (there) {
+        *seq = nth.number(0);
+        *stamp_us = microseconds(nth.real(1));
+      }
+      nth.reset();
+      return there;
+    };
+    std::uint64_t seq = 0;
+    std::int64_t stamp_us = 0;
+    const std::int64_t too_old_us = now_us - options_.age_max_us;
+    std::uint64_t keep_from = first_seq_;
+    if (bytes() > options_.bytes_max) {
+      keep_from = at(rows_max, &seq, &stamp_us) ? seq : last_row_seq_;
+    } else if (at(0, &seq, &stamp_us) && stamp_us < too_old_us) {
+      // Halve until the slice's last row is old enough: it is rarely more than one step.
+      for (std::uint64_t rows = rows_max; rows > 0 && keep_from == first_seq_; rows /= 2) {
+        if (at(rows - 1, &seq, &stamp_us) && stamp_us < too_old_us) keep_from = seq + 1;
+      }
+    }
+    keep_from = std::min(keep_from, last_row_seq_);
+    if (keep_from <= first_seq_) return 0;
+    statements_->remove.bind(1, keep_from);
+    statements_->remove.run();
+    const auto removed = static_cast<std::uint64_t>(sqlite3_changes64(database_->handle()));
+    statements_->remove_holes.bind(1, keep_from);
+    statements_->remove_holes.run();
+    statements_->stamp.bind(1, keep_from);
+    if (statements_->stamp.step()) keep_from = statements_->stamp.number(0);
+    statements_->stamp.reset();
+    first_seq_ = keep_from;
+    return removed;
+  });
+}
+
+}  // namespace bridge

@@ -1,0 +1,61 @@
+// What the parts of JournalFile share; for them alone.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+
+#include "store/journal_file.h"
+
+namespace bridge {
+
+// Times as the file has them, and back.
+inline double seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
+inline std::int64_t microseconds(double s) { return std::llround(s * 1e6); }
+
+JournalFailure failure_of(const std::string& path, const DatabaseError& error, int system_errno);
+
+struct JournalFile::Statements {
+  explicit Statements(Database& db)
+      : begin(db, "BEGIN IMMEDIATE"),
+        commit(db, "COMMIT"),
+        insert(db,
+               "INSERT INTO events(seq,timestamp,type,source,run,source_seq,agent_id,item,"
+               "data_bytes,body) VALUES(?,?,?,?,?,?,?,?,?,?)"),
+        insert_hole(db,
+                    "INSERT OR REPLACE INTO holes(from_seq,to_seq,reason,noted) VALUES(?,?,?,?)"),
+        upsert_source(db,
+                      "INSERT INTO sources(source,run,last_source_seq,seq) VALUES(?,?,?,?) "
+                      "ON CONFLICT(source,run) DO UPDATE SET "
+                      "last_source_seq=excluded.last_source_seq,seq=excluded.seq"),
+        select(db, "SELECT seq,timestamp,data_bytes,body FROM events WHERE seq>=? ORDER BY seq"),
+        stamp(db, "SELECT seq,timestamp FROM events WHERE seq>=? ORDER BY seq LIMIT 1"),
+        nth(db, "SELECT seq,timestamp FROM events ORDER BY seq LIMIT 1 OFFSET ?"),
+        remove(db, "DELETE FROM events WHERE seq<?"),
+        remove_holes(db, "DELETE FROM holes WHERE to_seq<?"),
+        pages(db, "PRAGMA page_count"),
+        free_pages(db, "PRAGMA freelist_count") {}
+  Statement begin, commit, insert, insert_hole, upsert_source, select, stamp, nth, remove,
+      remove_holes, pages, free_pages;
+};
+
+// Runs `f`; what SQLite refuses becomes a failure, with the transaction rolled back.
+template <class F>
+auto JournalFile::guarded(F&& f) -> JournalResult<decltype(f())> {
+  try {
+    return f();
+  } catch (const DatabaseError& error) {
+    JournalFailure failure =
+        failure_of(options_.path, error, sqlite3_system_errno(database_->handle()));
+    if (database_->in_transaction()) {
+      try {
+        database_->run("ROLLBACK");
+      } catch (const DatabaseError&) {
+        failure.may_pass = false;
+      }
+    }
+    return failure;
+  }
+}
+
+}  // namespace bridge

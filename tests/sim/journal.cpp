@@ -1,0 +1,79 @@
+#include "journal.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sim {
+namespace {
+
+constexpr std::size_t kBlocksKept = 60;  // by one that forgets
+
+}  // namespace
+
+void SimJournal::keep(const bridge::BlockPtr& block) {
+  blocks_.push_back(block);
+  if (manners_ == JournalManners::forgets_and_fails && blocks_.size() > kBlocksKept) {
+    blocks_.pop_front();
+  }
+}
+
+std::uint64_t SimJournal::first_seq() const {
+  return blocks_.empty() ? 1 : blocks_.front()->first_seq();
+}
+
+std::uint64_t SimJournal::last_seq() const {
+  return blocks_.empty() ? 0 : blocks_.back()->last_seq();
+}
+
+bool SimJournal::holds(std::uint64_t from_seq, std::uint64_t to_seq) const {
+  return from_seq >= first_seq() && to_seq <= last_seq();
+}
+
+void SimJournal::later(std::function<void()> what) {
+  world_.after(world_.random.between(0, 40 * kMs),
+               [alive = std::weak_ptr<char>(alive_), what = std::move(what)] {
+                 if (!alive.expired()) what();
+               });
+}
+
+void SimJournal::read(std::uint64_t from_seq, std::function<void(Blocks)> done) {
+  later([this, from_seq, done = std::move(done)] {
+    const bool fails =
+        manners_ == JournalManners::forgets_and_fails && world_.random.one_in(10);
+    const auto first = std::find_if(blocks_.begin(), blocks_.end(), [&](const auto& block) {
+      return block->last_seq() >= from_seq;
+    });
+    Blocks out;
+    if (!fails && first != blocks_.end()) out.push_back(*first);
+    done(std::move(out));
+  });
+}
+
+void SimJournal::find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) {
+  later([this, timestamp_us, done = std::move(done)] {
+    for (const bridge::BlockPtr& block : blocks_) {
+      for (std::size_t i = 0; i < block->size(); ++i) {
+        if (block->entry(i).timestamp_us >= timestamp_us) return done(block->seq(i));
+      }
+    }
+    done(last_seq() + 1);
+  });
+}
+
+void SimJournal::find_last(std::shared_ptr<const bridge::Subscription> subscription,
+                           std::uint64_t count, std::uint64_t before_seq,
+                           std::function<void(std::uint64_t, bool)> done) {
+  later([this, subscription = std::move(subscription), count, before_seq, done = std::move(done)] {
+    std::uint64_t left = count;
+    for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
+      for (std::size_t i = (*block)->size(); i > 0; --i) {
+        const std::uint64_t seq = (*block)->seq(i - 1);
+        if (seq >= before_seq || !subscription->matches(**block, i - 1)) continue;
+        if (--left == 0) return done(seq - 1, true);
+      }
+    }
+    done(first_seq() - 1, false);
+  });
+}
+
+}  // namespace sim

@@ -1,0 +1,41 @@
+// The journal without its file and its thread: it answers late, and may have let go of its oldest or fail.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "core/cold_reader.h"
+#include "world.h"
+
+namespace sim {
+
+enum class JournalManners { none, keeps_all, forgets_and_fails };
+
+// What of the log it was given last. The world must outlive it.
+class SimJournal final : public bridge::ColdReader {
+ public:
+  SimJournal(World& world, JournalManners manners) : world_(world), manners_(manners) {}
+
+  void keep(const bridge::BlockPtr& block);
+
+  std::uint64_t first_seq() const override;
+  std::uint64_t last_seq() const override;
+  bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override;
+  void read(std::uint64_t from_seq, std::function<void(Blocks)> done) override;
+  void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override;
+  void find_last(std::shared_ptr<const bridge::Subscription> subscription, std::uint64_t count,
+                 std::uint64_t before_seq,
+                 std::function<void(std::uint64_t, bool)> done) override;
+
+ private:
+  void later(std::function<void()> what);
+
+  World& world_;
+  const JournalManners manners_;
+  std::deque<bridge::BlockPtr> blocks_;
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace sim
