@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "event_text.h"
 #include "idle_memory.h"
+#include "ingest.h"
 #include "latency.h"
 #include "options.h"
 #include "report.h"
@@ -35,6 +36,8 @@ struct Requirements {
   double journal_times = 0.0;
   double resume_times = 0.0;
   double resume_p99_times = 0.0;
+  double ingest_times = 0.0;
+  double unbatched_times = 0.0;
 };
 
 // The first signal asks for an orderly end; a second one ends at once, and the kernel then ends the
@@ -99,6 +102,12 @@ bool check(const Report& report, const Requirements& wanted) {
     met &= meets("p99 while one resumes / before",
                  median_of(resume.rounds, &ResumeRound::p99_times), wanted.resume_p99_times, true);
   }
+  if (!report.ingest.parse.empty()) {
+    met &= meets("intake / RapidJSON's parse, events/s", intake_times(report.ingest),
+                 wanted.ingest_times, false);
+    met &= meets("bridge / bare ZeroMQ, single messages/s", unbatched_times(report.ingest),
+                 wanted.unbatched_times, false);
+  }
   return met;
 }
 
@@ -113,7 +122,7 @@ int run(int argc, char** argv) {
   options.programs_directory = here;
   options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
   std::string json_file;
-  app.require_subcommand(0, 6);
+  app.require_subcommand(0, 7);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of all modes");
   app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
@@ -199,6 +208,12 @@ int run(int argc, char** argv) {
                  "fail if it reads a smaller share of the bare scan's rows/s");
   app.add_option("--require-resume-p99-times", wanted.resume_p99_times,
                  "fail if the others' 99th percentile grows by a larger factor");
+  CLI::App* ingest = app.add_subcommand(
+      "ingest", "events taken in, beside RapidJSON's bare parse and a bare ZeroMQ pair");
+  app.add_option("--require-ingest-times", wanted.ingest_times,
+                 "fail if batches are taken in at a smaller share of the bare parse's events/s");
+  app.add_option("--require-unbatched-times", wanted.unbatched_times,
+                 "fail if single messages are taken in at a smaller share of the bare pair's rate");
   CLI11_PARSE(app, argc, argv);
 
   watch_signals();
@@ -211,6 +226,7 @@ int run(int argc, char** argv) {
   if (all || commands->parsed()) report.commands = measure_commands(options);
   if (all || journal->parsed()) report.journal = measure_journal(options);
   if (all || resume->parsed()) report.resume = measure_resume(options);
+  if (all || ingest->parsed()) report.ingest = measure_ingest(options);
   print_tables(report, options);
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {
     throw std::runtime_error("cannot write " + json_file);

@@ -311,6 +311,7 @@ void print_tables(const Report& report, const Options& options) {
   }
   print_commands(report);
   print_journal(report);
+  print_ingest(report.ingest);
 }
 
 std::string to_json(const Report& report, const Options& options) {
@@ -355,6 +356,9 @@ std::string to_json(const Report& report, const Options& options) {
   writer.Key("commands");
   write_commands(writer, report);
   write_journal(writer, report);
+  writer.Key("ingest");
+  const std::string ingest = ingest_json(report.ingest);
+  writer.RawValue(ingest.data(), ingest.size(), rapidjson::kObjectType);
   writer.EndObject();
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }

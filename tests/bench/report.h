@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "idle_memory.h"
+#include "ingest.h"
 #include "journal.h"
 #include "latency.h"
 #include "options.h"
@@ -20,6 +21,7 @@ struct Report {
   std::vector<CommandsRow> commands;
   std::vector<JournalRow> journal;
   std::vector<ResumeRow> resume;
+  IngestReport ingest;
 };
 
 // "" or the first thing that a row of any round lost.
