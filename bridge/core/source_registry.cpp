@@ -97,8 +97,9 @@ SourceInfo& SourceRegistry::heard(const Envelope& body, std::int64_t wall_us,
 }
 
 void SourceRegistry::add_agent(SourceInfo& info, std::string_view agent) {
-  if (!is_name(agent) || info.agents.size() >= kAgentsPerSourceMax) return;
-  if (info.agents.find(agent) == info.agents.end()) info.agents.emplace(agent);
+  // Nearly always it is there already, and so was looked at before.
+  if (info.agents.find(agent) != info.agents.end()) return;
+  if (is_name(agent) && info.agents.size() < kAgentsPerSourceMax) info.agents.emplace(agent);
 }
 
 void SourceRegistry::observe(const Envelope& event, std::int64_t wall_us,
