@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/limits.h"
+#include "base/text.h"
 
 namespace bridge {
 
@@ -22,7 +23,7 @@ class TypeCounts {
 
   void observe(std::string_view type, std::int64_t wall_us) {
     Slot& slot = recent_[slot_of(type)];
-    if (slot.count == nullptr || slot.name != type) slot = find(type);
+    if (slot.count == nullptr || !same_name(slot.name, type)) slot = find(type);
     ++slot.count->events;
     slot.count->last_event_us = wall_us;
   }

@@ -21,6 +21,21 @@ char* put(char* p, std::string_view text) {
   return p + text.size();
 }
 
+// The same for a name or a number: short as a rule, and then without a call.
+char* put_short(char* p, std::string_view text) {
+  const std::size_t size = text.size();
+  if (size < 8 || size > 32) return put(p, text);
+  const char* const from = text.data();
+  if (size <= 16) {
+    std::memcpy(p, from, 8);
+    std::memcpy(p + size - 8, from + size - 8, 8);
+  } else {
+    std::memcpy(p, from, 16);
+    std::memcpy(p + size - 16, from + size - 16, 16);
+  }
+  return p + size;
+}
+
 std::string_view digits(std::uint64_t n, char (&buffer)[20]) {
   const auto r = std::to_chars(buffer, buffer + sizeof buffer, n);
   return {buffer, static_cast<std::size_t>(r.ptr - buffer)};
@@ -109,7 +124,7 @@ void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t ti
     EventEntry::Piece piece;
     piece.offset = entry.frame_offset + static_cast<std::uint32_t>(p - frame);
     piece.size = static_cast<std::uint32_t>(text.size()) & 0x7FFFFFFFu;
-    p = put(p, text);
+    p = put_short(p, text);
     return piece;
   };
   p = put(p, kType);
@@ -117,7 +132,7 @@ void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t ti
   p = put(p, kData);
   entry.data = put_piece(event.data);
   p = put(p, stamp_);
-  p = put(p, seq_text);
+  p = put_short(p, seq_text);
   if (!event.source.empty()) {
     p = put(p, kSource);
     entry.source = put_piece(event.source);
@@ -130,11 +145,11 @@ void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t ti
   }
   if (!source_seq_text.empty()) {
     p = put(p, kSourceSeq);
-    p = put(p, source_seq_text);
+    p = put_short(p, source_seq_text);
   }
   if (!event.source_timestamp.empty()) {
     p = put(p, kSourceTimestamp);
-    p = put(p, event.source_timestamp);
+    p = put_short(p, event.source_timestamp);
   }
   for (const std::string_view other : event.others) {
     *p++ = ',';

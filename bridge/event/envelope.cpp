@@ -133,7 +133,10 @@ Reject EnvelopeParser::member(JsonScanner& scan, const JsonString& key_text,
                               const char* key_start) {
   const std::string_view key = decode(key_text);
   const EnvelopeKey known = key_of(key);
-  const bool repeated = seen_before(known, key);
+  const unsigned bit = 1u << static_cast<unsigned>(known);
+  const bool repeated = known == EnvelopeKey::other ? other_seen_before(key) : (known_keys_ & bit) != 0;
+  known_keys_ |= bit;
+  if (!repeated) ++key_count_;
   const char first = scan.peek();
   const char* const start = scan.position();
 
@@ -244,16 +247,9 @@ Reject EnvelopeParser::wrong(std::string_view key, const char* rule) {
   return Reject::wrong_type;
 }
 
-bool EnvelopeParser::seen_before(EnvelopeKey known, std::string_view key) {
-  if (known != EnvelopeKey::other) {
-    const unsigned bit = 1u << static_cast<unsigned>(known);
-    if ((known_keys_ & bit) != 0) return true;
-    known_keys_ |= bit;
-  } else {
-    if (std::find(keys_.begin(), keys_.end(), key) != keys_.end()) return true;
-    if (key_count_ <= kTopLevelKeysMax) keys_.push_back(key);
-  }
-  ++key_count_;
+bool EnvelopeParser::other_seen_before(std::string_view key) {
+  if (std::find(keys_.begin(), keys_.end(), key) != keys_.end()) return true;
+  if (key_count_ <= kTopLevelKeysMax) keys_.push_back(key);
   return false;
 }
 

@@ -92,7 +92,7 @@ class EnvelopeParser {
   Reject scan_data(JsonScanner& scan);
   Reject malformed(const JsonScanner& scan, std::string_view where);
   Reject wrong(std::string_view key, const char* rule);
-  bool seen_before(EnvelopeKey known, std::string_view key);
+  bool other_seen_before(std::string_view key);
   std::string_view decode(const JsonString& s);
 
   const std::size_t event_bytes_max_;
