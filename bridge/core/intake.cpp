@@ -29,9 +29,13 @@ Intake::Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sourc
 }
 
 void Intake::take(std::string_view message, IntakeOutcome* outcome) {
+  read_clock();
+  take_now(message, outcome);
+}
+
+void Intake::take_now(std::string_view message, IntakeOutcome* outcome) {
   ++counters_.messages_received;
   counters_.bytes_received += message.size();
-  read_clock();
   taking_ = true;
   take_lines(message, outcome);
   taking_ = false;

@@ -45,6 +45,10 @@ class Intake {
   // `outcome` may be null where nobody asks.
   void take(std::string_view message, IntakeOutcome* outcome = nullptr);
 
+  // Takes one more of those that were there together, as of the same moment as the one before: a reading
+  // of the clocks is a tenth of what a lone event costs. REQUIRES: take() in the same turn of the loop.
+  void take_also(std::string_view message) { take_now(message, nullptr); }
+
   // Takes what a source replayed, or that it did not. True where it added to the log. What comes while
   // something is being taken (a source restarts, and so its questions end) is taken behind it.
   bool take_replay(const ReplayAnswer& answer);
@@ -59,6 +63,7 @@ class Intake {
   const SourceTracker& tracker() const { return tracker_; }
 
  private:
+  void take_now(std::string_view message, IntakeOutcome* outcome);
   void take_lines(std::string_view message, IntakeOutcome* outcome);
   void take_body(std::string_view body, IntakeOutcome* outcome);
   bool is_one_body_over_lines(std::string_view message);
@@ -81,7 +86,7 @@ class Intake {
   Counters& counters_;
   const Clock& clock_;
   const RejectListener on_reject_;
-  std::int64_t wall_us_ = 0;  // one reading of the clocks a message
+  std::int64_t wall_us_ = 0;  // one reading of the clocks a message, or a turn
   std::int64_t steady_us_ = 0;
   SourceTracker::Step step_;  // kept for its memory
   bool taking_ = false;       // the parser and the step are in use

@@ -1,6 +1,7 @@
 #include "core/snapshot.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 
 namespace bridge {
@@ -16,18 +17,29 @@ void Snapshot::describe(const Block& block, std::size_t index, Entry& entry) {
   entry.item_is_text = e.item_kind == IndexedField::Kind::text;
 }
 
+// The sizes, which keep the parts apart whatever an item's name holds, and the parts.
+void Snapshot::make_key(const Block& block, const EventEntry& e) {
+  const std::string_view parts[] = {block.text(e.type), block.text(e.source), block.text(e.agent_id),
+                                    block.text(e.item)};
+  std::uint32_t sizes[std::size(parts)];
+  std::size_t bytes = sizeof sizes;
+  for (std::size_t i = 0; i < std::size(parts); ++i) {
+    sizes[i] = static_cast<std::uint32_t>(parts[i].size());
+    bytes += sizes[i];
+  }
+  key_.resize(bytes);
+  std::memcpy(key_.data(), sizes, sizeof sizes);
+  char* p = key_.data() + sizeof sizes;
+  for (const std::string_view part : parts) p = std::copy(part.begin(), part.end(), p);
+}
+
 void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
   if (to_seq <= folded_seq_) return;
   const std::uint64_t from = folded_seq_ < block.first_seq() ? block.first_seq() : folded_seq_ + 1;
   for (auto i = static_cast<std::size_t>(from - block.first_seq());
        i < block.size() && block.seq(i) <= to_seq; ++i) {
     const EventEntry& e = block.entry(i);
-    key_.clear();
-    // The sizes keep the parts apart whatever an item's name holds.
-    for (const EventEntry::Piece& piece : {e.type, e.source, e.agent_id, e.item}) {
-      key_.append(std::to_string(piece.size)).push_back('/');
-      key_.append(block.text(piece));
-    }
+    make_key(block, e);
     const auto found = by_key_.find(key_);
     if (found != by_key_.end()) {
       const auto entry = found->second;

@@ -55,6 +55,7 @@ class Snapshot {
 
  private:
   std::size_t cost(const Entry& e) const { return sizeof(Entry) + 2 * e.key.size() + e.json.size(); }
+  void make_key(const Block& block, const EventEntry& e);
   static void describe(const Block& block, std::size_t index, Entry& entry);
 
   const std::size_t entries_max_;

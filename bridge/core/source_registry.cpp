@@ -34,7 +34,7 @@ const char* source_state_name(SourceState state) {
 }
 
 SourceInfo& SourceRegistry::find_or_add(std::string_view source, std::int64_t wall_us) {
-  if (last_ != nullptr && source == last_name_) return *last_;
+  if (last_ != nullptr && same_name(source, last_name_)) return *last_;
   auto it = sources_.find(source);
   if (it == sources_.end()) {
     if (sources_.size() >= kSourcesMax) {
@@ -58,7 +58,7 @@ void SourceRegistry::tell(const SourceInfo& info, SourceChange change) {
 
 // Of two starts of a source the later one counts, whatever is still on its way of the other.
 bool SourceRegistry::is_new_run(SourceInfo& info, std::string_view run) {
-  if (run.empty() || info.run == run) return false;
+  if (run.empty() || same_name(run, info.run)) return false;
   auto& earlier = info.earlier_runs;
   if (std::find(earlier.begin(), earlier.end(), run) != earlier.end()) return false;
   if (!info.run.empty()) earlier.push_back(info.run);
@@ -97,8 +97,9 @@ SourceInfo& SourceRegistry::heard(const Envelope& body, std::int64_t wall_us,
 }
 
 void SourceRegistry::add_agent(SourceInfo& info, std::string_view agent) {
-  if (!is_name(agent) || info.agents.size() >= kAgentsPerSourceMax) return;
-  if (info.agents.find(agent) == info.agents.end()) info.agents.emplace(agent);
+  // Nearly always it is there already, and so was looked at before.
+  if (info.agents.find(agent) != info.agents.end()) return;
+  if (is_name(agent) && info.agents.size() < kAgentsPerSourceMax) info.agents.emplace(agent);
 }
 
 void SourceRegistry::observe(const Envelope& event, std::int64_t wall_us,

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/counters.h"
+#include "base/text.h"
 #include "event/envelope.h"
 #include "event/source_position.h"
 
@@ -113,7 +114,8 @@ class SourceTracker {
   // REQUIRES: event.tracked().
   Verdict observe(const Envelope& event, std::string_view body, std::int64_t now_us) {
     Stream& stream =
-        last_ != nullptr && event.source == last_->source->name && event.run == last_->run
+        last_ != nullptr && same_name(event.source, last_->source->name) &&
+                same_name(event.run, last_->run)
             ? *last_
             : find_or_add(event.source, event.run, now_us);
     if (event.source_seq == stream.expected && !stream.troubled && ready_.empty()) {

@@ -1,12 +1,15 @@
 // How many events of each type have come.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 
 #include "base/limits.h"
+#include "base/text.h"
 
 namespace bridge {
 
@@ -19,28 +22,40 @@ class TypeCounts {
   };
 
   void observe(std::string_view type, std::int64_t wall_us) {
-    if (last_ == nullptr || type != last_name_) find(type);
-    ++last_->events;
-    last_->last_event_us = wall_us;
+    Slot& slot = recent_[slot_of(type)];
+    if (slot.count == nullptr || !same_name(slot.name, type)) slot = find(type);
+    ++slot.count->events;
+    slot.count->last_event_us = wall_us;
   }
 
   const std::map<std::string, Count, std::less<>>& counts() const { return counts_; }
   const Count& other() const { return other_; }
 
  private:
-  void find(std::string_view type) {
+  // Where a type was found last: sources mix a few types, and their names differ in size or at an end.
+  struct Slot {
+    std::string_view name;
+    Count* count = nullptr;
+  };
+  static constexpr std::size_t kSlots = 64;
+  static std::size_t slot_of(std::string_view type) {
+    if (type.empty()) return 0;
+    const auto at = [type](std::size_t i) { return static_cast<unsigned char>(type[i]); };
+    return (type.size() + 5u * at(0) + 3u * at(type.size() - 1)) % kSlots;
+  }
+
+  Slot find(std::string_view type) {
     auto it = counts_.find(type);
     if (it == counts_.end() && counts_.size() < kEventTypesMax) {
       it = counts_.emplace(std::string(type), Count{}).first;
     }
-    last_ = it == counts_.end() ? &other_ : &it->second;
-    last_name_ = it == counts_.end() ? std::string_view() : std::string_view(it->first);
+    if (it == counts_.end()) return {{}, &other_};
+    return {it->first, &it->second};
   }
 
   std::map<std::string, Count, std::less<>> counts_;
   Count other_;
-  std::string_view last_name_;
-  Count* last_ = nullptr;
+  std::array<Slot, kSlots> recent_{};
 };
 
 }  // namespace bridge

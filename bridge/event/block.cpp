@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 #include "base/text.h"
@@ -12,6 +13,29 @@
 namespace bridge {
 namespace {
 
+constexpr std::size_t kRoomBytesMin = 512;
+
+// Writes `text` at `p`; returns where it ends.
+char* put(char* p, std::string_view text) {
+  std::memcpy(p, text.data(), text.size());
+  return p + text.size();
+}
+
+// The same for a name or a number: short as a rule, and then without a call.
+char* put_short(char* p, std::string_view text) {
+  const std::size_t size = text.size();
+  if (size < 8 || size > 32) return put(p, text);
+  const char* const from = text.data();
+  if (size <= 16) {
+    std::memcpy(p, from, 8);
+    std::memcpy(p + size - 8, from + size - 8, 8);
+  } else {
+    std::memcpy(p, from, 16);
+    std::memcpy(p + size - 16, from + size - 16, 16);
+  }
+  return p + size;
+}
+
 std::string_view digits(std::uint64_t n, char (&buffer)[20]) {
   const auto r = std::to_chars(buffer, buffer + sizeof buffer, n);
   return {buffer, static_cast<std::size_t>(r.ptr - buffer)};
@@ -19,12 +43,19 @@ std::string_view digits(std::uint64_t n, char (&buffer)[20]) {
 
 }  // namespace
 
-EventEntry::Piece BlockBuilder::put(std::string_view text) {
-  EventEntry::Piece piece;
-  piece.offset = static_cast<std::uint32_t>(frames_.size());
-  piece.size = static_cast<std::uint32_t>(text.size()) & 0x7FFFFFFFu;
-  frames_.append(text);
-  return piece;
+// Where so many bytes more may be written. They count once frames_bytes_ says so.
+char* BlockBuilder::room(std::size_t bytes) {
+  const std::size_t needed = frames_bytes_ + bytes;
+  if (needed > frames_.size()) frames_.resize(std::max({needed, 2 * frames_.size(), kRoomBytesMin}));
+  return frames_.data() + frames_bytes_;
+}
+
+void BlockBuilder::stamp(std::int64_t timestamp_us) {
+  if (timestamp_us == stamp_us_) return;
+  stamp_ = R"(,"timestamp":)";
+  append_seconds(stamp_, timestamp_us);
+  stamp_ += R"(,"seq":)";
+  stamp_us_ = timestamp_us;
 }
 
 EventEntry::Piece BlockBuilder::put_field(const IndexedField& field, std::string_view data,
@@ -47,22 +78,17 @@ std::uint32_t BlockBuilder::put_gap(const Envelope& event, std::int64_t timestam
   if (event.source != kOwnSource || event.type != "system_status") return 0;
   const auto lost = read_source_lost(event.data);
   if (!lost) return 0;
-  const std::size_t before = frames_.size();
-  const std::string gap = source_lost_gap(*lost, timestamp_us);
-  append_text_frame_header(frames_, gap.size());
-  frames_.append(gap);
+  const std::string gap = text_frame(source_lost_gap(*lost, timestamp_us));
+  put(room(gap.size()), gap);
+  frames_bytes_ += gap.size();
   ++gaps_;
-  return static_cast<std::uint32_t>(frames_.size() - before);
+  return static_cast<std::uint32_t>(gap.size());
 }
 
 void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t timestamp_us) {
   if (entries_.empty()) first_seq_ = seq;
   assert(seq == first_seq_ + entries_.size());
-  if (timestamp_us != timestamp_text_us_) {
-    timestamp_text_.clear();
-    append_seconds(timestamp_text_, timestamp_us);
-    timestamp_text_us_ = timestamp_us;
-  }
+  stamp(timestamp_us);
   char seq_buffer[20];
   char source_seq_buffer[20];
   const std::string_view seq_text = digits(seq, seq_buffer);
@@ -71,12 +97,11 @@ void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t ti
 
   // The frame's header needs the size of what follows, so the pieces are added up first.
   constexpr std::string_view kType = R"({"type":")", kData = R"(","data":)",
-                             kTimestamp = R"(,"timestamp":)", kSeq = R"(,"seq":)",
                              kSource = R"(,"source":")", kRun = R"(,"run":")",
                              kSourceSeq = R"(,"source_seq":)",
                              kSourceTimestamp = R"(,"source_timestamp":)";
   std::size_t size = kType.size() + event.type.size() + kData.size() + event.data.size() +
-                     kTimestamp.size() + timestamp_text_.size() + kSeq.size() + seq_text.size() + 1;
+                     stamp_.size() + seq_text.size() + 1;
   if (!event.source.empty()) size += kSource.size() + event.source.size() + 1;
   if (!event.run.empty()) size += kRun.size() + event.run.size() + 1;
   if (!source_seq_text.empty()) size += kSourceSeq.size() + source_seq_text.size();
@@ -87,44 +112,52 @@ void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t ti
 
   EventEntry& entry = entries_.emplace_back();
   entry.gap_size = put_gap(event, timestamp_us);
-  entry.frame_offset = static_cast<std::uint32_t>(frames_.size());
+  entry.frame_offset = static_cast<std::uint32_t>(frames_bytes_);
   entry.header_size = static_cast<std::uint32_t>(frame_header_size(size));
   entry.frame_size = entry.header_size + static_cast<std::uint32_t>(size);
   entry.timestamp_us = timestamp_us;
   entry.source_seq = event.source_seq;
-  append_text_frame_header(frames_, size);
-  frames_.append(kType);
-  entry.type = put(event.type);
-  frames_.append(kData);
-  entry.data = put(event.data);
-  frames_.append(kTimestamp);
-  frames_.append(timestamp_text_);
-  frames_.append(kSeq);
-  frames_.append(seq_text);
+
+  char* const frame = room(entry.frame_size);
+  char* p = write_text_frame_header(frame, size);
+  const auto put_piece = [&](std::string_view text) {
+    EventEntry::Piece piece;
+    piece.offset = entry.frame_offset + static_cast<std::uint32_t>(p - frame);
+    piece.size = static_cast<std::uint32_t>(text.size()) & 0x7FFFFFFFu;
+    p = put_short(p, text);
+    return piece;
+  };
+  p = put(p, kType);
+  entry.type = put_piece(event.type);
+  p = put(p, kData);
+  entry.data = put_piece(event.data);
+  p = put(p, stamp_);
+  p = put_short(p, seq_text);
   if (!event.source.empty()) {
-    frames_.append(kSource);
-    entry.source = put(event.source);
-    frames_.push_back('"');
+    p = put(p, kSource);
+    entry.source = put_piece(event.source);
+    *p++ = '"';
   }
   if (!event.run.empty()) {
-    frames_.append(kRun);
-    entry.run = put(event.run);
-    frames_.push_back('"');
+    p = put(p, kRun);
+    entry.run = put_piece(event.run);
+    *p++ = '"';
   }
   if (!source_seq_text.empty()) {
-    frames_.append(kSourceSeq);
-    frames_.append(source_seq_text);
+    p = put(p, kSourceSeq);
+    p = put_short(p, source_seq_text);
   }
   if (!event.source_timestamp.empty()) {
-    frames_.append(kSourceTimestamp);
-    frames_.append(event.source_timestamp);
+    p = put(p, kSourceTimestamp);
+    p = put_short(p, event.source_timestamp);
   }
   for (const std::string_view other : event.others) {
-    frames_.push_back(',');
-    frames_.append(other);
+    *p++ = ',';
+    p = put(p, other);
   }
-  frames_.push_back('}');
-  assert(frames_.size() == entry.frame_offset + entry.frame_size);
+  *p++ = '}';
+  assert(p == frame + entry.frame_size);
+  frames_bytes_ += entry.frame_size;
 
   entry.agent_kind = event.agent_id.kind;
   entry.item_kind = event.item.kind;
@@ -192,12 +225,13 @@ bool BlockBuilder::add_stored(const StoredEvent& event) {
   own.source = event.json.substr(entry.source.offset, entry.source.size);
   own.data = data;
   entry.gap_size = put_gap(own, event.timestamp_us);
-  entry.frame_offset = static_cast<std::uint32_t>(frames_.size());
+  entry.frame_offset = static_cast<std::uint32_t>(frames_bytes_);
   for (EventEntry::Piece* p : {&entry.type, &entry.data, &entry.source, &entry.run}) {
     p->offset += entry.frame_offset + entry.header_size;
   }
-  append_text_frame_header(frames_, size);
-  frames_.append(event.json);
+  char* const payload = write_text_frame_header(room(entry.frame_size), size);
+  put(payload, event.json);
+  frames_bytes_ += entry.frame_size;
   const auto put_aside = [this](const std::optional<std::string_view>& text,
                                 EventEntry::Piece* p, IndexedField::Kind* kind) {
     *kind = text ? IndexedField::Kind::text : IndexedField::Kind::other;
@@ -220,10 +254,10 @@ BlockPtr BlockBuilder::seal() {
   auto block = std::make_shared<Block>();
   block->first_seq_ = first_seq_;
   block->gaps_ = std::exchange(gaps_, 0);
-  block->frames_ = std::string(frames_.data(), frames_.size());
+  block->frames_ = std::string(frames_.data(), frames_bytes_);
   block->side_ = std::string(side_.data(), side_.size());
   block->entries_ = std::vector<EventEntry>(entries_.begin(), entries_.end());
-  frames_.clear();
+  frames_bytes_ = 0;
   side_.clear();
   entries_.clear();
   return block;

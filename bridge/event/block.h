@@ -121,7 +121,7 @@ class BlockBuilder {
 
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
-  std::size_t bytes() const { return frames_.size(); }
+  std::size_t bytes() const { return frames_bytes_; }
 
   // The events so far as an immutable block; the builder is empty after. REQUIRES: !empty().
   BlockPtr seal();
@@ -130,18 +130,20 @@ class BlockBuilder {
   static BlockPtr merge(const std::vector<BlockPtr>& blocks);
 
  private:
+  char* room(std::size_t bytes);
+  void stamp(std::int64_t timestamp_us);
   std::uint32_t put_gap(const Envelope& event, std::int64_t timestamp_us);
-  EventEntry::Piece put(std::string_view text);
   EventEntry::Piece put_field(const IndexedField& field, std::string_view data,
                               std::uint32_t data_offset);
 
   std::uint64_t first_seq_ = 0;
   std::size_t gaps_ = 0;
-  std::string frames_;
+  std::string frames_;  // its first frames_bytes_ are in use
+  std::size_t frames_bytes_ = 0;
   std::string side_;
   std::vector<EventEntry> entries_;
-  std::string timestamp_text_;  // of timestamp_text_us_: a batch shares one
-  std::int64_t timestamp_text_us_ = -1;
+  std::string stamp_;  // what stands between data and seq at stamp_us_: a batch shares one
+  std::int64_t stamp_us_ = -1;
 };
 
 }  // namespace bridge

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -14,10 +15,35 @@ constexpr std::array<const char*, kRejectCount> kRejectNames = {
     "reserved_type", "duplicate_key", "too_deep", "too_large", "too_many_keys",
     "own_source"};
 
+// Whether it is that word; the compiler knows the size of what it compares.
+template <std::size_t N>
+bool is(std::string_view text, const char (&word)[N]) {
+  return text.size() == N - 1 && std::memcmp(text.data(), word, N - 1) == 0;
+}
+
 // Keys that the bridge itself writes: taken out of what a source sends.
 bool is_bridge_key(std::string_view key) {
-  return key == "seq" || key == "epoch" || key == "source_timestamp" || key == "replay" ||
-         key == "status" || key == "action" || key == "id";
+  return is(key, "seq") || is(key, "epoch") || is(key, "source_timestamp") || is(key, "replay") ||
+         is(key, "status") || is(key, "action") || is(key, "id");
+}
+
+EnvelopeKey key_of(std::string_view key) {
+  switch (key.size()) {
+    case 3:
+      return is(key, "run") ? EnvelopeKey::run : EnvelopeKey::other;
+    case 4:
+      return is(key, "data")   ? EnvelopeKey::data
+             : is(key, "type") ? EnvelopeKey::type
+                               : EnvelopeKey::other;
+    case 6:
+      return is(key, "source") ? EnvelopeKey::source : EnvelopeKey::other;
+    case 9:
+      return is(key, "timestamp") ? EnvelopeKey::timestamp : EnvelopeKey::other;
+    case 10:
+      return is(key, "source_seq") ? EnvelopeKey::source_seq : EnvelopeKey::other;
+    default:
+      return EnvelopeKey::other;
+  }
 }
 
 std::string_view between(const char* from, const char* to) {
@@ -65,6 +91,8 @@ Reject EnvelopeParser::parse_text(std::string_view text) {
   envelope_ = Envelope{};
   envelope_.others = std::move(others);
   keys_.clear();
+  known_keys_ = 0;
+  key_count_ = 0;
   decoded_.clear();
 
   JsonScanner scan(text, &not_finite_);
@@ -104,11 +132,15 @@ Reject EnvelopeParser::parse_text(std::string_view text) {
 Reject EnvelopeParser::member(JsonScanner& scan, const JsonString& key_text,
                               const char* key_start) {
   const std::string_view key = decode(key_text);
-  const bool repeated = seen_before(key);
+  const EnvelopeKey known = key_of(key);
+  const unsigned bit = 1u << static_cast<unsigned>(known);
+  const bool repeated = known == EnvelopeKey::other ? other_seen_before(key) : (known_keys_ & bit) != 0;
+  known_keys_ |= bit;
+  if (!repeated) ++key_count_;
   const char first = scan.peek();
   const char* const start = scan.position();
 
-  if (key == "data" && first == '{' && !repeated) {
+  if (known == EnvelopeKey::data && first == '{' && !repeated) {
     const Reject reject = scan_data(scan);
     envelope_.data = between(start, scan.position());
     return reject;
@@ -121,46 +153,55 @@ Reject EnvelopeParser::member(JsonScanner& scan, const JsonString& key_text,
     detail_ = "the key " + printable(key) + " stands twice at the top level";
     return Reject::duplicate_key;
   }
-  if (keys_.size() > kTopLevelKeysMax) {
+  if (key_count_ > kTopLevelKeysMax) {
     detail_ = "more than " + std::to_string(kTopLevelKeysMax) + " keys at the top level";
     return Reject::too_many_keys;
   }
   // null, and NaN where a number belongs, is the same as leaving an optional field out.
   const bool absent = first == 'n' || first == 'N' || first == 'I' || value == "-Infinity";
-  if (key == "type") {
-    if (first != '"') return wrong(key, "must be a string");
-    envelope_.type = decode(string);
-    if (!is_type_name(envelope_.type)) {
-      return wrong(key, "must be 1-64 characters of A-Z a-z 0-9 _ . -");
+  switch (known) {
+    case EnvelopeKey::type:
+      if (first != '"') return wrong(key, "must be a string");
+      envelope_.type = decode(string);
+      if (!is_type_name(envelope_.type)) {
+        return wrong(key, "must be 1-64 characters of A-Z a-z 0-9 _ . -");
+      }
+      if (envelope_.type.front() == '_' && envelope_.type != "_source") {
+        detail_ = "types that start with _ are the bridge's own";
+        return Reject::reserved_type;
+      }
+      return Reject::none;
+    case EnvelopeKey::data:
+      return wrong(key, "must be an object");
+    case EnvelopeKey::source:
+    case EnvelopeKey::run: {
+      if (absent) return Reject::none;
+      if (first != '"') return wrong(key, "must be a string");
+      const std::string_view name = decode(string);
+      if (!is_name(name)) return wrong(key, "must be 1-64 characters of A-Z a-z 0-9 _ . : -");
+      (known == EnvelopeKey::source ? envelope_.source : envelope_.run) = name;
+      return Reject::none;
     }
-    if (envelope_.type.front() == '_' && envelope_.type != "_source") {
-      detail_ = "types that start with _ are the bridge's own";
-      return Reject::reserved_type;
+    case EnvelopeKey::source_seq: {
+      if (absent) return Reject::none;
+      std::uint64_t n = 0;
+      const auto r = std::from_chars(value.data(), value.data() + value.size(), n);
+      if (r.ec != std::errc{} || r.ptr != value.data() + value.size() || n < 1 ||
+          n > static_cast<std::uint64_t>(INT64_MAX)) {
+        return wrong(key, "must be an integer 1..9223372036854775807");
+      }
+      envelope_.source_seq = n;
+      return Reject::none;
     }
-  } else if (key == "data") {
-    return wrong(key, "must be an object");
-  } else if (key == "source" || key == "run") {
-    if (absent) return Reject::none;
-    if (first != '"') return wrong(key, "must be a string");
-    const std::string_view name = decode(string);
-    if (!is_name(name)) return wrong(key, "must be 1-64 characters of A-Z a-z 0-9 _ . : -");
-    (key == "source" ? envelope_.source : envelope_.run) = name;
-  } else if (key == "source_seq") {
-    if (absent) return Reject::none;
-    std::uint64_t n = 0;
-    const auto r = std::from_chars(value.data(), value.data() + value.size(), n);
-    if (r.ec != std::errc{} || r.ptr != value.data() + value.size() || n < 1 ||
-        n > static_cast<std::uint64_t>(INT64_MAX)) {
-      return wrong(key, "must be an integer 1..9223372036854775807");
-    }
-    envelope_.source_seq = n;
-  } else if (key == "timestamp") {
-    if (absent) return Reject::none;
-    if (first != '-' && (first < '0' || first > '9')) return wrong(key, "must be a number");
-    envelope_.source_timestamp = value;
-  } else if (!is_bridge_key(key)) {
-    envelope_.others.push_back(between(key_start, scan.position()));
+    case EnvelopeKey::timestamp:
+      if (absent) return Reject::none;
+      if (first != '-' && (first < '0' || first > '9')) return wrong(key, "must be a number");
+      envelope_.source_timestamp = value;
+      return Reject::none;
+    case EnvelopeKey::other:
+      break;
   }
+  if (!is_bridge_key(key)) envelope_.others.push_back(between(key_start, scan.position()));
   return Reject::none;
 }
 
@@ -175,9 +216,9 @@ Reject EnvelopeParser::scan_data(JsonScanner& scan) {
       return malformed(scan, "data");
     }
     const std::string_view key = decode(key_text);
-    IndexedField* const field = key == "agent_id" ? &envelope_.agent_id
-                                : key == "item"   ? &envelope_.item
-                                                  : nullptr;
+    IndexedField* const field = is(key, "agent_id") ? &envelope_.agent_id
+                                : is(key, "item")   ? &envelope_.item
+                                                    : nullptr;
     if (field == nullptr || scan.peek() != '"') {
       if (!scan.value(3)) return malformed(scan, "data");
       if (field != nullptr) *field = {{}, IndexedField::Kind::other, false};
@@ -206,9 +247,9 @@ Reject EnvelopeParser::wrong(std::string_view key, const char* rule) {
   return Reject::wrong_type;
 }
 
-bool EnvelopeParser::seen_before(std::string_view key) {
+bool EnvelopeParser::other_seen_before(std::string_view key) {
   if (std::find(keys_.begin(), keys_.end(), key) != keys_.end()) return true;
-  if (keys_.size() <= kTopLevelKeysMax) keys_.push_back(key);
+  if (key_count_ <= kTopLevelKeysMax) keys_.push_back(key);
   return false;
 }
 

@@ -65,6 +65,9 @@ struct Envelope {
   bool tracked() const { return !source.empty() && !run.empty() && source_seq != 0; }
 };
 
+// The keys of a body that mean something to the bridge.
+enum class EnvelopeKey : std::uint8_t { type, data, source, run, source_seq, timestamp, other };
+
 // Parses bodies, one at a time; reuses its memory, so the steady state allocates nothing. One thread.
 class EnvelopeParser {
  public:
@@ -89,12 +92,16 @@ class EnvelopeParser {
   Reject scan_data(JsonScanner& scan);
   Reject malformed(const JsonScanner& scan, std::string_view where);
   Reject wrong(std::string_view key, const char* rule);
-  bool seen_before(std::string_view key);
+  bool other_seen_before(std::string_view key);
   std::string_view decode(const JsonString& s);
 
   const std::size_t event_bytes_max_;
   Envelope envelope_;
-  std::vector<std::string_view> keys_;    // of the body being parsed, decoded
+  // Of the body being parsed: a bit for each known key that it has, its other keys, decoded, and how
+  // many keys it has.
+  unsigned known_keys_ = 0;
+  std::vector<std::string_view> keys_;
+  std::size_t key_count_ = 0;
   std::vector<TextSpan> not_finite_;
   std::size_t not_finite_count_ = 0;
   std::string cleaned_;                   // the body with null in place of NaN

@@ -2,16 +2,10 @@
 
 #include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "base/limits.h"
 
 namespace bridge {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -29,30 +23,6 @@ int hex4(const char* p) {
     n = n * 16 + h;
   }
   return n;
-}
-
-bool is_plain(char ch) {
-  const auto c = static_cast<unsigned char>(ch);
-  return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-// The first byte in [p, end) that is not an ordinary ASCII character of a string, or end.
-const char* skip_plain(const char* p, const char* end) {
-#if defined(__SSE2__)
-  while (end - p >= 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    // Signed comparison: bytes from 0x80 on are negative and so "below 0x20" as well.
-    const __m128i special = _mm_or_si128(
-        _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
-    const int mask = _mm_movemask_epi8(special);
-    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
-    p += 16;
-  }
-#endif
-  while (p < end && is_plain(*p)) ++p;
-  return p;
 }
 
 void append_utf8(std::string& out, unsigned code) {
@@ -76,12 +46,14 @@ void append_utf8(std::string& out, unsigned code) {
 
 }  // namespace
 
-bool JsonScanner::string(JsonString* out) {
-  const char* const start = ++p_;
+void JsonScanner::skip_more_space() {
+  while (p_ < end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r')) ++p_;
+}
+
+// From its first byte that is not plain.
+bool JsonScanner::rest_of_string(const char* start, JsonString* out) {
   out->escaped = false;
-  for (;;) {
-    p_ = skip_plain(p_, end_);
-    if (p_ == end_) return false;
+  for (; p_ != end_; p_ = skip_plain(p_, end_)) {
     const auto c = static_cast<unsigned char>(*p_);
     if (c == '"') {
       out->raw = std::string_view(start, static_cast<std::size_t>(p_ - start));
@@ -95,6 +67,7 @@ bool JsonScanner::string(JsonString* out) {
       return false;
     }
   }
+  return false;
 }
 
 bool JsonScanner::escape() {
@@ -143,18 +116,12 @@ bool JsonScanner::multibyte() {
   return false;
 }
 
-bool JsonScanner::value(int depth) {
-  skip_space();
-  if (p_ == end_) return false;
-  switch (*p_) {
+bool JsonScanner::other_value(char first, int depth) {
+  switch (first) {
     case '{':
       return object(depth);
     case '[':
       return array(depth);
-    case '"': {
-      JsonString ignored;
-      return string(&ignored);
-    }
     case 't':
       return literal("true");
     case 'f':
@@ -166,7 +133,7 @@ bool JsonScanner::value(int depth) {
     case 'I':
       return not_finite("Infinity", p_);
     default:
-      return number();
+      return false;
   }
 }
 
@@ -213,7 +180,7 @@ bool JsonScanner::not_finite(std::string_view word, const char* start) {
   return true;
 }
 
-bool JsonScanner::number() {
+bool JsonScanner::any_number() {
   const char* const start = p_;
   if (*p_ == '-') {
     ++p_;

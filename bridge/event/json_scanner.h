@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "event/byte_runs.h"
+
 namespace bridge {
 
 // A place in a text: bytes [offset, offset + size).
@@ -60,21 +62,55 @@ class JsonScanner {
   const char* position() const { return p_; }
 
   // Takes a string; the next byte must be its opening quote.
-  bool string(JsonString* out);
+  bool string(JsonString* out) {
+    const char* const start = p_ + 1;
+    p_ = skip_plain(start, end_);
+    if (p_ == end_ || *p_ != '"') return rest_of_string(start, out);
+    out->raw = std::string_view(start, static_cast<std::size_t>(p_ - start));
+    out->escaped = false;
+    ++p_;
+    return true;
+  }
 
   // Takes any one value. `depth` is the level that a container here would be.
-  bool value(int depth);
+  bool value(int depth) {
+    const char first = peek();
+    if (first == '"') {
+      JsonString ignored;
+      return string(&ignored);
+    }
+    return first == '-' || is_digit(first) ? number() : other_value(first, depth);
+  }
 
   // True where value() failed only because of its depth.
   bool too_deep() const { return too_deep_; }
 
  private:
+  // What sources write has no white space, as a rule; what they write of it is not above a space.
   void skip_space() {
-    while (p_ < end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r')) ++p_;
+    if (p_ < end_ && static_cast<unsigned char>(*p_) <= ' ') skip_more_space();
   }
+  // Whole numbers and fractions; what else there is, wrong ones among it, is rare.
+  bool number() {
+    const char* const whole = p_ + (*p_ == '-' ? 1 : 0);
+    const char* p = skip_digits(whole, end_);
+    if (p == whole || (*whole == '0' && p - whole > 1)) return any_number();
+    if (p < end_ && *p == '.') {
+      const char* const fraction = ++p;
+      p = skip_digits(fraction, end_);
+      if (p == fraction) return any_number();
+    }
+    if (p < end_ && (*p == 'e' || *p == 'E')) return any_number();
+    p_ = p;
+    return true;
+  }
+
+  void skip_more_space();
+  bool rest_of_string(const char* start, JsonString* out);
+  bool other_value(char first, int depth);
   bool object(int depth);
   bool array(int depth);
-  bool number();
+  bool any_number();
   bool literal(std::string_view word);
   bool not_finite(std::string_view word, const char* start);
   bool escape();

@@ -13,19 +13,28 @@ inline std::size_t frame_header_size(std::uint64_t payload_size) {
   return payload_size < 126 ? 2 : payload_size <= 0xFFFF ? 4 : 10;
 }
 
-// Appends the header of a final text frame; `compressed`: its payload is (RFC 7692: RSV1).
-inline void append_text_frame_header(std::string& out, std::uint64_t payload_size,
-                                     bool compressed = false) {
-  out.push_back(static_cast<char>(compressed ? 0xC1 : 0x81));  // FIN, opcode text
+// Writes the header of a final text frame, frame_header_size() bytes; returns where it ends. `compressed`:
+// its payload is (RFC 7692: RSV1).
+inline char* write_text_frame_header(char* p, std::uint64_t payload_size, bool compressed = false) {
+  *p++ = static_cast<char>(compressed ? 0xC1 : 0x81);  // FIN, opcode text
   if (payload_size < 126) {
-    out.push_back(static_cast<char>(payload_size));
-    return;
+    *p++ = static_cast<char>(payload_size);
+    return p;
   }
   const int bytes = payload_size <= 0xFFFF ? 2 : 8;
-  out.push_back(static_cast<char>(bytes == 2 ? 126 : 127));
+  *p++ = static_cast<char>(bytes == 2 ? 126 : 127);
   for (int i = bytes - 1; i >= 0; --i) {
-    out.push_back(static_cast<char>((payload_size >> (8 * i)) & 0xFF));
+    *p++ = static_cast<char>((payload_size >> (8 * i)) & 0xFF);
   }
+  return p;
+}
+
+// Appends it.
+inline void append_text_frame_header(std::string& out, std::uint64_t payload_size,
+                                     bool compressed = false) {
+  char header[10];
+  const char* const end = write_text_frame_header(header, payload_size, compressed);
+  out.append(header, static_cast<std::size_t>(end - header));
 }
 
 // A whole text frame. REQUIRES: `payload` is UTF-8.

@@ -13,6 +13,8 @@
 #include "frame_checker.h"
 #include "histogram.h"
 #include "hop.h"
+#include "ingest.h"
+#include "ingest_text.h"
 #include "load.h"
 #include "placement.h"
 #include "replier.h"
@@ -141,6 +143,45 @@ TEST_CASE("event text: several items come in turn, and none changes the size") {
     CHECK(published.size() == 200);
     CHECK(Json(published).string("/data/item") == (number == 2 ? "Clay" : "Coal"));
   }
+}
+
+TEST_CASE("ingest text: JSON of the eight types in turn, numbered, a line each") {
+  const IngestText text("r7");
+  std::string message;
+  text.append_message(message, 8, 4'000);
+  std::map<std::string, int> types;
+  std::int64_t number = 8;
+  for (std::size_t from = 0; from < message.size(); ++number) {
+    const std::size_t to = std::min(message.find('\n', from), message.size());
+    const Json body(message.substr(from, to - from));
+    ++types[body.string("/type")];
+    CHECK(body.integer("/source_seq") == number);
+    CHECK(body.string("/run") == "r7");
+    from = to + 1;
+  }
+  CHECK(number == 4'001);
+  CHECK(types.size() == 8);
+  CHECK(text.body_bytes() > 180);
+  CHECK(text.body_bytes() < 240);
+}
+
+TEST_CASE("ingest: both ways of taking batches take all, and have their figures") {
+  Options brief = options;
+  brief.rounds = 2;
+  brief.seconds = 0.01;
+  IngestReport report;
+  report.parse = measure_parse(brief, 100);
+  REQUIRE(report.parse.size() == 2);
+  for (const ParseRound& round : report.parse) {
+    CHECK(round.rapidjson_events_per_s > 0);
+    CHECK(round.times == doctest::Approx(round.intake_events_per_s / round.rapidjson_events_per_s));
+  }
+  CHECK(intake_times(report) > 0);
+  CHECK(unbatched_times(report) == 0);
+  rapidjson::StringBuffer json;
+  Writer writer(json);
+  write_ingest(writer, report);
+  CHECK(Json(json.GetString()).has("/parse/1/times"));
 }
 
 TEST_CASE("histogram: percentiles are within two parts in a hundred") {

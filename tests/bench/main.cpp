@@ -13,6 +13,7 @@
 #include "event_text.h"
 #include "hop.h"
 #include "idle_memory.h"
+#include "ingest.h"
 #include "latency.h"
 #include "options.h"
 #include "report.h"
@@ -43,6 +44,8 @@ struct Requirements {
   double resume_times = 0.0;
   double resume_p99_times = 0.0;
   double subscriptions_times = 0.0;
+  double ingest_times = 0.0;
+  double unbatched_times = 0.0;
 };
 
 // The first signal asks for an orderly end; a second one ends at once, and the kernel then ends the
@@ -101,6 +104,12 @@ bool check(const Report& report, const Requirements& wanted) {
                  median_of(resume.rounds, &ResumeRound::p99_times), wanted.resume_p99_times, true);
   }
   met &= check_subscriptions(report.subscriptions, wanted.subscriptions_times);
+  if (!report.ingest.parse.empty()) {
+    met &= meets("intake / RapidJSON's parse, events/s", intake_times(report.ingest),
+                 wanted.ingest_times, false);
+    met &= meets("bridge / bare ZeroMQ, single messages/s", unbatched_times(report.ingest),
+                 wanted.unbatched_times, false);
+  }
   return met;
 }
 
@@ -115,7 +124,7 @@ int run(int argc, char** argv) {
   options.programs_directory = here;
   options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
   std::string json_file;
-  app.require_subcommand(0, 10);
+  app.require_subcommand(0, 11);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of all modes");
   app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
@@ -255,6 +264,12 @@ int run(int argc, char** argv) {
   app.add_option("--storm-rate", options.storm_events_per_s, "storm: events/s that flow meanwhile")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();
+  CLI::App* ingest = app.add_subcommand(
+      "ingest", "events taken in, beside RapidJSON's bare parse and a bare ZeroMQ pair");
+  app.add_option("--require-ingest-times", wanted.ingest_times,
+                 "fail if batches are taken in at a smaller share of the bare parse's events/s");
+  app.add_option("--require-unbatched-times", wanted.unbatched_times,
+                 "fail if single messages are taken in at a smaller share of the bare pair's rate");
   CLI11_PARSE(app, argc, argv);
 
   watch_signals();
@@ -271,6 +286,7 @@ int run(int argc, char** argv) {
   if (all || subscriptions->parsed()) report.subscriptions = measure_subscriptions(options);
   if (all || threads->parsed()) report.threads = measure_threads(options);
   if (all || storm->parsed()) report.storm = measure_storm(options);
+  if (all || ingest->parsed()) report.ingest = measure_ingest(options);
   print_tables(report, options);
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {
     throw std::runtime_error("cannot write " + json_file);

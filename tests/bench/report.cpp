@@ -293,6 +293,7 @@ void print_tables(const Report& report, const Options& options) {
   print_subscriptions(report.subscriptions);
   print_threads(report.threads);
   print_storm(report.storm);
+  print_ingest(report.ingest);
 }
 
 std::string to_json(const Report& report, const Options& options) {
@@ -345,6 +346,8 @@ std::string to_json(const Report& report, const Options& options) {
   write_threads(writer, report.threads);
   writer.Key("storm");
   write_storm(writer, report.storm);
+  writer.Key("ingest");
+  write_ingest(writer, report.ingest);
   writer.EndObject();
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }

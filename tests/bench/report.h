@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "hop.h"
 #include "idle_memory.h"
+#include "ingest.h"
 #include "journal.h"
 #include "latency.h"
 #include "options.h"
@@ -28,6 +29,7 @@ struct Report {
   std::vector<SubscriptionsRow> subscriptions;
   std::vector<ThreadsRow> threads;
   std::vector<StormRow> storm;
+  IngestReport ingest;
 };
 
 // "" or the first thing that a row of any round lost.

@@ -31,6 +31,23 @@ TEST_CASE("intake: a bad line of a batch rejects itself only") {
   check_sums(bench.counters);
 }
 
+TEST_CASE("intake: what is taken also has the time of the one before, and what is taken its own") {
+  Bench bench;
+  const std::string body = R"({"type":"a","data":{}})";
+  bench.take(body);
+  bench.clock.advance_us(5);
+  bench.intake.take_also(body + "\nbad");
+  bench.take(body);
+  bench.log.seal();
+  const BlockPtr block = bench.log.history().find(1);
+  REQUIRE(block->size() == 3);
+  CHECK(block->entry(1).timestamp_us == block->entry(0).timestamp_us);
+  CHECK(block->entry(2).timestamp_us == block->entry(0).timestamp_us + 5);
+  CHECK(bench.counters.messages_received == 3);
+  CHECK(rejected(bench.counters) == 1);
+  check_sums(bench.counters);
+}
+
 TEST_CASE("intake: a first line that is bad does not take the others with it") {
   Bench bench;
   bench.take("bad\n{\"type\":\"b\",\"data\":{}}");

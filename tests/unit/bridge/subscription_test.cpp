@@ -112,3 +112,29 @@ TEST_CASE("subscription: removing a type also works on a wider pattern") {
   bench.log.seal();
   CHECK_FALSE(all.matches(*bench.log.history().find(1), 0));
 }
+
+TEST_CASE("subscription: type, source, agent and item are compared without a look at data") {
+  // What stands in data is no JSON and says otherwise: whoever parsed it would not agree.
+  Envelope event;
+  event.type = "trade_executed";
+  event.source = "t1";
+  event.data = R"({"source":"x","agent_id":"x","item":"x")" "\xFF";
+  event.agent_id = {"agent_0", IndexedField::Kind::text, true};
+  event.item = {"Coal", IndexedField::Kind::text, true};
+  BlockBuilder builder;
+  builder.add(event, 1, 0);
+  event.agent_id = {};
+  builder.add(event, 2, 0);
+  const BlockPtr block = builder.seal();
+  const auto passes = [&block](const std::string& request, std::size_t i = 0) {
+    return subscription(request).matches(*block, i);
+  };
+  CHECK(passes(R"({"subscriptions":["trade_*"],"filter":{"source":"t1","agent_id":"agent_0","item":"Coal"}})"));
+  CHECK_FALSE(passes(R"({"subscriptions":["price_*"]})"));
+  for (const char* key : {"source", "agent_id", "item"}) {
+    CAPTURE(key);
+    CHECK_FALSE(passes(std::string(R"({"filter":{")") + key + R"(":"x"}})"));
+  }
+  CHECK(passes(R"({"filter":{"agent_id":null}})", 1));
+  CHECK_FALSE(passes(R"({"filter":{"agent_id":"x"}})", 1));
+}

@@ -66,3 +66,18 @@ TEST_CASE("log: a line comes through once an interval a key, and tells what it h
   CHECK(limiter.allow("c", 1'000'000, &held));  // over its keys: forgets, and goes on
   CHECK(limiter.allow("a", 1'000'001, &held));
 }
+
+TEST_CASE("text: names of every length are the same only byte for byte") {
+  const std::string name = "a-name-of-twenty-one:";
+  for (std::size_t size = 0; size <= name.size(); ++size) {
+    const std::string a = name.substr(0, size);
+    CAPTURE(size);
+    CHECK(same_name(a, std::string(a)));
+    CHECK_FALSE(same_name(a, a + "x"));
+    for (std::size_t i = 0; i < size; ++i) {
+      std::string b = a;
+      b[i] = '#';
+      CHECK_FALSE(same_name(a, b));
+    }
+  }
+}
