@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -14,6 +15,7 @@
 #include "idle_memory.h"
 #include "latency.h"
 #include "options.h"
+#include "peers/peers.h"
 #include "report.h"
 #include "statistics.h"
 #include "support/process.h"
@@ -102,6 +104,15 @@ bool check(const Report& report, const Requirements& wanted) {
   return met;
 }
 
+// Peers take one event a message, so the bridge is measured with such messages too.
+void add_peers(Options& options) {
+  const auto add = [](auto& list, const auto& item) {
+    if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
+  };
+  for (const std::string& name : peer_names()) add(options.subjects, name);
+  add(options.batches, std::size_t{1});
+}
+
 int run(int argc, char** argv) {
   CLI::App app(
       "Measures the bridge next to a plain bridge and to raw sockets, in one run on the same "
@@ -121,8 +132,11 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--subjects", options.subjects, "what to measure, in this order")
       ->delimiter(',')
-      ->check(CLI::IsMember({"bridge", "plain", "raw"}))
       ->capture_default_str();
+  bool with_peers = false;
+  app.add_flag("--peers", with_peers,
+               "add what people would use instead (" + CLI::detail::join(peer_names(), ", ") +
+                   ") to the subjects, and one event a message to the batches");
   app.add_option("--rounds", options.rounds, "how often each is measured; the median counts")
       ->check(CLI::Range(1, 99))
       ->capture_default_str();
@@ -203,6 +217,8 @@ int run(int argc, char** argv) {
 
   watch_signals();
   testing_support::raise_open_files_limit();
+  if (with_peers) add_peers(options);
+  for (const std::string& name : options.subjects) (void)make_subject(name, options);  // or it throws
   const bool all = app.get_subcommands().empty();
   Report report;
   if (all || throughput->parsed()) report.throughput = measure_throughput(options);

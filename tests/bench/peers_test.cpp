@@ -1,0 +1,210 @@
+// What the bench's peers speak, byte by byte, and a short run of each that is installed.
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "event_text.h"
+#include "frame_checker.h"
+#include "peers/mqtt_protocol.h"
+#include "peers/nats_protocol.h"
+#include "peers/peers.h"
+#include "peers/server_peer.h"
+#include "support/websocket_frame.h"
+#include "throughput.h"
+
+using namespace bench;
+
+namespace {
+
+const NatsStream kNats;
+const MqttStream kMqtt;
+
+std::string binary_frame(const std::string& payload) {
+  return testing_support::encode_frame(
+      {testing_support::Opcode::kBinary, payload, true, false, 0, {}});
+}
+
+std::string published(std::uint64_t number) {
+  std::string body;
+  EventText(200).append_published(body, number);
+  return body;
+}
+
+std::string nats_message(const std::string& body) {
+  return "MSG events 1 " + std::to_string(body.size()) + "\r\n" + body + "\r\n";
+}
+
+std::string mqtt_publish(const std::string& body) {
+  std::string packet;
+  append_mqtt_publish(packet, "events", body);
+  return packet;
+}
+
+struct Checked {
+  std::uint64_t events = 0;
+  std::string failure;
+};
+
+// What a checker says of `bytes` when they come `piece` at a time.
+Checked check(const StreamSyntax& stream, const std::string& bytes, std::size_t piece) {
+  SequenceRule rule;
+  rule.stream = &stream;
+  std::size_t hint = 0;
+  FrameChecker checker(rule, nullptr, hint);
+  std::string waiting;
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    waiting += bytes.substr(at, piece);
+    waiting.erase(0, checker.take(waiting, {}));
+  }
+  if (!waiting.empty() && checker.failure().empty()) return {checker.events(), "bytes were left"};
+  return {checker.events(), checker.failure()};
+}
+
+// `text` in frames of `frame_bytes` each, wherever its messages end.
+std::string in_frames(const std::string& text, std::size_t frame_bytes) {
+  std::string frames;
+  for (std::size_t at = 0; at < text.size(); at += frame_bytes) {
+    frames += binary_frame(text.substr(at, frame_bytes));
+  }
+  return frames;
+}
+
+std::string error_of(const StreamSyntax& stream, std::string_view bytes) {
+  return std::string(stream.front(bytes).error);
+}
+
+}  // namespace
+
+TEST_CASE("nats: an error line, a size that is none and a body that is longer are failures") {
+  CHECK(error_of(kNats, "-ERR 'Slow Consumer'\r\n") == "-ERR 'Slow Consumer'");
+  CHECK_FALSE(error_of(kNats, "MSG events 1 x\r\n").empty());
+  CHECK_FALSE(error_of(kNats, "MSG events 1 99999999\r\n").empty());
+  CHECK_FALSE(error_of(kNats, "MSG events 1 2\r\nabc\r\n").empty());
+  CHECK_FALSE(error_of(kNats, std::string(70'000, 'x')).empty());
+}
+
+TEST_CASE("nats: a message is taken when all of it is there, whatever its header holds") {
+  const std::string message = "MSG events 1 reply.to 3\r\nabc\r\n";
+  for (std::size_t bytes = 1; bytes < message.size(); ++bytes) {
+    const auto got = kNats.front(std::string_view(message).substr(0, bytes));
+    CHECK(got.bytes == 0);
+    CHECK(got.error.empty());
+  }
+  CHECK(kNats.front(message + "PING\r\n").bytes == message.size());
+  CHECK(kNats.front(message).event == "abc");
+  CHECK(kNats.front("PING\r\n").event.empty());
+  CHECK(kNats.front("PING\r\n").bytes == 6);
+}
+
+TEST_CASE("nats: what a client and a publisher say") {
+  CHECK(nats_greeting_and_subscription("events").find("}\r\nSUB events 1\r\nPING\r\n") !=
+        std::string::npos);
+  std::string out;
+  append_nats_publish(out, "events", "abc");
+  CHECK(out == "PUB events 3\r\nabc\r\n");
+}
+
+TEST_CASE("mqtt: a length without an end and a packet shorter than its topic are failures") {
+  CHECK_FALSE(error_of(kMqtt, "\x30\xff\xff\xff\xff\xff").empty());
+  CHECK_FALSE(error_of(kMqtt, std::string_view("\x30\x03\x00\x09x", 5)).empty());
+  CHECK_FALSE(error_of(kMqtt, std::string_view("\x30\x01\x00", 3)).empty());
+  CHECK_FALSE(error_of(kMqtt, "\x30\xff\xff\xff\x7f").empty());
+}
+
+TEST_CASE("mqtt: packets as the standard has them, on both sides of a longer length") {
+  CHECK(mqtt_connect("ab") == std::string("\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02"
+                                          "ab",
+                                          16));
+  CHECK(mqtt_subscribe("t") == std::string("\x82\x06\x00\x01\x00\x01t\x00", 8));
+  for (const std::size_t size : {0u, 119u, 120u, 16'375u, 16'376u}) {
+    const std::string body(size, 'x');
+    const std::string packet = mqtt_publish(body);
+    CHECK(packet.size() == size + 8 + (size < 120 ? 2 : size < 16'376 ? 3 : 4));
+    CHECK(kMqtt.front(packet).bytes == packet.size());
+    CHECK(kMqtt.front(packet).event == body);
+    CHECK(kMqtt.front(std::string_view(packet).substr(0, packet.size() - 1)).bytes == 0);
+  }
+  CHECK(kMqtt.front(kMqttSubscribed).bytes == kMqttSubscribed.size());
+  CHECK(kMqtt.front(kMqttSubscribed).event.empty());
+  // At QoS 1 an identifier stands before the body.
+  CHECK(kMqtt.front(std::string_view("\x32\x07\x00\x01t\x00\x05hi", 9)).event == "hi");
+}
+
+TEST_CASE("checker: a stream's messages are counted once each, wherever frames and reads end") {
+  std::string nats = "INFO {}\r\n";
+  std::string mqtt(kMqttSubscribed);
+  for (std::uint64_t number = 1; number <= 30; ++number) {
+    nats += nats_message(published(number)) + (number % 7 == 0 ? "PING\r\n" : "");
+    mqtt += mqtt_publish(published(number));
+  }
+  for (const std::size_t frame_bytes : {1u, 5u, 210u, 1000u, 100'000u}) {
+    for (const std::size_t piece : {1u, 3u, 100u, 1000u, 100'000u}) {
+      for (const auto& [stream, text] : {std::pair<const StreamSyntax*, std::string*>{&kNats, &nats},
+                                         std::pair<const StreamSyntax*, std::string*>{&kMqtt, &mqtt}}) {
+        const Checked checked = check(*stream, in_frames(*text, frame_bytes), piece);
+        CHECK(checked.failure.empty());
+        CHECK(checked.events == 30);
+      }
+    }
+  }
+}
+
+TEST_CASE("checker: an event that a stream lacks, has twice or out of order is a failure") {
+  const auto failure_of = [](std::uint64_t first, std::uint64_t second) {
+    const std::string text = nats_message(published(first)) + nats_message(published(second));
+    const std::string packets = mqtt_publish(published(first)) + mqtt_publish(published(second));
+    const std::string failure = check(kNats, in_frames(text, 100), 64).failure;
+    CHECK(check(kMqtt, binary_frame(packets), 64).failure == failure);
+    return failure;
+  };
+  CHECK(failure_of(1, 3) == "expected event 2, got 3");
+  CHECK(failure_of(1, 1) == "expected event 2, got 1");
+  CHECK(failure_of(2, 1) == "expected event 1, got 2");
+}
+
+TEST_CASE("checker: a close between a stream's frames is a failure") {
+  const std::string bytes =
+      binary_frame(nats_message(published(1))) + std::string("\x88\x02\x03\xf0", 4);
+  const Checked checked = check(kNats, bytes, 7);
+  CHECK(checked.events == 1);
+  CHECK(checked.failure == "closed with 1008");
+}
+
+TEST_CASE("peers: what is not installed is named, and so is a subject that is none") {
+  CHECK_THROWS_WITH(installed_program("no-such-server", "some-package"),
+                    "there is no no-such-server: install Debian's package some-package, or run "
+                    "./dev bench --peers, which does");
+  CHECK_THROWS_AS(require_file("/no/such/file", "how"), std::runtime_error);
+  CHECK_THROWS_WITH(make_peer("kafka"),
+                    "no subject is called kafka; there are bridge, plain, raw, node, fastapi, nats, "
+                    "nchan, mosquitto");
+  CHECK(is_peer("nats"));
+  CHECK_FALSE(is_peer("bridge"));
+}
+
+TEST_CASE("peers: each that is installed hands three clients all that is published") {
+  Options options;
+  options.clients = {3};
+  options.rounds = 1;
+  options.seconds = 0.3;
+  options.warmup_seconds = 0.0;
+  options.window_events = 500;
+  for (const std::string& name : peer_names()) {
+    CAPTURE(name);
+    try {
+      (void)make_peer(name);
+    } catch (const std::runtime_error& missing) {
+      MESSAGE(name << " is left out: " << missing.what());
+      continue;
+    }
+    options.subjects = {name};
+    const std::vector<ThroughputRow> rows = measure_throughput(options);
+    REQUIRE(rows.size() == 1);
+    CHECK(rows.front().batch == 1);
+    CHECK(rows.front().rounds.front().lost == "");
+    CHECK(rows.front().rounds.front().deliveries_per_s > 0);
+  }
+}
