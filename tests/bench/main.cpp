@@ -1,5 +1,6 @@
 // ppo-bench: the bridge's speed and memory, next to a plain bridge and to the machine's floor.
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -15,7 +16,9 @@
 #include "idle_memory.h"
 #include "latency.h"
 #include "options.h"
+#include "peers/peer_report.h"
 #include "peers/peers.h"
+#include "peers/server_peer.h"
 #include "report.h"
 #include "statistics.h"
 #include "support/process.h"
@@ -31,6 +34,8 @@ namespace {
 struct Requirements {
   double times_plain = 0.0;
   double times_raw = 0.0;
+  double times_best_peer = 0.0;
+  double p99_of_best_peer = 0.0;
   double idle_bytes = 0.0;
   double command_p50_times = 0.0;
   double command_p99_times = 0.0;
@@ -39,16 +44,17 @@ struct Requirements {
   double resume_p99_times = 0.0;
 };
 
-// The first signal asks for an orderly end; a second one ends at once, and the kernel then ends the
-// children.
+// The first signal asks for an orderly end; a second one ends at once. The kernel then ends the
+// children, but not theirs.
 void on_signal(int) {
-  interrupted = true;
+  if (!interrupted.exchange(true)) return;
+  kill_running_server();
+  ::_exit(130);
 }
 
 void watch_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
@@ -77,6 +83,12 @@ bool check(const Report& report, const Requirements& wanted) {
     met &= meets("bridge / raw, bytes/s",
                  ratio_to(report.throughput, *row, "raw", &ThroughputRound::bytes_per_s),
                  wanted.times_raw, false);
+    met &= meets("bridge / best peer, deliveries/s", times_best_peer(report.throughput),
+                 wanted.times_best_peer, false);
+  }
+  if (!report.latency.empty()) {
+    met &= meets("bridge / best peer, p99", p99_of_best_peer(report.latency),
+                 wanted.p99_of_best_peer, true);
   }
   for (const IdleMemoryRow& idle : report.idle_memory) {
     if (idle.subject != "bridge") continue;
@@ -172,6 +184,8 @@ int run(int argc, char** argv) {
                  "fail if the bridge delivers fewer times as much, at the most clients");
   app.add_option("--require-times-raw", wanted.times_raw,
                  "fail if the bridge has a smaller share of the floor's bytes/s");
+  app.add_option("--require-times-best-peer", wanted.times_best_peer,
+                 "fail if the bridge delivers fewer times as much as the best peer");
 
   CLI::App* idle = app.add_subcommand("idle-memory", "resident memory an idle client");
   app.add_option("--idle-clients", options.idle_clients, "idle-memory: how many")
@@ -187,6 +201,9 @@ int run(int argc, char** argv) {
   app.add_option("--rate", options.latency_events_per_s, "latency: events/s")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();
+
+  app.add_option("--require-p99-of-best-peer", wanted.p99_of_best_peer,
+                 "fail if the 99th percentile is more times that of the best peer");
 
   CLI::App* commands = app.add_subcommand("commands", "round trips, beside a bare ZeroMQ pair's");
   app.add_option("--command-rate", options.command_events_per_s,

@@ -5,11 +5,14 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "event_text.h"
 #include "frame_checker.h"
 #include "peers/mqtt_protocol.h"
 #include "peers/nats_protocol.h"
+#include "peers/peer_report.h"
 #include "peers/peers.h"
 #include "peers/server_peer.h"
 #include "support/websocket_frame.h"
@@ -183,6 +186,49 @@ TEST_CASE("peers: what is not installed is named, and so is a subject that is no
                     "nchan, mosquitto");
   CHECK(is_peer("nats"));
   CHECK_FALSE(is_peer("bridge"));
+}
+
+TEST_CASE("peer ratios: the median of each round's own, the best peer being the one that counts") {
+  const auto row = [](std::size_t clients, std::size_t batch, const char* subject,
+                      const std::vector<double>& deliveries_per_s, const char* lost = "") {
+    ThroughputRow result{clients, batch, subject, {}};
+    for (const double figure : deliveries_per_s) {
+      ThroughputRound round;
+      round.deliveries_per_s = figure;
+      round.lost = lost;
+      result.rounds.push_back(round);
+    }
+    return result;
+  };
+  std::vector<ThroughputRow> rows{
+      row(10, 100, "bridge", {50, 50, 50}),    row(10, 1, "nats", {50, 50, 50}),
+      row(20, 100, "bridge", {100, 200, 600}), row(20, 1, "bridge", {50, 50, 50}),
+      row(20, 1, "plain", {500, 500, 500}),    row(20, 1, "node", {10, 10, 10}),
+      row(20, 1, "nats", {50, 100, 100}),      row(20, 1, "nchan", {900, 900, 900}, "a few")};
+  const std::vector<PeerRatio> ratios = peer_ratios(rows);
+  REQUIRE(ratios.size() == 7);
+  CHECK(ratios[0].times == 1.0);
+  CHECK(ratios[1].peer == "node");
+  CHECK(ratios[1].times == 20.0);
+  CHECK(ratios[2].times == 2.0);
+  CHECK(ratios[3].times == 0.0);
+  CHECK(ratios[4].batch == 1);
+  CHECK(ratios[4].times == 5.0);
+  CHECK(times_best_peer(rows) == 2.0);
+  CHECK(times_best_peer({}) == 0.0);
+}
+
+TEST_CASE("peer ratios: a peer that lost something is no measure for a latency") {
+  const auto row = [](const char* subject, double p99_ms, const char* lost = "") {
+    LatencyRow result;
+    result.subject = subject;
+    result.p99_ms = p99_ms;
+    result.lost = lost;
+    return result;
+  };
+  CHECK(p99_of_best_peer({row("bridge", 1), row("node", 4), row("nats", 2), row("raw", 0.1)}) == 0.5);
+  CHECK(p99_of_best_peer({row("bridge", 1), row("node", 4), row("nats", 2, "all")}) == 0.25);
+  CHECK(p99_of_best_peer({row("node", 4)}) == 0.0);
 }
 
 TEST_CASE("peers: each that is installed hands three clients all that is published") {

@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -47,6 +49,9 @@ std::vector<std::uint16_t> free_ports(std::size_t count) {
   return ports;
 }
 
+// The process group of the server that runs; 0 = none does.
+std::atomic<pid_t> running_group{0};
+
 bool listens(std::uint16_t port) {
   try {
     testing_support::TcpSocket::connect({"127.0.0.1", port}, milliseconds{1000});
@@ -74,6 +79,7 @@ bool ServerPeer::try_start(std::string& problem) {
   publisher_port_ = ports[1];
   directory_.emplace();
   process_.emplace(prepare(*directory_));
+  running_group = process_->pid();
   const testing_support::Deadline deadline(kStartTimeout);
   while (process_->running() && !deadline.passed() && !interrupted) {
     if (listens(client_port_) && listens(publisher_port_)) return true;
@@ -84,6 +90,7 @@ bool ServerPeer::try_start(std::string& problem) {
 }
 
 void ServerPeer::stop() {
+  running_group = 0;
   end_process(process_);
   directory_.reset();
 }
@@ -94,6 +101,10 @@ std::string ServerPeer::events_in() const {
 
 std::string ServerPeer::control() const {
   throw std::out_of_range(name_ + " takes no commands");
+}
+
+void kill_running_server() {
+  if (const pid_t group = running_group) ::kill(-group, SIGKILL);
 }
 
 std::string installed_program(const std::string& program, const std::string& package) {

@@ -52,6 +52,9 @@ class ServerPeer : public Subject {
   std::optional<testing_support::Process> process_;
 };
 
+// Kills the server that runs, if one does, with its own children. For signal handlers.
+void kill_running_server();
+
 // The path of `program`, looked up in PATH and where Debian keeps servers. Throws std::runtime_error
 // that names `package` if it is not there.
 std::string installed_program(const std::string& program, const std::string& package);
