@@ -28,7 +28,8 @@ std::size_t FrameChecker::take(std::string_view bytes,
   std::size_t at = 0;
   while (failure_.empty()) {
     const std::string_view rest = bytes.substr(at);
-    const std::size_t used = frame_left_ > 0 ? take_stream(rest, read_at) : take_frame(rest, read_at);
+    const std::size_t used =
+        frame_left_ > 0 ? take_stream(rest, read_at) : take_frame(rest, read_at);
     if (used == 0) break;
     at += used;
   }

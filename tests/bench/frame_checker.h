@@ -14,7 +14,7 @@ namespace bench {
 class StreamSyntax {
  public:
   struct Message {
-    std::size_t bytes = 0;  // 0 = not all of it is there yet
+    std::size_t bytes = 0;   // 0 = not all of it is there yet
     std::string_view event;  // "" if it carries none
     std::string_view error;  // "" or what the server complains of
   };
@@ -75,9 +75,9 @@ class FrameChecker {
   FrameChecker(const SequenceRule& rule, EventListener* listener, std::size_t& key_hint)
       : rule_(&rule), listener_(listener), key_hint_(&key_hint), expected_(rule.key) {}
 
-  // Checks all whole frames (of a stream: all whole messages) at the front of `bytes` and returns how
-  // many bytes they were; the rest is to come again, with more behind it. Stops at the first thing
-  // that is wrong: failure() says it then.
+  // Checks all whole frames (of a stream: all whole messages) at the front of `bytes` and returns
+  // how many bytes they were; the rest is to come again, with more behind it. Stops at the first
+  // thing that is wrong: failure() says it then.
   std::size_t take(std::string_view bytes, std::chrono::steady_clock::time_point read_at);
 
   // Bench events seen so far.

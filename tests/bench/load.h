@@ -55,7 +55,8 @@ class ClosedLoopLoad : public Load {
 };
 
 // Open loop: event n is due (n - 1) / `events_per_s` after `begin`, whether or not the one before
-// has been read; one that is late leaves at once. Both that are passed by reference must outlive it.
+// has been read; one that is late leaves at once. Both that are passed by reference must outlive
+// it.
 class OpenLoopLoad : public Load {
  public:
   OpenLoopLoad(const Subject& subject, const EventText& events, double events_per_s,

@@ -235,7 +235,8 @@ int run(int argc, char** argv) {
   watch_signals();
   testing_support::raise_open_files_limit();
   if (with_peers) add_peers(options);
-  for (const std::string& name : options.subjects) (void)make_subject(name, options);  // or it throws
+  // What is not installed is found before anything is measured.
+  for (const std::string& name : options.subjects) (void)make_subject(name, options);
   const bool all = app.get_subcommands().empty();
   Report report;
   if (all || throughput->parsed()) report.throughput = measure_throughput(options);

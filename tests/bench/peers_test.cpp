@@ -145,8 +145,9 @@ TEST_CASE("checker: a stream's messages are counted once each, wherever frames a
   }
   for (const std::size_t frame_bytes : {1u, 5u, 210u, 1000u, 100'000u}) {
     for (const std::size_t piece : {1u, 3u, 100u, 1000u, 100'000u}) {
-      for (const auto& [stream, text] : {std::pair<const StreamSyntax*, std::string*>{&kNats, &nats},
-                                         std::pair<const StreamSyntax*, std::string*>{&kMqtt, &mqtt}}) {
+      for (const auto& [stream, text] :
+           {std::pair<const StreamSyntax*, std::string*>{&kNats, &nats},
+            std::pair<const StreamSyntax*, std::string*>{&kMqtt, &mqtt}}) {
         const Checked checked = check(*stream, in_frames(*text, frame_bytes), piece);
         CHECK(checked.failure.empty());
         CHECK(checked.events == 30);
@@ -181,9 +182,10 @@ TEST_CASE("peers: what is not installed is named, and so is a subject that is no
                     "there is no no-such-server: install Debian's package some-package, or run "
                     "./dev bench --peers, which does");
   CHECK_THROWS_AS(require_file("/no/such/file", "how"), std::runtime_error);
-  CHECK_THROWS_WITH(make_peer("kafka"),
-                    "no subject is called kafka; there are bridge, plain, raw, node, fastapi, nats, "
-                    "nchan, mosquitto");
+  CHECK_THROWS_WITH(
+      make_peer("kafka"),
+      "no subject is called kafka; there are bridge, plain, raw, node, fastapi, nats, "
+      "nchan, mosquitto");
   CHECK(is_peer("nats"));
   CHECK_FALSE(is_peer("bridge"));
 }
@@ -226,7 +228,8 @@ TEST_CASE("peer ratios: a peer that lost something is no measure for a latency")
     result.lost = lost;
     return result;
   };
-  CHECK(p99_of_best_peer({row("bridge", 1), row("node", 4), row("nats", 2), row("raw", 0.1)}) == 0.5);
+  CHECK(p99_of_best_peer({row("bridge", 1), row("node", 4), row("nats", 2), row("raw", 0.1)}) ==
+        0.5);
   CHECK(p99_of_best_peer({row("bridge", 1), row("node", 4), row("nats", 2, "all")}) == 0.25);
   CHECK(p99_of_best_peer({row("node", 4)}) == 0.0);
 }

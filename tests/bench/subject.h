@@ -65,8 +65,8 @@ class Subject {
   }
 };
 
-// "bridge", "plain", "raw" or one of peer_names(). Throws std::invalid_argument for anything else and
-// std::runtime_error, with the name of the package, if what it needs is not installed.
+// "bridge", "plain", "raw" or one of peer_names(). Throws std::invalid_argument for anything else
+// and std::runtime_error, with the name of the package, if what it needs is not installed.
 std::unique_ptr<Subject> make_subject(const std::string& name, const Options& options);
 
 // Connects and subscribes `count` clients. Throws if one fails, or on an interrupt.

@@ -9,11 +9,11 @@
 #include <stdexcept>
 #include <thread>
 
-#include "statistics.h"
 #include "event_text.h"
 #include "fan_reader.h"
 #include "load.h"
 #include "peers/peers.h"
+#include "statistics.h"
 #include "subject.h"
 
 namespace bench {
@@ -104,8 +104,8 @@ std::vector<ThroughputRow> rows_of(std::size_t clients, const Options& options) 
   const bool peers = std::any_of(options.subjects.begin(), options.subjects.end(), is_peer);
   if (peers && std::find(batches.begin(), batches.end(), 1u) == batches.end()) batches.push_back(1);
   for (const std::size_t batch : batches) {
-    const bool asked_for = std::find(options.batches.begin(), options.batches.end(), batch) !=
-                           options.batches.end();
+    const bool asked_for =
+        std::find(options.batches.begin(), options.batches.end(), batch) != options.batches.end();
     for (const std::string& name : options.subjects) {
       if (is_peer(name) ? batch == 1 : asked_for) rows.push_back({clients, batch, name, {}});
     }

@@ -1,4 +1,5 @@
-// Mosquitto: MQTT 3.1.1 at QoS 0, over TCP from the publisher and inside WebSocket frames to clients.
+// Mosquitto: MQTT 3.1.1 at QoS 0, over TCP from the publisher and inside WebSocket frames to
+// clients.
 #include <atomic>
 #include <stdexcept>
 
@@ -24,7 +25,8 @@ class MqttPublisher : public TcpPublisher {
 
 class MosquittoPeer : public ServerPeer {
  public:
-  MosquittoPeer() : ServerPeer("mosquitto"), program_(installed_program("mosquitto", "mosquitto")) {}
+  MosquittoPeer()
+      : ServerPeer("mosquitto"), program_(installed_program("mosquitto", "mosquitto")) {}
 
   std::string path() const override { return "/"; }
   testing_support::HttpHeaders handshake_headers() const override {

@@ -1,4 +1,5 @@
-// NATS: trainers publish by its core protocol over TCP, clients read the same inside WebSocket frames.
+// NATS: trainers publish by its core protocol over TCP, clients read the same inside WebSocket
+// frames.
 #include <algorithm>
 #include <stdexcept>
 
@@ -53,8 +54,8 @@ class NatsPeer : public ServerPeer {
     return rule;
   }
 
-  // Short of what it cuts slow clients off for, and of 250 MB for all clients together: beyond these
-  // it was no faster.
+  // Short of what it cuts slow clients off for, and of 250 MB for all clients together: beyond
+  // these it was no faster.
   std::uint64_t window_events_max(std::size_t clients) const override {
     return std::clamp<std::uint64_t>(1'000'000 / clients, 64, 10'000);
   }

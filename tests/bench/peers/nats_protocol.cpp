@@ -44,8 +44,8 @@ StreamSyntax::Message NatsStream::front(std::string_view stream) const {
   std::size_t size = 0;
   const char* const end = size_text.data() + size_text.size();
   const auto [number_end, error] = std::from_chars(size_text.data(), end, size);
-  if (error != std::errc() || std::string_view(number_end, static_cast<std::size_t>(
-                                                               end - number_end)) != kLineEnd) {
+  if (error != std::errc() ||
+      std::string_view(number_end, static_cast<std::size_t>(end - number_end)) != kLineEnd) {
     return {line_bytes, {}, line};
   }
   if (size > kBodyBytesMax) return {line_bytes, {}, "a message too large for the bench"};

@@ -50,7 +50,8 @@ class HttpPublisher : public TcpPublisher {
       if (answers_[at] != '2') throw std::runtime_error("nchan: " + answers_.substr(status, 200));
       ++answered_;
     }
-    const std::size_t kept = std::max(at, answers_.size() - std::min(answers_.size(), kStatus.size() + 3));
+    const std::size_t kept =
+        std::max(at, answers_.size() - std::min(answers_.size(), kStatus.size() + 3));
     answers_.erase(0, kept);
   }
 

@@ -24,7 +24,8 @@ std::vector<PeerRatio> peer_ratios(const std::vector<ThroughputRow>& rows);
 // none, or the bridge lost something.
 double times_best_peer(const std::vector<ThroughputRow>& rows);
 
-// The bridge's 99th percentile divided by that of the best peer that lost nothing; 0 if there is none.
+// The bridge's 99th percentile divided by that of the best peer that lost nothing; 0 if there is
+// none.
 double p99_of_best_peer(const std::vector<LatencyRow>& rows);
 
 // On stdout; nothing if no peer was measured.

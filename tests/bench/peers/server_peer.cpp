@@ -128,7 +128,8 @@ std::string debian_package(const std::string& package) {
 }
 
 void write_file(const std::string& path, std::string_view text) {
-  if (!(std::ofstream(path) << text << std::flush)) throw std::runtime_error("cannot write " + path);
+  if (!(std::ofstream(path) << text << std::flush))
+    throw std::runtime_error("cannot write " + path);
 }
 
 }  // namespace bench

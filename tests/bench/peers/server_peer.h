@@ -1,4 +1,5 @@
-// A peer that is somebody else's server: told by a file where to listen, and looked at until it does.
+// A peer that is somebody else's server: told by a file where to listen, and looked at until it
+// does.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "../subject.h"
@@ -20,6 +22,7 @@ namespace bench {
 class ServerPeer : public Subject {
  public:
   explicit ServerPeer(std::string name) : name_(std::move(name)) {}
+  ~ServerPeer() override { ServerPeer::stop(); }
 
   std::string name() const override { return name_; }
   void start() override;
@@ -55,8 +58,8 @@ class ServerPeer : public Subject {
 // Kills the server that runs, if one does, with its own children. For signal handlers.
 void kill_running_server();
 
-// The path of `program`, looked up in PATH and where Debian keeps servers. Throws std::runtime_error
-// that names `package` if it is not there.
+// The path of `program`, looked up in PATH and where Debian keeps servers. Throws
+// std::runtime_error that names `package` if it is not there.
 std::string installed_program(const std::string& program, const std::string& package);
 // Throws std::runtime_error that says `how_to_get_it` if there is no such file.
 void require_file(const std::string& path, const std::string& how_to_get_it);

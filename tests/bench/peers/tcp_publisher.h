@@ -28,8 +28,8 @@ class TcpPublisher : public Publisher {
   // Reads answers until `enough`; false when the time is over.
   bool wait_answers(const std::function<bool()>& enough, testing_support::milliseconds timeout);
 
-  // For the greeting, before anything is published: sends `bytes` and reads until `wanted` is in the
-  // answer, which it returns. Throws std::runtime_error if it does not come.
+  // For the greeting, before anything is published: sends `bytes` and reads until `wanted` is in
+  // the answer, which it returns. Throws std::runtime_error if it does not come.
   std::string ask(std::string_view bytes, std::string_view wanted);
 
  private:
