@@ -1,5 +1,7 @@
 // What the bench's peers speak, byte by byte, and a short run of each that is installed.
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <cstdint>
 #include <stdexcept>
@@ -15,6 +17,8 @@
 #include "peers/peer_report.h"
 #include "peers/peers.h"
 #include "peers/server_peer.h"
+#include "peers/tcp_publisher.h"
+#include "support/tcp_socket.h"
 #include "support/websocket_frame.h"
 #include "throughput.h"
 
@@ -74,6 +78,39 @@ std::string in_frames(const std::string& text, std::size_t frame_bytes) {
   }
   return frames;
 }
+
+// Takes one connection.
+class Listener {
+ public:
+  Listener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(socket_.descriptor(), generic, length) == 0);
+    REQUIRE(::listen(socket_.descriptor(), 1) == 0);
+    REQUIRE(::getsockname(socket_.descriptor(), generic, &length) == 0);
+    port_ = ntohs(address.sin_port);
+  }
+  testing_support::TcpAddress address() const { return {"127.0.0.1", port_}; }
+  testing_support::TcpSocket accept() {
+    return testing_support::TcpSocket(
+        ::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  }
+
+ private:
+  testing_support::TcpSocket socket_;
+  std::uint16_t port_ = 0;
+};
+
+class PlainPublisher : public TcpPublisher {
+ public:
+  using TcpPublisher::TcpPublisher;
+
+ protected:
+  void take_answer(std::string_view) override {}
+};
 
 std::string error_of(const StreamSyntax& stream, std::string_view bytes) {
   return std::string(stream.front(bytes).error);
@@ -175,6 +212,27 @@ TEST_CASE("checker: a close between a stream's frames is a failure") {
   const Checked checked = check(kNats, bytes, 7);
   CHECK(checked.events == 1);
   CHECK(checked.failure == "closed with 1008");
+}
+
+TEST_CASE("tcp publisher: a message for which there was no room goes on where it stopped") {
+  Listener listener;
+  PlainPublisher publisher(listener.address());
+  testing_support::TcpSocket server = listener.accept();
+  std::string message;
+  for (std::uint64_t number = 1; message.size() < 16'000'000; ++number)
+    message += published(number);
+  REQUIRE_FALSE(publisher.publish(message, testing_support::milliseconds{50}));
+  std::string received;
+  while (!publisher.publish(message, testing_support::milliseconds{1})) {
+    REQUIRE(server.receive(received) == testing_support::TcpSocket::Read::kData);
+  }
+  while (received.size() < message.size()) {
+    REQUIRE(server.receive(received) == testing_support::TcpSocket::Read::kData);
+  }
+  CHECK(received == message);
+  server.close();
+  CHECK_THROWS_AS((void)publisher.publish("x", testing_support::milliseconds{1000}),
+                  std::runtime_error);
 }
 
 TEST_CASE("peers: what is not installed is named, and so is a subject that is none") {
