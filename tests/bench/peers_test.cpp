@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -233,6 +234,29 @@ TEST_CASE("tcp publisher: a message for which there was no room goes on where it
   server.close();
   CHECK_THROWS_AS((void)publisher.publish("x", testing_support::milliseconds{1000}),
                   std::runtime_error);
+}
+
+TEST_CASE("tcp publisher: all that it published arrives, though it ends with an answer unread") {
+  Listener listener;
+  std::string received;
+  std::string message(3'000'000, 'x');
+  testing_support::TcpSocket server;
+  std::thread reads;
+  {
+    PlainPublisher publisher(listener.address());
+    server = listener.accept();
+    testing_support::milliseconds patience{50};
+    while (!publisher.publish(message, patience)) {
+      REQUIRE(server.receive(received) == testing_support::TcpSocket::Read::kData);
+    }
+    REQUIRE(server.send_all("an answer"));
+    reads = std::thread([&] {
+      while (server.receive(received) == testing_support::TcpSocket::Read::kData) continue;
+      server.close();
+    });
+  }
+  reads.join();
+  CHECK(received == message);
 }
 
 TEST_CASE("peers: what is not installed is named, and so is a subject that is none") {

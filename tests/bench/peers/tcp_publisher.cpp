@@ -16,11 +16,20 @@ namespace {
 
 // Waiting may end by itself, as with a second of the clock.
 constexpr testing_support::milliseconds kAskAgain{1};
+constexpr testing_support::milliseconds kEndTimeout{5000};
 
 }  // namespace
 
 TcpPublisher::TcpPublisher(const testing_support::TcpAddress& address)
     : socket_(TcpSocket::connect(address)) {}
+
+// To close with something unread would reset the connection, and what the server has not read yet
+// would be lost.
+TcpPublisher::~TcpPublisher() {
+  socket_.shutdown_sending();
+  const Deadline deadline(kEndTimeout);
+  while (socket_.receive(answer_, deadline.left()) == TcpSocket::Read::kData) answer_.clear();
+}
 
 bool TcpPublisher::publish(std::string_view message, testing_support::milliseconds timeout) {
   const Deadline deadline(timeout);

@@ -15,6 +15,9 @@ class TcpPublisher : public Publisher {
  public:
   // Connects; throws std::system_error if it cannot.
   explicit TcpPublisher(const testing_support::TcpAddress& address);
+  // Says that nothing more comes and waits, for a few seconds at most, until the server has read
+  // all.
+  ~TcpPublisher() override;
 
   bool publish(std::string_view message, testing_support::milliseconds timeout) override;
 
