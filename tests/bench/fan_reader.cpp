@@ -66,6 +66,7 @@ void FanReader::stop() {
   thread_.join();
   ::close(epoll_);
   ::close(wake_);
+  for (Client& client : clients_) client.socket = testing_support::TcpSocket();
 }
 
 double FanReader::cpu_seconds() {

@@ -38,7 +38,8 @@ class FanReader {
   ~FanReader() { stop(); }
 
   void start();
-  // Idempotent. After it nothing changes any more.
+  // Closes the connections, so that a subject that is stopped next has nobody to wait for. Idempotent.
+  // After it nothing changes any more.
   void stop();
 
   // Bench events read, all clients together, and the bytes of all that was read.

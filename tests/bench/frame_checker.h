@@ -10,7 +10,22 @@
 
 namespace bench {
 
-// How the events of a subject are numbered.
+// A protocol whose messages travel as a stream of bytes inside WebSocket frames, several to a frame
+// or one over several. Immutable.
+class StreamSyntax {
+ public:
+  struct Message {
+    std::size_t bytes = 0;   // 0 = not all of it is there yet
+    std::string_view event;  // "" if it carries none
+    std::string_view error;  // "" or what the server complains of
+  };
+
+  virtual ~StreamSyntax() = default;
+  // The message at the front of `stream`, which is never empty.
+  virtual Message front(std::string_view stream) const = 0;
+};
+
+// How the events of a subject are numbered, and where they stand.
 struct SequenceRule {
   // The text before the number, such as "\"source_seq\":". Frames without it are no bench events.
   std::string key = R"("source_seq":)";
@@ -19,6 +34,8 @@ struct SequenceRule {
   // Of so many numbers in a row, again and again, those that a client's filter passes, at least one;
   // empty = all. Not together with `cycle`.
   std::vector<bool> passes;
+  // Must outlive all checkers; null = each event is a text frame of its own.
+  const StreamSyntax* stream = nullptr;
 };
 
 // Told of each event; for measurements that look at single ones.
@@ -64,8 +81,9 @@ class FrameChecker {
     skip_filtered();
   }
 
-  // Checks all whole frames at the front of `bytes` and returns how many bytes they were. Stops at
-  // the first thing that is wrong: failure() says it then.
+  // Checks all whole frames (of a stream: all whole messages) at the front of `bytes` and returns
+  // how many bytes they were; the rest is to come again, with more behind it. Stops at the first
+  // thing that is wrong: failure() says it then.
   std::size_t take(std::string_view bytes, std::chrono::steady_clock::time_point read_at);
 
   // Bench events seen so far.
@@ -78,6 +96,9 @@ class FrameChecker {
 
  private:
   void skip_filtered();
+  std::size_t take_frame(std::string_view bytes, std::chrono::steady_clock::time_point read_at);
+  std::size_t take_stream(std::string_view bytes, std::chrono::steady_clock::time_point read_at);
+  std::size_t take_messages(std::string_view stream, std::chrono::steady_clock::time_point read_at);
   void take_text(std::string_view payload, std::chrono::steady_clock::time_point read_at);
   void take_control(unsigned opcode, std::string_view payload);
 
@@ -88,6 +109,8 @@ class FrameChecker {
   std::uint64_t filtered_ = 0;
   std::uint64_t next_ = 1;
   CountingText expected_;
+  std::uint64_t frame_left_ = 0;  // of a stream: bytes of the frame at hand that are still to come
+  std::string begun_;             // of a stream: a message that goes on in the next frame
   bool pinged_ = false;
   std::string ping_;
   std::string failure_;

@@ -20,7 +20,7 @@
 #include "placement.h"
 #include "statistics.h"
 #include "subject.h"
-#include "support/event_publisher.h"
+#include "support/wait.h"
 
 namespace bench {
 namespace {
@@ -68,7 +68,7 @@ class Lane {
   Lane(const std::string& name, const Options& options)
       : subject_(start(name, options)),
         events_(options.event_bytes),
-        publisher_(subject_->events_in()),
+        publisher_(subject_->connect_publisher()),
         reader_(connect_clients(*subject_, 1, options.receive_buffer_bytes),
                 subject_->sequence_rule(), &departures_) {
     reader_.start();
@@ -93,7 +93,9 @@ class Lane {
       body_.clear();
       subject_->append_message(body_, events_, published_ + 1, published_ + 1);
       departures_.depart(published_ + 1, kept ? due_at : steady_clock::now());
-      if (!publisher_.publish(body_)) throw std::runtime_error("an event found no room");
+      if (!publisher_->publish(body_, testing_support::kPatience)) {
+        throw std::runtime_error("an event found no room");
+      }
       ++published_;
     }
     if (!wait_drained(reader_, published_)) {
@@ -115,7 +117,7 @@ class Lane {
   const std::unique_ptr<Subject> subject_;
   const EventText events_;
   Departures departures_;
-  testing_support::EventPublisher publisher_;
+  const std::unique_ptr<Publisher> publisher_;
   FanReader reader_;
   std::string body_;
   std::uint64_t published_ = 0;

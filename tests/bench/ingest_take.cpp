@@ -85,9 +85,9 @@ class BridgeTaker : public Taker {
 };
 
 // PUB as far as a subscriber sees, but it waits instead of dropping, and for the subscription.
-class Publisher {
+class Flood {
  public:
-  explicit Publisher(const std::string& endpoint) : socket_(context_, zmq::socket_type::xpub) {
+  explicit Flood(const std::string& endpoint) : socket_(context_, zmq::socket_type::xpub) {
     socket_.set(zmq::sockopt::xpub_nodrop, true);
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::sndhwm, kSendMessagesMax);
@@ -145,7 +145,7 @@ class Feeding {
   Taker& taker_;
   const std::size_t batch_;
   const IngestText text_;
-  Publisher publisher_;
+  Flood publisher_;
   std::string message_;
   std::uint64_t number_ = 0;
 };

@@ -55,7 +55,7 @@ LatencyRow measure_latency(Subject& subject, const Options& options) {
   FanReader reader(std::move(clients), subject.sequence_rule(), &recorder);
   reader.start();
   const EventText events(options.event_bytes);
-  OpenLoopLoad load(subject.events_in(), events, options.latency_events_per_s, begin);
+  OpenLoopLoad load(subject, events, options.latency_events_per_s, begin);
   const auto end =
       begin + std::chrono::duration_cast<steady_clock::duration>(
                   std::chrono::duration<double>(options.warmup_seconds + options.seconds));

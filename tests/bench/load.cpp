@@ -46,7 +46,7 @@ void Load::stop() {
 ClosedLoopLoad::ClosedLoopLoad(const Subject& subject, const EventText& events, std::size_t batch,
                                std::uint64_t window_events, const FanReader& reader) {
   start([this, &subject, &events, batch, window_events, &reader] {
-    EventPublisher publisher(subject.events_in());
+    const std::unique_ptr<Publisher> publisher = subject.connect_publisher();
     const std::size_t step = subject.message_events(batch);
     const std::uint64_t window = std::max<std::uint64_t>(window_events, step);
     std::string body;
@@ -58,7 +58,7 @@ ClosedLoopLoad::ClosedLoopLoad(const Subject& subject, const EventText& events, 
       }
       body.clear();
       subject.append_message(body, events, number + 1, number + step);
-      while (!publisher.publish(body, kPublishTimeout)) {
+      while (!publisher->publish(body, kPublishTimeout)) {
         if (stopping()) return;
       }
       number += step;
@@ -67,21 +67,39 @@ ClosedLoopLoad::ClosedLoopLoad(const Subject& subject, const EventText& events, 
   });
 }
 
+OpenLoopLoad::OpenLoopLoad(const Subject& subject, const EventText& events, double events_per_s,
+                           steady_clock::time_point begin) {
+  start([this, &subject, &events, events_per_s, begin] {
+    const auto append = [&](std::string& out, std::uint64_t number) {
+      subject.append_message(out, events, number, number);
+    };
+    run(*subject.connect_publisher(), append, events_per_s, begin);
+  });
+}
+
 OpenLoopLoad::OpenLoopLoad(const std::string& address, const EventText& events, double events_per_s,
                            steady_clock::time_point begin) {
   start([this, address, &events, events_per_s, begin] {
-    EventPublisher publisher(address);
-    std::string body;
-    for (std::uint64_t number = 1; !stopping(); ++number) {
-      std::this_thread::sleep_until(due(begin, events_per_s, number));
-      body.clear();
-      events.append_published(body, number);
-      while (!publisher.publish(body, kPublishTimeout)) {
-        if (stopping()) return;
-      }
-      published_.store(number, std::memory_order_release);
-    }
+    const auto append = [&](std::string& out, std::uint64_t number) {
+      events.append_published(out, number);
+    };
+    run(*connect_zmq_publisher(address), append, events_per_s, begin);
   });
+}
+
+void OpenLoopLoad::run(Publisher& publisher,
+                       const std::function<void(std::string&, std::uint64_t)>& append,
+                       double events_per_s, steady_clock::time_point begin) {
+  std::string message;
+  for (std::uint64_t number = 1; !stopping(); ++number) {
+    std::this_thread::sleep_until(due(begin, events_per_s, number));
+    message.clear();
+    append(message, number);
+    while (!publisher.publish(message, kPublishTimeout)) {
+      if (stopping()) return;
+    }
+    published_.store(number, std::memory_order_release);
+  }
 }
 
 TickedLoad::TickedLoad(const std::string& address, const EventText& events, double events_per_s,

@@ -1,4 +1,4 @@
-// The publishing side: events over ZeroMQ, either as fast as the clients read or on a schedule.
+// The publishing side: events on their way in, either as fast as the clients read or on a schedule.
 #pragma once
 
 #include <atomic>
@@ -11,12 +11,13 @@
 
 #include "event_text.h"
 #include "fan_reader.h"
+#include "publisher.h"
 #include "subject.h"
 
 namespace bench {
 
 // Publishes on a thread of its own from construction to stop(). Nothing is ever dropped on its
-// side: a full ZeroMQ pipe makes it wait.
+// side: where there is no room for more, it waits.
 class Load {
  public:
   virtual ~Load() = default;
@@ -54,12 +55,21 @@ class ClosedLoopLoad : public Load {
 };
 
 // Open loop: event n is due (n - 1) / `events_per_s` after `begin`, whether or not the one before
-// has been read; one that is late leaves at once. `events` must outlive it.
+// has been read; one that is late leaves at once. Both that are passed by reference must outlive
+// it.
 class OpenLoopLoad : public Load {
  public:
+  OpenLoopLoad(const Subject& subject, const EventText& events, double events_per_s,
+               std::chrono::steady_clock::time_point begin);
+  // To a bridge that is no subject.
   OpenLoopLoad(const std::string& address, const EventText& events, double events_per_s,
                std::chrono::steady_clock::time_point begin);
   ~OpenLoopLoad() override { stop(); }
+
+ private:
+  void run(Publisher& publisher,
+           const std::function<void(std::string& out, std::uint64_t number)>& append,
+           double events_per_s, std::chrono::steady_clock::time_point begin);
 };
 
 // The same schedule, but looked at once a millisecond: all that is due then leaves in one message,

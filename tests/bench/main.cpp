@@ -1,7 +1,9 @@
 // ppo-bench: the bridge's speed and memory, next to a plain bridge and to the machine's floor.
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -16,6 +18,9 @@
 #include "ingest.h"
 #include "latency.h"
 #include "options.h"
+#include "peers/peer_report.h"
+#include "peers/peers.h"
+#include "peers/server_peer.h"
 #include "report.h"
 #include "report_parts.h"
 #include "statistics.h"
@@ -35,6 +40,8 @@ namespace {
 struct Requirements {
   double times_plain = 0.0;
   double times_raw = 0.0;
+  double times_best_peer = 0.0;
+  double p99_of_best_peer = 0.0;
   double idle_bytes = 0.0;
   double hop_p50_times = 0.0;
   double hop_p99_times = 0.0;
@@ -48,16 +55,17 @@ struct Requirements {
   double unbatched_times = 0.0;
 };
 
-// The first signal asks for an orderly end; a second one ends at once, and the kernel then ends the
-// children.
+// The first signal asks for an orderly end; a second one ends at once. The kernel then ends the
+// children, but not theirs.
 void on_signal(int) {
-  interrupted = true;
+  if (!interrupted.exchange(true)) return;
+  kill_running_server();
+  ::_exit(130);
 }
 
 void watch_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
@@ -78,6 +86,12 @@ bool check(const Report& report, const Requirements& wanted) {
     met &= meets("bridge / raw, bytes/s",
                  ratio_to(report.throughput, *row, "raw", &ThroughputRound::bytes_per_s),
                  wanted.times_raw, false);
+    met &= meets("bridge / best peer, deliveries/s", times_best_peer(report.throughput),
+                 wanted.times_best_peer, false);
+  }
+  if (!report.latency.empty()) {
+    met &= meets("bridge / best peer, p99", p99_of_best_peer(report.latency),
+                 wanted.p99_of_best_peer, true);
   }
   for (const IdleMemoryRow& idle : report.idle_memory) {
     if (idle.subject != "bridge") continue;
@@ -113,6 +127,15 @@ bool check(const Report& report, const Requirements& wanted) {
   return met;
 }
 
+// Peers take one event a message, so the bridge is measured with such messages too.
+void add_peers(Options& options) {
+  const auto add = [](auto& list, const auto& item) {
+    if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
+  };
+  for (const std::string& name : peer_names()) add(options.subjects, name);
+  add(options.batches, std::size_t{1});
+}
+
 int run(int argc, char** argv) {
   CLI::App app(
       "Measures the bridge next to a plain bridge and to raw sockets, in one run on the same "
@@ -132,8 +155,11 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--subjects", options.subjects, "what to measure, in this order")
       ->delimiter(',')
-      ->check(CLI::IsMember({"bridge", "plain", "raw"}))
       ->capture_default_str();
+  bool with_peers = false;
+  app.add_flag("--peers", with_peers,
+               "add what people would use instead (" + CLI::detail::join(peer_names(), ", ") +
+                   ") to the subjects, and one event a message to the batches");
   app.add_option("--rounds", options.rounds, "how often each is measured; the median counts")
       ->check(CLI::Range(1, 99))
       ->capture_default_str();
@@ -171,6 +197,8 @@ int run(int argc, char** argv) {
                  "fail if the bridge delivers fewer times as much, at the most clients");
   app.add_option("--require-times-raw", wanted.times_raw,
                  "fail if the bridge has a smaller share of the floor's bytes/s");
+  app.add_option("--require-times-best-peer", wanted.times_best_peer,
+                 "fail if the bridge delivers fewer times as much as the best peer");
 
   CLI::App* idle = app.add_subcommand("idle-memory", "resident memory an idle client");
   app.add_option("--idle-clients", options.idle_clients, "idle-memory: how many")
@@ -186,6 +214,8 @@ int run(int argc, char** argv) {
   app.add_option("--rate", options.latency_events_per_s, "latency: events/s")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();
+  app.add_option("--require-p99-of-best-peer", wanted.p99_of_best_peer,
+                 "fail if the 99th percentile is more times that of the best peer");
 
   CLI::App* hop = app.add_subcommand("hop", "a lone event's way, beside a bare ZeroMQ and TCP hop");
   app.add_option("--hop-rate", options.hop_events_per_s,
@@ -274,6 +304,9 @@ int run(int argc, char** argv) {
 
   watch_signals();
   testing_support::raise_open_files_limit();
+  if (with_peers) add_peers(options);
+  // What is not installed is found before anything is measured.
+  for (const std::string& name : options.subjects) (void)make_subject(name, options);
   const bool all = app.get_subcommands().empty();
   Report report;
   if (all || throughput->parsed()) report.throughput = measure_throughput(options);

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <thread>
 
+#include "peers/peer_report.h"
+#include "peers/peers.h"
 #include "report_parts.h"
 #include "statistics.h"
 
@@ -182,16 +184,17 @@ void print_throughput(const Report& report) {
       clients = row.clients;
       batch = row.batch;
       std::printf("\n%zu client%s, %s\n", clients, clients == 1 ? "" : "s",
-                  batch == 1 ? "unbatched" : ("batches of " + std::to_string(batch)).c_str());
-      std::printf("  %-8s %14s %9s %8s %11s %9s %7s %7s %9s %9s\n", "subject", "deliveries/s",
+                  batch == 1 ? "one event a message"
+                             : ("ZeroMQ messages of " + std::to_string(batch) + " events").c_str());
+      std::printf("  %-9s %14s %9s %8s %11s %9s %7s %7s %9s %9s\n", "subject", "deliveries/s",
                   "MB/s", "B/deliv", "CPU us/del", "RSS MB", "srv CPU", "rdr CPU", "x plain",
                   "x raw B/s");
     }
     if (const std::string lost = lost_of(row); !lost.empty()) {
-      std::printf("  %-8s %14s %s\n", row.subject.c_str(), "LOST", lost.c_str());
+      std::printf("  %-9s %14s %s\n", row.subject.c_str(), "LOST", lost.c_str());
       continue;
     }
-    std::printf("  %-8s %14.0f %9.1f %8.1f %11.4f %9.1f %7.2f %7.2f %9s %9s\n", row.subject.c_str(),
+    std::printf("  %-9s %14.0f %9.1f %8.1f %11.4f %9.1f %7.2f %7.2f %9s %9s\n", row.subject.c_str(),
                 median_of(row.rounds, &Round::deliveries_per_s),
                 median_of(row.rounds, &Round::bytes_per_s) / 1e6,
                 median_of(row.rounds, &Round::bytes_per_delivery),
@@ -236,6 +239,20 @@ void write_throughput(Writer& writer, const Report& report) {
   writer.EndArray();
 }
 
+void write_peer_ratios(Writer& writer, const Report& report) {
+  writer.Key("bridge_times_peer");
+  writer.StartArray();
+  for (const PeerRatio& ratio : peer_ratios(report.throughput)) {
+    writer.StartObject();
+    member(writer, "clients", ratio.clients);
+    member(writer, "batch", ratio.batch);
+    member(writer, "peer", ratio.peer);
+    member(writer, "times", ratio.times);
+    writer.EndObject();
+  }
+  writer.EndArray();
+}
+
 }  // namespace
 
 std::string lost_of(const ThroughputRow& row) {
@@ -267,20 +284,20 @@ void print_tables(const Report& report, const Options& options) {
               options.event_bytes);
   print_throughput(report);
   if (!report.idle_memory.empty()) {
-    std::printf("\nidle clients, connected and registered\n  %-8s %8s %14s %14s %14s\n", "subject",
+    std::printf("\nidle clients, connected and registered\n  %-9s %8s %14s %14s %14s\n", "subject",
                 "clients", "RSS before MB", "RSS after MB", "bytes/client");
   }
   for (const IdleMemoryRow& row : report.idle_memory) {
-    std::printf("  %-8s %8zu %14.1f %14.1f %14.0f\n", row.subject.c_str(), row.clients,
+    std::printf("  %-9s %8zu %14.1f %14.1f %14.0f\n", row.subject.c_str(), row.clients,
                 row.resident_bytes_before / 1e6, row.resident_bytes_after / 1e6,
                 row.bytes_per_client);
   }
   if (!report.latency.empty()) {
-    std::printf("\nlatency, publish() due to client's read, ms\n  %-8s %8s %9s %9s %9s %9s %9s\n",
+    std::printf("\nlatency, publish() due to client's read, ms\n  %-9s %8s %9s %9s %9s %9s %9s\n",
                 "subject", "clients", "events/s", "p50", "p90", "p99", "max");
   }
   for (const LatencyRow& row : report.latency) {
-    std::printf("  %-8s %8zu %9.0f ", row.subject.c_str(), row.clients, row.events_per_s);
+    std::printf("  %-9s %8zu %9.0f ", row.subject.c_str(), row.clients, row.events_per_s);
     if (!row.lost.empty()) {
       std::printf("LOST %s\n", row.lost.c_str());
       continue;
@@ -294,6 +311,7 @@ void print_tables(const Report& report, const Options& options) {
   print_threads(report.threads);
   print_storm(report.storm);
   print_ingest(report.ingest);
+  print_peer_ratios(report);
 }
 
 std::string to_json(const Report& report, const Options& options) {
@@ -308,6 +326,7 @@ std::string to_json(const Report& report, const Options& options) {
   member(writer, "window_events", std::size_t{options.window_events});
   writer.Key("throughput");
   write_throughput(writer, report);
+  write_peer_ratios(writer, report);
   writer.Key("idle_memory");
   writer.StartArray();
   for (const IdleMemoryRow& row : report.idle_memory) {
@@ -354,10 +373,10 @@ std::string to_json(const Report& report, const Options& options) {
 
 bool lost_anything(const Report& report) {
   for (const ThroughputRow& row : report.throughput) {
-    if (!lost_of(row).empty()) return true;
+    if (!is_peer(row.subject) && !lost_of(row).empty()) return true;
   }
   for (const LatencyRow& row : report.latency) {
-    if (!row.lost.empty()) return true;
+    if (!is_peer(row.subject) && !row.lost.empty()) return true;
   }
   for (const HopRow& row : report.hop) {
     if (!row.lost.empty()) return true;

@@ -46,7 +46,7 @@ void print_tables(const Report& report, const Options& options);
 // Everything, every round included, as one JSON object.
 std::string to_json(const Report& report, const Options& options);
 
-// Whether anything was lost anywhere.
+// Whether anything was lost anywhere but by a peer, which is shown and is no fault of ours.
 bool lost_anything(const Report& report);
 
 }  // namespace bench

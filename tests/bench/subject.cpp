@@ -1,11 +1,12 @@
 #include "subject.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
+#include <future>
 #include <stdexcept>
 #include <utility>
 
+#include "peers/peers.h"
+#include "program_subject.h"
 #include "support/bridge_process.h"
 #include "support/json.h"
 #include "support/process.h"
@@ -13,54 +14,7 @@
 namespace bench {
 namespace {
 
-using testing_support::Process;
 using testing_support::RawWebSocket;
-using testing_support::TcpAddress;
-
-constexpr testing_support::milliseconds kStopTimeout{5'000};
-
-// Any program that prints a ready line with `ws=` and, if it takes events, `events_in=`.
-class ProgramSubject : public Subject {
- public:
-  ProgramSubject(std::string name, std::vector<std::string> command)
-      : name_(std::move(name)), command_(std::move(command)) {}
-
-  std::string name() const override { return name_; }
-
-  void start() override {
-    process_.emplace(command_);
-    const auto line = process_->wait_line("ready ");
-    if (!line) {
-      const std::string errors = process_->stderr_text();
-      stop();
-      throw std::runtime_error(command_.front() + " did not get ready: " + errors);
-    }
-    addresses_ = testing_support::parse_ready_line(*line);
-  }
-
-  void stop() override {
-    if (!process_) return;
-    process_->signal(SIGTERM);
-    process_->wait_exit(kStopTimeout);
-    process_.reset();  // kills what has not ended by itself
-  }
-
-  TcpAddress websocket() const override {
-    return testing_support::parse_address(addresses_.at("ws"));
-  }
-
-  std::string events_in() const override { return addresses_.at("events_in"); }
-
-  std::string control() const override { return addresses_.at("control"); }
-
-  std::vector<pid_t> processes() const override { return {process_->pid()}; }
-
- private:
-  const std::string name_;
-  const std::vector<std::string> command_;
-  std::optional<Process> process_;
-  std::map<std::string, std::string> addresses_;
-};
 
 class PlainSubject : public ProgramSubject {
  public:
@@ -138,6 +92,10 @@ void Subject::subscribe(RawWebSocket& client) {
   }
 }
 
+std::unique_ptr<Publisher> Subject::connect_publisher() const {
+  return connect_zmq_publisher(events_in());
+}
+
 void Subject::append_message(std::string& out, const EventText& events, std::uint64_t first,
                              std::uint64_t last) const {
   for (std::uint64_t number = first; number <= last; ++number) {
@@ -154,23 +112,39 @@ std::unique_ptr<Subject> make_subject(const std::string& name, const Options& op
     return std::make_unique<ProgramSubject>(
         name, std::vector<std::string>{options.programs_directory + "/bare-hop"});
   }
-  throw std::invalid_argument("no subject is called " + name + "; there are bridge, plain, raw");
+  return make_peer(name);
 }
+
+namespace {
+
+Connection connect_client(Subject& subject, const testing_support::WebSocketOptions& options) {
+  if (interrupted) throw std::runtime_error("interrupted");
+  RawWebSocket client = RawWebSocket::connect(subject.websocket(), options);
+  subject.subscribe(client);
+  Connection connection;
+  connection.socket = client.release(connection.unread);
+  return connection;
+}
+
+}  // namespace
 
 std::vector<Connection> connect_clients(Subject& subject, std::size_t count,
                                         int receive_buffer_bytes) {
   testing_support::WebSocketOptions options;
   options.path = subject.path();
+  options.headers = subject.handshake_headers();
   options.receive_buffer_bytes = receive_buffer_bytes;
   std::vector<Connection> connections;
   connections.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (interrupted) throw std::runtime_error("interrupted");
-    RawWebSocket client = RawWebSocket::connect(subject.websocket(), options);
-    subject.subscribe(client);
-    Connection connection;
-    connection.socket = client.release(connection.unread);
-    connections.push_back(std::move(connection));
+  while (connections.size() < count) {
+    std::vector<std::future<Connection>> under_way;
+    const std::size_t step = std::min(subject.connects_at_once(), count - connections.size());
+    for (std::size_t i = 0; i < step; ++i) {
+      under_way.push_back(
+          std::async(step == 1 ? std::launch::deferred : std::launch::async,
+                     [&subject, &options] { return connect_client(subject, options); }));
+    }
+    for (auto& one : under_way) connections.push_back(one.get());
   }
   return connections;
 }

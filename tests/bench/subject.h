@@ -12,11 +12,12 @@
 #include "event_text.h"
 #include "fan_reader.h"
 #include "options.h"
+#include "publisher.h"
 #include "support/raw_websocket.h"
 
 namespace bench {
 
-// One server under measurement. A new peer is one more implementation and a line in make_subject().
+// One server under measurement. What people would use instead of the bridge is in peers/.
 // Belongs to the main thread, which must start it: its processes die with the thread that did.
 class Subject {
  public:
@@ -31,8 +32,12 @@ class Subject {
 
   virtual testing_support::TcpAddress websocket() const = 0;
   virtual std::string path() const { return "/ws"; }
-  // Where ZeroMQ publishers connect.
+  // What clients say in their handshake besides what every one says.
+  virtual testing_support::HttpHeaders handshake_headers() const { return {}; }
+  // Where publishers connect.
   virtual std::string events_in() const = 0;
+  // A connection there; call it on the thread that publishes. By default ZeroMQ.
+  virtual std::unique_ptr<Publisher> connect_publisher() const;
   // Where trainers connect; throws std::out_of_range if it takes no commands.
   virtual std::string control() const = 0;
   // Whose CPU time and memory are its own.
@@ -41,11 +46,13 @@ class Subject {
   // Makes a connected client one that gets every event. By default as the bridge's protocol has it:
   // reads the welcome, registers, reads the reply. Throws std::runtime_error if that fails.
   virtual void subscribe(testing_support::RawWebSocket& client);
+  // How many clients may do that at the same time, each on a thread of its own.
+  virtual std::size_t connects_at_once() const { return 1; }
 
-  // How its events are numbered.
+  // How its events are numbered, and where clients find them.
   virtual SequenceRule sequence_rule() const { return {}; }
 
-  // How many events one ZeroMQ message stands for when `batch` are asked for.
+  // How many events one message to its publisher stands for when `batch` are asked for.
   virtual std::size_t message_events(std::size_t batch) const { return batch; }
   // Appends the message that stands for the events `first` to `last`: newline-separated bodies.
   virtual void append_message(std::string& out, const EventText& events, std::uint64_t first,
@@ -58,7 +65,8 @@ class Subject {
   }
 };
 
-// "bridge", "plain" or "raw"; throws std::invalid_argument for anything else.
+// "bridge", "plain", "raw" or one of peer_names(). Throws std::invalid_argument for anything else
+// and std::runtime_error, with the name of the package, if what it needs is not installed.
 std::unique_ptr<Subject> make_subject(const std::string& name, const Options& options);
 
 // Connects and subscribes `count` clients. Throws if one fails, or on an interrupt.

@@ -4,14 +4,16 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <thread>
 
-#include "statistics.h"
 #include "event_text.h"
 #include "fan_reader.h"
 #include "load.h"
+#include "peers/peers.h"
+#include "statistics.h"
 #include "subject.h"
 
 namespace bench {
@@ -96,29 +98,45 @@ ThroughputRound measure_closed_loop(const Subject& subject, FanReader& reader,
   return round;
 }
 
-std::vector<ThroughputRow> measure_throughput(const Options& options) {
+namespace {
+
+// Peers have rows of one event a message only, whatever batches are asked for.
+std::vector<ThroughputRow> rows_of(std::size_t clients, const Options& options) {
   std::vector<ThroughputRow> rows;
-  for (const std::size_t clients : options.clients) {
-    for (const std::size_t batch : options.batches) {
-      const std::size_t first_row = rows.size();
-      for (const std::string& name : options.subjects) rows.push_back({clients, batch, name, {}});
-      for (std::size_t round = 0; round < options.rounds; ++round) {
-        for (std::size_t i = 0; i < options.subjects.size(); ++i) {
-          ThroughputRow& row = rows[first_row + i];
-          const std::unique_ptr<Subject> subject = make_subject(row.subject, options);
-          subject->start();
-          row.rounds.push_back(measure(*subject, options, clients, batch));
-          subject->stop();
-          const ThroughputRound& got = row.rounds.back();
-          std::fprintf(stderr,
-                       "%5zu clients, batch %4zu, round %zu, %-8s %12.0f deliveries/s%s%s\n",
-                       clients, batch, round + 1, row.subject.c_str(), got.deliveries_per_s,
-                       got.lost.empty() ? "" : "  LOST: ", got.lost.c_str());
-        }
-      }
+  std::vector<std::size_t> batches = options.batches;
+  const bool peers = std::any_of(options.subjects.begin(), options.subjects.end(), is_peer);
+  if (peers && std::find(batches.begin(), batches.end(), 1u) == batches.end()) batches.push_back(1);
+  for (const std::size_t batch : batches) {
+    const bool asked_for =
+        std::find(options.batches.begin(), options.batches.end(), batch) != options.batches.end();
+    for (const std::string& name : options.subjects) {
+      if (is_peer(name) ? batch == 1 : asked_for) rows.push_back({clients, batch, name, {}});
     }
   }
   return rows;
+}
+
+}  // namespace
+
+std::vector<ThroughputRow> measure_throughput(const Options& options) {
+  std::vector<ThroughputRow> all;
+  for (const std::size_t clients : options.clients) {
+    std::vector<ThroughputRow> rows = rows_of(clients, options);
+    for (std::size_t round = 0; round < options.rounds; ++round) {
+      for (ThroughputRow& row : rows) {
+        const std::unique_ptr<Subject> subject = make_subject(row.subject, options);
+        subject->start();
+        row.rounds.push_back(measure(*subject, options, clients, row.batch));
+        subject->stop();
+        const ThroughputRound& got = row.rounds.back();
+        std::fprintf(stderr, "%5zu clients, batch %4zu, round %zu, %-9s %12.0f deliveries/s%s%s\n",
+                     clients, row.batch, round + 1, row.subject.c_str(), got.deliveries_per_s,
+                     got.lost.empty() ? "" : "  LOST: ", got.lost.c_str());
+      }
+    }
+    std::move(rows.begin(), rows.end(), std::back_inserter(all));
+  }
+  return all;
 }
 
 }  // namespace bench
