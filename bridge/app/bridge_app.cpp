@@ -1,12 +1,9 @@
 #include "app/bridge_app.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <optional>
-#include <random>
 #include <utility>
 
 #include <asio/post.hpp>
@@ -15,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "app/metrics.h"
+#include "app/setup.h"
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/limits.h"
@@ -43,37 +41,6 @@ constexpr std::int64_t kJournalStopUs = 5'000'000;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
-constexpr std::int64_t kDescriptorsKept = 64;  // files, ZeroMQ, the loop itself
-
-// Names a numbering: unlike any other with near certainty.
-std::string new_epoch() {
-  constexpr char kDigits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-  std::random_device random;
-  std::string epoch;
-  for (int i = 0; i < 10; ++i) epoch += kDigits[random() % 36];
-  return epoch;
-}
-
-// Takes all the descriptors that the system grants; returns how many that is.
-std::int64_t raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur == RLIM_INFINITY
-             ? INT64_MAX
-             : static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, INT64_MAX));
-}
-
-std::size_t clients_within(std::int64_t wanted, std::int64_t descriptors) {
-  const std::int64_t room = std::max<std::int64_t>(1, descriptors - kDescriptorsKept);
-  if (wanted > room) {
-    spdlog::warn("websocket.clients_max is {}, but only {} files may be open: taking {}", wanted,
-                 descriptors, room);
-  }
-  return static_cast<std::size_t>(std::min(wanted, room));
-}
 
 }  // namespace
 
@@ -81,14 +48,12 @@ class BridgeApp::Impl {
  public:
   explicit Impl(const Config& config)
       : config_(config),
-        history_limits_{static_cast<std::uint64_t>(config.history.events_max),
-                        static_cast<std::size_t>(config.history.bytes_max)},
-        clients_max_(clients_within(config.websocket.clients_max, raise_descriptor_limit())),
+        clients_max_(clients_that_fit(config)),
         journal_(make_journal(config)),
         log_start_(journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch())),
-        log_(log_start_, history_limits_, [this](const Block& b) { snapshot_.fold(b); }),
+        log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
         tracker_(static_cast<std::size_t>(config.events.held_bytes_max), counters_),
-        commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_, history_limits_,
+        commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_, history_limits(config),
                    clients_max_, kVersion}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
         trainers_(io_, zmq_, counters_,
@@ -110,7 +75,7 @@ class BridgeApp::Impl {
                  [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
                    pages_.handle(r, own, answer);
                  },
-                 counters_, clock_, fan_out_options(), [this] { regulate(); }),
+                 counters_, clock_, serving(), [this] { regulate(); }),
         receiver_(io_, zmq_, intake_, [this] { announce(); }),
         bot_publisher_(io_, zmq_, log_, counters_),
         bot_commands_(io_, zmq_, desk_, counters_, clock_),
@@ -133,12 +98,7 @@ class BridgeApp::Impl {
   Result<bool> start() {
     auto listening = fan_out_.start();
     if (!listening) return listening;
-    ReceiverOptions options;
-    options.bind = config_.events.bind;
-    options.connect = config_.events.connect;
-    options.message_bytes_max = config_.events.message_bytes_max;
-    options.receive_messages_max = static_cast<int>(config_.events.receive_messages_max);
-    auto receiving = receiver_.start(options);
+    auto receiving = receiver_.start(receiver_options(config_));
     if (!receiving) return receiving;
     auto bots = bot_publisher_.start(config_.bots.events);
     if (!bots) return bots;
@@ -182,36 +142,10 @@ class BridgeApp::Impl {
   }
 
  private:
-  static SessionLimits session_limits(const Config& config) {
-    SessionLimits limits;
-    limits.ping_interval_us = config.websocket.ping_interval_s * 1'000'000;
-    limits.pong_timeout_us = config.websocket.pong_timeout_s * 1'000'000;
-    limits.requests_per_s_max = static_cast<std::uint64_t>(config.websocket.requests_per_s_max);
-    return limits;
-  }
-
-  FanOutOptions fan_out_options() const {
-    FanOutOptions options;
-    options.threads = static_cast<std::size_t>(config_.websocket.threads);
-    options.server = server_options();
-    options.limits = session_limits(config_);
-    options.version = kVersion;
-    options.deflate_level =
-        std::max(Deflater::kLevelMin, static_cast<int>(config_.websocket.deflate_level));
+  FanOutOptions serving() const {
+    FanOutOptions options = fan_out_options(config_);
+    options.server.clients_max = clients_max_;
     options.log_start = log_start_;
-    options.history_limits = history_limits_;
-    options.holds_back = config_.journal.before_delivery;
-    return options;
-  }
-
-  WsServerOptions server_options() const {
-    WsServerOptions options;
-    options.listen = parse_address(config_.websocket.listen).value();
-    options.clients_max = clients_max_;
-    options.message_bytes_max = static_cast<std::size_t>(config_.websocket.message_bytes_max);
-    options.http_body_bytes_max = static_cast<std::size_t>(config_.events.message_bytes_max);
-    options.send_buffer_bytes = static_cast<int>(config_.websocket.send_buffer_bytes);
-    options.deflate = config_.websocket.deflate_level != 0;
     return options;
   }
 
@@ -237,15 +171,9 @@ class BridgeApp::Impl {
 
   std::unique_ptr<Journal> make_journal(const Config& config) {
     if (config.journal.path.empty()) return nullptr;
-    JournalFileOptions options;
-    options.path = config.journal.path;
-    options.make_directory = config.journal.is_default;
-    options.sync_each_commit = config.journal.before_delivery;
-    options.bytes_max = static_cast<std::uint64_t>(config.journal.bytes_max);
-    options.age_max_us = config.journal.age_max_s * 1'000'000;
-    return std::make_unique<Journal>(options, clock_, [this](std::function<void()> f) {
-      asio::post(io_, std::move(f));
-    });
+    return std::make_unique<Journal>(
+        journal_options(config), clock_,
+        [this](std::function<void()> f) { asio::post(io_, std::move(f)); });
   }
 
   Result<bool> start_journal() {
@@ -434,7 +362,6 @@ class BridgeApp::Impl {
   zmq::context_t zmq_{1};
   SystemClock clock_;
   Counters counters_;
-  const HistoryLimits history_limits_;
   const std::size_t clients_max_;
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
   const std::unique_ptr<Journal> journal_;  // null where it is off

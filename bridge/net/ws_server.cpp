@@ -4,186 +4,18 @@
 #include <utility>
 
 #include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
 #include <spdlog/spdlog.h>
 #include <websocketpp/common/network.hpp>
-#include <websocketpp/concurrency/none.hpp>
-#include <websocketpp/config/core.hpp>
-#include <websocketpp/logger/stub.hpp>
-#include <websocketpp/server.hpp>
 
 #include "base/text.h"
-#include "net/at_once_transport.h"
+#include "net/client_socket.h"
 #include "net/origin.h"
-#include "net/permessage_deflate.h"
-#include "net/wire_message.h"
 
 namespace bridge {
 namespace {
-
-class ClientSocket;
-
-// What websocketpp keeps with each connection for us.
-struct ConnectionData {
-  std::shared_ptr<ClientSocket> client;  // once the handshake is through
-  std::shared_ptr<void> counted;         // in the number of open TCP connections
-};
-
-// websocketpp on one loop thread: no locks, no strands, no logs of its own (they would hold what
-// clients send), small buffers and limits in place of its defaults.
-struct WsConfig : websocketpp::config::core {
-  using type = WsConfig;
-  using base = websocketpp::config::core;
-  using concurrency_type = websocketpp::concurrency::none;
-  using request_type = HandshakeRequest;
-  using response_type = base::response_type;
-  using permessage_deflate_type = PermessageDeflate;
-  using message_type = WireMessage<websocketpp::message_buffer::alloc::con_msg_manager>;
-  using con_msg_manager_type =
-      websocketpp::message_buffer::alloc::con_msg_manager<message_type>;
-  using endpoint_msg_manager_type =
-      websocketpp::message_buffer::alloc::endpoint_msg_manager<con_msg_manager_type>;
-  using alog_type = websocketpp::log::stub;
-  using elog_type = websocketpp::log::stub;
-  using rng_type = base::rng_type;
-  using connection_base = ConnectionData;
-  static const bool enable_multithreading = false;
-
-  struct transport_config : base::transport_config {
-    using concurrency_type = type::concurrency_type;
-    using alog_type = type::alog_type;
-    using elog_type = type::elog_type;
-    using request_type = type::request_type;
-    using response_type = type::response_type;
-    using socket_type = websocketpp::transport::asio::basic_socket::endpoint;
-    static const bool enable_multithreading = false;
-  };
-  using transport_type = AtOnceEndpoint<transport_config>;
-
-  // Each connection holds a buffer of this size for as long as it lives.
-  static const size_t connection_read_buffer_size = 512;
-  static const bool drop_on_protocol_error = false;
-};
-
-}  // namespace
-}  // namespace bridge
-
-// Where websocketpp's processor has no place for what RFC 7692 wants, ours stands in for its own:
-// the answer to the handshake, the bits of a frame's header, the end of a message.
-namespace websocketpp::processor {
-
-template <>
-inline hybi13<bridge::WsConfig>::err_str_pair hybi13<bridge::WsConfig>::negotiate_extensions(
-    const request_type& request) {
-  return m_permessage_deflate.negotiate(request, m_max_message_size);
-}
-
-// As the original; and only a message's first frame may say that it is compressed (section 6.1).
-template <>
-inline lib::error_code hybi13<bridge::WsConfig>::validate_incoming_extended_header(
-    frame::basic_header h, frame::extended_header e) const {
-  if (frame::get_rsv1(h) && frame::get_opcode(h) == frame::opcode::continuation) {
-    return error::make_error_code(error::invalid_rsv_bit);
-  }
-  const uint8_t code = frame::get_basic_size(h);
-  const uint64_t size = frame::get_payload_size(h, e);
-  if ((code == frame::payload_size_code_16bit && size <= frame::limits::payload_size_basic) ||
-      (code == frame::payload_size_code_64bit && size <= frame::limits::payload_size_extended)) {
-    return error::make_error_code(error::non_minimal_encoding);
-  }
-  return {};
-}
-
-// The original would inflate a tail of its own, and look for the end of the last character only
-// where a message is one frame.
-template <>
-inline lib::error_code hybi13<bridge::WsConfig>::finalize_message() {
-  const message_ptr& message = m_current_msg->msg_ptr;
-  const bool text = message->get_opcode() == frame::opcode::text;
-  if (message->get_compressed()) {
-    std::string& out = message->get_raw_payload();
-    if (const lib::error_code failed = m_permessage_deflate.finish(out)) return failed;
-    if (text && !m_current_msg->validator.decode(out.begin(), out.end())) {
-      return error::make_error_code(error::invalid_utf8);
-    }
-  }
-  if (text && !m_current_msg->validator.complete()) {
-    return error::make_error_code(error::invalid_utf8);
-  }
-  m_state = READY;
-  return {};
-}
-
-}  // namespace websocketpp::processor
-
-namespace bridge {
-namespace {
-
-using Server = websocketpp::server<WsConfig>;
-using Connection = Server::connection_type;
-using Message = WsConfig::message_type;
 
 // TCP connections besides the clients: handshakes under way and plain HTTP.
 constexpr std::size_t kOtherConnectionsMax = 256;
-
-// A session and its websocketpp connection. The connection owns it and it outlasts none.
-class ClientSocket final : public FrameSink,
-                           public Message::Sender,
-                           public std::enable_shared_from_this<ClientSocket> {
- public:
-  ClientSocket(asio::io_context& io, std::weak_ptr<Connection> connection,
-               SessionContext& context, std::uint64_t number, std::string remote, bool deflate)
-      : io_(io),
-        connection_(std::move(connection)),
-        session_(context, *this, number, std::move(remote), deflate) {}
-
-  Session& session() { return session_; }
-
-  std::size_t send(std::vector<std::shared_ptr<const std::string>> frames) override {
-    written_ = 0;
-    sending_ = true;
-    const auto connection = connection_.lock();
-    if (connection) connection->begin_at_once();
-    for (auto& buffer : frames) {
-      auto message = std::make_shared<Message>(std::move(buffer), weak_from_this());
-      if (connection) connection->send(std::move(message));
-    }
-    if (connection) connection->end_at_once();
-    sending_ = false;
-    return written_;
-  }
-
-  void ping() override {
-    websocketpp::lib::error_code ec;
-    if (const auto connection = connection_.lock()) connection->ping("", ec);
-  }
-
-  void close(CloseCode code, const std::string& reason) override {
-    websocketpp::lib::error_code ec;
-    if (const auto connection = connection_.lock()) {
-      connection->close(static_cast<websocketpp::close::status::value>(code), reason, ec);
-    }
-  }
-
-  void post(std::function<void()> f) override {
-    asio::post(io_, [self = shared_from_this(), f = std::move(f)] { f(); });
-  }
-
-  void written(std::size_t bytes) override {
-    if (sending_) {
-      written_ += bytes;
-    } else {
-      session_.on_written(bytes);
-    }
-  }
-
- private:
-  asio::io_context& io_;
-  const std::weak_ptr<Connection> connection_;
-  Session session_;
-  std::size_t written_ = 0;  // by the send() under way
-  bool sending_ = false;
-};
 
 }  // namespace
 

@@ -221,30 +221,22 @@ void print_hop(const std::vector<HopRow>& rows, const Options& options) {
 }
 
 void write_hop(Writer& writer, const std::vector<HopRow>& rows) {
-  writer.StartArray();
-  for (const HopRow& row : rows) {
-    writer.StartObject();
+  write_objects(writer, rows, [&](const HopRow& row) {
     member(writer, "cores", row.cores);
     member(writer, "subject", row.subject);
     member(writer, "lost", row.lost);
     member(writer, "p50_times", median_of(row.rounds, &HopRound::p50_times));
     member(writer, "p99_times", median_of(row.rounds, &HopRound::p99_times));
     writer.Key("rounds");
-    writer.StartArray();
-    for (const HopRound& round : row.rounds) {
-      writer.StartObject();
+    write_objects(writer, row.rounds, [&](const HopRound& round) {
       member(writer, "count", round.count);
       member(writer, "p50_us", round.p50_us);
       member(writer, "p99_us", round.p99_us);
       member(writer, "max_us", round.max_us);
       member(writer, "p50_times", round.p50_times);
       member(writer, "p99_times", round.p99_times);
-      writer.EndObject();
-    }
-    writer.EndArray();
-    writer.EndObject();
-  }
-  writer.EndArray();
+    });
+  });
 }
 
 bool check_hop(const std::vector<HopRow>& rows, double p50_times_max, double p99_times_max) {

@@ -65,15 +65,11 @@ void write_ingest(Writer& writer, const IngestReport& report) {
   member(writer, "intake_times", intake_times(report));
   member(writer, "unbatched_times", unbatched_times(report));
   writer.Key("parse");
-  writer.StartArray();
-  for (const ParseRound& round : report.parse) {
-    writer.StartObject();
+  write_objects(writer, report.parse, [&](const ParseRound& round) {
     member(writer, "rapidjson_events_per_s", round.rapidjson_events_per_s);
     member(writer, "intake_events_per_s", round.intake_events_per_s);
     member(writer, "times", round.times);
-    writer.EndObject();
-  }
-  writer.EndArray();
+  });
   writer.Key("take");
   writer.StartArray();
   for (const TakeRow& row : report.take) {

@@ -150,9 +150,7 @@ void write_round_trips(Writer& writer, const char* key, const RoundTrips& trips)
 }
 
 void write_commands(Writer& writer, const Report& report) {
-  writer.StartArray();
-  for (const CommandsRow& row : report.commands) {
-    writer.StartObject();
+  write_objects(writer, report.commands, [&](const CommandsRow& row) {
     member(writer, "cores", row.cores);
     member(writer, "events_per_s", row.events_per_s);
     member(writer, "request_bytes", row.request_bytes);
@@ -161,19 +159,13 @@ void write_commands(Writer& writer, const Report& report) {
     member(writer, "p50_times", median_of(row.rounds, &CommandsRound::p50_times));
     member(writer, "p99_times", median_of(row.rounds, &CommandsRound::p99_times));
     writer.Key("rounds");
-    writer.StartArray();
-    for (const CommandsRound& round : row.rounds) {
-      writer.StartObject();
+    write_objects(writer, row.rounds, [&](const CommandsRound& round) {
       write_round_trips(writer, "bare", round.bare);
       write_round_trips(writer, "bridge", round.bridge);
       member(writer, "p50_times", round.p50_times);
       member(writer, "p99_times", round.p99_times);
-      writer.EndObject();
-    }
-    writer.EndArray();
-    writer.EndObject();
-  }
-  writer.EndArray();
+    });
+  });
 }
 
 void print_throughput(const Report& report) {
@@ -208,9 +200,7 @@ void print_throughput(const Report& report) {
 }
 
 void write_throughput(Writer& writer, const Report& report) {
-  writer.StartArray();
-  for (const ThroughputRow& row : report.throughput) {
-    writer.StartObject();
+  write_objects(writer, report.throughput, [&](const ThroughputRow& row) {
     member(writer, "clients", row.clients);
     member(writer, "batch", row.batch);
     member(writer, "subject", row.subject);
@@ -220,9 +210,7 @@ void write_throughput(Writer& writer, const Report& report) {
     member(writer, "times_raw_bytes", ratio_to(report.throughput, row, "raw", &Round::bytes_per_s));
     member(writer, "deliveries_per_s", median_of(row.rounds, &Round::deliveries_per_s));
     writer.Key("rounds");
-    writer.StartArray();
-    for (const Round& round : row.rounds) {
-      writer.StartObject();
+    write_objects(writer, row.rounds, [&](const Round& round) {
       member(writer, "lost", round.lost);
       member(writer, "deliveries_per_s", round.deliveries_per_s);
       member(writer, "bytes_per_s", round.bytes_per_s);
@@ -231,26 +219,18 @@ void write_throughput(Writer& writer, const Report& report) {
       member(writer, "resident_bytes", round.resident_bytes);
       member(writer, "server_cpu", round.server_cpu);
       member(writer, "reader_cpu", round.reader_cpu);
-      writer.EndObject();
-    }
-    writer.EndArray();
-    writer.EndObject();
-  }
-  writer.EndArray();
+    });
+  });
 }
 
 void write_peer_ratios(Writer& writer, const Report& report) {
   writer.Key("bridge_times_peer");
-  writer.StartArray();
-  for (const PeerRatio& ratio : peer_ratios(report.throughput)) {
-    writer.StartObject();
+  write_objects(writer, peer_ratios(report.throughput), [&](const PeerRatio& ratio) {
     member(writer, "clients", ratio.clients);
     member(writer, "batch", ratio.batch);
     member(writer, "peer", ratio.peer);
     member(writer, "times", ratio.times);
-    writer.EndObject();
-  }
-  writer.EndArray();
+  });
 }
 
 }  // namespace
@@ -328,21 +308,15 @@ std::string to_json(const Report& report, const Options& options) {
   write_throughput(writer, report);
   write_peer_ratios(writer, report);
   writer.Key("idle_memory");
-  writer.StartArray();
-  for (const IdleMemoryRow& row : report.idle_memory) {
-    writer.StartObject();
+  write_objects(writer, report.idle_memory, [&](const IdleMemoryRow& row) {
     member(writer, "subject", row.subject);
     member(writer, "clients", row.clients);
     member(writer, "resident_bytes_before", row.resident_bytes_before);
     member(writer, "resident_bytes_after", row.resident_bytes_after);
     member(writer, "bytes_per_client", row.bytes_per_client);
-    writer.EndObject();
-  }
-  writer.EndArray();
+  });
   writer.Key("latency");
-  writer.StartArray();
-  for (const LatencyRow& row : report.latency) {
-    writer.StartObject();
+  write_objects(writer, report.latency, [&](const LatencyRow& row) {
     member(writer, "subject", row.subject);
     member(writer, "clients", row.clients);
     member(writer, "events_per_s", row.events_per_s);
@@ -351,9 +325,7 @@ std::string to_json(const Report& report, const Options& options) {
     member(writer, "p90_ms", row.p90_ms);
     member(writer, "p99_ms", row.p99_ms);
     member(writer, "max_ms", row.max_ms);
-    writer.EndObject();
-  }
-  writer.EndArray();
+  });
   writer.Key("hop");
   write_hop(writer, report.hop);
   writer.Key("commands");

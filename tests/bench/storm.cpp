@@ -274,9 +274,7 @@ void print_storm(const std::vector<StormRow>& rows) {
 }
 
 void write_storm(Writer& writer, const std::vector<StormRow>& rows) {
-  writer.StartArray();
-  for (const StormRow& row : rows) {
-    writer.StartObject();
+  write_objects(writer, rows, [&](const StormRow& row) {
     member(writer, "from", row.from);
     member(writer, "clients", row.clients);
     member(writer, "events", row.events);
@@ -284,9 +282,7 @@ void write_storm(Writer& writer, const std::vector<StormRow>& rows) {
     member(writer, "events_per_s", row.events_per_s);
     member(writer, "lost", row.lost);
     writer.Key("rounds");
-    writer.StartArray();
-    for (const StormRound& round : row.rounds) {
-      writer.StartObject();
+    write_objects(writer, row.rounds, [&](const StormRound& round) {
       member(writer, "first_event_s", round.first_event_s);
       member(writer, "caught_up_s", round.caught_up_s);
       member(writer, "deliveries_per_s", round.deliveries_per_s);
@@ -295,12 +291,8 @@ void write_storm(Writer& writer, const std::vector<StormRow>& rows) {
       member(writer, "p99_before_ms", round.p99_before_ms);
       member(writer, "p99_while_ms", round.p99_while_ms);
       member(writer, "max_while_ms", round.max_while_ms);
-      writer.EndObject();
-    }
-    writer.EndArray();
-    writer.EndObject();
-  }
-  writer.EndArray();
+    });
+  });
 }
 
 }  // namespace bench

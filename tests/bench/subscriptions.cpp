@@ -152,29 +152,21 @@ void print_subscriptions(const std::vector<SubscriptionsRow>& rows) {
 }
 
 void write_subscriptions(Writer& writer, const std::vector<SubscriptionsRow>& rows) {
-  writer.StartArray();
-  for (const SubscriptionsRow& row : rows) {
-    writer.StartObject();
+  write_objects(writer, rows, [&](const SubscriptionsRow& row) {
     member(writer, "clients", row.clients);
     member(writer, "subscriptions", row.subscriptions);
     member(writer, "lost", lost_of(row));
     member(writer, "times_one_subscription", times_one_subscription(rows, row));
     writer.Key("rounds");
-    writer.StartArray();
-    for (const ThroughputRound& round : row.rounds) {
-      writer.StartObject();
+    write_objects(writer, row.rounds, [&](const ThroughputRound& round) {
       member(writer, "deliveries_per_s", round.deliveries_per_s);
       member(writer, "bytes_per_delivery", round.bytes_per_delivery);
       member(writer, "cpu_us_per_delivery", round.cpu_us_per_delivery);
       member(writer, "resident_bytes", round.resident_bytes);
       member(writer, "server_cpu", round.server_cpu);
       member(writer, "reader_cpu", round.reader_cpu);
-      writer.EndObject();
-    }
-    writer.EndArray();
-    writer.EndObject();
-  }
-  writer.EndArray();
+    });
+  });
 }
 
 std::string lost_of(const SubscriptionsRow& row) {

@@ -182,26 +182,18 @@ void print_threads(const std::vector<ThreadsRow>& rows) {
 }
 
 void write_threads(Writer& writer, const std::vector<ThreadsRow>& rows) {
-  writer.StartArray();
-  for (const ThreadsRow& row : rows) {
-    writer.StartObject();
+  write_objects(writer, rows, [&](const ThreadsRow& row) {
     member(writer, "clients", row.clients);
     member(writer, "threads", row.threads);
     member(writer, "lost", lost_of(row));
     member(writer, "instructions_per_delivery", row.instructions_per_delivery);
     writer.Key("rounds");
-    writer.StartArray();
-    for (const ThreadsRound& round : row.rounds) {
-      writer.StartObject();
+    write_objects(writer, row.rounds, [&](const ThreadsRound& round) {
       member(writer, "deliveries_per_s", round.deliveries_per_s);
       member(writer, "cpu_us_per_delivery", round.cpu_us_per_delivery);
       member(writer, "switches_per_1000_deliveries", round.switches_per_1000);
-      writer.EndObject();
-    }
-    writer.EndArray();
-    writer.EndObject();
-  }
-  writer.EndArray();
+    });
+  });
 }
 
 std::string lost_of(const ThreadsRow& row) {

@@ -1,0 +1,96 @@
+#include "app/setup.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <random>
+
+#include <spdlog/spdlog.h>
+
+#include "base/address.h"
+#include "version.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::int64_t kDescriptorsKept = 64;  // files, ZeroMQ, the loop itself
+
+// Returns how many there are then.
+std::int64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur == RLIM_INFINITY
+             ? INT64_MAX
+             : static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, INT64_MAX));
+}
+
+}  // namespace
+
+std::string new_epoch() {
+  constexpr char kDigits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+  std::random_device random;
+  std::string epoch;
+  for (int i = 0; i < 10; ++i) epoch += kDigits[random() % 36];
+  return epoch;
+}
+
+std::size_t clients_that_fit(const Config& config) {
+  const std::int64_t wanted = config.websocket.clients_max;
+  const std::int64_t descriptors = raise_descriptor_limit();
+  const std::int64_t room = std::max<std::int64_t>(1, descriptors - kDescriptorsKept);
+  if (wanted > room) {
+    spdlog::warn("websocket.clients_max is {}, but only {} files may be open: taking {}", wanted,
+                 descriptors, room);
+  }
+  return static_cast<std::size_t>(std::min(wanted, room));
+}
+
+HistoryLimits history_limits(const Config& config) {
+  return {static_cast<std::uint64_t>(config.history.events_max),
+          static_cast<std::size_t>(config.history.bytes_max)};
+}
+
+ReceiverOptions receiver_options(const Config& config) {
+  ReceiverOptions options;
+  options.bind = config.events.bind;
+  options.connect = config.events.connect;
+  options.message_bytes_max = config.events.message_bytes_max;
+  options.receive_messages_max = static_cast<int>(config.events.receive_messages_max);
+  return options;
+}
+
+JournalFileOptions journal_options(const Config& config) {
+  JournalFileOptions options;
+  options.path = config.journal.path;
+  options.make_directory = config.journal.is_default;
+  options.sync_each_commit = config.journal.before_delivery;
+  options.bytes_max = static_cast<std::uint64_t>(config.journal.bytes_max);
+  options.age_max_us = config.journal.age_max_s * 1'000'000;
+  return options;
+}
+
+FanOutOptions fan_out_options(const Config& config) {
+  FanOutOptions options;
+  options.threads = static_cast<std::size_t>(config.websocket.threads);
+  options.version = kVersion;
+  options.deflate_level =
+      std::max(Deflater::kLevelMin, static_cast<int>(config.websocket.deflate_level));
+  options.history_limits = history_limits(config);
+  options.holds_back = config.journal.before_delivery;
+  options.limits.ping_interval_us = config.websocket.ping_interval_s * 1'000'000;
+  options.limits.pong_timeout_us = config.websocket.pong_timeout_s * 1'000'000;
+  options.limits.requests_per_s_max =
+      static_cast<std::uint64_t>(config.websocket.requests_per_s_max);
+  options.server.listen = parse_address(config.websocket.listen).value();
+  options.server.message_bytes_max =
+      static_cast<std::size_t>(config.websocket.message_bytes_max);
+  options.server.http_body_bytes_max = static_cast<std::size_t>(config.events.message_bytes_max);
+  options.server.send_buffer_bytes = static_cast<int>(config.websocket.send_buffer_bytes);
+  options.server.deflate = config.websocket.deflate_level != 0;
+  return options;
+}
+
+}  // namespace bridge

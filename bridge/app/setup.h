@@ -1,0 +1,31 @@
+// What the parts of the bridge are told at the start: their options, from the configuration and from what
+// the system grants.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "app/config.h"
+#include "core/history.h"
+#include "net/fan_out.h"
+#include "net/zmq_receiver.h"
+#include "store/journal_file.h"
+
+namespace bridge {
+
+// Names a numbering: unlike any other with near certainty.
+std::string new_epoch();
+
+// How many clients there may be: websocket.clients_max, or fewer where the system does not let so many files
+// be open, which is logged. Takes all the descriptors that it grants.
+std::size_t clients_that_fit(const Config& config);
+
+HistoryLimits history_limits(const Config& config);
+ReceiverOptions receiver_options(const Config& config);
+JournalFileOptions journal_options(const Config& config);
+
+// Without what is known only later: the log's start, and how many clients fit.
+FanOutOptions fan_out_options(const Config& config);
+
+}  // namespace bridge

@@ -1,0 +1,83 @@
+// A client's socket as its session sees it, on websocketpp. For ws_server.cpp only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+
+#include "net/session.h"
+#include "net/ws_config.h"
+
+namespace bridge {
+
+using Server = websocketpp::server<WsConfig>;
+using Connection = Server::connection_type;
+using Message = WsConfig::message_type;
+
+// A session and its websocketpp connection. The connection owns it and it outlasts none.
+class ClientSocket final : public FrameSink,
+                           public Message::Sender,
+                           public std::enable_shared_from_this<ClientSocket> {
+ public:
+  ClientSocket(asio::io_context& io, std::weak_ptr<Connection> connection,
+               SessionContext& context, std::uint64_t number, std::string remote, bool deflate)
+      : io_(io),
+        connection_(std::move(connection)),
+        session_(context, *this, number, std::move(remote), deflate) {}
+
+  Session& session() { return session_; }
+
+  std::size_t send(std::vector<std::shared_ptr<const std::string>> frames) override {
+    written_ = 0;
+    sending_ = true;
+    const auto connection = connection_.lock();
+    if (connection) connection->begin_at_once();
+    for (auto& buffer : frames) {
+      auto message = std::make_shared<Message>(std::move(buffer), weak_from_this());
+      if (connection) connection->send(std::move(message));
+    }
+    if (connection) connection->end_at_once();
+    sending_ = false;
+    return written_;
+  }
+
+  void ping() override {
+    websocketpp::lib::error_code ec;
+    if (const auto connection = connection_.lock()) connection->ping("", ec);
+  }
+
+  void close(CloseCode code, const std::string& reason) override {
+    websocketpp::lib::error_code ec;
+    if (const auto connection = connection_.lock()) {
+      connection->close(static_cast<websocketpp::close::status::value>(code), reason, ec);
+    }
+  }
+
+  void post(std::function<void()> f) override {
+    asio::post(io_, [self = shared_from_this(), f = std::move(f)] { f(); });
+  }
+
+  void written(std::size_t bytes) override {
+    if (sending_) {
+      written_ += bytes;
+    } else {
+      session_.on_written(bytes);
+    }
+  }
+
+ private:
+  asio::io_context& io_;
+  const std::weak_ptr<Connection> connection_;
+  Session session_;
+  std::size_t written_ = 0;  // by the send() under way
+  bool sending_ = false;
+};
+
+}  // namespace bridge

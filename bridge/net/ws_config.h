@@ -1,0 +1,113 @@
+// How websocketpp is set up: on one loop thread, with message and transport types of our own, bounded, and
+// with RFC 7692 where its own code falls short. For ws_server.cpp only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <websocketpp/concurrency/none.hpp>
+#include <websocketpp/config/core.hpp>
+#include <websocketpp/logger/stub.hpp>
+#include <websocketpp/server.hpp>
+
+#include "net/at_once_transport.h"
+#include "net/permessage_deflate.h"
+#include "net/wire_message.h"
+
+namespace bridge {
+
+class ClientSocket;
+
+// What websocketpp keeps with each connection for us.
+struct ConnectionData {
+  std::shared_ptr<ClientSocket> client;  // once the handshake is through
+  std::shared_ptr<void> counted;         // in the number of open TCP connections
+};
+
+// websocketpp on one loop thread: no locks, no strands, no logs of its own (they would hold what
+// clients send), small buffers and limits in place of its defaults.
+struct WsConfig : websocketpp::config::core {
+  using type = WsConfig;
+  using base = websocketpp::config::core;
+  using concurrency_type = websocketpp::concurrency::none;
+  using request_type = HandshakeRequest;
+  using response_type = base::response_type;
+  using permessage_deflate_type = PermessageDeflate;
+  using message_type = WireMessage<websocketpp::message_buffer::alloc::con_msg_manager>;
+  using con_msg_manager_type =
+      websocketpp::message_buffer::alloc::con_msg_manager<message_type>;
+  using endpoint_msg_manager_type =
+      websocketpp::message_buffer::alloc::endpoint_msg_manager<con_msg_manager_type>;
+  using alog_type = websocketpp::log::stub;
+  using elog_type = websocketpp::log::stub;
+  using rng_type = base::rng_type;
+  using connection_base = ConnectionData;
+  static const bool enable_multithreading = false;
+
+  struct transport_config : base::transport_config {
+    using concurrency_type = type::concurrency_type;
+    using alog_type = type::alog_type;
+    using elog_type = type::elog_type;
+    using request_type = type::request_type;
+    using response_type = type::response_type;
+    using socket_type = websocketpp::transport::asio::basic_socket::endpoint;
+    static const bool enable_multithreading = false;
+  };
+  using transport_type = AtOnceEndpoint<transport_config>;
+
+  // Each connection holds a buffer of this size for as long as it lives.
+  static const size_t connection_read_buffer_size = 512;
+  static const bool drop_on_protocol_error = false;
+};
+
+}  // namespace bridge
+
+// Where websocketpp's processor has no place for what RFC 7692 wants, ours stands in for its own:
+// the answer to the handshake, the bits of a frame's header, the end of a message.
+namespace websocketpp::processor {
+
+template <>
+inline hybi13<bridge::WsConfig>::err_str_pair hybi13<bridge::WsConfig>::negotiate_extensions(
+    const request_type& request) {
+  return m_permessage_deflate.negotiate(request, m_max_message_size);
+}
+
+// As the original; and only a message's first frame may say that it is compressed (section 6.1).
+template <>
+inline lib::error_code hybi13<bridge::WsConfig>::validate_incoming_extended_header(
+    frame::basic_header h, frame::extended_header e) const {
+  if (frame::get_rsv1(h) && frame::get_opcode(h) == frame::opcode::continuation) {
+    return error::make_error_code(error::invalid_rsv_bit);
+  }
+  const uint8_t code = frame::get_basic_size(h);
+  const uint64_t size = frame::get_payload_size(h, e);
+  if ((code == frame::payload_size_code_16bit && size <= frame::limits::payload_size_basic) ||
+      (code == frame::payload_size_code_64bit && size <= frame::limits::payload_size_extended)) {
+    return error::make_error_code(error::non_minimal_encoding);
+  }
+  return {};
+}
+
+// The original would inflate a tail of its own, and look for the end of the last character only
+// where a message is one frame.
+template <>
+inline lib::error_code hybi13<bridge::WsConfig>::finalize_message() {
+  const message_ptr& message = m_current_msg->msg_ptr;
+  const bool text = message->get_opcode() == frame::opcode::text;
+  if (message->get_compressed()) {
+    std::string& out = message->get_raw_payload();
+    if (const lib::error_code failed = m_permessage_deflate.finish(out)) return failed;
+    if (text && !m_current_msg->validator.decode(out.begin(), out.end())) {
+      return error::make_error_code(error::invalid_utf8);
+    }
+  }
+  if (text && !m_current_msg->validator.complete()) {
+    return error::make_error_code(error::invalid_utf8);
+  }
+  m_state = READY;
+  return {};
+}
+
+}  // namespace websocketpp::processor
