@@ -36,14 +36,14 @@ class ClientSocket final : public FrameSink,
 
   std::size_t send(std::vector<std::shared_ptr<const std::string>> frames) override {
     written_ = 0;
-    sending_ = true;
     const auto connection = connection_.lock();
-    if (connection) connection->begin_at_once();
+    if (!connection || connection->get_state() != websocketpp::session::state::open) return 0;
+    sending_ = true;
+    connection->begin_at_once();
     for (auto& buffer : frames) {
-      auto message = std::make_shared<Message>(std::move(buffer), weak_from_this());
-      if (connection) connection->send(std::move(message));
+      connection->send(std::make_shared<Message>(std::move(buffer), weak_from_this()));
     }
-    if (connection) connection->end_at_once();
+    connection->end_at_once();
     sending_ = false;
     return written_;
   }

@@ -21,8 +21,9 @@ namespace bridge {
 class FrameSink {
  public:
   virtual ~FrameSink() = default;
-  // Queues whole frames as they are. Returns how many bytes of them are written already, or lost with the
-  // connection; for the others the session's on_written() is called, never from within send().
+  // Queues whole frames as they are. Returns how many bytes of them are written already; for the others the
+  // session's on_written() is called once they are, or are lost, never from within send(). On a connection
+  // that is going down neither comes: nothing more is wanted of the session.
   [[nodiscard]] virtual std::size_t send(std::vector<std::shared_ptr<const std::string>> frames) = 0;
   virtual void ping() = 0;
   virtual void close(CloseCode code, const std::string& reason) = 0;

@@ -203,7 +203,8 @@ TEST_CASE("journal at the start: a disk that is full is written as soon as it ha
       bridge.process().signal(SIGKILL);
       REQUIRE(bridge.process().wait_exit());
     }
-    BridgeProcess bridge(started_by(directory, options, "ulimit -S -f 0; exec"));
+    // The bridge ignores the signal itself, but a sanitizer's runtime writes before it comes to that.
+    BridgeProcess bridge(started_by(directory, options, "trap '' XFSZ; ulimit -S -f 0; exec"));
     CHECK(starts_without(bridge, "File too large"));
     const std::int64_t kept = killed ? 55 : 50;
     const std::int64_t from = deliver(bridge, kept + 1, kept + 10);
