@@ -53,7 +53,9 @@ TEST_CASE("journal trouble: a second bridge on the file says so and delivers") {
   {
     BridgeProcess second(with_journal(path));
     CHECK(not_ready(second, path + ": it is in use by another bridge"));
-    CHECK(second.process().stderr_text().find("in use by another bridge") != std::string::npos);
+    CHECK(wait_until([&] {
+      return second.process().stderr_text().find("in use by another bridge") != std::string::npos;
+    }));
     CHECK(metric(second, "ppo_bridge_journal_writing") == 0);
     check_delivers(second, 1, 100);
     CHECK(second.stop() == 0);

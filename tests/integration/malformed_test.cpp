@@ -102,9 +102,12 @@ TEST_CASE("malformed: the log tells of it, but not of every one") {
     return client.request(R"({"action":"command","command":"get_status"})")
                .integer("/result/events/rejected") == 1000;
   }));
-  const std::string log = bridge.process().stderr_text();
-  CHECK(log.find("rejected a body of source noisy: wrong_type: data must be an object") !=
-        std::string::npos);
+  std::string log;
+  CHECK(wait_until([&] {
+    log = bridge.process().stderr_text();
+    return log.find("rejected a body of source noisy: wrong_type: data must be an object") !=
+           std::string::npos;
+  }));
   std::size_t lines = 0;
   for (std::size_t at = 0; (at = log.find("noisy", at)) != std::string::npos; ++at) ++lines;
   CHECK(lines < 10);
