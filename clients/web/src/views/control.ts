@@ -205,10 +205,17 @@ export class ControlView implements View {
     }
     this.all.forEach((target) => {
       const box = this.boxes.get(target.name);
-      if (box === undefined) return;
-      box.input.checked = this.chosen.has(target.name);
-      setBadge(box.badge, target.state);
+      if (box !== undefined) setBadge(box.badge, target.state);
     });
+    this.showChosen();
+  }
+
+  // At once where somebody clicks, not with the next repaint: until then a box would show what no longer holds.
+  private showChosen(): void {
+    for (const { name } of this.all) {
+      const box = this.boxes.get(name);
+      if (box !== undefined) box.input.checked = this.chosen.has(name);
+    }
     const every = this.targets.querySelector<HTMLInputElement>('input.every');
     if (every !== null) {
       const count = this.chosenTargets().length;
@@ -224,6 +231,7 @@ export class ControlView implements View {
     const input = h('input', { type: 'checkbox', onchange: () => {
       if (input.checked) this.chosen.add(name);
       else this.chosen.delete(name);
+      this.showChosen();
       this.app.repaint();
     } });
     this.boxes.set(name, { input, badge });
@@ -236,6 +244,7 @@ export class ControlView implements View {
         if (input.checked) this.chosen.add(name);
         else this.chosen.delete(name);
       }
+      this.showChosen();
       this.app.repaint();
     } });
     return h('label', { class: 'target' }, input, h('strong', {}, 'all'));
