@@ -62,7 +62,6 @@ Result<bool> FanOut::start() {
 void FanOut::follow_log(std::function<ColdExtent()> extent) {
   if (local_) return;
   extent_ = std::move(extent);
-  epochs_known_ = log_.epochs().size();
   put_extent();
   log_.add_on_seal([this](const BlockPtr& block) { on_sealed(block); });
   log_.set_on_merge([this](const BlockPtr& merged) { wake(inboxes_.put_merged(merged)); });
@@ -110,8 +109,10 @@ void FanOut::wake(const Inboxes::Sleepers& sleepers) {
   for (const std::size_t i : sleepers) threads_[i]->wake();
 }
 
-void FanOut::call(std::size_t index, std::function<void()> f) const {
-  if (inboxes_.put_call(index, std::move(f))) threads_[index]->wake();
+void FanOut::call_each(const std::function<void(FanOutThread&)>& f) const {
+  for (const auto& thread : threads_) {
+    thread->call([f, target = thread.get()] { f(*target); });
+  }
 }
 
 bool FanOut::congested() const {
@@ -131,23 +132,17 @@ void FanOut::on_journal() {
   if (log_.epochs().size() == epochs_known_) return;
   epochs_known_ = log_.epochs().size();
   const std::vector<EpochStart> earlier(log_.epochs().begin(), log_.epochs().end() - 1);
-  for (std::size_t i = 0; i < threads_.size(); ++i) {
-    call(i, [thread = threads_[i].get(), earlier] { thread->learn_epochs(earlier); });
-  }
+  call_each([earlier](FanOutThread& thread) { thread.learn_epochs(earlier); });
 }
 
 void FanOut::release(std::uint64_t seq) {
-  for (std::size_t i = 0; i < threads_.size(); ++i) {
-    call(i, [thread = threads_[i].get(), seq] { thread->release(seq); });
-  }
+  call_each([seq](FanOutThread& thread) { thread.release(seq); });
 }
 
 void FanOut::drain() {
   if (local_) return local_->drain();
   log_.seal();
-  for (std::size_t i = 0; i < threads_.size(); ++i) {
-    call(i, [thread = threads_[i].get()] { thread->drain(); });
-  }
+  call_each([](FanOutThread& thread) { thread.drain(); });
 }
 
 void FanOut::stop() {
@@ -167,14 +162,12 @@ void FanOut::report(std::function<void(const ClientsReport&)> done) const {
   };
   const auto gathered =
       std::make_shared<Gathered>(Gathered{{}, threads_.size(), std::move(done)});
-  for (std::size_t i = 0; i < threads_.size(); ++i) {
-    call(i, [this, gathered, thread = threads_[i].get()] {
-      asio::post(io_, [gathered, report = thread->report()]() mutable {
-        gathered->report.add(std::move(report));
-        if (--gathered->missing == 0) gathered->done(gathered->report);
-      });
+  call_each([this, gathered](FanOutThread& thread) {
+    asio::post(io_, [gathered, report = thread.report()]() mutable {
+      gathered->report.add(std::move(report));
+      if (--gathered->missing == 0) gathered->done(gathered->report);
     });
-  }
+  });
 }
 
 }  // namespace bridge

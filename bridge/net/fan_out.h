@@ -80,7 +80,8 @@ class FanOut final : public ClientDirectory {
   void put_extent();
   void on_sealed(const BlockPtr& block);
   void on_idle(std::size_t index);
-  void call(std::size_t index, std::function<void()> f) const;
+  // Has each thread run `f` with itself, in order with what else is in its inbox.
+  void call_each(const std::function<void(FanOutThread&)>& f) const;
 
   // What a thread and the log's tell each other without a lock.
   struct State {
@@ -94,7 +95,7 @@ class FanOut final : public ClientDirectory {
   std::size_t epochs_known_;  // to the threads
   const std::shared_ptr<Admission> admission_;
   std::unique_ptr<Shard> local_;  // the one on the log's thread
-  mutable Inboxes inboxes_;
+  Inboxes inboxes_;
   std::vector<std::unique_ptr<State>> states_;
   std::vector<std::unique_ptr<FanOutThread>> threads_;
   std::atomic<bool> gathering_{false};  // the open block holds events that nobody had time for

@@ -85,6 +85,9 @@ class FanOutThread {
   // Looks into its inbox soon. Any thread.
   void wake();
 
+  // Puts a call into its inbox: it runs there, in order with the blocks. Any thread.
+  void call(std::function<void()> f);
+
   // For calls through the inbox only: they run on this thread.
   void release(std::uint64_t seq);
   void learn_epochs(const std::vector<EpochStart>& earlier) { log_.learn_epochs(earlier); }
@@ -106,7 +109,6 @@ class FanOutThread {
     FanOutThread& thread_;
   };
 
-  void call(std::function<void()> f);
   void ask_page(const HttpRequest& request, bool own_origin, const HttpAnswer& answer);
   void take_post();
   void catch_up();

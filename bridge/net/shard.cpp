@@ -12,8 +12,7 @@ constexpr auto kSecond = std::chrono::seconds(1);
 }  // namespace
 
 Shard::Shard(const ShardParts& parts, WsServerOptions options, WsServer::HttpHandler on_http)
-    : clock_(parts.clock),
-      hub_(parts.log, parts.snapshot, parts.clock, parts.cold, parts.deflate_level),
+    : hub_(parts.log, parts.snapshot, parts.clock, parts.cold, parts.deflate_level),
       replays_(parts.log, hub_, parts.clock),
       sessions_{parts.log,     hub_,           parts.desk,   replays_,      parts.version,
                 parts.counters, parts.clock,   parts.limits, parts.catch_up},

@@ -61,7 +61,6 @@ class Shard {
   void tick();
   void second();
 
-  const Clock& clock_;
   Hub hub_;
   Replays replays_;
   SessionContext sessions_;
