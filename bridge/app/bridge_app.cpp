@@ -18,17 +18,17 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "core/intake.h"
-#include "core/command_desk.h"
-#include "core/own_commands.h"
-#include "core/own_events.h"
+#include "commands/command_dispatcher.h"
+#include "commands/own_commands.h"
+#include "log/own_events.h"
 #include "net/bot_commands.h"
 #include "net/bot_publisher.h"
-#include "net/fan_out.h"
+#include "net/client_servers.h"
 #include "net/page_file.h"
 #include "net/pages.h"
 #include "net/trainer_channel.h"
 #include "net/zmq_receiver.h"
+#include "sources/intake.h"
 #include "store/journal.h"
 #include "version.h"
 
@@ -53,41 +53,41 @@ class BridgeApp::Impl {
         log_start_(journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch())),
         log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
         tracker_(static_cast<std::size_t>(config.events.held_bytes_max), counters_),
-        commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_, history_limits(config),
-                   clients_max_, kVersion}),
+        commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
+                   history_limits(config), clients_max_, kVersion}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
         trainers_(io_, zmq_, counters_,
-                  [this](auto source, auto json) { desk_.router().on_answer(source, json); }),
-        desk_(commands_, sources_, trainers_, own_events_, counters_, clock_,
-              config.trainers.deadline_ms * 1000),
+                  [this](auto source, auto json) { dispatcher_.router().on_answer(source, json); }),
+        dispatcher_(commands_, sources_, trainers_, own_events_, counters_, clock_,
+                    config.trainers.deadline_ms * 1000),
         intake_(static_cast<std::size_t>(config.events.event_bytes_max), log_, sources_, tracker_,
                 types_, own_events_, counters_, clock_,
                 [this](auto source, auto reject, const auto& detail) {
                   log_reject(source, reject, detail);
                 }),
         pages_(intake_, clock_,
-               {kVersion, page_files(),
-                [this](auto done) { metrics(std::move(done)); },
+               {kVersion, page_files(), [this](auto done) { metrics(std::move(done)); },
                 [this] { return trouble(); },
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
                 [this] { announce(); }}),
-        fan_out_(io_, log_, snapshot_, journal_.get(), desk_,
-                 [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
-                   pages_.handle(r, own, answer);
-                 },
-                 counters_, clock_, serving(), [this] { regulate(); }),
+        client_servers_(
+            io_, log_, snapshot_, journal_.get(), dispatcher_,
+            [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
+              pages_.handle(r, own, answer);
+            },
+            counters_, clock_, serving(), [this] { regulate(); }),
         receiver_(io_, zmq_, intake_, [this] { announce(); }),
         bot_publisher_(io_, zmq_, log_, counters_),
-        bot_commands_(io_, zmq_, desk_, counters_, clock_),
+        bot_commands_(io_, zmq_, dispatcher_, counters_, clock_),
         signals_(io_, SIGINT, SIGTERM),
         tick_timer_(io_),
         command_timer_(io_),
         drain_timer_(io_) {
-    commands_.set_directory(&fan_out_);
-    if (!config_.trainers.control.empty()) tracker_.set_link(&desk_.router());
+    commands_.set_directory(&client_servers_);
+    if (!config_.trainers.control.empty()) tracker_.set_link(&dispatcher_.router());
     if (journal_) tracker_.restore(journal_->positions());
-    desk_.router().set_replay_listener([this](const ReplayAnswer& answer) {
-      if (intake_.take_replay(answer)) announce_soon();
+    dispatcher_.router().set_repair_listener([this](const RepairAnswer& answer) {
+      if (intake_.take_repair(answer)) announce_soon();
     });
     sources_.set_listener([this](const std::string& source, const SourceInfo& info,
                                  SourceChange change) { on_source(source, info, change); });
@@ -96,7 +96,7 @@ class BridgeApp::Impl {
   ~Impl() { receiver_.stop(0); }
 
   Result<bool> start() {
-    auto listening = fan_out_.start();
+    auto listening = client_servers_.start();
     if (!listening) return listening;
     auto receiving = receiver_.start(receiver_options(config_));
     if (!receiving) return receiving;
@@ -110,8 +110,8 @@ class BridgeApp::Impl {
       auto journalling = start_journal();
       if (!journalling) return journalling;
     }
-    fan_out_.follow_log(journal_ ? [this] { return journal_->extent(); }
-                                 : std::function<ColdExtent()>());
+    client_servers_.follow_log(journal_ ? [this] { return journal_->extent(); }
+                                        : std::function<PastExtent()>());
     watch_signals();
     command_tick();
     last_tick_us_ = clock_.steady_us();
@@ -121,7 +121,7 @@ class BridgeApp::Impl {
   }
 
   std::string ready_line() const {
-    std::string line = "ready ws=ws://" + to_string(fan_out_.address()) + "/ws";
+    std::string line = "ready ws=ws://" + to_string(client_servers_.address()) + "/ws";
     std::string events_in;
     for (const std::string& endpoint : receiver_.endpoints()) {
       events_in += (events_in.empty() ? "" : ",") + endpoint;
@@ -142,18 +142,18 @@ class BridgeApp::Impl {
   }
 
  private:
-  FanOutOptions serving() const {
-    FanOutOptions options = fan_out_options(config_);
+  ClientServersOptions serving() const {
+    ClientServersOptions options = client_servers_options(config_);
     options.server.clients_max = clients_max_;
     options.log_start = log_start_;
     return options;
   }
 
   void metrics(std::function<void(std::string)> done) {
-    fan_out_.report([this, done = std::move(done)](const ClientsReport& report) {
+    client_servers_.report([this, done = std::move(done)](const ClientsReport& report) {
       const auto journal = journal_status();
       done(metrics_text(commands_.view(),
-                        {report, desk_.router().pending(),
+                        {report, dispatcher_.router().pending(),
                          static_cast<double>(clock_.steady_us() - started_us_) / 1e6},
                         journal ? &*journal : nullptr));
     });
@@ -192,18 +192,18 @@ class BridgeApp::Impl {
 
   // More of the log is on disk, or the journal's state has changed.
   void on_journal() {
-    fan_out_.on_journal();
+    client_servers_.on_journal();
     if (!config_.journal.before_delivery) return;
     log_.release(journal_->committed_seq());
-    fan_out_.release(journal_->committed_seq());
+    client_servers_.release(journal_->committed_seq());
     deliver();
     regulate();
   }
 
   // Takes events in as fast as they can be kept and handed on; ZeroMQ and the sources hold the rest.
   void regulate() {
-    const bool congested = fan_out_.congested() ||
-                           (config_.journal.before_delivery && journal_->congested());
+    const bool congested =
+        client_servers_.congested() || (config_.journal.before_delivery && journal_->congested());
     if (congested && !stopping_) {
       receiver_.pause();
     } else {
@@ -227,7 +227,7 @@ class BridgeApp::Impl {
   }
 
   void deliver() {
-    fan_out_.announce();
+    client_servers_.announce();
     bot_publisher_.publish();
   }
 
@@ -264,7 +264,7 @@ class BridgeApp::Impl {
         report("source_connected", source + " is here");
         return;
       case SourceChange::restarted:
-        desk_.router().on_source_lost(source, source + " restarted before it answered");
+        dispatcher_.router().on_source_lost(source, source + " restarted before it answered");
         report("source_connected", source + " has restarted");
         return;
       case SourceChange::stalled:
@@ -274,7 +274,7 @@ class BridgeApp::Impl {
         report("source_connected", source + " is heard of again");
         return;
       case SourceChange::gone:
-        desk_.router().on_source_lost(source, source + " went before it answered");
+        dispatcher_.router().on_source_lost(source, source + " went before it answered");
         report("source_gone", source + " is gone");
         return;
     }
@@ -282,7 +282,7 @@ class BridgeApp::Impl {
 
   // Deadlines of commands, dead-man's switches and holes in sources' numbers, to within kCommandTick.
   void command_tick() {
-    if (desk_.busy()) desk_.tick();
+    if (dispatcher_.busy()) dispatcher_.tick();
     if (tracker_.busy() && intake_.tick()) announce_soon();
     command_timer_.expires_after(kCommandTick);
     command_timer_.async_wait([this](const asio::error_code& ec) {
@@ -337,15 +337,15 @@ class BridgeApp::Impl {
       });
       return;
     }
-    fan_out_.drain();
+    client_servers_.drain();
     await_drained();
   }
 
   void await_drained() {
-    const std::size_t clients = fan_out_.client_count();
+    const std::size_t clients = client_servers_.client_count();
     if (clients == 0 || clock_.steady_us() >= stop_by_us_) {
       if (clients != 0) spdlog::warn("{} clients did not take all in time", clients);
-      fan_out_.stop();
+      client_servers_.stop();
       if (journal_) journal_->stop(kJournalStopUs);
       spdlog::info("stopped at seq {}", log_.last_seq());
       io_.stop();
@@ -373,10 +373,10 @@ class BridgeApp::Impl {
   OwnCommands commands_;
   OwnEvents own_events_;
   TrainerChannel trainers_;
-  CommandDesk desk_;
+  CommandDispatcher dispatcher_;
   Intake intake_;
   Pages pages_;
-  FanOut fan_out_;
+  ClientServers client_servers_;
   ZmqReceiver receiver_;
   BotPublisher bot_publisher_;
   BotCommands bot_commands_;

@@ -123,9 +123,9 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   f.counter("ppo_bridge_events_repaired_total", "Events had by asking their source again.",
             c.events_repaired);
   f.counter("ppo_bridge_events_lost_total", "Events reported as source_lost.", c.events_lost);
-  f.counter("ppo_bridge_replays_asked_total", "Questions for missing events.", c.replays_asked);
+  f.counter("ppo_bridge_replays_asked_total", "Questions for missing events.", c.repairs_asked);
   f.counter("ppo_bridge_replays_failed_total", "Those refused, or not answered in time.",
-            c.replays_failed);
+            c.repairs_failed);
   f.gauge("ppo_bridge_events_held", "Events that wait behind a hole.",
           static_cast<double>(view.tracker.held_events()));
   f.gauge("ppo_bridge_held_bytes", "Memory that they take.",

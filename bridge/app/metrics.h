@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "core/own_commands.h"
+#include "commands/own_commands.h"
 #include "store/journal_thread.h"
 
 namespace bridge {

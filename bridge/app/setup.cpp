@@ -72,8 +72,8 @@ JournalFileOptions journal_options(const Config& config) {
   return options;
 }
 
-FanOutOptions fan_out_options(const Config& config) {
-  FanOutOptions options;
+ClientServersOptions client_servers_options(const Config& config) {
+  ClientServersOptions options;
   options.threads = static_cast<std::size_t>(config.websocket.threads);
   options.version = kVersion;
   options.deflate_level =

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "app/config.h"
-#include "core/history.h"
-#include "net/fan_out.h"
+#include "log/history.h"
+#include "net/client_servers.h"
 #include "net/zmq_receiver.h"
 #include "store/journal_file.h"
 
@@ -26,6 +26,6 @@ ReceiverOptions receiver_options(const Config& config);
 JournalFileOptions journal_options(const Config& config);
 
 // Without what is known only later: the log's start, and how many clients fit.
-FanOutOptions fan_out_options(const Config& config);
+ClientServersOptions client_servers_options(const Config& config);
 
 }  // namespace bridge

@@ -26,8 +26,8 @@ struct Counters {
   std::uint64_t events_put_off = 0;    // let go of for want of room, to be asked for later
   std::uint64_t events_repaired = 0;   // had by asking their source
   std::uint64_t events_lost = 0;       // reported as source_lost
-  std::uint64_t replays_asked = 0;
-  std::uint64_t replays_failed = 0;    // refused, unusable, or not answered in time
+  std::uint64_t repairs_asked = 0;
+  std::uint64_t repairs_failed = 0;  // refused, unusable, or not answered in time
 
   std::uint64_t events_sent = 0;  // over all clients
   std::uint64_t bytes_sent = 0;

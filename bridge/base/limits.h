@@ -18,7 +18,7 @@ inline constexpr std::size_t kBlockBytesMax = 256 * 1024;  // a block is closed 
 inline constexpr std::size_t kJournalQueueBytesMax = 64 * 1024 * 1024;
 
 // Blocks that wait for a thread that serves clients (websocket.threads).
-inline constexpr std::size_t kFanOutBacklogBytesMax = 32 * 1024 * 1024;
+inline constexpr std::size_t kThreadBacklogBytesMax = 32 * 1024 * 1024;
 
 // Where only what is written is delivered, nothing is taken in beyond so many that are not.
 inline constexpr std::size_t kUncommittedEventsMax = 65'536;
@@ -28,8 +28,8 @@ inline constexpr std::size_t kFilterKeysMax = 32;
 inline constexpr std::size_t kFilterValuesMax = 1024;  // over all keys of one filter
 
 // Replies of one client that wait for their place in its stream of events.
-inline constexpr std::size_t kStreamMarksMax = 256;
-inline constexpr std::size_t kStreamMarkBytesMax = 16 * 1024 * 1024;
+inline constexpr std::size_t kQueuedMessagesMax = 256;
+inline constexpr std::size_t kQueuedMessageBytesMax = 16 * 1024 * 1024;
 
 inline constexpr std::size_t kReplaysMax = 16;  // at a time, over all clients
 

@@ -8,7 +8,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "core/client_request.h"
+#include "event/request_fields.h"
 #include "net/zmq_frames.h"
 
 namespace bridge {
@@ -31,10 +31,10 @@ std::string requester_of(const std::string& routing_id) {
 
 }  // namespace
 
-BotCommands::BotCommands(asio::io_context& io, zmq::context_t& context, CommandDesk& desk,
-                         Counters& counters, const Clock& clock)
+BotCommands::BotCommands(asio::io_context& io, zmq::context_t& context,
+                         CommandDispatcher& dispatcher, Counters& counters, const Clock& clock)
     : io_(io),
-      desk_(desk),
+      dispatcher_(dispatcher),
       counters_(counters),
       clock_(clock),
       socket_(context, zmq::socket_type::router) {}
@@ -94,10 +94,10 @@ void BotCommands::handle(const Peer& peer, std::string_view body) {
     refuse(peer, ErrorType::bad_request, id.error().message);
     return;
   }
-  desk_.execute(request, id.value(), requester_of(peer.routing_id),
-                [this, peer, alive = std::weak_ptr<char>(alive_)](const std::string& json) {
-                  if (!alive.expired()) reply(peer, json);
-                });
+  dispatcher_.execute(request, id.value(), requester_of(peer.routing_id),
+                      [this, peer, alive = std::weak_ptr<char>(alive_)](const std::string& json) {
+                        if (!alive.expired()) reply(peer, json);
+                      });
 }
 
 void BotCommands::reply(const Peer& peer, const std::string& json) {

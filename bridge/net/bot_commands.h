@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/result.h"
-#include "core/command_desk.h"
+#include "commands/command_dispatcher.h"
 #include "net/zmq_watch.h"
 
 namespace bridge {
@@ -19,7 +19,7 @@ namespace bridge {
 // Lives on the loop's thread. References must outlive it.
 class BotCommands {
  public:
-  BotCommands(asio::io_context& io, zmq::context_t& context, CommandDesk& desk,
+  BotCommands(asio::io_context& io, zmq::context_t& context, CommandDispatcher& dispatcher,
               Counters& counters, const Clock& clock);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
@@ -40,7 +40,7 @@ class BotCommands {
   void refuse(const Peer& peer, ErrorType type, std::string message);
 
   asio::io_context& io_;
-  CommandDesk& desk_;
+  CommandDispatcher& dispatcher_;
   Counters& counters_;
   const Clock& clock_;
   zmq::socket_t socket_;

@@ -10,7 +10,7 @@
 
 #include "base/counters.h"
 #include "base/result.h"
-#include "core/event_log.h"
+#include "log/event_log.h"
 #include "net/zmq_watch.h"
 
 namespace bridge {

@@ -12,7 +12,7 @@
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 
-#include "net/session.h"
+#include "conversation/session.h"
 #include "net/ws_config.h"
 
 namespace bridge {

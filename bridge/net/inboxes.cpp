@@ -32,8 +32,8 @@ bool Inboxes::put_call(std::size_t index, std::function<void()> call) {
   return !std::exchange(inbox.woken, true);
 }
 
-void Inboxes::put_extent(ColdExtent extent) {
-  auto shared = std::make_shared<const ColdExtent>(std::move(extent));
+void Inboxes::put_extent(PastExtent extent) {
+  auto shared = std::make_shared<const PastExtent>(std::move(extent));
   const std::lock_guard lock(mutex_);
   extent_.swap(shared);
 }

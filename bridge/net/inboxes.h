@@ -8,8 +8,8 @@
 #include <mutex>
 #include <vector>
 
-#include "core/cold_reader.h"
 #include "event/block.h"
+#include "log/past_reader.h"
 
 namespace bridge {
 
@@ -27,7 +27,7 @@ class Inboxes {
   // What a thread finds.
   struct Post {
     std::deque<Item> items;
-    std::shared_ptr<const ColdExtent> extent;  // the newest; null: there is no journal
+    std::shared_ptr<const PastExtent> extent;  // the newest; null: there is no journal
   };
 
   explicit Inboxes(std::size_t count) : inboxes_(count) {}
@@ -39,7 +39,7 @@ class Inboxes {
   [[nodiscard]] Sleepers put_merged(const BlockPtr& merged);
   [[nodiscard]] bool put_call(std::size_t index, std::function<void()> call);
   // The journal's extent, seen by whoever looks next. Put before what relies on it.
-  void put_extent(ColdExtent extent);
+  void put_extent(PastExtent extent);
 
   // Everything for this thread; its next put() wakes it again.
   Post take(std::size_t index);
@@ -57,7 +57,7 @@ class Inboxes {
 
   mutable std::mutex mutex_;
   std::vector<Inbox> inboxes_;                // guarded
-  std::shared_ptr<const ColdExtent> extent_;  // guarded
+  std::shared_ptr<const PastExtent> extent_;  // guarded
 };
 
 }  // namespace bridge

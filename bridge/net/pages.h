@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "core/intake.h"
 #include "net/http_reply.h"
 #include "net/page_file.h"
+#include "sources/intake.h"
 
 namespace bridge {
 

@@ -14,7 +14,7 @@
 
 #include "base/counters.h"
 #include "base/result.h"
-#include "core/command_router.h"
+#include "commands/command_router.h"
 #include "net/zmq_watch.h"
 
 namespace bridge {

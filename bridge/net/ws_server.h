@@ -14,9 +14,9 @@
 
 #include "base/address.h"
 #include "base/result.h"
-#include "core/own_commands.h"
+#include "commands/own_commands.h"
+#include "conversation/session.h"
 #include "net/http_reply.h"
-#include "net/session.h"
 
 namespace bridge {
 

@@ -12,8 +12,8 @@
 #include <zmq.hpp>
 
 #include "base/result.h"
-#include "core/intake.h"
 #include "net/zmq_watch.h"
+#include "sources/intake.h"
 
 namespace bridge {
 

@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "core/cold_reader.h"
-#include "core/event_log.h"
 #include "event/source_position.h"
+#include "log/event_log.h"
+#include "log/past_reader.h"
 #include "store/journal_thread.h"
 
 namespace bridge {
 
 // One thread: the log's. The clock must outlive it.
-class Journal final : public ColdReader {
+class Journal final : public PastReader {
  public:
   // `post` runs a function on the log's thread, later; from any thread.
   Journal(JournalFileOptions options, const Clock& clock,
@@ -56,9 +56,9 @@ class Journal final : public ColdReader {
   JournalStatus status() const { return thread_.status(); }
 
   // What can be read back at the moment.
-  ColdExtent extent() const { return {first_seq_, last_seq(), holes_}; }
+  PastExtent extent() const { return {first_seq_, last_seq(), holes_}; }
 
-  // ColdReader.
+  // PastReader.
   std::uint64_t first_seq() const override { return first_seq_; }
   std::uint64_t last_seq() const override;
   bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override {

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/cold_reader.h"
-#include "core/event_log.h"
 #include "event/source_position.h"
+#include "log/event_log.h"
+#include "log/past_reader.h"
 #include "store/database.h"
 
 namespace bridge {

@@ -16,7 +16,7 @@ constexpr std::int64_t kLogReadsUs = 1'000'000;
 
 }  // namespace
 
-void JournalThread::read(std::uint64_t from_seq, std::function<void(ColdReader::Blocks)> done) {
+void JournalThread::read(std::uint64_t from_seq, std::function<void(PastReader::Blocks)> done) {
   Request request;
   request.from_seq = from_seq;
   request.on_blocks = std::move(done);
@@ -78,7 +78,7 @@ bool JournalThread::serve(Request& request) {
       if (readable && request.from_seq > file_->last_row_seq() && can_wait_for(request.from_seq)) {
         return false;
       }
-      ColdReader::Blocks blocks;
+      PastReader::Blocks blocks;
       if (readable) {
         auto read = file_->read(request.from_seq, kReadBlocks);
         if (read) {

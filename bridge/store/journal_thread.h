@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "core/cold_reader.h"
+#include "log/past_reader.h"
 #include "store/journal_file.h"
 
 namespace bridge {
@@ -70,8 +70,8 @@ class JournalThread {
   // between two pushes becomes a hole.
   [[nodiscard]] bool push(BlockPtr block, std::size_t index);
 
-  // See ColdReader. `done` is called by the listener's post().
-  void read(std::uint64_t from_seq, std::function<void(ColdReader::Blocks)> done);
+  // See PastReader. `done` is called by the listener's post().
+  void read(std::uint64_t from_seq, std::function<void(PastReader::Blocks)> done);
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done);
   void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
                  std::uint64_t before_seq, std::function<void(std::uint64_t, bool)> done);
@@ -89,7 +89,7 @@ class JournalThread {
     std::int64_t timestamp_us = 0;
     std::shared_ptr<const Subscription> subscription;
     std::uint64_t count = 0;
-    std::function<void(ColdReader::Blocks)> on_blocks;
+    std::function<void(PastReader::Blocks)> on_blocks;
     std::function<void(std::uint64_t)> on_seq;
     std::function<void(std::uint64_t, bool)> on_place;
   };

@@ -6,18 +6,18 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "core/intake.h"
-#include "core/snapshot.h"
 #include "ingest.h"
 #include "ingest_text.h"
+#include "sources/intake.h"
 #include "statistics.h"
+#include "stream/snapshot.h"
 
 namespace bench {
 namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t kEventsPerTurn = 10'000;       // 2 MB: no clock or cold cache counts
+constexpr std::size_t kEventsPerTurn = 10'000;       // 2 MB: no clock or past cache counts
 constexpr std::size_t kSealedAfterBytes = 64 * 1024; // what the bridge takes in at a time
 
 struct NoHandler : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, NoHandler> {};

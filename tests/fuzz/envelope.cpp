@@ -10,8 +10,8 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "core/event_log.h"
 #include "event/envelope.h"
+#include "log/event_log.h"
 
 namespace {
 

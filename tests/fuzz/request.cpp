@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/text.h"
-#include "core/client_protocol.h"
-#include "core/intake.h"
-#include "core/own_commands.h"
+#include "commands/own_commands.h"
+#include "conversation/client_protocol.h"
+#include "sources/intake.h"
 
 namespace {
 
@@ -30,8 +30,8 @@ struct World {
   Snapshot snapshot{100, 1 << 20};
   HistoryLimits limits{30, 1 << 20};
   EventLog log{"e", limits, [this](const Block& b) { snapshot.fold(b); }};
-  Hub hub{log, snapshot, clock};
-  Replays replays{log, hub, clock};
+  Cohorts cohorts{log, snapshot, clock};
+  Replays replays{log, cohorts, clock};
   SourceRegistry sources;
   SourceTracker tracker{1 << 20, counters};
   TypeCounts types;
@@ -41,7 +41,7 @@ struct World {
     bool send(const std::string&, const std::string&) override { return false; }
   } link;
   OwnEvents own_events{log, types, clock, [] {}};
-  CommandDesk desk{commands, sources, link, own_events, counters, clock, 2'000'000};
+  CommandDispatcher dispatcher{commands, sources, link, own_events, counters, clock, 2'000'000};
   Intake intake{1 << 16, log, sources, tracker, types, own_events, counters, clock, {}};
 };
 
@@ -49,10 +49,9 @@ struct World {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static World world;
-  Feed feed(world.log, world.hub, world.clock, [] {});
-  ClientProtocol protocol(feed, world.desk, world.replays, world.log, world.counters, world.clock,
-                          1000, 1,
-                          [](Verdict) {});
+  Feed feed(world.log, world.cohorts, world.clock, [] {});
+  ClientProtocol protocol(feed, world.dispatcher, world.replays, world.log, world.counters,
+                          world.clock, 1000, 1, [](Verdict) {});
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::uint64_t before = world.counters.requests;
   (void)protocol.handle(input);

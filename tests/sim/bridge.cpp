@@ -6,7 +6,7 @@
 
 #include <rapidjson/document.h>
 
-#include "core/subscription.h"
+#include "event/subscription.h"
 #include "source.h"
 
 namespace sim {
@@ -41,9 +41,9 @@ void for_each_payload(std::string_view bytes, const std::function<void(std::stri
 }  // namespace
 
 SimBridge::Session::Session(SimBridge& bridge, std::uint64_t connection, ToClient to)
-    : feed(bridge.log_, bridge.hub_, bridge.world_.clock,
+    : feed(bridge.log_, bridge.cohorts_, bridge.world_.clock,
            [&bridge, connection] { bridge.pump_soon(connection); }),
-      protocol(feed, bridge.desk_, bridge.replays_, bridge.log_, bridge.counters_,
+      protocol(feed, bridge.dispatcher_, bridge.replays_, bridge.log_, bridge.counters_,
                bridge.world_.clock, 1'000'000, connection,
                [&bridge, connection](bridge::Verdict) { bridge.pump_soon(connection); }),
       to_client(std::move(to)) {}
@@ -57,24 +57,24 @@ SimBridge::SimBridge(World& world, const std::vector<std::unique_ptr<SimSource>>
       journal_manners_(journal),
       journal_(world, journal),
       log_(std::move(epoch), limits, [this](const bridge::Block& b) { snapshot_.fold(b); }),
-      hub_(log_, snapshot_, world.clock, journal == JournalManners::none ? nullptr : &journal_),
-      replays_(log_, hub_, world.clock),
+      cohorts_(log_, snapshot_, world.clock, journal == JournalManners::none ? nullptr : &journal_),
+      replays_(log_, cohorts_, world.clock),
       tracker_(held_bytes_max, counters_),
-      own_commands_({log_, snapshot_, sources_, tracker_, types_, counters_, world.clock,
-                     limits, 100, "sim"}),
+      own_commands_({log_, snapshot_, sources_, tracker_, types_, counters_, world.clock, limits,
+                     100, "sim"}),
       own_events_(log_, types_, world.clock, [this] { announce_soon(); }),
-      desk_(own_commands_, sources_, *this, own_events_, counters_, world.clock, 2'000'000),
+      dispatcher_(own_commands_, sources_, *this, own_events_, counters_, world.clock, 2'000'000),
       intake_(1 << 16, log_, sources_, tracker_, types_, own_events_, counters_, world.clock, {}),
-      everything_(log_, hub_, world.clock, [] {}) {
+      everything_(log_, cohorts_, world.clock, [] {}) {
   log_.add_on_seal([this](const bridge::BlockPtr& block) { journal_.keep(block); });
-  tracker_.set_link(&desk_.router());
-  desk_.router().set_replay_listener([this](const bridge::ReplayAnswer& answer) {
-    if (intake_.take_replay(answer)) announce_soon();
+  tracker_.set_link(&dispatcher_.router());
+  dispatcher_.router().set_repair_listener([this](const bridge::RepairAnswer& answer) {
+    if (intake_.take_repair(answer)) announce_soon();
   });
   sources_.set_listener([this](const std::string& source, const bridge::SourceInfo&,
                                bridge::SourceChange change) {
     if (change == bridge::SourceChange::restarted || change == bridge::SourceChange::gone) {
-      desk_.router().on_source_lost(source, "gone");
+      dispatcher_.router().on_source_lost(source, "gone");
     }
     own_events_.publish("system_status", R"({"status":"source_changed"})");
   });
@@ -95,11 +95,11 @@ void SimBridge::after(std::int64_t delay_us, std::function<void()> what) {
 
 void SimBridge::take(const std::string& message) {
   intake_.take(message);
-  hub_.announce();
+  cohorts_.announce();
 }
 
 void SimBridge::answer(const std::string& source, const std::string& json) {
-  desk_.router().on_answer(source, json);
+  dispatcher_.router().on_answer(source, json);
 }
 
 bool SimBridge::send(const std::string& source, const std::string& json) {
@@ -110,7 +110,7 @@ bool SimBridge::send(const std::string& source, const std::string& json) {
 }
 
 void SimBridge::every_tick() {
-  if (desk_.busy()) desk_.tick();
+  if (dispatcher_.busy()) dispatcher_.tick();
   if (tracker_.busy() && intake_.tick()) announce_soon();
   after(kTickUs, [this] { every_tick(); });
 }
@@ -124,7 +124,7 @@ void SimBridge::announce_soon() {
   if (std::exchange(announcing_, true)) return;
   after(0, [this] {
     announcing_ = false;
-    hub_.announce();
+    cohorts_.announce();
   });
 }
 

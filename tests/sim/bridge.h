@@ -10,19 +10,19 @@
 #include <vector>
 
 #include "base/counters.h"
-#include "core/client_protocol.h"
-#include "core/command_desk.h"
-#include "core/event_log.h"
-#include "core/feed.h"
-#include "core/hub.h"
-#include "core/intake.h"
-#include "core/own_commands.h"
-#include "core/own_events.h"
-#include "core/replay.h"
-#include "core/snapshot.h"
-#include "core/source_registry.h"
-#include "core/source_tracker.h"
+#include "commands/command_dispatcher.h"
+#include "commands/own_commands.h"
+#include "conversation/client_protocol.h"
 #include "journal.h"
+#include "log/event_log.h"
+#include "log/own_events.h"
+#include "sources/intake.h"
+#include "sources/source_registry.h"
+#include "sources/source_tracker.h"
+#include "stream/cohorts.h"
+#include "stream/feed.h"
+#include "stream/replay.h"
+#include "stream/snapshot.h"
 #include "world.h"
 
 namespace sim {
@@ -42,7 +42,7 @@ class SimBridge final : private bridge::TrainerLink {
   // Whether nothing of this process's log is ever out of reach.
   bool keeps_all() const { return journal_manners_ == JournalManners::keeps_all; }
   // Blocks that were read from the journal for clients.
-  std::uint64_t read_back() { return hub_.cold().given(); }
+  std::uint64_t read_back() { return cohorts_.past().given(); }
   const bridge::EventLog& log() const { return log_; }
   const bridge::SourceTracker& tracker() const { return tracker_; }
 
@@ -90,14 +90,14 @@ class SimBridge final : private bridge::TrainerLink {
   const JournalManners journal_manners_;
   SimJournal journal_;
   bridge::EventLog log_;
-  bridge::Hub hub_;
+  bridge::Cohorts cohorts_;
   bridge::Replays replays_;
   bridge::SourceRegistry sources_;
   bridge::SourceTracker tracker_;
   bridge::TypeCounts types_;
   bridge::OwnCommands own_commands_;
   bridge::OwnEvents own_events_;
-  bridge::CommandDesk desk_;
+  bridge::CommandDispatcher dispatcher_;
   bridge::Intake intake_;
   bridge::Feed everything_;
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;

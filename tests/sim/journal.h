@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-#include "core/cold_reader.h"
+#include "log/past_reader.h"
 #include "world.h"
 
 namespace sim {
@@ -14,7 +14,7 @@ namespace sim {
 enum class JournalManners { none, keeps_all, forgets_and_fails };
 
 // What of the log it was given last. The world must outlive it.
-class SimJournal final : public bridge::ColdReader {
+class SimJournal final : public bridge::PastReader {
  public:
   SimJournal(World& world, JournalManners manners) : world_(world), manners_(manners) {}
 

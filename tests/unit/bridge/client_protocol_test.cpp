@@ -1,4 +1,4 @@
-#include "core/client_protocol.h"
+#include "conversation/client_protocol.h"
 
 #include <doctest/doctest.h>
 
@@ -10,9 +10,9 @@ namespace {
 
 struct Conversation {
   explicit Conversation(std::uint64_t rate = 1000)
-      : feed(bench.log, bench.hub, bench.clock, [] {}),
-        protocol(feed, bench.desk, bench.replays, bench.log, bench.counters, bench.clock, rate, 1,
-                 [this](Verdict) { ++late_replies; }) {}
+      : feed(bench.log, bench.cohorts, bench.clock, [] {}),
+        protocol(feed, bench.dispatcher, bench.replays, bench.log, bench.counters, bench.clock,
+                 rate, 1, [this](Verdict) { ++late_replies; }) {}
 
   // The one reply to a request that brings no events with it.
   rapidjson::Document ask(const std::string& request) {

@@ -1,4 +1,4 @@
-#include "core/command_router.h"
+#include "commands/command_router.h"
 
 #include <doctest/doctest.h>
 

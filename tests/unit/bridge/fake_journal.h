@@ -8,11 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "core/cold_reader.h"
+#include "log/past_reader.h"
 
 namespace bridge {
 
-struct FakeJournal final : ColdReader {
+struct FakeJournal final : PastReader {
   std::uint64_t first_seq() const override {
     return blocks.empty() ? 1 : blocks.front()->first_seq();
   }

@@ -35,7 +35,7 @@ std::vector<std::string> frames_of(const Outgoing& out) {
 struct Reader {
   Reader(Bench& bench, bool deflate)
       : feed(
-            bench.log, bench.hub, bench.clock, [] {}, deflate) {}
+            bench.log, bench.cohorts, bench.clock, [] {}, deflate) {}
   void subscribe(const std::string& request, std::optional<Since> since = std::nullopt,
                  const StreamOptions& options = {}) {
     auto outcome = feed.subscribe(subscription(request), since, options);
@@ -78,7 +78,7 @@ void ticks(Bench& bench, int count, int items = 1) {
     bench.take(R"({"type":"tick","data":{"item":")" + std::to_string(i % items) + R"(","note":")" +
                std::string(250, 'x') + R"("}})");
   }
-  bench.hub.announce();
+  bench.cohorts.announce();
 }
 
 const std::string kBatch = R"({"batch":true})";
@@ -117,7 +117,7 @@ TEST_CASE("feed deflate: without batch nothing is compressed, whatever the conne
   const auto frames = reader.frames();
   CHECK(frames.size() == 50);
   CHECK(compressed_in(frames) == 0);
-  CHECK(bench.hub.deflated().messages == 0);
+  CHECK(bench.cohorts.deflated().messages == 0);
 }
 
 TEST_CASE("feed deflate: what is small, or would not shrink, goes as it is") {
@@ -140,19 +140,19 @@ TEST_CASE("feed deflate: a block is compressed once for all that share a subscri
   second.subscribe(kBatch);
   other.subscribe(R"({"batch":true,"subscriptions":["tick"]})");
   for (Reader* reader : {&first, &second, &other}) reader->frames();
-  CHECK(bench.hub.cohorts() == 2);
+  CHECK(bench.cohorts.cohorts() == 2);
   ticks(bench, 20);
   const Outgoing a = first.feed.pull(kEnough);
   const Outgoing b = second.feed.pull(kEnough);
   REQUIRE(a.buffers.size() == 1);
   CHECK(a.buffers == b.buffers);  // the same bytes, not only equal ones
   other.frames();
-  CHECK(bench.hub.deflated().messages == 2);
+  CHECK(bench.cohorts.deflated().messages == 2);
   // Who does not take it is of another cohort.
   Reader plain(bench, false);
   plain.subscribe(kBatch);
   plain.frames();
-  CHECK(bench.hub.cohorts() == 3);
+  CHECK(bench.cohorts.cohorts() == 3);
 }
 
 TEST_CASE("feed deflate: what is left of a subscription stays compressed") {
@@ -179,7 +179,7 @@ TEST_CASE("feed deflate: a resume, a snapshot and the latest are compressed, too
       if (mode == "snapshot") reader.subscribe(kBatch, std::nullopt, {true, OnLag::read_back});
       if (mode == "latest") {
         reader.subscribe(R"({"batch":true,"deliver":{"mode":"latest","max_rate_hz":10}})", all());
-        bench.hub.hurry();
+        bench.cohorts.hurry();
       }
       const auto frames = reader.frames();
       CHECK(frames.size() == 2);
@@ -197,7 +197,7 @@ TEST_CASE("feed deflate: slices of the journal are compressed, gap messages betw
   EventLog log("e", {160, 1 << 20});
   log.add_on_seal([&](const BlockPtr& block) { journal.blocks.push_back(block); });
   Snapshot snapshot{1000, 1 << 20};
-  Hub hub{log, snapshot, clock, &journal};
+  Cohorts cohorts{log, snapshot, clock, &journal};
   const std::string body = R"({"type":"tick","data":{"note":")" + std::string(250, 'x') + R"("}})";
   for (int i = 0; i < 400; ++i) {
     REQUIRE(parser.parse(body) == Reject::none);
@@ -207,7 +207,7 @@ TEST_CASE("feed deflate: slices of the journal are compressed, gap messages betw
   REQUIRE(log.history().first_seq() > journal.blocks[4]->first_seq());
   journal.blocks.erase(journal.blocks.begin() + 3);
   Feed feed(
-      log, hub, clock, [] {}, true);
+      log, cohorts, clock, [] {}, true);
   Since since;
   since.epoch = "e";
   feed.subscribe(subscription(kBatch), since);

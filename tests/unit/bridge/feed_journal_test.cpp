@@ -28,19 +28,20 @@ struct PastWorld {
       log.append(parser.envelope(), clock.wall_us());
       log.seal();
     }
-    hub.announce();
+    cohorts.announce();
   }
   FakeClock clock;
   FakeJournal journal;
   EnvelopeParser parser{1 << 16};
   EventLog log;
   Snapshot snapshot{1000, 1 << 20};
-  Hub hub{log, snapshot, clock, &journal};
-  Replays replays{log, hub, clock};
+  Cohorts cohorts{log, snapshot, clock, &journal};
+  Replays replays{log, cohorts, clock};
 };
 
 struct PastClient {
-  explicit PastClient(PastWorld& w) : world(w), feed(w.log, w.hub, w.clock, [this] { ++told; }) {}
+  explicit PastClient(PastWorld& w)
+      : world(w), feed(w.log, w.cohorts, w.clock, [this] { ++told; }) {}
   // Everything there is, with the journal's answers as they are asked for.
   std::vector<std::string> all() {
     std::vector<std::string> got;
@@ -225,11 +226,11 @@ TEST_CASE("feed: what is held back is neither told nor given before it is releas
   CHECK(client.told == 0);
   CHECK(client.feed.pull(1 << 20).empty());
   world.log.release(3);
-  world.hub.announce();
+  world.cohorts.announce();
   CHECK(client.told == 1);
   CHECK(seqs(client.all()) == seq_range(1, 3));
   world.log.release(100);
-  world.hub.announce();
+  world.cohorts.announce();
   CHECK(seqs(client.all()) == seq_range(4, 5));
 }
 
@@ -348,8 +349,8 @@ TEST_CASE("replay: wrong params, a second one, and a stop") {
 TEST_CASE("hub: passes over live clients keep apart only while somebody reads from the journal") {
   PastWorld world;
   world.events(40);
-  CHECK(world.hub.announce_or_wait() == 0);
-  CHECK(world.hub.announce_or_wait() == 0);
+  CHECK(world.cohorts.announce_or_wait() == 0);
+  CHECK(world.cohorts.announce_or_wait() == 0);
   PastClient live(world);
   live.feed.subscribe(subscription("{}"), std::nullopt);
   REQUIRE(live.all().empty());
@@ -362,30 +363,30 @@ TEST_CASE("hub: passes over live clients keep apart only while somebody reads fr
   CHECK(away.all().size() == 40);
   append();
   world.clock.advance_us(200'000);
-  REQUIRE(world.hub.announce_or_wait() == 0);
+  REQUIRE(world.cohorts.announce_or_wait() == 0);
   CHECK(live.told == 1);
   CHECK(live.all().size() == 1);
   append();
   world.clock.advance_us(300);
-  const std::int64_t wait_us = world.hub.announce_or_wait();
+  const std::int64_t wait_us = world.cohorts.announce_or_wait();
   CHECK(wait_us > 0);
   CHECK(live.told == 1);
   world.clock.advance_us(wait_us);
-  CHECK(world.hub.announce_or_wait() == 0);
+  CHECK(world.cohorts.announce_or_wait() == 0);
   CHECK(live.told == 2);
   CHECK(live.all().size() == 1);
   // Nobody has read from the journal for a while.
   world.clock.advance_us(10'000);
   for (int i = 0; i < 3; ++i) {
     append();
-    CHECK(world.hub.announce_or_wait() == 0);
+    CHECK(world.cohorts.announce_or_wait() == 0);
     CHECK(live.all().size() == 1);
   }
   // When the bridge stops there is no later.
   away.feed.subscribe(subscription("{}"), after_seq(0));
   CHECK(away.all().size() == 45);
-  world.hub.hurry();
+  world.cohorts.hurry();
   append();
-  CHECK(world.hub.announce_or_wait() == 0);
-  CHECK(world.hub.announce_or_wait() == 0);
+  CHECK(world.cohorts.announce_or_wait() == 0);
+  CHECK(world.cohorts.announce_or_wait() == 0);
 }

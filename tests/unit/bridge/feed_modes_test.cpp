@@ -8,7 +8,7 @@ using namespace bridge;
 namespace {
 
 struct Watcher {
-  explicit Watcher(Bench& b) : bench(b), feed(b.log, b.hub, b.clock, [this] { ++told; }) {}
+  explicit Watcher(Bench& b) : bench(b), feed(b.log, b.cohorts, b.clock, [this] { ++told; }) {}
   void subscribe(const std::string& request, const StreamOptions& options = {},
                  std::optional<Since> since = std::nullopt) {
     outcome = feed.subscribe(subscription(request), since, options);
@@ -91,10 +91,10 @@ TEST_CASE("modes: snapshots that wait to be read are bounded over all clients, a
     CHECK(watcher.feed.has_room_for_snapshot());
     CHECK(watcher.pull() == Seqs{1});
   }
-  CHECK(bench.hub.unsent_snapshot_bytes() == 0);
+  CHECK(bench.cohorts.unsent_snapshot_bytes() == 0);
   Watcher leaving(bench);
   leaving.subscribe("{}", {true, OnLag::read_back});
-  CHECK(bench.hub.unsent_snapshot_bytes() > 0);
+  CHECK(bench.cohorts.unsent_snapshot_bytes() > 0);
 }
 
 TEST_CASE("modes: the latest of each thing comes at once, and then at most so often") {
@@ -107,13 +107,13 @@ TEST_CASE("modes: the latest of each thing comes at once, and then at most so of
   CHECK(watcher.pull() == Seqs{1});
   CHECK(watcher.pull().empty());
   for (int i = 0; i < 50; ++i) price(bench, i % 2 == 0 ? "a" : "b");
-  bench.hub.tick();
+  bench.cohorts.tick();
   CHECK(watcher.told == 1);
   bench.clock.advance_us(99'999);
-  bench.hub.tick();
+  bench.cohorts.tick();
   CHECK(watcher.told == 1);
   bench.clock.advance_us(1);
-  bench.hub.tick();
+  bench.cohorts.tick();
   CHECK(watcher.told == 2);
   CHECK(watcher.pull() == Seqs{50, 51});
   CHECK(watcher.pull().empty());
@@ -131,14 +131,14 @@ TEST_CASE("modes: one that missed editions gets the latest of all of them, the o
     price(bench, "a");
     price(bench, "only " + std::to_string(i));
     bench.clock.advance_us(100'000);
-    bench.hub.tick();
+    bench.cohorts.tick();
     CHECK(quick.pull().size() >= 1);
   }
   CHECK(slow.pull() == Seqs{2, 4, 6, 8, 9, 10});
   // It is in step again.
   price(bench, "a");
   bench.clock.advance_us(100'000);
-  bench.hub.tick();
+  bench.cohorts.tick();
   CHECK(slow.pull() == Seqs{11});
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("modes: who joins between two editions gets what is newer than its rep
   CHECK(second.pull().empty());
   price(bench, "c");
   bench.clock.advance_us(100'000);
-  bench.hub.tick();
+  bench.cohorts.tick();
   CHECK(first.pull() == Seqs{2, 3});
   CHECK(second.pull() == Seqs{3});
 }
@@ -185,7 +185,7 @@ TEST_CASE("modes: a bridge that stops gives the latest at once") {
   CHECK(watcher.pull() == Seqs{1});
   price(bench, "a");
   CHECK(watcher.pull().empty());
-  bench.hub.hurry();
+  bench.cohorts.hurry();
   CHECK(watcher.pull() == Seqs{2});
 }
 

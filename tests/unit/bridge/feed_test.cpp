@@ -1,4 +1,4 @@
-#include "core/feed.h"
+#include "stream/feed.h"
 
 #include <doctest/doctest.h>
 
@@ -13,7 +13,7 @@ namespace {
 
 // A feed, and how often it was told that there is something.
 struct Client {
-  explicit Client(Bench& bench) : feed(bench.log, bench.hub, bench.clock, [this] { ++told; }) {}
+  explicit Client(Bench& bench) : feed(bench.log, bench.cohorts, bench.clock, [this] { ++told; }) {}
   std::vector<std::string> pull(std::size_t bytes = 1 << 20) { return payloads(feed.pull(bytes)); }
   int told = 0;
   Feed feed;
@@ -60,7 +60,7 @@ TEST_CASE("feed: a batch is one message of what passes of a block, replies apart
   bench.take(R"({"type":"a","data":{}})");
   bench.take(R"({"type":"b","data":{"n":9007199254740993}})");
   bench.take(R"({"type":"a","data":{}})");
-  bench.hub.announce();
+  bench.cohorts.announce();
   const auto single = plain.pull();
   REQUIRE(single.size() == 3);
   CHECK(batch.pull() == std::vector<std::string>{'[' + single[0] + ',' + single[1] + ',' + single[2] + ']'});
@@ -103,7 +103,7 @@ TEST_CASE("feed: one that is quicker than the hub takes nothing away from those 
   bench.take(R"({"type":"tick","data":{}})");
   CHECK(seqs(quick.pull()) == range(1, 1));
   CHECK(quick.pull().empty());
-  bench.hub.announce();
+  bench.cohorts.announce();
   CHECK(waiting.told == 1);
   CHECK(seqs(waiting.pull()) == range(1, 1));
   CHECK(quick.pull().empty());
@@ -139,7 +139,7 @@ TEST_CASE("feed: clients of one subscription share the very bytes, filtered ones
   c.feed.subscribe(subscription(R"({"subscriptions":["x"]})"), std::nullopt);
   d.feed.subscribe(subscription(R"({"subscriptions":["x"]})"), std::nullopt);
   for (Client* client : {&a, &b, &c, &d}) CHECK(client->pull().empty());
-  CHECK(bench.hub.cohorts() == 2);
+  CHECK(bench.cohorts.cohorts() == 2);
   bench.take(R"({"type":"x","data":{}})");
   bench.event("y");
   const Outgoing all_a = a.feed.pull(1000), all_b = b.feed.pull(1000);
@@ -180,7 +180,7 @@ TEST_CASE("feed: since replays what is after it and goes on live, no hole, no do
 TEST_CASE("feed: since in the middle of a block, at its ends, and at the head") {
   Bench bench;
   for (int i = 0; i < 10; ++i) bench.take(R"({"type":"t","data":{}})");
-  bench.hub.announce();
+  bench.cohorts.announce();
   for (const std::uint64_t seq : {0u, 1u, 5u, 9u, 10u}) {
     Client client(bench);
     client.feed.subscribe(subscription("{}"), after(seq));
@@ -321,7 +321,7 @@ TEST_CASE("feed: a client may go while others are told") {
   Client first(bench);
   auto second = std::make_unique<Client>(bench);
   int told = 0;
-  Feed killer(bench.log, bench.hub, bench.clock, [&] {
+  Feed killer(bench.log, bench.cohorts, bench.clock, [&] {
     ++told;
     second.reset();
   });

@@ -12,15 +12,15 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
-#include "core/command_desk.h"
-#include "core/event_log.h"
-#include "core/feed.h"
-#include "core/hub.h"
-#include "core/intake.h"
-#include "core/own_commands.h"
-#include "core/own_events.h"
-#include "core/replay.h"
-#include "core/snapshot.h"
+#include "commands/command_dispatcher.h"
+#include "commands/own_commands.h"
+#include "log/event_log.h"
+#include "log/own_events.h"
+#include "sources/intake.h"
+#include "stream/cohorts.h"
+#include "stream/feed.h"
+#include "stream/replay.h"
+#include "stream/snapshot.h"
 
 namespace bridge {
 
@@ -40,9 +40,9 @@ struct Bench {
       : limits(history_limits),
         log("epoch1", limits, [this](const Block& b) { snapshot.fold(b); }),
         intake(1 << 20, log, sources, tracker, types, own_events, counters, clock, {}) {
-    tracker.set_link(&desk.router());
-    desk.router().set_replay_listener(
-        [this](const ReplayAnswer& answer) { intake.take_replay(answer); });
+    tracker.set_link(&dispatcher.router());
+    dispatcher.router().set_repair_listener(
+        [this](const RepairAnswer& answer) { intake.take_repair(answer); });
   }
 
   // Takes a body in, as from a socket. Does not announce.
@@ -51,7 +51,7 @@ struct Bench {
   void pass(std::int64_t us) {
     for (; us > 0; us -= 20'000) {
       clock.advance_us(std::min<std::int64_t>(us, 20'000));
-      desk.tick();
+      dispatcher.tick();
       intake.tick();
     }
   }
@@ -64,10 +64,10 @@ struct Bench {
     return result;
   }
 
-  // Takes an event of this type and data in and tells the hub.
+  // Takes an event of this type and data in and tells the cohorts.
   void event(const std::string& type = "tick", const std::string& data = "{}") {
     take(R"({"type":")" + type + R"(","data":)" + data + "}");
-    hub.announce();
+    cohorts.announce();
   }
 
   FakeClock clock;
@@ -75,8 +75,8 @@ struct Bench {
   Counters counters;
   Snapshot snapshot{1000, 1 << 20};
   EventLog log;
-  Hub hub{log, snapshot, clock};
-  Replays replays{log, hub, clock};
+  Cohorts cohorts{log, snapshot, clock};
+  Replays replays{log, cohorts, clock};
   SourceRegistry sources;
   SourceTracker tracker{1 << 20, counters};
   TypeCounts types;
@@ -84,7 +84,7 @@ struct Bench {
       {log, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0"}};
   FakeLink link;
   OwnEvents own_events{log, types, clock, [] {}};
-  CommandDesk desk{commands, sources, link, own_events, counters, clock, 2'000'000};
+  CommandDispatcher dispatcher{commands, sources, link, own_events, counters, clock, 2'000'000};
   Intake intake;
 };
 

@@ -1,4 +1,4 @@
-#include "core/history.h"
+#include "log/history.h"
 
 #include <doctest/doctest.h>
 

@@ -52,7 +52,7 @@ TEST_CASE("inboxes: who looks sees the newest extent of the journal") {
   CHECK_FALSE(extent->holds(5, 21));
   const auto holes = std::make_shared<const std::vector<SeqRange>>(
       std::vector<SeqRange>{{7, 8}, {12, 12}});
-  const ColdExtent holed{5, 20, holes};
+  const PastExtent holed{5, 20, holes};
   CHECK(holed.holds(5, 6));
   CHECK(holed.holds(9, 11));
   CHECK_FALSE(holed.holds(6, 7));

@@ -1,4 +1,4 @@
-#include "core/intake.h"
+#include "sources/intake.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "core/recent_events.h"
+#include "commands/recent_events.h"
 
 #include <doctest/doctest.h>
 

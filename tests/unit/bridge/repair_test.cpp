@@ -4,9 +4,9 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "core/replay_answer.h"
 #include "event/messages.h"
 #include "fixture.h"
+#include "sources/repair_answer.h"
 
 using namespace bridge;
 
@@ -29,7 +29,7 @@ struct Repair {
   rapidjson::Document sent(std::size_t i) { return parse_json(bench.link.sent.at(i).second); }
   std::string last_id() { return parse_json(bench.link.sent.back().second)["id"].GetString(); }
   void reply(const std::string& rest) {
-    bench.desk.router().on_answer("t", R"({"id":")" + last_id() + "\"," + rest + "}");
+    bench.dispatcher.router().on_answer("t", R"({"id":")" + last_id() + "\"," + rest + "}");
   }
   // A user's command, without a wish for its answer.
   void command(std::int64_t deadline_us = 2'000'000) {
@@ -37,7 +37,7 @@ struct Repair {
     pause.name = "pause";
     pause.target = "t";
     pause.deadline_us = deadline_us;
-    bench.desk.router().submit(pause, [this](const CommandOutcome&) { ++answered; });
+    bench.dispatcher.router().submit(pause, [this](const CommandOutcome&) { ++answered; });
   }
   std::vector<std::uint64_t> source_seqs() {
     std::vector<std::uint64_t> seqs;
@@ -50,7 +50,7 @@ struct Repair {
   }
 
   Bench bench;
-  Feed feed{bench.log, bench.hub, bench.clock, [] {}};
+  Feed feed{bench.log, bench.cohorts, bench.clock, [] {}};
   int answered = 0;
 };
 
@@ -108,7 +108,7 @@ TEST_CASE("repair: answers that cannot be used are failures, and after some of t
   r.bench.take(body(1));
   r.bench.take(body(3));
   r.reply(R"("success":true,"result":{"events":7})");
-  CHECK(r.bench.counters.replays_failed == 1);
+  CHECK(r.bench.counters.repairs_failed == 1);
   r.bench.pass(300'000);
   r.reply(R"("success":false,"error":{"error_type":"rejected","message":"not while saving"})");
   r.bench.pass(300'000);
@@ -165,7 +165,7 @@ TEST_CASE("repair: one that answers at any time is asked beside its command") {
   REQUIRE(r.bench.link.sent.size() == 2);
   r.reply(R"("success":true,"result":{"events":[)" + body(2) + "]}");
   CHECK(r.source_seqs() == Seqs{1, 2, 3});
-  r.bench.desk.router().on_answer("t", R"({"id":")" + command_id + R"(","success":true})");
+  r.bench.dispatcher.router().on_answer("t", R"({"id":")" + command_id + R"(","success":true})");
   CHECK(r.answered == 1);
 }
 
@@ -173,8 +173,8 @@ TEST_CASE("repair: a trainer that answers late is owed nothing, and its events s
   Repair r;
   r.bench.take(body(1));
   r.bench.take(body(3));
-  r.bench.pass(kReplayDeadlineUs + 20'000);
-  CHECK(r.bench.counters.replays_failed == 1);
+  r.bench.pass(kRepairDeadlineUs + 20'000);
+  CHECK(r.bench.counters.repairs_failed == 1);
   r.command();
   CHECK(r.bench.link.sent.size() == 1);  // it owes an answer: nothing more until then
   r.reply(R"("success":true,"result":{"events":[)" + body(2) + "]}");
@@ -186,8 +186,8 @@ TEST_CASE("repair: a trainer that is gone or restarted is no longer asked") {
   Repair r;
   r.bench.take(body(1));
   r.bench.take(body(3));
-  r.bench.desk.router().on_source_lost("t", "gone");
-  CHECK(r.bench.counters.replays_failed == 1);
+  r.bench.dispatcher.router().on_source_lost("t", "gone");
+  CHECK(r.bench.counters.repairs_failed == 1);
   r.bench.take(R"({"type":"_source","source":"t","run":"r2","data":{"head":0,"oldest":1}})");
   CHECK(r.source_seqs() == Seqs{1, 3});
   CHECK(r.bench.tracker.tally("t")->lost == 1);
@@ -195,9 +195,11 @@ TEST_CASE("repair: a trainer that is gone or restarted is no longer asked") {
 
 TEST_CASE("repair: an event of a new start that ends a question is taken whole") {
   Repair r;
-  r.bench.sources.set_listener([&](const std::string& source, const SourceInfo&, SourceChange change) {
-    if (change == SourceChange::restarted) r.bench.desk.router().on_source_lost(source, "restarted");
-  });
+  r.bench.sources.set_listener(
+      [&](const std::string& source, const SourceInfo&, SourceChange change) {
+        if (change == SourceChange::restarted)
+          r.bench.dispatcher.router().on_source_lost(source, "restarted");
+      });
   r.bench.take(body(1));
   r.bench.take(body(3));
   r.bench.take(body(1, R"({"of":"the new start"})", "r2"));
@@ -209,8 +211,8 @@ TEST_CASE("repair: an event of a new start that ends a question is taken whole")
 
 TEST_CASE("repair: a loss is an event of the log, and a gap in front of it") {
   Repair r;
-  Feed other(r.bench.log, r.bench.hub, r.bench.clock, [] {});
-  Feed elsewhere(r.bench.log, r.bench.hub, r.bench.clock, [] {});
+  Feed other(r.bench.log, r.bench.cohorts, r.bench.clock, [] {});
+  Feed elsewhere(r.bench.log, r.bench.cohorts, r.bench.clock, [] {});
   other.subscribe(subscription(R"({"subscriptions":["tick"]})"), std::nullopt);
   elsewhere.subscribe(subscription(R"({"filter":{"source":"u"}})"), std::nullopt);
   r.bench.take(body(1));
@@ -248,7 +250,7 @@ TEST_CASE("repair: a loss is an event of the log, and a gap in front of it") {
 
   // It keeps its place for those who resume, whether blocks were merged or not.
   for (std::uint64_t after = 0; after <= 2; ++after) {
-    Feed again(r.bench.log, r.bench.hub, r.bench.clock, [] {});
+    Feed again(r.bench.log, r.bench.cohorts, r.bench.clock, [] {});
     Since since;
     since.epoch = "epoch1";
     since.seq = after;
@@ -261,15 +263,15 @@ TEST_CASE("repair: a loss is an event of the log, and a gap in front of it") {
 TEST_CASE("repair: a client that waits is told of a gap even where the event does not pass") {
   Repair r;
   int told = 0;
-  Feed ticks(r.bench.log, r.bench.hub, r.bench.clock, [&] { ++told; });
+  Feed ticks(r.bench.log, r.bench.cohorts, r.bench.clock, [&] { ++told; });
   ticks.subscribe(subscription(R"({"subscriptions":["tick"]})"), std::nullopt);
   (void)ticks.pull(1 << 20);
   r.bench.own_events.publish("system_status", source_lost_data({"t", "r", 3, 9}));
-  r.bench.hub.announce();
+  r.bench.cohorts.announce();
   CHECK(told == 1);
   CHECK(payloads(ticks.pull(1 << 20)).size() == 1);
   r.bench.own_events.publish("system_status", R"({"status":"source_gone","source":"t"})");
-  r.bench.hub.announce();
+  r.bench.cohorts.announce();
   CHECK(told == 1);
 }
 
@@ -291,18 +293,18 @@ TEST_CASE("repair: the numbers are in get_sources and get_status, and add up") {
 }
 
 TEST_CASE("repair: an answer's parts are found however it is written") {
-  CHECK(replay_id(R"({"id":"c-1","success":true})").empty());
-  CHECK(replay_id(R"({"id":7,"x":"r-1"})").empty());
-  CHECK(replay_id(R"({"id":"r-1")").empty());
-  CHECK(replay_id(R"(["r-1"])").empty());
+  CHECK(repair_id(R"({"id":"c-1","success":true})").empty());
+  CHECK(repair_id(R"({"id":7,"x":"r-1"})").empty());
+  CHECK(repair_id(R"({"id":"r-1")").empty());
+  CHECK(repair_id(R"(["r-1"])").empty());
   const std::string odd = R"( { "result" : { "more":[], "events" : [ {"a":-Infinity} , 5 ] } , "id" : "r-1" } )";
-  CHECK(replay_id(odd) == "r-1");
+  CHECK(repair_id(odd) == "r-1");
   std::string_view events;
-  CHECK(read_replay(odd, &events) == ReplayOutcome::events);
+  CHECK(read_repair(odd, &events) == RepairOutcome::events);
   std::vector<std::string> found;
-  for_each_replayed(events, [&](std::string_view text) { found.emplace_back(text); });
+  for_each_repaired(events, [&](std::string_view text) { found.emplace_back(text); });
   CHECK(found == std::vector<std::string>{R"({"a":-Infinity})", "5"});
-  CHECK(read_replay(R"({"id":"r-1","error":"unknown_command"})", &events) ==
-        ReplayOutcome::unknown);
-  CHECK(read_replay(R"({"id":"r-1","result":[]})", &events) == ReplayOutcome::failed);
+  CHECK(read_repair(R"({"id":"r-1","error":"unknown_command"})", &events) ==
+        RepairOutcome::unknown);
+  CHECK(read_repair(R"({"id":"r-1","result":[]})", &events) == RepairOutcome::failed);
 }

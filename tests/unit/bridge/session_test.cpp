@@ -1,4 +1,4 @@
-#include "net/session.h"
+#include "conversation/session.h"
 
 #include <doctest/doctest.h>
 
@@ -40,7 +40,8 @@ struct FakeSocket : FrameSink {
 
 struct Connected {
   explicit Connected(SessionLimits limits = {})
-      : context{bench.log, bench.hub, bench.desk, bench.replays, "0.0.0", bench.counters, bench.clock, limits},
+      : context{bench.log, bench.cohorts,  bench.dispatcher, bench.replays,
+                "0.0.0",   bench.counters, bench.clock,      limits},
         session(context, socket, 1, "127.0.0.1:1") {
     session.open();
     write_all();

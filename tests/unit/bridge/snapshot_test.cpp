@@ -1,4 +1,4 @@
-#include "core/snapshot.h"
+#include "stream/snapshot.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "core/source_registry.h"
+#include "sources/source_registry.h"
 
 #include <doctest/doctest.h>
 

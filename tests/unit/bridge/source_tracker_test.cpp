@@ -1,4 +1,4 @@
-#include "core/source_tracker.h"
+#include "sources/source_tracker.h"
 
 #include <doctest/doctest.h>
 
@@ -21,7 +21,7 @@ struct Question {
   std::uint64_t to;
 };
 
-struct FakeReplayLink : ReplayLink {
+struct FakeReplayLink : RepairLink {
   bool ask(const std::string& source, const std::string& run, std::uint64_t from,
            std::uint64_t to) override {
     if (!connected) return false;
@@ -61,7 +61,7 @@ struct Tracking {
   }
   // Answers the last question with these events.
   Tracking& answer(const std::vector<std::uint64_t>& events,
-                   ReplayOutcome outcome = ReplayOutcome::events) {
+                   RepairOutcome outcome = RepairOutcome::events) {
     const Question asked = link.asked.back();
     tracker.begin_answer();
     for (const std::uint64_t seq : events) event(seq, asked.run);
@@ -195,7 +195,7 @@ TEST_CASE("tracker: a hole that closes by itself needs no answer, and a late one
 
 TEST_CASE("tracker: a source that does not know the command is not asked again") {
   Tracking t;
-  t.event(1).event(3).answer({}, ReplayOutcome::unknown);
+  t.event(1).event(3).answer({}, RepairOutcome::unknown);
   CHECK(t.take() == "1 !2-2 3");
   CHECK(t.event(7).take() == "!4-6 7");
   CHECK(t.link.asked.size() == 1);
@@ -204,14 +204,14 @@ TEST_CASE("tracker: a source that does not know the command is not asked again")
 TEST_CASE("tracker: a source that refuses or hangs is asked a few times, and then given up") {
   Tracking t;
   t.event(1).event(3);
-  for (int i = 1; i < kReplayFailuresMax; ++i) {
+  for (int i = 1; i < kRepairFailuresMax; ++i) {
     CHECK(t.link.asked.size() == static_cast<std::size_t>(i));
-    t.answer({}, ReplayOutcome::failed).pass(kReplayRetryUs + 20'000);
+    t.answer({}, RepairOutcome::failed).pass(kRepairRetryUs + 20'000);
     CHECK(t.tally().held == 1);
   }
-  t.answer({}, ReplayOutcome::failed);
+  t.answer({}, RepairOutcome::failed);
   CHECK(t.take() == "1 !2-2 3");
-  CHECK(t.counters.replays_failed == kReplayFailuresMax);
+  CHECK(t.counters.repairs_failed == kRepairFailuresMax);
 }
 
 TEST_CASE("tracker: without a control channel a hole is a loss at once") {
@@ -458,7 +458,7 @@ TEST_CASE("tracker: whatever comes in whatever order, what goes out is in order 
             for (std::uint64_t s = asked.from; s <= asked.to; ++s) {
               if (random() % 20 != 0) events.push_back(s);
             }
-            t.answer(events, random() % 5 == 0 ? ReplayOutcome::failed : ReplayOutcome::events);
+            t.answer(events, random() % 5 == 0 ? RepairOutcome::failed : RepairOutcome::events);
           }
           break;
         default:

@@ -1,4 +1,4 @@
-#include "core/subscription.h"
+#include "event/subscription.h"
 
 #include <doctest/doctest.h>
 

@@ -1,0 +1,265 @@
+#include "commands/command_dispatcher.h"
+
+#include <cstdio>
+#include <utility>
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "event/json_value.h"
+#include "event/request_fields.h"
+
+namespace bridge {
+namespace {
+
+using rapidjson::Value;
+
+constexpr std::string_view kArm = "arm_dead_mans_switch";
+constexpr std::string_view kDisarm = "disarm_dead_mans_switch";
+
+// A params object as text. Numbers keep their value, not their spelling.
+std::string json_text(const Value& v) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  v.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string milliseconds(std::int64_t us) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(us) / 1000.0);
+  return text;
+}
+
+RequestError bad(std::string message) {
+  return {ErrorType::bad_request, std::move(message)};
+}
+
+std::string error_json(const RequestError& error) {
+  std::string out = R"({"error_type":")";
+  out += error_type_name(error.type);
+  out += R"(","message":)";
+  append_json_string(out, error.message);
+  return out + "}";
+}
+
+}  // namespace
+
+CommandDispatcher::CommandDispatcher(OwnCommands& own, const SourceRegistry& sources,
+                                     TrainerLink& link, OwnEvents& events, Counters& counters,
+                                     const Clock& clock, std::int64_t default_deadline_us)
+    : own_(own),
+      events_(events),
+      counters_(counters),
+      clock_(clock),
+      default_deadline_us_(default_deadline_us),
+      router_(sources, link, counters, clock,
+              [this](const Command& c, const TrainerAnswer& a) { report(c, a); }),
+      switches_(clock, [this](const std::string& name, const Command& command) {
+        switch_expired(name, command);
+      }) {}
+
+Result<Command, RequestError> CommandDispatcher::parse(const Value& request,
+                                                       const std::string& requester) const {
+  Command command;
+  command.requester = requester;
+  const Value* const name = find(request, "command");
+  if (name == nullptr || !name->IsString() || !is_type_name(view(*name))) {
+    return bad("command must be a string of 1-64 characters of A-Z a-z 0-9 _ . -");
+  }
+  command.name = view(*name);
+  if (const Value* const params = find(request, "params")) {
+    if (!params->IsObject()) return bad("params must be an object");
+    command.params_json = json_text(*params);
+  }
+  auto target = optional_text(request, "target", 2 * kNameBytesMax + 1);
+  if (!target) return bad(target.error().message);
+  command.target = std::move(target.value());
+  auto key = optional_text(request, "idempotency_key", kIdempotencyKeyBytesMax);
+  if (!key) return bad(key.error().message);
+  command.idempotency_key = std::move(key.value());
+  command.deadline_us = default_deadline_us_;
+  if (const Value* const deadline = find(request, "deadline_ms")) {
+    if (!deadline->IsNumber() || !(deadline->GetDouble() >= 1) ||
+        deadline->GetDouble() > static_cast<double>(kCommandDeadlineMaxUs) / 1000) {
+      return bad("deadline_ms must be a number 1..60000");
+    }
+    command.deadline_us = static_cast<std::int64_t>(deadline->GetDouble() * 1000);
+  }
+  return command;
+}
+
+void CommandDispatcher::execute(const Value& request, const std::string& id_json,
+                                const std::string& requester, Reply reply) {
+  const std::int64_t began_us = clock_.steady_us();
+  auto parsed = parse(request, requester);
+  if (!parsed) {
+    reply(refusal(parsed.error(), id_json));
+    return;
+  }
+  Command& command = parsed.value();
+  static const Value kNull;
+  const Value* const found = find(request, "params");
+  const Value& params = found == nullptr ? kNull : *found;
+
+  if (OwnCommands::knows(command.name)) {
+    own_.run(command.name, params,
+             [this, name = command.name, id_json, began_us,
+              reply = std::move(reply)](const Result<std::string, RequestError>& result) {
+               reply(result ? own_result(name, result.value(), id_json, began_us)
+                            : refusal(result.error(), id_json));
+             });
+    return;
+  }
+  if (command.name == kArm || command.name == kDisarm) {
+    std::string result;
+    if (command.name == kDisarm) {
+      result = switches_.disarm(requester) ? R"({"disarmed":true})" : R"({"disarmed":false})";
+    } else if (const auto error = arm(params, requester, &result)) {
+      reply(refusal(*error, id_json));
+      return;
+    }
+    reply(own_result(command.name, result, id_json, began_us));
+    return;
+  }
+  if (command.target.empty()) {
+    reply(refusal({ErrorType::unknown_command,
+                   "command is \"" + command.name +
+                       "\", which the bridge does not know; for a trainer, name a target"},
+                  id_json));
+    return;
+  }
+  Command kept = command;
+  router_.submit(std::move(command), [this, kept = std::move(kept), id_json,
+                                      reply = std::move(reply)](const CommandOutcome& outcome) {
+    reply(routed_result(kept, outcome, id_json));
+  });
+}
+
+std::optional<RequestError> CommandDispatcher::arm(const Value& params,
+                                                   const std::string& requester,
+                                                   std::string* result_json) {
+  const Value* const timeout = params.IsObject() ? find(params, "timeout_ms") : nullptr;
+  const double ms = timeout != nullptr && timeout->IsNumber() ? timeout->GetDouble() : 0;
+  if (!(ms * 1000 >= static_cast<double>(kSwitchTimeoutMinUs)) ||
+      ms * 1000 > static_cast<double>(kSwitchTimeoutMaxUs)) {
+    return bad("params.timeout_ms must be a number 100..86400000");
+  }
+  const Value* const on_expiry = find(params, "on_expiry");
+  if (on_expiry == nullptr || !on_expiry->IsObject()) {
+    return bad("params.on_expiry must be an object with command and target");
+  }
+  auto command = parse(*on_expiry, "dead-man's switch of " + requester);
+  if (!command) return bad("params.on_expiry: " + command.error().message);
+  if (command.value().target.empty()) {
+    return bad("params.on_expiry.target must name a trainer, an agent or \"*\"");
+  }
+  if (!switches_.arm(requester, static_cast<std::int64_t>(ms * 1000), std::move(command.value()))) {
+    return RequestError{ErrorType::busy,
+                        std::to_string(kSwitchesMax) + " dead-man's switches are armed already"};
+  }
+  *result_json = R"({"armed":true,"name":)";
+  append_json_string(*result_json, requester);
+  *result_json += R"(,"timeout_ms":)" + milliseconds(static_cast<std::int64_t>(ms * 1000)) + "}";
+  return std::nullopt;
+}
+
+void CommandDispatcher::switch_expired(const std::string& name, const Command& command) {
+  ++counters_.switches_expired;
+  std::string data = R"({"status":"dead_mans_switch_expired","message":)";
+  append_json_string(
+      data, name + " has not been heard of; issuing " + command.name + " to " + command.target);
+  data += R"(,"client_id":)";
+  append_json_string(data, name);
+  events_.publish("system_status", data + "}");
+  router_.submit(command, [](const CommandOutcome&) {});  // command_executed tells how it went
+}
+
+void CommandDispatcher::report(const Command& command, const TrainerAnswer& given) {
+  std::string data = R"({"command":)";
+  append_json_string(data, command.name);
+  data += R"(,"target":)";
+  append_json_string(data, command.target);
+  data += R"(,"trainer":)";
+  append_json_string(data, given.source);
+  data += R"(,"client_id":)";
+  append_json_string(data, command.requester);
+  data += R"(,"outcome":")";
+  data += given.success ? "success" : error_type_name(given.error.type);
+  data += '"';
+  if (!given.success) {
+    data += R"(,"message":)";
+    append_json_string(data, given.error.message);
+  }
+  data += R"(,"elapsed_ms":)" + milliseconds(given.elapsed_us) + "}";
+  events_.publish("command_executed", data);
+}
+
+void CommandDispatcher::tick() {
+  router_.tick();
+  switches_.tick();
+}
+
+std::string CommandDispatcher::own_result(std::string_view name, std::string_view result_json,
+                                          const std::string& id_json, std::int64_t began_us) const {
+  return ReplyBuilder("command_result", "command", id_json)
+      .text("command", name)
+      .text("source", kOwnSource)
+      .boolean("success", true)
+      .raw("result", result_json)
+      .raw("elapsed_ms", milliseconds(clock_.steady_us() - began_us))
+      .finish(clock_.wall_us());
+}
+
+std::string CommandDispatcher::routed_result(const Command& command, const CommandOutcome& outcome,
+                                             const std::string& id_json) const {
+  if (outcome.refusal) {
+    ++counters_.requests_refused;
+    return error_message(*outcome.refusal, "command", id_json, clock_.wall_us());
+  }
+  const TrainerAnswer& only = outcome.answers.front();
+  if (!outcome.to_all && !only.success) {
+    ++counters_.requests_refused;
+    ReplyBuilder error("error", "command", id_json);
+    error.text("type", "error").text("command", command.name).text("target", command.target);
+    error.text("source", only.source).boolean("success", false);
+    std::string data = error_json(only.error);
+    data.insert(data.size() - 1, R"(,"details":{})");
+    return error.raw("data", data)
+        .raw("elapsed_ms", milliseconds(only.elapsed_us))
+        .finish(clock_.wall_us());
+  }
+  ReplyBuilder reply("command_result", "command", id_json);
+  reply.text("command", command.name).text("target", command.target);
+  if (!outcome.to_all) {
+    return reply.text("source", only.source)
+        .boolean("success", true)
+        .raw("result", only.result_json)
+        .raw("elapsed_ms", milliseconds(only.elapsed_us))
+        .finish(clock_.wall_us());
+  }
+  bool all = true;
+  std::string results = "[";
+  for (const TrainerAnswer& one : outcome.answers) {
+    all = all && one.success;
+    results += results.size() > 1 ? ",{" : "{";
+    results += R"("source":)";
+    append_json_string(results, one.source);
+    results += one.success ? R"(,"success":true,"result":)" + one.result_json
+                           : R"(,"success":false,"error":)" + error_json(one.error);
+    results += R"(,"elapsed_ms":)" + milliseconds(one.elapsed_us) + "}";
+  }
+  return reply.boolean("success", all)
+      .raw("results", results + "]")
+      .raw("elapsed_ms", milliseconds(outcome.elapsed_us))
+      .finish(clock_.wall_us());
+}
+
+std::string CommandDispatcher::refusal(const RequestError& error, const std::string& id_json) {
+  ++counters_.requests_refused;
+  return error_message(error, "command", id_json, clock_.wall_us());
+}
+
+}  // namespace bridge

@@ -1,0 +1,77 @@
+// Where a command goes, whoever it comes from: to the bridge itself, to a dead-man's switch, or to
+// trainers. WebSocket clients and bots get the same replies because both ask here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <rapidjson/document.h>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "commands/command_router.h"
+#include "commands/dead_mans_switch.h"
+#include "commands/own_commands.h"
+#include "log/own_events.h"
+
+namespace bridge {
+
+// Called with the reply, JSON text.
+using Reply = std::function<void(const std::string& json)>;
+
+// Takes commands: the dispatcher itself, or what brings them to it from another thread.
+class CommandTaker {
+ public:
+  // Carries out `request`, an object with `command` and, where wanted, `params`, `target`,
+  // `deadline_ms` and `idempotency_key`. `id_json` is its id as JSON text, or empty; `requester`
+  // names who asks, in events and for dead-man's switches. `reply` is called exactly once, on the
+  // caller's thread, now or later, and must bear being called when its client has gone.
+  virtual void execute(const rapidjson::Value& request, const std::string& id_json,
+                       const std::string& requester, Reply reply) = 0;
+
+ protected:
+  ~CommandTaker() = default;
+};
+
+// One thread: the log's. References must outlive it.
+class CommandDispatcher final : public CommandTaker {
+ public:
+  CommandDispatcher(OwnCommands& own, const SourceRegistry& sources, TrainerLink& link,
+                    OwnEvents& events, Counters& counters, const Clock& clock,
+                    std::int64_t default_deadline_us);
+
+  void execute(const rapidjson::Value& request, const std::string& id_json,
+               const std::string& requester, Reply reply) override;
+
+  CommandRouter& router() { return router_; }
+
+  // Deadlines and switches. Call every few milliseconds while busy().
+  void tick();
+  bool busy() const { return router_.busy() || !switches_.empty(); }
+
+ private:
+  Result<Command, RequestError> parse(const rapidjson::Value& request,
+                                      const std::string& requester) const;
+  std::optional<RequestError> arm(const rapidjson::Value& params, const std::string& requester,
+                                  std::string* result_json);
+  void switch_expired(const std::string& name, const Command& command);
+  void report(const Command& command, const TrainerAnswer& answer);
+  std::string own_result(std::string_view name, std::string_view result_json,
+                         const std::string& id_json, std::int64_t began_us) const;
+  std::string routed_result(const Command& command, const CommandOutcome& outcome,
+                            const std::string& id_json) const;
+  std::string refusal(const RequestError& error, const std::string& id_json);
+
+  OwnCommands& own_;
+  OwnEvents& events_;
+  Counters& counters_;
+  const Clock& clock_;
+  const std::int64_t default_deadline_us_;
+  CommandRouter router_;
+  DeadMansSwitches switches_;
+};
+
+}  // namespace bridge

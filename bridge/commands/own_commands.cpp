@@ -1,0 +1,271 @@
+#include "commands/own_commands.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <utility>
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "commands/recent_events.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::array<std::string_view, 6> kNames = {"get_status",   "get_recent_events",
+                                                    "get_sources",  "get_clients",
+                                                    "get_snapshot", "get_event_types"};
+
+// RapidJSON's writer with the few shapes that results need.
+class Json {
+ public:
+  Json() : writer_(buffer_) { writer_.SetMaxDecimalPlaces(3); }
+  Json& object() { return writer_.StartObject(), *this; }
+  Json& list() { return writer_.StartArray(), *this; }
+  Json& end_object() { return writer_.EndObject(), *this; }
+  Json& end_list() { return writer_.EndArray(), *this; }
+  Json& key(std::string_view name) {
+    writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+    return *this;
+  }
+  Json& add(std::string_view text) {
+    writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+    return *this;
+  }
+  Json& add(const char* text) { return add(std::string_view(text)); }
+  Json& add(const std::string& text) { return add(std::string_view(text)); }
+  Json& add(std::uint64_t n) { return writer_.Uint64(n), *this; }
+  Json& add(std::int64_t n) { return writer_.Int64(n), *this; }
+  Json& add(double d) { return writer_.Double(d), *this; }
+  Json& raw(std::string_view json) {
+    writer_.RawValue(json.data(), json.size(), rapidjson::kObjectType);
+    return *this;
+  }
+  // Seconds since 1970, or null for "never".
+  Json& time(std::int64_t us) {
+    if (us == 0) return raw("null");
+    std::string text;
+    append_seconds(text, us);
+    return raw(text);
+  }
+  template <class T>
+  Json& field(std::string_view name, const T& value) {
+    return key(name).add(value);
+  }
+  std::string take() const { return {buffer_.GetString(), buffer_.GetSize()}; }
+
+ private:
+  rapidjson::StringBuffer buffer_;
+  rapidjson::Writer<rapidjson::StringBuffer> writer_;
+};
+
+std::uint64_t sum(const std::array<std::uint64_t, 16>& counts) {
+  std::uint64_t n = 0;
+  for (const std::uint64_t c : counts) n += c;
+  return n;
+}
+
+}  // namespace
+
+OwnCommands::OwnCommands(BridgeView view)
+    : view_(std::move(view)),
+      started_wall_us_(view_.clock.wall_us()),
+      started_steady_us_(view_.clock.steady_us()) {}
+
+bool OwnCommands::knows(std::string_view command) {
+  return std::find(kNames.begin(), kNames.end(), command) != kNames.end();
+}
+
+void ClientsReport::add(ClientsReport other) {
+  clients.insert(clients.end(), std::make_move_iterator(other.clients.begin()),
+                 std::make_move_iterator(other.clients.end()));
+  cohorts += other.cohorts;
+  deflated.messages += other.deflated.messages;
+  deflated.bytes_before += other.deflated.bytes_before;
+  deflated.bytes_after += other.deflated.bytes_after;
+  counters.add_clients(other.counters);
+}
+
+void OwnCommands::run(std::string_view command, const rapidjson::Value& params, const Done& done) {
+  if (command == "get_status" || command == "get_clients") {
+    const auto answer = [this, done,
+                         status = command == "get_status"](const ClientsReport& report) {
+      done(status ? get_status(report) : get_clients(report));
+    };
+    if (directory_ == nullptr) {
+      answer({});
+    } else {
+      directory_->report(answer);
+    }
+  } else if (command == "get_recent_events") {
+    done(get_recent_events(params));
+  } else if (command == "get_sources") {
+    done(get_sources());
+  } else if (command == "get_snapshot") {
+    done(get_snapshot());
+  } else {
+    done(get_event_types());
+  }
+}
+
+std::string OwnCommands::get_status(const ClientsReport& report) {
+  Counters c = view_.counters;
+  c.add_clients(report.counters);
+  const History& history = view_.log.history();
+  Json json;
+  json.object();
+  json.field("status", "running").field("server", "ppo-bridge").field("version", view_.version);
+  json.field("protocol", std::uint64_t{1});
+  json.field("epoch", view_.log.epoch()).field("seq", view_.log.last_seq());
+  json.key("started").time(started_wall_us_);
+  json.field("uptime_s", static_cast<double>(view_.clock.steady_us() - started_steady_us_) / 1e6);
+  json.field("sources", std::uint64_t{view_.sources.sources().size()});
+  json.key("clients").object();
+  json.field("connected", std::uint64_t{report.clients.size()});
+  json.field("max", std::uint64_t{view_.clients_max});
+  json.field("accepted", c.clients_accepted).field("refused", c.clients_refused);
+  json.field("closed_slow", c.clients_closed_slow);
+  json.field("closed_no_pong", c.clients_closed_no_pong);
+  json.field("cohorts", std::uint64_t{report.cohorts}).end_object();
+  json.key("events").object();
+  json.field("received", c.bodies_received).field("accepted", c.events_from_sources);
+  json.field("announcements", c.announcements).field("rejected", sum(c.rejected));
+  json.key("rejected_by_reason").object();
+  for (std::size_t r = 1; r < kRejectCount; ++r) {
+    json.field(reject_name(static_cast<Reject>(r)), c.rejected[r]);
+  }
+  json.end_object();
+  json.field("duplicates", c.events_duplicate).field("put_off", c.events_put_off);
+  json.field("held", std::uint64_t{view_.tracker.held_events()});
+  json.field("repaired", c.events_repaired).field("lost", c.events_lost);
+  json.field("replays_asked", c.repairs_asked).field("replays_failed", c.repairs_failed);
+  json.field("not_finite_replaced", c.not_finite_replaced);
+  json.field("messages_received", c.messages_received).field("bytes_received", c.bytes_received);
+  json.field("sent", c.events_sent).field("bytes_sent", c.bytes_sent);
+  json.field("gaps_sent", c.gaps_sent).end_object();
+  const Deflater::Tally& deflated = report.deflated;
+  json.key("deflate").object().field("messages", deflated.messages);
+  json.field("bytes_before", deflated.bytes_before).field("bytes_after", deflated.bytes_after);
+  json.end_object();
+  json.key("history").object();
+  json.field("events", view_.log.last_seq() - history.first_seq() + 1);
+  json.field("first_seq", history.first_seq()).field("bytes", std::uint64_t{history.bytes()});
+  json.field("events_max", view_.history_limits.events_max);
+  json.field("bytes_max", std::uint64_t{view_.history_limits.bytes_max}).end_object();
+  json.key("requests").object();
+  json.field("received", c.requests).field("refused", c.requests_refused);
+  json.field("rate_limited", c.requests_rate_limited).field("http", c.http_requests).end_object();
+  json.key("commands").object();
+  json.field("received", c.commands).field("answers_late", c.command_answers_late);
+  json.field("answers_unusable", c.command_answers_unusable);
+  json.field("dead_mans_switches_expired", c.switches_expired).end_object();
+  json.key("bots").object();
+  json.field("events_sent", c.bot_events_sent).field("requests", c.bot_requests);
+  json.field("requests_unusable", c.bot_requests_unusable).end_object();
+  json.end_object();
+  return json.take();
+}
+
+Result<std::string, RequestError> OwnCommands::get_recent_events(const rapidjson::Value& params) {
+  return recent_events(view_.log, params);
+}
+
+std::string OwnCommands::get_sources() {
+  Json json;
+  json.object().key("sources").list();
+  for (const auto& [name, info] : view_.sources.sources()) {
+    json.object().field("source", name);
+    json.key("run");
+    if (info.run.empty()) {
+      json.raw("null");
+    } else {
+      json.add(info.run);
+    }
+    json.key("agents").list();
+    for (const std::string& agent : info.agents) json.add(agent);
+    json.end_list();
+    json.key("commands").raw(info.announced_commands.empty() ? "[]" : info.announced_commands);
+    json.field("events", info.events).field("events_per_s", info.events_per_s);
+    const SourceTracker::Tally* const known = view_.tracker.tally(name);
+    const SourceTracker::Tally tally = known == nullptr ? SourceTracker::Tally{} : *known;
+    json.field("last_source_seq", info.last_source_seq).field("lost", info.holes + tally.lost);
+    json.field("repaired", tally.repaired).field("duplicates", tally.duplicates);
+    json.field("held", tally.held);
+    json.key("first_seen").time(info.first_seen_us);
+    json.key("last_event").time(info.last_event_us);
+    if (!info.host.empty()) json.field("host", info.host);
+    if (info.pid != 0) json.field("pid", info.pid);
+    json.field("state", source_state_name(info.state));
+    if (!info.activity.empty()) json.field("activity", info.activity);
+    json.end_object();
+  }
+  json.end_list().end_object();
+  return json.take();
+}
+
+std::string OwnCommands::get_clients(const ClientsReport& report) {
+  Json json;
+  json.object().key("clients").list();
+  for (const ClientInfo& client : report.clients) {
+    json.object().field("connection", client.connection).field("client_id", client.client_id);
+    json.field("client_type", client.client_type).field("remote", client.remote);
+    json.key("deflate").raw(client.deflate ? "true" : "false");
+    json.key("connected_since").time(client.connected_us);
+    json.key("subscriptions").raw(json_list(client.subscriptions));
+    if (!client.filter_json.empty()) json.key("filter").raw(client.filter_json);
+    json.field("events_sent", client.events_sent).field("bytes_sent", client.bytes_sent);
+    json.field("lag", client.lag).field("gaps", client.gaps).end_object();
+  }
+  json.end_list().field("count", std::uint64_t{report.clients.size()}).end_object();
+  return json.take();
+}
+
+std::string OwnCommands::get_snapshot() {
+  view_.snapshot.catch_up(view_.log);
+  std::string out = R"({"events":[)";
+  std::size_t count = 0;
+  bool complete = view_.snapshot.evicted() == 0;
+  // The newest ones where not all fit; in order of seq.
+  const auto& entries = view_.snapshot.entries();
+  std::size_t bytes = 0;
+  auto from = entries.end();
+  while (from != entries.begin()) {
+    const auto previous = std::prev(from);
+    if (bytes + previous->json.size() > kReplyBytesMax) {
+      complete = false;
+      break;
+    }
+    bytes += previous->json.size() + 1;
+    from = previous;
+  }
+  out.reserve(bytes + 64);
+  for (; from != entries.end(); ++from, ++count) {
+    if (count != 0) out += ',';
+    out += from->json;
+  }
+  out += R"(],"count":)";
+  append_number(out, count);
+  out += R"(,"complete":)";
+  out += complete ? "true" : "false";
+  out += R"(,"epoch":)";
+  append_json_string(out, view_.log.epoch());
+  out += R"(,"seq":)";
+  append_number(out, view_.log.last_seq());
+  return out + "}";
+}
+
+std::string OwnCommands::get_event_types() {
+  Json json;
+  json.object().key("event_types").list();
+  for (const auto& [type, count] : view_.types.counts()) {
+    json.object().field("type", type).field("events", count.events);
+    json.key("last_event").time(count.last_event_us).end_object();
+  }
+  json.end_list().field("other_events", view_.types.other().events).end_object();
+  return json.take();
+}
+
+}  // namespace bridge

@@ -1,0 +1,106 @@
+// The commands that the bridge answers itself (PROTOCOL section 5).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rapidjson/document.h>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/result.h"
+#include "event/deflate.h"
+#include "event/messages.h"
+#include "log/event_log.h"
+#include "log/type_counts.h"
+#include "sources/source_registry.h"
+#include "stream/snapshot.h"
+
+namespace bridge {
+
+// What is told of a connection.
+struct ClientInfo {
+  std::uint64_t connection = 0;  // counts connections from 1
+  std::string client_id;         // as registered; may be empty
+  std::string client_type;
+  std::string remote;             // address:port
+  bool deflate = false;           // it takes compressed messages
+  std::int64_t connected_us = 0;  // wall clock
+  std::vector<std::string> subscriptions;
+  std::string filter_json;  // may be empty
+  std::uint64_t events_sent = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t lag = 0;  // events of the log it has not come to
+  std::uint64_t gaps = 0;
+};
+
+// Serving clients at the moment, over all threads that do.
+struct ClientsReport {
+  std::vector<ClientInfo> clients;
+  std::size_t cohorts = 0;
+  Deflater::Tally deflated;  // batches, compressed for those who take it
+  Counters counters;         // of threads other than the log's
+
+  void add(ClientsReport other);
+};
+
+// Where such a report is had.
+class ClientDirectory {
+ public:
+  virtual ~ClientDirectory() = default;
+  // `done` is called once, on this thread, now or when the others have answered.
+  virtual void report(std::function<void(const ClientsReport&)> done) const = 0;
+};
+
+// All that the commands look at. Everything must outlive OwnCommands.
+struct BridgeView {
+  EventLog& log;
+  Snapshot& snapshot;
+  const SourceRegistry& sources;
+  const SourceTracker& tracker;
+  const TypeCounts& types;
+  const Counters& counters;
+  const Clock& clock;
+  HistoryLimits history_limits;
+  std::size_t clients_max;
+  std::string version;
+};
+
+// One thread: the log's.
+class OwnCommands {
+ public:
+  explicit OwnCommands(BridgeView view);
+
+  // Set once the server is there; before, no client is listed.
+  void set_directory(const ClientDirectory* directory) { directory_ = directory; }
+
+  static bool knows(std::string_view command);
+
+  // Called with the command's `result` as JSON text.
+  using Done = std::function<void(const Result<std::string, RequestError>&)>;
+
+  // Calls `done` once, now or, where it is about clients, later. `params` may be null (JSON) or an
+  // object. REQUIRES: knows(command).
+  void run(std::string_view command, const rapidjson::Value& params, const Done& done);
+
+  const BridgeView& view() const { return view_; }
+
+ private:
+  std::string get_status(const ClientsReport& report);
+  Result<std::string, RequestError> get_recent_events(const rapidjson::Value& params);
+  std::string get_sources();
+  static std::string get_clients(const ClientsReport& report);
+  std::string get_snapshot();
+  std::string get_event_types();
+
+  BridgeView view_;
+  const ClientDirectory* directory_ = nullptr;
+  const std::int64_t started_wall_us_;
+  const std::int64_t started_steady_us_;
+};
+
+}  // namespace bridge

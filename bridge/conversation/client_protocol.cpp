@@ -1,0 +1,222 @@
+#include "conversation/client_protocol.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/text.h"
+
+namespace bridge {
+namespace {
+
+constexpr double kBurstSeconds = 2.0;
+constexpr std::string_view kReplay = "replay";
+constexpr std::string_view kReplayStop = "replay_stop";
+
+}  // namespace
+
+ClientProtocol::ClientProtocol(Feed& feed, CommandTaker& dispatcher, Replays& replays,
+                               const EventLog& log, Counters& counters, const Clock& clock,
+                               std::uint64_t requests_per_s_max, std::uint64_t connection,
+                               std::function<void(Verdict)> on_late_reply)
+    : feed_(feed),
+      dispatcher_(dispatcher),
+      replays_(replays),
+      log_(log),
+      counters_(counters),
+      clock_(clock),
+      tokens_per_s_(static_cast<double>(requests_per_s_max)),
+      tokens_(tokens_per_s_ * kBurstSeconds),
+      tokens_at_us_(clock.steady_us()),
+      connection_name_("connection-" + std::to_string(connection)),
+      on_late_reply_(std::move(on_late_reply)) {}
+
+Verdict ClientProtocol::handle(std::string_view text) {
+  ++counters_.requests;
+  auto parsed = parse_request(text);
+  SubscribeOutcome then;
+  std::string reply;
+  if (!take_token()) {
+    ++counters_.requests_rate_limited;
+    ++refused_in_a_row_;
+    const std::string id = parsed ? parsed.value().id_json : parsed.error().id_json;
+    const std::string action = parsed ? action_name(parsed.value().action) : parsed.error().action;
+    reply =
+        error_message({ErrorType::rate_limited,
+                       "more than " + std::to_string(static_cast<std::uint64_t>(tokens_per_s_)) +
+                           " requests a second (websocket.requests_per_s_max)"},
+                      action, id, clock_.wall_us());
+  } else if (!parsed) {
+    refused_in_a_row_ = 0;
+    ++counters_.requests_refused;
+    const RequestRefusal& refusal = parsed.error();
+    reply = error_message(refusal.error, refusal.action, refusal.id_json, clock_.wall_us());
+  } else {
+    refused_in_a_row_ = 0;
+    reply = reply_to(parsed.value(), &then);
+  }
+  if (!reply.empty() && !feed_.say(reply)) return Verdict::too_slow;
+  if (!then.gap.empty() && !feed_.say(then.gap)) return Verdict::too_slow;
+  feed_.give(std::move(then.snapshot));
+  return static_cast<double>(refused_in_a_row_) > tokens_per_s_ * kBurstSeconds
+             ? Verdict::rate_limited
+             : Verdict::keep;
+}
+
+bool ClientProtocol::take_token() {
+  const std::int64_t now = clock_.steady_us();
+  tokens_ = std::min(tokens_per_s_ * kBurstSeconds,
+                     tokens_ + static_cast<double>(now - tokens_at_us_) / 1e6 * tokens_per_s_);
+  tokens_at_us_ = now;
+  if (tokens_ < 1) return false;
+  tokens_ -= 1;
+  return true;
+}
+
+std::string ClientProtocol::reply_to(const ClientRequest& request, SubscribeOutcome* then) {
+  switch (request.action) {
+    case Action::register_client:
+    case Action::subscribe:
+      return on_subscribe(request, then);
+    case Action::unsubscribe:
+      return on_unsubscribe(request);
+    case Action::command:
+      return on_command(request);
+    case Action::ping:
+      break;
+  }
+  return ReplyBuilder("pong", "ping", request.id_json).finish(clock_.wall_us());
+}
+
+std::string ClientProtocol::on_subscribe(const ClientRequest& request, SubscribeOutcome* then) {
+  const bool is_register = request.action == Action::register_client;
+  const auto bad = [&](const Failure& failure) {
+    return refuse(request, ErrorType::bad_request, failure.message);
+  };
+  auto client_id = optional_text(request.document, "client_id", kClientNameBytesMax);
+  if (is_register && !client_id) return bad(client_id.error());
+  auto client_type = optional_text(request.document, "client_type", kClientNameBytesMax);
+  if (is_register && !client_type) return bad(client_type.error());
+  auto parsed = parse_subscribe(request.document);
+  if (!parsed) return bad(parsed.error());
+  const std::optional<Since>& since = parsed.value().since;
+  if (since && since->kind == Since::Kind::position && since->epoch == log_.epoch() &&
+      since->seq > log_.last_seq()) {
+    return bad({"since.seq is " + std::to_string(since->seq) + "; the newest event is " +
+                std::to_string(log_.last_seq())});
+  }
+
+  if (parsed.value().options.snapshot && !feed_.has_room_for_snapshot()) {
+    return refuse(request, ErrorType::busy, "too many snapshots wait to be read; try again soon");
+  }
+  if (is_register) {
+    client_id_ = std::move(client_id.value());
+    client_type_ = std::move(client_type.value());
+  }
+  Subscription& subscription = parsed.value().subscription;
+  // All of it by value: where the journal must be asked, the reply is made later.
+  const auto reply_of = [this, is_register, id_json = request.id_json,
+                         client_id = is_register ? client_id_ : std::string(),
+                         patterns = json_list(subscription.patterns()),
+                         filter = subscription.filter_json()](const SubscribeOutcome& outcome) {
+    ReplyBuilder reply(is_register ? "registered" : "subscribed",
+                       action_name(is_register ? Action::register_client : Action::subscribe),
+                       id_json);
+    if (!client_id.empty()) reply.text("client_id", client_id);
+    reply.raw("subscriptions", patterns);
+    if (!filter.empty()) reply.raw("filter", filter);
+    reply.text("epoch", log_.epoch()).number("seq", outcome.seq);
+    if (outcome.recovered) reply.boolean("recovered", *outcome.recovered);
+    return reply.finish(clock_.wall_us());
+  };
+  const StreamOptions& options = parsed.value().options;
+  if (since && feed_.must_look_up(subscription, *since)) {
+    if (feed_.subscribe_later(std::move(subscription), *since, options, reply_of)) return {};
+    return refuse(request, ErrorType::busy, "too many requests wait for their reply");
+  }
+  *then = feed_.subscribe(std::move(subscription), since, options);
+  return reply_of(*then);
+}
+
+std::string ClientProtocol::on_unsubscribe(const ClientRequest& request) {
+  const auto named = request.document.FindMember("subscriptions");
+  Subscription left;
+  if (named != request.document.MemberEnd() && !named->value.IsNull()) {
+    const auto patterns = parse_patterns(named->value, "subscriptions");
+    if (!patterns) return refuse(request, ErrorType::bad_request, patterns.error().message);
+    if (!patterns.value().empty()) left = feed_.subscription().without(patterns.value());
+  }
+  const SubscribeOutcome outcome = feed_.subscribe(std::move(left), std::nullopt);
+  ReplyBuilder reply("unsubscribed", "unsubscribe", request.id_json);
+  reply.raw("subscriptions", json_list(feed_.subscription().patterns()));
+  if (!feed_.subscription().excluded().empty()) {
+    reply.raw("excluded", json_list(feed_.subscription().excluded()));
+  }
+  return reply.text("epoch", log_.epoch()).number("seq", outcome.seq).finish(clock_.wall_us());
+}
+
+// The commands that are about this client's own stream.
+std::string ClientProtocol::on_replay(const ClientRequest& request, std::string_view command) {
+  static const rapidjson::Value kNull;
+  const std::int64_t began_us = clock_.steady_us();
+  const auto params = request.document.FindMember("params");
+  const rapidjson::Value& given = params == request.document.MemberEnd() ? kNull : params->value;
+  if (!given.IsNull() && !given.IsObject()) {
+    return refuse(request, ErrorType::bad_request, "params must be an object");
+  }
+  std::string result;
+  if (command == kReplayStop) {
+    result = replays_.stop(&feed_);
+  } else {
+    auto started = replays_.start(&feed_, given, [this, alive = std::weak_ptr<char>(alive_)] {
+      if (!alive.expired()) on_late_reply_(Verdict::keep);
+    });
+    if (!started) return refuse(request, started.error().type, started.error().message);
+    result = std::move(started.value());
+  }
+  char elapsed[32];
+  std::snprintf(elapsed, sizeof elapsed, "%.3f",
+                static_cast<double>(clock_.steady_us() - began_us) / 1000.0);
+  return ReplyBuilder("command_result", "command", request.id_json)
+      .text("command", command)
+      .text("source", kOwnSource)
+      .boolean("success", true)
+      .raw("result", result)
+      .raw("elapsed_ms", elapsed)
+      .finish(clock_.wall_us());
+}
+
+std::string ClientProtocol::on_command(const ClientRequest& request) {
+  const auto command = request.document.FindMember("command");
+  if (command != request.document.MemberEnd() && command->value.IsString()) {
+    const std::string_view name(command->value.GetString(), command->value.GetStringLength());
+    if (name == kReplay || name == kReplayStop) return on_replay(request, name);
+  }
+  // Most commands are answered before execute() returns; their reply goes the common way.
+  struct Exchange {
+    bool under_way = true;
+    std::string reply;
+  };
+  const auto exchange = std::make_shared<Exchange>();
+  dispatcher_.execute(
+      request.document, request.id_json, client_id_.empty() ? connection_name_ : client_id_,
+      [this, exchange, alive = std::weak_ptr<char>(alive_)](const std::string& reply) {
+        if (exchange->under_way) {
+          exchange->reply = reply;
+        } else if (!alive.expired()) {
+          on_late_reply_(feed_.say(reply) ? Verdict::keep : Verdict::too_slow);
+        }
+      });
+  exchange->under_way = false;
+  return std::move(exchange->reply);
+}
+
+std::string ClientProtocol::refuse(const ClientRequest& request, ErrorType type,
+                                   std::string message) {
+  ++counters_.requests_refused;
+  return error_message({type, std::move(message)}, action_name(request.action), request.id_json,
+                       clock_.wall_us());
+}
+
+}  // namespace bridge

@@ -1,0 +1,154 @@
+#include "conversation/session.h"
+
+#include <utility>
+
+#include "event/messages.h"
+#include "event/ws_frame.h"
+
+namespace bridge {
+namespace {
+
+// Handed to the socket at a time. The rest stays in the history, where it costs nothing.
+constexpr std::size_t kWriteBytesMax = 256 * 1024;
+
+}  // namespace
+
+Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connection,
+                 std::string remote, bool deflate)
+    : context_(context),
+      sink_(sink),
+      feed_(
+          context.log, context.cohorts, context.clock, [this] { pump(); }, deflate),
+      protocol_(feed_, context.dispatcher, context.replays, context.log, context.counters,
+                context.clock, context.limits.requests_per_s_max, connection,
+                [this](Verdict verdict) { act_on(verdict); }),
+      connection_(connection),
+      remote_(std::move(remote)),
+      connected_us_(context.clock.wall_us()),
+      last_ping_us_(context.clock.steady_us()) {}
+
+void Session::open() {
+  auto welcome = std::make_shared<const std::string>(text_frame(welcome_message(
+      context_.version, context_.log.epoch(), context_.log.head(), context_.clock.wall_us())));
+  in_flight_bytes_ += welcome->size();
+  in_flight_bytes_ -= sink_.send({std::move(welcome)});
+}
+
+void Session::on_text(std::string_view text) {
+  if (context_.catch_up) context_.catch_up();
+  if (!closing_ && !draining_) act_on(protocol_.handle(text));
+}
+
+void Session::act_on(Verdict verdict) {
+  if (closing_) return;
+  switch (verdict) {
+    case Verdict::keep:
+      pump();
+      return;
+    case Verdict::too_slow:
+      ++context_.counters.clients_closed_slow;
+      close(CloseCode::too_slow, "replies pile up unread");
+      return;
+    case Verdict::rate_limited:
+      close(CloseCode::rate_limited, "too many requests");
+      return;
+  }
+}
+
+// Goes on for as long as the socket takes what it is given, up to a turn's worth: then others are
+// due.
+void Session::pump() {
+  std::size_t given = 0;
+  while (in_flight_bytes_ == 0 && !closing_) {
+    if (given >= kWriteBytesMax) {
+      sink_.post([this] { pump(); });
+      return;
+    }
+    Outgoing out = feed_.pull(kWriteBytesMax);
+    given += out.more ? kWriteBytesMax : out.bytes;  // it has taken its time
+    if (!give(std::move(out))) return;
+  }
+}
+
+// False where there was nothing to give.
+bool Session::give(Outgoing out) {
+  context_.counters.gaps_sent += feed_.gaps() - gaps_counted_;
+  gaps_counted_ = feed_.gaps();
+  if (out.give_up) {
+    ++context_.counters.clients_closed_slow;
+    close(CloseCode::too_slow, "too slow for what it asked for (on_lag)");
+    return false;
+  }
+  if (out.empty()) {
+    if (out.more) {
+      sink_.post([this] { pump(); });
+    } else if (draining_) {
+      close(CloseCode::going_away, "the bridge stops");
+    }
+    return false;
+  }
+  events_sent_ += out.events;
+  bytes_sent_ += out.bytes;
+  context_.counters.events_sent += out.events;
+  context_.counters.bytes_sent += out.bytes;
+  if (out.live_events != 0) {
+    context_.counters.receive_to_send.add(context_.clock.wall_us() - out.live_since_us,
+                                          out.live_events);
+  }
+  in_flight_bytes_ = out.bytes;
+  in_flight_bytes_ -= sink_.send(std::move(out.buffers));
+  return true;
+}
+
+void Session::on_written(std::size_t bytes) {
+  in_flight_bytes_ -= bytes;
+  if (in_flight_bytes_ == 0) pump();
+}
+
+void Session::on_pong() {
+  unanswered_since_us_ = 0;
+}
+
+void Session::tick() {
+  if (closing_) return;
+  const std::int64_t now = context_.clock.steady_us();
+  if (unanswered_since_us_ != 0 && now - unanswered_since_us_ >= context_.limits.pong_timeout_us) {
+    ++context_.counters.clients_closed_no_pong;
+    close(CloseCode::no_pong, "no pong");
+    return;
+  }
+  if (now - last_ping_us_ >= context_.limits.ping_interval_us) {
+    last_ping_us_ = now;
+    if (unanswered_since_us_ == 0) unanswered_since_us_ = now;
+    sink_.ping();
+  }
+}
+
+void Session::drain() {
+  draining_ = true;
+  pump();
+}
+
+void Session::close(CloseCode code, const std::string& reason) {
+  closing_ = true;
+  sink_.close(code, reason);
+}
+
+ClientInfo Session::info() const {
+  ClientInfo info;
+  info.connection = connection_;
+  info.client_id = protocol_.client_id();
+  info.client_type = protocol_.client_type();
+  info.remote = remote_;
+  info.deflate = feed_.deflate();
+  info.connected_us = connected_us_;
+  info.subscriptions = feed_.subscription().patterns();
+  info.filter_json = feed_.subscription().filter_json();
+  info.events_sent = events_sent_;
+  info.bytes_sent = bytes_sent_;
+  info.lag = feed_.subscription().nothing() ? 0 : feed_.lag();
+  info.gaps = feed_.gaps();
+  return info;
+}
+
+}  // namespace bridge

@@ -1,0 +1,106 @@
+// One WebSocket client, apart from its socket: its feed, its conversation, its pings.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "commands/own_commands.h"
+#include "conversation/client_protocol.h"
+#include "event/close_code.h"
+#include "stream/feed.h"
+
+namespace bridge {
+
+// The socket as a session sees it. After close() or terminate() nothing more is sent.
+class FrameSink {
+ public:
+  virtual ~FrameSink() = default;
+  // Queues whole frames as they are. Returns how many bytes of them are written already; for the
+  // others the session's on_written() is called once they are, or are lost, never from within
+  // send(). On a connection that is going down neither comes: nothing more is wanted of the
+  // session.
+  [[nodiscard]] virtual std::size_t send(
+      std::vector<std::shared_ptr<const std::string>> frames) = 0;
+  virtual void ping() = 0;
+  virtual void close(CloseCode code, const std::string& reason) = 0;
+  // Runs `f` later on the same thread.
+  virtual void post(std::function<void()> f) = 0;
+};
+
+struct SessionLimits {
+  std::int64_t ping_interval_us = 20'000'000;
+  std::int64_t pong_timeout_us = 60'000'000;
+  std::uint64_t requests_per_s_max = 1000;
+};
+
+// What sessions of one thread share; outlives them all.
+struct SessionContext {
+  EventLog& log;
+  Cohorts& cohorts;
+  CommandTaker& dispatcher;
+  Replays& replays;
+  std::string version;
+  Counters& counters;
+  const Clock& clock;
+  SessionLimits limits;
+  // Brings the log up to all that a client may know of before its request is looked at; empty where
+  // the log is always there.
+  std::function<void()> catch_up = {};
+};
+
+// One thread: the loop's. Owned by the connection; the sink must outlive it.
+class Session {
+ public:
+  // `connection` counts connections from 1, `remote` is the peer's address for get_clients.
+  // `deflate`: the client takes compressed messages.
+  Session(SessionContext& context, FrameSink& sink, std::uint64_t connection, std::string remote,
+          bool deflate = false);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Says the welcome.
+  void open();
+
+  // From the socket.
+  void on_text(std::string_view text);
+  void on_pong();
+  void on_written(std::size_t bytes);
+
+  // Call about once a second: pings, and gives up on a client that does not answer.
+  void tick();
+
+  // Gives the client what there is and then says 1001. No request is answered any more.
+  void drain();
+
+  ClientInfo info() const;
+
+ private:
+  void pump();
+  bool give(Outgoing out);
+  void act_on(Verdict verdict);
+  void close(CloseCode code, const std::string& reason);
+
+  SessionContext& context_;
+  FrameSink& sink_;
+  Feed feed_;
+  ClientProtocol protocol_;
+  const std::uint64_t connection_;
+  const std::string remote_;
+  const std::int64_t connected_us_;
+  std::size_t in_flight_bytes_ = 0;
+  std::uint64_t events_sent_ = 0;
+  std::uint64_t bytes_sent_ = 0;
+  std::int64_t last_ping_us_;
+  std::int64_t unanswered_since_us_ = 0;  // of the oldest ping without a pong; 0 = none
+  std::uint64_t gaps_counted_ = 0;
+  bool draining_ = false;
+  bool closing_ = false;
+};
+
+}  // namespace bridge

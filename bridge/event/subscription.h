@@ -1,0 +1,114 @@
+// What a client wants: types, and a filter on fields of the events (PROTOCOL section 4).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rapidjson/document.h>
+
+#include "base/result.h"
+#include "event/block.h"
+
+namespace bridge {
+
+// A JSON number as filters compare it: exact where both sides are 64-bit integers, as double else.
+struct FilterNumber {
+  bool is_integer = false;
+  std::int64_t integer = 0;
+  double real = 0;
+
+  // From a number's text; nothing where it is none. 1.0 and 1e3 are reals.
+  static std::optional<FilterNumber> parse(std::string_view text);
+  // -1, 0, 1.
+  int compare(const FilterNumber& other) const;
+};
+
+// One allowed value of a key.
+struct FilterValue {
+  enum class Kind { text, number, range, boolean, null } kind = Kind::null;
+  std::string text;
+  FilterNumber number;                   // number
+  std::optional<FilterNumber> min, max;  // range, both ends included
+  bool boolean = false;
+};
+
+// A key and what it may be; one of the values is enough.
+struct FilterKey {
+  std::string key;
+  std::vector<FilterValue> values;
+};
+
+// Immutable once made; clients with equal subscriptions share one. The default wants nothing.
+class Subscription {
+ public:
+  Subscription() = default;
+
+  // Reads `subscriptions`, `filter`, `batch` and `deliver` of a request; left out, `subscriptions`
+  // means all types.
+  // Fails with a message that names the field, the place and what is allowed.
+  static Result<Subscription> parse(const rapidjson::Value& request);
+
+  // This one without the named patterns. A type that a wider pattern still covers is excluded by
+  // name, so that after it none of that type comes.
+  Subscription without(const std::vector<std::string>& patterns) const;
+
+  bool matches(const Block& block, std::size_t index) const;
+
+  // Wants, of events of this source, at least some: a gap in them concerns it.
+  bool may_want_source(std::string_view source) const;
+
+  // Wants every event.
+  bool everything() const { return all_types_ && excluded_.empty() && filter_.empty(); }
+  // Wants many events a message, as a JSON array.
+  bool batch() const { return batch_; }
+  // Takes those arrays compressed (permessage-deflate), which no request says but the connection.
+  // Without batch() it means nothing.
+  void set_deflate() {
+    deflate_ = true;
+    finish();
+  }
+  bool deflate() const { return batch_ && deflate_; }
+  // Wants only the newest event of each thing (type, source, agent_id, item) ...
+  bool latest() const { return latest_interval_us_ != 0; }
+  // ... at most once in so many microseconds.
+  std::int64_t latest_interval_us() const { return latest_interval_us_; }
+  // Wants none.
+  bool nothing() const { return patterns_.empty(); }
+
+  const std::vector<std::string>& patterns() const { return patterns_; }
+  const std::vector<std::string>& excluded() const { return excluded_; }
+
+  // The same for equal subscriptions, whatever the order or doubling in the request.
+  const std::string& key() const { return key_; }
+
+  // The filter as the client gave it, JSON; empty where there is none.
+  const std::string& filter_json() const { return filter_json_; }
+
+ private:
+  void finish();
+  bool wants_type(std::string_view type) const;
+  bool passes(const FilterKey& key, const Block& block, std::size_t index) const;
+
+  std::vector<std::string> patterns_;
+  std::vector<std::string> excluded_;
+  std::vector<FilterKey> filter_;
+  std::string filter_json_;
+  std::string filter_key_;
+  std::string key_;
+  bool all_types_ = false;
+  bool batch_ = false;
+  bool deflate_ = false;
+  std::int64_t latest_interval_us_ = 0;  // 0: every event
+};
+
+// Reads a list of type patterns ("*", "order_*", "trade_executed"); `field` names it in messages.
+Result<std::vector<std::string>> parse_patterns(const rapidjson::Value& list,
+                                                std::string_view field);
+
+// True where `pattern` covers `type`.
+bool pattern_matches(std::string_view pattern, std::string_view type);
+
+}  // namespace bridge

@@ -1,0 +1,57 @@
+// The part of the log that memory no longer holds, as the journal gives it back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "event/block.h"
+#include "event/subscription.h"
+
+namespace bridge {
+
+// Events that are one after the other.
+struct SeqRange {
+  std::uint64_t from = 1;
+  std::uint64_t to = 0;
+};
+
+// What a journal holds, as of a moment.
+struct PastExtent {
+  std::uint64_t first_seq = 1;
+  std::uint64_t last_seq = 0;
+  std::shared_ptr<const std::vector<SeqRange>> holes;  // in order; null: none
+
+  bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const;
+};
+
+// One thread: the log's. Answers come on it too, later, never from within a call; where the journal
+// is in trouble they are empty, but they come.
+class PastReader {
+ public:
+  virtual ~PastReader() = default;
+
+  // The oldest and the newest event that can be read, holes aside; nothing is where first > last.
+  virtual std::uint64_t first_seq() const = 0;
+  virtual std::uint64_t last_seq() const = 0;
+
+  // Whether all of [from_seq, to_seq] can be read.
+  virtual bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const = 0;
+
+  // Blocks without a hole between them, from the first event that is held at `from_seq` or after;
+  // none where there is none.
+  using Blocks = std::vector<BlockPtr>;
+  virtual void read(std::uint64_t from_seq, std::function<void(Blocks)> done) = 0;
+
+  // The first event at `timestamp_us` or later; last_seq() + 1 where there is none.
+  virtual void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) = 0;
+
+  // The place before the last `count` events that pass `subscription` and come before `before_seq`:
+  // the seq of an event behind which they are. `reached`: there are as many.
+  virtual void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
+                         std::uint64_t before_seq,
+                         std::function<void(std::uint64_t after, bool reached)> done) = 0;
+};
+
+}  // namespace bridge

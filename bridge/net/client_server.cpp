@@ -1,0 +1,77 @@
+#include "net/client_server.h"
+
+#include <chrono>
+#include <utility>
+
+namespace bridge {
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(20);
+constexpr auto kSecond = std::chrono::seconds(1);
+
+}  // namespace
+
+ClientServer::ClientServer(const ClientServerParts& parts, WsServerOptions options,
+                           WsServer::HttpHandler on_http)
+    : cohorts_(parts.log, parts.snapshot, parts.clock, parts.past, parts.deflate_level),
+      replays_(parts.log, cohorts_, parts.clock),
+      sessions_{parts.log,      cohorts_,    parts.dispatcher, replays_,      parts.version,
+                parts.counters, parts.clock, parts.limits,     parts.catch_up},
+      server_(parts.io, sessions_, std::move(options), std::move(on_http)),
+      timer_(parts.io),
+      second_timer_(parts.io),
+      gather_timer_(parts.io) {}
+
+Result<bool> ClientServer::start() {
+  auto listening = server_.start();
+  if (!listening) return listening;
+  tick();
+  second();
+  return true;
+}
+
+void ClientServer::announce() {
+  if (gathering_) return;
+  const std::int64_t wait_us = cohorts_.announce_or_wait();
+  if (wait_us == 0) return;
+  gathering_ = true;
+  gather_timer_.expires_after(std::chrono::microseconds(wait_us));
+  gather_timer_.async_wait([this](const asio::error_code& ec) {
+    gathering_ = false;
+    if (!ec) announce();
+  });
+}
+
+// Replays' paces and editions of the latest.
+void ClientServer::tick() {
+  replays_.tick();
+  cohorts_.tick();
+  timer_.expires_after(kTick);
+  timer_.async_wait([this](const asio::error_code& ec) {
+    if (!ec) tick();
+  });
+}
+
+// Pings.
+void ClientServer::second() {
+  server_.tick();
+  second_timer_.expires_after(kSecond);
+  second_timer_.async_wait([this](const asio::error_code& ec) {
+    if (!ec) second();
+  });
+}
+
+void ClientServer::drain() {
+  cohorts_.hurry();
+  server_.drain();
+}
+
+ClientsReport ClientServer::report() const {
+  ClientsReport report;
+  report.clients = server_.clients();
+  report.cohorts = cohorts_.cohorts();
+  report.deflated = cohorts_.deflated();
+  return report;
+}
+
+}  // namespace bridge

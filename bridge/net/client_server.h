@@ -1,0 +1,76 @@
+// What serves WebSocket clients on one thread: its endpoint, its sessions, their cohorts and
+// replays.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/result.h"
+#include "commands/command_dispatcher.h"
+#include "commands/own_commands.h"
+#include "conversation/session.h"
+#include "log/event_log.h"
+#include "log/past_reader.h"
+#include "net/ws_server.h"
+#include "stream/cohorts.h"
+#include "stream/replay.h"
+#include "stream/snapshot.h"
+
+namespace bridge {
+
+// What a server reads, writes and asks; all of it on the server's thread, and outlives it.
+struct ClientServerParts {
+  asio::io_context& io;
+  EventLog& log;
+  Snapshot& snapshot;
+  PastReader* past;  // null: the past ends where memory does
+  CommandTaker& dispatcher;
+  Counters& counters;
+  const Clock& clock;
+  std::string version;
+  SessionLimits limits;
+  int deflate_level = Deflater::kLevelMin;  // of batches, for clients that take them compressed
+  std::function<void()> catch_up;           // see SessionContext
+};
+
+// One thread: that of its io_context. Only start() may be called before that runs.
+class ClientServer {
+ public:
+  ClientServer(const ClientServerParts& parts, WsServerOptions options,
+               WsServer::HttpHandler on_http);
+
+  Result<bool> start();
+  // In place of the address in the options. Call before start().
+  void listen_on(const Address& address) { server_.listen_on(address); }
+  const Address& address() const { return server_.address(); }
+
+  // The log has grown.
+  void announce();
+
+  // Takes no more connections; every client gets what there is and then 1001. Idempotent.
+  void drain();
+
+  ClientsReport report() const;
+
+ private:
+  void tick();
+  void second();
+
+  Cohorts cohorts_;
+  Replays replays_;
+  SessionContext sessions_;
+  WsServer server_;
+  asio::steady_timer timer_;
+  asio::steady_timer second_timer_;
+  asio::steady_timer gather_timer_;
+  bool gathering_ = false;  // until that
+};
+
+}  // namespace bridge

@@ -1,0 +1,184 @@
+#include "net/client_servers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <asio/post.hpp>
+
+#include "base/limits.h"
+
+namespace bridge {
+
+ClientServers::ClientServers(asio::io_context& io, EventLog& log, Snapshot& snapshot,
+                             PastReader* journal, CommandTaker& dispatcher,
+                             WsServer::HttpHandler on_http, Counters& counters, const Clock& clock,
+                             ClientServersOptions options, std::function<void()> on_relieved)
+    : io_(io),
+      log_(log),
+      on_relieved_(std::move(on_relieved)),
+      epochs_known_(log.epochs().size()),
+      admission_(options.server.admission),
+      inboxes_(options.threads) {
+  if (options.threads == 1) {
+    local_ = std::make_unique<ClientServer>(ClientServerParts{io,
+                                                              log,
+                                                              snapshot,
+                                                              journal,
+                                                              dispatcher,
+                                                              counters,
+                                                              clock,
+                                                              options.version,
+                                                              options.limits,
+                                                              options.deflate_level,
+                                                              {}},
+                                            options.server, std::move(on_http));
+    return;
+  }
+  options.server.share_port = true;
+  for (std::size_t i = 0; i < options.threads; ++i) {
+    states_.push_back(std::make_unique<State>());
+    ClientThreadParts parts{i,
+                            inboxes_,
+                            io,
+                            dispatcher,
+                            journal,
+                            on_http,
+                            [this, i] { on_idle(i); },
+                            options.log_start,
+                            options.history_limits,
+                            options.holds_back,
+                            clock,
+                            options.version,
+                            options.limits,
+                            options.deflate_level};
+    threads_.push_back(std::make_unique<ClientThread>(std::move(parts), options.server));
+  }
+}
+
+ClientServers::~ClientServers() {
+  stop();
+}
+
+Result<bool> ClientServers::start() {
+  if (local_) return local_->start();
+  for (std::size_t i = 0; i < threads_.size(); ++i) {
+    if (i != 0) threads_[i]->listen_on(threads_.front()->address());
+    auto started = threads_[i]->start();
+    if (!started) return started;
+  }
+  for (const auto& thread : threads_) thread->run();
+  return true;
+}
+
+void ClientServers::follow_log(std::function<PastExtent()> extent) {
+  if (local_) return;
+  extent_ = std::move(extent);
+  put_extent();
+  log_.add_on_seal([this](const BlockPtr& block) { on_sealed(block); });
+  log_.set_on_merge([this](const BlockPtr& merged) { wake(inboxes_.put_merged(merged)); });
+}
+
+const Address& ClientServers::address() const {
+  return local_ ? local_->address() : threads_.front()->address();
+}
+
+bool ClientServers::somebody_idle() const {
+  return std::any_of(states_.begin(), states_.end(),
+                     [](const auto& state) { return state->idle.load(); });
+}
+
+// A thread that becomes idle looks at gathering_ after it has said so, and we at idle after we have
+// set it: so one of the two sees the other.
+void ClientServers::announce() {
+  if (local_) return local_->announce();
+  if (log_.history().last_seq() == log_.last_seq()) return;
+  gathering_ = true;
+  if (!somebody_idle()) return;
+  gathering_ = false;
+  log_.seal();
+}
+
+void ClientServers::on_idle(std::size_t index) {
+  states_[index]->idle = true;
+  const bool wanted = gathering_;
+  const bool relieved = congested_ && inboxes_.bytes() < kThreadBacklogBytesMax / 2;
+  if (!wanted && !relieved) return;
+  asio::post(io_, [this] {
+    announce();
+    if (congested_ && !congested()) on_relieved_();
+  });
+}
+
+void ClientServers::on_sealed(const BlockPtr& block) {
+  if (stopped_) return;
+  for (const auto& state : states_) state->idle = false;
+  put_extent();
+  wake(inboxes_.put_block(block));
+}
+
+void ClientServers::wake(const Inboxes::Sleepers& sleepers) {
+  for (const std::size_t i : sleepers) threads_[i]->wake();
+}
+
+void ClientServers::call_each(const std::function<void(ClientThread&)>& f) const {
+  for (const auto& thread : threads_) {
+    thread->call([f, target = thread.get()] { f(*target); });
+  }
+}
+
+bool ClientServers::congested() const {
+  if (local_) return false;
+  congested_ =
+      inboxes_.bytes() > (congested_ ? kThreadBacklogBytesMax / 2 : kThreadBacklogBytesMax);
+  return congested_;
+}
+
+void ClientServers::put_extent() {
+  if (extent_) inboxes_.put_extent(extent_());
+}
+
+// A file that could be opened only now may hold epochs from before.
+void ClientServers::on_journal() {
+  if (local_) return;
+  put_extent();
+  if (log_.epochs().size() == epochs_known_) return;
+  epochs_known_ = log_.epochs().size();
+  const std::vector<EpochStart> earlier(log_.epochs().begin(), log_.epochs().end() - 1);
+  call_each([earlier](ClientThread& thread) { thread.learn_epochs(earlier); });
+}
+
+void ClientServers::release(std::uint64_t seq) {
+  call_each([seq](ClientThread& thread) { thread.release(seq); });
+}
+
+void ClientServers::drain() {
+  if (local_) return local_->drain();
+  log_.seal();
+  call_each([](ClientThread& thread) { thread.drain(); });
+}
+
+void ClientServers::stop() {
+  stopped_ = true;
+  for (const auto& thread : threads_) thread->stop();
+}
+
+void ClientServers::report(std::function<void(const ClientsReport&)> done) const {
+  if (local_) {
+    done(local_->report());
+    return;
+  }
+  struct Gathered {
+    ClientsReport report;
+    std::size_t missing;
+    std::function<void(const ClientsReport&)> done;
+  };
+  const auto gathered = std::make_shared<Gathered>(Gathered{{}, threads_.size(), std::move(done)});
+  call_each([this, gathered](ClientThread& thread) {
+    asio::post(io_, [gathered, report = thread.report()]() mutable {
+      gathered->report.add(std::move(report));
+      if (--gathered->missing == 0) gathered->done(gathered->report);
+    });
+  });
+}
+
+}  // namespace bridge

@@ -1,0 +1,129 @@
+// A thread that serves clients: a server, and the log as it sees it.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/result.h"
+#include "log/event_log.h"
+#include "log/past_reader.h"
+#include "net/client_server.h"
+#include "net/inboxes.h"
+#include "stream/snapshot.h"
+
+namespace bridge {
+
+// A PastReader on a thread that is not the log's. What the journal holds it knows from the inbox;
+// what it asks for is brought back through the inbox.
+class PostedPastReader final : public PastReader {
+ public:
+  // `call` runs a function on this reader's thread, later; from any thread.
+  PostedPastReader(PastReader* journal, std::function<void(std::function<void()>)> call)
+      : journal_(journal), call_(std::move(call)) {}
+
+  void set_extent(std::shared_ptr<const PastExtent> extent) { extent_ = std::move(extent); }
+
+  std::uint64_t first_seq() const override { return extent_ ? extent_->first_seq : 1; }
+  std::uint64_t last_seq() const override { return extent_ ? extent_->last_seq : 0; }
+  bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override {
+    return extent_ && extent_->holds(from_seq, to_seq);
+  }
+  void read(std::uint64_t from_seq, std::function<void(Blocks)> done) override;
+  void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override;
+  void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
+                 std::uint64_t before_seq, std::function<void(std::uint64_t, bool)> done) override;
+
+ private:
+  PastReader* const journal_;  // whose questions may come from any thread; null: nobody asks
+  const std::function<void(std::function<void()>)> call_;
+  std::shared_ptr<const PastExtent> extent_;
+};
+
+// What such a thread shares with the others and with the log's.
+struct ClientThreadParts {
+  std::size_t index = 0;  // its inbox
+  Inboxes& inboxes;
+  asio::io_context& main;         // the log's thread's
+  CommandTaker& dispatcher;       // there
+  PastReader* journal;            // whose questions may come from any thread; null: there is none
+  WsServer::HttpHandler on_http;  // there
+  std::function<void()>
+      on_idle;  // called on this thread when it has handed on all that it was given
+  LogStart log_start;
+  HistoryLimits history_limits;
+  bool holds_back = false;  // readers get only what release() names
+  const Clock& clock;
+  std::string version;
+  SessionLimits limits;
+  int deflate_level = Deflater::kLevelMin;
+};
+
+// Made, started and stopped on the log's thread; what else is called there says so.
+class ClientThread {
+ public:
+  ClientThread(ClientThreadParts parts, WsServerOptions options);
+  ~ClientThread() { stop(); }
+  ClientThread(const ClientThread&) = delete;
+  ClientThread& operator=(const ClientThread&) = delete;
+
+  // Opens the port; run() serves it.
+  Result<bool> start() { return server_.start(); }
+  // Another thread's address: the port is shared. Call before start().
+  void listen_on(const Address& address) { server_.listen_on(address); }
+  const Address& address() const { return server_.address(); }
+  void run();
+
+  // Looks into its inbox soon. Any thread.
+  void wake();
+
+  // Puts a call into its inbox: it runs there, in order with the blocks. Any thread.
+  void call(std::function<void()> f);
+
+  // For calls through the inbox only: they run on this thread.
+  void release(std::uint64_t seq);
+  void learn_epochs(const std::vector<EpochStart>& earlier) { log_.learn_epochs(earlier); }
+  void drain() { server_.drain(); }
+  ClientsReport report() const;
+
+  // Ends the thread; what clients have not been sent is lost. Idempotent.
+  void stop();
+
+ private:
+  // Brings commands to the dispatcher and their replies back.
+  class PostedCommands final : public CommandTaker {
+   public:
+    explicit PostedCommands(ClientThread& thread) : thread_(thread) {}
+    void execute(const rapidjson::Value& request, const std::string& id_json,
+                 const std::string& requester, Reply reply) override;
+
+   private:
+    ClientThread& thread_;
+  };
+
+  void ask_page(const HttpRequest& request, bool own_origin, const HttpAnswer& answer);
+  void take_post();
+  void catch_up();
+
+  const ClientThreadParts parts_;
+  asio::io_context io_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  Counters counters_;
+  Snapshot snapshot_;
+  EventLog log_;
+  PostedPastReader past_;
+  PostedCommands dispatcher_;
+  ClientServer server_;
+  bool taking_ = false;  // of the post, right now
+  std::thread thread_;
+};
+
+}  // namespace bridge

@@ -1,0 +1,232 @@
+#include "sources/intake.h"
+
+#include <cassert>
+#include <utility>
+
+#include "event/messages.h"
+#include "sources/repair_answer.h"
+
+namespace bridge {
+namespace {
+
+const std::string kOwnSourceDetail = "source must not be ppo-bridge, which is the bridge itself";
+
+}  // namespace
+
+Intake::Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sources,
+               SourceTracker& tracker, TypeCounts& types, OwnEvents& own_events, Counters& counters,
+               const Clock& clock, RejectListener on_reject)
+    : parser_(event_bytes_max),
+      log_(log),
+      sources_(sources),
+      tracker_(tracker),
+      types_(types),
+      own_events_(own_events),
+      counters_(counters),
+      clock_(clock),
+      on_reject_(std::move(on_reject)) {
+  static_assert(kRejectCount <= std::tuple_size_v<decltype(counters_.rejected)>);
+}
+
+void Intake::take(std::string_view message, IntakeOutcome* outcome) {
+  read_clock();
+  take_now(message, outcome);
+}
+
+void Intake::take_now(std::string_view message, IntakeOutcome* outcome) {
+  ++counters_.messages_received;
+  counters_.bytes_received += message.size();
+  taking_ = true;
+  take_lines(message, outcome);
+  taking_ = false;
+  if (!deferred_.empty()) take_deferred();
+}
+
+void Intake::take_lines(std::string_view message, IntakeOutcome* outcome) {
+  std::size_t newline = message.find('\n');
+  if (newline == std::string_view::npos || is_one_body_over_lines(message)) {
+    take_body(message, outcome);
+    return;
+  }
+  bool any = false;
+  for (std::size_t from = 0; from <= message.size(); newline = message.find('\n', from)) {
+    const std::size_t to = newline == std::string_view::npos ? message.size() : newline;
+    std::string_view line = message.substr(from, to - from);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    from = to + 1;
+    if (line.empty()) continue;  // a newline behind the last body, say
+    take_body(line, outcome);
+    any = true;
+  }
+  if (!any) take_body({}, outcome);
+}
+
+// A batch's lines are objects, each closed on its line. Where the first is not, the newlines may be
+// white space inside one object: then the whole parses, and only then.
+bool Intake::is_one_body_over_lines(std::string_view message) {
+  std::string_view first = message.substr(0, message.find('\n'));
+  const std::size_t last_char = first.find_last_not_of(" \t\r");
+  if (last_char != std::string_view::npos && first[last_char] == '}') return false;
+  return message.size() <= parser_.event_bytes_max() && parser_.parse(message) == Reject::none;
+}
+
+void Intake::read_clock() {
+  wall_us_ = clock_.wall_us();
+  steady_us_ = clock_.steady_us();
+}
+
+void Intake::take_body(std::string_view body, IntakeOutcome* outcome) {
+  ++counters_.bodies_received;
+  Reject why = parser_.parse(body);
+  if (why == Reject::none && parser_.envelope().source == kOwnSource) why = Reject::own_source;
+  if (why != Reject::none) {
+    reject(why, outcome);
+    return;
+  }
+  counters_.not_finite_replaced += parser_.not_finite_count();
+  if (outcome != nullptr) ++outcome->accepted;
+  accept(body);
+}
+
+void Intake::accept(std::string_view body) {
+  const Envelope& event = parser_.envelope();
+  if (event.type.front() == '_') {
+    announce();
+  } else if (!event.tracked() ||
+             tracker_.observe(event, body, steady_us_) == SourceTracker::Verdict::pass) {
+    append();
+  }
+  if (tracker_.ready()) follow_up();
+}
+
+void Intake::announce() {
+  ++counters_.announcements;
+  const Envelope& event = parser_.envelope();
+  if (event.source.empty() || event.run.empty()) {
+    sources_.announce(event, wall_us_, steady_us_);
+    return;
+  }
+  tracker_.meet(event.source, event.run, steady_us_);
+  if (tracker_.ready()) {
+    // Settling an earlier start parses its events: this body is taken anew behind them.
+    const std::string body(event.data);
+    const std::string source(event.source);
+    const std::string run(event.run);
+    follow_up();
+    Envelope again;
+    again.source = source;
+    again.run = run;
+    again.data = body;
+    const SourceNumbers numbers = sources_.announce(again, wall_us_, steady_us_);
+    tracker_.announce(source, run, numbers, steady_us_);
+    return;
+  }
+  const SourceNumbers numbers = sources_.announce(event, wall_us_, steady_us_);
+  tracker_.announce(event.source, event.run, numbers, steady_us_);
+}
+
+// The event that the parser holds goes into the log.
+void Intake::append() {
+  const Envelope& event = parser_.envelope();
+  ++counters_.events_from_sources;
+  sources_.observe(event, wall_us_, steady_us_);
+  types_.observe(event.type, wall_us_);
+  log_.append(event, wall_us_);
+}
+
+// What waited and waits no longer. What the parser held is gone after it.
+void Intake::follow_up() {
+  while (tracker_.next(&step_, steady_us_)) {
+    if (step_.kind == SourceTracker::Step::Kind::lost) {
+      report_lost(step_);
+    } else if (parser_.parse(step_.body) == Reject::none) {
+      append();
+    }
+  }
+}
+
+void Intake::report_lost(const SourceTracker::Step& step) {
+  own_events_.publish("system_status",
+                      source_lost_data({step.source, step.run, step.from, step.to}));
+}
+
+bool Intake::take_repair(const RepairAnswer& answer) {
+  if (taking_) {
+    assert(answer.events.empty());
+    deferred_.push_back(answer);
+    return false;
+  }
+  const std::uint64_t before = log_.last_seq();
+  read_clock();
+  taking_ = true;
+  take_answer(answer);
+  taking_ = false;
+  take_deferred();
+  return log_.last_seq() != before;
+}
+
+void Intake::take_deferred() {
+  while (!deferred_.empty()) {
+    const RepairAnswer answer = std::move(deferred_.front());
+    deferred_.pop_front();
+    taking_ = true;
+    take_answer(answer);
+    taking_ = false;
+  }
+}
+
+void Intake::take_answer(const RepairAnswer& answer) {
+  tracker_.begin_answer();
+  if (answer.outcome == RepairOutcome::events || answer.outcome == RepairOutcome::late) {
+    for_each_repaired(answer.events, [&](std::string_view body) {
+      const Reject why = parser_.parse(body);
+      if (why != Reject::none) {
+        if (on_reject_) on_reject_(answer.source, why, "replayed: " + parser_.detail());
+        return;
+      }
+      const Envelope& event = parser_.envelope();
+      const bool asked_for = event.tracked() && event.type.front() != '_' &&
+                             event.source == answer.source && event.run == answer.run;
+      if (!asked_for) return;
+      counters_.not_finite_replaced += parser_.not_finite_count();
+      accept(body);
+    });
+  }
+  tracker_.on_answer(answer.source, answer.run, answer.from, answer.to, answer.outcome, steady_us_);
+  follow_up();
+}
+
+bool Intake::tick() {
+  const std::uint64_t before = log_.last_seq();
+  read_clock();
+  taking_ = true;
+  tracker_.tick(steady_us_);
+  follow_up();
+  taking_ = false;
+  take_deferred();
+  return log_.last_seq() != before;
+}
+
+void Intake::stop() {
+  read_clock();
+  taking_ = true;
+  tracker_.stop();
+  follow_up();
+  taking_ = false;
+  take_deferred();
+}
+
+void Intake::reject(Reject why, IntakeOutcome* outcome) {
+  ++counters_.rejected[static_cast<std::size_t>(why)];
+  const std::string& detail = why == Reject::own_source ? kOwnSourceDetail : parser_.detail();
+  if (outcome != nullptr) {
+    if (outcome->rejected == 0) {
+      outcome->first_reject = why;
+      outcome->first_detail = detail;
+    }
+    ++outcome->rejected;
+  }
+  if (on_reject_) on_reject_(parser_.envelope().source, why, detail);
+}
+
+}  // namespace bridge

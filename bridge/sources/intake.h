@@ -1,0 +1,98 @@
+// The way in: bodies from any socket become events of the log, or are refused and counted; those
+// that count (source, run, source_seq) in their order, each once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "event/envelope.h"
+#include "log/event_log.h"
+#include "log/own_events.h"
+#include "log/type_counts.h"
+#include "sources/repair_answer.h"
+#include "sources/source_registry.h"
+#include "sources/source_tracker.h"
+
+namespace bridge {
+
+// What became of one message.
+struct IntakeOutcome {
+  std::uint64_t accepted = 0;  // events, and announcements too
+  std::uint64_t rejected = 0;
+  Reject first_reject = Reject::none;
+  std::string first_detail;  // of the first rejected body
+};
+
+// Called for each rejected body: the source it names (may be empty), the reason and what is wrong.
+using RejectListener =
+    std::function<void(std::string_view source, Reject reject, const std::string& detail)>;
+
+// One thread: the log's. All references must outlive it.
+class Intake {
+ public:
+  Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sources,
+         SourceTracker& tracker, TypeCounts& types, OwnEvents& own_events, Counters& counters,
+         const Clock& clock, RejectListener on_reject);
+
+  // Takes one message: a body, or several separated by newlines, of which a bad one rejects itself
+  // only. A body that is spread over lines (as people write JSON by hand) counts as one.
+  // `outcome` may be null where nobody asks.
+  void take(std::string_view message, IntakeOutcome* outcome = nullptr);
+
+  // Takes one more of those that were there together, as of the same moment as the one before: a
+  // reading of the clocks is a tenth of what a lone event costs. REQUIRES: take() in the same turn
+  // of the loop.
+  void take_also(std::string_view message) { take_now(message, nullptr); }
+
+  // Takes what a source replayed, or that it did not. True where it added to the log. What comes
+  // while something is being taken (a source restarts, and so its questions end) is taken behind
+  // it.
+  bool take_repair(const RepairAnswer& answer);
+
+  // Looks after holes. Call every few milliseconds while tracker().busy(). True where it added to
+  // the log.
+  bool tick();
+
+  // The bridge ends: what waits for nothing that could come goes on.
+  void stop();
+
+  const SourceTracker& tracker() const { return tracker_; }
+
+ private:
+  void take_now(std::string_view message, IntakeOutcome* outcome);
+  void take_lines(std::string_view message, IntakeOutcome* outcome);
+  void take_body(std::string_view body, IntakeOutcome* outcome);
+  bool is_one_body_over_lines(std::string_view message);
+  void accept(std::string_view body);
+  void announce();
+  void append();
+  void follow_up();
+  void take_answer(const RepairAnswer& answer);
+  void take_deferred();
+  void report_lost(const SourceTracker::Step& step);
+  void read_clock();
+  void reject(Reject reject, IntakeOutcome* outcome);
+
+  EnvelopeParser parser_;
+  EventLog& log_;
+  SourceRegistry& sources_;
+  SourceTracker& tracker_;
+  TypeCounts& types_;
+  OwnEvents& own_events_;
+  Counters& counters_;
+  const Clock& clock_;
+  const RejectListener on_reject_;
+  std::int64_t wall_us_ = 0;  // one reading of the clocks a message, or a turn
+  std::int64_t steady_us_ = 0;
+  SourceTracker::Step step_;           // kept for its memory
+  bool taking_ = false;                // the parser and the step are in use
+  std::deque<RepairAnswer> deferred_;  // none with events
+};
+
+}  // namespace bridge

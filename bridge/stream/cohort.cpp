@@ -1,0 +1,65 @@
+#include "stream/cohort.h"
+
+#include "event/messages.h"
+
+namespace bridge {
+namespace {
+
+// What a cohort keeps for its feeds that are a little behind. The blocks themselves are the
+// history's; only the filtered copies count.
+constexpr std::size_t kKeptBlocksMax = 32;
+constexpr std::size_t kKeptBytesMax = 1024 * 1024;
+
+}  // namespace
+
+Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq) {
+  const bool whole = from_seq == block->first_seq() && to_seq == block->last_seq();
+  if (!whole) {
+    return build(*block, static_cast<std::size_t>(from_seq - block->first_seq()),
+                 static_cast<std::size_t>(to_seq - block->first_seq()) + 1);
+  }
+  const bool as_is = !subscription_.batch();
+  if (as_is && subscription_.everything()) {
+    return {std::shared_ptr<const std::string>(block, &block->frames()), block->size(),
+            block->gaps()};
+  }
+  for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
+    if (kept->block == block) return kept->frames;
+  }
+  Frames frames = build(*block, 0, block->size());
+  if (as_is && frames.bytes && frames.bytes->size() == block->frames().size()) {
+    frames.bytes = std::shared_ptr<const std::string>(block, &block->frames());
+  }
+  kept_.push_back({block, frames});
+  kept_bytes_ += frames.bytes ? frames.bytes->size() : 0;
+  while (kept_.size() > kKeptBlocksMax || (kept_bytes_ > kKeptBytesMax && kept_.size() > 1)) {
+    kept_bytes_ -= kept_.front().frames.bytes ? kept_.front().frames.bytes->size() : 0;
+    kept_.pop_front();
+  }
+  return frames;
+}
+
+Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const {
+  FramesBuilder builder(subscription_.batch(), deflater_);
+  for (std::size_t i = from; i < to; ++i) {
+    if (block.entry(i).gap_size != 0 && wants_gap(block, i)) builder.add_gap(block.gap_frame(i));
+    if (subscription_.everything() || subscription_.matches(block, i)) builder.add(block, i);
+  }
+  return builder.finish();
+}
+
+Frames Cohort::latest(const Snapshot& snapshot, std::uint64_t after_seq, std::uint64_t to_seq) {
+  if (!keeps_latest(after_seq, to_seq)) {
+    latest_ = snapshot.frames(subscription_, after_seq, to_seq, deflater_);
+    latest_after_ = after_seq;
+    latest_to_ = to_seq;
+  }
+  return latest_;
+}
+
+bool Cohort::wants_gap(const Block& block, std::size_t index) const {
+  const auto lost = read_source_lost(block.text(block.entry(index).data));
+  return lost && subscription_.may_want_source(lost->source);
+}
+
+}  // namespace bridge

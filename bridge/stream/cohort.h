@@ -1,0 +1,75 @@
+// The clients that share a subscription: what passes it is built once for all of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "event/block.h"
+#include "event/subscription.h"
+#include "stream/frames.h"
+#include "stream/snapshot.h"
+
+namespace bridge {
+
+class Feed;
+
+// One thread; owned by the Cohorts, kept while a feed uses it.
+class Cohort {
+ public:
+  // The deflater, for a subscription with deflate() only and else null, must outlive it.
+  explicit Cohort(Subscription subscription, Deflater* deflater = nullptr)
+      : subscription_(std::move(subscription)), deflater_(deflater) {}
+  Cohort(const Cohort&) = delete;
+  Cohort& operator=(const Cohort&) = delete;
+
+  const Subscription& subscription() const { return subscription_; }
+
+  // What passes of events [from_seq, to_seq] of the block. A source's loss passes where events of
+  // that source may, even where the bridge's own event about it does not. Whole blocks are kept for
+  // the next feed that asks; a block that passes whole, an event a message, is not copied at all.
+  // REQUIRES: from_seq <= to_seq, both in the block.
+  Frames frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq);
+
+  // For `deliver: latest`: the newest event after `after_seq`, up to `to_seq`, of each thing that
+  // passes. The answer is kept for the next feed that asks the same. REQUIRES: the snapshot has
+  // been brought up to `to_seq`.
+  Frames latest(const Snapshot& snapshot, std::uint64_t after_seq, std::uint64_t to_seq);
+  bool keeps_latest(std::uint64_t after_seq, std::uint64_t to_seq) const {
+    return latest_after_ == after_seq && latest_to_ == to_seq;
+  }
+
+  // For `deliver: latest`: feeds get what there was up to here, until the next edition, which is
+  // not made before `edition_due_us` (steady clock).
+  std::uint64_t edition_seq = 0;
+  std::int64_t edition_due_us = 0;
+
+  // Feeds of this cohort that have everything and wait for more, and how far it is known that
+  // nothing more passes for them: they are all at that place, or beyond. (With `deliver: latest`
+  // each knows its own place, and this stays 0.)
+  std::vector<Feed*> waiting;
+  std::uint64_t checked_seq = 0;
+
+  std::size_t feeds = 0;  // that use this cohort
+
+ private:
+  struct Kept {
+    BlockPtr block;
+    Frames frames;
+  };
+  Frames build(const Block& block, std::size_t from, std::size_t to) const;
+  bool wants_gap(const Block& block, std::size_t index) const;
+
+  const Subscription subscription_;
+  Deflater* const deflater_;
+  std::deque<Kept> kept_;  // newest last
+  std::size_t kept_bytes_ = 0;
+  Frames latest_;  // of (latest_after_, latest_to_]
+  std::uint64_t latest_after_ = 0;
+  std::uint64_t latest_to_ = 0;
+};
+
+}  // namespace bridge

@@ -1,0 +1,101 @@
+// Who is to be told of new events: the cohorts, and in each the feeds that wait.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "event/deflate.h"
+#include "log/event_log.h"
+#include "log/past_cache.h"
+#include "stream/cohort.h"
+#include "stream/snapshot.h"
+
+namespace bridge {
+
+// One thread. All references must outlive it; it must outlive every Feed.
+class Cohorts {
+ public:
+  // `reader` may be null: then the past ends where memory does. `deflate_level`: of the batches of
+  // clients that take them compressed.
+  Cohorts(EventLog& log, Snapshot& snapshot, const Clock& clock, PastReader* reader = nullptr,
+          int deflate_level = Deflater::kLevelMin)
+      : log_(log), snapshot_(snapshot), clock_(clock), past_(reader), deflater_(deflate_level) {}
+  Cohorts(const Cohorts&) = delete;
+  Cohorts& operator=(const Cohorts&) = delete;
+
+  // Tells the feeds that wait and for which something has come. Call after each batch of appends.
+  // Where nobody waits (all are busy writing), events go on gathering in the log's open block.
+  void announce();
+
+  // The same, but not at once where it was done a moment ago and somebody reads from the journal: a
+  // pass over many live clients costs as much for one event as for several, and would leave reading
+  // no time. Returns after how many microseconds to call again, 0 where all are told.
+  std::int64_t announce_or_wait();
+
+  // Call every 10 ms or so: tells the feeds for which an edition of the latest has come due.
+  void tick();
+
+  // From now on the latest is given at once: the bridge stops, and there is no later.
+  void hurry() { hurrying_ = true; }
+
+  std::size_t cohorts() const { return cohorts_.size(); }
+  // Of all snapshots that are on their way to a client.
+  std::size_t unsent_snapshot_bytes() const { return *unsent_bytes_; }
+
+  const Deflater::Tally& deflated() const { return deflater_.tally(); }
+
+  // What lies behind memory.
+  PastCache& past() { return past_; }
+
+ private:
+  friend class Feed;
+
+  // The cohort of this subscription, made where it is the first. join/leave in pairs.
+  Cohort* join(const Subscription& subscription);
+  void leave(Cohort* cohort, Feed* feed);
+
+  // The feed has everything up to `seq`, which is the newest event.
+  void wait(Cohort* cohort, Feed* feed, std::uint64_t seq);
+  void stop_waiting(Cohort* cohort, Feed* feed);
+
+  bool something_passes(Cohort& cohort);
+  bool make_edition(Cohort& cohort);
+  Deflater* deflater_of(const Subscription& subscription) {
+    return subscription.deflate() ? &deflater_ : nullptr;
+  }
+  void wake_waiting(Cohort& cohort);
+
+  // Up to where a feed of this cohort, which wants the latest and has all up to `cursor`, may read:
+  // the edition. One that comes late to it reads on to the newest, since what was the latest then
+  // need not be any more.
+  std::uint64_t latest_until(const Cohort& cohort, std::uint64_t cursor) const;
+  // The latest that passes, in (after_seq, to_seq].
+  Frames latest(Cohort& cohort, std::uint64_t after_seq, std::uint64_t to_seq);
+
+  // The snapshot as a new client of this subscription gets it: all that passes up to `to_seq`.
+  // Counted until it is written.
+  Frames snapshot(const Subscription& subscription, std::uint64_t to_seq);
+  bool has_room_for_snapshot() const { return *unsent_bytes_ <= kSnapshotsUnsentBytesMax; }
+
+  EventLog& log_;
+  Snapshot& snapshot_;
+  const Clock& clock_;
+  PastCache past_;
+  Deflater deflater_;
+  std::int64_t announced_us_ = 0;   // by announce_or_wait()
+  std::int64_t past_until_us_ = 0;  // until then somebody counts as reading from the journal
+  std::uint64_t past_given_ = 0;
+  std::size_t latest_cohorts_ = 0;   // that want the latest
+  std::size_t deflate_cohorts_ = 0;  // that take batches compressed
+  bool hurrying_ = false;
+  std::shared_ptr<std::size_t> unsent_bytes_ = std::make_shared<std::size_t>(0);  // of snapshots
+  std::map<std::string, std::unique_ptr<Cohort>> cohorts_;
+  std::vector<Feed*> waking_;  // being told right now; a feed that goes meanwhile is nulled
+};
+
+}  // namespace bridge

@@ -1,0 +1,450 @@
+#include "stream/feed.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "event/messages.h"
+#include "event/ws_frame.h"
+
+namespace bridge {
+namespace {
+
+// A feed whose place is gone goes on with about this much of the newest.
+constexpr std::size_t kCatchUpBytes = 1024 * 1024;
+
+// A feed whose filter passes little gives way to the others after looking through this much.
+constexpr std::size_t kLookedAtBytesMax = 4 * 1024 * 1024;
+
+// Buffers below this are copied together: a socket takes one buffer of many small blocks more
+// cheaply than many, and a client that has several of them waiting is not the common case.
+constexpr std::size_t kSmallBufferBytes = 4096;
+
+void join_small_buffers(Outgoing& out) {
+  std::vector<std::shared_ptr<const std::string>> joined;
+  for (std::size_t i = 0; i < out.buffers.size();) {
+    std::size_t end = i;
+    std::size_t bytes = 0;
+    while (end < out.buffers.size() && out.buffers[end]->size() < kSmallBufferBytes) {
+      bytes += out.buffers[end++]->size();
+    }
+    if (end - i < 2) {
+      joined.push_back(std::move(out.buffers[i++]));
+      continue;
+    }
+    std::string one;
+    one.reserve(bytes);
+    for (; i < end; ++i) one += *out.buffers[i];
+    joined.push_back(std::make_shared<const std::string>(std::move(one)));
+  }
+  out.buffers = std::move(joined);
+}
+
+}  // namespace
+
+Feed::Feed(EventLog& log, Cohorts& cohorts, const Clock& clock, std::function<void()> on_ready,
+           bool deflate)
+    : log_(log),
+      cohorts_(cohorts),
+      clock_(clock),
+      on_ready_(std::move(on_ready)),
+      deflate_(deflate) {}
+
+Feed::~Feed() {
+  cohorts_.past().forget(this);
+  if (cohort_ != nullptr) cohorts_.leave(cohort_, this);
+}
+
+SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<Since>& since,
+                                 const StreamOptions& options) {
+  stop_waiting();
+  on_lag_ = options.on_lag;
+  SubscribeOutcome outcome;
+  outcome.seq = log_.head();
+  request(std::move(subscription));
+  if (!since) {
+    if (cohort_ == nullptr && queued_.empty()) cursor_ = outcome.seq;
+    // What is the latest now need not be any more when this is written.
+    if (cohort_ != nullptr && cohort_->subscription().latest() && queued_.empty()) {
+      give(cohorts_.latest(*cohort_, cursor_, outcome.seq));
+      cursor_ = outcome.seq;
+    }
+    queued_.push_back({outcome.seq, nullptr, requested_});
+    if (options.snapshot) outcome.snapshot = cohorts_.snapshot(*requested_, outcome.seq);
+    return outcome;
+  }
+
+  live_from_ = outcome.seq;
+  fresh_start();
+  queued_.push_back({0, nullptr, requested_});
+  const std::uint64_t in_memory = log_.history().first_seq();
+  switch (since->kind) {
+    case Since::Kind::position: {
+      const auto shared = log_.shared_until(since->epoch, since->seq);
+      if (shared) {
+        start_at(*shared, can_give(*shared + 1), *shared + 1, &outcome);
+      } else {
+        cursor_ = in_memory - 1;
+        outcome.recovered = false;
+        say_gap(1, &outcome);
+      }
+      break;
+    }
+    case Since::Kind::last: {
+      std::uint64_t found = 0;
+      const std::uint64_t after = seq_before_last(since->last, *requested_, &found);
+      start_at(after, found == since->last || can_give(1), 1, &outcome);
+      break;
+    }
+    case Since::Kind::seconds: {
+      const std::uint64_t after = log_.history().first_seq_since(cutoff_us(*since)) - 1;
+      start_at(after, after >= in_memory || can_give(1), 1, &outcome);
+      break;
+    }
+  }
+  if (options.snapshot) outcome.snapshot = cohorts_.snapshot(*requested_, cursor_);
+  return outcome;
+}
+
+void Feed::request(Subscription subscription) {
+  if (deflate_) subscription.set_deflate();
+  requested_ = std::make_shared<const Subscription>(std::move(subscription));
+}
+
+// Replies that still wait keep their order but no longer wait for events.
+void Feed::fresh_start() {
+  if (log_.head() > log_.history().last_seq()) log_.seal();
+  for (QueuedMessage& mark : queued_) mark.at = 0;
+  ++lookups_;
+  resuming_until_ = log_.head();
+}
+
+// Places the cursor. Where the very next event is not held, the stream begins with a gap, which
+// says that all from `lost_from` on is missing.
+void Feed::start_at(std::uint64_t cursor, bool recovered, std::uint64_t lost_from,
+                    SubscribeOutcome* outcome) {
+  cursor_ = first_given(cursor + 1) - 1;
+  outcome->recovered = recovered;
+  if (!recovered && lost_from <= cursor_) say_gap(lost_from, outcome);
+}
+
+void Feed::say_gap(std::uint64_t lost_from, SubscribeOutcome* outcome) {
+  ++gaps_;
+  outcome->gap = gap_message(lost_from, cursor_, "evicted", clock_.wall_us());
+}
+
+std::int64_t Feed::cutoff_us(const Since& since) const {
+  const double cutoff = static_cast<double>(clock_.wall_us()) - since.seconds * 1e6;
+  return static_cast<std::int64_t>(std::max(cutoff, 0.0));
+}
+
+// Whether every event from this one on can still be given.
+bool Feed::can_give(std::uint64_t from_seq) const {
+  const std::uint64_t in_memory = log_.history().first_seq();
+  if (from_seq >= in_memory) return true;
+  const PastReader* const journal = cohorts_.past().reader();
+  return journal != nullptr && journal->holds(from_seq, in_memory - 1);
+}
+
+// The first event from this one on that memory or the journal may still have.
+std::uint64_t Feed::first_given(std::uint64_t from_seq) const {
+  const std::uint64_t in_memory = log_.history().first_seq();
+  const PastReader* const journal = cohorts_.past().reader();
+  if (from_seq >= in_memory || journal == nullptr || journal->last_seq() < from_seq) {
+    return std::max(from_seq, in_memory);
+  }
+  return std::min(in_memory, std::max(from_seq, journal->first_seq()));
+}
+
+bool Feed::must_look_up(const Subscription& subscription, const Since& since) const {
+  const PastReader* const journal = cohorts_.past().reader();
+  const History& history = log_.history();
+  if (journal == nullptr || journal->first_seq() > journal->last_seq() ||
+      journal->first_seq() >= history.first_seq()) {
+    return false;
+  }
+  if (since.kind == Since::Kind::seconds) {
+    return history.first_seq_since(cutoff_us(since)) <= history.first_seq();
+  }
+  if (since.kind != Since::Kind::last) return false;
+  std::uint64_t found = 0;
+  seq_before_last(since.last, subscription, &found);
+  return found < since.last;
+}
+
+bool Feed::subscribe_later(Subscription subscription, const Since& since,
+                           const StreamOptions& options,
+                           std::function<std::string(const SubscribeOutcome&)> reply) {
+  if (queued_.size() >= kQueuedMessagesMax) return false;
+  stop_waiting();
+  on_lag_ = options.on_lag;
+  fresh_start();
+  request(std::move(subscription));
+  queued_.push_back({0, nullptr, requested_, lookups_});
+  PastReader& journal = *cohorts_.past().reader();
+  const auto found = [this, lookup = lookups_, snapshot = options.snapshot,
+                      reply = std::move(reply),
+                      alive = std::weak_ptr<char>(alive_)](std::uint64_t after, bool reached) {
+    if (!alive.expired()) on_found(lookup, after, reached, snapshot, reply);
+  };
+  if (since.kind == Since::Kind::seconds) {
+    journal.find_time(cutoff_us(since), [found, &journal](std::uint64_t first) {
+      found(first - 1, first > journal.first_seq());
+    });
+    return true;
+  }
+  std::uint64_t in_memory = 0;
+  seq_before_last(since.last, *requested_, &in_memory);
+  journal.find_last(requested_, since.last - in_memory, log_.history().first_seq(), found);
+  return true;
+}
+
+// `after`: the event behind which the stream starts. `reached`: nothing that was asked for is
+// before it.
+void Feed::on_found(std::uint64_t lookup, std::uint64_t after, bool reached, bool snapshot,
+                    const std::function<std::string(const SubscribeOutcome&)>& reply) {
+  const auto mark = std::find_if(queued_.begin(), queued_.end(),
+                                 [lookup](const QueuedMessage& m) { return m.lookup == lookup; });
+  if (mark == queued_.end()) return;
+  SubscribeOutcome outcome;
+  outcome.seq = log_.head();
+  if (lookup == lookups_) {
+    resuming_until_ = outcome.seq;
+    start_at(after, can_give(after + 1) && (reached || can_give(1)), reached ? after + 1 : 1,
+             &outcome);
+    if (snapshot) outcome.snapshot = cohorts_.snapshot(*requested_, cursor_);
+  } else {
+    outcome.recovered = true;  // a later request has replaced it: nothing comes of it any more
+  }
+  std::string frames = text_frame(reply(outcome));
+  if (!outcome.gap.empty()) frames += text_frame(outcome.gap);
+  mark->lookup = 0;
+  queued_bytes_ += frames.size();
+  mark->frame = std::make_shared<const std::string>(std::move(frames));
+  if (outcome.snapshot.bytes) {
+    QueuedMessage behind;
+    behind.frame = std::move(outcome.snapshot.bytes);
+    behind.events = outcome.snapshot.events;
+    queued_.insert(mark + 1, std::move(behind));
+  }
+  notify();
+}
+
+// Where the last `count` events that pass begin, as far as memory goes; `*found`: how many those
+// are.
+std::uint64_t Feed::seq_before_last(std::uint64_t count, const Subscription& subscription,
+                                    std::uint64_t* found) const {
+  *found = 0;
+  const auto& blocks = log_.history().blocks();
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    for (std::size_t i = (*block)->size(); i > 0; --i) {
+      if ((*block)->seq(i - 1) > log_.head()) continue;
+      if (*found == count) return (*block)->seq(i - 1);
+      if (subscription.everything() || subscription.matches(**block, i - 1)) ++*found;
+    }
+  }
+  return log_.history().first_seq() - 1;
+}
+
+bool Feed::say(std::string_view json) {
+  return say_frames(std::make_shared<const std::string>(text_frame(json)));
+}
+
+bool Feed::say_frames(std::shared_ptr<const std::string> frames) {
+  if (queued_.size() >= kQueuedMessagesMax || queued_bytes_ > kQueuedMessageBytesMax) return false;
+  const std::uint64_t at = queued_.empty() ? 0 : queued_.back().at;
+  queued_bytes_ += frames->size();
+  queued_.push_back({at, std::move(frames), nullptr});
+  return true;
+}
+
+bool Feed::has_room() const {
+  return queued_bytes_ == 0;
+}
+
+void Feed::give(Frames snapshot) {
+  if (!snapshot.bytes) return;
+  QueuedMessage mark;
+  mark.at = queued_.empty() ? 0 : queued_.back().at;
+  mark.frame = std::move(snapshot.bytes);
+  mark.events = snapshot.events;
+  queued_.push_back(std::move(mark));
+}
+
+Outgoing Feed::pull(std::size_t bytes_max) {
+  stop_waiting();
+  waiting_for_journal_ = false;
+  Outgoing out;
+  do {
+    take_queued(out);
+    take_events(out, bytes_max);
+  } while (!queued_.empty() && queued_.front().lookup == 0 && queued_.front().at <= cursor_);
+  if (out.buffers.size() > 1) join_small_buffers(out);
+  const bool looking_up = !queued_.empty() && queued_.front().lookup != 0;
+  if (out.empty() && !out.more && cohort_ != nullptr && !waiting_for_journal_ && !looking_up) {
+    waiting_ = true;
+    cohorts_.wait(cohort_, this, cursor_);
+  }
+  return out;
+}
+
+void Feed::take_queued(Outgoing& out) {
+  std::size_t taken = 0;
+  for (; taken < queued_.size() && queued_[taken].at <= cursor_; ++taken) {
+    const QueuedMessage& mark = queued_[taken];
+    if (mark.lookup != 0) break;
+    if (mark.subscription) switch_to(*mark.subscription);
+    if (mark.frame) {
+      if (mark.events == 0) queued_bytes_ -= mark.frame->size();
+      out.bytes += mark.frame->size();
+      out.events += mark.events;
+      out.buffers.push_back(mark.frame);
+    }
+  }
+  queued_.erase(queued_.begin(), queued_.begin() + static_cast<std::ptrdiff_t>(taken));
+  if (queued_.empty()) queued_.shrink_to_fit();
+}
+
+void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
+  if (!queued_.empty() && queued_.front().lookup != 0) return;
+  const std::uint64_t end =
+      queued_.empty() ? log_.head() : std::min(queued_.front().at, log_.head());
+  std::size_t looked_at = 0;
+  while (cursor_ < end && out.bytes < bytes_max) {
+    if (cohort_ == nullptr || cohort_->subscription().nothing()) {
+      cursor_ = end;
+      return;
+    }
+    if (cohort_->subscription().latest()) return take_latest(out, end);
+    const History& history = log_.history();
+    if (cursor_ == history.last_seq()) log_.seal();
+    const std::uint64_t next = cursor_ + 1;
+    if (next < history.first_seq() && cursor_ >= resuming_until_ && on_lag_ != OnLag::read_back) {
+      fall_behind(out);
+      if (out.give_up) return;
+    } else if (next < history.first_seq()) {
+      if (!take_past(out, end, &looked_at)) return;
+    } else {
+      const BlockPtr block = history.find(next);
+      const std::uint64_t last = std::min(block->last_seq(), end);
+      Frames frames = cohort_->frames(block, next, last);
+      if (next > live_from_ && frames.events != 0) {
+        if (out.live_events == 0) {
+          out.live_since_us = block->entry(next - block->first_seq()).timestamp_us;
+        }
+        out.live_events += frames.events;
+      }
+      put(out, std::move(frames), last);
+      looked_at += block->frames().size();
+    }
+    // What is compressed is not known by its size, and takes its time.
+    const std::size_t looked_at_max =
+        cohort_->subscription().deflate() ? bytes_max : kLookedAtBytesMax;
+    if (looked_at >= looked_at_max && cursor_ < end) {
+      out.more = true;
+      return;
+    }
+  }
+}
+
+// Goes up to the cohort's edition, or, where a change of subscription waits, to its place.
+void Feed::take_latest(Outgoing& out, std::uint64_t end) {
+  if (queued_.empty()) end = cohorts_.latest_until(*cohort_, cursor_);
+  if (end > cursor_) put(out, cohorts_.latest(*cohort_, cursor_, end), end);
+}
+
+// The place of a client that asked for something else than the past is gone.
+void Feed::fall_behind(Outgoing& out) {
+  if (on_lag_ == OnLag::gap) return skip_to_newest(out);
+  if (on_lag_ == OnLag::close) {
+    out.give_up = true;
+    return;
+  }
+  const std::uint64_t end =
+      queued_.empty() ? log_.head() : std::min(queued_.front().at, log_.head());
+  put(out, cohorts_.latest(*cohort_, cursor_, end), end);
+}
+
+void Feed::put(Outgoing& out, Frames frames, std::uint64_t last) {
+  cursor_ = last;
+  if (!frames.bytes) return;
+  out.bytes += frames.bytes->size();
+  out.events += frames.events;
+  gaps_ += frames.gaps;
+  out.buffers.push_back(std::move(frames.bytes));
+}
+
+// Takes what the journal has at the cursor. False where it has yet to be read.
+bool Feed::take_past(Outgoing& out, std::uint64_t end, std::size_t* looked_at) {
+  const std::uint64_t next = cursor_ + 1;
+  const std::uint64_t in_memory = log_.history().first_seq();
+  const PastCache::Place place = cohorts_.past().look(next, std::min(end, in_memory - 1), this);
+  waiting_for_journal_ = place.pending;
+  if (place.pending) return false;
+  if (!place.block) {
+    skip_lost(out, std::min(place.next_held, in_memory));
+    return true;
+  }
+  const std::uint64_t last = std::min(place.block->last_seq(), end);
+  put(out, cohort_->frames(place.block, next, last), last);
+  *looked_at += place.block->frames().size();
+  return true;
+}
+
+// The events before `next_held` are neither in memory nor in the journal. A slow client that has
+// not even a journal to read from goes on with the newest.
+void Feed::skip_lost(Outgoing& out, std::uint64_t next_held) {
+  const bool resuming = cursor_ < resuming_until_;
+  if (!resuming && cohorts_.past().reader() == nullptr) return skip_to_newest(out);
+  skip_to(out, next_held, resuming ? "evicted" : "slow_client");
+}
+
+void Feed::skip_to_newest(Outgoing& out) {
+  const auto& blocks = log_.history().blocks();
+  std::uint64_t resume_at = log_.history().last_seq() + 1;
+  std::size_t bytes = 0;
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    bytes += (*block)->frames().size();
+    if (bytes > kCatchUpBytes && block != blocks.rbegin()) break;
+    resume_at = (*block)->first_seq();
+  }
+  skip_to(out, resume_at, "slow_client");
+}
+
+void Feed::skip_to(Outgoing& out, std::uint64_t resume_at, std::string_view reason) {
+  ++gaps_;
+  auto frame = std::make_shared<const std::string>(
+      text_frame(gap_message(cursor_ + 1, resume_at - 1, reason, clock_.wall_us())));
+  cursor_ = resume_at - 1;
+  out.bytes += frame->size();
+  out.buffers.push_back(std::move(frame));
+}
+
+void Feed::on_past() {
+  waiting_for_journal_ = false;
+  notify();
+}
+
+void Feed::switch_to(const Subscription& subscription) {
+  Cohort* const next = cohorts_.join(subscription);
+  if (cohort_ != nullptr) cohorts_.leave(cohort_, this);
+  cohort_ = next;
+}
+
+void Feed::wake(std::uint64_t checked_seq) {
+  cursor_ = std::max(cursor_, checked_seq);
+  waiting_ = false;
+}
+
+void Feed::stop_waiting() {
+  if (!waiting_) return;
+  wake(cohort_->checked_seq);
+  cohorts_.stop_waiting(cohort_, this);
+}
+
+std::uint64_t Feed::lag() const {
+  const std::uint64_t at = waiting_ ? std::max(cursor_, cohort_->checked_seq) : cursor_;
+  return log_.head() - std::min(at, log_.head());
+}
+
+}  // namespace bridge

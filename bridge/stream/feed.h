@@ -1,0 +1,188 @@
+// One client's stream: a cursor into the log, what passes its subscription, and its replies, in
+// order.
+//
+// Live, resuming and slow clients are this one piece of code. A live client's cursor is at the
+// head, a resuming one's is where `since` put it, a slow one's lags. What memory no longer holds
+// comes from the journal, a slice at a time; what neither holds is a gap, behind which the stream
+// goes on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "event/subscription.h"
+#include "stream/cohorts.h"
+
+namespace bridge {
+
+// Where a subscription starts: PROTOCOL section 4's `since`.
+struct Since {
+  enum class Kind { position, last, seconds } kind = Kind::position;
+  std::string epoch;      // position
+  std::uint64_t seq = 0;  // position: everything after it
+  std::uint64_t last = 0;
+  double seconds = 0;
+};
+
+// What becomes of a client that falls behind so far that memory no longer holds its place. One that
+// resumes from a place in the past is not meant.
+enum class OnLag {
+  read_back,  // from the journal; where there is none, as `gap`
+  gap,        // a gap message, and on with the newest
+  latest,     // the latest event of each thing, and on with the newest: no gap message
+  close,      // the connection ends
+};
+
+struct StreamOptions {
+  bool snapshot = false;  // the latest event of each thing first
+  OnLag on_lag = OnLag::read_back;
+};
+
+// What became of a subscription request; the reply is made from it.
+struct SubscribeOutcome {
+  std::uint64_t seq = 0;          // the newest event when the request was taken
+  std::optional<bool> recovered;  // where `since` was given
+  std::string gap;                // a gap message to say right behind the reply; "" = none
+  Frames snapshot;                // to give() right behind that
+};
+
+// Buffers of whole frames, to be written in this order.
+struct Outgoing {
+  std::vector<std::shared_ptr<const std::string>> buffers;
+  std::size_t bytes = 0;
+  std::uint64_t events = 0;
+  std::uint64_t live_events = 0;   // of these, not replayed
+  std::int64_t live_since_us = 0;  // wall clock: when the oldest of them was accepted
+  bool more = false;     // it stopped looking so as not to hog the thread: pull again soon
+  bool give_up = false;  // the client is too slow for what it asked for: end the connection
+  bool empty() const { return buffers.empty(); }
+};
+
+// One thread. The cohorts, the log and the clock must outlive it.
+class Feed final : private PastCache::Waiter {
+ public:
+  // `on_ready` is called when a feed that pull() left empty has something to give. It must not
+  // destroy the feed. `deflate`: its client takes batches compressed.
+  Feed(EventLog& log, Cohorts& cohorts, const Clock& clock, std::function<void()> on_ready,
+       bool deflate = false);
+  ~Feed();
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+
+  // Replaces the subscription. Without `since` the old one holds for all events up to now and the
+  // new one from then on, with nothing between lost. With it the stream starts anew at that place.
+  // Say the reply right after; nothing that this causes comes before it.
+  // REQUIRES: since's position, where it is of this epoch, is not beyond the newest event.
+  SubscribeOutcome subscribe(Subscription subscription, const std::optional<Since>& since,
+                             const StreamOptions& options = {});
+
+  // Whether the start that `since` names must be looked up in the journal first.
+  bool must_look_up(const Subscription& subscription, const Since& since) const;
+
+  // The same as subscribe(), where the start must be looked up: `reply` is called once it is known,
+  // and what it returns (the reply, JSON text) and the gap, if any, are said in the place of this
+  // call. REQUIRES: must_look_up(). False where too many messages wait, as say() has it.
+  [[nodiscard]] bool subscribe_later(Subscription subscription, const Since& since,
+                                     const StreamOptions& options,
+                                     std::function<std::string(const SubscribeOutcome&)> reply);
+
+  // The subscription that was asked for last.
+  const Subscription& subscription() const { return *requested_; }
+
+  // Queues a message (a reply, as JSON text) at the stream's present place: behind what an earlier
+  // request still has to bring, before any later event. False where too many wait; it is then
+  // dropped and the client is not worth keeping.
+  [[nodiscard]] bool say(std::string_view json);
+
+  // The same for whole frames, as they are.
+  [[nodiscard]] bool say_frames(std::shared_ptr<const std::string> frames);
+  // Whether what was said is on its way, so that more may be said that nobody asked for.
+  bool has_room() const;
+
+  // Queues a snapshot of subscribe()'s behind what was said last.
+  void give(Frames snapshot);
+
+  // Whether there is room for one more snapshot that waits to be written.
+  bool has_room_for_snapshot() const { return cohorts_.has_room_for_snapshot(); }
+
+  // The next bytes to write: about `bytes_max` of them, more only where one block is larger. Empty
+  // where there is nothing now; on_ready will then be called once there is.
+  Outgoing pull(std::size_t bytes_max);
+
+  // Whether its client takes batches compressed.
+  bool deflate() const { return deflate_; }
+
+  // Events of the log that this feed has not come to yet.
+  std::uint64_t lag() const;
+
+  std::uint64_t gaps() const { return gaps_; }
+
+ private:
+  friend class Cohorts;
+
+  // A message, a change of subscription or both, to take effect once the cursor is at `at`.
+  struct QueuedMessage {
+    std::uint64_t at = 0;
+    std::shared_ptr<const std::string> frame;
+    std::shared_ptr<const Subscription> subscription;
+    std::uint64_t lookup = 0;  // what it says is known once this look-up is answered; 0: it is
+    std::uint64_t events = 0;  // in the frame: a snapshot, which the cohorts keeps count of
+  };
+
+  void wake(std::uint64_t checked_seq);
+  void notify() { on_ready_(); }
+  void on_past() override;
+  void stop_waiting();
+  void request(Subscription subscription);
+  void switch_to(const Subscription& subscription);
+  void take_queued(Outgoing& out);
+  void take_events(Outgoing& out, std::size_t bytes_max);
+  void put(Outgoing& out, Frames frames, std::uint64_t last);
+  void take_latest(Outgoing& out, std::uint64_t end);
+  void fall_behind(Outgoing& out);
+  bool take_past(Outgoing& out, std::uint64_t end, std::size_t* looked_at);
+  void skip_lost(Outgoing& out, std::uint64_t next_held);
+  void skip_to_newest(Outgoing& out);
+  void skip_to(Outgoing& out, std::uint64_t resume_at, std::string_view reason);
+  void start_at(std::uint64_t cursor, bool recovered, std::uint64_t lost_from,
+                SubscribeOutcome* outcome);
+  void say_gap(std::uint64_t lost_from, SubscribeOutcome* outcome);
+  std::int64_t cutoff_us(const Since& since) const;
+  void fresh_start();
+  void on_found(std::uint64_t lookup, std::uint64_t after, bool reached, bool snapshot,
+                const std::function<std::string(const SubscribeOutcome&)>& reply);
+  bool can_give(std::uint64_t from_seq) const;
+  std::uint64_t first_given(std::uint64_t from_seq) const;
+  std::uint64_t seq_before_last(std::uint64_t count, const Subscription& subscription,
+                                std::uint64_t* found) const;
+
+  EventLog& log_;
+  Cohorts& cohorts_;
+  const Clock& clock_;
+  const std::function<void()> on_ready_;
+  std::uint64_t cursor_ = 0;     // everything up to here was given or did not pass
+  std::uint64_t live_from_ = 0;  // up to here a `since` asked for events again
+  std::vector<QueuedMessage>
+      queued_;  // few, most often none: a deque would cost each idle client 600 bytes
+  std::size_t queued_bytes_ = 0;
+  Cohort* cohort_ = nullptr;  // null before the first subscription
+  std::shared_ptr<const Subscription> requested_ = std::make_shared<const Subscription>();
+  std::uint64_t gaps_ = 0;
+  std::uint64_t resuming_until_ =
+      0;                       // what is missing up to here was missing when it was asked for
+  std::uint64_t lookups_ = 0;  // counts fresh starts: an older look-up places no cursor
+  OnLag on_lag_ = OnLag::read_back;
+  const bool deflate_;
+  bool waiting_ = false;
+  bool waiting_for_journal_ = false;
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();  // look-ups may be answered after
+};
+
+}  // namespace bridge

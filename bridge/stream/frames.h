@@ -1,0 +1,51 @@
+// Ready-framed messages of events, as many a message as the subscription asks for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "event/block.h"
+#include "event/deflate.h"
+
+namespace bridge {
+
+// Ready-framed bytes of some events, and of the gap messages between them. Shared and never
+// changed.
+struct Frames {
+  std::shared_ptr<const std::string> bytes;  // null where nothing passes
+  std::uint64_t events = 0;
+  std::uint64_t gaps = 0;
+};
+
+// Puts events one behind the other: a message each, or, `batch`, JSON arrays of at most about
+// kBlockBytesMax. One thread.
+class FramesBuilder {
+ public:
+  // With a deflater, which must outlive it, arrays for which it pays are compressed.
+  explicit FramesBuilder(bool batch, Deflater* deflater = nullptr)
+      : batch_(batch), deflater_(batch ? deflater : nullptr) {}
+
+  void add(const Block& block, std::size_t index);
+
+  // A gap message, a whole frame, in its place among the events.
+  void add_gap(std::string_view frame);
+
+  // REQUIRES: nothing is added any more.
+  Frames finish();
+
+ private:
+  void close_array();
+
+  const bool batch_;
+  Deflater* const deflater_;
+  std::size_t compressed_bytes_ = 0;  // of arrays, before they were
+  std::string bytes_;
+  std::string array_;  // being gathered, without its ']'; empty before its first event
+  std::uint64_t events_ = 0;
+  std::uint64_t gaps_ = 0;
+};
+
+}  // namespace bridge

@@ -1,0 +1,268 @@
+#include "stream/replay.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "event/json_value.h"
+#include "event/ws_frame.h"
+
+namespace bridge {
+namespace {
+
+using rapidjson::Value;
+
+constexpr std::size_t kReplayTurnBytesMax = 1024 * 1024;
+constexpr double kSpeedMax = 1e6;
+constexpr double kTimeFrom = 1e9;  // a bare number from here on is a time, not a seq
+constexpr double kTimeMax = 1e11;
+
+RequestError bad_replay(std::string message) {
+  return {ErrorType::bad_request, "params." + std::move(message)};
+}
+
+bool is_time(const Value& v) {
+  return v.IsNumber() && v.GetDouble() >= 0 && v.GetDouble() <= kTimeMax;
+}
+
+std::int64_t in_microseconds(double seconds) {
+  return std::llround(seconds * 1e6);
+}
+
+std::optional<RequestError> parse_end(const Value& params, const char* name, const Clock& clock,
+                                      ReplayEnd* end) {
+  const Value* const v = params.IsObject() ? find(params, name) : nullptr;
+  if (v == nullptr) return std::nullopt;
+  if (is_time(*v) && v->GetDouble() >= kTimeFrom) {
+    end->time_us = in_microseconds(v->GetDouble());
+    return std::nullopt;
+  }
+  if (v->IsUint64()) {
+    end->seq = v->GetUint64();
+    return std::nullopt;
+  }
+  if (v->IsObject()) {
+    const Value* const seq = find(*v, "seq");
+    const Value* const timestamp = find(*v, "timestamp");
+    const Value* const seconds = find(*v, "seconds");
+    if (seq != nullptr && seq->IsUint64()) {
+      end->seq = seq->GetUint64();
+      return std::nullopt;
+    }
+    if (timestamp != nullptr && is_time(*timestamp)) {
+      end->time_us = in_microseconds(timestamp->GetDouble());
+      return std::nullopt;
+    }
+    if (seconds != nullptr && is_time(*seconds)) {
+      end->time_us =
+          std::max<std::int64_t>(0, clock.wall_us() - in_microseconds(seconds->GetDouble()));
+      return std::nullopt;
+    }
+  }
+  return bad_replay(std::string(name) +
+                    " must be a seq, a time from 1000000000 on, {\"seq\":n}, {\"timestamp\":t} or "
+                    "{\"seconds\":s}");
+}
+
+// The event as it is in the log, with the mark of a replay.
+void append_marked(std::string& out, std::string_view json) {
+  constexpr std::string_view kMark = R"(,"replay":true})";
+  append_text_frame_header(out, json.size() - 1 + kMark.size());
+  out.append(json.substr(0, json.size() - 1)).append(kMark);
+}
+
+}  // namespace
+
+Result<ReplayRequest, RequestError> ReplayRequest::parse(const Value& params, const Clock& clock) {
+  ReplayRequest request;
+  if (auto error = parse_end(params, "from", clock, &request.from)) return *error;
+  if (auto error = parse_end(params, "to", clock, &request.to)) return *error;
+  const Value* const speed = params.IsObject() ? find(params, "speed") : nullptr;
+  if (speed != nullptr) {
+    if (!speed->IsNumber() || !(speed->GetDouble() >= 0) || speed->GetDouble() > kSpeedMax) {
+      return bad_replay("speed must be a number 0..1000000; 0 = as fast as possible");
+    }
+    request.speed = speed->GetDouble();
+  }
+  static const Value kEmpty(rapidjson::kObjectType);
+  auto subscription = Subscription::parse(params.IsObject() ? params : kEmpty);
+  if (!subscription) return bad_replay(subscription.error().message);
+  request.subscription = std::move(subscription.value());
+  return request;
+}
+
+Replay::Replay(std::uint64_t number, ReplayRequest request, EventLog& log, Cohorts& cohorts,
+               const Clock& clock)
+    : number_(number), request_(std::move(request)), log_(log), cohorts_(cohorts), clock_(clock) {
+  to_seq_ = std::min(request_.to.seq.value_or(log.head()), log.head());
+}
+
+Replay::~Replay() {
+  cohorts_.past().forget(this);
+}
+
+void Replay::find_start() {
+  const PastReader* const journal = cohorts_.past().reader();
+  std::uint64_t oldest = log_.history().first_seq();
+  if (journal != nullptr && journal->first_seq() <= journal->last_seq()) {
+    oldest = std::min(oldest, journal->first_seq());
+  }
+  if (request_.from.seq) {
+    next_ = std::max<std::uint64_t>(1, *request_.from.seq);
+  } else if (!request_.from.time_us) {
+    next_ = oldest;
+  } else {
+    next_ = log_.history().first_seq_since(*request_.from.time_us);
+    if (next_ <= log_.history().first_seq() && oldest < next_) look_up_start();
+  }
+}
+
+void Replay::look_up_start() {
+  looking_up_ = true;
+  cohorts_.past().reader()->find_time(
+      *request_.from.time_us, [this, alive = std::weak_ptr<char>(alive_)](std::uint64_t seq) {
+        if (alive.expired()) return;
+        looking_up_ = false;
+        if (seq != 0) next_ = std::min(next_, seq);
+      });
+}
+
+std::shared_ptr<const std::string> Replay::take(std::size_t bytes_max) {
+  if (next_ == 0) {
+    if (log_.head() > log_.history().last_seq()) log_.seal();
+    find_start();
+  }
+  std::string out;
+  std::size_t looked_at = 0;
+  while (!looking_up_ && !ended_ && out.size() < bytes_max && looked_at < 4 * bytes_max) {
+    if (next_ > to_seq_) {
+      ended_ = true;
+      break;
+    }
+    const std::uint64_t in_memory = log_.history().first_seq();
+    BlockPtr block;
+    if (next_ >= in_memory) {
+      block = log_.history().find(next_);
+    } else {
+      const PastCache::Place place =
+          cohorts_.past().look(next_, std::min(to_seq_, in_memory - 1), this);
+      if (place.pending) break;
+      block = place.block;
+      if (!block) {
+        miss(std::min({place.next_held, in_memory, to_seq_ + 1}) - 1, &out);
+        continue;
+      }
+    }
+    looked_at += block->frames().size();
+    if (!take_block(block, &out, bytes_max)) break;
+  }
+  return out.empty() ? nullptr : std::make_shared<const std::string>(std::move(out));
+}
+
+// What is due of the block. False where the next event is not due yet.
+bool Replay::take_block(const BlockPtr& block, std::string* out, std::size_t bytes_max) {
+  const std::int64_t now_us = clock_.steady_us();
+  for (; next_ <= to_seq_ && next_ <= block->last_seq() && out->size() < bytes_max; ++next_) {
+    const auto i = static_cast<std::size_t>(next_ - block->first_seq());
+    const std::int64_t stamp_us = block->entry(i).timestamp_us;
+    if (request_.to.time_us && stamp_us > *request_.to.time_us) {
+      ended_ = true;
+      return true;
+    }
+    if (!request_.subscription.matches(*block, i)) continue;
+    if (events_ == 0) {
+      began_us_ = now_us;
+      first_stamp_us_ = stamp_us;
+    }
+    if (request_.speed > 0 && static_cast<double>(stamp_us - first_stamp_us_) >
+                                  static_cast<double>(now_us - began_us_) * request_.speed) {
+      return false;
+    }
+    append_marked(*out, block->json(i));
+    ++events_;
+  }
+  return true;
+}
+
+void Replay::miss(std::uint64_t to_seq, std::string* out) {
+  missing_ += to_seq - next_ + 1;
+  append_marked(*out, gap_message(next_, to_seq, "evicted", clock_.wall_us()));
+  next_ = to_seq + 1;
+}
+
+std::string Replay::end_message(const char* reason) const {
+  std::string out = R"({"type":"replay_end","data":{"replay":)";
+  append_number(out, number_);
+  out += R"(,"reason":")";
+  out += reason;
+  out += R"(","events":)";
+  append_number(out, events_);
+  out += R"(,"missing":)";
+  append_number(out, missing_);
+  out += R"(},"replay":true,"timestamp":)";
+  append_seconds(out, clock_.wall_us());
+  return out + "}";
+}
+
+Replays::~Replays() = default;
+
+Result<std::string, RequestError> Replays::start(Feed* feed, const Value& params,
+                                                 std::function<void()> nudge) {
+  auto request = ReplayRequest::parse(params, clock_);
+  if (!request) return request.error();
+  if (replays_.count(feed) != 0) {
+    return RequestError{ErrorType::busy, "this client has a replay already; replay_stop ends it"};
+  }
+  if (replays_.size() >= kReplaysMax) {
+    return RequestError{ErrorType::busy,
+                        std::to_string(kReplaysMax) + " replays are under way; try later"};
+  }
+  std::string result = R"({"replay":)" + std::to_string(++last_number_) + R"(,"speed":)";
+  char speed[32];
+  std::snprintf(speed, sizeof speed, "%.6g", request.value().speed);
+  result += std::string(speed) + "}";
+  replays_[feed] = {
+      std::make_unique<Replay>(last_number_, std::move(request.value()), log_, cohorts_, clock_),
+      std::move(nudge)};
+  return result;
+}
+
+std::string Replays::stop(Feed* feed) {
+  const auto found = replays_.find(feed);
+  if (found == replays_.end()) return R"({"stopped":false})";
+  std::string result =
+      R"({"stopped":true,"replay":)" + std::to_string(found->second.replay->number()) + "}";
+  (void)feed->say(found->second.replay->end_message("stopped"));
+  replays_.erase(found);
+  return result;
+}
+
+void Replays::tick() {
+  std::vector<std::function<void()>> nudges;
+  for (auto it = replays_.begin(); it != replays_.end();) {
+    Feed* const feed = it->first;
+    Replay& replay = *it->second.replay;
+    bool any = false;
+    if (feed->has_room()) {
+      if (auto frames = replay.take(kReplayTurnBytesMax)) {
+        any = true;
+        (void)feed->say_frames(std::move(frames));
+      }
+      if (replay.ended() && feed->say(replay.end_message("done"))) {
+        nudges.push_back(it->second.nudge);
+        it = replays_.erase(it);
+        continue;
+      }
+    }
+    if (any) nudges.push_back(it->second.nudge);
+    ++it;
+  }
+  // Last: a nudge may end a client, and with it its replay.
+  for (const auto& nudge : nudges) nudge();
+}
+
+}  // namespace bridge

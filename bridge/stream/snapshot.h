@@ -1,0 +1,73 @@
+// The latest event of each thing: per type, source, agent and item.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "event/subscription.h"
+#include "log/event_log.h"
+#include "stream/frames.h"
+
+namespace bridge {
+
+// A cursor of its own over the log: it folds blocks in when it is asked and just before the history
+// lets them go, so that an event costs nothing here on its way to the clients. Bounded by entries
+// and by bytes: the thing that changed longest ago makes room. One thread.
+class Snapshot {
+ public:
+  struct Entry {
+    std::string key;
+    std::uint64_t seq = 0;
+    std::string json;  // as it went to clients
+    std::string type;
+    std::string source;
+    std::string agent_id;
+    std::string item;
+    std::int64_t timestamp_us = 0;
+    std::uint32_t data_bytes = 0;
+    bool agent_is_text = false;
+    bool item_is_text = false;
+  };
+
+  Snapshot(std::size_t entries_max, std::size_t bytes_max)
+      : entries_max_(entries_max), bytes_max_(bytes_max) {}
+
+  // Takes in the events of a block up to `to_seq`; those it has seen already are passed over.
+  void fold(const Block& block, std::uint64_t to_seq);
+  void fold(const Block& block) { fold(block, block.last_seq()); }
+
+  // Takes in all of the log that is new and that readers may have. Seals the log.
+  void catch_up(EventLog& log);
+
+  // What passes of the entries after `after_seq` and up to `to_seq`, in order of seq; compressed by
+  // the deflater, if there is one.
+  Frames frames(const Subscription& subscription, std::uint64_t after_seq, std::uint64_t to_seq,
+                Deflater* deflater = nullptr) const;
+
+  // The one that changed longest ago first: in order of seq.
+  const std::list<Entry>& entries() const { return entries_; }
+  std::uint64_t evicted() const { return evicted_; }
+
+ private:
+  std::size_t cost(const Entry& e) const {
+    return sizeof(Entry) + 2 * e.key.size() + e.json.size();
+  }
+  void make_key(const Block& block, const EventEntry& e);
+  static void describe(const Block& block, std::size_t index, Entry& entry);
+
+  const std::size_t entries_max_;
+  const std::size_t bytes_max_;
+  std::list<Entry> entries_;
+  std::unordered_map<std::string, std::list<Entry>::iterator> by_key_;
+  std::string key_;  // reused
+  std::size_t bytes_ = 0;
+  std::uint64_t folded_seq_ = 0;
+  std::uint64_t evicted_ = 0;
+};
+
+}  // namespace bridge

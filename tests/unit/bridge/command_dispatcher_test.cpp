@@ -1,0 +1,150 @@
+#include "commands/command_dispatcher.h"
+
+#include <doctest/doctest.h>
+
+#include "fixture.h"
+
+using namespace bridge;
+
+namespace {
+
+struct Dispatcher {
+  Dispatcher() {
+    bench.take(R"({"type":"_source","source":"t1","run":"r","data":{"agents":["a1"]}})");
+    bench.link.connected = {"t1"};
+  }
+  void ask(const std::string& request, const std::string& requester = "me") {
+    bench.dispatcher.execute(parse_json(request), "9", requester,
+                             [this](const std::string& json) { replies.push_back(json); });
+  }
+  rapidjson::Document reply(const std::string& request) {
+    replies.clear();
+    ask(request);
+    REQUIRE(replies.size() == 1);
+    return parse_json(replies[0]);
+  }
+  std::string error(const std::string& request) {
+    const auto r = reply(request);
+    REQUIRE(r["status"] == "error");
+    CHECK(r["id"].GetInt() == 9);
+    return std::string(r["data"]["error_type"].GetString()) + ": " +
+           r["data"]["message"].GetString();
+  }
+  void trainer_answers(const std::string& rest) {
+    const std::string id = parse_json(bench.link.sent.back().second)["id"].GetString();
+    bench.dispatcher.router().on_answer("t1", R"({"id":")" + id + R"(",)" + rest + "}");
+  }
+  void advance(std::int64_t us) {
+    bench.clock.advance_us(us);
+    bench.dispatcher.tick();
+  }
+  std::vector<std::string> events_of(const std::string& type) {
+    bench.log.seal();
+    std::vector<std::string> out;
+    for (const BlockPtr& block : bench.log.history().blocks()) {
+      for (std::size_t i = 0; i < block->size(); ++i) {
+        if (block->text(block->entry(i).type) == type) out.emplace_back(block->json(i));
+      }
+    }
+    return out;
+  }
+  Bench bench;
+  std::vector<std::string> replies;
+};
+
+}  // namespace
+
+TEST_CASE("desk: what is no command is refused with the range") {
+  Dispatcher d;
+  CHECK(d.error(R"({"command":"a b"})").find("bad_request: command must be a string of") == 0);
+  CHECK(d.error(R"({"command":"pause","target":5})").find("bad_request: target must be") == 0);
+  CHECK(d.error(R"({"command":"pause","target":"t1","deadline_ms":0})") ==
+        "bad_request: deadline_ms must be a number 1..60000");
+  CHECK(d.error(R"({"command":"pause","target":"t1","deadline_ms":60001})") ==
+        "bad_request: deadline_ms must be a number 1..60000");
+  CHECK(d.error(R"({"command":"pause","target":"t1","params":5})") ==
+        "bad_request: params must be an object");
+  CHECK(d.error(R"({"command":"pause"})").find("unknown_command") == 0);
+}
+
+TEST_CASE("desk: a trainer's success and its refusal, in the contract's form, and an event of it") {
+  Dispatcher d;
+  d.ask(R"({"command":"pause","target":"a1","params":{"x":[1,2]}})");
+  CHECK(d.replies.empty());
+  CHECK(parse_json(d.bench.link.sent.back().second)["params"]["x"][1].GetInt() == 2);
+  d.bench.clock.advance_us(3100);
+  d.trainer_answers(R"("success":true,"result":{"step":7})");
+  REQUIRE(d.replies.size() == 1);
+  auto reply = parse_json(d.replies[0]);
+  CHECK(reply["status"] == "command_result");
+  CHECK(reply["action"] == "command");
+  CHECK(reply["id"].GetInt() == 9);
+  CHECK(reply["command"] == "pause");
+  CHECK(reply["target"] == "a1");
+  CHECK(reply["source"] == "t1");
+  CHECK(reply["success"].GetBool());
+  CHECK(reply["result"]["step"].GetInt() == 7);
+  CHECK(reply["elapsed_ms"].GetDouble() == doctest::Approx(3.1));
+  d.replies.clear();
+  d.ask(R"({"command":"pause","target":"t1"})");
+  d.trainer_answers(R"("success":false,"error":{"error_type":"rejected","message":"not now"})");
+  reply = parse_json(d.replies.at(0));
+  CHECK(reply["status"] == "error");
+  CHECK(reply["data"]["error_type"] == "rejected");
+  CHECK(reply["data"]["message"] == "not now");
+  const auto events = d.events_of("command_executed");
+  REQUIRE(events.size() == 2);
+  const auto event = parse_json(events[0]);
+  CHECK(event["source"] == "ppo-bridge");
+  CHECK(event["data"]["command"] == "pause");
+  CHECK(event["data"]["client_id"] == "me");
+  CHECK(event["data"]["outcome"] == "success");
+  CHECK(parse_json(events[1])["data"]["outcome"] == "rejected");
+}
+
+TEST_CASE("desk: * gives one reply with an entry a trainer") {
+  Dispatcher d;
+  d.ask(R"({"command":"pause","target":"*"})");
+  d.trainer_answers(R"("success":true,"result":{})");
+  const auto reply = parse_json(d.replies.at(0));
+  CHECK(reply["status"] == "command_result");
+  CHECK(reply["success"].GetBool());
+  REQUIRE(reply["results"].Size() == 1);
+  CHECK(reply["results"][0]["source"] == "t1");
+}
+
+TEST_CASE("switch: it fires unless it is re-armed, once, and says so") {
+  Dispatcher d;
+  const std::string arm = R"({"command":"arm_dead_mans_switch","params":{"timeout_ms":1000,)"
+                          R"("on_expiry":{"command":"pause","target":"*"}}})";
+  CHECK(d.reply(arm)["result"]["armed"].GetBool());
+  for (int i = 0; i < 5; ++i) {
+    d.advance(900'000);
+    CHECK(d.bench.link.sent.empty());
+    CHECK(d.reply(arm)["success"].GetBool());
+  }
+  d.advance(1'000'000);
+  REQUIRE(d.bench.link.sent.size() == 1);
+  CHECK(parse_json(d.bench.link.sent[0].second)["command"] == "pause");
+  d.advance(10'000'000);
+  CHECK(d.bench.link.sent.size() == 1);
+  CHECK(d.events_of("system_status").size() == 1);
+  CHECK(d.bench.counters.switches_expired == 1);
+}
+
+TEST_CASE("switch: it can be disarmed, and wrong ones are refused with the range") {
+  Dispatcher d;
+  d.reply(R"({"command":"arm_dead_mans_switch","params":{"timeout_ms":100,)"
+          R"("on_expiry":{"command":"pause","target":"*"}}})");
+  CHECK(d.reply(R"({"command":"disarm_dead_mans_switch"})")["result"]["disarmed"].GetBool());
+  d.advance(1'000'000);
+  CHECK(d.bench.link.sent.empty());
+  const auto arm = [&](const std::string& params) {
+    return d.error(R"({"command":"arm_dead_mans_switch","params":)" + params + "}");
+  };
+  CHECK(arm("{}").find("params.timeout_ms must be a number 100..86400000") != std::string::npos);
+  CHECK(arm(R"({"timeout_ms":99})").find("100..86400000") != std::string::npos);
+  CHECK(arm(R"({"timeout_ms":1000})").find("params.on_expiry must be") != std::string::npos);
+  CHECK(arm(R"({"timeout_ms":1000,"on_expiry":{"command":"pause"}})").find("target") !=
+        std::string::npos);
+}
