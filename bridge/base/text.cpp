@@ -66,6 +66,12 @@ bool is_utf8(std::string_view s) {
   return true;
 }
 
+std::string_view utf8_prefix(std::string_view s, std::size_t bytes_max) {
+  if (s.size() <= bytes_max) return s;
+  while (bytes_max > 0 && (static_cast<unsigned char>(s[bytes_max]) & 0xC0) == 0x80) --bytes_max;
+  return s.substr(0, bytes_max);
+}
+
 void append_json_string(std::string& out, std::string_view s) {
   out.push_back('"');
   for (const char ch : s) {

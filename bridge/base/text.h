@@ -37,6 +37,15 @@ bool is_name(std::string_view s);
 // True where `s` is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
 bool is_utf8(std::string_view s);
 
+// The text behind a UTF-8 byte order mark, where one stands in front.
+inline std::string_view without_byte_order_mark(std::string_view s) {
+  return s.substr(0, 3) == "\xEF\xBB\xBF" ? s.substr(3) : s;
+}
+
+// The beginning of `s` with at most `bytes_max` bytes that does not end within a character.
+// REQUIRES: is_utf8(s).
+std::string_view utf8_prefix(std::string_view s, std::size_t bytes_max);
+
 // Appends `s` as a JSON string with its quotes (RFC 8259 section 7). REQUIRES: is_utf8(s).
 void append_json_string(std::string& out, std::string_view s);
 

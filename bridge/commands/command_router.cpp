@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "event/json_document.h"
 #include "event/json_scanner.h"
 #include "sources/repair_answer.h"
 
@@ -211,16 +212,13 @@ void CommandRouter::on_answer(std::string_view source, std::string_view json) {
       return;
     }
   }
-  rapidjson::Document reply;
-  reply.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(json.data(),
-                                                                                      json.size());
-  // The scanner as well: it bounds the depth and takes what for_each_member will walk.
-  JsonScanner scan(json);
-  if (found == lanes_.end() || reply.HasParseError() || !reply.IsObject() || !scan.value(1) ||
-      !scan.at_end()) {
+  json = without_byte_order_mark(json);
+  auto document = read_document(json);
+  if (found == lanes_.end() || !document || !document.value().IsObject()) {
     ++counters_.command_answers_unusable;
     return;
   }
+  const rapidjson::Document& reply = document.value();
   Lane& lane = found->second;
   const auto id_member = reply.FindMember("id");
   const std::string id = id_member != reply.MemberEnd() && id_member->value.IsString()

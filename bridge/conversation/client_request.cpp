@@ -5,10 +5,9 @@
 #include <cmath>
 #include <utility>
 
-#include <rapidjson/error/en.h>
-
 #include "base/limits.h"
 #include "base/text.h"
+#include "event/json_document.h"
 #include "event/json_value.h"
 
 namespace bridge {
@@ -80,18 +79,12 @@ const char* action_name(Action action) {
 
 Result<ClientRequest, RequestRefusal> parse_request(std::string_view text) {
   ClientRequest request;
-  // Iterative: a hostile depth must cost memory of the request's size, not stack.
-  request.document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
-      text.data(), text.size());
-  if (request.document.HasParseError()) {
+  auto document = read_document(text);
+  if (!document) {
     return RequestRefusal{
-        {ErrorType::bad_json,
-         "the request is not JSON: " +
-             std::string(rapidjson::GetParseError_En(request.document.GetParseError())) +
-             " At byte " + std::to_string(request.document.GetErrorOffset()) + "."},
-        {},
-        {}};
+        {ErrorType::bad_json, "the request " + document.error().message}, {}, {}};
   }
+  request.document = std::move(document.value());
   const auto refuse = [&request](ErrorType type, std::string message, std::string_view action) {
     return RequestRefusal{{type, std::move(message)}, std::string(action), request.id_json};
   };

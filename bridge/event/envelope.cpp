@@ -56,6 +56,7 @@ const char* reject_name(Reject reject) { return kRejectNames[static_cast<std::si
 
 Reject EnvelopeParser::parse(std::string_view body) {
   not_finite_count_ = 0;
+  body = without_byte_order_mark(body);
   if (body.size() > event_bytes_max_) {
     detail_ = "the body has " + std::to_string(body.size()) + " bytes; must be at most " +
               std::to_string(event_bytes_max_);
@@ -77,10 +78,7 @@ Reject EnvelopeParser::parse(std::string_view body) {
     not_finite_.clear();
     reject = parse_text(cleaned_);
   }
-  if (reject == Reject::not_json && !is_utf8(body)) {
-    detail_ = "the body is not UTF-8";
-    return Reject::not_utf8;
-  }
+  if (reject == Reject::not_json && !is_utf8(body)) return Reject::not_utf8;
   return reject;
 }
 
@@ -232,14 +230,8 @@ Reject EnvelopeParser::scan_data(JsonScanner& scan) {
 }
 
 Reject EnvelopeParser::malformed(const JsonScanner& scan, std::string_view where) {
-  detail_ = printable(where);
-  if (scan.too_deep()) {
-    detail_ += " is deeper than " + std::to_string(kJsonDepthMax) + " levels";
-    return Reject::too_deep;
-  }
-  detail_ += " is not JSON: at byte " + std::to_string(scan.position() - text_.data()) + " of " +
-             std::to_string(text_.size());
-  return Reject::not_json;
+  detail_ = printable(where) + " " + scan.problem();
+  return scan.too_deep() ? Reject::too_deep : Reject::not_json;
 }
 
 Reject EnvelopeParser::wrong(std::string_view key, const char* rule) {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/limits.h"
+#include "base/text.h"
 
 namespace bridge {
 namespace {
@@ -45,6 +46,13 @@ void append_utf8(std::string& out, unsigned code) {
 }
 
 }  // namespace
+
+std::string JsonScanner::problem() const {
+  if (too_deep_) return "is deeper than " + std::to_string(kJsonDepthMax) + " levels";
+  if (!is_utf8({begin_, static_cast<std::size_t>(end_ - begin_)})) return "is not UTF-8";
+  return "is not JSON: at byte " + std::to_string(p_ - begin_) + " of " +
+         std::to_string(end_ - begin_);
+}
 
 void JsonScanner::skip_more_space() {
   while (p_ < end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r')) ++p_;

@@ -85,6 +85,10 @@ class JsonScanner {
   // True where value() failed only because of its depth.
   bool too_deep() const { return too_deep_; }
 
+  // Of a scanner that failed, what is wrong with the text, to follow its name: "is deeper than 64
+  // levels", "is not UTF-8" or "is not JSON: at byte 3 of 10".
+  std::string problem() const;
+
  private:
   // What sources write has no white space, as a rule; what they write of it is not above a space.
   void skip_space() {

@@ -3,11 +3,9 @@
 #include <utility>
 #include <vector>
 
-#include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
-
 #include "base/limits.h"
 #include "base/text.h"
+#include "event/json_document.h"
 #include "event/request_fields.h"
 #include "net/zmq_frames.h"
 
@@ -73,28 +71,22 @@ Turn BotCommands::take_turn() {
 }
 
 void BotCommands::handle(const Peer& peer, std::string_view body) {
-  rapidjson::Document request;
-  request.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
-      body.data(), body.size());
-  if (request.HasParseError()) {
+  const auto request = read_document(body);
+  if (!request || !request.value().IsObject()) {
     ++counters_.bot_requests_unusable;
-    refuse(peer, ErrorType::bad_json,
-           "the request is not JSON: " +
-               std::string(rapidjson::GetParseError_En(request.GetParseError())) + " At byte " +
-               std::to_string(request.GetErrorOffset()) + ".");
+    if (!request) {
+      refuse(peer, ErrorType::bad_json, "the request " + request.error().message);
+    } else {
+      refuse(peer, ErrorType::bad_request, "a request must be a JSON object");
+    }
     return;
   }
-  if (!request.IsObject()) {
-    ++counters_.bot_requests_unusable;
-    refuse(peer, ErrorType::bad_request, "a request must be a JSON object");
-    return;
-  }
-  const auto id = request_id(request);
+  const auto id = request_id(request.value());
   if (!id) {
     refuse(peer, ErrorType::bad_request, id.error().message);
     return;
   }
-  dispatcher_.execute(request, id.value(), requester_of(peer.routing_id),
+  dispatcher_.execute(request.value(), id.value(), requester_of(peer.routing_id),
                       [this, peer, alive = std::weak_ptr<char>(alive_)](const std::string& json) {
                         if (!alive.expired()) reply(peer, json);
                       });

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "event/json_document.h"
 #include "event/json_value.h"
 
 namespace bridge {
@@ -141,10 +141,9 @@ SourceNumbers SourceRegistry::announce(const Envelope& body, std::int64_t wall_u
 
 SourceNumbers SourceRegistry::read_announcement(std::string_view text, SourceInfo& info) {
   SourceNumbers numbers;
-  rapidjson::Document data;
-  data.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
-  if (!data.IsObject()) return numbers;
-  for (const auto& member : data.GetObject()) {
+  const auto data = read_document(text);
+  if (!data || !data.value().IsObject()) return numbers;
+  for (const auto& member : data.value().GetObject()) {
     const std::string_view name = view(member.name);
     const rapidjson::Value& value = member.value;
     if (name == "agents" && value.IsArray()) {
@@ -157,9 +156,9 @@ SourceNumbers SourceRegistry::read_announcement(std::string_view text, SourceInf
       value.Accept(writer);
       info.announced_commands.assign(buffer.GetString(), buffer.GetSize());
     } else if (name == "host" && value.IsString()) {
-      info.host = view(value).substr(0, 255);
+      info.host = utf8_prefix(view(value), 255);
     } else if (name == "state" && value.IsString()) {
-      info.activity = view(value).substr(0, kNameBytesMax);
+      info.activity = utf8_prefix(view(value), kNameBytesMax);
     } else if (name == "pid" && value.IsInt64()) {
       info.pid = value.GetInt64();
     } else if (name == "replay" && value.IsString()) {

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include <zmq.hpp>
+
 #include "support/bridge_process.h"
 #include "support/event_publisher.h"
 #include "support/protocol_client.h"
@@ -111,4 +113,27 @@ TEST_CASE("malformed: the log tells of it, but not of every one") {
   std::size_t lines = 0;
   for (std::size_t at = 0; (at = log.find("noisy", at)) != std::string::npos; ++at) ++lines;
   CHECK(lines < 10);
+}
+
+TEST_CASE("malformed: nesting without end in a request or a bot's costs an error reply") {
+  BridgeOptions options;
+  options.settings = {"websocket.message_bytes_max=1048576"};
+  BridgeProcess bridge(options);
+  ProtocolClient client(bridge.websocket());
+  const Json refused = client.request(R"({"action":"command","command":"get_status","params":{"x":)" +
+                                      std::string(900'000, '['));
+  CHECK(refused.string("/data/message") == "the request is deeper than 64 levels");
+  zmq::context_t context;
+  zmq::socket_t bot(context, zmq::socket_type::req);
+  bot.set(zmq::sockopt::linger, 0);
+  bot.set(zmq::sockopt::rcvtimeo, 15'000);
+  bot.connect(bridge.address("commands"));
+  for (const std::string& levels :
+       {std::string(1'000'000, '['), std::string(500'000, '[') + std::string(500'000, ']')}) {
+    bot.send(zmq::buffer(levels), zmq::send_flags::none);
+    zmq::message_t reply;
+    REQUIRE(bot.recv(reply));
+    CHECK(Json(reply.to_string()).string("/data/error_type") == "bad_json");
+  }
+  CHECK(client.request(R"({"action":"ping"})").string("/status") == "pong");
 }

@@ -52,7 +52,23 @@ TEST_CASE("protocol: what is no request is refused by its kind") {
   CHECK(c.error(R"({"action":"ping","id":1.5})").find("bad_request: id must be") == 0);
   CHECK(c.error(R"({"action":"ping","id":")" + std::string(65, 'x') + "\"}")
             .find("bad_request: id must be") == 0);
-  CHECK(c.error(std::string(60'000, '[')).find("bad_json") == 0);  // costs no stack
+  CHECK(c.error(std::string(60'000, '[')) == "bad_json: the request is deeper than 64 levels");
+  // It went into command_executed, and every subscriber was closed with 1007.
+  CHECK(c.error(R"({"action":"register","client_id":"\udc00"})")
+            .find("bad_json: the request is not JSON") == 0);
+  CHECK(c.ask("\xEF\xBB\xBF{\"action\":\"ping\"}")["status"] == "pong");
+}
+
+TEST_CASE("protocol: params may be nested to the limit and no deeper") {
+  Conversation c;
+  const auto request = [](int lists) {
+    const auto n = static_cast<std::size_t>(lists);
+    return R"({"action":"command","command":"get_event_types","params":{"x":)" +
+           std::string(n, '[') + std::string(n, ']') + "}}";
+  };
+  CHECK(c.ask(request(62))["status"] == "command_result");
+  CHECK(c.error(request(63)) == "bad_json: the request is deeper than 64 levels");
+  CHECK(c.error(request(500'000)) == "bad_json: the request is deeper than 64 levels");
 }
 
 TEST_CASE("protocol: an id comes back as it was, integers of 64 bits and strings") {

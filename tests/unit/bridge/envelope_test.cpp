@@ -66,6 +66,13 @@ TEST_CASE("envelope: a body that is not JSON is called so even where a field is 
   CHECK(reject_of("{\"type\":5,\"data\":{\"a\":\"\xFF\"}}") == Reject::not_utf8);
 }
 
+TEST_CASE("envelope: a byte order mark in front of a body is passed over") {
+  EnvelopeParser parser(1 << 20);
+  REQUIRE(parser.parse("\xEF\xBB\xBF{\"type\":\"t\",\"data\":{\"a\":NaN}}") == Reject::none);
+  CHECK(parser.envelope().data == R"({"a":null})");
+  CHECK(reject_of("\xEF\xBB\xBF") == Reject::not_json);
+}
+
 TEST_CASE("envelope: 64 levels pass, 65 do not") {
   CHECK(reject_of(nested_data(62)) == Reject::none);  // the body and data are two
   CHECK(reject_of(nested_data(63)) == Reject::too_deep);

@@ -127,3 +127,14 @@ TEST_CASE("sources: one that announces itself is live, stalled, gone, and heard 
   CHECK(bench.sources.sources().at("plain").state == SourceState::live);
   CHECK(std::count(heard.begin(), heard.end(), "plain connected") == 0);
 }
+
+TEST_CASE("sources: what is told of one is cut between characters, not in one") {
+  Bench bench;
+  std::string long_name;
+  for (int i = 0; i < 200; ++i) long_name += "\xE2\x82\xAC";
+  bench.take(R"({"type":"_source","source":"s","run":"r","data":{"host":")" + long_name +
+             R"(","state":")" + long_name + "\"}}");
+  const auto& info = bench.sources.sources().at("s");
+  CHECK(info.host == long_name.substr(0, 255));
+  CHECK(info.activity == long_name.substr(0, 63));
+}

@@ -54,6 +54,19 @@ TEST_CASE("text: a hostile string is harmless in a log line") {
   CHECK(printable(std::string(100, 'x'), 3) == "xxx...");
 }
 
+TEST_CASE("text: a cut does not end within a character") {
+  const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";
+  for (std::size_t n = 0; n <= text.size() + 1; ++n) {
+    CAPTURE(n);
+    const std::string_view cut = utf8_prefix(text, n);
+    CHECK(is_utf8(cut));
+    CHECK(cut.size() <= n);
+    CHECK(cut.size() + 3 >= std::min(n, text.size()));
+  }
+  CHECK(utf8_prefix(text, text.size()) == text);
+  CHECK(utf8_prefix("", 5).empty());
+}
+
 TEST_CASE("log: a line comes through once an interval a key, and tells what it held back") {
   LogLimiter limiter(1'000'000, 2);
   std::uint64_t held = 99;
