@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,10 +27,15 @@ class Families {
     begin(name, help, MetricType::Gauge);
     sample(value);
   }
-  void begin(const char* name, const char* help, MetricType type) {
+  void add(const CounterRow& row, std::uint64_t value) {
+    begin("ppo_bridge_" + std::string(row.metric), std::string(row.help),
+          row.is_level() ? MetricType::Gauge : MetricType::Counter);
+    sample(static_cast<double>(value));
+  }
+  void begin(std::string name, std::string help, MetricType type) {
     MetricFamily family;
-    family.name = name;
-    family.help = help;
+    family.name = std::move(name);
+    family.help = std::move(help);
     family.type = type;
     families_.push_back(std::move(family));
   }
@@ -96,51 +102,29 @@ void add_journal(Families& f, const JournalStatus& j) {
 std::string metrics_text(const BridgeView& view, const Depths& depths,
                          const JournalStatus* journal) {
   Counters c = view.counters;
-  c.add_clients(depths.serving.counters);
+  c += depths.serving.counters;
   const History& history = view.log.history();
   Families f;
   f.begin("ppo_bridge_info", "Version of the bridge.", MetricType::Gauge);
   f.sample(1, {{"version", view.version}, {"epoch", view.log.epoch()}});
   f.gauge("ppo_bridge_uptime_seconds", "Since the bridge started.", depths.uptime_s);
-  f.counter("ppo_bridge_messages_received_total", "ZeroMQ messages and POSTs.",
-            c.messages_received);
-  f.counter("ppo_bridge_received_bytes_total", "Bytes of those messages.", c.bytes_received);
-  f.counter("ppo_bridge_bodies_received_total", "Event bodies in those messages.",
-            c.bodies_received);
-  f.counter("ppo_bridge_events_accepted_total", "Bodies that became events.",
-            c.events_from_sources);
-  f.counter("ppo_bridge_announcements_total", "_source bodies.", c.announcements);
+  for (const CounterRow& row : kCounterRows) {
+    if (!row.metric.empty()) f.add(row, c.*row.member);
+  }
   f.begin("ppo_bridge_events_rejected_total", "Bodies refused, by reason.", MetricType::Counter);
   for (std::size_t r = 1; r < kRejectCount; ++r) {
     f.sample(static_cast<double>(c.rejected[r]),
              {{"reason", reject_name(static_cast<Reject>(r))}});
   }
-  f.counter("ppo_bridge_events_duplicate_total", "Events that came a second time, or too late.",
-            c.events_duplicate);
-  f.counter("ppo_bridge_events_put_off_total",
-            "Events let go of for want of room behind a hole, to be asked for later.",
-            c.events_put_off);
-  f.counter("ppo_bridge_events_repaired_total", "Events had by asking their source again.",
-            c.events_repaired);
-  f.counter("ppo_bridge_events_lost_total", "Events reported as source_lost.", c.events_lost);
-  f.counter("ppo_bridge_replays_asked_total", "Questions for missing events.", c.repairs_asked);
-  f.counter("ppo_bridge_replays_failed_total", "Those refused, or not answered in time.",
-            c.repairs_failed);
   f.gauge("ppo_bridge_events_held", "Events that wait behind a hole.",
           static_cast<double>(view.tracker.held_events()));
   f.gauge("ppo_bridge_held_bytes", "Memory that they take.",
           static_cast<double>(view.tracker.held_bytes()));
-  f.counter("ppo_bridge_not_finite_replaced_total", "NaN and infinities that became null.",
-            c.not_finite_replaced);
-  f.counter("ppo_bridge_events_sent_total", "Events handed to clients' sockets.", c.events_sent);
-  f.counter("ppo_bridge_sent_bytes_total", "Bytes of events and replies handed to them.",
-            c.bytes_sent);
   const Deflater::Tally& deflated = depths.serving.deflated;
   f.counter("ppo_bridge_deflated_messages_total",
             "Batches compressed, each once for all clients that share it.", deflated.messages);
   f.counter("ppo_bridge_deflated_bytes_before_total", "Their bytes before.", deflated.bytes_before);
   f.counter("ppo_bridge_deflated_bytes_after_total", "Their bytes after.", deflated.bytes_after);
-  f.counter("ppo_bridge_gaps_sent_total", "Gap messages.", c.gaps_sent);
   f.histogram("ppo_bridge_receive_to_send_seconds",
               "From accepting a live event to handing it to a client's socket.",
               c.receive_to_send);
@@ -158,35 +142,8 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
           static_cast<double>(lag_max));
   f.gauge("ppo_bridge_cohorts", "Distinct subscriptions.",
           static_cast<double>(depths.serving.cohorts));
-  f.counter("ppo_bridge_clients_accepted_total", "WebSocket clients accepted.",
-            c.clients_accepted);
-  f.counter("ppo_bridge_clients_refused_total", "Connections refused: full, path or Origin.",
-            c.clients_refused);
-  f.counter("ppo_bridge_clients_closed_slow_total", "Clients closed with 4008.",
-            c.clients_closed_slow);
-  f.counter("ppo_bridge_clients_closed_no_pong_total", "Clients closed with 4012.",
-            c.clients_closed_no_pong);
-  f.counter("ppo_bridge_requests_total", "Requests of clients.", c.requests);
-  f.counter("ppo_bridge_requests_refused_total", "Requests answered with an error.",
-            c.requests_refused);
-  f.counter("ppo_bridge_requests_rate_limited_total", "Requests beyond a client's rate.",
-            c.requests_rate_limited);
-  f.counter("ppo_bridge_http_requests_total", "Plain HTTP requests.", c.http_requests);
-  f.counter("ppo_bridge_commands_total", "Commands for trainers, of clients and bots.", c.commands);
   f.gauge("ppo_bridge_commands_pending", "Commands with trainers or waiting for them.",
           static_cast<double>(depths.commands_pending));
-  f.counter("ppo_bridge_command_answers_late_total", "Trainers' answers after their deadline.",
-            c.command_answers_late);
-  f.counter("ppo_bridge_command_answers_unusable_total",
-            "Messages on the control socket that answer nothing.", c.command_answers_unusable);
-  f.counter("ppo_bridge_dead_mans_switches_expired_total", "Dead-man's switches that fired.",
-            c.switches_expired);
-  f.counter("ppo_bridge_bot_events_sent_total", "Events handed to the bots' socket.",
-            c.bot_events_sent);
-  f.counter("ppo_bridge_bot_requests_total", "Requests on the bots' command socket.",
-            c.bot_requests);
-  f.counter("ppo_bridge_bot_requests_unusable_total", "Those that were no requests at all.",
-            c.bot_requests_unusable);
   f.gauge("ppo_bridge_history_events", "Events in memory.",
           static_cast<double>(history.events()));
   f.gauge("ppo_bridge_history_bytes", "Memory that they take.",

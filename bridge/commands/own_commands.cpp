@@ -86,7 +86,7 @@ void ClientsReport::add(ClientsReport other) {
   deflated.messages += other.deflated.messages;
   deflated.bytes_before += other.deflated.bytes_before;
   deflated.bytes_after += other.deflated.bytes_after;
-  counters.add_clients(other.counters);
+  counters += other.counters;
 }
 
 void OwnCommands::run(std::string_view command, const rapidjson::Value& params, const Done& done) {
@@ -113,7 +113,7 @@ void OwnCommands::run(std::string_view command, const rapidjson::Value& params, 
 
 std::string OwnCommands::get_status(const ClientsReport& report) {
   Counters c = view_.counters;
-  c.add_clients(report.counters);
+  c += report.counters;
   const History& history = view_.log.history();
   Json json;
   json.object();
@@ -123,29 +123,29 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   json.key("started").time(started_wall_us_);
   json.field("uptime_s", static_cast<double>(view_.clock.steady_us() - started_steady_us_) / 1e6);
   json.field("sources", std::uint64_t{view_.sources.sources().size()});
-  json.key("clients").object();
-  json.field("connected", std::uint64_t{report.clients.size()});
-  json.field("max", std::uint64_t{view_.clients_max});
-  json.field("accepted", c.clients_accepted).field("refused", c.clients_refused);
-  json.field("closed_slow", c.clients_closed_slow);
-  json.field("closed_no_pong", c.clients_closed_no_pong);
-  json.field("cohorts", std::uint64_t{report.cohorts}).end_object();
-  json.key("events").object();
-  json.field("received", c.bodies_received).field("accepted", c.events_from_sources);
-  json.field("announcements", c.announcements).field("rejected", sum(c.rejected));
-  json.key("rejected_by_reason").object();
-  for (std::size_t r = 1; r < kRejectCount; ++r) {
-    json.field(reject_name(static_cast<Reject>(r)), c.rejected[r]);
+  // The table's lines of a group stand together.
+  std::string_view group;
+  for (const CounterRow& row : kCounterRows) {
+    if (row.group.empty()) continue;
+    if (row.group != group) {
+      if (!group.empty()) json.end_object();
+      group = row.group;
+      json.key(group).object();
+      if (group == "clients") {
+        json.field("connected", std::uint64_t{report.clients.size()});
+        json.field("max", std::uint64_t{view_.clients_max});
+        json.field("cohorts", std::uint64_t{report.cohorts});
+      } else if (group == "events") {
+        json.field("rejected", sum(c.rejected)).key("rejected_by_reason").object();
+        for (std::size_t r = 1; r < kRejectCount; ++r) {
+          json.field(reject_name(static_cast<Reject>(r)), c.rejected[r]);
+        }
+        json.end_object().field("held", std::uint64_t{view_.tracker.held_events()});
+      }
+    }
+    json.field(row.name, c.*row.member);
   }
   json.end_object();
-  json.field("duplicates", c.events_duplicate).field("put_off", c.events_put_off);
-  json.field("held", std::uint64_t{view_.tracker.held_events()});
-  json.field("repaired", c.events_repaired).field("lost", c.events_lost);
-  json.field("replays_asked", c.repairs_asked).field("replays_failed", c.repairs_failed);
-  json.field("not_finite_replaced", c.not_finite_replaced);
-  json.field("messages_received", c.messages_received).field("bytes_received", c.bytes_received);
-  json.field("sent", c.events_sent).field("bytes_sent", c.bytes_sent);
-  json.field("gaps_sent", c.gaps_sent).end_object();
   const Deflater::Tally& deflated = report.deflated;
   json.key("deflate").object().field("messages", deflated.messages);
   json.field("bytes_before", deflated.bytes_before).field("bytes_after", deflated.bytes_after);
@@ -155,16 +155,6 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   json.field("first_seq", history.first_seq()).field("bytes", std::uint64_t{history.bytes()});
   json.field("events_max", view_.history_limits.events_max);
   json.field("bytes_max", std::uint64_t{view_.history_limits.bytes_max}).end_object();
-  json.key("requests").object();
-  json.field("received", c.requests).field("refused", c.requests_refused);
-  json.field("rate_limited", c.requests_rate_limited).field("http", c.http_requests).end_object();
-  json.key("commands").object();
-  json.field("received", c.commands).field("answers_late", c.command_answers_late);
-  json.field("answers_unusable", c.command_answers_unusable);
-  json.field("dead_mans_switches_expired", c.switches_expired).end_object();
-  json.key("bots").object();
-  json.field("events_sent", c.bot_events_sent).field("requests", c.bot_requests);
-  json.field("requests_unusable", c.bot_requests_unusable).end_object();
   json.end_object();
   return json.take();
 }
