@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import unittest
+from collections import deque
 from pathlib import Path
 from typing import Any, Callable
 
@@ -158,7 +159,8 @@ class Bridge:
 
 
 class FakeBridge:
-    """The sockets that a publisher sees, with bytes as they come. One thread."""
+    """The sockets that a publisher sees, with bytes as they come. It learns from hellos who is who.
+    One thread."""
 
     def __init__(self, endpoint: str = "tcp://127.0.0.1:*", control: str = "tcp://127.0.0.1:*"):
         self._context = zmq.Context()
@@ -172,6 +174,11 @@ class FakeBridge:
         self._control.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._control.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._control.bind(control)
+        self._peers: dict[str, bytes] = {}  # routing ids by source
+        self._answers: deque[bytes] = deque()
+        self.hellos: deque[dict] = deque()
+        self.ahead_s: float | None = None  # hellos are answered with our time and so much
+        self.clocks_answered = 0
         self.endpoint = self._events.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
         self.control = self._control.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
 
@@ -202,14 +209,47 @@ class FakeBridge:
                 if body["type"] == "_source" and which(body["data"]):
                     return body
 
+    def _take_one(self, timeout_s: float) -> bool:
+        """The next message of a control connection."""
+        if not self._control.poll(timeout_s * 1000):
+            return False
+        peer, empty, body = self._control.recv_multipart()
+        assert empty == b""
+        if not body.startswith(b'{"type":"_source"'):
+            self._answers.append(body)
+            return True
+        hello = json.loads(body)
+        self._peers[hello["source"]] = peer
+        if self.ahead_s is not None:
+            params = {"clock": hello["data"]["clock"], "at": time.time() + self.ahead_s}
+            clock = json.dumps({"command": "_clock", "params": params}).encode()
+            self._control.send_multipart([peer, b"", clock])
+            self.clocks_answered += 1
+        self.hellos.append(hello)
+        return True
+
+    def hello(self, which: Callable[[dict], bool] = lambda data: True) -> dict:
+        """The next one that is so."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            while not self.hellos:
+                if not self._take_one(PATIENCE_S) or time.monotonic() > until:
+                    raise AssertionError("no such hello")
+            hello = self.hellos.popleft()
+            if which(hello["data"]):
+                return hello
+
     def send(self, source: str, frames: list[bytes]) -> None:
-        """Once `source` is connected."""
+        """Once `source` has said hello."""
 
         def sent() -> bool:
+            while source not in self._peers and self._take_one(0):
+                pass
             try:
-                self._control.send_multipart([source.encode(), *frames], zmq.NOBLOCK)
+                self._control.send_multipart([self._peers[source], *frames], zmq.NOBLOCK)
                 return True
-            except zmq.ZMQError:
+            except (KeyError, zmq.ZMQError):
+                self._peers.pop(source, None)
                 return False
 
         wait_until(sent, "for %s to connect" % source)
@@ -220,10 +260,11 @@ class FakeBridge:
         self.send(source, [b"", json.dumps(request).encode()])
 
     def answer(self, timeout_s: float = PATIENCE_S) -> dict | None:
-        if not self._control.poll(timeout_s * 1000):
-            return None
-        _, empty, body = self._control.recv_multipart()
-        assert empty == b""
+        until = time.monotonic() + timeout_s
+        while not self._answers:
+            if not self._take_one(max(until - time.monotonic(), 0)) and time.monotonic() > until:
+                return None
+        body = self._answers.popleft()
 
         def refuse(text: str) -> None:
             raise AssertionError(text + " is not JSON")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
+import subprocess
+import sys
 import threading
 import time
 import unittest
 
 from ppo_bridge import CommandRejected, Publisher
-from support import BridgeTest, FakeBridge, wait_until
+from ppo_bridge._clock import BridgeClock
+from support import BridgeTest, FakeBridge, die_with_parent, wait_until
 
 
 class FalseBridge(unittest.TestCase):
@@ -43,6 +47,12 @@ class Answers(FalseBridge):
             (b'{"id":"i","command":"echo","params":{"a":NaN}}', "bad_json", "one JSON object"),
             (b"\xff", "bad_json", "one JSON object"),
             (b"[" * 100_000, "bad_json", "one JSON object"),
+            (b'{"id":"i","command":"echo","params":' + b"[" * 985 + b"]" * 985 + b"}", "bad_json", "one"),
+            (b'{"id":"i","command":"echo","params":{"a":"\\udc00"}}', "bad_json", "one JSON object"),
+            (b'{"id":"i","command":"echo","params":{"a":1e400}}', "bad_json", "one JSON object"),
+            (b'{"id":"i","command":"echo","deadline_ms":-1%s}' % (b"0" * 4000), "timeout", "passed"),
+            (b'{"id":"i","command":"echo","by":1%s}' % (b"0" * 4000), "bad_request", "by is 1000"),
+            (b'{"id":"i","command":"echo","by":-1}', "bad_request", "by is -1; must be seconds"),
             (b"{}", "bad_request", "id is missing; must be a string of 1-64 characters"),
             (b'{"id":5,"command":"echo"}', "bad_request", "id is 5;"),
             (b'{"id":"i"}', "bad_request", "command is missing"),
@@ -50,7 +60,7 @@ class Answers(FalseBridge):
             (b'{"id":"i","command":"echo","agent_id":"a b"}', "bad_request", 'agent_id is "a b"'),
             (b'{"id":"i","command":"echo","deadline_ms":"5"}', "bad_request", "deadline_ms is"),
             (b'{"id":"i","command":"echo","deadline_ms":60001}', "bad_request", "at most 60000"),
-            (b'{"id":"i","command":"echo","deadline_ms":0}', "rejected", "deadline passed"),
+            (b'{"id":"i","command":"echo","deadline_ms":0}', "timeout", "deadline passed"),
             (b'{"id":"i","command":"echo","run":"old"}', "rejected", "is for run 'old'; this is"),
             (b'{"id":"i","command":"nothing"}', "unknown_command", "no command 'nothing' here"),
         ):
@@ -128,7 +138,8 @@ class Answers(FalseBridge):
         publisher = self.publisher()
         publisher.on_command("pause", lambda: None, polled=True)
         answer = self.ask("pause", deadline_ms=50)
-        self.assertEqual(answer["error"]["message"], "not polled in time")
+        self.assertEqual(answer["error"]["error_type"], "timeout")
+        self.assertEqual(answer["error"]["message"], "not polled in time; not carried out")
         self.assertEqual(publisher.poll_commands(), 0)
 
     def test_the_sixty_fifth_that_waits_is_told_busy(self) -> None:
@@ -213,6 +224,99 @@ class Announcements(FalseBridge):
         self.assertGreater(time.monotonic() - first, 1.0)
 
 
+    def test_a_hello_says_the_same_over_the_control_connection(self) -> None:
+        publisher = self.publisher()
+        publisher.publish("x", {})
+        publisher.on_command("pause", print)
+        publisher.set_agents(["agent_0"])
+        hello = self.bridge.hello(lambda d: d["agents"] and d["commands"] and d["head"] == 1)
+        self.assertEqual((hello["source"], hello["run"]), ("s", "r"))
+        self.assertEqual(hello["data"]["state"], "running")
+        self.assertLess(abs(hello["data"]["clock"] - time.time()), 60)
+        later = hello["data"]["clock"] + 0.9
+        self.bridge.hello(lambda d: d["clock"] > later)
+        publisher.set_state("paused")
+        self.bridge.hello(lambda d: d["state"] == "paused")
+        publisher.close()
+        self.bridge.hello(lambda d: d["state"] == "stopped")
+
+    def test_a_bridge_that_comes_back_hears_it_too(self) -> None:
+        self.publisher()
+        self.bridge.hello()
+        endpoint, control = self.bridge.endpoint, self.bridge.control
+        self.bridge.close()
+        self.bridge = FakeBridge(endpoint, control)
+        self.addCleanup(self.bridge.close)
+        self.bridge.hello()
+
+
+FROZEN = """
+import sys, time
+from ppo_bridge import Publisher
+publisher = Publisher("s", run="r", endpoint=sys.argv[1], control=sys.argv[2])
+ran = []
+publisher.on_command("count", lambda: ran.append(1) or len(ran))
+publisher.on_command("stats", lambda: {"late": publisher.command_stats().late})
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+class Clock(FalseBridge):
+    AHEAD_S = 2_600_000  # a month
+
+    def test_a_trainer_that_was_frozen_does_nothing_that_is_over(self) -> None:
+        self.bridge.ahead_s = self.AHEAD_S
+        trainer = subprocess.Popen(
+            [sys.executable, "-c", FROZEN, self.bridge.endpoint, self.bridge.control],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            preexec_fn=die_with_parent,
+        )
+        self.addCleanup(trainer.communicate)
+        self.addCleanup(trainer.kill)
+        trainer.stdout.readline()
+        now = time.time() + self.AHEAD_S
+        self.assertEqual(self.ask("count", by=now + 60)["result"], {"value": 1})
+        self.assertGreater(self.bridge.clocks_answered, 0)
+        trainer.send_signal(signal.SIGSTOP)
+        self.bridge.ask("s", "count", run="r", by=time.time() + self.AHEAD_S + 0.2)
+        time.sleep(0.5)  # the command's time passes
+        trainer.send_signal(signal.SIGCONT)
+        error = self.bridge.answer()["error"]
+        self.assertEqual(error["error_type"], "timeout")
+        self.assertEqual(error["message"], "deadline passed; not carried out")
+        now = time.time() + self.AHEAD_S
+        self.assertEqual(self.ask("stats", by=now + 60)["result"], {"late": 1})
+        self.assertEqual(self.ask("count", by=now + 60)["result"], {"value": 2})
+
+    def test_without_the_bridges_time_only_the_deadline_counts(self) -> None:
+        self.publisher().on_command("count", lambda: None)
+        self.assertTrue(self.ask("count", by=1)["success"])
+
+    def test_the_answer_with_the_least_round_trip_counts_and_a_clock_may_be_set(self) -> None:
+        clock = BridgeClock()
+        clock.answered(1.5, 5000.0, 10.0)
+        self.assertIsNone(clock.surely_past(5000.0))
+        for stamp, round_trip in ((1.0, 0.1), (2.0, 0.02), (3.0, 0.06)):
+            clock.asked(stamp, 10.0)
+            clock.answered(stamp, 5000.0 + round_trip / 2, 10.0 + round_trip)
+            clock.answered(stamp, 9999.0, 10.0)  # a second time
+        self.assertAlmostEqual(clock.surely_past(5001.0), 11.01)
+        clock.asked(4.0, 10.0)
+        clock.answered(4.0, 7000.0, 10.0)
+        self.assertAlmostEqual(clock.surely_past(7001.0), 11.0)
+        clock.forget()
+        self.assertIsNone(clock.surely_past(7001.0))
+
+    def test_times_that_are_none_do_no_harm(self) -> None:
+        self.publisher().on_command("count", lambda: None)
+        for params in (b"{}", b"[]", b"null", b'{"clock":"x","at":1}', b'{"clock":1}',
+                       b'{"clock":-1,"at":1e308}', b'{"clock":1%s,"at":1}' % (b"0" * 4000)):
+            self.bridge.send("s", [b"", b'{"command":"_clock","params":%b}' % params])
+        self.assertTrue(self.ask("count", by=1)["success"])
+
+
 class Replay(FalseBridge):
     def test_what_was_sent_is_given_again_byte_for_byte(self) -> None:
         publisher = self.publisher()
@@ -271,8 +375,14 @@ class Replay(FalseBridge):
 
     def test_a_range_that_is_none_is_refused(self) -> None:
         self.publisher()
-        self.assertEqual(self.ask("_replay", {"from": 5, "to": 4})["result"]["events"], [])
-        for params in ({}, {"from": 1}, {"from": True, "to": 2}, {"from": "1", "to": 2}):
+        for first, last in ((5, 4), (2**64 - 1, 2**64 - 1), (10**4000, 10**4000)):
+            params = {"from": first, "to": last}
+            self.assertEqual(self.ask("_replay", params)["result"]["events"], [])
+        deep: list = []
+        for _ in range(60):
+            deep = [deep]
+        for params in ({}, {"from": 1}, {"from": True, "to": 2}, {"from": "1", "to": 2},
+                       {"from": 1, "to": 1e30}, {"from": deep, "to": deep}):
             error = self.ask("_replay", params)["error"]
             self.assertEqual(error["error_type"], "bad_request")
 

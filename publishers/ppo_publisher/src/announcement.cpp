@@ -7,9 +7,14 @@
 
 #include "encode.h"
 #include "names.h"
+#include "timestamp.h"
 
 namespace ppo {
 namespace {
+
+// How often a source says that it lives; and after how long it tries again where it could not.
+constexpr std::chrono::seconds kAnnounceEvery{1};
+constexpr std::chrono::milliseconds kAnnounceRetry{10};
 
 std::string start_of(std::string_view source, std::string_view run) {
   std::string text = R"({"type":"_source","source":")";
@@ -76,16 +81,31 @@ void Announcement::set_commands(std::vector<std::string> names) {
   changed();
 }
 
-std::string Announcement::body(Numbering numbering) const {
+std::string Announcement::body(Numbering numbering, std::optional<std::int64_t> clock_us) const {
   std::string text = start_ + std::to_string(numbering.head);
   text += ",\"oldest\":" + std::to_string(numbering.oldest);
   text += ",\"replay\":\"any_time\"";  // also while a command waits for its answer
+  if (clock_us) (text += ",\"clock\":") += Timestamp(*clock_us).view();
   const std::lock_guard lock(mutex_);
   append_list(text, ",\"agents\":", agents_);
   append_list(text, ",\"commands\":", commands_);
   text += end_;
   text += ",\"state\":\"" + state_ + "\"}}";
   return text;
+}
+
+bool AnnouncementSchedule::due(Clock::time_point now, std::uint64_t version,
+                               std::uint64_t connection) {
+  if (version != version_ || connection != connection_) {
+    version_ = version;
+    connection_ = connection;
+    next_ = now;
+  }
+  return now >= next_;
+}
+
+void AnnouncementSchedule::said(Clock::time_point now, bool sent) {
+  next_ = now + (sent ? std::chrono::milliseconds(kAnnounceEvery) : kAnnounceRetry);
 }
 
 }  // namespace ppo

@@ -1,9 +1,12 @@
-// What a source with a control channel says of itself: the event `_source` of the wire contract.
+// What a source with a control channel says of itself: the `_source` of the wire contract, on the
+// events socket and, as its hello, over the control connection.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +33,9 @@ class Announcement {
   // Another number after each change.
   std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
 
-  // The event, on one line. It has no source_seq of its own.
-  std::string body(Numbering numbering) const;
+  // The body, on one line. It has no source_seq of its own. `clock_us`: our time since 1970, where
+  // the bridge is asked for its own.
+  std::string body(Numbering numbering, std::optional<std::int64_t> clock_us = {}) const;
 
  private:
   void changed() noexcept { version_.fetch_add(1, std::memory_order_release); }
@@ -45,6 +49,24 @@ class Announcement {
   std::vector<std::string> agents_;
   std::vector<std::string> commands_;
   std::string state_ = "running";
+};
+
+// When it is to be said: at once to another connection and after each change, then once a second.
+// One thread.
+class AnnouncementSchedule {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  bool due(Clock::time_point now, std::uint64_t version, std::uint64_t connection);
+  void said(Clock::time_point now, bool sent);
+
+  // As of the last due().
+  Clock::time_point next() const { return next_; }
+
+ private:
+  Clock::time_point next_ = Clock::time_point::min();
+  std::uint64_t version_ = 0;
+  std::uint64_t connection_ = 0;
 };
 
 }  // namespace ppo

@@ -17,6 +17,8 @@ using rapidjson::Value;
 constexpr std::size_t kIdBytesMax = 64;
 constexpr std::size_t kCommandBytesMax = 64;
 constexpr std::int64_t kDeadlineMsMax = 60'000;
+constexpr double kSecondsMax = 1e11;                 // since 1970: the year 5138
+constexpr int kCommandDepthMax = kDataDepthMax + 1;  // as deep as the bridge takes a request
 
 // Recursion stays bounded because check_json_object() has bounded the nesting before.
 constexpr unsigned kParseFlags =
@@ -29,6 +31,21 @@ const Value* member(const Value& object, const char* key) {
 
 std::string_view text_of(const Value& string) {
   return {string.GetString(), string.GetStringLength()};
+}
+
+bool is_time(const Value& value) {
+  return value.IsNumber() && value.GetDouble() >= 0 && value.GetDouble() <= kSecondsMax;
+}
+
+// One that cannot be read is an answer to nothing.
+ClockAnswer clock_answer(const Value& object) {
+  ClockAnswer answer;
+  const Value* const params = member(object, "params");
+  if (params == nullptr || !params->IsObject()) return answer;
+  const Value* const clock = member(*params, "clock");
+  const Value* const at = member(*params, "at");
+  if (clock == nullptr || at == nullptr || !is_time(*clock) || !is_time(*at)) return answer;
+  return {clock->GetDouble(), at->GetDouble()};
 }
 
 std::string compact(const Value& value) {
@@ -78,6 +95,13 @@ class Reader {
     into = value->GetInt64();
   }
 
+  void by(std::optional<double>& into) {
+    const Value* value = member(object_, "by");
+    if (value == nullptr) return;
+    if (!is_time(*value)) return complain("by", shown(*value), "seconds since 1970");
+    into = value->GetDouble();
+  }
+
   const std::string& complaint() const { return complaint_; }
 
  private:
@@ -125,10 +149,15 @@ std::string reply_start(const std::optional<std::string>& id) {
 ParsedRequest parse_request(std::string_view body) {
   ParsedRequest parsed;
   rapidjson::Document document;
-  if (check_json_object(body) == JsonText::malformed ||
+  if (check_json_object(body, kCommandDepthMax) == JsonText::malformed ||
       document.Parse<kParseFlags>(body.data(), body.size()).HasParseError()) {
     parsed.error_type = "bad_json";
     parsed.message = "a command must be one JSON object in UTF-8";
+    return parsed;
+  }
+  const Value* const command = member(document, "command");
+  if (command != nullptr && command->IsString() && text_of(*command) == "_clock") {
+    parsed.clock = clock_answer(document);
     return parsed;
   }
   CommandRequest request;
@@ -140,6 +169,7 @@ ParsedRequest parse_request(std::string_view body) {
   reader.params(request.params);
   reader.agent(request.agent_id);
   reader.deadline(request.deadline_ms);
+  reader.by(request.by);
   if (reader.complaint().empty()) {
     parsed.request = std::move(request);
   } else {

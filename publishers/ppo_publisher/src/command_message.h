@@ -15,11 +15,19 @@ struct CommandRequest {
   std::string agent_id;       // empty: left out
   std::string run;
   std::int64_t deadline_ms = 2000;  // from when it came in; 0 or less: too late already
+  std::optional<double> by;         // when it is wanted, in seconds by the bridge's clock
 };
 
-// A request, or else what is wrong with it.
+// The answer to a hello: our time as we sent it and the bridge's, in seconds. It wants none itself.
+struct ClockAnswer {
+  double clock = 0;
+  double at = 0;
+};
+
+// A request, or a `_clock`, or else what is wrong with it.
 struct [[nodiscard]] ParsedRequest {
   std::optional<CommandRequest> request;
+  std::optional<ClockAnswer> clock;
   std::optional<std::string> id;  // as far as there is one to answer to
   std::string error_type;         // "bad_json" or "bad_request"
   std::string message;            // names the key, its value and its range

@@ -9,6 +9,7 @@
 
 #include "names.h"
 #include "signals_blocked.h"
+#include "timestamp.h"
 
 namespace ppo {
 namespace {
@@ -35,6 +36,9 @@ constexpr milliseconds kLingerStep{10};
 // Requests taken in before the thread looks at everything else again.
 constexpr int kRequestsAtOnce = 64;
 
+// Late is what came, or would have begun, after its deadline.
+constexpr std::string_view kTooLate = "deadline passed; not carried out";
+
 CommandResult result_of(const WaitingCommand& waiting) {
   try {
     return (*waiting.handler)(waiting.command);
@@ -48,8 +52,9 @@ CommandResult result_of(const WaitingCommand& waiting) {
 }  // namespace
 
 Control::Control(const std::string& endpoint, const std::string& source, const std::string& run,
-                 Outbox& outbox)
+                 Outbox& outbox, const Announcement& announcement)
     : outbox_(outbox),
+      announcement_(announcement),
       run_name_(run),
       link_(endpoint, source),
       connection_(link_.connection()),
@@ -110,7 +115,8 @@ void Control::execute(const WaitingCommand& waiting) {
   const Command& command = waiting.command;
   if (Clock::now() >= command.deadline) {
     count(&CommandStats::refused);
-    return answer(waiting.connection, error_reply(command.id, "rejected", "deadline passed"));
+    count(&CommandStats::late);
+    return answer(waiting.connection, error_reply(command.id, "timeout", kTooLate));
   }
   const CommandResult result = result_of(waiting);
   count(&CommandStats::executed);
@@ -166,6 +172,7 @@ void Control::loop() {
   for (;;) {
     link_.see_news();
     forget_lost_connection();
+    say_hello_if_due();
     const bool more = take_requests();
     refuse_expired();
     bool closing = false;
@@ -197,6 +204,16 @@ void Control::settle() {
   }
 }
 
+void Control::say_hello_if_due() {
+  const Clock::time_point now = Clock::now();
+  if (!link_.connected()) return;
+  if (!schedule_.due(now, announcement_.version(), link_.connection())) return;
+  const std::int64_t clock_us = wall_us();
+  const bool sent = link_.try_send(announcement_.body(outbox_.numbering(), clock_us));
+  if (sent) bridge_clock_.asked(clock_us, now);
+  schedule_.said(now, sent);
+}
+
 // True where there may be more.
 bool Control::take_requests() {
   std::string body;
@@ -220,6 +237,7 @@ bool Control::take_requests() {
 void Control::take(const std::string& body) {
   const Clock::time_point now = Clock::now();
   ParsedRequest parsed = parse_request(body);
+  if (parsed.clock) return bridge_clock_.answered(parsed.clock->clock, parsed.clock->at, now);
   if (!parsed.request) return refuse(parsed.id, parsed.error_type, parsed.message);
   CommandRequest& request = *parsed.request;
   if (request.run != run_name_) {
@@ -238,13 +256,16 @@ void Control::take(const std::string& body) {
     return refuse(request.id, "unknown_command",
                   "there is no command '" + printable(request.command) + "' here");
   }
-  if (request.deadline_ms <= 0) return refuse(request.id, "rejected", "deadline passed");
+  Clock::time_point deadline = now + milliseconds(std::max<std::int64_t>(request.deadline_ms, 0));
+  if (request.by) {
+    deadline = std::min(deadline, bridge_clock_.surely_past(*request.by).value_or(deadline));
+  }
+  if (deadline <= now) return refuse_late(request.id, kTooLate);
   const std::string id = request.id;
-  WaitingCommand waiting{
-      {std::move(request.id), std::move(request.command), std::move(request.params),
-       std::move(request.agent_id), now + milliseconds(request.deadline_ms)},
-      std::move(entry.handler),
-      link_.connection()};
+  WaitingCommand waiting{{std::move(request.id), std::move(request.command),
+                          std::move(request.params), std::move(request.agent_id), deadline},
+                         std::move(entry.handler),
+                         link_.connection()};
   CommandQueue& queue = entry.thread == CommandThread::kLibrary ? library_ : polled_;
   if (queue.offer(std::move(waiting))) return;
   if (queue.closed()) return refuse(id, "rejected", "this source is closing");
@@ -254,8 +275,9 @@ void Control::take(const std::string& body) {
 void Control::replay(const CommandRequest& request) {
   const auto range = parse_replay(request.params);
   if (!range) {
-    return refuse(request.id, "bad_request",
-                  "params are " + printable(request.params) + "; must be from and to, two integers");
+    return refuse(
+        request.id, "bad_request",
+        "params are " + printable(request.params) + "; must be from and to, two integers");
   }
   asked_at_ = Clock::now();
   const std::string bodies = outbox_.replay(range->from, range->to, kReplayBytesMax);
@@ -275,19 +297,25 @@ void Control::refuse(const std::optional<std::string>& id, std::string_view erro
   if (!link_.try_send(text)) count(&CommandStats::unheard);
 }
 
+void Control::refuse_late(const std::string& id, std::string_view why) {
+  count(&CommandStats::late);
+  refuse(id, "timeout", why);
+}
+
 void Control::forget_lost_connection() {
   if (connection_ == link_.connection()) return;
   connection_ = link_.connection();
+  bridge_clock_.forget();
   count(&CommandStats::unheard, polled_.take_all().size() + library_.take_all().size());
 }
 
 void Control::refuse_expired() {
   const Clock::time_point now = Clock::now();
   for (const WaitingCommand& late : polled_.take_expired(now)) {
-    refuse(late.command.id, "rejected", "not polled in time");
+    refuse_late(late.command.id, "not polled in time; not carried out");
   }
   for (const WaitingCommand& late : library_.take_expired(now)) {
-    refuse(late.command.id, "rejected", "deadline passed");
+    refuse_late(late.command.id, kTooLate);
   }
 }
 
@@ -307,6 +335,7 @@ milliseconds Control::patience() const {
   std::optional<Clock::time_point> until = polled_.next_deadline();
   const auto other = library_.next_deadline();
   if (other && (!until || *other < *until)) until = other;
+  if (link_.connected() && (!until || schedule_.next() < *until)) until = schedule_.next();
   if (!until) return milliseconds(-1);
   return std::max(std::chrono::ceil<milliseconds>(*until - Clock::now()), milliseconds(0));
 }

@@ -1,5 +1,5 @@
-// The control channel: takes commands from the bridge, has them run, and answers each once; and
-// gives it events that it misses.
+// The control channel: says who this source is, takes commands from the bridge, has them run, and
+// answers each once; and gives it events that it misses.
 #pragma once
 
 #include <chrono>
@@ -17,6 +17,8 @@
 
 #include <ppo_publisher/commands.h>
 
+#include "announcement.h"
+#include "bridge_clock.h"
 #include "command_message.h"
 #include "command_queue.h"
 #include "control_link.h"
@@ -26,14 +28,15 @@
 namespace ppo {
 
 // Thread-safe. The link belongs to a thread of its own, "ppo-control", which never runs a handler
-// and never waits for one, so that events can be had again whatever the program is busy with. Handlers run in poll() and wait(), or on the thread "ppo-commands",
-// which starts with the first of them.
+// and never waits for one, so that events can be had again whatever the program is busy with.
+// Handlers run in poll() and wait(), or on the thread "ppo-commands", which starts with the first
+// of them.
 class Control {
  public:
-  // Connects as `source`; `outbox` must outlive it. Throws std::exception when ZeroMQ does not take
-  // the endpoint or a thread cannot be had.
+  // Connects; `outbox` and `announcement` must outlive it. Throws std::exception when ZeroMQ does
+  // not take the endpoint or a thread cannot be had.
   Control(const std::string& endpoint, const std::string& source, const std::string& run,
-          Outbox& outbox);
+          Outbox& outbox, const Announcement& announcement);
 
   // As close_commands() and close(milliseconds(0)).
   ~Control();
@@ -44,6 +47,9 @@ class Control {
   // May throw std::bad_alloc or std::system_error. REQUIRES: a handler, and a name for a command.
   void add(std::string_view name, CommandHandler handler, CommandThread thread);
   std::vector<std::string> names() const;
+
+  // The announcement has changed.
+  void wake() noexcept { wake_up_.signal(); }
 
   // See Publisher::poll_commands() and wait_commands().
   std::size_t poll() noexcept;
@@ -78,12 +84,14 @@ class Control {
   void run() noexcept;
   void loop();
   void settle();
+  void say_hello_if_due();
   bool take_requests();
   void take(const std::string& body);
   void replay(const CommandRequest& request);
   bool lingers(Clock::time_point now) const;
   void refuse(const std::optional<std::string>& id, std::string_view error_type,
               std::string_view message);
+  void refuse_late(const std::string& id, std::string_view why);
   void forget_lost_connection();
   void refuse_expired();
   void send_replies();
@@ -99,6 +107,7 @@ class Control {
   void count(std::uint64_t CommandStats::*counter, std::uint64_t by = 1) noexcept;
 
   Outbox& outbox_;
+  const Announcement& announcement_;
   const std::string run_name_;
   const Clock::time_point started_ = Clock::now();
   WakeUp wake_up_;
@@ -107,6 +116,8 @@ class Control {
   ControlLink link_;
   std::uint64_t connection_ = 0;  // that the commands in the queues came over
   Clock::time_point asked_at_{};  // when events were last asked for
+  AnnouncementSchedule schedule_;
+  BridgeClock bridge_clock_;  // of this connection's bridge
 
   mutable std::mutex mutex_;  // guards all below, up to the threads
   std::map<std::string, Entry, std::less<>> handlers_;

@@ -32,7 +32,8 @@ bool eight_plain(const char* p) {
 
 class Scanner {
  public:
-  explicit Scanner(std::string_view text) : p_(text.data()), end_(text.data() + text.size()) {}
+  Scanner(std::string_view text, int depth_max)
+      : p_(text.data()), end_(text.data() + text.size()), depth_max_(depth_max) {}
 
   JsonText run() {
     skip_space();
@@ -66,9 +67,9 @@ class Scanner {
     if (p_ == end_) return false;
     switch (*p_) {
       case '{':
-        return depth <= kDataDepthMax && object(depth);
+        return depth <= depth_max_ && object(depth);
       case '[':
-        return depth <= kDataDepthMax && array(depth);
+        return depth <= depth_max_ && array(depth);
       case '"':
         return string();
       case 't':
@@ -200,13 +201,14 @@ class Scanner {
 
   const char* p_;
   const char* const end_;
+  const int depth_max_;
   bool breaks_ = false;
 };
 
 }  // namespace
 
-JsonText check_json_object(std::string_view text) {
-  return Scanner(text).run();
+JsonText check_json_object(std::string_view text, int depth_max) {
+  return Scanner(text, depth_max).run();
 }
 
 }  // namespace ppo

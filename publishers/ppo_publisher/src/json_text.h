@@ -18,6 +18,6 @@ enum class JsonText {
   object_with_breaks,  // has line breaks between its tokens; nowhere else, or it were malformed
 };
 
-[[nodiscard]] JsonText check_json_object(std::string_view text);
+[[nodiscard]] JsonText check_json_object(std::string_view text, int depth_max = kDataDepthMax);
 
 }  // namespace ppo

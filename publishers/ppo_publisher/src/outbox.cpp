@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <exception>
 #include <utility>
+
+#include "timestamp.h"
 
 namespace ppo {
 namespace {
@@ -35,25 +36,6 @@ class Digits {
   std::size_t size_;
 };
 
-// Now, in seconds since 1970 with six decimals.
-class Timestamp {
- public:
-  Timestamp() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-    char* p = std::to_chars(text_.data(), text_.data() + 20, us / 1'000'000).ptr;
-    *p++ = '.';
-    auto rest = us % 1'000'000;
-    for (int i = 5; i >= 0; --i, rest /= 10) p[i] = static_cast<char>('0' + rest % 10);
-    size_ = static_cast<std::size_t>(p + 6 - text_.data());
-  }
-  std::string_view view() const { return {text_.data(), size_}; }
-
- private:
-  std::array<char, 32> text_;
-  std::size_t size_ = 0;
-};
-
 }  // namespace
 
 Outbox::Outbox(RingLimits limits, std::size_t event_bytes_max, std::string_view source,
@@ -68,7 +50,7 @@ bool Outbox::offer(std::string_view type, std::string_view data) noexcept {
   bool accepted = false;
   {
     const std::lock_guard lock(mutex_);
-    const Timestamp timestamp;
+    const Timestamp timestamp(wall_us());
     const Digits seq(stats_.source_seq + 1);
     const std::size_t size = kType.size() + type.size() + kData.size() + data.size() +
                              kTimestamp.size() + timestamp.view().size() + identity_.size() +

@@ -141,7 +141,7 @@ class Publisher::Impl {
     if (control_closed_) return "the publisher is closed";
     control_->add(name, std::move(handler), thread);
     announcement_.set_commands(control_->names());
-    outbox_.wake();
+    tell_change();
     return {};
   }
 
@@ -165,7 +165,7 @@ class Publisher::Impl {
     } catch (const std::exception&) {
       return false;
     }
-    if (announcement_.begun()) outbox_.wake();
+    tell_change();
     return true;
   }
 
@@ -177,6 +177,7 @@ class Publisher::Impl {
     sender_.reset();
     const bool published = outbox_.numbering().head != 0;
     if (control_ != nullptr) {
+      (void)announcement_.set_state("stopped");
       control_->close(std::chrono::milliseconds(published ? options_.flush_ms : 0));
     }
   }
@@ -212,7 +213,8 @@ class Publisher::Impl {
     const std::lock_guard lock(control_mutex_);
     if (control_closed_ || control_ != nullptr) return {};
     try {
-      control_ = std::make_unique<Control>(options_.control, options_.source, options_.run, outbox_);
+      control_ = std::make_unique<Control>(options_.control, options_.source, options_.run, outbox_,
+                                           announcement_);
     } catch (const std::exception& e) {
       return "control " + printable(options_.control) + ": " + e.what();
     }
@@ -220,6 +222,12 @@ class Publisher::Impl {
     announcement_.begin();
     outbox_.wake();
     return {};
+  }
+
+  void tell_change() noexcept {
+    if (!announcement_.begun()) return;
+    outbox_.wake();
+    with_control([](Control& control) { return control.wake(), true; }, false);
   }
 
   void close_commands() noexcept {

@@ -26,9 +26,6 @@ constexpr std::chrono::microseconds kGather{200};
 // What a program that publishes and ends at once waits for its bridge to appear.
 constexpr milliseconds kFirstContact{250};
 
-// How often a source says that it lives.
-constexpr std::chrono::seconds kAnnounceEvery{1};
-
 }  // namespace
 
 Sender::Sender(const PublisherOptions& options, Outbox& outbox, Announcement& announcement)
@@ -102,15 +99,9 @@ Sender::Step Sender::send_one() {
 void Sender::announce_if_due() {
   if (!announcement_.begun() || !link_.connected()) return;
   const auto now = Clock::now();
-  const std::uint64_t version = announcement_.version();
-  if (version != announced_version_ || link_.connections() != announced_connection_) {
-    announced_version_ = version;
-    announced_connection_ = link_.connections();
-    announce_at_ = now;
-  }
-  if (now < announce_at_) return;
-  const bool sent = link_.try_send("_source" + topic_end_, announcement_.body(outbox_.numbering()));
-  announce_at_ = now + (sent ? milliseconds(kAnnounceEvery) : kRetry);
+  if (!schedule_.due(now, announcement_.version(), link_.connections())) return;
+  const std::string body = announcement_.body(outbox_.numbering());
+  schedule_.said(now, link_.try_send("_source" + topic_end_, body));
 }
 
 bool Sender::finished() {
@@ -136,7 +127,7 @@ milliseconds Sender::patience(Step step) const {
   if (step == Step::blocked) return kRetry;
   auto until = Clock::time_point::max();
   if (closing()) until = std::min(deadline_, started_ + kFirstContact);
-  if (announcement_.begun() && link_.connected()) until = std::min(until, announce_at_);
+  if (announcement_.begun() && link_.connected()) until = std::min(until, schedule_.next());
   if (until == Clock::time_point::max()) return milliseconds(-1);
   return std::max(std::chrono::ceil<milliseconds>(until - Clock::now()), milliseconds(0));
 }

@@ -48,9 +48,7 @@ class Sender {
   const Clock::time_point started_ = Clock::now();
   Link link_;
   bool ever_connected_ = false;
-  Clock::time_point announce_at_ = Clock::time_point::min();
-  std::uint64_t announced_version_ = 0;
-  std::uint64_t announced_connection_ = 0;
+  AnnouncementSchedule schedule_;
   Clock::time_point deadline_ = Clock::time_point::max();  // to finish by, once closing
   std::thread thread_;  // last: starts when everything else is there
 };

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ._json import encode_strictly, to_utf8
+from ._json import DEPTH_MAX, depth_of, encode_strictly, to_utf8
 from ._names import NAME_RANGE, is_name, printable
 
 COMMANDS_WAITING_MAX = 64  # for a handler to run, on each of the two threads; more are `busy`
 RESULT_BYTES_MAX = 1024 * 1024
 DEADLINE_MS_MAX = 60_000
+TOO_LATE = "deadline passed; not carried out"
+_SECONDS_MAX = 1e11  # since 1970: the year 5138
+_DEPTH_MAX = DEPTH_MAX + 1  # as deep as the bridge takes a request
 _ID_CHARS_MAX = 64
 _COMMAND_CHARS_MAX = 64
 
@@ -84,7 +88,9 @@ class Request:
     params: dict = field(default_factory=dict)
     agent_id: str = ""
     deadline_ms: int = DEADLINE_MS_MAX
+    by: float | None = None  # when it is wanted, in seconds by the bridge's clock
     run: str | None = None
+    clock: tuple[float, float] | None = None  # a `_clock` and no request: ours, the bridge's
     error_type: str = ""  # with `message`: it is none
     message: str = ""
 
@@ -93,16 +99,49 @@ def _no_constants(text: str) -> None:
     raise ValueError(text)
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(text)
+    return value
+
+
+def _parse(body: bytes) -> Any:
+    """Raises ValueError for what is not RFC 8259, deeper than the bridge goes, beyond a double, or
+    has half a surrogate pair in it."""
+    text = body.decode()
+    if text.count("{") + text.count("[") > _DEPTH_MAX and depth_of(text) > _DEPTH_MAX:
+        raise ValueError("too deep")
+    value = json.loads(text, parse_constant=_no_constants, parse_float=_finite)
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= _SECONDS_MAX
+
+
+def _clock_answer(params: Any) -> tuple[float, float]:
+    """One that cannot be read is an answer to nothing."""
+    if isinstance(params, dict) and _is_time(params.get("clock")) and _is_time(params.get("at")):
+        return params["clock"], params["at"]
+    return 0.0, 0.0
+
+
 def parse_request(body: bytes) -> Request:
     """Never raises."""
     request = Request()
     try:
-        fields = json.loads(body.decode(), parse_constant=_no_constants)
-    except (ValueError, RecursionError):
+        fields = _parse(body)
+    except ValueError:
         fields = None
     if not isinstance(fields, dict):
         request.error_type = "bad_json"
         request.message = "a command must be one JSON object in UTF-8"
+        return request
+    if fields.get("command") == "_clock":
+        request.clock = _clock_answer(fields.get("params"))
         return request
     present = {key: value for key, value in fields.items() if value is not None}
 
@@ -135,6 +174,10 @@ def parse_request(body: bytes) -> Request:
         request.deadline_ms = present["deadline_ms"]
         if type(request.deadline_ms) is not int or request.deadline_ms > DEADLINE_MS_MAX:
             complain("deadline_ms", "an integer of at most %d" % DEADLINE_MS_MAX)
+    if "by" in present:
+        request.by = present["by"]
+        if not _is_time(request.by):
+            complain("by", "seconds since 1970")
     return request
 
 
@@ -236,10 +279,10 @@ class CommandQueue:
 
 
 def run(waiting: Waiting) -> tuple[bytes, bool]:
-    """The answer, and whether a handler ran for it."""
+    """The answer, and whether a handler ran for it: not where it is too late."""
     command = waiting.command
     if time.monotonic() >= command.deadline:
-        return error_reply(command.id, "rejected", "deadline passed"), False
+        return error_reply(command.id, "timeout", TOO_LATE), False
     try:
         return result_reply(command.id, waiting.call(command)), True
     except Exception as error:

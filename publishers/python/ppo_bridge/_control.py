@@ -1,5 +1,5 @@
-"""The control channel: takes commands from the bridge, has them run, and answers each once; and gives it
-events that it misses."""
+"""The control channel: says who this source is, takes commands from the bridge, has them run, and answers
+each once; and gives it events that it misses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Callable
 import zmq
 
 from . import _commands as commands
+from ._clock import BridgeClock
 from ._commands import Command, CommandQueue, Waiting
 from ._json import strict_body
 from ._link import ControlLink
@@ -56,7 +57,9 @@ class Control:
         self._replies: list[tuple[int, bytes]] = []  # append() and slicing are atomic
         self._connection = self._link.connection
 
+        self._clock = BridgeClock()  # of this connection's bridge
         self.received = self.executed = self.refused = self.malformed = self.unheard = 0
+        self.late = 0
         self.replayed = 0  # events
         self.asked_at = self._started = time.monotonic()  # for events, last
         self._settled_at = self._started + _SETTLE_S
@@ -87,6 +90,7 @@ class Control:
                 self.executed += 1
             else:
                 self.refused += 1
+                self.late += 1
             self._replies.append((waiting.connection, answer))
             self._wake()
             ran += 1
@@ -133,6 +137,23 @@ class Control:
             found.append(self._settled_at)
         return [at for at in found if at is not None]
 
+    @property
+    def connection(self) -> int:
+        """Which one this is; the next has another number."""
+        return self._link.connection
+
+    def may_say_hello(self, now: float) -> bool:
+        """To a bridge that is there, once all commands are registered."""
+        return self.connected and now >= self._settled_at
+
+    def say_hello(self, hello: Callable[[float], bytes], now: float) -> bool:
+        """`hello`: of our time. False where it cannot be said now."""
+        clock = round(time.time(), 6)
+        sent = self._link.try_send(hello(clock))
+        if sent:
+            self._clock.asked(clock, now)
+        return sent
+
     def see_news(self, ready: dict) -> None:
         link = self._link
         if link.socket is None or link.monitor in ready:
@@ -140,6 +161,7 @@ class Control:
         self.connected = link.connected
         if self._connection != link.connection:  # nobody waits for these any more
             self._connection = link.connection
+            self._clock.forget()
             for queue in (self.polled, self.library):
                 self.unheard += len(queue.take(lambda waiting: True))
 
@@ -157,9 +179,10 @@ class Control:
                     self._take_request(body, now)
                 else:
                     self.malformed += 1
-        for queue, why in ((self.polled, "not polled in time"), (self.library, "deadline passed")):
+        not_polled = "not polled in time; not carried out"
+        for queue, why in ((self.polled, not_polled), (self.library, commands.TOO_LATE)):
             for late in queue.take(lambda waiting: waiting.command.deadline <= now):
-                self._refuse(late.command.id, "rejected", why)
+                self._refuse_late(late.command.id, why)
         count = len(self._replies)
         for connection, text in self._replies[:count]:
             if connection != link.connection or not link.try_send(text):
@@ -176,6 +199,8 @@ class Control:
 
     def _take_request(self, body: bytes, now: float) -> None:
         request = commands.parse_request(body)
+        if request.clock is not None:
+            return self._clock.answered(*request.clock, now)
         if request.message:
             return self._refuse(request.id, request.error_type, request.message)
         assert request.id is not None
@@ -189,14 +214,18 @@ class Control:
         if queue is None:
             text = "there is no command '%s' here" % printable(request.command)
             return self._refuse(request.id, "unknown_command", text)
-        if request.deadline_ms <= 0:
-            return self._refuse(request.id, "rejected", "deadline passed")
+        deadline = now + max(request.deadline_ms, 0) / 1000
+        if request.by is not None:
+            past = self._clock.surely_past(request.by)
+            deadline = deadline if past is None else min(deadline, past)
+        if deadline <= now:
+            return self._refuse_late(request.id, commands.TOO_LATE)
         command = Command(
             request.params,
             id=request.id,
             name=request.command,
             agent_id=request.agent_id,
-            deadline=now + request.deadline_ms / 1000,
+            deadline=deadline,
         )
         if queue.offer(Waiting(command, call, self._link.connection)):
             return None
@@ -218,6 +247,10 @@ class Control:
         reply = commands.events_reply(request.id or "", [strict_body(body) for body in bodies])
         if not self._link.try_send(reply):
             self.unheard += 1
+
+    def _refuse_late(self, id: str, why: str) -> None:
+        self.late += 1
+        self._refuse(id, "timeout", why)
 
     def _refuse(self, id: str | None, error_type: str, message: str) -> None:
         self.refused += 1

@@ -42,6 +42,22 @@ _FIRST_CONTACT_S = 0.25
 # How long a bridge has at the end to see that it misses something.
 _REPLAY_QUIET_S = 0.25
 
+
+class Schedule:
+    """When a source says who it is: at once where something changed, then once a second."""
+
+    def __init__(self) -> None:
+        self.next = 0.0
+        self._said: tuple = ()
+
+    def due(self, now: float, what: tuple) -> bool:
+        return now >= self.next or what != self._said
+
+    def tried(self, now: float, what: tuple, sent: bool) -> None:
+        self.next = now + (_ANNOUNCE_EVERY_S if sent else _RETRY_S)
+        self._said = what
+
+
 # Those that run in this process; what the interpreter's end has to wait for.
 running: set[Sender] = set()
 
@@ -86,11 +102,11 @@ class Sender:
         self.sent = self.batches = 0
         self.connected = False
 
-        # What the source says of itself.
+        # What the source says of itself, beside its events and over the control connection.
         self.agents: list[str] = []
         self.state = "running"
-        self._announced: tuple = ()
-        self._announce_at = 0.0
+        self._beside = Schedule()
+        self._hello = Schedule()
         self._ever_connected = False
 
         self._logged_at = 0.0
@@ -152,9 +168,9 @@ class Sender:
         linger_ms = 0
         try:
             self._loop()
+            self.state = "stopped"
+            self._announce_if_due()  # after the last event
             if self._events.connected:
-                self.state = "stopped"
-                self._announce_if_due()  # after the last event
                 self._give_again()
                 linger_ms = max(int(((self._deadline or 0) - time.monotonic()) * 1000), 50)
         except Exception as error:
@@ -241,34 +257,43 @@ class Sender:
         return True
 
     def _announce_if_due(self) -> None:
-        if self.control is None or not self.connected:
+        control = self.control
+        if control is None:
             return
         now = time.monotonic()
-        handlers = self.control.handlers
-        what = (self.agents, handlers, self.state, self._events.connections)
-        if now < self._announce_at and what == self._announced:
-            return
+        what = (self.agents, control.handlers, self.state)
+        beside = *what, self._events.connections
+        if self.connected and self._beside.due(now, beside):
+            sent = self._events.begin_message(b"_source" + self._topic_end)
+            if sent:
+                self._events.finish_message(self._announcement())
+            self._beside.tried(now, beside, sent)
+        hello = *what, control.connection
+        if control.may_say_hello(now) and self._hello.due(now, hello):
+            self._hello.tried(now, hello, control.say_hello(self._announcement, now))
+
+    def _announcement(self, clock: float | None = None) -> bytes:
+        """`clock`: our time, where the bridge is asked for its own."""
+        assert self.control is not None
         data = {
             "head": self._ring.head,
             "oldest": self._ring.oldest,
             "agents": self.agents,
-            "commands": sorted(handlers),
+            "commands": sorted(self.control.handlers),
             "host": host_name(),
             "pid": os.getpid(),
             "replay": "any_time",  # also while a command waits for its answer
             "state": self.state,
         }
+        if clock is not None:
+            data["clock"] = clock
         body = {
             "type": "_source",
             "source": self._options.source,
             "run": self._options.run,
             "data": data,
         }
-        sent = self._events.begin_message(b"_source" + self._topic_end)
-        if sent:
-            self._events.finish_message(to_utf8(json.dumps(body, separators=(",", ":"))))
-            self._announced = what
-        self._announce_at = now + (_ANNOUNCE_EVERY_S if sent else _RETRY_S)
+        return to_utf8(json.dumps(body, separators=(",", ":")))
 
     def _give_again(self) -> None:
         """Until the bridge, which heard of the end, has asked for nothing in a while."""
@@ -321,7 +346,9 @@ class Sender:
         sockets = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]
         if self.control is not None:
             if self.connected:
-                due.append(self._announce_at)
+                due.append(self._beside.next)
+            if self.control.may_say_hello(now):
+                due.append(self._hello.next)
             due += self.control.due(now)
             sockets += self.control.sockets(now)
         wake_fd = self._wake_up.fd()

@@ -45,6 +45,7 @@ class CommandStats:
     received: int = 0  # requests that came in, of any kind
     executed: int = 0  # handlers that ran to their end
     refused: int = 0  # answered without a handler
+    late: int = 0  # of those refused, that came or were not begun by their deadline
     malformed: int = 0  # of those received, that could not be answered
     unheard: int = 0  # answers, or commands not begun, whose bridge had gone
     connected: bool = False  # to a bridge's control socket
@@ -212,7 +213,7 @@ class Publisher:
         """Runs the handlers of all polled commands that wait, here and now; how many.
 
         Next to free where none waits, so call it often: a command that nobody polls for is answered
-        as rejected when its deadline passes.
+        with `timeout` when its deadline passes, and not carried out.
         """
         control = self._control
         return control.run_all(control.polled) if control is not None else 0
@@ -234,6 +235,7 @@ class Publisher:
             received=control.received,
             executed=control.executed,
             refused=control.refused,
+            late=control.late,
             malformed=control.malformed,
             unheard=control.unheard,
             connected=control.connected,

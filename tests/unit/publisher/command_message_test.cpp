@@ -17,12 +17,22 @@ TEST_CASE("command message: what is not one JSON object is refused, without an i
   for (const std::string& body : std::vector<std::string>{
            "", "x", "[]", "{",
            "{\"id\":\"c-1\",\"command\":\"a\",\"run\":\"r\",\"params\":{\"x\":NaN}}",
-           "{\"id\":\"\xFF\"}", std::string(100'000, '['), "{}{}"}) {
+           "{\"id\":\"\xFF\"}", std::string(100'000, '['), "{}{}", R"({"id":"\udc00"})",
+           "{\"id\":\"c-1\",\"command\":\"a\",\"run\":\"r\",\"params\":{\"x\":1e400}}"}) {
     const ParsedRequest parsed = parse_request(body);
     CHECK_FALSE(parsed.request);
     CHECK_FALSE(parsed.id);
     CHECK(parsed.error_type == "bad_json");
   }
+}
+
+TEST_CASE("command message: as deep as the bridge takes a request, and no deeper") {
+  const auto nested = [](std::size_t depth) {
+    return R"({"id":"1","command":"a","run":"r","params":{"x":)" + std::string(depth - 2, '[') +
+           std::string(depth - 2, ']') + "}}";
+  };
+  CHECK(parse_request(nested(64)).request);
+  CHECK(parse_request(nested(65)).error_type == "bad_json");
 }
 
 TEST_CASE("command message: a member that is missing or wrong is named with its value and range") {

@@ -144,16 +144,17 @@ TEST_CASE("commands: unknown, another run's and late commands are refused and ne
                 "there is no command 'resume' here");
   check_refused(bridge.ask(kSource, {"pause", "{}", "c-2", "older"}), "rejected",
                 "the command is for run 'older'; this is run 'k3f9a2'");
-  check_refused(bridge.ask(kSource, {"pause", "{}", "c-3", "k3f9a2", 0}), "rejected",
-                "deadline passed");
+  check_refused(bridge.ask(kSource, {"pause", "{}", "c-3", "k3f9a2", 0}), "timeout",
+                "deadline passed; not carried out");
   // Nobody polls: the library answers when the time is over, and then it is too late.
-  check_refused(bridge.ask(kSource, {"pause", "{}", "c-4", "k3f9a2", 30}), "rejected",
-                "not polled in time");
+  check_refused(bridge.ask(kSource, {"pause", "{}", "c-4", "k3f9a2", 30}), "timeout",
+                "not polled in time; not carried out");
   CHECK(publisher.poll_commands() == 0);
   CHECK(ran == 0);
   const ppo::CommandStats stats = publisher.command_stats();
   CHECK(stats.received == 4);
   CHECK(stats.refused == 4);
+  CHECK(stats.late == 2);
   CHECK(stats.executed == 0);
 }
 

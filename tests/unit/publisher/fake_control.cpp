@@ -1,12 +1,15 @@
 #include "fake_control.h"
 
+#include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "support/json.h"
 #include "support/wait.h"
 
 namespace ppo::test {
 
+using std::chrono::milliseconds;
 using testing_support::json_quoted;
 
 std::string to_json(const Ask& ask) {
@@ -14,6 +17,7 @@ std::string to_json(const Ask& ask) {
                      ",\"params\":" + ask.params +
                      ",\"deadline_ms\":" + std::to_string(ask.deadline_ms) +
                      ",\"run\":" + json_quoted(ask.run);
+  if (ask.by != 0) text += ",\"by\":" + std::to_string(ask.by);
   if (!ask.agent_id.empty()) text += ",\"agent_id\":" + json_quoted(ask.agent_id);
   return text + "}";
 }
@@ -43,10 +47,15 @@ bool FakeControl::send(const std::string& source, const std::string& body) {
 
 bool FakeControl::send_frames(const std::string& source, const std::vector<std::string>& frames) {
   return testing_support::wait_until([&] {
+    while (peers_.count(source) == 0 && take_one(milliseconds(0))) {
+    }
+    const auto peer = peers_.find(source);
     try {
-      socket_.send(zmq::buffer(source), zmq::send_flags::sndmore);
+      socket_.send(zmq::buffer(peer == peers_.end() ? source : peer->second),
+                   zmq::send_flags::sndmore);
     } catch (const zmq::error_t&) {
-      return false;  // not connected (EHOSTUNREACH)
+      peers_.erase(source);  // gone (EHOSTUNREACH)
+      return false;
     }
     for (std::size_t i = 0; i < frames.size(); ++i) {
       const bool last = i + 1 == frames.size();
@@ -56,14 +65,57 @@ bool FakeControl::send_frames(const std::string& source, const std::vector<std::
   });
 }
 
-std::optional<std::string> FakeControl::receive(std::chrono::milliseconds deadline) {
+bool FakeControl::take_one(milliseconds deadline) {
   socket_.set(zmq::sockopt::rcvtimeo, static_cast<int>(deadline.count()));
-  zmq::message_t source;
+  zmq::message_t peer;
   zmq::message_t delimiter;
-  zmq::message_t body;
-  if (!socket_.recv(source) || !source.more() || !socket_.recv(delimiter)) return {};
-  if (delimiter.size() != 0 || !delimiter.more() || !socket_.recv(body) || body.more()) return {};
-  return body.to_string();
+  zmq::message_t message;
+  if (!socket_.recv(peer)) return false;
+  if (!peer.more() || !socket_.recv(delimiter) || delimiter.size() != 0 || !delimiter.more() ||
+      !socket_.recv(message) || message.more()) {
+    throw std::runtime_error("an answer must be an empty frame and a body");
+  }
+  std::string body = message.to_string();
+  if (body.rfind(R"({"type":"_source")", 0) != 0) {
+    answers_.push_back(std::move(body));
+    return true;
+  }
+  const testing_support::Json hello(body);
+  peers_[hello.string("/source")] = peer.to_string();
+  if (ahead_s_) {
+    const std::string clock = R"({"command":"_clock","params":{"clock":)" +
+                              hello.dump("/data/clock") + R"(,"at":)" +
+                              std::to_string(wall_s() + *ahead_s_) + "}}";
+    socket_.send(peer, zmq::send_flags::sndmore);
+    socket_.send(zmq::message_t(), zmq::send_flags::sndmore);
+    socket_.send(zmq::buffer(clock), zmq::send_flags::none);
+    ++clocks_answered_;
+  }
+  hellos_.push_back(std::move(body));
+  return true;
+}
+
+std::optional<std::string> FakeControl::next(std::deque<std::string>& of, milliseconds deadline) {
+  const auto until = std::chrono::steady_clock::now() + deadline;
+  while (of.empty()) {
+    const auto left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
+    if (!take_one(std::max(left, milliseconds(0))) && left.count() <= 0) return {};
+  }
+  std::string first = std::move(of.front());
+  of.pop_front();
+  return first;
+}
+
+std::optional<std::string> FakeControl::receive(milliseconds deadline) {
+  return next(answers_, deadline);
+}
+
+std::optional<std::string> FakeControl::hello() {
+  return next(hellos_, testing_support::kPatience);
+}
+
+double wall_s() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 std::string FakeControl::ask(const std::string& source, const Ask& ask) {

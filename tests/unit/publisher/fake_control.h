@@ -1,9 +1,12 @@
-// The asking end of a control channel: a ROUTER that is bound like the bridge's.
+// The asking end of a control channel: a ROUTER that is bound like the bridge's, and learns from
+// hellos who is who.
 #pragma once
 
 #include <ppo_publisher/publisher.h>
 
 #include <chrono>
+#include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +22,7 @@ struct Ask {
   std::string run = "k3f9a2";
   int deadline_ms = 10'000;
   std::string agent_id = {};  // empty: left out
+  double by = 0;              // likewise 0
 };
 std::string to_json(const Ask& ask);
 
@@ -33,13 +37,20 @@ class FakeControl {
 
   const std::string& endpoint() const { return endpoint_; }
 
-  // Sends once `source` is connected; false where it never is.
+  // Sends once `source` has said hello; false where it never does.
   bool send(const std::string& source, const Ask& ask) { return send(source, to_json(ask)); }
   bool send(const std::string& source, const std::string& body);
   bool send_frames(const std::string& source, const std::vector<std::string>& frames);
 
-  // The next answer's body, waiting for it at most `deadline`.
+  // The next answer's body, hellos left out, waiting for it at most `deadline`.
   std::optional<std::string> receive(std::chrono::milliseconds deadline = std::chrono::seconds(10));
+
+  // The next hello's body.
+  std::optional<std::string> hello();
+
+  // From now on hellos are answered with our time and this many seconds.
+  void answer_clock(double ahead_s) { ahead_s_ = ahead_s; }
+  int clocks_answered() const { return clocks_answered_; }
 
   // Sends and receives; empty where there is no answer.
   std::string ask(const std::string& source, const Ask& ask);
@@ -48,9 +59,21 @@ class FakeControl {
 
  private:
   zmq::context_t context_;
+  // Takes in the next message, waiting for it at most `deadline`; false where there is none.
+  bool take_one(std::chrono::milliseconds deadline);
+  std::optional<std::string> next(std::deque<std::string>& of, std::chrono::milliseconds deadline);
+
   zmq::socket_t socket_;
   std::string endpoint_;
+  std::map<std::string, std::string> peers_;  // routing ids by source
+  std::deque<std::string> answers_;
+  std::deque<std::string> hellos_;
+  std::optional<double> ahead_s_;
+  int clocks_answered_ = 0;
 };
+
+// Now, in seconds since 1970.
+double wall_s();
 
 inline const std::string kSource = "trainer-1";
 

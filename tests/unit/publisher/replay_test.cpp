@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <string>
 #include <thread>
 
@@ -30,8 +31,7 @@ using testing_support::wait_until;
 namespace {
 
 Ask range(std::uint64_t from, std::uint64_t to) {
-  return {"_replay",
-          R"({"from":)" + std::to_string(from) + R"(,"to":)" + std::to_string(to) + "}"};
+  return {"_replay", R"({"from":)" + std::to_string(from) + R"(,"to":)" + std::to_string(to) + "}"};
 }
 
 // The numbers in an answer: "3-7", or "none".
@@ -92,12 +92,18 @@ TEST_CASE("replay: what the ring has let go is not in the answer") {
   for (int i = 0; i < 250; ++i) publisher.publish("tick", "{}");
   CHECK(numbers(Json(control.ask(kSource, range(1, 250)))) == "151-250");
   CHECK(numbers(Json(control.ask(kSource, range(1, 150)))) == "none");
+  constexpr auto kLast = std::numeric_limits<std::uint64_t>::max();
+  CHECK(numbers(Json(control.ask(kSource, range(0, kLast)))) == "151-250");
+  CHECK(numbers(Json(control.ask(kSource, range(kLast, kLast)))) == "none");
+  CHECK(numbers(Json(control.ask(kSource, range(kLast, 0)))) == "none");
 }
 
 TEST_CASE("replay: requests that are none are refused") {
   FakeControl control;
   Publisher publisher(options_for(control.endpoint()));
-  for (const char* params : {"{}", R"({"from":1})", R"({"from":"1","to":2})", R"({"from":-1,"to":2})"}) {
+  for (const char* params :
+       {"{}", R"({"from":1})", R"({"from":"1","to":2})", R"({"from":-1,"to":2})",
+        R"({"from":1,"to":18446744073709551616})", R"({"from":1,"to":1e30})"}) {
     CHECK(Json(control.ask(kSource, {"_replay", params})).string("/error/error_type") ==
           "bad_request");
   }

@@ -11,8 +11,9 @@
 //
 // A bridge that was asked for a command sends it to this source. Every command gets one answer: the
 // handler's, or the library's own where no handler runs. A handler never runs for a command that
-// was aimed at another start (`run`) of this source, or whose deadline has passed, or whose bridge
-// has gone before the handler began; and never twice.
+// was aimed at another start (`run`) of this source, or whose deadline has passed (by the bridge's
+// clock, which the library keeps comparing with its own), or whose bridge has gone before the
+// handler began; and never twice.
 #pragma once
 
 #include <chrono>
@@ -71,6 +72,7 @@ struct CommandStats {
   std::uint64_t executed = 0;   // handlers that ran to their end
   std::uint64_t refused = 0;    // answered without a handler: malformed, another run's, unknown,
                                 // too many, too late
+  std::uint64_t late = 0;       // of those refused, that came or were not begun by their deadline
   std::uint64_t malformed = 0;  // of those received, that could not be answered
   std::uint64_t unheard = 0;    // answers, or commands not begun, whose bridge had gone
   bool connected = false;       // to a bridge's control socket

@@ -9,11 +9,12 @@
 // program arrives, and they wait there again while the bridge is away or does not read. A full ring
 // lets its oldest events go, those first that were sent: what was not is counted in `dropped`.
 //
-// What was sent stays in the ring as well, for as long as there is room. A bridge that misses events
-// (it died with them, the connection was cut) asks for them on its control socket, to which the
-// publisher keeps a connection by a thread of its own ("ppo-control"); that thread answers at once,
-// whatever the program is busy with. Once a second the publisher says what it has, and who and how
-// it is. What the ring no longer has the bridge reports to everyone as lost.
+// What was sent stays in the ring as well, for as long as there is room. A bridge that misses
+// events (it died with them, the connection was cut) asks for them on its control socket, to which
+// the publisher keeps a connection by a thread of its own ("ppo-control"); that thread answers at
+// once, whatever the program is busy with. Once a second the publisher says what it has, and who
+// and how it is: over that connection, which is how the bridge knows whom it can command, and
+// beside its events. What the ring no longer has the bridge reports to everyone as lost.
 //
 // Guarantee: publish() blocks on neither network nor disk and never throws, whether the bridge is
 // up, down or stuck.
@@ -114,8 +115,8 @@ class Publisher {
                   CommandThread thread = CommandThread::kPolled) noexcept;
 
   // Runs the handlers of all polled commands that wait, here and now; how many. Costs next to
-  // nothing where none waits, so call it often: a command nobody polls for is answered as rejected
-  // when its deadline passes.
+  // nothing where none waits, so call it often: a command nobody polls for is answered with
+  // `timeout` when its deadline passes, and not carried out.
   std::size_t poll_commands() noexcept;
 
   // As poll_commands(), but waits for a command to come, at most `timeout`; for a program that has
@@ -127,9 +128,10 @@ class Publisher {
   // Why commands cannot be had; empty while all is well. May throw std::bad_alloc.
   std::string command_error() const;
 
-  // What this source says of itself to the bridge, once a second and on every change: which agents live here, and whether it is "running" (as at first),
-  // "paused" or "stopped" (which close() says by itself). False where one is not a name, or not one
-  // of these states, or memory ran out; then nothing changes.
+  // What this source says of itself to the bridge, once a second and on every change: which agents
+  // live here, and whether it is "running" (as at first), "paused" or "stopped" (which close() says
+  // by itself). False where one is not a name, or not one of these states, or memory ran out; then
+  // nothing changes.
   bool set_agents(const std::vector<std::string>& agent_ids) noexcept;
   bool set_state(std::string_view state) noexcept;
 
