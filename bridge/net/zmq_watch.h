@@ -67,7 +67,8 @@ class ZmqWatch {
 };
 
 // Binds with IPv6 only where the endpoint is IPv6 (with it ZeroMQ reports 127.0.0.1 as
-// [::ffff:127.0.0.1]) and returns where it is bound. Throws zmq::error_t.
+// [::ffff:127.0.0.1]) and returns where it is bound. An ipc path must be free, or a socket that nobody
+// listens on. Throws zmq::error_t.
 std::string bind_socket(zmq::socket_t& socket, const std::string& endpoint);
 void connect_socket(zmq::socket_t& socket, const std::string& endpoint);
 

@@ -13,6 +13,7 @@
 #include "support/bridge_process.h"
 #include "support/event_publisher.h"
 #include "support/protocol_client.h"
+#include "support/scratch_directory.h"
 
 using namespace testing_support;
 
@@ -71,6 +72,39 @@ TEST_CASE("lifecycle: a port in use is one line that names the address, exit 1")
                               "events.bind=" + bridge.events_in()});
   CHECK(same_zmq.code == 1);
   CHECK(same_zmq.err.find(bridge.events_in()) != std::string::npos);
+}
+
+TEST_CASE("lifecycle: an ipc path that is a file, or another bridge's, is refused and left alone") {
+  const ScratchDirectory folder;
+  const std::string file = folder.path() + "/precious";
+  std::ofstream(file) << "precious";
+  const std::string path = folder.path() + "/bots";
+  BridgeOptions options;
+  options.settings = {"bots.commands=ipc://" + path};
+  BridgeProcess bridge(options);
+  for (const char* key : {"events.bind", "bots.events", "bots.commands", "trainers.control"}) {
+    CAPTURE(key);
+    for (const std::string& taken : {file, path}) {
+      std::vector<std::string> arguments;
+      for (const char* free : {"websocket.listen=127.0.0.1:0", "events.bind=tcp://127.0.0.1:0", "bots.events=",
+                               "bots.commands=", "trainers.control="}) {
+        arguments.insert(arguments.end(), {"--set", free});
+      }
+      arguments.insert(arguments.end(), {"--set", std::string(key) + "=ipc://" + taken});
+      const Ended ended = run(arguments);
+      CHECK(ended.code == 1);
+      CHECK(ended.err.find(std::string(key) + ": cannot listen on ipc://" + taken + ": ") !=
+            std::string::npos);
+    }
+  }
+  std::string text;
+  std::ifstream(file) >> text;
+  CHECK(text == "precious");
+  // What a bridge that was killed has left behind is in nobody's way.
+  bridge.process().signal(SIGKILL);
+  REQUIRE(bridge.process().wait_exit());
+  BridgeProcess again(options);
+  CHECK(again.address("commands") == "ipc://" + path);
 }
 
 TEST_CASE("lifecycle: the file, the environment and flags; logs to a file as well") {
