@@ -142,9 +142,10 @@ class BridgeApp::Impl {
   }
 
  private:
-  ClientServersOptions serving() const {
+  ClientServersOptions serving() {
     ClientServersOptions options = client_servers_options(config_);
     options.server.clients_max = clients_max_;
+    options.server.memory = &memory_;
     options.log_start = log_start_;
     return options;
   }
@@ -362,6 +363,7 @@ class BridgeApp::Impl {
   zmq::context_t zmq_{1};
   SystemClock clock_;
   Counters counters_;
+  MemoryLedger memory_;
   const std::size_t clients_max_;
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
   const std::unique_ptr<Journal> journal_;  // null where it is off

@@ -46,4 +46,9 @@ inline std::string text_frame(std::string_view payload) {
   return out;
 }
 
+// A whole pong. REQUIRES: `payload` is a ping's, so at most 125 bytes.
+inline std::string pong_frame(std::string_view payload) {
+  return std::string{static_cast<char>(0x8A), static_cast<char>(payload.size())}.append(payload);
+}
+
 }  // namespace bridge

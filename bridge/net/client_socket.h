@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <asio/post.hpp>
 
 #include "conversation/session.h"
+#include "event/ws_frame.h"
 #include "net/ws_config.h"
 
 namespace bridge {
@@ -48,6 +50,13 @@ class ClientSocket final : public FrameSink,
     return written_;
   }
 
+  // Answers a ping. One answer waits to be written at a time; of pings that come meanwhile the newest is
+  // answered next (RFC 6455, 5.5.3).
+  void on_ping(std::string payload) {
+    owed_pong_ = std::move(payload);
+    if (pong_.expired()) pong();
+  }
+
   void ping() override {
     websocketpp::lib::error_code ec;
     if (const auto connection = connection_.lock()) connection->ping("", ec);
@@ -73,11 +82,30 @@ class ClientSocket final : public FrameSink,
   }
 
  private:
+  struct PongSender final : Message::Sender {
+    explicit PongSender(ClientSocket& s) : socket(s) {}
+    void written(std::size_t) override { socket.pong(); }
+    ClientSocket& socket;
+  };
+
+  void pong() {
+    const auto connection = connection_.lock();
+    if (!connection || !owed_pong_) return;
+    auto frame = std::make_shared<const std::string>(pong_frame(*std::exchange(owed_pong_, {})));
+    const auto message = std::make_shared<Message>(
+        std::move(frame), std::shared_ptr<Message::Sender>(shared_from_this(), &pong_sender_));
+    pong_ = message;
+    connection->send(message);
+  }
+
   asio::io_context& io_;
   const std::weak_ptr<Connection> connection_;
   Session session_;
   std::size_t written_ = 0;  // by the send() under way
   bool sending_ = false;
+  PongSender pong_sender_{*this};
+  std::optional<std::string> owed_pong_;
+  std::weak_ptr<Message> pong_;  // until it is written
 };
 
 }  // namespace bridge

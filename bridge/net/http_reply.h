@@ -26,6 +26,15 @@ struct HttpReply {
   std::vector<std::pair<std::string, std::string>> headers;  // besides the usual ones
 };
 
+// RFC 9110, 15.5.22 and RFC 6455, 4.4.
+inline HttpReply upgrade_required(const std::string& why) {
+  HttpReply reply;
+  reply.status = 426;
+  reply.body = why + "\n";
+  reply.headers = {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}};
+  return reply;
+}
+
 // Called once with the reply, on the thread that asked, now or later; bears that the connection has gone.
 using HttpAnswer = std::function<void(HttpReply reply)>;
 

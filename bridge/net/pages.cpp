@@ -136,7 +136,7 @@ HttpReply Pages::reply_to(const HttpRequest& request, bool own_origin) {
   const bool known = page_file != nullptr || request.path == "/" || request.path == "/healthz" ||
                      request.path == "/readyz" || request.path == "/metrics";
   if (!known) {
-    return request.path == "/ws" ? plain(426, "connect with a WebSocket client")
+    return request.path == "/ws" ? upgrade_required("connect with a WebSocket client")
                                  : plain(404, "not found");
   }
   if (!is_read(request)) return not_allowed("GET, HEAD");

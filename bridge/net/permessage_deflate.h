@@ -16,19 +16,13 @@
 #include <websocketpp/common/system_error.hpp>
 #include <websocketpp/extensions/extension.hpp>
 #include <websocketpp/http/constants.hpp>
-#include <websocketpp/http/request.hpp>
 #include <websocketpp/processors/base.hpp>
 
 #include "event/deflate.h"
 #include "net/deflate_offer.h"
+#include "net/handshake_request.h"
 
 namespace bridge {
-
-// A handshake that knows whether an offer may be taken up: all that the processor sees of us.
-// Mutable, as websocketpp shows its request only as const.
-struct HandshakeRequest : websocketpp::http::parser::request {
-  mutable bool deflate = false;
-};
 
 // One connection's; belongs to its processor. Small, for there are thousands that never use it.
 class PermessageDeflate {

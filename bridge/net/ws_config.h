@@ -24,6 +24,7 @@ class ClientSocket;
 struct ConnectionData {
   std::shared_ptr<ClientSocket> client;  // once the handshake is through
   std::shared_ptr<void> counted;         // in the number of open TCP connections
+  std::uint64_t number = 0;              // of the TCP connection
 };
 
 // websocketpp on one loop thread: no locks, no strands, no logs of its own (they would hold what

@@ -1,5 +1,6 @@
 #include "net/ws_server.h"
 
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -19,7 +20,7 @@ constexpr std::size_t kOtherConnectionsMax = 256;
 
 }  // namespace
 
-class WsServer::Impl {
+class WsServer::Impl final : private RequestGate {
  public:
   Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
       : io_(io), context_(context), options_(std::move(options)), on_http_(std::move(on_http)) {
@@ -45,6 +46,10 @@ class WsServer::Impl {
     server_.set_close_handler([this](auto hdl) { on_close(hdl); });
     server_.set_http_handler([this](auto hdl) { on_request(hdl); });
     server_.set_message_handler([this](auto hdl, auto message) { on_message(hdl, *message); });
+    server_.set_ping_handler([this](auto hdl, std::string payload) {
+      if (const auto client = connection(hdl)->client) client->on_ping(std::move(payload));
+      return false;  // websocketpp would queue a pong for each
+    });
     server_.set_pong_handler([this](auto hdl, const std::string&) {
       if (const auto& client = connection(hdl)->client) client->session().on_pong();
     });
@@ -131,18 +136,39 @@ class WsServer::Impl {
 
   void on_tcp(const websocketpp::connection_hdl& hdl) {
     const auto con = connection(hdl);
-    con->get_request().deflate = options_.deflate;
+    const HandshakeRequest& request = con->get_request();
+    request.deflate = options_.deflate;
+    request.gate = this;
+    request.memory.of((*options_.memory)[Queue::http]);
+    con->number = ++last_number_;
+    waiting_->emplace(con->number, con.get());
     con->counted = std::shared_ptr<void>(
-        nullptr, [admission = options_.admission](void*) { --admission->connections; });
+        nullptr, [admission = options_.admission, waiting = waiting_, n = con->number](void*) {
+          --admission->connections;
+          waiting->erase(n);
+        });
     if (++options_.admission->connections <= options_.clients_max + kOtherConnectionsMax) return;
+    // Whoever came first and has not become a client makes room: it may be silent for good.
     ++context_.counters.clients_refused;
     asio::error_code ec;
-    con->get_raw_socket().close(ec);
+    waiting_->begin()->second->get_raw_socket().close(ec);
+    waiting_->erase(waiting_->begin());
   }
 
-  bool own_origin(const Connection& con) {
-    return is_own_origin(con.get_request_header("Origin"), con.get_request_header("Host"),
-                         address_.port);
+  // What a request says in its head is judged before its body is read.
+  void look(HandshakeRequest& request) override {
+    using Cut = HandshakeRequest::Cut;
+    if (!request.memory.try_take(request.received())) {
+      request.cut(Cut::no_memory);
+    } else if (request.has_head() && request.is_upgrade()) {
+      if (request.get_header("Sec-WebSocket-Version") != "13") request.cut(Cut::old_version);
+    } else if (request.has_head() && !request.ready() && !own_origin(request)) {
+      request.cut(Cut::foreign_origin);
+    }
+  }
+
+  bool own_origin(const HandshakeRequest& request) {
+    return is_own_origin(request.get_header("Origin"), request.get_header("Host"), address_.port);
   }
 
   bool validate(const websocketpp::connection_hdl& hdl) {
@@ -151,7 +177,7 @@ class WsServer::Impl {
     const auto con = connection(hdl);
     std::string path = con->get_resource();
     path.resize(std::min(path.find('?'), path.size()));
-    if (path == "/ws" && own_origin(*con)) return true;
+    if (path == "/ws" && own_origin(con->get_request())) return true;
     ++context_.counters.clients_refused;
     con->set_status(path == "/ws" ? forbidden : not_found);
     con->set_body(path == "/ws" ? "the Origin is another site's\n" : "the WebSocket is at /ws\n");
@@ -187,6 +213,8 @@ class WsServer::Impl {
                                                  con->get_remote_endpoint(), deflate);
     clients_.emplace(number, con->client);
     numbers_.emplace(con.get(), number);
+    waiting_->erase(con->number);
+    con->get_request().forget();
     con->client->session().open();
   }
 
@@ -215,6 +243,16 @@ class WsServer::Impl {
   void on_request(const websocketpp::connection_hdl& hdl) {
     const auto con = connection(hdl);
     ++context_.counters.http_requests;
+    if (con->get_request().why_cut() == HandshakeRequest::Cut::old_version) {
+      ++context_.counters.clients_refused;
+      return answer(*con, upgrade_required("only version 13 is spoken (RFC 6455)"), false);
+    }
+    if (con->get_request().why_cut() == HandshakeRequest::Cut::no_memory) {
+      HttpReply reply;
+      reply.status = 503;
+      reply.body = "too much is being sent at a time; try again soon\n";
+      return answer(*con, std::move(reply), false);
+    }
     HttpRequest request;
     request.method = con->get_request().get_method();
     request.path = con->get_resource();
@@ -226,7 +264,7 @@ class WsServer::Impl {
     // The connection may have gone before an answer that comes later; then nobody reads it.
     const auto within = std::make_shared<bool>(true);
     const auto answered = std::make_shared<bool>(false);
-    on_http_(request, own_origin(*con),
+    on_http_(request, own_origin(con->get_request()),
              [con, within, answered, head = request.method == "HEAD"](HttpReply reply) {
                *answered = true;
                answer(*con, std::move(reply), head);
@@ -259,6 +297,10 @@ class WsServer::Impl {
   Address address_;
   std::unordered_map<std::uint64_t, std::shared_ptr<ClientSocket>> clients_;
   std::unordered_map<Connection*, std::uint64_t> numbers_;
+  // Connections that are not clients, the oldest first: handshakes under way, plain HTTP, the refused.
+  const std::shared_ptr<std::map<std::uint64_t, Connection*>> waiting_ =
+      std::make_shared<std::map<std::uint64_t, Connection*>>();
+  std::uint64_t last_number_ = 0;  // of a TCP connection
   bool joins_ = false;  // the port is another's, who shares it
   bool draining_ = false;
   Server server_;  // last: its connections may still call back while they go

@@ -13,6 +13,7 @@
 #include <asio/io_context.hpp>
 
 #include "base/address.h"
+#include "base/memory_ledger.h"
 #include "base/result.h"
 #include "commands/own_commands.h"
 #include "conversation/session.h"
@@ -36,6 +37,7 @@ struct WsServerOptions {
   std::size_t http_body_bytes_max = 16 << 20;
   int send_buffer_bytes = 0;                // SO_SNDBUF of a client's socket; 0 = the system's
   bool deflate = false;                     // takes up a client's offer of permessage-deflate
+  MemoryLedger* memory = nullptr;           // outlives the server
 };
 
 // Lives on the loop's thread. The context and the handler's targets must outlive it.

@@ -1,0 +1,120 @@
+// What one client, or somebody who only looks like one, may cost the bridge and the others.
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "support/bridge_process.h"
+#include "support/http.h"
+#include "support/protocol_client.h"
+
+using namespace testing_support;
+
+namespace {
+
+std::string handshake(const TcpAddress& at, const std::string& headers) {
+  return "GET /ws HTTP/1.1\r\nHost: " + at.text() + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+         headers + "\r\n";
+}
+
+// What comes until the bridge closes, or until `until` is in it.
+std::string answer_to(TcpSocket& socket, std::string_view bytes, std::string_view until = "\r\n\r\n") {
+  REQUIRE(socket.send_all(bytes));
+  std::string answer;
+  while (answer.find(until) == std::string::npos &&
+         socket.receive(answer) == TcpSocket::Read::kData) {
+  }
+  return answer;
+}
+
+}  // namespace
+
+TEST_CASE("hostile client: only version 13 is spoken") {
+  BridgeProcess bridge;
+  const TcpAddress at = bridge.websocket();
+  const std::string key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  const std::string hixie = "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\nSec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n";
+  for (const std::string& headers :
+       {key, key + "Sec-WebSocket-Version: 0\r\n", key + "Sec-WebSocket-Version: 7\r\n",
+        key + "Sec-WebSocket-Version: 8\r\n", key + "Sec-WebSocket-Version: 14\r\n",
+        key + "Sec-WebSocket-Version: x\r\n", hixie}) {
+    CAPTURE(headers);
+    TcpSocket socket = TcpSocket::connect(at);
+    const HttpResponse answer = parse_http_head(answer_to(socket, handshake(at, headers) + "^n:ds[4U"));
+    CHECK(answer.status == 426);
+    CHECK(answer.header("Sec-WebSocket-Version") == "13");
+    CHECK(answer.header("Upgrade") == "websocket");
+  }
+  const HttpResponse plain = http(at, "GET", "/ws");
+  CHECK(plain.status == 426);
+  CHECK(plain.header("Sec-WebSocket-Version") == "13");
+  TcpSocket socket = TcpSocket::connect(at);
+  CHECK(parse_http_head(answer_to(socket, handshake(at, key + "Sec-WebSocket-Version: 13\r\n"))).status == 101);
+}
+
+TEST_CASE("hostile client: another site's POST is refused before its body is there") {
+  BridgeProcess bridge;
+  const TcpAddress at = bridge.websocket();
+  TcpSocket socket = TcpSocket::connect(at);
+  const std::string answer = answer_to(
+      socket, "POST /submit_event HTTP/1.1\r\nHost: " + at.text() +
+                  "\r\nOrigin: http://evil.example\r\nContent-Length: 1000000\r\n\r\n{\"type\"");
+  CHECK(parse_http_head(answer).status == 403);
+  CHECK(http(at, "POST", "/submit_event", {{"Origin", "http://" + at.text()}},
+             R"({"type":"t","data":{"x":")" + std::string(100'000, 'x') + "\"}}")
+            .status == 200);
+}
+
+TEST_CASE("hostile client: of pings that are never read one pong waits") {
+  BridgeProcess bridge;
+  WebSocketOptions slow;
+  slow.receive_buffer_bytes = 4096;
+  auto client = RawWebSocket::connect(bridge.websocket(), slow);
+  REQUIRE(client.receive_text());
+  const std::uint64_t before = resident_bytes(bridge.process().pid());
+  FrameSpec ping;
+  ping.opcode = Opcode::kPing;
+  const auto send = [&](char c, std::size_t size, int count) {
+    ping.payload.assign(size, c);
+    std::string frames;
+    for (int i = 0; i < 1000; ++i) frames += encode_frame(ping);
+    for (int i = 0; i < count; i += 1000) REQUIRE(client.socket().send_all(frames));
+  };
+  // As many as would take 100 MB if each was answered: more than the kernel's buffers hold.
+  send('a', 125, 200'000);
+  send('b', 0, 200'000);
+  send('z', 1, 1000);
+  ProtocolClient other(bridge.websocket());
+  CHECK(other.request(R"({"action":"ping"})").string("/status") == "pong");
+#if !PPO_SANITIZED
+  CHECK(resident_bytes(bridge.process().pid()) < before + (32u << 20));
+#else
+  (void)before;
+#endif
+  // The last one is answered, as soon as there is room.
+  std::size_t pongs = 0;
+  for (;;) {
+    const auto frame = client.receive_frame();
+    REQUIRE(frame);
+    if (frame->opcode != Opcode::kPong) continue;
+    ++pongs;
+    if (frame->payload == "z") break;
+  }
+  CHECK(pongs < 401'000);
+}
+
+TEST_CASE("hostile client: connections that say nothing give way to who speaks") {
+  BridgeOptions options;
+  options.settings = {"websocket.clients_max=4"};
+  BridgeProcess bridge(options);
+  const TcpAddress at = bridge.websocket();
+  std::vector<ProtocolClient> clients;
+  for (int i = 0; i < 4; ++i) clients.emplace_back(at);
+  std::vector<TcpSocket> silent;
+  for (int i = 0; i < 400; ++i) silent.push_back(TcpSocket::connect(at));
+  for (const char* path : {"/healthz", "/readyz", "/metrics"}) CHECK(http(at, "GET", path).status == 200);
+  for (ProtocolClient& client : clients) {
+    CHECK(client.request(R"({"action":"ping"})").string("/status") == "pong");
+  }
+}
