@@ -25,28 +25,57 @@ PastCache::Place PastCache::look(std::uint64_t seq, std::uint64_t last_wanted, W
   if (reader_ == nullptr || reader_->first_seq() > reader_->last_seq() ||
       seq > reader_->last_seq()) {
     place.next_held = std::numeric_limits<std::uint64_t>::max();
-    return place;
-  }
-  if (seq < reader_->first_seq()) {
+  } else if (seq < reader_->first_seq()) {
     place.next_held = reader_->first_seq();
-    return place;
-  }
-  place.block = find(seq);
-  if (place.block) {
+  } else if ((place.block = find(seq))) {
     ++given_;
     read_ahead(place.block, last_wanted);
-    return place;
+  } else if (!take_missing(seq, false, waiter, &place)) {
+    return wait(seq, false, waiter);
   }
-  if (seq >= gone_from_ && seq < gone_next_) {
-    place.next_held = gone_next_;
-    return place;
+  return place;
+}
+
+PastCache::Place PastCache::look_back(std::uint64_t seq, std::uint64_t first_wanted,
+                                      Waiter* waiter) {
+  Place place;
+  if (reader_ == nullptr || seq < reader_->first_seq()) {
+    place.next_held = 0;
+  } else if (seq > reader_->last_seq()) {
+    place.next_held = reader_->last_seq();
+  } else if ((place.block = find(seq))) {
+    ++given_;
+    const std::uint64_t next = place.block->first_seq() - 1;
+    if (next >= std::max(first_wanted, reader_->first_seq()) && !find(next) &&
+        in_flight_ < kRequestsInFlightMax / 2) {
+      request(next, true);
+      send_requests();
+    }
+  } else if (!take_missing(seq, true, waiter, &place)) {
+    return wait(seq, true, waiter);
   }
-  place.pending = true;
-  auto& waiters = request(seq).waiters;
+  return place;
+}
+
+bool PastCache::take_missing(std::uint64_t seq, bool back, Waiter* waiter, Place* place) {
+  const auto found = missing_.find(waiter);
+  if (found == missing_.end()) return false;
+  const Missing missing = found->second;
+  missing_.erase(found);
+  if (seq < missing.range.from || seq > missing.range.to) return false;
+  place->next_held = back ? missing.range.from - 1 : missing.range.to + 1;
+  place->unreadable = missing.unreadable;
+  return true;
+}
+
+PastCache::Place PastCache::wait(std::uint64_t seq, bool back, Waiter* waiter) {
+  auto& waiters = request(seq, back).waiters;
   if (std::find(waiters.begin(), waiters.end(), waiter) == waiters.end()) {
     waiters.push_back(waiter);
   }
   send_requests();
+  Place place;
+  place.pending = true;
   return place;
 }
 
@@ -57,17 +86,18 @@ void PastCache::read_ahead(BlockPtr block, std::uint64_t last_wanted) {
     if (next > last_wanted || next > reader_->last_seq()) return;
     block = find(next);
     if (block) continue;
-    request(next);
+    request(next, false);
     send_requests();
     return;
   }
 }
 
-PastCache::Request& PastCache::request(std::uint64_t from) {
+PastCache::Request& PastCache::request(std::uint64_t at, bool back) {
   for (Request& r : requests_) {
-    if (r.from == from) return r;
+    if (r.at == at && r.back == back) return r;
   }
-  requests_.emplace_back().from = from;
+  requests_.emplace_back().at = at;
+  requests_.back().back = back;
   return requests_.back();
 }
 
@@ -77,24 +107,38 @@ void PastCache::send_requests() {
     if (r.sent) continue;
     r.sent = true;
     ++in_flight_;
-    reader_->read(r.from, [this, from = r.from,
-                           alive = std::weak_ptr<char>(alive_)](const PastReader::Blocks& blocks) {
-      if (!alive.expired()) on_blocks(from, blocks);
-    });
+    const auto done = [this, at = r.at, back = r.back,
+                       alive = std::weak_ptr<char>(alive_)](const PastReader::Slice& slice) {
+      if (!alive.expired()) on_slice(at, back, slice);
+    };
+    if (r.back) {
+      reader_->read_back(r.at, done);
+    } else {
+      reader_->read(r.at, done);
+    }
   }
 }
 
-void PastCache::on_blocks(std::uint64_t from, const PastReader::Blocks& blocks) {
+void PastCache::on_slice(std::uint64_t at, bool back, const PastReader::Slice& slice) {
   --in_flight_;
-  const auto request = std::find_if(requests_.begin(), requests_.end(),
-                                    [from](const Request& r) { return r.from == from && r.sent; });
+  const auto request = std::find_if(requests_.begin(), requests_.end(), [&](const Request& r) {
+    return r.at == at && r.back == back && r.sent;
+  });
   std::vector<Waiter*> waiters;
   if (request != requests_.end()) {
     waiters = std::move(request->waiters);
     requests_.erase(request);
   }
-  gone_from_ = from;
-  gone_next_ = blocks.empty() ? reader_->last_seq() + 1 : blocks.front()->first_seq();
+  const auto& blocks = slice.blocks;
+  SeqRange range{at, at};
+  if (back) {
+    range.from = blocks.empty() ? reader_->first_seq() : blocks.back()->last_seq() + 1;
+  } else {
+    range.to = blocks.empty() ? reader_->last_seq() : blocks.front()->first_seq() - 1;
+  }
+  if (range.from <= range.to) {
+    for (Waiter* const waiter : waiters) missing_[waiter] = {range, slice.unreadable};
+  }
   for (const BlockPtr& block : blocks) keep(block);
   send_requests();
   calling_ = std::move(waiters);
@@ -126,6 +170,7 @@ void PastCache::forget(Waiter* waiter) {
   for (Request& r : requests_) {
     r.waiters.erase(std::remove(r.waiters.begin(), r.waiters.end(), waiter), r.waiters.end());
   }
+  missing_.erase(waiter);
   std::replace(calling_.begin(), calling_.end(), waiter, static_cast<Waiter*>(nullptr));
 }
 

@@ -37,9 +37,13 @@ class PastCache {
     BlockPtr block;               // that holds the event, or
     bool pending = false;         // the waiter is called once there is more to say, or
     std::uint64_t next_held = 0;  // the event is not held; this is the next that may be
+    bool unreadable = false;      // it may be held, but could not be read
   };
   // What there is at `seq`. Beyond `last_wanted` nothing is read ahead.
   Place look(std::uint64_t seq, std::uint64_t last_wanted, Waiter* waiter);
+  // The same for who goes backward: next_held is below `seq`, 0 where there is none; before
+  // `first_wanted` nothing is read ahead.
+  Place look_back(std::uint64_t seq, std::uint64_t first_wanted, Waiter* waiter);
 
   // It waits no more. Call before it goes.
   void forget(Waiter* waiter);
@@ -51,16 +55,25 @@ class PastCache {
 
  private:
   struct Request {
-    std::uint64_t from = 0;
+    std::uint64_t at = 0;
+    bool back = false;
     std::vector<Waiter*> waiters;
     bool sent = false;
   };
 
+  // Events that are not held, as an answer has it.
+  struct Missing {
+    SeqRange range;
+    bool unreadable = false;
+  };
+
   BlockPtr find(std::uint64_t seq) const;
+  bool take_missing(std::uint64_t seq, bool back, Waiter* waiter, Place* place);
+  Place wait(std::uint64_t seq, bool back, Waiter* waiter);
   void read_ahead(BlockPtr block, std::uint64_t last_wanted);
-  Request& request(std::uint64_t from);
+  Request& request(std::uint64_t at, bool back);
   void send_requests();
-  void on_blocks(std::uint64_t from, const PastReader::Blocks& blocks);
+  void on_slice(std::uint64_t at, bool back, const PastReader::Slice& slice);
   void keep(BlockPtr block);
 
   PastReader* const reader_;
@@ -71,9 +84,8 @@ class PastCache {
   std::deque<Request> requests_;
   std::size_t in_flight_ = 0;
   std::vector<Waiter*> calling_;  // being told right now; one that goes meanwhile is nulled
-  // Nothing is held from the one to before the other: the last answer's finding.
-  std::uint64_t gone_from_ = 1;
-  std::uint64_t gone_next_ = 0;
+  // For who asked, until it looks again: it need not hold for later questions.
+  std::map<Waiter*, Missing> missing_;
   const std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 

@@ -39,10 +39,15 @@ class PastReader {
   // Whether all of [from_seq, to_seq] can be read.
   virtual bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const = 0;
 
-  // Blocks without a hole between them, from the first event that is held at `from_seq` or after;
-  // none where there is none.
-  using Blocks = std::vector<BlockPtr>;
-  virtual void read(std::uint64_t from_seq, std::function<void(Blocks)> done) = 0;
+  struct Slice {
+    std::vector<BlockPtr> blocks;  // without a hole between them
+    // What lies between the place asked for and the blocks may be held, but could not be read.
+    bool unreadable = false;
+  };
+  // From the first event that is held at `from_seq` or after; no block where there is none.
+  virtual void read(std::uint64_t from_seq, std::function<void(Slice)> done) = 0;
+  // Up to the last event that is held at `to_seq` or before, and maybe further.
+  virtual void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) = 0;
 
   // The first event at `timestamp_us` or later; last_seq() + 1 where there is none.
   virtual void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) = 0;

@@ -11,10 +11,19 @@
 
 namespace bridge {
 
-void PostedPastReader::read(std::uint64_t from_seq, std::function<void(Blocks)> done) {
-  journal_->read(from_seq, [call = call_, done = std::move(done)](Blocks blocks) {
-    call([done, blocks = std::move(blocks)] { done(blocks); });
-  });
+std::function<void(PastReader::Slice)> PostedPastReader::brought_back(
+    std::function<void(Slice)> done) const {
+  return [call = call_, done = std::move(done)](Slice slice) {
+    call([done, slice = std::move(slice)] { done(slice); });
+  };
+}
+
+void PostedPastReader::read(std::uint64_t from_seq, std::function<void(Slice)> done) {
+  journal_->read(from_seq, brought_back(std::move(done)));
+}
+
+void PostedPastReader::read_back(std::uint64_t to_seq, std::function<void(Slice)> done) {
+  journal_->read_back(to_seq, brought_back(std::move(done)));
 }
 
 void PostedPastReader::find_time(std::int64_t timestamp_us,

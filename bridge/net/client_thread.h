@@ -37,12 +37,15 @@ class PostedPastReader final : public PastReader {
   bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override {
     return extent_ && extent_->holds(from_seq, to_seq);
   }
-  void read(std::uint64_t from_seq, std::function<void(Blocks)> done) override;
+  void read(std::uint64_t from_seq, std::function<void(Slice)> done) override;
+  void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) override;
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override;
   void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
                  std::uint64_t before_seq, std::function<void(std::uint64_t, bool)> done) override;
 
  private:
+  std::function<void(Slice)> brought_back(std::function<void(Slice)> done) const;
+
   PastReader* const journal_;  // whose questions may come from any thread; null: nobody asks
   const std::function<void(std::function<void()>)> call_;
   std::shared_ptr<const PastExtent> extent_;

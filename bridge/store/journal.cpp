@@ -65,7 +65,7 @@ LogStart Journal::open(std::string new_epoch) {
 // Where it can be read that is behind its last. Where not, it is the time: no numbering that began at
 // one, or at an earlier time, has come so far unless it had a million events a second ever since.
 void Journal::start_without(LogStart* start) {
-  const auto held = JournalFile::look(options_.path);
+  const auto held = JournalFile::look(options_.path, options_.positions_max);
   if (held) {
     start->epochs = held->epochs;
     start->last_seq = held->last_seq;
@@ -120,6 +120,20 @@ bool Journal::push(BlockPtr block, std::uint64_t from_seq) {
   cursor_ = last;
   idle_ = false;
   return true;
+}
+
+void Journal::find_position(std::string source, std::string run,
+                            std::function<void(std::optional<std::uint64_t>)> done) {
+  log_->seal();
+  catch_up();
+  std::vector<BlockPtr> not_taken;  // for want of room
+  const auto& blocks = log_->history().blocks();
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    if ((*block)->last_seq() <= cursor_) break;
+    not_taken.push_back(*block);
+  }
+  thread_.find_position({std::move(source), std::move(run), 0}, std::move(not_taken),
+                        std::move(done));
 }
 
 bool Journal::congested() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ class Journal final : public PastReader {
   // Call once.
   LogStart open(std::string new_epoch);
 
-  // How far each run of each source had come, oldest first, as the file has it.
+  // How far the runs had come that were heard of last (JournalFileOptions::positions_max), oldest first.
   const std::vector<SourcePosition>& positions() const { return positions_; }
 
   // Why the file is not written, or "".
@@ -46,6 +47,12 @@ class Journal final : public PastReader {
 
   // The newest event that is in the file.
   std::uint64_t committed_seq() const { return committed_seq_; }
+
+  // How far a run of a source had come, by what is in the file or on its way there, for one that
+  // positions() had no room for or that was forgotten since; nothing where it is not known. `done` is called
+  // later, on this thread. How many ask at a time is up to the caller. REQUIRES: start().
+  void find_position(std::string source, std::string run,
+                     std::function<void(std::optional<std::uint64_t>)> done);
 
   // So much waits to be written that no more should come in, where it must all be written.
   bool congested() const;
@@ -64,8 +71,11 @@ class Journal final : public PastReader {
   bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override {
     return readable_ && extent().holds(from_seq, to_seq);
   }
-  void read(std::uint64_t from_seq, std::function<void(Blocks)> done) override {
-    thread_.read(from_seq, std::move(done));
+  void read(std::uint64_t from_seq, std::function<void(Slice)> done) override {
+    thread_.read(from_seq, false, std::move(done));
+  }
+  void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) override {
+    thread_.read(to_seq, true, std::move(done));
   }
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override {
     thread_.find_time(timestamp_us, std::move(done));

@@ -70,7 +70,7 @@ void make_schema(Database& db) {
   db.run("COMMIT");
 }
 
-JournalContents read_contents(Database& db) {
+JournalContents read_contents(Database& db, std::size_t positions_max) {
   const auto number = [&db](const char* sql) {
     return static_cast<std::uint64_t>(db.number(sql).value_or(0));
   };
@@ -100,11 +100,13 @@ JournalContents read_contents(Database& db) {
   }
   contents.first_seq = contents.last_row_seq != 0 ? number("SELECT min(seq) FROM events")
                                                   : contents.last_seq + 1;
-  Statement sources(db, "SELECT source,run,last_source_seq FROM sources ORDER BY seq");
+  Statement sources(db, "SELECT source,run,last_source_seq FROM sources ORDER BY seq DESC LIMIT ?");
+  sources.bind(1, std::uint64_t{positions_max});
   while (sources.step()) {
     contents.positions.push_back(
         {std::string(sources.text(0)), std::string(sources.text(1)), sources.number(2)});
   }
+  std::reverse(contents.positions.begin(), contents.positions.end());
   return contents;
 }
 

@@ -1,6 +1,7 @@
 // The journal's tables, and what a file of them holds.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct JournalContents {
   std::uint64_t last_seq = 0;        // of rows and holes
   std::int64_t last_stamp_us = 0;
   std::vector<SeqRange> holes;       // in order
-  std::vector<SourcePosition> positions;
+  std::vector<SourcePosition> positions;  // of the runs heard of last, oldest first
 };
 
 // Whether the tables are there; false in a new file. Throws DatabaseError where it is of another program
@@ -28,7 +29,7 @@ struct JournalContents {
 bool has_schema(Database& db);
 void make_schema(Database& db);
 
-// REQUIRES: has_schema(). Throws DatabaseError.
-JournalContents read_contents(Database& db);
+// With the newest `positions_max` positions. REQUIRES: has_schema(). Throws DatabaseError.
+JournalContents read_contents(Database& db, std::size_t positions_max);
 
 }  // namespace bridge

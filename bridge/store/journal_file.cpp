@@ -29,6 +29,20 @@ std::string resolved_path(const std::string& path) {
   return ec ? path : canonical.string();
 }
 
+// What the path names, where that is no file: opening a FIFO would wait for whoever writes to it.
+std::string what_else(const std::string& path) {
+  using Type = std::filesystem::file_type;
+  std::error_code ec;
+  switch (std::filesystem::status(path, ec).type()) {
+    case Type::directory: return "a directory";
+    case Type::fifo: return "a FIFO, not a file";
+    case Type::socket: return "a socket, not a file";
+    case Type::block:
+    case Type::character: return "a device, not a file";
+    default: return {};
+  }
+}
+
 std::string describe(const std::string& path, const DatabaseError& error) {
   switch (error.primary_code()) {
     case SQLITE_FULL:
@@ -82,7 +96,7 @@ class JournalFile::Lock {
   }
   // Whether somebody else holds it.
   static bool is_taken(const std::string& path) {
-    const int fd = ::open((path + "-lock").c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = ::open((path + "-lock").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return errno != ENOENT;
     const Lock lock(fd);
     return ::flock(fd, LOCK_EX | LOCK_NB) != 0;
@@ -101,7 +115,8 @@ JournalFile::JournalFile(JournalFileOptions options, std::unique_ptr<Lock> lock)
 
 JournalFile::~JournalFile() = default;
 
-std::optional<JournalContents> JournalFile::look(const std::string& path) {
+std::optional<JournalContents> JournalFile::look(const std::string& path,
+                                                 std::size_t positions_max) {
   const std::string resolved = resolved_path(path);
   std::error_code ec;
   if (!std::filesystem::exists(resolved, ec)) {
@@ -111,12 +126,12 @@ std::optional<JournalContents> JournalFile::look(const std::string& path) {
     }
     return JournalContents();
   }
-  if (Lock::is_taken(resolved)) return std::nullopt;
+  if (!what_else(resolved).empty() || Lock::is_taken(resolved)) return std::nullopt;
   // SQLite would write beside the file even to read it; where no log is left there it need not look.
   const auto wal_bytes = std::filesystem::file_size(resolved + "-wal", ec);
   try {
     Database db(resolved, ec || wal_bytes == 0 ? Database::Mode::frozen : Database::Mode::read);
-    return has_schema(db) ? read_contents(db) : JournalContents();
+    return has_schema(db) ? read_contents(db, positions_max) : JournalContents();
   } catch (const DatabaseError&) {
     return std::nullopt;
   }
@@ -137,9 +152,8 @@ JournalResult<std::unique_ptr<JournalFile>> JournalFile::open(const JournalFileO
                             ": " + ec.message()};
     }
   }
-  if (std::filesystem::is_directory(resolved.path, ec)) {
-    return JournalFailure{resolved.path + ": it is a directory"};
-  }
+  const std::string other = what_else(resolved.path);
+  if (!other.empty()) return JournalFailure{resolved.path + ": it is " + other};
   auto lock = Lock::take(resolved.path);
   if (!lock) return lock.error();
   std::unique_ptr<JournalFile> file(new JournalFile(resolved, std::move(lock.value())));
@@ -168,6 +182,8 @@ void JournalFile::prepare() {
   db.run("PRAGMA wal_autocheckpoint=" + std::to_string(wal_pages));
   db.run("PRAGMA journal_size_limit=" + std::to_string(wal_pages * page_bytes_ * 2));
   if (fresh) make_schema(db);
+  // Older bridges' files have none; they keep it up where there is one.
+  db.run("CREATE INDEX IF NOT EXISTS sources_by_seq ON sources(seq)");
   statements_ = std::make_unique<Statements>(db);
   load_contents();
   struct stat info {};
@@ -178,17 +194,11 @@ void JournalFile::prepare() {
 }
 
 void JournalFile::load_contents() {
-  contents_ = read_contents(*database_);
+  contents_ = read_contents(*database_, options_.positions_max);
   last_row_seq_ = contents_.last_row_seq;
   first_seq_ = contents_.first_seq;
-  Statement sources(*database_, "SELECT source,run,last_source_seq,seq FROM sources");
-  while (sources.step()) {
-    Position position;
-    position.value = {std::string(sources.text(0)), std::string(sources.text(1)),
-                      sources.number(2)};
-    position.seq = sources.number(3);
-    positions_.emplace(position.value.source + '\n' + position.value.run, std::move(position));
-  }
+  source_rows_ = static_cast<std::uint64_t>(
+      database_->number("SELECT count(*) FROM sources").value_or(0));
 }
 
 JournalResult<bool> JournalFile::begin_epoch(const EpochStart& epoch, std::int64_t now_us) {

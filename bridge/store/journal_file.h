@@ -49,6 +49,7 @@ struct JournalFileOptions {
   bool sync_each_commit = false;  // fsync before a commit counts
   std::uint64_t bytes_max = 10ull << 30;
   std::int64_t age_max_us = 7ll * 86'400 * 1'000'000;
+  std::size_t positions_max = 4096;  // of JournalContents; the file knows more
 };
 
 // One thread at a time. After a failure that may not pass, only the destructor may be called.
@@ -58,7 +59,8 @@ class JournalFile {
   static JournalResult<std::unique_ptr<JournalFile>> open(const JournalFileOptions& options);
   // What a file that cannot be opened holds, found out without writing anything. Nothing where that
   // cannot be known: it is damaged, in use by another bridge, or not there together with its directory.
-  static std::optional<JournalContents> look(const std::string& path);
+  static std::optional<JournalContents> look(const std::string& path,
+                                             std::size_t positions_max = 4096);
   ~JournalFile();
   JournalFile(const JournalFile&) = delete;
   JournalFile& operator=(const JournalFile&) = delete;
@@ -79,6 +81,14 @@ class JournalFile {
   // `from` or after; empty where there is none. Blocks end at the same places whoever asks, so that
   // readers can share them.
   JournalResult<std::vector<BlockPtr>> read(std::uint64_t from, std::size_t blocks_max);
+
+  // The same backward: blocks of which the last one ends at or behind the last event that is held at
+  // `to` or before.
+  JournalResult<std::vector<BlockPtr>> read_back(std::uint64_t to);
+
+  // How far a run has come, as far as append() has written it; nothing for one that is not known.
+  JournalResult<std::optional<std::uint64_t>> find_position(std::string_view source,
+                                                            std::string_view run);
 
   // The first seq whose event may be at or after `timestamp_us`: of a row, or of the hole before it. One
   // beyond the last row where there is none.
@@ -101,8 +111,9 @@ class JournalFile {
   struct Statements;
   struct Position {
     SourcePosition value;
-    std::uint64_t seq = 0;  // of its last event
+    std::uint64_t seq = 0;  // of its last event; 0: the file does not know it
     bool changed = false;
+    bool fresh = false;  // it is no row yet
   };
 
   JournalFile(JournalFileOptions options, std::unique_ptr<Lock> lock);
@@ -111,7 +122,10 @@ class JournalFile {
   void insert_block(const Block& block, std::size_t index);
   void insert_hole(const JournalItem& item, std::int64_t now_us);
   void observe(const Block& block, const EventEntry& entry, std::uint64_t seq);
+  Position& position_of(std::string_view source, std::string_view run);
+  bool load_position(std::string_view source, std::string_view run, Position* position);
   void write_positions();
+  void forget_positions();
   BlockPtr read_block(bool* more);
   template <class F>
   auto guarded(F&& f) -> JournalResult<decltype(f())>;
@@ -126,7 +140,9 @@ class JournalFile {
   std::uint64_t page_bytes_ = 4096;
   std::uint64_t device_ = 0;
   std::uint64_t inode_ = 0;
-  std::unordered_map<std::string, Position> positions_;  // by source '\n' run
+  // By source '\n' run, of the runs that were heard of last; the table knows the others.
+  std::unordered_map<std::string, Position> positions_;
+  std::uint64_t source_rows_ = 0;
   std::vector<Position*> changed_;
   Position* last_position_ = nullptr;  // of the event before: the next is most often of the same run
   std::string key_;                    // reused

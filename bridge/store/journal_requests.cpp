@@ -12,17 +12,24 @@ namespace {
 
 constexpr std::int64_t kReadTurnUs = 5'000;       // of reading between two groups
 constexpr std::size_t kReadBlocks = 1;  // for one request: small, for live work waits for a CPU meanwhile
+constexpr std::uint64_t kSkipAtFirst = 1024;  // events, where they cannot be read
 constexpr std::int64_t kLogReadsUs = 1'000'000;
 
 }  // namespace
 
-void JournalThread::read(std::uint64_t from_seq, std::function<void(PastReader::Blocks)> done) {
-  Request request;
-  request.from_seq = from_seq;
-  request.on_blocks = std::move(done);
+void JournalThread::add_request(Request request) {
   const std::lock_guard<std::mutex> lock(mutex_);
   requests_.push_back(std::move(request));
   wake_.notify_one();
+}
+
+void JournalThread::read(std::uint64_t seq, bool back,
+                         std::function<void(PastReader::Slice)> done) {
+  Request request;
+  request.from_seq = seq;
+  request.back = back;
+  request.on_slice = std::move(done);
+  add_request(std::move(request));
 }
 
 void JournalThread::find_time(std::int64_t timestamp_us,
@@ -31,9 +38,7 @@ void JournalThread::find_time(std::int64_t timestamp_us,
   request.kind = Request::Kind::time;
   request.timestamp_us = timestamp_us;
   request.on_seq = std::move(done);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  requests_.push_back(std::move(request));
-  wake_.notify_one();
+  add_request(std::move(request));
 }
 
 void JournalThread::find_last(std::shared_ptr<const Subscription> subscription,
@@ -45,7 +50,18 @@ void JournalThread::find_last(std::shared_ptr<const Subscription> subscription,
   request.count = count;
   request.from_seq = before_seq;
   request.on_place = std::move(done);
+  add_request(std::move(request));
+}
+
+void JournalThread::find_position(SourcePosition run, std::vector<BlockPtr> newest,
+                                  std::function<void(std::optional<std::uint64_t>)> done) {
+  Request request;
+  request.kind = Request::Kind::position;
+  request.run = std::move(run);
+  request.newest = std::move(newest);
+  request.on_position = std::move(done);
   const std::lock_guard<std::mutex> lock(mutex_);
+  request.from_seq = queued_seq_;
   requests_.push_back(std::move(request));
   wake_.notify_one();
 }
@@ -74,25 +90,14 @@ void JournalThread::serve_requests() {
 bool JournalThread::serve(Request& request) {
   const bool readable = file_ != nullptr;
   switch (request.kind) {
-    case Request::Kind::read: {
+    case Request::Kind::read:
       if (readable && request.from_seq > file_->last_row_seq() && can_wait_for(request.from_seq)) {
         return false;
       }
-      PastReader::Blocks blocks;
-      if (readable) {
-        auto read = file_->read(request.from_seq, kReadBlocks);
-        if (read) {
-          blocks = std::move(read.value());
-          counts_.blocks_read += blocks.size();
-        } else {
-          read_failed(read.error(), request.from_seq);
-        }
-      }
-      listener_.post([done = std::move(request.on_blocks), blocks = std::move(blocks)] {
-        done(blocks);
+      listener_.post([done = std::move(request.on_slice), slice = read_slice(request)] {
+        done(slice);
       });
       return true;
-    }
     case Request::Kind::time: {
       std::uint64_t seq = 0;
       if (readable) {
@@ -104,7 +109,67 @@ bool JournalThread::serve(Request& request) {
     }
     case Request::Kind::last:
       return look_back(request);
+    case Request::Kind::position:
+      return look_up_position(request);
   }
+  return true;
+}
+
+// Where it fails, what lies behind the place may still be readable: looks twice as far each time.
+PastReader::Slice JournalThread::read_slice(const Request& request) {
+  PastReader::Slice slice;
+  slice.unreadable = file_ == nullptr;
+  std::uint64_t seq = request.from_seq;
+  for (std::uint64_t skipped = kSkipAtFirst; file_ != nullptr; skipped *= 2) {
+    auto read = request.back ? file_->read_back(seq) : file_->read(seq, kReadBlocks);
+    if (read) {
+      slice.blocks = std::move(read.value());
+      counts_.blocks_read += slice.blocks.size();
+      break;
+    }
+    slice.unreadable = true;
+    read_failed(read.error(), seq);
+    const std::uint64_t left = request.back ? seq - std::min(seq, file_->first_seq())
+                                            : file_->last_row_seq() - std::min(seq, file_->last_row_seq());
+    if (left < skipped) break;
+    seq = request.back ? seq - skipped : seq + skipped;
+  }
+  return slice;
+}
+
+// What is still to be written counts: where the file gives trouble it is looked through, else waited for.
+bool JournalThread::look_up_position(Request& request) {
+  if (file_ != nullptr && request.from_seq > written_seq_ && can_wait_for(request.from_seq)) {
+    return false;
+  }
+  const SourcePosition& run = request.run;
+  std::vector<BlockPtr> blocks = std::move(request.newest);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto item = queue_.rbegin(); item != queue_.rend(); ++item) blocks.push_back(item->block);
+  }
+  for (auto item = group_.rbegin(); item != group_.rend(); ++item) blocks.push_back(item->block);
+  std::optional<std::uint64_t> found;
+  for (const BlockPtr& block : blocks) {
+    for (std::size_t i = block->size(); i > 0 && !found; --i) {
+      const EventEntry& event = block->entry(i - 1);
+      if (event.source_seq == 0 || block->text(event.source) != run.source ||
+          block->text(event.run) != run.run) {
+        continue;
+      }
+      found = event.source_seq;
+    }
+    if (found) break;
+  }
+  if (file_ != nullptr) {
+    const auto written = file_->find_position(run.source, run.run);
+    if (!written) {
+      read_failed(written.error(), request.from_seq);
+    } else if (written.value()) {
+      found = std::max(found.value_or(0), *written.value());
+    }
+  }
+  listener_.post([done = std::move(request.on_position), found] { done(found); });
   return true;
 }
 

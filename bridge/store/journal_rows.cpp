@@ -9,11 +9,16 @@
 namespace bridge {
 namespace {
 
-constexpr std::size_t kPositionsMax = 4096;
+constexpr std::size_t kPositionsCached = 1024;
+// Rows of `sources`, about 100 bytes each: a tenth of the file at most.
+constexpr std::uint64_t kSourceRowsMin = 2 * kPositionsCached;
+constexpr std::uint64_t kSourceRowsMax = 1'000'000;
 constexpr std::size_t kHolesStoredMax = 4096;
 
 // Blocks end where seq is a multiple of this, or where they are full.
 constexpr std::uint64_t kBlockSeqs = 1024;
+constexpr std::uint64_t kStoredOverhead = 256;  // of an event beside its data, as a rule
+constexpr std::size_t kBlocksBack = 8;          // in one answer of read_back()
 
 }  // namespace
 
@@ -38,8 +43,12 @@ JournalResult<bool> JournalFile::append(const std::vector<JournalItem>& items,
     last_position_ = nullptr;
     return done;
   }
-  for (Position* position : changed_) position->changed = false;
+  for (Position* position : changed_) {
+    if (position->fresh) ++source_rows_;
+    position->fresh = position->changed = false;
+  }
   changed_.clear();
+  forget_positions();
   if (last_before == 0 && last_row_seq_ != 0) {
     for (const JournalItem& item : items) {
       if (!item.block) continue;
@@ -107,13 +116,7 @@ void JournalFile::observe(const Block& block, const EventEntry& entry, std::uint
   if (source.empty() || run.empty()) return;
   if (last_position_ == nullptr || last_position_->value.source != source ||
       last_position_->value.run != run) {
-    key_.assign(source).append(1, '\n').append(run);
-    Position& position = positions_[key_];
-    if (position.value.source.empty()) {
-      position.value.source = source;
-      position.value.run = run;
-    }
-    last_position_ = &position;
+    last_position_ = &position_of(source, run);
   }
   Position& position = *last_position_;
   position.value.last_source_seq = std::max(position.value.last_source_seq, entry.source_seq);
@@ -122,6 +125,39 @@ void JournalFile::observe(const Block& block, const EventEntry& entry, std::uint
     position.changed = true;
     changed_.push_back(&position);
   }
+}
+
+JournalFile::Position& JournalFile::position_of(std::string_view source, std::string_view run) {
+  key_.assign(source).append(1, '\n').append(run);
+  const auto found = positions_.find(key_);
+  if (found != positions_.end()) return found->second;
+  Position position;
+  position.value = {std::string(source), std::string(run), 0};
+  position.fresh = !load_position(source, run, &position);
+  return positions_.emplace(key_, std::move(position)).first->second;
+}
+
+bool JournalFile::load_position(std::string_view source, std::string_view run,
+                                Position* position) {
+  Statement& find = statements_->find_source;
+  find.bind(1, source);
+  find.bind(2, run);
+  const bool known = find.step();
+  if (known) {
+    position->value.last_source_seq = find.number(0);
+    position->seq = find.number(1);
+  }
+  find.reset();
+  return known;
+}
+
+JournalResult<std::optional<std::uint64_t>> JournalFile::find_position(std::string_view source,
+                                                                       std::string_view run) {
+  return guarded([&]() -> std::optional<std::uint64_t> {
+    Position position;
+    if (!load_position(source, run, &position)) return std::nullopt;
+    return position.value.last_source_seq;
+  });
 }
 
 void JournalFile::write_positions() {
@@ -133,21 +169,21 @@ void JournalFile::write_positions() {
     upsert.bind(4, position->seq);
     upsert.run();
   }
-  if (positions_.size() <= kPositionsMax) return;
-  // The runs that were silent for longest make room, many at once so that it is seldom.
+}
+
+// Out of memory go the runs that were silent for longest, many at once so that it is seldom. REQUIRES: all
+// are written.
+void JournalFile::forget_positions() {
+  if (positions_.size() <= kPositionsCached) return;
   std::vector<std::uint64_t> seqs;
   seqs.reserve(positions_.size());
   for (const auto& [key, position] : positions_) seqs.push_back(position.seq);
-  const auto keep_from = seqs.begin() + static_cast<std::ptrdiff_t>(seqs.size() / 4);
+  const auto keep_from = seqs.end() - static_cast<std::ptrdiff_t>(kPositionsCached * 3 / 4);
   std::nth_element(seqs.begin(), keep_from, seqs.end());
-  const std::uint64_t oldest = *keep_from;
   last_position_ = nullptr;
-  changed_.clear();
   for (auto it = positions_.begin(); it != positions_.end();) {
-    it->second.changed = false;
-    it = it->second.seq < oldest ? positions_.erase(it) : std::next(it);
+    it = it->second.seq < *keep_from ? positions_.erase(it) : std::next(it);
   }
-  database_->run("DELETE FROM sources WHERE seq<" + std::to_string(oldest));
 }
 
 JournalResult<std::vector<BlockPtr>> JournalFile::read(std::uint64_t from,
@@ -190,6 +226,39 @@ BlockPtr JournalFile::read_block(bool* more) {
   return builder_.empty() ? nullptr : builder_.seal();
 }
 
+JournalResult<std::vector<BlockPtr>> JournalFile::read_back(std::uint64_t to) {
+  SeqRange wanted{1, 0};
+  const auto found = guarded([&] {
+    // Where a block begins that ends at `to`, by the sizes of the events that it would be made of.
+    std::uint64_t bytes = 0;
+    Statement& sizes = statements_->sizes;
+    sizes.bind(1, to);
+    while (sizes.step()) {
+      const std::uint64_t seq = sizes.number(0);
+      bytes += sizes.number(1) + kStoredOverhead;
+      if (wanted.to == 0) {
+        wanted.to = seq;
+      } else if (seq + 1 != wanted.from || seq % kBlockSeqs == 0 || bytes > kBlockBytesMax) {
+        break;
+      }
+      wanted.from = seq;
+    }
+    sizes.reset();
+    return true;
+  });
+  if (!found) return found.error();
+  // One block, unless events hold much beside their data; then the last few.
+  std::vector<BlockPtr> blocks;
+  for (std::uint64_t next = wanted.from; next <= wanted.to; next = blocks.back()->last_seq() + 1) {
+    auto block = read(next, 1);
+    if (!block) return block.error();
+    if (block.value().empty() || block.value()[0]->first_seq() > wanted.to) break;
+    if (blocks.size() == kBlocksBack) blocks.erase(blocks.begin());
+    blocks.push_back(std::move(block.value()[0]));
+  }
+  return blocks;
+}
+
 JournalResult<std::uint64_t> JournalFile::first_seq_since(std::int64_t timestamp_us) {
   return guarded([&] {
     // Stamps never decrease with seq.
@@ -214,6 +283,14 @@ JournalResult<std::uint64_t> JournalFile::first_seq_since(std::int64_t timestamp
 
 JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int64_t now_us) {
   return guarded([&]() -> std::uint64_t {
+    const std::uint64_t sources_max =
+        std::clamp(options_.bytes_max / 1024, kSourceRowsMin, kSourceRowsMax);
+    if (source_rows_ > sources_max) {
+      statements_->trim_sources.bind(1, std::min(rows_max, source_rows_ - sources_max) - 1);
+      statements_->trim_sources.run();
+      const auto gone = static_cast<std::uint64_t>(sqlite3_changes64(database_->handle()));
+      source_rows_ -= std::min(source_rows_, gone);
+    }
     if (last_row_seq_ <= first_seq_) return 0;
     Statement& nth = statements_->nth;
     const auto at = [&nth](std::uint64_t offset, std::uint64_t* seq, std::int64_t* stamp_us) {

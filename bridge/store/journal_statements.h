@@ -28,15 +28,20 @@ struct JournalFile::Statements {
                       "INSERT INTO sources(source,run,last_source_seq,seq) VALUES(?,?,?,?) "
                       "ON CONFLICT(source,run) DO UPDATE SET "
                       "last_source_seq=excluded.last_source_seq,seq=excluded.seq"),
+        find_source(db, "SELECT last_source_seq,seq FROM sources WHERE source=? AND run=?"),
+        trim_sources(db,
+                     "DELETE FROM sources WHERE seq<="
+                     "(SELECT seq FROM sources ORDER BY seq LIMIT 1 OFFSET ?)"),
         select(db, "SELECT seq,timestamp,data_bytes,body FROM events WHERE seq>=? ORDER BY seq"),
+        sizes(db, "SELECT seq,data_bytes FROM events WHERE seq<=? ORDER BY seq DESC"),
         stamp(db, "SELECT seq,timestamp FROM events WHERE seq>=? ORDER BY seq LIMIT 1"),
         nth(db, "SELECT seq,timestamp FROM events ORDER BY seq LIMIT 1 OFFSET ?"),
         remove(db, "DELETE FROM events WHERE seq<?"),
         remove_holes(db, "DELETE FROM holes WHERE to_seq<?"),
         pages(db, "PRAGMA page_count"),
         free_pages(db, "PRAGMA freelist_count") {}
-  Statement begin, commit, insert, insert_hole, upsert_source, select, stamp, nth, remove,
-      remove_holes, pages, free_pages;
+  Statement begin, commit, insert, insert_hole, upsert_source, find_source, trim_sources, select,
+      sizes, stamp, nth, remove, remove_holes, pages, free_pages;
 };
 
 // Runs `f`; what SQLite refuses becomes a failure, with the transaction rolled back.

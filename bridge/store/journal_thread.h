@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -71,10 +72,14 @@ class JournalThread {
   [[nodiscard]] bool push(BlockPtr block, std::size_t index);
 
   // See PastReader. `done` is called by the listener's post().
-  void read(std::uint64_t from_seq, std::function<void(PastReader::Blocks)> done);
+  // `back`: as read_back().
+  void read(std::uint64_t seq, bool back, std::function<void(PastReader::Slice)> done);
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done);
   void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
                  std::uint64_t before_seq, std::function<void(std::uint64_t, bool)> done);
+  // See Journal::find_position(). `newest`: blocks behind those that were pushed, the newest first.
+  void find_position(SourcePosition run, std::vector<BlockPtr> newest,
+                     std::function<void(std::optional<std::uint64_t>)> done);
 
   // Writes what is queued, as far as it can within `patience_us`, notes events up to `last_seq` that it
   // has not as a hole, marks the epoch as ended cleanly, and ends the thread. Idempotent.
@@ -84,14 +89,18 @@ class JournalThread {
 
  private:
   struct Request {
-    enum class Kind { read, time, last } kind = Kind::read;
-    std::uint64_t from_seq = 0;
+    enum class Kind { read, time, last, position } kind = Kind::read;
+    std::uint64_t from_seq = 0;  // read back: where it ends; position: what must be written before
+    bool back = false;
     std::int64_t timestamp_us = 0;
     std::shared_ptr<const Subscription> subscription;
     std::uint64_t count = 0;
-    std::function<void(PastReader::Blocks)> on_blocks;
+    SourcePosition run;
+    std::vector<BlockPtr> newest;  // not pushed
+    std::function<void(PastReader::Slice)> on_slice;
     std::function<void(std::uint64_t)> on_seq;
     std::function<void(std::uint64_t, bool)> on_place;
+    std::function<void(std::optional<std::uint64_t>)> on_position;
   };
 
   void run();
@@ -106,7 +115,10 @@ class JournalThread {
   bool take_over(std::unique_ptr<JournalFile> file);
   void set_problem(const std::string& problem);
   void serve_requests();
+  void add_request(Request request);
   bool serve(Request& request);
+  PastReader::Slice read_slice(const Request& request);
+  bool look_up_position(Request& request);
   bool look_back(Request& request);
   bool can_wait_for(std::uint64_t seq);
   void trim();

@@ -382,7 +382,7 @@ bool Feed::take_past(Outgoing& out, std::uint64_t end, std::size_t* looked_at) {
   waiting_for_journal_ = place.pending;
   if (place.pending) return false;
   if (!place.block) {
-    skip_lost(out, std::min(place.next_held, in_memory));
+    skip_lost(out, place);
     return true;
   }
   const std::uint64_t last = std::min(place.block->last_seq(), end);
@@ -391,12 +391,13 @@ bool Feed::take_past(Outgoing& out, std::uint64_t end, std::size_t* looked_at) {
   return true;
 }
 
-// The events before `next_held` are neither in memory nor in the journal. A slow client that has
-// not even a journal to read from goes on with the newest.
-void Feed::skip_lost(Outgoing& out, std::uint64_t next_held) {
+// The events before the next that is held are neither in memory nor in the journal. A slow client that
+// has not even a journal to read from goes on with the newest.
+void Feed::skip_lost(Outgoing& out, const PastCache::Place& place) {
   const bool resuming = cursor_ < resuming_until_;
   if (!resuming && cohorts_.past().reader() == nullptr) return skip_to_newest(out);
-  skip_to(out, next_held, resuming ? "evicted" : "slow_client");
+  skip_to(out, std::min(place.next_held, log_.history().first_seq()),
+          place.unreadable ? "unreadable" : resuming ? "evicted" : "slow_client");
 }
 
 void Feed::skip_to_newest(Outgoing& out) {

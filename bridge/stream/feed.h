@@ -148,7 +148,7 @@ class Feed final : private PastCache::Waiter {
   void take_latest(Outgoing& out, std::uint64_t end);
   void fall_behind(Outgoing& out);
   bool take_past(Outgoing& out, std::uint64_t end, std::size_t* looked_at);
-  void skip_lost(Outgoing& out, std::uint64_t next_held);
+  void skip_lost(Outgoing& out, const PastCache::Place& place);
   void skip_to_newest(Outgoing& out);
   void skip_to(Outgoing& out, std::uint64_t resume_at, std::string_view reason);
   void start_at(std::uint64_t cursor, bool recovered, std::uint64_t lost_from,

@@ -153,7 +153,8 @@ std::shared_ptr<const std::string> Replay::take(std::size_t bytes_max) {
       if (place.pending) break;
       block = place.block;
       if (!block) {
-        miss(std::min({place.next_held, in_memory, to_seq_ + 1}) - 1, &out);
+        miss(std::min({place.next_held, in_memory, to_seq_ + 1}) - 1,
+             place.unreadable ? "unreadable" : "evicted", &out);
         continue;
       }
     }
@@ -188,9 +189,9 @@ bool Replay::take_block(const BlockPtr& block, std::string* out, std::size_t byt
   return true;
 }
 
-void Replay::miss(std::uint64_t to_seq, std::string* out) {
+void Replay::miss(std::uint64_t to_seq, const char* reason, std::string* out) {
   missing_ += to_seq - next_ + 1;
-  append_marked(*out, gap_message(next_, to_seq, "evicted", clock_.wall_us()));
+  append_marked(*out, gap_message(next_, to_seq, reason, clock_.wall_us()));
   next_ = to_seq + 1;
 }
 

@@ -59,7 +59,7 @@ class Replay final : private PastCache::Waiter {
   void find_start();
   void look_up_start();
   bool take_block(const BlockPtr& block, std::string* out, std::size_t bytes_max);
-  void miss(std::uint64_t to_seq, std::string* out);
+  void miss(std::uint64_t to_seq, const char* reason, std::string* out);
 
   const std::uint64_t number_;
   const ReplayRequest request_;

@@ -36,15 +36,30 @@ void SimJournal::later(std::function<void()> what) {
                });
 }
 
-void SimJournal::read(std::uint64_t from_seq, std::function<void(Blocks)> done) {
+bool SimJournal::fails() const {
+  return manners_ == JournalManners::forgets_and_fails && world_.random.one_in(10);
+}
+
+void SimJournal::read(std::uint64_t from_seq, std::function<void(Slice)> done) {
   later([this, from_seq, done = std::move(done)] {
-    const bool fails =
-        manners_ == JournalManners::forgets_and_fails && world_.random.one_in(10);
     const auto first = std::find_if(blocks_.begin(), blocks_.end(), [&](const auto& block) {
       return block->last_seq() >= from_seq;
     });
-    Blocks out;
-    if (!fails && first != blocks_.end()) out.push_back(*first);
+    Slice out;
+    out.unreadable = fails();
+    if (!out.unreadable && first != blocks_.end()) out.blocks.push_back(*first);
+    done(std::move(out));
+  });
+}
+
+void SimJournal::read_back(std::uint64_t to_seq, std::function<void(Slice)> done) {
+  later([this, to_seq, done = std::move(done)] {
+    const auto last = std::find_if(blocks_.rbegin(), blocks_.rend(), [&](const auto& block) {
+      return block->first_seq() <= to_seq;
+    });
+    Slice out;
+    out.unreadable = fails();
+    if (!out.unreadable && last != blocks_.rend()) out.blocks.push_back(*last);
     done(std::move(out));
   });
 }

@@ -23,7 +23,8 @@ class SimJournal final : public bridge::PastReader {
   std::uint64_t first_seq() const override;
   std::uint64_t last_seq() const override;
   bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override;
-  void read(std::uint64_t from_seq, std::function<void(Blocks)> done) override;
+  void read(std::uint64_t from_seq, std::function<void(Slice)> done) override;
+  void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) override;
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override;
   void find_last(std::shared_ptr<const bridge::Subscription> subscription, std::uint64_t count,
                  std::uint64_t before_seq,
@@ -31,6 +32,7 @@ class SimJournal final : public bridge::PastReader {
 
  private:
   void later(std::function<void()> what);
+  bool fails() const;
 
   World& world_;
   const JournalManners manners_;

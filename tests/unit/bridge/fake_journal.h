@@ -23,14 +23,26 @@ struct FakeJournal final : PastReader {
     }
     return true;
   }
-  void read(std::uint64_t from, std::function<void(Blocks)> done) override {
+  void read(std::uint64_t from, std::function<void(Slice)> done) override {
     ++reads;
     waiting.push_back([this, from, done] {
-      Blocks out;
+      Slice out;
+      out.unreadable = unreadable;
       for (const BlockPtr& block : blocks) {
-        if (block->last_seq() < from) continue;
-        out.push_back(block);
+        if (unreadable || block->last_seq() < from) continue;
+        out.blocks.push_back(block);
         break;
+      }
+      done(out);
+    });
+  }
+  void read_back(std::uint64_t to, std::function<void(Slice)> done) override {
+    ++reads;
+    waiting.push_back([this, to, done] {
+      Slice out;
+      out.unreadable = unreadable;
+      for (const BlockPtr& block : blocks) {
+        if (!unreadable && block->first_seq() <= to) out.blocks = {block};
       }
       done(out);
     });
@@ -76,6 +88,7 @@ struct FakeJournal final : PastReader {
   std::vector<BlockPtr> blocks;
   std::vector<std::function<void()>> waiting;
   int reads = 0;
+  bool unreadable = false;  // every read fails
 };
 
 }  // namespace bridge

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sys/stat.h>
 #include <fstream>
 
 #include "fixture.h"
@@ -153,6 +154,12 @@ TEST_CASE("journal file: a file that cannot be one is refused with its name and 
   says("there is no directory " + directory.file("missing"));
   o.path = directory.path();
   says("it is a directory");
+  o.path = directory.file("fifo");
+  REQUIRE(::mkfifo(o.path.c_str(), 0600) == 0);
+  says("it is a FIFO, not a file");
+  CHECK_FALSE(JournalFile::look(o.path));
+  o.path = "/dev/null";
+  says("it is a device, not a file");
   o.path = directory.file("text");
   std::ofstream(o.path) << std::string(10'000, 'x');
   says("no SQLite file, or damaged");
@@ -286,23 +293,106 @@ TEST_CASE("journal file: how far each run had come, also behind a failed write")
   CHECK(file->contents().positions[0].last_source_seq == 13);
 }
 
-TEST_CASE("journal file: the runs that are kept are bounded") {
-  ScratchDirectory directory;
-  const JournalFileOptions o = file_options(directory);
-  auto file = open_file(o);
+// Events first..last, each of a run of its own.
+BlockPtr runs_of(std::uint64_t first, std::uint64_t last) {
   BlockBuilder builder;
   EnvelopeParser parser(1 << 16);
-  for (std::uint64_t seq = 1; seq <= 6000; ++seq) {
+  for (std::uint64_t seq = first; seq <= last; ++seq) {
     const std::string body = R"({"type":"t","data":{},"source":"s","run":"r)" +
-                             std::to_string(seq) + R"(","source_seq":1})";
+                             std::to_string(seq) + R"(","source_seq":7})";
     REQUIRE(parser.parse(body) == Reject::none);
     builder.add(parser.envelope(), seq, kJournalNow);
   }
-  append_block(*file, builder.seal());
+  return builder.seal();
+}
+
+std::int64_t source_rows(const JournalFileOptions& o) {
+  return Database(o.path, Database::Mode::read).number("SELECT count(*) FROM sources").value_or(-1);
+}
+
+TEST_CASE("journal file: a run is known however many came after it, also after a restart") {
+  ScratchDirectory directory;
+  JournalFileOptions o = file_options(directory);
+  o.positions_max = 10;
+  auto file = open_file(o);
+  append_block(*file, block_of(1, 5));  // of "r"
+  append_block(*file, runs_of(6, 6000));
+  CHECK(file->find_position("s", "r").value() == 5);
+  CHECK(file->find_position("s", "r6").value() == 7);
+  CHECK_FALSE(file->find_position("s", "none").value());
+  CHECK_FALSE(file->find_position("", "").value());
   file.reset();
   file = open_file(o);
-  CHECK(file->contents().positions.size() <= 4500);
+  REQUIRE(file->contents().positions.size() == 10);
+  CHECK(file->contents().positions.front().run == "r5991");
   CHECK(file->contents().positions.back().run == "r6000");
+  CHECK(file->find_position("s", "r").value() == 5);
+  // It comes back: its position goes on from where it was, and is not set back by what comes again.
+  append_block(*file, block_of(6001, 6003));
+  CHECK(file->find_position("s", "r").value() == 6003);
+}
+
+TEST_CASE("journal file: runs that made-up names push out are the oldest, and the table is bounded") {
+  ScratchDirectory directory;
+  JournalFileOptions o = file_options(directory);
+  o.bytes_max = 1 << 20;
+  auto file = open_file(o);
+  append_block(*file, block_of(1, 5));
+  for (std::uint64_t seq = 6; seq < 20'000; seq += 1000) {
+    append_block(*file, runs_of(seq, seq + 999));
+    REQUIRE(file->trim(2000, kJournalNow).ok());
+    CHECK(source_rows(o) <= 3048);
+  }
+  CHECK_FALSE(file->find_position("s", "r").value());
+  CHECK(file->find_position("s", "r20000").value() == 7);
+}
+
+TEST_CASE("journal file: one of a bridge that kept no index of its runs is gone on with") {
+  ScratchDirectory directory;
+  const JournalFileOptions o = file_options(directory);
+  {
+    auto file = open_file(o);
+    append_block(*file, block_of(1, 5));
+  }
+  run_sql(o.path, "DROP INDEX sources_by_seq");
+  auto file = open_file(o);
+  CHECK(file->find_position("s", "r").value() == 5);
+  CHECK(Database(o.path, Database::Mode::read)
+            .number("SELECT count(*) FROM sqlite_master WHERE name='sources_by_seq'") == 1);
+}
+
+TEST_CASE("journal file: going backward, the last block holds the place, or ends at the last row before") {
+  ScratchDirectory directory;
+  auto file = open_file(file_options(directory));
+  JournalItem hole;
+  hole.hole = {3001, 4000};
+  REQUIRE(file->append({item_of(block_of(1, 3000)), hole, item_of(block_of(4001, 4500))}, kJournalNow).ok());
+  const auto back = [&](std::uint64_t to) {
+    auto blocks = file->read_back(to);
+    REQUIRE(blocks.ok());
+    return std::move(blocks.value());
+  };
+  std::vector<std::uint64_t> seen;
+  for (std::uint64_t to = 4500; to > 0;) {
+    const auto blocks = back(to);
+    if (blocks.empty()) break;
+    CHECK(blocks.size() == 1);
+    const Block& block = *blocks.back();
+    to = std::min(to, block.last_seq());
+    for (; to >= block.first_seq(); --to) seen.push_back(to);
+  }
+  REQUIRE(seen.size() == 3500);
+  CHECK(std::is_sorted(seen.rbegin(), seen.rend()));
+  CHECK(back(4000).back()->last_seq() == 3000);
+  CHECK(back(100).back()->contains(100));
+  CHECK(back(~0ull >> 1).back()->contains(4500));
+  CHECK(back(0).empty());
+  // Events that are large beside their data make several blocks; the place is in the last.
+  const std::string note = R"({},"note":")" + std::string(200'000, 'x') + "\"";
+  append_block(*file, block_of(4501, 4530, kJournalNow, note));
+  const auto large = back(4530);
+  CHECK(large.back()->contains(4530));
+  CHECK(large.size() <= 8);
 }
 
 TEST_CASE("journal file: the first event of a time") {
