@@ -241,7 +241,9 @@ Answer BridgeLink::ask(std::string_view command, std::string_view params, std::s
     answer.result = json::member(reply.text, "result");
     answer.source = json::as_string(json::member(reply.text, "source")).value_or("");
   } else {
-    answer.kind = reply.error_type == "timeout" ? Answer::Kind::kUnknown : Answer::Kind::kRefused;
+    answer.kind = is_one_of(reply.error_type, {"timeout", "unknown_outcome"})
+                      ? Answer::Kind::kUnknown
+                      : Answer::Kind::kRefused;
     answer.error_type = reply.error_type;
     answer.error = reply.error;
   }

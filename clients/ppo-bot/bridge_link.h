@@ -32,7 +32,7 @@ struct Answer {
   enum class Kind {
     kDone,
     kRefused,  // with an error: not carried out
-    kUnknown,  // none came, or the trainer's did not reach the bridge in time
+    kUnknown,  // none came, or the trainer's did not reach the bridge in time, or at all
   };
   Kind kind = Kind::kUnknown;
   std::string result;      // kDone: JSON text

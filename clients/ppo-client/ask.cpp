@@ -1,5 +1,6 @@
 #include "ppo-client/ask.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "feed/client.h"
@@ -24,14 +25,20 @@ std::string_view result_of(std::string_view reply) {
   return reply;
 }
 
+// Of an answer that is an error.
+ExitCode code_of(std::string_view error_type) {
+  const bool open = error_type == "timeout" || error_type == "unknown_outcome";
+  return open ? kExitUnknown : kExitRefused;
+}
+
 // A command to all trainers succeeds as a whole where each of them did what it was told.
-bool one_failed(std::string_view reply) {
-  bool failed = false;
+ExitCode code_of_all(std::string_view reply) {
+  ExitCode code = kExitOk;
   json::for_each_element(json::member(reply, "results"), [&](std::string_view entry) {
-    failed = failed || json::member(entry, "success") == "false" ||
-             json::as_string(json::member(entry, "status")) == "error";
+    const feed::Reply said = feed::read_reply(std::string(entry));
+    if (!said.ok) code = std::max(code, code_of(said.error_type));
   });
-  return failed;
+  return code;
 }
 
 void show_events(std::string_view result, bool as_json, const Style& style, Output& out,
@@ -73,7 +80,7 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
   }
   if (!reply.ok) {
     err.line(error_line(reply.error_type, reply.error));
-    return kExitRefused;
+    return code_of(reply.error_type);
   }
   const std::string_view result = result_of(reply.text);
   if (task.show == AskOptions::Show::kEvents) {
@@ -85,12 +92,12 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
   } else {
     show_result(reply.text, style, out);
   }
-  if (one_failed(reply.text)) {
+  const ExitCode code = code_of_all(reply.text);
+  if (code != kExitOk) {
     out.flush();
     err.line("error: not every trainer carried out " + printable(task.command));
-    return kExitRefused;
   }
-  return kExitOk;
+  return code;
 }
 
 ExitCode ask(const Options& options, const AskOptions& task, const Style& style, Output& out,

@@ -37,7 +37,8 @@ constexpr const char* kExamples = R"(Examples:
   ppo-client status --url ws://127.0.0.1:5178/ws
 
 Exit codes: 0 ok, also after Ctrl-C; 1 the bridge cannot be reached; 2 wrong usage;
-3 the bridge answered with an error.
+3 the bridge answered with an error; 4 with `timeout` or `unknown_outcome`: the command may have
+been carried out, or may yet be.
 Environment: PPO_BRIDGE_URL, PPO_BRIDGE_TOKEN, NO_COLOR.)";
 
 constexpr const char* kTailHelp =
@@ -335,7 +336,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   command->add_option("NAME", texts.command, "The command")->required();
   list_of_one(command->add_option("--param", texts.param, "KEY=VALUE; repeatable"));
   command->add_option("--params", texts.params, "All parameters as a JSON object");
-  command->add_option("--target", texts.target, "An agent, a source, or * for all trainers");
+  command->add_option("--target", texts.target, "An agent, a source, SOURCE/AGENT, SOURCE@RUN or * for all trainers");
   command->add_option("--deadline-ms", texts.deadline_ms, "How long the bridge waits for a trainer")
       ->check(CLI::Range(1, 60000));
   command->add_option("--idempotency-key", texts.idempotency_key,

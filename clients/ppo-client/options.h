@@ -18,7 +18,8 @@ enum ExitCode : int {
   kExitOk = 0,
   kExitFailed = 1,   // the bridge cannot be reached, or the connection failed
   kExitUsage = 2,    // the command line is wrong
-  kExitRefused = 3,  // the bridge answered with an error
+  kExitRefused = 3,  // the bridge answered with an error; the command was surely not carried out
+  kExitUnknown = 4,  // it did, and whether the command was carried out is not known
 };
 
 struct TailOptions {

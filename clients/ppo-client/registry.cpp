@@ -57,8 +57,10 @@ std::vector<std::string> Registry::targets(std::string_view command) const {
     return !source.gone && knows(source, command);
   });
   std::map<std::string, int> homes;  // of an agent's name, among all: the bridge counts them so
+  std::map<std::string, int> runs;   // of a source's name
   for (const Source& source : sources) {
     if (source.gone) continue;
+    ++runs[source.name];
     for (const std::string& agent : source.agents) ++homes[agent];
   }
   std::set<std::string> names;
@@ -66,9 +68,10 @@ std::vector<std::string> Registry::targets(std::string_view command) const {
     // A source without commands is no trainer.
     if (source.gone || source.commands.empty()) continue;
     if (any_knows && !knows(source, command)) continue;
-    names.insert(source.name);
+    const std::string name = runs[source.name] > 1 ? source.name + "@" + source.run : source.name;
+    names.insert(name);
     for (const std::string& agent : source.agents) {
-      names.insert(homes[agent] > 1 ? source.name + "/" + agent : agent);
+      names.insert(homes[agent] > 1 ? name + "/" + agent : agent);
     }
   }
   if (!names.empty()) names.insert("*");
@@ -80,6 +83,7 @@ Registry read_registry(std::string_view result) {
   json::for_each_element(json::member(result, "sources"), [&](std::string_view entry) {
     Registry::Source source;
     source.name = json::as_string(json::member(entry, "source")).value_or("");
+    source.run = json::as_string(json::member(entry, "run")).value_or("");
     source.agents = strings(json::member(entry, "agents"));
     source.commands = strings(json::member(entry, "commands"));
     source.gone = json::as_string(json::member(entry, "state")) == "gone";

@@ -10,6 +10,7 @@ namespace client {
 struct Registry {
   struct Source {
     std::string name;
+    std::string run;
     std::vector<std::string> agents;
     std::vector<std::string> commands;
     bool gone = false;
@@ -22,7 +23,8 @@ struct Registry {
   std::vector<std::string> commands() const;
 
   // What a command can be aimed at: agents (by SOURCE/AGENT where several sources have one of that
-  // name), sources and "*". Only of those that know `command`, where any does.
+  // name), sources (by SOURCE@RUN where several processes have that name) and "*". Only of those that
+  // know `command`, where any does.
   std::vector<std::string> targets(std::string_view command) const;
 };
 

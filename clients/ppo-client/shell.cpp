@@ -33,7 +33,8 @@ constexpr const char* kHelp = R"(  COMMAND [TARGET] [KEY=VALUE ...]    such as: 
   snapshot, recent [--type T ...]     the latest events
   command NAME [--param K=V ...]      any command, also of the bridge
   exit                                or Ctrl-D
-TARGET is an agent, a source, SOURCE/AGENT or * for all trainers. Tab completes.
+TARGET is an agent, a source, SOURCE/AGENT, SOURCE@RUN where two processes have one name, or * for
+all trainers. Tab completes.
 Behind a command: --json, --deadline-ms N, --idempotency-key K; --help for more.
 )";
 

@@ -1,6 +1,7 @@
 #include "ppo-client/trainer_reply.h"
 
 #include <charconv>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -51,7 +52,8 @@ std::string one_trainer_text(std::string_view reply, const Style& style) {
   const std::string target = string_of_member(reply, "target");
   Line line;
   line.add(string_of_member(reply, "command"), Colour::kBold).add("  ");
-  line.add(target.empty() || target == source ? source : target + " on " + source).add("  ");
+  const bool names_it = target.rfind(source, 0) == 0;  // also SOURCE/AGENT and SOURCE@RUN
+  line.add(names_it ? target : target.empty() ? source : target + " on " + source).add("  ");
   const std::string after = elapsed(reply);
   line.add(after.empty() ? "done" : "done in " + after, Colour::kGreen);
   const std::string at = step(result);
@@ -65,12 +67,18 @@ std::string one_trainer_text(std::string_view reply, const Style& style) {
 std::string all_trainers_text(std::string_view reply, const Style& style) {
   const std::string_view results = json::member(reply, "results");
   if (results.empty() || results.front() != '[') return {};
+  std::map<std::string, int> runs;
+  json::for_each_element(results, [&](std::string_view entry) {
+    ++runs[string_of_member(entry, "source")];
+  });
   Table table({"source", "outcome", "elapsed", "step", "result"});
   json::for_each_element(results, [&](std::string_view entry) {
     const std::string_view result = json::member(entry, "result");
     const feed::Reply said = feed::read_reply(std::string(entry));
     const bool bad = failed(entry);
-    table.add({{string_of_member(entry, "source")},
+    std::string source = string_of_member(entry, "source");
+    if (runs[source] > 1) source += "@" + string_of_member(entry, "run");
+    table.add({{source},
                {bad ? said.error_type : "done", false, bad ? Colour::kRed : Colour::kGreen},
                {elapsed(entry), true},
                {step(result), true},

@@ -182,8 +182,8 @@ class Link:
         return new
 
     def ask(self, command: str, params: dict, target: str | None = None) -> Any:
-        """The result. A command without an answer is sent again under the same key, which the trainer
-        sees once; raises Rejected, or Unanswered after three times."""
+        """The result. A command without the bridge's answer is sent again under the same key, which
+        the trainer sees once; raises Rejected, or Unanswered where it may have been carried out."""
         request: dict = {"command": command, "params": params, "id": 1}
         if target is not None:
             request["target"] = target
@@ -200,8 +200,9 @@ class Link:
                 if reply["status"] != "error":
                     return reply["result"]
                 error = reply["data"]
-                if error["error_type"] != "timeout":
-                    raise Rejected("%s: %s" % (error["error_type"], error["message"]))
+                if error["error_type"] in ("timeout", "unknown_outcome"):
+                    raise Unanswered("%s: %s" % (command, error["message"]))
+                raise Rejected("%s: %s" % (error["error_type"], error["message"]))
             else:  # a REQ that waits for an answer takes no other question
                 self._commands.close()
                 self._commands = None

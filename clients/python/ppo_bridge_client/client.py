@@ -41,8 +41,8 @@ class RequestFailed(Exception):
 
 
 class CommandFailed(RequestFailed):
-    """A command was not done: `rejected`, `timeout`, `unknown_target`, `busy`, ... After
-    `connection_lost` nobody knows whether it was."""
+    """A command was not done: `rejected`, `unknown_target`, `ambiguous_target`, `busy`, ... After
+    `timeout`, `unknown_outcome` and `connection_lost` nobody knows whether it was."""
 
 
 class Refused(Exception):

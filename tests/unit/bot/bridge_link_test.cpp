@@ -261,7 +261,9 @@ TEST_CASE("link: answers that are none, refusals and lost trainers are told apar
   CHECK(answer(R"("success":true)").kind == Answer::Kind::kDone);
   CHECK(answer(refusal("rejected")).kind == Answer::Kind::kRefused);
   CHECK(answer(refusal("rejected")).error == "as the test wants it");
+  CHECK(answer(refusal("ambiguous_target")).kind == Answer::Kind::kRefused);
   CHECK(answer(refusal("timeout")).kind == Answer::Kind::kUnknown);
+  CHECK(answer(refusal("unknown_outcome")).kind == Answer::Kind::kUnknown);
   CHECK(answer(R"("success":true,)").error_type == "bad_answer");
 }
 

@@ -60,6 +60,30 @@ TEST_CASE("ask: an error is told with its kind and has a code of its own") {
   CHECK(refused.err == "error: unknown_target: no ␛[31magent\n");
 }
 
+TEST_CASE("ask: a command that may have been carried out has another code than one that was not") {
+  const auto code = [](const std::string& error_type) {
+    return show(R"({"status":"error","data":{"error_type":")" + error_type + R"(","message":"x"}})",
+                Show::kResult)
+        .code;
+  };
+  for (const char* const type : {"rejected", "ambiguous_target", "busy"}) {
+    CHECK(code(type) == client::kExitRefused);
+  }
+  for (const char* const type : {"timeout", "unknown_outcome"}) {
+    CHECK(code(type) == client::kExitUnknown);
+  }
+  const auto all = [](const std::string& one, const std::string& other) {
+    const auto entry = [](const std::string& type) {
+      return R"({"source":"a","success":false,"error":{"error_type":")" + type + R"("}})";
+    };
+    return show(R"({"status":"command_result","results":[)" + entry(one) + "," + entry(other) + "]}",
+                Show::kResult)
+        .code;
+  };
+  CHECK(all("rejected", "busy") == client::kExitRefused);
+  CHECK(all("unknown_outcome", "busy") == client::kExitUnknown);
+}
+
 TEST_CASE("ask: no answer is a failure of the connection") {
   feed::Reply reply;
   reply.outcome = feed::Reply::Outcome::kTimeout;

@@ -48,6 +48,15 @@ TEST_CASE("registry: targets are those who know the command, agents of several b
   CHECK(registry().source_names() == Words{"market", "trainer-1", "trainer-2", "trainer-9"});
 }
 
+TEST_CASE("registry: of two processes with one name, each is a target by its run") {
+  const Registry twice = read_registry(
+      R"({"sources":[{"source":"t","run":"a1","agents":["x"],"commands":["pause"]},)"
+      R"({"source":"t","run":"b2","agents":["x"],"commands":["pause"]},)"
+      R"({"source":"u","run":"c3","agents":[],"commands":["pause"]},)"
+      R"({"source":"u","run":"c2","agents":[],"commands":["pause"],"state":"gone"}]})");
+  CHECK(twice.targets("pause") == Words{"*", "t@a1", "t@a1/x", "t@b2", "t@b2/x", "u"});
+}
+
 TEST_CASE("shell line: quotes, escapes and comments are as in a shell") {
   CHECK_FALSE(split_words("a 'b"));
   CHECK_FALSE(split_words("a \"b"));

@@ -21,6 +21,8 @@ TEST_CASE("trainer reply: who did what, after how long, at which step, and every
         "{\n  \"step\": 12345,\n  \"rate\": 0.00030\n}\n");
   CHECK(one_trainer_text(R"({"command":"stop","target":"t-1","source":"t-1","result":{ }})", {}) ==
         "stop  t-1  done\n");
+  CHECK(one_trainer_text(R"({"command":"stop","target":"t-1@a1","source":"t-1","result":{}})", {}) ==
+        "stop  t-1@a1  done\n");
   CHECK(one_trainer_text(R"({"command":"x","source":"t\u001b","elapsed_ms":"long"})", {}) ==
         "x  t␛  done\n");
 }
@@ -36,4 +38,10 @@ TEST_CASE("trainer reply: all trainers are a table, with their errors") {
         "source  outcome  elapsed  step  result\n"
         "t-1     done      1.5 ms     7  {\"step\":7}\n"
         "t-2     timeout  2000 ms        no answer\n");
+  CHECK(all_trainers_text(R"({"results":[{"source":"t","run":"a1","success":true},)"
+                          R"({"source":"t","run":"b2","success":true}]})",
+                          {}) ==
+        "source  outcome  elapsed  step  result\n"
+        "t@a1    done\n"
+        "t@b2    done\n");
 }

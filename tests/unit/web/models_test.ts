@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BridgeEvent, Gap, JsonObject } from '../../../clients/web/src/feed/index.js';
+import type { BridgeEvent, CommandReply, Gap, JsonObject } from '../../../clients/web/src/feed/index.js';
 import { Alerts } from '../../../clients/web/src/model/alerts.js';
 import { BridgeStatus } from '../../../clients/web/src/model/bridge_status.js';
 import { Ring } from '../../../clients/web/src/model/ring.js';
@@ -141,6 +141,15 @@ test('bridge status: what /metrics says of the journal and of delays', () => {
     bucket('0.0001', 60) + bucket('0.001', 99) + bucket('+Inf', 100));
   assert.deepEqual(status.journal, [['rows total', 12]]);
   assert.deepEqual(status.handedOn, { half: 0.0001, most: 0.001 });
+});
+
+test('bridge status: of two processes with one name each is named by its run', async () => {
+  const status = new BridgeStatus();
+  const source = (source: string, run: string, state = 'live') => ({ source, run, state });
+  const sources = [source('t', 'a1'), source('t', 'b2'), source('u', 'c2', 'gone'), source('u', 'c3')];
+  await status.refresh(async (command) =>
+    ({ result: command === 'get_sources' ? { sources } : {} } as unknown as CommandReply), false);
+  assert.deepEqual(status.sources.map(({ target }) => target), ['t@a1', 't@b2', 'u', 'u']);
 });
 
 test('store: what was taken in at the start is not counted twice', () => {

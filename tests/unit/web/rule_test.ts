@@ -53,4 +53,6 @@ test('rule: only the bridge says how a source is', () => {
   assert.equal(matches('source stalled', event('system_status', stalled, 'ppo-bridge')), true);
   assert.equal(matches('source stalled', event('system_status', stalled, 'liar')), false);
   assert.equal(matches('source gone', event('system_status', stalled, 'ppo-bridge')), false);
+  const conflict = { status: 'source_conflict', source: 'trainer-1' };
+  assert.equal(matches('source conflict', event('system_status', conflict, 'ppo-bridge')), true);
 });

@@ -9,7 +9,7 @@ export type Rule =
 
 export class RuleError extends Error {}
 
-const sourceStates = ['stalled', 'gone', 'connected'];
+const sourceStates = ['stalled', 'gone', 'connected', 'conflict'];
 const units: Record<string, number> = { '': 1, k: 1e3, m: 1e6, b: 1e9, '%': 0.01 };
 const token = /\s*(?:("(?:[^"\\]|\\.)*")|(>=|<=|!=|==|[=<>()~])|([^\s"=<>!()~]+))/y;
 

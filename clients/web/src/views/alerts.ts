@@ -12,6 +12,7 @@ const examples = [
   'margin_update where margin_percent > 5% and item = "Abyssal whip"',
   'training_update where policy_loss = null',
   'source stalled',
+  'source conflict',
   'gap',
 ];
 

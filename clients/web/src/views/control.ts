@@ -186,10 +186,10 @@ export class ControlView implements View {
     const { sources } = this.app.status;
     const { agents } = this.app.store;
     this.all = sources.filter(({ commands, state }) => commands.length > 0 && state !== 'gone')
-      .flatMap(({ source, agents: ids, state, activity }) => {
+      .flatMap(({ source: name, target: source, agents: ids, state, activity }) => {
         const names = ids.length === 0 ? [''] : ids;
         return names.map((agent): Target => {
-          const known = agents.all.get(`${source}\n${agent}`);
+          const known = agents.all.get(`${name}\n${agent}`);
           return {
             name: agent === '' ? source : `${source}/${agent}`, source, agent,
             state: known ? agents.state(known) : state === 'live' && activity === 'paused' ? 'paused' : state,

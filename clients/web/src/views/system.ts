@@ -37,8 +37,8 @@ export class SystemView implements View {
     this.sources = new Table<SourceInfo>({
       label: 'Sources', empty: 'No source yet.', sortedBy: { column: 0, descending: false },
       columns: [
-        { name: 'Source', kind: 'name', sort: ({ source }) => source, fill: (cell, { source, run }) => {
-          setText(cell, source || '(anonymous)');
+        { name: 'Source', kind: 'name', sort: ({ target }) => target, fill: (cell, { target, run }) => {
+          setText(cell, target || '(anonymous)');
           setTitle(cell, run ? `run ${run}` : undefined);
         } },
         { name: 'State', sort: ({ state }) => state, fill: (cell, { state, activity }) =>
