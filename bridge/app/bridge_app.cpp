@@ -11,6 +11,7 @@
 #include <asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
 
+#include "app/memory_shares.h"
 #include "app/metrics.h"
 #include "app/setup.h"
 #include "base/clock.h"
@@ -54,7 +55,7 @@ class BridgeApp::Impl {
         log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
         tracker_(static_cast<std::size_t>(config.events.held_bytes_max), counters_),
         commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
-                   history_limits(config), clients_max_, kVersion}),
+                   history_limits(config), clients_max_, kVersion, &memory_}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
         trainers_(io_, zmq_, counters_,
                   [this](auto source, auto json) { dispatcher_.router().on_answer(source, json); }),
@@ -146,6 +147,8 @@ class BridgeApp::Impl {
     ClientServersOptions options = client_servers_options(config_);
     options.server.clients_max = clients_max_;
     options.server.memory = &memory_;
+    options.server.http_body_bytes_max =
+        std::min(options.server.http_body_bytes_max, memory_[Queue::http].bytes_max());
     options.log_start = log_start_;
     return options;
   }
@@ -308,10 +311,20 @@ class BridgeApp::Impl {
     const std::int64_t now = clock_.steady_us();
     if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6, now);
     last_tick_us_ = now;
+    count_memory();
     tick_timer_.expires_after(kTick);
     tick_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) tick();
     });
+  }
+
+  // Of the queues that have a bound of their own.
+  void count_memory() {
+    history_bytes_.set(log_.history().bytes());
+    held_bytes_.set(tracker_.held_bytes());
+    if (journal_) journal_bytes_.set(journal_->status().queue_bytes);
+    backlog_bytes_.set(client_servers_.backlog_bytes());
+    if (config_.websocket.threads > 1) snapshot_bytes_.set(snapshot_.bytes());
   }
 
   // Sources first: what they sent before now still reaches the clients. Then the clients, who get
@@ -359,11 +372,12 @@ class BridgeApp::Impl {
   }
 
   const Config config_;
+  MemoryLedger memory_;  // before all that may hold bytes of it
+  const bool memory_fits_ = share_memory(config_, memory_).ok();
   asio::io_context io_{1};
   zmq::context_t zmq_{1};
   SystemClock clock_;
   Counters counters_;
-  MemoryLedger memory_;
   const std::size_t clients_max_;
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
   const std::unique_ptr<Journal> journal_;  // null where it is off
@@ -386,6 +400,11 @@ class BridgeApp::Impl {
   asio::steady_timer tick_timer_;
   asio::steady_timer command_timer_;
   asio::steady_timer drain_timer_;
+  MemoryHold history_bytes_{memory_[Queue::history]};
+  MemoryHold held_bytes_{memory_[Queue::held_events]};
+  MemoryHold journal_bytes_{memory_[Queue::journal_queue]};
+  MemoryHold backlog_bytes_{memory_[Queue::thread_backlog]};
+  MemoryHold snapshot_bytes_{memory_[Queue::snapshot]};
   LogLimiter reject_lines_;
   const std::int64_t started_us_ = clock_.steady_us();
   std::int64_t last_tick_us_ = 0;

@@ -10,6 +10,7 @@
 #include <toml++/toml.h>
 
 #include "app/config_keys.h"
+#include "app/memory_shares.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -256,6 +257,8 @@ Result<Config> load_config(const ConfigSources& sources) {
   if (config.events.bind.empty() && config.events.connect.empty()) {
     return Failure{"events.bind and events.connect are both empty; no event could come"};
   }
+  MemoryLedger ledger;
+  if (const auto fits = share_memory(config, ledger); !fits) return fits.error();
   return config;
 }
 

@@ -55,6 +55,9 @@ struct Config {
     std::int64_t age_max_s = 0;
   } journal;
   struct {
+    std::int64_t memory_bytes_max = 0;
+  } limits;
+  struct {
     std::string level;
     std::string file;
     std::int64_t file_bytes_max = 0;

@@ -200,6 +200,13 @@ std::vector<ConfigKey> make_keys() {
               7 * 86'400, 1, 10 * 365 * 86'400,
               [](C& c, Integer v) { c.journal.age_max_s = v; }),
 
+      integer("limits.memory_bytes_max",
+              "Memory of everything that sources, clients and bots can make grow. Each queue has a share of\n"
+              "it (get_status: memory) and says no at its end; history.bytes_max, events.held_bytes_max and\n"
+              "what websocket.clients_max and websocket.threads come to must fit into it.",
+              "bytes", kGiB, 96 * kMiB, 1024 * kGiB,
+              [](C& c, Integer v) { c.limits.memory_bytes_max = v; }),
+
       text("log.level", "What is logged.", "trace, debug, info, warn, error or off", "info",
            check_level, [](C& c, Text v) { c.log.level = std::move(v); }),
       text("log.file", "A file to log to besides stderr; it is rotated. \"\" = none.", "a path", "",

@@ -150,6 +150,19 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
           static_cast<double>(history.bytes()));
   f.gauge("ppo_bridge_seq", "Number of the newest event.",
           static_cast<double>(view.log.last_seq()));
+  const auto each_queue = [&](const char* name, const char* help, MetricType type, auto value) {
+    f.begin(name, help, type);
+    for (std::size_t i = 0; i < view.memory->shares().size(); ++i) {
+      f.sample(static_cast<double>(value(view.memory->shares()[i])),
+               {{"queue", MemoryLedger::kNames[i]}});
+    }
+  };
+  each_queue("ppo_bridge_memory_bytes", "Memory that a queue takes.", MetricType::Gauge,
+             [](const MemoryShare& s) { return s.bytes(); });
+  each_queue("ppo_bridge_memory_bytes_max", "What it may take.", MetricType::Gauge,
+             [](const MemoryShare& s) { return s.bytes_max(); });
+  each_queue("ppo_bridge_memory_refused_total", "How often its bound said no.", MetricType::Counter,
+             [](const MemoryShare& s) { return s.refused(); });
   if (journal != nullptr) add_journal(f, *journal);
   f.begin("ppo_bridge_source_events_total", "Events of each source.", MetricType::Counter);
   for (const auto& [name, info] : view.sources.sources()) {

@@ -14,6 +14,9 @@ inline constexpr std::size_t kTopLevelKeysMax = 256;  // keys of an event body's
 
 inline constexpr std::size_t kBlockBytesMax = 256 * 1024;  // a block is closed when it passes this
 
+// What was read of the journal for clients of one thread.
+inline constexpr std::size_t kPastCacheBytesMax = 32 * 1024 * 1024;
+
 // Blocks that wait for the journal beyond what is in memory anyway.
 inline constexpr std::size_t kJournalQueueBytesMax = 64 * 1024 * 1024;
 
@@ -31,6 +34,11 @@ inline constexpr std::size_t kFilterValuesMax = 1024;  // over all keys of one f
 inline constexpr std::size_t kQueuedMessagesMax = 256;
 inline constexpr std::size_t kQueuedMessageBytesMax = 16 * 1024 * 1024;
 
+// What a connection takes before anything is said over it, and how many there may be besides the clients:
+// handshakes under way and plain HTTP.
+inline constexpr std::size_t kConnectionBytes = 9 * 1024;
+inline constexpr std::size_t kOtherConnectionsMax = 256;
+
 inline constexpr std::size_t kReplaysMax = 16;  // at a time, over all clients
 
 inline constexpr std::size_t kRecentEventsMax = 10'000;         // count of get_recent_events
@@ -41,6 +49,5 @@ inline constexpr std::size_t kAgentsPerSourceMax = 256;
 inline constexpr std::size_t kEventTypesMax = 1024;    // later types are counted together
 inline constexpr std::size_t kSnapshotEntriesMax = 65'536;
 inline constexpr std::size_t kSnapshotBytesMax = 64 * 1024 * 1024;
-inline constexpr std::size_t kSnapshotsUnsentBytesMax = 256 * 1024 * 1024;  // over all clients
 
 }  // namespace bridge

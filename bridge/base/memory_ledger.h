@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <utility>
 
 namespace bridge {
@@ -21,8 +23,6 @@ class MemoryShare {
   bool has_room_for(std::size_t bytes) const { return bytes_ + bytes <= bytes_max_; }
   void take(std::size_t bytes) { bytes_ += bytes; }
   void give_back(std::size_t bytes) { bytes_ -= bytes; }
-  // For a queue that knows its bytes itself and reports them once a second.
-  void set(std::size_t bytes) { bytes_ = bytes; }
   void set_bound(std::size_t bytes_max) { bytes_max_ = bytes_max; }
   // Counts that somebody was told no; always false.
   bool refuse() { return ++refused_, false; }
@@ -54,9 +54,11 @@ class MemoryHold {
     bytes_ += bytes;
     return true;
   }
-  void release() {
-    if (share_ != nullptr) share_->give_back(std::exchange(bytes_, 0));
+  // For a queue with a bound of its own, which says from time to time what it has.
+  void set(std::size_t bytes) {
+    if (share_ != nullptr) share_->take(bytes - std::exchange(bytes_, bytes));  // may wrap, and back
   }
+  void release() { set(0); }
   std::size_t bytes() const { return bytes_; }
 
  private:
@@ -64,6 +66,25 @@ class MemoryHold {
   std::size_t bytes_ = 0;
 };
 
+// Bytes of which the share knows until the last who holds them lets go.
+inline std::shared_ptr<const std::string> counted(std::shared_ptr<const std::string> bytes,
+                                                  MemoryShare& share) {
+  struct Counted {
+    Counted(std::shared_ptr<const std::string> b, MemoryShare& s) : bytes(std::move(b)), hold(s) {
+      hold.set(bytes->capacity() + sizeof *this);
+    }
+    const std::shared_ptr<const std::string> bytes;
+    MemoryHold hold;
+  };
+  auto made = std::make_shared<Counted>(std::move(bytes), share);
+  return {made, made->bytes.get()};
+}
+
+// Of this process: resident, and what the allocator has given out (0 where it does not tell).
+std::size_t resident_bytes();
+std::size_t allocated_bytes();
+
+// One line each in get_status, /metrics and ARCHITECTURE, where it stands what happens at its bound.
 enum class Queue : std::size_t {
   history,
   held_events,
@@ -72,8 +93,7 @@ enum class Queue : std::size_t {
   past,
   snapshot,
   clients,
-  snapshots_unread,
-  replies,
+  unread,
   http,
   bot_events,
   bot_topics,
@@ -84,16 +104,16 @@ enum class Queue : std::size_t {
 // All lines. Made at the start and shared by all threads.
 class MemoryLedger {
  public:
-  static constexpr std::array<const char*, 14> kNames = {
-      "history",  "held_events",      "journal_queue", "thread_backlog", "past",
-      "snapshot", "clients",          "snapshots_unread", "replies",     "http",
-      "bot_events", "bot_topics",     "bot_replies",   "zeromq"};
+  static constexpr std::array<const char*, 13> kNames = {
+      "history", "held_events", "journal_queue", "thread_backlog", "past",        "snapshot", "clients",
+      "unread",  "http",        "bot_events",    "bot_topics",     "bot_replies", "zeromq"};
 
   MemoryShare& operator[](Queue queue) { return shares_[static_cast<std::size_t>(queue)]; }
   const MemoryShare& operator[](Queue queue) const {
     return shares_[static_cast<std::size_t>(queue)];
   }
   const std::array<MemoryShare, kNames.size()>& shares() const { return shares_; }
+  std::array<MemoryShare, kNames.size()>& shares() { return shares_; }
   // Of all queues but `zeromq`, which is what the others do not account for.
   std::size_t accounted() const {
     std::size_t bytes = 0;

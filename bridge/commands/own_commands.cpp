@@ -155,6 +155,17 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   json.field("first_seq", history.first_seq()).field("bytes", std::uint64_t{history.bytes()});
   json.field("events_max", view_.history_limits.events_max);
   json.field("bytes_max", std::uint64_t{view_.history_limits.bytes_max}).end_object();
+  if (const MemoryLedger* const memory = view_.memory) {
+    json.key("memory").object().field("bytes_max", std::uint64_t{memory->bytes_max()});
+    json.field("resident_bytes", std::uint64_t{resident_bytes()}).key("queues").object();
+    for (std::size_t i = 0; i < memory->shares().size(); ++i) {
+      const MemoryShare& share = memory->shares()[i];
+      json.key(MemoryLedger::kNames[i]).object().field("bytes", std::uint64_t{share.bytes()});
+      json.field("bytes_max", std::uint64_t{share.bytes_max()});
+      json.field("refused", share.refused()).end_object();
+    }
+    json.end_object().end_object();
+  }
   json.end_object();
   return json.take();
 }

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/memory_ledger.h"
 #include "base/result.h"
 #include "event/deflate.h"
 #include "event/messages.h"
@@ -68,6 +69,7 @@ struct BridgeView {
   HistoryLimits history_limits;
   std::size_t clients_max;
   std::string version;
+  const MemoryLedger* memory = nullptr;  // null: not told
 };
 
 // One thread: the log's.

@@ -41,6 +41,8 @@ void Session::on_text(std::string_view text) {
 
 void Session::act_on(Verdict verdict) {
   if (closing_) return;
+  if (!context_.cohorts.unread().has_room_for(0) && context_.shed) context_.shed();
+  if (closing_) return;
   switch (verdict) {
     case Verdict::keep:
       pump();
@@ -96,6 +98,7 @@ bool Session::give(Outgoing out) {
                                           out.live_events);
   }
   in_flight_bytes_ = out.bytes;
+  in_flight_unread_ = out.unread_bytes;
   in_flight_bytes_ -= sink_.send(std::move(out.buffers));
   return true;
 }
@@ -127,6 +130,13 @@ void Session::tick() {
 void Session::drain() {
   draining_ = true;
   pump();
+}
+
+void Session::cut() {
+  ++context_.counters.clients_closed_slow;
+  context_.cohorts.unread().refuse();
+  closing_ = true;
+  sink_.cut();
 }
 
 void Session::close(CloseCode code, const std::string& reason) {

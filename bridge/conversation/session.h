@@ -29,6 +29,8 @@ class FrameSink {
       std::vector<std::shared_ptr<const std::string>> frames) = 0;
   virtual void ping() = 0;
   virtual void close(CloseCode code, const std::string& reason) = 0;
+  // Ends the connection and lets go of what is queued: it would not be read anyway.
+  virtual void cut() { close(CloseCode::too_slow, "too much is unread"); }
   // Runs `f` later on the same thread.
   virtual void post(std::function<void()> f) = 0;
 };
@@ -52,6 +54,8 @@ struct SessionContext {
   // Brings the log up to all that a client may know of before its request is looked at; empty where
   // the log is always there.
   std::function<void()> catch_up = {};
+  // Called when what clients have yet to read takes more than its share; ends one that has most of it.
+  std::function<void()> shed = {};
 };
 
 // One thread: the loop's. Owned by the connection; the sink must outlive it.
@@ -78,6 +82,10 @@ class Session {
   // Gives the client what there is and then says 1001. No request is answered any more.
   void drain();
 
+  // Memory of what the client has yet to read and nobody else holds.
+  std::size_t unread_bytes() const { return feed_.unread_bytes() + in_flight_unread_; }
+  void cut();
+
   ClientInfo info() const;
 
  private:
@@ -94,6 +102,7 @@ class Session {
   const std::string remote_;
   const std::int64_t connected_us_;
   std::size_t in_flight_bytes_ = 0;
+  std::size_t in_flight_unread_ = 0;
   std::uint64_t events_sent_ = 0;
   std::uint64_t bytes_sent_ = 0;
   std::int64_t last_ping_us_;

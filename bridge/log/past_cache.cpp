@@ -4,10 +4,11 @@
 #include <limits>
 #include <utility>
 
+#include "base/limits.h"
+
 namespace bridge {
 namespace {
 
-constexpr std::size_t kSlicesBytesMax = 32 * 1024 * 1024;
 constexpr std::size_t kRequestsInFlightMax = 8;
 constexpr int kBlocksAhead = 8;
 
@@ -158,7 +159,7 @@ void PastCache::keep(BlockPtr block) {
   } else {
     order_.push_back(first);
   }
-  while (bytes_ > kSlicesBytesMax && order_.size() > 1) {
+  while (bytes_ > kPastCacheBytesMax && order_.size() > 1) {
     const auto oldest = blocks_.find(order_.front());
     order_.pop_front();
     bytes_ -= oldest->second->memory_bytes();

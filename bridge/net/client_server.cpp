@@ -13,7 +13,12 @@ constexpr auto kSecond = std::chrono::seconds(1);
 
 ClientServer::ClientServer(const ClientServerParts& parts, WsServerOptions options,
                            WsServer::HttpHandler on_http)
-    : cohorts_(parts.log, parts.snapshot, parts.clock, parts.past, parts.deflate_level),
+    : snapshot_(parts.snapshot),
+      past_bytes_(parts.memory[Queue::past]),
+      snapshot_bytes_(parts.memory[Queue::snapshot]),
+      clients_bytes_(parts.memory[Queue::clients]),
+      cohorts_(parts.log, parts.snapshot, parts.clock, parts.past, parts.deflate_level,
+               &parts.memory[Queue::unread]),
       replays_(parts.log, cohorts_, parts.clock),
       sessions_{parts.log,      cohorts_,    parts.dispatcher, replays_,      parts.version,
                 parts.counters, parts.clock, parts.limits,     parts.catch_up},
@@ -55,6 +60,9 @@ void ClientServer::tick() {
 // Pings.
 void ClientServer::second() {
   server_.tick();
+  past_bytes_.set(cohorts_.past().bytes());
+  snapshot_bytes_.set(snapshot_.bytes());
+  clients_bytes_.set(server_.connections() * kConnectionBytes);
   second_timer_.expires_after(kSecond);
   second_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec) second();

@@ -36,7 +36,8 @@ struct ClientServerParts {
   const Clock& clock;
   std::string version;
   SessionLimits limits;
-  int deflate_level = Deflater::kLevelMin;  // of batches, for clients that take them compressed
+  int deflate_level;  // of batches, for clients that take them compressed
+  MemoryLedger& memory;
   std::function<void()> catch_up;           // see SessionContext
 };
 
@@ -63,6 +64,10 @@ class ClientServer {
   void tick();
   void second();
 
+  const Snapshot& snapshot_;
+  MemoryHold past_bytes_;
+  MemoryHold snapshot_bytes_;
+  MemoryHold clients_bytes_;
   Cohorts cohorts_;
   Replays replays_;
   SessionContext sessions_;

@@ -30,6 +30,7 @@ ClientServers::ClientServers(asio::io_context& io, EventLog& log, Snapshot& snap
                                                               options.version,
                                                               options.limits,
                                                               options.deflate_level,
+                                                              *options.server.memory,
                                                               {}},
                                             options.server, std::move(on_http));
     return;

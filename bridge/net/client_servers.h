@@ -72,6 +72,8 @@ class ClientServers final : public ClientDirectory {
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
   void drain();
   std::size_t client_count() const { return admission_->clients; }
+  // Of blocks that wait for the threads, in the fullest inbox.
+  std::size_t backlog_bytes() const { return inboxes_.bytes(); }
 
   // Ends the threads. Idempotent.
   void stop();

@@ -69,6 +69,12 @@ class ClientSocket final : public FrameSink,
     }
   }
 
+  void cut() override {
+    if (const auto connection = connection_.lock()) {
+      connection->terminate(websocketpp::error::make_error_code(websocketpp::error::general));
+    }
+  }
+
   void post(std::function<void()> f) override {
     asio::post(io_, [self = shared_from_this(), f = std::move(f)] { f(); });
   }

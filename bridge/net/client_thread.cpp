@@ -65,6 +65,7 @@ ClientThread::ClientThread(ClientThreadParts parts, WsServerOptions options)
       dispatcher_(*this),
       server_({io_, log_, snapshot_, parts_.journal == nullptr ? nullptr : &past_, dispatcher_,
                counters_, parts_.clock, parts_.version, parts_.limits, parts_.deflate_level,
+               *options.memory,
                [this] { take_post(); }},
               std::move(options),
               [this](const HttpRequest& request, bool own, const HttpAnswer& answer) {

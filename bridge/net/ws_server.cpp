@@ -1,25 +1,21 @@
 #include "net/ws_server.h"
 
+#include <algorithm>
 #include <map>
 #include <unordered_map>
 #include <utility>
 
 #include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
 #include <spdlog/spdlog.h>
 #include <websocketpp/common/network.hpp>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "net/client_socket.h"
 #include "net/origin.h"
 
 namespace bridge {
-namespace {
-
-// TCP connections besides the clients: handshakes under way and plain HTTP.
-constexpr std::size_t kOtherConnectionsMax = 256;
-
-}  // namespace
-
 class WsServer::Impl final : private RequestGate {
  public:
   Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
@@ -27,6 +23,9 @@ class WsServer::Impl final : private RequestGate {
     // It finds out the byte order at its first use and keeps it unguarded: before there are threads.
     (void)websocketpp::lib::net::_htonll(0);
     server_.init_asio(&io);
+    context_.shed = [this] {
+      if (!std::exchange(shed_posted_, true)) asio::post(io_, [this] { shed(); });
+    };
     server_.set_reuse_addr(true);
     server_.set_listen_backlog(4096);
     if (options_.share_port) {
@@ -110,6 +109,8 @@ class WsServer::Impl final : private RequestGate {
     return infos;
   }
 
+  std::size_t connections() const { return clients_.size() + waiting_->size(); }
+
  private:
   Server::connection_ptr connection(websocketpp::connection_hdl hdl) {
     return server_.get_con_from_hdl(std::move(hdl));
@@ -120,6 +121,22 @@ class WsServer::Impl final : private RequestGate {
     all.reserve(clients_.size());
     for (const auto& [number, client] : clients_) all.push_back(client);
     return all;
+  }
+
+  // Whoever has most unread goes; the next one only once the memory of this one is free.
+  void shed() {
+    shed_posted_ = false;
+    if (!shedding_.expired()) return;
+    const auto most = std::max_element(clients_.begin(), clients_.end(), [](auto& a, auto& b) {
+      return a.second->session().unread_bytes() < b.second->session().unread_bytes();
+    });
+    if (most == clients_.end()) return;
+    const std::shared_ptr<ClientSocket> client = most->second;
+    shedding_ = client;
+    const ClientInfo info = client->session().info();
+    spdlog::warn("cut off {} ({}): it has {} bytes unread, and all clients too many", info.remote,
+                 printable(info.client_id), client->session().unread_bytes());
+    client->session().cut();
   }
 
   // Why the address cannot be listened on; "" where it can.
@@ -301,6 +318,8 @@ class WsServer::Impl final : private RequestGate {
   const std::shared_ptr<std::map<std::uint64_t, Connection*>> waiting_ =
       std::make_shared<std::map<std::uint64_t, Connection*>>();
   std::uint64_t last_number_ = 0;  // of a TCP connection
+  std::weak_ptr<ClientSocket> shedding_;
+  bool shed_posted_ = false;
   bool joins_ = false;  // the port is another's, who shares it
   bool draining_ = false;
   Server server_;  // last: its connections may still call back while they go
@@ -317,5 +336,6 @@ const Address& WsServer::address() const { return impl_->address(); }
 void WsServer::tick() { impl_->tick(); }
 void WsServer::drain() { impl_->drain(); }
 std::vector<ClientInfo> WsServer::clients() const { return impl_->clients(); }
+std::size_t WsServer::connections() const { return impl_->connections(); }
 
 }  // namespace bridge

@@ -37,7 +37,7 @@ struct WsServerOptions {
   std::size_t http_body_bytes_max = 16 << 20;
   int send_buffer_bytes = 0;                // SO_SNDBUF of a client's socket; 0 = the system's
   bool deflate = false;                     // takes up a client's offer of permessage-deflate
-  MemoryLedger* memory = nullptr;           // outlives the server
+  MemoryLedger* memory = nullptr;           // outlives the server and its connections
 };
 
 // Lives on the loop's thread. The context and the handler's targets must outlive it.
@@ -68,6 +68,8 @@ class WsServer {
   void drain();
 
   std::vector<ClientInfo> clients() const;
+  // Clients, handshakes under way and plain HTTP, of this server.
+  std::size_t connections() const;
 
  private:
   class Impl;

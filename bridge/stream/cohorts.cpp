@@ -133,11 +133,7 @@ Frames Cohorts::snapshot(const Subscription& subscription, std::uint64_t to_seq)
   snapshot_.catch_up(log_);
   Frames frames = snapshot_.frames(subscription, 0, to_seq, deflater_of(subscription));
   if (!frames.bytes) return frames;
-  *unsent_bytes_ += frames.bytes->size();
-  const auto sent = [bytes = frames.bytes, unsent = unsent_bytes_](const std::string*) {
-    *unsent -= bytes->size();
-  };
-  frames.bytes = std::shared_ptr<const std::string>(frames.bytes.get(), sent);
+  frames.bytes = counted(std::move(frames.bytes), unread_);
   return frames;
 }
 

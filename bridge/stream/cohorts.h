@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/memory_ledger.h"
 #include "event/deflate.h"
 #include "log/event_log.h"
 #include "log/past_cache.h"
@@ -21,10 +22,16 @@ namespace bridge {
 class Cohorts {
  public:
   // `reader` may be null: then the past ends where memory does. `deflate_level`: of the batches of
-  // clients that take them compressed.
+  // clients that take them compressed. `unread`: what clients have yet to read and nobody else holds;
+  // null where nobody asks.
   Cohorts(EventLog& log, Snapshot& snapshot, const Clock& clock, PastReader* reader = nullptr,
-          int deflate_level = Deflater::kLevelMin)
-      : log_(log), snapshot_(snapshot), clock_(clock), past_(reader), deflater_(deflate_level) {}
+          int deflate_level = Deflater::kLevelMin, MemoryShare* unread = nullptr)
+      : log_(log),
+        snapshot_(snapshot),
+        clock_(clock),
+        past_(reader),
+        deflater_(deflate_level),
+        unread_(unread == nullptr ? own_unread_ : *unread) {}
   Cohorts(const Cohorts&) = delete;
   Cohorts& operator=(const Cohorts&) = delete;
 
@@ -44,8 +51,7 @@ class Cohorts {
   void hurry() { hurrying_ = true; }
 
   std::size_t cohorts() const { return cohorts_.size(); }
-  // Of all snapshots that are on their way to a client.
-  std::size_t unsent_snapshot_bytes() const { return *unsent_bytes_; }
+  MemoryShare& unread() { return unread_; }
 
   const Deflater::Tally& deflated() const { return deflater_.tally(); }
 
@@ -78,9 +84,10 @@ class Cohorts {
   Frames latest(Cohort& cohort, std::uint64_t after_seq, std::uint64_t to_seq);
 
   // The snapshot as a new client of this subscription gets it: all that passes up to `to_seq`.
-  // Counted until it is written.
+  // Counted as unread until it is written.
   Frames snapshot(const Subscription& subscription, std::uint64_t to_seq);
-  bool has_room_for_snapshot() const { return *unsent_bytes_ <= kSnapshotsUnsentBytesMax; }
+  // Replies have the other half.
+  bool has_room_for_snapshot() const { return unread_.bytes() <= unread_.bytes_max() / 2; }
 
   EventLog& log_;
   Snapshot& snapshot_;
@@ -93,7 +100,8 @@ class Cohorts {
   std::size_t latest_cohorts_ = 0;   // that want the latest
   std::size_t deflate_cohorts_ = 0;  // that take batches compressed
   bool hurrying_ = false;
-  std::shared_ptr<std::size_t> unsent_bytes_ = std::make_shared<std::size_t>(0);  // of snapshots
+  MemoryShare own_unread_;
+  MemoryShare& unread_;
   std::map<std::string, std::unique_ptr<Cohort>> cohorts_;
   std::vector<Feed*> waking_;  // being told right now; a feed that goes meanwhile is nulled
 };

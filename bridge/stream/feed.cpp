@@ -20,7 +20,7 @@ constexpr std::size_t kLookedAtBytesMax = 4 * 1024 * 1024;
 // cheaply than many, and a client that has several of them waiting is not the common case.
 constexpr std::size_t kSmallBufferBytes = 4096;
 
-void join_small_buffers(Outgoing& out) {
+void join_small_buffers(Outgoing& out, MemoryShare& unread) {
   std::vector<std::shared_ptr<const std::string>> joined;
   for (std::size_t i = 0; i < out.buffers.size();) {
     std::size_t end = i;
@@ -35,7 +35,8 @@ void join_small_buffers(Outgoing& out) {
     std::string one;
     one.reserve(bytes);
     for (; i < end; ++i) one += *out.buffers[i];
-    joined.push_back(std::make_shared<const std::string>(std::move(one)));
+    out.unread_bytes += bytes;
+    joined.push_back(counted(std::make_shared<const std::string>(std::move(one)), unread));
   }
   out.buffers = std::move(joined);
 }
@@ -220,7 +221,7 @@ void Feed::on_found(std::uint64_t lookup, std::uint64_t after, bool reached, boo
   if (!outcome.gap.empty()) frames += text_frame(outcome.gap);
   mark->lookup = 0;
   queued_bytes_ += frames.size();
-  mark->frame = std::make_shared<const std::string>(std::move(frames));
+  mark->frame = counted(std::make_shared<const std::string>(std::move(frames)), cohorts_.unread());
   if (outcome.snapshot.bytes) {
     QueuedMessage behind;
     behind.frame = std::move(outcome.snapshot.bytes);
@@ -254,8 +255,14 @@ bool Feed::say_frames(std::shared_ptr<const std::string> frames) {
   if (queued_.size() >= kQueuedMessagesMax || queued_bytes_ > kQueuedMessageBytesMax) return false;
   const std::uint64_t at = queued_.empty() ? 0 : queued_.back().at;
   queued_bytes_ += frames->size();
-  queued_.push_back({at, std::move(frames), nullptr});
+  queued_.push_back({at, counted(std::move(frames), cohorts_.unread()), nullptr});
   return true;
+}
+
+std::size_t Feed::unread_bytes() const {
+  std::size_t bytes = 0;
+  for (const QueuedMessage& message : queued_) bytes += message.frame ? message.frame->size() : 0;
+  return bytes;
 }
 
 bool Feed::has_room() const {
@@ -276,10 +283,11 @@ Outgoing Feed::pull(std::size_t bytes_max) {
   waiting_for_journal_ = false;
   Outgoing out;
   do {
-    take_queued(out);
+    take_queued(out, bytes_max);
     take_events(out, bytes_max);
-  } while (!queued_.empty() && queued_.front().lookup == 0 && queued_.front().at <= cursor_);
-  if (out.buffers.size() > 1) join_small_buffers(out);
+  } while (!queued_.empty() && queued_.front().lookup == 0 && queued_.front().at <= cursor_ &&
+           out.bytes < bytes_max);
+  if (out.buffers.size() > 1) join_small_buffers(out, cohorts_.unread());
   const bool looking_up = !queued_.empty() && queued_.front().lookup != 0;
   if (out.empty() && !out.more && cohort_ != nullptr && !waiting_for_journal_ && !looking_up) {
     waiting_ = true;
@@ -288,15 +296,17 @@ Outgoing Feed::pull(std::size_t bytes_max) {
   return out;
 }
 
-void Feed::take_queued(Outgoing& out) {
+void Feed::take_queued(Outgoing& out, std::size_t bytes_max) {
   std::size_t taken = 0;
-  for (; taken < queued_.size() && queued_[taken].at <= cursor_; ++taken) {
+  for (; taken < queued_.size() && queued_[taken].at <= cursor_ && out.bytes < bytes_max;
+       ++taken) {
     const QueuedMessage& mark = queued_[taken];
     if (mark.lookup != 0) break;
     if (mark.subscription) switch_to(*mark.subscription);
     if (mark.frame) {
       if (mark.events == 0) queued_bytes_ -= mark.frame->size();
       out.bytes += mark.frame->size();
+      out.unread_bytes += mark.frame->size();
       out.events += mark.events;
       out.buffers.push_back(mark.frame);
     }

@@ -60,6 +60,7 @@ struct Outgoing {
   std::uint64_t events = 0;
   std::uint64_t live_events = 0;   // of these, not replayed
   std::int64_t live_since_us = 0;  // wall clock: when the oldest of them was accepted
+  std::size_t unread_bytes = 0;    // memory that nobody else holds
   bool more = false;     // it stopped looking so as not to hog the thread: pull again soon
   bool give_up = false;  // the client is too slow for what it asked for: end the connection
   bool empty() const { return buffers.empty(); }
@@ -119,6 +120,9 @@ class Feed final : private PastCache::Waiter {
   // Whether its client takes batches compressed.
   bool deflate() const { return deflate_; }
 
+  // Memory of what waits to be pulled and nobody else holds.
+  std::size_t unread_bytes() const;
+
   // Events of the log that this feed has not come to yet.
   std::uint64_t lag() const;
 
@@ -142,7 +146,7 @@ class Feed final : private PastCache::Waiter {
   void stop_waiting();
   void request(Subscription subscription);
   void switch_to(const Subscription& subscription);
-  void take_queued(Outgoing& out);
+  void take_queued(Outgoing& out, std::size_t bytes_max);
   void take_events(Outgoing& out, std::size_t bytes_max);
   void put(Outgoing& out, Frames frames, std::uint64_t last);
   void take_latest(Outgoing& out, std::uint64_t end);

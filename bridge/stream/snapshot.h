@@ -51,6 +51,7 @@ class Snapshot {
 
   // The one that changed longest ago first: in order of seq.
   const std::list<Entry>& entries() const { return entries_; }
+  std::size_t bytes() const { return bytes_; }
   std::uint64_t evicted() const { return evicted_; }
 
  private:

@@ -2,10 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "support/bridge_process.h"
+#include "support/event_publisher.h"
 #include "support/http.h"
 #include "support/protocol_client.h"
 
@@ -117,4 +120,68 @@ TEST_CASE("hostile client: connections that say nothing give way to who speaks")
   for (ProtocolClient& client : clients) {
     CHECK(client.request(R"({"action":"ping"})").string("/status") == "pong");
   }
+}
+
+namespace {
+
+// A bridge with little memory: 36 MiB of it for what clients have yet to read.
+BridgeOptions little_memory() {
+  BridgeOptions options;
+  options.settings = {"limits.memory_bytes_max=157286400", "history.bytes_max=8388608",
+                      "events.held_bytes_max=1048576", "websocket.clients_max=200",
+                      "websocket.threads=1"};
+  return options;
+}
+
+Json status(ProtocolClient& client) {
+  return client.request(R"({"action":"command","command":"get_status"})");
+}
+
+}  // namespace
+
+TEST_CASE("hostile client: unread replies are bounded over all clients, and who has most goes") {
+  BridgeProcess bridge(little_memory());
+  const std::string body = R"({"type":"t","data":{"x":")" + std::string(60'000, 'x') + "\"}}";
+  EventPublisher publisher(bridge.events_in());
+  ProtocolClient honest(bridge.websocket());
+  honest.request(R"({"action":"register"})");
+  for (int i = 0; i < 60; ++i) REQUIRE(publisher.publish(body));
+  for (int i = 0; i < 60; ++i) honest.next_event();
+  WebSocketOptions slow;
+  slow.receive_buffer_bytes = 4096;
+  const std::string wish = R"({"action":"command","command":"get_recent_events","params":{"count":60}})";
+  std::vector<RawWebSocket> greedy;
+  std::int64_t most = 0;
+  for (int i = 0; i < 24; ++i) {
+    greedy.push_back(RawWebSocket::connect(bridge.websocket(), slow));
+    for (int k = 0; k < 4; ++k) (void)greedy.back().send_text(wish);
+    CHECK(honest.request(wish).integer("/result/count") == 60);
+    most = std::max(most, status(honest).integer("/result/memory/queues/unread/bytes"));
+  }
+  const Json end = status(honest);
+  const std::int64_t bound = end.integer("/result/memory/queues/unread/bytes_max");
+  CHECK(most <= bound + 3 * 60 * 60'000);  // a reply that was being made, and what is being freed
+  CHECK(end.integer("/result/memory/queues/unread/refused") > 0);
+  CHECK(end.integer("/result/clients/closed_slow") > 0);
+#if !PPO_SANITIZED
+  CHECK(resident_bytes(bridge.process().pid()) < 150u << 20);
+#endif
+}
+
+TEST_CASE("hostile client: requests under way are bounded over all connections") {
+  BridgeProcess bridge(little_memory());
+  const TcpAddress at = bridge.websocket();
+  std::vector<TcpSocket> posts;
+  const std::string head = "POST /submit_event HTTP/1.1\r\nHost: " + at.text() + "\r\nContent-Length: 8000000\r\n\r\n";
+  for (int i = 0; i < 8; ++i) {
+    posts.push_back(TcpSocket::connect(at));
+    (void)posts.back().send_all(head + std::string(4'000'000, ' '));
+  }
+  ProtocolClient honest(at);
+  const Json now = status(honest);
+  CHECK(now.integer("/result/memory/queues/http/bytes") <= now.integer("/result/memory/queues/http/bytes_max"));
+  CHECK(now.integer("/result/memory/queues/http/refused") > 0);
+  posts.clear();
+  CHECK(wait_until([&] { return status(honest).integer("/result/memory/queues/http/bytes") == 0; }));
+  CHECK(http(at, "POST", "/submit_event", {}, R"({"type":"t","data":{}})").status == 200);
 }

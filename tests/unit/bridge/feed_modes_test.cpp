@@ -91,10 +91,10 @@ TEST_CASE("modes: snapshots that wait to be read are bounded over all clients, a
     CHECK(watcher.feed.has_room_for_snapshot());
     CHECK(watcher.pull() == Seqs{1});
   }
-  CHECK(bench.cohorts.unsent_snapshot_bytes() == 0);
+  CHECK(bench.cohorts.unread().bytes() == 0);
   Watcher leaving(bench);
   leaving.subscribe("{}", {true, OnLag::read_back});
-  CHECK(bench.cohorts.unsent_snapshot_bytes() > 0);
+  CHECK(bench.cohorts.unread().bytes() > 0);
 }
 
 TEST_CASE("modes: the latest of each thing comes at once, and then at most so often") {

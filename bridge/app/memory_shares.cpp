@@ -1,0 +1,49 @@
+#include "app/memory_shares.h"
+
+#include <string>
+
+#include "base/limits.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::size_t kLeftMin = 64 << 20;
+
+}  // namespace
+
+Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
+  const auto threads = static_cast<std::size_t>(config.websocket.threads);
+  const std::size_t logs = threads == 1 ? 1 : threads + 1;  // each has a snapshot of its own
+  const bool journal = !config.journal.path.empty();
+  ledger[Queue::history].set_bound(static_cast<std::size_t>(config.history.bytes_max));
+  ledger[Queue::held_events].set_bound(static_cast<std::size_t>(config.events.held_bytes_max));
+  ledger[Queue::journal_queue].set_bound(journal ? kJournalQueueBytesMax : 0);
+  ledger[Queue::thread_backlog].set_bound(threads == 1 ? 0 : kThreadBacklogBytesMax);
+  ledger[Queue::past].set_bound(journal ? threads * kPastCacheBytesMax : 0);
+  ledger[Queue::snapshot].set_bound(logs * kSnapshotBytesMax);
+  ledger[Queue::clients].set_bound(
+      (static_cast<std::size_t>(config.websocket.clients_max) + kOtherConnectionsMax) *
+      kConnectionBytes);
+  std::size_t fixed = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Queue::unread); ++i) {
+    fixed += ledger.shares()[i].bytes_max();
+  }
+  const auto bytes_max = static_cast<std::size_t>(config.limits.memory_bytes_max);
+  if (fixed + kLeftMin > bytes_max) {
+    return Failure{"limits.memory_bytes_max is " + std::to_string(bytes_max) + "; must be at least " +
+                   std::to_string(fixed + kLeftMin) +
+                   " for history.bytes_max, events.held_bytes_max, websocket.clients_max, "
+                   "websocket.threads and the journal, and 64 MiB for the rest"};
+  }
+  const std::size_t left = bytes_max - fixed;
+  ledger.set_bytes_max(bytes_max);
+  ledger[Queue::unread].set_bound(left / 2);
+  ledger[Queue::http].set_bound(left / 8);
+  ledger[Queue::bot_events].set_bound(left / 8);
+  ledger[Queue::bot_topics].set_bound(left / 32);
+  ledger[Queue::bot_replies].set_bound(left / 16);
+  ledger[Queue::zeromq].set_bound(left / 8);
+  return true;
+}
+
+}  // namespace bridge
