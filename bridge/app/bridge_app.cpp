@@ -1,6 +1,7 @@
 #include "app/bridge_app.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -39,6 +40,7 @@ namespace {
 constexpr std::int64_t kDrainUs = 5'000'000;
 constexpr std::int64_t kDrainSourcesUs = 500'000;
 constexpr std::int64_t kJournalStopUs = 5'000'000;
+constexpr std::size_t kRejectBytesShown = 32;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
@@ -63,9 +65,7 @@ class BridgeApp::Impl {
                     config.trainers.deadline_ms * 1000),
         intake_(static_cast<std::size_t>(config.events.event_bytes_max), log_, sources_, tracker_,
                 types_, own_events_, counters_, clock_,
-                [this](auto source, auto reject, const auto& detail) {
-                  log_reject(source, reject, detail);
-                }),
+                [this](const RejectedBody& body) { log_reject(body); }),
         pages_(intake_, clock_,
                {kVersion, page_files(), [this](auto done) { metrics(std::move(done)); },
                 [this] { return trouble(); },
@@ -163,14 +163,21 @@ class BridgeApp::Impl {
     });
   }
 
-  void log_reject(std::string_view source, Reject reject, const std::string& detail) {
-    std::uint64_t held_back = 0;
-    const std::string name = source.empty() ? "an anonymous source" : "source " + std::string(source);
-    if (!reject_lines_.allow(name + '/' + reject_name(reject), clock_.steady_us(), &held_back)) {
-      return;
+  void log_reject(const RejectedBody& body) {
+    if (!reject_lines_[static_cast<std::size_t>(body.why)].allow(clock_.steady_us())) return;
+    spdlog::warn("rejected a body of {}{}{}: {}: {}; it begins: {}",
+                 body.source.empty() ? "an anonymous source" : "source ", body.source,
+                 body.peer.empty() ? "" : " from " + printable(body.peer), reject_name(body.why),
+                 body.detail, printable(body.body, kRejectBytesShown));
+  }
+
+  void log_more_rejects(std::int64_t now_us) {
+    for (std::size_t r = 0; r < kRejectCount; ++r) {
+      const std::uint64_t more = reject_lines_[r].take_held_back(now_us);
+      if (more != 0) {
+        spdlog::warn("rejected {} more bodies: {}", more, reject_name(static_cast<Reject>(r)));
+      }
     }
-    spdlog::warn("rejected a body of {}: {}: {}{}", name, reject_name(reject), detail,
-                 held_back == 0 ? "" : " (and " + std::to_string(held_back) + " more like it)");
   }
 
   std::unique_ptr<Journal> make_journal(const Config& config) {
@@ -312,6 +319,7 @@ class BridgeApp::Impl {
     if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6, now);
     last_tick_us_ = now;
     count_memory();
+    log_more_rejects(now);
     tick_timer_.expires_after(kTick);
     tick_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) tick();
@@ -405,7 +413,7 @@ class BridgeApp::Impl {
   MemoryHold journal_bytes_{memory_[Queue::journal_queue]};
   MemoryHold backlog_bytes_{memory_[Queue::thread_backlog]};
   MemoryHold snapshot_bytes_{memory_[Queue::snapshot]};
-  LogLimiter reject_lines_;
+  std::array<LogLimiter, kRejectCount> reject_lines_;
   const std::int64_t started_us_ = clock_.steady_us();
   std::int64_t last_tick_us_ = 0;
   std::int64_t stop_by_us_ = 0;

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <spdlog/sinks/rotating_file_sink.h>
@@ -29,21 +30,18 @@ Result<bool> init_log(const LogOptions& options) {
   return true;
 }
 
-bool LogLimiter::allow(const std::string& key, std::int64_t steady_us, std::uint64_t* held_back) {
-  const auto it = entries_.find(key);
-  if (it == entries_.end()) {
-    if (entries_.size() >= keys_max_) entries_.clear();
-    entries_.emplace(key, Entry{steady_us, 0});
-    *held_back = 0;
-    return true;
-  }
-  if (steady_us - it->second.last_us < interval_us_) {
-    ++it->second.held_back;
+bool LogLimiter::allow(std::int64_t steady_us) {
+  if (last_us_ && steady_us - *last_us_ < kIntervalUs) {
+    ++held_back_;
     return false;
   }
-  *held_back = it->second.held_back;
-  it->second = Entry{steady_us, 0};
+  last_us_ = steady_us;
   return true;
+}
+
+std::uint64_t LogLimiter::take_held_back(std::int64_t steady_us) {
+  if (held_back_ == 0 || steady_us - *last_us_ < kIntervalUs) return 0;
+  return std::exchange(held_back_, 0);
 }
 
 }  // namespace bridge

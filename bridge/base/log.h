@@ -4,8 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <unordered_map>
 
 #include <spdlog/spdlog.h>
 
@@ -24,25 +24,20 @@ struct LogOptions {
 // opened; logging then stays on stderr.
 Result<bool> init_log(const LogOptions& options);
 
-// Lets a line through at most once an interval per key, and tells how many it held back.
-// Bounded: past `keys_max` keys it forgets all and starts anew. One thread.
+// Lets lines of one kind through at most once an interval, and tells how many it held back. A kind is
+// ours, never a name that somebody sends: who makes names up would have a line for each. One thread.
 class LogLimiter {
  public:
-  explicit LogLimiter(std::int64_t interval_us = 1'000'000, std::size_t keys_max = 4096)
-      : interval_us_(interval_us), keys_max_(keys_max) {}
+  // True where the caller should log now.
+  bool allow(std::int64_t steady_us);
 
-  // True where the caller should log now; `*held_back` is then the number of times since the last
-  // line that it should not.
-  bool allow(const std::string& key, std::int64_t steady_us, std::uint64_t* held_back);
+  // How many lines were not allowed since this was asked; 0 within an interval of the last that was.
+  std::uint64_t take_held_back(std::int64_t steady_us);
 
  private:
-  struct Entry {
-    std::int64_t last_us;
-    std::uint64_t held_back;
-  };
-  const std::int64_t interval_us_;
-  const std::size_t keys_max_;
-  std::unordered_map<std::string, Entry> entries_;
+  static constexpr std::int64_t kIntervalUs = 1'000'000;
+  std::optional<std::int64_t> last_us_;
+  std::uint64_t held_back_ = 0;
 };
 
 }  // namespace bridge

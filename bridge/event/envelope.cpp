@@ -46,6 +46,16 @@ EnvelopeKey key_of(std::string_view key) {
   }
 }
 
+// TYPE {json} in one frame, as many send it.
+bool begins_with_topic(std::string_view text) {
+  std::string_view head = text.substr(0, text.find('{'));
+  if (head.size() == text.size()) return false;
+  head = head.substr(0, head.find_last_not_of(" \t") + 1);
+  return !head.empty() && std::all_of(head.begin(), head.end(), [](char c) {
+    return c == '/' || is_name({&c, 1});
+  });
+}
+
 std::string_view between(const char* from, const char* to) {
   return {from, static_cast<std::size_t>(to - from)};
 }
@@ -56,6 +66,7 @@ const char* reject_name(Reject reject) { return kRejectNames[static_cast<std::si
 
 Reject EnvelopeParser::parse(std::string_view body) {
   not_finite_count_ = 0;
+  forget();  // what an earlier body's views showed may be gone by now
   body = without_byte_order_mark(body);
   if (body.size() > event_bytes_max_) {
     detail_ = "the body has " + std::to_string(body.size()) + " bytes; must be at most " +
@@ -76,14 +87,14 @@ Reject EnvelopeParser::parse(std::string_view body) {
     }
     cleaned_.append(body, from);
     not_finite_.clear();
+    forget();
     reject = parse_text(cleaned_);
   }
   if (reject == Reject::not_json && !is_utf8(body)) return Reject::not_utf8;
   return reject;
 }
 
-Reject EnvelopeParser::parse_text(std::string_view text) {
-  text_ = text;
+void EnvelopeParser::forget() {
   auto others = std::move(envelope_.others);
   others.clear();
   envelope_ = Envelope{};
@@ -92,10 +103,19 @@ Reject EnvelopeParser::parse_text(std::string_view text) {
   known_keys_ = 0;
   key_count_ = 0;
   decoded_.clear();
+}
 
+Reject EnvelopeParser::parse_text(std::string_view text) {
+  text_ = text;
   JsonScanner scan(text, &not_finite_);
   if (!scan.take('{')) {
-    if (!scan.value(1) || !scan.at_end()) return malformed(scan, "the body");
+    if (!scan.value(1) || !scan.at_end()) {
+      const Reject reject = malformed(scan, "the body");
+      if (begins_with_topic(text)) {
+        detail_ = "the body begins with a topic; send it as a frame of its own";
+      }
+      return reject;
+    }
     return wrong("the body", "must be a JSON object");
   }
   // A wrong field is reported only of a body that is JSON at all: "not JSON" comes first.

@@ -76,6 +76,7 @@ class EnvelopeParser {
   // Parses one body. On Reject::none, envelope() is it. On another, detail() says more.
   Reject parse(std::string_view body);
 
+  // Of a rejected body what was read of it until then.
   const Envelope& envelope() const { return envelope_; }
 
   // What was wrong with the last rejected body: the key, the rule, the range. Never its bytes raw.
@@ -87,6 +88,7 @@ class EnvelopeParser {
   std::size_t event_bytes_max() const { return event_bytes_max_; }
 
  private:
+  void forget();
   Reject parse_text(std::string_view text);
   Reject member(JsonScanner& scan, const JsonString& key, const char* key_start);
   Reject scan_data(JsonScanner& scan);

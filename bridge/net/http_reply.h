@@ -16,6 +16,7 @@ struct HttpRequest {
   std::string host;           // header, may be empty
   std::string if_none_match;  // header, may be empty
   std::string_view body;
+  std::string remote = {};  // address:port; may be empty
 };
 
 struct HttpReply {

@@ -183,7 +183,8 @@ HttpReply Pages::submit_event(const HttpRequest& request) {
                       clock_.wall_us());
   }
   IntakeOutcome outcome;
-  intake_.take(request.body, &outcome);
+  const PeerName peer = [&request] { return request.remote; };
+  intake_.take(request.body, &outcome, &peer);
   options_.on_batch();
   if (outcome.accepted == 0) {
     const bool too_large = outcome.first_reject == Reject::too_large;

@@ -56,6 +56,10 @@ Turn ZmqReceiver::take_turn() {
   Turn turn = Turn::more;
   try {
     zmq::message_t frame;
+    const PeerName peer = [&frame] {
+      const char* const address = zmq_msg_gets(frame.handle(), "Peer-Address");
+      return std::string(address == nullptr ? "" : address);
+    };
     while (bytes < kReadBytesMax && messages < kReadMessagesMax) {
       if (!socket_.recv(frame, zmq::recv_flags::dontwait)) {
         turn = Turn::drained;
@@ -66,9 +70,9 @@ Turn ZmqReceiver::take_turn() {
       }
       // All of a turn have the time at which it began: it is over in a fraction of a millisecond.
       if (messages == 0) {
-        intake_.take(frame.to_string_view());
+        intake_.take(frame.to_string_view(), nullptr, &peer);
       } else {
-        intake_.take_also(frame.to_string_view());
+        intake_.take_also(frame.to_string_view(), &peer);
       }
       bytes += frame.size() + 64;
       ++messages;

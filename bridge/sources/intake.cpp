@@ -28,12 +28,13 @@ Intake::Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sourc
   static_assert(kRejectCount <= std::tuple_size_v<decltype(counters_.rejected)>);
 }
 
-void Intake::take(std::string_view message, IntakeOutcome* outcome) {
+void Intake::take(std::string_view message, IntakeOutcome* outcome, const PeerName* peer) {
   read_clock();
-  take_now(message, outcome);
+  take_now(message, outcome, peer);
 }
 
-void Intake::take_now(std::string_view message, IntakeOutcome* outcome) {
+void Intake::take_now(std::string_view message, IntakeOutcome* outcome, const PeerName* peer) {
+  peer_ = peer;
   ++counters_.messages_received;
   counters_.bytes_received += message.size();
   taking_ = true;
@@ -80,7 +81,7 @@ void Intake::take_body(std::string_view body, IntakeOutcome* outcome) {
   Reject why = parser_.parse(body);
   if (why == Reject::none && parser_.envelope().source == kOwnSource) why = Reject::own_source;
   if (why != Reject::none) {
-    reject(why, outcome);
+    reject(why, body, outcome);
     return;
   }
   counters_.not_finite_replaced += parser_.not_finite_count();
@@ -181,7 +182,7 @@ void Intake::take_answer(const RepairAnswer& answer) {
     for_each_repaired(answer.events, [&](std::string_view body) {
       const Reject why = parser_.parse(body);
       if (why != Reject::none) {
-        if (on_reject_) on_reject_(answer.source, why, "replayed: " + parser_.detail());
+        if (on_reject_) on_reject_({why, parser_.detail(), body, answer.source, "its repair"});
         return;
       }
       const Envelope& event = parser_.envelope();
@@ -216,7 +217,7 @@ void Intake::stop() {
   take_deferred();
 }
 
-void Intake::reject(Reject why, IntakeOutcome* outcome) {
+void Intake::reject(Reject why, std::string_view body, IntakeOutcome* outcome) {
   ++counters_.rejected[static_cast<std::size_t>(why)];
   const std::string& detail = why == Reject::own_source ? kOwnSourceDetail : parser_.detail();
   if (outcome != nullptr) {
@@ -226,7 +227,10 @@ void Intake::reject(Reject why, IntakeOutcome* outcome) {
     }
     ++outcome->rejected;
   }
-  if (on_reject_) on_reject_(parser_.envelope().source, why, detail);
+  if (on_reject_) {
+    on_reject_({why, detail, body, parser_.envelope().source,
+                peer_ == nullptr ? std::string() : (*peer_)()});
+  }
 }
 
 }  // namespace bridge

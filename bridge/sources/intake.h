@@ -29,9 +29,18 @@ struct IntakeOutcome {
   std::string first_detail;  // of the first rejected body
 };
 
-// Called for each rejected body: the source it names (may be empty), the reason and what is wrong.
-using RejectListener =
-    std::function<void(std::string_view source, Reject reject, const std::string& detail)>;
+// The address of who sent a message; asked for only where something is wrong with it.
+using PeerName = std::function<std::string()>;
+
+// A body that was refused. The views end with the call.
+struct RejectedBody {
+  Reject why = Reject::none;
+  std::string_view detail;
+  std::string_view body;
+  std::string_view source;  // as it names itself; may be empty
+  std::string peer;         // likewise
+};
+using RejectListener = std::function<void(const RejectedBody&)>;
 
 // One thread: the log's. All references must outlive it.
 class Intake {
@@ -42,13 +51,16 @@ class Intake {
 
   // Takes one message: a body, or several separated by newlines, of which a bad one rejects itself
   // only. A body that is spread over lines (as people write JSON by hand) counts as one.
-  // `outcome` may be null where nobody asks.
-  void take(std::string_view message, IntakeOutcome* outcome = nullptr);
+  // `outcome` may be null where nobody asks, `peer` where nobody knows.
+  void take(std::string_view message, IntakeOutcome* outcome = nullptr,
+            const PeerName* peer = nullptr);
 
   // Takes one more of those that were there together, as of the same moment as the one before: a
   // reading of the clocks is a tenth of what a lone event costs. REQUIRES: take() in the same turn
   // of the loop.
-  void take_also(std::string_view message) { take_now(message, nullptr); }
+  void take_also(std::string_view message, const PeerName* peer = nullptr) {
+    take_now(message, nullptr, peer);
+  }
 
   // Takes what a source replayed, or that it did not. True where it added to the log. What comes
   // while something is being taken (a source restarts, and so its questions end) is taken behind
@@ -65,7 +77,7 @@ class Intake {
   const SourceTracker& tracker() const { return tracker_; }
 
  private:
-  void take_now(std::string_view message, IntakeOutcome* outcome);
+  void take_now(std::string_view message, IntakeOutcome* outcome, const PeerName* peer);
   void take_lines(std::string_view message, IntakeOutcome* outcome);
   void take_body(std::string_view body, IntakeOutcome* outcome);
   bool is_one_body_over_lines(std::string_view message);
@@ -77,7 +89,7 @@ class Intake {
   void take_deferred();
   void report_lost(const SourceTracker::Step& step);
   void read_clock();
-  void reject(Reject reject, IntakeOutcome* outcome);
+  void reject(Reject reject, std::string_view body, IntakeOutcome* outcome);
 
   EnvelopeParser parser_;
   EventLog& log_;
@@ -91,6 +103,7 @@ class Intake {
   std::int64_t wall_us_ = 0;  // one reading of the clocks a message, or a turn
   std::int64_t steady_us_ = 0;
   SourceTracker::Step step_;           // kept for its memory
+  const PeerName* peer_ = nullptr;     // of the message that is being taken
   bool taking_ = false;                // the parser and the step are in use
   std::deque<RepairAnswer> deferred_;  // none with events
 };

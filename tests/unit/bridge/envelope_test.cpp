@@ -66,6 +66,21 @@ TEST_CASE("envelope: a body that is not JSON is called so even where a field is 
   CHECK(reject_of("{\"type\":5,\"data\":{\"a\":\"\xFF\"}}") == Reject::not_utf8);
 }
 
+TEST_CASE("envelope: a topic in front of the JSON is told as that") {
+  EnvelopeParser parser(1 << 20);
+  const std::string json = R"({"type":"t","data":{}})";
+  for (const char* topic : {"t ", "trade_executed  ", "t/s/\t", "t", "1 "}) {
+    CAPTURE(std::string(topic));
+    CHECK(parser.parse(topic + json) == Reject::not_json);
+    CHECK(parser.detail() == "the body begins with a topic; send it as a frame of its own");
+  }
+  for (const char* other : {"\"t\" ", "[", "t, ", "t t "}) {
+    CAPTURE(std::string(other));
+    CHECK(parser.parse(other + json) == Reject::not_json);
+    CHECK(parser.detail().find("the body is not JSON: at byte") == 0);
+  }
+}
+
 TEST_CASE("envelope: a byte order mark in front of a body is passed over") {
   EnvelopeParser parser(1 << 20);
   REQUIRE(parser.parse("\xEF\xBB\xBF{\"type\":\"t\",\"data\":{\"a\":NaN}}") == Reject::none);

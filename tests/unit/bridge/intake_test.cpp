@@ -89,15 +89,37 @@ TEST_CASE("intake: a listener hears of each refusal, with the source where it is
   std::vector<std::string> heard;
   Intake intake(1 << 20, bench.log, bench.sources, bench.tracker, bench.types, bench.own_events,
                 bench.counters, bench.clock,
-                [&](auto source, auto reject, const auto& detail) {
-                  heard.push_back(std::string(source) + "|" + reject_name(reject) + "|" + detail);
+                [&](const RejectedBody& r) {
+                  heard.push_back(std::string(r.source) + "|" + r.peer + "|" + reject_name(r.why) +
+                                  "|" + std::string(r.detail) + "|" + std::string(r.body));
                 });
   IntakeOutcome outcome;
-  intake.take(R"({"source":"s","type":"t","data":5})", &outcome);
-  REQUIRE(heard.size() == 1);
-  CHECK(heard[0] == "s|wrong_type|data must be an object");
+  const PeerName peer = [] { return "1.2.3.4"; };
+  intake.take(R"({"source":"s","type":"t","data":5})", &outcome, &peer);
+  intake.take_also("no\nnor this");
+  REQUIRE(heard.size() == 3);
+  CHECK(heard[0] ==
+        R"(s|1.2.3.4|wrong_type|data must be an object|{"source":"s","type":"t","data":5})");
+  CHECK(heard[1] == "||not_json|the body is not JSON: at byte 0 of 2|no");
+  CHECK(heard[2] == "||not_json|the body is not JSON: at byte 0 of 8|nor this");
   CHECK(outcome.rejected == 1);
   CHECK(outcome.first_reject == Reject::wrong_type);
+}
+
+TEST_CASE("intake: a body that is too large is nobody's, whoever was taken before it") {
+  Bench bench;
+  std::vector<std::string> heard;
+  Intake intake(100, bench.log, bench.sources, bench.tracker, bench.types, bench.own_events,
+                bench.counters, bench.clock,
+                [&](const RejectedBody& r) { heard.emplace_back(r.source); });
+  // Memory of its own, gone before the next: what the parser still showed of it was that of others.
+  auto before = std::make_unique<std::string>(
+      R"({"type":"t","data":{},"source":"a-source-with-a-name-of-some-length"})");
+  intake.take(*before);
+  before.reset();
+  intake.take(std::string(101, 'x'));
+  REQUIRE(heard.size() == 1);
+  CHECK(heard[0].empty());
 }
 
 TEST_CASE("intake: nobody passes for the bridge itself") {

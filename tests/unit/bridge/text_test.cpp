@@ -67,17 +67,18 @@ TEST_CASE("text: a cut does not end within a character") {
   CHECK(utf8_prefix("", 5).empty());
 }
 
-TEST_CASE("log: a line comes through once an interval a key, and tells what it held back") {
-  LogLimiter limiter(1'000'000, 2);
-  std::uint64_t held = 99;
-  CHECK(limiter.allow("a", 0, &held));
-  CHECK(held == 0);
-  CHECK_FALSE(limiter.allow("a", 999'999, &held));
-  CHECK(limiter.allow("b", 999'999, &held));
-  CHECK(limiter.allow("a", 1'000'000, &held));
-  CHECK(held == 1);
-  CHECK(limiter.allow("c", 1'000'000, &held));  // over its keys: forgets, and goes on
-  CHECK(limiter.allow("a", 1'000'001, &held));
+TEST_CASE("log: a line comes through once an interval, and what was held back is told after it") {
+  LogLimiter limiter;
+  CHECK(limiter.take_held_back(5'000'000) == 0);
+  CHECK(limiter.allow(-2'000'000));
+  CHECK(limiter.allow(0));
+  CHECK_FALSE(limiter.allow(1));
+  CHECK_FALSE(limiter.allow(999'999));
+  CHECK(limiter.take_held_back(999'999) == 0);
+  CHECK(limiter.take_held_back(1'000'000) == 2);
+  CHECK(limiter.take_held_back(1'000'000) == 0);
+  CHECK(limiter.allow(1'000'000));
+  CHECK_FALSE(limiter.allow(1'000'001));
 }
 
 TEST_CASE("text: names of every length are the same only byte for byte") {
