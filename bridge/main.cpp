@@ -34,6 +34,11 @@ std::vector<std::pair<std::string, std::string>> environment() {
   return variables;
 }
 
+// Logging ends last of all.
+struct LogEnd {
+  ~LogEnd() { bridge::end_log(); }
+};
+
 int fail(int code, const std::string& message) {
   std::cerr << "ppo-bridge: " << message << "\n";
   return code;
@@ -87,6 +92,7 @@ int main(int argc, char** argv) {
   log.file_bytes_max = config.value().log.file_bytes_max;
   log.files_max = config.value().log.files_max;
   const auto logging = bridge::init_log(log);
+  const LogEnd log_end;
   if (!logging) return fail(1, logging.error().message);
 
   try {

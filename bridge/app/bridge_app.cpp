@@ -320,6 +320,7 @@ class BridgeApp::Impl {
     last_tick_us_ = now;
     count_memory();
     log_more_rejects(now);
+    counters_.log_dropped = log_lines_dropped();
     tick_timer_.expires_after(kTick);
     tick_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) tick();

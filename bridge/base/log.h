@@ -1,4 +1,6 @@
-// Logging: one logger for the process, to stderr and, if asked, a rotating file.
+// Logging: one logger for the process, to stderr and, if asked, a rotating file. Who logs waits for
+// neither: lines go into a bounded queue for each, which a thread of its own empties, and are dropped
+// and counted where it is full.
 //
 // Event bodies, tokens and other outside text reach a log line only through printable().
 #pragma once
@@ -20,9 +22,15 @@ struct LogOptions {
   std::int64_t files_max = 5;            // rotated files that are kept
 };
 
-// Installs the process's logger. Call once, before threads start. Fails where the file cannot be
-// opened; logging then stays on stderr.
+// Installs the process's logger. Call once, before threads start, and end_log() before the program
+// ends. Fails where the file cannot be opened; logging then stays on stderr.
 Result<bool> init_log(const LogOptions& options);
+
+// Gives what waits a second to be written. What is logged after it is dropped.
+void end_log();
+
+// Lines that were dropped so far. Any thread.
+std::uint64_t log_lines_dropped();
 
 // Lets lines of one kind through at most once an interval, and tells how many it held back. A kind is
 // ours, never a name that somebody sends: who makes names up would have a line for each. One thread.

@@ -8,10 +8,13 @@
 #include <sstream>
 #include <string>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/bridge_process.h"
 #include "support/event_publisher.h"
+#include "support/http.h"
 #include "support/protocol_client.h"
 #include "support/scratch_directory.h"
 
@@ -162,4 +165,32 @@ TEST_CASE("lifecycle: a client that does not read cannot keep the bridge from en
   for (int i = 0; i < 2000; ++i) REQUIRE(publisher.publish(body));
   bridge.process().signal(SIGTERM);
   CHECK(bridge.process().wait_exit(milliseconds{12'000}) == 0);
+}
+
+TEST_CASE("lifecycle: a stderr that nobody reads holds up neither events nor the end") {
+  const ScratchDirectory scratch;
+  const std::string fifo = scratch.file("stderr");
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const int pipe = ::open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(pipe >= 0);
+  const std::string filler(4096, '\n');
+  while (::write(pipe, filler.data(), filler.size()) > 0) {
+  }
+  BridgeOptions options;
+  options.program = scratch.file("bridge.sh");
+  std::ofstream(options.program) << "#!/bin/sh\nexec \"$PPO_BRIDGE_BIN\" \"$@\" 2>" << fifo << "\n";
+  REQUIRE(::chmod(options.program.c_str(), 0700) == 0);
+  options.arguments = {"--log-level", "debug"};
+  BridgeProcess bridge(options);
+  ProtocolClient client(bridge.websocket());
+  client.request(R"({"action":"register"})");
+  EventPublisher publisher(bridge.events_in());
+  for (int i = 0; i < 5000; ++i) {
+    REQUIRE(publisher.publish(R"({"type":"t","source":"s)" + std::to_string(i) + R"(","data":5})"));
+  }
+  REQUIRE(publisher.publish(event_body("t")));
+  CHECK(client.next_event().integer("/seq") == 1);
+  CHECK(http(bridge.websocket(), "GET", "/healthz").status == 200);
+  CHECK(bridge.stop() == 0);
+  ::close(pipe);
 }

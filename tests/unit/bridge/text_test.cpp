@@ -2,7 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "base/log.h"
+#include <algorithm>
+#include <string>
 
 using namespace bridge;
 
@@ -65,20 +66,6 @@ TEST_CASE("text: a cut does not end within a character") {
   }
   CHECK(utf8_prefix(text, text.size()) == text);
   CHECK(utf8_prefix("", 5).empty());
-}
-
-TEST_CASE("log: a line comes through once an interval, and what was held back is told after it") {
-  LogLimiter limiter;
-  CHECK(limiter.take_held_back(5'000'000) == 0);
-  CHECK(limiter.allow(-2'000'000));
-  CHECK(limiter.allow(0));
-  CHECK_FALSE(limiter.allow(1));
-  CHECK_FALSE(limiter.allow(999'999));
-  CHECK(limiter.take_held_back(999'999) == 0);
-  CHECK(limiter.take_held_back(1'000'000) == 2);
-  CHECK(limiter.take_held_back(1'000'000) == 0);
-  CHECK(limiter.allow(1'000'000));
-  CHECK_FALSE(limiter.allow(1'000'001));
 }
 
 TEST_CASE("text: names of every length are the same only byte for byte") {
