@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""Do the tests bite? Changes one comparison, bound, sign or return of the bridge at a time, and runs the
+unit tests and some seeds of the simulator: a change that none of them notices is named.
+
+All changes are compiled into one program, each asleep until $PPO_MUTANT names its number (mutant.h), in a
+copy of the tree under build/mutate. A change is noticed when a test fails, crashes or takes ten times as long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WINGS = ("log", "sources", "stream", "commands")
+HERE = "tests/mutate"
+MEMORY_BYTES_MAX = 4 << 30
+
+# Changes that no test can notice, or that nobody needs to: file, line, change and reason.
+ACCEPTED = Path(__file__).with_name("accepted.txt")
+
+TOKEN = re.compile(
+    r"""
+    (?P<skip>//[^\n]*|/\*.*?\*/|^[ \t]*\#(?:[^\n\\]|\\.)*
+        |(?:u8|u|U|L)?R"(?P<mark>[^()\s\\]*)\(.*?\)(?P=mark)")
+    |(?P<text>(?:u8|u|U|L)?"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)+')
+    |(?P<number>\.?\d(?:[\w.]|'\w|[eEpP][+-])*)
+    |(?P<name>[A-Za-z_]\w*)
+    |(?P<operator><=>|<<=|>>=|->\*|\.\.\.|::|->|<<|>>|<=|>=|==|!=|&&|\|\||\+\+|--|[-+*/%&|^]=|.)
+    """,
+    re.VERBOSE | re.DOTALL | re.MULTILINE,
+)
+COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
+OTHERS = {"<": "<= >=", "<=": "< >", ">": ">= <=", ">=": "> <", "==": "!=", "!=": "=="}
+SIGNS = {"+": "plus", "-": "minus"}
+# What is said about them says nothing about the program: checks of its own, and what only a compiler reads.
+UNTOUCHED_CALLS = {"assert", "static_assert", "sizeof", "decltype", "alignof", "noexcept", "reserve"}
+
+
+@dataclass
+class Token:
+    kind: str
+    text: str
+    at: int
+
+    @property
+    def end(self) -> int:
+        return self.at + len(self.text)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Text that is put in place of [at, end) of a file, {id} standing for the mutant's number."""
+
+    file: str
+    line: int
+    at: int
+    end: int
+    text: str
+    what: str  # for people
+    closes_at: int = -1  # where a ")" goes as well
+
+    def key(self, source: str) -> tuple[str, str, str]:
+        """By which an accepted survivor is known, whatever moves around it."""
+        return self.file, source_line(source, self.at), self.what
+
+
+def source_line(source: str, at: int) -> str:
+    start = source.rfind("\n", 0, at) + 1
+    end = source.find("\n", at)
+    return " ".join(source[start:end].split())
+
+
+def tokens_of(source: str) -> list[Token]:
+    found = []
+    for match in TOKEN.finditer(source):
+        kind = match.lastgroup if match.lastgroup != "mark" else "skip"
+        if kind == "skip" and not match.group().lstrip().startswith(("//", "/*", "#")):
+            kind = "text"  # a raw string
+        if kind == "skip" or match.group().isspace():
+            continue
+        found.append(Token(kind, match.group(), match.start()))
+    return found
+
+
+def closing(tokens: list[Token], opens: int) -> int:
+    """The index of the bracket that closes the one at `opens`."""
+    depth = 0
+    for i in range(opens, len(tokens)):
+        if tokens[i].text in "([{":
+            depth += 1
+        elif tokens[i].text in ")]}":
+            depth -= 1
+            if depth == 0:
+                return i
+    return len(tokens) - 1
+
+
+def statement_end(tokens: list[Token], i: int) -> int:
+    """The index of the ; that ends what begins at `i`, or of the bracket that closes a body."""
+    while i < len(tokens):
+        if tokens[i].text == ";":
+            return i
+        if tokens[i].text in "([{":
+            body = tokens[i].text == "{" and tokens[i - 1].text in (")", "const", "noexcept")
+            i = closing(tokens, i)
+            if body:
+                return i
+        i += 1
+    return len(tokens) - 1
+
+
+def untouched(tokens: list[Token]) -> set[int]:
+    """The indices of tokens that a compiler must know the value of, or that only check."""
+    skipped: set[int] = set()
+    for i, token in enumerate(tokens):
+        following = tokens[i + 1].text if i + 1 < len(tokens) else ""
+        if token.text in UNTOUCHED_CALLS and following == "(":
+            skipped.update(range(i, closing(tokens, i + 1) + 1))
+        elif token.text in ("constexpr", "using", "enum", "friend"):
+            if i and tokens[i - 1].text == "if":
+                skipped.update(range(i, closing(tokens, i + 1) + 1))
+            else:
+                skipped.update(range(i, statement_end(tokens, i) + 1))
+        elif token.text == "case":
+            end = i
+            while tokens[end].text != ":":
+                end += 1
+            skipped.update(range(i, end + 1))
+        elif token.text == "operator":
+            skipped.update((i, i + 1, i + 2))
+    return skipped
+
+
+def changes_of(file: str, source: str) -> list[list[Change]]:
+    """All places of a file that can be changed, each with all that it can be changed into."""
+    tokens = tokens_of(source)
+    skipped = untouched(tokens)
+    places: list[list[Change]] = []
+
+    def place(token: Token, texts: list[tuple[str, str]], **more: int) -> None:
+        line = source.count("\n", 0, token.at) + 1
+        places.append([Change(file, line, token.at, token.end, text, what, **more) for text, what in texts])
+
+    for i, token in enumerate(tokens):
+        if i in skipped or i == 0 or i + 1 >= len(tokens):
+            continue
+        before, after = tokens[i - 1], tokens[i + 1]
+        text = token.text
+        apart = source[token.at - 1].isspace() and source[token.end].isspace()
+        if text in COMPARISONS and apart:
+            name = COMPARISONS[text]
+            second = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(text, text)
+            place(token, [(f"{text} ::mut::make_{name}({{id}}, {how}) {second}", f"{text} -> {other}")
+                          for how, other in enumerate(OTHERS[text].split(), 1)])
+        elif text in SIGNS and apart and before.kind != "text" and after.kind != "text":
+            other = "-" if text == "+" else "+"
+            place(token, [(f"{text} ::mut::make_{SIGNS[text]}({{id}}, 1) {text}", f"{text} -> {other}")])
+        elif text == "!" and source[token.end] != "=":
+            place(token, [("::mut::no({id}) ->* ", "! -> nothing")])
+        elif token.kind == "number" and (before.text in COMPARISONS or before.text in SIGNS):
+            place(token, [(f"::mut::number({{id}}, {text})", f"{text} -> {text} + 1")])
+        elif token.kind == "name" and re.fullmatch(r"k[A-Z]\w*", text) and before.text not in ("::", "const"):
+            if after.text not in ("[", "(", "::", "{", "="):
+                place(token, [(f"::mut::limit({{id}}, {text})", f"{text} -> 2 * {text}")])
+        elif text in ("min", "max") and before.text == "::" and after.text == "(":
+            std = tokens[i - 2]
+            if std.text == "std":
+                other = "max" if text == "min" else "min"
+                whole = Token("name", "std::" + text, std.at)
+                place(whole, [(f"::mut::{text}({{id}})", f"{text} -> {other}")])
+        elif text == "return" and after.text not in (";", "{"):
+            end = statement_end(tokens, i)
+            value = source[after.at:tokens[end].at]
+            if "nullptr" != value != "std::nullopt" and '"' not in value and "*this" not in value:
+                place(token, [("return ::mut::returned({id}, ", "another return")], closes_at=tokens[end].at)
+    return places
+
+
+def write(path: Path, text: str) -> None:
+    """Only where it differs: what did not change is not compiled again."""
+    if path.exists() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+class Tree:
+    """The copy that is changed, and its programs."""
+
+    def __init__(self, sources: dict[str, str]) -> None:
+        self.path = ROOT / "build/mutate/tree"
+        self.build = ROOT / "build/mutate/build"
+        self._sources = sources
+        listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
+                                capture_output=True, text=True, check=True).stdout.split("\n")
+        kept = set(filter(None, listed))
+        for name in kept - sources.keys():
+            original = ROOT / name
+            if original.is_file():
+                copy = self.path / name
+                if not copy.exists() or copy.read_bytes() != original.read_bytes():
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    copy.write_bytes(original.read_bytes())
+                    copy.chmod(original.stat().st_mode)
+        for copy in self.path.rglob("*"):
+            if copy.is_file() and str(copy.relative_to(self.path)) not in kept:
+                copy.unlink()
+
+    def plant(self, changes: dict[int, Change]) -> None:
+        by_file: dict[str, list[tuple[int, Change]]] = {}
+        for number, change in changes.items():
+            by_file.setdefault(change.file, []).append((number, change))
+        for file, source in self._sources.items():
+            edits: list[tuple[int, int, int, str]] = []
+            for number, change in by_file.get(file, []):
+                edits.append((change.at, 0, change.end, change.text.format(id=number)))
+                if change.closes_at >= 0:
+                    edits.append((change.closes_at, -1, change.closes_at, ")"))
+            text = source
+            for at, _, end, new in sorted(edits, reverse=True):
+                text = text[:at] + new + text[end:]
+            if file in by_file:
+                text = f'#include "{self.path / HERE / "mutant.h"}"\n#line 1 "{self.path / file}"\n' + text
+            write(self.path / file, text)
+
+    def compile(self) -> str:
+        """What the compiler says where it fails."""
+        if not (self.build / "build.ninja").exists():
+            subprocess.run(
+                ["cmake", "-G", "Ninja", "-S", self.path, "-B", self.build, "-D", "CMAKE_BUILD_TYPE=None",
+                 # Asserts are on, and the standard library's too. What a mutant is warned of is no matter.
+                 "-D", "CMAKE_CXX_FLAGS=-O1 -D_GLIBCXX_ASSERTIONS -w", "-D", "CMAKE_UNITY_BUILD=ON",
+                 "-D", "PPO_DASHBOARD=OFF", "-D", "PPO_BENCH=OFF"],
+                check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(["cmake", "--build", self.build, "--target", "unit_bridge_tests", "ppo-sim",
+                               "--", "-k", "0"], capture_output=True, text=True)
+        return "" if done.returncode == 0 else done.stdout + done.stderr
+
+    def plant_and_compile(self, chosen: list[Change]) -> dict[int, Change]:
+        """Those that compile, by number. A change that does not say the same of its types is left out."""
+        alive = dict(enumerate(chosen, 1))
+        while True:
+            self.plant(alive)
+            errors = self.compile()
+            if not errors:
+                return alive
+            blamed = set(re.findall(re.escape(str(self.path)) + r"/(\S+?):(\d+):\d+: +(?:error|required)", errors))
+            dropped = [n for n, change in alive.items() if (change.file, str(change.line)) in blamed]
+            if not dropped:
+                sys.exit("mutate: the tree does not compile:\n" + errors[-4000:])
+            for number in dropped:
+                del alive[number]
+
+    def notices(self, number: int, seeds: int, limit_s: float) -> str:
+        """What notices this mutant, or nothing. 0 is none."""
+        tests = self.build / "tests"
+        for name, command in (
+            ("unit tests", [tests / "unit_bridge_tests", "--abort-after=1", "--no-intro"]),
+            ("simulator", [tests / "ppo-sim", "--seeds", str(seeds)]),
+        ):
+            try:
+                done = subprocess.run(
+                    command, env={**os.environ, "PPO_MUTANT": str(number)}, timeout=limit_s, cwd=self.build,
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX,) * 2))
+            except subprocess.TimeoutExpired:
+                return name + ": takes too long"
+            if done.returncode != 0:
+                said = re.search(r"TEST CASE: *(.*)|(seed .*)", done.stdout or "")
+                return f"{name}: {said.group(1) or said.group(2)}" if said else f"{name}: ends with {done.returncode}"
+        return ""
+
+
+def accepted() -> dict[tuple[str, str, str], str]:
+    """By file, line and change: why nobody needs to notice it."""
+    found = {}
+    for line in ACCEPTED.read_text().splitlines():
+        if line and not line.startswith("#"):
+            file, code, what, reason = (part.strip() for part in line.split(" || "))
+            found[file, " ".join(code.split()), what] = reason
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="./dev mutate", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1, help="which changes are chosen (default: 1)")
+    parser.add_argument("--count", type=int, default=200, help="how many (default: 200)")
+    parser.add_argument("--sim-seeds", type=int, default=40, help="seeds of the simulator each (default: 40)")
+    parser.add_argument("--at", default="", help="only places whose FILE:LINE begins so, as sources/intake.cpp:3")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants at a time")
+    parser.add_argument("--verbose", action="store_true", help="print what noticed each")
+    options = parser.parse_args()
+
+    sources = {}
+    for wing in WINGS:
+        for path in sorted((ROOT / "bridge" / wing).iterdir()):
+            if path.suffix in (".cpp", ".h"):
+                sources[str(path.relative_to(ROOT))] = path.read_text()
+    places = [place for file, text in sources.items() for place in changes_of(file, text)
+              if f"{file}:{place[0].line}".startswith("bridge/" + options.at)]
+    die = random.Random(options.seed)
+    # Some do not compile, so a few more than are asked for.
+    chosen = [die.choice(place) for place in die.sample(places, min(len(places), options.count * 3 // 2 + 5))]
+
+    started = time.monotonic()
+    tree = Tree(sources)
+    alive = tree.plant_and_compile(chosen)
+    alive = dict(list(alive.items())[:options.count])
+    print(f"{len(places)} places, {len(alive)} changed, compiled in {time.monotonic() - started:.0f} s", flush=True)
+    started = time.monotonic()
+    unmutated = tree.notices(0, options.sim_seeds, 600)
+    if unmutated:
+        sys.exit("mutate: the tests fail with nothing changed: " + unmutated)
+    limit_s = 10 + 10 * (time.monotonic() - started)
+
+    reasons = accepted()
+    noticed, known, unknown = 0, [], []
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        asked = {pool.submit(tree.notices, number, options.sim_seeds, limit_s): change
+                 for number, change in alive.items()}
+        for answer in concurrent.futures.as_completed(asked):
+            change, by = asked[answer], answer.result()
+            line = source_line(sources[change.file], change.at)
+            where = f"{change.file}:{change.line}: {change.what}   in   {line}"
+            if by:
+                noticed += 1
+                if options.verbose:
+                    print(f"noticed  {where}\n         by {by}", flush=True)
+                continue
+            reason = reasons.get(change.key(sources[change.file]))
+            (known if reason else unknown).append(f"{where}\n         {reason or 'nobody noticed'}")
+            print(f"SURVIVES {where}" + (f"\n         known: {reason}" if reason else ""), flush=True)
+    took = time.monotonic() - started
+    print(f"{noticed} of {len(alive)} noticed ({100 * noticed / max(1, len(alive)):.1f} %), {len(known)} survivors "
+          f"are accepted, {len(unknown)} are new; seed {options.seed}, {took:.0f} s")
+    sys.exit(0 if noticed >= 0.9 * len(alive) else 1)
+
+
+main()
