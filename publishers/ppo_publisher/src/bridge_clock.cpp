@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kQuestionsMax = 8;
 constexpr std::size_t kSamplesMax = 8;
 constexpr std::int64_t kStampErrorUs = 2;      // from decimals to a double and back
-constexpr double kSecondsMax = 1'000'000'000;  // 30 years; beyond it a time_point may overflow
+constexpr double kAgeSecondsMax = 1'000'000'000;  // 30 years; beyond it a time_point may overflow
 
 double seconds(BridgeClock::Clock::time_point at) {
   return std::chrono::duration<double>(at.time_since_epoch()).count();
@@ -44,7 +44,7 @@ void BridgeClock::answered(double stamp_s, double bridge_s, Clock::time_point no
 std::optional<BridgeClock::Clock::time_point> BridgeClock::surely_past(double bridge_s) const {
   if (samples_.empty()) return std::nullopt;
   const double at_s = bridge_s - best().offset_s + best().round_trip_s / 2;
-  const std::chrono::duration<double> since(std::clamp(at_s, -kSecondsMax, kSecondsMax));
+  const std::chrono::duration<double> since(std::clamp(at_s, -kAgeSecondsMax, kAgeSecondsMax));
   return Clock::time_point(std::chrono::duration_cast<Clock::duration>(since));
 }
 
