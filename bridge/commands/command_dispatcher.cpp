@@ -3,12 +3,11 @@
 #include <cstdio>
 #include <utility>
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include "base/limits.h"
 #include "base/text.h"
+#include "event/json_document.h"
 #include "event/json_value.h"
+#include "event/number_field.h"
 #include "event/request_fields.h"
 
 namespace bridge {
@@ -18,14 +17,6 @@ using rapidjson::Value;
 
 constexpr std::string_view kArm = "arm_dead_mans_switch";
 constexpr std::string_view kDisarm = "disarm_dead_mans_switch";
-
-// A params object as text. Numbers keep their value, not their spelling.
-std::string json_text(const Value& v) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  v.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
-}
 
 std::string milliseconds(std::int64_t us) {
   char text[32];
@@ -82,11 +73,9 @@ Result<Command, RequestError> CommandDispatcher::parse(const Value& request,
   command.idempotency_key = std::move(key.value());
   command.deadline_us = default_deadline_us_;
   if (const Value* const deadline = find(request, "deadline_ms")) {
-    if (!deadline->IsNumber() || !(deadline->GetDouble() >= 1) ||
-        deadline->GetDouble() > static_cast<double>(kCommandDeadlineMaxUs) / 1000) {
-      return bad("deadline_ms must be a number 1..60000");
-    }
-    command.deadline_us = static_cast<std::int64_t>(deadline->GetDouble() * 1000);
+    const auto ms = read_number(deadline, "deadline_ms", 1, kCommandDeadlineMaxUs / 1000);
+    if (!ms) return bad(ms.error().message);
+    command.deadline_us = static_cast<std::int64_t>(ms.value() * 1000);
   }
   return command;
 }
@@ -142,11 +131,10 @@ std::optional<RequestError> CommandDispatcher::arm(const Value& params,
                                                    const std::string& requester,
                                                    std::string* result_json) {
   const Value* const timeout = params.IsObject() ? find(params, "timeout_ms") : nullptr;
-  const double ms = timeout != nullptr && timeout->IsNumber() ? timeout->GetDouble() : 0;
-  if (!(ms * 1000 >= static_cast<double>(kSwitchTimeoutMinUs)) ||
-      ms * 1000 > static_cast<double>(kSwitchTimeoutMaxUs)) {
-    return bad("params.timeout_ms must be a number 100..86400000");
-  }
+  const auto ms = read_number(timeout, "params.timeout_ms", kSwitchTimeoutMinUs / 1000,
+                              kSwitchTimeoutMaxUs / 1000);
+  if (!ms) return bad(ms.error().message);
+  const auto timeout_us = static_cast<std::int64_t>(ms.value() * 1000);
   const Value* const on_expiry = find(params, "on_expiry");
   if (on_expiry == nullptr || !on_expiry->IsObject()) {
     return bad("params.on_expiry must be an object with command and target");
@@ -156,13 +144,13 @@ std::optional<RequestError> CommandDispatcher::arm(const Value& params,
   if (command.value().target.empty()) {
     return bad("params.on_expiry.target must name a trainer, an agent or \"*\"");
   }
-  if (!switches_.arm(requester, static_cast<std::int64_t>(ms * 1000), std::move(command.value()))) {
+  if (!switches_.arm(requester, timeout_us, std::move(command.value()))) {
     return RequestError{ErrorType::busy,
                         std::to_string(kSwitchesMax) + " dead-man's switches are armed already"};
   }
   *result_json = R"({"armed":true,"name":)";
   append_json_string(*result_json, requester);
-  *result_json += R"(,"timeout_ms":)" + milliseconds(static_cast<std::int64_t>(ms * 1000)) + "}";
+  *result_json += R"(,"timeout_ms":)" + milliseconds(timeout_us) + "}";
   return std::nullopt;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "event/number_field.h"
 #include "event/subscription.h"
 
 namespace bridge {
@@ -36,13 +37,13 @@ Result<Query, RequestError> parse(const rapidjson::Value& params) {
     const rapidjson::Value& value = member.value;
     if (value.IsNull()) continue;
     if (name == "count") {
-      if (!value.IsUint64() || value.GetUint64() > kRecentEventsMax) {
-        return bad_params("count must be an integer 0.." + std::to_string(kRecentEventsMax));
-      }
-      query.count = value.GetUint64();
+      const auto count = read_integer(&value, "count", 0, kRecentEventsMax);
+      if (!count) return bad_params(count.error().message);
+      query.count = count.value();
     } else if (name == "since_seq") {
-      if (!value.IsUint64()) return bad_params("since_seq must be an integer from 0");
-      query.since_seq = value.GetUint64();
+      const auto seq = read_integer(&value, "since_seq", 0, kIntegerMax);
+      if (!seq) return bad_params(seq.error().message);
+      query.since_seq = seq.value();
     } else if (name == "type" || name == "agent_id" || name == "item" || name == "source") {
       if (!value.IsString()) return bad_params(std::string(name) + " must be a string");
       (name == "type"       ? query.type

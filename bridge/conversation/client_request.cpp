@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
+#include "event/number_field.h"
 
 namespace bridge {
 namespace {
@@ -31,21 +32,21 @@ Result<Since> parse_since(const Value& v) {
   const int named = (epoch || seq ? 1 : 0) + (last ? 1 : 0) + (seconds ? 1 : 0);
   if (named != 1) return Failure{forms};
   if (last != nullptr) {
-    if (!last->IsUint64()) return Failure{"since.last must be an integer from 0"};
+    const auto n = read_integer(last, "since.last", 0, kIntegerMax);
+    if (!n) return n.error();
     since.kind = Since::Kind::last;
-    since.last = last->GetUint64();
+    since.last = n.value();
   } else if (seconds != nullptr) {
-    if (!seconds->IsNumber() || !(seconds->GetDouble() >= 0) ||
-        seconds->GetDouble() > kSinceSecondsMax) {
-      return Failure{"since.seconds must be a number 0..1000000000"};
-    }
+    const auto s = read_number(seconds, "since.seconds", 0, kSinceSecondsMax);
+    if (!s) return s.error();
     since.kind = Since::Kind::seconds;
-    since.seconds = seconds->GetDouble();
+    since.seconds = s.value();
   } else {
     if (epoch == nullptr || !epoch->IsString()) return Failure{"since.epoch must be a string"};
-    if (seq == nullptr || !seq->IsUint64()) return Failure{"since.seq must be an integer from 0"};
+    const auto n = read_integer(seq, "since.seq", 0, kIntegerMax);
+    if (!n) return n.error();
     since.epoch = view(*epoch);
-    since.seq = seq->GetUint64();
+    since.seq = n.value();
   }
   return since;
 }

@@ -1,9 +1,10 @@
 #include "event/json_document.h"
 
-#include <string>
 #include <utility>
 
 #include <rapidjson/error/en.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 #include "base/text.h"
 #include "event/json_scanner.h"
@@ -23,6 +24,13 @@ Result<rapidjson::Document> read_document(std::string_view text) {
                    " At byte " + std::to_string(document.GetErrorOffset()) + "."};
   }
   return Result<rapidjson::Document>(std::move(document));
+}
+
+std::string json_text(const rapidjson::Value& value) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  value.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
 }
 
 }  // namespace bridge

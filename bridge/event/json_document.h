@@ -2,6 +2,7 @@
 // trainers' answers and announcements.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <rapidjson/document.h>
@@ -15,5 +16,8 @@ namespace bridge {
 // and walks and destroys a document by recursion. A byte order mark in front is passed over. NaN and
 // infinities are not JSON here. The failure goes on behind a name: "is not JSON: at byte 3 of 10".
 Result<rapidjson::Document> read_document(std::string_view text);
+
+// A value as text. Numbers keep their value, not their spelling.
+std::string json_text(const rapidjson::Value& value);
 
 }  // namespace bridge

@@ -4,12 +4,11 @@
 #include <charconv>
 #include <cmath>
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include "base/limits.h"
 #include "base/text.h"
+#include "event/json_document.h"
 #include "event/json_value.h"
+#include "event/number_field.h"
 
 namespace bridge {
 namespace {
@@ -29,24 +28,16 @@ Result<std::int64_t> parse_deliver(const rapidjson::Value& v) {
   if (view(*mode) == "all") return std::int64_t{0};
   if (view(*mode) != "latest") return Failure{"deliver.mode must be \"all\" or \"latest\""};
   const rapidjson::Value* const rate = find(v, "max_rate_hz");
-  const double hz = rate == nullptr ? kRateHzDefault : rate->IsNumber() ? rate->GetDouble() : 0;
-  if (!(hz >= kRateHzMin && hz <= kRateHzMax)) {
-    return Failure{"deliver.max_rate_hz must be a number from 0.01 to 100"};
-  }
-  return static_cast<std::int64_t>(std::llround(1e6 / hz));
+  if (rate == nullptr) return std::llround(1e6 / kRateHzDefault);
+  const auto hz = read_number(rate, "deliver.max_rate_hz", kRateHzMin, kRateHzMax);
+  if (!hz) return hz.error();
+  return std::llround(1e6 / hz.value());
 }
 
 bool is_pattern(std::string_view s) {
   if (s == "*") return true;
   if (!s.empty() && s.back() == '*') s.remove_suffix(1);
   return is_type_name(s);
-}
-
-std::string text_of(const rapidjson::Value& v) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  v.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
 }
 
 FilterNumber number_of(const rapidjson::Value& v) {
@@ -221,13 +212,13 @@ Result<Subscription> Subscription::parse(const rapidjson::Value& request) {
       if (!key) return key.error();
       values += key.value().values.size();
       s.filter_.push_back(std::move(key.value()));
-      canonical.push_back(text_of(member.name) + ':' + text_of(member.value));
+      canonical.push_back(json_text(member.name) + ':' + json_text(member.value));
     }
     if (values > kFilterValuesMax) {
       return Failure{"filter has " + std::to_string(values) + " values; must be at most " +
                      std::to_string(kFilterValuesMax)};
     }
-    if (!s.filter_.empty()) s.filter_json_ = text_of(filter->value);
+    if (!s.filter_.empty()) s.filter_json_ = json_text(filter->value);
     for (const std::string& part : sorted_unique(std::move(canonical))) s.filter_key_ += part;
   }
   const auto batch = request.FindMember("batch");

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
+#include "event/number_field.h"
 
 namespace bridge {
 namespace {
@@ -163,10 +164,10 @@ SourceNumbers SourceRegistry::read_announcement(std::string_view text, SourceInf
       info.pid = value.GetInt64();
     } else if (name == "replay" && value.IsString()) {
       info.repairs_any_time = value == "any_time";
-    } else if (name == "head" && value.IsUint64()) {
-      numbers.head = value.GetUint64();
-    } else if (name == "oldest" && value.IsUint64()) {
-      numbers.oldest = value.GetUint64();
+    } else if (name == "head" || name == "oldest") {
+      // Of a number beyond what a source_seq may be, nothing is believed.
+      const auto n = read_integer(&value, name, 0, kIntegerMax);
+      if (n) (name == "head" ? numbers.head : numbers.oldest) = n.value();
     }
   }
   numbers.stopped = info.activity == "stopped";

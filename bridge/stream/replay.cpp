@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "event/json_value.h"
+#include "event/number_field.h"
 #include "event/ws_frame.h"
 
 namespace bridge {
@@ -17,6 +18,7 @@ namespace {
 using rapidjson::Value;
 
 constexpr std::size_t kReplayTurnBytesMax = 1024 * 1024;
+constexpr double kSpeedMin = 0.001;  // a slower one would keep its place for ever
 constexpr double kSpeedMax = 1e6;
 constexpr double kTimeFrom = 1e9;  // a bare number from here on is a time, not a seq
 constexpr double kTimeMax = 1e11;
@@ -25,47 +27,39 @@ RequestError bad_replay(std::string message) {
   return {ErrorType::bad_request, "params." + std::move(message)};
 }
 
-bool is_time(const Value& v) {
-  return v.IsNumber() && v.GetDouble() >= 0 && v.GetDouble() <= kTimeMax;
-}
-
-std::int64_t in_microseconds(double seconds) {
-  return std::llround(seconds * 1e6);
-}
-
 std::optional<RequestError> parse_end(const Value& params, const char* name, const Clock& clock,
                                       ReplayEnd* end) {
   const Value* const v = params.IsObject() ? find(params, name) : nullptr;
   if (v == nullptr) return std::nullopt;
-  if (is_time(*v) && v->GetDouble() >= kTimeFrom) {
-    end->time_us = in_microseconds(v->GetDouble());
+  std::string where = std::string("params.") + name;
+  const Value* seq = nullptr;
+  const Value* timestamp = nullptr;
+  const Value* seconds = nullptr;
+  if (v->IsNumber()) {
+    const bool is_time = v->GetDouble() >= kTimeFrom && v->GetDouble() <= kTimeMax;
+    (is_time ? timestamp : seq) = v;
+  } else if (v->IsObject()) {
+    seq = find(*v, "seq");
+    timestamp = find(*v, "timestamp");
+    seconds = find(*v, "seconds");
+    where += seq != nullptr ? ".seq" : timestamp != nullptr ? ".timestamp" : ".seconds";
+  }
+  if (seq != nullptr) {
+    const auto n = read_integer(seq, where, 0, kIntegerMax);
+    if (!n) return RequestError{ErrorType::bad_request, n.error().message};
+    end->seq = n.value();
     return std::nullopt;
   }
-  if (v->IsUint64()) {
-    end->seq = v->GetUint64();
-    return std::nullopt;
+  if (timestamp == nullptr && seconds == nullptr) {
+    return bad_replay(std::string(name) +
+                      " must be a seq, a time from 1000000000 on, {\"seq\":n}, {\"timestamp\":t} "
+                      "or {\"seconds\":s}");
   }
-  if (v->IsObject()) {
-    const Value* const seq = find(*v, "seq");
-    const Value* const timestamp = find(*v, "timestamp");
-    const Value* const seconds = find(*v, "seconds");
-    if (seq != nullptr && seq->IsUint64()) {
-      end->seq = seq->GetUint64();
-      return std::nullopt;
-    }
-    if (timestamp != nullptr && is_time(*timestamp)) {
-      end->time_us = in_microseconds(timestamp->GetDouble());
-      return std::nullopt;
-    }
-    if (seconds != nullptr && is_time(*seconds)) {
-      end->time_us =
-          std::max<std::int64_t>(0, clock.wall_us() - in_microseconds(seconds->GetDouble()));
-      return std::nullopt;
-    }
-  }
-  return bad_replay(std::string(name) +
-                    " must be a seq, a time from 1000000000 on, {\"seq\":n}, {\"timestamp\":t} or "
-                    "{\"seconds\":s}");
+  const auto s = read_number(timestamp != nullptr ? timestamp : seconds, where, 0, kTimeMax);
+  if (!s) return RequestError{ErrorType::bad_request, s.error().message};
+  const std::int64_t us = std::llround(s.value() * 1e6);
+  end->time_us = timestamp != nullptr ? us : std::max<std::int64_t>(0, clock.wall_us() - us);
+  return std::nullopt;
 }
 
 // The event as it is in the log, with the mark of a replay.
@@ -83,10 +77,12 @@ Result<ReplayRequest, RequestError> ReplayRequest::parse(const Value& params, co
   if (auto error = parse_end(params, "to", clock, &request.to)) return *error;
   const Value* const speed = params.IsObject() ? find(params, "speed") : nullptr;
   if (speed != nullptr) {
-    if (!speed->IsNumber() || !(speed->GetDouble() >= 0) || speed->GetDouble() > kSpeedMax) {
-      return bad_replay("speed must be a number 0..1000000; 0 = as fast as possible");
+    const auto times = read_number(speed, "speed", 0, kSpeedMax);
+    if (!times || (times.value() > 0 && times.value() < kSpeedMin)) {
+      return bad_replay(
+          wrong_number(speed, "speed", "0 (as fast as possible) or a number 0.001..1000000").message);
     }
-    request.speed = speed->GetDouble();
+    request.speed = times.value();
   }
   static const Value kEmpty(rapidjson::kObjectType);
   auto subscription = Subscription::parse(params.IsObject() ? params : kEmpty);

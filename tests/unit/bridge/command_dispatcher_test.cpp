@@ -59,9 +59,9 @@ TEST_CASE("desk: what is no command is refused with the range") {
   CHECK(d.error(R"({"command":"a b"})").find("bad_request: command must be a string of") == 0);
   CHECK(d.error(R"({"command":"pause","target":5})").find("bad_request: target must be") == 0);
   CHECK(d.error(R"({"command":"pause","target":"t1","deadline_ms":0})") ==
-        "bad_request: deadline_ms must be a number 1..60000");
+        "bad_request: deadline_ms is 0; must be a number 1..60000");
   CHECK(d.error(R"({"command":"pause","target":"t1","deadline_ms":60001})") ==
-        "bad_request: deadline_ms must be a number 1..60000");
+        "bad_request: deadline_ms is 60001; must be a number 1..60000");
   CHECK(d.error(R"({"command":"pause","target":"t1","params":5})") ==
         "bad_request: params must be an object");
   CHECK(d.error(R"({"command":"pause"})").find("unknown_command") == 0);
@@ -142,7 +142,7 @@ TEST_CASE("switch: it can be disarmed, and wrong ones are refused with the range
   const auto arm = [&](const std::string& params) {
     return d.error(R"({"command":"arm_dead_mans_switch","params":)" + params + "}");
   };
-  CHECK(arm("{}").find("params.timeout_ms must be a number 100..86400000") != std::string::npos);
+  CHECK(arm("{}").find("params.timeout_ms is missing; must be a number 100..86400000") != std::string::npos);
   CHECK(arm(R"({"timeout_ms":99})").find("100..86400000") != std::string::npos);
   CHECK(arm(R"({"timeout_ms":1000})").find("params.on_expiry must be") != std::string::npos);
   CHECK(arm(R"({"timeout_ms":1000,"on_expiry":{"command":"pause"}})").find("target") !=

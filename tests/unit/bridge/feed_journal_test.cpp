@@ -323,7 +323,8 @@ TEST_CASE("replay: wrong params, a second one, and a stop") {
   PastClient client(world);
   for (const char* wrong :
        {R"({"from":-1})", R"({"from":"x"})", R"({"to":{"a":1}})", R"({"speed":-1})",
-        R"({"speed":"fast"})", R"({"subscriptions":5})"}) {
+        R"({"speed":"fast"})", R"({"speed":1e-300})", R"({"to":{"seq":18446744073709551615}})",
+        R"({"from":{"seconds":-1}})", R"({"subscriptions":5})"}) {
     CAPTURE(wrong);
     const auto refused = world.replays.start(&client.feed, parse_json(wrong), [] {});
     REQUIRE_FALSE(refused.ok());

@@ -37,10 +37,17 @@ void fill(Bench& bench, int n) {
 }  // namespace
 
 TEST_CASE("recent: wrong parameters are named with their range") {
-  CHECK(refusal_of_params(R"({"count":-1})") == "params.count must be an integer 0..10000");
-  CHECK(refusal_of_params(R"({"count":10001})") == "params.count must be an integer 0..10000");
-  CHECK(refusal_of_params(R"({"count":"5"})") == "params.count must be an integer 0..10000");
-  CHECK(refusal_of_params(R"({"since_seq":1.5})") == "params.since_seq must be an integer from 0");
+  CHECK(refusal_of_params(R"({"count":-1})") == "params.count is -1; must be an integer 0..10000");
+  CHECK(refusal_of_params(R"({"count":10001})") ==
+        "params.count is 10001; must be an integer 0..10000");
+  CHECK(refusal_of_params(R"({"count":"5"})") ==
+        R"(params.count is "5"; must be an integer 0..10000)");
+  // The first two were one more than nothing, and so gave all events as new.
+  for (const char* seq : {"18446744073709551615", "9223372036854775808", "1.5"}) {
+    CHECK(refusal_of_params(std::string(R"({"since_seq":)") + seq + "}") ==
+          std::string("params.since_seq is ") + seq +
+              "; must be an integer 0..9223372036854775807");
+  }
   CHECK(refusal_of_params(R"({"item":5})") == "params.item must be a string");
 }
 
