@@ -1,18 +1,25 @@
 #include "net/bot_commands.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
+
+#include <spdlog/spdlog.h>
 
 #include "base/limits.h"
 #include "base/text.h"
 #include "event/json_document.h"
 #include "event/request_fields.h"
 #include "net/zmq_frames.h"
+#include "net/zmq_peers.h"
 
 namespace bridge {
 namespace {
 
 constexpr int kRequestsPerTurnMax = 256;
+constexpr int kRequestsWaitingMax = 16;  // of one bot in ZeroMQ (ZMQ_RCVHWM)
+constexpr std::size_t kSharePerBot = 4;  // one that has not taken so much of all gets no more replies
 
 // A name for events and dead-man's switches: a routing id may be any bytes.
 std::string requester_of(const std::string& routing_id) {
@@ -30,11 +37,13 @@ std::string requester_of(const std::string& routing_id) {
 }  // namespace
 
 BotCommands::BotCommands(asio::io_context& io, zmq::context_t& context,
-                         CommandDispatcher& dispatcher, Counters& counters, const Clock& clock)
+                         CommandDispatcher& dispatcher, Counters& counters, const Clock& clock,
+                         MemoryShare& unread)
     : io_(io),
       dispatcher_(dispatcher),
       counters_(counters),
       clock_(clock),
+      unread_(unread),
       socket_(context, zmq::socket_type::router) {}
 
 Result<bool> BotCommands::start(const std::string& endpoint, std::int64_t message_bytes_max) {
@@ -43,6 +52,7 @@ Result<bool> BotCommands::start(const std::string& endpoint, std::int64_t messag
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::router_mandatory, true);
     socket_.set(zmq::sockopt::router_handover, true);
+    socket_.set(zmq::sockopt::rcvhwm, kRequestsWaitingMax);
     socket_.set(zmq::sockopt::maxmsgsize, message_bytes_max);
     endpoint_ = bind_socket(socket_, endpoint);
   } catch (const zmq::error_t& e) {
@@ -60,6 +70,12 @@ Turn BotCommands::take_turn() {
     Peer peer;
     peer.routing_id = frames[0].to_string();
     peer.delimiter = frames.size() >= 2 && frames[1].size() == 0;
+    peer.unread = account(peer.routing_id, descriptor_of(frames.back()));
+    if (peer.unread->bytes() > unread_.bytes_max() / kSharePerBot) {
+      unread_.refuse();
+      refuse(peer, ErrorType::busy, "replies to earlier requests are still unread");
+      continue;
+    }
     if (frames.size() == (peer.delimiter ? 3u : 2u)) {
       handle(peer, frames.back().to_string_view());
       continue;
@@ -68,6 +84,39 @@ Turn BotCommands::take_turn() {
     refuse(peer, ErrorType::bad_request, "a request is one frame of JSON, as a REQ socket sends it");
   }
   return Turn::more;
+}
+
+std::shared_ptr<MemoryShare> BotCommands::account(const std::string& routing_id, int descriptor) {
+  if (known_.size() >= sweep_at_) {
+    for (auto it = known_.begin(); it != known_.end();) {
+      it = it->second.unread.expired() ? known_.erase(it) : std::next(it);
+    }
+    sweep_at_ = 2 * known_.size() + 16;
+  }
+  Known& bot = known_[routing_id];
+  bot.descriptor = descriptor;
+  auto unread = bot.unread.lock();
+  if (!unread) bot.unread = unread = std::make_shared<MemoryShare>();
+  return unread;
+}
+
+// All bots together have too much unread: whoever has most of it is disconnected, and the next one only
+// once that memory is free.
+void BotCommands::shed() {
+  if (const auto last = shedding_.lock(); last && last->bytes() != 0) return;
+  const auto bytes = [](const Known& bot) {
+    const auto unread = bot.unread.lock();
+    return unread ? unread->bytes() : 0;
+  };
+  const auto most = std::max_element(
+      known_.begin(), known_.end(),
+      [&](const auto& a, const auto& b) { return bytes(a.second) < bytes(b.second); });
+  if (most == known_.end() || !cut_peer(most->second.descriptor, endpoint_)) return;
+  unread_.refuse();
+  spdlog::warn("disconnected {} from bots.commands: it has {} bytes of replies unread",
+               requester_of(most->first), bytes(most->second));
+  shedding_ = most->second.unread;
+  known_.erase(most);
 }
 
 void BotCommands::handle(const Peer& peer, std::string_view body) {
@@ -99,7 +148,8 @@ void BotCommands::reply(const Peer& peer, const std::string& json) {
     const auto more = send_flags::dontwait | send_flags::sndmore;
     if (!socket_.send(zmq::buffer(peer.routing_id), more)) return;
     if (peer.delimiter) socket_.send(zmq::message_t(), more);
-    socket_.send(zmq::buffer(json), send_flags::dontwait);
+    socket_.send(counted_frame(json, unread_, peer.unread), send_flags::dontwait);
+    if (!unread_.has_room_for(0)) shed();
   } catch (const zmq::error_t&) {
     // The bot has gone; it would ask again.
   }

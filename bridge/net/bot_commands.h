@@ -1,6 +1,7 @@
 // Commands from bots: the ROUTER that their REQ sockets connect to (PROTOCOL section 5).
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/memory_ledger.h"
 #include "base/result.h"
 #include "commands/command_dispatcher.h"
 #include "net/zmq_watch.h"
@@ -20,7 +22,7 @@ namespace bridge {
 class BotCommands {
  public:
   BotCommands(asio::io_context& io, zmq::context_t& context, CommandDispatcher& dispatcher,
-              Counters& counters, const Clock& clock);
+              Counters& counters, const Clock& clock, MemoryShare& unread);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
   Result<bool> start(const std::string& endpoint, std::int64_t message_bytes_max);
@@ -33,8 +35,16 @@ class BotCommands {
   struct Peer {
     std::string routing_id;
     bool delimiter = true;  // a REQ's; a bare DEALER has none
+    std::shared_ptr<MemoryShare> unread;  // replies that it has yet to take
+  };
+  // What is known of a bot while it has replies to take.
+  struct Known {
+    std::weak_ptr<MemoryShare> unread;
+    int descriptor = -1;
   };
   Turn take_turn();
+  std::shared_ptr<MemoryShare> account(const std::string& routing_id, int descriptor);
+  void shed();
   void handle(const Peer& peer, std::string_view body);
   void reply(const Peer& peer, const std::string& json);
   void refuse(const Peer& peer, ErrorType type, std::string message);
@@ -43,6 +53,10 @@ class BotCommands {
   CommandDispatcher& dispatcher_;
   Counters& counters_;
   const Clock& clock_;
+  MemoryShare& unread_;
+  std::map<std::string, Known> known_;
+  std::size_t sweep_at_ = 0;  // entries
+  std::weak_ptr<MemoryShare> shedding_;  // of who was disconnected last
   zmq::socket_t socket_;
   std::string endpoint_;
   std::unique_ptr<ZmqWatch> watch_;

@@ -1,6 +1,13 @@
 #include "net/bot_publisher.h"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include <spdlog/spdlog.h>
+
+#include "net/zmq_peers.h"
 
 namespace bridge {
 namespace {
@@ -8,12 +15,24 @@ namespace {
 constexpr int kSendMessagesMax = 100'000;  // waiting for one bot (ZMQ_SNDHWM)
 constexpr std::int64_t kSubscriptionBytesMax = 4096;
 constexpr std::size_t kSentBytesMax = 64 * 1024;
+constexpr int kSubscriptionsPerTurnMax = 1024;
+constexpr std::size_t kSharePerBot = 4;  // the part of all topics' memory that one bot may have
+constexpr auto kShedInterval = std::chrono::milliseconds(50);  // the memory is free by then
+
+// What libzmq takes for a topic at most, as a rule: a node for each character, a table where it branches.
+std::size_t topic_cost(const std::string& topic) { return 1024 + 40 * topic.size(); }
 
 }  // namespace
 
 BotPublisher::BotPublisher(asio::io_context& io, zmq::context_t& context, EventLog& log,
-                           Counters& counters)
-    : io_(io), log_(log), counters_(counters), socket_(context, zmq::socket_type::xpub) {}
+                           Counters& counters, MemoryShare& unread, MemoryShare& topics)
+    : io_(io),
+      log_(log),
+      counters_(counters),
+      socket_(context, zmq::socket_type::xpub),
+      unread_(unread),
+      topic_bytes_(topics),
+      topics_share_(topics) {}
 
 Result<bool> BotPublisher::start(const std::string& endpoint) {
   if (endpoint.empty()) return true;
@@ -32,7 +51,7 @@ Result<bool> BotPublisher::start(const std::string& endpoint) {
 
 void BotPublisher::publish() {
   if (!watch_) return;
-  if (subscriptions_ == 0) {
+  if (topics_.empty()) {
     cursor_ = log_.head();  // nobody listens: nothing to do for an event
   } else if (cursor_ < log_.head() && take_turn() == Turn::more) {
     watch_->look_again();
@@ -41,24 +60,67 @@ void BotPublisher::publish() {
 
 // XPUB passes on the first subscription and the last unsubscription of each prefix; between them
 // somebody listens.
-void BotPublisher::read_subscriptions() {
+bool BotPublisher::read_subscriptions() {
   zmq::message_t message;
-  while (socket_.recv(message, zmq::recv_flags::dontwait)) {
+  for (int i = 0; i < kSubscriptionsPerTurnMax; ++i) {
+    if (!socket_.recv(message, zmq::recv_flags::dontwait)) return true;
     if (message.size() == 0) continue;
+    std::string topic(message.to_string_view().substr(1));
     const char kind = *message.data<char>();
     if (kind == 1) {
-      if (subscriptions_++ == 0) cursor_ = log_.head();
-    } else if (kind == 0 && subscriptions_ > 0) {
-      --subscriptions_;
+      if (topics_.empty()) cursor_ = log_.head();
+      add_topic(std::move(topic), descriptor_of(message));
+    } else if (kind == 0) {
+      drop_topic(topic);
     }
   }
+  return false;
+}
+
+void BotPublisher::add_topic(std::string topic, int descriptor) {
+  const std::size_t cost = topic_cost(topic);
+  if (!topics_.emplace(std::move(topic), descriptor).second) return;
+  topic_bytes_.set(topic_bytes_.bytes() + cost);
+  std::size_t& bytes = bot_bytes_[descriptor] += cost;
+  const bool too_many = bytes > topics_share_.bytes_max() / kSharePerBot;
+  if (!too_many && topics_share_.has_room_for(0)) return;
+  const auto most = std::max_element(bot_bytes_.begin(), bot_bytes_.end(),
+                                     [](auto& a, auto& b) { return a.second < b.second; });
+  const int whose = too_many ? descriptor : most->first;
+  if (!cut_peer(whose, endpoint_)) return;
+  topics_share_.refuse();
+  spdlog::warn("disconnected a bot from bots.events: it subscribes to too many topics");
+}
+
+void BotPublisher::drop_topic(const std::string& topic) {
+  const auto found = topics_.find(topic);
+  if (found == topics_.end()) return;
+  const std::size_t cost = topic_cost(topic);
+  topic_bytes_.set(topic_bytes_.bytes() - cost);
+  const auto bot = bot_bytes_.find(found->second);
+  if ((bot->second -= cost) == 0) bot_bytes_.erase(bot);
+  topics_.erase(found);
+}
+
+void BotPublisher::shed() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - shed_at_ < kShedInterval) return;
+  shed_at_ = now;
+  const std::vector<ZmqPeer> peers = peers_of(endpoint_);
+  const auto slowest = std::max_element(peers.begin(), peers.end(), [](auto& a, auto& b) {
+    return a.unsent < b.unsent;
+  });
+  if (slowest == peers.end() || !cut_peer(slowest->descriptor, endpoint_)) return;
+  unread_.refuse();
+  spdlog::warn("disconnected a bot from bots.events: bots have {} bytes unread, and it is furthest behind",
+               unread_.bytes());
 }
 
 Turn BotPublisher::take_turn() {
   std::size_t bytes = 0;
   try {
-    read_subscriptions();
-    if (subscriptions_ == 0) return Turn::drained;
+    const bool read_all = read_subscriptions();
+    if (topics_.empty()) return read_all ? Turn::drained : Turn::more;
     while (cursor_ < log_.head()) {
       if (bytes >= kSentBytesMax) return Turn::more;
       if (cursor_ == log_.history().last_seq()) log_.seal();
@@ -75,11 +137,13 @@ Turn BotPublisher::take_turn() {
         topic_.append(block->text(entry.source)).append(1, '/');
         const std::string_view json = block->json(i);
         socket_.send(zmq::buffer(topic_), zmq::send_flags::dontwait | zmq::send_flags::sndmore);
-        socket_.send(zmq::buffer(json), zmq::send_flags::dontwait);
+        socket_.send(counted_frame(json, unread_), zmq::send_flags::dontwait);
         bytes += json.size() + 64;
         ++counters_.bot_events_sent;
       }
+      if (!unread_.has_room_for(0)) shed();
     }
+    if (!read_all) return Turn::more;
   } catch (const zmq::error_t&) {
     return Turn::drained;  // the context is going down
   }

@@ -32,7 +32,8 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
   }
   kept_.push_back({block, frames});
   kept_bytes_ += frames.bytes ? frames.bytes->size() : 0;
-  while (kept_.size() > kKeptBlocksMax || (kept_bytes_ > kKeptBytesMax && kept_.size() > 1)) {
+  // Nobody comes after the only one.
+  while (kept_.size() > (feeds > 1 ? kKeptBlocksMax : 1) || (kept_bytes_ > kKeptBytesMax && kept_.size() > 1)) {
     kept_bytes_ -= kept_.front().frames.bytes ? kept_.front().frames.bytes->size() : 0;
     kept_.pop_front();
   }

@@ -1,0 +1,86 @@
+#include "net/zmq_peers.h"
+
+#include <dirent.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <linux/sockios.h>
+
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+namespace bridge {
+namespace {
+
+// Whether this is a connection that was accepted at the endpoint.
+bool is_peer_of(int descriptor, const std::string& endpoint) {
+  sockaddr_storage own{};
+  sockaddr_storage peer{};
+  socklen_t own_size = sizeof own;
+  socklen_t peer_size = sizeof peer;
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&own), &own_size) != 0 ||
+      ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) {
+    return false;
+  }
+  if (own.ss_family == AF_UNIX) {
+    const auto* const unix_name = reinterpret_cast<const sockaddr_un*>(&own);
+    return own_size > sizeof(sa_family_t) && endpoint == std::string("ipc://") + unix_name->sun_path;
+  }
+  // Both families have the port at the same place.
+  if (own.ss_family != AF_INET && own.ss_family != AF_INET6) return false;
+  const std::string port = ":" + std::to_string(ntohs(reinterpret_cast<sockaddr_in*>(&own)->sin_port));
+  return endpoint.size() > port.size() &&
+         endpoint.compare(endpoint.size() - port.size(), port.size(), port) == 0;
+}
+
+}  // namespace
+
+std::vector<ZmqPeer> peers_of(const std::string& endpoint) {
+  std::vector<ZmqPeer> peers;
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc/self/fd"), ::closedir);
+  while (const dirent* const entry = folder ? ::readdir(folder.get()) : nullptr) {
+    ZmqPeer peer;
+    peer.descriptor = std::atoi(entry->d_name);
+    if (!is_peer_of(peer.descriptor, endpoint)) continue;
+    ::ioctl(peer.descriptor, SIOCOUTQ, &peer.unsent);
+    peers.push_back(peer);
+  }
+  return peers;
+}
+
+int descriptor_of(zmq::message_t& message) { return ::zmq_msg_get(message.handle(), ZMQ_SRCFD); }
+
+bool cut_peer(int descriptor, const std::string& endpoint) {
+  return descriptor >= 0 && is_peer_of(descriptor, endpoint) &&
+         ::shutdown(descriptor, SHUT_RDWR) == 0;
+}
+
+zmq::message_t counted_frame(std::string_view bytes, MemoryShare& share,
+                             std::shared_ptr<MemoryShare> also) {
+  struct Counted {
+    std::string bytes;
+    MemoryHold hold;
+    std::shared_ptr<MemoryShare> also;
+    MemoryHold also_hold;
+  };
+  auto frame = std::make_unique<Counted>();
+  frame->bytes = bytes;
+  const std::size_t size = bytes.size() + sizeof *frame + 64;  // what libzmq adds
+  frame->hold.of(share);
+  frame->hold.set(size);
+  if (also) {
+    frame->also = std::move(also);
+    frame->also_hold.of(*frame->also);
+    frame->also_hold.set(size);
+  }
+  // Freed by libzmq, on a thread of its own.
+  const auto free = [](void*, void* hint) { delete static_cast<Counted*>(hint); };
+  zmq::message_t message(frame->bytes.data(), bytes.size(), free, frame.get());
+  frame.release();
+  return message;
+}
+
+}  // namespace bridge

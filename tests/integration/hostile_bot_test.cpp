@@ -1,0 +1,145 @@
+// What a bot, or a source, may cost the bridge and the others over ZeroMQ.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <zmq.hpp>
+
+#include "support/bridge_process.h"
+#include "support/event_publisher.h"
+#include "support/protocol_client.h"
+
+using namespace testing_support;
+
+namespace {
+
+BridgeOptions little_memory() {
+  BridgeOptions options;
+  options.settings = {"limits.memory_bytes_max=157286400", "history.bytes_max=8388608",
+                      "events.held_bytes_max=1048576", "websocket.clients_max=200",
+                      "websocket.threads=1"};
+  return options;
+}
+
+struct Queue {
+  std::int64_t bytes;
+  std::int64_t bytes_max;
+  std::int64_t refused;
+};
+
+Queue queue(ProtocolClient& client, const std::string& name) {
+  const Json status = client.request(R"({"action":"command","command":"get_status"})");
+  const std::string at = "/result/memory/queues/" + name;
+  return {status.integer(at + "/bytes"), status.integer(at + "/bytes_max"),
+          status.integer(at + "/refused")};
+}
+
+// A socket of a context of its own, so that it has an I/O thread of its own.
+struct Bot {
+  Bot(zmq::socket_type type, const std::string& address, bool reads = true) : socket(context, type) {
+    socket.set(zmq::sockopt::linger, 0);
+    socket.set(zmq::sockopt::sndhwm, 0);
+    socket.set(zmq::sockopt::rcvtimeo, static_cast<int>(kPatience.count()));
+    if (!reads) {
+      socket.set(zmq::sockopt::rcvhwm, 1);
+      socket.set(zmq::sockopt::rcvbuf, 4096);
+    }
+    socket.connect(address);
+  }
+  std::string receive() {
+    zmq::message_t frame;
+    do {
+      REQUIRE(socket.recv(frame));
+    } while (frame.more());
+    return frame.to_string();
+  }
+
+  zmq::context_t context;
+  zmq::socket_t socket;
+};
+
+const std::string kLarge = R"({"type":"t","data":{"x":")" + std::string(60'000, 'x') + "\"}}";
+const std::string kWish = R"({"command":"get_recent_events","params":{"count":60}})";
+
+}  // namespace
+
+TEST_CASE("hostile bot: too many topics cost the bot that asks for them its connection") {
+  BridgeProcess bridge(little_memory());
+  ProtocolClient client(bridge.websocket());
+  EventPublisher publisher(bridge.events_in());
+  Bot honest(zmq::socket_type::sub, bridge.address("events_out"));
+  honest.socket.set(zmq::sockopt::subscribe, "t/");
+  REQUIRE(wait_until([&] { return queue(client, "bot_topics").bytes > 0; }));
+  const std::int64_t one = queue(client, "bot_topics").bytes;
+  std::uint64_t seen = 0;
+  {
+    Bot greedy(zmq::socket_type::sub, bridge.address("events_out"));
+    std::int64_t most = 0;
+    for (int i = 0; i < 20'000; ++i) {
+      greedy.socket.set(zmq::sockopt::subscribe, "made/up/" + std::to_string(i) + std::string(static_cast<std::size_t>(i % 200), 'x'));
+      if (i % 1000 != 0) continue;
+      most = std::max(most, queue(client, "bot_topics").bytes);
+      REQUIRE(publisher.publish(event_body("t")));
+      CHECK(Json(honest.receive()).integer("/seq") == static_cast<std::int64_t>(++seen));
+    }
+    CHECK(wait_until([&] { return queue(client, "bot_topics").refused > 0; }));
+    const Queue topics = queue(client, "bot_topics");
+    CHECK(std::max(most, topics.bytes) <= topics.bytes_max + 40 * 1024);
+  }
+  CHECK(wait_until([&] { return queue(client, "bot_topics").bytes == one; }));
+  REQUIRE(publisher.publish(event_body("t")));
+  CHECK(Json(honest.receive()).integer("/seq") == static_cast<std::int64_t>(++seen));
+}
+
+TEST_CASE("hostile bot: unread replies are bounded a bot and over all of them") {
+  BridgeProcess bridge(little_memory());
+  ProtocolClient client(bridge.websocket());
+  client.request(R"({"action":"register"})");
+  EventPublisher publisher(bridge.events_in());
+  for (int i = 0; i < 60; ++i) REQUIRE(publisher.publish(kLarge));
+  for (int i = 0; i < 60; ++i) client.next_event();
+  Bot honest(zmq::socket_type::req, bridge.address("commands"));
+  std::vector<std::unique_ptr<Bot>> greedy;
+  std::int64_t most = 0;
+  for (int i = 0; i < 6; ++i) {
+    greedy.push_back(std::make_unique<Bot>(zmq::socket_type::dealer, bridge.address("commands"), false));
+    for (int k = 0; k < 20; ++k) {
+      REQUIRE(greedy.back()->socket.send(zmq::buffer(kWish), zmq::send_flags::none));
+    }
+    REQUIRE(honest.socket.send(zmq::buffer(kWish), zmq::send_flags::none));
+    CHECK(Json(honest.receive()).integer("/result/count") == 60);
+    most = std::max(most, queue(client, "bot_replies").bytes);
+  }
+  CHECK(wait_until([&] { return queue(client, "bot_replies").refused > 0; }));
+  CHECK(most <= queue(client, "bot_replies").bytes_max + 2 * 60 * 61'000);
+  greedy.clear();
+  CHECK(wait_until([&] { return queue(client, "bot_replies").bytes == 0; }));
+}
+
+TEST_CASE("hostile bot: of bots that do not read the slowest goes, and who reads misses nothing") {
+  BridgeProcess bridge(little_memory());
+  ProtocolClient client(bridge.websocket());
+  EventPublisher publisher(bridge.events_in());
+  Bot honest(zmq::socket_type::sub, bridge.address("events_out"));
+  honest.socket.set(zmq::sockopt::subscribe, "t/");
+  std::vector<std::unique_ptr<Bot>> asleep;
+  for (int i = 0; i < 3; ++i) {
+    asleep.push_back(std::make_unique<Bot>(zmq::socket_type::sub, bridge.address("events_out"), false));
+    asleep.back()->socket.set(zmq::sockopt::subscribe, "");
+  }
+  REQUIRE(wait_until([&] { return queue(client, "bot_topics").bytes > 2000; }));
+  std::int64_t most = 0;
+  std::uint64_t seen = 0;
+  for (int i = 0; i < 1000; ++i) {
+    REQUIRE(publisher.publish(kLarge));
+    CHECK(Json(honest.receive()).integer("/seq") == static_cast<std::int64_t>(++seen));
+    if (i % 20 == 0) most = std::max(most, queue(client, "bot_events").bytes);
+  }
+  const Queue events = queue(client, "bot_events");
+  CHECK(most <= 2 * events.bytes_max);  // of 60 MB; what is cut off takes a moment to be freed
+  CHECK(events.refused > 0);
+}
