@@ -20,6 +20,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/wall_watch.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
 #include "log/own_events.h"
@@ -41,6 +42,7 @@ constexpr std::int64_t kDrainUs = 5'000'000;
 constexpr std::int64_t kDrainSourcesUs = 500'000;
 constexpr std::int64_t kJournalStopUs = 5'000'000;
 constexpr std::size_t kRejectBytesShown = 32;
+constexpr std::int64_t kTellClockStepUs = 60'000'000;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
@@ -53,7 +55,7 @@ class BridgeApp::Impl {
       : config_(config),
         clients_max_(clients_that_fit(config)),
         journal_(make_journal(config)),
-        log_start_(journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch())),
+        log_start_(log_start()),
         log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
         tracker_(static_cast<std::size_t>(config.events.held_bytes_max), counters_),
         commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
@@ -68,7 +70,7 @@ class BridgeApp::Impl {
                 [this](const RejectedBody& body) { log_reject(body); }),
         pages_(intake_, clock_,
                {kVersion, page_files(), [this](auto done) { metrics(std::move(done)); },
-                [this] { return trouble(); },
+                [this] { return trouble(); }, [this] { return notice(); },
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
                 [this] { announce(); }}),
         client_servers_(
@@ -181,6 +183,12 @@ class BridgeApp::Impl {
     }
   }
 
+  LogStart log_start() {
+    LogStart start = journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch());
+    start.name_epoch = new_epoch;
+    return start;
+  }
+
   std::unique_ptr<Journal> make_journal(const Config& config) {
     if (config.journal.path.empty()) return nullptr;
     return std::make_unique<Journal>(
@@ -236,6 +244,21 @@ class BridgeApp::Impl {
     return "journal: " + journal +
            (config_.journal.before_delivery ? "; events wait until it can be written"
                                             : "; events are delivered but not kept");
+  }
+
+  // What else /readyz tells.
+  std::string notice() const {
+    const std::int64_t ago_us = clock_.steady_us() - clock_step_at_us_;
+    return clock_step_.empty() || ago_us > kTellClockStepUs ? std::string() : "clock: " + clock_step_;
+  }
+
+  void watch_clock() {
+    const std::int64_t step_us = wall_watch_.observe(clock_.wall_us(), clock_.steady_us());
+    if (step_us == 0) return;
+    clock_step_ = clock_step_message(step_us);
+    clock_step_at_us_ = clock_.steady_us();
+    spdlog::warn("{}", clock_step_);
+    own_events_.publish("system_status", clock_step_data(step_us));
   }
 
   void deliver() {
@@ -294,6 +317,7 @@ class BridgeApp::Impl {
 
   // Deadlines of commands, dead-man's switches and holes in sources' numbers, to within kCommandTick.
   void command_tick() {
+    watch_clock();
     if (dispatcher_.busy()) dispatcher_.tick();
     if (tracker_.busy() && intake_.tick()) announce_soon();
     command_timer_.expires_after(kCommandTick);
@@ -416,6 +440,9 @@ class BridgeApp::Impl {
   MemoryHold backlog_bytes_{memory_[Queue::thread_backlog]};
   MemoryHold snapshot_bytes_{memory_[Queue::snapshot]};
   std::array<LogLimiter, kRejectCount> reject_lines_;
+  WallWatch wall_watch_;
+  std::string clock_step_;  // the last one
+  std::int64_t clock_step_at_us_ = 0;
   const std::int64_t started_us_ = clock_.steady_us();
   std::int64_t last_tick_us_ = 0;
   std::int64_t stop_by_us_ = 0;

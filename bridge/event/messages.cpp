@@ -2,6 +2,8 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <cstdio>
 
 #include "base/text.h"
 #include "event/json_scanner.h"
@@ -129,6 +131,20 @@ std::string source_lost_gap(const SourceLost& lost, std::int64_t now_us) {
   append_seconds(out, now_us);
   out += '}';
   return out;
+}
+
+std::string clock_step_message(std::int64_t step_us) {
+  char text[64];
+  std::snprintf(text, sizeof text, "the clock has stepped %s by %.3f s",
+                step_us < 0 ? "back" : "ahead", std::fabs(static_cast<double>(step_us)) / 1e6);
+  return text;
+}
+
+std::string clock_step_data(std::int64_t step_us) {
+  char seconds[32];
+  std::snprintf(seconds, sizeof seconds, "%.3f", static_cast<double>(step_us) / 1e6);
+  return R"({"status":"clock_step","message":")" + clock_step_message(step_us) +
+         R"(","seconds":)" + seconds + "}";
 }
 
 ReplyBuilder::ReplyBuilder(std::string_view status, std::string_view action,

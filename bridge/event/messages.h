@@ -65,6 +65,11 @@ std::optional<SourceLost> read_source_lost(std::string_view data);
 // The gap message of such a loss.
 std::string source_lost_gap(const SourceLost& lost, std::int64_t now_us);
 
+// That the wall clock has stepped, ahead or (below 0) back: for people, and as the `data` of the bridge's own
+// event (type system_status).
+std::string clock_step_message(std::int64_t step_us);
+std::string clock_step_data(std::int64_t step_us);
+
 // Writes a reply a field at a time: {"status":S,"action":A,"id":I, ... ,"timestamp":T}.
 class ReplyBuilder {
  public:

@@ -4,10 +4,13 @@
 #include <cassert>
 #include <utility>
 
+#include "base/wall_watch.h"
+
 namespace bridge {
 
 EventLog::EventLog(LogStart start, HistoryLimits limits, std::function<void(const Block&)> on_evict)
     : epochs_(std::move(start.epochs)),
+      name_epoch_(std::move(start.name_epoch)),
       limits_(limits),
       history_(limits, std::move(on_evict), start.last_seq),
       last_seq_(start.last_seq),
@@ -15,15 +18,50 @@ EventLog::EventLog(LogStart start, HistoryLimits limits, std::function<void(cons
   if (epochs_.empty() || epochs_.back().epoch != start.epoch) {
     epochs_.push_back({std::move(start.epoch), start.last_seq + 1});
   }
+  earlier_epochs_ = epochs_.size() - 1;
 }
 
 std::uint64_t EventLog::append(const Envelope& event, std::int64_t wall_us) {
+  if (wall_us <= last_stamp_us_ - kClockStepUs) begin_epoch();
   last_stamp_us_ = std::max(last_stamp_us_, wall_us);
   open_.add(event, ++last_seq_, last_stamp_us_);
   if (open_.bytes() >= limits_.block_bytes_max() || open_.size() >= limits_.block_events_max()) {
     seal();
   }
   return last_seq_;
+}
+
+// Stamps may decrease here and nowhere else.
+void EventLog::begin_epoch() {
+  seal();
+  last_stamp_us_ = 0;
+  const EpochStart& before = epochs_.back();
+  if (before.first_seq == last_seq_ + 1) return;  // it has no event yet
+  std::string name = name_epoch_ ? name_epoch_() : before.epoch + '-' + std::to_string(last_seq_ + 1);
+  epochs_.push_back({std::move(name), last_seq_ + 1, true});
+  if (epochs_.size() > kEpochsMax) {
+    epochs_.erase(epochs_.begin());
+    earlier_epochs_ -= earlier_epochs_ != 0 ? 1 : 0;
+  }
+  for (const auto& on_epochs : on_epochs_) on_epochs();
+}
+
+void EventLog::learn_epochs(const std::vector<EpochStart>& earlier) {
+  if (earlier_epochs_ != 0 || earlier.empty()) return;
+  epochs_.insert(epochs_.begin(), earlier.begin(), earlier.end());
+  earlier_epochs_ = earlier.size();
+  for (const auto& on_epochs : on_epochs_) on_epochs();
+}
+
+std::uint64_t EventLog::first_seq_since(std::int64_t timestamp_us) const {
+  const auto at = [this](std::uint64_t seq) -> std::optional<StampedSeq> {
+    const BlockPtr block = history_.find(seq);
+    if (!block) return std::nullopt;
+    return StampedSeq{seq,
+                      block->entry(static_cast<std::size_t>(seq - block->first_seq())).timestamp_us};
+  };
+  return bridge::first_seq_since(epochs_, history_.first_seq(), history_.last_seq() + 1,
+                                 timestamp_us, at);
 }
 
 void EventLog::seal() {
@@ -44,7 +82,8 @@ std::optional<std::uint64_t> EventLog::shared_until(std::string_view epoch,
                                                     std::uint64_t seq) const {
   for (std::size_t i = epochs_.size(); i > 0; --i) {
     if (epochs_[i - 1].epoch != epoch) continue;
-    return i == epochs_.size() ? seq : std::min(seq, epochs_[i].first_seq - 1);
+    while (i < epochs_.size() && epochs_[i].goes_on) ++i;
+    return std::min(seq, i == epochs_.size() ? last_seq_ : epochs_[i].first_seq - 1);
   }
   return std::nullopt;
 }

@@ -13,15 +13,10 @@
 #include <vector>
 
 #include "event/block.h"
+#include "log/epochs.h"
 #include "log/history.h"
 
 namespace bridge {
-
-// A numbering, and its first event. Each goes on behind what the one before it surely holds.
-struct EpochStart {
-  std::string epoch;
-  std::uint64_t first_seq = 1;
-};
 
 // Where a log begins: anew at 1, or where a journal says that the last one ended.
 struct LogStart {
@@ -33,6 +28,7 @@ struct LogStart {
   std::uint64_t last_seq = 0;      // events go on behind it
   std::int64_t last_stamp_us = 0;  // and not before this time
   std::vector<EpochStart> epochs;  // oldest first, this one's last; empty: this one from 1
+  std::function<std::string()> name_epoch;  // names a further one; null: after this one
 };
 
 // One thread. Seal late: events gather in an open block until a reader comes to take it (seal()) or
@@ -41,8 +37,9 @@ class EventLog {
  public:
   EventLog(LogStart start, HistoryLimits limits, std::function<void(const Block&)> on_evict = {});
 
-  // Numbers the event, stamps it with `wall_us` (or the last stamp, where the clock went backwards)
-  // and adds it to the open block. Returns its seq. REQUIRES: wall_us >= 0.
+  // Numbers the event, stamps it with `wall_us` and adds it to the open block. Returns its seq. Where the
+  // clock went back a little the stamp is the last one's; where it went back by a step a new epoch begins
+  // with this event. REQUIRES: wall_us >= 0.
   std::uint64_t append(const Envelope& event, std::int64_t wall_us);
 
   // Closes the open block, if it holds anything, and moves it to the history.
@@ -64,11 +61,15 @@ class EventLog {
   // The same blocks, merged.
   void follow_merge(const BlockPtr& merged) { history_.replace(merged); }
 
-  // Numberings before this one that nobody knew of at the start; where some were known nothing
+  // Numberings before this process's that nobody knew of at the start; where some were known nothing
   // happens.
-  void learn_epochs(const std::vector<EpochStart>& earlier) {
-    if (epochs_.size() == 1) epochs_.insert(epochs_.begin(), earlier.begin(), earlier.end());
+  void learn_epochs(const std::vector<EpochStart>& earlier);
+  // Called where epochs() has changed, before the history has an event of a new one.
+  void add_on_epochs(std::function<void()> on_epochs) {
+    on_epochs_.push_back(std::move(on_epochs));
   }
+  // Those of the log that this one follows.
+  void follow_epochs(std::vector<EpochStart> epochs) { epochs_ = std::move(epochs); }
 
   const std::vector<EpochStart>& epochs() const { return epochs_; }
 
@@ -87,13 +88,22 @@ class EventLog {
   }
   void release(std::uint64_t seq) { head_ = std::max(head_, std::min(seq, last_seq_)); }
 
+  // The first event of the history that came at `timestamp_us` or later; last_seq() + 1 of it where there
+  // is none.
+  std::uint64_t first_seq_since(std::int64_t timestamp_us) const;
+
   // The last event up to which a reader that has event `seq` of `epoch` agrees with this log: `seq`
-  // itself for this epoch; for an earlier one at most where the next began. Nothing for an epoch
-  // that is not known.
+  // itself for this epoch and one that goes on in it; for an earlier one at most where the next began.
+  // Nothing for an epoch that is not known.
   std::optional<std::uint64_t> shared_until(std::string_view epoch, std::uint64_t seq) const;
 
  private:
+  void begin_epoch();
+
   std::vector<EpochStart> epochs_;  // this one's last
+  std::size_t earlier_epochs_ = 0;  // of these, from before this process
+  const std::function<std::string()> name_epoch_;
+  std::vector<std::function<void()>> on_epochs_;
   const HistoryLimits limits_;
   std::vector<std::function<void(const BlockPtr&)>> on_seal_;
   History history_;

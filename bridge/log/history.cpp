@@ -93,16 +93,4 @@ BlockPtr History::find(std::uint64_t seq) const {
   return blocks_[index_of(seq)];
 }
 
-std::uint64_t History::first_seq_since(std::int64_t timestamp_us) const {
-  // Stamps never decrease with seq, so the first block that ends late enough holds the answer.
-  const auto block =
-      std::partition_point(blocks_.begin(), blocks_.end(), [timestamp_us](const BlockPtr& b) {
-        return b->entry(b->size() - 1).timestamp_us < timestamp_us;
-      });
-  if (block == blocks_.end()) return last_seq_ + 1;
-  std::size_t i = 0;
-  while ((*block)->entry(i).timestamp_us < timestamp_us) ++i;
-  return (*block)->seq(i);
-}
-
 }  // namespace bridge

@@ -61,10 +61,6 @@ class History {
   std::size_t bytes() const { return bytes_; }
   const std::deque<BlockPtr>& blocks() const { return blocks_; }
 
-  // The first held event that the bridge accepted at `timestamp_us` or later; last_seq() + 1 where
-  // none is.
-  std::uint64_t first_seq_since(std::int64_t timestamp_us) const;
-
  private:
   void merge_small_blocks();
   void put(BlockPtr block);

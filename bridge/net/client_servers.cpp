@@ -16,7 +16,6 @@ ClientServers::ClientServers(asio::io_context& io, EventLog& log, Snapshot& snap
     : io_(io),
       log_(log),
       on_relieved_(std::move(on_relieved)),
-      epochs_known_(log.epochs().size()),
       admission_(options.server.admission),
       inboxes_(options.threads) {
   if (options.threads == 1) {
@@ -76,6 +75,9 @@ void ClientServers::follow_log(std::function<PastExtent()> extent) {
   extent_ = std::move(extent);
   put_extent();
   log_.add_on_seal([this](const BlockPtr& block) { on_sealed(block); });
+  log_.add_on_epochs([this] {
+    call_each([epochs = log_.epochs()](ClientThread& thread) { thread.follow_epochs(epochs); });
+  });
   log_.set_on_merge([this](const BlockPtr& merged) { wake(inboxes_.put_merged(merged)); });
 }
 
@@ -138,14 +140,8 @@ void ClientServers::put_extent() {
   if (extent_) inboxes_.put_extent(extent_());
 }
 
-// A file that could be opened only now may hold epochs from before.
 void ClientServers::on_journal() {
-  if (local_) return;
-  put_extent();
-  if (log_.epochs().size() == epochs_known_) return;
-  epochs_known_ = log_.epochs().size();
-  const std::vector<EpochStart> earlier(log_.epochs().begin(), log_.epochs().end() - 1);
-  call_each([earlier](ClientThread& thread) { thread.learn_epochs(earlier); });
+  if (!local_) put_extent();
 }
 
 void ClientServers::release(std::uint64_t seq) {

@@ -98,7 +98,6 @@ class ClientServers final : public ClientDirectory {
   EventLog& log_;
   const std::function<void()> on_relieved_;
   std::function<PastExtent()> extent_;
-  std::size_t epochs_known_;  // to the threads
   const std::shared_ptr<Admission> admission_;
   std::unique_ptr<ClientServer> local_;  // the one on the log's thread
   Inboxes inboxes_;

@@ -93,7 +93,7 @@ class ClientThread {
 
   // For calls through the inbox only: they run on this thread.
   void release(std::uint64_t seq);
-  void learn_epochs(const std::vector<EpochStart>& earlier) { log_.learn_epochs(earlier); }
+  void follow_epochs(const std::vector<EpochStart>& epochs) { log_.follow_epochs(epochs); }
   void drain() { server_.drain(); }
   ClientsReport report() const;
 

@@ -149,7 +149,9 @@ HttpReply Pages::reply_to(const HttpRequest& request, bool own_origin) {
     reply = plain(200, "ok");
   } else {
     const std::string trouble = options_.trouble();
-    reply = trouble.empty() ? plain(200, "ready") : plain(503, trouble);
+    const std::string notice = options_.notice();
+    reply = plain(trouble.empty() ? 200 : 503, trouble.empty() ? "ready" : trouble);
+    if (!notice.empty()) reply.body += notice + "\n";
   }
   if (request.path == "/") {
     reply.headers.emplace_back("Content-Security-Policy", kPagePolicy);

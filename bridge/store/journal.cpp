@@ -88,6 +88,11 @@ void Journal::start(EventLog& log, std::function<void()> on_progress) {
   on_progress_ = std::move(on_progress);
   cursor_ = log.last_seq();
   log.add_on_seal([this](const BlockPtr& block) { on_sealed(block); });
+  log.add_on_epochs([this] {
+    if (log_->epochs().back().epoch == epoch_.epoch) return;
+    epoch_ = log_->epochs().back();
+    thread_.begin_epoch(epoch_);
+  });
   thread_.start(std::move(file_), epoch_, cursor_, problem_);
 }
 

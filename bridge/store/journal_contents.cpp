@@ -76,9 +76,10 @@ JournalContents read_contents(Database& db, std::size_t positions_max) {
   };
   JournalContents contents;
   {
-    Statement epochs(db, "SELECT epoch,first_seq,clean FROM epochs ORDER BY id");
+    Statement epochs(db, "SELECT epoch,first_seq,clean,started FROM epochs ORDER BY id");
     while (epochs.step()) {
-      contents.epochs.push_back({std::string(epochs.text(0)), epochs.number(1)});
+      contents.epochs.push_back({std::string(epochs.text(0)), epochs.number(1), contents.clean,
+                                 microseconds(epochs.real(3))});
       contents.clean = epochs.number(2) != 0;
     }
   }

@@ -15,7 +15,7 @@ namespace bridge {
 // What a file holds.
 struct JournalContents {
   std::vector<EpochStart> epochs;    // oldest first; empty in a new file
-  bool clean = false;                // the last epoch was ended by end_epoch()
+  bool clean = false;                // the last epoch was ended, as end_epoch() does
   std::uint64_t first_seq = 1;       // of the rows; last_seq + 1 where there is none
   std::uint64_t last_row_seq = 0;    // of the rows; 0 where there is none
   std::uint64_t last_seq = 0;        // of rows and holes

@@ -20,7 +20,6 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 1000;                 // somebody's shell holds the file
 constexpr std::uint64_t kWalPagesMax = 4096;         // then they are moved into the file
-constexpr std::size_t kEpochsMax = 1000;
 
 // Two names of one file are one file.
 std::string resolved_path(const std::string& path) {
@@ -204,11 +203,17 @@ void JournalFile::load_contents() {
 JournalResult<bool> JournalFile::begin_epoch(const EpochStart& epoch, std::int64_t now_us) {
   return guarded([&] {
     Database& db = *database_;
+    const auto known = std::find_if(contents_.epochs.begin(), contents_.epochs.end(),
+                                    [&](const EpochStart& e) { return e.epoch == epoch.epoch; });
+    if (known != contents_.epochs.end() && known + 1 != contents_.epochs.end()) return true;
     db.run("PRAGMA synchronous=FULL");
     db.run("BEGIN IMMEDIATE");
-    if (!contents_.epochs.empty() && contents_.epochs.back().epoch == epoch.epoch) {
-      db.run("UPDATE epochs SET clean=0 WHERE id=(SELECT max(id) FROM epochs)");
-    } else {
+    const bool fresh = known == contents_.epochs.end();
+    if (!fresh || epoch.goes_on) {
+      db.run("UPDATE epochs SET clean=" + std::string(fresh ? "1" : "0") +
+             " WHERE id=(SELECT max(id) FROM epochs)");
+    }
+    if (fresh) {
       Statement insert(db, "INSERT INTO epochs(epoch,first_seq,started,clean) VALUES(?,?,?,0)");
       insert.bind(1, std::string_view(epoch.epoch));
       insert.bind(2, epoch.first_seq);
@@ -216,7 +221,7 @@ JournalResult<bool> JournalFile::begin_epoch(const EpochStart& epoch, std::int64
       insert.run();
       db.run("DELETE FROM epochs WHERE id<=(SELECT max(id) FROM epochs)-" +
              std::to_string(kEpochsMax));
-      contents_.epochs.push_back(epoch);
+      contents_.epochs.push_back({epoch.epoch, epoch.first_seq, epoch.goes_on, now_us});
       if (last_row_seq_ == 0) first_seq_ = epoch.first_seq;
     }
     db.run("COMMIT");

@@ -69,7 +69,8 @@ class JournalFile {
   const JournalContents& contents() const { return contents_; }
 
   // Notes that `epoch` is written from here on, and goes on with it where it is the last one. Until
-  // end_epoch() it counts as unclean.
+  // end_epoch() it counts as unclean. One that goes on ends the one before as end_epoch() does. Nothing
+  // happens where the file has a later one.
   JournalResult<bool> begin_epoch(const EpochStart& epoch, std::int64_t now_us);
   // Notes that all its events are here, or named as holes.
   JournalResult<bool> end_epoch();
@@ -90,12 +91,12 @@ class JournalFile {
   JournalResult<std::optional<std::uint64_t>> find_position(std::string_view source,
                                                             std::string_view run);
 
-  // The first seq whose event may be at or after `timestamp_us`: of a row, or of the hole before it. One
-  // beyond the last row where there is none.
+  // The place behind which everything came at `timestamp_us` or later: a row, or the hole before it. One
+  // beyond the last row where nothing did.
   JournalResult<std::uint64_t> first_seq_since(std::int64_t timestamp_us);
 
-  // Deletes old events, at most `rows_max`, where there are too many bytes or they are too old; tells
-  // how many. The newest event always stays.
+  // Deletes old events, at most `rows_max`, where there are too many bytes or they are too old at
+  // `now_us`; tells how many. The newest event always stays.
   JournalResult<std::uint64_t> trim(std::uint64_t rows_max, std::int64_t now_us);
 
   // False where the path no longer names the file that is open: it was moved or deleted.
@@ -127,6 +128,8 @@ class JournalFile {
   void write_positions();
   void forget_positions();
   BlockPtr read_block(bool* more);
+  std::optional<StampedSeq> stamp_at(std::uint64_t seq);
+  std::uint64_t first_kept(std::int64_t too_old_us);
   template <class F>
   auto guarded(F&& f) -> JournalResult<decltype(f())>;
 

@@ -18,6 +18,7 @@ constexpr std::size_t kHolesStoredMax = 4096;
 // Blocks end where seq is a multiple of this, or where they are full.
 constexpr std::uint64_t kBlockSeqs = 1024;
 constexpr std::uint64_t kStoredOverhead = 256;  // of an event beside its data, as a rule
+constexpr std::ptrdiff_t kEpochsLooked = 8;
 constexpr std::size_t kBlocksBack = 8;          // in one answer of read_back()
 
 }  // namespace
@@ -259,26 +260,45 @@ JournalResult<std::vector<BlockPtr>> JournalFile::read_back(std::uint64_t to) {
   return blocks;
 }
 
+std::optional<StampedSeq> JournalFile::stamp_at(std::uint64_t seq) {
+  Statement& stamp = statements_->stamp;
+  stamp.bind(1, seq);
+  std::optional<StampedSeq> event;
+  if (stamp.step()) event = StampedSeq{stamp.number(0), microseconds(stamp.real(1))};
+  stamp.reset();
+  return event;
+}
+
 JournalResult<std::uint64_t> JournalFile::first_seq_since(std::int64_t timestamp_us) {
   return guarded([&] {
-    // Stamps never decrease with seq.
-    std::uint64_t low = first_seq_;
-    std::uint64_t high = last_row_seq_ + 1;
-    Statement& stamp = statements_->stamp;
-    while (low < high) {
-      const std::uint64_t middle = low + (high - low) / 2;
-      stamp.bind(1, middle);
-      if (!stamp.step()) {
-        high = middle;
-      } else if (microseconds(stamp.real(1)) < timestamp_us) {
-        low = stamp.number(0) + 1;
-      } else {
-        high = middle;
-      }
-      stamp.reset();
-    }
-    return low;
+    return bridge::first_seq_since(contents_.epochs, first_seq_, last_row_seq_ + 1, timestamp_us,
+                                   [this](std::uint64_t seq) { return stamp_at(seq); });
   });
+}
+
+// The first event that is not older. One that is stamped later than it was (the clock was ahead) counts as
+// old once the beginning of a later epoch does, as long as that is no earlier than the beginning of its own:
+// a clock that went back further was not set right by it.
+std::uint64_t JournalFile::first_kept(std::int64_t too_old_us) {
+  const auto at = [this](std::uint64_t seq) { return stamp_at(seq); };
+  const std::vector<EpochStart>& epochs = contents_.epochs;
+  const std::uint64_t end = last_row_seq_ + 1;
+  auto next = std::find_if(epochs.begin(), epochs.end(),
+                           [this](const EpochStart& e) { return e.first_seq > first_seq_; });
+  for (std::uint64_t from = first_seq_; from < end; ++next) {
+    const std::uint64_t epoch_end = next == epochs.end() ? end : std::min(next->first_seq, end);
+    const std::int64_t began_us = next == epochs.begin() ? INT64_MAX : std::prev(next)->started_us;
+    const std::uint64_t kept = first_seq_between(from, epoch_end, too_old_us, at);
+    const auto soon = next + std::min(epochs.end() - next, kEpochsLooked);
+    const bool came_back = std::any_of(next, soon, [&](const EpochStart& e) {
+      const auto later = at(e.first_seq);
+      return later && later->timestamp_us >= began_us && later->timestamp_us < too_old_us;
+    });
+    if (kept < epoch_end && !came_back) return kept;
+    if (next == epochs.end()) break;
+    from = epoch_end;
+  }
+  return end;
 }
 
 JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int64_t now_us) {
@@ -292,29 +312,13 @@ JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int6
       source_rows_ -= std::min(source_rows_, gone);
     }
     if (last_row_seq_ <= first_seq_) return 0;
+    std::uint64_t keep_from =
+        bytes() > options_.bytes_max ? last_row_seq_ : first_kept(now_us - options_.age_max_us);
+    if (keep_from <= first_seq_) return 0;
     Statement& nth = statements_->nth;
-    const auto at = [&nth](std::uint64_t offset, std::uint64_t* seq, std::int64_t* stamp_us) {
-      nth.bind(1, offset);
-      const bool there = nth.step();
-      if (there) {
-        *seq = nth.number(0);
-        *stamp_us = microseconds(nth.real(1));
-      }
-      nth.reset();
-      return there;
-    };
-    std::uint64_t seq = 0;
-    std::int64_t stamp_us = 0;
-    const std::int64_t too_old_us = now_us - options_.age_max_us;
-    std::uint64_t keep_from = first_seq_;
-    if (bytes() > options_.bytes_max) {
-      keep_from = at(rows_max, &seq, &stamp_us) ? seq : last_row_seq_;
-    } else if (at(0, &seq, &stamp_us) && stamp_us < too_old_us) {
-      // Halve until the slice's last row is old enough: it is rarely more than one step.
-      for (std::uint64_t rows = rows_max; rows > 0 && keep_from == first_seq_; rows /= 2) {
-        if (at(rows - 1, &seq, &stamp_us) && stamp_us < too_old_us) keep_from = seq + 1;
-      }
-    }
+    nth.bind(1, rows_max);
+    if (nth.step()) keep_from = std::min(keep_from, nth.number(0));
+    nth.reset();
     keep_from = std::min(keep_from, last_row_seq_);
     if (keep_from <= first_seq_) return 0;
     statements_->remove.bind(1, keep_from);
@@ -322,10 +326,8 @@ JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int6
     const auto removed = static_cast<std::uint64_t>(sqlite3_changes64(database_->handle()));
     statements_->remove_holes.bind(1, keep_from);
     statements_->remove_holes.run();
-    statements_->stamp.bind(1, keep_from);
-    if (statements_->stamp.step()) keep_from = statements_->stamp.number(0);
-    statements_->stamp.reset();
-    first_seq_ = keep_from;
+    const auto first = stamp_at(keep_from);
+    first_seq_ = first ? first->seq : keep_from;
     return removed;
   });
 }

@@ -35,7 +35,7 @@ struct JournalFile::Statements {
         select(db, "SELECT seq,timestamp,data_bytes,body FROM events WHERE seq>=? ORDER BY seq"),
         sizes(db, "SELECT seq,data_bytes FROM events WHERE seq<=? ORDER BY seq DESC"),
         stamp(db, "SELECT seq,timestamp FROM events WHERE seq>=? ORDER BY seq LIMIT 1"),
-        nth(db, "SELECT seq,timestamp FROM events ORDER BY seq LIMIT 1 OFFSET ?"),
+        nth(db, "SELECT seq FROM events ORDER BY seq LIMIT 1 OFFSET ?"),
         remove(db, "DELETE FROM events WHERE seq<?"),
         remove_holes(db, "DELETE FROM holes WHERE to_seq<?"),
         pages(db, "PRAGMA page_count"),

@@ -38,7 +38,7 @@ JournalThread::~JournalThread() {
 void JournalThread::start(std::unique_ptr<JournalFile> file, EpochStart epoch,
                           std::uint64_t last_seq, std::string problem) {
   file_ = std::move(file);
-  epoch_ = std::move(epoch);
+  epochs_ = {std::move(epoch)};
   written_seq_ = last_seq;
   queued_seq_ = last_seq;
   set_problem(problem);
@@ -47,6 +47,11 @@ void JournalThread::start(std::unique_ptr<JournalFile> file, EpochStart epoch,
     pthread_setname_np(pthread_self(), "journal");
     run();
   });
+}
+
+void JournalThread::begin_epoch(EpochStart epoch) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  new_epochs_.push_back(std::move(epoch));
 }
 
 bool JournalThread::push(BlockPtr block, std::size_t index) {
@@ -135,11 +140,25 @@ void JournalThread::run() {
 
 // REQUIRES: the lock is held.
 void JournalThread::take_group() {
+  epochs_.insert(epochs_.end(), new_epochs_.begin(), new_epochs_.end());
+  new_epochs_.clear();
   while (!queue_.empty() && group_bytes_ < kGroupBytesMax) {
     group_bytes_ += queue_.front().block->memory_bytes();
     group_.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
+}
+
+// Notes this process's epochs that have begun by `last_seq`. False where it cannot.
+bool JournalThread::begin_epochs(JournalFile& file, std::uint64_t last_seq) {
+  for (; epochs_begun_ < epochs_.size() && epochs_[epochs_begun_].first_seq <= last_seq;
+       ++epochs_begun_) {
+    const auto begun = file.begin_epoch(epochs_[epochs_begun_], clock_.wall_us());
+    if (begun) continue;
+    write_failed(begun.error());
+    return false;
+  }
+  return true;
 }
 
 // Events between what is written and `to_seq` never reached this thread.
@@ -152,6 +171,7 @@ void JournalThread::add_hole(std::uint64_t to_seq, std::vector<JournalItem>* ite
 
 void JournalThread::write_group() {
   const std::int64_t began = clock_.steady_us();
+  if (!begin_epochs(*file_, group_.back().block->last_seq())) return;
   std::vector<JournalItem> items;
   items.reserve(group_.size() + 1);
   std::uint64_t rows = 0;
@@ -225,8 +245,11 @@ void JournalThread::reopen() {
 // A file that comes late must not hold numbers that this process has given to other events.
 bool JournalThread::take_over(std::unique_ptr<JournalFile> file) {
   const JournalContents& contents = file->contents();
-  const std::uint64_t before = epoch_.first_seq - 1;
-  const bool ours = !contents.epochs.empty() && contents.epochs.back().epoch == epoch_.epoch;
+  const std::uint64_t before = epochs_.front().first_seq - 1;
+  const bool ours = !contents.epochs.empty() &&
+                    std::any_of(epochs_.begin(), epochs_.end(), [&](const EpochStart& e) {
+                      return e.epoch == contents.epochs.back().epoch;
+                    });
   if (!ours && contents.last_seq > before) {
     set_problem(options_.path + ": it holds events up to " + std::to_string(contents.last_seq) +
                 " of another numbering; it will be gone on with when the bridge is started again");
@@ -247,12 +270,8 @@ bool JournalThread::take_over(std::unique_ptr<JournalFile> file) {
     }
     holes.push_back(jump.hole);
   }
-  const auto begun = file->begin_epoch(epoch_, clock_.wall_us());
-  if (!begun) {
-    ++counts_.errors;
-    set_problem(begun.error().message);
-    return false;
-  }
+  epochs_begun_ = 0;
+  if (!begin_epochs(*file, std::max(contents.last_seq, before) + 1)) return false;
   earlier_epochs_ = earlier;
   new_holes_.insert(new_holes_.begin(), holes.begin(), holes.end());
   // What it lacks of this process's events, the next write notes as a hole.
@@ -286,8 +305,10 @@ void JournalThread::trim() {
     return;
   }
   // Twice what came in goes, so a file over its size shrinks however busy the bridge is.
+  const std::int64_t wall = clock_.wall_us();
+  wall_.observe(wall, now);
   const auto removed =
-      file_->trim(std::max(kTrimRowsMin, 2 * rows_since_trim_), clock_.wall_us());
+      file_->trim(std::max(kTrimRowsMin, 2 * rows_since_trim_), wall - wall_.doubted_us());
   rows_since_trim_ = 0;
   if (!removed) {
     ++counts_.errors;

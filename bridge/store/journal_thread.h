@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/wall_watch.h"
 #include "log/past_reader.h"
 #include "store/journal_file.h"
 
@@ -67,6 +68,9 @@ class JournalThread {
   void start(std::unique_ptr<JournalFile> file, EpochStart epoch, std::uint64_t last_seq,
              std::string problem);
 
+  // What is pushed from here on is of this epoch, which goes on in the one before.
+  void begin_epoch(EpochStart epoch);
+
   // Writes the block's events from `index` on. False where the queue is full. What is left out
   // between two pushes becomes a hole.
   [[nodiscard]] bool push(BlockPtr block, std::size_t index);
@@ -107,6 +111,7 @@ class JournalThread {
   std::int64_t next_due_us(std::int64_t now_us) const;
   bool write_due(std::int64_t now_us) const;
   void take_group();
+  bool begin_epochs(JournalFile& file, std::uint64_t last_seq);
   void write_group();
   void add_hole(std::uint64_t to_seq, std::vector<JournalItem>* items);
   void read_failed(const JournalFailure& failure, std::uint64_t seq);
@@ -136,6 +141,7 @@ class JournalThread {
   std::size_t queue_bytes_ = 0;    // guarded; with what is being written
   std::uint64_t queued_seq_ = 0;   // guarded: newest ever pushed
   std::deque<Request> requests_;   // guarded
+  std::vector<EpochStart> new_epochs_;  // guarded
   JournalStatus status_;           // guarded
   bool stopping_ = false;          // guarded
   bool clean_ = false;             // guarded: stopping in order, not for want of an owner
@@ -144,7 +150,9 @@ class JournalThread {
 
   // The thread's own.
   std::unique_ptr<JournalFile> file_;
-  EpochStart epoch_;
+  std::vector<EpochStart> epochs_;  // of this process
+  std::size_t epochs_begun_ = 1;    // of these, in the file
+  WallWatch wall_;
   std::uint64_t written_seq_ = 0;  // rows and holes, in this process's numbering
   std::vector<JournalItem> group_;
   std::size_t group_bytes_ = 0;

@@ -98,7 +98,7 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
       break;
     }
     case Since::Kind::seconds: {
-      const std::uint64_t after = log_.history().first_seq_since(cutoff_us(*since)) - 1;
+      const std::uint64_t after = log_.first_seq_since(cutoff_us(*since)) - 1;
       start_at(after, after >= in_memory || can_give(1), 1, &outcome);
       break;
     }
@@ -165,7 +165,7 @@ bool Feed::must_look_up(const Subscription& subscription, const Since& since) co
     return false;
   }
   if (since.kind == Since::Kind::seconds) {
-    return history.first_seq_since(cutoff_us(since)) <= history.first_seq();
+    return log_.first_seq_since(cutoff_us(since)) <= history.first_seq();
   }
   if (since.kind != Since::Kind::last) return false;
   std::uint64_t found = 0;

@@ -112,7 +112,7 @@ void Replay::find_start() {
   } else if (!request_.from.time_us) {
     next_ = oldest;
   } else {
-    next_ = log_.history().first_seq_since(*request_.from.time_us);
+    next_ = log_.first_seq_since(*request_.from.time_us);
     if (next_ <= log_.history().first_seq() && oldest < next_) look_up_start();
   }
 }
@@ -166,8 +166,10 @@ bool Replay::take_block(const BlockPtr& block, std::string* out, std::size_t byt
   for (; next_ <= to_seq_ && next_ <= block->last_seq() && out->size() < bytes_max; ++next_) {
     const auto i = static_cast<std::size_t>(next_ - block->first_seq());
     const std::int64_t stamp_us = block->entry(i).timestamp_us;
+    if (stamp_us < last_stamp_us_) first_stamp_us_ -= last_stamp_us_ - stamp_us;  // the clock went back
+    last_stamp_us_ = stamp_us;
     if (request_.to.time_us && stamp_us > *request_.to.time_us) {
-      ended_ = true;
+      next_ = next_epoch(next_);
       return true;
     }
     if (!request_.subscription.matches(*block, i)) continue;
@@ -183,6 +185,14 @@ bool Replay::take_block(const BlockPtr& block, std::string* out, std::size_t byt
     ++events_;
   }
   return true;
+}
+
+// Where the clock went back, events of an earlier time may follow.
+std::uint64_t Replay::next_epoch(std::uint64_t seq) const {
+  for (const EpochStart& epoch : log_.epochs()) {
+    if (epoch.first_seq > seq) return epoch.first_seq;
+  }
+  return to_seq_ + 1;
 }
 
 void Replay::miss(std::uint64_t to_seq, const char* reason, std::string* out) {

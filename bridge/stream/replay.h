@@ -59,6 +59,7 @@ class Replay final : private PastCache::Waiter {
   void find_start();
   void look_up_start();
   bool take_block(const BlockPtr& block, std::string* out, std::size_t bytes_max);
+  std::uint64_t next_epoch(std::uint64_t seq) const;
   void miss(std::uint64_t to_seq, const char* reason, std::string* out);
 
   const std::uint64_t number_;
@@ -70,6 +71,7 @@ class Replay final : private PastCache::Waiter {
   std::uint64_t to_seq_ = 0;
   std::int64_t began_us_ = 0;        // steady, when the first event was given
   std::int64_t first_stamp_us_ = 0;  // of that event
+  std::int64_t last_stamp_us_ = 0;   // of the event that was looked at last
   std::uint64_t events_ = 0;
   std::uint64_t missing_ = 0;
   bool looking_up_ = false;

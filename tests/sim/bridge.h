@@ -38,7 +38,8 @@ class SimBridge final : private bridge::TrainerLink {
   SimBridge(World& world, const std::vector<std::unique_ptr<SimSource>>& sources, std::string epoch,
             bridge::HistoryLimits limits, std::size_t held_bytes_max, JournalManners journal);
 
-  const std::string& epoch() const { return log_.epoch(); }
+  // The first of this process; those that its clock adds are named after it.
+  const std::string& epoch() const { return log_.epochs().front().epoch; }
   // Whether nothing of this process's log is ever out of reach.
   bool keeps_all() const { return journal_manners_ == JournalManners::keeps_all; }
   // Blocks that were read from the journal for clients.

@@ -122,18 +122,26 @@ void SimClient::take(const std::string& text) {
   }
 }
 
+namespace {
+
+// Of an epoch that the clock added, the one that its process began with.
+std::string process_of(const std::string& epoch) { return epoch.substr(0, epoch.find('-')); }
+
+}  // namespace
+
 void SimClient::on_reply(const feed::Envelope& envelope, const std::string& text) {
   require(unanswered_.erase(envelope.id) == 1, "a reply too many: " + text);
   if (envelope.action != "register") return;
   require(envelope.status == "registered", "refused: " + text);
   registered_ = true;
-  epoch_ = feed::json::as_string(feed::json::member(text, "epoch")).value();
+  const std::string epoch = feed::json::as_string(feed::json::member(text, "epoch")).value();
+  epoch_ = process_of(epoch);
   const std::uint64_t newest = feed::json::as_u64(feed::json::member(text, "seq")).value();
   const bool recovered = feed::json::member(text, "recovered") == "true";
-  cursor_.on_registered(epoch_, newest);
+  cursor_.on_registered(epoch, newest);
   const auto* const position = std::get_if<feed::Position>(&asked_since_);
-  resumes_elsewhere_ = position != nullptr && position->epoch != epoch_;
-  if (position != nullptr && position->epoch == epoch_) {
+  resumes_elsewhere_ = position != nullptr && process_of(position->epoch) != epoch_;
+  if (position != nullptr && !resumes_elsewhere_) {
     // What no longer is there a gap message has to name.
     seen_to_ = position->seq;
     expected_ = expected_at_cursor_;

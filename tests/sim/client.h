@@ -76,7 +76,7 @@ class SimClient {
   std::uint64_t last_id_ = 0;
   std::set<std::string> unanswered_;
 
-  std::string epoch_;
+  std::string epoch_;  // of the bridge's process
   std::optional<std::uint64_t> seen_to_;  // of this connection: every event up to here came, or a gap
   Expected expected_;
   Expected expected_at_cursor_;  // as it was behind the last event that came

@@ -149,12 +149,24 @@ class Simulation {
         if (!weather_.lossless || (source.introduced(source.runs().back().run) && source.control_is_stable())) {
           source.cut_control();
         }
+      } else if (random.one_in(6)) {
+        step_clock();
       } else if (random.one_in(2)) {
         sources_[random.below(sources_.size())]->cut_events();
       } else {
         clients_[random.below(clients_.size())]->cut();
       }
     });
+  }
+
+  // Ahead or back, by a little (which counts for nothing), by seconds or by days.
+  void step_clock() {
+    Random& random = world_.random;
+    constexpr std::int64_t kMost[] = {900 * kMs, 20'000 * kMs, 2'592'000'000 * kMs};
+    const std::int64_t most = kMost[random.below(3)];
+    const std::int64_t step_us = random.between(-most, most);
+    world_.note("the wall clock steps by " + std::to_string(step_us / kMs) + " ms");
+    world_.clock.step_wall_us(step_us);
   }
 
   void settle() {

@@ -1,5 +1,6 @@
 #include "truth.h"
 
+#include "base/wall_watch.h"
 #include "feed/json.h"
 
 namespace sim {
@@ -16,6 +17,7 @@ void Truth::follow(SimBridge& bridge) {
   if (epoch.entries.size() == bridge.log().last_seq()) return;
   for (const std::string& payload : bridge.grown()) take(epoch, payload);
   require(epoch.entries.size() == bridge.log().last_seq(), "the log has holes");
+  check_stamp(bridge);
 }
 
 // The bridge knows that the source can be asked.
@@ -24,6 +26,17 @@ bool Truth::introduced(const std::string& source, const std::string& run) const 
     if (known->name() == source) return known->introduced(run);
   }
   return false;
+}
+
+// What the log stamps is the time, or, where the clock went back a little, the last stamp.
+void Truth::check_stamp(const SimBridge& bridge) const {
+  const bridge::EventLog& log = bridge.log();
+  const bridge::BlockPtr block = log.history().find(log.last_seq());
+  if (!block) return;
+  const std::int64_t ahead_us =
+      block->entry(block->size() - 1).timestamp_us - world_.clock.wall_us();
+  require(ahead_us < bridge::kClockStepUs && ahead_us > -bridge::kClockStepUs,
+          "a stamp is wrong by " + std::to_string(ahead_us) + " us");
 }
 
 void Truth::take(Epoch& epoch, const std::string& payload) {

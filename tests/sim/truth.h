@@ -50,6 +50,7 @@ class Truth {
     std::string gap;  // of the last gap message, which the event behind it must repeat
   };
 
+  void check_stamp(const SimBridge& bridge) const;
   void take(Epoch& epoch, const std::string& payload);
   bool introduced(const std::string& source, const std::string& run) const;
 

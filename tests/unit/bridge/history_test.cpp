@@ -73,10 +73,10 @@ TEST_CASE("history: lone events are merged as they age") {
 TEST_CASE("history: a time is found to the event") {
   EventLog log("e", {100'000, 1 << 30});
   for (int i = 1; i <= 300; ++i) append(log, 1, i * 1000);
-  CHECK(log.history().first_seq_since(0) == 1);
-  CHECK(log.history().first_seq_since(5000) == 5);
-  CHECK(log.history().first_seq_since(5001) == 6);
-  CHECK(log.history().first_seq_since(300'001) == 301);
+  CHECK(log.first_seq_since(0) == 1);
+  CHECK(log.first_seq_since(5000) == 5);
+  CHECK(log.first_seq_since(5001) == 6);
+  CHECK(log.first_seq_since(300'001) == 301);
 }
 
 TEST_CASE("log: stamps never decrease, even when the clock does") {

@@ -428,6 +428,90 @@ TEST_CASE("journal file: too old events go, in slices, and the newest stays") {
   CHECK(read_back(*file, 1).front()->first_seq() == 1000);
 }
 
+// Events first..last, one a second, beginning `from_s` seconds after kJournalNow.
+BlockPtr seconds_of(std::uint64_t first, std::uint64_t last, std::int64_t from_s) {
+  BlockBuilder builder;
+  Envelope event;
+  event.type = "t";
+  event.data = "{}";
+  for (std::uint64_t seq = first; seq <= last; ++seq, ++from_s) {
+    builder.add(event, seq, kJournalNow + from_s * 1'000'000);
+  }
+  return builder.seal();
+}
+
+constexpr std::int64_t kMonthS = 30 * 86'400;
+
+TEST_CASE("journal file: an epoch that goes on ends the one before in order, and times are found in either") {
+  ScratchDirectory directory;
+  const JournalFileOptions o = file_options(directory);
+  auto file = open_file(o);
+  REQUIRE(file->begin_epoch({"one", 1}, kJournalNow).ok());
+  append_block(*file, seconds_of(1, 10, 0));
+  append_block(*file, seconds_of(11, 13, kMonthS));
+  REQUIRE(file->begin_epoch({"two", 14, true}, kJournalNow).ok());
+  append_block(*file, seconds_of(14, 20, 13));
+  REQUIRE(file->begin_epoch({"one", 1}, kJournalNow).ok());  // already there: nothing happens
+  const auto first = [&](std::int64_t s) {
+    return file->first_seq_since(kJournalNow + s * 1'000'000).value();
+  };
+  CHECK(first(0) == 1);
+  CHECK(first(5) == 6);
+  CHECK(first(13) == 11);
+  CHECK(first(14) == 15);
+  CHECK(first(20) == 21);
+  CHECK(first(kMonthS) == 21);
+  file.reset();
+  file = open_file(o);
+  REQUIRE(file->contents().epochs.size() == 2);
+  CHECK(file->contents().epochs[1].goes_on);
+  CHECK_FALSE(file->contents().clean);
+  CHECK(file->contents().last_stamp_us == kJournalNow + 19'000'000);
+  // After a kill the next one does not go on.
+  REQUIRE(file->begin_epoch({"three", 21}, kJournalNow).ok());
+  file.reset();
+  file = open_file(o);
+  CHECK_FALSE(file->contents().epochs[2].goes_on);
+}
+
+TEST_CASE("journal file: events of a clock that was ahead do not keep the others, nor go before them") {
+  ScratchDirectory directory;
+  JournalFileOptions o = file_options(directory);
+  o.age_max_us = 100'000'000;
+  auto file = open_file(o);
+  REQUIRE(file->begin_epoch({"one", 1}, kJournalNow).ok());
+  append_block(*file, seconds_of(1, 10, 0));
+  append_block(*file, seconds_of(11, 13, kMonthS));
+  REQUIRE(file->begin_epoch({"two", 14, true}, kJournalNow).ok());
+  append_block(*file, seconds_of(14, 30, 13));
+  const auto trim_at = [&](std::int64_t s) {
+    REQUIRE(file->trim(1000, kJournalNow + s * 1'000'000).ok());
+    return file->first_seq();
+  };
+  CHECK(trim_at(100) == 1);
+  CHECK(trim_at(105) == 6);
+  CHECK(trim_at(112) == 11);
+  CHECK(trim_at(113) == 11);
+  CHECK(trim_at(114) == 15);
+  CHECK(trim_at(1000) == 30);
+}
+
+TEST_CASE("journal file: a clock that comes back to long ago makes nothing old") {
+  ScratchDirectory directory;
+  JournalFileOptions o = file_options(directory);
+  o.age_max_us = 100'000'000;
+  auto file = open_file(o);
+  REQUIRE(file->begin_epoch({"one", 1}, kJournalNow).ok());
+  append_block(*file, seconds_of(1, 10, 0));
+  REQUIRE(file->begin_epoch({"two", 11}, kJournalNow).ok());
+  append_block(*file, seconds_of(11, 13, -kMonthS));  // a machine without a clock of its own
+  append_block(*file, seconds_of(14, 20, 13));        // until it is told the time
+  REQUIRE(file->trim(1000, kJournalNow + 50'000'000).ok());
+  CHECK(file->first_seq() == 1);
+  REQUIRE(file->trim(1000, kJournalNow + 115'000'000).ok());
+  CHECK(file->first_seq() == 16);
+}
+
 TEST_CASE("journal file: beyond its size the oldest go, and their room is used again") {
   ScratchDirectory directory;
   JournalFileOptions o = file_options(directory);

@@ -21,10 +21,11 @@ struct Site {
   }
   Bench bench;
   std::string trouble;
+  std::string notice;
   int batches = 0;
   std::vector<PageFile> files;
   Pages pages{bench.intake, bench.clock,
-              {"9.9.9", files, [](auto done) { done("metrics"); }, [this] { return trouble; }, [] { return false; },
+              {"9.9.9", files, [](auto done) { done("metrics"); }, [this] { return trouble; }, [this] { return notice; }, [] { return false; },
                [this] { ++batches; }}};
 };
 
@@ -36,8 +37,13 @@ TEST_CASE("pages: paths, methods and readiness") {
   CHECK(site.get("GET", "/").body.find("ws://127.0.0.1:1/ws") != std::string::npos);
   CHECK(site.get("GET", "/healthz").status == 200);
   CHECK(site.get("HEAD", "/readyz").status == 200);
+  CHECK(site.get("GET", "/readyz").body == "ready\n");
+  site.notice = "clock: it has stepped";
+  CHECK(site.get("GET", "/readyz").status == 200);
+  CHECK(site.get("GET", "/readyz").body == "ready\nclock: it has stepped\n");
   site.trouble = "stopping";
   CHECK(site.get("GET", "/readyz").status == 503);
+  CHECK(site.get("GET", "/readyz").body == "stopping\nclock: it has stepped\n");
   CHECK(site.get("GET", "/metrics").body == "metrics");
   CHECK(site.get("POST", "/metrics").status == 405);
   CHECK(site.get("GET", "/submit_event").status == 405);

@@ -1,7 +1,9 @@
-// How far a run had come, asked of a journal that is at work.
+// A journal at work, with its thread.
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <filesystem>
 #include <mutex>
 
 #include "fixture.h"
@@ -14,6 +16,15 @@ using testing_support::ScratchDirectory;
 using testing_support::wait_until;
 
 namespace {
+
+// The machine's clocks, and what the test has put on top of them.
+struct ShiftedClock final : Clock {
+  std::int64_t wall_us() const override { return system.wall_us() + wall_ahead_us; }
+  std::int64_t steady_us() const override { return system.steady_us() + steady_ahead_us; }
+  SystemClock system;
+  std::atomic<std::int64_t> wall_ahead_us{0};
+  std::atomic<std::int64_t> steady_ahead_us{0};
+};
 
 // A journal on a thread of its own and the log's thread, which is the test's.
 struct WorkingJournal {
@@ -30,6 +41,7 @@ struct WorkingJournal {
   JournalFileOptions options() const {
     JournalFileOptions o;
     o.path = directory.file("j");
+    o.age_max_us = 7ll * 86'400 * 1'000'000;
     return o;
   }
   void run_posted() {
@@ -45,6 +57,20 @@ struct WorkingJournal {
                              R"(","source_seq":)" + std::to_string(source_seq) + "}";
     REQUIRE(parser.parse(body) == Reject::none);
     log->append(parser.envelope(), clock.wall_us());
+  }
+  // Appends an event and waits until it is in the file and the thread has looked after the file's age, twice:
+  // then what was to be done before the first is done.
+  void event_twice() {
+    for (int i = 0; i < 2; ++i) {
+      event("r", log->last_seq() + 1);
+      clock.wall_ahead_us += 2'000'000;
+      clock.steady_ahead_us += 2'000'000;
+      REQUIRE(wait_until([&] {
+        run_posted();
+        journal.pump();
+        return journal.committed_seq() == log->last_seq();
+      }));
+    }
   }
   std::optional<std::uint64_t> position(const std::string& run) {
     std::optional<std::uint64_t> found;
@@ -62,7 +88,7 @@ struct WorkingJournal {
   }
 
   ScratchDirectory directory;
-  SystemClock clock;
+  ShiftedClock clock;
   std::mutex mutex;
   std::vector<std::function<void()>> posted;
   EnvelopeParser parser{1 << 16};
@@ -104,4 +130,52 @@ TEST_CASE("journal position: a file that cannot be written does not make it forg
   CHECK(at.position("b") == 2);
   CHECK_FALSE(at.position("c"));
   other.run("ROLLBACK");
+}
+
+TEST_CASE("journal thread: a clock that is a month ahead for a moment takes nothing from the journal") {
+  constexpr std::int64_t kMonthUs = 30ll * 86'400 * 1'000'000;
+  WorkingJournal at;
+  for (int i = 0; i < 50; ++i) at.event_twice();
+  at.clock.wall_ahead_us += kMonthUs;
+  at.event_twice();
+  CHECK(at.journal.status().rows_trimmed == 0);
+  CHECK(at.log->epochs().size() == 1);
+  at.clock.wall_ahead_us -= kMonthUs;
+  at.event_twice();
+  CHECK(at.journal.status().rows_trimmed == 0);
+  CHECK(at.log->epochs().size() == 2);
+  // Where it stays ahead, that is the time.
+  at.clock.wall_ahead_us += kMonthUs;
+  at.event_twice();
+  CHECK(at.journal.status().rows_trimmed == 0);
+  at.clock.wall_ahead_us += 601'000'000;
+  at.clock.steady_ahead_us += 601'000'000;
+  REQUIRE(wait_until([&] {
+    at.event_twice();
+    return at.journal.status().rows_trimmed >= 100;
+  }));
+}
+
+TEST_CASE("journal thread: an epoch that begins with the bridge at work is in the file") {
+  ScratchDirectory directory;
+  JournalFileOptions options;
+  {
+    WorkingJournal at;
+    options = at.options();
+    std::filesystem::create_hard_link(options.path, directory.file("j"));  // outlives it
+    at.event_twice();
+    at.clock.wall_ahead_us -= 3'600'000'000;
+    at.event_twice();
+    REQUIRE(at.log->epochs().size() == 2);
+  }
+  options.path = directory.file("j");
+  auto file = JournalFile::open(options);
+  REQUIRE(file.ok());
+  const JournalContents& contents = file.value()->contents();
+  REQUIRE(contents.epochs.size() == 2);
+  CHECK(contents.epochs[0].epoch == "e");
+  CHECK(contents.epochs[1].first_seq == 3);
+  CHECK(contents.epochs[1].goes_on);
+  CHECK(contents.clean);
+  CHECK(contents.last_seq == 4);
 }
