@@ -5,12 +5,10 @@
 #include <iterator>
 #include <utility>
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include "base/limits.h"
 #include "base/text.h"
 #include "commands/recent_events.h"
+#include "event/json_writer.h"
 
 namespace bridge {
 namespace {
@@ -18,49 +16,6 @@ namespace {
 constexpr std::array<std::string_view, 6> kNames = {"get_status",   "get_recent_events",
                                                     "get_sources",  "get_clients",
                                                     "get_snapshot", "get_event_types"};
-
-// RapidJSON's writer with the few shapes that results need.
-class Json {
- public:
-  Json() : writer_(buffer_) { writer_.SetMaxDecimalPlaces(3); }
-  Json& object() { return writer_.StartObject(), *this; }
-  Json& list() { return writer_.StartArray(), *this; }
-  Json& end_object() { return writer_.EndObject(), *this; }
-  Json& end_list() { return writer_.EndArray(), *this; }
-  Json& key(std::string_view name) {
-    writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-    return *this;
-  }
-  Json& add(std::string_view text) {
-    writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-    return *this;
-  }
-  Json& add(const char* text) { return add(std::string_view(text)); }
-  Json& add(const std::string& text) { return add(std::string_view(text)); }
-  Json& add(std::uint64_t n) { return writer_.Uint64(n), *this; }
-  Json& add(std::int64_t n) { return writer_.Int64(n), *this; }
-  Json& add(double d) { return writer_.Double(d), *this; }
-  Json& raw(std::string_view json) {
-    writer_.RawValue(json.data(), json.size(), rapidjson::kObjectType);
-    return *this;
-  }
-  // Seconds since 1970, or null for "never".
-  Json& time(std::int64_t us) {
-    if (us == 0) return raw("null");
-    std::string text;
-    append_seconds(text, us);
-    return raw(text);
-  }
-  template <class T>
-  Json& field(std::string_view name, const T& value) {
-    return key(name).add(value);
-  }
-  std::string take() const { return {buffer_.GetString(), buffer_.GetSize()}; }
-
- private:
-  rapidjson::StringBuffer buffer_;
-  rapidjson::Writer<rapidjson::StringBuffer> writer_;
-};
 
 std::uint64_t sum(const std::array<std::uint64_t, 16>& counts) {
   std::uint64_t n = 0;
@@ -115,7 +70,7 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   Counters c = view_.counters;
   c += report.counters;
   const History& history = view_.log.history();
-  Json json;
+  JsonWriter json;
   json.object();
   json.field("status", "running").field("server", "ppo-bridge").field("version", view_.version);
   json.field("protocol", std::uint64_t{1});
@@ -175,7 +130,7 @@ Result<std::string, RequestError> OwnCommands::get_recent_events(const rapidjson
 }
 
 std::string OwnCommands::get_sources() {
-  Json json;
+  JsonWriter json;
   json.object().key("sources").list();
   for (const auto& [name, info] : view_.sources.sources()) {
     json.object().field("source", name);
@@ -208,7 +163,7 @@ std::string OwnCommands::get_sources() {
 }
 
 std::string OwnCommands::get_clients(const ClientsReport& report) {
-  Json json;
+  JsonWriter json;
   json.object().key("clients").list();
   for (const ClientInfo& client : report.clients) {
     json.object().field("connection", client.connection).field("client_id", client.client_id);
@@ -226,7 +181,6 @@ std::string OwnCommands::get_clients(const ClientsReport& report) {
 
 std::string OwnCommands::get_snapshot() {
   view_.snapshot.catch_up(view_.log);
-  std::string out = R"({"events":[)";
   std::size_t count = 0;
   bool complete = view_.snapshot.evicted() == 0;
   // The newest ones where not all fit; in order of seq.
@@ -242,24 +196,16 @@ std::string OwnCommands::get_snapshot() {
     bytes += previous->json.size() + 1;
     from = previous;
   }
-  out.reserve(bytes + 64);
-  for (; from != entries.end(); ++from, ++count) {
-    if (count != 0) out += ',';
-    out += from->json;
-  }
-  out += R"(],"count":)";
-  append_number(out, count);
-  out += R"(,"complete":)";
-  out += complete ? "true" : "false";
-  out += R"(,"epoch":)";
-  append_json_string(out, view_.log.epoch());
-  out += R"(,"seq":)";
-  append_number(out, view_.log.last_seq());
-  return out + "}";
+  JsonWriter json;
+  json.object().key("events").list();
+  for (; from != entries.end(); ++from, ++count) json.raw(from->json);
+  json.end_list().field("count", count).field("complete", complete);
+  json.field("epoch", view_.log.epoch()).field("seq", view_.log.last_seq());
+  return json.end_object().take();
 }
 
 std::string OwnCommands::get_event_types() {
-  Json json;
+  JsonWriter json;
   json.object().key("event_types").list();
   for (const auto& [type, count] : view_.types.counts()) {
     json.object().field("type", type).field("events", count.events);

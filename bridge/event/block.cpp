@@ -157,6 +157,7 @@ void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t ti
   }
   *p++ = '}';
   assert(p == frame + entry.frame_size);
+  assert(is_utf8({p - size, size}));
   frames_bytes_ += entry.frame_size;
 
   entry.agent_kind = event.agent_id.kind;
@@ -204,6 +205,8 @@ bool BlockBuilder::add_stored(const StoredEvent& event) {
     }
     return n;
   };
+  // What cannot be sent is not taken, or its readers would be cut off with it each time they resume.
+  if (!is_utf8(event.json)) return false;
   if (!expect(R"({"type":")") || !take_name(&entry.type) || !expect(R"(,"data":)") ||
       event.data_bytes < 2 || event.data_bytes > left.size()) {
     return false;

@@ -111,11 +111,12 @@ using BlockPtr = std::shared_ptr<const Block>;
 class BlockBuilder {
  public:
   // Writes the event's outgoing form, and in front of an event of the bridge's own that records a loss
-  // (messages.h) the gap message for it. REQUIRES: seq continues the block's numbering.
+  // (messages.h) the gap message for it. REQUIRES: seq continues the block's numbering; the event is
+  // UTF-8.
   void add(const Envelope& event, std::uint64_t seq, std::int64_t timestamp_us);
 
   // Takes in an event that was written out before, byte for byte. False where `json` is not of the
-  // form that add() writes, or `data_bytes` does not fit it; the block is then as before.
+  // form that add() writes or not UTF-8, or `data_bytes` does not fit it; the block is then as before.
   // REQUIRES: event.seq continues the block's numbering.
   [[nodiscard]] bool add_stored(const StoredEvent& event);
 

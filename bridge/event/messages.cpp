@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "event/json_scanner.h"
+#include "event/json_writer.h"
 
 namespace bridge {
 namespace {
@@ -22,16 +23,9 @@ std::string range_text(std::uint64_t from, std::uint64_t to) {
   return "events " + std::to_string(from) + " to " + std::to_string(to);
 }
 
-void append_range(std::string& out, const SourceLost& lost) {
-  out += R"("source":)";
-  append_json_string(out, lost.source);
-  out += R"(,"run":)";
-  append_json_string(out, lost.run);
-  out += R"(,"from_source_seq":)";
-  append_number(out, lost.from_source_seq);
-  out += R"(,"to_source_seq":)";
-  append_number(out, lost.to_source_seq);
-  out += '}';
+void add_range(JsonWriter& json, const SourceLost& lost) {
+  json.field("source", lost.source).field("run", lost.run);
+  json.field("from_source_seq", lost.from_source_seq).field("to_source_seq", lost.to_source_seq);
 }
 
 }  // namespace
@@ -42,63 +36,40 @@ const char* error_type_name(ErrorType type) {
 
 std::string welcome_message(std::string_view version, std::string_view epoch, std::uint64_t seq,
                             std::int64_t now_us) {
-  std::string out = R"({"type":"system_status","data":{"status":"connected","message":)";
-  append_json_string(out, "ppo-bridge " + std::string(version));
-  out += R"(,"server":"ppo-bridge","version":)";
-  append_json_string(out, version);
-  out += R"(,"protocol":1,"epoch":)";
-  append_json_string(out, epoch);
-  out += R"(,"seq":)";
-  append_number(out, seq);
-  out += R"(},"timestamp":)";
-  append_seconds(out, now_us);
-  out += '}';
-  return out;
+  JsonWriter json;
+  json.object().field("type", "system_status").key("data").object();
+  json.field("status", "connected").field("message", "ppo-bridge " + std::string(version));
+  json.field("server", "ppo-bridge").field("version", version);
+  json.field("protocol", std::uint64_t{1}).field("epoch", epoch).field("seq", seq).end_object();
+  return json.key("timestamp").seconds(now_us).end_object().take();
 }
 
 std::string error_message(const RequestError& error, std::string_view action,
                           std::string_view id_json, std::int64_t now_us) {
-  std::string out = R"({"status":"error","type":"error")";
-  if (!action.empty()) {
-    out += R"(,"action":)";
-    append_json_string(out, action);
-  }
-  if (!id_json.empty()) {
-    out += R"(,"id":)";
-    out += id_json;
-  }
-  out += R"(,"data":{"error_type":")";
-  out += error_type_name(error.type);
-  out += R"(","message":)";
-  append_json_string(out, error.message);
-  out += R"(,"details":{}},"timestamp":)";
-  append_seconds(out, now_us);
-  out += '}';
-  return out;
+  JsonWriter json;
+  json.object().field("status", "error").field("type", "error");
+  if (!action.empty()) json.field("action", action);
+  if (!id_json.empty()) json.key("id").raw(id_json);
+  json.key("data").object().field("error_type", error_type_name(error.type));
+  json.field("message", error.message).key("details").raw("{}").end_object();
+  return json.key("timestamp").seconds(now_us).end_object().take();
 }
 
 std::string gap_message(std::uint64_t from_seq, std::uint64_t to_seq, std::string_view reason,
                         std::int64_t now_us) {
-  std::string out = R"({"type":"gap","data":{"from_seq":)";
-  append_number(out, from_seq);
-  out += R"(,"to_seq":)";
-  append_number(out, to_seq);
-  out += R"(,"reason":)";
-  append_json_string(out, reason);
-  out += R"(},"timestamp":)";
-  append_seconds(out, now_us);
-  out += '}';
-  return out;
+  JsonWriter json;
+  json.object().field("type", "gap").key("data").object();
+  json.field("from_seq", from_seq).field("to_seq", to_seq).field("reason", reason).end_object();
+  return json.key("timestamp").seconds(now_us).end_object().take();
 }
 
 std::string source_lost_data(const SourceLost& lost) {
-  std::string out(kSourceLostStart);
-  out += R"("message":)";
-  append_json_string(out, range_text(lost.from_source_seq, lost.to_source_seq) + " of " +
-                              std::string(lost.source) + " are lost");
-  out += ',';
-  append_range(out, lost);
-  return out;
+  JsonWriter json;
+  json.object().field("status", "source_lost");
+  json.field("message", range_text(lost.from_source_seq, lost.to_source_seq) + " of " +
+                            std::string(lost.source) + " are lost");
+  add_range(json, lost);
+  return json.end_object().take();
 }
 
 std::optional<SourceLost> read_source_lost(std::string_view data) {
@@ -125,12 +96,10 @@ std::optional<SourceLost> read_source_lost(std::string_view data) {
 }
 
 std::string source_lost_gap(const SourceLost& lost, std::int64_t now_us) {
-  std::string out = R"({"type":"gap","data":{"reason":"source_lost",)";
-  append_range(out, lost);
-  out += R"(,"timestamp":)";
-  append_seconds(out, now_us);
-  out += '}';
-  return out;
+  JsonWriter json;
+  json.object().field("type", "gap").key("data").object().field("reason", "source_lost");
+  add_range(json, lost);
+  return json.end_object().key("timestamp").seconds(now_us).end_object().take();
 }
 
 std::string clock_step_message(std::int64_t step_us) {
@@ -149,54 +118,19 @@ std::string clock_step_data(std::int64_t step_us) {
 
 ReplyBuilder::ReplyBuilder(std::string_view status, std::string_view action,
                            std::string_view id_json) {
-  out_ = R"({"status":)";
-  append_json_string(out_, status);
-  text("action", action);
-  if (!id_json.empty()) raw("id", id_json);
-}
-
-void ReplyBuilder::key(std::string_view name) {
-  out_ += ',';
-  append_json_string(out_, name);
-  out_ += ':';
-}
-
-ReplyBuilder& ReplyBuilder::text(std::string_view name, std::string_view value) {
-  key(name);
-  append_json_string(out_, value);
-  return *this;
-}
-
-ReplyBuilder& ReplyBuilder::number(std::string_view name, std::uint64_t value) {
-  key(name);
-  append_number(out_, value);
-  return *this;
-}
-
-ReplyBuilder& ReplyBuilder::boolean(std::string_view name, bool value) {
-  return raw(name, value ? "true" : "false");
-}
-
-ReplyBuilder& ReplyBuilder::raw(std::string_view name, std::string_view json) {
-  key(name);
-  out_ += json;
-  return *this;
+  json_.object().field("status", status).field("action", action);
+  if (!id_json.empty()) json_.key("id").raw(id_json);
 }
 
 std::string ReplyBuilder::finish(std::int64_t now_us) {
-  key("timestamp");
-  append_seconds(out_, now_us);
-  out_ += '}';
-  return std::move(out_);
+  return json_.key("timestamp").seconds(now_us).end_object().take();
 }
 
 std::string json_list(const std::vector<std::string>& strings) {
-  std::string out = "[";
-  for (const std::string& s : strings) {
-    if (out.size() > 1) out += ',';
-    append_json_string(out, s);
-  }
-  return out + "]";
+  JsonWriter json;
+  json.list();
+  for (const std::string& s : strings) json.add(s);
+  return json.end_list().take();
 }
 
 }  // namespace bridge

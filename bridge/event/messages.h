@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "event/json_writer.h"
+
 namespace bridge {
 
 // `error_type` of an error reply.
@@ -76,19 +78,29 @@ class ReplyBuilder {
   // `id_json` is the request's id as JSON text, or empty.
   ReplyBuilder(std::string_view status, std::string_view action, std::string_view id_json);
 
-  ReplyBuilder& text(std::string_view key, std::string_view value);
-  ReplyBuilder& number(std::string_view key, std::uint64_t value);
-  ReplyBuilder& boolean(std::string_view key, bool value);
+  ReplyBuilder& text(std::string_view key, std::string_view value) {
+    json_.field(key, value);
+    return *this;
+  }
+  ReplyBuilder& number(std::string_view key, std::uint64_t value) {
+    json_.field(key, value);
+    return *this;
+  }
+  ReplyBuilder& boolean(std::string_view key, bool value) {
+    json_.field(key, value);
+    return *this;
+  }
   // `json` is JSON text already.
-  ReplyBuilder& raw(std::string_view key, std::string_view json);
+  ReplyBuilder& raw(std::string_view key, std::string_view json) {
+    json_.key(key).raw(json);
+    return *this;
+  }
   // Stamps and hands over the text. The builder is spent.
   std::string finish(std::int64_t now_us);
 
  private:
-  void key(std::string_view name);
-  std::string out_;
+  JsonWriter json_;
 };
-
 
 // A JSON list of strings. REQUIRES: they are UTF-8.
 std::string json_list(const std::vector<std::string>& strings);

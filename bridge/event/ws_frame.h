@@ -1,10 +1,13 @@
 // Server-to-client WebSocket frames, written in place (RFC 6455 section 5.2): unmasked, unfragmented.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "base/text.h"
 
 namespace bridge {
 
@@ -39,6 +42,7 @@ inline void append_text_frame_header(std::string& out, std::uint64_t payload_siz
 
 // A whole text frame. REQUIRES: `payload` is UTF-8.
 inline std::string text_frame(std::string_view payload) {
+  assert(is_utf8(payload));
   std::string out;
   out.reserve(payload.size() + 10);
   append_text_frame_header(out, payload.size());

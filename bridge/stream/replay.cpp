@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "event/json_value.h"
+#include "event/json_writer.h"
 #include "event/number_field.h"
 #include "event/ws_frame.h"
 
@@ -202,17 +203,12 @@ void Replay::miss(std::uint64_t to_seq, const char* reason, std::string* out) {
 }
 
 std::string Replay::end_message(const char* reason) const {
-  std::string out = R"({"type":"replay_end","data":{"replay":)";
-  append_number(out, number_);
-  out += R"(,"reason":")";
-  out += reason;
-  out += R"(","events":)";
-  append_number(out, events_);
-  out += R"(,"missing":)";
-  append_number(out, missing_);
-  out += R"(},"replay":true,"timestamp":)";
-  append_seconds(out, clock_.wall_us());
-  return out + "}";
+  JsonWriter json;
+  json.object().field("type", "replay_end").key("data").object();
+  json.field("replay", number_).field("reason", reason);
+  json.field("events", events_).field("missing", missing_).end_object();
+  json.field("replay", true).key("timestamp").seconds(clock_.wall_us());
+  return json.end_object().take();
 }
 
 Replays::~Replays() = default;
@@ -228,14 +224,14 @@ Result<std::string, RequestError> Replays::start(Feed* feed, const Value& params
     return RequestError{ErrorType::busy,
                         std::to_string(kReplaysMax) + " replays are under way; try later"};
   }
-  std::string result = R"({"replay":)" + std::to_string(++last_number_) + R"(,"speed":)";
   char speed[32];
   std::snprintf(speed, sizeof speed, "%.6g", request.value().speed);
-  result += std::string(speed) + "}";
+  JsonWriter json;
+  json.object().field("replay", ++last_number_).key("speed").raw(speed).end_object();
   replays_[feed] = {
       std::make_unique<Replay>(last_number_, std::move(request.value()), log_, cohorts_, clock_),
       std::move(nudge)};
-  return result;
+  return json.take();
 }
 
 std::string Replays::stop(Feed* feed) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "base/text.h"
 #include "feed/json.h"
 #include "feed/message.h"
 
@@ -111,6 +112,7 @@ void SimClient::take(const std::string& text) {
     });
     return;
   }
+  require(bridge::is_utf8(text), "a client got what is not UTF-8");
   const auto envelope = feed::read_envelope(text);
   require(envelope.has_value(), "a client got what is no JSON: " + text);
   if (envelope->is_reply()) {

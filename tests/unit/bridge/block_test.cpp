@@ -93,3 +93,19 @@ TEST_CASE("block: merged blocks are the same events with the same index") {
     CHECK(seq_of(std::string(merged->json(i))) == i + 1);
   }
 }
+
+TEST_CASE("block: a stored event that is not UTF-8 is not taken back") {
+  BlockBuilder builder;
+  add(builder, R"({"type":"t","data":{"a":"xx"}})", 1, 0);
+  StoredEvent event;
+  std::string json(builder.seal()->json(0));
+  event.seq = 1;
+  event.data_bytes = 10;
+  event.json = json;
+  CHECK(builder.add_stored(event));
+  builder.seal();
+  json.replace(json.find("xx"), 2, "\xED\xA0");  // as an old version's client_id could be
+  event.json = json;
+  CHECK_FALSE(builder.add_stored(event));
+  CHECK(builder.empty());
+}

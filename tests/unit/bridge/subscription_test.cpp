@@ -118,7 +118,7 @@ TEST_CASE("subscription: type, source, agent and item are compared without a loo
   Envelope event;
   event.type = "trade_executed";
   event.source = "t1";
-  event.data = R"({"source":"x","agent_id":"x","item":"x")" "\xFF";
+  event.data = R"({"source":"x","agent_id":"x","item":"x")";
   event.agent_id = {"agent_0", IndexedField::Kind::text, true};
   event.item = {"Coal", IndexedField::Kind::text, true};
   BlockBuilder builder;

@@ -55,6 +55,19 @@ TEST_CASE("text: a hostile string is harmless in a log line") {
   CHECK(printable(std::string(100, 'x'), 3) == "xxx...");
 }
 
+TEST_CASE("text: UTF-8 is judged wherever in a text it stands") {
+  for (std::size_t at = 0; at < 40; ++at) {
+    CAPTURE(at);
+    std::string text(40, 'a');
+    CHECK(is_utf8(text));
+    text[at] = '\x80';
+    CHECK_FALSE(is_utf8(text));
+    text.replace(at, 1, "\xE2\x82\xAC");
+    CHECK(is_utf8(text));
+    CHECK_FALSE(is_utf8(text.substr(0, at + 2)));
+  }
+}
+
 TEST_CASE("text: a cut does not end within a character") {
   const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";
   for (std::size_t n = 0; n <= text.size() + 1; ++n) {
