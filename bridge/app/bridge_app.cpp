@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/wall_watch.h"
+#include "base/work_queue.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
 #include "log/own_events.h"
@@ -59,7 +60,7 @@ class BridgeApp::Impl {
         log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
         tracker_(static_cast<std::size_t>(config.events.held_bytes_max), counters_),
         commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
-                   history_limits(config), clients_max_, kVersion, &memory_}),
+                   history_limits(config), clients_max_, kVersion, &memory_, &work_}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
         trainers_(io_, zmq_, counters_,
                   [this](auto source, auto json) { dispatcher_.router().on_answer(source, json); }),
@@ -72,13 +73,13 @@ class BridgeApp::Impl {
                {kVersion, page_files(), [this](auto done) { metrics(std::move(done)); },
                 [this] { return trouble(); }, [this] { return notice(); },
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
-                [this] { announce(); }}),
+                [this] { announce(); }, &work_}),
         client_servers_(
             io_, log_, snapshot_, journal_.get(), dispatcher_,
             [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
               pages_.handle(r, own, answer);
             },
-            counters_, clock_, serving(), [this] { regulate(); }),
+            counters_, clock_, work_, serving(), [this] { regulate(); }),
         receiver_(io_, zmq_, intake_, [this] { announce(); }),
         bot_publisher_(io_, zmq_, log_, counters_, memory_[Queue::bot_events],
                        memory_[Queue::bot_topics]),
@@ -106,7 +107,8 @@ class BridgeApp::Impl {
     if (!receiving) return receiving;
     auto bots = bot_publisher_.start(config_.bots.events);
     if (!bots) return bots;
-    bots = bot_commands_.start(config_.bots.commands, config_.websocket.message_bytes_max);
+    bots = bot_commands_.start(config_.bots.commands, config_.websocket.message_bytes_max,
+                               client_servers_options(config_).limits.requests_per_s_max);
     if (!bots) return bots;
     auto control = trainers_.start(config_.trainers.control);
     if (!control) return control;
@@ -411,6 +413,7 @@ class BridgeApp::Impl {
   asio::io_context io_{1};
   zmq::context_t zmq_{1};
   SystemClock clock_;
+  WorkQueue work_{[this](std::function<void()> f) { asio::post(io_, std::move(f)); }, clock_};
   Counters counters_;
   const std::size_t clients_max_;
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};

@@ -81,9 +81,9 @@ Result<Command, RequestError> CommandDispatcher::parse(const Value& request,
 }
 
 void CommandDispatcher::execute(const Value& request, const std::string& id_json,
-                                const std::string& requester, Reply reply) {
+                                const Requester& requester, Reply reply) {
   const std::int64_t began_us = clock_.steady_us();
-  auto parsed = parse(request, requester);
+  auto parsed = parse(request, requester.name);
   if (!parsed) {
     reply(refusal(parsed.error(), id_json));
     return;
@@ -94,7 +94,7 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
   const Value& params = found == nullptr ? kNull : *found;
 
   if (OwnCommands::knows(command.name)) {
-    own_.run(command.name, params,
+    own_.run(command.name, params, requester.account,
              [this, name = command.name, id_json, began_us,
               reply = std::move(reply)](const Result<std::string, RequestError>& result) {
                reply(result ? own_result(name, result.value(), id_json, began_us)
@@ -105,8 +105,8 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
   if (command.name == kArm || command.name == kDisarm) {
     std::string result;
     if (command.name == kDisarm) {
-      result = switches_.disarm(requester) ? R"({"disarmed":true})" : R"({"disarmed":false})";
-    } else if (const auto error = arm(params, requester, &result)) {
+      result = switches_.disarm(requester.name) ? R"({"disarmed":true})" : R"({"disarmed":false})";
+    } else if (const auto error = arm(params, requester.name, &result)) {
       reply(refusal(*error, id_json));
       return;
     }

@@ -4,14 +4,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <rapidjson/document.h>
 
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/request_budget.h"
 #include "commands/command_router.h"
 #include "commands/dead_mans_switch.h"
 #include "commands/own_commands.h"
@@ -22,15 +25,24 @@ namespace bridge {
 // Called with the reply, JSON text.
 using Reply = std::function<void(const std::string& json)>;
 
+// Who asks: a name for events and dead-man's switches, and the account that pays; null: nobody's.
+struct Requester {
+  Requester(std::string name_, std::shared_ptr<RequestBudget> account_ = nullptr)
+      : name(std::move(name_)), account(std::move(account_)) {}
+
+  std::string name;
+  std::shared_ptr<RequestBudget> account;
+};
+
 // Takes commands: the dispatcher itself, or what brings them to it from another thread.
 class CommandTaker {
  public:
   // Carries out `request`, an object with `command` and, where wanted, `params`, `target`,
-  // `deadline_ms` and `idempotency_key`. `id_json` is its id as JSON text, or empty; `requester`
-  // names who asks, in events and for dead-man's switches. `reply` is called exactly once, on the
-  // caller's thread, now or later, and must bear being called when its client has gone.
+  // `deadline_ms` and `idempotency_key`. `id_json` is its id as JSON text, or empty. `reply` is
+  // called exactly once, on the caller's thread, now or later, and must bear being called when its
+  // client has gone; then it may as well not be called.
   virtual void execute(const rapidjson::Value& request, const std::string& id_json,
-                       const std::string& requester, Reply reply) = 0;
+                       const Requester& requester, Reply reply) = 0;
 
  protected:
   ~CommandTaker() = default;
@@ -44,7 +56,7 @@ class CommandDispatcher final : public CommandTaker {
                     std::int64_t default_deadline_us);
 
   void execute(const rapidjson::Value& request, const std::string& id_json,
-               const std::string& requester, Reply reply) override;
+               const Requester& requester, Reply reply) override;
 
   CommandRouter& router() { return router_; }
 

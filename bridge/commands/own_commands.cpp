@@ -44,7 +44,8 @@ void ClientsReport::add(ClientsReport other) {
   counters += other.counters;
 }
 
-void OwnCommands::run(std::string_view command, const rapidjson::Value& params, const Done& done) {
+void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
+                      const std::shared_ptr<RequestBudget>& account, const Done& done) {
   if (command == "get_status" || command == "get_clients") {
     const auto answer = [this, done,
                          status = command == "get_status"](const ClientsReport& report) {
@@ -56,7 +57,7 @@ void OwnCommands::run(std::string_view command, const rapidjson::Value& params, 
       directory_->report(answer);
     }
   } else if (command == "get_recent_events") {
-    done(get_recent_events(params));
+    get_recent_events(params, account, done);
   } else if (command == "get_sources") {
     done(get_sources());
   } else if (command == "get_snapshot") {
@@ -125,8 +126,24 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   return json.take();
 }
 
-Result<std::string, RequestError> OwnCommands::get_recent_events(const rapidjson::Value& params) {
-  return recent_events(view_.log, params);
+void OwnCommands::get_recent_events(const rapidjson::Value& params,
+                                    const std::shared_ptr<RequestBudget>& account,
+                                    const Done& done) {
+  auto search = RecentEvents::of(view_.log, params);
+  if (!search) return done(search.error());
+  const auto step = [done, search = std::make_shared<RecentEvents>(std::move(search.value()))](
+                        bool* ended) {
+    const std::uint64_t work = search->step(kStepWork);
+    *ended = search->ended();
+    if (*ended) done(search->result());
+    return work;
+  };
+  bool ended = false;
+  if (view_.work == nullptr || account == nullptr) {
+    while (!ended) step(&ended);
+  } else if (!view_.work->add(account, step)) {
+    done(RequestError{ErrorType::busy, "too many of your requests are being worked on"});
+  }
 }
 
 std::string OwnCommands::get_sources() {

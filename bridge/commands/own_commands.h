@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "base/counters.h"
 #include "base/memory_ledger.h"
 #include "base/result.h"
+#include "base/work_queue.h"
 #include "event/deflate.h"
 #include "event/messages.h"
 #include "log/event_log.h"
@@ -70,6 +72,7 @@ struct BridgeView {
   std::size_t clients_max;
   std::string version;
   const MemoryLedger* memory = nullptr;  // null: not told
+  WorkQueue* work = nullptr;  // for what takes long; null: all is done at once
 };
 
 // One thread: the log's.
@@ -85,15 +88,17 @@ class OwnCommands {
   // Called with the command's `result` as JSON text.
   using Done = std::function<void(const Result<std::string, RequestError>&)>;
 
-  // Calls `done` once, now or, where it is about clients, later. `params` may be null (JSON) or an
-  // object. REQUIRES: knows(command).
-  void run(std::string_view command, const rapidjson::Value& params, const Done& done);
+  // Calls `done` once, now or, where it is about clients or takes long, later, unless the account
+  // ends before. `params` may be null (JSON) or an object. REQUIRES: knows(command).
+  void run(std::string_view command, const rapidjson::Value& params,
+           const std::shared_ptr<RequestBudget>& account, const Done& done);
 
   const BridgeView& view() const { return view_; }
 
  private:
   std::string get_status(const ClientsReport& report);
-  Result<std::string, RequestError> get_recent_events(const rapidjson::Value& params);
+  void get_recent_events(const rapidjson::Value& params,
+                         const std::shared_ptr<RequestBudget>& account, const Done& done);
   std::string get_sources();
   static std::string get_clients(const ClientsReport& report);
   std::string get_snapshot();

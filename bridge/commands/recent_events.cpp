@@ -1,9 +1,9 @@
 #include "commands/recent_events.h"
 
-#include <deque>
-#include <optional>
+#include <utility>
 
 #include "base/limits.h"
+#include "base/request_budget.h"
 #include "base/text.h"
 #include "event/number_field.h"
 #include "event/subscription.h"
@@ -11,25 +11,21 @@
 namespace bridge {
 namespace {
 
-struct Query {
-  std::uint64_t count = 100;
-  std::optional<std::uint64_t> since_seq;
-  std::optional<std::string> type, agent_id, item, source;
-
-  bool matches(const Block& block, std::size_t i) const {
-    const EventEntry& e = block.entry(i);
-    return (!type || pattern_matches(*type, block.text(e.type))) &&
-           (!source || *source == block.text(e.source)) &&
-           (!agent_id || *agent_id == block.text(e.agent_id)) &&
-           (!item || *item == block.text(e.item));
-  }
-};
-
 RequestError bad_params(std::string message) {
   return {ErrorType::bad_request, "params." + std::move(message)};
 }
 
-Result<Query, RequestError> parse(const rapidjson::Value& params) {
+}  // namespace
+
+bool RecentEvents::Query::matches(const Block& block, std::size_t i) const {
+  const EventEntry& e = block.entry(i);
+  return (!type || pattern_matches(*type, block.text(e.type))) &&
+         (!source || *source == block.text(e.source)) &&
+         (!agent_id || *agent_id == block.text(e.agent_id)) &&
+         (!item || *item == block.text(e.item));
+}
+
+Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::Value& params) {
   Query query;
   if (params.IsNull()) return query;
   for (const auto& member : params.GetObject()) {
@@ -56,89 +52,87 @@ Result<Query, RequestError> parse(const rapidjson::Value& params) {
   return query;
 }
 
-struct Found {
-  std::deque<std::string_view> events;
-  std::size_t bytes = 0;
-  bool complete = true;
-
-  bool has_room(const Query& query, std::string_view json) const {
-    return events.size() < query.count && bytes + json.size() <= kReplyBytesMax;
-  }
-};
-
-// From `since_seq` forward.
-void look_forward(const EventLog& log, const Query& query, Found& found) {
-  const History& history = log.history();
-  std::uint64_t next = *query.since_seq + 1;
-  if (next > log.head() + 1) found.complete = false;
-  if (next < history.first_seq()) {
-    found.complete = false;
-    next = history.first_seq();
-  }
-  while (next <= log.head()) {
-    const BlockPtr block = history.find(next);
-    for (auto i = static_cast<std::size_t>(next - block->first_seq()); i < block->size(); ++i) {
-      if (block->seq(i) > log.head()) return;
-      if (!query.matches(*block, i)) continue;
-      const std::string_view json = block->json(i);
-      if (!found.has_room(query, json)) {
-        found.complete = false;
-        return;
-      }
-      found.events.push_back(json);
-      found.bytes += json.size();
-    }
-    next = block->last_seq() + 1;
-  }
-}
-
-// From the newest back.
-void look_back(const EventLog& log, const Query& query, Found& found) {
-  const History& history = log.history();
-  const auto& blocks = history.blocks();
-  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    for (std::size_t i = (*block)->size(); i > 0; --i) {
-      if ((*block)->seq(i - 1) > log.head() || !query.matches(**block, i - 1)) continue;
-      const std::string_view json = (*block)->json(i - 1);
-      if (!found.has_room(query, json)) {
-        found.complete = found.events.size() == query.count;
-        return;
-      }
-      found.events.push_front(json);
-      found.bytes += json.size();
-    }
-  }
-  found.complete = found.events.size() == query.count || history.first_seq() == 1;
-}
-
-}  // namespace
-
-Result<std::string, RequestError> recent_events(EventLog& log, const rapidjson::Value& params) {
-  const auto query = parse(params);
+Result<RecentEvents, RequestError> RecentEvents::of(EventLog& log,
+                                                    const rapidjson::Value& params) {
+  auto query = parse(params);
   if (!query) return query.error();
   if (log.head() > log.history().last_seq()) log.seal();
-  Found found;
-  if (query.value().since_seq) {
-    look_forward(log, query.value(), found);
+  return RecentEvents(log, std::move(query.value()));
+}
+
+RecentEvents::RecentEvents(const EventLog& log, Query query)
+    : log_(&log), query_(std::move(query)), head_(log.head()), next_(head_ + 1) {
+  if (!query_.since_seq) return;
+  if (*query_.since_seq > head_) {
+    end(false);
   } else {
-    look_back(log, query.value(), found);
+    next_ = *query_.since_seq + 1;
   }
+}
+
+void RecentEvents::end(bool complete) {
+  ended_ = true;
+  complete_ = complete_ && complete;
+}
+
+std::uint64_t RecentEvents::step(std::uint64_t work_max) {
+  const History& history = log_->history();
+  std::uint64_t work = 0;
+  while (!ended_ && work < work_max) {
+    const bool forward = query_.since_seq.has_value();
+    if (forward && next_ < history.first_seq()) {
+      complete_ = false;
+      next_ = history.first_seq();
+    }
+    if (forward && next_ > head_) {
+      end(true);
+    } else if (!forward && next_ <= history.first_seq()) {
+      end(found_.size() == query_.count || next_ == 1);
+    } else if (const BlockPtr block = history.find(forward ? next_ : next_ - 1)) {
+      while (!ended_ && work < work_max && next_ <= head_ + (forward ? 0 : 1) &&
+             (forward ? next_ <= block->last_seq() : next_ > block->first_seq())) {
+        if (!forward) --next_;
+        look_at(*block, static_cast<std::size_t>(next_ - block->first_seq()), &work);
+        if (forward) ++next_;
+      }
+    }
+  }
+  return work;
+}
+
+void RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t* work) {
+  ++*work;
+  if (!query_.matches(block, i)) return;
+  const std::string_view json = block.json(i);
+  if (found_.size() == query_.count || bytes_ + json.size() > kReplyBytesMax) {
+    return end(!query_.since_seq && found_.size() == query_.count);
+  }
+  *work += json.size() / kCopiedBytesPerWork;
+  bytes_ += json.size();
+  if (query_.since_seq) {
+    found_.emplace_back(json);
+  } else {
+    found_.emplace_front(json);
+  }
+}
+
+std::string RecentEvents::result() const {
   std::string out = R"({"events":[)";
-  out.reserve(found.bytes + found.events.size() + 128);
+  out.reserve(bytes_ + found_.size() + 128);
   bool first = true;
-  for (const std::string_view json : found.events) {
+  for (const std::string& json : found_) {
     if (!first) out += ',';
     first = false;
     out += json;
   }
   out += R"(],"count":)";
-  append_number(out, found.events.size());
+  append_number(out, found_.size());
   out += R"(,"complete":)";
-  out += found.complete ? "true" : "false";
+  out += complete_ ? "true" : "false";
   out += R"(,"epoch":)";
-  append_json_string(out, log.epoch());
+  append_json_string(out, log_->epoch());
   out += R"(,"seq":)";
-  append_number(out, log.head());
+  append_number(out, head_);
   out += '}';
   return out;
 }

@@ -1,6 +1,5 @@
 #include "conversation/client_protocol.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -10,7 +9,6 @@
 namespace bridge {
 namespace {
 
-constexpr double kBurstSeconds = 2.0;
 constexpr std::string_view kReplay = "replay";
 constexpr std::string_view kReplayStop = "replay_stop";
 
@@ -26,52 +24,34 @@ ClientProtocol::ClientProtocol(Feed& feed, CommandTaker& dispatcher, Replays& re
       log_(log),
       counters_(counters),
       clock_(clock),
-      tokens_per_s_(static_cast<double>(requests_per_s_max)),
-      tokens_(tokens_per_s_ * kBurstSeconds),
-      tokens_at_us_(clock.steady_us()),
+      budget_(std::make_shared<RequestBudget>(clock, requests_per_s_max)),
       connection_name_("connection-" + std::to_string(connection)),
-      on_late_reply_(std::move(on_late_reply)) {}
+      on_late_reply_(std::move(on_late_reply)) {
+  feed_.charge_to(budget_);
+}
 
 Verdict ClientProtocol::handle(std::string_view text) {
   ++counters_.requests;
   auto parsed = parse_request(text);
   SubscribeOutcome then;
   std::string reply;
-  if (!take_token()) {
+  if (!budget_->take()) {
     ++counters_.requests_rate_limited;
-    ++refused_in_a_row_;
     const std::string id = parsed ? parsed.value().id_json : parsed.error().id_json;
     const std::string action = parsed ? action_name(parsed.value().action) : parsed.error().action;
-    reply =
-        error_message({ErrorType::rate_limited,
-                       "more than " + std::to_string(static_cast<std::uint64_t>(tokens_per_s_)) +
-                           " requests a second (websocket.requests_per_s_max)"},
-                      action, id, clock_.wall_us());
+    reply = error_message({ErrorType::rate_limited, budget_->refusal()}, action, id,
+                          clock_.wall_us());
   } else if (!parsed) {
-    refused_in_a_row_ = 0;
     ++counters_.requests_refused;
     const RequestRefusal& refusal = parsed.error();
     reply = error_message(refusal.error, refusal.action, refusal.id_json, clock_.wall_us());
   } else {
-    refused_in_a_row_ = 0;
     reply = reply_to(parsed.value(), &then);
   }
   if (!reply.empty() && !feed_.say(reply)) return Verdict::too_slow;
   if (!then.gap.empty() && !feed_.say(then.gap)) return Verdict::too_slow;
   feed_.give(std::move(then.snapshot));
-  return static_cast<double>(refused_in_a_row_) > tokens_per_s_ * kBurstSeconds
-             ? Verdict::rate_limited
-             : Verdict::keep;
-}
-
-bool ClientProtocol::take_token() {
-  const std::int64_t now = clock_.steady_us();
-  tokens_ = std::min(tokens_per_s_ * kBurstSeconds,
-                     tokens_ + static_cast<double>(now - tokens_at_us_) / 1e6 * tokens_per_s_);
-  tokens_at_us_ = now;
-  if (tokens_ < 1) return false;
-  tokens_ -= 1;
-  return true;
+  return budget_->hopeless() ? Verdict::rate_limited : Verdict::keep;
 }
 
 std::string ClientProtocol::reply_to(const ClientRequest& request, SubscribeOutcome* then) {
@@ -200,7 +180,8 @@ std::string ClientProtocol::on_command(const ClientRequest& request) {
   };
   const auto exchange = std::make_shared<Exchange>();
   dispatcher_.execute(
-      request.document, request.id_json, client_id_.empty() ? connection_name_ : client_id_,
+      request.document, request.id_json,
+      {client_id_.empty() ? connection_name_ : client_id_, budget_},
       [this, exchange, alive = std::weak_ptr<char>(alive_)](const std::string& reply) {
         if (exchange->under_way) {
           exchange->reply = reply;

@@ -26,7 +26,7 @@ enum class Verdict {
 // No sockets: what it says goes to the feed, in order. One thread. All references must outlive it.
 class ClientProtocol {
  public:
-  // `requests_per_s_max`: more than that (with a burst of twice as many) are refused. `connection`
+  // `requests_per_s_max`: see RequestBudget, which the feed is charged to as well. `connection`
   // names the client where it does not name itself. `on_late_reply` is called when a reply was said
   // outside handle(), with what is to become of the connection.
   ClientProtocol(Feed& feed, CommandTaker& dispatcher, Replays& replays, const EventLog& log,
@@ -49,7 +49,6 @@ class ClientProtocol {
   std::string on_command(const ClientRequest& request);
   std::string on_replay(const ClientRequest& request, std::string_view command);
   std::string refuse(const ClientRequest& request, ErrorType type, std::string message);
-  bool take_token();
 
   Feed& feed_;
   CommandTaker& dispatcher_;
@@ -57,10 +56,7 @@ class ClientProtocol {
   const EventLog& log_;
   Counters& counters_;
   const Clock& clock_;
-  const double tokens_per_s_;
-  double tokens_;
-  std::int64_t tokens_at_us_;
-  std::uint64_t refused_in_a_row_ = 0;
+  const std::shared_ptr<RequestBudget> budget_;
   std::string client_id_;
   std::string client_type_;
   const std::string connection_name_;

@@ -61,15 +61,30 @@ void Session::act_on(Verdict verdict) {
 // due.
 void Session::pump() {
   std::size_t given = 0;
-  while (in_flight_bytes_ == 0 && !closing_) {
-    if (given >= kWriteBytesMax) {
-      sink_.post([this] { pump(); });
-      return;
-    }
+  while (in_flight_bytes_ == 0 && !closing_ && !pump_waits_) {
+    if (given >= kWriteBytesMax) return pump_later(nullptr);
     Outgoing out = feed_.pull(kWriteBytesMax);
-    given += out.more ? kWriteBytesMax : out.bytes;  // it has taken its time
-    if (!give(std::move(out))) return;
+    given += out.bytes;
+    const bool more = out.more;
+    if (!give(std::move(out)) && !more) return;
+    if (more) return pump_later(context_.cohorts.work());
   }
+}
+
+// Goes on behind what the other sockets have to do; where it has much to look through, in turns with
+// others that have.
+void Session::pump_later(WorkQueue* work) {
+  pump_waits_ = true;
+  const auto go_on = [this] {
+    pump_waits_ = false;
+    pump();
+  };
+  if (work == nullptr) return sink_.post(go_on);
+  work->add_later(feed_.account(), [go_on](bool* done) {
+    *done = true;
+    go_on();
+    return std::uint64_t{0};
+  });
 }
 
 // False where there was nothing to give.
@@ -82,11 +97,7 @@ bool Session::give(Outgoing out) {
     return false;
   }
   if (out.empty()) {
-    if (out.more) {
-      sink_.post([this] { pump(); });
-    } else if (draining_) {
-      close(CloseCode::going_away, "the bridge stops");
-    }
+    if (draining_ && !out.more) close(CloseCode::going_away, "the bridge stops");
     return false;
   }
   events_sent_ += out.events;

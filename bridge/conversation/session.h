@@ -90,6 +90,7 @@ class Session {
 
  private:
   void pump();
+  void pump_later(WorkQueue* work);
   bool give(Outgoing out);
   void act_on(Verdict verdict);
   void close(CloseCode code, const std::string& reason);
@@ -108,6 +109,7 @@ class Session {
   std::int64_t last_ping_us_;
   std::int64_t unanswered_since_us_ = 0;  // of the oldest ping without a pong; 0 = none
   std::uint64_t gaps_counted_ = 0;
+  bool pump_waits_ = false;  // for its turn
   bool draining_ = false;
   bool closing_ = false;
 };

@@ -260,6 +260,13 @@ Subscription Subscription::without(const std::vector<std::string>& patterns) con
 
 void Subscription::finish() {
   all_types_ = std::find(patterns_.begin(), patterns_.end(), "*") != patterns_.end();
+  std::size_t compared = patterns_.size() + excluded_.size();
+  data_keys_ = 0;
+  for (const FilterKey& key : filter_) {
+    compared += key.values.size();
+    if (key.key != "source" && key.key != "agent_id" && key.key != "item") ++data_keys_;
+  }
+  list_work_ = 1 + compared / 8;
   key_ = deflate() ? "z[]" : batch_ ? "[]" : "";
   if (latest()) key_ += std::to_string(latest_interval_us_) + '|';
   for (const std::string& p : sorted_unique(patterns_)) key_ += p + ',';

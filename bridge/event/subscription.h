@@ -9,6 +9,7 @@
 
 #include <rapidjson/document.h>
 
+#include "base/request_budget.h"
 #include "base/result.h"
 #include "event/block.h"
 
@@ -56,6 +57,10 @@ class Subscription {
   Subscription without(const std::vector<std::string>& patterns) const;
 
   bool matches(const Block& block, std::size_t index) const;
+  // What that costs, in RequestBudget's unit.
+  std::uint64_t work(const Block& block, std::size_t index) const {
+    return list_work_ + data_keys_ * (4 + block.entry(index).data.size / kDataBytesPerWork);
+  }
 
   // Wants, of events of this source, at least some: a gap in them concerns it.
   bool may_want_source(std::string_view source) const;
@@ -102,6 +107,8 @@ class Subscription {
   bool batch_ = false;
   bool deflate_ = false;
   std::int64_t latest_interval_us_ = 0;  // 0: every event
+  std::uint64_t list_work_ = 1;          // of going through the lists above
+  std::uint64_t data_keys_ = 0;          // keys of the filter for which `data` is walked
 };
 
 // Reads a list of type patterns ("*", "order_*", "trade_executed"); `field` names it in messages.

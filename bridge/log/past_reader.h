@@ -26,6 +26,14 @@ struct PastExtent {
   bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const;
 };
 
+// What to look for from a place back: the last `count` events before `before_seq` that pass.
+struct LookBack {
+  std::shared_ptr<const Subscription> subscription;
+  std::uint64_t count = 0;  // REQUIRES: at least 1
+  std::uint64_t before_seq = 0;
+  std::weak_ptr<const void> asker;  // once it has expired, any answer will do
+};
+
 // One thread: the log's. Answers come on it too, later, never from within a call; where the journal
 // is in trouble they are empty, but they come.
 class PastReader {
@@ -52,10 +60,9 @@ class PastReader {
   // The first event at `timestamp_us` or later; last_seq() + 1 where there is none.
   virtual void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) = 0;
 
-  // The place before the last `count` events that pass `subscription` and come before `before_seq`:
-  // the seq of an event behind which they are. `reached`: there are as many.
-  virtual void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
-                         std::uint64_t before_seq,
+  // The place before those events: the seq of an event behind which they are. `reached`: there are
+  // as many.
+  virtual void find_last(LookBack look_back,
                          std::function<void(std::uint64_t after, bool reached)> done) = 0;
 };
 

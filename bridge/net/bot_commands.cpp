@@ -17,7 +17,9 @@
 namespace bridge {
 namespace {
 
-constexpr int kRequestsPerTurnMax = 256;
+constexpr int kRequestsPerTurnMax = 32;
+constexpr std::size_t kTurnBytesMax = 256 * 1024;
+constexpr std::size_t kBotsKnownMin = 1024;  // before those are forgotten that nothing is owed to
 constexpr int kRequestsWaitingMax = 16;  // of one bot in ZeroMQ (ZMQ_RCVHWM)
 constexpr std::size_t kSharePerBot = 4;  // one that has not taken so much of all gets no more replies
 
@@ -46,7 +48,9 @@ BotCommands::BotCommands(asio::io_context& io, zmq::context_t& context,
       unread_(unread),
       socket_(context, zmq::socket_type::router) {}
 
-Result<bool> BotCommands::start(const std::string& endpoint, std::int64_t message_bytes_max) {
+Result<bool> BotCommands::start(const std::string& endpoint, std::int64_t message_bytes_max,
+                                std::uint64_t requests_per_s_max) {
+  requests_per_s_max_ = requests_per_s_max;
   if (endpoint.empty()) return true;
   try {
     socket_.set(zmq::sockopt::linger, 0);
@@ -64,13 +68,15 @@ Result<bool> BotCommands::start(const std::string& endpoint, std::int64_t messag
 
 Turn BotCommands::take_turn() {
   std::vector<zmq::message_t> frames;
-  for (int i = 0; i < kRequestsPerTurnMax; ++i) {
+  std::size_t bytes = 0;
+  for (int i = 0; i < kRequestsPerTurnMax && bytes < kTurnBytesMax; ++i) {
     if (!receive_frames(socket_, frames)) return Turn::drained;
+    bytes += frames.back().size();
     ++counters_.bot_requests;
     Peer peer;
     peer.routing_id = frames[0].to_string();
     peer.delimiter = frames.size() >= 2 && frames[1].size() == 0;
-    peer.unread = account(peer.routing_id, descriptor_of(frames.back()));
+    look_up(peer, descriptor_of(frames.back()));
     if (peer.unread->bytes() > unread_.bytes_max() / kSharePerBot) {
       unread_.refuse();
       refuse(peer, ErrorType::busy, "replies to earlier requests are still unread");
@@ -86,18 +92,19 @@ Turn BotCommands::take_turn() {
   return Turn::more;
 }
 
-std::shared_ptr<MemoryShare> BotCommands::account(const std::string& routing_id, int descriptor) {
+void BotCommands::look_up(Peer& peer, int descriptor) {
   if (known_.size() >= sweep_at_) {
     for (auto it = known_.begin(); it != known_.end();) {
       it = it->second.unread.expired() ? known_.erase(it) : std::next(it);
     }
-    sweep_at_ = 2 * known_.size() + 16;
+    sweep_at_ = 2 * known_.size() + kBotsKnownMin;
   }
-  Known& bot = known_[routing_id];
+  Known& bot = known_[peer.routing_id];
   bot.descriptor = descriptor;
-  auto unread = bot.unread.lock();
-  if (!unread) bot.unread = unread = std::make_shared<MemoryShare>();
-  return unread;
+  peer.unread = bot.unread.lock();
+  if (!peer.unread) bot.unread = peer.unread = std::make_shared<MemoryShare>();
+  if (!bot.budget) bot.budget = std::make_shared<RequestBudget>(clock_, requests_per_s_max_);
+  peer.budget = bot.budget;
 }
 
 // All bots together have too much unread: whoever has most of it is disconnected, and the next one only
@@ -120,6 +127,7 @@ void BotCommands::shed() {
 }
 
 void BotCommands::handle(const Peer& peer, std::string_view body) {
+  const bool taken = peer.budget->take();
   const auto request = read_document(body);
   if (!request || !request.value().IsObject()) {
     ++counters_.bot_requests_unusable;
@@ -135,7 +143,12 @@ void BotCommands::handle(const Peer& peer, std::string_view body) {
     refuse(peer, ErrorType::bad_request, id.error().message);
     return;
   }
-  dispatcher_.execute(request.value(), id.value(), requester_of(peer.routing_id),
+  if (!taken) {
+    ++counters_.requests_rate_limited;
+    return refuse(peer, ErrorType::rate_limited, peer.budget->refusal(), id.value());
+  }
+  // The reply that is owed keeps the budget, and so what it waits for.
+  dispatcher_.execute(request.value(), id.value(), {requester_of(peer.routing_id), peer.budget},
                       [this, peer, alive = std::weak_ptr<char>(alive_)](const std::string& json) {
                         if (!alive.expired()) reply(peer, json);
                       });
@@ -155,9 +168,10 @@ void BotCommands::reply(const Peer& peer, const std::string& json) {
   }
 }
 
-void BotCommands::refuse(const Peer& peer, ErrorType type, std::string message) {
+void BotCommands::refuse(const Peer& peer, ErrorType type, std::string message,
+                         const std::string& id_json) {
   ++counters_.requests_refused;
-  reply(peer, error_message({type, std::move(message)}, "command", {}, clock_.wall_us()));
+  reply(peer, error_message({type, std::move(message)}, "command", id_json, clock_.wall_us()));
 }
 
 }  // namespace bridge

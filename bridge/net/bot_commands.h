@@ -1,6 +1,7 @@
 // Commands from bots: the ROUTER that their REQ sockets connect to (PROTOCOL section 5).
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,7 +26,9 @@ class BotCommands {
               Counters& counters, const Clock& clock, MemoryShare& unread);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
-  Result<bool> start(const std::string& endpoint, std::int64_t message_bytes_max);
+  // `requests_per_s_max`: of each bot; see RequestBudget.
+  Result<bool> start(const std::string& endpoint, std::int64_t message_bytes_max,
+                     std::uint64_t requests_per_s_max);
 
   // Where it is bound; empty where it is off.
   const std::string& endpoint() const { return endpoint_; }
@@ -36,24 +39,28 @@ class BotCommands {
     std::string routing_id;
     bool delimiter = true;  // a REQ's; a bare DEALER has none
     std::shared_ptr<MemoryShare> unread;  // replies that it has yet to take
+    std::shared_ptr<RequestBudget> budget;
   };
-  // What is known of a bot while it has replies to take.
+  // What is known of a bot, at least while it has replies to take.
   struct Known {
     std::weak_ptr<MemoryShare> unread;
+    std::shared_ptr<RequestBudget> budget;
     int descriptor = -1;
   };
   Turn take_turn();
-  std::shared_ptr<MemoryShare> account(const std::string& routing_id, int descriptor);
+  void look_up(Peer& peer, int descriptor);
   void shed();
   void handle(const Peer& peer, std::string_view body);
   void reply(const Peer& peer, const std::string& json);
-  void refuse(const Peer& peer, ErrorType type, std::string message);
+  void refuse(const Peer& peer, ErrorType type, std::string message,
+              const std::string& id_json = {});
 
   asio::io_context& io_;
   CommandDispatcher& dispatcher_;
   Counters& counters_;
   const Clock& clock_;
   MemoryShare& unread_;
+  std::uint64_t requests_per_s_max_ = 0;
   std::map<std::string, Known> known_;
   std::size_t sweep_at_ = 0;  // entries
   std::weak_ptr<MemoryShare> shedding_;  // of who was disconnected last

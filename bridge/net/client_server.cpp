@@ -18,7 +18,7 @@ ClientServer::ClientServer(const ClientServerParts& parts, WsServerOptions optio
       snapshot_bytes_(parts.memory[Queue::snapshot]),
       clients_bytes_(parts.memory[Queue::clients]),
       cohorts_(parts.log, parts.snapshot, parts.clock, parts.past, parts.deflate_level,
-               &parts.memory[Queue::unread]),
+               &parts.memory[Queue::unread], &parts.work),
       replays_(parts.log, cohorts_, parts.clock),
       sessions_{parts.log,      cohorts_,    parts.dispatcher, replays_,      parts.version,
                 parts.counters, parts.clock, parts.limits,     parts.catch_up},

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/result.h"
+#include "base/work_queue.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
 #include "conversation/session.h"
@@ -34,6 +35,7 @@ struct ClientServerParts {
   CommandTaker& dispatcher;
   Counters& counters;
   const Clock& clock;
+  WorkQueue& work;
   std::string version;
   SessionLimits limits;
   int deflate_level;  // of batches, for clients that take them compressed

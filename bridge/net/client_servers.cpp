@@ -12,7 +12,7 @@ namespace bridge {
 ClientServers::ClientServers(asio::io_context& io, EventLog& log, Snapshot& snapshot,
                              PastReader* journal, CommandTaker& dispatcher,
                              WsServer::HttpHandler on_http, Counters& counters, const Clock& clock,
-                             ClientServersOptions options, std::function<void()> on_relieved)
+                             WorkQueue& work, ClientServersOptions options, std::function<void()> on_relieved)
     : io_(io),
       log_(log),
       on_relieved_(std::move(on_relieved)),
@@ -26,6 +26,7 @@ ClientServers::ClientServers(asio::io_context& io, EventLog& log, Snapshot& snap
                                                               dispatcher,
                                                               counters,
                                                               clock,
+                                                              work,
                                                               options.version,
                                                               options.limits,
                                                               options.deflate_level,

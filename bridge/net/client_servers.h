@@ -43,7 +43,7 @@ class ClientServers final : public ClientDirectory {
   // when congested() has ended. All references must outlive this.
   ClientServers(asio::io_context& io, EventLog& log, Snapshot& snapshot, PastReader* journal,
                 CommandTaker& dispatcher, WsServer::HttpHandler on_http, Counters& counters,
-                const Clock& clock, ClientServersOptions options,
+                const Clock& clock, WorkQueue& work, ClientServersOptions options,
                 std::function<void()> on_relieved);
   ~ClientServers() override;
 

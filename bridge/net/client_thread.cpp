@@ -33,17 +33,16 @@ void PostedPastReader::find_time(std::int64_t timestamp_us,
   });
 }
 
-void PostedPastReader::find_last(std::shared_ptr<const Subscription> subscription,
-                                 std::uint64_t count, std::uint64_t before_seq,
+void PostedPastReader::find_last(LookBack look_back,
                                  std::function<void(std::uint64_t, bool)> done) {
-  journal_->find_last(std::move(subscription), count, before_seq,
+  journal_->find_last(std::move(look_back),
                       [call = call_, done = std::move(done)](std::uint64_t after, bool reached) {
                         call([done, after, reached] { done(after, reached); });
                       });
 }
 
 void ClientThread::PostedCommands::execute(const rapidjson::Value& request,
-                                           const std::string& id_json, const std::string& requester,
+                                           const std::string& id_json, const Requester& requester,
                                            Reply reply) {
   auto copy = std::make_shared<rapidjson::Document>();
   copy->CopyFrom(request, copy->GetAllocator());
@@ -61,11 +60,13 @@ ClientThread::ClientThread(ClientThreadParts parts, WsServerOptions options)
       snapshot_(kSnapshotEntriesMax, kSnapshotBytesMax),
       log_(parts_.log_start, parts_.history_limits,
            [this](const Block& block) { snapshot_.fold(block); }),
+      work_queue_([this](std::function<void()> f) { asio::post(io_, std::move(f)); },
+                  parts_.clock),
       past_(parts_.journal, [this](std::function<void()> f) { call(std::move(f)); }),
       dispatcher_(*this),
       server_({io_, log_, snapshot_, parts_.journal == nullptr ? nullptr : &past_, dispatcher_,
-               counters_, parts_.clock, parts_.version, parts_.limits, parts_.deflate_level,
-               *options.memory,
+               counters_, parts_.clock, work_queue_, parts_.version, parts_.limits,
+               parts_.deflate_level, *options.memory,
                [this] { take_post(); }},
               std::move(options),
               [this](const HttpRequest& request, bool own, const HttpAnswer& answer) {
@@ -103,8 +104,11 @@ void ClientThread::ask_page(const HttpRequest& request, bool own_origin, const H
   };
   const auto kept = std::make_shared<Kept>(Kept{request, std::string(request.body)});
   kept->request.body = kept->body;
+  kept->request.owner = nullptr;  // the connection belongs to this thread
   asio::post(parts_.main, [this, kept, own_origin, answer] {
-    parts_.on_http(kept->request, own_origin, [this, answer](HttpReply reply) {
+    HttpRequest there = kept->request;
+    there.owner = kept;
+    parts_.on_http(there, own_origin, [this, answer](HttpReply reply) {
       call([answer, reply = std::move(reply)] { answer(reply); });
     });
   });

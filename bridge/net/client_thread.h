@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/result.h"
+#include "base/work_queue.h"
 #include "log/event_log.h"
 #include "log/past_reader.h"
 #include "net/client_server.h"
@@ -40,8 +41,7 @@ class PostedPastReader final : public PastReader {
   void read(std::uint64_t from_seq, std::function<void(Slice)> done) override;
   void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) override;
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override;
-  void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
-                 std::uint64_t before_seq, std::function<void(std::uint64_t, bool)> done) override;
+  void find_last(LookBack look_back, std::function<void(std::uint64_t, bool)> done) override;
 
  private:
   std::function<void(Slice)> brought_back(std::function<void(Slice)> done) const;
@@ -106,7 +106,7 @@ class ClientThread {
    public:
     explicit PostedCommands(ClientThread& thread) : thread_(thread) {}
     void execute(const rapidjson::Value& request, const std::string& id_json,
-                 const std::string& requester, Reply reply) override;
+                 const Requester& requester, Reply reply) override;
 
    private:
     ClientThread& thread_;
@@ -122,6 +122,7 @@ class ClientThread {
   Counters counters_;
   Snapshot snapshot_;
   EventLog log_;
+  WorkQueue work_queue_;
   PostedPastReader past_;
   PostedCommands dispatcher_;
   ClientServer server_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@ struct HttpRequest {
   std::string if_none_match;  // header, may be empty
   std::string_view body;
   std::string remote = {};  // address:port; may be empty
+  std::shared_ptr<const void> owner = {};  // keeps the body
 };
 
 struct HttpReply {

@@ -10,6 +10,7 @@ namespace bridge {
 namespace {
 
 constexpr const char* kJsonType = "application/json";
+constexpr std::size_t kStepBytesMax = 32 * 1024;  // of a body, taken in at a time
 
 // Only what comes from this very host, and nothing written into the page itself. With trusted types
 // not even the page's own code can turn text into markup.
@@ -114,7 +115,10 @@ Pages::Pages(Intake& intake, const Clock& clock, Options options)
     : intake_(intake), clock_(clock), options_(std::move(options)) {}
 
 void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
-  if (request.path != "/metrics" || !is_read(request)) return answer(reply_to(request, own_origin));
+  if (request.path == "/submit_event" && request.method == "POST" && own_origin) {
+    return submit_event(request, answer);
+  }
+  if (request.path != "/metrics" || !is_read(request)) return answer(reply_to(request));
   options_.metrics([answer](std::string text) {
     HttpReply reply;
     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -123,14 +127,10 @@ void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer
   });
 }
 
-HttpReply Pages::reply_to(const HttpRequest& request, bool own_origin) {
+HttpReply Pages::reply_to(const HttpRequest& request) {
   if (request.path == "/submit_event") {
     if (request.method != "POST") return not_allowed("POST");
-    if (!own_origin) {
-      return json_error(403, ErrorType::forbidden, "the Origin is another site's",
-                        clock_.wall_us());
-    }
-    return submit_event(request);
+    return json_error(403, ErrorType::forbidden, "the Origin is another site's", clock_.wall_us());
   }
   const PageFile* const page_file = file(request.path);
   const bool known = page_file != nullptr || request.path == "/" || request.path == "/healthz" ||
@@ -178,16 +178,38 @@ HttpReply Pages::home(const HttpRequest& request) const {
   return reply;
 }
 
-HttpReply Pages::submit_event(const HttpRequest& request) {
+// A large body is taken in between what the others want, with an account of its own.
+void Pages::submit_event(const HttpRequest& request, const HttpAnswer& answer) {
   if (options_.full()) {
-    return json_error(503, ErrorType::busy,
-                      "events wait to be written to the journal (journal.before_delivery)",
-                      clock_.wall_us());
+    return answer(json_error(503, ErrorType::busy,
+                             "events wait to be written to the journal (journal.before_delivery)",
+                             clock_.wall_us()));
   }
-  IntakeOutcome outcome;
-  const PeerName peer = [&request] { return request.remote; };
-  intake_.take(request.body, &outcome, &peer);
-  options_.on_batch();
+  struct Posted {
+    std::shared_ptr<const void> owner;
+    PeerName peer;
+    IntakeBatch batch;
+  };
+  const auto account = std::make_shared<RequestBudget>(clock_, 1);
+  const auto posted = std::make_shared<Posted>(
+      Posted{request.owner, [remote = request.remote] { return remote; }, IntakeBatch(request.body)});
+  posted->batch.peer = &posted->peer;
+  const auto step = [this, account, answer, posted](bool* done) {
+    intake_.begin_turn();
+    const std::size_t cost = intake_.take_some(posted->batch, kStepBytesMax);
+    options_.on_batch();
+    *done = posted->batch.ended;
+    if (*done) answer(submitted(posted->batch.outcome));
+    return std::uint64_t{cost / kDataBytesPerWork};
+  };
+  if (options_.work == nullptr) {
+    for (bool done = false; !done;) step(&done);
+  } else {
+    (void)options_.work->add(account, step);  // the first of its account
+  }
+}
+
+HttpReply Pages::submitted(const IntakeOutcome& outcome) const {
   if (outcome.accepted == 0) {
     const bool too_large = outcome.first_reject == Reject::too_large;
     const ErrorType type = outcome.first_reject == Reject::not_json ||

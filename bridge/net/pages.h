@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/work_queue.h"
 #include "net/http_reply.h"
 #include "net/page_file.h"
 #include "sources/intake.h"
@@ -26,6 +27,7 @@ class Pages {
     std::function<std::string()> notice;   // what is told where it is asked for trouble; "" = nothing
     std::function<bool()> full;            // takes no events for now
     std::function<void()> on_batch;  // called after events were taken in
+    WorkQueue* work = nullptr;       // for large bodies; null: all is done at once
   };
   Pages(Intake& intake, const Clock& clock, Options options);
 
@@ -33,8 +35,9 @@ class Pages {
   void handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer);
 
  private:
-  HttpReply reply_to(const HttpRequest& request, bool own_origin);
-  HttpReply submit_event(const HttpRequest& request);
+  HttpReply reply_to(const HttpRequest& request);
+  void submit_event(const HttpRequest& request, const HttpAnswer& answer);
+  HttpReply submitted(const IntakeOutcome& outcome) const;
   // Nothing where no file of the dashboard has that path.
   const PageFile* file(std::string_view path) const;
   HttpReply home(const HttpRequest& request) const;

@@ -279,6 +279,7 @@ class WsServer::Impl final : private RequestGate {
     request.if_none_match = con->get_request_header("If-None-Match");
     request.remote = con->get_remote_endpoint();
     request.body = con->get_request_body();
+    request.owner = con;
     // The connection may have gone before an answer that comes later; then nobody reads it.
     const auto within = std::make_shared<bool>(true);
     const auto answered = std::make_shared<bool>(false);

@@ -8,8 +8,8 @@ namespace {
 
 // Taken in before the sockets get their turn: about as much as a block holds and a session writes in one
 // go, so writing keeps up with reading by construction, and a busy bridge writes whole blocks.
-constexpr std::size_t kReadBytesMax = 256 * 1024;
-constexpr std::size_t kReadMessagesMax = 1024;
+// What is left of a large batch is taken in on the next turns.
+constexpr std::size_t kTurnBytesMax = 256 * 1024;
 constexpr auto kQuiet = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -19,7 +19,11 @@ ZmqReceiver::ZmqReceiver(asio::io_context& io, zmq::context_t& context, Intake& 
     : io_(io),
       intake_(intake),
       on_batch_(std::move(on_batch)),
-      socket_(context, zmq::socket_type::sub) {}
+      socket_(context, zmq::socket_type::sub),
+      peer_([this] {
+        const char* const address = zmq_msg_gets(frame_.handle(), "Peer-Address");
+        return std::string(address == nullptr ? "" : address);
+      }) {}
 
 Result<bool> ZmqReceiver::start(const ReceiverOptions& options) {
   std::string doing;
@@ -51,37 +55,30 @@ void ZmqReceiver::resume() {
 
 Turn ZmqReceiver::take_turn() {
   if (paused_) return Turn::drained;
-  std::size_t bytes = 0;
-  std::size_t messages = 0;
+  std::size_t taken = 0;
   Turn turn = Turn::more;
   try {
-    zmq::message_t frame;
-    const PeerName peer = [&frame] {
-      const char* const address = zmq_msg_gets(frame.handle(), "Peer-Address");
-      return std::string(address == nullptr ? "" : address);
-    };
-    while (bytes < kReadBytesMax && messages < kReadMessagesMax) {
-      if (!socket_.recv(frame, zmq::recv_flags::dontwait)) {
-        turn = Turn::drained;
-        break;
+    // All of a turn have the time at which it began: it is over in a millisecond.
+    intake_.begin_turn();
+    while (taken < kTurnBytesMax) {
+      if (!batch_) {
+        if (!socket_.recv(frame_, zmq::recv_flags::dontwait)) {
+          turn = Turn::drained;
+          break;
+        }
+        // The last frame is the body; those before it, a topic as a rule, are for ZeroMQ's filters.
+        while (frame_.more() && socket_.recv(frame_, zmq::recv_flags::dontwait)) {
+        }
+        batch_.emplace(frame_.to_string_view(), &peer_);
       }
-      // The last frame is the body; those before it, a topic as a rule, are for ZeroMQ's filters.
-      while (frame.more() && socket_.recv(frame, zmq::recv_flags::dontwait)) {
-      }
-      // All of a turn have the time at which it began: it is over in a fraction of a millisecond.
-      if (messages == 0) {
-        intake_.take(frame.to_string_view(), nullptr, &peer);
-      } else {
-        intake_.take_also(frame.to_string_view(), &peer);
-      }
-      bytes += frame.size() + 64;
-      ++messages;
+      taken += intake_.take_some(*batch_, kTurnBytesMax - taken);
+      if (batch_->ended) batch_.reset();
     }
   } catch (const zmq::error_t&) {
     // Nothing that a peer sends leads here; a context that is being closed does.
     turn = Turn::drained;
   }
-  if (messages != 0) on_batch_();
+  if (taken != 0) on_batch_();
   return turn;
 }
 

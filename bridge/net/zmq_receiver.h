@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,9 @@ class ZmqReceiver {
   Intake& intake_;
   const std::function<void()> on_batch_;
   zmq::socket_t socket_;
+  zmq::message_t frame_;              // what batch_ is of
+  std::optional<IntakeBatch> batch_;  // being taken in
+  const PeerName peer_;
   std::unique_ptr<ZmqWatch> watch_;
   std::vector<std::string> endpoints_;
   bool paused_ = false;

@@ -1,6 +1,7 @@
 #include "sources/intake.h"
 
 #include <cassert>
+#include <limits>
 #include <utility>
 
 #include "event/messages.h"
@@ -8,6 +9,10 @@
 
 namespace bridge {
 namespace {
+
+// What a body counts for beside its bytes: about what as many bytes of JSON take.
+constexpr std::size_t kBodyCost = 64;
+constexpr std::size_t kRefusedCost = 192;
 
 const std::string kOwnSourceDetail = "source must not be ppo-bridge, which is the bridge itself";
 
@@ -29,37 +34,39 @@ Intake::Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sourc
 }
 
 void Intake::take(std::string_view message, IntakeOutcome* outcome, const PeerName* peer) {
-  read_clock();
-  take_now(message, outcome, peer);
+  IntakeBatch batch(message, peer);
+  begin_turn();
+  while (!batch.ended) take_some(batch, std::numeric_limits<std::size_t>::max());
+  if (outcome != nullptr) *outcome = std::move(batch.outcome);
 }
 
-void Intake::take_now(std::string_view message, IntakeOutcome* outcome, const PeerName* peer) {
-  peer_ = peer;
-  ++counters_.messages_received;
-  counters_.bytes_received += message.size();
+std::size_t Intake::take_some(IntakeBatch& batch, std::size_t cost_max) {
+  std::string_view& left = batch.left;
+  if (!batch.begun) {
+    batch.begun = true;
+    ++counters_.messages_received;
+    counters_.bytes_received += left.size();
+    batch.one_body = left.find('\n') == std::string_view::npos || is_one_body_over_lines(left);
+  }
+  std::size_t cost = 0;
+  peer_ = batch.peer;
   taking_ = true;
-  take_lines(message, outcome);
+  while (!batch.ended && cost < cost_max) {
+    const std::size_t newline = batch.one_body ? std::string_view::npos : left.find('\n');
+    std::string_view line = left.substr(0, newline);
+    batch.ended = newline == std::string_view::npos;
+    if (!batch.ended) left.remove_prefix(newline + 1);
+    if (!batch.one_body && !line.empty() && line.back() == '\r') line.remove_suffix(1);
+    cost += line.size() + kBodyCost;
+    // A newline behind the last body, say; but a message is a body at least.
+    const IntakeOutcome& outcome = batch.outcome;
+    const bool none = outcome.accepted + outcome.rejected == 0;
+    if (line.empty() && !(batch.ended && none)) continue;
+    if (!take_body(line, batch.outcome)) cost += kRefusedCost;
+  }
   taking_ = false;
   if (!deferred_.empty()) take_deferred();
-}
-
-void Intake::take_lines(std::string_view message, IntakeOutcome* outcome) {
-  std::size_t newline = message.find('\n');
-  if (newline == std::string_view::npos || is_one_body_over_lines(message)) {
-    take_body(message, outcome);
-    return;
-  }
-  bool any = false;
-  for (std::size_t from = 0; from <= message.size(); newline = message.find('\n', from)) {
-    const std::size_t to = newline == std::string_view::npos ? message.size() : newline;
-    std::string_view line = message.substr(from, to - from);
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    from = to + 1;
-    if (line.empty()) continue;  // a newline behind the last body, say
-    take_body(line, outcome);
-    any = true;
-  }
-  if (!any) take_body({}, outcome);
+  return cost;
 }
 
 // A batch's lines are objects, each closed on its line. Where the first is not, the newlines may be
@@ -76,17 +83,19 @@ void Intake::read_clock() {
   steady_us_ = clock_.steady_us();
 }
 
-void Intake::take_body(std::string_view body, IntakeOutcome* outcome) {
+// False where it is refused.
+bool Intake::take_body(std::string_view body, IntakeOutcome& outcome) {
   ++counters_.bodies_received;
   Reject why = parser_.parse(body);
   if (why == Reject::none && parser_.envelope().source == kOwnSource) why = Reject::own_source;
   if (why != Reject::none) {
     reject(why, body, outcome);
-    return;
+    return false;
   }
   counters_.not_finite_replaced += parser_.not_finite_count();
-  if (outcome != nullptr) ++outcome->accepted;
+  ++outcome.accepted;
   accept(body);
+  return true;
 }
 
 void Intake::accept(std::string_view body) {
@@ -217,16 +226,14 @@ void Intake::stop() {
   take_deferred();
 }
 
-void Intake::reject(Reject why, std::string_view body, IntakeOutcome* outcome) {
+void Intake::reject(Reject why, std::string_view body, IntakeOutcome& outcome) {
   ++counters_.rejected[static_cast<std::size_t>(why)];
   const std::string& detail = why == Reject::own_source ? kOwnSourceDetail : parser_.detail();
-  if (outcome != nullptr) {
-    if (outcome->rejected == 0) {
-      outcome->first_reject = why;
-      outcome->first_detail = detail;
-    }
-    ++outcome->rejected;
+  if (outcome.rejected == 0) {
+    outcome.first_reject = why;
+    outcome.first_detail = detail;
   }
+  ++outcome.rejected;
   if (on_reject_) {
     on_reject_({why, detail, body, parser_.envelope().source,
                 peer_ == nullptr ? std::string() : (*peer_)()});

@@ -32,6 +32,20 @@ struct IntakeOutcome {
 // The address of who sent a message; asked for only where something is wrong with it.
 using PeerName = std::function<std::string()>;
 
+// A message that is being taken in: a body, or several separated by newlines. Its bytes must stay.
+struct IntakeBatch {
+  // `peer` may be null where nobody knows.
+  explicit IntakeBatch(std::string_view message, const PeerName* from = nullptr)
+      : left(message), peer(from) {}
+
+  std::string_view left;
+  const PeerName* peer;
+  IntakeOutcome outcome;
+  bool begun = false;
+  bool one_body = false;
+  bool ended = false;
+};
+
 // A body that was refused. The views end with the call.
 struct RejectedBody {
   Reject why = Reject::none;
@@ -55,12 +69,13 @@ class Intake {
   void take(std::string_view message, IntakeOutcome* outcome = nullptr,
             const PeerName* peer = nullptr);
 
-  // Takes one more of those that were there together, as of the same moment as the one before: a
-  // reading of the clocks is a tenth of what a lone event costs. REQUIRES: take() in the same turn
-  // of the loop.
-  void take_also(std::string_view message, const PeerName* peer = nullptr) {
-    take_now(message, nullptr, peer);
-  }
+  // The same in parts: goes on until about `cost_max` bytes are taken in, at least by one body, and
+  // returns how many. A body counts for more than its bytes, a refused one for still more.
+  // REQUIRES: begin_turn() in the same turn of the loop.
+  std::size_t take_some(IntakeBatch& batch, std::size_t cost_max);
+  // All that is taken in until the next call is of this moment: a reading of the clocks is a tenth of
+  // what a lone event costs.
+  void begin_turn() { read_clock(); }
 
   // Takes what a source replayed, or that it did not. True where it added to the log. What comes
   // while something is being taken (a source restarts, and so its questions end) is taken behind
@@ -77,9 +92,7 @@ class Intake {
   const SourceTracker& tracker() const { return tracker_; }
 
  private:
-  void take_now(std::string_view message, IntakeOutcome* outcome, const PeerName* peer);
-  void take_lines(std::string_view message, IntakeOutcome* outcome);
-  void take_body(std::string_view body, IntakeOutcome* outcome);
+  bool take_body(std::string_view body, IntakeOutcome& outcome);
   bool is_one_body_over_lines(std::string_view message);
   void accept(std::string_view body);
   void announce();
@@ -89,7 +102,7 @@ class Intake {
   void take_deferred();
   void report_lost(const SourceTracker::Step& step);
   void read_clock();
-  void reject(Reject reject, std::string_view body, IntakeOutcome* outcome);
+  void reject(Reject reject, std::string_view body, IntakeOutcome& outcome);
 
   EnvelopeParser parser_;
   EventLog& log_;

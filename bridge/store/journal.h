@@ -80,10 +80,8 @@ class Journal final : public PastReader {
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override {
     thread_.find_time(timestamp_us, std::move(done));
   }
-  void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
-                 std::uint64_t before_seq,
-                 std::function<void(std::uint64_t, bool)> done) override {
-    thread_.find_last(std::move(subscription), count, before_seq, std::move(done));
+  void find_last(LookBack look_back, std::function<void(std::uint64_t, bool)> done) override {
+    thread_.find_last(std::move(look_back), std::move(done));
   }
 
  private:

@@ -41,14 +41,10 @@ void JournalThread::find_time(std::int64_t timestamp_us,
   add_request(std::move(request));
 }
 
-void JournalThread::find_last(std::shared_ptr<const Subscription> subscription,
-                              std::uint64_t count, std::uint64_t before_seq,
-                              std::function<void(std::uint64_t, bool)> done) {
+void JournalThread::find_last(LookBack look_back, std::function<void(std::uint64_t, bool)> done) {
   Request request;
   request.kind = Request::Kind::last;
-  request.subscription = std::move(subscription);
-  request.count = count;
-  request.from_seq = before_seq;
+  request.look_back = std::move(look_back);
   request.on_place = std::move(done);
   add_request(std::move(request));
 }
@@ -183,29 +179,26 @@ void JournalThread::read_failed(const JournalFailure& failure, std::uint64_t seq
 
 // One step back through the log; other requests and writes come between two.
 bool JournalThread::look_back(Request& request) {
-  constexpr std::uint64_t kStep = 4096;
-  std::uint64_t& before = request.from_seq;
+  LookBack& wanted = request.look_back;
   const auto answer = [&](std::uint64_t after, bool reached) {
     listener_.post([done = std::move(request.on_place), after, reached] { done(after, reached); });
     return true;
   };
-  if (file_ == nullptr || before <= file_->first_seq()) return answer(before - 1, false);
-  const std::uint64_t from = std::max(file_->first_seq(), before > kStep ? before - kStep : 1);
-  std::vector<BlockPtr> blocks;
-  for (std::uint64_t next = from; next < before;) {
-    auto read = file_->read(next, 16);
-    if (!read || read.value().empty()) break;
-    for (BlockPtr& block : read.value()) blocks.push_back(std::move(block));
-    next = blocks.back()->last_seq() + 1;
+  PastReader::Slice slice;
+  if (!wanted.asker.expired()) {
+    request.back = true;
+    request.from_seq = wanted.before_seq - 1;
+    slice = read_slice(request);
   }
-  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+  if (slice.blocks.empty()) return answer(wanted.before_seq - 1, false);
+  for (auto block = slice.blocks.rbegin(); block != slice.blocks.rend(); ++block) {
     for (std::size_t i = (*block)->size(); i > 0; --i) {
       const std::uint64_t seq = (*block)->seq(i - 1);
-      if (seq >= before || !request.subscription->matches(**block, i - 1)) continue;
-      if (--request.count == 0) return answer(seq - 1, true);
+      if (seq >= wanted.before_seq || !wanted.subscription->matches(**block, i - 1)) continue;
+      if (--wanted.count == 0) return answer(seq - 1, true);
     }
   }
-  before = from;
+  wanted.before_seq = slice.blocks.front()->first_seq();
   return false;
 }
 

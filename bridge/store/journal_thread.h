@@ -79,8 +79,7 @@ class JournalThread {
   // `back`: as read_back().
   void read(std::uint64_t seq, bool back, std::function<void(PastReader::Slice)> done);
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done);
-  void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
-                 std::uint64_t before_seq, std::function<void(std::uint64_t, bool)> done);
+  void find_last(LookBack look_back, std::function<void(std::uint64_t, bool)> done);
   // See Journal::find_position(). `newest`: blocks behind those that were pushed, the newest first.
   void find_position(SourcePosition run, std::vector<BlockPtr> newest,
                      std::function<void(std::optional<std::uint64_t>)> done);
@@ -97,8 +96,7 @@ class JournalThread {
     std::uint64_t from_seq = 0;  // read back: where it ends; position: what must be written before
     bool back = false;
     std::int64_t timestamp_us = 0;
-    std::shared_ptr<const Subscription> subscription;
-    std::uint64_t count = 0;
+    LookBack look_back;
     SourcePosition run;
     std::vector<BlockPtr> newest;  // not pushed
     std::function<void(PastReader::Slice)> on_slice;

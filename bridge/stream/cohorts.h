@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/memory_ledger.h"
+#include "base/work_queue.h"
 #include "event/deflate.h"
 #include "log/event_log.h"
 #include "log/past_cache.h"
@@ -23,13 +24,15 @@ class Cohorts {
  public:
   // `reader` may be null: then the past ends where memory does. `deflate_level`: of the batches of
   // clients that take them compressed. `unread`: what clients have yet to read and nobody else holds;
-  // null where nobody asks.
+  // null where nobody asks. `work`: for what takes long; null: all is done at once.
   Cohorts(EventLog& log, Snapshot& snapshot, const Clock& clock, PastReader* reader = nullptr,
-          int deflate_level = Deflater::kLevelMin, MemoryShare* unread = nullptr)
+          int deflate_level = Deflater::kLevelMin, MemoryShare* unread = nullptr,
+          WorkQueue* work = nullptr)
       : log_(log),
         snapshot_(snapshot),
         clock_(clock),
         past_(reader),
+        work_(work),
         deflater_(deflate_level),
         unread_(unread == nullptr ? own_unread_ : *unread) {}
   Cohorts(const Cohorts&) = delete;
@@ -57,6 +60,8 @@ class Cohorts {
 
   // What lies behind memory.
   PastCache& past() { return past_; }
+
+  WorkQueue* work() { return work_; }
 
  private:
   friend class Feed;
@@ -93,6 +98,7 @@ class Cohorts {
   Snapshot& snapshot_;
   const Clock& clock_;
   PastCache past_;
+  WorkQueue* const work_;
   Deflater deflater_;
   std::int64_t announced_us_ = 0;   // by announce_or_wait()
   std::int64_t past_until_us_ = 0;  // until then somebody counts as reading from the journal

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kCatchUpBytes = 1024 * 1024;
 
 // A feed whose filter passes little gives way to the others after looking through this much.
-constexpr std::size_t kLookedAtBytesMax = 4 * 1024 * 1024;
+constexpr std::size_t kLookedAtBytesMax = 256 * 1024;
 
 // Buffers below this are copied together: a socket takes one buffer of many small blocks more
 // cheaply than many, and a client that has several of them waiting is not the common case.
@@ -92,9 +92,9 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
       break;
     }
     case Since::Kind::last: {
-      std::uint64_t found = 0;
-      const std::uint64_t after = seq_before_last(since->last, *requested_, &found);
-      start_at(after, found == since->last || can_give(1), 1, &outcome);
+      Backward search = backward(*since);
+      while (!search.ended) step_back(search, *requested_, kStepWork);
+      start_at(search.before_seq - 1, search.found == search.count || can_give(1), 1, &outcome);
       break;
     }
     case Since::Kind::seconds: {
@@ -116,7 +116,12 @@ void Feed::request(Subscription subscription) {
 void Feed::fresh_start() {
   if (log_.head() > log_.history().last_seq()) log_.seal();
   for (QueuedMessage& mark : queued_) mark.at = 0;
-  ++lookups_;
+  if (look_up_) {  // nothing comes of it any more
+    SubscribeOutcome outcome;
+    outcome.seq = log_.head();
+    outcome.recovered = true;
+    answer_look_up(std::move(outcome));
+  }
   resuming_until_ = log_.head();
 }
 
@@ -158,19 +163,24 @@ std::uint64_t Feed::first_given(std::uint64_t from_seq) const {
 }
 
 bool Feed::must_look_up(const Subscription& subscription, const Since& since) const {
-  const PastReader* const journal = cohorts_.past().reader();
-  const History& history = log_.history();
-  if (journal == nullptr || journal->first_seq() > journal->last_seq() ||
-      journal->first_seq() >= history.first_seq()) {
-    return false;
-  }
   if (since.kind == Since::Kind::seconds) {
-    return log_.first_seq_since(cutoff_us(since)) <= history.first_seq();
+    return journal_goes_back() &&
+           log_.first_seq_since(cutoff_us(since)) <= log_.history().first_seq();
   }
   if (since.kind != Since::Kind::last) return false;
-  std::uint64_t found = 0;
-  seq_before_last(since.last, subscription, &found);
-  return found < since.last;
+  Backward search = backward(since);
+  do {
+    const std::uint64_t work = step_back(search, subscription, kStepWork);
+    if (account_) account_->charge(work);
+  } while (!search.ended && cohorts_.work() == nullptr);
+  return !search.ended || (search.found < search.count && journal_goes_back());
+}
+
+// Whether the journal holds what is older than memory's.
+bool Feed::journal_goes_back() const {
+  const PastReader* const journal = cohorts_.past().reader();
+  return journal != nullptr && journal->first_seq() <= journal->last_seq() &&
+         journal->first_seq() < log_.history().first_seq();
 }
 
 bool Feed::subscribe_later(Subscription subscription, const Since& since,
@@ -181,70 +191,102 @@ bool Feed::subscribe_later(Subscription subscription, const Since& since,
   on_lag_ = options.on_lag;
   fresh_start();
   request(std::move(subscription));
-  queued_.push_back({0, nullptr, requested_, lookups_});
-  PastReader& journal = *cohorts_.past().reader();
-  const auto found = [this, lookup = lookups_, snapshot = options.snapshot,
-                      reply = std::move(reply),
-                      alive = std::weak_ptr<char>(alive_)](std::uint64_t after, bool reached) {
-    if (!alive.expired()) on_found(lookup, after, reached, snapshot, reply);
-  };
+  queued_.push_back({0, nullptr, requested_, true});
+  // Its own end is what tells the journal and the queue that nobody waits for them any more.
+  const auto ends = std::make_shared<std::shared_ptr<RequestBudget>>(account_);
+  look_up_ = std::make_unique<LookUp>();
+  look_up_->asker = std::shared_ptr<RequestBudget>(ends, account_.get());
+  look_up_->snapshot = options.snapshot;
+  look_up_->reply = std::move(reply);
+  const std::weak_ptr<RequestBudget> asker = look_up_->asker;
   if (since.kind == Since::Kind::seconds) {
-    journal.find_time(cutoff_us(since), [found, &journal](std::uint64_t first) {
-      found(first - 1, first > journal.first_seq());
+    PastReader& journal = *cohorts_.past().reader();
+    journal.find_time(cutoff_us(since), [this, asker, &journal](std::uint64_t first) {
+      if (!asker.expired()) on_found(first - 1, first > journal.first_seq());
     });
     return true;
   }
-  std::uint64_t in_memory = 0;
-  seq_before_last(since.last, *requested_, &in_memory);
-  journal.find_last(requested_, since.last - in_memory, log_.history().first_seq(), found);
+  const auto step = [this, asker, search = backward(since)](bool* done) mutable {
+    const std::uint64_t work = step_back(search, *requested_, kStepWork);
+    *done = search.ended;
+    if (!search.ended) return work;
+    const std::uint64_t left = search.count - search.found;
+    if (left == 0 || !journal_goes_back()) {
+      on_found(search.before_seq - 1, left == 0);
+      return work;
+    }
+    cohorts_.past().reader()->find_last({requested_, left, search.before_seq, asker},
+                                        [this, asker](std::uint64_t after, bool reached) {
+                                          if (!asker.expired()) on_found(after, reached);
+                                        });
+    return work;
+  };
+  if (WorkQueue* const queue = cohorts_.work()) {
+    queue->add_later(asker, step);
+  } else {
+    auto at_once = step;
+    for (bool done = false; !done;) at_once(&done);
+  }
   return true;
 }
 
 // `after`: the event behind which the stream starts. `reached`: nothing that was asked for is
 // before it.
-void Feed::on_found(std::uint64_t lookup, std::uint64_t after, bool reached, bool snapshot,
-                    const std::function<std::string(const SubscribeOutcome&)>& reply) {
-  const auto mark = std::find_if(queued_.begin(), queued_.end(),
-                                 [lookup](const QueuedMessage& m) { return m.lookup == lookup; });
-  if (mark == queued_.end()) return;
+void Feed::on_found(std::uint64_t after, bool reached) {
   SubscribeOutcome outcome;
-  outcome.seq = log_.head();
-  if (lookup == lookups_) {
-    resuming_until_ = outcome.seq;
-    start_at(after, can_give(after + 1) && (reached || can_give(1)), reached ? after + 1 : 1,
-             &outcome);
-    if (snapshot) outcome.snapshot = cohorts_.snapshot(*requested_, cursor_);
-  } else {
-    outcome.recovered = true;  // a later request has replaced it: nothing comes of it any more
-  }
-  std::string frames = text_frame(reply(outcome));
-  if (!outcome.gap.empty()) frames += text_frame(outcome.gap);
-  mark->lookup = 0;
-  queued_bytes_ += frames.size();
-  mark->frame = counted(std::make_shared<const std::string>(std::move(frames)), cohorts_.unread());
-  if (outcome.snapshot.bytes) {
-    QueuedMessage behind;
-    behind.frame = std::move(outcome.snapshot.bytes);
-    behind.events = outcome.snapshot.events;
-    queued_.insert(mark + 1, std::move(behind));
-  }
+  outcome.seq = resuming_until_ = log_.head();
+  start_at(after, can_give(after + 1) && (reached || can_give(1)), reached ? after + 1 : 1,
+           &outcome);
+  if (look_up_->snapshot) outcome.snapshot = cohorts_.snapshot(*requested_, cursor_);
+  answer_look_up(std::move(outcome));
   notify();
 }
 
-// Where the last `count` events that pass begin, as far as memory goes; `*found`: how many those
-// are.
-std::uint64_t Feed::seq_before_last(std::uint64_t count, const Subscription& subscription,
-                                    std::uint64_t* found) const {
-  *found = 0;
-  const auto& blocks = log_.history().blocks();
-  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    for (std::size_t i = (*block)->size(); i > 0; --i) {
-      if ((*block)->seq(i - 1) > log_.head()) continue;
-      if (*found == count) return (*block)->seq(i - 1);
-      if (subscription.everything() || subscription.matches(**block, i - 1)) ++*found;
+void Feed::answer_look_up(SubscribeOutcome outcome) {
+  const std::unique_ptr<LookUp> answered = std::move(look_up_);
+  const auto mark = std::find_if(queued_.begin(), queued_.end(),
+                                 [](const QueuedMessage& m) { return m.open; });
+  std::string frames = text_frame(answered->reply(outcome));
+  if (!outcome.gap.empty()) frames += text_frame(outcome.gap);
+  mark->open = false;
+  queued_bytes_ += frames.size();
+  mark->frame = counted(std::make_shared<const std::string>(std::move(frames)), cohorts_.unread());
+  if (!outcome.snapshot.bytes) return;
+  QueuedMessage behind;
+  behind.frame = std::move(outcome.snapshot.bytes);
+  behind.events = outcome.snapshot.events;
+  queued_.insert(mark + 1, std::move(behind));
+}
+
+Feed::Backward Feed::backward(const Since& since) const {
+  Backward search;
+  search.count = since.last;
+  search.before_seq = std::min(log_.head(), log_.history().last_seq()) + 1;
+  search.ended = since.last == 0;
+  return search;
+}
+
+// Looks at more of the past; returns what that cost, which is about `work_max` at most. Where all
+// pass there is nothing to look at.
+std::uint64_t Feed::step_back(Backward& search, const Subscription& subscription,
+                              std::uint64_t work_max) const {
+  const std::uint64_t first = log_.history().first_seq();
+  std::uint64_t work = 0;
+  if (subscription.everything() && search.before_seq > first) {
+    search.found = std::min(search.count, search.before_seq - first);
+    search.before_seq -= search.found;
+  }
+  while (search.found < search.count && search.before_seq > first && work < work_max) {
+    const BlockPtr block = log_.history().find(search.before_seq - 1);
+    while (search.found < search.count && search.before_seq > block->first_seq() &&
+           work < work_max) {
+      const auto i = static_cast<std::size_t>(--search.before_seq - block->first_seq());
+      work += subscription.work(*block, i);
+      if (subscription.matches(*block, i)) ++search.found;
     }
   }
-  return log_.history().first_seq() - 1;
+  search.ended = search.found == search.count || search.before_seq <= first;
+  return work;
 }
 
 bool Feed::say(std::string_view json) {
@@ -285,10 +327,10 @@ Outgoing Feed::pull(std::size_t bytes_max) {
   do {
     take_queued(out, bytes_max);
     take_events(out, bytes_max);
-  } while (!queued_.empty() && queued_.front().lookup == 0 && queued_.front().at <= cursor_ &&
+  } while (!queued_.empty() && !queued_.front().open && queued_.front().at <= cursor_ &&
            out.bytes < bytes_max);
   if (out.buffers.size() > 1) join_small_buffers(out, cohorts_.unread());
-  const bool looking_up = !queued_.empty() && queued_.front().lookup != 0;
+  const bool looking_up = !queued_.empty() && queued_.front().open;
   if (out.empty() && !out.more && cohort_ != nullptr && !waiting_for_journal_ && !looking_up) {
     waiting_ = true;
     cohorts_.wait(cohort_, this, cursor_);
@@ -301,7 +343,7 @@ void Feed::take_queued(Outgoing& out, std::size_t bytes_max) {
   for (; taken < queued_.size() && queued_[taken].at <= cursor_ && out.bytes < bytes_max;
        ++taken) {
     const QueuedMessage& mark = queued_[taken];
-    if (mark.lookup != 0) break;
+    if (mark.open) break;
     if (mark.subscription) switch_to(*mark.subscription);
     if (mark.frame) {
       if (mark.events == 0) queued_bytes_ -= mark.frame->size();
@@ -316,7 +358,7 @@ void Feed::take_queued(Outgoing& out, std::size_t bytes_max) {
 }
 
 void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
-  if (!queued_.empty() && queued_.front().lookup != 0) return;
+  if (!queued_.empty() && queued_.front().open) return;
   const std::uint64_t end =
       queued_.empty() ? log_.head() : std::min(queued_.front().at, log_.head());
   std::size_t looked_at = 0;
@@ -344,13 +386,9 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
         }
         out.live_events += frames.events;
       }
-      put(out, std::move(frames), last);
-      looked_at += block->frames().size();
+      looked_at += put(out, *block, std::move(frames), last);
     }
-    // What is compressed is not known by its size, and takes its time.
-    const std::size_t looked_at_max =
-        cohort_->subscription().deflate() ? bytes_max : kLookedAtBytesMax;
-    if (looked_at >= looked_at_max && cursor_ < end) {
+    if (looked_at >= kLookedAtBytesMax && cursor_ < end) {
       out.more = true;
       return;
     }
@@ -375,6 +413,16 @@ void Feed::fall_behind(Outgoing& out) {
   put(out, cohorts_.latest(*cohort_, cursor_, end), end);
 }
 
+// Returns how many of the block's bytes were looked at for nothing. What is compressed is not known
+// by its size, and takes its time.
+std::size_t Feed::put(Outgoing& out, const Block& block, Frames frames, std::uint64_t last) {
+  const std::size_t looked_at = block.frames().size();
+  const std::size_t given =
+      frames.bytes && !cohort_->subscription().deflate() ? frames.bytes->size() : 0;
+  put(out, std::move(frames), last);
+  return looked_at - std::min(looked_at, given);
+}
+
 void Feed::put(Outgoing& out, Frames frames, std::uint64_t last) {
   cursor_ = last;
   if (!frames.bytes) return;
@@ -396,8 +444,7 @@ bool Feed::take_past(Outgoing& out, std::uint64_t end, std::size_t* looked_at) {
     return true;
   }
   const std::uint64_t last = std::min(place.block->last_seq(), end);
-  put(out, cohort_->frames(place.block, next, last), last);
-  *looked_at += place.block->frames().size();
+  *looked_at += put(out, *place.block, cohort_->frames(place.block, next, last), last);
   return true;
 }
 

@@ -77,6 +77,10 @@ class Feed final : private PastCache::Waiter {
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
+  // Whom looking for a start is charged to, from now on.
+  void charge_to(std::shared_ptr<RequestBudget> account) { account_ = std::move(account); }
+  const std::shared_ptr<RequestBudget>& account() const { return account_; }
+
   // Replaces the subscription. Without `since` the old one holds for all events up to now and the
   // new one from then on, with nothing between lost. With it the stream starts anew at that place.
   // Say the reply right after; nothing that this causes comes before it.
@@ -84,12 +88,14 @@ class Feed final : private PastCache::Waiter {
   SubscribeOutcome subscribe(Subscription subscription, const std::optional<Since>& since,
                              const StreamOptions& options = {});
 
-  // Whether the start that `since` names must be looked up in the journal first.
+  // Whether the start that `since` names must be looked for in the journal, or through more of
+  // memory than a request may at once.
   bool must_look_up(const Subscription& subscription, const Since& since) const;
 
   // The same as subscribe(), where the start must be looked up: `reply` is called once it is known,
   // and what it returns (the reply, JSON text) and the gap, if any, are said in the place of this
-  // call. REQUIRES: must_look_up(). False where too many messages wait, as say() has it.
+  // call. A later subscription ends the search. REQUIRES: must_look_up(). False where too many
+  // messages wait, as say() has it.
   [[nodiscard]] bool subscribe_later(Subscription subscription, const Since& since,
                                      const StreamOptions& options,
                                      std::function<std::string(const SubscribeOutcome&)> reply);
@@ -136,8 +142,22 @@ class Feed final : private PastCache::Waiter {
     std::uint64_t at = 0;
     std::shared_ptr<const std::string> frame;
     std::shared_ptr<const Subscription> subscription;
-    std::uint64_t lookup = 0;  // what it says is known once this look-up is answered; 0: it is
+    bool open = false;         // what it says is known once the start is found
     std::uint64_t events = 0;  // in the frame: a snapshot, which the cohorts keeps count of
+  };
+
+  // The search for the last `count` events that pass, from the newest back through memory.
+  struct Backward {
+    std::uint64_t count = 0;
+    std::uint64_t before_seq = 0;  // looked at so far
+    std::uint64_t found = 0;
+    bool ended = false;            // they are all found, or memory is
+  };
+  // A start that is being looked for.
+  struct LookUp {
+    std::shared_ptr<RequestBudget> asker;  // ends with the search; the account is this client's
+    bool snapshot = false;
+    std::function<std::string(const SubscribeOutcome&)> reply;
   };
 
   void wake(std::uint64_t checked_seq);
@@ -148,6 +168,7 @@ class Feed final : private PastCache::Waiter {
   void switch_to(const Subscription& subscription);
   void take_queued(Outgoing& out, std::size_t bytes_max);
   void take_events(Outgoing& out, std::size_t bytes_max);
+  std::size_t put(Outgoing& out, const Block& block, Frames frames, std::uint64_t last);
   void put(Outgoing& out, Frames frames, std::uint64_t last);
   void take_latest(Outgoing& out, std::uint64_t end);
   void fall_behind(Outgoing& out);
@@ -160,12 +181,14 @@ class Feed final : private PastCache::Waiter {
   void say_gap(std::uint64_t lost_from, SubscribeOutcome* outcome);
   std::int64_t cutoff_us(const Since& since) const;
   void fresh_start();
-  void on_found(std::uint64_t lookup, std::uint64_t after, bool reached, bool snapshot,
-                const std::function<std::string(const SubscribeOutcome&)>& reply);
+  void on_found(std::uint64_t after, bool reached);
+  void answer_look_up(SubscribeOutcome outcome);
+  bool journal_goes_back() const;
   bool can_give(std::uint64_t from_seq) const;
   std::uint64_t first_given(std::uint64_t from_seq) const;
-  std::uint64_t seq_before_last(std::uint64_t count, const Subscription& subscription,
-                                std::uint64_t* found) const;
+  Backward backward(const Since& since) const;
+  std::uint64_t step_back(Backward& search, const Subscription& subscription,
+                          std::uint64_t work_max) const;
 
   EventLog& log_;
   Cohorts& cohorts_;
@@ -181,12 +204,12 @@ class Feed final : private PastCache::Waiter {
   std::uint64_t gaps_ = 0;
   std::uint64_t resuming_until_ =
       0;                       // what is missing up to here was missing when it was asked for
-  std::uint64_t lookups_ = 0;  // counts fresh starts: an older look-up places no cursor
+  std::unique_ptr<LookUp> look_up_;
+  std::shared_ptr<RequestBudget> account_;
   OnLag on_lag_ = OnLag::read_back;
   const bool deflate_;
   bool waiting_ = false;
   bool waiting_for_journal_ = false;
-  const std::shared_ptr<char> alive_ = std::make_shared<char>();  // look-ups may be answered after
 };
 
 }  // namespace bridge

@@ -75,15 +75,14 @@ void SimJournal::find_time(std::int64_t timestamp_us, std::function<void(std::ui
   });
 }
 
-void SimJournal::find_last(std::shared_ptr<const bridge::Subscription> subscription,
-                           std::uint64_t count, std::uint64_t before_seq,
+void SimJournal::find_last(bridge::LookBack wanted,
                            std::function<void(std::uint64_t, bool)> done) {
-  later([this, subscription = std::move(subscription), count, before_seq, done = std::move(done)] {
-    std::uint64_t left = count;
+  later([this, wanted = std::move(wanted), done = std::move(done)] {
+    std::uint64_t left = wanted.count;
     for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
       for (std::size_t i = (*block)->size(); i > 0; --i) {
         const std::uint64_t seq = (*block)->seq(i - 1);
-        if (seq >= before_seq || !subscription->matches(**block, i - 1)) continue;
+        if (seq >= wanted.before_seq || !wanted.subscription->matches(**block, i - 1)) continue;
         if (--left == 0) return done(seq - 1, true);
       }
     }

@@ -26,8 +26,7 @@ class SimJournal final : public bridge::PastReader {
   void read(std::uint64_t from_seq, std::function<void(Slice)> done) override;
   void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) override;
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override;
-  void find_last(std::shared_ptr<const bridge::Subscription> subscription, std::uint64_t count,
-                 std::uint64_t before_seq,
+  void find_last(bridge::LookBack wanted,
                  std::function<void(std::uint64_t, bool)> done) override;
 
  private:

@@ -57,14 +57,13 @@ struct FakeJournal final : PastReader {
       done(last_seq() + 1);
     });
   }
-  void find_last(std::shared_ptr<const Subscription> subscription, std::uint64_t count,
-                 std::uint64_t before_seq,
-                 std::function<void(std::uint64_t, bool)> done) override {
-    waiting.push_back([this, subscription, count, before_seq, done] {
-      std::uint64_t left = count;
-      for (std::uint64_t seq = before_seq - 1; seq >= first_seq(); --seq) {
+  void find_last(LookBack wanted, std::function<void(std::uint64_t, bool)> done) override {
+    waiting.push_back([this, wanted, done] {
+      if (wanted.asker.expired()) ++cancelled;
+      std::uint64_t left = wanted.count;
+      for (std::uint64_t seq = wanted.before_seq - 1; seq >= first_seq(); --seq) {
         const BlockPtr block = find(seq);
-        if (block && subscription->matches(*block, seq - block->first_seq()) && --left == 0) {
+        if (block && wanted.subscription->matches(*block, seq - block->first_seq()) && --left == 0) {
           return done(seq - 1, true);
         }
       }
@@ -89,6 +88,7 @@ struct FakeJournal final : PastReader {
   std::vector<std::function<void()>> waiting;
   int reads = 0;
   bool unreadable = false;  // every read fails
+  int cancelled = 0;
 };
 
 }  // namespace bridge

@@ -216,6 +216,29 @@ TEST_CASE("feed: a request that replaces one that is looked up has the last word
   CHECK(seqs(other.all()) == seq_range(50, 100));
 }
 
+TEST_CASE("feed: the journal is told when nobody waits any more for what it looks for") {
+  PastWorld world;
+  world.events(100);
+  Since since;
+  since.kind = Since::Kind::last;
+  since.last = 7;
+  const Subscription tens = subscription(R"({"subscriptions":["ten"]})");
+  const auto reply = [](const SubscribeOutcome&) { return std::string("{}"); };
+  auto gone = std::make_unique<PastClient>(world);
+  PastClient stays(world);
+  PastClient changes(world);
+  for (PastClient* client : {gone.get(), &stays, &changes}) {
+    REQUIRE(client->feed.subscribe_later(tens, since, {}, reply));
+  }
+  gone.reset();
+  REQUIRE(changes.feed.subscribe_later(tens, since, {}, reply));
+  CHECK(payloads(changes.feed.pull(1 << 20)) == std::vector<std::string>{"{}"});  // the first's
+  world.journal.answer();
+  CHECK(world.journal.cancelled == 2);
+  CHECK(seqs(stays.all()).size() == 7);
+  CHECK(seqs(changes.all()).size() == 7);
+}
+
 TEST_CASE("feed: what is held back is neither told nor given before it is released") {
   PastWorld world;
   world.log.hold_back();

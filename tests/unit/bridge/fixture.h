@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -59,9 +61,18 @@ struct Bench {
   // The result of one of the bridge's own commands.
   std::string run(std::string_view command) {
     std::string result;
-    commands.run(command, rapidjson::Value(rapidjson::kObjectType),
+    commands.run(command, rapidjson::Value(rapidjson::kObjectType), nullptr,
                  [&result](const auto& got) { result = got.value(); });
     return result;
+  }
+
+  // Takes one turn of what was posted; false where nothing was.
+  bool work_once() {
+    if (posted.empty()) return false;
+    const auto f = std::move(posted.front());
+    posted.pop_front();
+    f();
+    return true;
   }
 
   // Takes an event of this type and data in and tells the cohorts.
@@ -75,13 +86,16 @@ struct Bench {
   Counters counters;
   Snapshot snapshot{1000, 1 << 20};
   EventLog log;
-  Cohorts cohorts{log, snapshot, clock};
+  // What is posted to the loop.
+  std::deque<std::function<void()>> posted;
+  WorkQueue work{[this](std::function<void()> f) { posted.push_back(std::move(f)); }, clock};
+  Cohorts cohorts{log, snapshot, clock, nullptr, Deflater::kLevelMin, nullptr, &work};
   Replays replays{log, cohorts, clock};
   SourceRegistry sources;
   SourceTracker tracker{1 << 20, counters};
   TypeCounts types;
   OwnCommands commands{
-      {log, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0"}};
+      {log, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0", nullptr, &work}};
   FakeLink link;
   OwnEvents own_events{log, types, clock, [] {}};
   CommandDispatcher dispatcher{commands, sources, link, own_events, counters, clock, 2'000'000};

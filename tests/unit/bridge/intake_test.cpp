@@ -36,7 +36,9 @@ TEST_CASE("intake: what is taken also has the time of the one before, and what i
   const std::string body = R"({"type":"a","data":{}})";
   bench.take(body);
   bench.clock.advance_us(5);
-  bench.intake.take_also(body + "\nbad");
+  const std::string also = body + "\nbad";
+  IntakeBatch batch(also);
+  while (!batch.ended) bench.intake.take_some(batch, 1);
   bench.take(body);
   bench.log.seal();
   const BlockPtr block = bench.log.history().find(1);
@@ -96,7 +98,7 @@ TEST_CASE("intake: a listener hears of each refusal, with the source where it is
   IntakeOutcome outcome;
   const PeerName peer = [] { return "1.2.3.4"; };
   intake.take(R"({"source":"s","type":"t","data":5})", &outcome, &peer);
-  intake.take_also("no\nnor this");
+  intake.take("no\nnor this");
   REQUIRE(heard.size() == 3);
   CHECK(heard[0] ==
         R"(s|1.2.3.4|wrong_type|data must be an object|{"source":"s","type":"t","data":5})");
@@ -158,5 +160,29 @@ TEST_CASE("intake: ten thousand malformed bodies between good ones cost none of 
   }
   CHECK(bench.log.last_seq() == 10'000);
   CHECK(rejected(bench.counters) == 10'000);
+  check_sums(bench.counters);
+}
+
+TEST_CASE("intake: a part of a batch is bounded by what its bodies cost, refused ones most of all") {
+  Bench bench;
+  std::string lines;
+  for (int i = 0; i < 10'000; ++i) lines += "{}\n";
+  for (int i = 0; i < 1000; ++i) lines += "{\"type\":\"a\",\"data\":{}}\n";
+  const std::string empty(100'000, '\n');
+  lines += empty;
+  IntakeBatch batch(lines);
+  bench.intake.begin_turn();
+  int parts = 0;
+  for (; !batch.ended; ++parts) {
+    const std::uint64_t before = bench.counters.bodies_received;
+    const std::size_t left = batch.left.size();
+    bench.intake.take_some(batch, 32 * 1024);
+    CHECK(bench.counters.bodies_received - before <= 512);
+    CHECK(left - batch.left.size() <= 32 * 1024);
+  }
+  CHECK(parts > 10'000 / 512);
+  CHECK(batch.outcome.accepted == 1000);
+  CHECK(batch.outcome.rejected == 10'000);
+  CHECK(bench.counters.messages_received == 1);
   check_sums(bench.counters);
 }

@@ -3,11 +3,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <sys/stat.h>
 #include <fstream>
+#include <mutex>
 
 #include "fixture.h"
+#include "store/journal_thread.h"
 #include "support/scratch_directory.h"
 
 using namespace bridge;
@@ -116,6 +121,46 @@ TEST_CASE("journal file: events come back byte for byte, and with all that filte
       CHECK(wants.matches(*block, i) == wants.matches(back, i));
     }
   }
+}
+
+TEST_CASE("journal: a look back ends where it is answered, at the file's start, or with its asker") {
+  ScratchDirectory directory;
+  constexpr std::uint64_t kJump = 1'800'000'000'000'000;
+  JournalFileOptions options = file_options(directory);
+  options.age_max_us *= 10'000;  // these are of 2021
+  auto file = open_file(options);
+  append_block(*file, block_of(1, 2000));
+  append_block(*file, block_of(kJump, kJump + 2000));
+  const SystemClock clock;
+  std::mutex mutex;
+  std::condition_variable told;
+  std::deque<std::pair<std::uint64_t, bool>> answers;
+  JournalThread thread(options, clock,
+                       {[](std::function<void()> f) { f(); }, [](const JournalProgress&) {}});
+  thread.start(std::move(file), {"e", 1}, kJump + 2000, "");
+  const auto look = [&](const char* filter, std::uint64_t count, std::shared_ptr<int> asker) {
+    thread.find_last({std::make_shared<const Subscription>(subscription(filter)), count,
+                      kJump + 2001, asker},
+                     [&](std::uint64_t after, bool reached) {
+                       const std::lock_guard<std::mutex> lock(mutex);
+                       answers.emplace_back(after, reached);
+                       told.notify_one();
+                     });
+    asker.reset();
+    std::unique_lock<std::mutex> lock(mutex);
+    REQUIRE(told.wait_for(lock, std::chrono::seconds(60), [&] { return !answers.empty(); }));
+    const auto answer = answers.front();
+    answers.pop_front();
+    return answer;
+  };
+  const auto asker = std::make_shared<int>();
+  using Answer = std::pair<std::uint64_t, bool>;
+  CHECK(look(R"({"filter":{"item":"Coal"}})", 2011, asker) == Answer{1990, true});
+  CHECK(look(R"({"filter":{"item":"Iron"}})", 1, asker) == Answer{0, false});
+  const std::uint64_t read = thread.status().blocks_read;
+  CHECK(look(R"({"filter":{"item":"Iron"}})", 1, nullptr).second == false);
+  CHECK(thread.status().blocks_read == read);
+  thread.stop(kJump + 2000, 1'000'000);
 }
 
 TEST_CASE("journal file: a source's loss comes back with its gap in front of it") {

@@ -112,3 +112,21 @@ TEST_CASE("pages: POST /submit_event takes what a ZeroMQ message may hold") {
   CHECK(site.get("POST", "/submit_event", R"({"type":"t","data":{}})", false).status == 403);
   CHECK(site.bench.log.last_seq() == 2);
 }
+
+TEST_CASE("pages: a large body is taken in step by step, and answered behind its last line") {
+  Site site;
+  std::string body;
+  for (int i = 0; i < 20'000; ++i) body += "{}\n";
+  body += R"({"type":"t","data":{}})";
+  HttpReply got;
+  got.status = 0;
+  Pages pages(site.bench.intake, site.bench.clock,
+              {"9.9.9", {}, {}, {}, {}, [] { return false; }, [] {}, &site.bench.work});
+  pages.handle({"POST", "/submit_event", "", "127.0.0.1:1", "", body}, true,
+               [&got](HttpReply reply) { got = std::move(reply); });
+  int turns = 0;
+  for (; got.status == 0 && site.bench.work_once(); ++turns) {
+  }
+  CHECK(turns > 5);
+  CHECK(got.body == R"({"status":"success","accepted":1,"rejected":20000})");
+}

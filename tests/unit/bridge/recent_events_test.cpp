@@ -9,9 +9,10 @@ using namespace bridge;
 namespace {
 
 rapidjson::Document recent(Bench& bench, const std::string& params) {
-  const auto result = recent_events(bench.log, parse_json(params));
-  REQUIRE(result.ok());
-  return parse_json(result.value());
+  auto search = RecentEvents::of(bench.log, parse_json(params));
+  REQUIRE(search.ok());
+  while (!search.value().ended()) search.value().step(1);
+  return parse_json(search.value().result());
 }
 
 std::vector<std::uint64_t> seqs_of(const rapidjson::Document& result) {
@@ -23,7 +24,7 @@ std::vector<std::uint64_t> seqs_of(const rapidjson::Document& result) {
 
 std::string refusal_of_params(const std::string& params) {
   Bench bench;
-  const auto result = recent_events(bench.log, parse_json(params));
+ const auto result = RecentEvents::of(bench.log, parse_json(params));
   return result ? "" : result.error().message;
 }
 
