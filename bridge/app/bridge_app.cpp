@@ -24,6 +24,7 @@
 #include "base/work_queue.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
+#include "commands/source_watch.h"
 #include "log/own_events.h"
 #include "net/bot_commands.h"
 #include "net/bot_publisher.h"
@@ -50,6 +51,26 @@ constexpr auto kDrainTick = std::chrono::milliseconds(20);
 
 }  // namespace
 
+// Positions of runs that the table has forgotten, as the journal has them.
+class JournalPositions final : public PositionStore {
+ public:
+  explicit JournalPositions(Journal& journal) : journal_(journal) {}
+  bool find(const std::string& source, const std::string& run, Found found) override {
+    if (asked_ >= kAskedMax) return false;
+    ++asked_;
+    journal_.find_position(source, run, [this, found = std::move(found)](auto last) {
+      --asked_;
+      found(last);
+    });
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kAskedMax = 256;
+  Journal& journal_;
+  std::size_t asked_ = 0;
+};
+
 class BridgeApp::Impl {
  public:
   explicit Impl(const Config& config)
@@ -58,12 +79,14 @@ class BridgeApp::Impl {
         journal_(make_journal(config)),
         log_start_(log_start()),
         log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
-        tracker_(static_cast<std::size_t>(config.events.held_bytes_max), counters_),
+        sources_(static_cast<std::size_t>(config.sources.runs_max), counters_),
+        tracker_(sources_, static_cast<std::size_t>(config.events.held_bytes_max), counters_),
         commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
                    history_limits(config), clients_max_, kVersion, &memory_, &work_}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
         trainers_(io_, zmq_, counters_,
-                  [this](auto source, auto json) { dispatcher_.router().on_answer(source, json); }),
+                  {[this](auto connection, auto json) { on_trainer(connection, json); },
+                   [this](auto connection) { sources_.disconnected(connection); }}),
         dispatcher_(commands_, sources_, trainers_, own_events_, counters_, clock_,
                     config.trainers.deadline_ms * 1000),
         intake_(static_cast<std::size_t>(config.events.event_bytes_max), log_, sources_, tracker_,
@@ -89,13 +112,20 @@ class BridgeApp::Impl {
         command_timer_(io_),
         drain_timer_(io_) {
     commands_.set_directory(&client_servers_);
-    if (!config_.trainers.control.empty()) tracker_.set_link(&dispatcher_.router());
-    if (journal_) tracker_.restore(journal_->positions());
+    tracker_.set_link(&dispatcher_.router());
+    if (journal_) {
+      positions_ = std::make_unique<JournalPositions>(*journal_);
+      const bool all = journal_->positions().size() < positions_known(config);
+      tracker_.restore(journal_->positions(), positions_.get(), !all);
+    }
     dispatcher_.router().set_repair_listener([this](const RepairAnswer& answer) {
       if (intake_.take_repair(answer)) announce_soon();
     });
-    sources_.set_listener([this](const std::string& source, const SourceInfo& info,
-                                 SourceChange change) { on_source(source, info, change); });
+    if (config_.trainers.connect_announced) {
+      intake_.set_on_control([this](const std::string& source, const std::string& endpoint) {
+        connect_announced(source, endpoint);
+      });
+    }
   }
 
   ~Impl() { receiver_.stop(0); }
@@ -112,6 +142,11 @@ class BridgeApp::Impl {
     if (!bots) return bots;
     auto control = trainers_.start(config_.trainers.control);
     if (!control) return control;
+    for (const std::string& entry : config_.trainers.connect) {
+      const std::size_t equals = entry.find('=');
+      auto connected = connect_trainer(entry.substr(0, equals), entry.substr(equals + 1));
+      if (!connected) return Failure{"trainers.connect: " + connected.error().message};
+    }
     if (journal_) {
       auto journalling = start_journal();
       if (!journalling) return journalling;
@@ -285,35 +320,33 @@ class BridgeApp::Impl {
     });
   }
 
-  void on_source(const std::string& source, const SourceInfo& info, SourceChange change) {
-    const auto report = [&](const char* status, const std::string& message) {
-      std::string data = std::string(R"({"status":")") + status + R"(","message":)";
-      append_json_string(data, message);
-      data += R"(,"source":)";
-      append_json_string(data, source);
-      data += R"(,"run":)";
-      append_json_string(data, info.run);
-      own_events_.publish("system_status", data + "}");
-      spdlog::info("{}", message);
-    };
-    switch (change) {
-      case SourceChange::connected:
-        report("source_connected", source + " is here");
-        return;
-      case SourceChange::restarted:
-        dispatcher_.router().on_source_lost(source, source + " restarted before it answered");
-        report("source_connected", source + " has restarted");
-        return;
-      case SourceChange::stalled:
-        report("source_stalled", source + " has fallen silent");
-        return;
-      case SourceChange::recovered:
-        report("source_connected", source + " is heard of again");
-        return;
-      case SourceChange::gone:
-        dispatcher_.router().on_source_lost(source, source + " went before it answered");
-        report("source_gone", source + " is gone");
-        return;
+  // What a trainer says over its connection: who it is, or an answer.
+  void on_trainer(std::string_view connection, std::string_view json) {
+    const std::uint64_t before = log_.last_seq();
+    std::string reply;
+    if (!intake_.take_hello(connection, json, &reply)) {
+      dispatcher_.router().on_answer(connection, json);
+    } else if (!reply.empty()) {
+      (void)trainers_.send(std::string(connection), reply);
+    }
+    if (log_.last_seq() != before) announce_soon();
+  }
+
+  Result<std::string> connect_trainer(const std::string& source, const std::string& endpoint) {
+    auto connection = trainers_.connect(source, endpoint);
+    if (connection && sources_.bind(source, connection.value()) == nullptr) {
+      return Failure{"no room for " + source + " (sources.runs_max)"};
+    }
+    return connection;
+  }
+
+  void connect_announced(const std::string& source, const std::string& endpoint) {
+    const auto checked = check_zmq_endpoint(endpoint);
+    const Result<std::string> connected =
+        checked ? connect_trainer(source, endpoint) : Result<std::string>(checked.error());
+    if (!connected && control_lines_.allow(clock_.steady_us())) {
+      spdlog::warn("source {} announces a control address that is not used: {}", source,
+                   connected.error().message);
     }
   }
 
@@ -420,13 +453,15 @@ class BridgeApp::Impl {
   const std::unique_ptr<Journal> journal_;  // null where it is off
   const LogStart log_start_;
   EventLog log_;
-  SourceRegistry sources_;
+  SourceTable sources_;
   SourceTracker tracker_;
+  std::unique_ptr<PositionStore> positions_;  // null where there is no journal
   TypeCounts types_;
   OwnCommands commands_;
   OwnEvents own_events_;
   TrainerChannel trainers_;
   CommandDispatcher dispatcher_;
+  SourceWatch source_watch_{sources_, tracker_, dispatcher_.router(), own_events_};
   Intake intake_;
   Pages pages_;
   ClientServers client_servers_;
@@ -446,6 +481,7 @@ class BridgeApp::Impl {
   WallWatch wall_watch_;
   std::string clock_step_;  // the last one
   std::int64_t clock_step_at_us_ = 0;
+  LogLimiter control_lines_;  // of announced control addresses that are not used
   const std::int64_t started_us_ = clock_.steady_us();
   std::int64_t last_tick_us_ = 0;
   std::int64_t stop_by_us_ = 0;

@@ -42,7 +42,8 @@ std::string range_of(const ConfigKey& key) {
   if (std::holds_alternative<std::string>(key.fallback)) {
     return *key.allowed != '\0' ? key.allowed : "text";
   }
-  return "a list of at most " + std::to_string(key.max) + ", each " + key.allowed;
+  return std::string(key.is_table ? "a table" : "a list") + " of at most " +
+         std::to_string(key.max) + ", each " + key.allowed;
 }
 
 Failure not_allowed(const ConfigKey& key, const std::string& value, const std::string& from) {
@@ -64,6 +65,16 @@ std::optional<ConfigValue> convert(const ConfigKey& key, const toml::node& node)
     if (const auto v = node.value_exact<bool>()) return ConfigValue(*v);
   } else if (std::holds_alternative<std::string>(key.fallback)) {
     if (const auto v = node.value_exact<std::string>()) return ConfigValue(*v);
+  } else if (key.is_table) {
+    const toml::table* const table = node.as_table();
+    if (table == nullptr) return std::nullopt;
+    std::vector<std::string> list;
+    for (const auto& [name, value] : *table) {
+      const auto v = value.value_exact<std::string>();
+      if (!v) return std::nullopt;
+      list.push_back(std::string(name.str()) + "=" + *v);
+    }
+    return ConfigValue(std::move(list));
   } else {
     if (const auto v = node.value_exact<std::string>()) {
       return ConfigValue(std::vector<std::string>{*v});
@@ -226,6 +237,7 @@ std::string default_text(const ConfigKey& key) {
   if (const auto* n = std::get_if<std::int64_t>(&key.fallback)) return std::to_string(*n);
   if (const auto* b = std::get_if<bool>(&key.fallback)) return *b ? "true" : "false";
   if (const auto* text = std::get_if<std::string>(&key.fallback)) return quoted(*text);
+  if (key.is_table) return "{}";
   std::string out = "[";
   for (const std::string& entry : std::get<std::vector<std::string>>(key.fallback)) {
     out += (out.size() > 1 ? ", " : "") + quoted(entry);

@@ -42,7 +42,12 @@ struct Config {
   struct {
     std::string control;
     std::int64_t deadline_ms = 0;
+    std::vector<std::string> connect;  // NAME=ENDPOINT
+    bool connect_announced = false;
   } trainers;
+  struct {
+    std::int64_t runs_max = 0;
+  } sources;
   struct {
     std::int64_t events_max = 0;
     std::int64_t bytes_max = 0;

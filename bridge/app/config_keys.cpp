@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/address.h"
+#include "base/text.h"
 
 namespace bridge {
 namespace {
@@ -37,6 +38,13 @@ std::string check_endpoint_or_off(const std::string& value) {
   return value.empty() ? std::string() : check_endpoint(value);
 }
 
+// NAME=ENDPOINT, as a table's entry is kept.
+std::string check_trainer(const std::string& entry) {
+  const std::size_t equals = entry.find('=');
+  if (!is_name(entry.substr(0, equals))) return "\"" + printable(entry.substr(0, equals)) + "\" is no name";
+  return check_endpoint(entry.substr(equals + 1));
+}
+
 std::string check_level(const std::string& value) {
   for (const char* level : {"trace", "debug", "info", "warn", "error", "off"}) {
     if (value == level) return {};
@@ -66,6 +74,15 @@ ConfigKey list(const char* name, const char* meaning, const char* allowed, List 
                std::function<void(Config&, List)> set) {
   ConfigKey key{name, meaning, "", std::move(fallback), 0, 64, std::move(check), {}, allowed};
   key.set = [set = std::move(set)](Config& c, const ConfigValue& v) { set(c, std::get<List>(v)); };
+  return key;
+}
+
+// A table of names and texts, kept as a list of NAME=TEXT.
+ConfigKey table(const char* name, const char* meaning, const char* allowed,
+                std::function<std::string(const Text&)> check,
+                std::function<void(Config&, List)> set) {
+  ConfigKey key = list(name, meaning, allowed, {}, std::move(check), std::move(set));
+  key.is_table = true;
   return key;
 }
 
@@ -168,6 +185,21 @@ std::vector<ConfigKey> make_keys() {
       integer("trainers.deadline_ms", "How long a trainer may take to answer where the client does\n"
               "not say.", "milliseconds", 2000, 1, 60'000,
               [](C& c, Integer v) { c.trainers.deadline_ms = v; }),
+      table("trainers.connect",
+            "Trainers that bind a plain REP, by name: the bridge connects and asks them, as in\n"
+            "{ \"trainer-1\" = \"tcp://127.0.0.1:6001\" }.",
+            "NAME = an endpoint as above", check_trainer,
+            [](C& c, List v) { c.trainers.connect = std::move(v); }),
+      boolean("trainers.connect_announced",
+              "Whether the bridge also connects to the REP that a source announces (\"control\" in its\n"
+              "_source body). Anybody who can publish could then make it connect to any local port.",
+              false, [](C& c, bool v) { c.trainers.connect_announced = v; }),
+
+      integer("sources.runs_max",
+              "Starts of sources that are known at a time, over all names. Beyond it the one that has\n"
+              "been silent longest is forgotten, never one that was heard of within 10 s or is\n"
+              "connected; where all are live, events of one more go on without being put in order.",
+              "runs", 4096, 16, 1'000'000, [](C& c, Integer v) { c.sources.runs_max = v; }),
 
       integer("history.events_max",
               "Events kept in memory, for clients that resume, that are slow, or that ask.",

@@ -25,6 +25,7 @@ struct ConfigKey {
   // The member of Config that it sets.
   std::function<void(Config&, const ConfigValue&)> set;
   const char* allowed = "";  // of text, for people
+  bool is_table = false;     // a list of NAME=TEXT stands for a table
 };
 
 // In the order of conf/bridge.toml: sections together.

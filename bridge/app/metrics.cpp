@@ -164,27 +164,24 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   each_queue("ppo_bridge_memory_refused_total", "How often its bound said no.", MetricType::Counter,
              [](const MemoryShare& s) { return s.refused(); });
   if (journal != nullptr) add_journal(f, *journal);
-  f.begin("ppo_bridge_source_events_total", "Events of each source.", MetricType::Counter);
-  for (const auto& [name, info] : view.sources.sources()) {
-    f.sample(static_cast<double>(info.events), {{"source", name}});
-  }
-  const auto each = [&](const char* name, const char* help, MetricType type, auto value) {
+  const auto each = [&](const char* name, const char* help, MetricType type,
+                        std::uint64_t SourceTally::*count) {
     f.begin(name, help, type);
-    for (const auto& [source, info] : view.sources.sources()) {
-      const SourceTracker::Tally* const known = view.tracker.tally(source);
-      const SourceTracker::Tally tally = known == nullptr ? SourceTracker::Tally{} : *known;
-      f.sample(static_cast<double>(value(info, tally)), {{"source", source}});
+    for (const auto& [source, known] : view.sources.sources()) {
+      if (known->first_seen_us == 0) continue;
+      f.sample(static_cast<double>(known->tally.*count), {{"source", source}});
     }
   };
-  using Tally = SourceTracker::Tally;
+  each("ppo_bridge_source_events_total", "Events of each source.", MetricType::Counter,
+       &SourceTally::events);
   each("ppo_bridge_source_lost_total", "Events of each source that nobody has.",
-       MetricType::Counter, [](const SourceInfo& i, const Tally& t) { return i.holes + t.lost; });
+       MetricType::Counter, &SourceTally::lost);
   each("ppo_bridge_source_repaired_total", "Events had by asking it again.", MetricType::Counter,
-       [](const SourceInfo&, const Tally& t) { return t.repaired; });
+       &SourceTally::repaired);
   each("ppo_bridge_source_duplicates_total", "Events that came a second time, or too late.",
-       MetricType::Counter, [](const SourceInfo&, const Tally& t) { return t.duplicates; });
+       MetricType::Counter, &SourceTally::duplicates);
   each("ppo_bridge_source_held", "Events that wait behind a hole.", MetricType::Gauge,
-       [](const SourceInfo&, const Tally& t) { return t.held; });
+       &SourceTally::held);
   return f.text();
 }
 

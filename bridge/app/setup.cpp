@@ -62,12 +62,17 @@ ReceiverOptions receiver_options(const Config& config) {
   return options;
 }
 
+std::size_t positions_known(const Config& config) {
+  return static_cast<std::size_t>(config.sources.runs_max) / 2;
+}
+
 JournalFileOptions journal_options(const Config& config) {
   JournalFileOptions options;
   options.path = config.journal.path;
   options.make_directory = config.journal.is_default;
   options.sync_each_commit = config.journal.before_delivery;
   options.bytes_max = static_cast<std::uint64_t>(config.journal.bytes_max);
+  options.positions_max = positions_known(config);
   options.age_max_us = config.journal.age_max_s * 1'000'000;
   return options;
 }

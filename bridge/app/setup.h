@@ -22,6 +22,9 @@ std::string new_epoch();
 std::size_t clients_that_fit(const Config& config);
 
 HistoryLimits history_limits(const Config& config);
+
+// How many runs are taken over from the journal at the start: room is left for others.
+std::size_t positions_known(const Config& config);
 ReceiverOptions receiver_options(const Config& config);
 JournalFileOptions journal_options(const Config& config);
 

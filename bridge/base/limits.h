@@ -44,7 +44,6 @@ inline constexpr std::size_t kReplaysMax = 16;  // at a time, over all clients
 inline constexpr std::size_t kRecentEventsMax = 10'000;         // count of get_recent_events
 inline constexpr std::size_t kReplyBytesMax = 4 * 1024 * 1024;  // events quoted in one reply
 
-inline constexpr std::size_t kSourcesMax = 1024;       // the least recently heard makes room
 inline constexpr std::size_t kAgentsPerSourceMax = 256;
 inline constexpr std::size_t kEventTypesMax = 1024;    // later types are counted together
 inline constexpr std::size_t kSnapshotEntriesMax = 65'536;

@@ -38,7 +38,7 @@ std::string error_json(const RequestError& error) {
 
 }  // namespace
 
-CommandDispatcher::CommandDispatcher(OwnCommands& own, const SourceRegistry& sources,
+CommandDispatcher::CommandDispatcher(OwnCommands& own, SourceTable& sources,
                                      TrainerLink& link, OwnEvents& events, Counters& counters,
                                      const Clock& clock, std::int64_t default_deadline_us)
     : own_(own),
@@ -235,6 +235,7 @@ std::string CommandDispatcher::routed_result(const Command& command, const Comma
     results += results.size() > 1 ? ",{" : "{";
     results += R"("source":)";
     append_json_string(results, one.source);
+    if (!one.run.empty()) results += R"(,"run":")" + one.run + '"';
     results += one.success ? R"(,"success":true,"result":)" + one.result_json
                            : R"(,"success":false,"error":)" + error_json(one.error);
     results += R"(,"elapsed_ms":)" + milliseconds(one.elapsed_us) + "}";

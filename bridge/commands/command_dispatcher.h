@@ -51,7 +51,7 @@ class CommandTaker {
 // One thread: the log's. References must outlive it.
 class CommandDispatcher final : public CommandTaker {
  public:
-  CommandDispatcher(OwnCommands& own, const SourceRegistry& sources, TrainerLink& link,
+  CommandDispatcher(OwnCommands& own, SourceTable& sources, TrainerLink& link,
                     OwnEvents& events, Counters& counters, const Clock& clock,
                     std::int64_t default_deadline_us);
 

@@ -1,16 +1,14 @@
 #include "commands/command_router.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
-
-#include <rapidjson/document.h>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/text.h"
 #include "event/json_document.h"
 #include "event/json_scanner.h"
-#include "sources/repair_answer.h"
+#include "event/json_value.h"
 
 namespace bridge {
 namespace {
@@ -26,28 +24,50 @@ std::string_view member_text(std::string_view object, std::string_view wanted) {
 }
 
 // The error that a trainer gave; its own words where it gave none that we know.
-RequestError trainer_error(const rapidjson::Document& reply) {
+RequestError trainer_error(const rapidjson::Value& reply) {
   RequestError error{ErrorType::rejected, "the trainer gave no reason"};
-  const auto found = reply.FindMember("error");
-  if (found == reply.MemberEnd()) return error;
-  if (found->value.IsString()) error.message = found->value.GetString();
-  if (!found->value.IsObject()) return error;
-  const auto message = found->value.FindMember("message");
-  if (message != found->value.MemberEnd() && message->value.IsString()) {
-    error.message.assign(message->value.GetString(), message->value.GetStringLength());
-  }
-  const auto type = found->value.FindMember("error_type");
-  if (type == found->value.MemberEnd() || !type->value.IsString()) return error;
+  const rapidjson::Value* const given = find(reply, "error");
+  if (given == nullptr) return error;
+  if (given->IsString()) error.message = view(*given);
+  if (!given->IsObject()) return error;
+  const rapidjson::Value* const message = find(*given, "message");
+  if (message != nullptr && message->IsString()) error.message = view(*message);
+  const rapidjson::Value* const type = find(*given, "error_type");
+  if (type == nullptr || !type->IsString()) return error;
   for (const ErrorType known : {ErrorType::bad_request, ErrorType::unknown_command, ErrorType::busy,
                                 ErrorType::timeout, ErrorType::forbidden}) {
-    if (type->value == error_type_name(known)) error.type = known;
+    if (*type == error_type_name(known)) error.type = known;
   }
   return error;
 }
 
 }  // namespace
 
-CommandRouter::CommandRouter(const SourceRegistry& sources, TrainerLink& link, Counters& counters,
+struct CommandRouter::TrainerLane final : Lane {
+  TrainerLane(ControlLine& owner, std::shared_ptr<Lanes> all) : line(owner), lanes(std::move(all)) {
+    lanes->insert(this);
+  }
+  ~TrainerLane() override { lanes->erase(this); }
+  bool idle() const override {
+    return !with_trainer && waiting.empty() && repairs.empty() && unanswered_id.empty();
+  }
+  // Whether the trainer answers questions beside its commands, as it says itself.
+  bool answers_any_time() const {
+    const Run* const run = line.run != nullptr ? line.run : line.source->current();
+    return run != nullptr && run->repairs_any_time;
+  }
+
+  ControlLine& line;
+  std::optional<TrainerCommand> with_trainer;
+  std::deque<TrainerCommand> waiting;
+  std::deque<Repair> repairs;         // the first may be with the trainer; one a start of it
+  std::optional<Repair> late_repair;  // the last one over its deadline
+  std::string unanswered_id;          // over its deadline, its late answer still awaited
+  std::int64_t unblock_us = 0;
+  const std::shared_ptr<Lanes> lanes;
+};
+
+CommandRouter::CommandRouter(SourceTable& sources, TrainerLink& link, Counters& counters,
                              const Clock& clock, Executed on_executed)
     : sources_(sources),
       link_(link),
@@ -55,180 +75,155 @@ CommandRouter::CommandRouter(const SourceRegistry& sources, TrainerLink& link, C
       clock_(clock),
       on_executed_(std::move(on_executed)) {}
 
-// Which trainers a target means.
-std::optional<RequestError> CommandRouter::aim(const std::string& target,
-                                               std::vector<Aim>* aims) const {
-  const auto unknown = [](std::string message) {
-    return RequestError{ErrorType::unknown_target, std::move(message)};
-  };
-  const auto is_there = [](const SourceInfo& info) {
-    return info.announced && info.state != SourceState::gone;
-  };
-  if (target == "*") {
-    for (const auto& [name, info] : sources_.sources()) {
-      if (is_there(info)) aims->push_back({name, ""});
-    }
-    if (aims->empty()) return unknown("target is \"*\"; no trainer takes commands");
-    return std::nullopt;
-  }
-  const std::size_t slash = target.find('/');
-  if (slash != std::string::npos) {
-    const std::string source = target.substr(0, slash);
-    const std::string agent = target.substr(slash + 1);
-    const auto found = sources_.sources().find(source);
-    if (found == sources_.sources().end() || found->second.agents.count(agent) == 0) {
-      return unknown("target is \"" + printable(target) + "\"; there is no such agent");
-    }
-    aims->push_back({source, agent});
-    return std::nullopt;
-  }
-  if (sources_.sources().count(target) != 0) {
-    aims->push_back({target, ""});
-    return std::nullopt;
-  }
-  for (const auto& [name, info] : sources_.sources()) {
-    if (is_there(info) && info.agents.count(target) != 0) aims->push_back({name, target});
-  }
-  if (aims->size() == 1) return std::nullopt;
-  if (aims->empty()) {
-    // It may be a trainer that has not said a word yet; its socket will tell.
-    if (!is_name(target)) return unknown("target is \"" + printable(target) + "\", no name");
-    aims->push_back({target, ""});
-    return std::nullopt;
-  }
-  std::string names;
-  for (const Aim& a : *aims) names += (names.empty() ? "" : ", ") + a.source + "/" + target;
-  return unknown("target is \"" + target + "\", an agent of several trainers; name one: " + names);
-}
+// ---- Commands.
 
 bool CommandRouter::join_earlier(const Command& command, const Respond& respond) {
-  // Keys leave in the order in which they came.
-  while (!key_order_.empty()) {
-    const auto oldest = by_key_.find(key_order_.front());
-    const Request& request = *oldest->second.request;
-    const bool old = clock_.steady_us() - request.submitted_us >= kIdempotencyUs;
-    if (!request.done || (!old && by_key_.size() < kIdempotencyKeysMax)) break;
-    key_order_.pop_front();
-    by_key_.erase(oldest);
+  const CommandRequestPtr earlier = remembered_.find(command, clock_.steady_us());
+  if (!earlier) return false;
+  const Command& first = earlier->command;
+  CommandOutcome refused;
+  if (first.name != command.name || first.target != command.target ||
+      first.params_json != command.params_json) {
+    refused.refusal = {ErrorType::bad_request,
+                       "idempotency_key is of another command: " + first.name + " to " + first.target};
+  } else if (!earlier->done && earlier->responds.size() >= kRespondsMax) {
+    refused.refusal = {ErrorType::busy,
+                       std::to_string(kRespondsMax) + " requests wait for this command already"};
+  } else if (!earlier->done) {
+    earlier->responds.push_back(respond);
+    return true;
   }
-  const auto found = by_key_.find(command.idempotency_key);
-  if (command.idempotency_key.empty() || found == by_key_.end()) return false;
-  const RequestPtr request = found->second.request;
-  if (request->done) {
-    respond(request->outcome);
-  } else {
-    request->responds.push_back(respond);
-  }
+  respond(refused.refusal ? refused : earlier->outcome);
   return true;
-}
-
-void CommandRouter::remember(const std::string& key, const RequestPtr& request) {
-  if (key.empty()) return;
-  key_order_.push_back(key);
-  by_key_[key] = {request, std::prev(key_order_.end())};
 }
 
 void CommandRouter::submit(Command command, Respond respond) {
   ++counters_.commands;
   if (join_earlier(command, respond)) return;
-  std::vector<Aim> aims;
-  if (auto refusal = aim(command.target, &aims)) {
+  auto aims = find_targets(sources_, command.target);
+  if (!aims) {
     CommandOutcome outcome;
-    outcome.refusal = std::move(refusal);
+    outcome.refusal = std::move(aims.error());
     respond(outcome);
     return;
   }
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<CommandRequest>();
   request->command = std::move(command);
   request->responds.push_back(std::move(respond));
   request->outcome.to_all = request->command.target == "*";
-  request->unanswered = aims.size();
+  request->unanswered = aims.value().size();
   request->submitted_us = clock_.steady_us();
-  remember(request->command.idempotency_key, request);
-  for (const Aim& a : aims) assign(a, request);
+  remembered_.add(request);
+  for (const CommandAim& aim : aims.value()) assign(aim, request);
 }
 
-void CommandRouter::assign(const Aim& a, const RequestPtr& request) {
-  Lane& lane = lanes_[a.source];
+void CommandRouter::assign(const CommandAim& aim, const CommandRequestPtr& request) {
   TrainerCommand part;
   part.request = request;
-  part.agent = a.agent;
+  part.source = aim.source;
+  part.run = aim.run == nullptr ? "" : aim.run->id;
+  part.agent = aim.agent;
   part.deadline_us = request->submitted_us + request->command.deadline_us;
-  const auto known = sources_.sources().find(a.source);
-  if (known != sources_.sources().end()) part.run = known->second.run;
   part.id = "c-" + std::to_string(++last_id_);
   ++pending_;
-  if (lane.waiting.size() >= kCommandsWaitingMax) {
-    fail(a.source, part, ErrorType::busy,
-         std::to_string(kCommandsWaitingMax) + " commands wait for " + a.source + " already");
-    return;
+  bytes_ += request->command.params_json.size();
+  ControlLine* line = aim.line(sources_);
+  if (line == nullptr) {
+    if (Source* const source = sources_.find_or_add(aim.source)) line = &source->by_name;
   }
-  lane.waiting.push_back(std::move(part));
-  send_next(a.source, lane);
+  const auto* const lane = line == nullptr ? nullptr : static_cast<TrainerLane*>(line->lane.get());
+  if (lane != nullptr && lane->waiting.size() >= kCommandsWaitingMax) {
+    fail(part, ErrorType::busy,
+         std::to_string(kCommandsWaitingMax) + " commands wait for " + aim.source + " already");
+  } else if (bytes_ > kCommandsBytesMax) {
+    fail(part, ErrorType::busy,
+         std::to_string(kCommandsBytesMax) + " bytes of commands wait for trainers already");
+  } else if (lane != nullptr) {
+    lane_of(*line).waiting.push_back(std::move(part));
+    send_next(lane_of(*line));
+  } else if (line != nullptr && send(*line, part)) {
+    lane_of(*line).with_trainer = std::move(part);
+  } else {
+    // Names that nobody has leave nothing behind.
+    if (line != nullptr) sources_.release(*line->source);
+    fail(part, ErrorType::unknown_target,
+         "target is \"" + request->command.target + "\"; no trainer " + aim.source + " is connected");
+  }
   tell_finished();
 }
 
-void CommandRouter::send_next(const std::string& source, Lane& lane) {
-  while (!lane.repairs.empty() && !lane.repairs.front().sent && may_ask(source, lane)) {
-    if (send(source, lane.repairs.front())) break;
-    finish(source, lane.repairs.front(), RepairOutcome::failed);
+CommandRouter::TrainerLane& CommandRouter::lane_of(ControlLine& line) {
+  if (!line.lane) line.lane = std::make_unique<TrainerLane>(line, lanes_);
+  return static_cast<TrainerLane&>(*line.lane);
+}
+
+void CommandRouter::send_next(TrainerLane& lane) {
+  while (!lane.repairs.empty() && !lane.repairs.front().sent && may_ask(lane)) {
+    if (send(lane.line, lane.repairs.front())) break;
+    finish(lane.repairs.front(), RepairOutcome::failed);
     lane.repairs.pop_front();
   }
   const bool asked = !lane.repairs.empty() && lane.repairs.front().sent;
-  if (!asked || answers_any_time(source)) send_commands(source, lane);
+  if (!asked || lane.answers_any_time()) send_commands(lane);
 }
 
-void CommandRouter::send_commands(const std::string& source, Lane& lane) {
+void CommandRouter::send_commands(TrainerLane& lane) {
   while (!lane.with_trainer && lane.unanswered_id.empty() && !lane.waiting.empty()) {
     TrainerCommand part = std::move(lane.waiting.front());
     lane.waiting.pop_front();
-    const std::int64_t left_ms =
-        std::max<std::int64_t>(1, (part.deadline_us - clock_.steady_us()) / 1000);
-    std::string json = R"({"id":")" + part.id + R"(","command":)";
-    append_json_string(json, part.request->command.name);
-    json += R"(,"params":)" + part.request->command.params_json;
-    if (!part.agent.empty()) json += R"(,"agent_id":")" + part.agent + '"';
-    json += R"(,"deadline_ms":)" + std::to_string(left_ms);
-    if (!part.run.empty()) json += R"(,"run":")" + part.run + '"';
-    json += '}';
-    if (link_.send(source, json)) {
+    if (send(lane.line, part)) {
       lane.with_trainer = std::move(part);
     } else {
-      fail(source, part, ErrorType::unknown_target,
-           "target is \"" + part.request->command.target + "\"; no trainer " + source +
+      fail(part, ErrorType::unknown_target,
+           "target is \"" + part.request->command.target + "\"; no trainer " + part.source +
                " is connected");
     }
   }
 }
 
-void CommandRouter::on_answer(std::string_view source, std::string_view json) {
-  const auto found = lanes_.find(source);
-  if (found != lanes_.end()) {
-    Lane& lane = found->second;
-    const std::string id = repair_id(json);
-    if (!id.empty() && take_repair_answer(found->first, lane, id, json)) {
-      send_next(found->first, lane);
-      tell_finished();
-      return;
-    }
-  }
-  json = without_byte_order_mark(json);
-  auto document = read_document(json);
-  if (found == lanes_.end() || !document || !document.value().IsObject()) {
+bool CommandRouter::send(const ControlLine& line, const TrainerCommand& part) {
+  const std::int64_t left_us = std::max<std::int64_t>(1000, part.deadline_us - clock_.steady_us());
+  std::string json = R"({"id":")" + part.id + R"(","command":)";
+  append_json_string(json, part.request->command.name);
+  json += R"(,"params":)" + part.request->command.params_json;
+  if (!part.agent.empty()) json += R"(,"agent_id":")" + part.agent + '"';
+  json += R"(,"deadline_ms":)" + std::to_string(left_us / 1000) + R"(,"by":)";
+  append_seconds(json, clock_.wall_us() + left_us);
+  if (!part.run.empty()) json += R"(,"run":")" + part.run + '"';
+  return link_.send(line.connection, json + '}');
+}
+
+void CommandRouter::on_answer(std::string_view connection, std::string_view json) {
+  ControlLine* const line = sources_.line_of(connection);
+  auto* const lane = line == nullptr ? nullptr : static_cast<TrainerLane*>(line->lane.get());
+  if (lane == nullptr) {
     ++counters_.command_answers_unusable;
     return;
   }
-  const rapidjson::Document& reply = document.value();
-  Lane& lane = found->second;
-  const auto id_member = reply.FindMember("id");
-  const std::string id = id_member != reply.MemberEnd() && id_member->value.IsString()
-                             ? id_member->value.GetString()
-                             : "";
+  if (!take_repair_answer(*lane, json)) take_command_answer(*lane, without_byte_order_mark(json));
+  tell_finished();
+}
+
+void CommandRouter::take_command_answer(TrainerLane& lane, std::string_view json) {
+  const auto document = read_document(json);
+  if (!document || !document.value().IsObject()) {
+    ++counters_.command_answers_unusable;
+    return;
+  }
+  const rapidjson::Value& reply = document.value();
+  const rapidjson::Value* const id_member = find(reply, "id");
+  std::string id;
+  if (id_member != nullptr && id_member->IsString()) {
+    id = view(*id_member);
+  } else if (id_member == nullptr && lane.line.connection.front() == kReplyingConnection) {
+    id = !lane.unanswered_id.empty() ? lane.unanswered_id
+         : lane.with_trainer         ? lane.with_trainer->id
+                                     : "";
+  }
   if (!id.empty() && id == lane.unanswered_id) {
     ++counters_.command_answers_late;
     unblock(lane);
-    send_next(found->first, lane);
-    tell_finished();
+    send_next(lane);
     return;
   }
   if (!lane.with_trainer || lane.with_trainer->id != id) {
@@ -237,96 +232,97 @@ void CommandRouter::on_answer(std::string_view source, std::string_view json) {
   }
   const TrainerCommand part = std::move(*lane.with_trainer);
   lane.with_trainer.reset();
-  TrainerAnswer reply_answer;
-  const auto success = reply.FindMember("success");
-  reply_answer.success = success != reply.MemberEnd() && success->value.IsTrue();
-  if (reply_answer.success) {
+  TrainerAnswer given;
+  const rapidjson::Value* const success = find(reply, "success");
+  given.success = success != nullptr && success->IsTrue();
+  if (given.success) {
     // As it stands in the text: digits of any length pass unharmed.
     const std::string_view result = member_text(json, "result");
-    reply_answer.result_json = result.empty() ? "{}" : std::string(result);
+    given.result_json = result.empty() ? "{}" : std::string(result);
   } else {
-    reply_answer.error = trainer_error(reply);
+    given.error = trainer_error(reply);
   }
-  const std::string name = found->first;
-  answer(name, part, std::move(reply_answer));
-  send_next(name, lanes_[name]);
-  tell_finished();
+  // The next one first: whoever is answered may do away with the lane.
+  send_next(lane);
+  answer(part, std::move(given));
 }
 
-void CommandRouter::on_source_lost(const std::string& source, const std::string& why) {
-  const auto found = lanes_.find(source);
-  if (found == lanes_.end()) return;
-  Lane lane = std::move(found->second);
-  lanes_.erase(found);
+void CommandRouter::on_line_lost(ControlLine&, Lane& lost, const std::string& why) {
+  auto& lane = static_cast<TrainerLane&>(lost);
   unblock(lane);
-  if (lane.with_trainer) fail(source, *lane.with_trainer, ErrorType::rejected, why);
-  for (const TrainerCommand& part : lane.waiting) fail(source, part, ErrorType::rejected, why);
   for (const Repair& repair : lane.repairs) {
-    finish(source, repair, repair.sent ? RepairOutcome::failed : RepairOutcome::unsent);
+    finish(repair, repair.sent ? RepairOutcome::failed : RepairOutcome::unsent);
+  }
+  if (lane.with_trainer) {
+    fail(*lane.with_trainer, ErrorType::unknown_outcome, why + "; it may have been done");
+  }
+  for (const TrainerCommand& part : lane.waiting) {
+    fail(part, ErrorType::unknown_target, why + "; it was not sent");
   }
   tell_finished();
 }
 
 void CommandRouter::tick() {
   const std::int64_t now = clock_.steady_us();
-  std::vector<std::pair<std::string, TrainerCommand>> late;
-  for (auto& [source, lane] : lanes_) {
-    if (lane.with_trainer && lane.with_trainer->deadline_us <= now) {
-      block(lane, lane.with_trainer->id);
-      late.emplace_back(source, std::move(*lane.with_trainer));
-      lane.with_trainer.reset();
+  std::vector<TrainerCommand> late;
+  for (TrainerLane* const lane : *lanes_) {
+    if (lane->with_trainer && lane->with_trainer->deadline_us <= now) {
+      block(*lane, lane->with_trainer->id);
+      late.push_back(std::move(*lane->with_trainer));
+      lane->with_trainer.reset();
     }
-    const auto over =
-        std::stable_partition(lane.waiting.begin(), lane.waiting.end(),
-                              [now](const TrainerCommand& part) { return part.deadline_us > now; });
-    for (auto it = over; it != lane.waiting.end(); ++it) late.emplace_back(source, std::move(*it));
-    lane.waiting.erase(over, lane.waiting.end());
-    while (!lane.repairs.empty() && lane.repairs.front().deadline_us <= now) {
-      Repair& repair = lane.repairs.front();
-      finish(source, repair, repair.sent ? RepairOutcome::failed : RepairOutcome::unsent);
+    const auto over = std::stable_partition(
+        lane->waiting.begin(), lane->waiting.end(),
+        [now](const TrainerCommand& part) { return part.deadline_us > now; });
+    std::move(over, lane->waiting.end(), std::back_inserter(late));
+    lane->waiting.erase(over, lane->waiting.end());
+    while (!lane->repairs.empty() && lane->repairs.front().deadline_us <= now) {
+      Repair& repair = lane->repairs.front();
+      finish(repair, repair.sent ? RepairOutcome::failed : RepairOutcome::unsent);
       if (repair.sent) {
         // One that answers at any time goes on taking commands; any other owes an answer first.
-        if (!answers_any_time(source)) block(lane, repair.id);
-        lane.late_repair = std::move(repair);
+        if (!lane->answers_any_time()) block(*lane, repair.id);
+        lane->late_repair = std::move(repair);
       }
-      lane.repairs.pop_front();
-      send_next(source, lane);
+      lane->repairs.pop_front();
     }
-    if (!lane.unanswered_id.empty() && lane.unblock_us <= now) {
-      unblock(lane);
-      send_next(source, lane);
-    }
+    if (!lane->unanswered_id.empty() && lane->unblock_us <= now) unblock(*lane);
   }
   // Whoever is answered may submit again, and so add lanes: not while walking them.
-  for (const auto& [source, part] : late) {
-    fail(source, part, ErrorType::timeout,
-         source + " did not answer within " +
+  for (const TrainerCommand& part : late) {
+    fail(part, ErrorType::timeout,
+         part.source + " did not answer within " +
              std::to_string(part.request->command.deadline_us / 1000) + " ms");
+  }
+  const std::vector<TrainerLane*> lanes(lanes_->begin(), lanes_->end());
+  for (TrainerLane* const lane : lanes) {
+    if (lanes_->count(lane) != 0) send_next(*lane);
   }
   tell_finished();
 }
 
-void CommandRouter::fail(const std::string& source, const TrainerCommand& part, ErrorType type,
-                         std::string message) {
+void CommandRouter::fail(const TrainerCommand& part, ErrorType type, std::string message) {
   TrainerAnswer failed;
   failed.error = {type, std::move(message)};
-  answer(source, part, std::move(failed));
+  answer(part, std::move(failed));
 }
 
-void CommandRouter::answer(const std::string& source, const TrainerCommand& part,
-                           TrainerAnswer given) {
+void CommandRouter::answer(const TrainerCommand& part, TrainerAnswer given) {
   --pending_;
-  Request& request = *part.request;
-  given.source = source;
+  bytes_ -= part.request->command.params_json.size();
+  CommandRequest& request = *part.request;
+  given.source = part.source;
+  given.run = part.run;
   given.elapsed_us = clock_.steady_us() - request.submitted_us;
   request.outcome.answers.push_back(given);
   if (--request.unanswered == 0) complete(request);
   if (on_executed_) on_executed_(request.command, given);
 }
 
-void CommandRouter::complete(Request& request) {
+void CommandRouter::complete(CommandRequest& request) {
   request.outcome.elapsed_us = clock_.steady_us() - request.submitted_us;
   request.done = true;
+  remembered_.finish(request);
   const std::vector<Respond> responds = std::move(request.responds);
   request.responds.clear();
   for (const Respond& respond : responds) respond(request.outcome);
@@ -334,73 +330,78 @@ void CommandRouter::complete(Request& request) {
 
 // ---- Questions for missing events.
 
-bool CommandRouter::answers_any_time(const std::string& source) const {
-  const auto known = sources_.sources().find(source);
-  return known != sources_.sources().end() && known->second.repairs_any_time;
-}
-
-// Not while a command is with a trainer that does one thing at a time. An earlier question that it
-// owes an answer to is no reason: it may have been lost, and to answer twice does no harm.
-bool CommandRouter::may_ask(const std::string& source, const Lane& lane) const {
+// Not while a command is with a trainer that does one thing at a time. An earlier question that it owes an
+// answer to is no reason: it may have been lost, and to answer twice does no harm.
+bool CommandRouter::may_ask(const TrainerLane& lane) const {
   const bool owes_command =
       lane.with_trainer || (!lane.unanswered_id.empty() &&
                             (!lane.late_repair || lane.late_repair->id != lane.unanswered_id));
-  return !owes_command || answers_any_time(source);
+  return !owes_command || lane.answers_any_time();
 }
 
-bool CommandRouter::send(const std::string& source, Repair& repair) {
+bool CommandRouter::send(const ControlLine& line, Repair& repair) {
   std::string json = R"({"id":")" + repair.id + R"(","command":"_replay","params":{"from":)";
   append_number(json, repair.from);
   json += R"(,"to":)";
   append_number(json, repair.to);
   json += R"(},"deadline_ms":)" + std::to_string(kRepairDeadlineUs / 1000) + R"(,"run":")" +
           repair.run + "\"}";
-  repair.sent = link_.send(source, json);
+  repair.sent = link_.send(line.connection, json);
   return repair.sent;
 }
 
-bool CommandRouter::ask(const std::string& source, const std::string& run, std::uint64_t from,
-                        std::uint64_t to) {
-  Repair repair{
-      run,  from, to, "r-" + std::to_string(++last_id_), clock_.steady_us() + kRepairDeadlineUs,
-      false};
-  const auto found = lanes_.find(source);
-  const bool now =
-      found == lanes_.end() || (found->second.repairs.empty() && may_ask(source, found->second));
-  if (now && !send(source, repair)) return false;
-  lanes_[source].repairs.push_back(std::move(repair));
+bool CommandRouter::ask(Run& run, std::uint64_t from, std::uint64_t to) {
+  ControlLine& line = SourceTable::line_of(run);
+  Repair repair{run.source->name,
+                run.id,
+                from,
+                to,
+                "r-" + std::to_string(++last_id_),
+                clock_.steady_us() + kRepairDeadlineUs,
+                false};
+  const auto* const lane = static_cast<TrainerLane*>(line.lane.get());
+  const bool now = lane == nullptr || (lane->repairs.empty() && may_ask(*lane));
+  if (now && !send(line, repair)) return false;
+  lane_of(line).repairs.push_back(std::move(repair));
   ++repairs_;
   return true;
 }
 
-// True where the answer is one to a question, whether in time or late.
-bool CommandRouter::take_repair_answer(const std::string& source, Lane& lane, std::string_view id,
-                                       std::string_view json) {
+// True where it is an answer to a question, whether in time or late.
+bool CommandRouter::take_repair_answer(TrainerLane& lane, std::string_view json) {
+  std::string id = repair_id(json);
+  const bool asked = !lane.repairs.empty() && lane.repairs.front().sent;
+  bool broken = false;
+  if (id.empty() && asked) {
+    // What cannot be read, as JSON that holds NaN in some other spelling cannot, still shows whose it is.
+    id = lane.repairs.front().id;
+    broken = json.find('"' + id + '"') != std::string_view::npos && !read_document(json);
+    if (!broken) return false;
+  }
   const bool late = lane.late_repair && lane.late_repair->id == id;
-  const bool expected =
-      !lane.repairs.empty() && lane.repairs.front().sent && lane.repairs.front().id == id;
+  const bool expected = asked && lane.repairs.front().id == id;
   if (!late && !expected) return false;
   std::string_view events;
-  const RepairOutcome outcome = read_repair(json, &events);
+  const RepairOutcome outcome = broken ? RepairOutcome::broken : read_repair(json, &events);
   if (expected) {
-    finish(source, lane.repairs.front(), outcome, events);
+    finish(lane.repairs.front(), outcome, events);
     lane.repairs.pop_front();
-    return true;
+  } else {
+    ++counters_.command_answers_late;
+    if (lane.unanswered_id == id) unblock(lane);
+    if (outcome == RepairOutcome::events) {
+      ++repairs_;  // finish() takes it off again
+      finish(*lane.late_repair, RepairOutcome::late, events);
+    }
+    lane.late_repair.reset();
   }
-  ++counters_.command_answers_late;
-  if (lane.unanswered_id == id) unblock(lane);
-  if (outcome == RepairOutcome::events) {
-    ++repairs_;  // finish() takes it off again
-    finish(source, *lane.late_repair, RepairOutcome::late, events);
-  }
-  lane.late_repair.reset();
+  send_next(lane);
   return true;
 }
 
-void CommandRouter::finish(const std::string& source, const Repair& repair, RepairOutcome outcome,
-                           std::string_view events) {
+void CommandRouter::finish(const Repair& repair, RepairOutcome outcome, std::string_view events) {
   --repairs_;
-  finished_.push_back({source, repair.run, repair.from, repair.to, outcome, events});
+  finished_.push_back({repair.source, repair.run, repair.from, repair.to, outcome, events});
 }
 
 // Last of all, because whoever is told may ask again.
@@ -412,13 +413,13 @@ void CommandRouter::tell_finished() {
   }
 }
 
-void CommandRouter::block(Lane& lane, const std::string& id) {
+void CommandRouter::block(TrainerLane& lane, const std::string& id) {
   if (lane.unanswered_id.empty()) ++blocked_;
   lane.unanswered_id = id;
   lane.unblock_us = clock_.steady_us() + kLostReplyUs;
 }
 
-void CommandRouter::unblock(Lane& lane) {
+void CommandRouter::unblock(TrainerLane& lane) {
   if (lane.unanswered_id.empty()) return;
   lane.unanswered_id.clear();
   --blocked_;

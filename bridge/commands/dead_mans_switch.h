@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "commands/command_router.h"
+#include "commands/command.h"
 
 namespace bridge {
 

@@ -149,33 +149,50 @@ void OwnCommands::get_recent_events(const rapidjson::Value& params,
 std::string OwnCommands::get_sources() {
   JsonWriter json;
   json.object().key("sources").list();
-  for (const auto& [name, info] : view_.sources.sources()) {
-    json.object().field("source", name);
-    json.key("run");
-    if (info.run.empty()) {
+  bool complete = true;
+  for (const auto& [name, source] : view_.sources.sources()) {
+    if (source->first_seen_us == 0 && !source->bound) continue;  // known from an earlier process alone
+    if (json.bytes() > kReplyBytesMax) {
+      complete = false;
+      break;
+    }
+    static const Run kNoRun;
+    const Run* const current = source->current();
+    const Run& run = current == nullptr ? kNoRun : *current;
+    const SourceTally& tally = source->tally;
+    json.object().field("source", name).key("run");
+    if (run.id.empty()) {
       json.raw("null");
     } else {
-      json.add(info.run);
+      json.add(run.id);
     }
     json.key("agents").list();
-    for (const std::string& agent : info.agents) json.add(agent);
+    for (const std::string& agent : run.agents) json.add(agent);
     json.end_list();
-    json.key("commands").raw(info.announced_commands.empty() ? "[]" : info.announced_commands);
-    json.field("events", info.events).field("events_per_s", info.events_per_s);
-    const SourceTracker::Tally* const known = view_.tracker.tally(name);
-    const SourceTracker::Tally tally = known == nullptr ? SourceTracker::Tally{} : *known;
-    json.field("last_source_seq", info.last_source_seq).field("lost", info.holes + tally.lost);
+    json.key("commands").raw(run.commands_json.empty() ? "[]" : run.commands_json);
+    json.field("events", tally.events).field("events_per_s", source->events_per_s);
+    json.field("last_source_seq", run.last_source_seq).field("lost", tally.lost);
     json.field("repaired", tally.repaired).field("duplicates", tally.duplicates);
     json.field("held", tally.held);
-    json.key("first_seen").time(info.first_seen_us);
-    json.key("last_event").time(info.last_event_us);
-    if (!info.host.empty()) json.field("host", info.host);
-    if (info.pid != 0) json.field("pid", info.pid);
-    json.field("state", source_state_name(info.state));
-    if (!info.activity.empty()) json.field("activity", info.activity);
+    json.key("first_seen").time(source->first_seen_us);
+    json.key("last_event").time(source->last_event_us);
+    if (!run.host.empty()) json.field("host", run.host);
+    if (run.pid != 0) json.field("pid", run.pid);
+    json.field("state", source_state_name(run.state));
+    json.field("connected", run.connected());
+    if (!run.activity.empty()) json.field("activity", run.activity);
+    if (source->in_conflict) {
+      json.key("runs").list();
+      for (const auto& one : source->runs) {
+        if (!is_live(*one)) continue;
+        json.object().field("run", one->id).field("host", one->host).field("pid", one->pid);
+        json.field("state", source_state_name(one->state)).end_object();
+      }
+      json.end_list();
+    }
     json.end_object();
   }
-  json.end_list().end_object();
+  json.end_list().field("complete", complete).end_object();
   return json.take();
 }
 

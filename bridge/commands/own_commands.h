@@ -20,7 +20,8 @@
 #include "event/messages.h"
 #include "log/event_log.h"
 #include "log/type_counts.h"
-#include "sources/source_registry.h"
+#include "sources/source_table.h"
+#include "sources/source_tracker.h"
 #include "stream/snapshot.h"
 
 namespace bridge {
@@ -63,7 +64,7 @@ class ClientDirectory {
 struct BridgeView {
   EventLog& log;
   Snapshot& snapshot;
-  const SourceRegistry& sources;
+  const SourceTable& sources;
   const SourceTracker& tracker;
   const TypeCounts& types;
   const Counters& counters;

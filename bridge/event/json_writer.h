@@ -4,6 +4,7 @@
 
 #include <cassert>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -70,6 +71,7 @@ class JsonWriter {
     return key(name).add(value);
   }
 
+  std::size_t bytes() const { return out_.size(); }
   std::string take() { return std::move(out_); }
 
  private:

@@ -12,9 +12,10 @@
 namespace bridge {
 namespace {
 
-constexpr std::array<const char*, 12> kErrorTypeNames = {
-    "bad_json", "bad_request", "unknown_action", "unknown_command", "unknown_target", "timeout",
-    "rejected", "busy",        "unauthorized",   "forbidden",       "rate_limited",   "too_large"};
+constexpr std::array<const char*, 14> kErrorTypeNames = {
+    "bad_json",         "bad_request", "unknown_action", "unknown_command", "unknown_target",
+    "ambiguous_target", "timeout",     "rejected",       "unknown_outcome", "busy",
+    "unauthorized",     "forbidden",   "rate_limited",   "too_large"};
 
 constexpr std::string_view kSourceLostStart = R"({"status":"source_lost",)";
 

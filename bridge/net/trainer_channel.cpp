@@ -1,6 +1,7 @@
 #include "net/trainer_channel.h"
 
 #include <utility>
+#include <vector>
 
 #include "net/zmq_frames.h"
 
@@ -14,24 +15,30 @@ constexpr int kAnswersPerTurnMax = 256;
 
 }  // namespace
 
+void set_trainer_options(zmq::socket_t& socket) {
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
+  socket.set(zmq::sockopt::heartbeat_timeout, kHeartbeatTimeoutMs);
+  socket.set(zmq::sockopt::maxmsgsize, kAnswerBytesMax);
+}
+
 TrainerChannel::TrainerChannel(asio::io_context& io, zmq::context_t& context, Counters& counters,
-                               OnAnswer on_answer)
+                               Listener listener)
     : io_(io),
+      context_(context),
       counters_(counters),
-      on_answer_(std::move(on_answer)),
+      listener_(std::move(listener)),
       socket_(context, zmq::socket_type::router) {}
 
 Result<bool> TrainerChannel::start(const std::string& endpoint) {
   if (endpoint.empty()) return true;
   try {
-    socket_.set(zmq::sockopt::linger, 0);
-    // Without mandatory a command to nobody vanishes; without handover a trainer that comes back
-    // under its name is refused until the old connection is known to be dead.
+    set_trainer_options(socket_);
+    // Without mandatory a command to nobody vanishes. A second connection with a routing id in use is
+    // ignored: with handover it would get the first one's commands.
     socket_.set(zmq::sockopt::router_mandatory, true);
-    socket_.set(zmq::sockopt::router_handover, true);
-    socket_.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
-    socket_.set(zmq::sockopt::heartbeat_timeout, kHeartbeatTimeoutMs);
-    socket_.set(zmq::sockopt::maxmsgsize, kAnswerBytesMax);
+    monitor_ = std::make_unique<ZmqMonitor>(io_, context_, socket_,
+                                            [this](int descriptor) { on_disconnected(descriptor); });
     endpoint_ = bind_socket(socket_, endpoint);
   } catch (const zmq::error_t& e) {
     return Failure{"trainers.control: cannot listen on " + endpoint + ": " + e.what()};
@@ -40,13 +47,38 @@ Result<bool> TrainerChannel::start(const std::string& endpoint) {
   return true;
 }
 
-bool TrainerChannel::send(const std::string& source, const std::string& json) {
+Result<std::string> TrainerChannel::connect(const std::string& source, const std::string& endpoint) {
+  const std::string connection = kReplyingConnection + source;
+  const auto found = bound_.find(connection);
+  if (found != bound_.end() && found->second->endpoint() == endpoint) return connection;
+  if (found == bound_.end() && bound_.size() >= kBoundTrainersMax) {
+    return Failure{"cannot connect to " + source + " at " + endpoint + ": " +
+                   std::to_string(kBoundTrainersMax) + " trainers are connected to already"};
+  }
+  try {
+    auto bound = std::make_unique<BoundTrainer>(
+        io_, context_, endpoint,
+        [this, connection](std::string_view json) { listener_.on_message(connection, json); },
+        [this, connection] { listener_.on_disconnected(connection); });
+    if (found != bound_.end()) listener_.on_disconnected(connection);
+    bound_[connection] = std::move(bound);
+  } catch (const zmq::error_t& e) {
+    return Failure{"cannot connect to " + source + " at " + endpoint + ": " + e.what()};
+  }
+  return connection;
+}
+
+bool TrainerChannel::send(const std::string& connection, const std::string& json) {
+  const auto bound = bound_.find(connection);
+  if (bound != bound_.end()) return bound->second->send(json);
   if (!watch_) return false;
   watch_->look_again();
   try {
     using zmq::send_flags;
     // The first frame finds the peer or fails; the rest of the message then goes to it.
-    if (!socket_.send(zmq::buffer(source), send_flags::dontwait | send_flags::sndmore)) return false;
+    if (!socket_.send(zmq::buffer(connection), send_flags::dontwait | send_flags::sndmore)) {
+      return false;
+    }
     socket_.send(zmq::message_t(), send_flags::dontwait | send_flags::sndmore);
     return socket_.send(zmq::buffer(json), send_flags::dontwait).has_value();
   } catch (const zmq::error_t&) {
@@ -54,17 +86,28 @@ bool TrainerChannel::send(const std::string& source, const std::string& json) {
   }
 }
 
+void TrainerChannel::on_disconnected(int descriptor) {
+  const auto found = by_descriptor_.find(descriptor);
+  if (found == by_descriptor_.end()) return;
+  const std::string connection = std::move(found->second);
+  by_descriptor_.erase(found);
+  listener_.on_disconnected(connection);
+}
+
 Turn TrainerChannel::take_turn() {
   std::vector<zmq::message_t> frames;
   for (int i = 0; i < kAnswersPerTurnMax; ++i) {
     if (!receive_frames(socket_, frames)) return Turn::drained;
+    monitor_->catch_up();
     // Routing id, delimiter, body, as a REP would send it; a bare DEALER leaves the delimiter out.
     const bool delimiter = frames.size() == 3 && frames[1].size() == 0;
-    if (!delimiter && frames.size() != 2) {
+    const std::string_view connection = frames[0].to_string_view();
+    if ((!delimiter && frames.size() != 2) || connection.front() == kReplyingConnection) {
       ++counters_.command_answers_unusable;
       continue;
     }
-    on_answer_(frames[0].to_string_view(), frames.back().to_string_view());
+    by_descriptor_[zmq_msg_get(frames[0].handle(), ZMQ_SRCFD)] = connection;
+    listener_.on_message(connection, frames.back().to_string_view());
   }
   return Turn::more;
 }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/text.h"
 #include "event/messages.h"
 #include "sources/repair_answer.h"
 
@@ -18,7 +19,7 @@ const std::string kOwnSourceDetail = "source must not be ppo-bridge, which is th
 
 }  // namespace
 
-Intake::Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sources,
+Intake::Intake(std::size_t event_bytes_max, EventLog& log, SourceTable& sources,
                SourceTracker& tracker, TypeCounts& types, OwnEvents& own_events, Counters& counters,
                const Clock& clock, RejectListener on_reject)
     : parser_(event_bytes_max),
@@ -102,9 +103,24 @@ void Intake::accept(std::string_view body) {
   const Envelope& event = parser_.envelope();
   if (event.type.front() == '_') {
     announce();
-  } else if (!event.tracked() ||
-             tracker_.observe(event, body, steady_us_) == SourceTracker::Verdict::pass) {
-    append();
+    return;
+  }
+  Run* const run = event.source.empty()
+                       ? nullptr
+                       : sources_.hear(event.source, event.run, wall_us_, steady_us_);
+  if (run == nullptr || !event.tracked()) {
+    append(run, run != nullptr || !event.tracked());
+  } else {
+    switch (tracker_.observe(*run, event, body, steady_us_)) {
+      case SourceTracker::Verdict::pass:
+        append(run, true);
+        break;
+      case SourceTracker::Verdict::unbelieved:
+        append(run, false);
+        break;
+      case SourceTracker::Verdict::drop:
+        break;
+    }
   }
   if (tracker_.ready()) follow_up();
 }
@@ -112,35 +128,59 @@ void Intake::accept(std::string_view body) {
 void Intake::announce() {
   ++counters_.announcements;
   const Envelope& event = parser_.envelope();
-  if (event.source.empty() || event.run.empty()) {
-    sources_.announce(event, wall_us_, steady_us_);
-    return;
-  }
-  tracker_.meet(event.source, event.run, steady_us_);
-  if (tracker_.ready()) {
-    // Settling an earlier start parses its events: this body is taken anew behind them.
-    const std::string body(event.data);
-    const std::string source(event.source);
-    const std::string run(event.run);
-    follow_up();
-    Envelope again;
-    again.source = source;
-    again.run = run;
-    again.data = body;
-    const SourceNumbers numbers = sources_.announce(again, wall_us_, steady_us_);
-    tracker_.announce(source, run, numbers, steady_us_);
-    return;
-  }
-  const SourceNumbers numbers = sources_.announce(event, wall_us_, steady_us_);
-  tracker_.announce(event.source, event.run, numbers, steady_us_);
+  if (event.source.empty()) return;
+  Run* const run = sources_.meet(event.source, event.run, wall_us_, steady_us_);
+  if (run == nullptr) return;
+  const Announcement said = read_announcement(event.data);
+  // An earlier start is settled first, which takes the parser.
+  if (tracker_.ready()) follow_up();
+  if (!sources_.announce(*run, said, steady_us_)) return;
+  if (!run->id.empty()) tracker_.announce(*run, said, steady_us_);
+  if (on_control_ && !said.control.empty()) on_control_(run->source->name, said.control);
+  if (tracker_.ready()) follow_up();
 }
 
-// The event that the parser holds goes into the log.
-void Intake::append() {
+bool Intake::take_hello(std::string_view connection, std::string_view body, std::string* reply) {
+  // Cheap to tell: what a trainer sends besides are answers, which hardly ever hold this.
+  if (body.find("\"_source\"") == std::string_view::npos || taking_) return false;
   const Envelope& event = parser_.envelope();
+  if (parser_.parse(body) != Reject::none || event.type != "_source" || event.source.empty()) {
+    return false;
+  }
+  read_clock();
+  const Announcement said = read_announcement(event.data);
+  taking_ = true;
+  Run* const run =
+      sources_.hello(connection, event.source, event.run, said, wall_us_, steady_us_);
+  if (run == nullptr) {
+    ++counters_.hellos_refused;
+  } else {
+    follow_up();
+    if (!run->id.empty()) tracker_.announce(*run, said, steady_us_);
+    if (!said.clock_json.empty()) {
+      *reply = R"({"command":"_clock","params":{"clock":)" + said.clock_json + R"(,"at":)";
+      append_seconds(*reply, clock_.wall_us());
+      *reply += "}}";
+    }
+  }
+  follow_up();
+  taking_ = false;
+  take_deferred();
+  return true;
+}
+
+// The event that the parser holds goes into the log; `run` is null where the table has none for it.
+void Intake::append(Run* run, bool numbered) {
   ++counters_.events_from_sources;
-  sources_.observe(event, wall_us_, steady_us_);
-  types_.observe(event.type, wall_us_);
+  types_.observe(parser_.envelope().type, wall_us_);
+  if (numbered || parser_.envelope().source_seq == 0) {
+    if (run != nullptr) sources_.count(*run, parser_.envelope(), wall_us_);
+    log_.append(parser_.envelope(), wall_us_);
+    return;
+  }
+  Envelope event = parser_.envelope();  // goes on as one without a number
+  event.source_seq = 0;
+  if (run != nullptr) sources_.count(*run, event, wall_us_);
   log_.append(event, wall_us_);
 }
 
@@ -150,14 +190,14 @@ void Intake::follow_up() {
     if (step_.kind == SourceTracker::Step::Kind::lost) {
       report_lost(step_);
     } else if (parser_.parse(step_.body) == Reject::none) {
-      append();
+      append(step_.run, step_.kind == SourceTracker::Step::Kind::event);
     }
   }
 }
 
 void Intake::report_lost(const SourceTracker::Step& step) {
-  own_events_.publish("system_status",
-                      source_lost_data({step.source, step.run, step.from, step.to}));
+  own_events_.publish("system_status", source_lost_data({step.run->source->name, step.run->id,
+                                                         step.from, step.to}));
 }
 
 bool Intake::take_repair(const RepairAnswer& answer) {
@@ -186,11 +226,14 @@ void Intake::take_deferred() {
 }
 
 void Intake::take_answer(const RepairAnswer& answer) {
-  tracker_.begin_answer();
+  Run* const run = sources_.find(answer.source, answer.run);
+  if (run == nullptr) return;
+  tracker_.begin_answer(answer.from);
   if (answer.outcome == RepairOutcome::events || answer.outcome == RepairOutcome::late) {
     for_each_repaired(answer.events, [&](std::string_view body) {
       const Reject why = parser_.parse(body);
       if (why != Reject::none) {
+        tracker_.on_broken();
         if (on_reject_) on_reject_({why, parser_.detail(), body, answer.source, "its repair"});
         return;
       }
@@ -199,10 +242,13 @@ void Intake::take_answer(const RepairAnswer& answer) {
                              event.source == answer.source && event.run == answer.run;
       if (!asked_for) return;
       counters_.not_finite_replaced += parser_.not_finite_count();
-      accept(body);
+      if (tracker_.observe(*run, event, body, steady_us_) == SourceTracker::Verdict::pass) {
+        append(run, true);
+      }
+      if (tracker_.ready()) follow_up();
     });
   }
-  tracker_.on_answer(answer.source, answer.run, answer.from, answer.to, answer.outcome, steady_us_);
+  tracker_.on_answer(*run, answer.from, answer.to, answer.outcome, steady_us_);
   follow_up();
 }
 

@@ -1,5 +1,5 @@
-// The way in: bodies from any socket become events of the log, or are refused and counted; those
-// that count (source, run, source_seq) in their order, each once.
+// The way in: bodies from any socket become events of the log, or are refused and counted; those that
+// count (source, run, source_seq) in their order, each once.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 #include "log/own_events.h"
 #include "log/type_counts.h"
 #include "sources/repair_answer.h"
-#include "sources/source_registry.h"
+#include "sources/source_table.h"
 #include "sources/source_tracker.h"
 
 namespace bridge {
@@ -59,7 +59,7 @@ using RejectListener = std::function<void(const RejectedBody&)>;
 // One thread: the log's. All references must outlive it.
 class Intake {
  public:
-  Intake(std::size_t event_bytes_max, EventLog& log, SourceRegistry& sources,
+  Intake(std::size_t event_bytes_max, EventLog& log, SourceTable& sources,
          SourceTracker& tracker, TypeCounts& types, OwnEvents& own_events, Counters& counters,
          const Clock& clock, RejectListener on_reject);
 
@@ -77,7 +77,16 @@ class Intake {
   // what a lone event costs.
   void begin_turn() { read_clock(); }
 
-  // Takes what a source replayed, or that it did not. True where it added to the log. What comes
+  // Takes what comes over a control connection, where it is a hello: true, and `reply` is what to answer
+  // (empty: nothing). False where it is something else.
+  bool take_hello(std::string_view connection, std::string_view body, std::string* reply);
+
+  // Called with a source that nobody is connected for and the address of a REP that it announces.
+  void set_on_control(std::function<void(const std::string& source, const std::string& address)> f) {
+    on_control_ = std::move(f);
+  }
+
+  // Takes what a source sent again, or that it did not. True where it added to the log. What comes
   // while something is being taken (a source restarts, and so its questions end) is taken behind
   // it.
   bool take_repair(const RepairAnswer& answer);
@@ -96,7 +105,7 @@ class Intake {
   bool is_one_body_over_lines(std::string_view message);
   void accept(std::string_view body);
   void announce();
-  void append();
+  void append(Run* run, bool numbered);
   void follow_up();
   void take_answer(const RepairAnswer& answer);
   void take_deferred();
@@ -106,13 +115,14 @@ class Intake {
 
   EnvelopeParser parser_;
   EventLog& log_;
-  SourceRegistry& sources_;
+  SourceTable& sources_;
   SourceTracker& tracker_;
   TypeCounts& types_;
   OwnEvents& own_events_;
   Counters& counters_;
   const Clock& clock_;
   const RejectListener on_reject_;
+  std::function<void(const std::string& source, const std::string& address)> on_control_;
   std::int64_t wall_us_ = 0;  // one reading of the clocks a message, or a turn
   std::int64_t steady_us_ = 0;
   SourceTracker::Step step_;           // kept for its memory

@@ -6,9 +6,17 @@
 #include <string>
 #include <string_view>
 
-#include "sources/source_tracker.h"
-
 namespace bridge {
+
+// How a question for missing events ended.
+enum class RepairOutcome {
+  events,   // answered; the events were given to SourceTracker::observe() before
+  failed,   // no answer in time, or refused for the moment
+  broken,   // what came cannot be read
+  unsent,   // it was never asked: a command was with it all the time
+  unknown,  // the source does not know the command
+  late,     // as `events`, but the question was reported as failed before
+};
 
 // What became of a question for events [from, to].
 struct RepairAnswer {

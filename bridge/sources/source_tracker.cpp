@@ -8,354 +8,506 @@
 namespace bridge {
 namespace {
 
-// A control channel that was not there is looked for again after so long.
+// A control line that was not there is looked for again after so long.
 constexpr std::int64_t kLookAgainUs = 20'000;
+
+// 2^64 - 1 events lost is a claim, not a count: sums stay where they are.
+void add(std::uint64_t& sum, std::uint64_t n) { sum = sum + n < sum ? UINT64_MAX : sum + n; }
 
 }  // namespace
 
 // ---- Who is known.
 
-SourceTracker::Source& SourceTracker::source_named(std::string_view name, std::int64_t now_us) {
-  auto found = sources_.find(name);
-  if (found == sources_.end()) {
-    if (sources_.size() >= kSourcesMax) forget_one_source();
-    found = sources_.emplace(std::string(name), Source{}).first;
-    found->second.name = found->first;
-  }
-  found->second.heard_us = now_us;
-  return found->second;
-}
-
-// The one least recently heard of makes room, one that holds nothing if there is any.
-void SourceTracker::forget_one_source() {
-  const auto heard = [](const Source& source) {
-    std::int64_t at = source.heard_us;
-    for (const auto& stream : source.runs) at = std::max(at, stream->moved_us);
-    return std::pair(source.tally.held != 0, at);
-  };
-  const auto oldest = std::min_element(
-      sources_.begin(), sources_.end(),
-      [&](const auto& a, const auto& b) { return heard(a.second) < heard(b.second); });
-  for (const auto& stream : oldest->second.runs) forget(*stream);
-  sources_.erase(oldest);
-}
-
-void SourceTracker::forget(Stream& stream) {
-  while (!stream.held.empty()) {
-    ++counters_.events_put_off;
-    take(stream, stream.held.begin());
-  }
-  watched_.erase(std::remove(watched_.begin(), watched_.end(), &stream), watched_.end());
-  ready_.erase(std::remove(ready_.begin(), ready_.end(), &stream), ready_.end());
-  if (last_ == &stream) last_ = nullptr;
-}
-
-SourceTracker::Stream& SourceTracker::add_run(Source& source, std::string_view run) {
-  if (source.runs.size() >= kRunsPerSourceMax) {
-    forget(*source.runs.front());
-    source.runs.erase(source.runs.begin());
-  }
-  Stream& stream = *source.runs.emplace_back(std::make_unique<Stream>());
-  stream.source = &source;
-  stream.run = run;
-  return stream;
-}
-
-SourceTracker::Stream* SourceTracker::find(std::string_view source, std::string_view run) {
-  const auto found = sources_.find(source);
-  if (found == sources_.end()) return nullptr;
-  for (const auto& stream : found->second.runs) {
-    if (stream->run == run) return stream.get();
-  }
-  return nullptr;
-}
-
-SourceTracker::Stream& SourceTracker::find_or_add(std::string_view source, std::string_view run,
-                                                  std::int64_t now_us) {
-  if (first_heard_us_ < 0) first_heard_us_ = now_us;
-  Source& known = source_named(source, now_us);
-  Stream* stream = find(source, run);
-  if (stream == nullptr) {
-    // A new start: whatever the ones before it still owe will not come.
-    for (const auto& earlier : known.runs) supersede(*earlier);
-    stream = &add_run(known, run);
-    stream->first_sight = !known.announced;
-  }
-  last_ = stream;
-  return *stream;
-}
-
-void SourceTracker::supersede(Stream& stream) {
-  if (stream.superseded) return;
-  stream.superseded = true;
-  if (stream.troubled) give_up(stream, stream.seen_to);
-}
-
-void SourceTracker::restore(const std::vector<SourcePosition>& positions) {
+void SourceTracker::restore(const std::vector<SourcePosition>& positions, PositionStore* store,
+                            bool left_out) {
+  store_ = store;
+  store_holds_more_ = left_out;
   for (const SourcePosition& position : positions) {
-    if (find(position.source, position.run) != nullptr) continue;
-    Stream& stream = add_run(source_named(position.source, 0), position.run);
-    stream.expected = position.last_source_seq + 1;
-    stream.restored = true;
+    if (position.last_source_seq >= kSourceSeqMax) continue;
+    if (Run* const run = table_.restore(position.source, position.run)) {
+      run->order.expected = position.last_source_seq + 1;
+      run->order.passed_to = position.last_source_seq;
+      run->order.restored = true;
+      run->order.met = true;
+      run->order.troubled = false;
+    }
   }
 }
 
-const SourceTracker::Tally* SourceTracker::tally(std::string_view source) const {
-  const auto found = sources_.find(source);
-  return found == sources_.end() ? nullptr : &found->second.tally;
+// The first that is heard of a run.
+void SourceTracker::meet(Run& run, std::int64_t now_us) {
+  if (first_heard_us_ < 0) first_heard_us_ = now_us;
+  RunOrder& order = run.order;
+  if (order.met) return;
+  order.met = true;
+  order.troubled = false;
+  order.first_sight = !run.announces;
+  order.looking_up = store_ != nullptr && (store_holds_more_ || table_.has_forgotten());
+  if (order.looking_up) pursue(run, now_us);
+}
+
+void SourceTracker::on_found(Run& run, std::optional<std::uint64_t> last) {
+  RunOrder& order = run.order;
+  if (!order.looking_up) return;
+  order.looking_up = false;
+  if (last && *last < kSourceSeqMax) {
+    order.expected = *last + 1;
+    order.passed_to = *last;
+    order.restored = true;
+    order.first_sight = false;
+    while (!order.held.empty() && order.held.begin()->first < order.expected) {
+      take(run, order.held.begin());
+      ++run.source->tally.duplicates;
+      ++counters_.events_duplicate;
+    }
+  }
+  make_ready(run);
+}
+
+void SourceTracker::forget(Run& run) {
+  RunOrder& order = run.order;
+  counters_.events_put_off += order.held.size() + order.unbelieved.size();
+  held_events_ -= order.unbelieved.size();
+  for (const std::string& body : order.unbelieved) held_bytes_ -= body.size();
+  while (!order.held.empty()) take(run, order.held.begin());
+  watched_.erase(std::remove(watched_.begin(), watched_.end(), &run), watched_.end());
+  ready_.erase(std::remove(ready_.begin(), ready_.end(), &run), ready_.end());
+}
+
+void SourceTracker::supersede(Run& run) {
+  run.order.superseded = true;
+  if (run.order.met && run.order.troubled) {
+    settle(run);
+    give_up(run, run.order.seen_to);
+  }
+}
+
+// ---- What is believed.
+
+// The newest number that the source itself answers for.
+std::uint64_t SourceTracker::covered_to(const Run& run) {
+  const RunOrder& order = run.order;
+  if (order.announcements == 0 || order.superseded) {
+    // It begins where it is met.
+    return order.passed_to == 0 ? kSourceSeqMax : std::max(order.head, near_to(order));
+  }
+  // What is published may be anybody's word, once.
+  const std::uint64_t head =
+      run.connected() ? order.head : std::min(order.head, order.previous_head);
+  return std::max(head, order.passed_to);
+}
+
+std::uint64_t SourceTracker::near_to(const RunOrder& order) {
+  return std::min(order.passed_to, kSourceSeqMax - kUnannouncedMax) + kUnannouncedMax;
+}
+
+// A number that nothing but its announcement speaks for.
+bool SourceTracker::only_announced(const Run& run) {
+  return run.order.held.empty() || run.order.held.begin()->first > covered_to(run);
+}
+
+void SourceTracker::disbelieve(Run& run, Held::iterator held) {
+  std::string body = take(run, held);
+  held_bytes_ += body.size();
+  ++held_events_;
+  ++counters_.events_unbelieved;
+  run.order.unbelieved.push_back(std::move(body));
+  make_ready(run);
+}
+
+// Nothing more will be said that could cover what waits: what is plausible counts, and nothing beyond.
+void SourceTracker::settle(Run& run) {
+  RunOrder& order = run.order;
+  const std::uint64_t limit = std::max(covered_to(run), near_to(order));
+  while (!order.held.empty() && order.held.rbegin()->first > limit) {
+    disbelieve(run, std::prev(order.held.end()));
+  }
+  if (!order.held.empty()) order.seen_to = std::max(order.seen_to, order.held.rbegin()->first);
+}
+
+// What was only announced is not looked for again until more is said.
+void SourceTracker::deny(RunOrder& order) {
+  order.denied_head = order.head;
+  order.seen_to = std::min(order.seen_to, order.expected - 1);
+  order.troubled = false;
+}
+
+// The source says that it has never had what was given up because it had announced it.
+void SourceTracker::take_back(RunOrder& order) {
+  order.expected = std::max(order.head, order.passed_to) + 1;
+  order.seen_to = std::min(order.seen_to, order.expected - 1);
+  order.gone_to = std::min(order.gone_to, order.expected - 1);
+  order.denied_head = 0;
 }
 
 // ---- What comes in.
 
-SourceTracker::Verdict SourceTracker::observe_out_of_order(Stream& stream, std::uint64_t seq,
+SourceTracker::Verdict SourceTracker::observe_out_of_order(Run& run, std::uint64_t seq,
                                                            std::string_view body,
                                                            std::int64_t now_us) {
-  if (answering_) answer_max_ = std::max(answer_max_, seq);
-  if (seq < stream.expected || stream.held.count(seq) != 0) {
+  RunOrder& order = run.order;
+  meet(run, now_us);
+  if (answering_) {
+    answer_max_ = std::max(answer_max_, seq);
+    answer_next_ = seq + 1;
+  }
+  if (seq > kSourceSeqMax || (order.announcements == 0 && seq > covered_to(run))) {
+    ++counters_.events_unbelieved;
+    return Verdict::unbelieved;
+  }
+  if (seq < order.expected || order.held.count(seq) != 0) {
     if (!answering_) {
-      ++stream.source->tally.duplicates;
+      ++run.source->tally.duplicates;
       ++counters_.events_duplicate;
     }
     return Verdict::drop;
   }
-  if (seq == stream.expected && ready_.empty()) {
-    ++stream.expected;
-    stream.moved_us = now_us;
-    stream.since_us = now_us;
+  if (order.looking_up) {
+    hold(run, seq, body);
+    return Verdict::drop;
+  }
+  if (seq == order.expected && ready_.empty()) {
+    order.passed_to = order.expected++;
+    order.moved_us = now_us;
+    order.since_us = now_us;
     if (answering_) {
-      ++stream.source->tally.repaired;
+      ++run.source->tally.repaired;
       ++counters_.events_repaired;
     }
-    make_ready(stream);  // what waits may follow, or the trouble is over
+    // What waits may follow, or the trouble is over.
+    if (order.troubled || !order.held.empty()) make_ready(run);
     return Verdict::pass;
   }
-  hold(stream, seq, body);
-  if (seq == stream.expected) {
-    make_ready(stream);  // behind what another start of this source has to settle first
+  hold(run, seq, body);
+  if (seq == order.expected) {
+    make_ready(run);  // behind what another run has to settle first
   } else {
-    pursue(stream, now_us);
+    pursue(run, now_us);
   }
   return Verdict::drop;
 }
 
-void SourceTracker::hold(Stream& stream, std::uint64_t seq, std::string_view body) {
-  stream.seen_to = std::max(stream.seen_to, seq);
+void SourceTracker::hold(Run& run, std::uint64_t seq, std::string_view body) {
+  RunOrder& order = run.order;
+  if (seq <= covered_to(run)) order.seen_to = std::max(order.seen_to, seq);
   const auto has_room = [&] {
-    return stream.held.size() < kHeldEventsPerSourceMax &&
-           held_bytes_ + body.size() <= held_bytes_max_;
+    return order.held.size() < kHeldEventsPerRunMax && held_bytes_ + body.size() <= held_bytes_max_;
   };
   // What is needed sooner has the better claim.
-  while (!has_room() && !stream.held.empty() && stream.held.rbegin()->first > seq) {
+  while (!has_room() && !order.held.empty() && order.held.rbegin()->first > seq) {
     ++counters_.events_put_off;
-    take(stream, std::prev(stream.held.end()));
+    take(run, std::prev(order.held.end()));
   }
-  const bool unasked = stream.first_sight && stream.expected == 1;
-  const bool full = !has_room() && seq != stream.expected;
+  const bool unasked = order.first_sight && order.expected == 1 && !order.looking_up;
+  const bool full = !has_room() && (seq != order.expected || order.looking_up);
   if (full && !unasked) {
     if (!answering_) ++counters_.events_put_off;
     return;
   }
-  stream.held.emplace(seq, body);
+  order.held.emplace(seq, HeldEvent{std::string(body), order.announcements});
   held_bytes_ += body.size();
   ++held_events_;
-  ++stream.source->tally.held;
+  ++run.source->tally.held;
   if (answering_) {
-    ++stream.source->tally.repaired;
+    ++run.source->tally.repaired;
     ++counters_.events_repaired;
   }
   // Nobody could be asked for it again, so the wait is over and all of it goes on at once.
-  if (full) give_up(stream, stream.seen_to);
+  if (full) give_up(run, order.seen_to);
 }
 
-std::string SourceTracker::take(Stream& stream, Held::iterator held) {
-  std::string body = std::move(held->second);
-  stream.held.erase(held);
+std::string SourceTracker::take(Run& run, Held::iterator held) {
+  std::string body = std::move(held->second.body);
+  run.order.held.erase(held);
   held_bytes_ -= body.size();
   --held_events_;
-  --stream.source->tally.held;
+  --run.source->tally.held;
   return body;
 }
 
-void SourceTracker::meet(std::string_view source, std::string_view run, std::int64_t now_us) {
-  find_or_add(source, run, now_us);
-}
-
-void SourceTracker::announce(std::string_view source, std::string_view run,
-                             const SourceNumbers& numbers, std::int64_t now_us) {
-  Stream& stream = find_or_add(source, run, now_us);
-  stream.source->announced = true;
-  stream.first_sight = false;
-  stream.oldest = numbers.oldest;
-  if (numbers.head >= stream.expected) {
-    if (numbers.head > stream.head) stream.head_us = now_us;
-    stream.head = numbers.head;
-    if (numbers.stopped) stream.seen_to = std::max(stream.seen_to, numbers.head);
-    watch(stream);
+void SourceTracker::announce(Run& run, const Announcement& said, std::int64_t now_us) {
+  RunOrder& order = run.order;
+  meet(run, now_us);
+  order.first_sight = false;
+  ++order.announcements;
+  order.oldest = said.oldest;
+  const std::uint64_t head = std::min(said.head, kSourceSeqMax - 1);
+  if (head > order.head) order.head_us = now_us;
+  if (head != order.head) {
+    order.denied_head = 0;
+    if (head < order.seen_to && order.held.empty()) order.seen_to = std::max(head, order.passed_to);
   }
-  pursue(stream, now_us);
+  order.previous_head = order.announcements == 1 ? head : order.head;
+  order.head = head;
+  // One word may have been under way for long; two in a row are meant.
+  const bool retracted = head < order.claimed_to && order.claimed_to + 1 == order.expected;
+  order.retractions = retracted ? order.retractions + 1 : 0;
+  if (order.retractions >= 2 && !order.queued) take_back(order);
+  const std::uint64_t covered = covered_to(run);
+  for (auto it = order.held.upper_bound(covered); it != order.held.end();) {
+    const auto held = it++;
+    if (order.announcements >= held->second.announcements + kAnnouncementsToBelieve) {
+      disbelieve(run, held);
+    }
+  }
+  const auto beyond = order.held.upper_bound(covered);
+  if (beyond != order.held.begin()) order.seen_to = std::max(order.seen_to, std::prev(beyond)->first);
+  if (head >= order.expected) {
+    if (said.stopped()) order.seen_to = std::max(order.seen_to, std::min(head, covered));
+    watch(run);
+  }
+  pursue(run, now_us);
 }
 
-void SourceTracker::on_answer(std::string_view source, std::string_view run, std::uint64_t from,
-                              std::uint64_t to, RepairOutcome outcome, std::int64_t now_us) {
+// It stands where the event behind the one before it would.
+void SourceTracker::on_broken() {
+  answer_max_ = std::max(answer_max_, answer_next_);
+  ++answer_next_;
+}
+
+void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
+                              RepairOutcome outcome, std::int64_t now_us) {
   answering_ = false;
-  if (outcome == RepairOutcome::failed || outcome == RepairOutcome::unknown) {
-    ++counters_.repairs_failed;
-  }
-  Stream* const stream = find(source, run);
-  if (stream == nullptr) return;
-  if (outcome != RepairOutcome::late) stream->asking = false;
+  RunOrder& order = run.order;
+  if (outcome != RepairOutcome::late) order.asking = false;
   switch (outcome) {
     case RepairOutcome::events:
-      // It gives the oldest that it has first: what is not there below its newest it does not have.
-      stream->failures = 0;
-      stream->since_us = now_us;
-      give_up(*stream, answer_max_ >= from ? std::min(answer_max_, to) : to);
-      return;
+      order.failures = 0;
+      order.ask_span = std::min(order.ask_span * 2, RunOrder::kAskSpanMax);
+      if (answer_max_ >= from) {
+        // It gives the oldest that it has first: what is not there below its newest it does not have.
+        order.since_us = now_us;
+        give_up(run, std::min(answer_max_, to));
+      } else if (only_announced(run) && missing_to(order) > near_to(order)) {
+        deny(order);
+        order.retry_us = now_us + kRepairRetryUs;
+      } else if (only_announced(run) && give_up(run, to)) {
+        order.claimed_to = to;
+      } else if (!give_up(run, to)) {
+        order.retry_us = now_us + kRepairRetryUs;  // until its announcements have caught up
+      }
+      break;
     case RepairOutcome::late:
-      stream->failures = 0;
+      order.failures = 0;
+      answer_max_ = 0;
       return;
     case RepairOutcome::unknown:
-      stream->deaf = true;
-      give_up(*stream, stream->seen_to);
-      return;
+      order.deaf = true;
+      break;
+    case RepairOutcome::broken:
+      ++counters_.repairs_failed;
+      order.ask_span = std::min(order.ask_span, to - from + 1) / 2;
+      if (order.ask_span == 0) {
+        order.ask_span = 1;
+        answer_max_ = from;  // it has it, and cannot say it
+        give_up(run, from);
+      }
+      break;
     case RepairOutcome::failed:
-      if (++stream->failures >= kRepairFailuresMax) return give_up(*stream, to);
-      stream->retry_us = now_us + kRepairRetryUs;
-      return;
+      if (++order.failures >= kRepairFailuresMax) {
+        settle(run);
+        give_up(run, to);
+        order.retry_us = now_us + kRepairRetryUs;
+        break;
+      }
+      [[fallthrough]];
     case RepairOutcome::unsent:
-      stream->retry_us = now_us + kRepairRetryUs;
-      return;
+      order.retry_us = now_us + kRepairRetryUs;
+      break;
   }
+  if (outcome == RepairOutcome::failed || outcome == RepairOutcome::unknown) ++counters_.repairs_failed;
+  answer_max_ = 0;
+  pursue(run, now_us);
 }
 
 // ---- Holes.
 
 // The last of the events that are missing in front of what waits; below `expected` where none are.
-std::uint64_t SourceTracker::missing_to(const Stream& stream) {
-  return stream.held.empty() ? stream.seen_to : stream.held.begin()->first - 1;
+std::uint64_t SourceTracker::missing_to(const RunOrder& order) {
+  return order.held.empty() ? order.seen_to : order.held.begin()->first - 1;
 }
 
 // Sees to the hole in front of what waits, if there is one: asks for it, or gives it up.
-void SourceTracker::pursue(Stream& stream, std::int64_t now_us) {
-  if (stream.queued) return;  // has things to do first, and comes here after them
-  const std::uint64_t to = missing_to(stream);
-  if (to < stream.expected) {
-    if (!stream.held.empty()) return make_ready(stream);
-    stream.troubled = false;
+void SourceTracker::pursue(Run& run, std::int64_t now_us) {
+  RunOrder& order = run.order;
+  if (order.queued) return;  // has things to do first, and comes here after them
+  if (order.looking_up) {
+    order.troubled = true;
+    watch(run);
+    if (order.lookup_sent) return;
+    order.lookup_sent = store_->find(
+        run.source->name, run.id,
+        [this, source = run.source->name, id = run.id](std::optional<std::uint64_t> last) {
+          if (Run* const found = table_.find(source, id)) on_found(*found, last);
+        });
     return;
   }
-  if (!stream.troubled) {
-    stream.troubled = true;
-    stream.since_us = now_us;
-    stream.retry_us = 0;
+  const std::uint64_t to = missing_to(order);
+  if (to < order.expected) {
+    if (!order.held.empty()) return make_ready(run);
+    order.troubled = false;
+    return;
   }
-  watch(stream);
-  if (stream.superseded || stream.deaf) return give_up(stream, stream.seen_to);
-  if (stream.oldest > stream.expected) return give_up(stream, std::min(stream.oldest - 1, to));
-  const std::int64_t waited_us = now_us - stream.since_us;
-  if (waited_us >= kRepairPatienceUs) return give_up(stream, to);
-  if (stream.asking || now_us < stream.retry_us) return;
-  stream.askable =
-      link_ != nullptr && link_->ask(stream.source->name, stream.run, stream.expected, to);
-  if (stream.askable) {
+  if (order.denied_head >= to && order.held.empty()) {
+    order.troubled = false;
+    return;
+  }
+  if (!order.troubled) {
+    order.troubled = true;
+    order.since_us = now_us;
+    order.retry_us = 0;
+  }
+  watch(run);
+  if (order.superseded) {
+    settle(run);
+    give_up(run, order.seen_to);
+    return;
+  }
+  // Nobody has seen anything of it, and anybody may have said so: so much is not called lost for that.
+  const bool hearsay = order.held.empty() && !run.connected() && to > near_to(order);
+  if (hearsay && (order.deaf || order.oldest > order.expected)) return deny(order);
+  if (order.deaf) {
+    give_up(run, order.seen_to);
+  } else if (order.oldest > order.expected) {
+    if (order.held.empty()) order.claimed_to = std::min(order.oldest - 1, to);
+    give_up(run, std::min(order.oldest - 1, to));
+  }
+  if (order.queued) return;
+  const std::int64_t waited_us = now_us - order.since_us;
+  if (waited_us >= kRepairPatienceUs) {
+    if (hearsay) return deny(order);
+    settle(run);
+    give_up(run, to);
+    return;
+  }
+  if (order.deaf || order.asking || now_us < order.retry_us) return;
+  const std::uint64_t ask_to = std::min(to, order.expected + order.ask_span - 1);
+  order.askable = link_ != nullptr && link_->ask(run, order.expected, ask_to);
+  if (order.askable) {
     ++counters_.repairs_asked;
-    stream.asking = true;
-    stream.first_sight = false;
+    order.asking = true;
+    order.first_sight = false;
     return;
   }
-  if (waited_us >= patience_us(stream)) return give_up(stream, stream.seen_to);
-  stream.retry_us = now_us + kLookAgainUs;
+  if (waited_us >= patience_us(run)) {
+    if (hearsay) return deny(order);
+    settle(run);
+    give_up(run, order.seen_to);
+    return;
+  }
+  order.retry_us = now_us + kLookAgainUs;
 }
 
 // How long a source that nobody is connected for is waited for.
-std::int64_t SourceTracker::patience_us(const Stream& stream) const {
+std::int64_t SourceTracker::patience_us(const Run& run) const {
   if (link_ == nullptr) return 0;
-  if (stream.source->announced || stream.restored) return kNoChannelPatienceUs;
-  if (!stream.first_sight || stream.expected != 1) return 0;
-  return std::max(kFirstSightUs, first_heard_us_ + kComingBackUs - stream.since_us);
+  const RunOrder& order = run.order;
+  if (run.announces || order.restored) return kNoChannelPatienceUs;
+  if (!order.first_sight || order.expected != 1) return 0;
+  return std::max(kFirstSightUs, first_heard_us_ + kComingBackUs - order.since_us);
 }
 
-// What is missing up to `to` will not come.
-void SourceTracker::give_up(Stream& stream, std::uint64_t to) {
-  if (stream.first_sight && stream.expected == 1 && !stream.held.empty()) {
-    // Nobody ever said that the bridge would have what was published before it was there.
-    stream.expected = stream.held.begin()->first;
-  }
-  stream.first_sight = false;
-  stream.restored = false;
-  stream.gone_to = std::max(stream.gone_to, to);
-  make_ready(stream);
+// What is missing up to `to` will not come, as far as it is believed that it ever was. False where that
+// changes nothing.
+bool SourceTracker::give_up(Run& run, std::uint64_t to) {
+  RunOrder& order = run.order;
+  const bool begins = order.first_sight && order.expected == 1 && !order.held.empty();
+  // Nobody ever said that the bridge would have what was published before it was there.
+  if (begins) order.expected = order.held.begin()->first;
+  order.first_sight = false;
+  order.restored = false;
+  const std::uint64_t believed =
+      std::min(to, std::max({covered_to(run), order.seen_to, answer_max_}));
+  order.gone_to = std::max(order.gone_to, believed);
+  if (order.gone_to < order.expected && !begins) return false;
+  make_ready(run);
+  return true;
 }
 
-void SourceTracker::watch(Stream& stream) {
-  if (stream.watched) return;
-  stream.watched = true;
-  watched_.push_back(&stream);
+void SourceTracker::watch(Run& run) {
+  if (run.order.watched) return;
+  run.order.watched = true;
+  watched_.push_back(&run);
 }
 
-void SourceTracker::make_ready(Stream& stream) {
-  stream.troubled = true;
-  if (stream.queued) return;
-  stream.queued = true;
-  ready_.push_back(&stream);
+void SourceTracker::make_ready(Run& run) {
+  run.order.troubled = true;
+  if (run.order.queued) return;
+  run.order.queued = true;
+  ready_.push_back(&run);
 }
 
 bool SourceTracker::next(Step* step, std::int64_t now_us) {
   while (!ready_.empty()) {
-    Stream& stream = *ready_.front();
-    if (step_of(stream, step, now_us)) return true;
+    Run& run = *ready_.front();
+    if (step_of(run, step, now_us)) return true;
     ready_.erase(ready_.begin());
-    stream.queued = false;
-    pursue(stream, now_us);
+    run.order.queued = false;
+    pursue(run, now_us);
   }
   return false;
 }
 
-bool SourceTracker::step_of(Stream& stream, Step* step, std::int64_t now_us) {
-  const auto first = stream.held.begin();
-  if (first != stream.held.end() && first->first == stream.expected) {
-    step->kind = Step::Kind::event;
-    step->body = take(stream, first);
-    ++stream.expected;
-    stream.moved_us = now_us;
-    stream.since_us = now_us;
+bool SourceTracker::step_of(Run& run, Step* step, std::int64_t now_us) {
+  RunOrder& order = run.order;
+  step->run = &run;
+  if (!order.unbelieved.empty()) {
+    step->kind = Step::Kind::unbelieved;
+    step->body = std::move(order.unbelieved.back());
+    order.unbelieved.pop_back();
+    held_bytes_ -= step->body.size();
+    --held_events_;
     return true;
   }
-  const std::uint64_t to = std::min(stream.gone_to, missing_to(stream));
-  if (to < stream.expected) return false;
+  if (order.looking_up) return false;
+  const auto first = order.held.begin();
+  if (first != order.held.end() && first->first == order.expected) {
+    step->kind = Step::Kind::event;
+    step->body = take(run, first);
+    order.passed_to = order.expected++;
+    order.moved_us = now_us;
+    order.since_us = now_us;
+    return true;
+  }
+  const std::uint64_t to = std::min(order.gone_to, missing_to(order));
+  if (to < order.expected) return false;
   step->kind = Step::Kind::lost;
-  step->source = stream.source->name;
-  step->run = stream.run;
-  step->from = stream.expected;
+  step->from = order.expected;
   step->to = to;
-  stream.source->tally.lost += to - stream.expected + 1;
-  counters_.events_lost += to - stream.expected + 1;
-  stream.expected = to + 1;
-  stream.since_us = now_us;
+  add(run.source->tally.lost, to - order.expected + 1);
+  add(counters_.events_lost, to - order.expected + 1);
+  order.expected = to + 1;
+  order.since_us = now_us;
   return true;
 }
 
 void SourceTracker::tick(std::int64_t now_us) {
   for (std::size_t i = 0; i < watched_.size(); ++i) {
-    Stream& stream = *watched_[i];
-    if (now_us - std::max(stream.head_us, stream.moved_us) >= kTailGraceUs) {
-      stream.seen_to = std::max(stream.seen_to, stream.head);
+    Run& run = *watched_[i];
+    RunOrder& order = run.order;
+    if (now_us - std::max(order.head_us, order.moved_us) >= kTailGraceUs) {
+      order.seen_to = std::max(order.seen_to, std::min(order.head, covered_to(run)));
     }
-    pursue(stream, now_us);
+    pursue(run, now_us);
   }
-  const auto quiet = [](Stream* stream) {
-    if (stream->troubled || stream->head >= stream->expected) return false;
-    stream->watched = false;
+  const auto quiet = [](Run* run) {
+    const RunOrder& order = run->order;
+    if (order.troubled || (order.head >= order.expected && order.denied_head < order.head)) {
+      return false;
+    }
+    run->order.watched = false;
     return true;
   };
   watched_.erase(std::remove_if(watched_.begin(), watched_.end(), quiet), watched_.end());
 }
 
 void SourceTracker::stop() {
-  for (const auto& [name, source] : sources_) {
-    for (const auto& stream : source.runs) {
-      if (!stream->troubled || stream->askable) continue;
-      give_up(*stream, stream->seen_to);
+  for (const auto& [name, source] : table_.sources()) {
+    for (const auto& run : source->runs) {
+      if (!run->order.met || !run->order.troubled || run->order.askable) continue;
+      run->order.looking_up = false;
+      settle(*run);
+      give_up(*run, run->order.seen_to);
     }
   }
 }

@@ -61,8 +61,8 @@ class WayIn {
   bridge::Counters counters_;
   bridge::Snapshot snapshot_{bridge::kSnapshotEntriesMax, bridge::kSnapshotBytesMax};
   bridge::EventLog log_{"bench", {}, [this](const bridge::Block& b) { snapshot_.fold(b); }};
-  bridge::SourceRegistry sources_;
-  bridge::SourceTracker tracker_{64 << 20, counters_};
+  bridge::SourceTable sources_{4096, counters_};
+  bridge::SourceTracker tracker_{sources_, 64 << 20, counters_};
   bridge::TypeCounts types_;
   bridge::OwnEvents own_events_{log_, types_, clock_, [] {}};
   bridge::Intake intake_{1 << 20, log_,      sources_, tracker_, types_, own_events_,

@@ -11,6 +11,7 @@
 #include "base/counters.h"
 #include "base/text.h"
 #include "commands/own_commands.h"
+#include "commands/source_watch.h"
 #include "conversation/client_protocol.h"
 #include "sources/intake.h"
 
@@ -32,8 +33,8 @@ struct World {
   EventLog log{"e", limits, [this](const Block& b) { snapshot.fold(b); }};
   Cohorts cohorts{log, snapshot, clock};
   Replays replays{log, cohorts, clock};
-  SourceRegistry sources;
-  SourceTracker tracker{1 << 20, counters};
+  SourceTable sources{1000, counters};
+  SourceTracker tracker{sources, 1 << 20, counters};
   TypeCounts types;
   OwnCommands commands{
       {log, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0"}};
@@ -42,6 +43,7 @@ struct World {
   } link;
   OwnEvents own_events{log, types, clock, [] {}};
   CommandDispatcher dispatcher{commands, sources, link, own_events, counters, clock, 2'000'000};
+  SourceWatch watch{sources, tracker, dispatcher.router(), own_events};
   Intake intake{1 << 16, log, sources, tracker, types, own_events, counters, clock, {}};
 };
 

@@ -59,24 +59,19 @@ SimBridge::SimBridge(World& world, const std::vector<std::unique_ptr<SimSource>>
       log_(std::move(epoch), limits, [this](const bridge::Block& b) { snapshot_.fold(b); }),
       cohorts_(log_, snapshot_, world.clock, journal == JournalManners::none ? nullptr : &journal_),
       replays_(log_, cohorts_, world.clock),
-      tracker_(held_bytes_max, counters_),
+      sources_(64, counters_),
+      tracker_(sources_, held_bytes_max, counters_),
       own_commands_({log_, snapshot_, sources_, tracker_, types_, counters_, world.clock, limits,
                      100, "sim"}),
       own_events_(log_, types_, world.clock, [this] { announce_soon(); }),
       dispatcher_(own_commands_, sources_, *this, own_events_, counters_, world.clock, 2'000'000),
+      source_watch_(sources_, tracker_, dispatcher_.router(), own_events_),
       intake_(1 << 16, log_, sources_, tracker_, types_, own_events_, counters_, world.clock, {}),
       everything_(log_, cohorts_, world.clock, [] {}) {
   log_.add_on_seal([this](const bridge::BlockPtr& block) { journal_.keep(block); });
   tracker_.set_link(&dispatcher_.router());
   dispatcher_.router().set_repair_listener([this](const bridge::RepairAnswer& answer) {
     if (intake_.take_repair(answer)) announce_soon();
-  });
-  sources_.set_listener([this](const std::string& source, const bridge::SourceInfo&,
-                               bridge::SourceChange change) {
-    if (change == bridge::SourceChange::restarted || change == bridge::SourceChange::gone) {
-      dispatcher_.router().on_source_lost(source, "gone");
-    }
-    own_events_.publish("system_status", R"({"status":"source_changed"})");
   });
   bridge::Since from_the_first;
   from_the_first.epoch = log_.epoch();
@@ -98,13 +93,18 @@ void SimBridge::take(const std::string& message) {
   cohorts_.announce();
 }
 
-void SimBridge::answer(const std::string& source, const std::string& json) {
-  dispatcher_.router().on_answer(source, json);
+void SimBridge::control(const std::string& connection, const std::string& json) {
+  std::string reply;
+  if (!intake_.take_hello(connection, json, &reply)) {
+    dispatcher_.router().on_answer(connection, json);
+  }
 }
 
-bool SimBridge::send(const std::string& source, const std::string& json) {
+void SimBridge::disconnected(const std::string& connection) { sources_.disconnected(connection); }
+
+bool SimBridge::send(const std::string& connection, const std::string& json) {
   for (const auto& known : sources_by_name_) {
-    if (known->name() == source) return known->request(json);
+    if (known->connection() == connection) return known->request(json);
   }
   return false;
 }

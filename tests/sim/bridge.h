@@ -12,12 +12,13 @@
 #include "base/counters.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
+#include "commands/source_watch.h"
 #include "conversation/client_protocol.h"
 #include "journal.h"
 #include "log/event_log.h"
 #include "log/own_events.h"
 #include "sources/intake.h"
-#include "sources/source_registry.h"
+#include "sources/source_table.h"
 #include "sources/source_tracker.h"
 #include "stream/cohorts.h"
 #include "stream/feed.h"
@@ -45,11 +46,13 @@ class SimBridge final : private bridge::TrainerLink {
   // Blocks that were read from the journal for clients.
   std::uint64_t read_back() { return cohorts_.past().given(); }
   const bridge::EventLog& log() const { return log_; }
+  const bridge::SourceTable& sources() const { return sources_; }
   const bridge::SourceTracker& tracker() const { return tracker_; }
 
-  // From sources: a message of events, and an answer.
+  // From sources: a message of events, and what comes over a control connection: a hello or an answer.
   void take(const std::string& message);
-  void answer(const std::string& source, const std::string& json);
+  void control(const std::string& connection, const std::string& json);
+  void disconnected(const std::string& connection);
 
   // Clients: a connection, its requests and its end. What was given to it counts as written once
   // written() is called; no more is given before.
@@ -93,12 +96,13 @@ class SimBridge final : private bridge::TrainerLink {
   bridge::EventLog log_;
   bridge::Cohorts cohorts_;
   bridge::Replays replays_;
-  bridge::SourceRegistry sources_;
+  bridge::SourceTable sources_;
   bridge::SourceTracker tracker_;
   bridge::TypeCounts types_;
   bridge::OwnCommands own_commands_;
   bridge::OwnEvents own_events_;
   bridge::CommandDispatcher dispatcher_;
+  bridge::SourceWatch source_watch_;
   bridge::Intake intake_;
   bridge::Feed everything_;
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;

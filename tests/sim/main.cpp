@@ -1,5 +1,6 @@
 // ppo-sim: runs seeds of the simulator and names those that fail.
 #include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +13,7 @@ int main(int argc, char** argv) {
       "Simulates publishers, the bridge's core and clients on a clock and a network of its own, both\n"
       "ruled by a seed, and checks after every step that nothing is lost, doubled or out of order\n"
       "without a gap that says so, and that each request gets exactly one reply."};
+  spdlog::set_level(spdlog::level::off);
   std::uint64_t seeds = 300;
   std::uint64_t first = 1;
   bool verbose = false;

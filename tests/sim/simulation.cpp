@@ -60,9 +60,9 @@ class Simulation {
     outcome.at_us = world_.clock.steady_us();
     outcome.digest = world_.digest;
     for (const auto& source : sources_) {
-      if (const auto* const tally = bridge_->tracker().tally(source->name())) {
-        outcome.lost += tally->lost;
-        outcome.repaired += tally->repaired;
+      if (const bridge::Source* const known = bridge_->sources().find(source->name())) {
+        outcome.lost += known->tally.lost;
+        outcome.repaired += known->tally.repaired;
       }
     }
     return outcome;

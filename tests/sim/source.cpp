@@ -48,8 +48,7 @@ void SimSource::burst() {
     start_run();
     // What the one before it had sent may still be on its way.
     world_.random.one_in(2) ? events_->leave() : events_->cut();
-    requests_in_->cut();
-    answers_->cut();
+    end_control();
     connect_events();
     connect_control();
   }
@@ -116,6 +115,7 @@ void SimSource::announce() {
 
 void SimSource::announce_every_second() {
   announce();
+  hello();
   world_.after(1000 * kMs, [this] { announce_every_second(); });
 }
 
@@ -141,11 +141,30 @@ void SimSource::cut_events() {
 
 void SimSource::cut_control() {
   world_.note("control of " + name_ + " cut");
-  requests_in_->cut();
-  answers_->cut();
+  end_control();
   busy_ = false;
   requests_.clear();
   connect_control();
+}
+
+// The bridge's kernel hears of it a moment later.
+void SimSource::end_control() {
+  requests_in_->cut();
+  answers_->cut();
+  if (!control_open_ || bridge_ == nullptr) return;
+  world_.after(world_.random.between(0, 20 * kMs), [this, connection = connection_, was = bridge_] {
+    if (bridge_ == was) bridge_->disconnected(connection);
+  });
+}
+
+void SimSource::hello() {
+  if (!outbox_ || !control_open_) return;
+  answers_->send([this, connection = connection_, run = runs_.back().run,
+                  body = announcement_->body(outbox_->numbering())] {
+    if (bridge_ == nullptr) return;
+    introduced_.insert(run);
+    bridge_->control(connection, body);
+  });
 }
 
 void SimSource::connect_events() {
@@ -168,6 +187,8 @@ void SimSource::connect_control() {
     if (n != control_connection_) return;
     control_open_ = true;
     control_open_since_us_ = world_.clock.steady_us();
+    connection_ = outbox_ ? name_ + "-" + std::to_string(n) : name_;
+    hello();
   });
 }
 
@@ -207,7 +228,7 @@ void SimSource::answer(const std::string& json, std::int64_t delay_us) {
     busy_ = false;
     if (n == control_connection_ && control_open_) {
       answers_->send([this, json] {
-        if (bridge_ != nullptr) bridge_->answer(name_, json);
+        if (bridge_ != nullptr) bridge_->control(connection_, json);
       });
     }
     next_request();

@@ -48,6 +48,9 @@ class SimSource {
 
   const std::string& name() const { return name_; }
   const SourceManners& manners() const { return manners_; }
+  // As the bridge knows the control connection: the library's is a new one each time, a stranger's has his
+  // name and says nothing of him.
+  const std::string& connection() const { return connection_; }
   bool has_control() const { return manners_.kind != SourceKind::plain; }
   // The bridge of the moment has heard from this start of it that it can be asked.
   bool introduced(const std::string& run) const { return introduced_.count(run) != 0; }
@@ -80,6 +83,8 @@ class SimSource {
   void announce_every_second();
   void connect_events();
   void connect_control();
+  void end_control();
+  void hello();
   void deliver(std::string message, bool introduces = false);
   void take(const std::string& json);
   std::string answer_to(const std::string& json);
@@ -104,6 +109,7 @@ class SimSource {
   std::unique_ptr<Wire> requests_in_;
   std::unique_ptr<Wire> answers_;
   std::set<std::string> introduced_;  // runs
+  std::string connection_;
   bool events_open_ = false;
   bool control_open_ = false;
   std::int64_t control_open_since_us_ = 0;

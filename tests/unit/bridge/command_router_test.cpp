@@ -36,6 +36,28 @@ struct Routing {
     });
     return n;
   }
+  std::uint64_t executed() {
+    const auto& counts = bench.types.counts();
+    const auto found = counts.find("command_executed");
+    return found == counts.end() ? 0 : found->second.events;
+  }
+  void announce_over(const std::string& connection, const std::string& source,
+                     const std::string& run, const std::string& rest = "") {
+    REQUIRE(bench.hello(connection, R"({"type":"_source","source":")" + source + R"(","run":")" +
+                                        run + R"(","data":{"agents":["a1"],"host":"h","pid":7)" +
+                                        rest + "}}"));
+  }
+  // Whom the last message went to, and for which run; empty where nothing was sent.
+  std::string sent_to() {
+    if (bench.link.sent.empty()) return "";
+    const auto& [connection, json] = bench.link.sent.back();
+    const auto sent = parse_json(json);
+    return connection + " " + (sent.HasMember("run") ? sent["run"].GetString() : "-");
+  }
+  ErrorType error(int n) {
+    const CommandOutcome& outcome = outcomes[n];
+    return outcome.refusal ? outcome.refusal->type : outcome.answers.at(0).error.type;
+  }
   std::string last_id() {
     return parse_json(bench.link.sent.back().second)["id"].GetString();
   }
@@ -49,9 +71,7 @@ struct Routing {
   }
 
   Bench bench;
-  int executed = 0;
-  CommandRouter router{bench.sources, bench.link, bench.counters, bench.clock,
-                       [this](const Command&, const TrainerAnswer&) { ++executed; }};
+  CommandRouter& router = bench.dispatcher.router();
   int submitted = 0;
   std::map<int, int> answers;
   std::map<int, CommandOutcome> outcomes;
@@ -73,7 +93,7 @@ TEST_CASE("router: an agent, a source and SOURCE/AGENT find their trainer, with 
     CHECK(r.outcomes[n].answers.at(0).result_json == R"({"n":12345678901234567890123})");
     CHECK(r.outcomes[n].answers.at(0).source == "t1");
   }
-  CHECK(r.executed == 3);
+  CHECK(r.executed() == 3);
 }
 
 TEST_CASE("router: nobody of that name, or several, is an answer too") {
@@ -137,11 +157,12 @@ TEST_CASE("router: a restart answers what was meant for the run before, and none
   Routing r;
   const int with = r.submit("t1");
   const int waiting = r.submit("t1");
-  r.router.on_source_lost("t1", "t1 restarted before it answered");
-  CHECK(r.outcomes[with].answers.at(0).error.type == ErrorType::rejected);
-  CHECK(r.outcomes[waiting].answers.at(0).error.message == "t1 restarted before it answered");
-  CHECK(r.bench.link.sent.size() == 1);
   r.announce("t1", R"(["a1"])", "r2");
+  CHECK(r.outcomes[with].answers.at(0).error.type == ErrorType::unknown_outcome);
+  CHECK(r.outcomes[with].answers.at(0).error.message ==
+        "t1 restarted before it answered; it may have been done");
+  CHECK(r.outcomes[waiting].answers.at(0).error.type == ErrorType::unknown_target);
+  CHECK(r.bench.link.sent.size() == 1);
   r.submit("t1");
   CHECK(parse_json(r.bench.link.sent.back().second)["run"] == "r2");
 }
@@ -189,7 +210,7 @@ TEST_CASE("router: * asks every trainer and answers once, whoever fails") {
   REQUIRE(r.outcomes[n].answers.size() == 2);
   CHECK(r.outcomes[n].answers[0].success);
   CHECK(r.outcomes[n].answers[1].error.type == ErrorType::timeout);
-  CHECK(r.executed == 2);
+  CHECK(r.executed() == 2);
 }
 
 TEST_CASE("router: forged, broken and unasked answers change nothing and are counted") {
@@ -223,7 +244,7 @@ TEST_CASE("router: thousands of commands, deaths and silences: each is answered 
   for (int i = 0; i < 20'000; ++i) {
     switch (below(8)) {
       case 0:
-        r.router.on_source_lost(below(2) ? "t1" : "t2", "died");
+        r.bench.sources.disconnected(below(2) ? "t1" : "t2");
         break;
       case 1:
         r.advance(static_cast<std::int64_t>(below(3'000'000)));
@@ -236,11 +257,190 @@ TEST_CASE("router: thousands of commands, deaths and silences: each is answered 
         }
         break;
       default:
-        r.submit(below(3) == 0 ? "*" : below(2) ? "a1" : "t2", below(4) == 0 ? "k" + std::to_string(below(50)) : "");
+        r.submit(below(3) == 0 ? "*" : below(2) ? "a1" : "t2", below(4) == 0 ? "k" + std::to_string(below(50)) : "");  // some of another command
     }
   }
   r.advance(100'000'000);
   r.advance(100'000'000);
   CHECK(r.answers.size() == static_cast<std::size_t>(r.submitted));
   for (const auto& [n, count] : r.answers) REQUIRE(count == 1);
+}
+
+TEST_CASE("router: a key belongs to its requester and to one command") {
+  Routing r;
+  r.submit("t1", "k");
+  const std::string id = r.last_id();
+  const int other = r.submit("t2", "k");
+  CHECK(r.error(other) == ErrorType::bad_request);
+  Command command;
+  command.name = "pause";
+  command.target = "t2";
+  command.idempotency_key = "k";
+  command.deadline_us = 1'000'000;
+  command.requester = "somebody else";
+  r.router.submit(command, [](const CommandOutcome&) {});
+  CHECK(r.sent_to() == "t2 r");
+  r.succeed("t1", id);
+  CHECK(r.error(r.submit("t2", "k")) == ErrorType::bad_request);
+}
+
+TEST_CASE("router: what was not done, or nobody knows, is no answer to keep") {
+  Routing r;
+  const int late = r.submit("t1", "k", 100'000);
+  r.advance(100'000);
+  CHECK(r.error(late) == ErrorType::timeout);
+  r.succeed("t1", r.last_id());
+  const int again = r.submit("t1", "k");
+  CHECK(r.bench.link.sent.size() == 2);
+  SUBCASE("but the trainer's own word is") {
+    r.router.on_answer("t1", R"({"id":")" + r.last_id() + R"(","error":"not now"})");
+    CHECK(r.error(again) == ErrorType::rejected);
+    CHECK(r.error(r.submit("t1", "k")) == ErrorType::rejected);
+    CHECK(r.bench.link.sent.size() == 2);
+  }
+  SUBCASE("and that it may have been done") {
+    r.bench.sources.disconnected("t1");
+    CHECK(r.error(again) == ErrorType::unknown_outcome);
+    CHECK(r.error(r.submit("t1", "k")) == ErrorType::unknown_outcome);
+    CHECK(r.bench.link.sent.size() == 2);
+  }
+}
+
+TEST_CASE("router: remembered answers are bounded in bytes, and who waits for one in number") {
+  Routing r;
+  const std::string large = '"' + std::string(1 << 20, 'x') + '"';
+  for (int i = 0; i < 40; ++i) {
+    r.submit("t1", "k" + std::to_string(i));
+    r.succeed("t1", r.last_id(), large);
+  }
+  CHECK(r.router.bytes() <= kIdempotencyBytesMax);
+  std::vector<int> same;
+  for (std::size_t i = 0; i < kRespondsMax + 1; ++i) same.push_back(r.submit("t1", "same"));
+  CHECK(r.error(same.back()) == ErrorType::busy);
+  r.succeed("t1", r.last_id());
+  for (const int n : same) CHECK(r.answers[n] == 1);
+}
+
+TEST_CASE("router: commands that wait are bounded in bytes over all trainers") {
+  Routing r;
+  Command command;
+  command.name = "pause";
+  command.target = "t1";
+  command.deadline_us = 1'000'000;
+  command.params_json = R"({"x":")" + std::string(2 << 20, 'x') + "\"}";
+  int busy = 0;
+  for (int i = 0; i < 60; ++i) {
+    command.target = i % 2 == 0 ? "t1" : "t2";
+    r.router.submit(command, [&busy](const CommandOutcome& outcome) {
+      if (outcome.answers.at(0).error.type == ErrorType::busy) ++busy;
+    });
+  }
+  CHECK(busy > 20);
+  CHECK(r.router.bytes() <= kCommandsBytesMax);
+  r.advance(1'000'000);
+  CHECK(r.router.bytes() == 0);
+}
+
+TEST_CASE("router: names that nobody has leave nothing behind") {
+  Routing r;
+  for (int i = 0; i < 1000; ++i) {
+    CHECK(r.error(r.submit("made-up-" + std::to_string(i))) == ErrorType::unknown_target);
+  }
+  CHECK(r.bench.sources.sources().size() == 2);
+  CHECK_FALSE(r.router.busy());
+}
+
+TEST_CASE("router: the connection that said hello is commanded, whatever is published") {
+  Routing r;
+  r.announce_over("conn1", "t9", "real");
+  const auto reaches_it = [&] {
+    const int n = r.submit("t9");
+    CHECK(r.sent_to() == "conn1 real");
+    r.succeed("conn1", r.last_id());
+    CHECK(r.outcomes[n].answers.at(0).success);
+  };
+  reaches_it();
+  r.announce("t9", R"(["other"])", "X");
+  reaches_it();
+  r.announce("t9", R"(["other"])", "X");
+  r.bench.take(R"({"type":"tick","data":{"agent_id":"z"},"source":"t9","run":"Y","source_seq":7})");
+  reaches_it();
+  // Nor is a connection that has the name at the socket, or answers in its place.
+  r.bench.link.connected.insert("t9");
+  const int n = r.submit("t9");
+  CHECK(r.sent_to() == "conn1 real");
+  r.succeed("t9", r.last_id());
+  CHECK(r.answers[n] == 0);
+  r.succeed("conn1", r.last_id());
+  CHECK(r.error(r.submit("t9/other")) == ErrorType::unknown_target);
+  // A second hello for the same start gets nothing while the first lives, and all when it has ended.
+  r.announce_over("conn2", "t9", "real");
+  CHECK(r.bench.counters.hellos_refused == 1);
+  reaches_it();
+  r.bench.sources.disconnected("conn1");
+  r.announce_over("conn2", "t9", "real");
+  r.submit("t9");
+  CHECK(r.sent_to() == "conn2 real");
+}
+
+TEST_CASE("router: two live processes of one name are told apart, and one alone needs no more") {
+  Routing r;
+  r.announce_over("c1", "t9", "a");
+  r.announce_over("c2", "t9", "b");
+  const int n = r.submit("t9");
+  CHECK(r.error(n) == ErrorType::ambiguous_target);
+  CHECK(r.outcomes[n].refusal->message.find("t9@a, t9@b") != std::string::npos);
+  CHECK(r.error(r.submit("t9/a1")) == ErrorType::ambiguous_target);
+  CHECK(r.error(r.submit("t9@c")) == ErrorType::unknown_target);
+  r.submit("t9@b");
+  CHECK(r.sent_to() == "c2 b");
+  r.submit("t9@a/a1");
+  CHECK(r.sent_to() == "c1 a");
+  const int to_all = r.submit("*");
+  r.advance(2'000'000);
+  CHECK(r.outcomes[to_all].answers.size() == 4);
+  r.bench.sources.disconnected("c2");
+  r.succeed("c1", r.last_id());
+  r.advance(kLostReplyUs);
+  r.submit("t9");
+  CHECK(r.sent_to() == "c1 a");
+}
+
+TEST_CASE("router: of several published starts of one name a command names none") {
+  Routing r;
+  r.announce("t1", "[]", "r2");
+  r.bench.clock.advance_us(2'000'000);
+  r.announce("t1", R"(["a1"])", "r");
+  r.submit("t1");
+  CHECK(r.sent_to() == "t1 -");
+  r.bench.sources.tick(1.0, r.bench.clock.steady_us() + 9'000'000);
+  r.announce("t1", R"(["a1"])", "r");
+  r.succeed("t1", r.last_id());
+  r.submit("t1");
+  CHECK(r.sent_to() == "t1 r");
+}
+
+TEST_CASE("router: a trainer that binds a REP is asked by its name, and may leave the id out") {
+  Routing r;
+  r.bench.sources.bind("five-lines", "\x01" "five-lines");
+  CHECK(r.error(r.submit("five-lines")) == ErrorType::unknown_target);  // not there yet
+  r.bench.link.connected.insert("\x01" "five-lines");
+  const int n = r.submit("five-lines", "", 100'000);
+  CHECK(r.sent_to() == "\x01" "five-lines -");
+  const int next = r.submit("five-lines");
+  r.advance(100'000);
+  CHECK(r.error(n) == ErrorType::timeout);
+  r.router.on_answer("\x01" "five-lines", R"({"success":true})");  // late, in its turn
+  CHECK(r.answers[next] == 0);
+  r.router.on_answer("\x01" "five-lines", R"({"success":true,"result":{"a":1}})");
+  CHECK(r.outcomes[next].answers.at(0).result_json == R"({"a":1})");
+  r.router.on_answer("t1", R"({"success":true})");
+  CHECK(r.bench.counters.command_answers_unusable == 1);
+}
+
+TEST_CASE("router: a command says by when it is wanted, by the bridge's clock") {
+  Routing r;
+  r.submit("t1", "", 1'500'000);
+  CHECK(parse_json(r.bench.link.sent.back().second)["by"].GetDouble() ==
+        doctest::Approx(static_cast<double>(r.bench.clock.wall_us()) / 1e6 + 1.5));
 }

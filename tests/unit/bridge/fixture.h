@@ -16,6 +16,7 @@
 #include "base/counters.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
+#include "commands/source_watch.h"
 #include "log/event_log.h"
 #include "log/own_events.h"
 #include "sources/intake.h"
@@ -38,6 +39,8 @@ struct FakeLink : TrainerLink {
 };
 
 struct Bench {
+  static constexpr std::size_t kRunsMax = 100;
+
   explicit Bench(HistoryLimits history_limits = {})
       : limits(history_limits),
         log("epoch1", limits, [this](const Block& b) { snapshot.fold(b); }),
@@ -49,6 +52,11 @@ struct Bench {
 
   // Takes a body in, as from a socket. Does not announce.
   void take(std::string_view body) { intake.take(body); }
+  // The same over a control connection: true where it is a hello.
+  bool hello(const std::string& connection, std::string_view body) {
+    link.connected.insert(connection);
+    return intake.take_hello(connection, body, &hello_reply);
+  }
   // Lets time pass, in steps in which the bridge looks after commands and holes.
   void pass(std::int64_t us) {
     for (; us > 0; us -= 20'000) {
@@ -91,14 +99,20 @@ struct Bench {
   WorkQueue work{[this](std::function<void()> f) { posted.push_back(std::move(f)); }, clock};
   Cohorts cohorts{log, snapshot, clock, nullptr, Deflater::kLevelMin, nullptr, &work};
   Replays replays{log, cohorts, clock};
-  SourceRegistry sources;
-  SourceTracker tracker{1 << 20, counters};
+  SourceTable sources{kRunsMax, counters};
+  SourceTracker tracker{sources, 1 << 20, counters};
   TypeCounts types;
   OwnCommands commands{
       {log, snapshot, sources, tracker, types, counters, clock, limits, 10, "0.0.0", nullptr, &work}};
   FakeLink link;
+  std::string hello_reply;
   OwnEvents own_events{log, types, clock, [] {}};
   CommandDispatcher dispatcher{commands, sources, link, own_events, counters, clock, 2'000'000};
+  // What follows from a change but the event of it: tests count theirs.
+  struct QuietWatch final : SourceWatch {
+    using SourceWatch::SourceWatch;
+    void on_source(const Run&, SourceChange) override {}
+  } watch{sources, tracker, dispatcher.router(), own_events};
   Intake intake;
 };
 

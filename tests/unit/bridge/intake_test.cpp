@@ -79,9 +79,9 @@ TEST_CASE("intake: an announcement is taken, not forwarded") {
              R"("commands":["pause"],"host":"h","pid":7,"state":"running"}})");
   CHECK(bench.log.last_seq() == 0);
   CHECK(bench.counters.announcements == 1);
-  const auto& info = bench.sources.sources().at("t");
+  const Run& info = *bench.sources.find("t")->current();
   CHECK(info.agents.count("b") == 1);
-  CHECK(info.announced_commands == R"(["pause"])");
+  CHECK(info.commands_json == R"(["pause"])");
   CHECK(info.pid == 7);
   check_sums(bench.counters);
 }

@@ -99,7 +99,7 @@ TEST_CASE("repair: what is no event of that run in an answer is left out") {
           "," + body(3, "{}", "r", "stranger") + R"(,{"type":"_source","source":"t","run":"r",)" +
           R"("source_seq":2,"data":{}},)" + body(4) + "]}");
   CHECK(r.source_seqs() == Seqs{1, 4, 5});
-  CHECK(r.bench.tracker.tally("t")->lost == 2);
+  CHECK(r.bench.sources.find("t")->tally.lost == 2);
   CHECK(r.bench.sources.sources().size() == 1);
 }
 
@@ -123,7 +123,11 @@ TEST_CASE("repair: a trainer that does not know the command is not waited for") 
   r.bench.take(body(1));
   r.bench.take(body(3));
   r.reply(R"("success":false,"error":{"error_type":"unknown_command","message":"?"})");
+  for (int i = 0; i < 2; ++i) {
+    r.bench.take(R"({"type":"_source","source":"t","run":"r","data":{"head":3,"oldest":1}})");
+  }
   CHECK(r.source_seqs() == Seqs{1, 3});
+  CHECK(r.bench.link.sent.size() == 1);
 }
 
 TEST_CASE("repair: a question goes ahead of commands that wait, one thing at a time") {
@@ -186,20 +190,15 @@ TEST_CASE("repair: a trainer that is gone or restarted is no longer asked") {
   Repair r;
   r.bench.take(body(1));
   r.bench.take(body(3));
-  r.bench.dispatcher.router().on_source_lost("t", "gone");
+  r.bench.sources.disconnected("t");
   CHECK(r.bench.counters.repairs_failed == 1);
   r.bench.take(R"({"type":"_source","source":"t","run":"r2","data":{"head":0,"oldest":1}})");
   CHECK(r.source_seqs() == Seqs{1, 3});
-  CHECK(r.bench.tracker.tally("t")->lost == 1);
+  CHECK(r.bench.sources.find("t")->tally.lost == 1);
 }
 
 TEST_CASE("repair: an event of a new start that ends a question is taken whole") {
   Repair r;
-  r.bench.sources.set_listener(
-      [&](const std::string& source, const SourceInfo&, SourceChange change) {
-        if (change == SourceChange::restarted)
-          r.bench.dispatcher.router().on_source_lost(source, "restarted");
-      });
   r.bench.take(body(1));
   r.bench.take(body(3));
   r.bench.take(body(1, R"({"of":"the new start"})", "r2"));
@@ -307,4 +306,24 @@ TEST_CASE("repair: an answer's parts are found however it is written") {
   CHECK(read_repair(R"({"id":"r-1","error":"unknown_command"})", &events) ==
         RepairOutcome::unknown);
   CHECK(read_repair(R"({"id":"r-1","result":[]})", &events) == RepairOutcome::failed);
+}
+
+TEST_CASE("repair: an answer that is no JSON at all is asked for in parts, and loses what breaks it") {
+  Repair r;
+  r.bench.take(body(1));
+  r.bench.take(body(5));
+  int rounds = 0;
+  while (r.source_seqs().size() < 4 && ++rounds < 10) {
+    const auto question = r.sent(r.bench.link.sent.size() - 1);
+    const auto from = question["params"]["from"].GetUint64();
+    const auto to = question["params"]["to"].GetUint64();
+    std::string events;
+    for (std::uint64_t seq = from; seq <= to; ++seq) {
+      // As Python's repr has it.
+      events += (events.empty() ? "" : ",") + body(seq, seq == 3 ? R"({"x":nan})" : "{}");
+    }
+    r.reply(R"("success":true,"result":{"events":[)" + events + "]}");
+  }
+  CHECK(r.source_seqs() == Seqs{1, 2, 4, 5});
+  CHECK(r.bench.counters.events_lost == 1);
 }

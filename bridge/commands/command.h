@@ -1,0 +1,46 @@
+// A command for trainers, and what becomes of it (PROTOCOL section 5).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "event/messages.h"
+
+namespace bridge {
+
+inline constexpr std::size_t kIdempotencyKeyBytesMax = 128;
+inline constexpr std::int64_t kCommandDeadlineMaxUs = 60'000'000;
+
+struct Command {
+  std::string name;
+  std::string params_json = "{}";
+  std::string target;            // a source, an agent, SOURCE/AGENT, SOURCE@RUN, or "*"
+  std::int64_t deadline_us = 0;  // from now, 1..kCommandDeadlineMaxUs
+  std::string idempotency_key;   // empty = none
+  std::string requester;         // owns the key; named in the command_executed event
+};
+
+// One trainer's answer, or what took its place.
+struct TrainerAnswer {
+  std::string source;
+  std::string run;  // that it was aimed at; empty: not known
+  bool success = false;
+  std::string result_json;  // of success; JSON text
+  RequestError error;       // else
+  std::int64_t elapsed_us = 0;
+};
+
+struct CommandOutcome {
+  std::optional<RequestError> refusal;  // no trainer was asked
+  bool to_all = false;                  // the target was "*"
+  std::vector<TrainerAnswer> answers;   // one, or with "*" one a trainer
+  std::int64_t elapsed_us = 0;
+};
+
+using Respond = std::function<void(const CommandOutcome&)>;
+
+}  // namespace bridge

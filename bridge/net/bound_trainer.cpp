@@ -1,0 +1,54 @@
+#include "net/bound_trainer.h"
+
+#include <utility>
+#include <vector>
+
+#include "net/trainer_channel.h"
+#include "net/zmq_frames.h"
+
+namespace bridge {
+namespace {
+
+zmq::socket_t make_dealer(zmq::context_t& context) {
+  zmq::socket_t socket(context, zmq::socket_type::dealer);
+  set_trainer_options(socket);
+  socket.set(zmq::sockopt::immediate, true);  // nothing waits for who is not there
+  socket.set(zmq::sockopt::reconnect_ivl, 100);
+  socket.set(zmq::sockopt::reconnect_ivl_max, 1000);
+  return socket;
+}
+
+}  // namespace
+
+BoundTrainer::BoundTrainer(asio::io_context& io, zmq::context_t& context,
+                           const std::string& endpoint,
+                           std::function<void(std::string_view)> on_answer,
+                           std::function<void()> on_disconnected)
+    : endpoint_(endpoint),
+      on_answer_(std::move(on_answer)),
+      socket_(make_dealer(context)),
+      monitor_(io, context, socket_, [f = std::move(on_disconnected)](int) { f(); }),
+      watch_(io, socket_, [this] { return take_turn(); }) {
+  connect_socket(socket_, endpoint);
+}
+
+bool BoundTrainer::send(const std::string& json) {
+  watch_.look_again();
+  try {
+    using zmq::send_flags;
+    if (!socket_.send(zmq::message_t(), send_flags::dontwait | send_flags::sndmore)) return false;
+    return socket_.send(zmq::buffer(json), send_flags::dontwait).has_value();
+  } catch (const zmq::error_t&) {
+    return false;
+  }
+}
+
+Turn BoundTrainer::take_turn() {
+  std::vector<zmq::message_t> frames;
+  while (receive_frames(socket_, frames)) {
+    if (frames.size() == 2 && frames[0].size() == 0) on_answer_(frames[1].to_string_view());
+  }
+  return Turn::drained;
+}
+
+}  // namespace bridge

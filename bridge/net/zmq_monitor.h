@@ -1,0 +1,38 @@
+// Tells when a connection of a ZeroMQ socket has ended.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <asio/io_context.hpp>
+#include <zmq.hpp>
+
+#include "net/zmq_watch.h"
+
+namespace bridge {
+
+// Lives on the loop's thread. The socket must outlive it.
+class ZmqMonitor {
+ public:
+  // `on_disconnected` is called with the descriptor that the connection had (what ZMQ_SRCFD says of its
+  // messages).
+  ZmqMonitor(asio::io_context& io, zmq::context_t& context, zmq::socket_t& socket,
+             std::function<void(int descriptor)> on_disconnected);
+  ~ZmqMonitor();
+  ZmqMonitor(const ZmqMonitor&) = delete;
+  ZmqMonitor& operator=(const ZmqMonitor&) = delete;
+
+  // Tells now of what has ended. Call when a message has come and before it is looked at: a descriptor that
+  // is used again was closed before.
+  void catch_up() { (void)take_turn(); }
+
+ private:
+  Turn take_turn();
+
+  zmq::socket_t& socket_;
+  zmq::socket_t events_;
+  const std::function<void(int)> on_disconnected_;
+  std::unique_ptr<ZmqWatch> watch_;
+};
+
+}  // namespace bridge

@@ -1,0 +1,34 @@
+// What a source says of itself: the `data` of a `_source` body (PROTOCOL section 6).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bridge {
+
+inline constexpr std::size_t kCommandsJsonBytesMax = 8 * 1024;  // a longer list is left out
+inline constexpr std::size_t kHostBytesMax = 255;
+
+struct Announcement {
+  std::uint64_t head = 0;    // its last source_seq
+  std::uint64_t oldest = 0;  // the oldest that it can still give; 0 = not said
+  std::vector<std::string> agents;
+  bool lists_agents = false;
+  std::string commands_json;  // a JSON list; empty: not said
+  std::string host;
+  std::string activity;
+  std::int64_t pid = 0;
+  bool repairs_any_time = false;
+  std::string control;  // the address of a REP that it has bound
+  std::string clock_json;  // its clock, a number's text; empty: not said
+
+  bool stopped() const { return activity == "stopped"; }  // nothing is on its way behind this
+};
+
+// Reads it; what it does not understand it leaves alone. REQUIRES: `data` is a valid JSON object.
+Announcement read_announcement(std::string_view data);
+
+}  // namespace bridge

@@ -1,0 +1,364 @@
+#include "sources/source_table.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+
+namespace bridge {
+namespace {
+
+constexpr double kRateHorizonS = 5.0;
+
+// What a process said before it ended may arrive so long behind the first word of its successor.
+constexpr std::int64_t kStragglerUs = 900'000;
+constexpr std::int64_t kFullUs = 1'000'000;  // after a search for room that was in vain
+
+}  // namespace
+
+const char* source_state_name(SourceState state) {
+  switch (state) {
+    case SourceState::live:
+      return "live";
+    case SourceState::stalled:
+      return "stalled";
+    case SourceState::gone:
+      break;
+  }
+  return "gone";
+}
+
+bool is_live(const Run& run) {
+  return !run.ended() && run.state != SourceState::gone && run.announces;
+}
+
+Run* Source::current() const {
+  const auto claim = [](const Run& run) {
+    const bool there = run.state != SourceState::gone;
+    return there && run.connected() ? 3 : there && !run.id.empty() ? 2 : 1;
+  };
+  Run* best = nullptr;
+  for (const auto& run : runs) {
+    if (!run->ended() && (best == nullptr || claim(*run) >= claim(*best))) best = run.get();
+  }
+  return best;
+}
+
+// ---- Who is known.
+
+Source* SourceTable::find(std::string_view source) const {
+  const auto found = sources_.find(source);
+  return found == sources_.end() ? nullptr : found->second.get();
+}
+
+Run* SourceTable::find(std::string_view source, std::string_view run) const {
+  const Source* const known = find(source);
+  if (known == nullptr) return nullptr;
+  for (const auto& one : known->runs) {
+    if (one->id == run) return one.get();
+  }
+  return nullptr;
+}
+
+Source& SourceTable::source_named(std::string_view name) {
+  std::unique_ptr<Source>& source = sources_[std::string(name)];
+  if (!source) {
+    source = std::make_unique<Source>();
+    source->name = name;
+    source->by_name.source = source.get();
+    source->by_name.connection = name;
+  }
+  return *source;
+}
+
+Source* SourceTable::find_or_add(std::string_view source) {
+  Source* const known = find(source);
+  return known != nullptr || sources_.size() >= runs_max_ ? known : &source_named(source);
+}
+
+Run* SourceTable::find_or_add(std::string_view source, std::string_view id, bool connected,
+                              std::int64_t wall_us, std::int64_t steady_us) {
+  Run* run = find(source, id);
+  if (run == nullptr) {
+    if (runs_ >= runs_max_ && !make_room(connected, steady_us)) {
+      ++counters_.runs_refused;
+      return nullptr;
+    }
+    Source& parent = source_named(source);
+    run = parent.runs.emplace_back(std::make_unique<Run>()).get();
+    ++runs_;
+    run->source = &parent;
+    run->id = id;
+    run->heard_us = steady_us;
+    run->control.source = &parent;
+    run->control.run = run;
+    if (wall_us != 0) supersede_earlier(*run, steady_us);
+  }
+  if (run->source->first_seen_us == 0) run->source->first_seen_us = wall_us;
+  return run;
+}
+
+// Several leave at a time, so that names by the thousand do not cost a search each.
+bool SourceTable::make_room(bool connected, std::int64_t steady_us) {
+  if (!connected && steady_us < full_until_us_) return false;
+  std::vector<Run*> silent;
+  Run* oldest = nullptr;
+  for (const auto& [name, source] : sources_) {
+    for (const auto& run : source->runs) {
+      if (run->connected()) continue;
+      if (oldest == nullptr || run->heard_us < oldest->heard_us) oldest = run.get();
+      if (steady_us - run->heard_us >= kLiveUs) silent.push_back(run.get());
+    }
+  }
+  // Who is connected has the better claim than who has only published.
+  if (silent.empty() && connected && oldest != nullptr) silent.push_back(oldest);
+  if (silent.empty()) {
+    full_until_us_ = steady_us + kFullUs;
+    return false;
+  }
+  const auto leave = static_cast<std::ptrdiff_t>(std::min(silent.size(), runs_max_ / 8 + 1));
+  std::partial_sort(silent.begin(), silent.begin() + leave, silent.end(),
+                    [](const Run* a, const Run* b) { return a->heard_us < b->heard_us; });
+  std::for_each(silent.begin(), silent.begin() + leave, [this](Run* run) { forget(*run); });
+  return true;
+}
+
+void SourceTable::forget(Run& run) {
+  ++counters_.runs_forgotten;
+  has_forgotten_ = true;
+  Source& source = *run.source;
+  if (run.connected()) disconnected(run.control.connection);
+  listener_->on_forget(run);
+  detail_bytes_ -= run.detail_bytes;
+  if (last_ == &run) last_ = nullptr;
+  --runs_;
+  source.runs.erase(std::find_if(source.runs.begin(), source.runs.end(),
+                                 [&run](const auto& one) { return one.get() == &run; }));
+  if (!source.runs.empty() || source.bound) return;
+  fail_line(source.by_name, "was forgotten");
+  sources_.erase(source.name);
+}
+
+void SourceTable::release(Source& source) {
+  if (!source.runs.empty() || source.bound) return;
+  if (!source.by_name.lane || source.by_name.lane->idle()) sources_.erase(source.name);
+}
+
+Source* SourceTable::bind(std::string_view name, std::string_view connection) {
+  Source* const source = find_or_add(name);
+  if (source == nullptr) return nullptr;
+  lines_.erase(source->by_name.connection);
+  source->bound = true;
+  source->by_name.connection = connection;
+  lines_[source->by_name.connection] = &source->by_name;
+  return source;
+}
+
+ControlLine* SourceTable::line_of(std::string_view connection) const {
+  const auto found = lines_.find(std::string(connection));
+  if (found != lines_.end()) return found->second;
+  Source* const named = find(connection);
+  return named == nullptr ? nullptr : &named->by_name;
+}
+
+Run* SourceTable::restore(std::string_view source, std::string_view run) {
+  return find(source, run) != nullptr ? nullptr : find_or_add(source, run, false, 0, 0);
+}
+
+// ---- What they say.
+
+void SourceTable::count(Run& run, const Envelope& event, std::int64_t wall_us) {
+  Source& source = *run.source;
+  ++source.tally.events;
+  source.last_event_us = wall_us;
+  if (!run.lists_agents && event.agent_id.kind == IndexedField::Kind::text) {
+    add_agent(run, event.agent_id.text);
+  }
+  if (event.source_seq == 0) return;
+  if (run.id.empty() && run.last_source_seq != 0 && event.source_seq > run.last_source_seq + 1) {
+    source.tally.lost += event.source_seq - run.last_source_seq - 1;
+  }
+  run.last_source_seq = std::max(run.last_source_seq, event.source_seq);
+}
+
+bool SourceTable::announce(Run& run, const Announcement& said, std::int64_t steady_us) {
+  if (run.connected()) return false;
+  if (run.ended()) {
+    if (steady_us - run.ended_us < kStragglerUs) return false;
+    run.ended_us = 0;  // it lives: two processes publish under one name
+    run.order.superseded = false;
+  }
+  run.heard_us = steady_us;
+  take(run, said);
+  return true;
+}
+
+Run* SourceTable::hello(std::string_view connection, std::string_view source, std::string_view id,
+                        const Announcement& said, std::int64_t wall_us, std::int64_t steady_us) {
+  Run* const run = find_or_add(source, id, true, wall_us, steady_us);
+  if (run == nullptr || (run->connected() && run->control.connection != connection)) return nullptr;
+  if (!run->connected()) {
+    // One that says another name than before is somebody else now.
+    if (lines_.count(std::string(connection)) != 0) disconnected(connection);
+    run->control.connection = connection;
+    lines_[run->control.connection] = &run->control;
+    run->ended_us = 0;
+    run->order.superseded = false;
+  }
+  run->heard_us = steady_us;
+  take(*run, said);
+  return run;
+}
+
+void SourceTable::disconnected(std::string_view connection) {
+  ControlLine* const known = line_of(connection);
+  if (known == nullptr) return;
+  ControlLine& line = *known;
+  fail_line(line, "went before it answered");
+  if (line.run == nullptr) return;
+  lines_.erase(line.connection);
+  line.connection.clear();
+  // Where its successor is there already, it has ended with its connection.
+  const auto& runs = line.source->runs;
+  const auto later = std::find_if(runs.rbegin(), runs.rend(), [&line](const auto& run) {
+    return run.get() == line.run || is_live(*run);
+  });
+  if (later->get() != line.run) supersede_earlier(**later, line.run->heard_us);
+  look_for_conflict(*line.source);
+}
+
+// Starts before this one that are not connected have ended with it.
+void SourceTable::supersede_earlier(Run& run, std::int64_t steady_us) {
+  if (run.id.empty()) return;
+  bool restarted = false;
+  for (const auto& earlier : run.source->runs) {
+    if (earlier.get() == &run) break;
+    if (earlier->id.empty() || earlier->connected() || earlier->ended()) continue;
+    restarted = restarted || earlier->announces;
+    earlier->ended_us = std::max<std::int64_t>(steady_us, 1);
+    listener_->on_superseded(*earlier);
+  }
+  if (!restarted || run.announcements != 0) return;
+  run.announces = true;
+  fail_line(run.source->by_name, "restarted before it answered");
+  listener_->on_source(run, SourceChange::restarted);
+}
+
+void SourceTable::fail_line(ControlLine& line, const char* why) {
+  // Who is told may use the line again at once.
+  const std::unique_ptr<Lane> lane = std::move(line.lane);
+  if (lane) listener_->on_line_lost(line, *lane, line.source->name + " " + why);
+}
+
+// ---- What is known of a run.
+
+void SourceTable::add_agent(Run& run, std::string_view agent) {
+  // Nearly always it is there already, and so was looked at before.
+  if (run.agents.find(agent) != run.agents.end()) return;
+  const std::size_t bytes = agent.size() + sizeof(std::string) + 32;
+  if (!is_name(agent) || run.agents.size() >= kAgentsPerSourceMax ||
+      detail_bytes_ + bytes > kSourceDetailBytesMax) {
+    return;
+  }
+  run.agents.emplace(agent);
+  run.detail_bytes += bytes;
+  detail_bytes_ += bytes;
+}
+
+void SourceTable::take(Run& run, const Announcement& said) {
+  const bool first = !run.announces;
+  run.announces = true;
+  ++run.announcements;
+  detail_bytes_ -= std::exchange(run.detail_bytes, 0);
+  const auto agents = std::exchange(run.agents, {});
+  run.lists_agents = said.lists_agents;
+  if (!said.lists_agents) {
+    for (const std::string& agent : agents) add_agent(run, agent);
+  }
+  for (const std::string& agent : said.agents) add_agent(run, agent);
+  const std::size_t bytes = said.commands_json.size() + said.host.size();
+  const bool fits = detail_bytes_ + bytes <= kSourceDetailBytesMax;
+  run.commands_json = fits ? said.commands_json : std::string();
+  run.host = fits ? said.host : std::string();
+  if (fits) {
+    run.detail_bytes += bytes;
+    detail_bytes_ += bytes;
+  }
+  run.activity = said.activity;
+  run.pid = said.pid;
+  run.repairs_any_time = said.repairs_any_time;
+  if (said.stopped()) {
+    if (first || run.state != SourceState::gone) {
+      set_state(run, SourceState::gone, SourceChange::gone);
+    }
+  } else if (first || run.state != SourceState::live) {
+    set_state(run, SourceState::live,
+              run.state == SourceState::stalled ? SourceChange::recovered : SourceChange::connected);
+  }
+  look_for_conflict(*run.source);
+}
+
+void SourceTable::set_state(Run& run, SourceState state, SourceChange change) {
+  run.state = state;
+  const auto& runs = run.source->runs;
+  const bool others = std::any_of(runs.begin(), runs.end(), [&run](const auto& other) {
+    return other.get() != &run && is_live(*other);
+  });
+  if (state == SourceState::gone) {
+    if (run.connected()) fail_line(run.control, "went before it answered");
+    if (!run.connected() && !others) fail_line(run.source->by_name, "went before it answered");
+  }
+  // While another process of that name lives, what becomes of this one is told as the conflict's end.
+  if (!others || state == SourceState::live) listener_->on_source(run, change);
+}
+
+// An event of a run that was believed to be silent. One that said that it stops has to say otherwise itself.
+void SourceTable::revive(Run& run) {
+  if (run.state == SourceState::gone && run.connected()) return;
+  set_state(run, SourceState::live,
+            run.state == SourceState::gone ? SourceChange::connected : SourceChange::recovered);
+}
+
+// A single published word may be anybody's stray one: it takes two to be a process.
+void SourceTable::look_for_conflict(Source& source) {
+  std::size_t processes = 0;
+  Run* left = nullptr;
+  for (const auto& run : source.runs) {
+    const bool proven = run->connected() || (run->announcements >= 2 && !run->id.empty());
+    if (!is_live(*run) || run->state != SourceState::live || !proven) continue;
+    ++processes;
+    left = run.get();
+  }
+  if (source.in_conflict == (processes >= 2)) return;
+  source.in_conflict = processes >= 2;
+  if (left == nullptr) return;
+  listener_->on_source(*left,
+                       source.in_conflict ? SourceChange::conflict : SourceChange::conflict_over);
+}
+
+void SourceTable::tick(double elapsed_s, std::int64_t steady_us) {
+  const double keep = std::max(0.0, 1.0 - elapsed_s / kRateHorizonS);
+  for (auto it = sources_.begin(); it != sources_.end();) {
+    Source& source = *it->second;
+    const std::uint64_t events = source.tally.events;
+    const double rate = static_cast<double>(events - source.events_at_tick) / elapsed_s;
+    // The first seconds of a source show its rate at once instead of creeping up to it.
+    source.events_per_s =
+        source.events_at_tick == 0 ? rate : keep * source.events_per_s + (1 - keep) * rate;
+    source.events_at_tick = events;
+    for (const auto& run : source.runs) {
+      if (!is_live(*run)) continue;
+      const std::int64_t silent_us = steady_us - run->heard_us;
+      if (silent_us < kStalledAfterUs) continue;
+      const bool gone = silent_us >= kLiveUs;
+      const SourceState now = gone ? SourceState::gone : SourceState::stalled;
+      if (now != run->state) set_state(*run, now, gone ? SourceChange::gone : SourceChange::stalled);
+    }
+    if (source.in_conflict) look_for_conflict(source);
+    ++it;
+    release(source);
+  }
+}
+
+}  // namespace bridge

@@ -1,0 +1,273 @@
+#include "sources/source_table.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "fixture.h"
+
+using namespace bridge;
+
+namespace {
+
+// Keeps what is told, as "t connected", beside what follows from it.
+struct Hearing : SourceListener {
+  explicit Hearing(Bench& b) : bench(b) { bench.sources.set_listener(this); }
+  void on_source(const Run& run, SourceChange change) override {
+    const char* const names[] = {"connected", "restarted", "stalled",      "recovered",
+                                 "gone",      "conflict",  "conflict_over"};
+    heard.push_back(run.source->name + " " + names[static_cast<int>(change)]);
+    bench.watch.on_source(run, change);
+  }
+  void on_line_lost(ControlLine& line, Lane& lane, const std::string& why) override {
+    bench.watch.on_line_lost(line, lane, why);
+  }
+  void on_superseded(Run& run) override { bench.watch.on_superseded(run); }
+  void on_forget(Run& run) override { bench.watch.on_forget(run); }
+  std::vector<std::string> take() { return std::exchange(heard, {}); }
+
+  Bench& bench;
+  std::vector<std::string> heard;
+};
+using Heard = std::vector<std::string>;
+
+std::string announcement(const std::string& source, const std::string& run,
+                         const std::string& data = R"("agents":["a"])") {
+  return R"({"type":"_source","source":")" + source + R"(","run":")" + run + R"(","data":{)" + data + "}}";
+}
+
+void wait(Bench& bench, int seconds) {
+  for (int i = 0; i < seconds; ++i) {
+    bench.clock.advance_us(1'000'000);
+    bench.sources.tick(1.0, bench.clock.steady_us());
+  }
+}
+
+std::string body(const std::string& source, const std::string& run, int seq) {
+  return R"({"type":"t","data":{"agent_id":"a"},"source":")" + source + R"(","run":")" + run +
+         R"(","source_seq":)" + std::to_string(seq) + "}";
+}
+
+}  // namespace
+
+TEST_CASE("sources: a new run begins anew, and what is on its way of the old one is no restart") {
+  Bench bench;
+  Hearing hearing(bench);
+  bench.take(announcement("s", "r1", ""));
+  for (const int seq : {1, 2, 3}) bench.take(body("s", "r1", seq));
+  bench.take(body("s", "r2", 1));
+  bench.take(body("s", "r1", 4));
+  bench.take(body("s", "r2", 2));
+  const Source& source = *bench.sources.find("s");
+  CHECK(source.current()->id == "r2");
+  CHECK(source.current()->last_source_seq == 2);
+  CHECK(source.tally.events == 6);
+  CHECK(source.current()->agents.count("a") == 1);
+  bench.take(announcement("s", "r1", ""));  // said before it ended
+  CHECK(hearing.take() == Heard{"s connected", "s restarted"});
+}
+
+TEST_CASE("sources: holes in a counter without a run are counted, and nothing more") {
+  Bench bench;
+  for (const char* seq : {"3", "4", "7", "1", "9223372036854775807"}) {
+    bench.take(std::string(R"({"type":"t","data":{},"source":"s","source_seq":)") + seq + "}");
+  }
+  CHECK(bench.log.last_seq() == 5);
+  CHECK(bench.sources.find("s")->tally.lost == 2 + (INT64_MAX - 8));
+}
+
+TEST_CASE("sources: the rate settles on what comes") {
+  Bench bench;
+  int seq = 0;
+  for (int second = 0; second < 30; ++second) {
+    for (int i = 0; i < 100; ++i) bench.take(body("s", "r", ++seq));
+    bench.sources.tick(1.0, bench.clock.steady_us());
+  }
+  CHECK(bench.sources.find("s")->events_per_s == doctest::Approx(100).epsilon(0.01));
+  for (int second = 0; second < 60; ++second) bench.sources.tick(1.0, bench.clock.steady_us());
+  CHECK(bench.sources.find("s")->events_per_s < 1);
+}
+
+TEST_CASE("sources: names by the thousand push out no live source, and what they bring goes on") {
+  Bench bench;
+  bench.hello("c", announcement("connected", "r", R"("head":0,"oldest":1)"));
+  bench.take(body("live", "r", 1));
+  for (int i = 0; i < 5000; ++i) {
+    bench.clock.advance_us(10'000);
+    bench.take(body("s" + std::to_string(i), "r", 1));
+    if (i % 100 == 0) bench.take(body("live", "r", i / 100 + 2));
+    CHECK(bench.sources.runs() <= Bench::kRunsMax);
+  }
+  CHECK(bench.sources.find("live", "r") != nullptr);
+  CHECK(bench.sources.find("connected", "r") != nullptr);
+  CHECK(bench.sources.find("live")->tally.events == 51);
+  CHECK(bench.log.last_seq() >= 5051);
+  CHECK(bench.counters.runs_refused > 0);
+  CHECK(bench.counters.runs_forgotten > 0);
+  // Who comes with a connection finds room.
+  bench.hello("c2", announcement("late", "r", R"("head":0,"oldest":1)"));
+  CHECK(bench.sources.find("late", "r") != nullptr);
+}
+
+TEST_CASE("sources: any number of runs of one name, each in its own order") {
+  Bench bench;
+  for (int round = 1; round <= 20; ++round) {
+    for (int run = 0; run < 50; ++run) bench.take(body("s", "r" + std::to_string(run), round));
+  }
+  CHECK(bench.sources.find("s")->tally.events == 1000);
+  CHECK(bench.sources.find("s")->tally.lost == 0);
+  CHECK(bench.counters.events_duplicate == 0);
+}
+
+TEST_CASE("sources: a flood of agent names, or of words about oneself, does not grow memory") {
+  Bench bench;
+  for (int i = 0; i < 1000; ++i) {
+    bench.take(R"({"type":"t","source":"s","data":{"agent_id":"a)" + std::to_string(i) + "\"}}");
+  }
+  CHECK(bench.sources.find("s")->runs.at(0)->agents.size() == kAgentsPerSourceMax);
+  const std::string large(20'000, 'x');
+  for (int i = 0; i < 50; ++i) {
+    bench.take(announcement("big" + std::to_string(i), "r",
+                            R"("commands":[")" + large + R"("],"host":")" + large + "\""));
+  }
+  CHECK(bench.sources.detail_bytes() < 50 * 600 + 100'000);
+  for (int i = 0; i < 50; ++i) bench.take(announcement("big1", "r"));
+  CHECK(bench.sources.detail_bytes() < 50 * 600 + 100'000);
+}
+
+TEST_CASE("sources: what one announces over its connection is the list, and events do not add to it") {
+  Bench bench;
+  bench.hello("c", announcement("s", "r", R"("agents":["a","b"])"));
+  bench.take(R"({"type":"t","source":"s","run":"r","source_seq":1,"data":{"agent_id":"x"}})");
+  bench.take(announcement("s", "r", R"("agents":["y"])"));
+  CHECK(bench.sources.find("s", "r")->agents == std::set<std::string, std::less<>>{"a", "b"});
+  bench.hello("c", announcement("s", "r", R"("agents":["b"])"));
+  CHECK(bench.sources.find("s", "r")->agents.size() == 1);
+}
+
+TEST_CASE("sources: two live processes of one name are told of once, and so is their end") {
+  Bench bench;
+  Hearing hearing(bench);
+  SUBCASE("with connections") {
+    bench.hello("c1", announcement("s", "r1"));
+    bench.hello("c2", announcement("s", "r2"));
+    bench.hello("c1", announcement("s", "r1"));
+    bench.hello("c2", announcement("s", "r2"));
+    CHECK(hearing.take() == Heard{"s connected", "s connected", "s conflict"});
+    const auto sources = parse_json(bench.run("get_sources"));
+    CHECK(sources["sources"][0]["runs"].Size() == 2);
+    bench.hello("c2", announcement("s", "r2", R"("state":"stopped")"));
+    CHECK(hearing.take() == Heard{"s conflict_over"});
+    CHECK(bench.sources.find("s")->current()->id == "r1");
+  }
+  SUBCASE("that only publish") {
+    bench.take(announcement("s", "r1"));
+    for (int i = 0; i < 3; ++i) {
+      wait(bench, 1);
+      bench.take(announcement("s", "r2"));
+      wait(bench, 1);
+      bench.take(announcement("s", "r1"));
+    }
+    CHECK(hearing.take() == Heard{"s connected", "s restarted", "s conflict"});
+    for (int i = 0; i < 12; ++i) {
+      wait(bench, 1);
+      bench.take(announcement("s", "r1"));
+    }
+    CHECK(hearing.take() == Heard{"s conflict_over"});
+  }
+  SUBCASE("but a single stray word is no process") {
+    bench.hello("c1", announcement("s", "r1"));
+    bench.take(announcement("s", "stray"));
+    bench.take(body("s", "another", 1));
+    for (int i = 0; i < 20; ++i) {
+      wait(bench, 1);
+      bench.hello("c1", announcement("s", "r1"));
+    }
+    CHECK(std::count(hearing.heard.begin(), hearing.heard.end(), "s conflict") == 0);
+    CHECK(std::count(hearing.heard.begin(), hearing.heard.end(), "s gone") == 0);
+    CHECK(bench.sources.find("s")->current()->id == "r1");
+  }
+}
+
+TEST_CASE("sources: a restart with a connection is one, in whichever order its words come") {
+  Bench bench;
+  Hearing hearing(bench);
+  bench.hello("c1", announcement("s", "r1"));
+  SUBCASE("the old connection ends first") {
+    bench.sources.disconnected("c1");
+    bench.hello("c2", announcement("s", "r2"));
+    CHECK(hearing.take() == Heard{"s connected", "s restarted"});
+  }
+  SUBCASE("the new one's events come before it is known that the old one has ended") {
+    bench.take(announcement("s", "r2"));
+    bench.take(body("s", "r2", 1));
+    bench.sources.disconnected("c1");
+    bench.hello("c2", announcement("s", "r2"));
+    CHECK(hearing.take() == Heard{"s connected", "s connected"});
+  }
+  bench.hello("c2", announcement("s", "r2"));
+  wait(bench, 3);
+  CHECK(hearing.take().empty());
+  CHECK(bench.sources.find("s")->current()->id == "r2");
+  CHECK(bench.sources.find("s", "r1")->ended());
+}
+
+TEST_CASE("sources: a hello with a clock is answered with the bridge's") {
+  Bench bench;
+  bench.hello("c", announcement("s", "r", R"("clock":1619395200.125)"));
+  const auto reply = parse_json(bench.hello_reply);
+  CHECK(reply["command"] == "_clock");
+  CHECK(reply["params"]["clock"].GetDouble() == 1619395200.125);
+  CHECK(reply["params"]["at"].GetDouble() ==
+        doctest::Approx(static_cast<double>(bench.clock.wall_us()) / 1e6));
+}
+
+TEST_CASE("types: counted each, and together beyond the limit") {
+  Bench bench;
+  for (std::size_t i = 0; i < kEventTypesMax + 5; ++i) bench.event("t" + std::to_string(i));
+  bench.event("t0");
+  CHECK(bench.types.counts().at("t0").events == 2);
+  CHECK(bench.types.counts().size() == kEventTypesMax);
+  CHECK(bench.types.other().events == 5);
+}
+
+TEST_CASE("sources: one that announces itself is live, stalled, gone, and heard of again") {
+  Bench bench;
+  Hearing hearing(bench);
+  const auto beat = [&](const std::string& run, const std::string& state = "running") {
+    bench.take(announcement("t", run, R"("agents":["a"],"state":")" + state + '"'));
+  };
+  beat("r1");
+  wait(bench, 3);
+  CHECK(hearing.heard == Heard{"t connected"});
+  wait(bench, 1);
+  CHECK(bench.sources.find("t")->current()->state == SourceState::stalled);
+  beat("r1");
+  CHECK(hearing.heard.back() == "t recovered");
+  wait(bench, 20);
+  CHECK(hearing.heard.back() == "t gone");
+  CHECK(hearing.heard.size() == 5);  // connected, stalled, recovered, stalled, gone
+  beat("r2");
+  CHECK(hearing.heard.back() == "t restarted");
+  beat("r2", "stopped");
+  CHECK(hearing.heard.back() == "t gone");
+  beat("r3");
+  CHECK(hearing.heard.back() == "t restarted");
+  // A source that only publishes makes no news, however long it is silent.
+  hearing.heard.clear();
+  bench.take(R"({"type":"x","source":"plain","data":{}})");
+  wait(bench, 100);
+  CHECK(bench.sources.find("plain")->current()->state == SourceState::live);
+  CHECK(std::count(hearing.heard.begin(), hearing.heard.end(), "plain connected") == 0);
+}
+
+TEST_CASE("sources: what is told of one is cut between characters, not in one") {
+  Bench bench;
+  std::string long_name;
+  for (int i = 0; i < 200; ++i) long_name += "\xE2\x82\xAC";
+  bench.take(announcement("s", "r", R"("host":")" + long_name + R"(","state":")" + long_name + '"'));
+  const Run& run = *bench.sources.find("s", "r");
+  CHECK(run.host == long_name.substr(0, 255));
+  CHECK(run.activity == long_name.substr(0, 63));
+}
