@@ -296,7 +296,7 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1, help="which changes are chosen (default: 1)")
     parser.add_argument("--count", type=int, default=200, help="how many (default: 200)")
-    parser.add_argument("--sim-seeds", type=int, default=40, help="seeds of the simulator each (default: 40)")
+    parser.add_argument("--sim-seeds", type=int, default=100, help="seeds of the simulator each (default: 100)")
     parser.add_argument("--at", default="", help="only places whose FILE:LINE begins so, as sources/intake.cpp:3")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants at a time")
     parser.add_argument("--verbose", action="store_true", help="print what noticed each")
