@@ -14,6 +14,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -209,6 +210,9 @@ class Tree:
             if original.is_file():
                 copy = self.path / name
                 if not copy.exists() or copy.read_bytes() != original.read_bytes():
+                    # Sources that go in other groups than before leave objects behind.
+                    if copy.name in ("CMakeLists.txt", "CMakePresets.json"):
+                        shutil.rmtree(self.build, ignore_errors=True)
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     copy.write_bytes(original.read_bytes())
                     copy.chmod(original.stat().st_mode)

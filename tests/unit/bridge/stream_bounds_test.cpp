@@ -125,11 +125,13 @@ TEST_CASE("cohort: what was filtered for one is there for others, for so many bl
       event_in_block(bench, payload, "x");
     }
     BoundedClient a(bench), b(bench);
-    for (BoundedClient* client : {&a, &b}) {
-      client->feed.subscribe(subscription(R"({"subscriptions":["x"]})"), since_seq(0));
-    }
+    const Subscription wanted = subscription(R"({"subscriptions":["x"]})");
+    b.feed.subscribe(wanted, since_seq(bench.log.head()));
+    REQUIRE(b.feed.pull(1).empty());
+    a.feed.subscribe(wanted, since_seq(0));
     const auto first = a.feed.pull(1).buffers.at(0);
     while (!a.feed.pull(1).empty()) {}
+    b.feed.subscribe(wanted, since_seq(0));
     return b.feed.pull(1).buffers.at(0) == first;
   };
   CHECK(first_is_shared(32, 5000));
