@@ -1,12 +1,13 @@
 #include "commands/command_dispatcher.h"
 
-#include <cstdio>
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/text.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
+#include "event/json_writer.h"
 #include "event/number_field.h"
 #include "event/request_fields.h"
 
@@ -18,22 +19,13 @@ using rapidjson::Value;
 constexpr std::string_view kArm = "arm_dead_mans_switch";
 constexpr std::string_view kDisarm = "disarm_dead_mans_switch";
 
-std::string milliseconds(std::int64_t us) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(us) / 1000.0);
-  return text;
-}
-
 RequestError bad(std::string message) {
   return {ErrorType::bad_request, std::move(message)};
 }
 
-std::string error_json(const RequestError& error) {
-  std::string out = R"({"error_type":")";
-  out += error_type_name(error.type);
-  out += R"(","message":)";
-  append_json_string(out, error.message);
-  return out + "}";
+// How a trainer's answer is told, in the fields of an object that is begun.
+void add_error(JsonWriter& json, const RequestError& error) {
+  json.field("error_type", error_type_name(error.type)).field("message", error.message);
 }
 
 }  // namespace
@@ -148,41 +140,30 @@ std::optional<RequestError> CommandDispatcher::arm(const Value& params,
     return RequestError{ErrorType::busy,
                         std::to_string(kSwitchesMax) + " dead-man's switches are armed already"};
   }
-  *result_json = R"({"armed":true,"name":)";
-  append_json_string(*result_json, requester);
-  *result_json += R"(,"timeout_ms":)" + milliseconds(timeout_us) + "}";
+  JsonWriter json;
+  json.object().field("armed", true).field("name", requester);
+  *result_json = json.key("timeout_ms").milliseconds(timeout_us).end_object().take();
   return std::nullopt;
 }
 
 void CommandDispatcher::switch_expired(const std::string& name, const Command& command) {
   ++counters_.switches_expired;
-  std::string data = R"({"status":"dead_mans_switch_expired","message":)";
-  append_json_string(
-      data, name + " has not been heard of; issuing " + command.name + " to " + command.target);
-  data += R"(,"client_id":)";
-  append_json_string(data, name);
-  events_.publish("system_status", data + "}");
+  JsonWriter data;
+  data.object().field("status", "dead_mans_switch_expired");
+  data.field("message",
+             name + " has not been heard of; issuing " + command.name + " to " + command.target);
+  events_.publish("system_status", data.field("client_id", name).end_object().take());
   router_.submit(command, [](const CommandOutcome&) {});  // command_executed tells how it went
 }
 
 void CommandDispatcher::report(const Command& command, const TrainerAnswer& given) {
-  std::string data = R"({"command":)";
-  append_json_string(data, command.name);
-  data += R"(,"target":)";
-  append_json_string(data, command.target);
-  data += R"(,"trainer":)";
-  append_json_string(data, given.source);
-  data += R"(,"client_id":)";
-  append_json_string(data, command.requester);
-  data += R"(,"outcome":")";
-  data += given.success ? "success" : error_type_name(given.error.type);
-  data += '"';
-  if (!given.success) {
-    data += R"(,"message":)";
-    append_json_string(data, given.error.message);
-  }
-  data += R"(,"elapsed_ms":)" + milliseconds(given.elapsed_us) + "}";
-  events_.publish("command_executed", data);
+  JsonWriter data;
+  data.object().field("command", command.name).field("target", command.target);
+  data.field("trainer", given.source).field("client_id", command.requester);
+  data.field("outcome", given.success ? "success" : error_type_name(given.error.type));
+  if (!given.success) data.field("message", given.error.message);
+  data.key("elapsed_ms").milliseconds(given.elapsed_us).end_object();
+  events_.publish("command_executed", data.take());
 }
 
 void CommandDispatcher::tick() {
@@ -192,13 +173,11 @@ void CommandDispatcher::tick() {
 
 std::string CommandDispatcher::own_result(std::string_view name, std::string_view result_json,
                                           const std::string& id_json, std::int64_t began_us) const {
-  return ReplyBuilder("command_result", "command", id_json)
-      .text("command", name)
-      .text("source", kOwnSource)
-      .boolean("success", true)
-      .raw("result", result_json)
-      .raw("elapsed_ms", milliseconds(clock_.steady_us() - began_us))
-      .finish(clock_.wall_us());
+  ReplyBuilder reply("command_result", "command", id_json);
+  reply.json().field("command", name).field("source", kOwnSource).field("success", true);
+  reply.json().key("result").raw(result_json);
+  reply.json().key("elapsed_ms").milliseconds(clock_.steady_us() - began_us);
+  return reply.finish(clock_.wall_us());
 }
 
 std::string CommandDispatcher::routed_result(const Command& command, const CommandOutcome& outcome,
@@ -208,42 +187,41 @@ std::string CommandDispatcher::routed_result(const Command& command, const Comma
     return error_message(*outcome.refusal, "command", id_json, clock_.wall_us());
   }
   const TrainerAnswer& only = outcome.answers.front();
-  if (!outcome.to_all && !only.success) {
+  const bool failed = !outcome.to_all && !only.success;
+  ReplyBuilder reply(failed ? "error" : "command_result", "command", id_json);
+  JsonWriter& json = reply.json();
+  if (failed) json.field("type", "error");
+  json.field("command", command.name).field("target", command.target);
+  if (failed) {
     ++counters_.requests_refused;
-    ReplyBuilder error("error", "command", id_json);
-    error.text("type", "error").text("command", command.name).text("target", command.target);
-    error.text("source", only.source).boolean("success", false);
-    std::string data = error_json(only.error);
-    data.insert(data.size() - 1, R"(,"details":{})");
-    return error.raw("data", data)
-        .raw("elapsed_ms", milliseconds(only.elapsed_us))
-        .finish(clock_.wall_us());
+    json.field("source", only.source).field("success", false).key("data").object();
+    add_error(json, only.error);
+    json.key("details").raw("{}").end_object();
+  } else if (!outcome.to_all) {
+    json.field("source", only.source).field("success", true);
+    json.key("result").raw(only.result_json);
+  } else {
+    const auto& answers = outcome.answers;
+    json.field("success", std::all_of(answers.begin(), answers.end(),
+                                      [](const TrainerAnswer& one) { return one.success; }));
+    json.key("results").list();
+    for (const TrainerAnswer& one : answers) {
+      json.object().field("source", one.source);
+      if (!one.run.empty()) json.field("run", one.run);
+      json.field("success", one.success);
+      if (one.success) {
+        json.key("result").raw(one.result_json);
+      } else {
+        json.key("error").object();
+        add_error(json, one.error);
+        json.end_object();
+      }
+      json.key("elapsed_ms").milliseconds(one.elapsed_us).end_object();
+    }
+    json.end_list();
   }
-  ReplyBuilder reply("command_result", "command", id_json);
-  reply.text("command", command.name).text("target", command.target);
-  if (!outcome.to_all) {
-    return reply.text("source", only.source)
-        .boolean("success", true)
-        .raw("result", only.result_json)
-        .raw("elapsed_ms", milliseconds(only.elapsed_us))
-        .finish(clock_.wall_us());
-  }
-  bool all = true;
-  std::string results = "[";
-  for (const TrainerAnswer& one : outcome.answers) {
-    all = all && one.success;
-    results += results.size() > 1 ? ",{" : "{";
-    results += R"("source":)";
-    append_json_string(results, one.source);
-    if (!one.run.empty()) results += R"(,"run":")" + one.run + '"';
-    results += one.success ? R"(,"success":true,"result":)" + one.result_json
-                           : R"(,"success":false,"error":)" + error_json(one.error);
-    results += R"(,"elapsed_ms":)" + milliseconds(one.elapsed_us) + "}";
-  }
-  return reply.boolean("success", all)
-      .raw("results", results + "]")
-      .raw("elapsed_ms", milliseconds(outcome.elapsed_us))
-      .finish(clock_.wall_us());
+  json.key("elapsed_ms").milliseconds(outcome.to_all ? outcome.elapsed_us : only.elapsed_us);
+  return reply.finish(clock_.wall_us());
 }
 
 std::string CommandDispatcher::refusal(const RequestError& error, const std::string& id_json) {

@@ -107,7 +107,7 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   json.field("bytes_before", deflated.bytes_before).field("bytes_after", deflated.bytes_after);
   json.end_object();
   json.key("history").object();
-  json.field("events", view_.log.last_seq() - history.first_seq() + 1);
+  json.field("events", view_.log.last_seq() + 1 - history.first_seq());
   json.field("first_seq", history.first_seq()).field("bytes", std::uint64_t{history.bytes()});
   json.field("events_max", view_.history_limits.events_max);
   json.field("bytes_max", std::uint64_t{view_.history_limits.bytes_max}).end_object();

@@ -111,10 +111,9 @@ std::string clock_step_message(std::int64_t step_us) {
 }
 
 std::string clock_step_data(std::int64_t step_us) {
-  char seconds[32];
-  std::snprintf(seconds, sizeof seconds, "%.3f", static_cast<double>(step_us) / 1e6);
-  return R"({"status":"clock_step","message":")" + clock_step_message(step_us) +
-         R"(","seconds":)" + seconds + "}";
+  JsonWriter json;
+  json.object().field("status", "clock_step").field("message", clock_step_message(step_us));
+  return json.field("seconds", static_cast<double>(step_us) / 1e6).end_object().take();
 }
 
 ReplyBuilder::ReplyBuilder(std::string_view status, std::string_view action,

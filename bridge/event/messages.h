@@ -97,6 +97,8 @@ class ReplyBuilder {
     json_.key(key).raw(json);
     return *this;
   }
+  // For what is more than these.
+  JsonWriter& json() { return json_; }
   // Stamps and hands over the text. The builder is spent.
   std::string finish(std::int64_t now_us);
 
