@@ -16,7 +16,8 @@ Result<rapidjson::Document> read_document(std::string_view text) {
   JsonScanner scan(text);
   if (!scan.value(1) || !scan.at_end()) return Failure{scan.problem()};
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
+  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(text.data(),
+                                                                                      text.size());
   if (document.HasParseError()) {
     // A number beyond a double: all else was found right.
     return Failure{"cannot be read: " +
