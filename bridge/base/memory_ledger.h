@@ -56,7 +56,9 @@ class MemoryHold {
   }
   // For a queue with a bound of its own, which says from time to time what it has.
   void set(std::size_t bytes) {
-    if (share_ != nullptr) share_->take(bytes - std::exchange(bytes_, bytes));  // may wrap, and back
+    if (share_ == nullptr) return;
+    const std::size_t before = std::exchange(bytes_, bytes);
+    bytes > before ? share_->take(bytes - before) : share_->give_back(before - bytes);
   }
   void release() { set(0); }
   std::size_t bytes() const { return bytes_; }

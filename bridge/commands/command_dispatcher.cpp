@@ -173,10 +173,10 @@ void CommandDispatcher::tick() {
 
 std::string CommandDispatcher::own_result(std::string_view name, std::string_view result_json,
                                           const std::string& id_json, std::int64_t began_us) const {
-  ReplyBuilder reply("command_result", "command", id_json);
-  reply.json().field("command", name).field("source", kOwnSource).field("success", true);
-  reply.json().key("result").raw(result_json);
-  reply.json().key("elapsed_ms").milliseconds(clock_.steady_us() - began_us);
+  ReplyWriter reply("command_result", "command", id_json);
+  reply.field("command", name).field("source", kOwnSource).field("success", true);
+  reply.key("result").raw(result_json);
+  reply.key("elapsed_ms").milliseconds(clock_.steady_us() - began_us);
   return reply.finish(clock_.wall_us());
 }
 
@@ -188,8 +188,7 @@ std::string CommandDispatcher::routed_result(const Command& command, const Comma
   }
   const TrainerAnswer& only = outcome.answers.front();
   const bool failed = !outcome.to_all && !only.success;
-  ReplyBuilder reply(failed ? "error" : "command_result", "command", id_json);
-  JsonWriter& json = reply.json();
+  ReplyWriter json(failed ? "error" : "command_result", "command", id_json);
   if (failed) json.field("type", "error");
   json.field("command", command.name).field("target", command.target);
   if (failed) {
@@ -221,7 +220,7 @@ std::string CommandDispatcher::routed_result(const Command& command, const Comma
     json.end_list();
   }
   json.key("elapsed_ms").milliseconds(outcome.to_all ? outcome.elapsed_us : only.elapsed_us);
-  return reply.finish(clock_.wall_us());
+  return json.finish(clock_.wall_us());
 }
 
 std::string CommandDispatcher::refusal(const RequestError& error, const std::string& id_json) {

@@ -9,6 +9,7 @@
 #include "event/json_document.h"
 #include "event/json_scanner.h"
 #include "event/json_value.h"
+#include "event/json_writer.h"
 
 namespace bridge {
 namespace {
@@ -183,14 +184,13 @@ void CommandRouter::send_commands(TrainerLane& lane) {
 
 bool CommandRouter::send(const ControlLine& line, const TrainerCommand& part) {
   const std::int64_t left_us = std::max<std::int64_t>(1000, part.deadline_us - clock_.steady_us());
-  std::string json = R"({"id":")" + part.id + R"(","command":)";
-  append_json_string(json, part.request->command.name);
-  json += R"(,"params":)" + part.request->command.params_json;
-  if (!part.agent.empty()) json += R"(,"agent_id":")" + part.agent + '"';
-  json += R"(,"deadline_ms":)" + std::to_string(left_us / 1000) + R"(,"by":)";
-  append_seconds(json, clock_.wall_us() + left_us);
-  if (!part.run.empty()) json += R"(,"run":")" + part.run + '"';
-  return link_.send(line.connection, json + '}');
+  JsonWriter json;
+  json.object().field("id", part.id).field("command", part.request->command.name);
+  json.key("params").raw(part.request->command.params_json);
+  if (!part.agent.empty()) json.field("agent_id", part.agent);
+  json.field("deadline_ms", left_us / 1000).key("by").seconds(clock_.wall_us() + left_us);
+  if (!part.run.empty()) json.field("run", part.run);
+  return link_.send(line.connection, json.end_object().take());
 }
 
 void CommandRouter::on_answer(std::string_view connection, std::string_view json) {
@@ -340,13 +340,11 @@ bool CommandRouter::may_ask(const TrainerLane& lane) const {
 }
 
 bool CommandRouter::send(const ControlLine& line, Repair& repair) {
-  std::string json = R"({"id":")" + repair.id + R"(","command":"_replay","params":{"from":)";
-  append_number(json, repair.from);
-  json += R"(,"to":)";
-  append_number(json, repair.to);
-  json += R"(},"deadline_ms":)" + std::to_string(kRepairDeadlineUs / 1000) + R"(,"run":")" +
-          repair.run + "\"}";
-  repair.sent = link_.send(line.connection, json);
+  JsonWriter json;
+  json.object().field("id", repair.id).field("command", "_replay").key("params").object();
+  json.field("from", repair.from).field("to", repair.to).end_object();
+  json.field("deadline_ms", kRepairDeadlineUs / 1000).field("run", repair.run);
+  repair.sent = link_.send(line.connection, json.end_object().take());
   return repair.sent;
 }
 

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/request_budget.h"
 #include "base/text.h"
+#include "event/json_writer.h"
 #include "event/number_field.h"
 #include "event/subscription.h"
 
@@ -117,24 +118,11 @@ void RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t* wor
 }
 
 std::string RecentEvents::result() const {
-  std::string out = R"({"events":[)";
-  out.reserve(bytes_ + found_.size() + 128);
-  bool first = true;
-  for (const std::string& json : found_) {
-    if (!first) out += ',';
-    first = false;
-    out += json;
-  }
-  out += R"(],"count":)";
-  append_number(out, found_.size());
-  out += R"(,"complete":)";
-  out += complete_ ? "true" : "false";
-  out += R"(,"epoch":)";
-  append_json_string(out, log_->epoch());
-  out += R"(,"seq":)";
-  append_number(out, head_);
-  out += '}';
-  return out;
+  JsonWriter json;
+  json.object().key("events").list();
+  for (const std::string& event : found_) json.raw(event);
+  json.end_list().field("count", std::uint64_t{found_.size()}).field("complete", complete_);
+  return json.field("epoch", log_->epoch()).field("seq", head_).end_object().take();
 }
 
 }  // namespace bridge

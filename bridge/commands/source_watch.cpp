@@ -1,10 +1,13 @@
 #include "commands/source_watch.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "event/json_writer.h"
 
 namespace bridge {
 namespace {
+
+constexpr std::size_t kLoggedBytesMax = 1000;  // hosts are others' words
 
 std::string described(const Run& run) {
   return "run " + run.id + " (host " + (run.host.empty() ? "unknown" : run.host) + ", pid " +
@@ -56,7 +59,7 @@ void SourceWatch::report(const char* status, const std::string& message, const R
     data.end_list();
   }
   events_.publish("system_status", data.end_object().take());
-  spdlog::info("{}", message);
+  spdlog::info("{}", printable(message, kLoggedBytesMax));
 }
 
 }  // namespace bridge

@@ -1,6 +1,5 @@
 #include "conversation/client_protocol.h"
 
-#include <cstdio>
 #include <utility>
 
 #include "base/limits.h"
@@ -66,7 +65,7 @@ std::string ClientProtocol::reply_to(const ClientRequest& request, SubscribeOutc
     case Action::ping:
       break;
   }
-  return ReplyBuilder("pong", "ping", request.id_json).finish(clock_.wall_us());
+  return ReplyWriter("pong", "ping", request.id_json).finish(clock_.wall_us());
 }
 
 std::string ClientProtocol::on_subscribe(const ClientRequest& request, SubscribeOutcome* then) {
@@ -100,14 +99,14 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, Subscribe
                          client_id = is_register ? client_id_ : std::string(),
                          patterns = json_list(subscription.patterns()),
                          filter = subscription.filter_json()](const SubscribeOutcome& outcome) {
-    ReplyBuilder reply(is_register ? "registered" : "subscribed",
-                       action_name(is_register ? Action::register_client : Action::subscribe),
-                       id_json);
-    if (!client_id.empty()) reply.text("client_id", client_id);
-    reply.raw("subscriptions", patterns);
-    if (!filter.empty()) reply.raw("filter", filter);
-    reply.text("epoch", log_.epoch()).number("seq", outcome.seq);
-    if (outcome.recovered) reply.boolean("recovered", *outcome.recovered);
+    ReplyWriter reply(is_register ? "registered" : "subscribed",
+                      action_name(is_register ? Action::register_client : Action::subscribe),
+                      id_json);
+    if (!client_id.empty()) reply.field("client_id", client_id);
+    reply.key("subscriptions").raw(patterns);
+    if (!filter.empty()) reply.key("filter").raw(filter);
+    reply.field("epoch", log_.epoch()).field("seq", outcome.seq);
+    if (outcome.recovered) reply.field("recovered", *outcome.recovered);
     return reply.finish(clock_.wall_us());
   };
   const StreamOptions& options = parsed.value().options;
@@ -128,12 +127,13 @@ std::string ClientProtocol::on_unsubscribe(const ClientRequest& request) {
     if (!patterns.value().empty()) left = feed_.subscription().without(patterns.value());
   }
   const SubscribeOutcome outcome = feed_.subscribe(std::move(left), std::nullopt);
-  ReplyBuilder reply("unsubscribed", "unsubscribe", request.id_json);
-  reply.raw("subscriptions", json_list(feed_.subscription().patterns()));
+  ReplyWriter reply("unsubscribed", "unsubscribe", request.id_json);
+  reply.key("subscriptions").raw(json_list(feed_.subscription().patterns()));
   if (!feed_.subscription().excluded().empty()) {
-    reply.raw("excluded", json_list(feed_.subscription().excluded()));
+    reply.key("excluded").raw(json_list(feed_.subscription().excluded()));
   }
-  return reply.text("epoch", log_.epoch()).number("seq", outcome.seq).finish(clock_.wall_us());
+  reply.field("epoch", log_.epoch()).field("seq", outcome.seq);
+  return reply.finish(clock_.wall_us());
 }
 
 // The commands that are about this client's own stream.
@@ -155,16 +155,11 @@ std::string ClientProtocol::on_replay(const ClientRequest& request, std::string_
     if (!started) return refuse(request, started.error().type, started.error().message);
     result = std::move(started.value());
   }
-  char elapsed[32];
-  std::snprintf(elapsed, sizeof elapsed, "%.3f",
-                static_cast<double>(clock_.steady_us() - began_us) / 1000.0);
-  return ReplyBuilder("command_result", "command", request.id_json)
-      .text("command", command)
-      .text("source", kOwnSource)
-      .boolean("success", true)
-      .raw("result", result)
-      .raw("elapsed_ms", elapsed)
-      .finish(clock_.wall_us());
+  ReplyWriter reply("command_result", "command", request.id_json);
+  reply.field("command", command).field("source", kOwnSource).field("success", true);
+  reply.key("result").raw(result);
+  reply.key("elapsed_ms").milliseconds(clock_.steady_us() - began_us);
+  return reply.finish(clock_.wall_us());
 }
 
 std::string ClientProtocol::on_command(const ClientRequest& request) {

@@ -116,14 +116,14 @@ std::string clock_step_data(std::int64_t step_us) {
   return json.field("seconds", static_cast<double>(step_us) / 1e6).end_object().take();
 }
 
-ReplyBuilder::ReplyBuilder(std::string_view status, std::string_view action,
-                           std::string_view id_json) {
-  json_.object().field("status", status).field("action", action);
-  if (!id_json.empty()) json_.key("id").raw(id_json);
+ReplyWriter::ReplyWriter(std::string_view status, std::string_view action,
+                         std::string_view id_json) {
+  object().field("status", status).field("action", action);
+  if (!id_json.empty()) key("id").raw(id_json);
 }
 
-std::string ReplyBuilder::finish(std::int64_t now_us) {
-  return json_.key("timestamp").seconds(now_us).end_object().take();
+std::string ReplyWriter::finish(std::int64_t now_us) {
+  return key("timestamp").seconds(now_us).end_object().take();
 }
 
 std::string json_list(const std::vector<std::string>& strings) {

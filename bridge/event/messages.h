@@ -75,35 +75,12 @@ std::string clock_step_message(std::int64_t step_us);
 std::string clock_step_data(std::int64_t step_us);
 
 // Writes a reply a field at a time: {"status":S,"action":A,"id":I, ... ,"timestamp":T}.
-class ReplyBuilder {
+class ReplyWriter : public JsonWriter {
  public:
   // `id_json` is the request's id as JSON text, or empty.
-  ReplyBuilder(std::string_view status, std::string_view action, std::string_view id_json);
-
-  ReplyBuilder& text(std::string_view key, std::string_view value) {
-    json_.field(key, value);
-    return *this;
-  }
-  ReplyBuilder& number(std::string_view key, std::uint64_t value) {
-    json_.field(key, value);
-    return *this;
-  }
-  ReplyBuilder& boolean(std::string_view key, bool value) {
-    json_.field(key, value);
-    return *this;
-  }
-  // `json` is JSON text already.
-  ReplyBuilder& raw(std::string_view key, std::string_view json) {
-    json_.key(key).raw(json);
-    return *this;
-  }
-  // For what is more than these.
-  JsonWriter& json() { return json_; }
-  // Stamps and hands over the text. The builder is spent.
+  ReplyWriter(std::string_view status, std::string_view action, std::string_view id_json);
+  // Stamps and hands over the text. The writer is spent.
   std::string finish(std::int64_t now_us);
-
- private:
-  JsonWriter json_;
 };
 
 // A JSON list of strings. REQUIRES: they are UTF-8.

@@ -1,8 +1,5 @@
 #include "sources/announcement.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include "base/limits.h"
 #include "base/text.h"
 #include "event/json_document.h"
@@ -10,23 +7,6 @@
 #include "event/number_field.h"
 
 namespace bridge {
-namespace {
-
-// At most so many bytes of it, and no part of a character.
-std::string_view cut(std::string_view text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  while (bytes_max > 0 && (static_cast<unsigned char>(text[bytes_max]) & 0xC0) == 0x80) --bytes_max;
-  return text.substr(0, bytes_max);
-}
-
-std::string json_of(const rapidjson::Value& value) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  value.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
-}
-
-}  // namespace
 
 Announcement read_announcement(std::string_view text) {
   Announcement said;
@@ -42,12 +22,12 @@ Announcement read_announcement(std::string_view text) {
         if (agent.IsString() && is_name(view(agent))) said.agents.emplace_back(view(agent));
       }
     } else if (name == "commands" && value.IsArray()) {
-      said.commands_json = json_of(value);
+      said.commands_json = json_text(value);
       if (said.commands_json.size() > kCommandsJsonBytesMax) said.commands_json = "[]";
     } else if (name == "host" && value.IsString()) {
-      said.host = cut(view(value), kHostBytesMax);
+      said.host = utf8_prefix(view(value), kHostBytesMax);
     } else if (name == "state" && value.IsString()) {
-      said.activity = cut(view(value), kNameBytesMax);
+      said.activity = utf8_prefix(view(value), kNameBytesMax);
     } else if (name == "pid" && value.IsInt64()) {
       said.pid = value.GetInt64();
     } else if (name == "replay" && value.IsString()) {
@@ -55,7 +35,7 @@ Announcement read_announcement(std::string_view text) {
     } else if (name == "control" && value.IsString() && value.GetStringLength() <= kHostBytesMax) {
       said.control = view(value);
     } else if (name == "clock" && value.IsNumber()) {
-      said.clock_json = json_of(value);
+      said.clock_json = json_text(value);
     } else if (name == "head" || name == "oldest") {
       // Of a number beyond what a source_seq may be, nothing is believed.
       const auto n = read_integer(&value, name, 0, kIntegerMax);
