@@ -57,10 +57,8 @@ std::vector<std::string> Registry::targets(std::string_view command) const {
     return !source.gone && knows(source, command);
   });
   std::map<std::string, int> homes;  // of an agent's name, among all: the bridge counts them so
-  std::map<std::string, int> runs;   // of a source's name
   for (const Source& source : sources) {
     if (source.gone) continue;
-    ++runs[source.name];
     for (const std::string& agent : source.agents) ++homes[agent];
   }
   std::set<std::string> names;
@@ -68,10 +66,15 @@ std::vector<std::string> Registry::targets(std::string_view command) const {
     // A source without commands is no trainer.
     if (source.gone || source.commands.empty()) continue;
     if (any_knows && !knows(source, command)) continue;
-    const std::string name = runs[source.name] > 1 ? source.name + "@" + source.run : source.name;
-    names.insert(name);
-    for (const std::string& agent : source.agents) {
-      names.insert(homes[agent] > 1 ? name + "/" + agent : agent);
+    std::vector<std::string> processes;
+    for (const std::string& run : source.runs) processes.push_back(source.name + "@" + run);
+    if (processes.empty()) processes.push_back(source.name);
+    for (const std::string& process : processes) {
+      names.insert(process);
+      for (const std::string& agent : source.agents) {
+        const bool apart = homes[agent] > 1 || processes.size() > 1;
+        names.insert(apart ? process + "/" + agent : agent);
+      }
     }
   }
   if (!names.empty()) names.insert("*");
@@ -83,7 +86,9 @@ Registry read_registry(std::string_view result) {
   json::for_each_element(json::member(result, "sources"), [&](std::string_view entry) {
     Registry::Source source;
     source.name = json::as_string(json::member(entry, "source")).value_or("");
-    source.run = json::as_string(json::member(entry, "run")).value_or("");
+    json::for_each_element(json::member(entry, "runs"), [&](std::string_view run) {
+      if (auto id = json::as_string(json::member(run, "run"))) source.runs.push_back(*id);
+    });
     source.agents = strings(json::member(entry, "agents"));
     source.commands = strings(json::member(entry, "commands"));
     source.gone = json::as_string(json::member(entry, "state")) == "gone";

@@ -10,7 +10,7 @@ namespace client {
 struct Registry {
   struct Source {
     std::string name;
-    std::string run;
+    std::vector<std::string> runs;  // where several live processes have that name, else empty
     std::vector<std::string> agents;
     std::vector<std::string> commands;
     bool gone = false;

@@ -50,11 +50,10 @@ TEST_CASE("registry: targets are those who know the command, agents of several b
 
 TEST_CASE("registry: of two processes with one name, each is a target by its run") {
   const Registry twice = read_registry(
-      R"({"sources":[{"source":"t","run":"a1","agents":["x"],"commands":["pause"]},)"
-      R"({"source":"t","run":"b2","agents":["x"],"commands":["pause"]},)"
-      R"({"source":"u","run":"c3","agents":[],"commands":["pause"]},)"
-      R"({"source":"u","run":"c2","agents":[],"commands":["pause"],"state":"gone"}]})");
-  CHECK(twice.targets("pause") == Words{"*", "t@a1", "t@a1/x", "t@b2", "t@b2/x", "u"});
+      R"({"sources":[{"source":"t","run":"b2","agents":["x"],"commands":["pause"],)"
+      R"("runs":[{"run":"a1","pid":1},{"run":"b2","pid":2}]},)"
+      R"({"source":"u","run":"c3","agents":["y"],"commands":["pause"],"runs":[5,{"run":6}]}]})");
+  CHECK(twice.targets("pause") == Words{"*", "t@a1", "t@a1/x", "t@b2", "t@b2/x", "u", "y"});
 }
 
 TEST_CASE("shell line: quotes, escapes and comments are as in a shell") {

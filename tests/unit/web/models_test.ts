@@ -145,11 +145,10 @@ test('bridge status: what /metrics says of the journal and of delays', () => {
 
 test('bridge status: of two processes with one name each is named by its run', async () => {
   const status = new BridgeStatus();
-  const source = (source: string, run: string, state = 'live') => ({ source, run, state });
-  const sources = [source('t', 'a1'), source('t', 'b2'), source('u', 'c2', 'gone'), source('u', 'c3')];
+  const sources = [{ source: 't', run: 'b2', runs: [{ run: 'a1' }, { run: 'b2' }] }, { source: 'u', run: 'c3' }];
   await status.refresh(async (command) =>
     ({ result: command === 'get_sources' ? { sources } : {} } as unknown as CommandReply), false);
-  assert.deepEqual(status.sources.map(({ target }) => target), ['t@a1', 't@b2', 'u', 'u']);
+  assert.deepEqual(status.sources.map(({ targets }) => targets), [['t@a1', 't@b2'], ['u']]);
 });
 
 test('store: what was taken in at the start is not counted twice', () => {

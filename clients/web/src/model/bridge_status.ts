@@ -8,8 +8,8 @@ const ratePointsMax = 900;
 export interface SourceInfo {
   source: string;
   run: string;
-  /** As a command names it: the source, or SOURCE@RUN where several live processes have that name. */
-  target: string;
+  /** As commands name it: the source, or each SOURCE@RUN where several live processes have that name. */
+  targets: string[];
   agents: string[];
   commands: string[];
   events: number;
@@ -52,7 +52,6 @@ export class BridgeStatus {
     const [status, sources] = await Promise.all([ask('get_status'), ask('get_sources')]);
     this.takeStatus(objectOf(status.result));
     this.sources = listOf(sources.result?.sources).map(sourceOf);
-    nameApart(this.sources);
     if (withClients) this.clients = listOf((await ask('get_clients')).result?.clients).map(clientOf);
     ++this.version;
   }
@@ -94,23 +93,18 @@ export class BridgeStatus {
   }
 }
 
-function nameApart(sources: SourceInfo[]): void {
-  const live = sources.filter(({ state }) => state !== 'gone');
-  for (const one of live) {
-    if (live.some((other) => other !== one && other.source === one.source)) one.target += `@${one.run}`;
-  }
-}
-
 function samples(text: string, pattern: RegExp): [string, number][] {
   return [...text.matchAll(pattern)].map(([, name, value]) => [name!, Number(value)]);
 }
 
 function sourceOf(entry: Json): SourceInfo {
   const o = objectOf(entry);
+  const source = textOf(o.source) ?? '';
+  const runs = listOf(o.runs).map((run) => textOf(objectOf(run).run) ?? '');
   return {
-    source: textOf(o.source) ?? '',
+    source,
     run: textOf(o.run) ?? '',
-    target: textOf(o.source) ?? '',
+    targets: runs.length > 1 ? runs.map((run) => `${source}@${run}`) : [source],
     agents: listOf(o.agents).map(String),
     commands: listOf(o.commands).map(String),
     events: numberOf(o.events) ?? 0,

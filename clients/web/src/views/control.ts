@@ -186,15 +186,15 @@ export class ControlView implements View {
     const { sources } = this.app.status;
     const { agents } = this.app.store;
     this.all = sources.filter(({ commands, state }) => commands.length > 0 && state !== 'gone')
-      .flatMap(({ source: name, target: source, agents: ids, state, activity }) => {
+      .flatMap(({ source: name, targets, agents: ids, state, activity }) => {
         const names = ids.length === 0 ? [''] : ids;
-        return names.map((agent): Target => {
+        return targets.flatMap((source) => names.map((agent): Target => {
           const known = agents.all.get(`${name}\n${agent}`);
           return {
             name: agent === '' ? source : `${source}/${agent}`, source, agent,
             state: known ? agents.state(known) : state === 'live' && activity === 'paused' ? 'paused' : state,
           };
-        });
+        }));
       });
     this.noTargets.hidden = this.all.length > 0;
     const key = this.all.map(({ name }) => name).join('\n');

@@ -37,12 +37,13 @@ export class SystemView implements View {
     this.sources = new Table<SourceInfo>({
       label: 'Sources', empty: 'No source yet.', sortedBy: { column: 0, descending: false },
       columns: [
-        { name: 'Source', kind: 'name', sort: ({ target }) => target, fill: (cell, { target, run }) => {
-          setText(cell, target || '(anonymous)');
-          setTitle(cell, run ? `run ${run}` : undefined);
+        { name: 'Source', kind: 'name', sort: ({ source }) => source, fill: (cell, { source, run, targets }) => {
+          setText(cell, source || '(anonymous)');
+          setTitle(cell, targets.length > 1 ? `two processes: ${targets.join(', ')}` : run ? `run ${run}` : undefined);
         } },
-        { name: 'State', sort: ({ state }) => state, fill: (cell, { state, activity }) =>
-          setBadge(spanOf(cell), state === 'live' && activity === 'paused' ? 'paused' : state) },
+        { name: 'State', sort: ({ state }) => state, fill: (cell, { state, activity, targets }) =>
+          setBadge(spanOf(cell), targets.length > 1 ? 'conflict'
+            : state === 'live' && activity === 'paused' ? 'paused' : state) },
         { name: 'Events', kind: 'num', sort: ({ events }) => events, fill: (cell, { events }) => setQuantity(cell, events) },
         textColumn('Events/s', ({ events_per_s }) => compact(Math.round(events_per_s)), { kind: 'num', sort: ({ events_per_s }) => events_per_s }),
         { name: 'Lost', kind: 'num', sort: ({ lost }) => lost, fill: (cell, { lost }) => {
