@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/bridge_process.h"
@@ -44,15 +45,22 @@ class Scene {
   Json ask(const std::string& command, const std::string& params, std::size_t trainer) {
     std::string text;
     const bool done = wait_until([&] {
-      const Json reply =
-          steerer_.request(R"({"action":"command","command":")" + command + R"(","params":)" +
-                           params + R"(,"target":")" + name_of(trainer) + "\"}");
+      const Json reply = ask_once(command, params, trainer);
       text = reply.text();
       return reply.has("/success") && reply.boolean("/success");
     });
     if (!done) throw std::runtime_error(command + " failed: " + text);
     return Json(text);
   }
+
+  Json ask_once(const std::string& command, const std::string& params, std::size_t trainer,
+                int deadline_ms = 2000) {
+    return steerer_.request(R"({"action":"command","command":")" + command + R"(","params":)" +
+                            params + R"(,"target":")" + name_of(trainer) + R"(","deadline_ms":)" +
+                            std::to_string(deadline_ms) + "}");
+  }
+
+  Process& trainer(std::size_t n) { return trainers_[n]; }
 
   // Reads learning curves until trainer `n` has had `more` further updates.
   void watch(std::size_t n, std::size_t more) {
@@ -124,4 +132,22 @@ TEST_CASE("live trainers: one is paused, changed and resumed; the other three ne
   for (std::size_t n = 2; n < kTrainers; ++n) {
     CHECK(scene.updates_between(n, from, to) >= expected / 2);
   }
+}
+
+TEST_CASE("live trainers: one that was frozen does not carry out what was over when it woke") {
+  Scene scene;
+  const auto rate = [&] {
+    return scene.ask("get_hyperparameters", "{}", 0).number("/result/learning_rate");
+  };
+  const double before = rate();
+  const std::string set = R"({"name":"learning_rate","value":0.0005})";
+  scene.trainer(0).signal(SIGSTOP);
+  CHECK(scene.ask_once("set_hyperparameter", set, 0, 200).string("/data/error_type") == "timeout");
+  // Its clock and the bridge's are known to each other up to a round trip.
+  std::this_thread::sleep_for(milliseconds(500));
+  scene.trainer(0).signal(SIGCONT);
+  scene.watch(0, 2);
+  CHECK(rate() == before);
+  scene.ask("set_hyperparameter", set, 0);
+  CHECK(rate() == 0.0005);
 }

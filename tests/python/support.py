@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,12 @@ _libc = ctypes.CDLL(None)
 
 def die_with_parent() -> None:
     _libc.prctl(_KILL_WITH_PARENT, signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def wait_until(condition: Callable[[], Any], what: str = "", timeout_s: float = PATIENCE_S) -> Any:
@@ -118,9 +125,11 @@ class Bridge:
         self.kill()
         self._context.destroy(linger=0)
 
-    def ask(self, command: str, target: str | None = None, **params: Any) -> dict:
+    def ask(
+        self, command: str, target: str | None = None, deadline_ms: int = 10_000, **params: Any
+    ) -> dict:
         """The reply to a command, over the bots' socket."""
-        request = {"command": command, "params": params, "id": 1, "deadline_ms": 10_000}
+        request = {"command": command, "params": params, "id": 1, "deadline_ms": deadline_ms}
         if target is not None:
             request["target"] = target
         with self._context.socket(zmq.REQ) as socket:
@@ -153,6 +162,11 @@ class Bridge:
     def counters(self) -> dict:
         return self.ask("get_status")["result"]["events"]
 
+    def commands_of(self, name: str) -> list[str]:
+        """What it can be commanded by now."""
+        found = self.source(name) or {}
+        return found["commands"] if found.get("connected") else []
+
     def source(self, name: str) -> dict | None:
         found = [s for s in self.ask("get_sources")["result"]["sources"] if s["source"] == name]
         return found[0] if found else None
@@ -172,7 +186,6 @@ class FakeBridge:
         self._control = self._context.socket(zmq.ROUTER)
         self._control.setsockopt(zmq.LINGER, 0)
         self._control.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._control.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._control.bind(control)
         self._peers: dict[str, bytes] = {}  # routing ids by source
         self._answers: deque[bytes] = deque()
@@ -220,7 +233,7 @@ class FakeBridge:
             return True
         hello = json.loads(body)
         self._peers[hello["source"]] = peer
-        if self.ahead_s is not None:
+        if self.ahead_s is not None and "clock" in hello["data"]:
             params = {"clock": hello["data"]["clock"], "at": time.time() + self.ahead_s}
             clock = json.dumps({"command": "_clock", "params": params}).encode()
             self._control.send_multipart([peer, b"", clock])

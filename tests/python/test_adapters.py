@@ -223,7 +223,7 @@ class StableBaselines3(AdapterTest):
         self.assertEqual(self.sent(2, "training_update")[1][1]["entropy_loss"], -1.0)
 
     def command(self, callback: Any, agent: str) -> None:
-        wait_until(lambda: (self.bridge.source(self.source) or {}).get("commands"))
+        wait_until(lambda: self.bridge.commands_of(self.source))
         target = self.source + "/" + agent
         wait_until(lambda: agent in self.bridge.source(self.source)["agents"])
 

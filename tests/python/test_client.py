@@ -80,7 +80,7 @@ class Real(BridgeTest):
         publisher = self.publisher("trainer-1")
         publisher.on_command("add", lambda a, b: {"sum": a + b})
         publisher.on_command("silent", lambda: None, polled=True)
-        wait_until(lambda: (self.bridge.source("trainer-1") or {}).get("commands"))
+        wait_until(lambda: self.bridge.commands_of("trainer-1"))
 
         async def run() -> None:
             async with self.client([]) as client:

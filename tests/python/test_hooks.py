@@ -245,7 +245,7 @@ class Agents(HookTest):
     def test_hooked_agents_are_targets_of_commands(self) -> None:
         self.hooked.hook_agent(Agent(), "agent_7")
         self.hooked.publisher.on_command("pause", lambda command: {"agent": command.agent_id})
-        wait_until(lambda: (self.bridge.source(self.source) or {}).get("commands"))
+        wait_until(lambda: self.bridge.commands_of(self.source))
         reply = wait_until(lambda: self.bridge.ask("pause", self.source + "/agent_7").get("result"))
         self.assertEqual(reply, {"agent": "agent_7"})
         self.hooked.unhook_all()

@@ -1,6 +1,5 @@
 #include "control.h"
 
-#include <poll.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -51,12 +50,12 @@ CommandResult result_of(const WaitingCommand& waiting) {
 
 }  // namespace
 
-Control::Control(const std::string& endpoint, const std::string& source, const std::string& run,
-                 Outbox& outbox, const Announcement& announcement)
+Control::Control(const std::string& endpoint, const std::string& run, Outbox& outbox,
+                 const Announcement& announcement)
     : outbox_(outbox),
       announcement_(announcement),
       run_name_(run),
-      link_(endpoint, source),
+      link_(endpoint),
       connection_(link_.connection()),
       settled_at_(started_ + kSettle) {
   const SignalsBlocked blocked;
@@ -168,12 +167,12 @@ void Control::run() noexcept {
 }
 
 void Control::loop() {
-  settle();
   for (;;) {
     link_.see_news();
     forget_lost_connection();
-    say_hello_if_due();
-    const bool more = take_requests();
+    const milliseconds unsettled = until_settled();
+    const bool settled = unsettled.count() == 0;
+    const bool more = settled && take_requests();
     refuse_expired();
     bool closing = false;
     bool lingering = false;
@@ -184,33 +183,28 @@ void Control::loop() {
       lingering = closing && lingers(Clock::now());
     }
     send_replies();
+    say_hello_if_due(settled);  // behind the answers: the bridge waits for none after the last
     if (closing && !lingering) return;
-    const auto wait_for = lingering ? kLingerStep : patience();
-    if (link_.wait(more ? milliseconds(0) : wait_for, wake_up_.fd())) wake_up_.clear();
+    const auto wait_for = more ? milliseconds(0) : lingering ? kLingerStep : patience(unsettled);
+    if (link_.wait(wait_for, wake_up_.fd(), settled)) wake_up_.clear();
   }
 }
 
-void Control::settle() {
-  for (;;) {
-    auto left = milliseconds(0);
-    {
-      const std::lock_guard lock(mutex_);
-      if (closing_) return;
-      left = std::chrono::ceil<milliseconds>(settled_at_ - Clock::now());
-    }
-    if (left.count() <= 0) return;
-    pollfd wake{wake_up_.fd(), POLLIN, 0};
-    if (::poll(&wake, 1, static_cast<int>(left.count())) > 0) wake_up_.clear();
-  }
+milliseconds Control::until_settled() const {
+  const std::lock_guard lock(mutex_);
+  if (closing_) return milliseconds(0);
+  return std::max(std::chrono::ceil<milliseconds>(settled_at_ - Clock::now()), milliseconds(0));
 }
 
-void Control::say_hello_if_due() {
+// Asks for the bridge's time only once its answer is taken at once.
+void Control::say_hello_if_due(bool settled) {
   const Clock::time_point now = Clock::now();
   if (!link_.connected()) return;
-  if (!schedule_.due(now, announcement_.version(), link_.connection())) return;
-  const std::int64_t clock_us = wall_us();
+  const std::uint64_t version = announcement_.version() * 2 + (settled ? 1 : 0);
+  if (!schedule_.due(now, version, link_.connection())) return;
+  const auto clock_us = settled ? std::optional(wall_us()) : std::nullopt;
   const bool sent = link_.try_send(announcement_.body(outbox_.numbering(), clock_us));
-  if (sent) bridge_clock_.asked(clock_us, now);
+  if (sent && clock_us) bridge_clock_.asked(*clock_us, now);
   schedule_.said(now, sent);
 }
 
@@ -331,13 +325,15 @@ void Control::send_replies() {
   }
 }
 
-milliseconds Control::patience() const {
-  std::optional<Clock::time_point> until = polled_.next_deadline();
-  const auto other = library_.next_deadline();
-  if (other && (!until || *other < *until)) until = other;
-  if (link_.connected() && (!until || schedule_.next() < *until)) until = schedule_.next();
-  if (!until) return milliseconds(-1);
-  return std::max(std::chrono::ceil<milliseconds>(*until - Clock::now()), milliseconds(0));
+milliseconds Control::patience(milliseconds unsettled) const {
+  auto until = Clock::time_point::max();
+  for (const auto& deadline : {polled_.next_deadline(), library_.next_deadline()}) {
+    if (deadline) until = std::min(until, *deadline);
+  }
+  if (link_.connected()) until = std::min(until, schedule_.next());
+  if (unsettled.count() > 0) until = std::min(until, Clock::now() + unsettled);
+  if (until == Clock::time_point::max()) return milliseconds(-1);
+  return std::max(std::chrono::ceil<milliseconds>(until - Clock::now()), milliseconds(0));
 }
 
 // ---- The end.

@@ -35,8 +35,8 @@ class Control {
  public:
   // Connects; `outbox` and `announcement` must outlive it. Throws std::exception when ZeroMQ does
   // not take the endpoint or a thread cannot be had.
-  Control(const std::string& endpoint, const std::string& source, const std::string& run,
-          Outbox& outbox, const Announcement& announcement);
+  Control(const std::string& endpoint, const std::string& run, Outbox& outbox,
+          const Announcement& announcement);
 
   // As close_commands() and close(milliseconds(0)).
   ~Control();
@@ -83,8 +83,8 @@ class Control {
   // On "ppo-control".
   void run() noexcept;
   void loop();
-  void settle();
-  void say_hello_if_due();
+  std::chrono::milliseconds until_settled() const;
+  void say_hello_if_due(bool settled);
   bool take_requests();
   void take(const std::string& body);
   void replay(const CommandRequest& request);
@@ -95,7 +95,7 @@ class Control {
   void forget_lost_connection();
   void refuse_expired();
   void send_replies();
-  std::chrono::milliseconds patience() const;
+  std::chrono::milliseconds patience(std::chrono::milliseconds unsettled) const;
 
   // On whichever thread runs a handler.
   std::size_t run_all(CommandQueue& queue) noexcept;

@@ -30,8 +30,7 @@ constexpr std::int64_t kRequestBytesMax = 1024 * 1024;
 
 }  // namespace
 
-ControlLink::ControlLink(std::string endpoint, std::string routing_id)
-    : endpoint_(std::move(endpoint)), routing_id_(std::move(routing_id)) {
+ControlLink::ControlLink(std::string endpoint) : endpoint_(std::move(endpoint)) {
   open();
 }
 
@@ -39,7 +38,6 @@ void ControlLink::open() {
   socket_ = zmq::socket_t(context_, zmq::socket_type::dealer);
   monitor_ = zmq::socket_t(context_, zmq::socket_type::pair);
   socket_.set(zmq::sockopt::linger, 0);
-  socket_.set(zmq::sockopt::routing_id, routing_id_);
   socket_.set(zmq::sockopt::sndhwm, kQueueMessagesMax);
   socket_.set(zmq::sockopt::rcvhwm, kQueueMessagesMax);
   socket_.set(zmq::sockopt::maxmsgsize, kRequestBytesMax);
@@ -97,12 +95,12 @@ void ControlLink::reopen() {
   }
 }
 
-bool ControlLink::wait(milliseconds timeout, int wake_fd) {
+bool ControlLink::wait(milliseconds timeout, int wake_fd, bool takes_requests) {
   std::array<zmq_pollitem_t, 3> items{};
   std::size_t count = 0;
   items[count++] = {nullptr, wake_fd, ZMQ_POLLIN, 0};
   if (socket_.handle()) {
-    items[count++] = {socket_.handle(), 0, ZMQ_POLLIN, 0};
+    if (takes_requests) items[count++] = {socket_.handle(), 0, ZMQ_POLLIN, 0};
     items[count++] = {monitor_.handle(), 0, ZMQ_POLLIN, 0};
   } else {
     const auto left = std::chrono::ceil<milliseconds>(reopen_at_ - Clock::now());
@@ -124,12 +122,6 @@ ControlLink::Got ControlLink::receive(std::string& body) {
   while (frame.more()) {
     if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return Got::kMalformed;
     ++frames;
-  }
-  if (!connected_) {
-    // The connection that it came over is news yet, and its answer may be there at once.
-    const std::uint64_t connection = connection_;
-    see_news();
-    if (connection != connection_) return Got::kNothing;
   }
   if (!delimited || frames != 2) return Got::kMalformed;
   body = frame.to_string();

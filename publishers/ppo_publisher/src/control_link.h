@@ -1,8 +1,8 @@
 // The connection to the bridge's control socket.
 //
-// On the wire this end is a REP: requests and replies are a body behind an empty frame. The socket
-// is a DEALER nevertheless. libzmq's handshake refuses a REP at a ROUTER, and a DEALER can answer
-// the second request before the first, so that a slow handler holds up nobody.
+// Hellos, requests and replies are a body behind an empty frame. The socket is a DEALER, which says
+// who it is before it is asked, and can answer the second request before the first, so that a slow
+// handler holds up nobody.
 //
 // Each connection has a socket of its own. An answer to a bridge that has gone must not reach the
 // next one, which may use the same ids; ZeroMQ would keep it and send it there.
@@ -22,16 +22,16 @@ class ControlLink {
  public:
   enum class Got { kRequest, kMalformed, kNothing };
 
-  // Begins to connect, as `routing_id`; that goes on by itself until close(). Throws zmq::error_t
-  // when the endpoint is not one that ZeroMQ takes.
-  ControlLink(std::string endpoint, std::string routing_id);
+  // Begins to connect; that goes on by itself until close(). Throws zmq::error_t when the endpoint
+  // is not one that ZeroMQ takes.
+  explicit ControlLink(std::string endpoint);
 
   ControlLink(const ControlLink&) = delete;
   ControlLink& operator=(const ControlLink&) = delete;
 
   // Waits until there may be something to do, `wake_fd` is readable, or `timeout` (-1 ms: none) has
-  // passed. True for wake_fd.
-  bool wait(std::chrono::milliseconds timeout, int wake_fd);
+  // passed. True for wake_fd. Requests are something to do where the caller takes them.
+  bool wait(std::chrono::milliseconds timeout, int wake_fd, bool takes_requests);
 
   // Takes note of connections made and lost.
   void see_news();
@@ -40,8 +40,8 @@ class ControlLink {
   // Which connection this is, from 1; the next one has another number.
   std::uint64_t connection() const { return connection_; }
 
-  // The next request's body. What does not have the form of a request is malformed. With a request
-  // connected() is true: it can be answered, also where it came quicker than the news of its connection.
+  // The next request's body. What does not have the form of a request is malformed. There is none
+  // before the bridge has heard who this is, so connected() is true.
   Got receive(std::string& body);
 
   // False where the bridge does not read and ZeroMQ's queue is full.
@@ -58,7 +58,6 @@ class ControlLink {
   void reopen();
 
   const std::string endpoint_;
-  const std::string routing_id_;
   zmq::context_t context_;
   zmq::socket_t socket_;  // closed, like the monitor, between two connections
   zmq::socket_t monitor_;

@@ -213,8 +213,7 @@ class Publisher::Impl {
     const std::lock_guard lock(control_mutex_);
     if (control_closed_ || control_ != nullptr) return {};
     try {
-      control_ = std::make_unique<Control>(options_.control, options_.source, options_.run, outbox_,
-                                           announcement_);
+      control_ = std::make_unique<Control>(options_.control, options_.run, outbox_, announcement_);
     } catch (const std::exception& e) {
       return "control " + printable(options_.control) + ": " + e.what();
     }

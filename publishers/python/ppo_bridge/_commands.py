@@ -19,6 +19,7 @@ RESULT_BYTES_MAX = 1024 * 1024
 DEADLINE_MS_MAX = 60_000
 TOO_LATE = "deadline passed; not carried out"
 _SECONDS_MAX = 1e11  # since 1970: the year 5138
+_DIGITS_MAX = 309  # of an integer: about as far as a double goes
 _DEPTH_MAX = DEPTH_MAX + 1  # as deep as the bridge takes a request
 _ID_CHARS_MAX = 64
 _COMMAND_CHARS_MAX = 64
@@ -99,6 +100,12 @@ def _no_constants(text: str) -> None:
     raise ValueError(text)
 
 
+def _bounded(text: str) -> int:
+    if len(text) > _DIGITS_MAX:  # before it takes seconds to read
+        raise ValueError("too many digits")
+    return int(text)
+
+
 def _finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
@@ -107,12 +114,15 @@ def _finite(text: str) -> float:
 
 
 def _parse(body: bytes) -> Any:
-    """Raises ValueError for what is not RFC 8259, deeper than the bridge goes, beyond a double, or
-    has half a surrogate pair in it."""
+    """Raises ValueError or RecursionError for what is not RFC 8259, deeper than the bridge goes,
+    beyond a double, or has half a surrogate pair in it."""
     text = body.decode()
+    value = json.loads(
+        text, parse_constant=_no_constants, parse_float=_finite, parse_int=_bounded
+    )
+    # Only of a text that is JSON: looking for strings in any other may take for ever.
     if text.count("{") + text.count("[") > _DEPTH_MAX and depth_of(text) > _DEPTH_MAX:
         raise ValueError("too deep")
-    value = json.loads(text, parse_constant=_no_constants, parse_float=_finite)
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
     return value
@@ -134,7 +144,7 @@ def parse_request(body: bytes) -> Request:
     request = Request()
     try:
         fields = _parse(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         request.error_type = "bad_json"

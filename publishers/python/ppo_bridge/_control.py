@@ -37,14 +37,13 @@ class Control:
         self,
         context: zmq.Context,
         endpoint: str,
-        source: str,
         run: str,
         ring: EventRing,
         wake: Callable[[], None],
     ) -> None:
-        """Connects as `source`; raises zmq.ZMQError where ZeroMQ does not take the endpoint. `wake`
+        """Connects; raises zmq.ZMQError where ZeroMQ does not take the endpoint. `wake`
         makes the sending thread look around."""
-        self._link = ControlLink(context, endpoint, source)
+        self._link = ControlLink(context, endpoint)
         self._run = run
         self._ring = ring
         self._wake = wake
@@ -142,15 +141,16 @@ class Control:
         """Which one this is; the next has another number."""
         return self._link.connection
 
-    def may_say_hello(self, now: float) -> bool:
-        """To a bridge that is there, once all commands are registered."""
-        return self.connected and now >= self._settled_at
+    def settled(self, now: float) -> bool:
+        """Requests are taken at once."""
+        return now >= self._settled_at
 
-    def say_hello(self, hello: Callable[[float], bytes], now: float) -> bool:
-        """`hello`: of our time. False where it cannot be said now."""
-        clock = round(time.time(), 6)
+    def say_hello(self, hello: Callable[[float | None], bytes], now: float) -> bool:
+        """`hello`: of our time, where the bridge is asked for its own, which is only done once its
+        answer is taken at once. False where it cannot be said now."""
+        clock = round(time.time(), 6) if self.settled(now) else None
         sent = self._link.try_send(hello(clock))
-        if sent:
+        if sent and clock is not None:
             self._clock.asked(clock, now)
         return sent
 
@@ -189,11 +189,14 @@ class Control:
                 self.unheard += 1
         del self._replies[:count]
 
-    def close(self) -> None:
-        """Answers what waits as rejected. REQUIRES: end_commands()."""
+    def answer_all(self) -> None:
+        """What waits as rejected. REQUIRES: end_commands()."""
+        self.serve({})
         for queue in (self.polled, self.library):
             for waiting in queue.take(lambda waiting: True):
                 self._refuse(waiting.command.id, "rejected", "this source is closing")
+
+    def close(self) -> None:
         self._link.close(_ANSWERS_LINGER_MS if self.connected else 0)
         self.connected = False
 

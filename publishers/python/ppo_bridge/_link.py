@@ -164,8 +164,8 @@ class EventLink:
 class ControlLink:
     """Commands in, and their answers out.
 
-    On the wire this end is a REP: requests and replies are a body behind an empty frame. The socket
-    is a DEALER nevertheless, because libzmq's handshake refuses a REP at a ROUTER.
+    Hellos, requests and replies are a body behind an empty frame. The socket is a DEALER, which says
+    who it is before it is asked.
 
     Each connection has a socket of its own: an answer to a bridge that has gone must not reach the
     next one, which may use the same ids.
@@ -179,11 +179,10 @@ class ControlLink:
     _QUEUE_MESSAGES_MAX = 256
     _REQUEST_BYTES_MAX = 1024 * 1024
 
-    def __init__(self, context: zmq.Context, endpoint: str, routing_id: str) -> None:
+    def __init__(self, context: zmq.Context, endpoint: str) -> None:
         """Begins to connect; raises zmq.ZMQError where ZeroMQ does not take the endpoint."""
         self._context = context
         self._endpoint = endpoint
-        self._routing_id = routing_id.encode()
         self.socket: zmq.Socket | None = None
         self.monitor: zmq.Socket | None = None
         self.connected = False
@@ -195,7 +194,6 @@ class ControlLink:
         socket = self._context.socket(zmq.DEALER)
         self.socket = socket
         _set_reconnecting(socket)
-        socket.setsockopt(zmq.ROUTING_ID, self._routing_id)
         socket.setsockopt(zmq.SNDHWM, self._QUEUE_MESSAGES_MAX)
         socket.setsockopt(zmq.RCVHWM, self._QUEUE_MESSAGES_MAX)
         socket.setsockopt(zmq.MAXMSGSIZE, self._REQUEST_BYTES_MAX)
@@ -234,19 +232,14 @@ class ControlLink:
         self.reopen_at = time.monotonic() + self._REOPEN_AFTER_S
 
     def receive(self) -> bytes | None:
-        """The next request's body; None where there is none, b"" for what has not a request's form."""
+        """The next request's body; None where there is none, b"" for what has not a request's form.
+        There is none before the bridge has heard who this is."""
         if self.socket is None:
             return None
         try:
             frames = self.socket.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
             return None
-        if not self.connected:
-            # The connection that it came over is news yet, and its answer may be there at once.
-            connection = self.connection
-            self.see_news()
-            if connection != self.connection:
-                return None
         return frames[1] if len(frames) == 2 and not frames[0] else b""
 
     def try_send(self, body: bytes) -> bool:

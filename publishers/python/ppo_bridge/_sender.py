@@ -86,7 +86,6 @@ class Sender:
                     self.control = Control(
                         self._context,
                         options.control,
-                        options.source,
                         options.run,
                         self._ring,
                         self._wake_up.signal,
@@ -168,6 +167,8 @@ class Sender:
         linger_ms = 0
         try:
             self._loop()
+            if self.control is not None:
+                self.control.answer_all()  # before the bridge hears that nothing more will come
             self.state = "stopped"
             self._announce_if_due()  # after the last event
             if self._events.connected:
@@ -268,8 +269,8 @@ class Sender:
             if sent:
                 self._events.finish_message(self._announcement())
             self._beside.tried(now, beside, sent)
-        hello = *what, control.connection
-        if control.may_say_hello(now) and self._hello.due(now, hello):
+        hello = *what, control.connection, control.settled(now)
+        if control.connected and self._hello.due(now, hello):
             self._hello.tried(now, hello, control.say_hello(self._announcement, now))
 
     def _announcement(self, clock: float | None = None) -> bytes:
@@ -347,7 +348,7 @@ class Sender:
         if self.control is not None:
             if self.connected:
                 due.append(self._beside.next)
-            if self.control.may_say_hello(now):
+            if self.control.connected:
                 due.append(self._hello.next)
             due += self.control.due(now)
             sockets += self.control.sockets(now)

@@ -27,7 +27,6 @@ FakeControl::FakeControl(const std::string& endpoint, int queue_messages_max)
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::rcvhwm, queue_messages_max);
   socket_.set(zmq::sockopt::router_mandatory, true);
-  socket_.set(zmq::sockopt::router_handover, true);
   // The port of one that was just closed may be taken for another moment.
   const bool bound = testing_support::wait_until([&] {
     try {
@@ -47,12 +46,11 @@ bool FakeControl::send(const std::string& source, const std::string& body) {
 
 bool FakeControl::send_frames(const std::string& source, const std::vector<std::string>& frames) {
   return testing_support::wait_until([&] {
-    while (peers_.count(source) == 0 && take_one(milliseconds(0))) {
+    while (peers_.count(source) == 0) {
+      if (!take_one(milliseconds(0))) return false;
     }
-    const auto peer = peers_.find(source);
     try {
-      socket_.send(zmq::buffer(peer == peers_.end() ? source : peer->second),
-                   zmq::send_flags::sndmore);
+      socket_.send(zmq::buffer(peers_[source]), zmq::send_flags::sndmore);
     } catch (const zmq::error_t&) {
       peers_.erase(source);  // gone (EHOSTUNREACH)
       return false;
@@ -82,7 +80,7 @@ bool FakeControl::take_one(milliseconds deadline) {
   }
   const testing_support::Json hello(body);
   peers_[hello.string("/source")] = peer.to_string();
-  if (ahead_s_) {
+  if (ahead_s_ && hello.has("/data/clock")) {
     const std::string clock = R"({"command":"_clock","params":{"clock":)" +
                               hello.dump("/data/clock") + R"(,"at":)" +
                               std::to_string(wall_s() + *ahead_s_) + "}}";
