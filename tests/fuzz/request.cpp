@@ -1,4 +1,4 @@
-// What clients send: requests of every action against a bridge with some history.
+// What clients and bots send: requests of every action against a bridge with some history.
 
 #include <cstdint>
 #include <cstdlib>
@@ -13,6 +13,7 @@
 #include "commands/own_commands.h"
 #include "commands/source_watch.h"
 #include "conversation/client_protocol.h"
+#include "event/json_document.h"
 #include "sources/intake.h"
 
 namespace {
@@ -72,6 +73,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (!valid) {
     std::cerr << "FAILED: no valid reply\ninput: " << printable(input, 100'000) << "\n";
+    std::abort();
+  }
+  // The same as a bot's request.
+  const auto document = read_document(input);
+  if (!document || !document.value().IsObject()) return 0;
+  int replies = 0;
+  world.dispatcher.execute(document.value(), "", {"bot-x"}, [&replies](const std::string& reply) {
+    replies += read_document(reply).ok() ? 1 : 2;
+  });
+  if (replies != 1) {
+    std::cerr << "FAILED: not one valid reply\ninput: " << printable(input, 100'000) << "\n";
     std::abort();
   }
   return 0;
