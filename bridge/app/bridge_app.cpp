@@ -29,6 +29,7 @@
 #include "net/bot_commands.h"
 #include "net/bot_publisher.h"
 #include "net/client_servers.h"
+#include "net/memory_watch.h"
 #include "net/page_file.h"
 #include "net/pages.h"
 #include "net/trainer_channel.h"
@@ -355,6 +356,7 @@ class BridgeApp::Impl {
     watch_clock();
     if (dispatcher_.busy()) dispatcher_.tick();
     if (tracker_.busy() && intake_.tick()) announce_soon();
+    memory_watch_.check();
     command_timer_.expires_after(kCommandTick);
     command_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) command_tick();
@@ -378,7 +380,6 @@ class BridgeApp::Impl {
     const std::int64_t now = clock_.steady_us();
     if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6, now);
     last_tick_us_ = now;
-    count_memory();
     log_more_rejects(now);
     counters_.log_dropped = log_lines_dropped();
     tick_timer_.expires_after(kTick);
@@ -394,6 +395,14 @@ class BridgeApp::Impl {
     if (journal_) journal_bytes_.set(journal_->status().queue_bytes);
     backlog_bytes_.set(client_servers_.backlog_bytes());
     if (config_.websocket.threads > 1) snapshot_bytes_.set(snapshot_.bytes());
+  }
+
+  std::vector<std::string> zmq_endpoints() const {
+    std::vector<std::string> all = receiver_.endpoints();
+    for (const auto* endpoint : {&bot_publisher_.endpoint(), &bot_commands_.endpoint(), &trainers_.endpoint()}) {
+      if (!endpoint->empty()) all.push_back(*endpoint);
+    }
+    return all;
   }
 
   // Sources first: what they sent before now still reaches the clients. Then the clients, who get
@@ -477,6 +486,10 @@ class BridgeApp::Impl {
   MemoryHold journal_bytes_{memory_[Queue::journal_queue]};
   MemoryHold backlog_bytes_{memory_[Queue::thread_backlog]};
   MemoryHold snapshot_bytes_{memory_[Queue::snapshot]};
+  MemoryWatch memory_watch_{memory_,
+                            [this] { count_memory(); },
+                            [this] { return zmq_endpoints(); },
+                            [this](int descriptor) { receiver_.drop_from(descriptor); }};
   std::array<LogLimiter, kRejectCount> reject_lines_;
   WallWatch wall_watch_;
   std::string clock_step_;  // the last one

@@ -163,8 +163,10 @@ std::vector<ConfigKey> make_keys() {
               "bytes", 16 * kMiB, 4096, kGiB,
               [](C& c, Integer v) { c.events.message_bytes_max = v; }),
       integer("events.receive_messages_max",
-              "Messages of one source that may wait in ZeroMQ for the bridge (ZMQ_RCVHWM).",
-              "messages", 100'000, 1, 10'000'000,
+              "Messages of one source that may wait in ZeroMQ for the bridge (ZMQ_RCVHWM). What is behind\n"
+              "them waits in the kernel and at the source. Where many sources send large batches faster than\n"
+              "they can be taken in, more of them is more memory.",
+              "messages", 256, 1, 10'000'000,
               [](C& c, Integer v) { c.events.receive_messages_max = v; }),
       integer("events.held_bytes_max",
               "Events, of all sources together, that wait until what is missing in front of them has\n"
@@ -235,7 +237,8 @@ std::vector<ConfigKey> make_keys() {
       integer("limits.memory_bytes_max",
               "Memory of everything that sources, clients and bots can make grow. Each queue has a share of\n"
               "it (get_status: memory) and says no at its end; history.bytes_max, events.held_bytes_max and\n"
-              "what websocket.clients_max and websocket.threads come to must fit into it.",
+              "what events.message_bytes_max, websocket.clients_max and websocket.threads come to must fit\n"
+              "into it.",
               "bytes", kGiB, 96 * kMiB, 1024 * kGiB,
               [](C& c, Integer v) { c.limits.memory_bytes_max = v; }),
 

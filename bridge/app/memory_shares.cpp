@@ -8,6 +8,8 @@ namespace bridge {
 namespace {
 
 constexpr std::size_t kLeftMin = 64 << 20;
+// Being read, waiting and being taken in, of two sources at a time.
+constexpr std::size_t kMessagesInZmq = 6;
 
 }  // namespace
 
@@ -24,7 +26,9 @@ Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
   ledger[Queue::clients].set_bound(
       (static_cast<std::size_t>(config.websocket.clients_max) + kOtherConnectionsMax) *
       kConnectionBytes);
-  std::size_t fixed = 0;
+  ledger[Queue::zeromq].set_bound(kMessagesInZmq *
+                                  static_cast<std::size_t>(config.events.message_bytes_max));
+  std::size_t fixed = ledger[Queue::zeromq].bytes_max();
   for (std::size_t i = 0; i < static_cast<std::size_t>(Queue::unread); ++i) {
     fixed += ledger.shares()[i].bytes_max();
   }
@@ -32,8 +36,8 @@ Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
   if (fixed + kLeftMin > bytes_max) {
     return Failure{"limits.memory_bytes_max is " + std::to_string(bytes_max) + "; must be at least " +
                    std::to_string(fixed + kLeftMin) +
-                   " for history.bytes_max, events.held_bytes_max, websocket.clients_max, "
-                   "websocket.threads and the journal, and 64 MiB for the rest"};
+                   " for history.bytes_max, events.held_bytes_max, events.message_bytes_max, "
+                   "websocket.clients_max, websocket.threads and the journal, and 64 MiB for the rest"};
   }
   const std::size_t left = bytes_max - fixed;
   ledger.set_bytes_max(bytes_max);
@@ -42,7 +46,6 @@ Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
   ledger[Queue::bot_events].set_bound(left / 8);
   ledger[Queue::bot_topics].set_bound(left / 32);
   ledger[Queue::bot_replies].set_bound(left / 16);
-  ledger[Queue::zeromq].set_bound(left / 8);
   return true;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 
 #include <cstdlib>
 #include <memory>
@@ -46,6 +47,11 @@ std::vector<ZmqPeer> peers_of(const std::string& endpoint) {
     peer.descriptor = std::atoi(entry->d_name);
     if (!is_peer_of(peer.descriptor, endpoint)) continue;
     ::ioctl(peer.descriptor, SIOCOUTQ, &peer.unsent);
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (::getsockopt(peer.descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) {
+      peer.received = info.tcpi_bytes_received;
+    }
     peers.push_back(peer);
   }
   return peers;
@@ -54,8 +60,11 @@ std::vector<ZmqPeer> peers_of(const std::string& endpoint) {
 int descriptor_of(zmq::message_t& message) { return ::zmq_msg_get(message.handle(), ZMQ_SRCFD); }
 
 bool cut_peer(int descriptor, const std::string& endpoint) {
-  return descriptor >= 0 && is_peer_of(descriptor, endpoint) &&
-         ::shutdown(descriptor, SHUT_RDWR) == 0;
+  if (descriptor < 0 || !is_peer_of(descriptor, endpoint)) return false;
+  // So that closing it, which libzmq then does, tells the peer even where its data has no room here.
+  const linger at_once{1, 0};
+  ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  return ::shutdown(descriptor, SHUT_RDWR) == 0;
 }
 
 zmq::message_t counted_frame(std::string_view bytes, MemoryShare& share,

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +17,8 @@ namespace bridge {
 
 struct ZmqPeer {
   int descriptor = -1;
-  int unsent = 0;  // bytes in the kernel that the peer has not taken
+  int unsent = 0;              // bytes in the kernel that the peer has not taken
+  std::uint64_t received = 0;  // bytes from the peer, since it connected; of ipc 0
 };
 
 // Whoever is connected to an endpoint of ours, as bind_socket() named it. Looks at all descriptors of the

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "net/zmq_peers.h"
+
 namespace bridge {
 namespace {
 
@@ -10,6 +12,7 @@ namespace {
 // go, so writing keeps up with reading by construction, and a busy bridge writes whole blocks.
 // What is left of a large batch is taken in on the next turns.
 constexpr std::size_t kTurnBytesMax = 256 * 1024;
+constexpr auto kDrop = std::chrono::seconds(1);
 constexpr auto kQuiet = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -47,6 +50,11 @@ Result<bool> ZmqReceiver::start(const ReceiverOptions& options) {
   return true;
 }
 
+void ZmqReceiver::drop_from(int descriptor) {
+  dropped_.insert(descriptor);
+  drop_until_ = std::chrono::steady_clock::now() + kDrop;
+}
+
 void ZmqReceiver::resume() {
   if (!paused_) return;
   paused_ = false;
@@ -68,6 +76,11 @@ Turn ZmqReceiver::take_turn() {
         }
         // The last frame is the body; those before it, a topic as a rule, are for ZeroMQ's filters.
         while (frame_.more() && socket_.recv(frame_, zmq::recv_flags::dontwait)) {
+        }
+        if (!dropped_.empty() && dropped_.count(descriptor_of(frame_)) != 0) {
+          if (std::chrono::steady_clock::now() > drop_until_) dropped_.clear();
+          taken += 64;
+          continue;
         }
         batch_.emplace(frame_.to_string_view(), &peer_);
       }

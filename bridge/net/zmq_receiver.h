@@ -1,11 +1,13 @@
 // Events in: the SUB socket (PROTOCOL section 2).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +24,7 @@ struct ReceiverOptions {
   std::vector<std::string> bind;     // endpoints that sources connect to
   std::vector<std::string> connect;  // endpoints that sources bind
   std::int64_t message_bytes_max = 16 << 20;  // a peer that sends a larger frame is disconnected
-  int receive_messages_max = 100'000;         // waiting in ZeroMQ, per peer (ZMQ_RCVHWM)
+  int receive_messages_max = 256;             // waiting in ZeroMQ, per peer (ZMQ_RCVHWM)
 };
 
 // Lives on the loop's thread; stop() before the loop goes.
@@ -37,6 +39,10 @@ class ZmqReceiver {
 
   // Where it is bound, with the real ports.
   const std::vector<std::string>& endpoints() const { return endpoints_; }
+
+  // For the next second, throws away what came on this descriptor: its peer was disconnected, and libzmq
+  // still holds what it sent.
+  void drop_from(int descriptor);
 
   // Takes nothing in until resume(): ZeroMQ and the sources hold the rest. Idempotent.
   void pause() { paused_ = true; }
@@ -57,6 +63,8 @@ class ZmqReceiver {
   const PeerName peer_;
   std::unique_ptr<ZmqWatch> watch_;
   std::vector<std::string> endpoints_;
+  std::set<int> dropped_;  // descriptors
+  std::chrono::steady_clock::time_point drop_until_;
   bool paused_ = false;
 };
 

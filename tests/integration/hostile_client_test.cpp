@@ -129,7 +129,7 @@ BridgeOptions little_memory() {
   BridgeOptions options;
   options.settings = {"limits.memory_bytes_max=157286400", "history.bytes_max=8388608",
                       "events.held_bytes_max=1048576", "websocket.clients_max=200",
-                      "websocket.threads=1"};
+                      "websocket.threads=1", "events.message_bytes_max=1048576"};
   return options;
 }
 
@@ -172,15 +172,18 @@ TEST_CASE("hostile client: requests under way are bounded over all connections")
   BridgeProcess bridge(little_memory());
   const TcpAddress at = bridge.websocket();
   std::vector<TcpSocket> posts;
-  const std::string head = "POST /submit_event HTTP/1.1\r\nHost: " + at.text() + "\r\nContent-Length: 8000000\r\n\r\n";
-  for (int i = 0; i < 8; ++i) {
+  const std::string head = "POST /submit_event HTTP/1.1\r\nHost: " + at.text() + "\r\nContent-Length: 1000000\r\n\r\n";
+  for (int i = 0; i < 40; ++i) {
     posts.push_back(TcpSocket::connect(at));
-    (void)posts.back().send_all(head + std::string(4'000'000, ' '));
+    (void)posts.back().send_all(head + std::string(500'000, ' '));
   }
   ProtocolClient honest(at);
-  const Json now = status(honest);
-  CHECK(now.integer("/result/memory/queues/http/bytes") <= now.integer("/result/memory/queues/http/bytes_max"));
-  CHECK(now.integer("/result/memory/queues/http/refused") > 0);
+  CHECK(wait_until([&] {
+    const Json now = status(honest);
+    CHECK(now.integer("/result/memory/queues/http/bytes") <=
+          now.integer("/result/memory/queues/http/bytes_max"));
+    return now.integer("/result/memory/queues/http/refused") > 0;
+  }));
   posts.clear();
   CHECK(wait_until([&] { return status(honest).integer("/result/memory/queues/http/bytes") == 0; }));
   CHECK(http(at, "POST", "/submit_event", {}, R"({"type":"t","data":{}})").status == 200);
