@@ -53,6 +53,7 @@ struct RunOrder {
   std::uint64_t previous_head = 0;  // as announced before that
   std::uint64_t oldest = 0;       // as announced last
   std::uint64_t denied_head = 0;  // the source announced so much, but had none of it when it was asked
+  std::uint64_t settled_to = 0;   // believed for want of anybody who could say more
   std::uint64_t claimed_to = 0;   // given up on the word of announcements alone
   std::uint64_t announcements = 0;
   std::uint64_t ask_span = kAskSpanMax;  // events to ask for at a time

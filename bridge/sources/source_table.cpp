@@ -288,14 +288,12 @@ void SourceTable::take(Run& run, const Announcement& said) {
   run.activity = said.activity;
   run.pid = said.pid;
   run.repairs_any_time = said.repairs_any_time;
-  if (said.stopped()) {
-    if (first || run.state != SourceState::gone) {
-      set_state(run, SourceState::gone, SourceChange::gone);
-    }
-  } else if (first || run.state != SourceState::live) {
+  const bool ends = said.stopped() && (first || run.state != SourceState::gone);
+  if (said.stopped() ? run.state == SourceState::stalled : first || run.state != SourceState::live) {
     set_state(run, SourceState::live,
               run.state == SourceState::stalled ? SourceChange::recovered : SourceChange::connected);
   }
+  if (ends) set_state(run, SourceState::gone, SourceChange::gone);
   look_for_conflict(*run.source);
 }
 

@@ -119,6 +119,7 @@ void SourceTracker::disbelieve(Run& run, Held::iterator held) {
 void SourceTracker::settle(Run& run) {
   RunOrder& order = run.order;
   const std::uint64_t limit = std::max(covered_to(run), near_to(order));
+  order.settled_to = limit;
   while (!order.held.empty() && order.held.rbegin()->first > limit) {
     disbelieve(run, std::prev(order.held.end()));
   }
@@ -253,7 +254,9 @@ void SourceTracker::announce(Run& run, const Announcement& said, std::int64_t no
   const auto beyond = order.held.upper_bound(covered);
   if (beyond != order.held.begin()) order.seen_to = std::max(order.seen_to, std::prev(beyond)->first);
   if (head >= order.expected) {
-    if (said.stopped()) order.seen_to = std::max(order.seen_to, std::min(head, covered));
+    if (said.stopped()) {
+      order.seen_to = std::max(order.seen_to, std::min(head, std::max(covered, near_to(order))));
+    }
     watch(run);
   }
   pursue(run, now_us);
@@ -417,7 +420,7 @@ bool SourceTracker::give_up(Run& run, std::uint64_t to) {
   order.first_sight = false;
   order.restored = false;
   const std::uint64_t believed =
-      std::min(to, std::max({covered_to(run), order.seen_to, answer_max_}));
+      std::min(to, std::max({covered_to(run), order.settled_to, answer_max_}));
   order.gone_to = std::max(order.gone_to, believed);
   if (order.gone_to < order.expected && !begins) return false;
   make_ready(run);
