@@ -25,7 +25,7 @@ using testing_support::wait_until;
 
 namespace {
 
-CommandResult fine(const Command&) {
+CommandResult succeeds(const Command&) {
   return CommandResult::success();
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("hello: on connecting, on every change, once a second, and at the end"
   FakeControl bridge;
   Publisher publisher(options_for(bridge.endpoint()));
   publisher.publish("tick", "{}");
-  REQUIRE(publisher.on_command("pause", fine));
+  REQUIRE(publisher.on_command("pause", succeeds));
   REQUIRE(publisher.set_agents({"agent_0"}));
   const double before = wall_s();
   const Json hello = next(bridge, [](const Json& body) {
@@ -124,14 +124,14 @@ TEST_CASE("hello: a command that comes after its time by the bridge's clock is n
 TEST_CASE("hello: of a bridge that does not tell its time, only `deadline_ms` is looked at") {
   FakeControl bridge;
   Publisher publisher(options_for(bridge.endpoint()));
-  publisher.on_command("count", fine, CommandThread::kLibrary);
+  publisher.on_command("count", succeeds, CommandThread::kLibrary);
   CHECK(Json(bridge.ask(kSource, wanted_by(1))).boolean("/success"));
 }
 
 TEST_CASE("hello: what is said of the time by another connection's bridge is forgotten with it") {
   const std::string endpoint = ppo::test::free_endpoint();
   Publisher publisher(options_for(endpoint));
-  publisher.on_command("count", fine, CommandThread::kLibrary);
+  publisher.on_command("count", succeeds, CommandThread::kLibrary);
   {
     FakeControl bridge(endpoint);
     bridge.answer_clock(5000);
@@ -146,7 +146,7 @@ TEST_CASE("hello: what is said of the time by another connection's bridge is for
 TEST_CASE("hello: times that are none do no harm") {
   FakeControl bridge;
   Publisher publisher(options_for(bridge.endpoint()));
-  publisher.on_command("count", fine, CommandThread::kLibrary);
+  publisher.on_command("count", succeeds, CommandThread::kLibrary);
   for (const char* params : {"{}", "[]", "null", R"({"clock":"x","at":1})", R"({"clock":1})",
                              R"({"clock":-1,"at":1e308})",
                              R"({"clock":18446744073709551615,"at":-9223372036854775808})"}) {
