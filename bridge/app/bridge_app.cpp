@@ -83,7 +83,7 @@ class BridgeApp::Impl {
         sources_(static_cast<std::size_t>(config.sources.runs_max), counters_),
         tracker_(sources_, static_cast<std::size_t>(config.events.held_bytes_max), counters_),
         commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
-                   history_limits(config), clients_max_, kVersion, &memory_, &work_}),
+                   history_limits(config), clients_max_, kVersion, &memory_, &work_, &past_}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
         trainers_(io_, zmq_, counters_,
                   {[this](auto connection, auto json) { on_trainer(connection, json); },
@@ -262,6 +262,7 @@ class BridgeApp::Impl {
   void regulate() {
     const bool congested =
         client_servers_.congested() || (config_.journal.before_delivery && journal_->congested());
+    tracker_.set_paused(congested && !stopping_);
     if (congested && !stopping_) {
       receiver_.pause();
     } else {
@@ -286,8 +287,16 @@ class BridgeApp::Impl {
 
   // What else /readyz tells.
   std::string notice() const {
-    const std::int64_t ago_us = clock_.steady_us() - clock_step_at_us_;
-    return clock_step_.empty() || ago_us > kTellClockStepUs ? std::string() : "clock: " + clock_step_;
+    std::string lines;
+    if (!clock_step_.empty() && clock_.steady_us() - clock_step_at_us_ <= kTellClockStepUs) {
+      lines = "clock: " + clock_step_ + "\n";
+    }
+    const auto journal = journal_status();
+    if (journal && journal->wal_is_held) {
+      lines += "journal: its log has grown to " + std::to_string(journal->wal_bytes) +
+               " bytes: another program reads it in one transaction\n";
+    }
+    return lines;
   }
 
   void watch_clock() {
@@ -393,6 +402,7 @@ class BridgeApp::Impl {
     history_bytes_.set(log_.history().bytes());
     held_bytes_.set(tracker_.held_bytes());
     if (journal_) journal_bytes_.set(journal_->status().queue_bytes);
+    past_bytes_.set(past_.bytes());
     backlog_bytes_.set(client_servers_.backlog_bytes());
     if (config_.websocket.threads > 1) snapshot_bytes_.set(snapshot_.bytes());
   }
@@ -466,6 +476,7 @@ class BridgeApp::Impl {
   SourceTracker tracker_;
   std::unique_ptr<PositionStore> positions_;  // null where there is no journal
   TypeCounts types_;
+  PastCache past_{journal_.get(), kSearchCacheBytesMax};  // for commands
   OwnCommands commands_;
   OwnEvents own_events_;
   TrainerChannel trainers_;
@@ -484,6 +495,7 @@ class BridgeApp::Impl {
   MemoryHold history_bytes_{memory_[Queue::history]};
   MemoryHold held_bytes_{memory_[Queue::held_events]};
   MemoryHold journal_bytes_{memory_[Queue::journal_queue]};
+  MemoryHold past_bytes_{memory_[Queue::past]};
   MemoryHold backlog_bytes_{memory_[Queue::thread_backlog]};
   MemoryHold snapshot_bytes_{memory_[Queue::snapshot]};
   MemoryWatch memory_watch_{memory_,

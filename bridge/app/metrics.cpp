@@ -95,6 +95,8 @@ void add_journal(Families& f, const JournalStatus& j) {
           static_cast<double>(j.file_bytes));
   f.gauge("ppo_bridge_journal_wal_bytes", "Of the write-ahead file beside it.",
           static_cast<double>(j.wal_bytes));
+  f.counter("ppo_bridge_journal_wal_held_total",
+            "Times that another program's reading made that larger than 256 MiB.", j.wal_held);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ inline constexpr std::size_t kBlockBytesMax = 256 * 1024;  // a block is closed 
 
 // What was read of the journal for clients of one thread.
 inline constexpr std::size_t kPastCacheBytesMax = 32 * 1024 * 1024;
+inline constexpr std::size_t kSearchCacheBytesMax = 8 * 1024 * 1024;  // the same for get_recent_events
 
 // Blocks that wait for the journal beyond what is in memory anyway.
 inline constexpr std::size_t kJournalQueueBytesMax = 64 * 1024 * 1024;
@@ -23,8 +24,9 @@ inline constexpr std::size_t kJournalQueueBytesMax = 64 * 1024 * 1024;
 // Blocks that wait for a thread that serves clients (websocket.threads).
 inline constexpr std::size_t kThreadBacklogBytesMax = 32 * 1024 * 1024;
 
-// Where only what is written is delivered, nothing is taken in beyond so many that are not.
-inline constexpr std::size_t kUncommittedEventsMax = 65'536;
+// Where only what is written is delivered, nothing is taken in beyond so much that is not. Less than the
+// queue by more than any message, so that nothing is ever left out of it.
+inline constexpr std::size_t kUncommittedBytesMax = 32 * 1024 * 1024;
 
 inline constexpr std::size_t kSubscriptionPatternsMax = 256;
 inline constexpr std::size_t kFilterKeysMax = 32;

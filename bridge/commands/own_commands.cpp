@@ -7,11 +7,12 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "commands/recent_events.h"
 #include "event/json_writer.h"
 
 namespace bridge {
 namespace {
+
+constexpr std::size_t kSearchesWaitingMax = 32;  // for the journal, each with up to a reply's bytes
 
 constexpr std::array<std::string_view, 6> kNames = {"get_status",   "get_recent_events",
                                                     "get_sources",  "get_clients",
@@ -129,21 +130,48 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
 void OwnCommands::get_recent_events(const rapidjson::Value& params,
                                     const std::shared_ptr<RequestBudget>& account,
                                     const Done& done) {
-  auto search = RecentEvents::of(view_.log, params);
+  auto search = RecentEvents::of(view_.log, view_.past != nullptr ? *view_.past : nothing_past_,
+                                 params, [this](RecentEvents* events) { on_past(events); });
   if (!search) return done(search.error());
-  const auto step = [done, search = std::make_shared<RecentEvents>(std::move(search.value()))](
-                        bool* ended) {
-    const std::uint64_t work = search->step(kStepWork);
-    *ended = search->ended();
-    if (*ended) done(search->result());
-    return work;
-  };
-  bool ended = false;
-  if (view_.work == nullptr || account == nullptr) {
-    while (!ended) step(&ended);
-  } else if (!view_.work->add(account, step)) {
+  const bool all_at_once = view_.work == nullptr || account == nullptr;
+  if (!go_on({std::move(search.value()), account, all_at_once, done}, true)) {
     done(RequestError{ErrorType::busy, "too many of your requests are being worked on"});
   }
+}
+
+bool OwnCommands::go_on(const Search& search, bool at_once) {
+  const auto one_step = [this, search](bool* paused) { return step(search, paused); };
+  bool paused = false;
+  if (search.all_at_once) {
+    while (!paused) one_step(&paused);
+  } else if (at_once) {
+    return view_.work->add(search.asker, one_step);
+  } else {
+    view_.work->add_later(search.asker, one_step);
+  }
+  return true;
+}
+
+std::uint64_t OwnCommands::step(const Search& search, bool* paused) {
+  std::uint64_t work = 0;
+  const LogWalk::State state = search.events->step(kStepWork, &work);
+  *paused = state != LogWalk::State::more;
+  if (state == LogWalk::State::ended) {
+    search.done(search.events->result());
+  } else if (state == LogWalk::State::waiting && waiting_.size() >= kSearchesWaitingMax) {
+    search.done(RequestError{ErrorType::busy, "too many requests wait for the journal; try later"});
+  } else if (state == LogWalk::State::waiting) {
+    waiting_.emplace(search.events.get(), search);
+  }
+  return work;
+}
+
+void OwnCommands::on_past(RecentEvents* events) {
+  const auto found = waiting_.find(events);
+  if (found == waiting_.end()) return;
+  const Search search = std::move(found->second);
+  waiting_.erase(found);
+  (void)go_on(search, false);
 }
 
 std::string OwnCommands::get_sources() {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,7 +19,9 @@
 #include "base/work_queue.h"
 #include "event/deflate.h"
 #include "event/messages.h"
+#include "commands/recent_events.h"
 #include "log/event_log.h"
+#include "log/past_cache.h"
 #include "log/type_counts.h"
 #include "sources/source_table.h"
 #include "sources/source_tracker.h"
@@ -74,6 +77,7 @@ struct BridgeView {
   std::string version;
   const MemoryLedger* memory = nullptr;  // null: not told
   WorkQueue* work = nullptr;  // for what takes long; null: all is done at once
+  PastCache* past = nullptr;  // what lies behind memory; null: nothing
 };
 
 // One thread: the log's.
@@ -98,8 +102,18 @@ class OwnCommands {
 
  private:
   std::string get_status(const ClientsReport& report);
+  // A look through the log, and for whom.
+  struct Search {
+    std::shared_ptr<RecentEvents> events;
+    std::weak_ptr<RequestBudget> asker;
+    bool all_at_once = false;  // nobody is charged
+    Done done;
+  };
   void get_recent_events(const rapidjson::Value& params,
                          const std::shared_ptr<RequestBudget>& account, const Done& done);
+  bool go_on(const Search& search, bool at_once);
+  std::uint64_t step(const Search& search, bool* paused);
+  void on_past(RecentEvents* events);
   std::string get_sources();
   static std::string get_clients(const ClientsReport& report);
   std::string get_snapshot();
@@ -107,6 +121,8 @@ class OwnCommands {
 
   BridgeView view_;
   const ClientDirectory* directory_ = nullptr;
+  PastCache nothing_past_{nullptr};
+  std::map<RecentEvents*, Search> waiting_;  // for the journal
   const std::int64_t started_wall_us_;
   const std::int64_t started_steady_us_;
 };

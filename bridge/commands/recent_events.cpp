@@ -53,76 +53,54 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
   return query;
 }
 
-Result<RecentEvents, RequestError> RecentEvents::of(EventLog& log,
-                                                    const rapidjson::Value& params) {
+Result<std::shared_ptr<RecentEvents>, RequestError> RecentEvents::of(
+    EventLog& log, PastCache& past, const rapidjson::Value& params,
+    std::function<void(RecentEvents*)> on_ready) {
   auto query = parse(params);
   if (!query) return query.error();
-  if (log.head() > log.history().last_seq()) log.seal();
-  return RecentEvents(log, std::move(query.value()));
+  return std::shared_ptr<RecentEvents>(
+      new RecentEvents(log, past, std::move(query.value()), std::move(on_ready)));
 }
 
-RecentEvents::RecentEvents(const EventLog& log, Query query)
-    : log_(&log), query_(std::move(query)), head_(log.head()), next_(head_ + 1) {
-  if (!query_.since_seq) return;
-  if (*query_.since_seq > head_) {
-    end(false);
-  } else {
-    next_ = *query_.since_seq + 1;
-  }
-}
+RecentEvents::RecentEvents(EventLog& log, PastCache& past, Query query,
+                           std::function<void(RecentEvents*)> on_ready)
+    : log_(log),
+      query_(std::move(query)),
+      head_(log.head()),
+      walk_(log, past,
+            query_.since_seq     ? SeqRange{*query_.since_seq + 1, head_}
+            : query_.count != 0 ? SeqRange{1, head_}
+                                : SeqRange{},
+            query_.since_seq ? LogWalk::Way::forward : LogWalk::Way::backward,
+            [this](const Block& block, std::size_t i, std::uint64_t& work) {
+              return look_at(block, i, work);
+            },
+            [this, on_ready = std::move(on_ready)] { on_ready(this); }) {}
 
-void RecentEvents::end(bool complete) {
-  ended_ = true;
-  complete_ = complete_ && complete;
-}
-
-std::uint64_t RecentEvents::step(std::uint64_t work_max) {
-  const History& history = log_->history();
-  std::uint64_t work = 0;
-  while (!ended_ && work < work_max) {
-    const bool forward = query_.since_seq.has_value();
-    if (forward && next_ < history.first_seq()) {
-      complete_ = false;
-      next_ = history.first_seq();
-    }
-    if (forward && next_ > head_) {
-      end(true);
-    } else if (!forward && next_ <= history.first_seq()) {
-      end(found_.size() == query_.count || next_ == 1);
-    } else if (const BlockPtr block = history.find(forward ? next_ : next_ - 1)) {
-      while (!ended_ && work < work_max && next_ <= head_ + (forward ? 0 : 1) &&
-             (forward ? next_ <= block->last_seq() : next_ > block->first_seq())) {
-        if (!forward) --next_;
-        look_at(*block, static_cast<std::size_t>(next_ - block->first_seq()), &work);
-        if (forward) ++next_;
-      }
-    }
-  }
-  return work;
-}
-
-void RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t* work) {
-  ++*work;
-  if (!query_.matches(block, i)) return;
+// False where no more is wanted.
+bool RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t& work) {
+  if (!query_.matches(block, i)) return true;
   const std::string_view json = block.json(i);
-  if (found_.size() == query_.count || bytes_ + json.size() > kReplyBytesMax) {
-    return end(!query_.since_seq && found_.size() == query_.count);
-  }
-  *work += json.size() / kCopiedBytesPerWork;
+  cut_off_ = found_.size() == query_.count || bytes_ + json.size() > kReplyBytesMax;
+  if (cut_off_) return false;
+  work += json.size() / kCopiedBytesPerWork;
   bytes_ += json.size();
   if (query_.since_seq) {
     found_.emplace_back(json);
-  } else {
-    found_.emplace_front(json);
+    return true;  // whether there are more
   }
+  found_.emplace_front(json);
+  return found_.size() < query_.count;
 }
 
 std::string RecentEvents::result() const {
+  const bool complete =
+      !cut_off_ && walk_.missed() == 0 && query_.since_seq.value_or(0) <= head_;
   JsonWriter json;
   json.object().key("events").list();
   for (const std::string& event : found_) json.raw(event);
-  json.end_list().field("count", std::uint64_t{found_.size()}).field("complete", complete_);
-  return json.field("epoch", log_->epoch()).field("seq", head_).end_object().take();
+  json.end_list().field("count", std::uint64_t{found_.size()}).field("complete", complete);
+  return json.field("epoch", log_.epoch()).field("seq", head_).end_object().take();
 }
 
 }  // namespace bridge

@@ -1,9 +1,11 @@
-// get_recent_events: a look into the history by type, agent, item, source and position.
+// get_recent_events: a look through the log by type, agent, item, source and position.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -12,6 +14,7 @@
 #include "base/result.h"
 #include "event/messages.h"
 #include "log/event_log.h"
+#include "log/log_walk.h"
 
 namespace bridge {
 
@@ -19,16 +22,20 @@ namespace bridge {
 // {"events":[...],"count":n,"complete":bool,"epoch":e,"seq":newest}, oldest first. Without `since_seq`
 // the newest `count` (default 100, at most kRecentEventsMax) that match; with it the first `count`
 // behind it, so that one can page forward. `complete` is false where matching events may be missing:
-// the history does not reach back, `count` or kReplyBytesMax cut them off, or `since_seq` is beyond
-// the newest event (it is then of another numbering). One thread: the log's, which must outlive it.
+// neither memory nor the journal has them, `count` or kReplyBytesMax cut them off, or `since_seq` is beyond
+// the newest event (it is then of another numbering). One thread: the log's. References must outlive it.
 class RecentEvents {
  public:
-  static Result<RecentEvents, RequestError> of(EventLog& log, const rapidjson::Value& params);
+  // `on_ready` is called with the search when one that waited for the journal need wait no more.
+  static Result<std::shared_ptr<RecentEvents>, RequestError> of(
+      EventLog& log, PastCache& past, const rapidjson::Value& params,
+      std::function<void(RecentEvents*)> on_ready);
 
-  // Looks at more, for about `work_max` at most; returns what it cost. See RequestBudget.
-  std::uint64_t step(std::uint64_t work_max);
-  bool ended() const { return ended_; }
-  // REQUIRES: ended().
+  // Looks at more, for about `work_max` at most, and adds what it cost. See RequestBudget.
+  [[nodiscard]] LogWalk::State step(std::uint64_t work_max, std::uint64_t* work) {
+    return walk_.step(work_max, work);
+  }
+  // REQUIRES: step() has ended.
   std::string result() const;
 
  private:
@@ -40,19 +47,18 @@ class RecentEvents {
     bool matches(const Block& block, std::size_t i) const;
   };
 
-  RecentEvents(const EventLog& log, Query query);
+  RecentEvents(EventLog& log, PastCache& past, Query query,
+               std::function<void(RecentEvents*)> on_ready);
   static Result<Query, RequestError> parse(const rapidjson::Value& params);
-  void look_at(const Block& block, std::size_t i, std::uint64_t* work);
-  void end(bool complete);
+  bool look_at(const Block& block, std::size_t i, std::uint64_t& work);
 
-  const EventLog* log_;
-  Query query_;
-  std::uint64_t head_;             // the newest event that it is about
-  std::uint64_t next_;             // to look at; going back, what is before it
+  const EventLog& log_;
+  const Query query_;
+  const std::uint64_t head_;       // the newest event that it is about
   std::deque<std::string> found_;  // oldest first
   std::size_t bytes_ = 0;
-  bool complete_ = true;
-  bool ended_ = false;
+  bool cut_off_ = false;
+  LogWalk walk_;
 };
 
 }  // namespace bridge

@@ -25,6 +25,7 @@ PastCache::Place PastCache::look(std::uint64_t seq, std::uint64_t last_wanted, W
   Place place;
   if (reader_ == nullptr || reader_->first_seq() > reader_->last_seq() ||
       seq > reader_->last_seq()) {
+    place.unreadable = reader_ != nullptr && !reader_->readable();
     place.next_held = std::numeric_limits<std::uint64_t>::max();
   } else if (seq < reader_->first_seq()) {
     place.next_held = reader_->first_seq();
@@ -41,6 +42,7 @@ PastCache::Place PastCache::look_back(std::uint64_t seq, std::uint64_t first_wan
                                       Waiter* waiter) {
   Place place;
   if (reader_ == nullptr || seq < reader_->first_seq()) {
+    place.unreadable = reader_ != nullptr && !reader_->readable();
     place.next_held = 0;
   } else if (seq > reader_->last_seq()) {
     place.next_held = reader_->last_seq();
@@ -159,7 +161,7 @@ void PastCache::keep(BlockPtr block) {
   } else {
     order_.push_back(first);
   }
-  while (bytes_ > kPastCacheBytesMax && order_.size() > 1) {
+  while (bytes_ > bytes_max_ && order_.size() > 1) {
     const auto oldest = blocks_.find(order_.front());
     order_.pop_front();
     bytes_ -= oldest->second->memory_bytes();

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/limits.h"
 #include "log/past_reader.h"
 
 namespace bridge {
@@ -27,7 +28,9 @@ class PastCache {
     ~Waiter() = default;
   };
 
-  explicit PastCache(PastReader* reader) : reader_(reader) {}  // null: there is no journal
+  // `reader` may be null: there is no journal.
+  explicit PastCache(PastReader* reader, std::size_t bytes_max = kPastCacheBytesMax)
+      : reader_(reader), bytes_max_(bytes_max) {}
   PastCache(const PastCache&) = delete;
   PastCache& operator=(const PastCache&) = delete;
 
@@ -77,6 +80,7 @@ class PastCache {
   void keep(BlockPtr block);
 
   PastReader* const reader_;
+  const std::size_t bytes_max_;
   std::map<std::uint64_t, BlockPtr> blocks_;  // by first seq
   std::deque<std::uint64_t> order_;           // first seqs, oldest read first
   std::size_t bytes_ = 0;

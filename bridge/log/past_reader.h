@@ -22,6 +22,7 @@ struct PastExtent {
   std::uint64_t first_seq = 1;
   std::uint64_t last_seq = 0;
   std::shared_ptr<const std::vector<SeqRange>> holes;  // in order; null: none
+  bool readable = true;
 
   bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const;
 };
@@ -43,6 +44,9 @@ class PastReader {
   // The oldest and the newest event that can be read, holes aside; nothing is where first > last.
   virtual std::uint64_t first_seq() const = 0;
   virtual std::uint64_t last_seq() const = 0;
+
+  // False while it is in trouble: then nothing can be read, whatever it holds.
+  virtual bool readable() const { return true; }
 
   // Whether all of [from_seq, to_seq] can be read.
   virtual bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const = 0;

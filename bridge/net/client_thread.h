@@ -35,6 +35,7 @@ class PostedPastReader final : public PastReader {
 
   std::uint64_t first_seq() const override { return extent_ ? extent_->first_seq : 1; }
   std::uint64_t last_seq() const override { return extent_ ? extent_->last_seq : 0; }
+  bool readable() const override { return !extent_ || extent_->readable; }
   bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override {
     return extent_ && extent_->holds(from_seq, to_seq);
   }

@@ -151,7 +151,7 @@ HttpReply Pages::reply_to(const HttpRequest& request) {
     const std::string trouble = options_.trouble();
     const std::string notice = options_.notice();
     reply = plain(trouble.empty() ? 200 : 503, trouble.empty() ? "ready" : trouble);
-    if (!notice.empty()) reply.body += notice + "\n";
+    reply.body += notice;
   }
   if (request.path == "/") {
     reply.headers.emplace_back("Content-Security-Policy", kPagePolicy);

@@ -24,7 +24,7 @@ class Pages {
     // Calls back, now or later, with Prometheus's text exposition format.
     std::function<void(std::function<void(std::string text)>)> metrics;
     std::function<std::string()> trouble;  // why it is not ready; "" = it is
-    std::function<std::string()> notice;   // what is told where it is asked for trouble; "" = nothing
+    std::function<std::string()> notice;   // lines that /readyz tells besides; "" = none
     std::function<bool()> full;            // takes no events for now
     std::function<void()> on_batch;  // called after events were taken in
     WorkQueue* work = nullptr;       // for large bodies; null: all is done at once

@@ -361,6 +361,10 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
     order.retry_us = 0;
   }
   watch(run);
+  if (paused_) {
+    order.since_us = now_us;
+    return;
+  }
   if (order.superseded) {
     settle(run);
     give_up(run, order.seen_to);

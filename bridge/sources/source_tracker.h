@@ -147,6 +147,9 @@ class SourceTracker {
   // The next thing to do; false where there is none. An event is to be handed on as if it had come now.
   bool next(Step* step, std::int64_t now_us);
 
+  // While no more should come in nothing is asked for, nor given up for want of an answer.
+  void set_paused(bool paused) { paused_ = paused; }
+
   // The bridge ends: of sources that cannot be asked, what waits goes on (do what next() says). What
   // others can send again is left to the next start, which asks for it.
   void stop();
@@ -191,6 +194,7 @@ class SourceTracker {
   std::size_t held_bytes_ = 0;
   std::uint64_t answer_next_ = 0;  // the number that a broken body in the answer would have
   std::uint64_t answer_max_ = 0;   // newest event of the answer being taken
+  bool paused_ = false;
   bool answering_ = false;
 };
 

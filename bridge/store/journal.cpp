@@ -113,6 +113,10 @@ void Journal::catch_up() {
 
 void Journal::on_sealed(const BlockPtr& block) {
   if (stopped_) return;
+  if (options_.sync_each_commit) {
+    unwritten_.push_back({block->last_seq(), block->memory_bytes()});
+    unwritten_bytes_ += block->memory_bytes();
+  }
   catch_up();
   if (cursor_ == log_->history().last_seq()) (void)push(block, block->first_seq());
 }
@@ -142,7 +146,7 @@ void Journal::find_position(std::string source, std::string run,
 }
 
 bool Journal::congested() const {
-  return full_ || (log_ != nullptr && log_->last_seq() - committed_seq_ > kUncommittedEventsMax);
+  return full_ || unwritten_bytes_ > kUncommittedBytesMax;
 }
 
 void Journal::stop(std::int64_t patience_us) {
@@ -158,6 +162,10 @@ std::uint64_t Journal::last_seq() const { return readable_ ? std::max(cursor_, c
 void Journal::on_progress(const JournalProgress& progress) {
   first_seq_ = progress.first_seq;
   committed_seq_ = std::max(committed_seq_, progress.committed_seq);
+  for (; !unwritten_.empty() && unwritten_.front().last_seq <= committed_seq_;
+       unwritten_.pop_front()) {
+    unwritten_bytes_ -= unwritten_.front().bytes;
+  }
   readable_ = progress.readable;
   idle_ = progress.idle;
   if (!progress.earlier_epochs.empty()) log_->learn_epochs(progress.earlier_epochs);

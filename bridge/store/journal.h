@@ -2,7 +2,9 @@
 // memory no longer holds.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -54,7 +56,8 @@ class Journal final : public PastReader {
   void find_position(std::string source, std::string run,
                      std::function<void(std::optional<std::uint64_t>)> done);
 
-  // So much waits to be written that no more should come in, where it must all be written.
+  // True while more than kUncommittedBytesMax waits to be written: where only what is written is delivered,
+  // nothing more should come in.
   bool congested() const;
 
   // Writes what is left, for at most `patience_us`, and ends the epoch cleanly. Idempotent.
@@ -63,11 +66,12 @@ class Journal final : public PastReader {
   JournalStatus status() const { return thread_.status(); }
 
   // What can be read back at the moment.
-  PastExtent extent() const { return {first_seq_, last_seq(), holes_}; }
+  PastExtent extent() const { return {first_seq_, last_seq(), holes_, readable_}; }
 
   // PastReader.
   std::uint64_t first_seq() const override { return first_seq_; }
   std::uint64_t last_seq() const override;
+  bool readable() const override { return readable_; }
   bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override {
     return readable_ && extent().holds(from_seq, to_seq);
   }
@@ -85,6 +89,10 @@ class Journal final : public PastReader {
   }
 
  private:
+  struct Unwritten {
+    std::uint64_t last_seq = 0;
+    std::size_t bytes = 0;
+  };
   void start_without(LogStart* start);
   void on_progress(const JournalProgress& progress);
   void on_sealed(const BlockPtr& block);
@@ -103,6 +111,8 @@ class Journal final : public PastReader {
   std::uint64_t cursor_ = 0;  // handed over
   std::uint64_t first_seq_ = 1;
   std::uint64_t committed_seq_ = 0;
+  std::deque<Unwritten> unwritten_;  // where each commit must be safe; else it may wait for ever
+  std::size_t unwritten_bytes_ = 0;
   bool readable_ = false;
   bool idle_ = false;
   bool full_ = false;  // the queue, at the last pump

@@ -19,6 +19,7 @@ namespace bridge {
 namespace {
 
 constexpr int kBusyTimeoutMs = 1000;                 // somebody's shell holds the file
+constexpr int kReadersTimeoutMs = 200;
 constexpr std::uint64_t kWalPagesMax = 4096;         // then they are moved into the file
 
 // Two names of one file are one file.
@@ -236,12 +237,19 @@ JournalResult<bool> JournalFile::end_epoch() {
     database_->run("UPDATE epochs SET clean=1 WHERE id=(SELECT max(id) FROM epochs)");
     // Everything into the one file, which can then be copied alone. Where a reader is in the way, the
     // last one to close does it.
-    try {
-      database_->run("PRAGMA wal_checkpoint(TRUNCATE)");
-    } catch (const DatabaseError&) {
-    }
+    (void)empty_log();
     return true;
   });
+}
+
+// Readers that come and go are waited for, a moment: new ones need nothing of the log once it is in the file.
+bool JournalFile::empty_log() {
+  sqlite3* const db = database_->handle();
+  sqlite3_busy_timeout(db, kReadersTimeoutMs);
+  const int code =
+      sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(db, kBusyTimeoutMs);
+  return code == SQLITE_OK;
 }
 
 bool JournalFile::in_place() const {

@@ -49,6 +49,7 @@ struct JournalFileOptions {
   bool sync_each_commit = false;  // fsync before a commit counts
   std::uint64_t bytes_max = 10ull << 30;
   std::int64_t age_max_us = 7ll * 86'400 * 1'000'000;
+  std::uint64_t log_bytes_max = 256ull << 20;  // of SQLite's log, which a reader can keep from being emptied
   std::size_t positions_max = 4096;  // of JournalContents; the file knows more
 };
 
@@ -98,6 +99,9 @@ class JournalFile {
   // Deletes old events, at most `rows_max`, where there are too many bytes or they are too old at
   // `now_us`; tells how many. The newest event always stays.
   JournalResult<std::uint64_t> trim(std::uint64_t rows_max, std::int64_t now_us);
+
+  // Moves SQLite's log into the file and empties it. False where a reader that holds on to it is in the way.
+  bool empty_log();
 
   // False where the path no longer names the file that is open: it was moved or deleted.
   bool in_place() const;

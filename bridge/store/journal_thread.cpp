@@ -17,8 +17,6 @@ constexpr std::size_t kGroupBytesMax = 2 * 1024 * 1024;  // written in one trans
 constexpr std::size_t kGroupBytesSoon = 256 * 1024;      // so much does not wait for company
 constexpr std::int64_t kGroupUs = 20'000;                // and less no longer than this
 constexpr std::int64_t kRetryUs = 1'000'000;
-constexpr std::int64_t kLookAfterUs = 1'000'000;  // age, size, whether the file is still there
-constexpr std::uint64_t kTrimRowsMin = 1024;
 
 }  // namespace
 
@@ -171,7 +169,7 @@ void JournalThread::add_hole(std::uint64_t to_seq, std::vector<JournalItem>* ite
 
 void JournalThread::write_group() {
   const std::int64_t began = clock_.steady_us();
-  if (!begin_epochs(*file_, group_.back().block->last_seq())) return;
+  if (!watch_log() || !begin_epochs(*file_, group_.back().block->last_seq())) return;
   std::vector<JournalItem> items;
   items.reserve(group_.size() + 1);
   std::uint64_t rows = 0;
@@ -230,56 +228,6 @@ void JournalThread::write_failed(const JournalFailure& failure) {
   publish();
 }
 
-void JournalThread::reopen() {
-  retry_at_us_ = clock_.steady_us() + kRetryUs;
-  auto opened = JournalFile::open(options_);
-  if (!opened) {
-    ++counts_.errors;
-    set_problem(opened.error().message);
-  } else if (take_over(std::move(opened.value()))) {
-    set_problem("");
-  }
-  publish();
-}
-
-// A file that comes late must not hold numbers that this process has given to other events.
-bool JournalThread::take_over(std::unique_ptr<JournalFile> file) {
-  const JournalContents& contents = file->contents();
-  const std::uint64_t before = epochs_.front().first_seq - 1;
-  const bool ours = !contents.epochs.empty() &&
-                    std::any_of(epochs_.begin(), epochs_.end(), [&](const EpochStart& e) {
-                      return e.epoch == contents.epochs.back().epoch;
-                    });
-  if (!ours && contents.last_seq > before) {
-    set_problem(options_.path + ": it holds events up to " + std::to_string(contents.last_seq) +
-                " of another numbering; it will be gone on with when the bridge is started again");
-    return false;
-  }
-  const std::vector<EpochStart> earlier = ours ? std::vector<EpochStart>() : contents.epochs;
-  std::vector<SeqRange> holes = ours ? std::vector<SeqRange>() : contents.holes;
-  // First, so that it is not forgotten where the next step fails.
-  if (!earlier.empty() && contents.last_seq < before) {
-    JournalItem jump;
-    jump.hole = {contents.last_seq + 1, before};
-    jump.reason = "numbers not used: the bridge started without the journal";
-    const auto noted = file->append({jump}, clock_.wall_us());
-    if (!noted) {
-      ++counts_.errors;
-      set_problem(noted.error().message);
-      return false;
-    }
-    holes.push_back(jump.hole);
-  }
-  epochs_begun_ = 0;
-  if (!begin_epochs(*file, std::max(contents.last_seq, before) + 1)) return false;
-  earlier_epochs_ = earlier;
-  new_holes_.insert(new_holes_.begin(), holes.begin(), holes.end());
-  // What it lacks of this process's events, the next write notes as a hole.
-  written_seq_ = ours ? contents.last_seq : before;
-  file_ = std::move(file);
-  return true;
-}
-
 void JournalThread::set_problem(const std::string& problem) {
   if (problem == problem_) return;
   if (!problem.empty()) {
@@ -291,32 +239,6 @@ void JournalThread::set_problem(const std::string& problem) {
   }
   problem_ = problem;
   publish();
-}
-
-void JournalThread::trim() {
-  const std::int64_t now = clock_.steady_us();
-  const bool look_after = now >= look_after_at_us_;
-  if (look_after) look_after_at_us_ = now + kLookAfterUs;
-  if (file_ == nullptr || (!look_after && rows_since_trim_ < kTrimRowsMin)) return;
-  if (look_after && !file_->in_place()) {
-    file_.reset();
-    retry_at_us_ = now;
-    set_problem(options_.path + ": it was moved or deleted");
-    return;
-  }
-  // Twice what came in goes, so a file over its size shrinks however busy the bridge is.
-  const std::int64_t wall = clock_.wall_us();
-  wall_.observe(wall, now);
-  const auto removed =
-      file_->trim(std::max(kTrimRowsMin, 2 * rows_since_trim_), wall - wall_.doubted_us());
-  rows_since_trim_ = 0;
-  if (!removed) {
-    ++counts_.errors;
-  } else if (removed.value() != 0) {
-    counts_.rows_trimmed += removed.value();
-    look_after_at_us_ = now;  // there may be more
-  }
-  if (look_after || (removed && removed.value() != 0)) publish();
 }
 
 void JournalThread::ask_for_more() {

@@ -37,6 +37,8 @@ struct JournalStatus {
   std::uint64_t queue_bytes = 0;
   std::uint64_t file_bytes = 0;     // of the file that hold something
   std::uint64_t wal_bytes = 0;
+  std::uint64_t wal_held = 0;       // times that a reader kept it beyond JournalFileOptions::log_bytes_max
+  bool wal_is_held = false;         // now
 };
 
 // What main has to know soon.
@@ -124,6 +126,7 @@ class JournalThread {
   bool look_up_position(Request& request);
   bool look_back(Request& request);
   bool can_wait_for(std::uint64_t seq);
+  bool watch_log();
   void trim();
   void ask_for_more();
   void publish();
@@ -162,6 +165,7 @@ class JournalThread {
   std::int64_t last_commit_us_ = 0;
   std::int64_t retry_at_us_ = 0;
   std::int64_t look_after_at_us_ = 0;
+  std::int64_t empty_log_at_us_ = 0;
   std::int64_t log_reads_at_us_ = 0;
   bool reader_waits_ = false;  // a request for more than one turn, or for what is still queued
   std::uint64_t rows_since_trim_ = 0;

@@ -136,7 +136,10 @@ void Feed::start_at(std::uint64_t cursor, bool recovered, std::uint64_t lost_fro
 
 void Feed::say_gap(std::uint64_t lost_from, SubscribeOutcome* outcome) {
   ++gaps_;
-  outcome->gap = gap_message(lost_from, cursor_, "evicted", clock_.wall_us());
+  const PastReader* const journal = cohorts_.past().reader();
+  const bool readable = journal == nullptr || journal->readable();
+  outcome->gap =
+      gap_message(lost_from, cursor_, readable ? "evicted" : "unreadable", clock_.wall_us());
 }
 
 std::int64_t Feed::cutoff_us(const Since& since) const {

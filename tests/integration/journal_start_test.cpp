@@ -29,7 +29,8 @@ bool starts_without(const BridgeProcess& bridge, const std::string& what) {
   return reply.status == 503 && reply.body.find("journal: ") == 0 &&
          reply.body.find(what) != std::string::npos &&
          reply.body.find("events are delivered but not kept") != std::string::npos &&
-         bridge_says(bridge, what) && metric(bridge, "ppo_bridge_journal_writing") == 0;
+         wait_until([&] { return bridge_says(bridge, what); }) &&
+         metric(bridge, "ppo_bridge_journal_writing") == 0;
 }
 
 bool wait_ready(const BridgeProcess& bridge) {

@@ -143,6 +143,30 @@ TEST_CASE("journal trouble: before_delivery refuses to start without its journal
   }
 }
 
+TEST_CASE("journal trouble: before_delivery takes in no more than fits, by POST too, while the disk is full") {
+  for (const char* threads : {"1", "3"}) {
+    CAPTURE(threads);
+    ScratchDirectory directory;
+    BridgeProcess bridge(
+        with_journal(directory.file("j"), {"journal.before_delivery=true",
+                                           std::string("websocket.threads=") + threads}));
+    const std::string body =
+        R"({"type":"t","data":{"x":")" + std::string(500'000, 'x') + R"("},"source":"s","run":"r"})";
+    const auto post = [&] { return http(bridge.websocket(), "POST", "/submit_event", {}, body).status; };
+    REQUIRE(post() == 200);
+    REQUIRE(wait_committed(bridge, 1));
+    limit_files(bridge, 64 * 1024);
+    int taken = 0;
+    while (taken < 300 && post() == 200) ++taken;
+    CHECK(taken >= 32);
+    CHECK(taken <= 80);  // 32 MiB, and what came while the last ones were on their way
+    limit_files(bridge, RLIM_INFINITY);
+    REQUIRE(wait_committed(bridge, 1 + taken));
+    CHECK(post() == 200);
+    CHECK(metric(bridge, "ppo_bridge_journal_holes_total") == 0);
+  }
+}
+
 TEST_CASE("journal trouble: before_delivery waits while the disk is full and loses nothing") {
   ScratchDirectory directory;
   BridgeProcess bridge(with_journal(directory.file("j"), {"journal.before_delivery=true"}));

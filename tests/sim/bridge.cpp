@@ -62,7 +62,7 @@ SimBridge::SimBridge(World& world, const std::vector<std::unique_ptr<SimSource>>
       sources_(64, counters_),
       tracker_(sources_, held_bytes_max, counters_),
       own_commands_({log_, snapshot_, sources_, tracker_, types_, counters_, world.clock, limits,
-                     100, "sim"}),
+                     100, "sim", nullptr, nullptr, &cohorts_.past()}),
       own_events_(log_, types_, world.clock, [this] { announce_soon(); }),
       dispatcher_(own_commands_, sources_, *this, own_events_, counters_, world.clock, 2'000'000),
       source_watch_(sources_, tracker_, dispatcher_.router(), own_events_),

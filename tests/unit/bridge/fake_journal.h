@@ -16,8 +16,12 @@ struct FakeJournal final : PastReader {
   std::uint64_t first_seq() const override {
     return blocks.empty() ? 1 : blocks.front()->first_seq();
   }
-  std::uint64_t last_seq() const override { return blocks.empty() ? 0 : blocks.back()->last_seq(); }
+  std::uint64_t last_seq() const override {
+    return blocks.empty() || in_trouble ? 0 : blocks.back()->last_seq();
+  }
+  bool readable() const override { return !in_trouble; }
   bool holds(std::uint64_t from, std::uint64_t to) const override {
+    if (in_trouble) return false;
     for (; from <= to; ++from) {
       if (!find(from)) return false;
     }
@@ -88,6 +92,7 @@ struct FakeJournal final : PastReader {
   std::vector<std::function<void()>> waiting;
   int reads = 0;
   bool unreadable = false;  // every read fails
+  bool in_trouble = false;  // none is tried
   int cancelled = 0;
 };
 

@@ -127,6 +127,33 @@ TEST_CASE("feed: a hole in the journal is a gap in its place, and not recovered"
   CHECK(seq_of(got.back()) == 100);
 }
 
+TEST_CASE("feed: what the journal cannot read is told as that, and what is behind it comes") {
+  PastWorld world;
+  world.events(100);
+  world.journal.unreadable = true;
+  const std::uint64_t in_memory = world.log.history().first_seq();
+  {
+    PastClient client(world);
+    CHECK(client.feed.subscribe(subscription("{}"), after_seq(20)).recovered == true);
+    const auto got = client.all();
+    const auto gap = parse_json(got.at(0));
+    CHECK(gap["data"]["reason"] == "unreadable");
+    CHECK(gap["data"]["from_seq"] == 21);
+    CHECK(gap["data"]["to_seq"].GetUint64() == in_memory - 1);
+    CHECK(seqs(got) == seq_range(in_memory, 100));
+  }
+  // It may pass: who asks later gets them. And who asks while the whole file is in trouble is told so.
+  world.journal.unreadable = false;
+  PastClient later(world);
+  later.feed.subscribe(subscription("{}"), after_seq(20));
+  CHECK(seqs(later.all()) == seq_range(21, 100));
+  world.journal.in_trouble = true;
+  PastClient last(world);
+  const auto outcome = last.feed.subscribe(subscription("{}"), after_seq(20));
+  CHECK(outcome.recovered == false);
+  CHECK(outcome.gap.find("\"unreadable\"") != std::string::npos);
+}
+
 TEST_CASE("feed: what the journal has trimmed is a gap before anything else") {
   PastWorld world;
   world.events(100);

@@ -28,8 +28,8 @@ struct ShiftedClock final : Clock {
 
 // A journal on a thread of its own and the log's thread, which is the test's.
 struct WorkingJournal {
-  WorkingJournal()
-      : journal(options(), clock, [this](std::function<void()> f) {
+  explicit WorkingJournal(const JournalFileOptions& wanted = {})
+      : base(wanted), journal(options(), clock, [this](std::function<void()> f) {
           const std::lock_guard<std::mutex> lock(mutex);
           posted.push_back(std::move(f));
         }) {
@@ -39,7 +39,7 @@ struct WorkingJournal {
   ~WorkingJournal() { journal.stop(5'000'000); }
 
   JournalFileOptions options() const {
-    JournalFileOptions o;
+    JournalFileOptions o = base;
     o.path = directory.file("j");
     o.age_max_us = 7ll * 86'400 * 1'000'000;
     return o;
@@ -57,6 +57,22 @@ struct WorkingJournal {
                              R"(","source_seq":)" + std::to_string(source_seq) + "}";
     REQUIRE(parser.parse(body) == Reject::none);
     log->append(parser.envelope(), clock.wall_us());
+  }
+  // Appends events of about `bytes` in all and waits until the journal has them, or says `problem()`.
+  void write(std::size_t bytes) {
+    Envelope event;
+    const std::string data = R"({"x":")" + std::string(10'000, 'x') + "\"}";
+    event.type = "t";
+    event.data = data;
+    for (std::size_t done = 0; done < bytes; done += 300'000) {
+      for (int i = 0; i < 30; ++i) log->append(event, clock.wall_us());
+      REQUIRE(wait_until([&] {
+        run_posted();
+        journal.pump();
+        return journal.committed_seq() == log->last_seq() || !journal.problem().empty();
+      }));
+      clock.steady_ahead_us += 2'000'000;  // SQLite's log is looked after once a second
+    }
   }
   // Appends an event and waits until it is in the file and the thread has looked after the file's age, twice:
   // then what was to be done before the first is done.
@@ -87,6 +103,7 @@ struct WorkingJournal {
     return found;
   }
 
+  JournalFileOptions base;
   ScratchDirectory directory;
   ShiftedClock clock;
   std::mutex mutex;
@@ -178,4 +195,32 @@ TEST_CASE("journal thread: an epoch that begins with the bridge at work is in th
   CHECK(contents.epochs[1].goes_on);
   CHECK(contents.clean);
   CHECK(contents.last_seq == 4);
+}
+
+TEST_CASE("journal thread: a reader that stays bounds what is written, and is told; then it goes on") {
+  JournalFileOptions wanted;
+  wanted.log_bytes_max = 1 << 20;
+  wanted.bytes_max = 3 << 20;
+  WorkingJournal at(wanted);
+  at.write(100'000);
+  Database reader(at.options().path, Database::Mode::read);
+  reader.run("BEGIN");
+  CHECK(reader.number("SELECT count(*) FROM events") == 30);
+  at.write(1'800'000);
+  CHECK(at.journal.status().wal_is_held);
+  CHECK(at.journal.status().wal_held == 1);
+  CHECK(at.journal.problem().empty());
+  at.write(5'000'000);
+  CHECK(at.journal.status().wal_bytes < 4'000'000);
+  CHECK(at.journal.problem().find("another program reads it in one transaction") != std::string::npos);
+  reader.run("ROLLBACK");
+  REQUIRE(wait_until([&] {
+    at.clock.steady_ahead_us += 2'000'000;
+    at.run_posted();
+    at.journal.pump();
+    return at.journal.problem().empty() && at.journal.committed_seq() == at.log->last_seq();
+  }));
+  at.write(100'000);
+  CHECK(at.journal.status().wal_bytes < 3'000'000);
+  CHECK_FALSE(at.journal.status().wal_is_held);
 }

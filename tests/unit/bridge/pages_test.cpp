@@ -38,7 +38,7 @@ TEST_CASE("pages: paths, methods and readiness") {
   CHECK(site.get("GET", "/healthz").status == 200);
   CHECK(site.get("HEAD", "/readyz").status == 200);
   CHECK(site.get("GET", "/readyz").body == "ready\n");
-  site.notice = "clock: it has stepped";
+  site.notice = "clock: it has stepped\n";
   CHECK(site.get("GET", "/readyz").status == 200);
   CHECK(site.get("GET", "/readyz").body == "ready\nclock: it has stepped\n");
   site.trouble = "stopping";

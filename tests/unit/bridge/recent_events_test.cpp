@@ -2,17 +2,32 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <functional>
+
+#include "fake_journal.h"
 #include "fixture.h"
 
 using namespace bridge;
 
 namespace {
 
-rapidjson::Document recent(Bench& bench, const std::string& params) {
-  auto search = RecentEvents::of(bench.log, parse_json(params));
+// Looked for in steps of one, with the answers of `journal` in between.
+rapidjson::Document recent(Bench& bench, const std::string& params, FakeJournal* journal = nullptr) {
+  PastCache past(journal);
+  int ready = 0;
+  auto search = RecentEvents::of(bench.log, past, parse_json(params),
+                                 [&](RecentEvents* which) { ready += which != nullptr ? 1 : 0; });
   REQUIRE(search.ok());
-  while (!search.value().ended()) search.value().step(1);
-  return parse_json(search.value().result());
+  std::uint64_t work = 0;
+  for (auto state = LogWalk::State::more; state != LogWalk::State::ended;) {
+    state = search.value()->step(1, &work);
+    if (state != LogWalk::State::waiting) continue;
+    REQUIRE(journal != nullptr);
+    journal->answer();
+    CHECK(ready-- == 1);
+  }
+  return parse_json(search.value()->result());
 }
 
 std::vector<std::uint64_t> seqs_of(const rapidjson::Document& result) {
@@ -24,7 +39,8 @@ std::vector<std::uint64_t> seqs_of(const rapidjson::Document& result) {
 
 std::string refusal_of_params(const std::string& params) {
   Bench bench;
- const auto result = RecentEvents::of(bench.log, parse_json(params));
+  PastCache none(nullptr);
+  const auto result = RecentEvents::of(bench.log, none, parse_json(params), {});
   return result ? "" : result.error().message;
 }
 
@@ -86,6 +102,96 @@ TEST_CASE("recent: what the history has let go makes the answer incomplete") {
   CHECK_FALSE(recent(bench, R"({"since_seq":5})")["complete"].GetBool());
   CHECK_FALSE(recent(bench, R"({"count":50})")["complete"].GetBool());
   CHECK(recent(bench, R"({"count":3})")["complete"].GetBool());
+}
+
+TEST_CASE("recent: what memory has let go comes from the journal, forward, backward and filtered") {
+  Bench bench({10, 1 << 30});
+  FakeJournal journal;
+  bench.log.add_on_seal([&](const BlockPtr& block) { journal.blocks.push_back(block); });
+  fill(bench, 100);
+  const auto forward = recent(bench, R"({"since_seq":5,"count":1000})", &journal);
+  CHECK(seqs_of(forward).front() == 6);
+  CHECK(seqs_of(forward).size() == 95);
+  CHECK(forward["complete"].GetBool());
+  const auto newest = recent(bench, R"({"count":50})", &journal);
+  CHECK(seqs_of(newest).front() == 51);
+  CHECK(newest["complete"].GetBool());
+  // Paged across the boundary, each event once.
+  std::vector<std::uint64_t> paged;
+  for (std::uint64_t since = 0; since < 100;) {
+    const auto page =
+        recent(bench, R"({"count":7,"type":"odd","since_seq":)" + std::to_string(since) + "}", &journal);
+    const auto seqs = seqs_of(page);
+    CHECK(page["complete"].GetBool() == (since >= 85));  // seven are left, or fewer
+    if (seqs.empty()) break;
+    paged.insert(paged.end(), seqs.begin(), seqs.end());
+    since = seqs.back();
+  }
+  CHECK(paged.size() == 50);
+  CHECK(std::adjacent_find(paged.begin(), paged.end(), std::greater_equal<>()) == paged.end());
+  const auto few = recent(bench, R"({"item":"i0","agent_id":"a0"})", &journal);
+  CHECK(seqs_of(few) == std::vector<std::uint64_t>{15, 30, 45, 60, 75, 90});
+  CHECK(few["complete"].GetBool());
+  // What neither has, and what cannot be read, is not there.
+  journal.blocks.erase(journal.blocks.begin(), journal.blocks.begin() + 3);
+  CHECK_FALSE(recent(bench, R"({"count":1000})", &journal)["complete"].GetBool());
+  CHECK(recent(bench, R"({"count":20})", &journal)["complete"].GetBool());
+  journal.unreadable = true;
+  CHECK_FALSE(recent(bench, R"({"count":50})", &journal)["complete"].GetBool());
+}
+
+TEST_CASE("recent: a command that waits for the journal is answered once, and dropped with who asked") {
+  Bench bench({10, 1 << 30});
+  FakeJournal journal;
+  bench.log.add_on_seal([&](const BlockPtr& block) { journal.blocks.push_back(block); });
+  fill(bench, 100);
+  PastCache past(&journal);
+  std::vector<std::function<void()>> posted;
+  WorkQueue work{[&](std::function<void()> f) { posted.push_back(std::move(f)); }, bench.clock};
+  OwnCommands commands{{bench.log, bench.snapshot, bench.sources, bench.tracker, bench.types, bench.counters,
+                        bench.clock, bench.limits, 10, "0", nullptr, &work, &past}};
+  const auto settle = [&] {
+    for (int i = 0; i < 100; ++i) {
+      journal.answer();
+      for (const auto& f : std::exchange(posted, {})) f();
+    }
+  };
+  const auto ask = [&](const std::shared_ptr<RequestBudget>& asker, std::vector<std::string>* answers) {
+    commands.run("get_recent_events", parse_json(R"({"since_seq":0,"count":1000})"), asker,
+                 [answers](const Result<std::string, RequestError>& result) {
+                   answers->push_back(result ? result.value() : result.error().message);
+                 });
+  };
+  std::vector<std::string> answers;
+  auto asker = std::make_shared<RequestBudget>(bench.clock, 1000);
+  ask(asker, &answers);
+  CHECK(answers.empty());
+  settle();
+  REQUIRE(answers.size() == 1);
+  CHECK(seqs_of(parse_json(answers[0])).size() == 100);
+  // The place is kept in the cache now: a new one has to wait again.
+  PastCache fresh(&journal);
+  OwnCommands others{{bench.log, bench.snapshot, bench.sources, bench.tracker, bench.types, bench.counters,
+                      bench.clock, bench.limits, 10, "0", nullptr, &work, &fresh}};
+  std::vector<std::string> none;
+  others.run("get_recent_events", parse_json(R"({"since_seq":0})"), asker,
+             [&](const Result<std::string, RequestError>&) { none.emplace_back(); });
+  asker.reset();
+  settle();
+  CHECK(none.empty());
+  // So many may wait, and no more.
+  PastCache silent(&journal);
+  OwnCommands busy{{bench.log, bench.snapshot, bench.sources, bench.tracker, bench.types, bench.counters,
+                    bench.clock, bench.limits, 10, "0", nullptr, &work, &silent}};
+  asker = std::make_shared<RequestBudget>(bench.clock, 1000);
+  for (int i = 0; i < 33; ++i) {
+    busy.run("get_recent_events", parse_json(R"({"since_seq":0})"), asker,
+             [&](const Result<std::string, RequestError>& result) {
+               if (!result) none.push_back(result.error().message);
+             });
+  }
+  CHECK(none == std::vector<std::string>{"too many requests wait for the journal; try later"});
+  settle();
 }
 
 TEST_CASE("recent: a reply is bounded in bytes") {

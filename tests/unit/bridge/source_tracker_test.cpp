@@ -143,6 +143,21 @@ struct Tracking : SourceListener {
 
 }  // namespace
 
+TEST_CASE("tracker: while no more should come in it asks for nothing and gives nothing up") {
+  Tracking t;
+  t.announce(Tracking::numbers(1, 1)).event(1);
+  t.tracker.set_paused(true);
+  t.event(4).announce(Tracking::numbers(9, 1)).pass(30'000'000);
+  CHECK(t.link.asked.empty());
+  CHECK(t.counters.events_lost == 0);
+  t.tracker.set_paused(false);
+  t.pass(500'000);
+  REQUIRE(t.link.asked.size() == 1);
+  CHECK(t.link.asked[0].from == 2);
+  t.answer({2, 3});
+  CHECK(t.counters.events_lost == 0);
+}
+
 TEST_CASE("tracker: what is next goes straight on, what was there before does not") {
   Tracking t;
   t.events(1, 3).event(2).event(3).event(4);
