@@ -245,6 +245,12 @@ class BridgeApp::Impl {
     }
     if (config_.journal.before_delivery) log_.hold_back();
     journal_->start(log_, [this] { on_journal(); });
+    dispatcher_.set_switch_store([this](const auto& name, const auto& params, auto done) {
+      journal_->keep_switch(name, params, std::move(done));
+    });
+    for (const auto& [name, params] : journal_->switches()) {
+      dispatcher_.restore_switch(name, params);
+    }
     return true;
   }
 

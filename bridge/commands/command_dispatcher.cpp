@@ -16,6 +16,8 @@ namespace {
 
 using rapidjson::Value;
 
+// Of a bridge that has come back: trainers and the owners of switches find it again meanwhile.
+constexpr std::int64_t kRestoredUs = 10'000'000;
 constexpr std::string_view kArm = "arm_dead_mans_switch";
 constexpr std::string_view kDisarm = "disarm_dead_mans_switch";
 
@@ -95,14 +97,15 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
     return;
   }
   if (command.name == kArm || command.name == kDisarm) {
-    std::string result;
+    const auto answer = [this, name = command.name, id_json, began_us,
+                         reply](const std::string& result) {
+      reply(own_result(name, result, id_json, began_us));
+    };
     if (command.name == kDisarm) {
-      result = switches_.disarm(requester.name) ? R"({"disarmed":true})" : R"({"disarmed":false})";
-    } else if (const auto error = arm(params, requester.name, &result)) {
+      answer(switches_.disarm(requester.name) ? R"({"disarmed":true})" : R"({"disarmed":false})");
+    } else if (const auto error = arm(params, requester.name, answer)) {
       reply(refusal(*error, id_json));
-      return;
     }
-    reply(own_result(command.name, result, id_json, began_us));
     return;
   }
   if (command.target.empty()) {
@@ -119,9 +122,10 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
   });
 }
 
-std::optional<RequestError> CommandDispatcher::arm(const Value& params,
-                                                   const std::string& requester,
-                                                   std::string* result_json) {
+// `answer` is called with the result once it is known whether the switch outlives the bridge.
+std::optional<RequestError> CommandDispatcher::arm(
+    const Value& params, const std::string& requester,
+    const std::function<void(const std::string& result_json)>& answer) {
   const Value* const timeout = params.IsObject() ? find(params, "timeout_ms") : nullptr;
   const auto ms = read_number(timeout, "params.timeout_ms", kSwitchTimeoutMinUs / 1000,
                               kSwitchTimeoutMaxUs / 1000);
@@ -136,14 +140,30 @@ std::optional<RequestError> CommandDispatcher::arm(const Value& params,
   if (command.value().target.empty()) {
     return bad("params.on_expiry.target must name a trainer, an agent or \"*\"");
   }
-  if (!switches_.arm(requester, timeout_us, std::move(command.value()))) {
+  command.value().idempotency_key.clear();  // each expiry is a command of its own
+  std::string params_json = json_text(params);
+  if (params_json.size() > kSwitchBytesMax) {
+    return bad("params must be at most " + std::to_string(kSwitchBytesMax) + " bytes");
+  }
+  const auto told = [answer, requester, timeout_us](bool kept) {
+    JsonWriter json;
+    json.object().field("armed", true).field("name", requester);
+    json.key("timeout_ms").milliseconds(timeout_us);
+    answer(json.field("survives_restart", kept).end_object().take());
+  };
+  if (!switches_.arm(requester, timeout_us, std::move(command.value()), std::move(params_json),
+                     told)) {
     return RequestError{ErrorType::busy,
                         std::to_string(kSwitchesMax) + " dead-man's switches are armed already"};
   }
-  JsonWriter json;
-  json.object().field("armed", true).field("name", requester);
-  *result_json = json.key("timeout_ms").milliseconds(timeout_us).end_object().take();
   return std::nullopt;
+}
+
+void CommandDispatcher::restore_switch(const std::string& name, const std::string& params_json) {
+  switches_.restore(name, params_json);
+  const auto params = read_document(params_json);
+  if (params) (void)arm(params.value(), name, [](const std::string&) {});
+  switches_.spare(name, kRestoredUs);
 }
 
 void CommandDispatcher::switch_expired(const std::string& name, const Command& command) {

@@ -60,6 +60,11 @@ class CommandDispatcher final : public CommandTaker {
 
   CommandRouter& router() { return router_; }
 
+  // Where armed switches are kept; see DeadMansSwitches.
+  void set_switch_store(DeadMansSwitches::Keep keep) { switches_.set_store(std::move(keep)); }
+  // Arms a switch that the store has, with all of its time before it and at least ten seconds.
+  void restore_switch(const std::string& name, const std::string& params_json);
+
   // Deadlines and switches. Call every few milliseconds while busy().
   void tick();
   bool busy() const { return router_.busy() || !switches_.empty(); }
@@ -67,8 +72,9 @@ class CommandDispatcher final : public CommandTaker {
  private:
   Result<Command, RequestError> parse(const rapidjson::Value& request,
                                       const std::string& requester) const;
-  std::optional<RequestError> arm(const rapidjson::Value& params, const std::string& requester,
-                                  std::string* result_json);
+  std::optional<RequestError> arm(
+      const rapidjson::Value& params, const std::string& requester,
+      const std::function<void(const std::string& result_json)>& answer);
   void switch_expired(const std::string& name, const Command& command);
   void report(const Command& command, const TrainerAnswer& answer);
   std::string own_result(std::string_view name, std::string_view result_json,

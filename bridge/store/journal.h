@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -35,6 +36,13 @@ class Journal final : public PastReader {
 
   // How far the runs had come that were heard of last (JournalFileOptions::positions_max), oldest first.
   const std::vector<SourcePosition>& positions() const { return positions_; }
+
+  // Dead-man's switches that were armed, name and params; none where the file could not be opened.
+  const std::vector<std::pair<std::string, std::string>>& switches() const { return switches_; }
+  // See JournalFile::keep_switch(). `done` is called later, on this thread. REQUIRES: start().
+  void keep_switch(std::string name, std::string params_json, std::function<void(bool)> done) {
+    thread_.keep_switch(std::move(name), std::move(params_json), std::move(done));
+  }
 
   // Why the file is not written, or "".
   std::string problem() const;
@@ -105,6 +113,7 @@ class Journal final : public PastReader {
   EpochStart epoch_;
   std::string problem_;  // of open()
   std::vector<SourcePosition> positions_;
+  std::vector<std::pair<std::string, std::string>> switches_;
   std::shared_ptr<const std::vector<SeqRange>> holes_;  // in order; made anew where one is added
   EventLog* log_ = nullptr;
   std::function<void()> on_progress_;

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "event/source_position.h"
@@ -21,6 +23,8 @@ struct JournalContents {
   std::uint64_t last_seq = 0;        // of rows and holes
   std::int64_t last_stamp_us = 0;
   std::vector<SeqRange> holes;       // in order
+  // Dead-man's switches that are armed: name and params. Read by open() only.
+  std::vector<std::pair<std::string, std::string>> switches;
   std::vector<SourcePosition> positions;  // of the runs heard of last, oldest first
 };
 

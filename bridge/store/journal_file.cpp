@@ -184,6 +184,8 @@ void JournalFile::prepare() {
   if (fresh) make_schema(db);
   // Older bridges' files have none; they keep it up where there is one.
   db.run("CREATE INDEX IF NOT EXISTS sources_by_seq ON sources(seq)");
+  db.run("CREATE TABLE IF NOT EXISTS switches("
+         "name TEXT PRIMARY KEY, params TEXT NOT NULL) WITHOUT ROWID");
   statements_ = std::make_unique<Statements>(db);
   load_contents();
   struct stat info {};
@@ -199,6 +201,19 @@ void JournalFile::load_contents() {
   first_seq_ = contents_.first_seq;
   source_rows_ = static_cast<std::uint64_t>(
       database_->number("SELECT count(*) FROM sources").value_or(0));
+  Statement switches(*database_, "SELECT name,params FROM switches ORDER BY name");
+  while (switches.step()) contents_.switches.emplace_back(switches.text(0), switches.text(1));
+}
+
+JournalResult<bool> JournalFile::keep_switch(const std::string& name,
+                                             const std::string& params_json) {
+  return guarded([&] {
+    Statement& keep = params_json.empty() ? statements_->remove_switch : statements_->keep_switch;
+    keep.bind(1, std::string_view(name));
+    if (!params_json.empty()) keep.bind(2, std::string_view(params_json));
+    keep.run();
+    return true;
+  });
 }
 
 JournalResult<bool> JournalFile::begin_epoch(const EpochStart& epoch, std::int64_t now_us) {

@@ -1,7 +1,7 @@
 // The journal on disk: one SQLite file, a row an event, which people read while the bridge writes.
 //
-// Tables: `events` (the log), `epochs` (the numberings), `holes` (what could not be written) and
-// `sources` (how far each run had come). The schema's version is in PRAGMA user_version.
+// Tables: `events` (the log), `epochs` (the numberings), `holes` (what could not be written),
+// `sources` (how far each run had come) and `switches` (dead-man's switches that are armed). The schema's version is in PRAGMA user_version.
 //
 // WAL, so that readers and the writer do not wait for each other. synchronous=NORMAL: a commit is safe
 // from the end of the process at once, from a power cut after the next checkpoint; where a numbering
@@ -95,6 +95,9 @@ class JournalFile {
   // The place behind which everything came at `timestamp_us` or later: a row, or the hole before it. One
   // beyond the last row where nothing did.
   JournalResult<std::uint64_t> first_seq_since(std::int64_t timestamp_us);
+
+  // Notes a dead-man's switch, or with no params that it is armed no more.
+  JournalResult<bool> keep_switch(const std::string& name, const std::string& params_json);
 
   // Deletes old events, at most `rows_max`, where there are too many bytes or they are too old at
   // `now_us`; tells how many. The newest event always stays.

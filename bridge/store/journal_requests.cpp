@@ -62,6 +62,16 @@ void JournalThread::find_position(SourcePosition run, std::vector<BlockPtr> newe
   wake_.notify_one();
 }
 
+void JournalThread::keep_switch(std::string name, std::string params_json,
+                                std::function<void(bool)> done) {
+  Request request;
+  request.kind = Request::Kind::keep_switch;
+  request.switch_name = std::move(name);
+  request.switch_params = std::move(params_json);
+  request.on_kept = std::move(done);
+  add_request(std::move(request));
+}
+
 void JournalThread::serve_requests() {
   const std::int64_t end = clock_.steady_us() + kReadTurnUs;
   std::size_t waiting = 0;
@@ -107,6 +117,12 @@ bool JournalThread::serve(Request& request) {
       return look_back(request);
     case Request::Kind::position:
       return look_up_position(request);
+    case Request::Kind::keep_switch: {
+      const bool kept =
+          readable && file_->keep_switch(request.switch_name, request.switch_params).ok();
+      listener_.post([done = std::move(request.on_kept), kept] { done(kept); });
+      return true;
+    }
   }
   return true;
 }

@@ -285,9 +285,15 @@ void JournalThread::publish() {
 
 void JournalThread::finish() {
   bool clean = false;
+  std::deque<Request> requests;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     clean = clean_;
+    requests.swap(requests_);
+  }
+  // A switch that was disarmed last must not be armed again at the next start.
+  for (Request& request : requests) {
+    if (request.kind == Request::Kind::keep_switch) serve(request);
   }
   while (clean && file_ != nullptr) {
     {

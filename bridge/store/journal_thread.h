@@ -86,6 +86,9 @@ class JournalThread {
   void find_position(SourcePosition run, std::vector<BlockPtr> newest,
                      std::function<void(std::optional<std::uint64_t>)> done);
 
+  // See JournalFile::keep_switch(). `done` is told by the listener's post() whether it is written.
+  void keep_switch(std::string name, std::string params_json, std::function<void(bool)> done);
+
   // Writes what is queued, as far as it can within `patience_us`, notes events up to `last_seq` that it
   // has not as a hole, marks the epoch as ended cleanly, and ends the thread. Idempotent.
   void stop(std::uint64_t last_seq, std::int64_t patience_us);
@@ -94,13 +97,16 @@ class JournalThread {
 
  private:
   struct Request {
-    enum class Kind { read, time, last, position } kind = Kind::read;
+    enum class Kind { read, time, last, position, keep_switch } kind = Kind::read;
     std::uint64_t from_seq = 0;  // read back: where it ends; position: what must be written before
     bool back = false;
     std::int64_t timestamp_us = 0;
     LookBack look_back;
     SourcePosition run;
     std::vector<BlockPtr> newest;  // not pushed
+    std::string switch_name;
+    std::string switch_params;
+    std::function<void(bool)> on_kept;
     std::function<void(PastReader::Slice)> on_slice;
     std::function<void(std::uint64_t)> on_seq;
     std::function<void(std::uint64_t, bool)> on_place;

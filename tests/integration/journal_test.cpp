@@ -241,3 +241,33 @@ TEST_CASE("journal: a replay comes beside the live stream, and can be stopped") 
   CHECK(client.request(R"({"action":"command","command":"replay_stop"})")
             .boolean("/result/stopped"));
 }
+
+TEST_CASE("journal: a dead-man's switch outlives a bridge that is killed, and its end does too") {
+  ScratchDirectory directory;
+  const BridgeOptions options = with_journal(directory.file("j"));
+  const auto ask = [](BridgeProcess& bridge, const std::string& command) {
+    ProtocolClient client(bridge.websocket());
+    client.request(R"({"action":"register","client_id":"me"})");
+    return client.request(R"({"action":"command","command":)" + command + "}");
+  };
+  const std::string disarm = R"("disarm_dead_mans_switch")";
+  {
+    BridgeProcess bridge(options);
+    CHECK(ask(bridge, R"("arm_dead_mans_switch","params":{"timeout_ms":60000,)"
+                      R"("on_expiry":{"command":"pause","target":"*"}})")
+              .boolean("/result/survives_restart"));
+    bridge.process().signal(SIGKILL);
+    CHECK(bridge.process().wait_exit() == -SIGKILL);
+  }
+  {
+    BridgeProcess bridge(options);
+    CHECK(ask(bridge, disarm).boolean("/result/disarmed"));
+    CHECK(bridge.stop() == 0);
+  }
+  BridgeProcess bridge(options);
+  CHECK_FALSE(ask(bridge, disarm).boolean("/result/disarmed"));
+  BridgeProcess without;
+  CHECK_FALSE(ask(without, R"("arm_dead_mans_switch","params":{"timeout_ms":60000,)"
+                           R"("on_expiry":{"command":"pause","target":"*"}})")
+                  .boolean("/result/survives_restart"));
+}

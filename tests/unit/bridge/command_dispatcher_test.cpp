@@ -2,6 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
+#include <map>
+#include <utility>
+#include <vector>
+
 #include "fixture.h"
 
 using namespace bridge;
@@ -130,6 +135,71 @@ TEST_CASE("switch: it fires unless it is re-armed, once, and says so") {
   CHECK(d.bench.link.sent.size() == 1);
   CHECK(d.events_of("system_status").size() == 1);
   CHECK(d.bench.counters.switches_expired == 1);
+}
+
+TEST_CASE("switch: each expiry issues its command, also one with an idempotency key") {
+  Dispatcher d;
+  for (std::size_t expiries = 1; expiries <= 3; ++expiries) {
+    d.reply(R"({"command":"arm_dead_mans_switch","params":{"timeout_ms":1000,"on_expiry":)"
+            R"({"command":"pause","target":"t1","idempotency_key":"k"}}})");
+    d.advance(1'000'000);
+    REQUIRE(d.bench.link.sent.size() == expiries);
+    d.trainer_answers(R"("success":true,"result":{})");
+  }
+}
+
+TEST_CASE("switch: what is armed is in the store, and told so once it is") {
+  Dispatcher d;
+  std::map<std::string, std::string> store;
+  bool works = false;
+  std::vector<std::function<void()>> later;
+  d.bench.dispatcher.set_switch_store([&](const auto& name, const auto& params, auto done) {
+    later.push_back([&, name = name, params = params, done] {
+      if (works && params.empty()) store.erase(name);
+      if (works && !params.empty()) store[name] = params;
+      done(works);
+    });
+  });
+  const auto answer = [&] {
+    for (const auto& f : std::exchange(later, {})) f();
+  };
+  const std::string arm = R"({"command":"arm_dead_mans_switch","params":{"timeout_ms":20000,)"
+                          R"("on_expiry":{"command":"pause","target":"t1"}}})";
+  d.ask(arm);
+  CHECK(d.replies.empty());
+  answer();
+  REQUIRE(d.replies.size() == 1);
+  CHECK_FALSE(parse_json(d.replies[0])["result"]["survives_restart"].GetBool());
+  works = true;
+  d.advance(1'000'000);  // it is tried again
+  answer();
+  CHECK(store.size() == 1);
+  CHECK(d.reply(arm)["result"]["survives_restart"].GetBool());  // nothing new to write
+  CHECK(later.empty());
+
+  SUBCASE("a new bridge arms it, and gives it its time") {
+    Dispatcher next;
+    next.bench.dispatcher.restore_switch("me", store.at("me"));
+    next.advance(19'900'000);
+    CHECK(next.bench.link.sent.empty());
+    next.advance(200'000);
+    CHECK(next.bench.link.sent.size() == 1);
+  }
+  SUBCASE("one that was disarmed or has expired is forgotten, whatever overtakes what") {
+    d.ask(R"({"command":"arm_dead_mans_switch","params":{"timeout_ms":10000,)"
+          R"("on_expiry":{"command":"pause","target":"t1"}}})");
+    d.ask(R"({"command":"disarm_dead_mans_switch"})");
+    answer();
+    answer();
+    CHECK(store.empty());
+    d.ask(arm);
+    answer();
+    CHECK(store.size() == 1);
+    d.advance(20'000'000);
+    CHECK(d.bench.link.sent.size() == 1);
+    answer();
+    CHECK(store.empty());
+  }
 }
 
 TEST_CASE("switch: it can be disarmed, and wrong ones are refused with the range") {
