@@ -23,21 +23,47 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
     return {std::shared_ptr<const std::string>(block, &block->frames()), block->size(),
             block->gaps()};
   }
+  const auto bytes_of = [&block](Frames frames, bool as_whole) {
+    if (as_whole) frames.bytes = std::shared_ptr<const std::string>(block, &block->frames());
+    return frames;
+  };
   for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
-    if (kept->block == block) return kept->frames;
+    if (kept->block.owner_before(block) || block.owner_before(kept->block)) continue;
+    return bytes_of(kept->frames, kept->whole);
   }
-  Frames frames = build(*block, 0, block->size());
-  if (as_is && frames.bytes && frames.bytes->size() == block->frames().size()) {
-    frames.bytes = std::shared_ptr<const std::string>(block, &block->frames());
-  }
-  kept_.push_back({block, frames});
-  kept_bytes_ += frames.bytes ? frames.bytes->size() : 0;
+  Kept fresh{block, build(*block, 0, block->size())};
+  fresh.whole = as_is && fresh.bytes() != 0 && fresh.bytes() == block->frames().size();
+  if (fresh.whole) fresh.frames.bytes = nullptr;
+  Frames frames = bytes_of(fresh.frames, fresh.whole);
+  kept_bytes_ += fresh.bytes();
+  kept_.push_back(std::move(fresh));
   // Nobody comes after the only one.
-  while (kept_.size() > (feeds > 1 ? kKeptBlocksMax : 1) || (kept_bytes_ > kKeptBytesMax && kept_.size() > 1)) {
-    kept_bytes_ -= kept_.front().frames.bytes ? kept_.front().frames.bytes->size() : 0;
+  while (kept_.size() > (feeds > 1 ? kKeptBlocksMax : 1) ||
+         (kept_bytes_ > kKeptBytesMax && kept_.size() > 1)) {
+    kept_bytes_ -= kept_.front().bytes();
     kept_.pop_front();
   }
+  count(kept_bytes_ + (latest_.bytes ? latest_.bytes->size() : 0));
   return frames;
+}
+
+// This one keeps so much now, and was used last.
+void Cohort::count(std::size_t bytes) {
+  all_.bytes += bytes - counted_;
+  counted_ = bytes;
+  all_.by_use.splice(all_.by_use.end(), all_.by_use, place_);
+  for (Cohort* const cohort : all_.by_use) {
+    if (all_.bytes <= all_.bytes_max || cohort == this) return;
+    cohort->let_go();
+  }
+}
+
+void Cohort::let_go() {
+  all_.bytes -= counted_;
+  counted_ = kept_bytes_ = 0;
+  kept_.clear();
+  latest_ = {};
+  latest_after_ = latest_to_ = 0;
 }
 
 Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const {
@@ -54,6 +80,7 @@ Frames Cohort::latest(const Snapshot& snapshot, std::uint64_t after_seq, std::ui
     latest_ = snapshot.frames(subscription_, after_seq, to_seq, deflater_);
     latest_after_ = after_seq;
     latest_to_ = to_seq;
+    count(kept_bytes_ + (latest_.bytes ? latest_.bytes->size() : 0));
   }
   return latest_;
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,12 +18,32 @@ namespace bridge {
 
 class Feed;
 
+class Cohort;
+
+// Filtered copies for clients a little behind, over all cohorts of a thread.
+inline constexpr std::size_t kKeptFramesBytesMax = 32 * 1024 * 1024;
+
+// What all cohorts keep, together: beyond `bytes_max` the one that was used longest ago lets go.
+struct KeptFrames {
+  std::size_t bytes_max = kKeptFramesBytesMax;
+  std::size_t bytes = 0;
+  std::list<Cohort*> by_use;  // used longest ago first
+};
+
 // One thread; owned by the Cohorts, kept while a feed uses it.
 class Cohort {
  public:
-  // The deflater, for a subscription with deflate() only and else null, must outlive it.
-  explicit Cohort(Subscription subscription, Deflater* deflater = nullptr)
-      : subscription_(std::move(subscription)), deflater_(deflater) {}
+  // `all` must outlive it, and so must the deflater, for a subscription with deflate() only and else
+  // null.
+  Cohort(Subscription subscription, KeptFrames& all, Deflater* deflater)
+      : subscription_(std::move(subscription)),
+        deflater_(deflater),
+        all_(all),
+        place_(all.by_use.insert(all.by_use.end(), this)) {}
+  ~Cohort() {
+    let_go();
+    all_.by_use.erase(place_);
+  }
   Cohort(const Cohort&) = delete;
   Cohort& operator=(const Cohort&) = delete;
 
@@ -57,16 +78,23 @@ class Cohort {
 
  private:
   struct Kept {
-    BlockPtr block;
-    Frames frames;
+    std::weak_ptr<const Block> block;  // the history's, which it does not keep
+    Frames frames;                     // without bytes where the block's own are meant
+    bool whole = false;
+    std::size_t bytes() const { return frames.bytes ? frames.bytes->size() : 0; }
   };
+  void count(std::size_t bytes);
+  void let_go();
   Frames build(const Block& block, std::size_t from, std::size_t to) const;
   bool wants_gap(const Block& block, std::size_t index) const;
 
   const Subscription subscription_;
   Deflater* const deflater_;
   std::deque<Kept> kept_;  // newest last
-  std::size_t kept_bytes_ = 0;
+  std::size_t kept_bytes_ = 0;  // of kept_
+  std::size_t counted_ = 0;     // in all_: those and latest_'s
+  KeptFrames& all_;
+  const std::list<Cohort*>::iterator place_;
   Frames latest_;  // of (latest_after_, latest_to_]
   std::uint64_t latest_after_ = 0;
   std::uint64_t latest_to_ = 0;

@@ -16,7 +16,7 @@ constexpr std::int64_t kPastReaderUs = 5'000;  // he counts as reading for so lo
 Cohort* Cohorts::join(const Subscription& subscription) {
   std::unique_ptr<Cohort>& cohort = cohorts_[subscription.key()];
   if (!cohort) {
-    cohort = std::make_unique<Cohort>(subscription, deflater_of(subscription));
+    cohort = std::make_unique<Cohort>(subscription, kept_, deflater_of(subscription));
     cohort->edition_seq = log_.head();
     if (subscription.latest()) ++latest_cohorts_;
     if (subscription.deflate()) ++deflate_cohorts_;

@@ -54,6 +54,8 @@ class Cohorts {
   void hurry() { hurrying_ = true; }
 
   std::size_t cohorts() const { return cohorts_.size(); }
+  // That all cohorts keep for feeds that are a little behind; at most kKeptFramesBytesMax.
+  std::size_t kept_bytes() const { return kept_.bytes; }
   MemoryShare& unread() { return unread_; }
 
   const Deflater::Tally& deflated() const { return deflater_.tally(); }
@@ -108,6 +110,7 @@ class Cohorts {
   bool hurrying_ = false;
   MemoryShare own_unread_;
   MemoryShare& unread_;
+  KeptFrames kept_;
   std::map<std::string, std::unique_ptr<Cohort>> cohorts_;
   std::vector<Feed*> waking_;  // being told right now; a feed that goes meanwhile is nulled
 };

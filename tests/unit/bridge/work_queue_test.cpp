@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/request_budget.h"
 #include "fixture.h"
@@ -183,4 +184,31 @@ TEST_CASE("work: since.last with a filter on data looks back in slices, as far a
   while (bench.work_once()) {
   }
   CHECK(bench.work.waiting() == 0);
+}
+
+TEST_CASE("cohorts: what all of them keep is bounded together, and who was used longest ago lets go") {
+  Bench bench({1'000'000, 256u << 20});
+  std::string batch;
+  const std::string padding(20'000, 'x');
+  for (int i = 0; i < 20; ++i) {
+    batch += R"({"type":"t","data":{"n":1,"p":")" + padding + "\"}}\n" +
+             R"({"type":"u","data":{}})" "\n";
+  }
+  bench.take(batch);
+  bench.log.seal();
+  std::vector<std::unique_ptr<Feed>> feeds;
+  for (int i = 0; i < 300; ++i) {
+    feeds.push_back(std::make_unique<Feed>(bench.log, bench.cohorts, bench.clock, [] {}));
+    Since since;
+    since.epoch = "epoch1";
+    feeds.back()->subscribe(subscription(R"({"filter":{"n":{"min":)" + std::to_string(-i) + "}}}"),
+                            since);
+    std::size_t events = 0;
+    for (Outgoing out; !(out = feeds.back()->pull(1 << 20)).empty();) events += out.events;
+    CHECK(events == 20);
+    CHECK(bench.cohorts.kept_bytes() <= kKeptFramesBytesMax);
+  }
+  CHECK(bench.cohorts.kept_bytes() > kKeptFramesBytesMax / 2);
+  feeds.clear();
+  CHECK(bench.cohorts.kept_bytes() == 0);
 }
