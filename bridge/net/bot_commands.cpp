@@ -102,28 +102,32 @@ void BotCommands::look_up(Peer& peer, int descriptor) {
   Known& bot = known_[peer.routing_id];
   bot.descriptor = descriptor;
   peer.unread = bot.unread.lock();
-  if (!peer.unread) bot.unread = peer.unread = std::make_shared<MemoryShare>();
+  if (!peer.unread) {
+    bot.unread = peer.unread = std::make_shared<MemoryShare>();
+    bot.since = ++accounts_;
+  }
   if (!bot.budget) bot.budget = std::make_shared<RequestBudget>(clock_, requests_per_s_max_);
   peer.budget = bot.budget;
 }
 
-// All bots together have too much unread: whoever has most of it is disconnected, and the next one only
-// once that memory is free.
+// All bots together have too much unread: whoever has left something unread for longest is disconnected, and
+// the next one only once that memory is free. (One that reads has no more than its newest reply.)
 void BotCommands::shed() {
   if (const auto last = shedding_.lock(); last && last->bytes() != 0) return;
   const auto bytes = [](const Known& bot) {
     const auto unread = bot.unread.lock();
     return unread ? unread->bytes() : 0;
   };
-  const auto most = std::max_element(
+  const auto since = [&](const Known& bot) { return bytes(bot) == 0 ? UINT64_MAX : bot.since; };
+  const auto oldest = std::min_element(
       known_.begin(), known_.end(),
-      [&](const auto& a, const auto& b) { return bytes(a.second) < bytes(b.second); });
-  if (most == known_.end() || !cut_peer(most->second.descriptor, endpoint_)) return;
+      [&](const auto& a, const auto& b) { return since(a.second) < since(b.second); });
+  if (oldest == known_.end() || !cut_peer(oldest->second.descriptor, endpoint_)) return;
   unread_.refuse();
   spdlog::warn("disconnected {} from bots.commands: it has {} bytes of replies unread",
-               requester_of(most->first), bytes(most->second));
-  shedding_ = most->second.unread;
-  known_.erase(most);
+               requester_of(oldest->first), bytes(oldest->second));
+  shedding_ = oldest->second.unread;
+  known_.erase(oldest);
 }
 
 void BotCommands::handle(const Peer& peer, std::string_view body) {

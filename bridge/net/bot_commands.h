@@ -46,6 +46,7 @@ class BotCommands {
     std::weak_ptr<MemoryShare> unread;
     std::shared_ptr<RequestBudget> budget;
     int descriptor = -1;
+    std::uint64_t since = 0;  // counts accounts: the lower, the longer something has been unread
   };
   Turn take_turn();
   void look_up(Peer& peer, int descriptor);
@@ -63,6 +64,7 @@ class BotCommands {
   std::uint64_t requests_per_s_max_ = 0;
   std::map<std::string, Known> known_;
   std::size_t sweep_at_ = 0;  // entries
+  std::uint64_t accounts_ = 0;
   std::weak_ptr<MemoryShare> shedding_;  // of who was disconnected last
   zmq::socket_t socket_;
   std::string endpoint_;
