@@ -372,6 +372,7 @@ class BridgeApp::Impl {
     if (dispatcher_.busy()) dispatcher_.tick();
     if (tracker_.busy() && intake_.tick()) announce_soon();
     memory_watch_.check();
+    (void)keep_descriptors_free(zmq_endpoints());
     command_timer_.expires_after(kCommandTick);
     command_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) command_tick();

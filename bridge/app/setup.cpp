@@ -1,6 +1,8 @@
 #include "app/setup.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <random>
@@ -8,12 +10,14 @@
 #include <spdlog/spdlog.h>
 
 #include "base/address.h"
+#include "base/limits.h"
+#include "net/zmq_peers.h"
 #include "version.h"
 
 namespace bridge {
 namespace {
 
-constexpr std::int64_t kDescriptorsKept = 64;  // files, ZeroMQ, the loop itself
+constexpr std::int64_t kDescriptorsKept = 64;  // files, the loop itself
 
 // Returns how many there are then.
 std::int64_t raise_descriptor_limit() {
@@ -37,10 +41,28 @@ std::string new_epoch() {
   return epoch;
 }
 
+std::size_t zmq_peers_that_fit(std::int64_t descriptors) {
+  return static_cast<std::size_t>(std::min<std::int64_t>(1024, descriptors / 4));
+}
+
+bool keep_descriptors_free(const std::vector<std::string>& zmq_endpoints) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
+  const auto descriptors =
+      static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, INT64_MAX));
+  const int lowest_free = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (lowest_free >= 0) ::close(lowest_free);
+  if (lowest_free >= 0 && lowest_free < descriptors - kDescriptorsKept / 2) return true;
+  const std::size_t cut = cut_newest(zmq_endpoints, zmq_peers_that_fit(descriptors));
+  if (cut != 0) spdlog::warn("hardly any of {} descriptors is free: disconnected {} ZeroMQ peers", descriptors, cut);
+  return false;
+}
+
 std::size_t clients_that_fit(const Config& config) {
   const std::int64_t wanted = config.websocket.clients_max;
   const std::int64_t descriptors = raise_descriptor_limit();
-  const std::int64_t room = std::max<std::int64_t>(1, descriptors - kDescriptorsKept);
+  const auto others = static_cast<std::int64_t>(kOtherConnectionsMax + zmq_peers_that_fit(descriptors));
+  const std::int64_t room = std::max<std::int64_t>(1, descriptors - kDescriptorsKept - others);
   if (wanted > room) {
     spdlog::warn("websocket.clients_max is {}, but only {} files may be open: taking {}", wanted,
                  descriptors, room);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "app/config.h"
 #include "log/history.h"
@@ -20,6 +21,13 @@ std::string new_epoch();
 // How many clients there may be: websocket.clients_max, or fewer where the system does not let so many files
 // be open, which is logged. Takes all the descriptors that it grants.
 std::size_t clients_that_fit(const Config& config);
+
+// The part of them that ZeroMQ's peers may have.
+std::size_t zmq_peers_that_fit(std::int64_t descriptors);
+
+// Call every 20 ms or so. Where hardly any descriptor is free, ZeroMQ's peers beyond their part are
+// disconnected, the newest first, so that clients and /healthz always find one. False where it was so.
+bool keep_descriptors_free(const std::vector<std::string>& zmq_endpoints);
 
 HistoryLimits history_limits(const Config& config);
 

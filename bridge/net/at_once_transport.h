@@ -12,12 +12,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include <asio/steady_timer.hpp>
 #include <websocketpp/transport/asio/connection.hpp>
 #include <websocketpp/transport/asio/endpoint.hpp>
 
@@ -98,10 +100,31 @@ class AtOnceConnection : public websocketpp::transport::asio::connection<Config>
   std::vector<Buffer> rest_;
 };
 
-// The endpoint that makes such connections.
+// The endpoint that makes such connections. Where none can be accepted, because no descriptor is free, it
+// tries again a moment later: websocketpp would at once, and for ever.
 template <class Config>
 class AtOnceEndpoint : public websocketpp::transport::asio::endpoint<Config> {
+  using Base = websocketpp::transport::asio::endpoint<Config>;
+  static constexpr auto kAcceptAgain = std::chrono::milliseconds(50);
+
  public:
+  using Base::async_accept;
+  void async_accept(typename Base::transport_con_ptr con,
+                    websocketpp::transport::accept_handler done,
+                    websocketpp::lib::error_code& ec) {
+    auto later = [this, done](const websocketpp::lib::error_code& error) {
+      if (!error || error == websocketpp::error::make_error_code(
+                                 websocketpp::error::operation_canceled)) {
+        return done(error);
+      }
+      const auto timer = std::make_shared<asio::steady_timer>(this->get_io_service(), kAcceptAgain);
+      timer->async_wait([timer, done, error](const asio::error_code& stopped) {
+        if (!stopped) done(error);
+      });
+    };
+    Base::async_accept(std::move(con), std::move(later), ec);
+  }
+
   using transport_con_type = AtOnceConnection<Config>;
   using transport_con_ptr = typename transport_con_type::ptr;
 };

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -10,6 +11,7 @@
 #include <linux/tcp.h>
 
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -37,15 +39,30 @@ bool is_peer_of(int descriptor, const std::string& endpoint) {
          endpoint.compare(endpoint.size() - port.size(), port.size(), port) == 0;
 }
 
+// All that are open, and where none is left to look with, all that there may be.
+std::vector<int> descriptors() {
+  std::vector<int> all;
+  if (DIR* const folder = ::opendir("/proc/self/fd")) {
+    while (const dirent* const entry = ::readdir(folder)) all.push_back(std::atoi(entry->d_name));
+    ::closedir(folder);
+    return all;
+  }
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  for (int descriptor = 3; static_cast<rlim_t>(descriptor) < limit.rlim_cur; ++descriptor) {
+    all.push_back(descriptor);
+  }
+  return all;
+}
+
 }  // namespace
 
 std::vector<ZmqPeer> peers_of(const std::string& endpoint) {
   std::vector<ZmqPeer> peers;
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc/self/fd"), ::closedir);
-  while (const dirent* const entry = folder ? ::readdir(folder.get()) : nullptr) {
+  for (const int descriptor : descriptors()) {
+    if (!is_peer_of(descriptor, endpoint)) continue;
     ZmqPeer peer;
-    peer.descriptor = std::atoi(entry->d_name);
-    if (!is_peer_of(peer.descriptor, endpoint)) continue;
+    peer.descriptor = descriptor;
     ::ioctl(peer.descriptor, SIOCOUTQ, &peer.unsent);
     tcp_info info{};
     socklen_t size = sizeof info;
@@ -65,6 +82,19 @@ bool cut_peer(int descriptor, const std::string& endpoint) {
   const linger at_once{1, 0};
   ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   return ::shutdown(descriptor, SHUT_RDWR) == 0;
+}
+
+std::size_t cut_newest(const std::vector<std::string>& endpoints, std::size_t peers_max) {
+  std::map<int, std::string> peers;
+  for (const std::string& endpoint : endpoints) {
+    for (const ZmqPeer& peer : peers_of(endpoint)) peers.emplace(peer.descriptor, endpoint);
+  }
+  std::size_t cut = 0;
+  for (auto peer = peers.rbegin(); peer != peers.rend() && peers.size() - cut > peers_max; ++peer) {
+    (void)cut_peer(peer->first, peer->second);
+    ++cut;
+  }
+  return cut;
 }
 
 zmq::message_t counted_frame(std::string_view bytes, MemoryShare& share,

@@ -2,8 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstdint>
+#include <exception>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -11,6 +15,7 @@
 #include "support/event_publisher.h"
 #include "support/http.h"
 #include "support/protocol_client.h"
+#include "support/scratch_directory.h"
 
 using namespace testing_support;
 
@@ -187,4 +192,30 @@ TEST_CASE("hostile client: requests under way are bounded over all connections")
   posts.clear();
   CHECK(wait_until([&] { return status(honest).integer("/result/memory/queues/http/bytes") == 0; }));
   CHECK(http(at, "POST", "/submit_event", {}, R"({"type":"t","data":{}})").status == 200);
+}
+
+TEST_CASE("hostile client: ZeroMQ peers by the thousand leave descriptors for clients and /healthz") {
+  if (raise_open_files_limit() < 4096) return;
+  const ScratchDirectory folder;
+  BridgeOptions options;
+  options.program = folder.file("bridge");
+  std::ofstream(options.program) << "#!/bin/sh\nulimit -n 1024\nexec \"$PPO_BRIDGE_BIN\" \"$@\"\n";
+  REQUIRE(::chmod(options.program.c_str(), 0700) == 0);
+  BridgeProcess bridge(options);
+  ProtocolClient client(bridge.websocket());
+  EventPublisher publisher(bridge.events_in());
+  std::vector<TcpSocket> silent;
+  for (int i = 0; i < 1100; ++i) {
+    try {
+      silent.push_back(TcpSocket::connect(parse_address(bridge.events_in()), milliseconds{200}));
+    } catch (const std::exception&) {  // the bridge accepts none at the moment
+    }
+  }
+  for (const char* path : {"/healthz", "/readyz", "/metrics"}) {
+    CHECK(http(bridge.websocket(), "GET", path).status == 200);
+  }
+  client.request(R"({"action":"register"})");
+  REQUIRE(publisher.publish(event_body("t")));
+  CHECK(client.next_event().integer("/seq") == 1);
+  CHECK(ProtocolClient(bridge.websocket()).welcome().has("/data/epoch"));
 }
