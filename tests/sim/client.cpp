@@ -177,6 +177,7 @@ void SimClient::on_gap(const std::string& text) {
   if (gap.reason == "source_lost") {
     require(wanted_.source.empty() || wanted_.source == gap.source,
             "a gap of a source that nobody asked for: " + text);
+    if (!truth_.honest(gap.source, gap.run)) return;
     std::uint64_t& next = expected_[{gap.source, gap.run}];
     require(*gap.from_source_seq >= next, "a gap of what had come: " + text);
     require(next == 0 || !wanted_.type.empty() || *gap.from_source_seq == next,
@@ -203,7 +204,7 @@ void SimClient::on_event(const feed::Envelope& envelope, const std::string& text
   require(entry.source == envelope.source && entry.run == envelope.run &&
               entry.source_seq == envelope.source_seq.value_or(0),
           "not what the log holds: " + text);
-  if (envelope.source_seq) {
+  if (envelope.source_seq && truth_.honest(envelope.source, envelope.run)) {
     std::uint64_t& next = expected_[{envelope.source, envelope.run}];
     require(*envelope.source_seq >= next && (next == 0 || !wanted_.type.empty() ||
                                              *envelope.source_seq == next),

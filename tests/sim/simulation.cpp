@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "adversary.h"
 #include "bridge.h"
 #include "client.h"
 #include "source.h"
@@ -31,12 +32,13 @@ struct Weather {
 
 class Simulation {
  public:
-  Simulation(std::uint64_t seed, std::function<void(std::int64_t, const std::string&)> trace)
+  Simulation(std::uint64_t seed, bool attacked, std::function<void(std::int64_t, const std::string&)> trace)
       : world_(seed), truth_(world_, sources_) {
     world_.trace = std::move(trace);
     draw_weather();
     draw_sources();
     draw_clients();
+    if (attacked) adversary_ = std::make_unique<Adversary>(world_, sources_);
     start_bridge();
     fault();
   }
@@ -72,7 +74,7 @@ class Simulation {
   void step(Outcome& outcome) {
     ++outcome.steps;
     truth_.follow(*bridge_);
-    bridge_->check_counters();
+    bridge_->check_counters(adversary_ != nullptr, adversary_ ? adversary_->rejected() : 0);
   }
 
   void draw_weather() {
@@ -132,6 +134,7 @@ class Simulation {
     world_.note("a bridge starts: " + epoch);
     bridge_ = std::make_unique<SimBridge>(world_, sources_, epoch, weather_.history,
                                           weather_.held_bytes_max, weather_.journal);
+    if (adversary_) adversary_->bridge_changed(bridge_.get());
     for (const auto& source : sources_) source->bridge_changed(bridge_.get());
     for (const auto& client : clients_) client->bridge_changed(bridge_.get());
   }
@@ -172,6 +175,7 @@ class Simulation {
   void settle() {
     settled_ = true;
     world_.note("all is quiet");
+    if (adversary_) adversary_->settle();
     for (const auto& source : sources_) source->settle();
     for (const auto& client : clients_) client->settle();
   }
@@ -182,15 +186,16 @@ class Simulation {
   Truth truth_;
   std::unique_ptr<SimBridge> bridge_;
   std::vector<std::unique_ptr<SimClient>> clients_;
+  std::unique_ptr<Adversary> adversary_;
   std::uint64_t epochs_ = 0;
   bool settled_ = false;
 };
 
 }  // namespace
 
-Outcome simulate(std::uint64_t seed,
+Outcome simulate(std::uint64_t seed, bool attacked,
                  std::function<void(std::int64_t, const std::string&)> trace) {
-  return Simulation(seed, std::move(trace)).run();
+  return Simulation(seed, attacked, std::move(trace)).run();
 }
 
 }  // namespace sim

@@ -17,8 +17,8 @@ struct Outcome {
   std::uint64_t read_back = 0;  // blocks that the last bridge's clients had from its journal
 };
 
-// `trace`, where given, is told of everything.
-Outcome simulate(std::uint64_t seed,
+// `trace`, where given, is told of everything. `attacked`: somebody forges what he can.
+Outcome simulate(std::uint64_t seed, bool attacked,
                  std::function<void(std::int64_t now_us, const std::string& what)> trace = {});
 
 }  // namespace sim

@@ -39,6 +39,16 @@ void Truth::check_stamp(const SimBridge& bridge) const {
           "a stamp is wrong by " + std::to_string(ahead_us) + " us");
 }
 
+bool Truth::honest(const std::string& source, const std::string& run) const {
+  for (const auto& known : sources_) {
+    if (known->name() != source) continue;
+    for (const Published& published : known->runs()) {
+      if (published.run == run) return true;
+    }
+  }
+  return false;
+}
+
 void Truth::take(Epoch& epoch, const std::string& payload) {
   const auto envelope = feed::read_envelope(payload);
   require(envelope.has_value(), "no JSON: " + payload);
@@ -48,6 +58,7 @@ void Truth::take(Epoch& epoch, const std::string& payload) {
             "a gap in the log of another kind: " + payload);
     require(epoch.gap.empty(), "a gap without its event");
     epoch.gap = payload;
+    if (!honest(gap.source, gap.run)) return;
     Progress& progress = epoch.progress[{gap.source, gap.run}];
     const std::uint64_t expected = progress.expected == 0 ? 1 : progress.expected;
     const std::string what = gap.source + " " + gap.run + ": lost " +
@@ -67,7 +78,7 @@ void Truth::take(Epoch& epoch, const std::string& payload) {
                        feed::json::as_string(feed::json::member(data, "status")) == "source_lost";
   require(is_loss == !epoch.gap.empty(), "a loss and its gap are apart: " + payload);
   epoch.gap.clear();
-  if (!envelope->source_seq) return;
+  if (!envelope->source_seq || !honest(envelope->source, envelope->run)) return;
   Progress& progress = epoch.progress[{envelope->source, envelope->run}];
   const std::string what =
       envelope->source + " " + envelope->run + ": " + std::to_string(*envelope->source_seq);

@@ -38,6 +38,9 @@ class Truth {
 
   const std::vector<LogEntry>& log(const std::string& epoch) const;
 
+  // Whether this start of this source there was. To others nothing is promised.
+  bool honest(const std::string& source, const std::string& run) const;
+
  private:
   struct Progress {
     std::uint64_t expected = 0;  // 0 = not met yet
