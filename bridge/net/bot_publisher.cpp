@@ -16,7 +16,7 @@ constexpr int kSendMessagesMax = 100'000;  // waiting for one bot (ZMQ_SNDHWM)
 constexpr std::int64_t kSubscriptionBytesMax = 4096;
 constexpr std::size_t kSentBytesMax = 64 * 1024;
 constexpr int kSubscriptionsPerTurnMax = 1024;
-constexpr std::size_t kSharePerBot = 4;  // the part of all topics' memory that one bot may have
+constexpr std::size_t kTopicSharePerBot = 4;  // the part of all topics' memory that one bot may have
 constexpr auto kShedInterval = std::chrono::milliseconds(50);  // the memory is free by then
 
 // What libzmq takes for a topic at most, as a rule: a node for each character, a table where it branches.
@@ -82,7 +82,7 @@ void BotPublisher::add_topic(std::string topic, int descriptor) {
   if (!topics_.emplace(std::move(topic), descriptor).second) return;
   topic_bytes_.set(topic_bytes_.bytes() + cost);
   std::size_t& bytes = bot_bytes_[descriptor] += cost;
-  const bool too_many = bytes > topics_share_.bytes_max() / kSharePerBot;
+  const bool too_many = bytes > topics_share_.bytes_max() / kTopicSharePerBot;
   if (!too_many && topics_share_.has_room_for(0)) return;
   const auto most = std::max_element(bot_bytes_.begin(), bot_bytes_.end(),
                                      [](auto& a, auto& b) { return a.second < b.second; });

@@ -11,7 +11,7 @@ namespace {
 // Taken in before the sockets get their turn: about as much as a block holds and a session writes in one
 // go, so writing keeps up with reading by construction, and a busy bridge writes whole blocks.
 // What is left of a large batch is taken in on the next turns.
-constexpr std::size_t kTurnBytesMax = 256 * 1024;
+constexpr std::size_t kReadTurnBytesMax = 256 * 1024;
 constexpr auto kDrop = std::chrono::seconds(1);
 constexpr auto kQuiet = std::chrono::milliseconds(20);
 
@@ -68,7 +68,7 @@ Turn ZmqReceiver::take_turn() {
   try {
     // All of a turn have the time at which it began: it is over in a millisecond.
     intake_.begin_turn();
-    while (taken < kTurnBytesMax) {
+    while (taken < kReadTurnBytesMax) {
       if (!batch_) {
         if (!socket_.recv(frame_, zmq::recv_flags::dontwait)) {
           turn = Turn::drained;
@@ -84,7 +84,7 @@ Turn ZmqReceiver::take_turn() {
         }
         batch_.emplace(frame_.to_string_view(), &peer_);
       }
-      taken += intake_.take_some(*batch_, kTurnBytesMax - taken);
+      taken += intake_.take_some(*batch_, kReadTurnBytesMax - taken);
       if (batch_->ended) batch_.reset();
     }
   } catch (const zmq::error_t&) {
