@@ -112,14 +112,17 @@ Result<std::vector<CommandAim>, RequestError> find_targets(const SourceTable& ta
     return std::vector{CommandAim{name, nullptr, {}}};
   }
   std::string names;
+  bool one_source = true;
   for (const CommandAim& aim : aims) {
-    const Source& owner = *table.find(aim.source);
     const bool twice = std::count_if(aims.begin(), aims.end(), [&aim](const CommandAim& other) {
                          return other.source == aim.source;
                        }) > 1;
-    names += (names.empty() ? "" : ", ") + owner.name + (twice ? "@" + aim.run->id : "") + "/" + name;
+    one_source = one_source && aim.source == aims.front().source;
+    names += (names.empty() ? "" : ", ") + aim.source + (twice ? "@" + aim.run->id : "") + "/" + name;
   }
-  return unknown(target, ("an agent of several trainers; name one: " + names).c_str());
+  RequestError error = unknown(target, ("an agent of several trainers; name one: " + names).c_str());
+  if (one_source) error.type = ErrorType::ambiguous_target;
+  return error;
 }
 
 }  // namespace bridge
