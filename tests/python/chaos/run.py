@@ -22,7 +22,7 @@ from .honest import Clients, Trainers, ping
 from .wire import Addresses
 
 MIB = 1 << 20
-MEMORY_BYTES_MAX = 256 * MIB
+MEMORY_BYTES_MAX = 448 * MIB
 MEMORY_SLACK_BYTES = 64 * MIB
 PAST_EVENTS = 100_000
 QUIET_S = 3.0  # before the attacks begin, for the pings to be compared with
@@ -82,7 +82,8 @@ class ChaosBridge:
         for setting in (
             "websocket.listen=127.0.0.1:0", 'events.bind=["tcp://127.0.0.1:0"]', "bots.events=tcp://127.0.0.1:0",
             "bots.commands=tcp://127.0.0.1:0", "trainers.control=tcp://127.0.0.1:0",
-            "journal.path=%s" % self.journal, "history.bytes_max=33554432", *settings,
+            "journal.path=%s" % self.journal, "history.bytes_max=33554432",
+            "events.held_bytes_max=16777216", "websocket.clients_max=1024", *settings,
         ):
             command += ["--set", setting]
         self.memory_bytes_max = 1 << 30
