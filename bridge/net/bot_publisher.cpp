@@ -122,7 +122,10 @@ Turn BotPublisher::take_turn() {
     const bool read_all = read_subscriptions();
     if (topics_.empty()) return read_all ? Turn::drained : Turn::more;
     while (cursor_ < log_.head()) {
-      if (bytes >= kSentBytesMax) return Turn::more;
+      if (!unread_.has_room_for(0)) shed();
+      // What is cut off takes a moment to be freed: until then the log keeps the rest.
+      const bool full = unread_.bytes() > unread_.bytes_max() / 2 * 3;
+      if (full || bytes >= kSentBytesMax) return Turn::more;
       if (cursor_ == log_.history().last_seq()) log_.seal();
       const BlockPtr block = log_.history().find(cursor_ + 1);
       if (!block) {  // so far behind that the history let go: the hole in seq tells
@@ -141,7 +144,6 @@ Turn BotPublisher::take_turn() {
         bytes += json.size() + 64;
         ++counters_.bot_events_sent;
       }
-      if (!unread_.has_room_for(0)) shed();
     }
     if (!read_all) return Turn::more;
   } catch (const zmq::error_t&) {

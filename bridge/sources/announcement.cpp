@@ -16,7 +16,6 @@ Announcement read_announcement(std::string_view text) {
     const std::string_view name = view(member.name);
     const rapidjson::Value& value = member.value;
     if (name == "agents" && value.IsArray()) {
-      said.lists_agents = true;
       for (const auto& agent : value.GetArray()) {
         if (said.agents.size() >= kAgentsPerSourceMax) break;
         if (agent.IsString() && is_name(view(agent))) said.agents.emplace_back(view(agent));

@@ -16,7 +16,6 @@ struct Announcement {
   std::uint64_t head = 0;    // its last source_seq
   std::uint64_t oldest = 0;  // the oldest that it can still give; 0 = not said
   std::vector<std::string> agents;
-  bool lists_agents = false;
   std::string commands_json;  // a JSON list; empty: not said
   std::string host;
   std::string activity;

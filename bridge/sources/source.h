@@ -99,7 +99,7 @@ struct Run {
   std::string host;
   std::string activity;  // "running", "paused", "stopped"
   std::int64_t pid = 0;
-  bool lists_agents = false;
+  bool lists_agents = false;  // it names some
   bool repairs_any_time = false;  // answers `_replay` beside a command
 
   ControlLine control;  // with a connection: the run said a hello over it

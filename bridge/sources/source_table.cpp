@@ -272,8 +272,8 @@ void SourceTable::take(Run& run, const Announcement& said) {
   ++run.announcements;
   detail_bytes_ -= std::exchange(run.detail_bytes, 0);
   const auto agents = std::exchange(run.agents, {});
-  run.lists_agents = said.lists_agents;
-  if (!said.lists_agents) {
+  run.lists_agents = !said.agents.empty();
+  if (!run.lists_agents) {
     for (const std::string& agent : agents) add_agent(run, agent);
   }
   for (const std::string& agent : said.agents) add_agent(run, agent);

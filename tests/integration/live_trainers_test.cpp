@@ -141,10 +141,12 @@ TEST_CASE("live trainers: one that was frozen does not carry out what was over w
   };
   const double before = rate();
   const std::string set = R"({"name":"learning_rate","value":0.0005})";
+  // It asks for the bridge's clock once its commands are known, a second after its start at the latest.
+  std::this_thread::sleep_for(milliseconds(2500));
   scene.trainer(0).signal(SIGSTOP);
   CHECK(scene.ask_once("set_hyperparameter", set, 0, 200).string("/data/error_type") == "timeout");
   // Its clock and the bridge's are known to each other up to a round trip.
-  std::this_thread::sleep_for(milliseconds(500));
+  std::this_thread::sleep_for(milliseconds(2000));
   scene.trainer(0).signal(SIGCONT);
   scene.watch(0, 2);
   CHECK(rate() == before);
