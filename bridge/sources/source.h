@@ -53,12 +53,12 @@ struct RunOrder {
   std::uint64_t previous_head = 0;  // as announced before that
   std::uint64_t oldest = 0;       // as announced last
   std::uint64_t denied_head = 0;  // the source announced so much, but had none of it when it was asked
-  std::uint64_t settled_to = 0;   // believed for want of anybody who could say more
   std::uint64_t claimed_to = 0;   // given up on the word of announcements alone
   std::uint64_t announcements = 0;
   std::uint64_t ask_span = kAskSpanMax;  // events to ask for at a time
   std::map<std::uint64_t, HeldEvent> held;
   std::vector<std::string> unbelieved;  // bodies that go on without their number
+  std::int64_t announced_us = 0;  // when it announced something last
   std::int64_t moved_us = 0;  // when `expected` last went on
   std::int64_t head_us = 0;   // when `head` grew last
   std::int64_t since_us = 0;  // when the present hole was seen, or last got smaller

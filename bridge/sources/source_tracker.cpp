@@ -76,10 +76,7 @@ void SourceTracker::forget(Run& run) {
 
 void SourceTracker::supersede(Run& run) {
   run.order.superseded = true;
-  if (run.order.met && run.order.troubled) {
-    settle(run);
-    give_up(run, run.order.seen_to);
-  }
+  if (run.order.met && run.order.troubled) settle(run, UINT64_MAX, 0);
 }
 
 // ---- What is believed.
@@ -115,15 +112,19 @@ void SourceTracker::disbelieve(Run& run, Held::iterator held) {
   make_ready(run);
 }
 
-// Nothing more will be said that could cover what waits: what is plausible counts, and nothing beyond.
-void SourceTracker::settle(Run& run) {
+// What is missing up to `to` will not come. Of a source that says no more what is plausible is believed, and
+// nothing beyond; one that goes on announcing will cover what waits, or not.
+bool SourceTracker::settle(Run& run, std::uint64_t to, std::int64_t now_us) {
   RunOrder& order = run.order;
+  const bool speaks = order.announcements != 0 && now_us - order.announced_us < kStalledAfterUs &&
+                      !order.superseded;
+  if (speaks) return give_up(run, to);
   const std::uint64_t limit = std::max(covered_to(run), near_to(order));
-  order.settled_to = limit;
   while (!order.held.empty() && order.held.rbegin()->first > limit) {
     disbelieve(run, std::prev(order.held.end()));
   }
   if (!order.held.empty()) order.seen_to = std::max(order.seen_to, order.held.rbegin()->first);
+  return give_up(run, std::min(to, order.seen_to), limit);
 }
 
 // What was only announced is not looked for again until more is said.
@@ -231,6 +232,7 @@ void SourceTracker::announce(Run& run, const Announcement& said, std::int64_t no
   meet(run, now_us);
   order.first_sight = false;
   ++order.announcements;
+  order.announced_us = now_us;
   order.oldest = said.oldest;
   const std::uint64_t head = std::min(said.head, kSourceSeqMax - 1);
   if (head > order.head) order.head_us = now_us;
@@ -281,9 +283,8 @@ void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
         // It gives the oldest that it has first: what is not there below its newest it does not have.
         order.since_us = now_us;
         give_up(run, std::min(answer_max_, to));
-      } else if (only_announced(run) && missing_to(order) > near_to(order)) {
+      } else if (order.held.empty() && missing_to(order) > near_to(order)) {
         deny(order);
-        order.retry_us = now_us + kRepairRetryUs;
       } else if (only_announced(run) && give_up(run, to)) {
         order.claimed_to = to;
       } else if (!give_up(run, to)) {
@@ -308,8 +309,7 @@ void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
       break;
     case RepairOutcome::failed:
       if (++order.failures >= kRepairFailuresMax) {
-        settle(run);
-        give_up(run, to);
+        settle(run, to, now_us);
         order.retry_us = now_us + kRepairRetryUs;
         break;
       }
@@ -366,8 +366,7 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
     return;
   }
   if (order.superseded) {
-    settle(run);
-    give_up(run, order.seen_to);
+    settle(run, UINT64_MAX, now_us);
     return;
   }
   // Nobody has seen anything of it, and anybody may have said so: so much is not called lost for that.
@@ -383,8 +382,7 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
   const std::int64_t waited_us = now_us - order.since_us;
   if (waited_us >= kRepairPatienceUs) {
     if (hearsay) return deny(order);
-    settle(run);
-    give_up(run, to);
+    if (!settle(run, to, now_us)) order.since_us = now_us;
     return;
   }
   if (order.deaf || order.asking || now_us < order.retry_us) return;
@@ -398,8 +396,7 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
   }
   if (waited_us >= patience_us(run)) {
     if (hearsay) return deny(order);
-    settle(run);
-    give_up(run, order.seen_to);
+    if (!settle(run, UINT64_MAX, now_us)) order.since_us = now_us;
     return;
   }
   order.retry_us = now_us + kLookAgainUs;
@@ -416,7 +413,7 @@ std::int64_t SourceTracker::patience_us(const Run& run) const {
 
 // What is missing up to `to` will not come, as far as it is believed that it ever was. False where that
 // changes nothing.
-bool SourceTracker::give_up(Run& run, std::uint64_t to) {
+bool SourceTracker::give_up(Run& run, std::uint64_t to, std::uint64_t limit) {
   RunOrder& order = run.order;
   const bool begins = order.first_sight && order.expected == 1 && !order.held.empty();
   // Nobody ever said that the bridge would have what was published before it was there.
@@ -424,7 +421,7 @@ bool SourceTracker::give_up(Run& run, std::uint64_t to) {
   order.first_sight = false;
   order.restored = false;
   const std::uint64_t believed =
-      std::min(to, std::max({covered_to(run), order.settled_to, answer_max_}));
+      std::min(to, std::max({covered_to(run), limit, answer_max_}));
   order.gone_to = std::max(order.gone_to, believed);
   if (order.gone_to < order.expected && !begins) return false;
   make_ready(run);
@@ -513,8 +510,7 @@ void SourceTracker::stop() {
     for (const auto& run : source->runs) {
       if (!run->order.met || !run->order.troubled || run->order.askable) continue;
       run->order.looking_up = false;
-      settle(*run);
-      give_up(*run, run->order.seen_to);
+      settle(*run, UINT64_MAX, INT64_MAX);
     }
   }
 }

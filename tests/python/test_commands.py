@@ -296,10 +296,13 @@ class Clock(FalseBridge):
         trainer = start_frozen(self, self.bridge.endpoint, self.bridge.control)
         now = time.time() + self.AHEAD_S
         self.assertEqual(self.ask("count", by=now + 60)["result"], {"value": 1})
-        self.assertGreater(self.bridge.clocks_answered, 0)
+        while not self.bridge.clocks_answered:
+            self.bridge.hello()
+        # What is asked behind the clock's answer is answered behind it.
+        self.assertEqual(self.ask("stats", by=now + 60)["result"], {"late": 0})
         trainer.send_signal(signal.SIGSTOP)
         self.bridge.ask("s", "count", run="r", by=time.time() + self.AHEAD_S + 0.2)
-        time.sleep(0.5)  # the command's time passes
+        time.sleep(2)  # the command's time passes, and more than a round trip
         trainer.send_signal(signal.SIGCONT)
         error = self.bridge.answer()["error"]
         self.assertEqual(error["error_type"], "timeout")
@@ -449,10 +452,11 @@ class RealBridge(BridgeTest):
         trainer = start_frozen(self, self.bridge.events_in, self.bridge.control)
         count = lambda: self.bridge.ask("count", "s").get("result")  # noqa: E731
         wait_until(lambda: count() == {"value": 1})
+        time.sleep(2.5)  # it asks for the bridge's clock once its commands are known, a second after its start
         trainer.send_signal(signal.SIGSTOP)
         reply = self.bridge.ask("count", "s", deadline_ms=200)
         self.assertEqual(reply["data"]["error_type"], "timeout")
-        time.sleep(0.5)  # its clock and the bridge's are known to each other up to a round trip
+        time.sleep(2)  # its clock and the bridge's are known to each other up to a round trip
         trainer.send_signal(signal.SIGCONT)
         wait_until(lambda: self.bridge.ask("stats", "s").get("result") == {"late": 1})
         self.assertEqual(count(), {"value": 2})

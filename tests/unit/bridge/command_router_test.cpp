@@ -391,7 +391,7 @@ TEST_CASE("router: two live processes of one name are told apart, and one alone 
   CHECK(r.error(n) == ErrorType::ambiguous_target);
   CHECK(r.outcomes[n].refusal->message.find("t9@a, t9@b") != std::string::npos);
   CHECK(r.error(r.submit("t9/a1")) == ErrorType::ambiguous_target);
-  r.announce("t1", "[]");
+  r.announce("t1", R"(["b1"])");
   CHECK(r.error(r.submit("a1")) == ErrorType::ambiguous_target);
   CHECK(r.error(r.submit("t9@c")) == ErrorType::unknown_target);
   r.submit("t9@b");

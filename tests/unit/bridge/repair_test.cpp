@@ -107,6 +107,9 @@ TEST_CASE("repair: answers that cannot be used are failures, and after some of t
   Repair r;
   r.bench.take(body(1));
   r.bench.take(body(3));
+  for (int i = 0; i < 2; ++i) {
+    r.bench.take(R"({"type":"_source","source":"t","run":"r","data":{"head":3,"oldest":1}})");
+  }
   r.reply(R"("success":true,"result":{"events":7})");
   CHECK(r.bench.counters.repairs_failed == 1);
   r.bench.pass(300'000);
