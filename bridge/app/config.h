@@ -14,6 +14,9 @@
 
 namespace bridge {
 
+// Of limits.memory_bytes_max; where that is left at it, it grows with what other keys ask for.
+inline constexpr std::int64_t kMemoryBytesDefault = std::int64_t{1} << 30;
+
 // Field names are the keys. conf/bridge.toml tells what each means; config_keys.cpp holds the ranges.
 struct Config {
   struct {

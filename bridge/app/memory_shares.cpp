@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include <spdlog/spdlog.h>
+
 #include "base/limits.h"
 
 namespace bridge {
@@ -33,7 +35,11 @@ Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(Queue::unread); ++i) {
     fixed += ledger.shares()[i].bytes_max();
   }
-  const auto bytes_max = static_cast<std::size_t>(config.limits.memory_bytes_max);
+  auto bytes_max = static_cast<std::size_t>(config.limits.memory_bytes_max);
+  if (fixed + kLeftMin > bytes_max && config.limits.memory_bytes_max == kMemoryBytesDefault) {
+    bytes_max = fixed + kMemoryBytesDefault / 4;
+    spdlog::warn("limits.memory_bytes_max is not set, and {} for what other keys ask for", bytes_max);
+  }
   if (fixed + kLeftMin > bytes_max) {
     return Failure{"limits.memory_bytes_max is " + std::to_string(bytes_max) + "; must be at least " +
                    std::to_string(fixed + kLeftMin) +
