@@ -9,6 +9,7 @@
 
 #include <zmq.hpp>
 
+#include "little_memory.h"
 #include "support/bridge_process.h"
 #include "support/event_publisher.h"
 #include "support/protocol_client.h"
@@ -17,14 +18,6 @@
 using namespace testing_support;
 
 namespace {
-
-BridgeOptions little_memory_for_bots() {
-  BridgeOptions options;
-  options.settings = {"limits.memory_bytes_max=157286400", "history.bytes_max=8388608",
-                      "events.held_bytes_max=1048576", "websocket.clients_max=200",
-                      "websocket.threads=1", "events.message_bytes_max=1048576"};
-  return options;
-}
 
 struct Queue {
   std::int64_t bytes;
@@ -69,7 +62,7 @@ const std::string kWish = R"({"command":"get_recent_events","params":{"count":60
 }  // namespace
 
 TEST_CASE("hostile bot: too many topics cost the bot that asks for them its connection") {
-  BridgeProcess bridge(little_memory_for_bots());
+  BridgeProcess bridge(little_memory());
   ProtocolClient client(bridge.websocket());
   EventPublisher publisher(bridge.events_in());
   Bot honest(zmq::socket_type::sub, bridge.address("events_out"));
@@ -97,7 +90,7 @@ TEST_CASE("hostile bot: too many topics cost the bot that asks for them its conn
 }
 
 TEST_CASE("hostile bot: unread replies are bounded a bot and over all of them") {
-  BridgeProcess bridge(little_memory_for_bots());
+  BridgeProcess bridge(little_memory());
   ProtocolClient client(bridge.websocket());
   client.request(R"({"action":"register"})");
   EventPublisher publisher(bridge.events_in());
@@ -122,7 +115,7 @@ TEST_CASE("hostile bot: unread replies are bounded a bot and over all of them") 
 }
 
 TEST_CASE("hostile bot: of bots that do not read the slowest goes, and who reads misses nothing") {
-  BridgeProcess bridge(little_memory_for_bots());
+  BridgeProcess bridge(little_memory());
   ProtocolClient client(bridge.websocket());
   EventPublisher publisher(bridge.events_in());
   Bot honest(zmq::socket_type::sub, bridge.address("events_out"));
@@ -168,7 +161,7 @@ std::string part_of_more(std::size_t size) {
 }  // namespace
 
 TEST_CASE("hostile source: a message that never ends costs its sender the connection") {
-  BridgeProcess bridge(little_memory_for_bots());
+  BridgeProcess bridge(little_memory());
   ProtocolClient client(bridge.websocket());
   client.request(R"({"action":"register"})");
   EventPublisher publisher(bridge.events_in());
@@ -191,7 +184,7 @@ TEST_CASE("hostile source: a message that never ends costs its sender the connec
 }
 
 TEST_CASE("hostile source: large batches faster than they can be taken in are not gathered") {
-  BridgeProcess bridge(little_memory_for_bots());
+  BridgeProcess bridge(little_memory());
   ProtocolClient client(bridge.websocket());
   client.request(R"({"action":"register","filter":{"source":"honest"}})");
   EventPublisher honest(bridge.events_in());

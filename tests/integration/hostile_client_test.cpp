@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "little_memory.h"
 #include "support/bridge_process.h"
 #include "support/event_publisher.h"
 #include "support/http.h"
@@ -128,15 +129,6 @@ TEST_CASE("hostile client: connections that say nothing give way to who speaks")
 }
 
 namespace {
-
-// A bridge with little memory: 36 MiB of it for what clients have yet to read.
-BridgeOptions little_memory() {
-  BridgeOptions options;
-  options.settings = {"limits.memory_bytes_max=157286400", "history.bytes_max=8388608",
-                      "events.held_bytes_max=1048576", "websocket.clients_max=200",
-                      "websocket.threads=1", "events.message_bytes_max=1048576"};
-  return options;
-}
 
 Json status(ProtocolClient& client) {
   return client.request(R"({"action":"command","command":"get_status"})");
