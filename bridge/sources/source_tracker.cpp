@@ -285,10 +285,13 @@ void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
         give_up(run, std::min(answer_max_, to));
       } else if (order.held.empty() && missing_to(order) > near_to(order)) {
         deny(order);
-      } else if (only_announced(run) && give_up(run, to)) {
-        order.claimed_to = to;
-      } else if (!give_up(run, to)) {
-        order.retry_us = now_us + kRepairRetryUs;  // until its announcements have caught up
+      } else {
+        const bool claimed = only_announced(run);
+        if (!give_up(run, to)) {
+          order.retry_us = now_us + kRepairRetryUs;  // until its announcements have caught up
+        } else if (claimed) {
+          order.claimed_to = to;
+        }
       }
       break;
     case RepairOutcome::late:
@@ -375,8 +378,9 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
   if (order.deaf) {
     give_up(run, order.seen_to);
   } else if (order.oldest > order.expected) {
-    if (order.held.empty()) order.claimed_to = std::min(order.oldest - 1, to);
-    give_up(run, std::min(order.oldest - 1, to));
+    const std::uint64_t gone = std::min(order.oldest - 1, to);
+    if (order.held.empty()) order.claimed_to = gone;
+    give_up(run, gone);
   }
   if (order.queued) return;
   const std::int64_t waited_us = now_us - order.since_us;
