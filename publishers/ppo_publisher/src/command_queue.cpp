@@ -27,9 +27,12 @@ std::optional<WaitingCommand> CommandQueue::claim() {
   return first;
 }
 
-bool CommandQueue::wait(Clock::time_point deadline) {
+bool CommandQueue::wait(std::chrono::milliseconds timeout) {
+  // As good as for ever, and a clock can count it.
+  constexpr std::chrono::milliseconds kWaitMax = std::chrono::hours(24 * 36'500);
   std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, deadline, [this] { return closed_ || !commands_.empty(); });
+  changed_.wait_until(lock, Clock::now() + std::min(timeout, kWaitMax),
+                      [this] { return closed_ || !commands_.empty(); });
   return !commands_.empty();
 }
 

@@ -35,8 +35,9 @@ class CommandQueue {
   // The one that came first, for the caller to run and answer. Next to free where none waits.
   std::optional<WaitingCommand> claim();
 
-  // Waits for a command to come, until `deadline` or close(); true where one waits.
-  bool wait(Clock::time_point deadline);
+  // Waits for a command to come, for `timeout` at most and no longer than to close(); true where
+  // one waits.
+  bool wait(std::chrono::milliseconds timeout);
   bool closed() const;
 
   // Takes out those whose deadline has passed.

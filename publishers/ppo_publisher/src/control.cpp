@@ -38,6 +38,13 @@ constexpr int kRequestsAtOnce = 64;
 // Late is what came, or would have begun, after its deadline.
 constexpr std::string_view kTooLate = "deadline passed; not carried out";
 
+// The handlers that a thread is in: one may poll, and so run another.
+struct Running {
+  const Control* control;
+  const Running* outer;
+};
+thread_local const Running* t_running = nullptr;
+
 CommandResult result_of(const WaitingCommand& waiting) {
   try {
     return (*waiting.handler)(waiting.command);
@@ -69,10 +76,13 @@ Control::~Control() {
 
 void Control::add(std::string_view name, CommandHandler handler, CommandThread thread) {
   Entry entry{std::make_shared<const CommandHandler>(std::move(handler)), thread};
-  const std::lock_guard close_lock(close_mutex_);
-  if (thread == CommandThread::kLibrary && !commands_thread_.joinable() && !library_.closed()) {
-    const SignalsBlocked blocked;
-    commands_thread_ = std::thread([this] { run_commands(); });
+  if (thread == CommandThread::kLibrary && !commands_thread_begun_) {
+    const std::lock_guard close_lock(close_mutex_);
+    if (!commands_thread_.joinable() && !library_.closed()) {
+      const SignalsBlocked blocked;
+      commands_thread_ = std::thread([this] { run_commands(); });
+      commands_thread_begun_ = true;
+    }
   }
   const std::lock_guard lock(mutex_);
   handlers_.insert_or_assign(std::string(name), std::move(entry));
@@ -93,7 +103,7 @@ std::size_t Control::poll() noexcept {
 }
 
 std::size_t Control::wait(milliseconds timeout) noexcept {
-  polled_.wait(Clock::now() + timeout);
+  polled_.wait(timeout);
   return run_all(polled_);
 }
 
@@ -117,7 +127,9 @@ void Control::execute(const WaitingCommand& waiting) {
     count(&CommandStats::late);
     return answer(waiting.connection, error_reply(command.id, "timeout", kTooLate));
   }
+  const Running here{this, std::exchange(t_running, &here)};
   const CommandResult result = result_of(waiting);
+  t_running = here.outer;
   count(&CommandStats::executed);
   answer(waiting.connection, result.ok() ? result_reply(command.id, result.text())
                                          : error_reply(command.id, "rejected", result.text()));
@@ -134,7 +146,7 @@ void Control::answer(std::uint64_t connection, std::string text) {
 void Control::run_commands() noexcept {
   pthread_setname_np(pthread_self(), "ppo-commands");
   while (!library_.closed()) {
-    library_.wait(Clock::now() + std::chrono::hours(1));
+    library_.wait(milliseconds::max());
     if (!library_.closed()) run_all(library_);
   }
 }
@@ -346,11 +358,19 @@ void Control::refuse_all(CommandQueue& queue) {
   }
 }
 
+bool Control::in_handler() const noexcept {
+  const Running* running = t_running;
+  while (running != nullptr && running->control != this) running = running->outer;
+  return running != nullptr;
+}
+
 void Control::close_commands() noexcept {
-  const std::lock_guard close_lock(close_mutex_);
   polled_.close();
   library_.close();
-  if (commands_thread_.joinable()) commands_thread_.join();
+  if (!in_handler()) {
+    const std::lock_guard close_lock(close_mutex_);
+    if (commands_thread_.joinable()) commands_thread_.join();
+  }
   try {
     refuse_all(polled_);
     refuse_all(library_);
@@ -360,7 +380,9 @@ void Control::close_commands() noexcept {
 }
 
 void Control::close(milliseconds linger) noexcept {
-  const std::lock_guard close_lock(close_mutex_);
+  std::unique_lock close_lock(close_mutex_, std::defer_lock);
+  // Who holds it may be waiting for the handler in which the process exits.
+  if (in_handler() ? !close_lock.try_lock() : (close_lock.lock(), false)) return;
   if (!control_thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);

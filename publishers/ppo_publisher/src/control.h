@@ -2,6 +2,7 @@
 // answers each once; and gives it events that it misses.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -55,8 +56,11 @@ class Control {
   std::size_t poll() noexcept;
   std::size_t wait(std::chrono::milliseconds timeout) noexcept;
 
+  // True within one of the handlers: on the thread that runs it.
+  bool in_handler() const noexcept;
+
   // Answers what waits, and whatever comes, as rejected, and waits for a handler on "ppo-commands"
-  // to be done. Events can still be had. Idempotent.
+  // to be done, unless it is the one that calls. Events can still be had. Idempotent.
   void close_commands() noexcept;
 
   // Goes on giving events until none were asked for in a while, at most `linger`, and ends the
@@ -129,7 +133,8 @@ class Control {
   Clock::time_point closed_at_{};  // from when on events are given for a while longer
   Clock::time_point close_by_{};   // at the latest
 
-  std::mutex close_mutex_;  // guards the threads; taken before mutex_
+  std::atomic<bool> commands_thread_begun_{false};
+  std::mutex close_mutex_;  // guards the threads; taken before mutex_, and never by a handler
   std::thread commands_thread_;
   std::thread control_thread_;  // last: starts when everything else is there
 };

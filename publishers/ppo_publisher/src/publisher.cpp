@@ -81,14 +81,14 @@ class Publisher::Impl {
       }
     }
     if (wrong.empty()) {
-      if (!options_.control.empty()) set_command_error(start_control());
+      if (!options_.control.empty()) start_control();
       return;
     }
     outbox_.fail(wrong);
     if (!is_name(options_.source)) options_.source.clear();
     if (!is_name(options_.run)) options_.run.clear();
   }
-  ~Impl() { close(); }
+  ~Impl() { finish(); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
@@ -121,11 +121,14 @@ class Publisher::Impl {
   // `answer(control)`, or else `without` where there is no control channel.
   template <class Answer, class Value>
   Value with_control(Answer&& answer, Value without) const {
-    Control* const control = control_seen_.load(std::memory_order_acquire);
-    return control != nullptr ? answer(*control) : without;
+    return control_ != nullptr ? answer(*control_) : without;
   }
 
-  bool has_control() const { return control_seen_.load(std::memory_order_acquire) != nullptr; }
+  std::size_t wait_commands(std::chrono::milliseconds timeout) noexcept {
+    if (control_ != nullptr) return control_->wait(timeout);
+    no_commands_.wait(timeout);
+    return 0;
+  }
 
   // "", or why not.
   std::string on_command(std::string_view name, CommandHandler&& handler, CommandThread thread) {
@@ -136,9 +139,8 @@ class Publisher::Impl {
     if (handler == nullptr) return "the handler of '" + std::string(name) + "' is empty";
     if (options_.control.empty()) return "control is empty; must be a ZeroMQ address";
     if (std::string wrong = outbox_.error(); !wrong.empty()) return wrong;
-    if (std::string wrong = start_control(); !wrong.empty()) return wrong;
-    const std::lock_guard lock(control_mutex_);
-    if (control_closed_) return "the publisher is closed";
+    if (control_ == nullptr) return no_control_;
+    if (no_commands_.closed()) return "the publisher is closed";
     control_->add(name, std::move(handler), thread);
     announcement_.set_commands(control_->names());
     tell_change();
@@ -146,13 +148,13 @@ class Publisher::Impl {
   }
 
   void set_command_error(std::string error) {
-    const std::lock_guard lock(control_mutex_);
+    const std::lock_guard lock(command_error_mutex_);
     command_error_ = std::move(error);
   }
 
   std::string command_error() const {
     {
-      const std::lock_guard lock(control_mutex_);
+      const std::lock_guard lock(command_error_mutex_);
       if (!command_error_.empty()) return command_error_;
     }
     return with_control([](Control& control) { return control.error(); }, std::string());
@@ -169,8 +171,24 @@ class Publisher::Impl {
     return true;
   }
 
-  // Events can be had again until the last of them is sent, and for a moment longer.
+  // Within a handler, what is left to do waits for its answer.
   void close() noexcept {
+    if (!in_handler()) return finish();
+    close_asked_ = true;
+    close_commands();
+    outbox_.close();
+  }
+
+  void close_if_asked() noexcept {
+    if (close_asked_ && !in_handler()) finish();
+  }
+
+  bool in_handler() const noexcept {
+    return with_control([](Control& control) { return control.in_handler(); }, false);
+  }
+
+  // Events can be had again until the last of them is sent, and for a moment longer.
+  void finish() noexcept {
     close_commands();
     outbox_.close();
     const std::lock_guard lock(close_mutex_);
@@ -208,33 +226,26 @@ class Publisher::Impl {
     return accepted;
   }
 
-  // "", or why not. Where it runs already, nothing happens.
-  std::string start_control() {
-    const std::lock_guard lock(control_mutex_);
-    if (control_closed_ || control_ != nullptr) return {};
-    try {
-      control_ = std::make_unique<Control>(options_.control, options_.run, outbox_, announcement_);
-    } catch (const std::exception& e) {
-      return "control " + printable(options_.control) + ": " + e.what();
-    }
-    control_seen_.store(control_.get(), std::memory_order_release);
-    announcement_.begin();
-    outbox_.wake();
-    return {};
-  }
-
   void tell_change() noexcept {
     if (!announcement_.begun()) return;
     outbox_.wake();
     with_control([](Control& control) { return control.wake(), true; }, false);
   }
 
-  void close_commands() noexcept {
-    {
-      const std::lock_guard lock(control_mutex_);
-      control_closed_ = true;
+  void start_control() {
+    try {
+      control_ = std::make_unique<Control>(options_.control, options_.run, outbox_, announcement_);
+      announcement_.begin();
+      outbox_.wake();
+    } catch (const std::exception& e) {
+      no_control_ = "control " + printable(options_.control) + ": " + e.what();
+      command_error_ = no_control_;
     }
-    if (control_ != nullptr) control_->close_commands();
+  }
+
+  void close_commands() noexcept {
+    no_commands_.close();
+    with_control([](Control& control) { return control.close_commands(), true; }, false);
   }
 
   PublisherOptions options_;
@@ -243,11 +254,13 @@ class Publisher::Impl {
   std::mutex close_mutex_;
   std::optional<Sender> sender_;
 
-  mutable std::mutex control_mutex_;  // guards the next two, and control_ until it is there
-  bool control_closed_ = false;
+  std::atomic<bool> close_asked_{false};  // by a handler
+  CommandQueue no_commands_;              // what is waited for where there is no control
+  std::string no_control_;                // why not
+
+  mutable std::mutex command_error_mutex_;
   std::string command_error_;  // of the last on_command()
   std::unique_ptr<Control> control_;
-  std::atomic<Control*> control_seen_{nullptr};  // control_, for those who do not lock
 };
 
 Publisher::Publisher(PublisherOptions options) noexcept {
@@ -258,7 +271,14 @@ Publisher::Publisher(PublisherOptions options) noexcept {
   }
 }
 
-Publisher::~Publisher() = default;
+Publisher::~Publisher() {
+  if (impl_ == nullptr || !impl_->in_handler()) return;
+  // The process exits within a handler: its thread, and others, may be using the rest until the
+  // end. Kept where it can be found, so that it is no leak.
+  static std::atomic<Impl*> kept{nullptr};
+  impl_->finish();
+  kept = impl_.release();
+}
 
 bool Publisher::publish(std::string_view type, std::string_view data_json) noexcept {
   return impl_ != nullptr && impl_->publish(type, data_json);
@@ -310,16 +330,17 @@ bool Publisher::on_command(std::string_view name, CommandHandler handler,
 
 std::size_t Publisher::poll_commands() noexcept {
   if (impl_ == nullptr) return 0;
-  return impl_->with_control([](Control& control) { return control.poll(); }, std::size_t{0});
+  const auto ran =
+      impl_->with_control([](Control& control) { return control.poll(); }, std::size_t{0});
+  impl_->close_if_asked();
+  return ran;
 }
 
 std::size_t Publisher::wait_commands(std::chrono::milliseconds timeout) noexcept {
-  if (impl_ != nullptr && impl_->has_control()) {
-    return impl_->with_control([=](Control& control) { return control.wait(timeout); },
-                               std::size_t{0});
-  }
-  std::this_thread::sleep_for(timeout);
-  return 0;
+  if (impl_ == nullptr) return 0;
+  const auto ran = impl_->wait_commands(timeout);
+  impl_->close_if_asked();
+  return ran;
 }
 
 CommandStats Publisher::command_stats() const noexcept {

@@ -110,7 +110,8 @@ class Publisher {
   // the handler is none, without a control endpoint or with one that ZeroMQ does not take, after
   // close(), or because of error().
   //
-  // A handler on the library's thread must not call close(), and close() waits until it is done.
+  // close() waits until a handler on the library's thread is done. A handler may call close() or
+  // exit(): see there.
   bool on_command(std::string_view name, CommandHandler handler,
                   CommandThread thread = CommandThread::kPolled) noexcept;
 
@@ -120,7 +121,8 @@ class Publisher {
   std::size_t poll_commands() noexcept;
 
   // As poll_commands(), but waits for a command to come, at most `timeout`; for a program that has
-  // nothing else to do. Returns at once after close(); without a control channel it just waits.
+  // nothing else to do. Any duration will do. Returns at once after close(); without a control
+  // channel it just waits.
   std::size_t wait_commands(std::chrono::milliseconds timeout) noexcept;
 
   CommandStats command_stats() const noexcept;
@@ -150,6 +152,11 @@ class Publisher {
   // appear), then until the bridge has asked for nothing more for a quarter of a second, and ends
   // the threads. Commands that still wait are answered as rejected; an answer has half a second to
   // leave. Idempotent.
+  //
+  // Within a handler it returns at once: events and commands are refused from then on, and the rest
+  // is done once the handler has been answered - by the poll_commands() that ran it, or, on the
+  // library's thread, by the next call of the program's that polls or closes. Of a program that
+  // calls exit() in a handler, whoever asked hears that the outcome is not known.
   void close() noexcept;
 
  private:
