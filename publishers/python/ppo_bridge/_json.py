@@ -118,6 +118,17 @@ def as_mapping(data: Any) -> dict:
     raise Unencodable("data is a %s; must be a mapping" % type(data).__name__)
 
 
+def as_config(config: Any) -> dict:
+    """What a script keeps its settings in, as a dict: what as_mapping() takes, or the attributes of an
+    object or a class that are not private; empty where there are none."""
+    try:
+        found = as_mapping(config)
+    except Unencodable:
+        found = getattr(config, "__dict__", {})
+        return {k: v for k, v in found.items() if k[:1] != "_" and not callable(v)}
+    return {str(key): value for key, value in found.items()}
+
+
 def encode_carefully(data: Mapping) -> str:
     """As encode(), for what made it fail: keys that are no strings."""
     return encode(_with_plain_keys(data))

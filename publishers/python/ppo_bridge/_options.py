@@ -14,6 +14,8 @@ _EVENTS_LIMIT = 1 << 24
 _BYTES_LIMIT = 1 << 40
 _GATHER_MS_LIMIT = 1000
 _FLUSH_MS_LIMIT = 3_600_000
+_METRICS_S = 10.0
+_METRICS_S_LIMIT = 3600
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Options:
     run: str
     endpoint: str
     control: str
+    system_metrics_s: float
     ring_events_max: int
     ring_bytes_max: int
     batch_bytes_max: int
@@ -47,6 +50,10 @@ class Options:
             if type(value) is not int or not low <= value <= high:
                 text = "%s is %s; must be %d..%d"
                 raise ValueError(text % (key, printable(repr(value)), low, high))
+        every = self.system_metrics_s
+        if type(every) not in (int, float) or not (every == 0 or 1 <= every <= _METRICS_S_LIMIT):
+            text = "system_metrics_s is %s; must be 0 or 1..%d seconds"
+            raise ValueError(text % (printable(repr(every)), _METRICS_S_LIMIT))
         for key in ("endpoint", "control"):
             value = getattr(self, key)
             if not isinstance(value, str) or (key == "endpoint" and not value):
@@ -55,17 +62,33 @@ class Options:
 
 
 def complete(
-    source: str | None, run: str | None, endpoint: str | None, control: str | None, **limits: int
+    source: str | None,
+    run: str | None,
+    endpoint: str | None,
+    control: str | None,
+    system_metrics_s: float | None,
+    **limits: int,
 ) -> Options:
     """With what was left out filled in."""
     if endpoint is None:
         endpoint = os.environ.get("PPO_EVENTS_ADDRESS") or DEFAULT_ENDPOINT
     if control is None:
         control = os.environ.get("PPO_CONTROL_ADDRESS", DEFAULT_CONTROL)
+    if system_metrics_s is None:
+        system_metrics_s = _metrics_of_environment()
     return Options(
         source=made_up_source() if source is None else source,
         run=fresh_run() if run is None else run,
         endpoint=endpoint,
         control=control,
+        system_metrics_s=system_metrics_s,
         **limits,
     )
+
+
+def _metrics_of_environment() -> float:
+    try:
+        return float(os.environ.get("PPO_SYSTEM_METRICS") or _METRICS_S)
+    except ValueError:
+        shown = printable(os.environ["PPO_SYSTEM_METRICS"])
+        raise ValueError("$PPO_SYSTEM_METRICS is '%s'; must be seconds" % shown) from None

@@ -74,6 +74,9 @@ class Outbox:
             self.wake()
         return True
 
+    def publish(self, event_type: str, data: Any) -> bool:
+        return self.offer(event_type, data, None)
+
     def refuse(self, why: str, event_type: Any = None) -> bool:
         """Counts an event that was not accepted; the sending thread will log why. False."""
         self.refused += 1

@@ -103,6 +103,8 @@ class Sender:
 
         # What the source says of itself, beside its events and over the control connection.
         self.agents: list[str] = []
+        self.parameters: list[dict] = []
+        self._parameters_seen = 0  # counts changes of more than values
         self.state = "running"
         self._beside = Schedule()
         self._hello = Schedule()
@@ -132,6 +134,16 @@ class Sender:
     @property
     def flush_s(self) -> float:
         return self._options.flush_ms / 1000
+
+    def set_parameters(self, parameters: list[dict]) -> None:
+        def names(of: list[dict]) -> list[dict]:
+            return [{k: v for k, v in each.items() if k != "value"} for each in of]
+
+        other = names(parameters) != names(self.parameters)
+        self.parameters = parameters
+        if other:
+            self._parameters_seen += 1
+            self.wake()
 
     def wake(self) -> None:
         self._wake_up.signal()
@@ -262,7 +274,7 @@ class Sender:
         if control is None:
             return
         now = time.monotonic()
-        what = (self.agents, control.handlers, self.state)
+        what = (self.agents, control.handlers, self.state, self._parameters_seen)
         beside = *what, self._events.connections
         if self.connected and self._beside.due(now, beside):
             sent = self._events.begin_message(b"_source" + self._topic_end)
@@ -286,6 +298,8 @@ class Sender:
             "replay": "any_time",  # also while a command waits for its answer
             "state": self.state,
         }
+        if self.parameters:
+            data["parameters"] = self.parameters
         if clock is not None:
             data["clock"] = clock
         body = {

@@ -9,46 +9,25 @@ import sys
 import threading
 import time
 import weakref
-from dataclasses import dataclass, replace
-from typing import Any, Callable, Iterable
+from dataclasses import replace
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
-from . import _sender
+from . import _crash, _sender
 from ._commands import Handler
 from ._control import Control
 from ._names import NAME_RANGE, TYPE_RANGE, fresh_run, is_event_type, is_name, printable, with_suffix
 from ._options import Options, complete
 from ._outbox import Outbox
+from ._parameters import checked
+from ._run import STATES, Runs, Span
 from ._sender import Sender
+from ._stats import CommandStats, PublisherStats
+
+__all__ = ["CommandStats", "Publisher", "PublisherStats"]
 
 log = logging.getLogger("ppo_bridge")
 
 _JOIN_S = 1.0  # beyond its deadline, for the thread to be done
-
-
-@dataclass(frozen=True)
-class PublisherStats:
-    """published == sent + dropped + queued."""
-
-    published: int = 0  # events accepted by publish()
-    sent: int = 0  # events handed to ZeroMQ
-    dropped: int = 0  # events that a full ring let go, or that close() left behind
-    refused: int = 0  # publish() calls that returned False
-    batches: int = 0  # messages handed to ZeroMQ
-    queued: int = 0  # events waiting
-    replayed: int = 0  # events handed to a bridge that asked for them; not in `sent`
-    source_seq: int = 0  # of the newest event; 0: none yet
-    connected: bool = False  # a bridge is subscribed
-
-
-@dataclass(frozen=True)
-class CommandStats:
-    received: int = 0  # requests that came in, of any kind
-    executed: int = 0  # handlers that ran to their end
-    refused: int = 0  # answered without a handler
-    late: int = 0  # of those refused, that came or were not begun by their deadline
-    malformed: int = 0  # of those received, that could not be answered
-    unheard: int = 0  # answers, or commands not begun, whose bridge had gone
-    connected: bool = False  # to a bridge's control socket
 
 
 class Publisher:
@@ -77,6 +56,10 @@ class Publisher:
         source: str | None = None,
         *,
         run: str | None = None,
+        run_name: str | None = None,
+        config: Any = None,
+        tags: Iterable[str] = (),
+        system_metrics_s: float | None = None,
         endpoint: str | None = None,
         control: str | None = None,
         ring_events_max: int = 65_536,
@@ -88,6 +71,9 @@ class Publisher:
     ) -> None:
         """`source`: who publishes; made up from host name and process id where left out.
         `run`: which start of it; a fresh random name where left out.
+        `run_name`, `config`, `tags`: with any of them, start_run() is called with them.
+        `system_metrics_s`: how often the load of the machine is published while a run is open; left
+        out: $PPO_SYSTEM_METRICS, or every 10 s; 0: never.
         `endpoint`, `control`: where the bridge takes events in and sends commands from; left out:
         $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. With
         control="" there are neither commands nor repair.
@@ -102,6 +88,7 @@ class Publisher:
             run,
             endpoint,
             control,
+            system_metrics_s,
             ring_events_max=ring_events_max,
             ring_bytes_max=ring_bytes_max,
             batch_bytes_max=batch_bytes_max,
@@ -112,6 +99,7 @@ class Publisher:
         self._lock = threading.RLock()  # guards starting and closing
         self._options = options
         self._outbox = Outbox(options.event_bytes_max)
+        self._runs = self._fresh_runs()
         self._sender: Sender | None = None
         self._inherited: list[Any] = []  # the parent's, kept from being finalised in a child
         try:
@@ -121,6 +109,8 @@ class Publisher:
             shown = printable(repr(options.endpoint)), printable(repr(options.control))
             raise ValueError(text % (*shown, error)) from None
         _publishers.add(self)
+        if run_name is not None or config is not None or tags:
+            self.start_run(run_name, config, tags)
 
     # ---- Events.
 
@@ -135,6 +125,30 @@ class Publisher:
         False when refused: bad type, bad data, longer than event_bytes_max, or after close().
         """
         return self._outbox.offer(event_type, data, timestamp)
+
+    def scalar(
+        self, tag: str, value: Any, step: Any = None, agent_id: str | None = None
+    ) -> bool:
+        """One point of a curve, named by any `tag`. As publish(): never raises, never waits."""
+        data = {"tag": tag, "value": value}
+        if step is not None:
+            data["step"] = step
+        if agent_id is not None:
+            data["agent_id"] = agent_id
+        return self._outbox.offer("scalar", data, None)
+
+    def scalars(self, values: Mapping, step: Any = None, agent_id: str | None = None) -> bool:
+        """One point of each of these curves; {"loss": {"policy": 1}} is of `loss/policy`. False where
+        one was refused."""
+        try:
+            flat = list(_flat(values))
+        except Exception as error:
+            return self.refuse("scalar", "%s: %s" % (type(error).__name__, error))
+        return all([self.scalar(tag, value, step, agent_id) for tag, value in flat])
+
+    def span(self, name: str, step: Any = None, agent_id: str | None = None) -> Span:
+        """`with publisher.span("rollout"):` publishes how long that took, as a `span`."""
+        return Span(self.publish, name, step, agent_id)
 
     def refuse(self, event_type: str, why: str) -> bool:
         """Counts and logs an event that could not be made, for those who make them; False."""
@@ -173,6 +187,50 @@ class Publisher:
     def error(self) -> str:
         """Why nothing can be published; empty while all is well."""
         return self._outbox.error
+
+    # ---- Runs.
+
+    def start_run(
+        self,
+        name: str | None = None,
+        config: Any = None,
+        tags: Iterable[str] = (),
+        agent_id: str | None = None,
+    ) -> str:
+        """Publishes `run_started`, and returns the name, which is made up where left out.
+
+        `config`: a mapping, a dataclass, argparse's namespace; 64 KiB of it. What is known of the
+        program goes with it as `program`: argv, host, commit, versions. `agent_id`: of this agent's
+        run; left out, of all here. Again with the same name it changes nothing but the config, with
+        another one the run before ends as `finished`.
+
+        The run ends by end_run(), close() or the interpreter's end: as `crashed` where an exception
+        was not caught, which is published as `error` as well, and as `interrupted` by Ctrl-C. Until
+        then the load of the machine is published, see `system_metrics_s`.
+        """
+        return self._runs.start(name, config, tags, agent_id)
+
+    def update_config(self, config: Any, agent_id: str | None = None) -> None:
+        """Publishes what of it is new or changed, as `run_config`."""
+        self._runs.update_config(config, agent_id)
+
+    def end_run(
+        self,
+        state: str = "finished",
+        error: BaseException | str | None = None,
+        agent_id: str | None = None,
+    ) -> bool:
+        """Publishes `run_ended`; of an exception also an `error`. False where no run is open.
+
+        Raises ValueError where `state` is not finished, crashed or interrupted."""
+        if state not in STATES:
+            raise ValueError("state is %s; must be %s" % (printable(repr(state)), ", ".join(STATES)))
+        return self._runs.end(state, error, agent_id)
+
+    @property
+    def run_name(self) -> str | None:
+        """Of the run that was started last."""
+        return self._runs.name
 
     # ---- Commands.
 
@@ -257,6 +315,18 @@ class Publisher:
             self._sender.agents = agents
             self._sender.wake()
 
+    def set_parameters(self, parameters: Iterable[Mapping]) -> None:
+        """What can be set by the command `set_hyperparameter`, to be shown as fields.
+
+        Each has `name`, `value`, `kind` (number, integer, boolean, text, choice) and, where it
+        applies, `min`, `max`, `unit`, `choices`, `agent_id`; 64 of them at most. New values of the
+        same parameters are told with the next announcement, once a second.
+
+        Raises ValueError where one is not so."""
+        found = checked(parameters)
+        if self._sender is not None:
+            self._sender.set_parameters(found)
+
     def set_state(self, state: str) -> None:
         """ "running" (as at first), "paused" or "stopped" (which close() says by itself)."""
         if state not in ("running", "paused", "stopped"):
@@ -282,6 +352,7 @@ class Publisher:
         leave and for the bridge to ask for nothing more, not at all when no bridge is there, and
         ends the threads. A publisher younger than 250 ms first gives its bridge that long to appear.
         Idempotent."""
+        self._runs.end(None, None, None)
         with self._lock:
             sender = self._sender
             self._outbox.fail("the publisher is closed")
@@ -292,13 +363,16 @@ class Publisher:
     def __enter__(self) -> Publisher:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self._runs.fail(error)
         self.close()
 
     def __del__(self) -> None:
         # Whoever drops its publisher does not wait; the thread sends the rest and ends.
         sender = self.__dict__.get("_sender")
         if sender is not None:
+            self._runs.end(None, None, None)
             sender.stop(self._options.flush_ms / 1000)
 
     def __reduce__(self) -> Any:
@@ -309,6 +383,10 @@ class Publisher:
     @property
     def _control(self) -> Control | None:
         return self._sender.control if self._sender is not None else None
+
+    def _fresh_runs(self) -> Runs:
+        options = self._options
+        return Runs(self._outbox.publish, options.run, options.system_metrics_s)
 
     def _start(self) -> None:
         sender = Sender(self._options, self._outbox)
@@ -323,13 +401,14 @@ class Publisher:
 
     def _after_fork(self) -> None:
         """In the child. The parent's thread is not here, and its sockets are not ours to touch."""
-        self._inherited.append((self._sender, self._outbox))
+        self._inherited.append((self._sender, self._outbox, self._runs))
         error = self._outbox.error
         self._lock = threading.RLock()
         self._sender = None
         source = with_suffix(self._options.source, ".%d" % os.getpid())
         self._options = replace(self._options, source=source, run=fresh_run())
         self._outbox = Outbox(self._options.event_bytes_max)
+        self._runs = self._fresh_runs()
         self._outbox.error = error
         self._outbox.asleep = True
         self._outbox.wake = self._revive
@@ -345,12 +424,22 @@ class Publisher:
                 self._outbox.fail("after a fork: %s" % error)
 
 
+def _flat(values: Mapping, above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        tag = above + str(key)
+        if isinstance(value, Mapping) and depth < 16:
+            yield from _flat(value, tag + "/", depth + 1)
+        else:
+            yield tag, value
+
+
 _publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
     _inherited.extend(_sender.running)
     _sender.running.clear()
+    _crash.forget()
     for publisher in list(_publishers):
         publisher._after_fork()
 
@@ -360,6 +449,7 @@ _inherited: list[Sender] = []
 
 def _close_all() -> None:
     """At the interpreter's end: all at once, so that it takes no longer than the slowest."""
+    _crash.at_end()
     senders = list(_sender.running)
     for sender in senders:
         sender.stop(sender.flush_s)

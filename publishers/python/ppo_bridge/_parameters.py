@@ -1,0 +1,82 @@
+"""What a source says can be set, checked before it is told to anybody."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Iterable, Mapping
+
+from ._names import NAME_RANGE, is_name, printable
+
+PARAMETERS_MAX = 64
+KINDS = ("number", "integer", "boolean", "text", "choice")
+_CHOICES_MAX = 64
+_TEXT_CHARS_MAX = 256
+_KEYS = ("name", "value", "kind", "min", "max", "unit", "choices", "agent_id")
+
+
+def checked(parameters: Iterable[Mapping]) -> list[dict]:
+    """Copies of them. Raises ValueError, which names the parameter, the member and its range."""
+    found = [_checked(each) for each in parameters]
+    if len(found) > PARAMETERS_MAX:
+        raise ValueError("%d parameters; must be at most %d" % (len(found), PARAMETERS_MAX))
+    return found
+
+
+def _checked(given: Mapping) -> dict:
+    if not isinstance(given, Mapping):
+        raise ValueError("a parameter is %s; must be a mapping" % printable(repr(given)))
+    parameter = {key: given[key] for key in _KEYS if given.get(key) is not None}
+
+    def demand(key: str, good: Any, must: str) -> None:
+        if not good:
+            named = printable(str(parameter.get("name", "?")))
+            shown = printable(repr(given.get(key)))
+            raise ValueError("parameter %s: %s is %s; must be %s" % (named, key, shown, must))
+
+    text = "1-%d characters" % _TEXT_CHARS_MAX
+    demand("name", _is_text(parameter.get("name")), text)
+    kind = parameter.get("kind")
+    demand("kind", kind in KINDS, ", ".join(KINDS))
+    for key in ("min", "max"):
+        demand(key, key not in parameter or _number(parameter[key]) is not None, "a number")
+    demand("unit", "unit" not in parameter or _is_text(parameter["unit"]), text)
+    agent = parameter.get("agent_id")
+    demand("agent_id", agent is None or is_name(agent), NAME_RANGE)
+    choices = parameter.get("choices")
+    if kind == "choice" or choices is not None:
+        several = isinstance(choices, (list, tuple)) and 1 <= len(choices) <= _CHOICES_MAX
+        good = several and all(_is_text(c) or _number(c) is not None for c in choices)
+        demand("choices", good, "1-%d texts or numbers" % _CHOICES_MAX)
+        parameter["choices"] = list(choices)
+    for key in ("value", "min", "max"):
+        value = parameter.get(key)
+        if value is None or isinstance(value, bool) or _is_text(value) or value == "":
+            continue
+        number = _number(value)
+        if number is None and isinstance(value, float):  # NaN and the infinities have no JSON
+            parameter.pop(key)
+            continue
+        demand(key, number is not None, "a number, true, false or a text of at most %d characters"
+               % _TEXT_CHARS_MAX)
+        parameter[key] = number
+    return parameter
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= _TEXT_CHARS_MAX
+
+
+def _number(value: Any) -> int | float | None:
+    """It as a plain finite number, of numpy's and torch's scalars too."""
+    if isinstance(value, (str, bool)):
+        return None
+    if type(value) is int:
+        return value if abs(value) < 1 << 63 else None
+    try:
+        number = float(value)
+        whole = int(value) if not isinstance(value, float) else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not math.isfinite(number):
+        return None
+    return whole if whole is not None and whole == number and hasattr(value, "__index__") else number

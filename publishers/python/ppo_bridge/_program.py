@@ -1,0 +1,116 @@
+"""What is known of the program that runs: its name, its source code's commit, its packages' versions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+from typing import Any, Iterator
+
+from ._names import host_name
+
+_ARGUMENTS_MAX = 64
+_ARGUMENT_CHARS_MAX = 512
+_PACKAGES_MAX = 64
+_LOOKED_UP_MAX = 256  # modules whose package is asked for
+_REFS_BYTES_MAX = 4 * 1024 * 1024
+_COMMIT = re.compile(r"[0-9a-f]{40,64}\Z")
+_SECRET = re.compile(r"(?i)(?:^|[-_])(?:password|passwd|secret|token|api[-_]?key)\Z")
+
+
+def program_name() -> str:
+    """As a user would call it: `train` of train.py or of -m train, `notebook`, `python`."""
+    if "ipykernel" in sys.modules:
+        return "notebook"
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and isinstance(spec.name, str):
+        return spec.name[: -len(".__main__")] if spec.name.endswith(".__main__") else spec.name
+    file = getattr(main, "__file__", None)
+    return Path(file).stem if isinstance(file, str) else "python"
+
+
+def about_program() -> dict:
+    """What one needs to do the same again; bounded, and without running anything."""
+    about: dict[str, Any] = {
+        "argv": _without_secrets([str(a) for a in getattr(sys, "argv", [])[:_ARGUMENTS_MAX]]),
+        "host": host_name(),
+        "python": platform.python_version(),
+        "packages": dict(sorted(_versions())[:_PACKAGES_MAX]),
+    }
+    try:
+        about.update(_checkout(_folder()))
+    except (OSError, ValueError):  # nothing that could be read
+        pass
+    return about
+
+
+def _without_secrets(arguments: list[str]) -> list[str]:
+    """`--api-key x` and `--api-key=x` are shown to everyone who watches: without their x."""
+    shown: list[str] = []
+    secret = False
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        if secret and not argument.startswith("-"):
+            argument = "***"
+        secret = argument.startswith("-") and _SECRET.search(name) is not None
+        if secret and equals:
+            argument, secret = name + "=***", False
+        shown.append(argument[:_ARGUMENT_CHARS_MAX])
+    return shown
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    """Of the packages that are imported by now."""
+    library = getattr(sys, "stdlib_module_names", frozenset())  # of Python 3.10
+    looked_up = 0
+    for name, module in list(sys.modules.items()):
+        if "." in name or name.startswith("_") or name in library or module is None:
+            continue
+        version = getattr(module, "__dict__", {}).get("__version__")
+        if not isinstance(version, str) and library and looked_up < _LOOKED_UP_MAX:
+            looked_up += 1
+            try:
+                version = importlib.metadata.version(name)
+            except Exception:  # none of that name, or one whose metadata is broken
+                continue
+        if isinstance(version, str):
+            yield name, version[:_ARGUMENT_CHARS_MAX]
+
+
+def _folder() -> Path:
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    return Path(file).resolve().parent if isinstance(file, str) else Path.cwd()
+
+
+def _text(path: Path, bytes_max: int = 4096) -> str:
+    """The file's beginning; empty where it is none."""
+    if not path.is_file():
+        return ""
+    with open(path, "rb") as file:
+        return file.read(bytes_max).decode("utf-8", "replace").strip()
+
+
+def _checkout(folder: Path) -> dict:
+    """`git_commit` and `git_branch` of the checkout around the folder, read from its .git."""
+    for at in (folder, *folder.parents):
+        git = at / ".git"
+        if git.is_file():  # of a further work tree, or a submodule
+            git = at / _text(git).replace("gitdir:", "", 1).strip()
+        if not git.is_dir():
+            continue
+        head = _text(git / "HEAD")
+        if not head.startswith("ref:"):
+            return {"git_commit": head} if _COMMIT.match(head) else {}
+        ref = head[len("ref:") :].strip()
+        branch = {"git_branch": ref.replace("refs/heads/", "", 1)}
+        common = git / (_text(git / "commondir") or ".")
+        commit = _text(git / ref) or _text(common / ref)
+        if not commit:
+            lines = _text(common / "packed-refs", _REFS_BYTES_MAX).splitlines()
+            commit = next((line.split()[0] for line in lines if line.endswith(" " + ref)), "")
+        return {"git_commit": commit, **branch} if _COMMIT.match(commit) else branch
+    return {}

@@ -1,0 +1,199 @@
+"""Runs: a name, a config and an end, as events; see Publisher.start_run()."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from typing import Any, Callable, Iterable
+
+from . import _crash
+from ._json import as_config, encode_carefully, to_utf8
+from ._metrics import MetricsThread
+from ._program import about_program, program_name
+
+STATES = ("finished", "crashed", "interrupted")
+
+_CONFIG_BYTES_MAX = 64 * 1024
+_TEXT_CHARS_MAX = 256  # of a name or a tag
+_TAGS_MAX = 64
+_LEFT_OUT_MAX = 64
+_MESSAGE_CHARS_MAX = 4096
+_FRAMES_MAX = 20
+_FRAME_CHARS_MAX = 512
+
+Publish = Callable[[str, dict], bool]
+
+
+class Runs:
+    """Those of one publisher: at most one at a time for all of it, and one for each agent.
+
+    Thread-safe; what it publishes it takes from under its lock, so that a run's events are in order.
+    """
+
+    def __init__(self, publish: Publish, run: str, metrics_s: float) -> None:
+        """`metrics_s`: how often the system's load is published while a run is open; 0: never."""
+        self._publish = publish
+        self._run = run
+        self._metrics_s = metrics_s
+        self._lock = threading.RLock()
+        self._open: dict[str | None, str] = {}  # names by agent
+        self._configs: dict[str | None, dict[str, str]] = {}  # what was published, as text
+        self._metrics: MetricsThread | None = None
+        self._failure: BaseException | None = None  # of a thread, whose run goes on
+        self.name: str | None = None  # of the newest run
+
+    def start(self, name: Any, config: Any, tags: Iterable, agent_id: str | None) -> str:
+        with self._lock:
+            old = self._open.get(agent_id)
+            if name is None:
+                name = old or "%s-%s" % (program_name(), self._run)
+            name = str(name)[:_TEXT_CHARS_MAX]
+            if old == name:
+                self.update_config(config, agent_id)
+                return name
+            if old is not None:
+                self.end("finished", None, agent_id)
+            given = {"program": about_program(), **as_config(config)}
+            self._configs[agent_id] = {}
+            data: dict[str, Any] = {"name": name, **self._changes(given, agent_id)}
+            chosen = [str(tag)[:_TEXT_CHARS_MAX] for tag in _as_list(tags)[:_TAGS_MAX]]
+            if chosen:
+                data["tags"] = chosen
+            self._open[agent_id] = self.name = name
+            _crash.watch(self)
+            self._publish("run_started", _of(agent_id, data))
+            if self._metrics is None and self._metrics_s > 0:
+                self._metrics = MetricsThread(self._publish, self._metrics_s)
+            return name
+
+    def update_config(self, config: Any, agent_id: str | None) -> None:
+        with self._lock:
+            data = self._changes(as_config(config), agent_id)
+            if data["config"] or "left_out" in data:
+                self._publish("run_config", _of(agent_id, data))
+
+    def end(self, state: str | None, error: Any, agent_id: str | None) -> bool:
+        """`state`: None for what is known: `crashed` where a thread of it failed. False where no such
+        run is open."""
+        with self._lock:
+            if not (self._open if agent_id is None else agent_id in self._open):
+                return False
+            if state is None:
+                error = self._failure
+                state = "finished" if error is None else "crashed"
+            elif isinstance(error, BaseException):
+                self.tell_error(error)
+            data = {"state": state}
+            if error is not None:
+                data["error"] = _shown(error)
+            for ended in list(self._open) if agent_id is None else [agent_id]:
+                del self._open[ended]
+                self._configs.pop(ended, None)
+            if not self._open:
+                self._failure = None
+                if self._metrics is not None:
+                    self._metrics.stop()
+                    self._metrics = None
+            return self._publish("run_ended", _of(agent_id, data))
+
+    # ---- What went wrong in this program; see _crash.
+
+    def fail(self, error: BaseException) -> None:
+        """Nobody caught it, in the main thread or in a notebook's cell."""
+        if not self._open or isinstance(error, GeneratorExit):
+            return
+        if isinstance(error, SystemExit):
+            failed = error.code not in (None, 0)
+            self.end("crashed" if failed else "finished", _shown(error) if failed else None, None)
+        elif isinstance(error, KeyboardInterrupt):
+            self.end("interrupted", None, None)
+        else:
+            self.end("crashed", error, None)
+
+    def fail_in_thread(self, error: BaseException, thread: str) -> None:
+        """The others of its threads go on, and with them the run."""
+        if self._open:
+            self.tell_error(error, thread)
+            self._failure = error
+
+    def tell_error(self, error: BaseException, thread: str | None = None) -> None:
+        frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_MAX:]
+        details = {
+            "frames": [
+                ("%s:%s in %s: %s" % (f.filename, f.lineno, f.name, f.line))[:_FRAME_CHARS_MAX]
+                for f in frames
+            ],
+            "thread": thread or threading.current_thread().name,
+        }
+        kind, _, message = _shown(error).partition(": ")
+        self._publish("error", {"error_type": kind, "message": message, "details": details})
+
+    # ---- Config.
+
+    def _changes(self, config: dict, agent_id: str | None) -> dict:
+        """`config`: the members that are new or not as before; `left_out`: those for which there is
+        no room."""
+        known = self._configs.setdefault(agent_id, {})
+        texts: dict[str, str] = {}
+        for key, value in config.items():
+            try:
+                text = encode_carefully({key: value})
+            except Exception:
+                text = encode_carefully({key: None})
+            if known.get(key) != text:
+                texts[key] = text
+        sizes = {key: len(to_utf8(text)) for key, text in texts.items()}
+        room = _CONFIG_BYTES_MAX - sum(len(t) for key, t in known.items() if key not in texts)
+        left_out = []
+        for key in sorted(sizes, key=lambda key: (key != "program", sizes[key])):
+            room -= sizes[key]
+            if room < 0:
+                left_out.append(key)
+        known.update((key, text) for key, text in texts.items() if key not in left_out)
+        data: dict = {"config": {key: config[key] for key in texts if key not in left_out}}
+        if left_out:
+            data["left_out"] = [key[:_TEXT_CHARS_MAX] for key in left_out[:_LEFT_OUT_MAX]]
+        return data
+
+
+class Span:
+    """With it around what is measured: publishes how long that took."""
+
+    __slots__ = ("_publish", "_name", "_step", "_agent_id", "_start", "_began")
+
+    def __init__(self, publish: Publish, name: str, step: Any, agent_id: str | None) -> None:
+        self._publish, self._name, self._step, self._agent_id = publish, name, step, agent_id
+
+    def __enter__(self) -> Span:
+        self._start, self._began = time.time(), time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        took_ms = (time.perf_counter() - self._began) * 1000
+        data = {"name": self._name, "start": self._start, "duration_ms": took_ms}
+        if self._step is not None:
+            data["step"] = self._step
+        self._publish("span", _of(self._agent_id, data))
+
+
+def _of(agent_id: str | None, data: dict) -> dict:
+    if agent_id is not None:
+        data["agent_id"] = agent_id
+    return data
+
+
+def _as_list(tags: Any) -> list:
+    return [tags] if isinstance(tags, str) else list(tags or ())
+
+
+def _shown(error: Any) -> str:
+    """`Type: message`, or the type alone."""
+    if not isinstance(error, BaseException):
+        return str(error)[:_MESSAGE_CHARS_MAX]
+    kind = type(error).__name__
+    try:
+        message = str(error)
+    except Exception:
+        message = "<no text>"
+    return ("%s: %s" % (kind, message) if message else kind)[:_MESSAGE_CHARS_MAX]

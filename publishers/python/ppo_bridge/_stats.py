@@ -1,0 +1,31 @@
+"""What a publisher counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PublisherStats:
+    """published == sent + dropped + queued."""
+
+    published: int = 0  # events accepted by publish()
+    sent: int = 0  # events handed to ZeroMQ
+    dropped: int = 0  # events that a full ring let go, or that close() left behind
+    refused: int = 0  # publish() calls that returned False
+    batches: int = 0  # messages handed to ZeroMQ
+    queued: int = 0  # events waiting
+    replayed: int = 0  # events handed to a bridge that asked for them; not in `sent`
+    source_seq: int = 0  # of the newest event; 0: none yet
+    connected: bool = False  # a bridge is subscribed
+
+
+@dataclass(frozen=True)
+class CommandStats:
+    received: int = 0  # requests that came in, of any kind
+    executed: int = 0  # handlers that ran to their end
+    refused: int = 0  # answered without a handler
+    late: int = 0  # of those refused, that came or were not begun by their deadline
+    malformed: int = 0  # of those received, that could not be answered
+    unheard: int = 0  # answers, or commands not begun, whose bridge had gone
+    connected: bool = False  # to a bridge's control socket
