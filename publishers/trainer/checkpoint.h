@@ -52,11 +52,17 @@ class CheckpointDirectory {
   // Writes a checkpoint that is there as a whole or not at all, also after a crash; makes the
   // directory where there is none. Empty, or what went wrong. REQUIRES: is_name(name).
   [[nodiscard]] std::string save(const std::string& name, std::string_view bytes) const;
+  // The same, but replaces nothing: where the name is taken, NAME.ckpt becomes NAME_2.ckpt and so
+  // on.
+  [[nodiscard]] std::string save_new(std::string& name, std::string_view bytes) const;
 
   // Empty where it worked, or what went wrong; follows no symbolic link. REQUIRES: is_name(name).
   [[nodiscard]] std::string load(const std::string& name, std::string& bytes) const;
 
  private:
+  [[nodiscard]] std::string write(const std::string& path, std::string_view bytes) const;
+  void sync() const;
+
   std::string path_;
 };
 

@@ -15,6 +15,7 @@ namespace trainer {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 100;
+constexpr int kSameNamesMax = 10'000;
 constexpr std::size_t kFileBytesMax = 256 * 1024 * 1024;
 
 std::string system_error(const std::string& what, const std::string& path) {
@@ -59,30 +60,53 @@ bool CheckpointDirectory::is_name(std::string_view name) {
          });
 }
 
-std::string CheckpointDirectory::save(const std::string& name, std::string_view bytes) const {
+// Writes all of it to a file that is new; leaves none where that fails.
+std::string CheckpointDirectory::write(const std::string& path, std::string_view bytes) const {
   if (::mkdir(path_.c_str(), 0755) != 0 && errno != EEXIST) {
     return system_error("cannot make the directory", path_);
   }
-  // Under a name that no checkpoint has until it is whole.
-  const std::string part = path_of("." + name + ".part");
-  ::unlink(part.c_str());
-  {
-    const File file(part, O_WRONLY | O_CREAT | O_EXCL, 0644);
-    if (!file.is_open()) return system_error("cannot write", part);
-    if (!write_all(file.fd(), bytes) || ::fsync(file.fd()) != 0) {
-      std::string error = system_error("cannot write", part);
-      ::unlink(part.c_str());
-      return error;
-    }
-  }
-  if (std::rename(part.c_str(), path_of(name).c_str()) != 0) {
-    std::string error = system_error("cannot write", path_of(name));
+  ::unlink(path.c_str());
+  const File file(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (!file.is_open()) return system_error("cannot write", path);
+  if (write_all(file.fd(), bytes) && ::fsync(file.fd()) == 0) return {};
+  std::string error = system_error("cannot write", path);
+  ::unlink(path.c_str());
+  return error;
+}
+
+std::string CheckpointDirectory::save(const std::string& name, std::string_view bytes) const {
+  const std::string part = path_of("." + name + ".part");  // no checkpoint has such a name
+  std::string error = write(part, bytes);
+  if (error.empty() && std::rename(part.c_str(), path_of(name).c_str()) != 0) {
+    error = system_error("cannot write", path_of(name));
     ::unlink(part.c_str());
-    return error;
   }
+  sync();
+  return error;
+}
+
+std::string CheckpointDirectory::save_new(std::string& name, std::string_view bytes) const {
+  const std::string part = path_of("." + name + ".part");
+  std::string error = write(part, bytes);
+  if (!error.empty()) return error;
+  const std::size_t end = std::min(name.rfind('.'), name.size());
+  const std::string wanted = name;
+  for (int n = 2; ::link(part.c_str(), path_of(name).c_str()) != 0; ++n) {
+    if (errno != EEXIST || n > kSameNamesMax) {
+      error = system_error("cannot write", path_of(name));
+      break;
+    }
+    name = wanted;
+    name.insert(end, "_" + std::to_string(n));
+  }
+  ::unlink(part.c_str());
+  sync();
+  return error;
+}
+
+void CheckpointDirectory::sync() const {
   const File directory(path_, O_RDONLY | O_DIRECTORY);
   if (directory.is_open()) ::fsync(directory.fd());
-  return {};
 }
 
 std::string CheckpointDirectory::load(const std::string& name, std::string& bytes) const {

@@ -20,7 +20,8 @@ namespace trainer {
 //   pause, resume
 //   get_hyperparameters
 //   set_hyperparameter   name: learning_rate | clip_range | entropy_coefficient; value
-//   save_checkpoint      path (optional): the file's name in the checkpoint directory
+//   save_checkpoint      path (optional): the file's name in the checkpoint directory; without it,
+//                        a new file that is named after the agents' own steps
 //   load_checkpoint      path
 //   get_portfolio
 //   place_order          item, side: buy | sell, quantity, price

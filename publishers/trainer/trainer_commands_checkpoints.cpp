@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -25,17 +26,10 @@ const AgentCheckpoint* entry_for(const std::string& agent_id, bool alone,
 
 TrainerCommands::Result TrainerCommands::save_checkpoint(const Targets& targets,
                                                          CommandParams& params) {
-  const Seat& first = training_.seat(targets.front());
-  std::string path = (targets.size() == 1 ? first.agent_id : publisher_.source()) + "-step" +
-                     std::to_string(training_.steps_done()) + ".ckpt";
+  std::string path;
   const bool named = params.has("path");
   if (named) path = params.text("path");
   if (const std::string wrong = params.complaint(); !wrong.empty()) return Result::rejected(wrong);
-  if (!named) {
-    for (char& c : path) c = c == ':' ? '-' : c;
-    path.erase(0, path.find_first_not_of('.'));
-  }
-  if (!CheckpointDirectory::is_name(path)) return Result::rejected(bad_path(path));
 
   std::vector<AgentCheckpoint> entries;
   for (const std::size_t n : targets) {
@@ -43,8 +37,23 @@ TrainerCommands::Result TrainerCommands::save_checkpoint(const Targets& targets,
     entries.push_back({seat.agent_id, kFeatureCount, seat.agent.options().hidden,
                        seat.agent.updates(), seat.steps_done, seat.agent.learnt()});
   }
+  const auto [least, most] =
+      std::minmax_element(entries.begin(), entries.end(),
+                          [](const auto& a, const auto& b) { return a.steps < b.steps; });
+  const bool one_step = least->steps == most->steps;
+  if (!named) {
+    // Cut so that the longest name is one that can be loaded.
+    path = (entries.size() == 1 ? least->agent_id : publisher_.source()).substr(0, 50) + "-step" +
+           std::to_string(least->steps);
+    if (!one_step) path += "to" + std::to_string(most->steps);
+    std::replace(path.begin(), path.end(), ':', '-');
+    path.erase(0, path.find_first_not_of('.'));
+    path += ".ckpt";
+  }
+  if (!CheckpointDirectory::is_name(path)) return Result::rejected(bad_path(path));
   const std::string bytes = encode_checkpoint(entries);
-  const std::string error = checkpoints_.save(path, bytes);
+  const std::string error =
+      named ? checkpoints_.save(path, bytes) : checkpoints_.save_new(path, bytes);
   if (!error.empty()) return Result::rejected(error);
   return Result::success(json_object([&](Json& json) {
     json.Key("path");
@@ -55,8 +64,17 @@ TrainerCommands::Result TrainerCommands::save_checkpoint(const Targets& targets,
     json.StartArray();
     for (const AgentCheckpoint& entry : entries) json.String(entry.agent_id);
     json.EndArray();
-    json.Key("step");
-    json.Int64(training_.steps_done());
+    json.Key("steps");
+    json.StartObject();
+    for (const AgentCheckpoint& entry : entries) {
+      json.Key(entry.agent_id.c_str());
+      json.Int64(entry.steps);
+    }
+    json.EndObject();
+    if (one_step) {
+      json.Key("step");
+      json.Int64(least->steps);
+    }
   }));
 }
 

@@ -142,6 +142,16 @@ TEST_CASE("checkpoint directory: saves and loads, replaces, and says what goes w
   CHECK(bytes == "two");
   CHECK(std::distance(std::filesystem::directory_iterator(scratch.path() + "/new"), {}) == 1);
 
+  // A new one takes a name that nobody has.
+  std::string name = "b.ckpt";
+  CHECK(directory.save_new(name, "three") == "");
+  CHECK(name == "b.ckpt");
+  CHECK(directory.save_new(name, "four") == "");
+  CHECK(name == "b_2.ckpt");
+  CHECK(directory.load("b.ckpt", bytes) == "");
+  CHECK(bytes == "three");
+  CHECK(std::distance(std::filesystem::directory_iterator(scratch.path() + "/new"), {}) == 3);
+
   // Neither written nor read through a link, and no pipe is waited on.
   const std::string outside = scratch.path() + "/outside";
   std::ofstream(outside) << "secret";

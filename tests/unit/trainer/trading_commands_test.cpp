@@ -76,6 +76,40 @@ TEST_CASE("checkpoint commands: what was saved is loaded, bit for bit, and train
   }));
 }
 
+TEST_CASE("checkpoint commands: each says its own agent's step, and replaces none unasked") {
+  const testing_support::ScratchDirectory scratch;
+  SteeredTrainer trainer(agents(2, scratch.path()));
+  const auto step_of = [&](const std::string& agent_id) {
+    return trainer.ask("get_hyperparameters", "{}", agent_id).integer("/result/step");
+  };
+  const std::int64_t stood = trainer.ask("pause", "{}", "agent_0").integer("/result/step");
+  REQUIRE(wait_until([&] { return step_of("agent_1") > stood + 20; }));
+  const std::int64_t ahead = trainer.ask("pause", "{}", "agent_1").integer("/result/step");
+  const std::string name = "agent_1-step" + std::to_string(ahead);
+  const Json own = trainer.ask("save_checkpoint", "{}", "agent_1");
+  CHECK(own.integer("/result/step") == ahead);
+  CHECK(own.string("/result/path") == name + ".ckpt");
+  const std::string first = contents(scratch.path() + "/" + name + ".ckpt");
+
+  // The same step, but another state; and so it is after a restart, which counts from 0 again.
+  CHECK(trainer.ask("save_checkpoint", path_param("zero"), "agent_0").boolean("/success"));
+  CHECK(trainer.ask("load_checkpoint", path_param("zero"), "agent_1").boolean("/success"));
+  for (const char* suffix : {"_2", "_3"}) {
+    CHECK(trainer.ask("save_checkpoint", "{}", "agent_1").string("/result/path") ==
+          name + suffix + ".ckpt");
+  }
+  CHECK(contents(scratch.path() + "/" + name + ".ckpt") == first);
+
+  const Json both = trainer.ask("save_checkpoint");
+  CHECK(both.string("/result/path") ==
+        "trainer-1-step" + std::to_string(stood) + "to" + std::to_string(ahead) + ".ckpt");
+  CHECK(both.integer("/result/steps/agent_0") == stood);
+  CHECK(both.integer("/result/steps/agent_1") == ahead);
+  CHECK_FALSE(both.has("/result/step"));  // there is no such one
+  const auto files = std::filesystem::directory_iterator(scratch.path());
+  CHECK(std::distance(files, {}) == 5);  // and nothing half done
+}
+
 TEST_CASE("checkpoint commands: a path out of the directory and a damaged file are rejected") {
   const testing_support::ScratchDirectory scratch;
   SteeredTrainer trainer(agents(1, scratch.path() + "/inner"));
