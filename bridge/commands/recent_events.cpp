@@ -1,5 +1,6 @@
 #include "commands/recent_events.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -20,7 +21,8 @@ RequestError bad_params(std::string message) {
 
 bool RecentEvents::Query::matches(const Block& block, std::size_t i) const {
   const EventEntry& e = block.entry(i);
-  return (!type || pattern_matches(*type, block.text(e.type))) &&
+  const auto passes = [&](const std::string& type) { return pattern_matches(type, block.text(e.type)); };
+  return (types.empty() || std::any_of(types.begin(), types.end(), passes)) &&
          (!source || *source == block.text(e.source)) &&
          (!agent_id || *agent_id == block.text(e.agent_id)) &&
          (!item || *item == block.text(e.item));
@@ -41,9 +43,23 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
       const auto seq = read_integer(&value, "since_seq", 0, kIntegerMax);
       if (!seq) return bad_params(seq.error().message);
       query.since_seq = seq.value();
-    } else if (name == "type" || name == "agent_id" || name == "item" || name == "source") {
+    } else if (name == "type" && value.IsArray()) {
+      if (value.Empty() || value.Size() > kRecentEventsTypesMax) {
+        return bad_params("type must be a string or a list of 1.." +
+                          std::to_string(kRecentEventsTypesMax));
+      }
+      for (const auto& type : value.GetArray()) {
+        if (!type.IsString()) return bad_params("type must be a list of strings");
+        query.types.emplace_back(type.GetString(), type.GetStringLength());
+      }
+    } else if (name == "type" || name == "agent_id" || name == "item" || name == "source" ||
+               name == "epoch") {
       if (!value.IsString()) return bad_params(std::string(name) + " must be a string");
-      (name == "type"       ? query.type
+      if (name == "type") {
+        query.types.emplace_back(value.GetString(), value.GetStringLength());
+        continue;
+      }
+      (name == "epoch"      ? query.epoch
        : name == "agent_id" ? query.agent_id
        : name == "item"     ? query.item
                             : query.source)
@@ -58,6 +74,14 @@ Result<std::shared_ptr<RecentEvents>, RequestError> RecentEvents::of(
     std::function<void(RecentEvents*)> on_ready) {
   auto query = parse(params);
   if (!query) return query.error();
+  Query& wanted = query.value();
+  if (wanted.epoch && wanted.since_seq && *wanted.epoch != log.epoch()) {
+    log.seal();
+    const auto shared = log.shared_until(*wanted.epoch, *wanted.since_seq);
+    wanted.known = shared.has_value();
+    wanted.missed = wanted.known ? 0 : log.history().first_seq() - 1;
+    wanted.since_seq = shared.value_or(wanted.missed);
+  }
   return std::shared_ptr<RecentEvents>(
       new RecentEvents(log, past, std::move(query.value()), std::move(on_ready)));
 }
@@ -94,12 +118,13 @@ bool RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t& wor
 }
 
 std::string RecentEvents::result() const {
-  const bool complete =
-      !cut_off_ && walk_.missed() == 0 && query_.since_seq.value_or(0) <= head_;
+  const std::uint64_t missed = query_.missed + walk_.missed();
+  const bool complete = !cut_off_ && missed == 0 && query_.known && query_.since_seq.value_or(0) <= head_;
   JsonWriter json;
   json.object().key("events").list();
   for (const std::string& event : found_) json.raw(event);
   json.end_list().field("count", std::uint64_t{found_.size()}).field("complete", complete);
+  json.field("more", cut_off_).field("missed", missed);
   return json.field("epoch", log_.epoch()).field("seq", head_).end_object().take();
 }
 

@@ -66,6 +66,9 @@ TEST_CASE("recent: wrong parameters are named with their range") {
               "; must be an integer 0..9223372036854775807");
   }
   CHECK(refusal_of_params(R"({"item":5})") == "params.item must be a string");
+  CHECK(refusal_of_params(R"({"epoch":5})") == "params.epoch must be a string");
+  CHECK(refusal_of_params(R"({"type":[]})") == "params.type must be a string or a list of 1..64");
+  CHECK(refusal_of_params(R"({"type":["a",5]})") == "params.type must be a list of strings");
 }
 
 TEST_CASE("recent: the newest that match, oldest first") {
@@ -94,6 +97,40 @@ TEST_CASE("recent: since_seq pages forward and says when there is more") {
   CHECK(rest["complete"].GetBool());
   CHECK(recent(bench, R"({"since_seq":10})")["complete"].GetBool());
   CHECK_FALSE(recent(bench, R"({"since_seq":11})")["complete"].GetBool());
+}
+
+TEST_CASE("recent: of several types, and which of two reasons an answer is not complete") {
+  Bench bench({10, 1 << 30});
+  fill(bench, 12);
+  bench.event("third", "{}");
+  const auto two = recent(bench, R"({"since_seq":8,"type":["odd","th*"]})");
+  CHECK(seqs_of(two) == std::vector<std::uint64_t>{9, 11, 13});
+  CHECK(two["complete"].GetBool());
+  const auto cut = recent(bench, R"({"since_seq":8,"count":1})");
+  CHECK(cut["more"].GetBool());
+  CHECK(cut["missed"].GetUint64() == 0);
+  const auto lost = recent(bench, R"({"since_seq":1,"type":"third"})");
+  CHECK_FALSE(lost["more"].GetBool());
+  CHECK(lost["missed"].GetUint64() == 2);
+}
+
+TEST_CASE("recent: a place in another numbering goes on behind what both share") {
+  const auto since = [](Bench& bench, const std::string& epoch) {
+    return recent(bench, R"({"since_seq":8,"epoch":")" + epoch + "\"}");
+  };
+  Bench bench({10, 1 << 30});
+  fill(bench, 10);
+  CHECK(seqs_of(since(bench, bench.log.epoch())) == std::vector<std::uint64_t>{9, 10});
+  const auto unknown = since(bench, "never");
+  CHECK(seqs_of(unknown).size() == 10);
+  CHECK_FALSE(unknown["complete"].GetBool());
+  CHECK(unknown["missed"].GetUint64() == 0);
+  CHECK(unknown["epoch"].GetString() == bench.log.epoch());
+  fill(bench, 10);
+  const auto evicted = since(bench, "never");
+  CHECK(evicted["missed"].GetUint64() == seqs_of(evicted).front() - 1);
+  bench.log.learn_epochs({{"old", 1, false, 0}});
+  CHECK(seqs_of(since(bench, "old")) == seqs_of(evicted));
 }
 
 TEST_CASE("recent: what the history has let go makes the answer incomplete") {
