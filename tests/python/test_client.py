@@ -6,9 +6,11 @@ import asyncio
 import json
 import unittest
 from typing import Any, Callable
+from unittest import mock
 
 import websockets
 from ppo_bridge_client import Client, CommandFailed, Refused, RequestFailed
+from ppo_bridge_client._backoff import Backoff
 from ppo_bridge_client._cursor import RANGES_OF_RUN_MAX, RUNS_MAX, SeenEvents
 from support import PATIENCE_S, Bridge, BridgeTest, wait_until
 
@@ -48,6 +50,16 @@ class Seen(unittest.TestCase):
         for n in range(RUNS_MAX + 10):
             seen.insert("s", str(n), 1)
         self.assertEqual(len(seen._runs), RUNS_MAX)
+
+
+class Waits(unittest.TestCase):
+    def test_between_zero_and_a_ceiling_that_doubles_until_it_is_reset(self) -> None:
+        backoff = Backoff(0.25, 10.0)
+        with mock.patch("random.uniform", lambda low, high: (low, high)):
+            ceilings = [0.25, 0.5, 1, 2, 4, 8, 10, 10]
+            self.assertEqual([backoff.next() for _ in ceilings], [(0, c) for c in ceilings])
+            backoff.reset()
+            self.assertEqual(backoff.next(), (0, 0.25))
 
 
 class Real(BridgeTest):
@@ -138,6 +150,64 @@ class Real(BridgeTest):
 
         asyncio.run(run())
 
+    def test_answers_come_however_many_events_wait_unread(self) -> None:
+        publisher = self.publisher("unread")
+
+        async def run(batch: bool, first: int) -> None:
+            async with self.client(["n"], events_waiting_max=100, batch=batch) as client:
+                await client.wait_connected(PATIENCE_S)
+                for n in range(20_000):
+                    publisher.publish("n", {"n": n, "more": "x" * 500})
+                last = first + 19_999
+                wait_until(lambda: (self.bridge.source("unread") or {})["last_source_seq"] > last)
+                for _ in range(3):
+                    await client.command("get_status", deadline_s=1.0)
+                self.assertLessEqual(len(client._inbox._messages), 100)
+                events = await take(client, 5_000)
+                await client.command("get_status", deadline_s=1.0)
+                events += await take(client, 15_000)
+                self.assertEqual([e["data"]["n"] for e in events], list(range(20_000)))
+
+        asyncio.run(run(False, 0))
+        asyncio.run(run(True, 20_000))
+
+    def test_a_replay_is_handed_over_up_to_its_end(self) -> None:
+        publisher = self.publisher("replayed")
+        for n in range(3):
+            publisher.publish("r", {"n": n})
+        wait_until(lambda: len(self.bridge.events("r")) == 3)
+
+        async def run() -> None:
+            async with self.client([]) as client:
+                params = {"from": {"seconds": 3600}, "speed": 0, "subscriptions": ["r"]}
+                await client.command("replay", **params)
+                got = await take(client, 4)
+                self.assertEqual([m["type"] for m in got], ["r", "r", "r", "replay_end"])
+                self.assertEqual(got[-1]["data"]["events"], 3)
+
+        asyncio.run(run())
+
+    def test_a_snapshot_comes_first_and_then_what_follows(self) -> None:
+        publisher = self.publisher("shown")
+        for n in range(5):
+            publisher.publish("s", {"item": "ab"[n % 2], "n": n})
+        wait_until(lambda: len(self.bridge.events("s")) == 5)
+
+        async def run() -> None:
+            async with self.client(["s"], snapshot=True, on_lag="latest") as client:
+                await client.wait_connected(PATIENCE_S)
+                newest = client.position["seq"]
+                got = await take(client, 2)
+                self.assertEqual([e["data"]["n"] for e in got], [3, 4])
+                self.assertEqual(client.position["seq"], newest)
+                await client._socket.close()
+                publisher.publish("s", {"item": "a", "n": 5})
+                self.assertEqual((await take(client, 1))[0]["data"]["n"], 5)
+                await client.subscribe(["s"], snapshot=True, max_rate_hz=50)
+                self.assertEqual([e["data"]["n"] for e in await take(client, 2)], [3, 5])
+
+        asyncio.run(run())
+
     def test_a_registration_that_is_none_is_refused(self) -> None:
         async def run() -> None:
             async with self.client(["a b"]) as client:
@@ -187,8 +257,9 @@ class Restart(unittest.TestCase):
 class Scripted(unittest.TestCase):
     """What a restarted bridge repeats."""
 
-    def run_against(self, script: Callable, test: Callable) -> None:
+    def run_against(self, script: Callable, test: Callable, **options: Any) -> None:
         connections: list = []
+        self.seen = connections
 
         async def serve(socket: Any, path: str = "") -> None:
             request = json.loads(await socket.recv())
@@ -203,11 +274,29 @@ class Scripted(unittest.TestCase):
             async with websockets.serve(serve, "127.0.0.1", 0) as server:
                 port = server.sockets[0].getsockname()[1]
                 url = "ws://127.0.0.1:%d/ws" % port
-                async with Client(url, backoff_s=QUICK, since={"last": 9}) as client:
+                options.setdefault("since", {"last": 9})
+                async with Client(url, backoff_s=QUICK, **options) as client:
                     await test(client)
 
         asyncio.run(run())
         self.connections = connections
+
+    def test_how_events_are_wanted_is_kept_over_connections(self) -> None:
+        def script(connection: int, request: dict) -> list:
+            reply = {"status": "registered", "action": "register", "id": "register"}
+            reply.update(epoch="one", seq=7)
+            return [reply]
+
+        async def test(client: Client) -> None:
+            while len(self.seen) < 3:
+                await asyncio.sleep(0.01)
+
+        how = {"batch": True, "snapshot": True, "max_rate_hz": 5, "on_lag": "gap"}
+        self.run_against(script, test, **how, filter={"n": 1})
+        for request in self.connections:
+            self.assertEqual(request["deliver"], {"mode": "latest", "max_rate_hz": 5})
+            self.assertEqual((request["batch"], request["snapshot"]), (True, True))
+            self.assertEqual((request["on_lag"], request["filter"]), ("gap", {"n": 1}))
 
     def test_repeated_events_and_gaps_come_once(self) -> None:
         def event(seq: int, number: int, **more: Any) -> dict:

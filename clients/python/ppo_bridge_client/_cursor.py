@@ -90,13 +90,24 @@ class Cursor:
         if seq <= self._handed_over:
             return False
         self._handed_over = seq
-        self.position = {"epoch": self.epoch, "seq": seq}
+        self._move_on(seq)
         self._last_gap = None
         number = event.get("source_seq")
         if not isinstance(number, int):
             return True
         fresh = self._seen.insert(event.get("source", ""), event.get("run", ""), number)
         return fresh or not self._epoch_changed
+
+    def _move_on(self, seq: int) -> None:
+        # A snapshot's events are older than the place that the stream goes on from.
+        at = self.position
+        if at is None or at["epoch"] != self.epoch or at["seq"] < seq:
+            self.position = {"epoch": self.epoch, "seq": seq}
+
+    def complete_until(self, seq: int) -> None:
+        """All that is wanted up to there was handed over."""
+        self._handed_over = max(self._handed_over, seq)
+        self._move_on(seq)
 
     def admit_gap(self, gap: dict) -> bool:
         """False for one that a reconnection only repeats."""

@@ -6,20 +6,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import random
-from collections import deque
 from typing import Any, AsyncIterator
 
 import websockets
 
+from ._backoff import FIRST_S, LATER, MAX_S, STOOD_S, Backoff
 from ._cursor import Cursor
+from ._inbox import Inbox
 
 log = logging.getLogger("ppo_bridge_client")
 
 DEFAULT_URL = "ws://127.0.0.1:5178/ws"
 
-_BACKOFF_FIRST_S = 0.25
-_BACKOFF_MAX_S = 10.0
 _CONNECT_TIMEOUT_S = 5.0
 _CLOSE_TIMEOUT_S = 1.0
 _MESSAGE_BYTES_MAX = 64 * 1024 * 1024
@@ -49,37 +47,30 @@ class Refused(Exception):
     """The bridge will never take this registration, or this token."""
 
 
-class _Inbox:
-    """Messages between the connection and the user: bounded, and with an end."""
+def _subscription(
+    subscriptions: list[str] | None = None,
+    filter: dict | None = None,
+    batch: bool = False,
+    snapshot: bool = False,
+    deliver: str | None = None,
+    max_rate_hz: float | None = None,
+    on_lag: str | None = None,
+) -> dict:
+    """The fields of a request; those that are None are left out."""
+    if max_rate_hz is not None:
+        deliver = deliver or "latest"
+    return {
+        "subscriptions": subscriptions,
+        "filter": filter,
+        "batch": batch or None,
+        "snapshot": snapshot or None,
+        "deliver": deliver and {"mode": deliver, **_given(max_rate_hz=max_rate_hz)},
+        "on_lag": on_lag,
+    }
 
-    def __init__(self, messages_max: int) -> None:
-        self._messages: deque[dict] = deque()
-        self._messages_max = messages_max
-        self._changed = asyncio.Condition()
-        self._ended = False
 
-    async def put(self, message: dict) -> None:
-        async with self._changed:
-            while len(self._messages) >= self._messages_max:
-                await self._changed.wait()
-            self._messages.append(message)
-            self._changed.notify_all()
-
-    async def get(self) -> dict | None:
-        """None at the end."""
-        async with self._changed:
-            while not self._messages:
-                if self._ended:
-                    return None
-                await self._changed.wait()
-            self._changed.notify_all()
-            return self._messages.popleft()
-
-    async def end(self) -> None:
-        """What arrived can still be taken."""
-        async with self._changed:
-            self._ended = True
-            self._changed.notify_all()
+def _given(**fields: Any) -> dict:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 class Client:
@@ -91,7 +82,7 @@ class Client:
 
     Every event of the subscription is handed over once, in order, across lost connections and
     restarts of the bridge; where some cannot be had, a message of type "gap" stands in their place.
-    Belongs to one event loop.
+    Messages of a replay come among them as they are. Belongs to one event loop.
     """
 
     def __init__(
@@ -101,25 +92,37 @@ class Client:
         *,
         filter: dict | None = None,
         since: dict | None = None,
+        batch: bool = False,
+        snapshot: bool = False,
+        deliver: str | None = None,
+        max_rate_hz: float | None = None,
+        on_lag: str | None = None,
         client_id: str | None = None,
         client_type: str = "python",
         token: str | None = None,
         events_waiting_max: int = _EVENTS_WAITING_MAX,
-        backoff_s: tuple[float, float] = (_BACKOFF_FIRST_S, _BACKOFF_MAX_S),
+        backoff_s: tuple[float, float] = (FIRST_S, MAX_S),
     ) -> None:
         """`subscriptions`: types, "order_*", or left out for all; [] for none. `since`:
-        {"epoch":e,"seq":n}, {"last":n} or {"seconds":s}; left out: from now on.
-        `events_waiting_max`: beyond it nothing is read until the user has caught up, answers to
-        requests included. `backoff_s`: first and longest wait before connecting again."""
+        {"epoch":e,"seq":n}, {"last":n} or {"seconds":s}; left out: from now on. `batch`, `snapshot`,
+        `deliver` ("all" or "latest", with `max_rate_hz`) and `on_lag` are section 4's of the protocol;
+        they hold for later connections too. `events_waiting_max`: beyond it no event is taken until
+        the user has caught up; answers to requests are. `backoff_s`: first and longest wait before
+        connecting again."""
         self._url = url
-        self._subscription = {"subscriptions": subscriptions, "filter": filter}
+        self._subscription = _subscription(
+            subscriptions, filter, batch, snapshot, deliver, max_rate_hz, on_lag
+        )
         self._about = {"client_id": client_id, "client_type": client_type, "token": token}
         self._cursor = Cursor(since)
-        self._backoff = backoff_s
-        self._inbox = _Inbox(max(events_waiting_max, 1))
-        self._answers: dict[int, tuple[asyncio.Future, dict | None]] = {}
+        self._backoff = Backoff(*backoff_s)
+        self._inbox = Inbox(max(events_waiting_max, 1))
+        self._skipping = False  # events are let go of, to be asked for again
+        self._resuming: asyncio.Task | None = None
+        self._answers: dict[int, tuple[asyncio.Future, dict]] = {}  # and what was asked
         self._last_id = 0
         self._socket: Any = None
+        self._good_at: float | None = None  # from then on the connection was a good one
         self._registered = asyncio.Event()
         self._refused: Refused | None = None
         self._task: asyncio.Task | None = None
@@ -170,6 +173,8 @@ class Client:
             event = await self._inbox.get()
             if event is None:
                 break
+            if self._skipping and self._resuming is None and self._inbox.half_empty:
+                self._resuming = asyncio.get_running_loop().create_task(self._resume())
             yield event
         if self._refused is not None:
             raise self._refused
@@ -204,16 +209,15 @@ class Client:
         self,
         subscriptions: list[str] | None = None,
         *,
-        filter: dict | None = None,
         since: dict | None = None,
         timeout_s: float = 5.0,
+        **how: Any,
     ) -> dict:
-        """Replaces the whole subscription, for later connections too. With `since`, events come again
-        from there."""
-        subscription = {"subscriptions": subscriptions, "filter": filter}
-        reply = await self.request("subscribe", timeout_s, **subscription, since=since)
-        self._subscription = subscription
-        return reply
+        """Replaces the whole subscription, for later connections too: `filter`, `batch`, `snapshot`,
+        `deliver`, `max_rate_hz` and `on_lag` as at the beginning. With `since`, events come again from
+        there."""
+        wanted = _subscription(subscriptions, **how)
+        return await self.request("subscribe", timeout_s, **wanted, since=since)
 
     async def request(self, action: str, timeout_s: float = 5.0, **fields: Any) -> dict:
         """The reply to any request; while there is no connection, waits for that too. Fields that are
@@ -236,16 +240,16 @@ class Client:
         """None where it could not be sent."""
         self._last_id += 1
         id = self._last_id
-        request = {"action": action, "id": id}
-        request.update((k, v) for k, v in fields.items() if v is not None)
         answer = asyncio.get_running_loop().create_future()
-        self._answers[id] = answer, fields.get("since") if action == "subscribe" else None
+        request = {"action": action, "id": id, **_given(**fields)}
+        self._answers[id] = answer, request
         try:
             try:
                 await self._socket.send(json.dumps(request))
             except (websockets.ConnectionClosed, AttributeError):
                 await asyncio.sleep(_RETRY_S)
                 return None
+            await self._inbox.poke()  # a reader that waits for room reads on
             return await asyncio.wait_for(answer, timeout_s)
         except asyncio.TimeoutError:
             text = "no answer within %.1f s" % timeout_s
@@ -258,9 +262,11 @@ class Client:
     # ---- The connection.
 
     async def _run(self) -> None:
-        ceiling = self._backoff[0]
+        loop = asyncio.get_running_loop()
         try:
             while True:
+                self._good_at = None
+                code = None
                 try:
                     await self._one_connection()
                 except Refused as refused:
@@ -269,12 +275,11 @@ class Client:
                     return
                 except _LOST as error:
                     log.info("no connection to %s: %s", self._url, error)
-                if self._registered.is_set():
-                    ceiling = self._backoff[0]
+                    code = getattr(getattr(error, "rcvd", None), "code", None)
+                if self._good_at is not None and loop.time() >= self._good_at and code not in LATER:
+                    self._backoff.reset()
                 self._lost()
-                # With full jitter, so that clients that lost the same bridge do not come back at once.
-                await asyncio.sleep(random.uniform(0, ceiling))
-                ceiling = min(ceiling * 2, self._backoff[1])
+                await asyncio.sleep(self._backoff.next())
         finally:
             self._lost()
             await self._inbox.end()
@@ -298,10 +303,7 @@ class Client:
             raise
         try:
             self._socket = connection
-            fields = {**self._about, **self._subscription, "since": self._cursor.next_since()}
-            request = {"action": "register", "id": "register"}
-            request.update((k, v) for k, v in fields.items() if v is not None)
-            await connection.send(json.dumps(request))
+            await self._send_subscription("register", "register", **self._about)
             while True:
                 await self._take(await connection.recv())
         except websockets.ConnectionClosed as closed:
@@ -313,37 +315,75 @@ class Client:
             self._socket = None
             await connection.close()
 
+    async def _send_subscription(self, action: str, id: str, **about: Any) -> None:
+        fields = {**about, **self._subscription, "since": self._cursor.next_since()}
+        await self._socket.send(json.dumps({"action": action, "id": id, **_given(**fields)}))
+
+    async def _resume(self) -> None:
+        """Asks for what was let go of."""
+        try:
+            await self._send_subscription("subscribe", "resume")
+        except (websockets.ConnectionClosed, AttributeError):
+            pass  # the next connection does it
+
     async def _take(self, text: Any) -> None:
         message = json.loads(text)
         for each in message if isinstance(message, list) else (message,):
             if "action" in each and "status" in each:
                 self._take_reply(each)
-            elif each.get("type") == "gap" and "seq" not in each:
-                if self._cursor.admit_gap(each):
-                    await self._inbox.put(each)
-            elif "seq" in each and self._cursor.admit(each):
+            elif each.get("replay"):  # nobody could ask for it again
+                await self._inbox.wait_until(lambda: not self._inbox.full)
                 await self._inbox.put(each)
+            elif "seq" in each or each.get("type") == "gap":
+                await self._take_event(each)
+
+    async def _take_event(self, event: dict) -> None:
+        if self._inbox.full and not self._skipping:
+            # Who waits for an answer has it, which is behind events: these are asked for again.
+            await self._inbox.wait_until(lambda: not self._inbox.full or self._answers)
+            self._skipping = self._inbox.full
+        if self._skipping:
+            return
+        if self._cursor.admit(event) if "seq" in event else self._cursor.admit_gap(event):
+            self._good_at = 0.0
+            await self._inbox.put(event)
 
     def _take_reply(self, reply: dict) -> None:
-        if reply.get("id") == "register":
-            if reply["status"] == "error":
+        id = reply.get("id")
+        failed = reply["status"] == "error"
+        if id in ("register", "resume"):
+            if failed:
                 data = reply.get("data", {})
-                raise Refused("%s: %s" % (data.get("error_type"), data.get("message")))
+                why = "%s: %s" % (data.get("error_type"), data.get("message"))
+                raise (OSError if id == "resume" or _passes(data) else Refused)(why)
+            self._resuming = None
+            self._skipping = False
             self._cursor.on_registered(reply.get("epoch", ""), reply.get("seq", 0))
+            if self._good_at is None:
+                self._good_at = asyncio.get_running_loop().time() + STOOD_S
             self._registered.set()
             return
-        answer, since = self._answers.get(reply.get("id"), (None, None))
+        answer, request = self._answers.get(id, (None, {}))
         if answer is None or answer.done():
             return
-        if since is not None and reply["status"] != "error":
+        if request["action"] == "subscribe" and not failed:
             # Here and not where it is awaited: what follows on the wire is counted anew.
-            self._cursor.restart(since)
-            self._cursor.on_registered(reply.get("epoch", ""), reply.get("seq", 0))
+            self._subscription = {k: request.get(k) for k in self._subscription}
+            if "since" in request or "snapshot" in request:
+                self._cursor.restart(request.get("since"))
+                self._cursor.on_registered(reply.get("epoch", ""), reply.get("seq", 0))
         answer.set_result(reply)
 
     def _lost(self) -> None:
         if self._refused is None:
             self._registered.clear()
+        self._skipping = False
+        self._resuming = None
         for answer, _ in self._answers.values():
             if not answer.done():
                 answer.set_exception(RequestFailed("connection_lost", "before the answer came"))
+
+
+def _passes(error: dict) -> bool:
+    """Whether it is worth trying again after such an answer to `register`."""
+    return error.get("error_type") in ("busy", "rate_limited", "timeout")
