@@ -1,5 +1,5 @@
 """The name under which scripts of the Python server's time import it."""
 
-from ppo_bridge import PPOWebSocketIntegration
+from ppo_bridge import EventTypes, PPOWebSocketIntegration
 
-__all__ = ["PPOWebSocketIntegration"]
+__all__ = ["EventTypes", "PPOWebSocketIntegration"]

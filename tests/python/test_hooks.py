@@ -1,18 +1,16 @@
-"""Hooks and PPOWebSocketIntegration, against the real bridge."""
+"""Hooks of agents and environments, against the real bridge."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
 import dataclasses
-import logging
 import pickle
 import unittest
-import warnings
 
 import numpy
-from ppo_bridge import Hooks, PPOWebSocketIntegration, Publisher
-from support import BridgeTest, wait_until
+from hook_case import HookTest
+from support import wait_until
 
 
 class Agent:
@@ -56,24 +54,6 @@ class Trade:
     item: str
     price: int
     quantity: int
-
-
-class HookTest(BridgeTest):
-    def setUp(self) -> None:
-        self.source = self.id().split(".")[-1][:60]
-        self.hooked = PPOWebSocketIntegration(
-            source=self.source, endpoint=self.bridge.events_in, control=self.bridge.control
-        )
-        self.addCleanup(self.hooked.publisher.close, 0)
-        logging.getLogger("ppo_bridge").setLevel(logging.CRITICAL)
-        self.addCleanup(logging.getLogger("ppo_bridge").setLevel, logging.NOTSET)
-
-    def sent(self, count: int, type: str | None = None) -> list:
-        """The data of all events of this test, once these many are there and no more are waiting."""
-        wait_until(lambda: self.hooked.publisher.flush(20))
-        events = self.bridge.wait_events(count, type, self.source)
-        self.assertEqual(len(events), count)
-        return [event["data"] for event in events]
 
 
 class Agents(HookTest):
@@ -157,7 +137,9 @@ class Agents(HookTest):
         agent.record_trade("sell", "Coal", price=200, quantity=3, profit=7)
         agent.record_trade(None, "Coal", 5, 2)
         agent.record_trade("Coal", None, 5, 2)
-        one, two, three, sold, unnamed, odd = self.sent(6)
+        one, curve, two, three, sold, unnamed, odd = self.sent(7)
+        expected = {"tag": "loss", "value": 0.5, "step": 1, "agent_id": "agent_0"}
+        self.assertEqual(curve, expected)
         self.assertEqual((unnamed["action_type"], unnamed["total_value"]), ("trade", 10))
         self.assertEqual((odd["action_type"], odd["item"]), ("Coal", ""))
         self.assertEqual((one["loss"], two["losses"], three["approx_kl"]), (0.5, [1.0, 2], 0.01))
@@ -298,15 +280,16 @@ class Envs(HookTest):
                     "agent_id": "agent_0",
                     "episode": 1,
                     "steps": 3,
+                    "length": 3,
+                    "global_step": 3,
                     "reward": 5.0,
+                    "reward_from": "steps",
+                    "ended": "truncated",
                     "profit": 50,
                     "final_value": 1000,
                 }
             ],
         )
-
-    def sent_of(self, type: str, count: int) -> list:
-        return [e["data"] for e in self.bridge.wait_events(count, type, self.source)]
 
     def test_an_inventory_that_changes_in_place_is_seen(self) -> None:
         inventory = {"Coal": 1, "Rune": {"bought": 1}}
@@ -357,133 +340,6 @@ class Envs(HookTest):
         self.assertEqual(list(vars(env)), before)
         env.step(0)
         self.sent(0)
-
-
-class Helpers(HookTest):
-    EVENTS = {
-        "trade_executed": {
-            "agent_id": "agent_0",
-            "action_type": "buy",
-            "item": "Abyssal whip",
-            "price": 1500000,
-            "quantity": 1,
-            "profit": 0.0,
-            "total_value": 1500000,
-        },
-        "price_update": {
-            "item": "Abyssal whip",
-            "price": 1500000,
-            "change": 50000,
-            "change_percent": 0.0333,
-            "volume": 100,
-        },
-        "margin_update": {
-            "item": "Abyssal whip",
-            "buy_price": 1450000,
-            "sell_price": 1550000,
-            "margin": 100000,
-            "margin_percent": 0.0689,
-        },
-        "agent_decision": {
-            "agent_id": "agent_0",
-            "action_type": "buy",
-            "item": "Abyssal whip",
-            "price": 1450000,
-            "quantity": 1,
-            "reasoning": "High profit potential based on margin analysis",
-        },
-        "portfolio_update": {
-            "agent_id": "agent_0",
-            "gp": 10000000,
-            "inventory": {"Abyssal whip": 1, "Dragon bones": 1000},
-            "total_value": 12000000,
-            "inventory_value": 2000000,
-        },
-        "market_analysis": {
-            "item": "Abyssal whip",
-            "analysis_type": "volume_trend",
-            "data": {"recent_volume": 100, "trend": "increasing", "volatility": 0.05},
-        },
-        "system_status": {"status": "started", "message": "training"},
-        "error": {
-            "error_type": "connection_error",
-            "message": "Failed to connect to database",
-            "details": {"error_code": 500},
-        },
-    }
-
-    def helper(self, type: str):
-        return getattr(self.hooked, "error_event" if type == "error" else type)
-
-    def test_the_eight_events_by_place_by_name_and_as_a_mapping_awaited_and_not(self) -> None:
-        async def all_awaited() -> None:
-            self.assertIs(await self.hooked.connect(timeout=20), True)
-            for type, data in self.EVENTS.items():
-                self.assertIs(await self.helper(type)(**data), True)
-                self.assertIs(await asyncio.create_task(self.helper(type)(data)), True)
-            await asyncio.gather(*(self.helper(t)(*d.values()) for t, d in self.EVENTS.items()))
-            await asyncio.wait_for(self.hooked.submit_event("note", {"n": 1}), 20)
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            asyncio.run(all_awaited())
-            for type, data in self.EVENTS.items():
-                self.assertTrue(self.helper(type)(*data.values()))
-            self.hooked.submit_event({"type": "note", "data": {"n": 1}})
-            self.hooked.submit_event("note", n=1)
-        events = self.bridge.wait_events(4 * 8 + 3, source=self.source)
-        for type, data in self.EVENTS.items():
-            self.assertEqual([e["data"] for e in events if e["type"] == type], [data] * 4)
-        self.assertEqual([e["data"] for e in events if e["type"] == "note"], [{"n": 1}] * 3)
-
-    def test_what_follows_is_filled_in_and_what_is_missing_is_survived(self) -> None:
-        h = self.hooked
-        h.trade_executed("agent_0", {"type": "buy", "item": "Coal", "price": 2, "quantity": 3})
-        h.trade_executed("agent_0", None, None, None, None)
-        h.margin_update("Coal", 100, 110)
-        h.portfolio_update(agent_id="agent_0", gp=5, total_value=7)
-        h.error_event("oops", "it broke")
-        h.price_update()
-        trade, none, margin, portfolio, error, price = self.sent(6)
-        self.assertEqual((trade["agent_id"], trade["action_type"]), ("agent_0", "buy"))
-        self.assertEqual((trade["total_value"], none["total_value"], none["item"]), (6, 0, None))
-        self.assertEqual((margin["margin"], margin["margin_percent"]), (10, 0.1))
-        self.assertEqual((portfolio["inventory_value"], error["details"], price), (2, {}, {}))
-
-    def test_what_is_no_event_is_false_and_raises_nothing(self) -> None:
-        h = self.hooked
-        self.assertFalse(h.price_update(1, 2, 3, 4, 5, 6))
-        self.assertFalse(h.submit_event("_source", {}))
-        self.assertFalse(h.submit_event(None))
-        self.assertFalse(h.submit_event({}))
-        self.assertEqual(h.publisher.stats().refused, 4)
-
-    def test_without_a_bridge_connect_is_false_and_everything_goes_on(self) -> None:
-        lonely = PPOWebSocketIntegration("ws://127.0.0.1:9/ws", source="lonely", flush_ms=0)
-        self.addCleanup(lonely.disconnect)
-        self.assertEqual(lonely._options["endpoint"], "tcp://127.0.0.1:5556")
-        lonely = PPOWebSocketIntegration("tcp://127.0.0.1:9", control="", flush_ms=0)
-        self.assertIs(asyncio.run(lonely.connect(timeout=0.05)), False)
-        self.assertTrue(lonely.system_status("started", "alone"))
-        lonely.disconnect()
-        self.assertFalse(lonely.system_status("started", "alone"))
-        lonely.connect()
-        self.assertTrue(lonely.system_status("started", "again"))
-        lonely.disconnect()
-
-    def test_a_publisher_can_be_shared(self) -> None:
-        with Publisher("shared", endpoint=self.bridge.events_in, control="") as publisher:
-            integration = PPOWebSocketIntegration(publisher)
-            integration.system_status("started", "")
-            integration.disconnect()
-            self.assertTrue(publisher.publish("x", {}))
-            self.assertIsInstance(Hooks(publisher).stats.failed, int)
-        self.bridge.wait_events(2, source="shared")
-
-    def test_the_old_name_of_the_module(self) -> None:
-        from ppo_websocket_integration import PPOWebSocketIntegration as old
-
-        self.assertIs(old, PPOWebSocketIntegration)
 
 
 if __name__ == "__main__":

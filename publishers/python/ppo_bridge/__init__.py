@@ -2,7 +2,7 @@
 
 from ._commands import Command, CommandRejected
 from .hooks import Hooks, HookStats
-from .integration import PPOWebSocketIntegration
+from .integration import EventTypes, PPOWebSocketIntegration
 from .publisher import CommandStats, Publisher, PublisherStats
 
 __version__ = "0.1.0"
@@ -11,6 +11,7 @@ __all__ = [
     "Command",
     "CommandRejected",
     "CommandStats",
+    "EventTypes",
     "HookStats",
     "Hooks",
     "PPOWebSocketIntegration",

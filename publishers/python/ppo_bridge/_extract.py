@@ -1,16 +1,13 @@
-"""From whatever an agent or an environment returns to the data of events.
+"""From whatever an agent returns or is called with to the data of events; for environments see _steps.
 
 Things are read by name: the keys of a mapping, the attributes of anything else. What is missing,
 None, or of another kind than expected is left out.
 
-  decision, trade   action_type (or type, side, action), item, price, quantity, agent_id; and reasoning,
-                    or profit, order and total_value (missing: price times quantity). The action is
-                    needed; for a trade, else an item and a price.
+  decision, trade   action_type (or type, side, action), item (or item_name, item_id), price, quantity,
+                    agent_id; and reasoning, or profit (or pnl), order and total_value (or cost;
+                    missing: price times quantity). The action is needed; for a trade, else an item and
+                    a price. What says `success` false is no trade.
   training update   anything named that is a number: policy_loss, value_loss, entropy, ...
-  step              a tuple (observation, reward, done, info) or (observation, reward, terminated,
-                    truncated, info).
-  info              cash or gp, inventory, total_value, inventory_value (missing: total_value less
-                    gp), realized_pnl, agent_id, step_trades (a list of trades).
 
 A decision is also found in a member `action`, a training update in `stats` or `losses`, and either as
 an element of a tuple.
@@ -20,9 +17,39 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
+
+# The last part of a name that people give to what they log, lower-case -> the field of training_update.
+_UPDATE_FIELDS = {
+    "policy_loss": "policy_loss",
+    "policy_gradient_loss": "policy_loss",
+    "pg_loss": "policy_loss",
+    "value_loss": "value_loss",
+    "v_loss": "value_loss",
+    "vf_loss": "value_loss",
+    "entropy": "entropy",
+    "entropy_loss": "entropy_loss",
+    "approx_kl": "approx_kl",
+    "kl": "approx_kl",
+    "old_approx_kl": "old_approx_kl",
+    "clipfrac": "clip_fraction",
+    "clip_frac": "clip_fraction",
+    "clip_fraction": "clip_fraction",
+    "explained_variance": "explained_variance",
+    "explained_var": "explained_variance",
+    "learning_rate": "learning_rate",
+    "lr": "learning_rate",
+    "sps": "steps_per_second",
+    "fps": "steps_per_second",
+    "steps_per_second": "steps_per_second",
+}
+
+
+def update_field(tag: str) -> str | None:
+    """Which known field of training_update a tag like "losses/pg_loss" is; None: none of them."""
+    return _UPDATE_FIELDS.get(tag.rsplit("/", 1)[-1].lower())
 
 
 def is_mapping(thing: Any) -> bool:
@@ -46,14 +73,18 @@ def number(value: Any) -> Any:
         return None
     if isinstance(value, (int, float)):
         return value
-    item = getattr(value, "item", None)
-    if not callable(item):
-        return None
     try:
-        value = item()  # raises where there are several
+        item = getattr(value, "item", None)
+        if callable(item):
+            value = item()  # raises where there are several
+            if type(value) is int or type(value) is float:
+                return value
+        # Decimal, Fraction and long doubles; numbers, but not a flag.
+        if isinstance(value, numbers.Number) and not isinstance(value, bool):
+            return float(value)  # type: ignore[arg-type]
     except Exception:
-        return None
-    return value if type(value) in (int, float) else None
+        pass
+    return None
 
 
 def flag(value: Any) -> bool:
@@ -91,11 +122,13 @@ def _action(thing: Any) -> str | None:
             return action
     for key in ("action_type", "type", "side", "action"):
         action = field(thing, key)
-        if isinstance(action, str):
+        if type(action) is str:
             return action
         name = getattr(action, "name", None)  # of an enum
         if isinstance(name, str):
             return name.lower()
+        if isinstance(action, str):
+            return action
     return None
 
 
@@ -121,6 +154,15 @@ def _find(result: Any, carriers: tuple, read: Any, depth: int = 3) -> dict | Non
     return None
 
 
+def item_of(thing: Any) -> Any:
+    """What is traded, by the first of its names; None where it has none."""
+    for name in ("item", "item_name", "item_id"):
+        found = field(thing, name)
+        if found is not None:
+            return found
+    return None
+
+
 def _read_decision(thing: Any) -> dict | None:
     action = _action(thing)
     if action is None:
@@ -130,6 +172,8 @@ def _read_decision(thing: Any) -> dict | None:
     else:
         get = functools.partial(field, thing)
     item, price, quantity = get("item"), get("price"), get("quantity")
+    if item is None:
+        item = item_of(thing)
     reasoning = get("reasoning")
     return {
         "agent_id": get("agent_id"),
@@ -157,20 +201,23 @@ def times(price: Any, quantity: Any) -> Any:
 
 
 def _read_trade(thing: Any) -> dict | None:
+    item = item_of(thing)
     action = _action(thing)
     if action is None:
-        if field(thing, "item") is None or field(thing, "price") is None:
+        if item is None or field(thing, "price") is None:
             return None
         action = "trade"
+    if field(thing, "success") is False:
+        return None
     price, quantity = field(thing, "price", 0), field(thing, "quantity", 0)
-    total = field(thing, "total_value")
+    total = field(thing, "total_value", field(thing, "cost"))
     found = {
         "agent_id": field(thing, "agent_id"),
         "action_type": action,
-        "item": field(thing, "item", ""),
+        "item": "" if item is None else item,
         "price": price,
         "quantity": quantity,
-        "profit": field(thing, "profit", 0.0),
+        "profit": field(thing, "profit", field(thing, "pnl", 0.0)),
         "total_value": times(price, quantity) if total is None else total,
     }
     order = field(thing, "order")
@@ -210,89 +257,3 @@ def losses(result: Any) -> dict | None:
         if None not in numbers:
             return {"losses": numbers}
     return None
-
-
-class Step:
-    """What can be read from the result of step() or reset()."""
-
-    reward: float = 0.0
-    done = False
-    trades: list | tuple = ()
-    portfolio: dict | None = None
-    realized_pnl: Any = None
-    found = False  # anything
-
-
-def step(result: Any) -> Step:
-    """Of an environment's step() or reset()."""
-    report = Step()
-    if not isinstance(result, tuple) or not result:
-        if is_mapping(result):  # an observation by itself, from an older reset()
-            _read_info(result, None, report)
-        return report
-    size = len(result)
-    if size == 4 or size == 5:
-        reward = result[1]
-        if type(reward) is not float:
-            reward = number(reward)
-        if reward is not None:
-            report.found = True
-            if math.isfinite(reward):
-                report.reward = reward
-        if flag(result[2]) or (size == 5 and flag(result[3])):
-            report.found = report.done = True
-    observation, info = result[0], result[-1]
-    if not is_mapping(observation):
-        observation = None
-    if is_mapping(info):
-        _read_info(info, observation, report)
-    elif observation is not None:
-        _read_info(observation, None, report)
-    return report
-
-
-def _read_info(info: Mapping, observation: Mapping | None, report: Step) -> None:
-    gp = info.get("cash")
-    if gp is None:
-        gp = info.get("gp")
-    total, inventory = info.get("total_value"), info.get("inventory")
-    value, realized = info.get("inventory_value"), info.get("realized_pnl")
-    if observation is not None:  # says what info leaves out
-        gp = observation.get("cash", observation.get("gp")) if gp is None else gp
-        total = observation.get("total_value") if total is None else total
-        inventory = observation.get("inventory") if inventory is None else inventory
-        value = observation.get("inventory_value") if value is None else value
-        realized = observation.get("realized_pnl") if realized is None else realized
-    if not type(gp) is type(total) is int:  # spares the calls, at every step of a loop
-        gp, total = number(gp), number(total)
-    if value is not None:
-        value = number(value)
-    if type(realized) is not int:
-        realized = number(realized)
-    portfolio: dict = {}
-    agent_id = info.get("agent_id")
-    if agent_id is not None:
-        portfolio["agent_id"] = agent_id
-    if gp is not None:
-        portfolio["gp"] = gp
-    if is_mapping(inventory):
-        portfolio["inventory"] = inventory
-    if total is not None:
-        portfolio["total_value"] = total
-    if value is not None:
-        portfolio["inventory_value"] = value
-    elif gp is not None and total is not None:
-        portfolio["inventory_value"] = total - gp
-    if len(portfolio) > (agent_id is not None):
-        if realized is not None:
-            portfolio["realized_pnl"] = realized
-        report.portfolio = portfolio
-        report.found = True
-    if realized is not None:
-        report.realized_pnl = realized
-        report.found = True
-    trades = info.get("step_trades")
-    if trades and isinstance(trades, (list, tuple)):
-        found = [trade(each) for each in trades]
-        report.trades = [each for each in found if each is not None]
-        report.found = report.found or bool(report.trades)

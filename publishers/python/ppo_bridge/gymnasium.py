@@ -1,4 +1,4 @@
-"""A Gymnasium wrapper; needs gymnasium.
+"""A Gymnasium wrapper; needs gymnasium. Vector environments are hooked by Hooks(publisher).hook_env().
 
     env = BridgeWrapper(gymnasium.make("..."), publisher, "env_0", "agent_0")
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import gymnasium
 
-from .hooks import Hook, HookStats
+from .hooks import EnvHook, HookStats
 from .publisher import Publisher
 
 
@@ -17,11 +17,17 @@ class BridgeWrapper(gymnasium.Wrapper):
     """Publishes from step() and reset() what hook_env() does, and gives back what they return."""
 
     def __init__(
-        self, env: Any, publisher: Publisher, env_id: str = "env_0", agent_id: str | None = None
+        self,
+        env: Any,
+        publisher: Publisher,
+        env_id: str = "env_0",
+        agent_id: str | None = None,
+        kind: str | None = None,
     ) -> None:
+        """`kind`: of its episodes, "train" or "eval"."""
         super().__init__(env)
         self.bridge_stats = HookStats()
-        self._hook = Hook(publisher, env_id if agent_id is None else agent_id, self.bridge_stats)
+        self._hook = EnvHook(publisher, env, env_id, agent_id, self.bridge_stats, kind)
 
     def step(self, action: Any) -> Any:
         result = self.env.step(action)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections.abc
+import inspect
 import logging
 import time
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any, Callable, Generator
 from urllib.parse import urlsplit
 
 from ._extract import number, times
+from ._names import printable
 from .hooks import Hooks, HookStats
 from .publisher import Publisher
 
@@ -18,6 +20,24 @@ log = logging.getLogger("ppo_bridge")
 
 # Fields in which an argument that is a mapping is a value, and not several fields at once.
 _MAPPINGS = ("inventory", "data", "details")
+
+_OPTIONS = frozenset(inspect.signature(Publisher).parameters)
+
+
+class EventTypes:
+    """The types of events that there are helpers or hooks for; any other may be sent as well."""
+
+    TRADE_EXECUTED = "trade_executed"
+    PRICE_UPDATE = "price_update"
+    MARGIN_UPDATE = "margin_update"
+    AGENT_DECISION = "agent_decision"
+    PORTFOLIO_UPDATE = "portfolio_update"
+    MARKET_ANALYSIS = "market_analysis"
+    SYSTEM_STATUS = "system_status"
+    ERROR = "error"
+    TRAINING_UPDATE = "training_update"
+    EPISODE_END = "episode_end"
+    SCALAR = "scalar"
 
 
 class Outcome(collections.abc.Coroutine):
@@ -95,22 +115,28 @@ class PPOWebSocketIntegration:
     waits for the bridge or raises into training.
     """
 
-    def __init__(self, to: Publisher | str | None = None, **options: Any) -> None:
-        """`to`: a publisher to use, or where the bridge is: its ZeroMQ address for events, or the
-        ws:// or http:// address of its host. `options`: as for Publisher, which see; raises what
-        that raises."""
+    def __init__(
+        self, to: Publisher | str | None = None, *, websocket_url: str | None = None, **options: Any
+    ) -> None:
+        """`to` or `websocket_url`: a publisher to use, or where the bridge is: its ZeroMQ address for
+        events, or the ws:// or http:// address of its page. `options`: as for Publisher, which see;
+        raises what that raises. Others are passed over, and named in a debug line."""
+        to = websocket_url if to is None else to
+        self.websocket_url = to if isinstance(to, str) else None
+        foreign = sorted(options.keys() - _OPTIONS)
+        if foreign:
+            log.debug("passed over: %s", printable(", ".join(foreign)))
+        options = {name: value for name, value in options.items() if name in _OPTIONS}
         if isinstance(to, str):
-            if "://" in to and to.split("://")[0] in ("ws", "wss", "http", "https"):
-                host = urlsplit(to).hostname or "127.0.0.1"
-                host = "127.0.0.1" if host == "localhost" else host
-                options.setdefault("endpoint", "tcp://%s:5556" % host)
-                options.setdefault("control", "tcp://%s:5559" % host)
-            else:
-                options.setdefault("endpoint", to)
+            options = {**_addresses(to), **options}
         self._options = options
         self._own = not isinstance(to, Publisher)
         self.publisher: Publisher = to if isinstance(to, Publisher) else Publisher(**options)
         self._hooks = Hooks(self.publisher)
+        # What is hooked: {"agent": ...} and {"env": ...} by id.
+        self.agent_hooks: dict[str, dict] = {}
+        self.env_hooks: dict[str, dict] = {}
+        self.session: Any = None  # the publisher, from connect() to disconnect()
 
     # ---- Connection.
 
@@ -120,6 +146,7 @@ class PPOWebSocketIntegration:
         if self._own and self.publisher.error:  # connects again after disconnect()
             self.publisher = Publisher(**self._options)
             self._hooks = Hooks(self.publisher)
+        self.session = self.publisher
         return Outcome(self.publisher.connected, lambda: self._wait_connected(timeout))
 
     async def _wait_connected(self, timeout: float) -> bool:
@@ -133,7 +160,8 @@ class PPOWebSocketIntegration:
 
     def disconnect(self) -> Outcome:
         """Unhooks everything, and ends the publisher if it is this object's own."""
-        self._hooks.unhook_all()
+        self.unhook_all()
+        self.session = None
         if self._own:
             self.publisher.close()
         return Outcome(True)
@@ -143,6 +171,11 @@ class PPOWebSocketIntegration:
     @property
     def connected(self) -> bool:
         return self.publisher.connected
+
+    @connected.setter
+    def connected(self, value: Any) -> None:
+        """Scripts that look after the connection themselves may set it; it stays what it is."""
+        log.debug("connected = %s is passed over", printable(value))
 
     async def __aenter__(self) -> PPOWebSocketIntegration:
         await self.connect()
@@ -154,18 +187,30 @@ class PPOWebSocketIntegration:
     # ---- Hooks; see Hooks for what is published from what.
 
     def hook_agent(self, agent: Any, agent_id: str) -> Outcome:
-        return Outcome(self._hooks.hook_agent(agent, agent_id))
+        hooked = self._hooks.hook_agent(agent, agent_id)
+        if hooked:
+            self.agent_hooks[agent_id] = {"agent": agent}
+        return Outcome(hooked)
 
-    def hook_env(self, env: Any, env_id: str, agent_id: str | None = None) -> Outcome:
-        return Outcome(self._hooks.hook_env(env, env_id, agent_id))
+    def hook_env(
+        self, env: Any, env_id: str, agent_id: str | None = None, kind: str | None = None
+    ) -> Outcome:
+        hooked = self._hooks.hook_env(env, env_id, agent_id, kind)
+        if hooked:
+            self.env_hooks[env_id] = {"env": env}
+        return Outcome(hooked)
 
     def unhook_agent(self, agent_id: str) -> Outcome:
+        self.agent_hooks.pop(agent_id, None)
         return Outcome(self._hooks.unhook_agent(agent_id))
 
     def unhook_env(self, env_id: str) -> Outcome:
+        self.env_hooks.pop(env_id, None)
         return Outcome(self._hooks.unhook_env(env_id))
 
     def unhook_all(self) -> Outcome:
+        self.agent_hooks.clear()
+        self.env_hooks.clear()
         self._hooks.unhook_all()
         return Outcome(True)
 
@@ -175,8 +220,11 @@ class PPOWebSocketIntegration:
 
     # ---- Events.
 
-    def submit_event(self, event_type: Any, data: Any = None, **fields: Any) -> Outcome:
-        """Any event: its type and its data, or a mapping with both."""
+    def submit_event(
+        self, event_type: Any, data: Any = None, priority: Any = None, **fields: Any
+    ) -> Outcome:
+        """Any event: its type and its data, or a mapping with both. Events leave in their order, so
+        `priority` says nothing."""
         if isinstance(event_type, Mapping):
             event = event_type
             event_type, data = event.get("type"), event.get("data", data)
@@ -262,3 +310,12 @@ class PPOWebSocketIntegration:
         except Exception as error:
             return Outcome(self.publisher.refuse(event_type, str(error)))
         return Outcome(self.publisher.publish(event_type, data))
+
+
+def _addresses(to: str) -> dict:
+    """The options of a publisher to a bridge at this address."""
+    if "://" not in to or to.split("://")[0] not in ("ws", "wss", "http", "https"):
+        return {"endpoint": to}
+    host = urlsplit(to).hostname or "127.0.0.1"
+    host = "127.0.0.1" if host == "localhost" else "[%s]" % host if ":" in host else host
+    return {"endpoint": "tcp://%s:5556" % host, "control": "tcp://%s:5559" % host}

@@ -1,0 +1,370 @@
+"""What is published of one hooked agent or environment."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from . import _extract, _steps
+from ._extract import is_mapping, number
+from ._hooked_method import HookedMethod
+from ._names import printable
+from .publisher import Publisher
+
+log = logging.getLogger("ppo_bridge")
+
+_SCALARS = (int, float, str, bool, type(None))
+_NAN = float("nan")
+
+
+@dataclass
+class HookStats:
+    """Events that hooks gave to the publisher, by kind, and what they could not give."""
+
+    decisions: int = 0
+    trades: int = 0
+    portfolios: int = 0
+    training_updates: int = 0
+    episodes: int = 0
+    not_finite: int = 0  # rewards that were NaN, infinite or no number; their episode's is null
+    unrecognised: int = 0  # results in which nothing was found to publish
+    failed: int = 0  # refused by the publisher, or reading the result raised
+
+
+def described(result: Any) -> str:
+    """What a result looks like, for a log."""
+    if type(result) in (tuple, list):
+        inside = ", ".join(type(each).__name__ for each in result[:6])
+        return "a %s of %d (%s)" % (type(result).__name__, len(result), inside)
+    if is_mapping(result):
+        return "a mapping with " + printable(", ".join(str(key) for key in list(result)[:8]))
+    return "a " + type(result).__name__
+
+
+class Hook:
+    """One hooked agent, or the episodes of one environment. Publishes until end()."""
+
+    def __init__(
+        self, publisher: Publisher, agent_id: str, stats: HookStats, kind: str | None = None
+    ) -> None:
+        """`kind`: of episodes, "train" or "eval"."""
+        self.active = True
+        self.agent_id = agent_id
+        self.global_step = 0  # steps seen so far, in all episodes
+        self._publisher = publisher
+        self._stats = stats
+        self._kind = kind
+        self._lock = threading.RLock()  # guards the next
+        self._methods: list[HookedMethod] = []
+        self._said: set[str] = set()
+        self._updates = self._decisions = 0
+        # Of environments.
+        self._env: Any = None  # asked for what info leaves out
+        self._env_tells = False
+        self._monitored = False  # info["episode"] comes with every end
+        self._reward_from = "steps"
+        self._episode = 1
+        self._seen: tuple = ()  # of the portfolio, last published
+        self._inventory: dict | None = None  # a copy of the one last seen
+        self._info_agent: Any = None
+        self._resetting = False  # the next step only resets
+        self._start_episode()
+
+    def attach(self, owner: Any, sees: dict[str, tuple]) -> bool:
+        """Hooks what of these methods `owner` has; False where it has none, or does not let itself
+        be changed."""
+        for name, (see, before) in sees.items():
+            if not callable(getattr(owner, name, None)):
+                continue
+            try:
+                method = HookedMethod(self, owner, name, see, before)
+                method.install()
+                self._methods.append(method)
+            except Exception as error:
+                text = "cannot hook %s of a %s: %s"
+                log.warning(text, name, type(owner).__name__, printable(str(error)))
+        return bool(self._methods)
+
+    def end(self) -> None:
+        with self._lock:
+            self.active = False
+            methods, self._methods = self._methods, []
+        for method in reversed(methods):
+            try:
+                method.restore()
+            except Exception as error:
+                log.warning("cannot unhook %s: %s", method.name, printable(str(error)))
+
+    def guarded(self, body: Callable, *args: Any) -> Any:
+        """Reading and publishing must not disturb the call that they watch."""
+        try:
+            return body(*args)
+        except Exception as error:
+            return self.failed(error)
+
+    def failed(self, error: Exception) -> None:
+        self._stats.failed += 1
+        text = "%s: %s" % (type(error).__name__, printable(str(error)))
+        self._publisher.refuse("hooked", text)
+
+    def unrecognised(self, method: str, result: Any, looked_for: str) -> None:
+        """Counts it, and says so once."""
+        self._stats.unrecognised += 1
+        if method not in self._said:
+            self._said.add(method)
+            text = "%s: %s() gave %s; looked for %s"
+            log.warning(text, self.agent_id, method, described(result), looked_for)
+
+    # ---- Agents.
+
+    def see_decision(self, result: Any) -> None:
+        found = _extract.decision(result)
+        self._decisions += 1
+        if found is None:
+            self.unrecognised("sample_action", result, "action_type, type, side or action by name")
+        else:
+            self._stats.decisions += self._publish("agent_decision", found)
+
+    def see_update(self, result: Any) -> None:
+        """What update() returned keeps its names; a known field of training_update that has another
+        name is there as well, and what is not known is also a scalar."""
+        found = _extract.losses(result)
+        self._updates += 1
+        if found is None:
+            self.unrecognised("update", result, "losses by name, or numbers")
+            return
+        data = {"agent_id": self.agent_id, "update": self._updates}
+        step = self._decisions if self._decisions > 0 else None
+        if step is not None:
+            data["steps"] = step
+        data.update(found)
+        others = {}
+        for tag, value in found.items():
+            known = _extract.update_field(tag)
+            if known is not None:
+                data.setdefault(known, value)
+            if known != tag and type(value) is not list:
+                others[tag] = value
+        self._stats.training_updates += self._publish("training_update", data)
+        if others and self.active:
+            self._publisher.scalars(others, self._updates if step is None else step, self.agent_id)
+
+    def read_trade(self, original: Callable, args: tuple, kwargs: dict) -> tuple:
+        """The trade that record_trade() is called with: an argument, or the arguments by name."""
+        for each in (*args, *kwargs.values()):
+            if isinstance(each, Mapping) or not isinstance(each, (*_SCALARS, bytes)):
+                found = _extract.trade(each)
+                if found is not None:
+                    return found, args
+        try:
+            named = dict(inspect.signature(original).bind(*args, **kwargs).arguments)
+        except (TypeError, ValueError):
+            named = dict(kwargs)
+        if isinstance(named.get("trade_type"), str):
+            named.setdefault("action_type", named["trade_type"])
+        return _extract.trade(named), args
+
+    def see_trade(self, result: Any, seen: tuple | None) -> None:
+        if seen is None:  # reading it failed, which is counted
+            return
+        trade, args = seen
+        if trade is None:
+            self.unrecognised("record_trade", args, "an action, or an item and a price, by name")
+        else:
+            self._see_trades([trade])
+
+    # ---- Environments.
+
+    def see_step(self, result: Any, global_step: int | None = None) -> None:
+        """Of one environment. `global_step`: how many steps there were before and with this one, where
+        the caller knows."""
+        if not isinstance(result, (tuple, list)) or not 4 <= len(result) <= 5:
+            return self.unrecognised("step", result, _steps.LOOKED_FOR)
+        observation, reward, done = result[:3]
+        info = result[-1]
+        self.global_step = self.global_step + 1 if global_step is None else global_step
+        if type(reward) is not float:
+            reward = self._read_reward(reward, result)
+        self._steps += 1
+        self._reward = total = self._reward + reward
+        if total - total != 0.0:  # NaN or infinite
+            self._see_not_finite(reward)
+        self._see_info(info, observation)
+        if done is not False or (len(result) == 5 and result[3] is not False):
+            truncated = len(result) == 5 and _steps.flag(result[3])
+            if truncated or _steps.flag(done):
+                self._end_episode(_steps.how_ended(len(result) == 5, truncated, info), info)
+
+    def see_reset(self, result: Any, seen: Any = None) -> None:
+        if self._steps not in (0, self._life_lost):
+            self._end_episode("reset", None)
+        if isinstance(result, (tuple, list)) and result:
+            self._see_info(result[-1], result[0])
+        elif is_mapping(result):  # an observation by itself, from an older reset()
+            self._see_info(result, None)
+
+    def _read_reward(self, reward: Any, result: Any) -> Any:
+        found = number(reward)
+        if found is None:
+            self.unrecognised("step", result, "a reward that is a number")
+            return _NAN
+        return found
+
+    def _see_not_finite(self, reward: float) -> None:
+        if reward - reward != 0.0:
+            self._not_finite += 1
+            self._stats.not_finite += 1
+
+    def _see_info(self, info: Any, observation: Any) -> None:
+        """Trades and portfolio; of what info leaves out, what a mapping of an observation says."""
+        if not is_mapping(info):
+            if not is_mapping(observation):
+                return
+            info, observation = observation, None
+        get = info.get
+        gp, total, inventory = get("cash"), get("total_value"), get("inventory")
+        value, realized, agent = get("inventory_value"), get("realized_pnl"), get("agent_id")
+        if gp is None:
+            gp = get("gp")
+        if (gp is None or total is None or inventory is None) and is_mapping(observation):
+            get = observation.get  # says what info leaves out
+            gp = get("cash", get("gp")) if gp is None else gp
+            total = get("total_value") if total is None else total
+            inventory = get("inventory") if inventory is None else inventory
+            value = get("inventory_value") if value is None else value
+            realized = get("realized_pnl") if realized is None else realized
+        if not type(gp) is type(total) is int:  # spares the calls, at every step of a loop
+            gp, total = number(gp), number(total)
+        if value is not None:
+            value = number(value)
+        if type(realized) is not int:
+            realized = number(realized)
+        if agent is not None:
+            self._info_agent = agent if type(agent) is str else str(agent)
+        told = info.get("step_trades")
+        if told:
+            self._see_told_trades(told, info)
+        if realized is not None:
+            self._profit = realized
+        if self._env is not None and (gp is None or inventory is None):
+            gp, inventory = self._ask_env(gp, total, inventory, bool(told))
+        if gp is not None or total is not None or value is not None or inventory is not None:
+            self._see_portfolio(gp, total, value, inventory, realized)
+
+    def _ask_env(self, gp: Any, total: Any, inventory: Any, traded: bool) -> tuple:
+        """What it holds changes with its cash or a trade; between these it is not asked again, and one
+        that tells nothing at the first step of an episode not before the next."""
+        if self._steps > 1 and not self._env_tells:
+            return gp, inventory
+        told = None
+        if gp is None:
+            gp = told = _steps.cash_of(self._env)
+        if inventory is None and not (gp is None and total is None):
+            if traded or self._inventory is None or gp is None or self._seen[:1] != (gp,):
+                inventory = _steps.inventory_of(self._env)
+            else:
+                inventory = self._inventory
+        self._env_tells = told is not None or inventory is not None
+        return gp, inventory
+
+    def _see_portfolio(
+        self, gp: Any, total: Any, value: Any, inventory: Any, realized: Any
+    ) -> None:
+        if total is not None:
+            self._final_value = total
+        if not is_mapping(inventory):
+            inventory = None
+        elif inventory != self._inventory:  # which the environment may go on changing
+            self._seen = ()
+            self._inventory = inventory = {
+                k: v if type(v) in _SCALARS else copy.deepcopy(v) for k, v in inventory.items()
+            }
+        seen = (gp, total, value, realized, self._info_agent, inventory is None)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        data: dict = {"agent_id": self._info_agent}
+        if gp is not None:
+            data["gp"] = gp
+        if inventory is not None:
+            data["inventory"] = inventory
+        if total is not None:
+            data["total_value"] = total
+        if value is not None:
+            data["inventory_value"] = value
+        elif gp is not None and total is not None:
+            data["inventory_value"] = total - gp
+        if realized is not None:
+            data["realized_pnl"] = realized
+        if len(data) > 1:
+            self._stats.portfolios += self._publish("portfolio_update", data)
+
+    def _see_told_trades(self, told: Any, info: Mapping) -> None:
+        trades = _steps.trades_of(told, info, self._env)
+        if trades is None:
+            looked_for = "trades, executed_trades, fills or trade_history"
+            self.unrecognised("step", info, looked_for + " beside the number in step_trades")
+        else:
+            self._see_trades(trades)
+
+    def _see_trades(self, trades: list) -> None:
+        _steps.name_items(trades, self._env)
+        for trade in trades:
+            if trade["agent_id"] is None:
+                trade["agent_id"] = self._info_agent
+            self._stats.trades += self._publish("trade_executed", trade)
+
+    def _start_episode(self) -> None:
+        self._steps = 0
+        self._reward = 0.0
+        self._not_finite = 0
+        self._profit: Any = 0
+        self._final_value: Any = 0
+        self._life_lost = 0  # after how many steps
+
+    def _end_episode(self, ended: str, info: Any) -> None:
+        told = _steps.told_episode(info)
+        reward, steps, source = self._reward, self._steps, self._reward_from
+        if told is not None:
+            self._monitored = True
+            reward, source = told[0], "info"
+            if type(told[1]) is int and told[1] > 0:
+                steps = told[1]
+        elif self._monitored and ended != "reset":
+            self._life_lost = self._steps  # the episode goes on
+            return
+        data = {
+            "agent_id": self._info_agent,
+            "episode": self._episode,
+            "steps": steps,
+            "length": steps,
+            "global_step": self.global_step,
+            "reward": reward,
+            "reward_from": source,
+            "ended": ended,
+            "profit": self._profit,
+            "final_value": self._final_value,
+        }
+        if self._not_finite:
+            data["not_finite"] = self._not_finite
+        if self._kind is not None:
+            data["kind"] = self._kind
+        self._episode += 1
+        self._start_episode()
+        self._stats.episodes += self._publish("episode_end", data)
+
+    def _publish(self, event_type: str, data: dict) -> bool:
+        if not self.active:
+            return False
+        if data["agent_id"] is None:
+            data["agent_id"] = self.agent_id
+        if self._publisher.publish(event_type, data):
+            return True
+        self._stats.failed += 1
+        return False
+
