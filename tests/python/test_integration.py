@@ -38,6 +38,7 @@ class Helpers(HookTest):
             "sell_price": 1550000,
             "margin": 100000,
             "margin_percent": 0.0689,
+            "margin_after_tax": 69000,
         },
         "agent_decision": {
             "agent_id": "agent_0",

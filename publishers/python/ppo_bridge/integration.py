@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from ._extract import number, times
 from ._names import printable
+from ._tax import price_after_tax
 from .hooks import Hooks, HookStats
 from .publisher import Publisher
 
@@ -251,8 +252,9 @@ class PPOWebSocketIntegration:
         return self._event("price_update", names, args, fields)
 
     def margin_update(self, *args: Any, **fields: Any) -> Outcome:
-        """item, buy_price, sell_price, margin, margin_percent"""
-        names = ("item", "buy_price", "sell_price", "margin", "margin_percent")
+        """item, buy_price, sell_price, margin, margin_percent, margin_after_tax: what an item bought
+        and sold again brings after the tax on the sale. What follows from the prices may be left out."""
+        names = ("item", "buy_price", "sell_price", "margin", "margin_percent", "margin_after_tax")
 
         def complete(data: dict) -> None:
             buy, sell = number(data.get("buy_price")), number(data.get("sell_price"))
@@ -261,6 +263,9 @@ class PPOWebSocketIntegration:
             margin = number(data.get("margin"))
             if data.get("margin_percent") is None and margin is not None and buy:
                 data["margin_percent"] = margin / buy
+            sold = price_after_tax(data.get("item"), sell)
+            if data.get("margin_after_tax") is None and buy is not None and sold is not None:
+                data["margin_after_tax"] = sold - buy
 
         return self._event("margin_update", names, args, fields, complete)
 
