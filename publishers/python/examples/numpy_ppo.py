@@ -15,7 +15,7 @@ import sys
 import time
 
 import numpy as np
-from ppo_bridge import CommandRejected, PPOWebSocketIntegration
+from ppo_bridge import PPOWebSocketIntegration, Steering
 
 ITEM = "Coal"
 ACTIONS = ("hold", "buy", "sell")
@@ -240,61 +240,6 @@ def evaluate(agent: Agent, episodes: int, seed: int, at_random: bool = False) ->
     return profit / episodes
 
 
-class Steering:
-    """Commands, answered between two steps."""
-
-    RANGES = {
-        "learning_rate": (0.0, 1.0),
-        "clip_range": (0.01, 1.0),
-        "entropy_coefficient": (0.0, 1.0),
-    }
-
-    def __init__(self, integration: PPOWebSocketIntegration, agent: Agent) -> None:
-        self._publisher = integration.publisher
-        self._agent = agent
-        self.step = 0
-        self.stopped = self._paused = False
-        try:
-            for name in ("pause", "resume", "stop", "get_hyperparameters", "set_hyperparameter"):
-                self._publisher.on_command(name, getattr(self, "_" + name), polled=True)
-        except ValueError as why:
-            print("without commands:", why)
-
-    def poll(self) -> None:
-        """Returns when training may go on."""
-        self._publisher.poll_commands()
-        while self._paused and not self.stopped:
-            self._publisher.wait_commands(0.1)
-
-    def _pause(self) -> dict:
-        self._paused = True
-        self._publisher.set_state("paused")
-        return {"step": self.step}
-
-    def _resume(self) -> dict:
-        self._paused = False
-        self._publisher.set_state("running")
-        return {"step": self.step}
-
-    def _stop(self) -> dict:
-        self.stopped = True
-        return {"step": self.step}
-
-    def _get_hyperparameters(self) -> dict:
-        return {**self._agent.hyperparameters, "step": self.step}
-
-    def _set_hyperparameter(self, command: dict) -> dict:
-        name, value = command.get("name"), command.get("value")
-        if name not in self.RANGES:
-            text = "name is %r; must be one of %s"
-            raise CommandRejected(text % (name, ", ".join(self.RANGES)))
-        low, high = self.RANGES[name]
-        if not isinstance(value, (int, float)) or not low <= value <= high:
-            raise CommandRejected("%s is %r; must be %g..%g" % (name, value, low, high))
-        self._agent.hyperparameters[name] = value
-        return {name: value, "step": self.step}
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--steps", type=int, default=60_000)
@@ -315,30 +260,30 @@ def main() -> int:
     )
     integration.hook_agent(agent, options.agent)
     integration.hook_env(env, "env_0", options.agent)
-    steering = Steering(integration, agent)
+    steering = Steering(integration.publisher, agent_id=options.agent)
+    for name, low in (("learning_rate", 0.0), ("clip_range", 0.01), ("entropy_coefficient", 0.0)):
+        steering.parameter(name, agent.hyperparameters, min=low, max=1.0)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: setattr(steering, "stopped", True))
+        signal.signal(number, lambda *_: steering.stop())
 
     integration.system_status("started", "%s trains in numpy" % options.agent)
     observation, _ = env.reset()
     due = time.monotonic()
-    while steering.step < options.steps and not steering.stopped:
-        steering.poll()
+    while steering.steps < options.steps and steering.step():
         action, _ = agent.sample_action(observation)
         observation, reward, terminated, truncated, _ = env.step(action)
         agent.remember(reward, terminated or truncated)
         if terminated or truncated:
             observation, _ = env.reset()
-        steering.step += 1
-        if steering.step % options.rollout == 0:
+        if steering.steps % options.rollout == 0:
             losses = agent.update(observation)
-            if steering.step % (options.rollout * 10) == 0:
+            if steering.steps % (options.rollout * 10) == 0:
                 text = "step %d  entropy %.3f  value loss %.3f"
-                print(text % (steering.step, losses["entropy"], losses["value_loss"]), flush=True)
+                print(text % (steering.steps, losses["entropy"], losses["value_loss"]), flush=True)
         if options.pace > 0:
             due = max(due + 1 / options.pace, time.monotonic() - 1)
             time.sleep(max(due - time.monotonic(), 0))
-    integration.system_status("stopped", "after %d steps" % steering.step)
+    integration.system_status("stopped", "after %d steps" % steering.steps)
     integration.unhook_all()
     text = "mean profit an episode, on prices it never saw: %.0f gp; at random: %.0f gp"
     print(text % (evaluate(agent, 20, 10_000), evaluate(agent, 20, 10_000, at_random=True)))

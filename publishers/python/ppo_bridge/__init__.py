@@ -4,6 +4,7 @@ from ._commands import Command, CommandRejected
 from .hooks import Hooks, HookStats
 from .integration import EventTypes, PPOWebSocketIntegration
 from .publisher import CommandStats, Publisher, PublisherStats
+from .steering import Steering
 
 __version__ = "0.1.0"
 
@@ -17,4 +18,5 @@ __all__ = [
     "PPOWebSocketIntegration",
     "Publisher",
     "PublisherStats",
+    "Steering",
 ]
