@@ -41,7 +41,11 @@ class Runs:
         self._configs: dict[str | None, dict[str, str]] = {}  # what was published, as text
         self._metrics: MetricsThread | None = None
         self._failure: BaseException | None = None  # of a thread, whose run goes on
-        self.name: str | None = None  # of the newest run
+
+    @property
+    def name(self) -> str | None:
+        """Of the newest run that is open."""
+        return next(reversed(list(self._open.values())), None)
 
     def start(self, name: Any, config: Any, tags: Iterable, agent_id: str | None) -> str:
         with self._lock:
@@ -60,7 +64,7 @@ class Runs:
             chosen = [str(tag)[:_TEXT_CHARS_MAX] for tag in _as_list(tags)[:_TAGS_MAX]]
             if chosen:
                 data["tags"] = chosen
-            self._open[agent_id] = self.name = name
+            self._open[agent_id] = name
             _crash.watch(self)
             self._publish("run_started", _of(agent_id, data))
             if self._metrics is None and self._metrics_s > 0:

@@ -229,7 +229,7 @@ class Publisher:
 
     @property
     def run_name(self) -> str | None:
-        """Of the run that was started last."""
+        """Of the run that was started last and is still open."""
         return self._runs.name
 
     # ---- Commands.

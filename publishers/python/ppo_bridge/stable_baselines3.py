@@ -5,46 +5,55 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+import tempfile
 from typing import Any, Callable
 
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter
 
-from ._commands import Command, CommandRejected
+from . import _sb3_parameters
+from ._curves import Curves, note
 from ._extract import number
+from ._steps import Facts
 from .hooks import Hook, HookStats
 from .publisher import Publisher
-from .tensorboard import SummaryWriter
+from .steering import Steering
 
-# What may be set, its range, and where the model keeps it.
-_HYPERPARAMETERS = {
-    "learning_rate": (0.0, 1.0, "lr_schedule"),
-    "clip_range": (0.0, 1.0, "clip_range"),
-    "entropy_coefficient": (0.0, 1.0, "ent_coef"),
-}
-_PAUSE_POLL_S = 0.1
+_MADE_UP_FOLDER = "SB3-"  # the library's, in the folder for temporary files
 
 
 class _LogWriter(KVWriter):
-    """What the model's logger writes at each dump, as scalars."""
+    """What the model's logger writes at each dump."""
 
-    def __init__(self, writer: SummaryWriter) -> None:
-        self._writer = writer
+    def __init__(self, curves: Curves) -> None:
+        self.curves = curves
 
     def write(self, key_values: dict, key_excluded: dict, step: int = 0) -> None:
-        for key, value in key_values.items():
-            if number(value) is not None:
-                self._writer.add_scalar(key, value, step)
-        self._writer.flush()
+        for key, value in dict(key_values).items():
+            if isinstance(value, str):
+                self.curves.text(key, value, step)
+            elif isinstance(getattr(value, "hparam_dict", None), dict):
+                self.curves.publisher.update_config(value.hparam_dict)
+            elif isinstance(value, (bool, int, float)) or number(value) is not None:
+                self.curves.scalar(key, value, step)
+            elif hasattr(value, "tolist"):
+                self.curves.histogram(key, value, step)
+            else:
+                note(type(value).__name__)
+        self.curves.flush()
 
     def close(self) -> None:
         pass
 
 
 class BridgeCallback(BaseCallback):
-    """Publishes training_update and whatever else the model logs, and for each environment the
-    trades, portfolio and episodes that its infos tell of; answers pause, resume, stop,
-    get_hyperparameters and set_hyperparameter between two steps.
+    """Publishes what the model logs as scalars and training_update, for each environment the trades,
+    portfolio and episodes that its infos tell of, and each learn() as a run with the model's
+    parameters as its config. Answers the commands of Steering, and `checkpoint`, between two steps.
+
+    May be used for any number of learn(), and models; numbers of episodes and updates go on.
     """
 
     def __init__(
@@ -53,103 +62,142 @@ class BridgeCallback(BaseCallback):
         agent_id: str = "agent_0",
         decision: Callable[[Any, int], dict | None] | None = None,
         verbose: int = 0,
+        checkpoint_dir: str | None = None,
     ) -> None:
         """`agent_id`: of a lone environment; the n-th of several is "agent_n". `decision`: the fields
-        of agent_decision for an action and the number of its environment."""
+        of agent_decision for an action and the number of its environment. `checkpoint_dir`: where
+        `checkpoint` saves; the logger's folder where left out."""
         super().__init__(verbose)
         self.publisher = publisher
         self.stats = HookStats()
+        self.steering: Steering | None = None
         self._agent_id = agent_id
         self._decision = decision
-        self._hooks: list[Hook] = []
-        self._paused = self._stopped = False
+        self._checkpoint_dir = checkpoint_dir
+        self._hooks: dict[str, Hook] = {}
+        self._log_writer = _LogWriter(Curves(publisher, agent_id))
+        self._run_is_own = False
+        self._learning = False
 
     # ---- What Stable-Baselines3 calls.
 
     def _on_training_start(self) -> None:
-        count = getattr(self.training_env, "num_envs", 1)
+        if self._learning:  # the learn() before this one raised, and its caller went on
+            self._end_run("crashed", "learn() raised")
+        self._learning = True
+        env = self.training_env
+        count = getattr(env, "num_envs", 1)
         agents = ["agent_%d" % n for n in range(count)] if count > 1 else [self._agent_id]
-        self._hooks = [Hook(self.publisher, agent, self.stats) for agent in agents]
-        self._writer = SummaryWriter(publisher=self.publisher, agent_id=self._agent_id)
-        self.logger.output_formats.append(_LogWriter(self._writer))
-        self._paused = self._stopped = False
+        for hook in self._hooks.values():
+            hook.active = False
+        facts = Facts(env)
+        self._raw_rewards = facts.raw_rewards
+        for agent in agents:
+            hook = self._hooks.setdefault(agent, Hook(self.publisher, agent, self.stats))
+            hook.active, hook._monitored = True, facts.monitored
+            hook._reward_from = "normalized" if facts.normalised and not facts.raw_rewards else "steps"
+        self._agents = [self._hooks[agent] for agent in agents]
+        self._attach_logger()
         self.publisher.set_agents(agents)
-        self.publisher.set_state("running")
-        for name, handler in (
-            ("pause", self._pause),
-            ("resume", self._resume),
-            ("stop", self._stop),
-            ("get_hyperparameters", self._get_hyperparameters),
-            ("set_hyperparameter", self._set_hyperparameter),
-        ):
-            self.publisher.on_command(name, handler, polled=True)
+        self._start_run()
+        self.steering = Steering(self.publisher, checkpoint=self._save)
+        self.steering.steps = self.num_timesteps
+        _sb3_parameters.declare(self.steering, self.model)
 
     def _on_step(self) -> bool:
         seen = [self.locals.get(name) for name in ("rewards", "dones", "infos", "actions")]
-        for n, hook in enumerate(self._hooks):
-            hook.guarded(self._see, hook, n, *seen)
-        self.publisher.poll_commands()
-        while self._paused and not self._stopped:
-            self.publisher.wait_commands(_PAUSE_POLL_S)
-        return not self._stopped
+        if seen[1] is not None and seen[2] is not None:
+            if self._raw_rewards is not None:  # before VecNormalize
+                seen[0] = self._raw_rewards()
+            for n, hook in enumerate(self._agents):
+                hook.guarded(self._see, hook, n, *seen)
+        return self.steering.step(self.num_timesteps)  # type: ignore[union-attr]
 
     def _on_training_end(self) -> None:
         # What the last update recorded is never dumped.
-        for key, value in dict(getattr(self.logger, "name_to_value", {})).items():
-            if number(value) is not None:
-                self._writer.add_scalar(key, value, self.num_timesteps)
-        self._writer.flush()
-        for hook in self._hooks:
-            hook.end()
+        self._log_writer.write(getattr(self.logger, "name_to_value", {}), {}, self.num_timesteps)
+        self._detach_logger()
+        self._end_run("finished")
+
+    # ---- The run.
+
+    def _start_run(self) -> None:
+        """A run that the script has started itself stays as it is."""
+        config = self._config()
+        self._run_is_own = self.publisher.run_name is None
+        if self._run_is_own:
+            self.publisher.start_run(self._name(), config)
+        else:
+            self.publisher.update_config(config)
+
+    def _end_run(self, state: str, error: str | None = None) -> None:
+        self._learning = False
+        if self._run_is_own:
+            self.publisher.end_run(state, error)
+
+    def _name(self) -> str:
+        """The logger's folder, PPO_1 for one; where that is made up, learn()'s name for the log."""
+        name = os.path.basename(os.path.normpath(getattr(self.logger, "dir", None) or "."))
+        if name != "." and not name.startswith(_MADE_UP_FOLDER):
+            return name
+        return str(self.locals.get("tb_log_name") or type(self.model).__name__)
+
+    def _config(self) -> dict:
+        """The model's parameters, as its constructor names them."""
+        model = self.model
+        found: dict = {"algorithm": type(model).__name__}
+        policy = getattr(model, "policy_class", None)
+        found["policy"] = getattr(policy, "__name__", policy)
+        for name in inspect.signature(type(model).__init__).parameters:
+            if name not in ("self", "policy", "env", "_init_setup_model") and hasattr(model, name):
+                value = getattr(model, name)
+                simple = value is None or isinstance(value, (bool, int, float, str))
+                found[name] = value if simple else str(value)[:200]
+        found["n_envs"] = getattr(self.training_env, "num_envs", 1)
+        for name in ("total_timesteps", "log_interval", "reset_num_timesteps"):
+            if name in self.locals:
+                found[name] = self.locals[name]
+        env_id = _env_id(self.training_env)
+        return {**found, "env": env_id} if env_id else found
+
+    # ---- The logger; a script's own is used by several learn().
+
+    def _attach_logger(self) -> None:
+        self._detach_logger()
+        self.logger.output_formats.append(self._log_writer)
+
+    def _detach_logger(self) -> None:
+        formats = self.logger.output_formats
+        formats[:] = [each for each in formats if each is not self._log_writer]
 
     # ---- Commands.
 
-    def _where(self) -> dict:
-        return {"step": self.num_timesteps}
-
-    def _pause(self) -> dict:
-        self._paused = True
-        self.publisher.set_state("paused")
-        return self._where()
-
-    def _resume(self) -> dict:
-        self._paused = False
-        self.publisher.set_state("running")
-        return self._where()
-
-    def _stop(self) -> dict:
-        self._stopped = True
-        return self._where()
-
-    def _get_hyperparameters(self) -> dict:
-        values = {}
-        for name, (_, _, attribute) in _HYPERPARAMETERS.items():
-            value = getattr(self.model, attribute, None)
-            left = getattr(self.model, "_current_progress_remaining", 1.0)
-            values[name] = number(value(left) if callable(value) else value)
-        return {**values, **self._where()}
-
-    def _set_hyperparameter(self, command: Command) -> dict:
-        name, value = command.get("name"), number(command.get("value"))
-        if name not in _HYPERPARAMETERS:
-            known = ", ".join(_HYPERPARAMETERS)
-            raise CommandRejected("name is %r; must be one of %s" % (name, known))
-        low, high, attribute = _HYPERPARAMETERS[name]
-        if value is None or not low <= value <= high:
-            shown = command.get("value")
-            raise CommandRejected("%s is %r; must be %g..%g" % (name, shown, low, high))
-        if not hasattr(self.model, attribute):
-            raise CommandRejected("this model has no %s" % name)
-        schedule = callable(getattr(self.model, attribute))
-        setattr(self.model, attribute, (lambda _: value) if schedule else value)
-        return {name: value, **self._where()}
+    def _save(self) -> dict:
+        """Saves the model, and beside it the statistics of VecNormalize."""
+        folder = self._checkpoint_dir or getattr(self.logger, "dir", None) or tempfile.gettempdir()
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, "%s_%d_steps" % (self.publisher.source, self.num_timesteps))
+        self.model.save(path + ".zip")
+        saved = {"path": path + ".zip"}
+        normalize = getattr(self.model, "_vec_normalize_env", None)
+        if normalize is not None:
+            normalize.save(path + "_vecnormalize.pkl")
+            saved["vecnormalize"] = path + "_vecnormalize.pkl"
+        return saved
 
     # ---- What is seen.
 
     def _see(self, hook: Hook, n: int, rewards: Any, dones: Any, infos: Any, actions: Any) -> None:
-        if rewards is not None and dones is not None and infos is not None:
-            hook.see_step((None, rewards[n], dones[n], infos[n]))
+        hook.see_step((None, rewards[n], dones[n], infos[n]), self.num_timesteps)
         if self._decision is not None and actions is not None:
             found = self._decision(actions[n], n)
             if found is not None:
                 hook.see_decision(found)
+
+
+def _env_id(env: Any) -> str | None:
+    """Where it lives in this process: a SubprocVecEnv's is not asked."""
+    try:
+        return str(env.unwrapped.envs[0].spec.id)
+    except Exception:
+        return None
