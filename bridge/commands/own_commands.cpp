@@ -198,6 +198,7 @@ std::string OwnCommands::get_sources() {
     for (const std::string& agent : run.agents) json.add(agent);
     json.end_list();
     json.key("commands").raw(run.commands_json.empty() ? "[]" : run.commands_json);
+    if (!run.parameters_json.empty()) json.key("parameters").raw(run.parameters_json);
     json.field("events", tally.events).field("events_per_s", source->events_per_s);
     json.field("last_source_seq", run.last_source_seq).field("lost", tally.lost);
     json.field("repaired", tally.repaired).field("duplicates", tally.duplicates);

@@ -8,6 +8,21 @@
 
 namespace bridge {
 
+namespace {
+
+std::string parameters_text(const rapidjson::Value& list) {
+  if (list.Size() > kParametersMax) return {};
+  for (const auto& parameter : list.GetArray()) {
+    if (!parameter.IsObject()) return {};
+    const auto name = parameter.FindMember("name");
+    if (name == parameter.MemberEnd() || !name->value.IsString()) return {};
+  }
+  std::string text = json_text(list);
+  return text.size() <= kParametersJsonBytesMax ? text : std::string();
+}
+
+}  // namespace
+
 Announcement read_announcement(std::string_view text) {
   Announcement said;
   const auto data = read_document(text);
@@ -23,6 +38,8 @@ Announcement read_announcement(std::string_view text) {
     } else if (name == "commands" && value.IsArray()) {
       said.commands_json = json_text(value);
       if (said.commands_json.size() > kCommandsJsonBytesMax) said.commands_json = "[]";
+    } else if (name == "parameters" && value.IsArray()) {
+      said.parameters_json = parameters_text(value);
     } else if (name == "host" && value.IsString()) {
       said.host = utf8_prefix(view(value), kHostBytesMax);
     } else if (name == "state" && value.IsString()) {

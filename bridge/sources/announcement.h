@@ -9,14 +9,18 @@
 
 namespace bridge {
 
-inline constexpr std::size_t kCommandsJsonBytesMax = 8 * 1024;  // a longer list is left out
+// A longer list is left out.
+inline constexpr std::size_t kCommandsJsonBytesMax = 8 * 1024;
+inline constexpr std::size_t kParametersJsonBytesMax = 16 * 1024;
+inline constexpr std::size_t kParametersMax = 64;
 inline constexpr std::size_t kHostBytesMax = 255;
 
 struct Announcement {
   std::uint64_t head = 0;    // its last source_seq
   std::uint64_t oldest = 0;  // the oldest that it can still give; 0 = not said
   std::vector<std::string> agents;
-  std::string commands_json;  // a JSON list; empty: not said
+  std::string commands_json;    // a JSON list; empty: not said
+  std::string parameters_json;  // a JSON list of objects with a name; empty: not said, or not that
   std::string host;
   std::string activity;
   std::int64_t pid = 0;

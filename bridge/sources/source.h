@@ -95,7 +95,8 @@ struct Run {
 
   // As it announces itself; agents also as its events name them, where it announces none.
   std::set<std::string, std::less<>> agents;
-  std::string commands_json;  // a JSON list; empty before
+  std::string commands_json;    // a JSON list; empty before
+  std::string parameters_json;  // likewise
   std::string host;
   std::string activity;  // "running", "paused", "stopped"
   std::int64_t pid = 0;

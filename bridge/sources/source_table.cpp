@@ -277,9 +277,10 @@ void SourceTable::take(Run& run, const Announcement& said) {
     for (const std::string& agent : agents) add_agent(run, agent);
   }
   for (const std::string& agent : said.agents) add_agent(run, agent);
-  const std::size_t bytes = said.commands_json.size() + said.host.size();
+  const std::size_t bytes = said.commands_json.size() + said.parameters_json.size() + said.host.size();
   const bool fits = detail_bytes_ + bytes <= kSourceDetailBytesMax;
   run.commands_json = fits ? said.commands_json : std::string();
+  run.parameters_json = fits ? said.parameters_json : std::string();
   run.host = fits ? said.host : std::string();
   if (fits) {
     run.detail_bytes += bytes;

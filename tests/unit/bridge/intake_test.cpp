@@ -86,6 +86,25 @@ TEST_CASE("intake: an announcement is taken, not forwarded") {
   check_sums(bench.counters);
 }
 
+TEST_CASE("intake: declared parameters are a bounded list of objects with a name") {
+  Bench bench;
+  const auto declared = [&](const std::string& list) {
+    bench.take(R"({"type":"_source","source":"t","run":"r","data":{"parameters":)" + list + "}}");
+    return bench.sources.find("t")->current()->parameters_json;
+  };
+  const std::string one = R"([{"name":"lr","value":0.1,"min":0,"max":1}])";
+  CHECK(declared(one) == one);
+  CHECK(declared("[]") == "[]");
+  CHECK(declared(R"([{"value":1}])").empty());
+  CHECK(declared(R"([{"name":1}])").empty());
+  CHECK(declared(R"(["lr"])").empty());
+  CHECK(declared(R"([{"name":")" + std::string(kParametersJsonBytesMax, 'x') + R"("}])").empty());
+  std::string list = R"({"name":"lr"})";
+  for (std::size_t n = 1; n < kParametersMax; ++n) list += R"(,{"name":"lr"})";
+  CHECK(declared("[" + list + "]") == "[" + list + "]");
+  CHECK(declared("[" + list + R"(,{"name":"lr"}])").empty());
+}
+
 TEST_CASE("intake: a listener hears of each refusal, with the source where it is known") {
   Bench bench;
   std::vector<std::string> heard;
