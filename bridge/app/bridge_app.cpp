@@ -99,11 +99,11 @@ class BridgeApp::Impl {
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
                 [this] { announce(); }, &work_}),
         client_servers_(
-            io_, log_, snapshot_, journal_.get(), dispatcher_,
+            {io_, log_, snapshot_, journal_.get(), dispatcher_, counters_, clock_, work_}, serving(),
             [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
               pages_.handle(r, own, answer);
             },
-            counters_, clock_, work_, serving(), [this] { regulate(); }),
+            [this] { regulate(); }),
         receiver_(io_, zmq_, intake_, [this] { announce(); }),
         bot_publisher_(io_, zmq_, log_, counters_, memory_[Queue::bot_events],
                        memory_[Queue::bot_topics]),
@@ -139,7 +139,7 @@ class BridgeApp::Impl {
     auto bots = bot_publisher_.start(config_.bots.events);
     if (!bots) return bots;
     bots = bot_commands_.start(config_.bots.commands, config_.websocket.message_bytes_max,
-                               client_servers_options(config_).limits.requests_per_s_max);
+                               static_cast<std::uint64_t>(config_.websocket.requests_per_s_max));
     if (!bots) return bots;
     auto control = trainers_.start(config_.trainers.control);
     if (!control) return control;

@@ -102,21 +102,19 @@ JournalFileOptions journal_options(const Config& config) {
 ClientServersOptions client_servers_options(const Config& config) {
   ClientServersOptions options;
   options.threads = static_cast<std::size_t>(config.websocket.threads);
-  options.version = kVersion;
-  options.deflate_level =
-      std::max(Deflater::kLevelMin, static_cast<int>(config.websocket.deflate_level));
   options.history_limits = history_limits(config);
   options.holds_back = config.journal.before_delivery;
-  options.limits.ping_interval_us = config.websocket.ping_interval_s * 1'000'000;
-  options.limits.pong_timeout_us = config.websocket.pong_timeout_s * 1'000'000;
-  options.limits.requests_per_s_max =
-      static_cast<std::uint64_t>(config.websocket.requests_per_s_max);
+  SessionOptions& session = options.server.session;
+  session.version = kVersion;
+  session.ping_interval_us = config.websocket.ping_interval_s * 1'000'000;
+  session.pong_timeout_us = config.websocket.pong_timeout_s * 1'000'000;
+  session.requests_per_s_max = static_cast<std::uint64_t>(config.websocket.requests_per_s_max);
   options.server.listen = parse_address(config.websocket.listen).value();
   options.server.message_bytes_max =
       static_cast<std::size_t>(config.websocket.message_bytes_max);
   options.server.http_body_bytes_max = static_cast<std::size_t>(config.events.message_bytes_max);
   options.server.send_buffer_bytes = static_cast<int>(config.websocket.send_buffer_bytes);
-  options.server.deflate = config.websocket.deflate_level != 0;
+  options.server.deflate_level = static_cast<int>(config.websocket.deflate_level);
   return options;
 }
 

@@ -20,7 +20,7 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
       feed_(
           context.log, context.cohorts, context.clock, [this] { pump(); }, deflate),
       protocol_(feed_, context.dispatcher, context.replays, context.log, context.counters,
-                context.clock, context.limits.requests_per_s_max, connection,
+                context.clock, context.options.requests_per_s_max, connection,
                 [this](Verdict verdict) { act_on(verdict); }),
       connection_(connection),
       remote_(std::move(remote)),
@@ -29,7 +29,7 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
 
 void Session::open() {
   auto welcome = std::make_shared<const std::string>(text_frame(welcome_message(
-      context_.version, context_.log.epoch(), context_.log.head(), context_.clock.wall_us())));
+      context_.options.version, context_.log.epoch(), context_.log.head(), context_.clock.wall_us())));
   in_flight_bytes_ += welcome->size();
   in_flight_bytes_ -= sink_.send({std::move(welcome)});
 }
@@ -126,12 +126,12 @@ void Session::on_pong() {
 void Session::tick() {
   if (closing_) return;
   const std::int64_t now = context_.clock.steady_us();
-  if (unanswered_since_us_ != 0 && now - unanswered_since_us_ >= context_.limits.pong_timeout_us) {
+  if (unanswered_since_us_ != 0 && now - unanswered_since_us_ >= context_.options.pong_timeout_us) {
     ++context_.counters.clients_closed_no_pong;
     close(CloseCode::no_pong, "no pong");
     return;
   }
-  if (now - last_ping_us_ >= context_.limits.ping_interval_us) {
+  if (now - last_ping_us_ >= context_.options.ping_interval_us) {
     last_ping_us_ = now;
     if (unanswered_since_us_ == 0) unanswered_since_us_ = now;
     sink_.ping();

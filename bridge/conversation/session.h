@@ -35,7 +35,8 @@ class FrameSink {
   virtual void post(std::function<void()> f) = 0;
 };
 
-struct SessionLimits {
+struct SessionOptions {
+  std::string version;  // of the bridge, for the welcome
   std::int64_t ping_interval_us = 20'000'000;
   std::int64_t pong_timeout_us = 60'000'000;
   std::uint64_t requests_per_s_max = 1000;
@@ -47,10 +48,9 @@ struct SessionContext {
   Cohorts& cohorts;
   CommandTaker& dispatcher;
   Replays& replays;
-  std::string version;
   Counters& counters;
   const Clock& clock;
-  SessionLimits limits;
+  SessionOptions options;
   // Brings the log up to all that a client may know of before its request is looked at; empty where
   // the log is always there.
   std::function<void()> catch_up = {};

@@ -1,5 +1,6 @@
 #include "net/client_server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -11,18 +12,19 @@ constexpr auto kSecond = std::chrono::seconds(1);
 
 }  // namespace
 
-ClientServer::ClientServer(const ClientServerParts& parts, WsServerOptions options,
-                           WsServer::HttpHandler on_http)
+ClientServer::ClientServer(const ClientServerParts& parts, const WsServerOptions& options,
+                           WsServer::HttpHandler on_http, std::function<void()> catch_up)
     : snapshot_(parts.snapshot),
-      past_bytes_(parts.memory[Queue::past]),
-      snapshot_bytes_(parts.memory[Queue::snapshot]),
-      clients_bytes_(parts.memory[Queue::clients]),
-      cohorts_(parts.log, parts.snapshot, parts.clock, parts.past, parts.deflate_level,
-               &parts.memory[Queue::unread], &parts.work),
+      past_bytes_((*options.memory)[Queue::past]),
+      snapshot_bytes_((*options.memory)[Queue::snapshot]),
+      clients_bytes_((*options.memory)[Queue::clients]),
+      cohorts_(parts.log, parts.snapshot, parts.clock, parts.past,
+               std::max(options.deflate_level, Deflater::kLevelMin),
+               &(*options.memory)[Queue::unread], &parts.work),
       replays_(parts.log, cohorts_, parts.clock),
-      sessions_{parts.log,      cohorts_,    parts.dispatcher, replays_,      parts.version,
-                parts.counters, parts.clock, parts.limits,     parts.catch_up},
-      server_(parts.io, sessions_, std::move(options), std::move(on_http)),
+      sessions_{parts.log,      cohorts_,    parts.dispatcher, replays_,
+                parts.counters, parts.clock, options.session,  std::move(catch_up)},
+      server_(parts.io, sessions_, options, std::move(on_http)),
       timer_(parts.io),
       second_timer_(parts.io),
       gather_timer_(parts.io) {}

@@ -26,7 +26,7 @@
 
 namespace bridge {
 
-// What a server reads, writes and asks; all of it on the server's thread, and outlives it.
+// What a server reads, writes and asks; all of it on one thread, and outlives the server.
 struct ClientServerParts {
   asio::io_context& io;
   EventLog& log;
@@ -36,18 +36,14 @@ struct ClientServerParts {
   Counters& counters;
   const Clock& clock;
   WorkQueue& work;
-  std::string version;
-  SessionLimits limits;
-  int deflate_level;  // of batches, for clients that take them compressed
-  MemoryLedger& memory;
-  std::function<void()> catch_up;           // see SessionContext
 };
 
 // One thread: that of its io_context. Only start() may be called before that runs.
 class ClientServer {
  public:
-  ClientServer(const ClientServerParts& parts, WsServerOptions options,
-               WsServer::HttpHandler on_http);
+  // `catch_up`: see SessionContext.
+  ClientServer(const ClientServerParts& parts, const WsServerOptions& options,
+               WsServer::HttpHandler on_http, std::function<void()> catch_up = {});
 
   Result<bool> start();
   // In place of the address in the options. Call before start().

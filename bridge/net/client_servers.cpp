@@ -9,50 +9,22 @@
 
 namespace bridge {
 
-ClientServers::ClientServers(asio::io_context& io, EventLog& log, Snapshot& snapshot,
-                             PastReader* journal, CommandTaker& dispatcher,
-                             WsServer::HttpHandler on_http, Counters& counters, const Clock& clock,
-                             WorkQueue& work, ClientServersOptions options, std::function<void()> on_relieved)
-    : io_(io),
-      log_(log),
+ClientServers::ClientServers(const ClientServerParts& main, ClientServersOptions options,
+                             const WsServer::HttpHandler& on_http, std::function<void()> on_relieved)
+    : io_(main.io),
+      log_(main.log),
       on_relieved_(std::move(on_relieved)),
       admission_(options.server.admission),
       inboxes_(options.threads) {
   if (options.threads == 1) {
-    local_ = std::make_unique<ClientServer>(ClientServerParts{io,
-                                                              log,
-                                                              snapshot,
-                                                              journal,
-                                                              dispatcher,
-                                                              counters,
-                                                              clock,
-                                                              work,
-                                                              options.version,
-                                                              options.limits,
-                                                              options.deflate_level,
-                                                              *options.server.memory,
-                                                              {}},
-                                            options.server, std::move(on_http));
+    local_ = std::make_unique<ClientServer>(main, options.server, on_http);
     return;
   }
   options.server.share_port = true;
   for (std::size_t i = 0; i < options.threads; ++i) {
     states_.push_back(std::make_unique<State>());
-    ClientThreadParts parts{i,
-                            inboxes_,
-                            io,
-                            dispatcher,
-                            journal,
-                            on_http,
-                            [this, i] { on_idle(i); },
-                            options.log_start,
-                            options.history_limits,
-                            options.holds_back,
-                            clock,
-                            options.version,
-                            options.limits,
-                            options.deflate_level};
-    threads_.push_back(std::make_unique<ClientThread>(std::move(parts), options.server));
+    threads_.push_back(std::make_unique<ClientThread>(i, inboxes_, main, options, on_http,
+                                                      [this, i] { on_idle(i); }));
   }
 }
 

@@ -22,29 +22,16 @@
 
 namespace bridge {
 
-struct ClientServersOptions {
-  std::size_t threads = 1;  // 1: the log's own
-  WsServerOptions server;
-  SessionLimits limits;
-  int deflate_level = Deflater::kLevelMin;
-  std::string version;
-  LogStart log_start;  // of `log`
-  HistoryLimits history_limits;
-  bool holds_back = false;  // release() says what may be delivered
-};
-
 // Lives on the log's thread. With one server the log is read where it is. With threads it is
 // followed: each closed block is handed to all of them, and the open one is closed as soon as one
 // of them has nothing to do. So a busy fan-out gets large blocks and an idle one gets events at
 // once, as on one thread.
 class ClientServers final : public ClientDirectory {
  public:
-  // `journal` may be null. `on_http` is asked on the log's thread. `on_relieved` is called there
-  // when congested() has ended. All references must outlive this.
-  ClientServers(asio::io_context& io, EventLog& log, Snapshot& snapshot, PastReader* journal,
-                CommandTaker& dispatcher, WsServer::HttpHandler on_http, Counters& counters,
-                const Clock& clock, WorkQueue& work, ClientServersOptions options,
-                std::function<void()> on_relieved);
+  // `main`: of the log's thread, on which `on_http` is asked, and `on_relieved` called when
+  // congested() has ended.
+  ClientServers(const ClientServerParts& main, ClientServersOptions options,
+                const WsServer::HttpHandler& on_http, std::function<void()> on_relieved);
   ~ClientServers() override;
 
   // Opens the port and starts the threads.

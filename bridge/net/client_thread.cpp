@@ -47,37 +47,41 @@ void ClientThread::PostedCommands::execute(const rapidjson::Value& request,
   auto copy = std::make_shared<rapidjson::Document>();
   copy->CopyFrom(request, copy->GetAllocator());
   ClientThread& thread = thread_;
-  asio::post(thread.parts_.main, [&thread, copy, id_json, requester, reply = std::move(reply)] {
-    thread.parts_.dispatcher.execute(
+  asio::post(thread.main_.io, [&thread, copy, id_json, requester, reply = std::move(reply)] {
+    thread.main_.dispatcher.execute(
         *copy, id_json, requester,
         [&thread, reply](const std::string& json) { thread.call([reply, json] { reply(json); }); });
   });
 }
 
-ClientThread::ClientThread(ClientThreadParts parts, WsServerOptions options)
-    : parts_(std::move(parts)),
+ClientThread::ClientThread(std::size_t index, Inboxes& inboxes, const ClientServerParts& main,
+                           const ClientServersOptions& options, WsServer::HttpHandler on_http,
+                           std::function<void()> on_idle)
+    : index_(index),
+      inboxes_(inboxes),
+      main_(main),
+      on_http_(std::move(on_http)),
+      on_idle_(std::move(on_idle)),
       work_(asio::make_work_guard(io_)),
       snapshot_(kSnapshotEntriesMax, kSnapshotBytesMax),
-      log_(parts_.log_start, parts_.history_limits,
+      log_(options.log_start, options.history_limits,
            [this](const Block& block) { snapshot_.fold(block); }),
-      work_queue_([this](std::function<void()> f) { asio::post(io_, std::move(f)); },
-                  parts_.clock),
-      past_(parts_.journal, [this](std::function<void()> f) { call(std::move(f)); }),
+      work_queue_([this](std::function<void()> f) { asio::post(io_, std::move(f)); }, main.clock),
+      past_(main.past, [this](std::function<void()> f) { call(std::move(f)); }),
       dispatcher_(*this),
-      server_({io_, log_, snapshot_, parts_.journal == nullptr ? nullptr : &past_, dispatcher_,
-               counters_, parts_.clock, work_queue_, parts_.version, parts_.limits,
-               parts_.deflate_level, *options.memory,
-               [this] { take_post(); }},
-              std::move(options),
+      server_({io_, log_, snapshot_, main.past == nullptr ? nullptr : &past_, dispatcher_, counters_,
+               main.clock, work_queue_},
+              options.server,
               [this](const HttpRequest& request, bool own, const HttpAnswer& answer) {
                 ask_page(request, own, answer);
-              }) {
-  if (parts_.holds_back) log_.hold_back();
+              },
+              [this] { take_post(); }) {
+  if (options.holds_back) log_.hold_back();
 }
 
 void ClientThread::run() {
   thread_ = std::thread([this] {
-    ::pthread_setname_np(::pthread_self(), ("fan-out-" + std::to_string(parts_.index + 1)).c_str());
+    ::pthread_setname_np(::pthread_self(), ("fan-out-" + std::to_string(index_ + 1)).c_str());
     io_.run();
   });
 }
@@ -93,7 +97,7 @@ void ClientThread::wake() {
 }
 
 void ClientThread::call(std::function<void()> f) {
-  if (parts_.inboxes.put_call(parts_.index, std::move(f))) wake();
+  if (inboxes_.put_call(index_, std::move(f))) wake();
 }
 
 // The request's body is copied: the connection may go before the log's thread comes to it.
@@ -105,10 +109,10 @@ void ClientThread::ask_page(const HttpRequest& request, bool own_origin, const H
   const auto kept = std::make_shared<Kept>(Kept{request, std::string(request.body)});
   kept->request.body = kept->body;
   kept->request.owner = nullptr;  // the connection belongs to this thread
-  asio::post(parts_.main, [this, kept, own_origin, answer] {
+  asio::post(main_.io, [this, kept, own_origin, answer] {
     HttpRequest there = kept->request;
     there.owner = kept;
-    parts_.on_http(there, own_origin, [this, answer](HttpReply reply) {
+    on_http_(there, own_origin, [this, answer](HttpReply reply) {
       call([answer, reply = std::move(reply)] { answer(reply); });
     });
   });
@@ -119,7 +123,7 @@ void ClientThread::ask_page(const HttpRequest& request, bool own_origin, const H
 void ClientThread::take_post() {
   if (taking_) return;
   taking_ = true;
-  Inboxes::Post post = parts_.inboxes.take(parts_.index);
+  Inboxes::Post post = inboxes_.take(index_);
   if (post.extent) past_.set_extent(std::move(post.extent));
   for (Inboxes::Item& item : post.items) {
     if (item.block) {
@@ -136,7 +140,7 @@ void ClientThread::take_post() {
 void ClientThread::catch_up() {
   take_post();
   server_.announce();
-  parts_.on_idle();
+  on_idle_();
 }
 
 void ClientThread::release(std::uint64_t seq) {

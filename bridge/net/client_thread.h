@@ -52,29 +52,23 @@ class PostedPastReader final : public PastReader {
   std::shared_ptr<const PastExtent> extent_;
 };
 
-// What such a thread shares with the others and with the log's.
-struct ClientThreadParts {
-  std::size_t index = 0;  // its inbox
-  Inboxes& inboxes;
-  asio::io_context& main;         // the log's thread's
-  CommandTaker& dispatcher;       // there
-  PastReader* journal;            // whose questions may come from any thread; null: there is none
-  WsServer::HttpHandler on_http;  // there
-  std::function<void()>
-      on_idle;  // called on this thread when it has handed on all that it was given
+struct ClientServersOptions {
+  std::size_t threads = 1;  // 1: the log's own
+  WsServerOptions server;
   LogStart log_start;
   HistoryLimits history_limits;
   bool holds_back = false;  // readers get only what release() names
-  const Clock& clock;
-  std::string version;
-  SessionLimits limits;
-  int deflate_level = Deflater::kLevelMin;
 };
 
 // Made, started and stopped on the log's thread; what else is called there says so.
 class ClientThread {
  public:
-  ClientThread(ClientThreadParts parts, WsServerOptions options);
+  // `index`: its inbox. `main`: of the log's thread, on which `on_http` is called; what its past is
+  // asked may come from any thread. `on_idle` is called on this thread when it has handed on all that
+  // it was given.
+  ClientThread(std::size_t index, Inboxes& inboxes, const ClientServerParts& main,
+               const ClientServersOptions& options, WsServer::HttpHandler on_http,
+               std::function<void()> on_idle);
   ~ClientThread() { stop(); }
   ClientThread(const ClientThread&) = delete;
   ClientThread& operator=(const ClientThread&) = delete;
@@ -117,7 +111,11 @@ class ClientThread {
   void take_post();
   void catch_up();
 
-  const ClientThreadParts parts_;
+  const std::size_t index_;
+  Inboxes& inboxes_;
+  const ClientServerParts main_;
+  const WsServer::HttpHandler on_http_;
+  const std::function<void()> on_idle_;
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   Counters counters_;

@@ -154,7 +154,7 @@ class WsServer::Impl final : private RequestGate {
   void on_tcp(const websocketpp::connection_hdl& hdl) {
     const auto con = connection(hdl);
     const HandshakeRequest& request = con->get_request();
-    request.deflate = options_.deflate;
+    request.deflate = options_.deflate_level != 0;
     request.gate = this;
     request.memory.of((*options_.memory)[Queue::http]);
     con->number = ++last_number_;

@@ -39,9 +39,9 @@ struct FakeSocket : FrameSink {
 };
 
 struct Connected {
-  explicit Connected(SessionLimits limits = {})
+  explicit Connected(SessionOptions options = {"0.0.0"})
       : context{bench.log, bench.cohorts,  bench.dispatcher, bench.replays,
-                "0.0.0",   bench.counters, bench.clock,      limits},
+                bench.counters, bench.clock, std::move(options)},
         session(context, socket, 1, "127.0.0.1:1") {
     session.open();
     write_all();
@@ -118,10 +118,10 @@ TEST_CASE("session: a client with much to catch up gives way to the others turn 
 }
 
 TEST_CASE("session: a ping that is not answered in time closes with 4012, an answered one not") {
-  SessionLimits limits;
-  limits.ping_interval_us = 20'000'000;
-  limits.pong_timeout_us = 60'000'000;
-  Connected c(limits);
+  SessionOptions options;
+  options.ping_interval_us = 20'000'000;
+  options.pong_timeout_us = 60'000'000;
+  Connected c(options);
   for (int second = 0; second < 119; ++second) {
     c.bench.clock.advance_us(1'000'000);
     c.session.tick();
@@ -150,9 +150,9 @@ TEST_CASE("session: a drained client gets all there is and then 1001") {
 }
 
 TEST_CASE("session: a client that floods is closed with 4029, one that never reads with 4008") {
-  SessionLimits limits;
-  limits.requests_per_s_max = 10;
-  Connected flood(limits);
+  SessionOptions options;
+  options.requests_per_s_max = 10;
+  Connected flood(options);
   for (int i = 0; i < 100; ++i) {
     flood.session.on_text(R"({"action":"ping"})");
     flood.write_all();
