@@ -3,6 +3,7 @@ model computed, and what is set is what the model reads."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
 import sys
@@ -169,7 +170,7 @@ class Runs(Sb3Test):
         self.assertEqual(self.events("run_config")[0]["config"]["algorithm"], "PPO")
         self.assertEqual(self.events("run_ended"), [])
 
-    def test_a_learn_that_raises_ends_as_crashed_when_the_next_begins(self) -> None:
+    def test_a_learn_that_raises_and_is_caught_ends_as_interrupted(self) -> None:
         env = vec([100])
         env.envs[0].env.fails_at = 3
         model, callback = sb3.PPO("MlpPolicy", env), self.callback()
@@ -177,8 +178,22 @@ class Runs(Sb3Test):
         self.assertRaisesRegex(RuntimeError, "the game crashed", model.learn, 8, callback)
         self.assertEqual(self.events("run_ended"), [])
         model.learn(4, callback)
-        self.assertEqual([r["state"] for r in self.events("run_ended")], ["crashed", "finished"])
+        self.assertEqual([r["state"] for r in self.events("run_ended")], ["interrupted", "finished"])
         self.assertEqual(len(self.scalars("time/fps")), 1)
+        env.envs[0].env.fails_at = env.envs[0].env.steps + 3
+        self.assertRaisesRegex(RuntimeError, "the game crashed", model.learn, 8, callback)
+        self.to.close()
+        ended = self.bridge.wait_events(3, "run_ended", self.source)[2]["data"]
+        self.assertEqual(ended, {"state": "interrupted", "error": "learn() did not come to its end"})
+
+    def test_an_episode_that_a_new_learn_cuts_off_is_none_of_the_next(self) -> None:
+        model, callback = sb3.PPO("MlpPolicy", vec([6], monitor=False)), self.callback()
+        model.learn(4, callback)
+        model.learn(8, callback)
+        model.learn(4, callback, reset_num_timesteps=False)
+        found = [(e["length"], e["reward"], e["ended"], e["kind"]) for e in self.events("episode_end")]
+        whole = (6, 6.0, "terminated", "train")
+        self.assertEqual(found, [(4, 4.0, "reset", "train"), whole, whole])
 
 
 class Steered(Sb3Test):
@@ -318,6 +333,56 @@ class Steered(Sb3Test):
 
             self.steer(sb3.PPO("MlpPolicy", env), callback, operate)
         self.assertEqual(self.events("run_ended"), [{"state": "finished"}])
+
+
+REAL = importlib.util.find_spec("stable_baselines3") is not None
+
+
+@unittest.skipUnless(REAL, "stable_baselines3 is not on PYTHONPATH")
+class Real(Sb3Test):
+    """The library itself, where it is; setUp() puts no stand-ins in its place."""
+
+    def setUp(self) -> None:
+        self.source = self.id().split(".")[-1][-60:]
+        self.to = self.publisher(self.source, system_metrics_s=0)
+
+    def test_ppo_under_vecnormalize(self) -> None:
+        import stable_baselines3
+        from stable_baselines3.common.callbacks import BaseCallback
+        from stable_baselines3.common.env_util import make_vec_env
+        from stable_baselines3.common.vec_env import VecNormalize
+
+        told: list = []
+
+        class Told(BaseCallback):
+            def _on_step(self) -> bool:
+                told.extend(info["episode"] for info in self.locals["infos"] if "episode" in info)
+                return True
+
+        model = stable_baselines3.PPO("MlpPolicy", VecNormalize(make_vec_env("CartPole-v1", 2)), n_steps=64)
+        callback = self.callback()
+        model.learn(512, [callback, Told()])
+        found = [(e["reward"], e["length"]) for e in self.events("episode_end")]
+        self.assertEqual(found, [(each["r"], each["l"]) for each in told])
+        self.assertEqual(callback.steering.set_hyperparameter({"name": "gamma", "value": 0.5})["gamma"], 0.5)
+        callback.steering.set_hyperparameter({"name": "learning_rate", "value": 0.25})
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(folder + "/m")
+            loaded = stable_baselines3.PPO.load(folder + "/m")
+        self.assertEqual((loaded.lr_schedule(0.5), loaded.rollout_buffer.gamma), (0.25, 0.5))
+
+    def test_sac_with_a_learned_coefficient(self) -> None:
+        import stable_baselines3
+        from ppo_bridge import CommandRejected
+
+        model, callback = stable_baselines3.SAC("MlpPolicy", "Pendulum-v1", learning_starts=50), self.callback()
+        model.learn(120, callback)
+        for name in ("entropy_coefficient", "ent_coef"):
+            with self.assertRaisesRegex(CommandRejected, "the model learns it"):
+                callback.steering.set_hyperparameter({"name": name, "value": 0.5})
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(folder + "/m")
+            self.assertIsNotNone(stable_baselines3.SAC.load(folder + "/m").log_ent_coef)
 
 
 if __name__ == "__main__":

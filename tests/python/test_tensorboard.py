@@ -103,6 +103,22 @@ class Curves(WriterTest):
         self.assertEqual(self.events("text")[0]["tag"], "hyperparameters")
         self.assertEqual(self.events("run_ended"), [{"state": "finished"}])
 
+    def test_cleanrl_s_dqn_and_sac(self) -> None:
+        writer = SummaryWriter("runs/sac", publisher=self.to)
+        logged = [("charts/episodic_return", numpy.float32(9.0), 41), ("charts/episodic_length", 41, 41)]
+        logged += [("losses/td_loss", 0.5, 100), ("losses/q_values", 1.25, 100), ("charts/SPS", 250, 100)]
+        for name in ("qf1_values", "qf2_values", "qf1_loss", "qf2_loss", "qf_loss", "actor_loss", "alpha"):
+            logged.append(("losses/" + name, 0.125, 200))
+        logged += [("losses/alpha_loss", -1.5, 200), ("charts/SPS", 260, 200)]
+        for each in logged:
+            writer.add_scalar(*each)
+        writer.close()
+        self.assertEqual(self.scalars(), [(tag, float(value), step) for tag, value, step in logged])
+        (episode,) = self.events("episode_end")
+        self.assertEqual((episode["reward"], episode["length"], episode["global_step"]), (9, 41, 41))
+        speeds = [(u["steps"], u["steps_per_second"]) for u in self.events("training_update")]
+        self.assertEqual(speeds, [(100, 250), (200, 260)])
+
     def test_means_and_evaluations_are_no_episodes(self) -> None:
         writer = SummaryWriter("runs/x", publisher=self.to)
         for tag in ("rollout/ep_rew_mean", "eval/episodic_return", "eval/episode_reward", "mean_episode_reward"):

@@ -41,6 +41,7 @@ class Runs:
         self._configs: dict[str | None, dict[str, str]] = {}  # what was published, as text
         self._metrics: MetricsThread | None = None
         self._failure: BaseException | None = None  # of a thread, whose run goes on
+        self.unfinished: str | None = None  # says that the run is interrupted where it ends like this
 
     @property
     def name(self) -> str | None:
@@ -83,7 +84,9 @@ class Runs:
         with self._lock:
             if not (self._open if agent_id is None else agent_id in self._open):
                 return False
-            if state is None:
+            if state is None and self._failure is None and self.unfinished:
+                state, error = "interrupted", self.unfinished
+            elif state is None:
                 error = self._failure
                 state = "finished" if error is None else "crashed"
             elif isinstance(error, BaseException):
@@ -95,7 +98,7 @@ class Runs:
                 del self._open[ended]
                 self._configs.pop(ended, None)
             if not self._open:
-                self._failure = None
+                self._failure = self.unfinished = None
                 if self._metrics is not None:
                     self._metrics.stop()
                     self._metrics = None

@@ -21,6 +21,7 @@ from .hooks import Hook, HookStats
 from .publisher import Publisher
 from .steering import Steering
 
+_UNFINISHED = "learn() did not come to its end"
 _MADE_UP_FOLDER = "SB3-"  # the library's, in the folder for temporary files
 
 
@@ -76,6 +77,7 @@ class BridgeCallback(BaseCallback):
         self._checkpoint_dir = checkpoint_dir
         self._hooks: dict[str, Hook] = {}
         self._log_writer = _LogWriter(Curves(publisher, agent_id))
+        self._env: Any = None
         self._run_is_own = False
         self._learning = False
 
@@ -83,9 +85,11 @@ class BridgeCallback(BaseCallback):
 
     def _on_training_start(self) -> None:
         if self._learning:  # the learn() before this one raised, and its caller went on
-            self._end_run("crashed", "learn() raised")
+            self._end_run("interrupted", _UNFINISHED)
         self._learning = True
         env = self.training_env
+        began_anew = self.locals.get("reset_num_timesteps", True) or env is not self._env
+        self._env = env
         count = getattr(env, "num_envs", 1)
         agents = ["agent_%d" % n for n in range(count)] if count > 1 else [self._agent_id]
         for hook in self._hooks.values():
@@ -93,8 +97,12 @@ class BridgeCallback(BaseCallback):
         facts = Facts(env)
         self._raw_rewards = facts.raw_rewards
         for agent in agents:
-            hook = self._hooks.setdefault(agent, Hook(self.publisher, agent, self.stats))
+            if agent not in self._hooks:
+                self._hooks[agent] = Hook(self.publisher, agent, self.stats, "train")
+            hook = self._hooks[agent]
             hook.active, hook._monitored = True, facts.monitored
+            if began_anew:
+                hook.guarded(hook.see_reset, None)
             hook._reward_from = "normalized" if facts.normalised and not facts.raw_rewards else "steps"
         self._agents = [self._hooks[agent] for agent in agents]
         self._attach_logger()
@@ -129,9 +137,11 @@ class BridgeCallback(BaseCallback):
             self.publisher.start_run(self._name(), config)
         else:
             self.publisher.update_config(config)
+        self.publisher._runs.unfinished = _UNFINISHED
 
     def _end_run(self, state: str, error: str | None = None) -> None:
         self._learning = False
+        self.publisher._runs.unfinished = None
         if self._run_is_own:
             self.publisher.end_run(state, error)
 
