@@ -266,6 +266,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: steering.stop())
 
+    integration.publisher.start_run("numpy-ppo", {**vars(options), **agent.hyperparameters})
     integration.system_status("started", "%s trains in numpy" % options.agent)
     observation, _ = env.reset()
     due = time.monotonic()
