@@ -5,14 +5,14 @@ in which order callbacks are called, and what a saved model holds. Nothing learn
 from __future__ import annotations
 
 import inspect
-import itertools
 import os
 import pickle
 import tempfile
 import types
-from typing import Any, Callable
+from typing import Any
 
 import numpy
+from stand_ins import DummyVecEnv, Env, Monitor, VecNormalize
 
 
 def module(name: str, **members: Any) -> types.ModuleType:
@@ -146,116 +146,32 @@ class FloatSchedule:
         return float(self.value_schedule(progress_remaining))
 
 
-# ---- Environments
+# ---- Algorithms and what they learn in
 
 
-class FixedEnv:
-    """Episodes of these lengths in turn; each step earns `reward`."""
+class FixedEnv(Env):
+    """Episodes of these lengths in turn; each step earns 1, and tells `info`."""
 
-    def __init__(self, lengths: list, reward: float = 1.0, info: Callable[[], dict] = dict) -> None:
-        self.spec = types.SimpleNamespace(id="Fixed-v1")
-        self._lengths, self._reward, self._info = itertools.cycle(lengths), reward, info
-        self.fails_at: int | None = None
-        self.steps = 0
+    spec = types.SimpleNamespace(id="Fixed-v1")
 
-    def reset(self, **_: Any) -> tuple:
-        self._left = next(self._lengths)
-        return numpy.zeros(2, "float32"), {}
+    def __init__(self, lengths: list, info: dict | None = None) -> None:
+        super().__init__(tuple(lengths))
+        self._info = info or {}
+        self.steps, self.fails_at = 0, 0
 
     def step(self, action: Any) -> tuple:
         self.steps += 1
         if self.steps == self.fails_at:
             raise RuntimeError("the game crashed")
-        self._left -= 1
-        return numpy.zeros(2, "float32"), self._reward, self._left == 0, False, self._info()
+        observation, _, terminated, truncated, _ = super().step(action)
+        return observation, 1.0, terminated, truncated, dict(self._info)
 
 
-class Monitor:
-    def __init__(self, env: Any) -> None:
-        self.env, self.spec = env, env.spec
+def vec(*lengths: list, monitor: bool = True, info: dict | None = None) -> DummyVecEnv:
+    """An environment with episodes of these lengths for each list."""
+    envs = [FixedEnv(each, info) for each in lengths]
+    return DummyVecEnv([Monitor(env) for env in envs] if monitor else envs)
 
-    def reset(self, **kwargs: Any) -> tuple:
-        self.rewards: list = []
-        return self.env.reset(**kwargs)
-
-    def step(self, action: Any) -> tuple:
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        self.rewards.append(float(reward))
-        if terminated or truncated:
-            ep = {"r": round(sum(self.rewards), 6), "l": len(self.rewards), "t": 0.1}
-            info["episode"] = ep
-        return observation, reward, terminated, truncated, info
-
-
-class DummyVecEnv:
-    def __init__(self, env_fns: list) -> None:
-        self.envs = [make() for make in env_fns]
-        self.num_envs = len(self.envs)
-
-    @property
-    def unwrapped(self) -> Any:
-        return self
-
-    def reset(self) -> numpy.ndarray:
-        return numpy.stack([env.reset()[0] for env in self.envs])
-
-    def step_async(self, actions: Any) -> None:
-        self.actions = actions
-
-    def step_wait(self) -> tuple:
-        observations, infos = [], []
-        rewards, dones = numpy.zeros(self.num_envs, "float32"), numpy.zeros(self.num_envs, bool)
-        for n, env in enumerate(self.envs):
-            observation, rewards[n], terminated, truncated, info = env.step(self.actions[n])
-            dones[n] = terminated or truncated
-            info["TimeLimit.truncated"] = truncated and not terminated
-            if dones[n]:
-                info["terminal_observation"] = observation
-                observation, _ = env.reset()
-            observations.append(observation)
-            infos.append(info)
-        return numpy.stack(observations), rewards, dones, infos
-
-    def step(self, actions: Any) -> tuple:
-        self.step_async(actions)
-        return self.step_wait()
-
-
-class VecNormalize:
-    """Rewards divided by what their spread would be."""
-
-    def __init__(self, venv: Any) -> None:
-        self.venv, self.num_envs = venv, venv.num_envs
-        self.old_reward = numpy.array([])
-
-    @property
-    def unwrapped(self) -> Any:
-        return self.venv.unwrapped
-
-    def reset(self) -> Any:
-        return self.venv.reset()
-
-    def step_async(self, actions: Any) -> None:
-        self.venv.step_async(actions)
-
-    def step_wait(self) -> tuple:
-        observations, rewards, dones, infos = self.venv.step_wait()
-        self.old_reward = rewards
-        return observations, (rewards * 0.134).astype("float32"), dones, infos
-
-    def step(self, actions: Any) -> tuple:
-        self.step_async(actions)
-        return self.step_wait()
-
-    def get_original_reward(self) -> Any:
-        return self.old_reward.copy()
-
-    def save(self, path: str) -> None:
-        with open(path, "wb") as file:
-            pickle.dump({"obs_rms": None}, file)
-
-
-# ---- Algorithms
 
 
 class MlpPolicy:

@@ -58,6 +58,10 @@ class Wrapper:
     def unwrapped(self) -> Any:
         return self.env.unwrapped
 
+    @property
+    def spec(self) -> Any:
+        return self.env.spec
+
     def reset(self, **kwargs: Any) -> tuple:
         return self.env.reset(**kwargs)
 
@@ -191,6 +195,10 @@ class DummyVecEnv:
     def __init__(self, envs: list) -> None:
         self.envs, self.num_envs = envs, len(envs)
 
+    @property
+    def unwrapped(self) -> Any:
+        return self
+
     def reset(self) -> Any:
         for env in self.envs:
             env.reset()
@@ -222,6 +230,10 @@ class VecNormalize(DummyVecEnv):
     def __init__(self, venv: DummyVecEnv) -> None:
         self.venv, self.num_envs = venv, venv.num_envs
 
+    @property
+    def unwrapped(self) -> Any:
+        return self.venv.unwrapped
+
     def reset(self) -> Any:
         return self.venv.reset()
 
@@ -234,6 +246,10 @@ class VecNormalize(DummyVecEnv):
 
     def get_original_reward(self) -> Any:
         return self._raw.copy()
+
+    def save(self, path: str) -> None:
+        with open(path, "wb") as file:
+            file.write(b"statistics")
 
 
 class ParallelEnv:

@@ -14,6 +14,7 @@ from typing import Any, Callable
 from unittest import mock
 
 import sb3_standins as sb3
+from sb3_standins import vec
 from support import BridgeTest, wait_until
 
 
@@ -38,16 +39,6 @@ class Sb3Test(BridgeTest):
 
     def scalars(self, tag: str) -> list:
         return [(s["step"], s["value"]) for s in self.events("scalar") if s["tag"] == tag]
-
-
-def vec(*lengths: list, monitor: bool = True, **about: Any) -> Any:
-    """An environment with episodes of these lengths for each list."""
-
-    def make(each: list) -> Any:
-        env = sb3.FixedEnv(each, **about)
-        return sb3.Monitor(env) if monitor else env
-
-    return sb3.DummyVecEnv([lambda each=each: make(each) for each in lengths])
 
 
 class Rewards(Sb3Test):
@@ -78,7 +69,7 @@ class Rewards(Sb3Test):
         wait_until(lambda: len(self.bridge.source(self.source)["agents"]) == 3)
 
     def test_decisions_and_portfolios(self) -> None:
-        env = vec([4], info=lambda: {"cash": 5, "total_value": 9})
+        env = vec([4], info={"cash": 5, "total_value": 9})
         sb3.PPO("MlpPolicy", env).learn(4, self.callback(decision=lambda a, n: {"type": "buy", "price": a}))
         self.assertEqual(len(self.events("agent_decision")), 4)
         self.assertEqual([p["gp"] for p in self.events("portfolio_update")], [5])

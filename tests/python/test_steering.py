@@ -221,6 +221,7 @@ class Values(SteeringTest):
         self.assertRaisesRegex(ValueError, "more than 64", steering.parameter, "q", value=1.0)
         for lr in (1e-3, "lr", (1, 2, 3)):
             self.assertRaisesRegex(TypeError, "lr is", Steering, self.to, lr=lr)
+        self.assertRaisesRegex(TypeError, "must have param_groups", Steering, self.to, object())
 
 
 class Rates(SteeringTest):

@@ -14,6 +14,7 @@ log = logging.getLogger("ppo_bridge")
 
 _DEPTH_MAX = 16  # of nested keys; below that values are left out
 _BINS_MAX = 512
+_SUMMARY_MAX = 10_000  # tags
 
 
 class Error(Exception):
@@ -112,6 +113,8 @@ class Summary(Config):
 
     def saw(self, tag: str, value: Any) -> None:
         """A row has this."""
+        if tag not in self._items and len(self._items) >= _SUMMARY_MAX:
+            return
         rule = self._rules.get(tag, "last").split(",")[0]
         before, now = number(self._items.get(tag)), number(value)
         if rule == "none" or (rule == "first" and tag in self._items):

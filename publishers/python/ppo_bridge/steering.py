@@ -104,6 +104,7 @@ class Steering:
             get, set = access(own, "value")
         if why_fixed:
             set = None
+        self._held = [held for held in self._held if held.name != name]
         self._parameters[name] = Parameter(name, get, set, (min, max), unit, choices, why_fixed)
         self._names.update((other, name) for other in also)
         self._tell_at = 0.0
@@ -121,6 +122,9 @@ class Steering:
         named = optimizer if isinstance(optimizer, Mapping) else {"": optimizer}
         for prefix, each in named.items():
             several = each if isinstance(each, (list, tuple)) else [each]
+            if not all(hasattr(one, "param_groups") for one in several):
+                text = "optimizer is %s; must have param_groups, or give lr=(get, set)"
+                raise TypeError(text % printable(repr(optimizer)))
             alike: dict[Any, list] = {}  # by rate
             for one in several:
                 for n, group in enumerate(one.param_groups):

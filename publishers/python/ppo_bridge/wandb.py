@@ -121,7 +121,7 @@ class Run:
             for tag, value in row.items():
                 if self.publisher is not None:
                     self._publish(tag, value, self._axis_of(tag, row))
-                if number(value) is not None:
+                if tag in self._axes.values() and number(value) is not None:
                     self._seen[tag] = number(value)
                 if isinstance(value, (str, int, float)) or number(value) is not None:
                     self.summary.saw(tag, value)
