@@ -85,7 +85,7 @@ class BridgeApp::Impl {
         commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
                    history_limits(config), clients_max_, kVersion, &memory_, &work_, &past_}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
-        trainers_(io_, zmq_, counters_,
+        trainers_(io_, zmq_, counters_, taken_,
                   {[this](auto connection, auto json) { on_trainer(connection, json); },
                    [this](auto connection) { sources_.disconnected(connection); }}),
         dispatcher_(commands_, sources_, trainers_, own_events_, counters_, clock_,
@@ -104,10 +104,11 @@ class BridgeApp::Impl {
               pages_.handle(r, own, answer);
             },
             [this] { regulate(); }),
-        receiver_(io_, zmq_, intake_, [this] { announce(); }),
+        receiver_(io_, zmq_, intake_, taken_, [this] { announce(); }),
         bot_publisher_(io_, zmq_, log_, counters_, memory_[Queue::bot_events],
-                       memory_[Queue::bot_topics]),
-        bot_commands_(io_, zmq_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies]),
+                       memory_[Queue::bot_topics], taken_),
+        bot_commands_(io_, zmq_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
+                      taken_),
         signals_(io_, SIGINT, SIGTERM),
         tick_timer_(io_),
         command_timer_(io_),
@@ -469,6 +470,7 @@ class BridgeApp::Impl {
   const Config config_;
   MemoryLedger memory_;  // before all that may hold bytes of it
   const bool memory_fits_ = share_memory(config_, memory_).ok();
+  TakenBytes taken_;
   asio::io_context io_{1};
   zmq::context_t zmq_{1};
   SystemClock clock_;
@@ -505,10 +507,8 @@ class BridgeApp::Impl {
   MemoryHold past_bytes_{memory_[Queue::past]};
   MemoryHold backlog_bytes_{memory_[Queue::thread_backlog]};
   MemoryHold snapshot_bytes_{memory_[Queue::snapshot]};
-  MemoryWatch memory_watch_{memory_,
-                            [this] { count_memory(); },
-                            [this] { return zmq_endpoints(); },
-                            [this](int descriptor) { receiver_.drop_from(descriptor); }};
+  MemoryWatch memory_watch_{memory_, [this] { count_memory(); }, [this] { return zmq_endpoints(); },
+                            taken_, [this](int descriptor) { receiver_.drop_from(descriptor); }};
   std::array<LogLimiter, kRejectCount> reject_lines_;
   WallWatch wall_watch_;
   std::string clock_step_;  // the last one

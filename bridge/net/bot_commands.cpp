@@ -40,12 +40,13 @@ std::string requester_of(const std::string& routing_id) {
 
 BotCommands::BotCommands(asio::io_context& io, zmq::context_t& context,
                          CommandDispatcher& dispatcher, Counters& counters, const Clock& clock,
-                         MemoryShare& unread)
+                         MemoryShare& unread, TakenBytes& taken)
     : io_(io),
       dispatcher_(dispatcher),
       counters_(counters),
       clock_(clock),
       unread_(unread),
+      taken_(taken),
       socket_(context, zmq::socket_type::router) {}
 
 Result<bool> BotCommands::start(const std::string& endpoint, std::int64_t message_bytes_max,
@@ -70,7 +71,7 @@ Turn BotCommands::take_turn() {
   std::vector<zmq::message_t> frames;
   std::size_t bytes = 0;
   for (int i = 0; i < kRequestsPerTurnMax && bytes < kTurnBytesMax; ++i) {
-    if (!receive_frames(socket_, frames)) return Turn::drained;
+    if (!receive_frames(socket_, frames, &taken_)) return Turn::drained;
     bytes += frames.back().size();
     ++counters_.bot_requests;
     Peer peer;

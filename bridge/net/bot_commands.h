@@ -15,6 +15,7 @@
 #include "base/memory_ledger.h"
 #include "base/result.h"
 #include "commands/command_dispatcher.h"
+#include "net/zmq_peers.h"
 #include "net/zmq_watch.h"
 
 namespace bridge {
@@ -23,7 +24,7 @@ namespace bridge {
 class BotCommands {
  public:
   BotCommands(asio::io_context& io, zmq::context_t& context, CommandDispatcher& dispatcher,
-              Counters& counters, const Clock& clock, MemoryShare& unread);
+              Counters& counters, const Clock& clock, MemoryShare& unread, TakenBytes& taken);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
   // `requests_per_s_max`: of each bot; see RequestBudget.
@@ -61,6 +62,7 @@ class BotCommands {
   Counters& counters_;
   const Clock& clock_;
   MemoryShare& unread_;
+  TakenBytes& taken_;
   std::uint64_t requests_per_s_max_ = 0;
   std::map<std::string, Known> known_;
   std::size_t sweep_at_ = 0;  // entries

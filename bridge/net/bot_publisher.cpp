@@ -13,7 +13,10 @@ namespace bridge {
 namespace {
 
 constexpr int kSendMessagesMax = 100'000;  // waiting for one bot (ZMQ_SNDHWM)
-constexpr std::int64_t kSubscriptionBytesMax = 4096;
+// A longer one matches nothing. With what a handshake says, which counts by the same limit.
+constexpr std::int64_t kSubscriptionBytesMax = 512;
+// Of one bot, in ZeroMQ. libzmq takes up all that have come whenever it is called, before they can be counted here.
+constexpr int kSubscriptionsWaitingMax = 16;
 constexpr std::size_t kSentBytesMax = 64 * 1024;
 constexpr int kSubscriptionsPerTurnMax = 1024;
 constexpr std::size_t kTopicSharePerBot = 4;  // the part of all topics' memory that one bot may have
@@ -25,10 +28,12 @@ std::size_t topic_cost(const std::string& topic) { return 1024 + 40 * topic.size
 }  // namespace
 
 BotPublisher::BotPublisher(asio::io_context& io, zmq::context_t& context, EventLog& log,
-                           Counters& counters, MemoryShare& unread, MemoryShare& topics)
+                           Counters& counters, MemoryShare& unread, MemoryShare& topics,
+                           TakenBytes& taken)
     : io_(io),
       log_(log),
       counters_(counters),
+      taken_(taken),
       socket_(context, zmq::socket_type::xpub),
       unread_(unread),
       topic_bytes_(topics),
@@ -39,6 +44,7 @@ Result<bool> BotPublisher::start(const std::string& endpoint) {
   try {
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::sndhwm, kSendMessagesMax);
+    socket_.set(zmq::sockopt::rcvhwm, kSubscriptionsWaitingMax);
     socket_.set(zmq::sockopt::maxmsgsize, kSubscriptionBytesMax);
     endpoint_ = bind_socket(socket_, endpoint);
   } catch (const zmq::error_t& e) {
@@ -64,6 +70,7 @@ bool BotPublisher::read_subscriptions() {
   zmq::message_t message;
   for (int i = 0; i < kSubscriptionsPerTurnMax; ++i) {
     if (!socket_.recv(message, zmq::recv_flags::dontwait)) return true;
+    taken_.count(message);
     if (message.size() == 0) continue;
     std::string topic(message.to_string_view().substr(1));
     const char kind = *message.data<char>();

@@ -14,6 +14,7 @@
 #include "base/memory_ledger.h"
 #include "base/result.h"
 #include "log/event_log.h"
+#include "net/zmq_peers.h"
 #include "net/zmq_watch.h"
 
 namespace bridge {
@@ -23,7 +24,7 @@ class BotPublisher {
  public:
   // What bots have yet to take counts as `unread`, what they subscribe to as `topics`.
   BotPublisher(asio::io_context& io, zmq::context_t& context, EventLog& log, Counters& counters,
-               MemoryShare& unread, MemoryShare& topics);
+               MemoryShare& unread, MemoryShare& topics, TakenBytes& taken);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
   Result<bool> start(const std::string& endpoint);
@@ -48,6 +49,7 @@ class BotPublisher {
   asio::io_context& io_;
   EventLog& log_;
   Counters& counters_;
+  TakenBytes& taken_;
   zmq::socket_t socket_;
   std::string endpoint_;
   std::unique_ptr<ZmqWatch> watch_;

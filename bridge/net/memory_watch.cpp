@@ -3,19 +3,18 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <utility>
 
 #include <spdlog/spdlog.h>
-
-#include "net/zmq_peers.h"
 
 namespace bridge {
 namespace {
 
 constexpr std::size_t kGrownBytes = 8 << 20;
-constexpr std::uint64_t kSentMin = 1 << 20;  // who sent less is not to blame
+constexpr std::size_t kFreeBytesMax = 32 << 20;  // that the allocator keeps
+constexpr std::uint64_t kHeldMin = 256 * 1024;  // who has less in libzmq is not to blame
 constexpr auto kLookInterval = std::chrono::seconds(1);
 constexpr auto kFreedAfter = std::chrono::milliseconds(40);  // libzmq does so on a thread of its own
+constexpr auto kCutAllInterval = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -23,8 +22,7 @@ void MemoryWatch::check() {
   const Clock::time_point now = Clock::now();
   const std::size_t resident = resident_bytes();
   // What is freed and taken again does not make the process grow: while something is wrong, look each time.
-  const bool calm = received_.empty() && acted_at_ == Clock::time_point{};
-  if (calm && resident < resident_ + kGrownBytes && now - looked_at_ < kLookInterval) return;
+  if (!taken_.counting && resident < resident_ + kGrownBytes && now - looked_at_ < kLookInterval) return;
   const bool first = looked_at_ == Clock::time_point{};
   looked_at_ = now;
   resident_ = resident;
@@ -35,57 +33,67 @@ void MemoryWatch::check() {
   if (first) usual_ = besides;
   unaccounted_.set(besides > usual_ ? besides - usual_ : 0);
   const MemoryShare& share = ledger_[Queue::zeromq];
-  if (!share.has_room_for(0)) {
-    if (now - acted_at_ >= kFreedAfter) act();
-  } else if (share.bytes() > share.bytes_max() / 4) {
-    if (!received_.empty()) return;
-    for (const std::string& endpoint : endpoints_()) {
-      for (const ZmqPeer& peer : peers_of(endpoint)) received_[peer.descriptor] = peer.received;
-    }
-  } else {
-    received_.clear();
-    if (std::exchange(acted_at_, {}) != Clock::time_point{}) ::malloc_trim(0);
+  if (share.bytes() <= share.bytes_max() / 4) {
+    taken_ = {};
+  } else if (!taken_.counting) {
+    suspect();
+  } else if (!share.has_room_for(0) && now - acted_at_ >= kFreedAfter) {
+    act();
+  }
+  if (resident > allocated + kFreeBytesMax && now - trimmed_at_ >= kLookInterval) {
+    ::malloc_trim(0);
+    trimmed_at_ = now;
   }
 }
 
-void MemoryWatch::act() {
-  struct Sender {
-    int descriptor;
-    std::uint64_t sent;
-    std::uint64_t total;
-    std::string endpoint;
-  };
-  std::vector<Sender> senders;
-  std::uint64_t most = kSentMin;
+// From now on it is known what libzmq holds of each.
+void MemoryWatch::suspect() {
+  taken_.counting = true;
+  seen_.clear();
+  for (const std::string& endpoint : endpoints_()) {
+    for (const ZmqPeer& peer : peers_of(endpoint)) seen_[peer.descriptor] = {peer.port, peer.received};
+  }
+}
+
+std::vector<MemoryWatch::Suspect> MemoryWatch::suspects() const {
+  std::vector<Suspect> all;
   for (const std::string& endpoint : endpoints_()) {
     for (const ZmqPeer& peer : peers_of(endpoint)) {
-      // What came over ipc is not told: it is suspected as the most.
-      const bool ipc = peer.received == 0 && endpoint.compare(0, 6, "ipc://") == 0;
-      const std::uint64_t before = std::min(received_[peer.descriptor], peer.received);
-      senders.push_back({peer.descriptor, ipc ? UINT64_MAX : peer.received - before, peer.received,
-                         endpoint});
-      if (!ipc) most = std::max(most, senders.back().sent);
+      const auto taken = taken_.by_descriptor.find(peer.descriptor);
+      const auto seen = seen_.find(peer.descriptor);
+      const bool known = seen != seen_.end() && seen->second.port == peer.port;
+      const std::uint64_t gone = (known ? seen->second.received : 0) +
+                                 (taken == taken_.by_descriptor.end() ? 0 : taken->second);
+      all.push_back({peer, endpoint, peer.received > gone ? peer.received - gone : 0,
+                     taken == taken_.by_descriptor.end()});
     }
   }
+  return all;
+}
+
+void MemoryWatch::act() {
   acted_at_ = Clock::now();
-  received_.clear();
+  const std::vector<Suspect> all = suspects();
+  std::uint64_t most = 0;
+  for (const Suspect& one : all) most = std::max(most, one.held);
+  // Where nobody has much that is new, it is somebody who has sent it before and waits since, or came over
+  // ipc, whose bytes nobody counts.
+  const bool all_idle = most < kHeldMin;
+  if (all_idle && acted_at_ - cut_all_at_ < kCutAllInterval) return;
+  if (all_idle) cut_all_at_ = acted_at_;
   MemoryShare& share = ledger_[Queue::zeromq];
   std::size_t cut = 0;
-  for (const Sender& sender : senders) {
-    if (sender.sent < most / 2 || sender.sent < kSentMin ||
-        !cut_peer(sender.descriptor, sender.endpoint)) {
-      received_[sender.descriptor] = sender.total;
-      continue;
-    }
-    on_cut_(sender.descriptor);
-    ++cut;
+  for (const Suspect& one : all) {
+    if (all_idle ? !one.idle && one.peer.port != 0 : one.held < std::max(most / 2, kHeldMin)) continue;
+    if (!cut_peer(one.peer.descriptor, one.endpoint)) continue;
+    taken_.by_descriptor.erase(one.peer.descriptor);
+    seen_.erase(one.peer.descriptor);
+    on_cut_(one.peer.descriptor);
     share.refuse();
-    spdlog::warn("{} bytes of memory are in no queue: disconnected who sent most over {}; sources repair, "
-                 "bots resume", share.bytes(), sender.endpoint);
+    ++cut;
   }
-  if (cut != 0) return;
-  spdlog::warn("{} bytes of memory are in no queue, and no ZeroMQ peer sent them", share.bytes());
-  usual_ += share.bytes();
+  spdlog::warn("{} bytes of memory are in no queue: disconnected {} ZeroMQ peers {}; sources repair, bots resume",
+               share.bytes(), cut, all_idle ? "that may have sent them" : "that sent most of them");
 }
 
 }  // namespace bridge

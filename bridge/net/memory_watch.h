@@ -5,27 +5,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/memory_ledger.h"
+#include "net/zmq_peers.h"
 
 namespace bridge {
 
 // libzmq bounds neither the parts of a message that never ends nor what many peers send at once. Where the
-// allocator has given out more than all queues together hold, by more than the share of `zeromq`, the peers
-// that have sent most since it grew are disconnected, which frees what libzmq holds of them. Honest ones
-// connect again and repair. One thread: the loop's.
+// allocator has given out more than all queues together hold, by more than the share of `zeromq`, those peers
+// are disconnected of whom libzmq holds most: what it has read of them and nobody took. That frees it. Honest
+// ones connect again and repair. One thread: the loop's.
 class MemoryWatch {
  public:
-  // `count` brings the ledger up to date. `endpoints`: of all ZeroMQ sockets, as they are bound. `on_cut` is
-  // called with the descriptor of each who was disconnected.
+  // `count` brings the ledger up to date. `endpoints`: of all ZeroMQ sockets, as they are bound. `taken`: what
+  // those sockets count. `on_cut` is called with the descriptor of each who was disconnected.
   MemoryWatch(MemoryLedger& ledger, std::function<void()> count,
-              std::function<std::vector<std::string>()> endpoints, std::function<void(int)> on_cut)
+              std::function<std::vector<std::string>()> endpoints, TakenBytes& taken,
+              std::function<void(int)> on_cut)
       : ledger_(ledger),
         count_(std::move(count)),
         endpoints_(std::move(endpoints)),
+        taken_(taken),
         on_cut_(std::move(on_cut)),
         unaccounted_(ledger[Queue::zeromq]) {}
 
@@ -34,18 +37,33 @@ class MemoryWatch {
 
  private:
   using Clock = std::chrono::steady_clock;
+  struct Seen {
+    int port = 0;
+    std::uint64_t received = 0;
+  };
+  struct Suspect {
+    ZmqPeer peer;
+    std::string endpoint;
+    std::uint64_t held = 0;  // since suspicion began; of ipc not known
+    bool idle = false;       // nothing was taken of it since
+  };
+  void suspect();
+  std::vector<Suspect> suspects() const;
   void act();
 
   MemoryLedger& ledger_;
   const std::function<void()> count_;
   const std::function<std::vector<std::string>()> endpoints_;
+  TakenBytes& taken_;
   const std::function<void(int)> on_cut_;
   MemoryHold unaccounted_;
-  std::size_t usual_ = 0;                  // allocated besides the queues, where nobody is to blame
-  std::size_t resident_ = 0;               // when it was looked at last
-  std::map<int, std::uint64_t> received_;  // by descriptor, when it began to grow or somebody was cut off
+  std::size_t usual_ = 0;                // allocated besides the queues, where nobody is to blame
+  std::size_t resident_ = 0;             // when it was looked at last
+  std::unordered_map<int, Seen> seen_;   // by descriptor, when suspicion began
   Clock::time_point looked_at_{};
   Clock::time_point acted_at_{};
+  Clock::time_point cut_all_at_{};  // whoever might be to blame
+  Clock::time_point trimmed_at_{};
 };
 
 }  // namespace bridge

@@ -23,10 +23,11 @@ void set_trainer_options(zmq::socket_t& socket) {
 }
 
 TrainerChannel::TrainerChannel(asio::io_context& io, zmq::context_t& context, Counters& counters,
-                               Listener listener)
+                               TakenBytes& taken, Listener listener)
     : io_(io),
       context_(context),
       counters_(counters),
+      taken_(taken),
       listener_(std::move(listener)),
       socket_(context, zmq::socket_type::router) {}
 
@@ -97,7 +98,7 @@ void TrainerChannel::on_disconnected(int descriptor) {
 Turn TrainerChannel::take_turn() {
   std::vector<zmq::message_t> frames;
   for (int i = 0; i < kAnswersPerTurnMax; ++i) {
-    if (!receive_frames(socket_, frames)) return Turn::drained;
+    if (!receive_frames(socket_, frames, &taken_)) return Turn::drained;
     monitor_->catch_up();
     // Routing id, delimiter, body, as a REP would send it; a bare DEALER leaves the delimiter out.
     const bool delimiter = frames.size() == 3 && frames[1].size() == 0;

@@ -21,6 +21,7 @@
 #include "commands/command_router.h"
 #include "net/bound_trainer.h"
 #include "net/zmq_monitor.h"
+#include "net/zmq_peers.h"
 #include "net/zmq_watch.h"
 
 namespace bridge {
@@ -40,7 +41,7 @@ class TrainerChannel final : public TrainerLink {
   };
 
   TrainerChannel(asio::io_context& io, zmq::context_t& context, Counters& counters,
-                 Listener listener);
+                 TakenBytes& taken, Listener listener);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
   Result<bool> start(const std::string& endpoint);
@@ -61,6 +62,7 @@ class TrainerChannel final : public TrainerLink {
   asio::io_context& io_;
   zmq::context_t& context_;
   Counters& counters_;
+  TakenBytes& taken_;
   const Listener listener_;
   zmq::socket_t socket_;
   std::string endpoint_;

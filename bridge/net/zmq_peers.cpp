@@ -10,6 +10,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -18,8 +19,8 @@
 namespace bridge {
 namespace {
 
-// Whether this is a connection that was accepted at the endpoint.
-bool is_peer_of(int descriptor, const std::string& endpoint) {
+// Whether this is a connection that was accepted at the endpoint, and then the peer's port.
+bool is_peer_of(int descriptor, const std::string& endpoint, int* peer_port = nullptr) {
   sockaddr_storage own{};
   sockaddr_storage peer{};
   socklen_t own_size = sizeof own;
@@ -35,6 +36,7 @@ bool is_peer_of(int descriptor, const std::string& endpoint) {
   // Both families have the port at the same place.
   if (own.ss_family != AF_INET && own.ss_family != AF_INET6) return false;
   const std::string port = ":" + std::to_string(ntohs(reinterpret_cast<sockaddr_in*>(&own)->sin_port));
+  if (peer_port != nullptr) *peer_port = ntohs(reinterpret_cast<sockaddr_in*>(&peer)->sin_port);
   return endpoint.size() > port.size() &&
          endpoint.compare(endpoint.size() - port.size(), port.size(), port) == 0;
 }
@@ -59,19 +61,28 @@ std::vector<int> descriptors() {
 
 std::vector<ZmqPeer> peers_of(const std::string& endpoint) {
   std::vector<ZmqPeer> peers;
+  int port = 0;
   for (const int descriptor : descriptors()) {
-    if (!is_peer_of(descriptor, endpoint)) continue;
+    if (!is_peer_of(descriptor, endpoint, &port)) continue;
     ZmqPeer peer;
     peer.descriptor = descriptor;
-    ::ioctl(peer.descriptor, SIOCOUTQ, &peer.unsent);
+    peer.port = port;
+    ::ioctl(descriptor, SIOCOUTQ, &peer.unsent);
+    int unread = 0;
+    ::ioctl(descriptor, SIOCINQ, &unread);
     tcp_info info{};
     socklen_t size = sizeof info;
-    if (::getsockopt(peer.descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) {
-      peer.received = info.tcpi_bytes_received;
+    if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) {
+      const auto waiting = static_cast<std::uint64_t>(unread);
+      peer.received = std::max<std::uint64_t>(info.tcpi_bytes_received, waiting) - waiting;
     }
     peers.push_back(peer);
   }
   return peers;
+}
+
+void TakenBytes::count(zmq::message_t& frame) {
+  if (counting) by_descriptor[descriptor_of(frame)] += frame.size() + (frame.size() > 255 ? 9 : 2);
 }
 
 int descriptor_of(zmq::message_t& message) { return ::zmq_msg_get(message.handle(), ZMQ_SRCFD); }
@@ -81,7 +92,11 @@ bool cut_peer(int descriptor, const std::string& endpoint) {
   // So that closing it, which libzmq then does, tells the peer even where its data has no room here.
   const linger at_once{1, 0};
   ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  return ::shutdown(descriptor, SHUT_RDWR) == 0;
+  // Over TCP, what the kernel still has of it goes too (tcp_disconnect()): libzmq would read it to its end.
+  const sockaddr nobody{};
+  const bool cut = ::shutdown(descriptor, SHUT_RDWR) == 0;
+  (void)::connect(descriptor, &nobody, sizeof nobody);
+  return cut;
 }
 
 std::size_t cut_newest(const std::vector<std::string>& endpoints, std::size_t peers_max) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <zmq.hpp>
@@ -17,8 +18,18 @@ namespace bridge {
 
 struct ZmqPeer {
   int descriptor = -1;
+  int port = 0;                // of the peer: who uses a descriptor again has another; of ipc 0
   int unsent = 0;              // bytes in the kernel that the peer has not taken
-  std::uint64_t received = 0;  // bytes from the peer, since it connected; of ipc 0
+  std::uint64_t received = 0;  // bytes that libzmq has read from it, since it connected; of ipc 0
+};
+
+// What came out of libzmq of each peer, by descriptor, while somebody wants to know. One thread: the loop's.
+struct TakenBytes {
+  bool counting = false;
+  std::unordered_map<int, std::uint64_t> by_descriptor;
+
+  // Call for each frame that came over a connection.
+  void count(zmq::message_t& frame);
 };
 
 // Whoever is connected to an endpoint of ours, as bind_socket() named it. Looks at all descriptors of the

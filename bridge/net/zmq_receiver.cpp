@@ -18,9 +18,10 @@ constexpr auto kQuiet = std::chrono::milliseconds(20);
 }  // namespace
 
 ZmqReceiver::ZmqReceiver(asio::io_context& io, zmq::context_t& context, Intake& intake,
-                         std::function<void()> on_batch)
+                         TakenBytes& taken, std::function<void()> on_batch)
     : io_(io),
       intake_(intake),
+      taken_(taken),
       on_batch_(std::move(on_batch)),
       socket_(context, zmq::socket_type::sub),
       peer_([this] {
@@ -75,8 +76,8 @@ Turn ZmqReceiver::take_turn() {
           break;
         }
         // The last frame is the body; those before it, a topic as a rule, are for ZeroMQ's filters.
-        while (frame_.more() && socket_.recv(frame_, zmq::recv_flags::dontwait)) {
-        }
+        taken_.count(frame_);
+        while (frame_.more() && socket_.recv(frame_, zmq::recv_flags::dontwait)) taken_.count(frame_);
         if (!dropped_.empty() && dropped_.count(descriptor_of(frame_)) != 0) {
           if (std::chrono::steady_clock::now() > drop_until_) dropped_.clear();
           taken += 64;

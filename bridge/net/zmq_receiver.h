@@ -15,6 +15,7 @@
 #include <zmq.hpp>
 
 #include "base/result.h"
+#include "net/zmq_peers.h"
 #include "net/zmq_watch.h"
 #include "sources/intake.h"
 
@@ -32,7 +33,7 @@ class ZmqReceiver {
  public:
   // `on_batch` is called after each turn that took messages in.
   ZmqReceiver(asio::io_context& io, zmq::context_t& context, Intake& intake,
-              std::function<void()> on_batch);
+              TakenBytes& taken, std::function<void()> on_batch);
 
   // Binds and connects. A failure names the address and the reason.
   Result<bool> start(const ReceiverOptions& options);
@@ -56,6 +57,7 @@ class ZmqReceiver {
 
   asio::io_context& io_;
   Intake& intake_;
+  TakenBytes& taken_;
   const std::function<void()> on_batch_;
   zmq::socket_t socket_;
   zmq::message_t frame_;              // what batch_ is of

@@ -202,4 +202,54 @@ TEST_CASE("hostile source: large batches faster than they can be taken in are no
   CHECK(most < before + (150u << 20));  // of 1.8 GB
 }
 
+TEST_CASE("hostile source: who holds memory by parts of a byte is not hidden by who sends more") {
+  BridgeProcess bridge(little_memory());
+  ProtocolClient client(bridge.websocket());
+  client.request(R"({"action":"register","filter":{"source":"honest"}})");
+  EventPublisher honest(bridge.events_in());
+  EventPublisher greedy(bridge.events_in());
+  const std::string large = R"({"type":"t","data":{"x":")" + std::string(500'000, 'x') + "\"}}";
+  std::string parts;
+  for (int i = 0; i < 20'000; ++i) parts += std::string("\1\1x", 3);
+  const std::uint64_t before = resident_bytes(bridge.process().pid());
+  std::int64_t seen = 0;
+  for (int round = 0; round < 3; ++round) {
+    TcpSocket endless = raw_publisher(bridge.events_in());
+    int sent = 0;
+    for (; sent < 400 && endless.send_all(parts); ++sent) {  // 20,000 cost the bridge more than a MB
+      REQUIRE(greedy.publish(large));
+      if (sent % 10 != 0) continue;
+      REQUIRE(honest.publish(event_body("t", "{}", "honest", "r", static_cast<std::uint64_t>(++seen))));
+      CHECK(client.next_event().integer("/source_seq") == seen);
+    }
+    CHECK(sent < 400);
+    CHECK(resident_bytes(bridge.process().pid()) < before + (100u << 20));
+  }
+  CHECK(wait_until([&] { return queue(client, "zeromq").bytes < queue(client, "zeromq").bytes_max; }));
+}
+
+TEST_CASE("hostile bot: topics that no event has cost their sender the connection, and little memory") {
+  BridgeProcess bridge(little_memory());
+  ProtocolClient client(bridge.websocket());
+  const std::uint64_t before = resident_bytes(bridge.process().pid());
+  Bot honest(zmq::socket_type::sub, bridge.address("events_out"));
+  honest.socket.set(zmq::sockopt::subscribe, std::string(64, 't') + "/" + std::string(64, 's') + "/");
+  REQUIRE(wait_until([&] { return queue(client, "bot_topics").bytes > 0; }));
+  for (const std::size_t size : {std::size_t{4000}, std::size_t{400}}) {
+    Bot greedy(zmq::socket_type::xsub, bridge.address("events_out"));
+    for (int i = 0; i < 5000; ++i) {
+      const std::string topic = "\1" + std::to_string(i) + std::string(size, 'x');
+      greedy.socket.send(zmq::buffer(topic), zmq::send_flags::none);
+      if (i % 500 == 0) (void)queue(client, "bot_topics");
+    }
+    for (int i = 0; i < 50; ++i) {
+      CHECK(resident_bytes(bridge.process().pid()) < before + (40u << 20));  // of 800 MB
+      (void)queue(client, "bot_topics");
+    }
+  }
+  EventPublisher publisher(bridge.events_in());
+  REQUIRE(publisher.publish(event_body(std::string(64, 't'), "{}", std::string(64, 's'), "r", 1)));
+  CHECK(Json(honest.receive()).integer("/seq") == 1);
+}
+
 #endif
