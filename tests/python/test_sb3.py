@@ -148,11 +148,18 @@ class Runs(Sb3Test):
         expected = {"algorithm": "SAC", "gamma": 0.99, "ent_coef": "auto", "env": "Fixed-v1", "n_envs": 1}
         expected.update(total_timesteps=4, policy="MlpPolicy", tau=0.005)
         self.assertEqual({key: config[key] for key in expected}, expected)
-        self.assertIn("lambda", config["learning_rate"])
+        self.assertEqual(config["learning_rate"], {"start": 1e-3, "end": 0.0})
         self.assertEqual(self.events("run_ended"), [{"state": "finished"}])
+
+        class Mine(sb3.SAC):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+
+        model = Mine("MlpPolicy", vec([100]))
         model.tensorboard_log = "/tmp/tb"
         model.learn(4, self.callback(), tb_log_name="mine")
-        self.assertEqual(self.events("run_started")[1]["name"], "mine_1")
+        mine = self.events("run_started")[1]
+        self.assertEqual((mine["name"], mine["config"]["tau"]), ("mine_1", 0.005))
 
     def test_a_run_of_the_script_s_own_keeps_its_name(self) -> None:
         self.to.start_run("my run", {"seed": 1})

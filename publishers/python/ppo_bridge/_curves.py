@@ -88,7 +88,7 @@ class Curves:
         if update:
             self._updates += 1
             data = {"update": self._updates, "steps": self._step}
-            data.update((field, value) for field, (_, value) in update.items())
+            data.update((field, value) for field, (_, value) in list(update.items()))
             self._publish("training_update", data)
 
     def _take(self, tag: str, value: Any, step: Any) -> None:

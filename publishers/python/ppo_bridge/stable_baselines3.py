@@ -22,6 +22,7 @@ from .publisher import Publisher
 from .steering import Steering
 
 _UNFINISHED = "learn() did not come to its end"
+_SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")
 _MADE_UP_FOLDER = "SB3-"  # the library's, in the folder for temporary files
 
 
@@ -131,7 +132,11 @@ class BridgeCallback(BaseCallback):
 
     def _start_run(self) -> None:
         """A run that the script has started itself stays as it is."""
-        config = self._config()
+        try:
+            config = self._config()
+        except Exception as error:  # of a model of another make
+            config = {"algorithm": type(self.model).__name__}
+            self.publisher.refuse("run_started", "config: %s" % error)
         self._run_is_own = self.publisher.run_name is None
         if self._run_is_own:
             self.publisher.start_run(self._name(), config)
@@ -158,11 +163,11 @@ class BridgeCallback(BaseCallback):
         found: dict = {"algorithm": type(model).__name__}
         policy = getattr(model, "policy_class", None)
         found["policy"] = getattr(policy, "__name__", policy)
-        for name in inspect.signature(type(model).__init__).parameters:
+        makers = [vars(base)["__init__"] for base in type(model).__mro__[:-1] if "__init__" in vars(base)]
+        names = {name: None for make in makers for name in inspect.signature(make).parameters}
+        for name in names:
             if name not in ("self", "policy", "env", "_init_setup_model") and hasattr(model, name):
-                value = getattr(model, name)
-                simple = value is None or isinstance(value, (bool, int, float, str))
-                found[name] = value if simple else str(value)[:200]
+                found[name] = _plain(name, getattr(model, name))
         found["n_envs"] = getattr(self.training_env, "num_envs", 1)
         for name in ("total_timesteps", "log_interval", "reset_num_timesteps"):
             if name in self.locals:
@@ -203,6 +208,14 @@ class BridgeCallback(BaseCallback):
             found = self._decision(actions[n], n)
             if found is not None:
                 hook.see_decision(found)
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name in _SCHEDULES and callable(value):
+        start, end = number(value(1.0)), number(value(0.0))
+        return start if start == end else {"start": start, "end": end}
+    simple = value is None or isinstance(value, (bool, int, float, str))
+    return value if simple else str(value)[:200]
 
 
 def _env_id(env: Any) -> str | None:

@@ -226,7 +226,7 @@ def _torch_writer(log_dir: Any, comment: str, args: tuple, kwargs: dict) -> Any:
         return None
     try:
         from torch.utils.tensorboard import SummaryWriter as TorchWriter
-    except ImportError:
+    except Exception:  # not installed, or broken
         return None
     try:
         return TorchWriter(log_dir, comment, *args, **kwargs)
