@@ -7,75 +7,131 @@ about the time of a deep copy of one level.
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import json
 import math
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any, Callable
+
+from ._values import ELEMENTS_MAX, Unencodable, plain, plain_key
 
 DEPTH_MAX = 63  # of data; the event around it is one more
 
-# Of one array or tensor; more would not fit in an event.
-ELEMENTS_MAX = 1 << 18
+_SMALL = frozenset((str, float, bool, type(None)))
+_INTEGER_BITS_MAX = 4096  # many digits take long, and Python refuses more than 4,300
+_HOPS_MAX = 8  # from one type to the next, of one value
+_LOST_KEPT_MAX = 8
+_PATH_CHARS_MAX = 160
+_CUTS_MAX = 32
 
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+# Strings, and whatever else opens and closes nothing.
+_FLAT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^][{}"]+')
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-class Unencodable(ValueError):
-    """Says why a value cannot be the data of an event."""
+class Teller:
+    """Tells a value piece by piece, and of each piece that cannot be told the path and why; in its
+    place is None."""
+
+    def __init__(self) -> None:
+        self.lost: list[tuple[str, str]] = []  # the first of them
+        self.lost_count = 0
+        self._around: set[int] = set()  # what the value at hand is within
+        self._left = ELEMENTS_MAX  # values
+
+    def lose(self, path: tuple, why: str) -> None:
+        self.lost_count += 1
+        if len(self.lost) < _LOST_KEPT_MAX:
+            self.lost.append((_shown(path), why))
+
+    def tell(self, value: Any, path: tuple = (), depth: int = 1, hops: int = 0) -> Any:
+        """`path`: that of what it is in, and the key or number that it has there. `depth`: the level
+        that it is on, if it has any within it."""
+        if value is None or isinstance(value, (str, bool, float)):
+            return value
+        if isinstance(value, int):
+            if value.bit_length() <= _INTEGER_BITS_MAX:
+                return value
+            return self.lose(path, "an integer of %d bits" % value.bit_length())
+        if depth > DEPTH_MAX:
+            return self.lose(path, "deeper than %d levels" % DEPTH_MAX)
+        if id(value) in self._around or hops > _HOPS_MAX:
+            return self.lose(path, "within itself")
+        self._around.add(id(value))
+        try:
+            if isinstance(value, (Mapping, list, tuple)):
+                self._left -= len(value)
+                if self._left < 0:
+                    self._left += len(value)
+                    text = "of %d elements; must be at most %d in all"
+                    raise Unencodable(text % (len(value), ELEMENTS_MAX))
+            if isinstance(value, Mapping):
+                return self._members(value, path, depth)
+            if isinstance(value, (list, tuple)):
+                here = enumerate(list(value))
+                return [self.tell(v, (path, n), depth + 1) for n, v in here]
+            return self.tell(plain(value), path, depth, hops + 1)
+        except Unencodable as error:
+            return self.lose(path, str(error))
+        except Exception as error:
+            return self.lose(path, "%s: %s" % (type(error).__name__, error))
+        finally:
+            self._around.discard(id(value))
+
+    def _members(self, value: Mapping, path: tuple, depth: int) -> dict:
+        told = {}
+        for key, member in list(value.items()):
+            try:
+                name = key if type(key) is str else plain_key(key)
+            except Exception as error:
+                self.lose((path, "<%s>" % type(key).__name__), str(error))
+            else:
+                small = type(member) in _SMALL
+                told[name] = member if small else self.tell(member, (path, name), depth + 1)
+        return told
+
+    def text_of(self, data: Mapping, bytes_max: int) -> str:
+        """Of what of it can be told, without its largest members as long as it is longer than that.
+        Raises Unencodable where that does not help."""
+        told = self.tell(data)
+        for _ in range(_CUTS_MAX):
+            text = encode(told)
+            size = len(to_utf8(text))
+            if size <= bytes_max:
+                return text
+            if not told:
+                break
+            self._cut(told)
+        raise Unencodable("%d bytes long; must be at most %d" % (size, bytes_max))
+
+    def _cut(self, within: Any) -> None:
+        """The largest member, or what makes up half of it."""
+        path: tuple = ()
+        while True:
+            pairs = list(within.items() if isinstance(within, dict) else enumerate(within))
+            sizes = {key: len(encode(member)) for key, member in pairs}
+            key = max(sizes, key=sizes.__getitem__)
+            path = path, key
+            member = within[key]
+            parts = member.values() if isinstance(member, dict) else member
+            whole = not isinstance(member, (dict, list))
+            if whole or 2 * max(map(_text_size, parts), default=0) < sizes[key]:
+                within[key] = None
+                return self.lose(path, "%d characters, for which there is no room" % sizes[key])
+            within = member
 
 
-def plain(value: Any) -> Any:
-    """A value of a type that JSON does not know, as one that it does.
-
-    Scalars and arrays of numpy, torch and their like are known by `item` and `tolist`; what nothing
-    is known of becomes its text.
-    """
-    tolist = getattr(value, "tolist", None)
-    if callable(tolist):
-        size = getattr(value, "size", 1)
-        if callable(size):  # torch: size() is a shape, numel() the number
-            size = value.numel()
-        if isinstance(size, int) and size > ELEMENTS_MAX:
-            raise Unencodable("an array of %d elements; must be at most %d" % (size, ELEMENTS_MAX))
-        return tolist()
-    item = getattr(value, "item", None)
-    if callable(item):
-        return item()
-    if isinstance(value, enum.Enum):
-        return value.value if isinstance(value.value, (str, int, float)) else value.name
-    if isinstance(value, Mapping):
-        return dict(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, (Set, range)) or hasattr(value, "__next__"):
-        return list(value)
-    if isinstance(value, (bytes, bytearray)):
-        return value.decode("utf-8", "replace")
-    return str(value)
+def _shown(path: tuple) -> str:
+    """`data.a.b[3]`."""
+    text = ""
+    while path:
+        path, key = path
+        text = ("[%d]" % key if isinstance(key, int) else "." + key[:_PATH_CHARS_MAX]) + text
+    return ("data" + text)[:_PATH_CHARS_MAX]
 
 
-def _plain_key(key: Any) -> str:
-    key = key if isinstance(key, (str, int, float, bool, type(None))) else plain(key)
-    if isinstance(key, str):
-        return key
-    if isinstance(key, (bool, int, float, type(None))):
-        return json.dumps(key)
-    return str(key)
-
-
-def _with_plain_keys(value: Any, depth: int = 0) -> Any:
-    """The same with keys that JSON can have; a copy."""
-    if depth > DEPTH_MAX:
-        raise Unencodable("deeper than %d levels" % DEPTH_MAX)
-    if isinstance(value, Mapping):
-        return {_plain_key(k): _with_plain_keys(v, depth + 1) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_with_plain_keys(v, depth + 1) for v in value]
-    return value
+def _text_size(value: Any) -> int:
+    return len(encode(value))
 
 
 def _make_encoder() -> Callable[[Any], str]:
@@ -104,44 +160,19 @@ def _make_encoder() -> Callable[[Any], str]:
 encode: Callable[[Any], str] = _make_encoder()
 
 
-def as_mapping(data: Any) -> dict:
-    """`data` of publish() as a dict; raises Unencodable where it has no names."""
-    if data is None:
-        return {}
-    if isinstance(data, Mapping):
-        return dict(data)
-    if dataclasses.is_dataclass(data) and not isinstance(data, type):
-        return plain(data)
-    as_dict = getattr(data, "_asdict", None)  # a named tuple
-    if callable(as_dict):
-        return as_dict()
-    raise Unencodable("data is a %s; must be a mapping" % type(data).__name__)
-
-
-def as_config(config: Any) -> dict:
-    """What a script keeps its settings in, as a dict: what as_mapping() takes, or the attributes of an
-    object or a class that are not private; empty where there are none."""
-    try:
-        found = as_mapping(config)
-    except Unencodable:
-        found = getattr(config, "__dict__", {})
-        return {k: v for k, v in found.items() if k[:1] != "_" and not callable(v)}
-    return {str(key): value for key, value in found.items()}
-
-
 def encode_carefully(data: Mapping) -> str:
-    """As encode(), for what made it fail: keys that are no strings."""
-    return encode(_with_plain_keys(data))
+    """As encode(), with null for what cannot be told."""
+    return encode(Teller().tell(data))
 
 
 def depth_of(text: str) -> int:
     """How deeply the values of a JSON text are nested."""
     deepest = depth = 0
-    for char in _STRINGS.sub("", text):
+    for char in _FLAT.sub("", text):
         if char in "{[":
             depth += 1
             deepest = max(deepest, depth)
-        elif char in "}]":
+        else:
             depth -= 1
     return deepest
 
@@ -165,8 +196,8 @@ def _finite(value: Any) -> Any:
 
 
 def encode_strictly(data: Mapping) -> bytes:
-    """JSON as RFC 8259 has it: NaN and infinities become null."""
-    text = encode(_with_plain_keys(data))
+    """JSON as RFC 8259 has it: NaN, infinities and what cannot be told become null."""
+    text = encode_carefully(data)
     if "NaN" in text or "Infinity" in text:
         text = encode(_finite(json.loads(text)))
     return to_utf8(text)

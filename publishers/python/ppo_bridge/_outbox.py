@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections import deque
+from collections.abc import Mapping
+from datetime import datetime
 from time import time
 from typing import Any, Callable
 
-from ._json import DEPTH_MAX, Unencodable, as_mapping, depth_of, encode, encode_carefully, to_utf8
+from ._json import DEPTH_MAX, Teller, depth_of, encode, to_utf8
 from ._names import TYPE_RANGE, is_event_type, printable
+from ._values import Unencodable, as_mapping
 
 # What may lie here until the sending thread comes by, which it does within a tenth of a second;
 # beyond it events are refused. Reached only if that thread gets no turn at all.
@@ -17,6 +20,7 @@ INBOX_CHARS_MAX = 64 * 1024 * 1024
 
 _TYPES_KEPT_MAX = 1024
 _ENVELOPE_CHARS_MAX = 256  # around type and data
+_SECONDS_MAX = 1e11  # since 1970: the year 5138
 
 
 class Outbox:
@@ -35,6 +39,8 @@ class Outbox:
         self.offered = 0  # events accepted
         self.refused = 0
         self.complaint = ""  # why the last one was refused
+        self.nulled = 0  # values of accepted events that could not be told
+        self.loss = ""  # which the last ones of them were, and why
         self.error = ""  # why nothing is accepted any more
         self.asleep = False  # the sending thread waits for wake()
         self.wake: Callable[[], None] = lambda: None
@@ -50,17 +56,17 @@ class Outbox:
                 data = as_mapping(data)
             try:
                 text = prefix + encode(data)  # up to the end of its data
-            except TypeError:
-                text = prefix + encode_carefully(data)
-            size = len(text)
-            if size > 126 and text.count("{") + text.count("[") > DEPTH_MAX:
-                self._check_depth(text)
-            if size > self._chars_unchecked:
-                self._check_size(text)
-            entry = text, time() if timestamp is None else float(timestamp)
+                size = len(text)
+                if size > 126 and text.count("{") + text.count("[") > DEPTH_MAX:
+                    self._check_depth(text)
+                if size > self._chars_unchecked:
+                    self._check_size(text)
+            except Exception:
+                text = prefix + self._carefully(event_type, data)
+                size = len(text)
+            at = time() if timestamp is None else self._time_of(event_type, timestamp)
         except Exception as error:
             return self.refuse("%s: %s" % (type(error).__name__, error), event_type)
-        self._chars_in += size
         if self.error:
             return self.refuse(self.error, event_type)
         inbox = self._inbox
@@ -68,7 +74,8 @@ class Outbox:
         if waiting > 256 and self._is_full(waiting):
             return self.refuse("%d events wait already" % waiting, event_type)
         self.offered += 1
-        inbox.append(entry)
+        self._chars_in += size
+        inbox.append((text, at))
         if self.asleep:
             self.asleep = False
             self.wake()
@@ -76,6 +83,33 @@ class Outbox:
 
     def publish(self, event_type: str, data: Any) -> bool:
         return self.offer(event_type, data, None)
+
+    def _carefully(self, event_type: str, data: Mapping) -> str:
+        """What of it can be told and has room."""
+        teller = Teller()
+        text = teller.text_of(data, self._event_bytes_max - _ENVELOPE_CHARS_MAX)
+        self._count_lost(event_type, teller.lost_count, teller.lost)
+        return text
+
+    def _time_of(self, event_type: str, timestamp: Any) -> float:
+        """Now, where it is none."""
+        try:
+            if isinstance(timestamp, datetime):
+                timestamp = timestamp.timestamp()
+            at = float(timestamp)
+            if abs(at) <= _SECONDS_MAX:
+                return at
+        except Exception:
+            pass
+        why = "%s; must be seconds since 1970" % printable(timestamp)
+        self._count_lost(event_type, 1, [("timestamp", why)])
+        return time()
+
+    def _count_lost(self, event_type: str, count: int, lost: list) -> None:
+        if count:
+            self.nulled += count
+            shown = "; ".join("%s: %s" % (printable(path), printable(why)) for path, why in lost)
+            self.loss = "of an event of type '%s', %s" % (event_type, shown)
 
     def refuse(self, why: str, event_type: Any = None) -> bool:
         """Counts an event that was not accepted; the sending thread will log why. False."""
@@ -102,6 +136,8 @@ class Outbox:
         pop = self._inbox.popleft
         taken = [pop() for _ in range(min(len(self._inbox), events_max))]
         self._chars_out += sum([len(text) for text, _ in taken])
+        if not self._inbox:  # threads that count at the same time may have lost one another's
+            self._chars_out = self._chars_in
         return taken
 
     def _prefix_of(self, event_type: str) -> str:

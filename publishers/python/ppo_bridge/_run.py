@@ -8,9 +8,10 @@ import traceback
 from typing import Any, Callable, Iterable
 
 from . import _crash
-from ._json import as_config, encode_carefully, to_utf8
+from ._json import encode_carefully, to_utf8
 from ._metrics import MetricsThread
 from ._program import about_program, program_name
+from ._values import as_config
 
 STATES = ("finished", "crashed", "interrupted")
 

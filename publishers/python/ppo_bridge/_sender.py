@@ -111,7 +111,7 @@ class Sender:
         self._ever_connected = False
 
         self._logged_at = 0.0
-        self._logged = (0, 0)  # refused, dropped
+        self._logged = (0, 0, 0)  # refused, dropped, nulled
         self._started = time.monotonic()
         self._deadline: float | None = None  # to finish by, once closing
         self._thread = threading.Thread(target=self._run, name="ppo-publisher", daemon=True)
@@ -356,7 +356,7 @@ class Sender:
                 return {}
         if self._deadline is not None:
             due.append(now + _CLOSING_STEP_S)
-        if (self._outbox.refused, self.dropped) != self._logged:
+        if self._to_log() != self._logged:
             due.append(self._logged_at + _LOG_EVERY_S)
         sockets = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]
         if self.control is not None:
@@ -375,14 +375,19 @@ class Sender:
             self._wake_up.clear()
         return ready
 
+    def _to_log(self) -> tuple:
+        return self._outbox.refused, self.dropped, self._outbox.nulled
+
     def _log_if_due(self, finally_: bool = False) -> None:
         now = time.monotonic()
-        seen = (self._outbox.refused, self.dropped)
+        seen = self._to_log()
         if seen == self._logged or (now < self._logged_at + _LOG_EVERY_S and not finally_):
             return
-        refused, dropped = (new - old for new, old in zip(seen, self._logged))
+        refused, dropped, nulled = (new - old for new, old in zip(seen, self._logged))
         self._logged, self._logged_at = seen, now
         if refused:
             log.warning("refused %d event(s); the last: %s", refused, self._outbox.complaint)
+        if nulled:
+            log.warning("left out %d value(s); the last: %s", nulled, self._outbox.loss)
         if dropped:
             log.warning("the ring is full: let go of %d event(s)", dropped)

@@ -13,6 +13,7 @@ class PublisherStats:
     sent: int = 0  # events handed to ZeroMQ
     dropped: int = 0  # events that a full ring let go, or that close() left behind
     refused: int = 0  # publish() calls that returned False
+    nulled: int = 0  # values that could not be told: null in their event's place
     batches: int = 0  # messages handed to ZeroMQ
     queued: int = 0  # events waiting
     replayed: int = 0  # events handed to a bridge that asked for them; not in `sent`

@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from dataclasses import replace
+from math import isfinite
 from typing import Any, Callable, Iterable, Iterator, Mapping
 
 from . import _crash, _sender
@@ -22,6 +23,7 @@ from ._parameters import checked
 from ._run import STATES, Runs, Span
 from ._sender import Sender
 from ._stats import CommandStats, PublisherStats
+from ._values import number
 
 __all__ = ["CommandStats", "Publisher", "PublisherStats"]
 
@@ -118,11 +120,13 @@ class Publisher:
         """Takes an event; returns at once and never raises.
 
         `event_type`: 1-64 of `A-Z a-z 0-9 _ . -`, not beginning with `_`. `data`: a mapping (or
-        dataclass) of anything: scalars and arrays of numpy and torch become numbers and lists, what
-        JSON has no form for becomes its str(); at most 63 levels deep. A snapshot is taken, so the
-        caller may change it afterwards. `timestamp`: seconds since 1970; now where left out.
+        dataclass) of anything: scalars and arrays of numpy and torch become numbers and lists, times
+        ISO 8601, what JSON has no form for its str(). A snapshot is taken, so the caller may change it
+        afterwards. `timestamp`: seconds since 1970; now where left out.
 
-        False when refused: bad type, bad data, longer than event_bytes_max, or after close().
+        A value that cannot be told is null, counted and logged with its path: one that raises, that
+        reading would use up (a generator), within itself, more than 63 levels deep, or too large for
+        event_bytes_max. False when the event is refused: bad type, data without names, or after close().
         """
         return self._outbox.offer(event_type, data, timestamp)
 
@@ -130,9 +134,13 @@ class Publisher:
         self, tag: str, value: Any, step: Any = None, agent_id: str | None = None
     ) -> bool:
         """One point of a curve, named by any `tag`. As publish(): never raises, never waits."""
-        data = {"tag": tag, "value": value}
+        if type(value) is not float:
+            value = number(value)
+        if type(value) is float and not isfinite(value):
+            value = None
+        data = {"tag": tag if isinstance(tag, str) else printable(tag), "value": value}
         if step is not None:
-            data["step"] = step
+            data["step"] = step if type(step) is int else number(step)
         if agent_id is not None:
             data["agent_id"] = agent_id
         return self._outbox.offer("scalar", data, None)
@@ -163,6 +171,7 @@ class Publisher:
             sent=sent,
             dropped=dropped,
             refused=outbox.refused,
+            nulled=outbox.nulled,
             batches=sender.batches if sender else 0,
             queued=published - sent - dropped,
             replayed=sender.control.replayed if sender and sender.control else 0,
