@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import re
@@ -171,9 +172,90 @@ class Answers(FalseBridge):
         self.assertEqual(self.bridge.answer()["error"]["message"], "this source is closing")
 
     def test_a_handler_may_close_its_publisher(self) -> None:
+        for flush_s in (1, 0):
+            publisher = self.publisher()
+            publisher.on_command("stop", lambda: publisher.close(flush_s))
+            self.assertTrue(self.ask("stop")["success"])
+
+    def test_a_polled_handler_may_close_its_publisher(self) -> None:
+        for flush_s in (1, 0):
+            publisher = self.publisher()
+
+            def stop() -> dict:
+                publisher.close(flush_s)
+                time.sleep(0.2)  # to save a model
+                return {"step": 7}
+
+            publisher.on_command("stop", stop, polled=True)
+            self.bridge.ask("s", "stop")
+            self.assertEqual(publisher.wait_commands(float("inf")), 1)
+            self.assertEqual(self.bridge.answer()["result"], {"step": 7})
+
+    def test_what_a_handler_raises_to_end_the_program_ends_no_thread_of_the_library(self) -> None:
         publisher = self.publisher()
-        publisher.on_command("stop", lambda: publisher.close())
-        self.assertTrue(self.ask("stop")["success"])
+        publisher.on_command("exit", lambda: sys.exit(3))
+        publisher.on_command("cancel", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        publisher.on_command("echo", lambda command: command)
+        for command, name in (("exit", "SystemExit"), ("cancel", "KeyboardInterrupt")):
+            error = self.ask(command)["error"]
+            self.assertEqual(error["error_type"], "rejected")
+            self.assertIn(name + " does not end the program on this thread", error["message"])
+        self.assertTrue(self.ask("echo")["success"])
+
+    def test_a_polled_handler_may_end_the_program(self) -> None:
+        publisher = self.publisher()
+        publisher.on_command("stop", lambda: sys.exit(), polled=True)
+        publisher.on_command("fail", lambda: sys.exit("no gold"), polled=True)
+        self.bridge.ask("s", "stop")
+        with self.assertRaises(SystemExit):
+            publisher.wait_commands(20)
+        self.assertTrue(self.bridge.answer()["success"])
+        self.bridge.ask("s", "fail")
+        with self.assertRaises(SystemExit):
+            publisher.wait_commands(20)
+        self.assertEqual(self.bridge.answer()["error"]["message"], "SystemExit: no gold")
+
+    def test_a_publisher_that_is_dropped_with_its_handlers_ends(self) -> None:
+        class Trainer:
+            def __init__(self, publisher: Publisher) -> None:
+                self.publisher = publisher
+                publisher.on_command("pause", self.pause)
+                publisher.on_command("step", self.pause, polled=True)
+
+            def pause(self) -> None:
+                pass
+
+        def threads() -> set:
+            return {thread for thread in threading.enumerate() if thread.name.startswith("ppo-")}
+
+        before = threads()
+        for n in range(3):  # as a notebook's cell that is run again
+            trainer = Trainer(Publisher("s%d" % n, endpoint=self.bridge.endpoint,
+                                        control=self.bridge.control))
+            self.bridge.ask("s%d" % n, "pause")
+            self.assertTrue(self.bridge.answer()["success"])
+        self.assertGreater(len(threads() - before), 1)
+        del trainer
+        gc.collect()
+        wait_until(lambda: threads() <= before)
+
+    def test_what_starts_from_the_library_hears_signals(self) -> None:
+        """A log's handler, here, which may well start a program."""
+        masks: list = []
+
+        class Starter(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                command = ["grep", "SigBlk", "/proc/self/status"]
+                masks.append(subprocess.run(command, capture_output=True, text=True).stdout)
+
+        log = logging.getLogger("ppo_bridge")
+        log.setLevel(logging.NOTSET)
+        starter = Starter()
+        log.addHandler(starter)
+        self.addCleanup(log.removeHandler, starter)
+        self.publisher().publish("no type", {})
+        wait_until(lambda: masks)
+        self.assertEqual(int(masks[0].split()[1], 16), 0)
 
     def test_names_and_handlers_that_are_none_raise_where_they_are_given(self) -> None:
         publisher = self.publisher()

@@ -110,6 +110,17 @@ class Refusals(unittest.TestCase):
         self.assertLessEqual(len(logged.output), 3)
         self.assertIn("the type must be 1-64 of", logged.output[-1])
 
+    def test_what_no_bridge_took_is_said_so_at_the_end(self) -> None:
+        logging.getLogger("ppo_bridge").setLevel(logging.NOTSET)
+        for n in range(5):
+            self.publisher.publish("x", {})
+        with self.assertLogs("ppo_bridge", "WARNING") as logged:
+            self.publisher.close()
+        self.assertEqual(
+            [record.getMessage() for record in logged.records],
+            ["5 event(s) are lost: no bridge was there at tcp://127.0.0.1:9"],
+        )
+
     def test_what_was_left_out_is_logged_with_its_path(self) -> None:
         logging.getLogger("ppo_bridge").setLevel(logging.NOTSET)
         with self.assertLogs("ppo_bridge", "WARNING") as logged:

@@ -226,7 +226,6 @@ class Waiting:
     """A command for which a handler is to run."""
 
     command: Command
-    call: Callable[[Command], Any]
     connection: int  # over which it came
 
 
@@ -237,7 +236,7 @@ class CommandQueue:
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = threading.Condition()  # a finaliser may close() it within any of these
         self._waiting: deque[Waiting] = deque()
         self._closed = False
 
@@ -288,15 +287,33 @@ class CommandQueue:
             self._changed.notify_all()
 
 
-def run(waiting: Waiting) -> tuple[bytes, bool]:
-    """The answer, and whether a handler ran for it: not where it is too late."""
-    command = waiting.command
-    if time.monotonic() >= command.deadline:
-        return error_reply(command.id, "timeout", TOO_LATE), False
+class Handlers:
+    """Who answers which command. Belongs to the publisher: the threads, which outlive it by a moment,
+    know it weakly, so that handlers that know their publisher do not keep it alive.
+
+    `by_name` is replaced, never changed, so that no thread needs a lock to read it.
+    """
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, tuple[Callable[[Command], Any], bool]] = {}  # and whether polled
+
+
+def run(command: Command, call: Callable[[Command], Any]) -> tuple[bytes, BaseException | None]:
+    """The answer, and what the handler raised that is more than an error: it wants the program's end,
+    which is done when a code of 0 says so."""
     try:
-        return result_reply(command.id, waiting.call(command)), True
+        return result_reply(command.id, call(command)), None
     except Exception as error:
-        message = str(error)
-        if not isinstance(error, CommandRejected):
-            message = "%s: %s" % (type(error).__name__, message) if message else type(error).__name__
-        return error_reply(command.id, "rejected", message), True
+        text = str(error) if isinstance(error, CommandRejected) else _shown(error)
+        return error_reply(command.id, "rejected", text), None
+    except SystemExit as error:
+        if error.code in (None, 0):
+            return result_reply(command.id, None), error
+        return error_reply(command.id, "rejected", _shown(error)), error
+    except BaseException as error:
+        return error_reply(command.id, "rejected", _shown(error)), error
+
+
+def _shown(error: BaseException) -> str:
+    message = str(error)
+    return "%s: %s" % (type(error).__name__, message) if message else type(error).__name__

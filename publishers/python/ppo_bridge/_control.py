@@ -3,19 +3,23 @@ each once; and gives it events that it misses."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+import weakref
 from typing import Callable
 
 import zmq
 
 from . import _commands as commands
 from ._clock import BridgeClock
-from ._commands import Command, CommandQueue, Waiting
+from ._commands import Command, CommandQueue, Handlers, Waiting
 from ._json import strict_body
 from ._link import ControlLink
 from ._names import printable
 from ._ring import EventRing
+
+log = logging.getLogger("ppo_bridge")
 
 _REQUESTS_AT_ONCE = 64
 
@@ -25,6 +29,7 @@ _SETTLE_S = 0.05
 _SETTLE_MAX_S = 1.0
 
 _REPLAY_BYTES_MAX = 1024 * 1024 - 1024  # of one reply's events
+_CLOSING = "this source is closing"
 _ANSWERS_LINGER_MS = 500  # at the end, for the last answers to leave
 
 
@@ -40,6 +45,7 @@ class Control:
         run: str,
         ring: EventRing,
         wake: Callable[[], None],
+        handlers: Handlers,
     ) -> None:
         """Connects; raises zmq.ZMQError where ZeroMQ does not take the endpoint. `wake`
         makes the sending thread look around."""
@@ -49,8 +55,9 @@ class Control:
         self._wake = wake
         self.connected = False
 
-        # `handlers` is replaced, never changed, so that no thread needs a lock to read it.
-        self.handlers: dict[str, tuple] = {}
+        self._handlers = weakref.ref(handlers)
+        self.names: list[str] = []  # of the commands
+        self._handling: set[int] = set()  # the threads that run a handler now
         self.polled = CommandQueue()
         self.library = CommandQueue()
         self._replies: list[tuple[int, bytes]] = []  # append() and slicing are atomic
@@ -75,25 +82,53 @@ class Control:
                     target=self._run_commands, name="ppo-commands", daemon=True
                 )
                 self._thread.start()
-            queue = self.polled if polled else self.library
-            self.handlers = {**self.handlers, name: (call, queue)}
+            handlers = self._handlers()
+            if handlers is None:
+                return
+            handlers.by_name = {**handlers.by_name, name: (call, polled)}
+            self.names = sorted(handlers.by_name)
             self._settled_at = min(time.monotonic() + _SETTLE_S, self._started + _SETTLE_MAX_S)
         self._wake()
 
     def run_all(self, queue: CommandQueue) -> int:
-        """Runs the handlers of all that wait; how many."""
+        """Runs the handlers of all that wait; how many. Raises what one of them raised to end the
+        program, once its answer is on its way."""
         ran = 0
         while (waiting := queue.claim()) is not None:
-            answer, executed = commands.run(waiting)
-            if executed:
-                self.executed += 1
-            else:
-                self.refused += 1
-                self.late += 1
-            self._replies.append((waiting.connection, answer))
-            self._wake()
             ran += 1
+            self._handling.add(threading.get_ident())
+            try:
+                reply, end = self._run_one(waiting.command)
+                self._replies.append((waiting.connection, reply))
+            finally:
+                self._handling.discard(threading.get_ident())
+                self._wake()
+            if end is not None:
+                raise end
         return ran
+
+    def _run_one(self, command: Command) -> tuple[bytes, BaseException | None]:
+        if time.monotonic() >= command.deadline:
+            self.refused += 1
+            self.late += 1
+            return commands.error_reply(command.id, "timeout", commands.TOO_LATE), None
+        call, _ = self._handler_of(command.name)
+        if call is None:
+            self.refused += 1
+            return commands.error_reply(command.id, "rejected", _CLOSING), None
+        self.executed += 1
+        reply, end = commands.run(command, call)
+        if end is not None and threading.current_thread() is self._thread:
+            log.error("the handler of '%s' raised %s, which ends nothing here", command.name,
+                      printable(repr(end)))
+            text = "%s does not end the program on this thread; have the command polled"
+            reply = commands.error_reply(command.id, "rejected", text % type(end).__name__)
+            end = None
+        return reply, end
+
+    def _handler_of(self, name: str) -> tuple:
+        handlers = self._handlers()
+        return (handlers.by_name if handlers is not None else {}).get(name, (None, False))
 
     def end_commands(self) -> None:
         """No handler begins any more. Events can still be had."""
@@ -101,11 +136,13 @@ class Control:
         self.library.close()
 
     def running(self) -> bool:
-        """A handler may be running on the library's thread."""
-        return self._thread is not None and self._thread.is_alive()
+        """A handler may be running."""
+        return bool(self._handling) or (self._thread is not None and self._thread.is_alive())
 
     def on_its_thread(self) -> bool:
-        return threading.current_thread() is self._thread
+        """Called by a handler, or on the thread of the library's that runs them."""
+        here = threading.current_thread() is self._thread
+        return here or threading.get_ident() in self._handling
 
     def join(self, timeout_s: float) -> None:
         """REQUIRES: end_commands(), and not on_its_thread()."""
@@ -194,7 +231,7 @@ class Control:
         self.serve({})
         for queue in (self.polled, self.library):
             for waiting in queue.take(lambda waiting: True):
-                self._refuse(waiting.command.id, "rejected", "this source is closing")
+                self._refuse(waiting.command.id, "rejected", _CLOSING)
 
     def close(self) -> None:
         self._link.close(_ANSWERS_LINGER_MS if self.connected else 0)
@@ -213,8 +250,8 @@ class Control:
             return self._refuse(request.id, "rejected", text)
         if request.command == "_replay":
             return self._replay(request)
-        call, queue = self.handlers.get(request.command, (None, None))
-        if queue is None:
+        call, polled = self._handler_of(request.command)
+        if call is None:
             text = "there is no command '%s' here" % printable(request.command)
             return self._refuse(request.id, "unknown_command", text)
         deadline = now + max(request.deadline_ms, 0) / 1000
@@ -230,10 +267,11 @@ class Control:
             agent_id=request.agent_id,
             deadline=deadline,
         )
-        if queue.offer(Waiting(command, call, self._link.connection)):
+        queue = self.polled if polled else self.library
+        if queue.offer(Waiting(command, self._link.connection)):
             return None
         if queue.closed:
-            return self._refuse(request.id, "rejected", "this source is closing")
+            return self._refuse(request.id, "rejected", _CLOSING)
         text = "%d commands wait already" % commands.COMMANDS_WAITING_MAX
         return self._refuse(request.id, "busy", text)
 

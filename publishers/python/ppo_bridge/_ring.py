@@ -94,7 +94,9 @@ class EventRing:
                 found.append(body)
         return found
 
-    def abandon(self) -> None:
-        """Lets go of what still waits."""
-        self.dropped += len(self._waiting)
+    def abandon(self) -> int:
+        """Lets go of what still waits; how many."""
+        left = len(self._waiting)
+        self.dropped += left
         self._waiting.clear()
+        return left

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import os
-import signal
 import threading
 import time
 
 import zmq
 
+from ._announce import Announcer
+from ._commands import Handlers
 from ._control import Control
 from ._json import to_utf8
 from ._link import EventLink
-from ._names import host_name
 from ._options import Options
 from ._outbox import Outbox, WakeUp
 from ._ring import EventRing
@@ -33,29 +31,16 @@ _MOMENT_S = 0.0002
 
 _RETRY_S = 0.1  # after the queue was full
 _MESSAGES_AT_ONCE = 8
-_ANNOUNCE_EVERY_S = 1.0
 _LOG_EVERY_S = 1.0
 
 # What a program that publishes and ends at once waits for its bridge to appear.
 _FIRST_CONTACT_S = 0.25
 
+# How long a handler that ends its own publisher has at least, until its answer is there.
+_ANSWER_S = 1.0
+
 # How long a bridge has at the end to see that it misses something.
 _REPLAY_QUIET_S = 0.25
-
-
-class Schedule:
-    """When a source says who it is: at once where something changed, then once a second."""
-
-    def __init__(self) -> None:
-        self.next = 0.0
-        self._said: tuple = ()
-
-    def due(self, now: float, what: tuple) -> bool:
-        return now >= self.next or what != self._said
-
-    def tried(self, now: float, what: tuple, sent: bool) -> None:
-        self.next = now + (_ANNOUNCE_EVERY_S if sent else _RETRY_S)
-        self._said = what
 
 
 # Those that run in this process; what the interpreter's end has to wait for.
@@ -66,7 +51,7 @@ class Sender:
     """Made by any thread; what is not said to be for any belongs to the one that start() starts,
     "ppo-publisher"."""
 
-    def __init__(self, options: Options, outbox: Outbox) -> None:
+    def __init__(self, options: Options, outbox: Outbox, handlers: Handlers) -> None:
         """Raises zmq.ZMQError or OSError where the endpoints cannot be had."""
         self._options = options
         self._outbox = outbox
@@ -89,6 +74,7 @@ class Sender:
                         options.run,
                         self._ring,
                         self._wake_up.signal,
+                        handlers,
                     )
             except Exception:
                 self._events.close(0)
@@ -101,13 +87,7 @@ class Sender:
         self.sent = self.batches = 0
         self.connected = False
 
-        # What the source says of itself, beside its events and over the control connection.
-        self.agents: list[str] = []
-        self.parameters: list[dict] = []
-        self._parameters_seen = 0  # counts changes of more than values
-        self.state = "running"
-        self._beside = Schedule()
-        self._hello = Schedule()
+        self.announcer = Announcer(options, self._ring)
         self._ever_connected = False
 
         self._logged_at = 0.0
@@ -135,31 +115,24 @@ class Sender:
     def flush_s(self) -> float:
         return self._options.flush_ms / 1000
 
-    def set_parameters(self, parameters: list[dict]) -> None:
-        def names(of: list[dict]) -> list[dict]:
-            return [{k: v for k, v in each.items() if k != "value"} for each in of]
-
-        other = names(parameters) != names(self.parameters)
-        self.parameters = parameters
-        if other:
-            self._parameters_seen += 1
-            self.wake()
-
     def wake(self) -> None:
         self._wake_up.signal()
 
     def stop(self, flush_s: float) -> None:
         """Refuses further events, and tells the thread to finish within about this time."""
         self._outbox.fail("the publisher is closed")
-        if self.control is not None:
-            self.control.end_commands()
+        control = self.control
+        if control is not None:
+            control.end_commands()
+            if control.on_its_thread():
+                flush_s = max(flush_s, _ANSWER_S)
         if self._deadline is None:
             self._deadline = time.monotonic() + flush_s
         self.wake()
 
     def join(self, timeout_s: float) -> None:
         """REQUIRES: stop(). A handler that ends its own publisher does not wait: its answer is still
-        to be sent."""
+        to come."""
         control = self.control
         if control is not None and control.on_its_thread():
             return
@@ -174,28 +147,33 @@ class Sender:
     # ---- "ppo-publisher".
 
     def _run(self) -> None:
-        if hasattr(signal, "pthread_sigmask"):  # signals are for the program's own threads
-            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        # It blocks no signals: whatever is started from here, by a log's handler or a finaliser, would
+        # be deaf to them. Linux gives a process's signals to its main thread as long as that takes them.
         linger_ms = 0
         try:
             self._loop()
             if self.control is not None:
                 self.control.answer_all()  # before the bridge hears that nothing more will come
-            self.state = "stopped"
+            self.announcer.state = "stopped"
             self._announce_if_due()  # after the last event
             if self._events.connected:
                 self._give_again()
                 linger_ms = max(int(((self._deadline or 0) - time.monotonic()) * 1000), 50)
-        except Exception as error:
+        except BaseException as error:  # of the loggers that are called from here, anything
             self._outbox.fail("%s: %s" % (type(error).__name__, error))
             log.exception("the publisher ended")
         self._finish(linger_ms)
 
     def _finish(self, linger_ms: int) -> None:
         self._take_in(60)
-        self._ring.abandon()
+        self._log_if_due(finally_=True)
+        left = self._ring.abandon()
         try:
-            self._log_if_due(finally_=True)
+            if left and self._ever_connected:
+                log.warning("%d event(s) are lost: the bridge did not take them in time", left)
+            elif left:
+                where = self._options.endpoint
+                log.warning("%d event(s) are lost: no bridge was there at %s", left, where)
             self._events.close(linger_ms)
             if self.control is not None:
                 self.control.close()
@@ -270,45 +248,8 @@ class Sender:
         return True
 
     def _announce_if_due(self) -> None:
-        control = self.control
-        if control is None:
-            return
-        now = time.monotonic()
-        what = (self.agents, control.handlers, self.state, self._parameters_seen)
-        beside = *what, self._events.connections
-        if self.connected and self._beside.due(now, beside):
-            sent = self._events.begin_message(b"_source" + self._topic_end)
-            if sent:
-                self._events.finish_message(self._announcement())
-            self._beside.tried(now, beside, sent)
-        hello = *what, control.connection, control.settled(now)
-        if control.connected and self._hello.due(now, hello):
-            self._hello.tried(now, hello, control.say_hello(self._announcement, now))
-
-    def _announcement(self, clock: float | None = None) -> bytes:
-        """`clock`: our time, where the bridge is asked for its own."""
-        assert self.control is not None
-        data = {
-            "head": self._ring.head,
-            "oldest": self._ring.oldest,
-            "agents": self.agents,
-            "commands": sorted(self.control.handlers),
-            "host": host_name(),
-            "pid": os.getpid(),
-            "replay": "any_time",  # also while a command waits for its answer
-            "state": self.state,
-        }
-        if self.parameters:
-            data["parameters"] = self.parameters
-        if clock is not None:
-            data["clock"] = clock
-        body = {
-            "type": "_source",
-            "source": self._options.source,
-            "run": self._options.run,
-            "data": data,
-        }
-        return to_utf8(json.dumps(body, separators=(",", ":")))
+        if self.control is not None:
+            self.announcer.say_if_due(self._events, self._topic_end, self.control)
 
     def _give_again(self) -> None:
         """Until the bridge, which heard of the end, has asked for nothing in a while."""
@@ -360,10 +301,7 @@ class Sender:
             due.append(self._logged_at + _LOG_EVERY_S)
         sockets = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]
         if self.control is not None:
-            if self.connected:
-                due.append(self._beside.next)
-            if self.control.connected:
-                due.append(self._hello.next)
+            due += self.announcer.due(self._events, self.control)
             due += self.control.due(now)
             sockets += self.control.sockets(now)
         wake_fd = self._wake_up.fd()

@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator
 
 from ._curves import note
 from ._extract import number
-from ._json import as_config
+from ._values import as_config
 
 log = logging.getLogger("ppo_bridge")
 

@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any, Callable, Iterable, Iterator, Mapping
 
 from . import _crash, _sender
-from ._commands import Handler
+from ._commands import Handler, Handlers
 from ._control import Control
 from ._names import NAME_RANGE, TYPE_RANGE, fresh_run, is_event_type, is_name, printable, with_suffix
 from ._options import Options, complete
@@ -102,6 +102,7 @@ class Publisher:
         self._options = options
         self._outbox = Outbox(options.event_bytes_max)
         self._runs = self._fresh_runs()
+        self._handlers = Handlers()
         self._sender: Sender | None = None
         self._inherited: list[Any] = []  # the parent's, kept from being finalised in a child
         try:
@@ -261,7 +262,8 @@ class Publisher:
         message (CommandRejected is there for that).
 
         It runs on a thread of the library's, one command at a time; with `polled`, in
-        poll_commands(), on the thread that calls it.
+        poll_commands(), on the thread that calls it. There sys.exit() in it ends the program, and
+        the command is answered as done; on the library's thread it is answered as rejected.
 
         Raises ValueError or TypeError where the name or the handler is none.
         """
@@ -288,8 +290,9 @@ class Publisher:
     def wait_commands(self, timeout: float) -> int:
         """As poll_commands(), but waits for a command to come, at most `timeout` seconds."""
         control = self._control
+        timeout = min(max(timeout, 0), threading.TIMEOUT_MAX)
         if control is None:
-            time.sleep(max(timeout, 0))
+            time.sleep(timeout)
             return 0
         control.polled.wait(timeout)
         return control.run_all(control.polled)
@@ -312,7 +315,7 @@ class Publisher:
 
     @property
     def agents(self) -> list[str]:
-        return list(self._sender.agents) if self._sender is not None else []
+        return list(self._sender.announcer.agents) if self._sender is not None else []
 
     def set_agents(self, agent_ids: Iterable[str]) -> None:
         """Which agents live here. Raises ValueError where one is not a name."""
@@ -321,7 +324,7 @@ class Publisher:
             if not is_name(agent):
                 raise ValueError("agent %s; must be %s" % (printable(repr(agent)), NAME_RANGE))
         if self._sender is not None:
-            self._sender.agents = agents
+            self._sender.announcer.agents = agents
             self._sender.wake()
 
     def set_parameters(self, parameters: Iterable[Mapping]) -> None:
@@ -333,8 +336,9 @@ class Publisher:
 
         Raises ValueError where one is not so."""
         found = checked(parameters)
-        if self._sender is not None:
-            self._sender.set_parameters(found)
+        sender = self._sender
+        if sender is not None and sender.announcer.set_parameters(found):
+            sender.wake()
 
     def set_state(self, state: str) -> None:
         """ "running" (as at first), "paused" or "stopped" (which close() says by itself)."""
@@ -342,7 +346,7 @@ class Publisher:
             text = "state is %s; must be running, paused or stopped"
             raise ValueError(text % printable(repr(state)))
         if self._sender is not None:
-            self._sender.state = state
+            self._sender.announcer.state = state
             self._sender.wake()
 
     # ---- The end.
@@ -398,7 +402,7 @@ class Publisher:
         return Runs(self._outbox.publish, options.run, options.system_metrics_s)
 
     def _start(self) -> None:
-        sender = Sender(self._options, self._outbox)
+        sender = Sender(self._options, self._outbox, self._handlers)
         sender.start()
         self._sender = sender
         # Workers of multiprocessing end without the interpreter's own end.
@@ -418,6 +422,7 @@ class Publisher:
         self._options = replace(self._options, source=source, run=fresh_run())
         self._outbox = Outbox(self._options.event_bytes_max)
         self._runs = self._fresh_runs()
+        self._handlers = Handlers()
         self._outbox.error = error
         self._outbox.asleep = True
         self._outbox.wake = self._revive
