@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 import types
 import unittest
 from typing import Any
 
 from ppo_bridge import Steering
+from ppo_bridge.tensorboard import SummaryWriter
 from support import BridgeTest, wait_until
 
 
@@ -37,7 +39,7 @@ class Tensor:
 class SteeringTest(BridgeTest):
     def setUp(self) -> None:
         self.source = self.id().split(".")[-1][-60:]
-        self.to = self.publisher(self.source)
+        self.to = self.publisher(self.source, system_metrics_s=0)
 
     def ask(self, steering: Any, command: str, agent: str = "", **params: Any) -> dict:
         """The reply, while the loop goes on."""
@@ -284,6 +286,53 @@ class Agents(SteeringTest):
         both[0].close()
         self.assertIn("clip", self.ask(both[1:], "get_hyperparameters")["result"])
         self.assertIn("must be one of b", self.set(both[1:], "clip", 1, "a"))
+
+
+class CleanRl(SteeringTest):
+    def test_a_script_of_cleanrl_s_shape_is_steered(self) -> None:
+        args = types.SimpleNamespace(learning_rate=1e-3, clip_coef=0.2, ent_coef=0.01)
+        optimizer = Optimizer(args.learning_rate)
+        writer = SummaryWriter("runs/CartPole-v1__ppo__1", publisher=self.to)
+        steering = Steering(
+            writer.publisher, optimizer, lr=(args, "learning_rate"), checkpoint=lambda step: "step_%d.pt" % step
+        )
+        steering.parameter("clip_coef", args, min=0, max=1, also=["clip_range"])
+        steering.parameter("ent_coef", args, min=0, max=1, also=["entropy_coefficient"])
+        replies: list = []
+
+        def operate() -> None:
+            wait_until(lambda: "checkpoint" in self.bridge.commands_of(self.source))
+            for name, value in (("learning_rate", 0.5), ("clip_range", 0.125), ("entropy_coefficient", 0.25)):
+                replies.append(self.bridge.ask("set_hyperparameter", self.source, name=name, value=value))
+            for command in ("checkpoint", "pause", "resume", "stop"):
+                replies.append(self.bridge.ask(command, self.source))
+
+        operator = threading.Thread(target=operate)
+        operator.start()
+        global_step = iteration = 0
+        going_on = True
+        while going_on:
+            iteration += 1
+            optimizer.param_groups[0]["lr"] = args.learning_rate / (1 + iteration % 2)  # a schedule
+            for _ in range(8):
+                global_step += 4
+                going_on = going_on and steering.step(global_step)
+            writer.add_scalar("charts/learning_rate", optimizer.param_groups[0]["lr"], global_step)
+            time.sleep(0.001)
+        writer.close()
+        operator.join()
+        self.assertEqual([r.get("success") for r in replies], [True] * 7, replies)
+        self.assertEqual(vars(args), {"learning_rate": 0.5, "clip_coef": 0.125, "ent_coef": 0.25})
+        self.assertEqual(replies[3]["result"]["path"], "step_%d.pt" % replies[3]["result"]["step"])
+        self.to.flush(20)
+        rates = [e["data"]["value"] for e in self.bridge.events("scalar", self.source)]
+        self.assertIn(rates[-1], (0.5, 0.25))
+
+        def declared() -> dict:
+            found = self.bridge.source(self.source)["parameters"]
+            return {p["name"]: p["value"] for p in found if p["name"] != "learning_rate"}
+
+        wait_until(lambda: declared() == {"clip_coef": 0.125, "ent_coef": 0.25})
 
 
 if __name__ == "__main__":
