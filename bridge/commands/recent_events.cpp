@@ -22,7 +22,7 @@ RequestError bad_params(std::string message) {
 bool RecentEvents::Query::matches(const Block& block, std::size_t i) const {
   const EventEntry& e = block.entry(i);
   const auto passes = [&](const std::string& type) { return pattern_matches(type, block.text(e.type)); };
-  return (types.empty() || std::any_of(types.begin(), types.end(), passes)) &&
+  return (!types || std::any_of(types->begin(), types->end(), passes)) &&
          (!source || *source == block.text(e.source)) &&
          (!agent_id || *agent_id == block.text(e.agent_id)) &&
          (!item || *item == block.text(e.item));
@@ -44,19 +44,20 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
       if (!seq) return bad_params(seq.error().message);
       query.since_seq = seq.value();
     } else if (name == "type" && value.IsArray()) {
-      if (value.Empty() || value.Size() > kRecentEventsTypesMax) {
-        return bad_params("type must be a string or a list of 1.." +
+      if (value.Size() > kRecentEventsTypesMax) {
+        return bad_params("type must be a string or a list of at most " +
                           std::to_string(kRecentEventsTypesMax));
       }
+      query.types.emplace();
       for (const auto& type : value.GetArray()) {
         if (!type.IsString()) return bad_params("type must be a list of strings");
-        query.types.emplace_back(type.GetString(), type.GetStringLength());
+        query.types->emplace_back(type.GetString(), type.GetStringLength());
       }
     } else if (name == "type" || name == "agent_id" || name == "item" || name == "source" ||
                name == "epoch") {
       if (!value.IsString()) return bad_params(std::string(name) + " must be a string");
       if (name == "type") {
-        query.types.emplace_back(value.GetString(), value.GetStringLength());
+        query.types.emplace(1, std::string(value.GetString(), value.GetStringLength()));
         continue;
       }
       (name == "epoch"      ? query.epoch
@@ -119,12 +120,12 @@ bool RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t& wor
 
 std::string RecentEvents::result() const {
   const std::uint64_t missed = query_.missed + walk_.missed();
-  const bool complete = !cut_off_ && missed == 0 && query_.known && query_.since_seq.value_or(0) <= head_;
+  const bool recovered = missed == 0 && query_.known && query_.since_seq.value_or(0) <= head_;
   JsonWriter json;
   json.object().key("events").list();
   for (const std::string& event : found_) json.raw(event);
-  json.end_list().field("count", std::uint64_t{found_.size()}).field("complete", complete);
-  json.field("more", cut_off_).field("missed", missed);
+  json.end_list().field("count", std::uint64_t{found_.size()}).field("complete", recovered && !cut_off_);
+  json.field("more", cut_off_).field("recovered", recovered).field("missed", missed);
   return json.field("epoch", log_.epoch()).field("seq", head_).end_object().take();
 }
 

@@ -20,13 +20,13 @@
 namespace bridge {
 
 // One look, a step at a time. The result is JSON:
-// {"events":[...],"count":n,"complete":bool,"more":bool,"missed":n,"epoch":e,"seq":newest}, oldest
+// {"events":[...],"count":n,"complete":bool,"more":bool,"recovered":bool,"missed":n,"epoch":e,"seq":newest}, oldest
 // first. Without `since_seq` the newest `count` (default 100, at most kRecentEventsMax) that match; with it
 // the first `count` behind it, so that one can page forward. `epoch` says of which numbering `since_seq` is;
 // where that is not known, it begins with what memory holds. `more` is true where `count` or kReplyBytesMax
-// cut matching events off, `missed` how many events, of any type, neither memory nor the journal has. `complete`
-// is false where matching events may be missing: those two, an unknown numbering, or a `since_seq` beyond the
-// newest event. One thread: the log's. References must outlive it.
+// cut matching events off, `missed` how many events, of any type, neither memory nor the journal has, `recovered`
+// is false for such, an unknown numbering, and a `since_seq` beyond the newest event; `complete` where matching
+// events may be missing, for these reasons or because there are more. One thread: the log's. References must outlive it.
 class RecentEvents {
  public:
   // `on_ready` is called with the search when one that waited for the journal need wait no more.
@@ -47,7 +47,7 @@ class RecentEvents {
     std::optional<std::uint64_t> since_seq;
     bool known = true;               // the epoch of since_seq
     std::uint64_t missed = 0;        // before since_seq
-    std::vector<std::string> types;  // any of these; empty: all
+    std::optional<std::vector<std::string>> types;  // any of these
     std::optional<std::string> epoch, agent_id, item, source;
 
     bool matches(const Block& block, std::size_t i) const;

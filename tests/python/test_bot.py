@@ -10,12 +10,13 @@ import time
 import unittest
 
 from ppo_bridge import CommandRejected
-from support import ROOT, BridgeTest, die_with_parent, wait_until
+from ppo_bridge_client import CommandFailed
+from support import ROOT, BridgeTest, die_with_parent, free_port, wait_until
 
 PROGRAM = ROOT / "clients/python/examples/margin_bot.py"
 sys.path.insert(0, str(PROGRAM.parent))
 
-from margin_bot import Limits, Order, Strategy  # noqa: E402
+from margin_bot import Bot, Limits, Order, Strategy  # noqa: E402
 
 
 def price(item: str, buy: int, sell: int) -> dict:
@@ -53,12 +54,209 @@ class Judgement(unittest.TestCase):
         self.assertIsNone(strategy.on_fill(sale))
         strategy.held["Coal"], strategy.cost["Coal"] = 10, 1000
         strategy.orders[("Coal", "sell")] = Order("Coal", "sell", 110, 10, 100)
-        strategy.orders[("Coal", "sell")].number = 7
+        strategy.orders[("Coal", "sell")].id = 7
         self.assertIsNone(strategy.on_fill({**sale, "price": 109}))
         self.assertIsNone(strategy.on_fill({**sale, "order": 6}))
         self.assertIsNotNone(strategy.on_fill(sale))
         self.assertEqual((strategy.profit, strategy.held["Coal"]), (10 * 108 - 1000, 0))
         self.assertEqual(strategy.orders, {})
+
+
+    def test_fills_count_however_a_trainer_writes_them(self) -> None:
+        for fill in (
+            {"action_type": "BUY", "price": 100, "quantity": 10, "order": 1},
+            {"action_type": "Buy", "price": "100", "quantity": "10", "order": "1"},
+            {"action_type": "buy", "price": 99.0, "quantity": 10.0, "item": "COAL"},
+        ):
+            strategy = Strategy(Limits())
+            strategy.orders[("Coal", "buy")] = Order("Coal", "buy", 100, 10, 100, id=1)
+            self.assertIsNotNone(strategy.on_fill({"item": "Coal", **fill}), fill)
+            self.assertEqual((strategy.held, strategy.orders), ({"Coal": 10}, {}))
+
+    def test_a_fill_that_cannot_be_read_freezes_what_it_may_be_of(self) -> None:
+        good = {"item": "Coal", "action_type": "buy", "price": 100, "quantity": 10}
+        for wrong in (
+            {"price": None},
+            {"price": "cheap"},
+            {"quantity": float("nan")},
+            {"quantity": 10**400},
+            {"quantity": 2.5},
+            {"action_type": 1},
+            {"item": None},
+        ):
+            strategy = Strategy(Limits(order_age_max_s=1e9))
+            strategy.on_price(price("Coal", 100, 110), at=100)
+            order = strategy.orders[("Coal", "buy")] = Order("Coal", "buy", 100, 10, 100)
+            self.assertIsNone(strategy.on_fill({**good, **wrong}))
+            self.assertEqual(strategy.frozen, {"Coal"}, wrong)
+            self.assertEqual(strategy.stale(100), [order])
+            order.ends_at = 100
+            self.assertEqual((strategy.ended(200), list(strategy.wishes(100))), ([], []))
+            self.assertEqual(strategy.exposure(), 1000)
+        for others in ({"action_type": "hold"}, {"quantity": 0}, {"item": "Iron"}, {"order": 7}):
+            strategy = Strategy(Limits())
+            strategy.orders[("Coal", "buy")] = Order("Coal", "buy", 100, 10, 100, id=1)
+            self.assertIsNone(strategy.on_fill({**good, **others}))
+            self.assertEqual(strategy.frozen, set(), others)
+
+    def test_the_margin_after_tax_is_the_publishers_where_it_says_one(self) -> None:
+        strategy = Strategy(Limits())
+        for margin, after in ((5, 105), (-1, 99), (11, 108), ("x", 108), (None, 108), (1e999, 108)):
+            strategy.on_price({**price("Coal", 100, 110), "margin_after_tax": margin}, at=100)
+            self.assertEqual(strategy.prices["Coal"].sell_after_tax, after, margin)
+
+
+class FakeFeed:
+    """Gives what it is told to, and answers by functions."""
+
+    def __init__(self) -> None:
+        self.coming: list = []
+        self.asked: list = []
+        self.answers: dict = {}
+        self.n = 0
+
+    def publish(self, type: str, data: dict, run: str = "r1") -> None:
+        self.n += 1
+        data = {"agent_id": "agent_0", **data}
+        named = {"source": "t", "run": run, "source_seq": self.n}
+        self.coming.append({"type": type, "data": data, "seq": self.n, "timestamp": time.time(), **named})
+
+    def news(self, wait_s: float = 0) -> list:
+        coming, self.coming = self.coming, []
+        return coming
+
+    catch_up = news
+
+    def ask(self, command: str, params: dict, target: str) -> dict:
+        self.asked.append((command, params))
+        answer = self.answers.get(command, {"order": len(self.asked)})
+        if callable(answer):
+            answer = answer(params)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Turns(unittest.TestCase):
+    def setUp(self) -> None:
+        self.feed = FakeFeed()
+        self.said: list = []
+        limits = Limits(position_max=20, settle_s=0, pause_s=0, order_age_max_s=1e9)
+        self.strategy = Strategy(limits)
+        self.bot = Bot(self.feed, self.strategy, "t/agent_0", lambda *words: self.said.append(words))
+
+    def bought(self, fill: dict | None = None) -> None:
+        self.feed.publish("margin_update", price("Coal", 100, 110))
+        self.bot.turn(0)
+        fill = {"item": "Coal", "action_type": "buy", "price": 100, "quantity": 10, **(fill or {})}
+        self.feed.publish("trade_executed", fill)
+        self.bot.turn(0)
+
+    def orders(self) -> list:
+        return [params for command, params in self.feed.asked if command == "place_order"]
+
+    def test_a_fill_just_before_a_cancel_is_not_forgotten(self) -> None:
+        self.feed.publish("margin_update", price("Coal", 100, 110))
+        self.bot.turn(0)
+        fill = {"item": "Coal", "action_type": "buy", "price": 100, "quantity": 10}
+
+        def cancel(params: dict) -> Exception:
+            self.feed.publish("trade_executed", fill)  # on another socket than the answer
+            return CommandFailed("rejected", "order 1 is not open")
+
+        self.feed.answers["cancel_order"] = cancel
+        self.strategy.limits.order_age_max_s = -1
+        self.bot.turn(0)
+        self.bot.turn(0)
+        self.assertEqual(self.strategy.held, {"Coal": 10})
+        self.assertEqual(self.strategy.frozen, set())
+
+    def test_a_rejected_cancel_without_a_fill_is_not_taken_for_nothing(self) -> None:
+        for answer, held, frozen in (
+            ({"inventory": {"Coal": 7}, "orders": []}, {"Coal": 7}, set()),
+            (CommandFailed("unknown_command", "get_portfolio"), {}, {"Coal"}),
+            ({"inventory": {"Coal": "many"}}, {}, {"Coal"}),
+        ):
+            self.setUp()
+            self.feed.publish("margin_update", price("Coal", 100, 110))
+            self.bot.turn(0)
+            self.feed.answers["cancel_order"] = CommandFailed("rejected", "not open")
+            self.feed.answers["get_portfolio"] = answer
+            self.strategy.limits.order_age_max_s = -1
+            self.bot.turn(0)
+            self.strategy.prices.clear()
+            self.bot.turn(0)
+            self.assertEqual((self.strategy.held, self.strategy.frozen), (held, frozen))
+            self.assertEqual(self.strategy.exposure(), 1000 if frozen else 700)
+
+    def test_an_episode_that_begins_anew_has_no_items_of_ours(self) -> None:
+        for restart in ("episode_end", "run", "portfolio_update"):
+            self.setUp()
+            self.bought()
+            self.assertEqual(self.strategy.held, {"Coal": 10}, restart)
+            if restart == "portfolio_update":
+                self.feed.publish(restart, {"inventory": {"Coal": 10}})
+                self.feed.publish(restart, {"inventory": {}})
+            elif restart == "run":
+                self.feed.publish("tick", {}, run="r2")
+            else:
+                self.feed.publish(restart, {})
+            self.bot.turn(0)
+            self.assertEqual(sum(self.strategy.held.values()), 0, restart)
+            sales = [o for o in self.orders() if o["side"] == "sell"]
+            self.feed.publish("margin_update", price("Coal", 100, 110))
+            self.bot.turn(0)
+            self.assertEqual([o for o in self.orders() if o["side"] == "sell"], sales)
+
+    def test_an_account_that_always_says_it_is_empty_is_not_believed(self) -> None:
+        for _ in range(2):
+            self.feed.publish("portfolio_update", {"inventory": {}})
+            self.bought()
+        self.assertEqual(self.strategy.held, {"Coal": 20})
+
+    def test_an_ambiguous_target_is_left_alone_for_longer_and_longer(self) -> None:
+        self.feed.answers["place_order"] = CommandFailed("ambiguous_target", "t@r1 and t@r2")
+        waits = []
+        for _ in range(4):
+            self.bot._not_before = 0
+            self.feed.publish("margin_update", price("Coal", 100, 110))
+            self.bot.turn(0)
+            waits.append(round(self.bot._not_before - time.time()))
+            self.bot.turn(0)
+        self.assertEqual(waits, [5, 10, 20, 40])
+        self.assertEqual(len(self.orders()), 4)
+        self.assertIn("t@r1 and t@r2", str(self.said))
+
+    def test_orders_freeze_where_the_source_has_lost_events(self) -> None:
+        self.feed.publish("margin_update", price("Coal", 100, 110))
+        self.feed.publish("trade_executed", {"action_type": "hold"})
+        self.bot.turn(0)
+        lost = {"status": "source_lost", "source": "t"}
+        event = {"type": "system_status", "data": lost, "source": "someone", "timestamp": 1, "seq": 1}
+        self.feed.coming.append(event)
+        self.bot.turn(0)
+        self.assertEqual(self.strategy.frozen, set())
+        self.feed.coming.append({**event, "source": "ppo-bridge"})
+        self.bot.turn(0)
+        self.assertEqual(self.strategy.frozen, {"Coal"})
+
+
+class Alone(unittest.TestCase):
+    def test_without_a_bridge_it_says_so_within_two_seconds(self) -> None:
+        addresses = ["tcp://127.0.0.1:%d" % free_port() for _ in range(2)]
+        command = [sys.executable, str(PROGRAM), "--target", "a", "--events", addresses[0]]
+        began = time.monotonic()
+        bot = subprocess.Popen(
+            command + ["--commands", addresses[1]],
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
+        self.addCleanup(bot.stdout.close)
+        self.addCleanup(bot.wait)
+        self.addCleanup(bot.kill)
+        self.assertIn(addresses[1] + " does not answer", bot.stdout.readline())
+        self.assertLess(time.monotonic() - began, 3)
 
 
 class Whole(BridgeTest):

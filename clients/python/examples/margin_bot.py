@@ -3,24 +3,26 @@
 
     margin_bot.py --target trainer-1/agent_0 --position-max 50 --exposure-max 5000000
 
-The ten lines of the top README grown up. Strategy decides and knows no sockets; Link talks to the bridge
-and makes certain that no fill is missed or counted twice; main() holds them together. Needs pyzmq.
+The ten lines of the top README grown up. Strategy decides and knows no sockets; ppo_bridge_client's BotFeed
+makes certain that no fill is missed or comes twice; Bot holds them together. Needs pyzmq.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator
 
-import zmq
+from ppo_bridge_client import BotFeed, CommandFailed
 
-TAX_PERCENT = 2
+TYPES = ["margin_update", "trade_executed", "episode_end", "portfolio_update", "system_status"]
+PRICE_MAX = 2_147_483_647  # gp
+NO_TRADE = ("hold", "none", "cancel")
+NOT_US = ("ambiguous_target", "unknown_target", "unknown_command", "unauthorized", "forbidden")
+PAUSE_S = (5.0, 300.0)  # after such a refusal of the target, doubled up to the second
 
 
 @dataclass
@@ -31,6 +33,8 @@ class Limits:
     margin_min: float = 0.005  # after tax, of the buying price
     price_age_max_s: float = 5.0  # older prices are never acted on
     order_age_max_s: float = 60.0  # then an order is taken back
+    settle_s: float = 2.0  # after an order's end its last fills may still be under way
+    pause_s: float = 5.0  # before an item is tried again that was refused
 
 
 @dataclass
@@ -41,50 +45,136 @@ class Order:
     quantity: int
     placed_at: float
     filled: int = 0
-    number: int | None = None  # the trainer's
+    id: Any = None  # the trainer's
+    ends_at: float | None = None  # it was taken back; fills may come until then
+    doubtful: bool = False  # what it brought is not known for certain
 
     @property
     def left(self) -> int:
         return self.quantity - self.filled
 
 
+def number(value: Any) -> float | None:
+    """However a trainer writes it: 100, 100.0, "100"."""
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def whole(value: Any, low: int = 0) -> int | None:
+    """A whole number of the game."""
+    n = number(value)
+    return int(n) if n is not None and low <= n <= PRICE_MAX and n.is_integer() else None
+
+
+def text(value: Any) -> str:
+    """A name or a number, to be compared with others."""
+    n = whole(value)
+    return str("" if value is None else value).strip().casefold() if n is None else str(n)
+
+
+def after_tax(price: int) -> int:
+    """Where margin_update does not say: as if no item were exempt, so never too much."""
+    return price if price < 50 else price - min(price * 2 // 100, 5_000_000)
+
+
+@dataclass
+class Price:
+    buy: int
+    sell: int
+    sell_after_tax: int
+    at: float
+
+
 @dataclass
 class Strategy:
-    """At most one order an item and side; everything on order counts against the limits."""
+    """At most one order an item and side; everything on order counts against the limits. An item of which
+    a fill could not be read is frozen: its orders count for ever, and nothing more is done with it."""
 
     limits: Limits
-    prices: dict[str, tuple[int, int, float]] = field(default_factory=dict)  # buy, sell, when
+    prices: dict[str, Price] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
     cost: dict[str, int] = field(default_factory=dict)  # gp, of all that is held
     orders: dict[tuple[str, str], Order] = field(default_factory=dict)  # by item and side
+    paused: dict[str, float] = field(default_factory=dict)  # items, until when
+    frozen: set[str] = field(default_factory=set)
     profit: int = 0
 
     def on_price(self, data: dict, at: float) -> None:
-        buy, sell = data.get("buy_price"), data.get("sell_price")
-        if isinstance(buy, int) and isinstance(sell, int) and 0 < buy:
-            self.prices[data["item"]] = (buy, sell, at)
+        buy, sell = whole(data.get("buy_price"), 1), whole(data.get("sell_price"), 1)
+        if buy is None or sell is None or not isinstance(data.get("item"), str):
+            return
+        margin = number(data.get("margin_after_tax"))
+        known = margin is not None and 0 <= buy + margin <= sell
+        self.prices[data["item"]] = Price(buy, sell, int(buy + margin) if known else after_tax(sell), at)
 
     def on_fill(self, data: dict) -> Order | None:
         """The order of ours that a trade belongs to. The account has other traders: a trade counts
-        only as far as an order of ours explains it."""
-        order = self.orders.get((data.get("item", ""), data.get("action_type", "")))
-        price = data.get("price", 0)
-        if order is None or (price > order.price if order.side == "buy" else price < order.price):
+        only as far as an order of ours explains it. Freezes what a fill that cannot be read may be of."""
+        side, item = text(data.get("action_type")), text(data.get("item"))
+        id = text(data.get("order"))
+        price, quantity = whole(data.get("price"), 1), whole(data.get("quantity"))
+        if side in NO_TRADE or quantity == 0:
             return None
-        if None not in (order.number, data.get("order")) and data["order"] != order.number:
+        mine = [
+            order
+            for order in self.orders.values()
+            if item in ("", text(order.item))
+            and (side == order.side or side not in ("buy", "sell"))
+            and (not id or order.id is None or id == text(order.id))
+        ]
+        if not item or side not in ("buy", "sell") or price is None or quantity is None:
+            self.frozen.update(order.item for order in mine)
             return None
-        quantity = min(data.get("quantity", 0), order.left)
+        for order in mine:
+            if price <= order.price if side == "buy" else price >= order.price:
+                self.book(order, price, min(quantity, order.left))
+                return order
+        return None
+
+    def book(self, order: Order, price: int, quantity: int) -> None:
         held, cost = self.held.get(order.item, 0), self.cost.get(order.item, 0)
         if order.side == "buy":
             self.held[order.item], self.cost[order.item] = held + quantity, cost + quantity * price
         else:
             paid = cost * quantity // held if held else 0
             self.held[order.item], self.cost[order.item] = max(held - quantity, 0), cost - paid
-            self.profit += quantity * after_tax(price) - paid
+            self.profit += quantity * self.net(order.item, price) - paid
         order.filled += quantity
         if order.left == 0:
             del self.orders[(order.item, order.side)]
-        return order
+
+    def net(self, item: str, price: int) -> int:
+        """What a sale of one brings, after tax."""
+        known = self.prices.get(item)
+        return known.sell_after_tax if known and known.sell == price else after_tax(price)
+
+    def account_starts_over(self) -> None:
+        """Items and orders are gone."""
+        for gone in (self.held, self.cost, self.orders, self.frozen):
+            gone.clear()
+
+    def holds(self, item: str, quantity: int) -> None:
+        """The account has no more of it than this."""
+        held = self.held.get(item, 0)
+        if quantity < held:
+            self.cost[item] = self.cost[item] * quantity // held
+            self.held[item] = quantity
+
+    def settle(self, order: Order, inventory: dict | None) -> None:
+        """What a doubtful order brought, by what the account has; without that its item is frozen."""
+        quantity = None if inventory is None else whole(inventory.get(order.item, 0))
+        if quantity is None:
+            self.frozen.add(order.item)
+            return
+        held = self.held.get(order.item, 0)
+        moved = quantity - held if order.side == "buy" else held - quantity
+        self.orders.pop((order.item, order.side))
+        order.quantity = order.filled + min(max(moved, 0), order.left)
+        if order.left:
+            self.orders[(order.item, order.side)] = order
+            self.book(order, order.price, order.left)
 
     def exposure(self) -> int:
         on_order = sum(o.left * o.price for o in self.orders.values() if o.side == "buy")
@@ -92,156 +182,189 @@ class Strategy:
 
     def stale(self, now: float) -> list[Order]:
         """Orders to take back."""
-        age_max = self.limits.order_age_max_s
-        return [o for o in self.orders.values() if now - o.placed_at > age_max]
+        return [
+            order
+            for order in self.orders.values()
+            if order.ends_at is None
+            and (now - order.placed_at > self.limits.order_age_max_s or order.item in self.frozen)
+        ]
+
+    def ended(self, now: float) -> list[Order]:
+        """Orders that were taken back, and of which no fill can be under way any more."""
+        return [
+            order
+            for order in self.orders.values()
+            if order.ends_at is not None and order.ends_at <= now and order.item not in self.frozen
+        ]
 
     def wishes(self, now: float) -> Iterator[Order]:
         """Orders to place: sales first, then purchases within the limits."""
         fresh = {
             item: price
             for item, price in self.prices.items()
-            if now - price[2] <= self.limits.price_age_max_s
+            if now - price.at <= self.limits.price_age_max_s
+            and item not in self.frozen
+            and self.paused.get(item, 0) <= now
         }
-        for item, (_, sell, _) in fresh.items():
+        for item, price in fresh.items():
             held = self.held.get(item, 0)
             if held and (item, "sell") not in self.orders:
-                if after_tax(sell) * held > self.cost[item]:
-                    yield Order(item, "sell", sell, held, now)
-        for item, (buy, sell, _) in fresh.items():
-            if (item, "buy") in self.orders or after_tax(sell) - buy < self.limits.margin_min * buy:
+                if price.sell_after_tax * held > self.cost[item]:
+                    yield Order(item, "sell", price.sell, held, now)
+        for item, price in fresh.items():
+            margin = price.sell_after_tax - price.buy
+            if (item, "buy") in self.orders or margin < self.limits.margin_min * price.buy:
                 continue
-            room = (self.limits.exposure_max - self.exposure()) // buy
+            room = (self.limits.exposure_max - self.exposure()) // price.buy
             position = self.limits.position_max - self.held.get(item, 0)
             quantity = min(self.limits.lot, position, room)
             if quantity > 0:
-                yield Order(item, "buy", buy, quantity, now)
+                yield Order(item, "buy", price.buy, quantity, now)
 
 
-def after_tax(price: int) -> int:
-    return price - price * TAX_PERCENT // 100
+class Bot:
+    def __init__(self, feed: BotFeed, strategy: Strategy, target: str, say: Callable[..., None]) -> None:
+        self._feed, self._strategy, self._target, self._say = feed, strategy, target, say
+        self._runs: dict[str, set] = {}  # of the account's sources
+        self._had_items = False  # the account, as it said last
+        self._not_before, self._pause_s = 0.0, PAUSE_S[0]
 
+    def is_ours(self, event: dict) -> bool:
+        source, agent = event.get("source") or "", event["data"].get("agent_id")
+        run = "%s@%s" % (source, event.get("run"))
+        agent = "" if agent is None else str(agent)
+        return self._target in (agent, source, run, source + "/" + agent, run + "/" + agent)
 
-class Unanswered(Exception):
-    """The bridge is away, or nobody knows what became of a command."""
+    def take(self, event: dict) -> None:
+        type, data, strategy = event["type"], event["data"], self._strategy
+        if type == "gap" or type == "system_status":
+            # Fills may be among what is lost.
+            ours = event.get("source") == "ppo-bridge" and data.get("source") in self._runs
+            if data.get("missed") or ours and data.get("status") == "source_lost":
+                strategy.frozen.update(order.item for order in strategy.orders.values())
+                self._say("lost", data, "- left alone from here on:", sorted(strategy.frozen))
+        elif type == "margin_update":
+            strategy.on_price(data, min(event.get("source_timestamp", event["timestamp"]), event["timestamp"]))
+        elif self.is_ours(event):
+            self.take_account(event, type, data, strategy)
 
+    def take_account(self, event: dict, type: str, data: dict, strategy: Strategy) -> None:
+        source, run = event.get("source", ""), event.get("run", "")
+        runs = self._runs.setdefault(source, {run})
+        if run not in runs:
+            runs.add(run)
+            self.start_over("the trainer started again")
+        if type == "episode_end":
+            self.start_over("a new episode")
+        elif type == "portfolio_update" and isinstance(data.get("inventory"), dict):
+            has_items = any(whole(n) != 0 for n in data["inventory"].values())
+            if self._had_items and not has_items:
+                for item in list(strategy.held):
+                    strategy.holds(item, 0)
+            self._had_items = has_items
+        elif type == "trade_executed":
+            frozen = set(strategy.frozen)
+            order = strategy.on_fill(data)
+            if order is not None:
+                self._say("fill", order.side, order.item, "%d/%d" % (order.filled, order.quantity))
+            for item in strategy.frozen - frozen:
+                self._say("frozen", item, "- a fill that cannot be read:", data)
 
-class Rejected(Exception):
-    pass
+    def start_over(self, why: str) -> None:
+        if self._strategy.held or self._strategy.orders:
+            self._say("starts over:", why)
+        self._strategy.account_starts_over()
 
+    def turn(self, wait_s: float) -> None:
+        """Takes what is new, takes back what is old, places what is wished for."""
+        for event in self._feed.news(wait_s):
+            self.take(event)
+        now = time.time()
+        if now < self._not_before:
+            return
+        for order in self._strategy.ended(now):
+            self.settle(order)
+        for order in self._strategy.stale(now):
+            self.cancel(order, now)
+        for order in self._strategy.wishes(now):
+            for event in self._feed.catch_up():  # nothing is done on what may be out of date
+                self.take(event)
+            if order not in self._strategy.wishes(now) or not self.place(order, now):
+                return
 
-class Link:
-    """Events in, commands out. One thread."""
-
-    def __init__(self, events: str, commands: str, timeout_s: float = 3.0) -> None:
-        self._context = zmq.Context()
-        self._events = self._context.socket(zmq.SUB)
-        self._events.setsockopt(zmq.LINGER, 0)
-        self._events.connect(events)
-        # Topics end in a delimiter: without, `trade` would match `trades` too.
-        self._events.subscribe(b"margin_update/")
-        self._address = commands
-        self._timeout_s = timeout_s
-        self._commands: zmq.Socket | None = None
-        self._position: tuple[str, int] | None = None  # epoch and seq: no trade before is missing
-        self._seen: dict[tuple, int] = {}  # newest source_seq by source and run
-
-    def prices(self, wait_s: float) -> Iterator[dict]:
-        """Prices as they come; waits at most so long for the first. A lost one does not matter: the
-        next is better."""
-        if self._events.poll(int(wait_s * 1000)):
-            while self._events.poll(0):
-                yield json.loads(self._events.recv_multipart()[1])
-
-    def trades(self) -> list[dict]:
-        """Every trade since the last call, each once, whatever the connection or the bridge went
-        through. Not from the SUB socket, which drops what it cannot hold, but asked for."""
-        news: list[dict] = []
-        while True:
-            params: dict = {"type": "trade_executed", "count": 1000}
-            if self._position is None:  # what was before this bot is nothing to it
-                params["count"] = 0
-            else:
-                params["since_seq"] = self._position[1]
-            result = self.ask("get_recent_events", params)
-            epoch, seq, events = result["epoch"], result["seq"], result["events"]
-            if self._position is not None and epoch != self._position[0]:
-                self._position = (epoch, 0)  # the bridge numbers anew: all of it counts
-                continue
-            news += [event for event in events if self._is_new(event)]
-            if len(events) < params["count"] or self._position is None:
-                self._position = (epoch, seq)
-                return news
-            self._position = (epoch, events[-1]["seq"])
-
-    def _is_new(self, event: dict) -> bool:
-        if "source_seq" not in event:
-            return True
-        key = (event["source"], event.get("run"))
-        new = event["source_seq"] > self._seen.get(key, 0)
-        self._seen[key] = max(self._seen.get(key, 0), event["source_seq"])
-        return new
-
-    def ask(self, command: str, params: dict, target: str | None = None) -> Any:
-        """The result. A command without the bridge's answer is sent again under the same key, which
-        the trainer sees once; raises Rejected, or Unanswered where it may have been carried out."""
-        request: dict = {"command": command, "params": params, "id": 1}
-        if target is not None:
-            request["target"] = target
-            request["deadline_ms"] = int(self._timeout_s * 500)
-            request["idempotency_key"] = uuid.uuid4().hex
-        for _ in range(3):
-            if self._commands is None:
-                self._commands = self._context.socket(zmq.REQ)
-                self._commands.setsockopt(zmq.LINGER, 0)
-                self._commands.connect(self._address)
-            self._commands.send(json.dumps(request).encode())
-            if self._commands.poll(int(self._timeout_s * 1000)):
-                reply = json.loads(self._commands.recv())
-                if reply["status"] != "error":
-                    return reply["result"]
-                error = reply["data"]
-                if error["error_type"] in ("timeout", "unknown_outcome"):
-                    raise Unanswered("%s: %s" % (command, error["message"]))
-                raise Rejected("%s: %s" % (error["error_type"], error["message"]))
-            else:  # a REQ that waits for an answer takes no other question
-                self._commands.close()
-                self._commands = None
-        raise Unanswered(command)
-
-    def close(self) -> None:
-        self._context.destroy(linger=0)
-
-
-def trade(link: Link, strategy: Strategy, target: str, say: Callable[..., None]) -> None:
-    """One round: books what was filled, takes back what is old, places what is wished for."""
-    for event in link.trades():
-        agent = event["data"].get("agent_id", "")
-        if target not in (agent, event.get("source"), "%s/%s" % (event.get("source"), agent)):
-            continue
-        order = strategy.on_fill(event["data"])
-        if order is not None:
-            say("fill", order.side, order.item, "%d/%d" % (order.filled, order.quantity))
-    now = time.time()
-    for order in strategy.stale(now):
-        try:
-            if order.number is not None:
-                link.ask("cancel_order", {"order": order.number}, target)
-            say("took back", order.side, order.item)
-        except Rejected:
-            pass  # it ended by itself; its fills come, or have come
-        del strategy.orders[(order.item, order.side)]
-    for order in strategy.wishes(now):
+    def place(self, order: Order, now: float) -> bool:
         params = {k: getattr(order, k) for k in ("item", "side", "price", "quantity")}
         # It counts from before it leaves, so that one whose answer never comes counts as well.
-        strategy.orders[(order.item, order.side)] = order
+        self._strategy.orders[(order.item, order.side)] = order
         try:
-            order.number = link.ask("place_order", params, target).get("order")
-            say("placed", order.side, order.quantity, order.item, "at", order.price)
-        except Rejected as why:
-            del strategy.orders[(order.item, order.side)]
-            say("refused", order.side, order.item, why)
-            strategy.prices.pop(order.item, None)  # not before the next price
+            result = self._feed.ask("place_order", params, self._target)
+        except CommandFailed as why:
+            self._say("refused" if not why.perhaps_done else "perhaps placed", order.side, order.item, why)
+            if why.perhaps_done:
+                return False
+            del self._strategy.orders[(order.item, order.side)]
+            self._strategy.paused[order.item] = now + self._strategy.limits.pause_s
+            self.back_off(why, now)
+            if order.side == "sell" and why.error_type == "rejected":
+                self.compare()
+            return False
+        order.id = result.get("order") if isinstance(result, dict) else None
+        self._pause_s = PAUSE_S[0]
+        self._say("placed", order.side, order.quantity, order.item, "at", order.price)
+        return True
+
+    def cancel(self, order: Order, now: float) -> None:
+        try:
+            if order.id is None:  # the answer never came
+                order.id = self.find(order)
+            result = self._feed.ask("cancel_order", {"order": order.id}, self._target)
+            filled = whole(result.get("filled")) if isinstance(result, dict) else None
+            order.doubtful = filled is not None and filled > order.filled
+            self._say("took back", order.side, order.item)
+        except CommandFailed as why:
+            self._say("not taken back:", order.side, order.item, why)
+            self.back_off(why, now)
+            if why.error_type != "rejected":
+                order.placed_at = now  # tried again later
+                return
+            order.doubtful = True  # it has ended by itself, perhaps filled
+        order.ends_at = now + self._strategy.limits.settle_s
+
+    def find(self, order: Order) -> Any:
+        """The trainer's name for it."""
+        listed = self._feed.ask("get_portfolio", {}, self._target).get("orders")
+        for entry in listed if isinstance(listed, list) else []:
+            if all(text(entry.get(k)) == text(getattr(order, k)) for k in ("item", "side", "price", "quantity")):
+                return entry.get("order")
+        raise CommandFailed("rejected", "the account has no such order")
+
+    def settle(self, order: Order) -> None:
+        if not order.doubtful:
+            del self._strategy.orders[(order.item, order.side)]
             return
+        self._strategy.settle(order, self.inventory())
+        if order.item in self._strategy.frozen:
+            self._say("frozen", order.item, "- what the order brought is not known")
+
+    def inventory(self) -> dict | None:
+        try:
+            inventory = self._feed.ask("get_portfolio", {}, self._target)["inventory"]
+            return inventory if isinstance(inventory, dict) else None
+        except (CommandFailed, KeyError, TypeError):
+            return None
+
+    def compare(self) -> None:
+        """A sale that the account will not make: it may hold less than we believe."""
+        inventory = self.inventory()
+        for item in list(self._strategy.held) if inventory is not None else []:
+            self._strategy.holds(item, whole(inventory.get(item, 0)) or 0)
+
+    def back_off(self, why: CommandFailed, now: float) -> None:
+        """Where the target itself is refused, no other order will do better."""
+        if why.error_type in NOT_US:
+            self._not_before = now + self._pause_s
+            self._say("nothing more for %.0f s: the target is refused" % self._pause_s)
+            self._pause_s = min(2 * self._pause_s, PAUSE_S[1])
 
 
 def main() -> int:
@@ -255,32 +378,30 @@ def main() -> int:
     parser.add_argument("--lot", type=int, default=limits.lot)
     parser.add_argument("--margin-min", type=float, default=limits.margin_min, metavar="FRACTION")
     parser.add_argument("--order-age-max-s", type=float, default=limits.order_age_max_s)
-    options = parser.parse_args()
-    limits = Limits(
-        position_max=options.position_max,
-        exposure_max=options.exposure_max,
-        lot=options.lot,
-        margin_min=options.margin_min,
-        order_age_max_s=options.order_age_max_s,
-    )
+    options = vars(parser.parse_args())
+    for name in [name for name in options if hasattr(limits, name)]:
+        setattr(limits, name, options[name])
     stopped: list = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.append(True))
-    strategy = Strategy(limits)
-    link = Link(options.events, options.commands)
 
     def say(*words: Any) -> None:
         print(time.strftime("%H:%M:%S"), *words, flush=True)
 
+    strategy = Strategy(limits)
+    feed = BotFeed(TYPES, events=options["events"], commands=options["commands"])
+    bot = Bot(feed, strategy, options["target"], say)
+    away = False
     while not stopped:
         try:
-            for event in link.prices(wait_s=0.2):
-                strategy.on_price(event["data"], event["timestamp"])
-            trade(link, strategy, options.target, say)
-        except Unanswered as what:
-            say("no answer to", what, "- trying on")
+            bot.turn(wait_s=0.2)
+            away = False
+        except CommandFailed as what:
+            if not away:
+                say(what, "- trying on")
+            away = True
     say("profit after tax", strategy.profit, "gp; held:", strategy.held)
-    link.close()
+    feed.close()
     return 0
 
 

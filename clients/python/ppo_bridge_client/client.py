@@ -12,7 +12,9 @@ import websockets
 
 from ._backoff import FIRST_S, LATER, MAX_S, STOOD_S, Backoff
 from ._cursor import Cursor
+from ._errors import CommandFailed, Refused, RequestFailed
 from ._inbox import Inbox
+from ._json import loads
 
 log = logging.getLogger("ppo_bridge_client")
 
@@ -26,25 +28,6 @@ _ANSWER_GRACE_S = 2.0  # beyond a command's deadline, for the bridge's own answe
 _RETRY_S = 0.01  # after a connection was found dead
 _TOKEN_REFUSED = 4001
 _LOST = (OSError, ValueError, asyncio.TimeoutError, websockets.WebSocketException)
-
-
-class RequestFailed(Exception):
-    """The bridge's error reply, or that there was none."""
-
-    def __init__(self, error_type: str, message: str, reply: dict | None = None) -> None:
-        super().__init__("%s: %s" % (error_type, message))
-        self.error_type = error_type
-        self.message = message
-        self.reply = reply or {}
-
-
-class CommandFailed(RequestFailed):
-    """A command was not done: `rejected`, `unknown_target`, `ambiguous_target`, `busy`, ... After
-    `timeout`, `unknown_outcome` and `connection_lost` nobody knows whether it was."""
-
-
-class Refused(Exception):
-    """The bridge will never take this registration, or this token."""
 
 
 def _subscription(
@@ -327,7 +310,7 @@ class Client:
             pass  # the next connection does it
 
     async def _take(self, text: Any) -> None:
-        message = json.loads(text)
+        message = loads(text)
         for each in message if isinstance(message, list) else (message,):
             if "action" in each and "status" in each:
                 self._take_reply(each)

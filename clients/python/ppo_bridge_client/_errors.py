@@ -1,0 +1,28 @@
+"""What can go wrong with a request."""
+
+from __future__ import annotations
+
+_PERHAPS_DONE = ("timeout", "unknown_outcome", "connection_lost", "no_answer")
+
+
+class RequestFailed(Exception):
+    """The bridge's error reply, or that there was none."""
+
+    def __init__(self, error_type: str, message: str, reply: dict | None = None) -> None:
+        super().__init__("%s: %s" % (error_type, message))
+        self.error_type = error_type
+        self.message = message
+        self.reply = reply or {}
+
+
+class CommandFailed(RequestFailed):
+    """A command was not done: `rejected`, `unknown_target`, `ambiguous_target`, `busy`, ..."""
+
+    @property
+    def perhaps_done(self) -> bool:
+        """Nobody knows whether it was."""
+        return self.error_type in _PERHAPS_DONE
+
+
+class Refused(Exception):
+    """The bridge will never take this registration, or this token."""

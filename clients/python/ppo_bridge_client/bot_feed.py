@@ -1,0 +1,196 @@
+"""The bridge's events for bots, over ZeroMQ, and the commands of bots. Needs pyzmq."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import deque
+from typing import Any, Iterator
+
+import zmq
+
+from ._backoff import Backoff
+from ._cursor import Cursor
+from ._errors import CommandFailed
+from ._json import loads
+
+_QUICK_S = 1.5  # how soon a bridge that was there is missed
+_DEADLINE_SHARE = 0.5  # of our wait, so that the bridge's own `timeout` arrives
+_ATTEMPTS = 3
+_RECONNECT_MS = (50, 1000)
+_SIGNS_WAITING_MAX = 1000
+
+
+class BotFeed:
+    """Every event of some types once and in order, whatever the connection and the bridge went through;
+    where some cannot be had, a message of type "gap" stands in their place.
+
+        feed = BotFeed(["trade_executed"])
+        while True:
+            for event in feed.news(wait_s=1):
+                print(event["data"])
+
+    What the SUB socket brings is only a sign that there is something: it drops what it cannot hold,
+    and among some types a hole cannot be told from events of others. So the events are asked for, behind
+    the last one handed over; the cursor is that of the WebSocket client. One thread.
+    """
+
+    def __init__(
+        self,
+        types: list[str] | None = None,
+        *,
+        events: str = "tcp://127.0.0.1:5557",
+        commands: str = "tcp://127.0.0.1:5558",
+        since: dict | None = None,
+        name: str | None = None,
+        token: str | None = None,
+        timeout_s: float = 3.0,
+        check_s: float = 1.0,
+        page_events: int = 5000,
+    ) -> None:
+        """`types`: also beginnings, "order_*"; left out: all. `since`: {"epoch":e,"seq":n} or
+        {"last":n}; left out: from now on. `name`: who the bridge knows a dead-man's switch by.
+        `check_s`: it is asked so often where there is no sign. `page_events`: at a time, 1..10000."""
+        self._types = types
+        self._cursor = Cursor(since)
+        self._address = commands
+        self._name, self._token = name, token
+        self._timeout_s, self._check_s, self._page_events = timeout_s, check_s, page_events
+        self._backoff = Backoff()
+        self._unread: deque[dict] = deque()
+        self._behind = True  # the bridge has, or may have, more
+        self._next_look = self._pause_until = 0.0
+        self._answered = True
+        self._context = zmq.Context()
+        self._signs = self._open(zmq.SUB, events, RCVHWM=_SIGNS_WAITING_MAX)
+        for type in ["*"] if types is None else types:
+            # A topic ends in a delimiter: without, `trade` would match `trades` too.
+            topic = type[:-1] if type.endswith("*") else type + "/"
+            self._signs.subscribe(topic.encode())
+        self._requests: zmq.Socket | None = None
+
+    def _open(self, kind: int, address: str, **options: Any) -> zmq.Socket:
+        socket = self._context.socket(kind)
+        options = {"RECONNECT_IVL": _RECONNECT_MS[0], "RECONNECT_IVL_MAX": _RECONNECT_MS[1], **options}
+        for option, value in {"LINGER": 0, **options}.items():
+            socket.setsockopt(getattr(zmq, option), value)
+        socket.connect(address)
+        return socket
+
+    @property
+    def position(self) -> dict | None:
+        """The place behind what was handed over: a `since` for another time."""
+        first = next((event["seq"] for event in self._unread if "seq" in event), None)
+        return {"epoch": self._cursor.epoch, "seq": first - 1} if first else self._cursor.position
+
+    def news(self, wait_s: float = 0.0) -> Iterator[dict]:
+        """What is new, oldest first; waits at most so long for the first. Raises CommandFailed where
+        the bridge does not answer: nothing is lost, and the next call tries again, after a while."""
+        if self._unread or self._is_time(time.monotonic() + wait_s):
+            yield from self.catch_up()
+
+    def _is_time(self, until: float) -> bool:
+        """Whether the bridge is to be asked."""
+        now = time.monotonic()
+        if now < self._pause_until:
+            time.sleep(max(min(until, self._pause_until) - now, 0))
+            return time.monotonic() >= self._pause_until
+        wait_s = 0 if self._behind else max(min(until, self._next_look) - now, 0)
+        return self._signs.poll(int(wait_s * 1000)) or self._behind or time.monotonic() >= self._next_look
+
+    def catch_up(self) -> Iterator[dict]:
+        """Everything that the bridge has, asked for now."""
+        self._behind = True
+        while self._behind or self._unread:
+            while self._unread:
+                yield self._unread.popleft()
+            if self._behind:
+                self._take_signs()
+                self._ask_page()
+
+    def _take_signs(self) -> None:
+        for _ in range(_SIGNS_WAITING_MAX):
+            try:
+                self._signs.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+
+    def _ask_page(self) -> None:
+        at = self._cursor.next_since()
+        params: dict = {"count": self._page_events}
+        if self._types is not None:
+            params["type"] = self._types
+        if at is None:
+            params["count"] = 0
+        elif "last" in at:
+            params["count"] = at["last"]
+        else:
+            params.update(since_seq=at["seq"], epoch=at["epoch"])
+        wait_s = min(self._timeout_s, _QUICK_S) if self._answered else self._timeout_s
+        try:
+            result = self.ask("get_recent_events", params, wait_s=wait_s)
+        except CommandFailed as failed:
+            self._answered = failed.error_type != "no_answer"
+            self._pause_until = time.monotonic() + self._backoff.next()
+            raise
+        self._answered = True
+        self._backoff.reset()
+        self._next_look = time.monotonic() + self._check_s
+        events, end = result["events"], result["seq"]
+        self._cursor.on_registered(result["epoch"], end)
+        self._behind = "since_seq" in params and result["more"] and bool(events)
+        if self._behind:
+            end = events[-1]["seq"]
+        if at and "since_seq" in params and not result["recovered"]:
+            data = {"from_seq": at["seq"] + 1 if at["epoch"] == result["epoch"] else 1}
+            data.update(to_seq=end, reason="evicted", missed=result["missed"])
+            self._unread.append({"type": "gap", "data": data})
+        self._unread.extend(event for event in events if self._cursor.admit(event))
+        self._cursor.complete_until(end)
+
+    def ask(
+        self,
+        command: str,
+        params: dict | None = None,
+        target: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        wait_s: float | None = None,
+    ) -> Any:
+        """The result of a command. One for a trainer is sent again where no answer comes, under a key that
+        the trainer sees once. Raises CommandFailed."""
+        wait_s = self._timeout_s if wait_s is None else wait_s
+        request: dict = {"command": command, "params": params or {}, "token": self._token}
+        if target is not None:
+            request["target"] = target
+            request["deadline_ms"] = max(int(wait_s * _DEADLINE_SHARE * 1000), 1)
+            request["idempotency_key"] = idempotency_key or uuid.uuid4().hex
+        for _ in range(1 if target is None else _ATTEMPTS):
+            reply = self._ask_once(request, wait_s)
+            if reply is None:
+                continue
+            if reply.get("status") != "error":
+                return reply.get("results", reply.get("result"))
+            error = reply.get("data", {})
+            raise CommandFailed(error.get("error_type", ""), error.get("message", ""), reply)
+        raise CommandFailed("no_answer", "%s does not answer %s" % (self._address, command))
+
+    def _ask_once(self, request: dict, wait_s: float) -> dict | None:
+        if self._requests is None:
+            name = {"ROUTING_ID": self._name.encode()} if self._name else {}
+            self._requests = self._open(zmq.REQ, self._address, **name)
+        id = uuid.uuid4().hex[:16]
+        given = {name: value for name, value in request.items() if value is not None}
+        self._requests.send(json.dumps({**given, "id": id}).encode())
+        if self._requests.poll(int(wait_s * 1000)):
+            reply = loads(self._requests.recv())
+            if reply.get("id") == id:
+                return reply
+        # One that waits for an answer takes no other question, and one that comes late is to no other.
+        self._requests.close()
+        self._requests = None
+        return None
+
+    def close(self) -> None:
+        self._context.destroy(linger=0)
