@@ -12,7 +12,6 @@ from ._values import as_config
 
 log = logging.getLogger("ppo_bridge")
 
-_DEPTH_MAX = 16  # of nested keys; below that values are left out
 _BINS_MAX = 512
 _SUMMARY_MAX = 10_000  # tags
 
@@ -23,15 +22,6 @@ class Error(Exception):
 
 class UsageError(Error):
     pass
-
-
-def flat(data: Mapping, above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """{"a": {"b": 1}} as ("a/b", 1)."""
-    for key, value in data.items():
-        if isinstance(value, Mapping) and depth < _DEPTH_MAX:
-            yield from flat(value, "%s%s/" % (above, key), depth + 1)
-        else:
-            yield "%s%s" % (above, key), value
 
 
 class Config:

@@ -150,10 +150,10 @@ class Publisher:
         """One point of each of these curves; {"loss": {"policy": 1}} is of `loss/policy`. False where
         one was refused."""
         try:
-            flat = list(_flat(values))
+            points = list(flat(values))
         except Exception as error:
             return self.refuse("scalar", "%s: %s" % (type(error).__name__, error))
-        return all([self.scalar(tag, value, step, agent_id) for tag, value in flat])
+        return all([self.scalar(tag, value, step, agent_id) for tag, value in points])
 
     def span(self, name: str, step: Any = None, agent_id: str | None = None) -> Span:
         """`with publisher.span("rollout"):` publishes how long that took, as a `span`."""
@@ -438,11 +438,12 @@ class Publisher:
                 self._outbox.fail("after a fork: %s" % error)
 
 
-def _flat(values: Mapping, above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+def flat(values: Mapping, above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """{"a": {"b": 1}} as ("a/b", 1)."""
     for key, value in values.items():
         tag = above + str(key)
         if isinstance(value, Mapping) and depth < 16:
-            yield from _flat(value, tag + "/", depth + 1)
+            yield from flat(value, tag + "/", depth + 1)
         else:
             yield tag, value
 

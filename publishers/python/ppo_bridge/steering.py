@@ -21,12 +21,12 @@ from typing import Any, Callable, Iterable
 from ._commands import Command, CommandRejected
 from ._extract import number
 from ._names import NAME_RANGE, is_name, printable
-from ._parameter import Parameter, access, both, rate_in, rate_of, same
+from ._parameters import PARAMETERS_MAX
+from ._steering_parameter import Parameter, access, both, rate_in, rate_of, same
 from .publisher import Publisher
 
 log = logging.getLogger("ppo_bridge")
 
-PARAMETERS_MAX = 64  # of one publisher
 _PAUSE_POLL_S = 0.1
 _TELL_S = 1.0  # between two looks at what the parameters are now
 
