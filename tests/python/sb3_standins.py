@@ -226,7 +226,7 @@ class BaseAlgorithm:
         if reset or not hasattr(self, "_last_obs"):
             self._last_obs = self.env.reset()
         if not self._custom_logger:
-            folder = tempfile.mkdtemp(prefix="SB3-")
+            folder = os.path.join(tempfile.gettempdir(), "SB3-2026-11-26-10-00-00-000000")
             if self.tensorboard_log is not None:
                 folder = os.path.join(self.tensorboard_log, tb_log_name + "_1")
             self._logger = Logger(folder, [])
