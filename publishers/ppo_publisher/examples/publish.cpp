@@ -3,5 +3,5 @@
 
 int main() {
   ppo::Publisher publisher;
-  publisher.publish("greeting", R"({"message":"hello, bridge"})");
+  publisher.publish("greeting", {{"message", "hello, bridge"}});
 }

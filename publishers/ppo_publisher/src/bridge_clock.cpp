@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t kQuestionsMax = 8;
 constexpr std::size_t kSamplesMax = 8;
-constexpr std::int64_t kStampErrorUs = 2;      // from decimals to a double and back
+constexpr std::int64_t kStampErrorUs = 2;         // from decimals to a double and back
 constexpr double kAgeSecondsMax = 1'000'000'000;  // 30 years; beyond it a time_point may overflow
 
 double seconds(BridgeClock::Clock::time_point at) {

@@ -12,7 +12,7 @@
 namespace ppo {
 namespace {
 
-using rapidjson::Value;
+using Json = rapidjson::Value;
 
 constexpr std::size_t kIdBytesMax = 64;
 constexpr std::size_t kCommandBytesMax = 64;
@@ -24,31 +24,31 @@ constexpr int kCommandDepthMax = kDataDepthMax + 1;  // as deep as the bridge ta
 constexpr unsigned kParseFlags =
     rapidjson::kParseFullPrecisionFlag | rapidjson::kParseValidateEncodingFlag;
 
-const Value* member(const Value& object, const char* key) {
+const Json* member(const Json& object, const char* key) {
   const auto found = object.FindMember(key);
   return found == object.MemberEnd() || found->value.IsNull() ? nullptr : &found->value;
 }
 
-std::string_view text_of(const Value& string) {
+std::string_view text_of(const Json& string) {
   return {string.GetString(), string.GetStringLength()};
 }
 
-bool is_time(const Value& value) {
+bool is_time(const Json& value) {
   return value.IsNumber() && value.GetDouble() >= 0 && value.GetDouble() <= kSecondsMax;
 }
 
 // One that cannot be read is an answer to nothing.
-ClockAnswer clock_answer(const Value& object) {
+ClockAnswer clock_answer(const Json& object) {
   ClockAnswer answer;
-  const Value* const params = member(object, "params");
+  const Json* const params = member(object, "params");
   if (params == nullptr || !params->IsObject()) return answer;
-  const Value* const clock = member(*params, "clock");
-  const Value* const at = member(*params, "at");
+  const Json* const clock = member(*params, "clock");
+  const Json* const at = member(*params, "at");
   if (clock == nullptr || at == nullptr || !is_time(*clock) || !is_time(*at)) return answer;
   return {clock->GetDouble(), at->GetDouble()};
 }
 
-std::string compact(const Value& value) {
+std::string compact(const Json& value) {
   rapidjson::StringBuffer text;
   rapidjson::Writer<rapidjson::StringBuffer> writer(text);
   value.Accept(writer);
@@ -58,35 +58,35 @@ std::string compact(const Value& value) {
 // Reads the members one by one; keeps the first complaint.
 class Reader {
  public:
-  explicit Reader(const Value& object) : object_(object) {}
+  explicit Reader(const Json& object) : object_(object) {}
 
   void required(const char* key, std::size_t bytes_max, std::string& into) {
-    const Value* value = member(object_, key);
+    const Json* value = member(object_, key);
     if (value == nullptr) return complain(key, "missing", "a string");
     text(key, *value, bytes_max, into);
     if (into.empty()) complain(key, "empty", "a string of 1 character at least");
   }
 
   void agent(std::string& into) {
-    const Value* value = member(object_, "agent_id");
+    const Json* value = member(object_, "agent_id");
     if (value == nullptr) return;
     std::string id;
     text("agent_id", *value, kIdBytesMax, id);
     if (!id.empty() && !is_name(id)) {
-      return complain("agent_id", "'" + printable(id) + "'", "1-64 of A-Z a-z 0-9 _ . : -");
+      return complain("agent_id", "'" + printable(id) + "'", std::string(kNameRange));
     }
     into = id;
   }
 
   void params(std::string& into) {
-    const Value* value = member(object_, "params");
+    const Json* value = member(object_, "params");
     if (value == nullptr) return;
     if (!value->IsObject()) return complain("params", shown(*value), "an object");
     into = compact(*value);
   }
 
   void deadline(std::int64_t& into) {
-    const Value* value = member(object_, "deadline_ms");
+    const Json* value = member(object_, "deadline_ms");
     if (value == nullptr) return;
     if (!value->IsInt64() || value->GetInt64() > kDeadlineMsMax) {
       return complain("deadline_ms", shown(*value),
@@ -96,7 +96,7 @@ class Reader {
   }
 
   void by(std::optional<double>& into) {
-    const Value* value = member(object_, "by");
+    const Json* value = member(object_, "by");
     if (value == nullptr) return;
     if (!is_time(*value)) return complain("by", shown(*value), "seconds since 1970");
     into = value->GetDouble();
@@ -105,7 +105,7 @@ class Reader {
   const std::string& complaint() const { return complaint_; }
 
  private:
-  void text(const char* key, const Value& value, std::size_t bytes_max, std::string& into) {
+  void text(const char* key, const Json& value, std::size_t bytes_max, std::string& into) {
     if (!value.IsString()) return complain(key, shown(value), "a string");
     if (value.GetStringLength() > bytes_max) {
       return complain(key, std::to_string(value.GetStringLength()) + " bytes long",
@@ -114,13 +114,13 @@ class Reader {
     into = text_of(value);
   }
 
-  static std::string shown(const Value& value) { return printable(compact(value)); }
+  static std::string shown(const Json& value) { return printable(compact(value)); }
 
   void complain(const char* key, const std::string& value, const std::string& range) {
     if (complaint_.empty()) complaint_ = std::string(key) + " is " + value + "; must be " + range;
   }
 
-  const Value& object_;
+  const Json& object_;
   std::string complaint_;
 };
 
@@ -155,7 +155,7 @@ ParsedRequest parse_request(std::string_view body) {
     parsed.message = "a command must be one JSON object in UTF-8";
     return parsed;
   }
-  const Value* const command = member(document, "command");
+  const Json* const command = member(document, "command");
   if (command != nullptr && command->IsString() && text_of(*command) == "_clock") {
     parsed.clock = clock_answer(document);
     return parsed;
@@ -183,8 +183,8 @@ std::optional<ReplayRange> parse_replay(std::string_view params) {
   rapidjson::Document document;
   document.Parse<kParseFlags>(params.data(), params.size());
   if (document.HasParseError() || !document.IsObject()) return std::nullopt;
-  const Value* const from = member(document, "from");
-  const Value* const to = member(document, "to");
+  const Json* const from = member(document, "from");
+  const Json* const to = member(document, "to");
   if (from == nullptr || !from->IsUint64() || to == nullptr || !to->IsUint64()) return std::nullopt;
   return ReplayRange{from->GetUint64(), to->GetUint64()};
 }

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "deadline.h"
+
 namespace ppo {
 
 bool CommandQueue::offer(WaitingCommand&& command) {
@@ -28,11 +30,8 @@ std::optional<WaitingCommand> CommandQueue::claim() {
 }
 
 bool CommandQueue::wait(std::chrono::milliseconds timeout) {
-  // As good as for ever, and a clock can count it.
-  constexpr std::chrono::milliseconds kWaitMax = std::chrono::hours(24 * 36'500);
   std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, Clock::now() + std::min(timeout, kWaitMax),
-                      [this] { return closed_ || !commands_.empty(); });
+  changed_.wait_until(lock, after(timeout), [this] { return closed_ || !commands_.empty(); });
   return !commands_.empty();
 }
 

@@ -39,14 +39,26 @@ class ObjectWriter {
   ObjectWriter& real(std::string_view name, const std::optional<double>& value) {
     return value ? real(name, *value) : *this;
   }
+  ObjectWriter& any_agent(std::string_view id) { return id.empty() ? *this : agent(id); }
   ObjectWriter& agent(std::string_view id) {
-    ok_ = ok_ && is_name(id);
+    if (!is_name(id)) wrong("agent_id", id, kNameRange);
     return text("agent_id", id);
   }
   ObjectWriter& object(std::string_view name, std::string_view json) {
     key(name);
-    ok_ = ok_ && append_json_object(out_, json);
+    if (!append_json_object(out_, json))
+      wrong(name, json, "the text of a JSON object of at most 63 levels");
     return *this;
+  }
+  ObjectWriter& finite(std::string_view name, double value) {
+    if (std::isfinite(value)) return real(name, value);
+    key(name);
+    out_ += "null";
+    return *this;
+  }
+  ObjectWriter& tag(std::string_view tag) {
+    if (tag.empty() || tag.size() > 256) wrong("tag", tag, "1..256 bytes of text");
+    return text("tag", tag);
   }
   ObjectWriter& counts(std::string_view name, const std::map<std::string, std::int64_t>& items) {
     key(name);
@@ -60,13 +72,21 @@ class ObjectWriter {
     inner.end();
     return *this;
   }
-  // False when a member was not what it must be.
+  // False when a member was not what it must be: then the text says so.
   bool end() {
     out_ += '}';
-    return ok_;
+    if (wrong_key_.empty()) return true;
+    out_ = std::string(wrong_key_) + " is '" + printable(wrong_value_) + "'; must be " +
+           std::string(range_);
+    return false;
   }
 
  private:
+  void wrong(std::string_view key, std::string_view value, std::string_view range) {
+    wrong_key_ = key;
+    wrong_value_ = value;
+    range_ = range;
+  }
   void next() {
     if (!first_) out_ += ',';
     first_ = false;
@@ -81,7 +101,9 @@ class ObjectWriter {
 
   std::string& out_;
   bool first_ = true;
-  bool ok_ = true;
+  std::string_view wrong_key_;
+  std::string_view wrong_value_;
+  std::string_view range_;
 };
 
 void append_escape(std::string& out, char c) {
@@ -200,6 +222,7 @@ bool encode(const MarginUpdate& event, std::string& out) {
       .integer("sell_price", event.sell_price)
       .integer("margin", event.margin)
       .real("margin_percent", event.margin_percent)
+      .integer("margin_after_tax", event.margin_after_tax)
       .end();
 }
 
@@ -245,9 +268,9 @@ bool encode(const ErrorEvent& event, std::string& out) {
 }
 
 bool encode(const TrainingUpdate& event, std::string& out) {
-  ObjectWriter writer(out);
-  if (!event.agent_id.empty()) writer.agent(event.agent_id);
-  return writer.integer("update", event.update)
+  return ObjectWriter(out)
+      .any_agent(event.agent_id)
+      .integer("update", event.update)
       .integer("steps", event.steps)
       .real("policy_loss", event.policy_loss)
       .real("value_loss", event.value_loss)
@@ -259,11 +282,22 @@ bool encode(const TrainingUpdate& event, std::string& out) {
       .end();
 }
 
+bool encode(const Scalar& event, std::string& out) {
+  return ObjectWriter(out)
+      .tag(event.tag)
+      .finite("value", event.value)
+      .integer("step", event.step)
+      .any_agent(event.agent_id)
+      .end();
+}
+
 bool encode(const EpisodeEnd& event, std::string& out) {
   return ObjectWriter(out)
       .agent(event.agent_id)
       .integer("episode", event.episode)
       .integer("steps", event.steps)
+      .integer("global_step", event.global_step)
+      .integer("length", event.steps)
       .real("reward", event.reward)
       .integer("profit", event.profit)
       .integer("final_value", event.final_value)

@@ -41,9 +41,9 @@ class Batch {
     std::string bytes;
     std::size_t begin = 0;  // of the first event that was not let go
     std::size_t events = 0;
-    std::size_t newest = 0;      // where the newest event begins
+    std::size_t newest = 0;       // where the newest event begins
     std::uint64_t first_seq = 0;  // the number of the first event
-    bool mixed = false;          // not all of one type
+    bool mixed = false;           // not all of one type
 
     std::string_view body() const { return std::string_view(bytes).substr(begin); }
     std::uint64_t end_seq() const { return first_seq + events; }
@@ -68,6 +68,7 @@ class EventRing {
   std::size_t push(std::initializer_list<std::string_view> pieces);
 
   bool fits(std::size_t body_bytes) const { return body_bytes < limits_.bytes_max; }
+  std::size_t bytes_max() const { return limits_.bytes_max; }
 
   // Takes the oldest events that wait, as many as make one message. Empty when there are none.
   // REQUIRES: the batch before was given back.

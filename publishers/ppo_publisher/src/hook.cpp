@@ -82,6 +82,7 @@ void Hook::publish_portfolio(StepReport& report) {
 void Hook::end_episode() {
   EpisodeEnd event = std::exchange(running_, EpisodeEnd{});
   event.episode = episode_++;
+  event.global_step = steps_ += event.steps;
   publish(event, counters_->episodes);
 }
 

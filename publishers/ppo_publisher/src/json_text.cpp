@@ -43,6 +43,8 @@ class Scanner {
     return breaks_ ? JsonText::object_with_breaks : JsonText::object;
   }
 
+  const char* at() const { return p_; }
+
  private:
   void skip_space() {
     for (; p_ < end_; ++p_) {
@@ -209,6 +211,12 @@ class Scanner {
 
 JsonText check_json_object(std::string_view text, int depth_max) {
   return Scanner(text, depth_max).run();
+}
+
+std::size_t malformed_at(std::string_view text, int depth_max) {
+  Scanner scanner(text, depth_max);
+  (void)scanner.run();
+  return static_cast<std::size_t>(scanner.at() - text.data());
 }
 
 }  // namespace ppo

@@ -5,6 +5,7 @@
 // -NaN), strict UTF-8, paired surrogates, bounded nesting. The tests hold it against RapidJSON.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace ppo {
@@ -19,5 +20,8 @@ enum class JsonText {
 };
 
 [[nodiscard]] JsonText check_json_object(std::string_view text, int depth_max = kDataDepthMax);
+
+// How many bytes of a malformed one were read before it was seen to be that.
+std::size_t malformed_at(std::string_view text, int depth_max = kDataDepthMax);
 
 }  // namespace ppo

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <mutex>
 #include <random>
+#include <set>
 
 namespace ppo {
 namespace {
@@ -69,14 +72,48 @@ std::string host_name() {
   return host;
 }
 
+std::string program_name() {
+  const std::string_view name = program_invocation_short_name;
+  return name.empty() ? "program" : std::string(name);
+}
+
+namespace {
+
+struct MadeUp {
+  std::mutex mutex;
+  pid_t pid = 0;
+  std::string first;
+  std::set<std::string> in_use;
+};
+
+MadeUp& made_up() {
+  static MadeUp* const all = new MadeUp;  // also for publishers that end after main()
+  return *all;
+}
+
+}  // namespace
+
 std::string made_up_source() {
-  std::string host = host_name();
-  for (char& c : host) {
-    if (!is_name_char(c)) c = '-';
+  MadeUp& all = made_up();
+  const std::lock_guard lock(all.mutex);
+  if (all.pid != getpid()) {
+    all.pid = getpid();
+    all.in_use.clear();
+    constexpr std::size_t kPartCharsMax = 24;  // two of them, and what follows, fit
+    all.first = host_name().substr(0, kPartCharsMax) + '-' +
+                program_name().substr(0, kPartCharsMax) + '-' + fresh_run().substr(0, 6);
+    std::replace_if(
+        all.first.begin(), all.first.end(), [](char c) { return !is_name_char(c); }, '-');
   }
-  const std::string pid = '-' + std::to_string(getpid());
-  host.resize(std::min(host.size(), kNameCharsMax - pid.size()));
-  return host + pid;
+  std::string name = all.first;
+  for (int n = 2; !all.in_use.insert(name).second; ++n) name = all.first + '-' + std::to_string(n);
+  return name;
+}
+
+void give_back_source(const std::string& source) noexcept {
+  MadeUp& all = made_up();
+  const std::lock_guard lock(all.mutex);
+  all.in_use.erase(source);
 }
 
 std::string fresh_run() {

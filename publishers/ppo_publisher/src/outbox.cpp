@@ -6,6 +6,8 @@
 #include <exception>
 #include <utility>
 
+#include "deadline.h"
+#include "names.h"
 #include "timestamp.h"
 
 namespace ppo {
@@ -68,15 +70,53 @@ bool Outbox::offer(std::string_view type, std::string_view data) noexcept {
         accepted = false;  // out of memory
       }
     }
-    if (!accepted) ++stats_.refused;
+    if (!accepted) count_refusal(type, why_not(size));
   }
   if (wake) wake_up_.signal();
   return accepted;
 }
 
-void Outbox::refuse() noexcept {
+bool Outbox::refuse(std::string_view type, std::string_view why) noexcept {
   const std::lock_guard lock(mutex_);
+  count_refusal(type, why);
+  return false;
+}
+
+void Outbox::count_refusal(std::string_view type, std::string_view why) noexcept {
   ++stats_.refused;
+  try {
+    last_refusal_ = printable(type);
+    (last_refusal_ += ": ") += why;
+  } catch (const std::exception&) {
+    last_refusal_ = "out of memory";  // short enough to need none
+  }
+}
+
+// Of an event of that many bytes.
+std::string Outbox::why_not(std::size_t size) const {
+  if (!error_.empty()) return error_;
+  if (closed_) return "the publisher is closed";
+  const bool too_long = size > event_bytes_max_;
+  if (!too_long && ring_.fits(size)) return "out of memory";
+  return "the event is " + std::to_string(size) + " bytes long with its envelope; must be " +
+         (too_long ? "at most event_bytes_max, " + std::to_string(event_bytes_max_)
+                   : "less than ring_bytes_max, " + std::to_string(ring_.bytes_max()));
+}
+
+std::string Outbox::last_refusal() const {
+  const std::lock_guard lock(mutex_);
+  return last_refusal_;
+}
+
+bool Outbox::flush(std::chrono::milliseconds timeout) noexcept {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t all = stats_.published;
+  const std::uint64_t dropped = stats_.dropped;
+  ++flushing_;
+  const bool gone = changed_.wait_until(lock, after(timeout),
+                                        [&] { return stats_.sent + stats_.dropped >= all; });
+  --flushing_;
+  return gone && stats_.dropped == dropped && error_.empty();
 }
 
 PublisherStats Outbox::stats() const noexcept {
@@ -143,17 +183,20 @@ void Outbox::sent(Batch&& batch) noexcept {
   stats_.sent += batch.events();
   ++stats_.batches;
   ring_.sent(std::move(batch));
+  tell_flushing();
 }
 
 void Outbox::put_back(Batch&& batch) noexcept {
   const std::lock_guard lock(mutex_);
   stats_.dropped += ring_.put_back(std::move(batch));
+  tell_flushing();
 }
 
 void Outbox::abandon() noexcept {
   const std::lock_guard lock(mutex_);
   ring_.abandon();
   stats_.dropped = stats_.published - stats_.sent;
+  tell_flushing();
 }
 
 void Outbox::set_connected(bool connected) noexcept {

@@ -1,7 +1,8 @@
 // Between the threads that publish and the one that sends: the ring, its counters, and the wake-up.
 #pragma once
 
-#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -38,8 +39,10 @@ class Outbox {
   // JSON object without line breaks.
   bool offer(std::string_view type, std::string_view data) noexcept;
 
-  // Counts an event that was refused before it came here.
-  void refuse() noexcept;
+  // Counts an event of that type that was refused before it came here. Returns false.
+  bool refuse(std::string_view type, std::string_view why) noexcept;
+  // Why the newest of the refused was.
+  std::string last_refusal() const;
 
   PublisherStats stats() const noexcept;
 
@@ -55,6 +58,9 @@ class Outbox {
 
   // Any thread.
   Numbering numbering() const noexcept;
+
+  // Waits until all that was published has been sent, at most `timeout`; whether it was.
+  bool flush(std::chrono::milliseconds timeout) noexcept;
 
   // The bodies of events `from` to `to` that can still be had, with commas between them: the oldest
   // first, and as many as fit into `bytes_max`, but one at least. May throw std::bad_alloc.
@@ -80,6 +86,13 @@ class Outbox {
   WakeUp& wake_up() { return wake_up_; }
 
  private:
+  // REQUIRES: mutex_ is held.
+  void count_refusal(std::string_view type, std::string_view why) noexcept;
+  std::string why_not(std::size_t size) const;
+  void tell_flushing() noexcept {
+    if (flushing_ > 0) changed_.notify_all();
+  }
+
   WakeUp wake_up_;
   const std::size_t event_bytes_max_;
   const std::string identity_;  // ,"source":"S","run":"R","source_seq":
@@ -88,7 +101,10 @@ class Outbox {
   EventRing ring_;
   PublisherStats stats_;  // but for `queued`, which follows from the rest
   std::string error_;
+  std::string last_refusal_;
   bool closed_ = false;
+  std::condition_variable changed_;  // for those in flush()
+  std::size_t flushing_ = 0;
   bool asleep_ = false;  // the sending side waits for wake_up_
 };
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include "json_text.h"
 #include "names.h"
 #include "outbox.h"
+#include "runs.h"
 #include "sender.h"
 
 namespace ppo {
@@ -35,7 +37,7 @@ std::string out_of_range(const char* key, std::size_t value, std::size_t max) {
 
 std::string bad_name(const char* key, std::string_view value) {
   if (is_name(value)) return {};
-  return std::string(key) + " is '" + printable(value) + "'; must be 1-64 of A-Z a-z 0-9 _ . : -";
+  return std::string(key) + " is '" + printable(value) + "'; must be " + std::string(kNameRange);
 }
 
 // The first thing wrong with the options, or "".
@@ -66,11 +68,22 @@ RingLimits ring_limits(const PublisherOptions& options) {
 
 }  // namespace
 
+std::string events_address() {
+  const char* const address = std::getenv("PPO_EVENTS_ADDRESS");
+  return address != nullptr && *address != '\0' ? address : "tcp://127.0.0.1:5556";
+}
+
+std::string control_address() {
+  const char* const address = std::getenv("PPO_CONTROL_ADDRESS");
+  return address != nullptr ? address : "tcp://127.0.0.1:5559";
+}
+
 class Publisher::Impl {
  public:
   explicit Impl(PublisherOptions options)
       : options_(complete(std::move(options))),
         outbox_(ring_limits(options_), options_.event_bytes_max, options_.source, options_.run),
+        runs_(outbox_, options_.run),
         announcement_(options_.source, options_.run) {
     std::string wrong = check(options_);
     if (wrong.empty()) {
@@ -82,39 +95,49 @@ class Publisher::Impl {
     }
     if (wrong.empty()) {
       if (!options_.control.empty()) start_control();
+      const bool run =
+          !options_.run_name.empty() || !options_.config.fields().empty() || !options_.tags.empty();
+      if (run) runs_.start(options_.run_name, options_.config, options_.tags, {});
       return;
     }
     outbox_.fail(wrong);
     if (!is_name(options_.source)) options_.source.clear();
     if (!is_name(options_.run)) options_.run.clear();
   }
-  ~Impl() { finish(); }
+  ~Impl() {
+    finish();
+    give_back_source(options_.source);
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
   bool publish(std::string_view type, std::string_view data) noexcept {
-    if (is_event_type(type)) {
-      switch (check_json_object(data)) {
-        case JsonText::object:
-          return outbox_.offer(type, data);
-        case JsonText::object_with_breaks:
-          return with_scratch([&](std::string& scratch) {
-            return append_json_object(scratch, data) && outbox_.offer(type, scratch);
-          });
-        case JsonText::malformed:
-          break;
-      }
+    if (!is_event_type(type)) return refuse(type, [] { return bad_type(); });
+    switch (check_json_object(data)) {
+      case JsonText::object:
+        return outbox_.offer(type, data);
+      case JsonText::object_with_breaks:
+        return with_scratch(type, [&](std::string& scratch) {
+          return append_json_object(scratch, data) && outbox_.offer(type, scratch);
+        });
+      case JsonText::malformed:
+        break;
     }
-    outbox_.refuse();
-    return false;
+    return refuse(type, [data] { return bad_data(data); });
+  }
+
+  bool publish(std::string_view type, const Field* fields, std::size_t count) noexcept {
+    return with_scratch(type, [&](std::string& scratch) {
+      append_object(scratch, fields, count);
+      return publish(type, std::string_view(scratch));
+    });
   }
 
   template <class Event>
   bool publish(const Event& event) noexcept {
-    return with_scratch([&](std::string& scratch) {
+    return with_scratch(Event::kType, [&](std::string& scratch) {
       if (encode(event, scratch)) return outbox_.offer(Event::kType, scratch);
-      outbox_.refuse();
-      return false;
+      return outbox_.refuse(Event::kType, scratch);
     });
   }
 
@@ -133,8 +156,7 @@ class Publisher::Impl {
   // "", or why not.
   std::string on_command(std::string_view name, CommandHandler&& handler, CommandThread thread) {
     if (!is_event_type(name)) {
-      return "the command '" + printable(name) +
-             "' must be 1-64 of A-Z a-z 0-9 _ . -, not beginning with _";
+      return "the command '" + printable(name) + "' must be " + std::string(kTypeRange);
     }
     if (handler == nullptr) return "the handler of '" + std::string(name) + "' is empty";
     if (options_.control.empty()) return "control is empty; must be a ZeroMQ address";
@@ -171,9 +193,19 @@ class Publisher::Impl {
     return true;
   }
 
+  template <class Change>
+  bool with_runs(std::string_view type, Change&& change) noexcept {
+    try {
+      return change(runs_);
+    } catch (const std::exception&) {
+      return outbox_.refuse(type, "out of memory");
+    }
+  }
+
   // Within a handler, what is left to do waits for its answer.
   void close() noexcept {
     if (!in_handler()) return finish();
+    end_runs();
     close_asked_ = true;
     close_commands();
     outbox_.close();
@@ -190,6 +222,7 @@ class Publisher::Impl {
   // Events can be had again until the last of them is sent, and for a moment longer.
   void finish() noexcept {
     close_commands();
+    end_runs();
     outbox_.close();
     const std::lock_guard lock(close_mutex_);
     sender_.reset();
@@ -201,6 +234,7 @@ class Publisher::Impl {
   }
 
   const Outbox& outbox() const { return outbox_; }
+  bool flush(std::chrono::milliseconds timeout) noexcept { return outbox_.flush(timeout); }
   const PublisherOptions& options() const { return options_; }
 
  private:
@@ -210,10 +244,31 @@ class Publisher::Impl {
     return options;
   }
 
+  static std::string bad_type() { return "the type must be " + std::string(kTypeRange); }
+  static std::string bad_data(std::string_view data) {
+    return "data is not a JSON object of at most " + std::to_string(kDataDepthMax) +
+           " levels: wrong at byte " + std::to_string(malformed_at(data));
+  }
+
+  void end_runs() noexcept {
+    const bool unwinding = std::uncaught_exceptions() > exceptions_;
+    with_runs("run_ended",
+              [&](Runs& runs) { return runs.end(unwinding ? "crashed" : "finished", {}, {}); });
+  }
+
+  template <class Why>
+  bool refuse(std::string_view type, Why&& why) noexcept {
+    try {
+      return outbox_.refuse(type, why());
+    } catch (const std::exception&) {
+      return outbox_.refuse(type, "out of memory");
+    }
+  }
+
   // body(an empty string that keeps its memory from call to call), or refused where memory runs
   // out.
   template <class Body>
-  bool with_scratch(Body&& body) noexcept {
+  bool with_scratch(std::string_view type, Body&& body) noexcept {
     thread_local std::string scratch;
     bool accepted = false;
     try {
@@ -221,7 +276,7 @@ class Publisher::Impl {
       accepted = body(scratch);
       if (scratch.capacity() > kScratchBytesKept) std::string().swap(scratch);
     } catch (const std::exception&) {
-      outbox_.refuse();
+      outbox_.refuse(type, "out of memory");
     }
     return accepted;
   }
@@ -250,6 +305,8 @@ class Publisher::Impl {
 
   PublisherOptions options_;
   Outbox outbox_;
+  Runs runs_;
+  const int exceptions_ = std::uncaught_exceptions();  // that are on their way already
   Announcement announcement_;
   std::mutex close_mutex_;
   std::optional<Sender> sender_;
@@ -284,6 +341,12 @@ bool Publisher::publish(std::string_view type, std::string_view data_json) noexc
   return impl_ != nullptr && impl_->publish(type, data_json);
 }
 
+bool Publisher::publish(std::string_view type, std::initializer_list<Field> data) noexcept {
+  return impl_ != nullptr && impl_->publish(type, data.begin(), data.size());
+}
+bool Publisher::publish(std::string_view type, const Object& data) noexcept {
+  return impl_ != nullptr && impl_->publish(type, data.fields().data(), data.fields().size());
+}
 bool Publisher::publish(const TradeExecuted& event) noexcept {
   return impl_ != nullptr && impl_->publish(event);
 }
@@ -313,6 +376,54 @@ bool Publisher::publish(const TrainingUpdate& event) noexcept {
 }
 bool Publisher::publish(const EpisodeEnd& event) noexcept {
   return impl_ != nullptr && impl_->publish(event);
+}
+
+bool Publisher::publish(const Scalar& event) noexcept {
+  return impl_ != nullptr && impl_->publish(event);
+}
+
+bool Publisher::start_run(std::string_view name, const Object& config,
+                          const std::vector<std::string>& tags,
+                          std::string_view agent_id) noexcept {
+  return impl_ != nullptr && impl_->with_runs("run_started", [&](Runs& runs) {
+    return runs.start(name, config, tags, agent_id);
+  });
+}
+
+bool Publisher::update_config(const Object& config, std::string_view agent_id) noexcept {
+  return impl_ != nullptr && impl_->with_runs("run_config", [&](Runs& runs) {
+    return runs.update_config(config, agent_id);
+  });
+}
+
+bool Publisher::end_run(std::string_view state, std::string_view error,
+                        std::string_view agent_id) noexcept {
+  return impl_ != nullptr && impl_->with_runs("run_ended", [&](Runs& runs) {
+    return runs.end(state, error, agent_id);
+  });
+}
+
+std::string Publisher::run_name() const {
+  std::string name;
+  if (impl_ != nullptr) {
+    impl_->with_runs("", [&](Runs& runs) { return name = runs.name(), true; });
+  }
+  return name;
+}
+
+Span::~Span() {
+  using std::chrono::duration;
+  try {
+    const duration<double, std::milli> took = std::chrono::steady_clock::now() - began_;
+    Object data{{"name", name_},
+                {"start", duration<double>(start_.time_since_epoch()).count()},
+                {"duration_ms", took.count()}};
+    if (step_) data.add("step", *step_);
+    if (!agent_id_.empty()) data.add("agent_id", agent_id_);
+    publisher_.publish("span", data);
+  } catch (const std::exception&) {
+    // Out of memory: nothing is measured this time.
+  }
 }
 
 bool Publisher::on_command(std::string_view name, CommandHandler handler,
@@ -380,6 +491,14 @@ const std::string& Publisher::run() const noexcept {
 std::string Publisher::error() const {
   return impl_ != nullptr ? impl_->outbox().error()
                           : "the publisher could not start: out of memory or file descriptors";
+}
+
+std::string Publisher::last_refusal() const {
+  return impl_ != nullptr ? impl_->outbox().last_refusal() : error();
+}
+
+bool Publisher::flush(std::chrono::milliseconds timeout) noexcept {
+  return impl_ != nullptr && impl_->flush(timeout);
 }
 
 void Publisher::close() noexcept {

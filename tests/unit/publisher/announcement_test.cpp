@@ -100,7 +100,8 @@ TEST_CASE("announcement: before the first event, on every change, and once a sec
   CHECK(Json(begin->body).dump("/data/commands") == "[]");
 
   REQUIRE(publisher.on_command("pause", succeed));
-  const auto first = next(bridge, [](const Json& body) { return body.size("/data/commands") == 1; });
+  const auto first =
+      next(bridge, [](const Json& body) { return body.size("/data/commands") == 1; });
   REQUIRE(first);
   CHECK(first->integer("/data/head") == 1);
   CHECK(first->integer("/data/oldest") == 1);  // it was sent, and can be had again

@@ -144,6 +144,6 @@ TEST_CASE("encode: a training update leaves out what was not measured and shows 
 
 TEST_CASE("encode: the end of an episode") {
   CHECK(encoded(ppo::EpisodeEnd{"agent_0", 7, 144, 1.5, -20000, 49980000}) ==
-        R"({"agent_id":"agent_0","episode":7,"steps":144,"reward":1.5,"profit":-20000,)"
+        R"({"agent_id":"agent_0","episode":7,"steps":144,"length":144,"reward":1.5,"profit":-20000,)"
         R"("final_value":49980000})");
 }

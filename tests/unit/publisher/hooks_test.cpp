@@ -245,7 +245,7 @@ TEST_CASE("hooks: steps give trades, portfolios that changed, and the end of the
   const Step last = hooked.step(Step{-0.0, true, {170, 170, 20, {}}});
   CHECK(last.done);
   CHECK(f.published() == "portfolio_update episode_end");
-  CHECK(has(f.last, R"({"agent_id":"agent_0","episode":1,"steps":3,"reward":0.75,"profit":20,)"
+  CHECK(has(f.last, R"({"agent_id":"agent_0","episode":1,"steps":3,"global_step":3,"length":3,"reward":0.75,"profit":20,)"
                     R"("final_value":170})"));
 }
 

@@ -1,6 +1,7 @@
 #include "names.h"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <string>
@@ -34,12 +35,22 @@ TEST_CASE("names: an event type has no colon and does not begin with an undersco
   CHECK(is_event_type("A.b-9_"));
 }
 
-TEST_CASE("names: a made-up source is a name and ends in the process id") {
+TEST_CASE("names: a made-up source names host and program, and no two publishers share it") {
   const std::string source = ppo::made_up_source();
-  const std::string pid = '-' + std::to_string(getpid());
   CHECK(is_name(source));
-  REQUIRE(source.size() > pid.size());
-  CHECK(source.substr(source.size() - pid.size()) == pid);
+  CHECK(source.find("-unit_publisher_tests-") != std::string::npos);
+  const std::string second = ppo::made_up_source();
+  CHECK(second == source + "-2");
+  ppo::give_back_source(source);
+  CHECK(ppo::made_up_source() == source);  // the same again in this process
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(ppo::made_up_source() == source ? 1 : 0);
+  int status = 1;
+  CHECK(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  ppo::give_back_source(source);
+  ppo::give_back_source(second);
+  ppo::give_back_source("never made up");
 }
 
 TEST_CASE("names: every run is another") {

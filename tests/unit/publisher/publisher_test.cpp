@@ -94,7 +94,7 @@ TEST_CASE("publisher: source and run are made up where none are given, the run a
   const Publisher other(options);
   CHECK(ppo::is_name(one.source()));
   CHECK(ppo::is_name(one.run()));
-  CHECK(one.source() == other.source());
+  CHECK(other.source() == one.source() + "-2");
   CHECK(one.run() != other.run());
 }
 

@@ -48,6 +48,7 @@ struct MarginUpdate {
   std::int64_t sell_price = 0;
   std::int64_t margin = 0;
   double margin_percent = 0;
+  std::optional<std::int64_t> margin_after_tax = {};  // what is left of the margin once sold
 };
 
 struct AgentDecision {
@@ -117,10 +118,22 @@ struct EpisodeEnd {
 
   std::string agent_id;
   std::int64_t episode = 0;  // which episode, from 1
-  std::int64_t steps = 0;    // of this episode
-  double reward = 0;         // summed over the episode
+  std::int64_t steps = 0;    // of this episode; written as `length` as well
+  double reward = 0;         // summed over the episode, as the environment gave it
   std::int64_t profit = 0;   // realised, gp
   std::int64_t final_value = 0;
+  std::optional<std::int64_t> global_step = {};  // the agent's steps by then, of all its episodes
+};
+
+// One point of a curve. `tag` is any text of 1-256 bytes; a value that is not finite is written as
+// null. Its texts need to live no longer than the call.
+struct Scalar {
+  static constexpr std::string_view kType = "scalar";
+
+  std::string_view tag;
+  double value = 0;
+  std::optional<std::int64_t> step = {};
+  std::string_view agent_id = {};  // empty: of all of this source
 };
 
 }  // namespace ppo

@@ -2,7 +2,7 @@
 //
 //   ppo::Publisher publisher;
 //   publisher.publish(ppo::SystemStatus{"started", "training run 7"});
-//   publisher.publish("order_placed", R"({"item":"Abyssal whip","price":1500000})");
+//   publisher.publish("order_placed", {{"item", "Abyssal whip"}, {"price", 1'500'000}});
 //
 // Events go into a bounded ring in memory; one thread ("ppo-publisher") takes them from there to
 // ZeroMQ. They stay in the ring until a bridge has really subscribed, so the first event of a
@@ -25,23 +25,39 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <ppo_publisher/commands.h>
 #include <ppo_publisher/events.h>
+#include <ppo_publisher/value.h>
 
 namespace ppo {
 
+// $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. An empty
+// $PPO_CONTROL_ADDRESS means no commands.
+std::string events_address();
+std::string control_address();
+
 // Names (`source`, `run`, agent ids) are 1-64 of `A-Z a-z 0-9 _ . : -`.
 struct PublisherOptions {
-  std::string endpoint = "tcp://127.0.0.1:5556";  // where the bridge takes events in
+  std::string endpoint = events_address();  // where the bridge takes events in
   // Where it asks and sends commands from; empty: no commands, and nothing is ever sent again.
-  std::string control = "tcp://127.0.0.1:5559";
-  std::string source;  // who publishes; empty: made up from host name and process id
-  std::string run;     // which start of it; empty: a fresh random name
+  std::string control = control_address();
+  // Who publishes; empty: made up from host, program and a random part, the same for as long as
+  // this process runs (a second publisher beside the first has -2 behind it).
+  std::string source;
+  std::string run;  // which start of it; empty: a fresh random name
+
+  // With any of these a run begins at once, as start_run() has it.
+  std::string run_name;
+  Object config;
+  std::vector<std::string> tags;
 
   // What is kept in memory: what waits, and what was sent and may be asked for again.
   std::size_t ring_events_max = 65'536;
@@ -71,6 +87,8 @@ struct PublisherStats {
   bool connected = false;        // a bridge is subscribed
 };
 
+class Span;
+
 // Thread-safe, except that destruction must not overlap any other call. Not for use across fork():
 // a child must not touch a Publisher that its parent made, not even destroy it (leave by _exit or
 // exec).
@@ -90,8 +108,12 @@ class Publisher {
   // `data_json`: the text of a JSON object (RFC 8259, and the literals NaN, Infinity, -Infinity) in
   // UTF-8, at most 63 levels deep. It travels as it is, save that line breaks between its tokens
   // become spaces. False when refused: bad type, bad data, longer than event_bytes_max, out of
-  // memory, after close(), or because of error().
+  // memory, after close(), or because of error(); last_refusal() says which.
   bool publish(std::string_view type, std::string_view data_json) noexcept;
+
+  // The same with data as value.h has it: publish("tick", {{"price", 199}}).
+  bool publish(std::string_view type, std::initializer_list<Field> data) noexcept;
+  bool publish(std::string_view type, const Object& data) noexcept;
 
   // The same for the typed events. False also when `agent_id` is not a name.
   bool publish(const TradeExecuted& event) noexcept;
@@ -104,6 +126,35 @@ class Publisher {
   bool publish(const ErrorEvent& event) noexcept;
   bool publish(const TrainingUpdate& event) noexcept;
   bool publish(const EpisodeEnd& event) noexcept;
+  bool publish(const Scalar& event) noexcept;
+
+  // One point of a curve, see Scalar.
+  bool scalar(std::string_view tag, double value, std::optional<std::int64_t> step = {},
+              std::string_view agent_id = {}) noexcept {
+    return publish(Scalar{tag, value, step, agent_id});
+  }
+
+  // Publishes how long the Span lives: `const auto span = publisher.span("rollout");`
+  [[nodiscard]] Span span(std::string name, std::optional<std::int64_t> step = {},
+                          std::string agent_id = {});
+
+  // Publishes `run_started`. `name`: made up where empty. `config`: 64 KiB of it; what does not fit
+  // is named in `left_out`. `agent_id`: of this agent's run; empty: of all here. Again with the
+  // same name it changes nothing but the config, with another one the run before ends as finished.
+  //
+  // The run ends by end_run() or close(): as crashed where an exception unwinds the publisher,
+  // otherwise as finished. False where the event was refused.
+  bool start_run(std::string_view name = {}, const Object& config = {},
+                 const std::vector<std::string>& tags = {},
+                 std::string_view agent_id = {}) noexcept;
+  // Publishes what of it is new or changed, as `run_config`.
+  bool update_config(const Object& config, std::string_view agent_id = {}) noexcept;
+  // `state`: finished, crashed or interrupted; `error`: "Type: message". Without `agent_id` all
+  // runs end. False also where none is open.
+  bool end_run(std::string_view state = "finished", std::string_view error = {},
+               std::string_view agent_id = {}) noexcept;
+  // Of the run that was started last; empty before. May throw std::bad_alloc.
+  std::string run_name() const;
 
   // Answers the command `name` (1-64 of `A-Z a-z 0-9 _ . -`, not beginning with `_`) by `handler`
   // from now on, in place of an earlier one. False, and command_error() says why, where the name or
@@ -139,6 +190,14 @@ class Publisher {
 
   PublisherStats stats() const noexcept;
 
+  // Why the newest event that was refused was: "TYPE: what is wrong; must be ...". Empty while none
+  // was. May throw std::bad_alloc.
+  std::string last_refusal() const;
+
+  // Waits until all that was published has been handed to ZeroMQ, at most `timeout`. False where it
+  // was not: no bridge took it, or a full ring or close() let it go.
+  bool flush(std::chrono::milliseconds timeout) noexcept;
+
   // As used on the wire; empty where the option was refused.
   const std::string& source() const noexcept;
   const std::string& run() const noexcept;
@@ -163,5 +222,32 @@ class Publisher {
   class Impl;
   std::unique_ptr<Impl> impl_;  // null only when memory ran out in the constructor
 };
+
+// Publishes a `span` when it ends. The publisher must outlive it.
+class Span {
+ public:
+  Span(Publisher& publisher, std::string name, std::optional<std::int64_t> step,
+       std::string agent_id)
+      : publisher_(publisher),
+        name_(std::move(name)),
+        agent_id_(std::move(agent_id)),
+        step_(step) {}
+  ~Span();
+  Span(const Span&) = delete;
+  Span& operator=(const Span&) = delete;
+
+ private:
+  Publisher& publisher_;
+  const std::string name_;
+  const std::string agent_id_;
+  const std::optional<std::int64_t> step_;
+  const std::chrono::system_clock::time_point start_ = std::chrono::system_clock::now();
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+inline Span Publisher::span(std::string name, std::optional<std::int64_t> step,
+                            std::string agent_id) {
+  return Span(*this, std::move(name), step, std::move(agent_id));
+}
 
 }  // namespace ppo

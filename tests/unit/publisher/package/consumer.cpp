@@ -1,7 +1,5 @@
-// A program that has nothing but the installed package.
-#include <ppo_publisher/events.h>
+// A program that has nothing but what is installed: hooks.h draws in all of the library's headers.
 #include <ppo_publisher/hooks.h>
-#include <ppo_publisher/publisher.h>
 
 int main() {
   ppo::PublisherOptions options;
@@ -9,5 +7,5 @@ int main() {
   options.flush_ms = 0;
   ppo::Publisher publisher(options);
   const ppo::Integration hooks(publisher);
-  return publisher.publish(ppo::SystemStatus{"started", ""}) && publisher.error().empty() ? 0 : 1;
+  return publisher.publish("started", {{"ok", true}}) && publisher.error().empty() ? 0 : 1;
 }

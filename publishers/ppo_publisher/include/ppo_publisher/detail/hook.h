@@ -151,6 +151,7 @@ class Hook {
   Publisher* publisher_;  // null once ended
   std::int64_t updates_ = 0;
   std::int64_t episode_ = 1;
+  std::int64_t steps_ = 0;  // of the episodes that are over
   std::optional<PortfolioUpdate> last_portfolio_;
   EpisodeEnd running_;  // the episode under way
 };

@@ -15,6 +15,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <ppo_publisher/value.h>
+
 namespace ppo::detail {
 
 // `Member_x{}(from)` is from.x, and is not invocable where there is no such data member. Numbers
@@ -70,13 +72,6 @@ template <class T, class = void>
 struct IsTupleLike : std::false_type {};
 template <class T>
 struct IsTupleLike<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true_type {};
-
-template <class T, class = void>
-struct IsRange : std::false_type {};
-template <class T>
-struct IsRange<T, std::void_t<decltype(std::begin(std::declval<const T&>()) !=
-                                       std::end(std::declval<const T&>())),
-                              decltype(*std::begin(std::declval<const T&>()))>> : std::true_type {};
 
 template <class T>
 struct IsReferenceWrapper : std::false_type {};
