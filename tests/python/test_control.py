@@ -98,6 +98,7 @@ class ControlTest(BridgeTest):
         context = zmq.Context()
         self.addCleanup(context.destroy, 0)
         self.liar = context.socket(zmq.PUB)
+        self.liar.sndhwm = 0  # or it drops what it sends quicker than the bridge reads, the marker too
         self.liar.connect(self.bridge.events_in)
         self.context = context
         time.sleep(0.3)  # a PUB drops what it is given before it is connected
