@@ -23,6 +23,8 @@ import zmq
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 20.0
 
+os.environ.setdefault("PPO_QUIET", "1")  # what publishers say at their start is in nobody's way
+
 _KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _libc = ctypes.CDLL(None)
 

@@ -14,8 +14,11 @@ import json
 import logging
 import os
 import pathlib
+import re
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -60,14 +63,120 @@ class Options(unittest.TestCase):
                 Publisher(**options)
             self.assertIn(message, str(caught.exception))
 
-    def test_a_source_is_made_up_and_addresses_come_from_the_environment(self) -> None:
+    def test_addresses_come_from_the_environment(self) -> None:
         done = run_python(
-            "from ppo_bridge import Publisher; p = Publisher(flush_ms=0); print(p.source, p.run)\n"
+            "from ppo_bridge import Publisher; p = Publisher(flush_ms=0)\n"
             "print(p._options.endpoint, repr(p._options.control))",
             PPO_EVENTS_ADDRESS="tcp://127.0.0.1:9",
             PPO_CONTROL_ADDRESS="",
         )
-        self.assertRegex(done.stdout, r"^[\w.:-]{1,64}-\d+ [0-9a-z]{8}\ntcp://127.0.0.1:9 ''\n$")
+        self.assertEqual(done.stdout, "tcp://127.0.0.1:9 ''\n")
+
+
+class Sources(unittest.TestCase):
+    """Names that are made up."""
+
+    BEGIN = (
+        "import os, sys\nfrom ppo_bridge import Publisher\n"
+        "def one(): return Publisher(endpoint='tcp://127.0.0.1:9', control='', flush_ms=0)\n"
+    )
+
+    def names(self, code: str) -> list[str]:
+        done = run_python(self.BEGIN + code)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.split()
+
+    def test_host_program_and_a_random_part(self) -> None:
+        (name,) = self.names("print(one().source)")
+        host = re.sub("[^A-Za-z0-9_.:-]", "-", socket.gethostname()[:20])
+        self.assertRegex(name, "^%s-python-[0-9a-z]{6}$" % re.escape(host))
+        with tempfile.TemporaryDirectory() as place:
+            program = pathlib.Path(place) / "train ppo.py"
+            program.write_text(self.BEGIN + "print(one().source)")
+            done = subprocess.run([sys.executable, program], capture_output=True, text=True)
+        self.assertRegex(done.stdout, "-train-ppo-[0-9a-z]{6}\n$")
+
+    def test_no_two_processes_have_the_same(self) -> None:
+        code = (
+            "print(one().source, flush=True)\n"
+            "for _ in range(2):\n"
+            "    if os.fork() == 0: print(one().source, flush=True); os._exit(0)\n"
+            "    os.wait()\n"
+        )
+        names = self.names(code) + self.names(code)
+        self.assertEqual(len(set(names)), 6, names)
+
+    def test_it_stays_the_same_but_is_never_that_of_two_at_a_time(self) -> None:
+        names = self.names(
+            "a = one(); b = one(); print(a.source, b.source)\n"
+            "a.close(); print(one().source)\n"
+            "class Trainer:\n"
+            "    def __init__(self): self.publisher = one(); self.me = self\n"
+            "for _ in range(3): Trainer(); print(one().source)\n"
+        )
+        first, second, *rest = names
+        self.assertEqual(second, first + "-2")
+        self.assertEqual(rest, [first] * 4)
+
+
+class Greeting(unittest.TestCase):
+    BEGIN = "import time\nfrom ppo_bridge import Publisher\n"
+
+    def said(self, code: str, **environment: str) -> list[str]:
+        environment = {"PPO_QUIET": "", "PPO_CONTROL_ADDRESS": "", **environment}
+        done = run_python(self.BEGIN + code, **environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stderr.splitlines()
+
+    def test_one_line_says_who_and_where_to_look(self) -> None:
+        for endpoint, page in (
+            ("tcp://127.0.0.1:9", "http://127.0.0.1:5178/"),
+            ("tcp://[::1]:9", "http://[::1]:5178/"),
+            ("ipc:///tmp/none", "http://127.0.0.1:5178/"),
+        ):
+            line = "ppo_bridge: publishing as trainer-1; to watch: " + page
+            code = "Publisher('trainer-1', endpoint=%r, flush_ms=0)" % endpoint
+            self.assertEqual(self.said(code), [line])
+            self.assertEqual(self.said(code, PPO_QUIET="1"), [])
+        code = "import sys; sys.stderr = None\nPublisher('t', flush_ms=0)"
+        self.assertEqual(self.said(code, PPO_EVENTS_ADDRESS="tcp://127.0.0.1:9"), [])
+
+    def test_another_one_when_no_bridge_answers(self) -> None:
+        bridge = FakeBridge()
+        self.addCleanup(bridge.close)
+        code = "p = Publisher('t', endpoint=%r, flush_ms=0); time.sleep(2.5)"
+        self.assertEqual(
+            self.said(code % "tcp://127.0.0.1:9")[1:],
+            ["ppo_bridge: no bridge answers at tcp://127.0.0.1:9 so far; events wait for it"],
+        )
+        # A false bridge has to be looked after to be one.
+        ended = threading.Event()
+        thread = threading.Thread(target=lambda: [bridge.receive(0.01) for _ in iter(ended.is_set, 1)])
+        thread.start()
+        try:
+            self.assertEqual(self.said(code % bridge.endpoint)[1:], [])
+        finally:
+            ended.set()
+            thread.join()
+
+    def test_workers_say_nothing(self) -> None:
+        for method in ("fork", "spawn"):
+            with tempfile.TemporaryDirectory() as place:
+                program = pathlib.Path(place) / "train.py"
+                program.write_text(
+                    "import multiprocessing\nfrom ppo_bridge import Publisher\n"
+                    "def work(): Publisher('w', flush_ms=0).close()\n"
+                    "if __name__ == '__main__':\n"
+                    "    w = multiprocessing.get_context(%r).Process(target=work)\n"
+                    "    w.start(); w.join()\n" % method
+                )
+                done = subprocess.run(
+                    [sys.executable, program],
+                    capture_output=True,
+                    text=True,
+                    env={**os.environ, "PPO_QUIET": "0"},
+                )
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class Refusals(unittest.TestCase):

@@ -211,6 +211,22 @@ class End(RunTest):
         )
         self.assertEqual(self.ended(code, "scalar")[-1], {"state": "finished"})
 
+    def test_a_worker_that_fails_crashes_its_own_run(self) -> None:
+        code = (
+            "import multiprocessing, sys\n"
+            "def work(how):\n"
+            "    w = Publisher(%r + how, system_metrics_s=0); w.start_run('of the worker')\n"
+            "    if how == '.raise': raise ValueError('in the worker')\n"
+            "    if how == '.exit': sys.exit(1)\n"
+            "for how in ('.raise', '.exit', '.end'):\n"
+            "    w = multiprocessing.get_context('fork').Process(target=work, args=(how,))\n"
+            "    w.start(); w.join()\n" % self.source[:50]
+        )
+        self.assertEqual(self.ended(code), [{"state": "finished"}])
+        for how, state in ((".raise", "crashed"), (".exit", "crashed"), (".end", "finished")):
+            found = self.bridge.wait_events(1, "run_ended", self.source[:50] + how)
+            self.assertEqual([event["data"]["state"] for event in found], [state])
+
     def test_a_notebook_goes_on_after_a_cell_that_failed(self) -> None:
         cells: list = []
         shell = types.SimpleNamespace(

@@ -7,7 +7,6 @@ at what Python itself keeps of its last exception.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import weakref
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 _watched: weakref.WeakSet[Runs] = weakref.WeakSet()
 _installed = False
-_pid = os.getpid()
 
 
 def watch(runs: Runs) -> None:
@@ -33,10 +31,12 @@ def watch(runs: Runs) -> None:
 
 
 def at_end() -> None:
-    """Of the interpreter: every run that is still open ends."""
-    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    """Of the interpreter, or of a worker of multiprocessing: every run that is still open ends."""
+    error = sys.exc_info()[1]  # under way where a worker fails
+    if error is None and not interactive():
+        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
     for runs in list(_watched):
-        if isinstance(error, BaseException) and not interactive():
+        if isinstance(error, BaseException):
             runs.fail(error)
         runs.end(None, None, None)
 

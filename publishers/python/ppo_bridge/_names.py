@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import socket
@@ -48,10 +47,9 @@ def with_suffix(name: str, suffix: str) -> str:
     return name[: NAME_CHARS_MAX - len(suffix)] + suffix
 
 
-def made_up_source() -> str:
-    host = re.sub(r"[^A-Za-z0-9_.:-]", "-", host_name())
-    return with_suffix(host, "-%d" % os.getpid())
-
-
 def fresh_run() -> str:
-    return "".join(secrets.choice(_DIGITS) for _ in range(8))
+    return random_name(8)
+
+
+def random_name(chars: int) -> str:
+    return "".join(secrets.choice(_DIGITS) for _ in range(chars))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ._names import NAME_RANGE, fresh_run, is_name, made_up_source, printable
+from ._names import NAME_RANGE, fresh_run, is_name, printable
 
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5556"
 DEFAULT_CONTROL = "tcp://127.0.0.1:5559"
@@ -62,7 +62,7 @@ class Options:
 
 
 def complete(
-    source: str | None,
+    source: str,
     run: str | None,
     endpoint: str | None,
     control: str | None,
@@ -77,7 +77,7 @@ def complete(
     if system_metrics_s is None:
         system_metrics_s = _metrics_of_environment()
     return Options(
-        source=made_up_source() if source is None else source,
+        source=source,
         run=fresh_run() if run is None else run,
         endpoint=endpoint,
         control=control,

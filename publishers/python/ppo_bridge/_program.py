@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any, Iterator
 
-from ._names import host_name
+from ._names import host_name, random_name
 
+_PART_CHARS_MAX = 20  # of a source that is made up
 _ARGUMENTS_MAX = 64
 _ARGUMENT_CHARS_MAX = 512
 _PACKAGES_MAX = 64
@@ -31,6 +32,24 @@ def program_name() -> str:
         return spec.name[: -len(".__main__")] if spec.name.endswith(".__main__") else spec.name
     file = getattr(main, "__file__", None)
     return Path(file).stem if isinstance(file, str) else "python"
+
+
+_source: str | None = None  # made up for this process
+
+
+def made_up_source() -> str:
+    """Host, program and a short random part; the same throughout this process."""
+    global _source
+    if _source is None:
+        parts = host_name()[:_PART_CHARS_MAX], program_name()[:_PART_CHARS_MAX], random_name(6)
+        _source = re.sub(r"[^A-Za-z0-9_.:-]", "-", "-".join(parts))
+    return _source
+
+
+def forget_source() -> None:
+    """In a child after a fork, which is another process."""
+    global _source
+    _source = None
 
 
 def about_program() -> dict:

@@ -13,6 +13,7 @@ from ._announce import Announcer
 from ._commands import Handlers
 from ._control import Control
 from ._json import to_utf8
+from ._greeting import miss_bridge
 from ._link import EventLink
 from ._options import Options
 from ._outbox import Outbox, WakeUp
@@ -39,6 +40,9 @@ _FIRST_CONTACT_S = 0.25
 # How long a handler that ends its own publisher has at least, until its answer is there.
 _ANSWER_S = 1.0
 
+# After how long without a bridge the user is told.
+_MISSED_S = 2.0
+
 # How long a bridge has at the end to see that it misses something.
 _REPLAY_QUIET_S = 0.25
 
@@ -51,8 +55,9 @@ class Sender:
     """Made by any thread; what is not said to be for any belongs to the one that start() starts,
     "ppo-publisher"."""
 
-    def __init__(self, options: Options, outbox: Outbox, handlers: Handlers) -> None:
-        """Raises zmq.ZMQError or OSError where the endpoints cannot be had."""
+    def __init__(self, options: Options, outbox: Outbox, handlers: Handlers, greets: bool) -> None:
+        """`greets`: it is said on stderr where no bridge is there. Raises zmq.ZMQError or OSError where
+        the endpoints cannot be had."""
         self._options = options
         self._outbox = outbox
         self._ring = EventRing(options.ring_events_max, options.ring_bytes_max)
@@ -93,6 +98,7 @@ class Sender:
         self._logged_at = 0.0
         self._logged = (0, 0, 0)  # refused, dropped, nulled
         self._started = time.monotonic()
+        self._miss_at = self._started + _MISSED_S if greets else None
         self._deadline: float | None = None  # to finish by, once closing
         self._thread = threading.Thread(target=self._run, name="ppo-publisher", daemon=True)
 
@@ -194,6 +200,7 @@ class Sender:
             if self.control is not None:
                 self.control.serve(ready)
             self._log_if_due()
+            self._miss_if_due()
             if self._finished():
                 return
             ready = self._wait(busy or sent is True, blocked=sent is None)
@@ -297,6 +304,8 @@ class Sender:
                 return {}
         if self._deadline is not None:
             due.append(now + _CLOSING_STEP_S)
+        if self._miss_at is not None:
+            due.append(self._miss_at)
         if self._to_log() != self._logged:
             due.append(self._logged_at + _LOG_EVERY_S)
         sockets = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]
@@ -312,6 +321,13 @@ class Sender:
         if wake_fd in ready:
             self._wake_up.clear()
         return ready
+
+    def _miss_if_due(self) -> None:
+        if self._miss_at is None or (not self._ever_connected and time.monotonic() < self._miss_at):
+            return
+        self._miss_at = None
+        if not self._ever_connected:
+            miss_bridge(self._options.endpoint)
 
     def _to_log(self) -> tuple:
         return self._outbox.refused, self.dropped, self._outbox.nulled

@@ -10,13 +10,14 @@ import operator
 from collections import UserString
 from collections.abc import Mapping, Sequence, Set, ValuesView
 from numbers import Real
-from typing import Any
+from typing import Any, Iterator
 
 # Of one array, tensor or list; more would not fit in an event.
 ELEMENTS_MAX = 1 << 18
 
 _scalars: set[type] = set()  # numpy's, of which nothing but the item is to be asked
 _SCALARS_MAX = 64
+_FLAT_DEPTH_MAX = 16
 
 
 class Unencodable(ValueError):
@@ -156,3 +157,13 @@ def as_config(config: Any) -> dict:
         found = getattr(config, "__dict__", {})
         return {k: v for k, v in found.items() if k[:1] != "_" and not callable(v)}
     return {str(key): value for key, value in found.items()}
+
+
+def flat(values: Mapping, above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """{"a": {"b": 1}} as a/b: 1."""
+    for key, value in values.items():
+        tag = above + str(key)
+        if isinstance(value, Mapping) and depth < _FLAT_DEPTH_MAX:
+            yield from flat(value, tag + "/", depth + 1)
+        else:
+            yield tag, value

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
-import sys
 import threading
 import time
-import weakref
 from dataclasses import replace
 from math import isfinite
-from typing import Any, Callable, Iterable, Iterator, Mapping
+from typing import Any, Callable, Iterable, Mapping
 
-from . import _crash, _sender
+from . import _greeting, _process
 from ._commands import Handler, Handlers
 from ._control import Control
 from ._names import NAME_RANGE, TYPE_RANGE, fresh_run, is_event_type, is_name, printable, with_suffix
@@ -23,13 +19,9 @@ from ._parameters import checked
 from ._run import STATES, Runs, Span
 from ._sender import Sender
 from ._stats import CommandStats, PublisherStats
-from ._values import number
+from ._values import flat, number
 
 __all__ = ["CommandStats", "Publisher", "PublisherStats"]
-
-log = logging.getLogger("ppo_bridge")
-
-_JOIN_S = 1.0  # beyond its deadline, for the thread to be done
 
 
 class Publisher:
@@ -71,7 +63,8 @@ class Publisher:
         gather_ms: int = 50,
         flush_ms: int = 1000,
     ) -> None:
-        """`source`: who publishes; made up from host name and process id where left out.
+        """`source`: who publishes; made up of host, program and a random part where left out: the same
+        throughout the process, but never that of two publishers at a time.
         `run`: which start of it; a fresh random name where left out.
         `run_name`, `config`, `tags`: with any of them, start_run() is called with them.
         `system_metrics_s`: how often the load of the machine is published while a run is open; left
@@ -86,7 +79,7 @@ class Publisher:
         Raises ValueError where one of these is out of its range, which it names.
         """
         options = complete(
-            source,
+            _process.source_for(source),
             run,
             endpoint,
             control,
@@ -105,13 +98,16 @@ class Publisher:
         self._handlers = Handlers()
         self._sender: Sender | None = None
         self._inherited: list[Any] = []  # the parent's, kept from being finalised in a child
+        greets = _greeting.greets()
         try:
-            self._start()
+            self._start(greets)
         except Exception as error:
             text = "endpoint %s, control %s: %s"
             shown = printable(repr(options.endpoint)), printable(repr(options.control))
             raise ValueError(text % (*shown, error)) from None
-        _publishers.add(self)
+        _process.publishers.add(self)
+        if greets:
+            _greeting.greet(options.source, options.endpoint)
         if run_name is not None or config is not None or tags:
             self.start_run(run_name, config, tags)
 
@@ -150,10 +146,10 @@ class Publisher:
         """One point of each of these curves; {"loss": {"policy": 1}} is of `loss/policy`. False where
         one was refused."""
         try:
-            points = list(flat(values))
+            found = list(flat(values))
         except Exception as error:
             return self.refuse("scalar", "%s: %s" % (type(error).__name__, error))
-        return all([self.scalar(tag, value, step, agent_id) for tag, value in points])
+        return all([self.scalar(tag, value, step, agent_id) for tag, value in found])
 
     def span(self, name: str, step: Any = None, agent_id: str | None = None) -> Span:
         """`with publisher.span("rollout"):` publishes how long that took, as a `span`."""
@@ -371,7 +367,7 @@ class Publisher:
             self._outbox.fail("the publisher is closed")
         if sender is not None:
             sender.stop(self._options.flush_ms / 1000 if timeout is None else max(timeout, 0.0))
-            sender.join(_JOIN_S)
+            sender.join(_process.JOIN_S)
 
     def __enter__(self) -> Publisher:
         return self
@@ -401,16 +397,11 @@ class Publisher:
         options = self._options
         return Runs(self._outbox.publish, options.run, options.system_metrics_s)
 
-    def _start(self) -> None:
-        sender = Sender(self._options, self._outbox, self._handlers)
+    def _start(self, greets: bool = False) -> None:
+        sender = Sender(self._options, self._outbox, self._handlers, greets)
         sender.start()
         self._sender = sender
-        # Workers of multiprocessing end without the interpreter's own end.
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
-            from multiprocessing import util
-
-            util.Finalize(None, _close_all, exitpriority=100)
+        _process.end_with_worker()
 
     def _after_fork(self) -> None:
         """In the child. The parent's thread is not here, and its sockets are not ours to touch."""
@@ -436,42 +427,3 @@ class Publisher:
                 self._start()
             except Exception as error:
                 self._outbox.fail("after a fork: %s" % error)
-
-
-def flat(values: Mapping, above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """{"a": {"b": 1}} as ("a/b", 1)."""
-    for key, value in values.items():
-        tag = above + str(key)
-        if isinstance(value, Mapping) and depth < 16:
-            yield from flat(value, tag + "/", depth + 1)
-        else:
-            yield tag, value
-
-
-_publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    _inherited.extend(_sender.running)
-    _sender.running.clear()
-    _crash.forget()
-    for publisher in list(_publishers):
-        publisher._after_fork()
-
-
-_inherited: list[Sender] = []
-
-
-def _close_all() -> None:
-    """At the interpreter's end: all at once, so that it takes no longer than the slowest."""
-    _crash.at_end()
-    senders = list(_sender.running)
-    for sender in senders:
-        sender.stop(sender.flush_s)
-    for sender in senders:
-        sender.join(_JOIN_S)
-
-
-atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

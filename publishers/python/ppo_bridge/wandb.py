@@ -27,7 +27,8 @@ from ._curves import Curves, note
 from ._extract import number
 from ._names import printable
 from ._wandb_data import Config, Error, Histogram, LeftOut, Summary, UsageError, left_out
-from .publisher import Publisher, flat
+from ._values import flat
+from .publisher import Publisher
 
 __all__ = ["Config", "Error", "Histogram", "Run", "Settings", "UsageError", "config", "define_metric"]
 __all__ += ["finish", "init", "log", "login", "run", "summary"]

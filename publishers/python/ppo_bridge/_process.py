@@ -1,0 +1,74 @@
+"""What a process does with all its publishers: names them, forks, and ends."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import sys
+import weakref
+from typing import TYPE_CHECKING
+
+from . import _crash, _sender
+from ._names import with_suffix
+from ._program import forget_source, made_up_source
+
+if TYPE_CHECKING:
+    from .publisher import Publisher
+
+JOIN_S = 1.0  # beyond its deadline, for a sender's thread to be done
+
+publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
+_inherited: list[_sender.Sender] = []  # the parent's, kept from being finalised in a child
+
+
+def source_for(given: str | None) -> str:
+    """`given`, or a name that no other publisher here has.
+
+    A publisher that was dropped may still be there, since only the garbage collector frees what knows
+    itself: first it has to go, so that it is not taken for a second one of that name."""
+
+    def taken(source: object) -> bool:
+        return any(p.source == source and not p.error for p in list(publishers))
+
+    source = made_up_source() if given is None else given
+    if taken(source):
+        gc.collect()
+    number = 2
+    while given is None and taken(source):
+        source = with_suffix(made_up_source(), "-%d" % number)
+        number += 1
+    return source
+
+
+def end_with_worker() -> None:
+    """Workers of multiprocessing end without the interpreter's own end."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        from multiprocessing import util
+
+        util.Finalize(None, _close_all, exitpriority=100)
+
+
+def _after_fork_in_child() -> None:
+    _inherited.extend(_sender.running)
+    _sender.running.clear()
+    _crash.forget()
+    forget_source()
+    for publisher in list(publishers):
+        publisher._after_fork()
+
+
+def _close_all() -> None:
+    """At the interpreter's end: all at once, so that it takes no longer than the slowest."""
+    _crash.at_end()
+    senders = list(_sender.running)
+    for sender in senders:
+        sender.stop(sender.flush_s)
+    for sender in senders:
+        sender.join(JOIN_S)
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
