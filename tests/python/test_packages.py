@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 from pathlib import Path
 
 from support import ROOT, Bridge
@@ -16,38 +18,76 @@ FOLDERS = ("publishers/python", "clients/python")
 
 
 class Install(unittest.TestCase):
-    def test_pip_installs_what_imports_by_itself(self) -> None:
-        with tempfile.TemporaryDirectory() as place:
-            copies = [shutil.copytree(ROOT / f, Path(place) / f) for f in FOLDERS]
-            target = Path(place) / "installed"
-            command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-            command += ["--no-index", "--no-deps", "--no-build-isolation", "--no-compile"]
-            done = subprocess.run(
-                [*command, "--root-user-action=ignore", "--target", str(target), *map(str, copies)],
-                capture_output=True,
-                text=True,
-                timeout=200,
-            )
-            self.assertEqual(done.returncode, 0, done.stderr)
-            code = (
-                "import ppo_bridge, ppo_bridge.tensorboard, ppo_bridge_client\n"
-                "import ppo_websocket_integration\n"
-                "print(ppo_bridge.__file__, ppo_bridge.__version__, ppo_bridge_client.__version__)"
-            )
-            done = subprocess.run(
-                [sys.executable, "-c", code],
-                capture_output=True,
-                text=True,
-                timeout=60,
-                cwd=place,
-                env={"PYTHONPATH": str(target)},
-            )
-            self.assertEqual(done.stderr, "")
-            file, *versions = done.stdout.split()
-            self.assertTrue(file.startswith(str(target)), file)
-            for folder, version in zip(FOLDERS, versions):
-                project = (ROOT / folder / "pyproject.toml").read_text()
-                self.assertIn('version = "%s"' % version, project)
+    """From a clone, with nothing fetched and nothing left there."""
+
+    OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+    def setUp(self) -> None:
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.place = Path(place.name)
+        left_out = shutil.ignore_patterns("__pycache__")
+        for folder in FOLDERS:
+            shutil.copytree(ROOT / folder, self.place / folder, symlinks=False, ignore=left_out)
+
+    def run_here(self, *command: object) -> str:
+        kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+        done = subprocess.run(
+            list(map(str, command)),
+            capture_output=True,
+            text=True,
+            timeout=200,
+            cwd=self.place,
+            env={**kept, **self.OFFLINE, "PPO_QUIET": "1"},
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def files(self) -> list:
+        return sorted(file for folder in FOLDERS for file in (self.place / folder).rglob("*"))
+
+    def test_the_readmes_way_into_a_virtual_environment(self) -> None:
+        before = self.files()
+        readme = (ROOT / FOLDERS[0] / "README.md").read_text()
+        self.assertIn("python3 -m venv --system-site-packages ", readme)
+        self.run_here("/usr/bin/python3", "-m", "venv", "--system-site-packages", "venv")
+        self.run_here("venv/bin/pip", "install", *("./" + folder for folder in FOLDERS))
+        self.assertEqual(self.files(), before)
+        code = (
+            "import ppo_bridge, ppo_bridge.tensorboard, ppo_bridge_client\n"
+            "import ppo_websocket_integration\n"
+            "from pathlib import Path\n"
+            "for package in (ppo_bridge, ppo_bridge_client):\n"
+            "    assert Path(package.__file__).with_name('py.typed').exists()\n"
+            "print(ppo_bridge.__file__, ppo_bridge.__version__, ppo_bridge_client.__version__)"
+        )
+        file, *versions = self.run_here("venv/bin/python", "-c", code).split()
+        self.assertTrue(file.startswith(str(self.place / "venv")), file)
+        for folder, version in zip(FOLDERS, versions):
+            project = (ROOT / folder / "pyproject.toml").read_text()
+            self.assertIn('version = "%s"' % version, project)
+        self.run_here("venv/bin/pip", "check")
+        self.run_here("venv/bin/pip", "install", "--force-reinstall", "--no-deps", "-e", "./" + FOLDERS[0])
+        file = self.run_here("venv/bin/python", "-c", "import ppo_bridge; print(ppo_bridge.__file__)")
+        self.assertTrue(file.startswith(str(self.place / FOLDERS[0])), file)
+
+    def test_a_wheel_says_what_it_needs_and_is_the_same_each_time(self) -> None:
+        found = []
+        for n in range(2):
+            out = self.place / ("out%d" % n)
+            command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", out]
+            self.run_here(*command, *("./" + folder for folder in FOLDERS))
+            found.append({file.name: file.read_bytes() for file in out.iterdir()})
+        self.assertEqual(found[0], found[1])
+        self.assertEqual(
+            sorted(found[0]),
+            ["ppo_bridge-0.1.0-py3-none-any.whl", "ppo_bridge_client-0.1.0-py3-none-any.whl"],
+        )
+        with zipfile.ZipFile(out / "ppo_bridge_client-0.1.0-py3-none-any.whl") as wheel:
+            self.assertNotIn("pure_wheel.py", wheel.namelist())
+            about = wheel.read("ppo_bridge_client-0.1.0.dist-info/METADATA").decode()
+        self.assertIn("\nRequires-Dist: websockets>=10\n", about)
+        self.assertIn('\nProvides-Extra: bots\nRequires-Dist: pyzmq; extra == "bots"\n', about)
 
 
 class Readme(unittest.TestCase):

@@ -1,0 +1,1 @@
+../../publishers/python/pure_wheel.py
