@@ -93,6 +93,29 @@ class Agents(HookTest):
         self.assertEqual((sold["action_type"], sold["profit"]), ("sell", 490.0))
         self.assertEqual((sold["total_value"], sold["order"]), (2000, 7))
 
+    def test_decisions_of_any_kind_of_values_are_told_alike(self) -> None:
+        agent = Agent()
+        self.hooked.hook_agent(agent, "agent_0")
+        nan, long, odd = float("nan"), "x" * 300, 'a "quoted" \\ Pi\u00f1a\n'
+        kinds = (
+            {"type": "buy", "item": odd, "price": 1.5, "quantity": 2, "reasoning": long},
+            {"type": "buy", "item": odd, "price": 1.5, "quantity": 2, "reasoning": odd},
+            {"action_type": "sell", "item": "Coal", "price": 10**400, "quantity": 10**20},
+            {"action_type": "sell", "item": "Coal", "price": nan, "quantity": True},
+            {"type": "buy", "item": 5, "price": numpy.float32(0.5), "quantity": None, "agent_id": "b"},
+            {"type": "buy", "item": "Coal", "price": 1, "quantity": 1, "agent_id": "b"},
+        )
+        for action in kinds:
+            agent.action = action
+            agent.sample_action(0)
+        one, two, huge, none, odd_ones, named = self.sent(len(kinds))
+        self.assertEqual((one["item"], one["price"], one["reasoning"]), (odd, 1.5, long))
+        self.assertEqual((two["item"], two["price"], two["reasoning"]), (odd, 1.5, odd))
+        self.assertEqual((huge["price"], huge["quantity"], huge["reasoning"]), (10**400, 10**20, ""))
+        self.assertEqual((none["price"], none["quantity"]), (None, True))
+        self.assertEqual((odd_ones["item"], odd_ones["price"], odd_ones["quantity"]), (5, 0.5, 0))
+        self.assertEqual([d["agent_id"] for d in (one, odd_ones, named)], ["agent_0", "b", "b"])
+
     def test_what_the_calls_raise_is_unchanged_and_nothing_is_sent(self) -> None:
         agent = Agent()
         self.hooked.hook_agent(agent, "agent_0")
@@ -290,6 +313,30 @@ class Envs(HookTest):
                 }
             ],
         )
+
+    def test_portfolios_of_any_kind_of_values_are_told_alike(self) -> None:
+        nan = float("nan")
+        held = {'a "b"': 1, "nested": {"n": [1, {}]}, "none": nan}
+        infos = (
+            {"cash": 1, "total_value": 2.5, "realized_pnl": -0.5, "inventory": {"Coal": 1}},
+            {"cash": 1, "total_value": 2.5, "inventory": {"Coal": 1}, "inventory_value": 7},
+            {"cash": 1, "total_value": 2, "inventory": held},
+            {"cash": nan, "total_value": 2, "inventory": {"Coal": 1}},
+            {"cash": 1, "total_value": 10**20, "agent_id": "b"},
+            {"total_value": 3},
+        )
+        env = Env([(0, 0.0, False, info) for info in infos])
+        self.hooked.hook_env(env, "env_0", "a")
+        for _ in infos:
+            env.step(0)
+        got = self.sent(len(infos))
+        coal = {"agent_id": "a", "gp": 1, "inventory": {"Coal": 1}, "total_value": 2.5}
+        self.assertEqual(got[0], {**coal, "inventory_value": 1.5, "realized_pnl": -0.5})
+        self.assertEqual(got[1], {**coal, "inventory_value": 7})
+        self.assertEqual(got[2]["inventory"], {**held, "none": None})
+        self.assertEqual((got[3]["gp"], got[3]["inventory"]), (None, {"Coal": 1}))
+        big = {"agent_id": "b", "gp": 1, "total_value": 10**20, "inventory_value": 10**20 - 1}
+        self.assertEqual(got[4:], [big, {"agent_id": "b", "total_value": 3}])
 
     def test_an_inventory_that_changes_in_place_is_seen(self) -> None:
         inventory = {"Coal": 1, "Rune": {"bought": 1}}

@@ -67,20 +67,6 @@ class EnvHook(Hook):
 
     # ---- One, or several at once.
 
-    def see_step(self, result: Any, global_step: int | None = None) -> None:
-        if self._resetting:
-            self._resetting = False
-            return self.see_reset((result[0], result[-1]))
-        if type(result) is tuple and 4 <= len(result) <= 5:
-            flags = result[2]
-            kind = type(flags)
-            if kind is not bool and kind is not self._single:
-                if self._parts or _steps.of_many(result):
-                    return self._see_many(result)
-                if not hasattr(kind, "__len__"):
-                    self._single = kind
-        super().see_step(result, global_step)
-
     def see_step_wait(self, result: Any) -> None:
         self._waited = id(result)
         self.see_step(result)
@@ -114,9 +100,21 @@ class EnvHook(Hook):
         super()._end_episode(ended, info)
         self._resetting = self._resets_next_step and ended != "reset"
 
-    def _see_many(self, result: tuple) -> None:
+    def _see_many(self, result: Any) -> bool:
+        kind = type(result[2])
+        if kind is self._single:
+            return False
+        if not self._parts and not _steps.of_many(result):
+            if not hasattr(kind, "__len__"):
+                self._single = kind
+            return False
         if is_mapping(result[1]) or is_mapping(result[2]):
-            return self._see_named(*result)
+            self._see_named(*result)
+        else:
+            self._see_arrays(result)
+        return True
+
+    def _see_arrays(self, result: Any) -> None:
         observations, rewards, done = result[:3]
         infos = result[-1]
         flags = _steps.listed(done) or []

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from . import _extract, _steps
+from . import _extract, _quick_text, _steps
 from ._extract import is_mapping, number
 from ._hooked_method import HookedMethod
 from ._names import printable
@@ -34,16 +34,6 @@ class HookStats:
     not_finite: int = 0  # rewards that were NaN, infinite or no number; their episode's is null
     unrecognised: int = 0  # results in which nothing was found to publish
     failed: int = 0  # refused by the publisher, or reading the result raised
-
-
-def described(result: Any) -> str:
-    """What a result looks like, for a log."""
-    if type(result) in (tuple, list):
-        inside = ", ".join(type(each).__name__ for each in result[:6])
-        return "a %s of %d (%s)" % (type(result).__name__, len(result), inside)
-    if is_mapping(result):
-        return "a mapping with " + printable(", ".join(str(key) for key in list(result)[:8]))
-    return "a " + type(result).__name__
 
 
 class Hook:
@@ -71,6 +61,8 @@ class Hook:
         self._episode = 1
         self._seen: tuple = ()  # of the portfolio, last published
         self._inventory: dict | None = None  # a copy of the one last seen
+        self._start = ""  # of the portfolio's text
+        self._start_of: tuple | None = None
         self._info_agent: Any = None
         self._resetting = False  # the next step only resets
         self._start_episode()
@@ -118,13 +110,18 @@ class Hook:
         if method not in self._said:
             self._said.add(method)
             text = "%s: %s() gave %s; looked for %s"
-            log.warning(text, self.agent_id, method, described(result), looked_for)
+            log.warning(text, self.agent_id, method, _steps.described(result), looked_for)
 
     # ---- Agents.
 
     def see_decision(self, result: Any) -> None:
-        found = _extract.decision(result)
         self._decisions += 1
+        first = result[0] if type(result) is tuple and result else result
+        text = _quick_text.decision(first, self.agent_id) if type(first) is dict else None
+        if text is not None:
+            self._stats.decisions += self._publish_text("agent_decision", text)
+            return
+        found = _extract.decision(result)
         if found is None:
             self.unrecognised("sample_action", result, "action_type, type, side or action by name")
         else:
@@ -185,8 +182,13 @@ class Hook:
         the caller knows."""
         if not isinstance(result, (tuple, list)) or not 4 <= len(result) <= 5:
             return self.unrecognised("step", result, _steps.LOOKED_FOR)
-        observation, reward, done = result[:3]
-        info = result[-1]
+        if self._resetting:  # nothing but a reset, which calls for no action
+            self._resetting = False
+            return self.see_reset((result[0], result[-1]))
+        done = result[2]
+        if done is not False and done is not True and self._see_many(result):
+            return
+        observation, reward, info = result[0], result[1], result[-1]
         self.global_step = self.global_step + 1 if global_step is None else global_step
         if type(reward) is not float:
             reward = self._read_reward(reward, result)
@@ -199,6 +201,10 @@ class Hook:
             truncated = len(result) == 5 and _steps.flag(result[3])
             if truncated or _steps.flag(done):
                 self._end_episode(_steps.how_ended(len(result) == 5, truncated, info), info)
+
+    def _see_many(self, result: Any) -> bool:
+        """Whether it was the result of several, and seen as that."""
+        return False
 
     def see_reset(self, result: Any, seen: Any = None) -> None:
         if self._steps not in (0, self._life_lost):
@@ -222,7 +228,7 @@ class Hook:
 
     def _see_info(self, info: Any, observation: Any) -> None:
         """Trades and portfolio; of what info leaves out, what a mapping of an observation says."""
-        if not is_mapping(info):
+        if type(info) is not dict and not is_mapping(info):
             if not is_mapping(observation):
                 return
             info, observation = observation, None
@@ -277,10 +283,10 @@ class Hook:
     ) -> None:
         if total is not None:
             self._final_value = total
-        if not is_mapping(inventory):
+        if type(inventory) is not dict and not is_mapping(inventory):
             inventory = None
         elif inventory != self._inventory:  # which the environment may go on changing
-            self._seen = ()
+            self._seen, self._start_of = (), None
             self._inventory = inventory = {
                 k: v if type(v) in _SCALARS else copy.deepcopy(v) for k, v in inventory.items()
             }
@@ -288,6 +294,15 @@ class Hook:
         if seen == self._seen:
             return
         self._seen = seen
+        start_of = self._info_agent or self.agent_id, inventory is None
+        if start_of != self._start_of:
+            self._start_of = start_of
+            held = None if inventory is None else self._inventory
+            self._start = _quick_text.portfolio_start(start_of[0], held)
+        text = self._start and _quick_text.portfolio(self._start, gp, total, value, realized)
+        if text:
+            self._stats.portfolios += self._publish_text("portfolio_update", text)
+            return
         data: dict = {"agent_id": self._info_agent}
         if gp is not None:
             data["gp"] = gp
@@ -368,3 +383,10 @@ class Hook:
         self._stats.failed += 1
         return False
 
+    def _publish_text(self, event_type: str, text: str) -> bool:
+        if not self.active:
+            return False
+        if self._publisher._outbox.offer(event_type, None, None, text):
+            return True
+        self._stats.failed += 1
+        return False

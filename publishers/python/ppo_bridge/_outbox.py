@@ -45,25 +45,34 @@ class Outbox:
         self.asleep = False  # the sending thread waits for wake()
         self.wake: Callable[[], None] = lambda: None
 
-    def offer(self, event_type: str, data: Any, timestamp: float | None) -> bool:
-        """Any thread; never raises. A snapshot of `data` is taken here.
+    def offer(
+        self, event_type: str, data: Any, timestamp: float | None, text: str | None = None
+    ) -> bool:
+        """Any thread; never raises. A snapshot of `data` is taken here. `text`: in its place, JSON of it
+        that is short, not deep and without NaN.
 
         By encoding it, which the sending thread could not do for less: it would keep the interpreter
         for the same work, with the values in another core's cache, and at one go for many events."""
         try:
             prefix = self._prefixes.get(event_type) or self._prefix_of(event_type)
-            if type(data) is not dict:
-                data = as_mapping(data)
-            try:
-                text = prefix + encode(data)  # up to the end of its data
+            if text is not None:
+                text = prefix + text
                 size = len(text)
-                if size > 126 and text.count("{") + text.count("[") > DEPTH_MAX:
-                    self._check_depth(text)
                 if size > self._chars_unchecked:
                     self._check_size(text)
-            except Exception:
-                text = prefix + self._carefully(event_type, data)
-                size = len(text)
+            else:
+                if type(data) is not dict:
+                    data = as_mapping(data)
+                try:
+                    text = prefix + encode(data)  # up to the end of its data
+                    size = len(text)
+                    if size > 126 and text.count("{") + text.count("[") > DEPTH_MAX:
+                        self._check_depth(text)
+                    if size > self._chars_unchecked:
+                        self._check_size(text)
+                except Exception:
+                    text = prefix + self._carefully(event_type, data)
+                    size = len(text)
             at = time() if timestamp is None else self._time_of(event_type, timestamp)
         except Exception as error:
             return self.refuse("%s: %s" % (type(error).__name__, error), event_type)

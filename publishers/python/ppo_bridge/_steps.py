@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Any, Iterator
 
 from ._extract import field, is_mapping, number, trade
+from ._names import printable
 
 # The names in an info or observation that hooks publish from.
 TOLD = frozenset(
@@ -32,6 +33,16 @@ _ITEM_NAMES = ("id_to_name_map", "item_names", "item_metadata")
 _MONITORS = ("Monitor", "VecMonitor", "RecordEpisodeStatistics", "RecordEpisodeStatisticsV0")
 _NORMALISERS = ("NormalizeReward", "NormalizeRewardV1", "VecNormalize")
 _WRAPPED_MAX = 32
+
+
+def described(result: Any) -> str:
+    """What a result looks like, for a log."""
+    if type(result) in (tuple, list):
+        inside = ", ".join(type(each).__name__ for each in result[:6])
+        return "a %s of %d (%s)" % (type(result).__name__, len(result), inside)
+    if is_mapping(result):
+        return "a mapping with " + printable(", ".join(str(key) for key in list(result)[:8]))
+    return "a " + type(result).__name__
 
 
 def flag(value: Any) -> bool:
