@@ -290,6 +290,15 @@ class Ends(WriterTest):
         self.assertEqual(len(self.events("run_ended")), 10)
         self.assertIn("diverged", self.events("error")[0]["message"])
 
+    def test_a_crash_loses_nothing_that_was_gathered(self) -> None:
+        writer = SummaryWriter("runs/a", publisher=self.to)
+        writer.add_scalar("charts/episodic_return", 21.5, 40)
+        writer.add_scalar("losses/value_loss", 0.5, 40)
+        self.to.end_run("crashed", ValueError("boom"))
+        self.assertEqual([e["reward"] for e in self.events("episode_end")], [21.5])
+        self.assertEqual([e["value_loss"] for e in self.events("training_update")], [0.5])
+        self.assertEqual(self.bridge.events(None, self.source)[-1]["type"], "run_ended")
+
     def test_writers_of_two_agents_have_a_run_each(self) -> None:
         writers = [SummaryWriter("runs/" + a, publisher=self.to, agent_id=a) for a in ("a", "b")]
         for writer in writers:

@@ -38,11 +38,13 @@ class Curves:
 
     def __init__(self, publisher: Publisher, agent_id: str | None = None) -> None:
         self.publisher = publisher
+        self.agent_id = agent_id
         self._agent = {} if agent_id is None else {"agent_id": agent_id}
         self._update: dict[str, tuple[str, Any]] = {}  # field -> tag, value
         self._episode: dict[str, Any] = {}
         self._step: Any = None
         self._updates = self._episodes = 0
+        publisher.flush_before_end(self)
 
     def scalar(self, tag: Any, value: Any, step: Any = None, walltime: Any = None) -> None:
         """Anything that is one number; True is 1, what is none null."""

@@ -32,11 +32,15 @@ class Runs:
     Thread-safe; what it publishes it takes from under its lock, so that a run's events are in order.
     """
 
-    def __init__(self, publish: Publish, run: str, metrics_s: float) -> None:
-        """`metrics_s`: how often the system's load is published while a run is open; 0: never."""
+    def __init__(
+        self, publish: Publish, run: str, metrics_s: float, before_end: Callable[[str | None], None]
+    ) -> None:
+        """`metrics_s`: how often the system's load is published while a run is open; 0: never.
+        `before_end` publishes what is gathered of an agent, or of all."""
         self._publish = publish
         self._run = run
         self._metrics_s = metrics_s
+        self._before_end = before_end
         self._lock = threading.RLock()
         self._open: dict[str | None, str] = {}  # names by agent
         self._configs: dict[str | None, dict[str, str]] = {}  # what was published, as text
@@ -85,6 +89,7 @@ class Runs:
         with self._lock:
             if not (self._open if agent_id is None else agent_id in self._open):
                 return False
+            self._before_end(agent_id)
             if state is None and self._failure is None and self.unfinished:
                 state, error = "interrupted", self.unfinished
             elif state is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from dataclasses import replace
 from math import isfinite
 from typing import Any, Callable, Iterable, Mapping
@@ -94,6 +95,7 @@ class Publisher:
         self._lock = threading.RLock()  # guards starting and closing
         self._options = options
         self._outbox = Outbox(options.event_bytes_max)
+        self._gatherers: weakref.WeakSet[Any] = weakref.WeakSet()
         self._runs = self._fresh_runs()
         self._handlers = Handlers()
         self._sender: Sender | None = None
@@ -232,6 +234,11 @@ class Publisher:
         if state not in STATES:
             raise ValueError("state is %s; must be %s" % (printable(repr(state)), ", ".join(STATES)))
         return self._runs.end(state, error, agent_id)
+
+    def flush_before_end(self, gatherer: Any) -> None:
+        """Calls its flush() before the run of its `agent_id` ends, also by a crash; for who gathers
+        events. It is not kept alive by this."""
+        self._gatherers.add(gatherer)
 
     @property
     def run_name(self) -> str | None:
@@ -395,7 +402,14 @@ class Publisher:
 
     def _fresh_runs(self) -> Runs:
         options = self._options
-        return Runs(self._outbox.publish, options.run, options.system_metrics_s)
+        gatherers = self._gatherers
+
+        def before_end(agent_id: str | None) -> None:
+            for gatherer in list(gatherers):
+                if agent_id is None or gatherer.agent_id == agent_id:
+                    gatherer.flush()
+
+        return Runs(self._outbox.publish, options.run, options.system_metrics_s, before_end)
 
     def _start(self, greets: bool = False) -> None:
         sender = Sender(self._options, self._outbox, self._handlers, greets)
