@@ -157,7 +157,26 @@ class End(RunTest):
         self.assertEqual(self.ended(""), [{"state": "finished"}])
         self.assertEqual(self.ended("p.close()"), [{"state": "finished"}])
         self.assertEqual(self.ended("del p"), [{"state": "finished"}])
-        self.assertEqual(self.ended("import sys; sys.exit(0)"), [{"state": "finished"}])
+
+    def test_an_exit_code_tells_how_it_ended(self) -> None:
+        for code, ended in (
+            ("0", {"state": "finished"}),
+            ("", {"state": "finished"}),
+            ("1", {"state": "crashed", "error": "SystemExit: 1"}),
+            ("'no gold'", {"state": "crashed", "error": "SystemExit: no gold"}),
+            ("130", {"state": "interrupted", "error": "SystemExit: 130"}),
+        ):
+            self.assertEqual(self.ended("import sys; sys.exit(%s)" % code), [ended])
+        code = "import sys\ntry: sys.exit(1)\nexcept SystemExit: p.scalar('x', 1)\n"
+        self.assertEqual(self.ended(code, "scalar")[1], {"state": "finished"})
+
+    def test_a_closed_publisher_starts_no_run(self) -> None:
+        publisher = self.publisher()
+        publisher.close()
+        before = set(threading.enumerate())
+        publisher.start_run("n")
+        self.assertLessEqual(set(threading.enumerate()), before)
+        self.assertFalse(publisher.end_run())
 
     def test_an_exception_that_nobody_caught_is_told(self) -> None:
         code = "def learn(): raise ValueError('no gold')\nlearn()\n"
@@ -349,6 +368,7 @@ class Metrics(RunTest):
         def threads() -> list[str]:
             return [t.name for t in threading.enumerate()]
 
+        wait_until(lambda: "ppo-metrics" not in threads())  # of another test
         self.publisher(run_name="n", system_metrics_s=0)
         self.assertNotIn("ppo-metrics", threads())
         os.environ["PPO_SYSTEM_METRICS"] = "0"

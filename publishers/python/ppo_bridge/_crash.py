@@ -1,7 +1,7 @@
 """Exceptions that nobody catches: told to the runs that are open, and then handled as ever.
 
 In the main thread by sys.excepthook, in others by threading.excepthook, in a notebook after each cell.
-What somebody puts in their place later is called instead of ours, so at the interpreter's end we also look
+Of sys.exit() Python tells nobody, so it is wrapped. What somebody puts in their place later is called instead of ours, so at the interpreter's end we also look
 at what Python itself keeps of its last exception.
 """
 
@@ -27,6 +27,7 @@ def watch(runs: Runs) -> None:
         _installed = True
         _watch_main()
         _watch_threads()
+        _watch_exit()
     _watch_notebook()
 
 
@@ -82,13 +83,24 @@ def _watch_threads() -> None:
     threading.excepthook = hook
 
 
-_notebooks: weakref.WeakSet[Any] = weakref.WeakSet()
+def _watch_exit() -> None:
+    before = sys.exit
+
+    def exit(*code: Any) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            _tell("exit", code[0] if code else None)
+        before(*code)
+
+    sys.exit = exit
+
+
+_notebooks: list[Any] = []
 
 
 def _watch_notebook() -> None:
     get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
     shell = get_ipython() if callable(get_ipython) else None
-    if shell is None or shell in _notebooks:
+    if shell is None or any(shell is known for known in _notebooks):
         return
 
     def after_cell(result: Any) -> None:
@@ -98,6 +110,6 @@ def _watch_notebook() -> None:
 
     try:
         shell.events.register("post_run_cell", after_cell)
-        _notebooks.add(shell)
+        _notebooks.append(shell)
     except Exception:  # of another make
         pass

@@ -73,7 +73,12 @@ class Outbox:
                 except Exception:
                     text = prefix + self._carefully(event_type, data)
                     size = len(text)
-            at = time() if timestamp is None else self._time_of(event_type, timestamp)
+            if timestamp is None:
+                at = time()
+            elif type(timestamp) is float and -_SECONDS_MAX <= timestamp <= _SECONDS_MAX:
+                at = timestamp
+            else:
+                at = self._time_of(event_type, timestamp)
         except Exception as error:
             return self.refuse("%s: %s" % (type(error).__name__, error), event_type)
         if self.error:

@@ -24,14 +24,14 @@ _SECRET = re.compile(r"(?i)(?:^|[-_])(?:password|passwd|secret|token|api[-_]?key
 
 def program_name() -> str:
     """As a user would call it: `train` of train.py or of -m train, `notebook`, `python`."""
-    if "ipykernel" in sys.modules:
-        return "notebook"
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     if spec is not None and isinstance(spec.name, str):
         return spec.name[: -len(".__main__")] if spec.name.endswith(".__main__") else spec.name
     file = getattr(main, "__file__", None)
-    return Path(file).stem if isinstance(file, str) else "python"
+    if isinstance(file, str):
+        return Path(file).stem
+    return "notebook" if "ipykernel" in sys.modules else "python"
 
 
 _source: str | None = None  # made up for this process

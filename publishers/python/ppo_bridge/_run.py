@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterable
 from . import _crash
 from ._json import encode_carefully, to_utf8
 from ._metrics import MetricsThread
+from ._outbox import Outbox
 from ._program import about_program, program_name
 from ._values import as_config
 
@@ -23,6 +24,8 @@ _MESSAGE_CHARS_MAX = 4096
 _FRAMES_MAX = 20
 _FRAME_CHARS_MAX = 512
 
+_INTERRUPTED = (130, 143)  # exit codes: 128 and the number of SIGINT or SIGTERM
+
 Publish = Callable[[str, dict], bool]
 
 
@@ -33,11 +36,12 @@ class Runs:
     """
 
     def __init__(
-        self, publish: Publish, run: str, metrics_s: float, before_end: Callable[[str | None], None]
+        self, outbox: Outbox, run: str, metrics_s: float, before_end: Callable[[str | None], None]
     ) -> None:
         """`metrics_s`: how often the system's load is published while a run is open; 0: never.
         `before_end` publishes what is gathered of an agent, or of all."""
-        self._publish = publish
+        self._outbox = outbox
+        self._publish = outbox.publish
         self._run = run
         self._metrics_s = metrics_s
         self._before_end = before_end
@@ -46,6 +50,7 @@ class Runs:
         self._configs: dict[str | None, dict[str, str]] = {}  # what was published, as text
         self._metrics: MetricsThread | None = None
         self._failure: BaseException | None = None  # of a thread, whose run goes on
+        self._exit: tuple[Any, int] = (None, 0)  # what sys.exit() was given, and the events by then
         self.unfinished: str | None = None  # says that the run is interrupted where it ends like this
 
     @property
@@ -70,9 +75,10 @@ class Runs:
             chosen = [str(tag)[:_TEXT_CHARS_MAX] for tag in _as_list(tags)[:_TAGS_MAX]]
             if chosen:
                 data["tags"] = chosen
+            if not self._publish("run_started", _of(agent_id, data)):
+                return name  # closed
             self._open[agent_id] = name
             _crash.watch(self)
-            self._publish("run_started", _of(agent_id, data))
             if self._metrics is None and self._metrics_s > 0:
                 self._metrics = MetricsThread(self._publish, self._metrics_s)
             return name
@@ -89,14 +95,11 @@ class Runs:
         with self._lock:
             if not (self._open if agent_id is None else agent_id in self._open):
                 return False
-            self._before_end(agent_id)
-            if state is None and self._failure is None and self.unfinished:
-                state, error = "interrupted", self.unfinished
-            elif state is None:
-                error = self._failure
-                state = "finished" if error is None else "crashed"
+            if state is None:
+                state, error = self._known_state()
             elif isinstance(error, BaseException):
                 self.tell_error(error)
+            self._before_end(agent_id)
             data = {"state": state}
             if error is not None:
                 data["error"] = _shown(error)
@@ -110,6 +113,16 @@ class Runs:
                     self._metrics = None
             return self._publish("run_ended", _of(agent_id, data))
 
+    def _known_state(self) -> tuple[str, Any]:
+        if self._failure is not None:
+            return "crashed", self._failure
+        if self.unfinished:
+            return "interrupted", self.unfinished
+        code, events = self._exit
+        if events != self._outbox.offered:  # somebody caught it, and the program went on
+            return "finished", None
+        return _state_of(code)
+
     # ---- What went wrong in this program; see _crash.
 
     def fail(self, error: BaseException) -> None:
@@ -117,8 +130,7 @@ class Runs:
         if not self._open or isinstance(error, GeneratorExit):
             return
         if isinstance(error, SystemExit):
-            failed = error.code not in (None, 0)
-            self.end("crashed" if failed else "finished", _shown(error) if failed else None, None)
+            self.end(*_state_of(error.code), None)
         elif isinstance(error, KeyboardInterrupt):
             self.end("interrupted", None, None)
         else:
@@ -130,8 +142,12 @@ class Runs:
             self.tell_error(error, thread)
             self._failure = error
 
+    def exit(self, code: Any) -> None:
+        """sys.exit() was called, which somebody may still catch."""
+        self._exit = code, self._outbox.offered
+
     def tell_error(self, error: BaseException, thread: str | None = None) -> None:
-        frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_MAX:]
+        frames = traceback.extract_tb(error.__traceback__, limit=-_FRAMES_MAX)
         details = {
             "frames": [
                 ("%s:%s in %s: %s" % (f.filename, f.lineno, f.name, f.line))[:_FRAME_CHARS_MAX]
@@ -188,6 +204,13 @@ class Span:
         if self._step is not None:
             data["step"] = self._step
         self._publish("span", _of(self._agent_id, data))
+
+
+def _state_of(code: Any) -> tuple[str, str | None]:
+    """Of a program that exits with it, and the error."""
+    if code in (None, 0):
+        return "finished", None
+    return "interrupted" if code in _INTERRUPTED else "crashed", _shown(SystemExit(code))
 
 
 def _of(agent_id: str | None, data: dict) -> dict:

@@ -213,8 +213,9 @@ class Publisher:
         another one the run before ends as `finished`.
 
         The run ends by end_run(), close() or the interpreter's end: as `crashed` where an exception
-        was not caught, which is published as `error` as well, and as `interrupted` by Ctrl-C. Until
-        then the load of the machine is published, see `system_metrics_s`.
+        was not caught, which is published as `error` as well, or after sys.exit() with another code
+        than 0, and as `interrupted` by Ctrl-C. Until then the load of the machine is published, see
+        `system_metrics_s`.
         """
         return self._runs.start(name, config, tags, agent_id)
 
@@ -409,7 +410,7 @@ class Publisher:
                 if agent_id is None or gatherer.agent_id == agent_id:
                     gatherer.flush()
 
-        return Runs(self._outbox.publish, options.run, options.system_metrics_s, before_end)
+        return Runs(self._outbox, options.run, options.system_metrics_s, before_end)
 
     def _start(self, greets: bool = False) -> None:
         sender = Sender(self._options, self._outbox, self._handlers, greets)
