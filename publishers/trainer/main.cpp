@@ -65,6 +65,9 @@ int run(const Options& options) {
       return kExitBadUsage;
     }
   }
+  if (telemetry) {
+    progress.say("publishing as " + telemetry->publisher().source() + " to " + options.events);
+  }
   const std::optional<RunResult> result = training.run();
   if (telemetry) telemetry->close();
   if (!result) {

@@ -4,8 +4,8 @@
 #include <string>
 
 #include <ppo_publisher/events.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+
+#include "market/tax.h"
 
 namespace trainer {
 namespace {
@@ -81,6 +81,8 @@ void MarketFeed::publish_margin(const FlipEnv& env, std::size_t item, ItemState&
   event.sell_price = quote.ask();
   event.margin = quote.ask() - quote.bid();
   event.margin_percent = static_cast<double>(event.margin) / static_cast<double>(event.buy_price);
+  event.margin_after_tax =
+      market::price_after_tax(env.exchange().items()[item].id, event.sell_price) - event.buy_price;
   publisher_.publish(event);
   state.margin_due_s = now_s + kMarginEvery_s;
 }
@@ -89,22 +91,14 @@ void MarketFeed::publish_analysis(const FlipEnv& env, std::size_t item, ItemStat
   const std::int64_t now_s = env.market().now_s();
   if (now_s < state.analysis_due_s || !may_publish()) return;
   const Indicators& past = env.indicators()[item];
-  rapidjson::StringBuffer text;
-  rapidjson::Writer<rapidjson::StringBuffer> json(text);
-  json.StartObject();
-  json.Key("recent_volume");
-  json.Int64(std::llround(past.fast_volume()));
-  json.Key("average_volume");
-  json.Int64(std::llround(past.slow_volume()));
-  json.Key("trend");
-  json.String(trend(past.fast_volume(), past.slow_volume()));
-  json.Key("volatility");
-  json.Double(past.volatility());
-  json.EndObject();
   ppo::MarketAnalysis event;
   event.item = env.exchange().items()[item].name;
   event.analysis_type = "volume_trend";
-  event.data.assign(text.GetString(), text.GetSize());
+  event.data = ppo::Object{{"recent_volume", std::llround(past.fast_volume())},
+                           {"average_volume", std::llround(past.slow_volume())},
+                           {"trend", trend(past.fast_volume(), past.slow_volume())},
+                           {"volatility", past.volatility()}}
+                   .json();
   publisher_.publish(event);
   state.analysis_due_s = now_s + kAnalysisEvery_s;
 }

@@ -1,7 +1,5 @@
 #include "trainer/options.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <limits>
 #include <sstream>
@@ -73,8 +71,8 @@ std::string complaint_about(const Options& options) {
   check.range("--gamma", options.gamma, 0.0, 1.0);
   check.range("--pace", options.pace, 0.0, kRateMax);
   check.range("--detail-rate", options.detail_rate, 0.0, kRateMax);
-  check.name("--source", options.source);
   check.not_empty("--checkpoints", options.checkpoints);
+  if (!options.source.empty()) check.name("--source", options.source);
   if (!options.run.empty()) check.name("--run", options.run);
   return check.complaint();
 }
@@ -91,8 +89,10 @@ void declare(CLI::App& app, Options& options, Without& no) {
   app.add_option("--steps", options.steps, "environment steps that each agent trains")
       ->capture_default_str();
   app.add_option("--seed", options.seed, "same seed, same result")->capture_default_str();
-  app.add_option("--source", options.source, "name that the events carry; default trainer-PID");
+  app.add_option("--source", options.source,
+                 "name that the events carry; default made up of host and program");
   app.add_option("--run", options.run, "name of this start of the source; default made up");
+  app.add_option("--run-name", options.run_name, "what people call this run; default made up");
   app.add_option("--items", options.items_path, "item table (csv) in place of the built-in one");
   app.add_option("--events", options.events, "ZeroMQ address where the bridge takes events in")
       ->capture_default_str();
@@ -126,7 +126,6 @@ ParsedOptions parse_options(int argc, const char* const* argv, std::ostream& out
                             std::ostream& err) {
   ParsedOptions parsed;
   Options options;
-  options.source = "trainer-" + std::to_string(::getpid());
   Without no;
   CLI::App app(
       "Trains PPO agents to flip items on a simulated Grand Exchange and publishes what happens.\n"

@@ -6,17 +6,20 @@
 #include <ostream>
 #include <string>
 
+#include <ppo_publisher/publisher.h>
+
 namespace trainer {
 
 struct Options {
   std::int64_t agents = 2;      // 1..256
   std::int64_t steps = 50'000;  // environment steps that each agent trains, 1..1e12
   std::int64_t seed = 1;        // 0..2^63-1; all else equal, the same seed gives the same result
-  std::string source;           // who publishes; 1-64 of A-Z a-z 0-9 _ . : -
+  std::string source;           // who publishes; 1-64 of A-Z a-z 0-9 _ . : -; empty: made up
   std::string run;              // which start of it; empty: made up
+  std::string run_name;         // for people; empty: made up
   std::string items_path;       // empty: the built-in table
-  std::string events = "tcp://127.0.0.1:5556";   // where the bridge takes events in
-  std::string control = "tcp://127.0.0.1:5559";  // where it sends commands from; empty: none
+  std::string events = ppo::events_address();    // where the bridge takes events in
+  std::string control = ppo::control_address();  // where it sends commands from; empty: none
   std::string checkpoints = "./checkpoints";     // where checkpoints are kept
   double learning_rate = 3e-3;                   // above 0, at most 1
   double gamma = 0.99;                           // 0..1

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "trainer/actions.h"
-#include "trainer/json_object.h"
+#include "trainer/options.h"
 #include "trainer/refusal_text.h"
 
 namespace trainer {
@@ -98,20 +98,13 @@ void Telemetry::publish_refusal(Watched& watched, const RefusedOffer& refused) {
   event.message = watched.agent_id + ": the exchange refused to " +
                   market::to_string(refused.side) + " " + refused.item + ": " +
                   refusal_text(refused.refusal);
-  event.details = json_object([&](Json& json) {
-    json.Key("agent_id");
-    json.String(watched.agent_id);
-    json.Key("reason");
-    json.String(market::to_string(refused.refusal));
-    json.Key("action_type");
-    json.String(market::to_string(refused.side));
-    json.Key("item");
-    json.String(refused.item);
-    json.Key("price");
-    json.Int64(refused.price);
-    json.Key("quantity");
-    json.Int64(refused.quantity);
-  });
+  event.details = ppo::Object{{"agent_id", watched.agent_id},
+                              {"reason", market::to_string(refused.refusal)},
+                              {"action_type", market::to_string(refused.side)},
+                              {"item", refused.item},
+                              {"price", refused.price},
+                              {"quantity", refused.quantity}}
+                      .json();
   publisher_.publish(event);
 }
 
@@ -121,17 +114,46 @@ void Telemetry::publish_skipped(const Watched& watched, const UpdateStats& stats
   event.message = watched.agent_id +
                   ": a loss or gradient was not finite; its minibatches were not learnt from, "
                   "training goes on";
-  event.details = json_object([&](Json& json) {
-    json.Key("agent_id");
-    json.String(watched.agent_id);
-    json.Key("update");
-    json.Int64(stats.update);
-    json.Key("steps");
-    json.Int64(stats.steps);
-    json.Key("minibatches_skipped");
-    json.Int64(stats.minibatches_skipped);
-  });
+  event.details = ppo::Object{{"agent_id", watched.agent_id},
+                              {"update", stats.update},
+                              {"steps", stats.steps},
+                              {"minibatches_skipped", stats.minibatches_skipped}}
+                      .json();
   publisher_.publish(event);
+}
+
+void Telemetry::began(const Options& options) {
+  const PpoOptions ppo = watched_.front().agent->options();
+  const EnvOptions env = watched_.front().env->options();
+  publisher_.start_run(options.run_name,
+                       {{"agents", options.agents},
+                        {"steps", options.steps},
+                        {"seed", options.seed},
+                        {"learning_rate", ppo.learning_rate},
+                        {"gamma", ppo.gamma},
+                        {"lambda", ppo.lambda},
+                        {"clip_range", ppo.loss.clip},
+                        {"entropy_coefficient", ppo.loss.entropy_weight},
+                        {"value_coefficient", ppo.loss.value_weight},
+                        {"gradient_norm_max", ppo.gradient_norm_max},
+                        {"rollout_steps", ppo.rollout_steps},
+                        {"minibatch_size", ppo.minibatch_size},
+                        {"epochs", ppo.epochs},
+                        {"hidden", ppo.hidden},
+                        {"items", options.items_path.empty() ? "built in" : options.items_path},
+                        {"items_per_market", env.items_per_market},
+                        {"episode_steps", env.episode_steps},
+                        {"start_gp", env.start_gp},
+                        {"eval_episodes", options.eval_episodes},
+                        {"pace", options.pace}});
+  status("started", "training " + std::to_string(options.agents) + " agents for " +
+                        std::to_string(options.steps) + " steps each, seed " +
+                        std::to_string(options.seed));
+}
+
+void Telemetry::ended(bool finished, const std::string& message) {
+  status(finished ? "finished" : "stopped", message);
+  publisher_.end_run(finished ? "finished" : "interrupted");
 }
 
 void Telemetry::status(const std::string& status, const std::string& message) {

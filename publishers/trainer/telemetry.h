@@ -19,6 +19,8 @@
 
 namespace trainer {
 
+struct Options;
+
 // Teaches the publisher's hooks what a move says; found by argument-dependent lookup.
 bool ppo_extract(const Move& from, ppo::AgentDecision& into);
 
@@ -57,7 +59,10 @@ class Telemetry {
   void market_began() { feed_.begin(); }
   void market_moved(const FlipEnv& env) { feed_.moved(env); }
 
-  // "started", "evaluating", "finished" or "stopped", with a sentence.
+  // The run with its config; REQUIRES: an agent is watched. And its end, with a sentence.
+  void began(const Options& options);
+  void ended(bool finished, const std::string& message);
+  // "evaluating", with a sentence.
   void status(const std::string& status, const std::string& message);
 
   // Lets waiting events leave, for a bounded time, and ends publishing. Idempotent.

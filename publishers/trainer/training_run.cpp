@@ -53,11 +53,7 @@ TrainingRun::TrainingRun(const Options& options, const std::vector<market::ItemF
 }
 
 std::optional<RunResult> TrainingRun::run() {
-  if (telemetry_ != nullptr) {
-    telemetry_->status("started", "training " + std::to_string(options_.agents) + " agents for " +
-                                      std::to_string(options_.steps) + " steps each, seed " +
-                                      std::to_string(options_.seed));
-  }
+  if (telemetry_ != nullptr) telemetry_->began(options_);
   if (train()) {
     if (telemetry_ != nullptr) {
       telemetry_->status("evaluating", "judging the policies on " +
@@ -65,12 +61,12 @@ std::optional<RunResult> TrainingRun::run() {
                                            " markets they were not trained on");
     }
     if (const auto result = evaluate()) {
-      if (telemetry_ != nullptr) telemetry_->status("finished", to_string(*result));
+      if (telemetry_ != nullptr) telemetry_->ended(true, to_string(*result));
       return result;
     }
   }
   if (telemetry_ != nullptr) {
-    telemetry_->status("stopped", "stopped at step " + std::to_string(steps_done()));
+    telemetry_->ended(false, "stopped at step " + std::to_string(steps_done()));
   }
   return std::nullopt;
 }

@@ -49,7 +49,6 @@ TEST_CASE("options: a value out of range is refused in one line with option, val
       {{"--eval-episodes", "0"}, "--eval-episodes is 0; must be 1..100000"},
       {{"--checkpoints", ""}, "--checkpoints is ''; must name a directory"},
       {{"--source", "a b"}, "--source is 'a b'; must be 1-64 characters of A-Z a-z 0-9 _ . : -"},
-      {{"--source", ""}, "--source is ''; must be 1-64 characters of A-Z a-z 0-9 _ . : -"},
       {{"--run", "x/y"}, "--run is 'x/y'; must be 1-64 characters of A-Z a-z 0-9 _ . : -"},
   };
   for (const Bad& bad : all) {
@@ -90,7 +89,7 @@ TEST_CASE("options: help and version go to stdout and exit with 0") {
 TEST_CASE("options: defaults stand and flags replace them") {
   const Parsed none = parse({});
   REQUIRE(none.result.options.has_value());
-  CHECK(none.result.options->source.rfind("trainer-", 0) == 0);
+  CHECK(none.result.options->source == "");
   CHECK(none.result.options->events == "tcp://127.0.0.1:5556");
   CHECK(none.result.options->publish);
   CHECK(none.result.options->control == "tcp://127.0.0.1:5559");

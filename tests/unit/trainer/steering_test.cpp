@@ -137,6 +137,7 @@ TEST_CASE("steering: stop ends the program like a signal, after its answer") {
   CHECK(trainer.process().wait_exit() == 0);
   CHECK(trainer.process().stdout_lines().empty());
   CHECK(trainer.process().stderr_text().find("stopped at step ") != std::string::npos);
+  CHECK(trainer.next_event("run_ended").string("/data/state") == "interrupted");
   Json self = trainer.next_event("_source");
   while (self.string("/data/state") != "stopped") self = trainer.next_event("_source");
 }

@@ -1,6 +1,7 @@
 // What a training run publishes, as a bridge would hear it.
 #include "trainer/telemetry.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -78,6 +79,7 @@ Options short_run() {
   options.agents = 2;
   options.steps = 300;
   options.seed = 3;
+  options.run_name = "short";
   options.eval_episodes = 2;
   return options;
 }
@@ -105,7 +107,7 @@ TEST_CASE("detail budget: a burst, then the rate, and no limit at 0") {
   for (int i = 0; i < 10'000; ++i) CHECK(unlimited.try_take(start));
 }
 
-TEST_CASE("telemetry: all ten types are published, each a JSON object of its source") {
+TEST_CASE("telemetry: all twelve types are published, each a JSON object of its source") {
   Listener listener;
   Telemetry telemetry(publisher_options(listener), 0.0);
   REQUIRE(telemetry.error().empty());
@@ -138,10 +140,26 @@ TEST_CASE("telemetry: all ten types are published, each a JSON object of its sou
       CHECK(data["data"]["average_volume"].IsInt64());
     }
     if (type == "training_update") CHECK(data["entropy"].GetDouble() > 0.0);
-    if (type == "episode_end") CHECK(data["steps"] == 144);
+    if (type == "episode_end") {
+      CHECK(data["steps"] == 144);
+      CHECK(data["length"] == 144);
+      CHECK(data["global_step"].GetInt64() == 144 * data["episode"].GetInt64());
+    }
+    if (type == "margin_update") {
+      const std::int64_t sell = data["sell_price"].GetInt64();  // no built-in item is exempt
+      const std::int64_t tax = sell < 50 ? 0 : std::min<std::int64_t>(sell * 2 / 100, 5'000'000);
+      CHECK(data["margin_after_tax"].GetInt64() == sell - tax - data["buy_price"].GetInt64());
+    }
+    if (type == "run_started") {
+      CHECK(types.size() == 1);
+      CHECK(data["name"] == "short");
+      CHECK(data["config"]["seed"] == 3);
+      CHECK(data["config"]["learning_rate"] == 3e-3);
+    }
+    if (type == "run_ended") CHECK(data["state"] == "finished");
     if (type == "agent_decision") CHECK(data["reasoning"].GetStringLength() > 10);
   };
-  CHECK(listener.hear(see, [&] { return statuses.count("finished") == 1; }));
+  CHECK(listener.hear(see, [&] { return types.count("run_ended") == 1; }));
 
   for (const char* type :
        {"trade_executed", "price_update", "margin_update", "agent_decision", "portfolio_update",
@@ -149,7 +167,8 @@ TEST_CASE("telemetry: all ten types are published, each a JSON object of its sou
     CAPTURE(type);
     CHECK(types[type] > 0);
   }
-  CHECK(types.size() == 10);
+  CHECK(types["run_started"] == 1);
+  CHECK(types.size() == 12);
   CHECK(types["agent_decision"] == 2 * 300);
   CHECK(types["training_update"] == 2 * 3);  // two rollouts of 128 and the rest
   CHECK(types["episode_end"] >= 2 * 2);
