@@ -18,8 +18,9 @@ using std::chrono::milliseconds;
 // How long close() gives the last answers to leave.
 constexpr int kLingerMs = 500;
 
-// A bridge may be quicker than a program that registers its commands one by one. Requests are left
-// lying until the last registration is this old, but not for longer than kSettleMax.
+// A bridge may be quicker than a program that registers its commands one by one, or makes ready
+// before the first. Requests are left lying until the last registration is this old, but not for
+// longer than kSettleMax from the start.
 constexpr milliseconds kSettle{50};
 constexpr milliseconds kSettleMax{1000};
 
@@ -28,9 +29,6 @@ constexpr std::size_t kReplayBytesMax = 1024 * 1024;
 
 // How long a bridge has to see at the end that it misses something. It hears of the end at once.
 constexpr milliseconds kReplayQuiet{250};
-
-// How often the end is looked for meanwhile.
-constexpr milliseconds kLingerStep{10};
 
 // Requests taken in before the thread looks at everything else again.
 constexpr int kRequestsAtOnce = 64;
@@ -57,21 +55,17 @@ CommandResult result_of(const WaitingCommand& waiting) {
 
 }  // namespace
 
-Control::Control(const std::string& endpoint, const std::string& run, Outbox& outbox,
-                 const Announcement& announcement)
+Control::Control(zmq::context_t& context, const std::string& endpoint, const std::string& run,
+                 Outbox& outbox, const Announcement& announcement)
     : outbox_(outbox),
       announcement_(announcement),
       run_name_(run),
-      link_(endpoint),
+      link_(context, endpoint),
       connection_(link_.connection()),
-      settled_at_(started_ + kSettle) {
-  const SignalsBlocked blocked;
-  control_thread_ = std::thread([this] { this->run(); });
-}
+      settled_at_(started_ + kSettleMax) {}
 
 Control::~Control() {
   close_commands();
-  close(milliseconds(0));
 }
 
 void Control::add(std::string_view name, CommandHandler handler, CommandThread thread) {
@@ -140,7 +134,7 @@ void Control::answer(std::uint64_t connection, std::string text) {
     const std::lock_guard lock(mutex_);
     replies_.push_back({connection, std::move(text)});
   }
-  wake_up_.signal();
+  outbox_.wake();
 }
 
 void Control::run_commands() noexcept {
@@ -151,70 +145,30 @@ void Control::run_commands() noexcept {
   }
 }
 
-// ---- The thread of the link.
+// ---- The library's thread.
 
-void Control::run() noexcept {
-  pthread_setname_np(pthread_self(), "ppo-control");
-  int linger_ms = 0;
-  try {
-    loop();
-    if (link_.connected()) linger_ms = kLingerMs;
-  } catch (const std::exception& e) {
-    const std::lock_guard lock(mutex_);
-    try {
-      error_ = std::string("ZeroMQ: ") + e.what();
-    } catch (const std::exception&) {
-      error_ = "out of memory";  // short enough to need none
-    }
-  }
+bool Control::turn(bool ending) {
+  link_.see_news();
+  forget_lost_connection();
   {
     const std::lock_guard lock(mutex_);
-    stats_.connected = false;
+    settled_ = ending || Clock::now() >= settled_at_;
+    stats_.connected = link_.connected();
   }
-  try {
-    link_.close(linger_ms);
-  } catch (const std::exception&) {
-    // Nobody is left to tell; the destructor closes what is still open.
-  }
-}
-
-void Control::loop() {
-  for (;;) {
-    link_.see_news();
-    forget_lost_connection();
-    const milliseconds unsettled = until_settled();
-    const bool settled = unsettled.count() == 0;
-    const bool more = settled && take_requests();
-    refuse_expired();
-    bool closing = false;
-    bool lingering = false;
-    {
-      const std::lock_guard lock(mutex_);
-      stats_.connected = link_.connected();
-      closing = closing_;
-      lingering = closing && lingers(Clock::now());
-    }
-    send_replies();
-    say_hello_if_due(settled);  // behind the answers: the bridge waits for none after the last
-    if (closing && !lingering) return;
-    const auto wait_for = more ? milliseconds(0) : lingering ? kLingerStep : patience(unsettled);
-    if (link_.wait(wait_for, wake_up_.fd(), settled)) wake_up_.clear();
-  }
-}
-
-milliseconds Control::until_settled() const {
-  const std::lock_guard lock(mutex_);
-  if (closing_) return milliseconds(0);
-  return std::max(std::chrono::ceil<milliseconds>(settled_at_ - Clock::now()), milliseconds(0));
+  const bool more = settled_ && take_requests();
+  refuse_expired();
+  send_replies();
+  say_hello_if_due();  // behind the answers: the bridge waits for none after the last
+  return more;
 }
 
 // Asks for the bridge's time only once its answer is taken at once.
-void Control::say_hello_if_due(bool settled) {
+void Control::say_hello_if_due() {
   const Clock::time_point now = Clock::now();
   if (!link_.connected()) return;
-  const std::uint64_t version = announcement_.version() * 2 + (settled ? 1 : 0);
+  const std::uint64_t version = announcement_.version() * 2 + (settled_ ? 1 : 0);
   if (!schedule_.due(now, version, link_.connection())) return;
-  const auto clock_us = settled ? std::optional(wall_us()) : std::nullopt;
+  const auto clock_us = settled_ ? std::optional(wall_us()) : std::nullopt;
   const bool sent = link_.try_send(announcement_.body(outbox_.numbering(), clock_us));
   if (sent && clock_us) bridge_clock_.asked(*clock_us, now);
   schedule_.said(now, sent);
@@ -290,10 +244,9 @@ void Control::replay(const CommandRequest& request) {
   if (!link_.try_send(replay_reply(request.id, bodies))) count(&CommandStats::unheard);
 }
 
-// REQUIRES: mutex_ is held.
-bool Control::lingers(Clock::time_point now) const {
-  return link_.connected() && now < close_by_ &&
-         now < std::max(closed_at_, asked_at_) + kReplayQuiet;
+bool Control::lingers(Clock::time_point since, Clock::time_point until) const {
+  const auto now = Clock::now();
+  return link_.connected() && now < until && now < std::max(since, asked_at_) + kReplayQuiet;
 }
 
 void Control::refuse(const std::optional<std::string>& id, std::string_view error_type,
@@ -337,15 +290,15 @@ void Control::send_replies() {
   }
 }
 
-milliseconds Control::patience(milliseconds unsettled) const {
-  auto until = Clock::time_point::max();
+Control::Clock::time_point Control::next() const {
+  auto at = Clock::time_point::max();
   for (const auto& deadline : {polled_.next_deadline(), library_.next_deadline()}) {
-    if (deadline) until = std::min(until, *deadline);
+    if (deadline) at = std::min(at, *deadline);
   }
-  if (link_.connected()) until = std::min(until, schedule_.next());
-  if (unsettled.count() > 0) until = std::min(until, Clock::now() + unsettled);
-  if (until == Clock::time_point::max()) return milliseconds(-1);
-  return std::max(std::chrono::ceil<milliseconds>(until - Clock::now()), milliseconds(0));
+  if (link_.connected()) at = std::min(at, schedule_.next());
+  at = std::min(at, link_.reopens_at());
+  const std::lock_guard lock(mutex_);
+  return settled_ ? at : std::min(at, settled_at_);
 }
 
 // ---- The end.
@@ -379,19 +332,21 @@ void Control::close_commands() noexcept {
   }
 }
 
-void Control::close(milliseconds linger) noexcept {
-  std::unique_lock close_lock(close_mutex_, std::defer_lock);
-  // Who holds it may be waiting for the handler in which the process exits.
-  if (in_handler() ? !close_lock.try_lock() : (close_lock.lock(), false)) return;
-  if (!control_thread_.joinable()) return;
-  {
+void Control::end() {
+  link_.close(link_.connected() ? kLingerMs : 0);
+  const std::lock_guard lock(mutex_);
+  stats_.connected = false;
+}
+
+void Control::fail(const std::string& why) noexcept {
+  try {
+    link_.close(0);
     const std::lock_guard lock(mutex_);
-    closing_ = true;
-    closed_at_ = Clock::now();
-    close_by_ = closed_at_ + linger;
+    stats_.connected = false;
+    error_ = why;
+  } catch (const std::exception&) {
+    // Out of memory, or ZeroMQ will not even close.
   }
-  wake_up_.signal();
-  control_thread_.join();
 }
 
 CommandStats Control::stats() const noexcept {

@@ -24,22 +24,20 @@
 #include "command_queue.h"
 #include "control_link.h"
 #include "outbox.h"
-#include "wake_up.h"
 
 namespace ppo {
 
-// Thread-safe. The link belongs to a thread of its own, "ppo-control", which never runs a handler
-// and never waits for one, so that events can be had again whatever the program is busy with.
-// Handlers run in poll() and wait(), or on the thread "ppo-commands", which starts with the first
-// of them.
+// Thread-safe, but that the link belongs to the library's thread (sender.h), which takes turns
+// here. Handlers run in poll() and wait(), or on the thread "ppo-commands", which starts with the
+// first of them.
 class Control {
  public:
-  // Connects; `outbox` and `announcement` must outlive it. Throws std::exception when ZeroMQ does
-  // not take the endpoint or a thread cannot be had.
-  Control(const std::string& endpoint, const std::string& run, Outbox& outbox,
-          const Announcement& announcement);
+  // Connects; all but the strings must outlive it. Throws zmq::error_t when ZeroMQ does not take
+  // the endpoint.
+  Control(zmq::context_t& context, const std::string& endpoint, const std::string& run,
+          Outbox& outbox, const Announcement& announcement);
 
-  // As close_commands() and close(milliseconds(0)).
+  // As close_commands().
   ~Control();
 
   Control(const Control&) = delete;
@@ -48,9 +46,6 @@ class Control {
   // May throw std::bad_alloc or std::system_error. REQUIRES: a handler, and a name for a command.
   void add(std::string_view name, CommandHandler handler, CommandThread thread);
   std::vector<std::string> names() const;
-
-  // The announcement has changed.
-  void wake() noexcept { wake_up_.signal(); }
 
   // See Publisher::poll_commands() and wait_commands().
   std::size_t poll() noexcept;
@@ -63,18 +58,32 @@ class Control {
   // to be done, unless it is the one that calls. Events can still be had. Idempotent.
   void close_commands() noexcept;
 
-  // Goes on giving events until none were asked for in a while, at most `linger`, and ends the
-  // threads, within half a second of that. Idempotent. REQUIRES: close_commands() before.
-  void close(std::chrono::milliseconds linger) noexcept;
-
   CommandStats stats() const noexcept;
 
   // What ended the channel; empty while it works.
   std::string error() const;
 
- private:
+  // ---- The library's thread. ZeroMQ's errors leave these as zmq::error_t.
+
   using Clock = std::chrono::steady_clock;
 
+  // Takes in, answers and says what there is; true where there may be more. `ending`: whatever is
+  // asked is answered at once.
+  bool turn(bool ending);
+  // To be waited for; null where there is nothing to wait for.
+  void* readable_socket() { return settled_ ? link_.socket() : nullptr; }
+  void* monitor() { return link_.monitor(); }
+  // When the next turn is due.
+  Clock::time_point next() const;
+
+  // Whether the bridge may still ask for events of which the last left at `since`; no longer than
+  // to `until`.
+  bool lingers(Clock::time_point since, Clock::time_point until) const;
+  // Answers have half a second to leave; then fail() or end() is the last call.
+  void end();
+  void fail(const std::string& why) noexcept;
+
+ private:
   struct Entry {
     std::shared_ptr<const CommandHandler> handler;
     CommandThread thread = CommandThread::kPolled;
@@ -84,22 +93,17 @@ class Control {
     std::string text;
   };
 
-  // On "ppo-control".
-  void run() noexcept;
-  void loop();
-  std::chrono::milliseconds until_settled() const;
-  void say_hello_if_due(bool settled);
+  // On the library's thread.
+  void say_hello_if_due();
   bool take_requests();
   void take(const std::string& body);
   void replay(const CommandRequest& request);
-  bool lingers(Clock::time_point now) const;
   void refuse(const std::optional<std::string>& id, std::string_view error_type,
               std::string_view message);
   void refuse_late(const std::string& id, std::string_view why);
   void forget_lost_connection();
   void refuse_expired();
   void send_replies();
-  std::chrono::milliseconds patience(std::chrono::milliseconds unsettled) const;
 
   // On whichever thread runs a handler.
   std::size_t run_all(CommandQueue& queue) noexcept;
@@ -114,29 +118,25 @@ class Control {
   const Announcement& announcement_;
   const std::string run_name_;
   const Clock::time_point started_ = Clock::now();
-  WakeUp wake_up_;
   CommandQueue polled_;
   CommandQueue library_;
   ControlLink link_;
   std::uint64_t connection_ = 0;  // that the commands in the queues came over
   Clock::time_point asked_at_{};  // when events were last asked for
+  bool settled_ = false;
   AnnouncementSchedule schedule_;
   BridgeClock bridge_clock_;  // of this connection's bridge
 
-  mutable std::mutex mutex_;  // guards all below, up to the threads
+  mutable std::mutex mutex_;  // guards all below, up to the thread
   std::map<std::string, Entry, std::less<>> handlers_;
   std::vector<Reply> replies_;
   CommandStats stats_;
   std::string error_;
   Clock::time_point settled_at_;  // when the first registrations seem to be over
-  bool closing_ = false;
-  Clock::time_point closed_at_{};  // from when on events are given for a while longer
-  Clock::time_point close_by_{};   // at the latest
 
   std::atomic<bool> commands_thread_begun_{false};
-  std::mutex close_mutex_;  // guards the threads; taken before mutex_, and never by a handler
+  std::mutex close_mutex_;  // guards the thread; taken before mutex_, and never by a handler
   std::thread commands_thread_;
-  std::thread control_thread_;  // last: starts when everything else is there
 };
 
 }  // namespace ppo

@@ -1,7 +1,5 @@
 #include "control_link.h"
 
-#include <algorithm>
-#include <array>
 #include <cstring>
 #include <utility>
 
@@ -30,7 +28,8 @@ constexpr std::int64_t kRequestBytesMax = 1024 * 1024;
 
 }  // namespace
 
-ControlLink::ControlLink(std::string endpoint) : endpoint_(std::move(endpoint)) {
+ControlLink::ControlLink(zmq::context_t& context, std::string endpoint)
+    : endpoint_(std::move(endpoint)), context_(context) {
   open();
 }
 
@@ -49,7 +48,7 @@ void ControlLink::open() {
   socket_.set(zmq::sockopt::handshake_ivl, kConnectMsMax);
   socket_.set(zmq::sockopt::connect_timeout, kConnectMsMax);
   monitor_.set(zmq::sockopt::linger, 0);
-  const std::string address = "inproc://monitor-" + std::to_string(connection_);
+  const std::string address = "inproc://control-monitor-" + std::to_string(connection_);
   constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
   if (zmq_socket_monitor(socket_.handle(), address.c_str(), kEvents) != 0) throw zmq::error_t();
   monitor_.connect(address);
@@ -95,23 +94,6 @@ void ControlLink::reopen() {
   }
 }
 
-bool ControlLink::wait(milliseconds timeout, int wake_fd, bool takes_requests) {
-  std::array<zmq_pollitem_t, 3> items{};
-  std::size_t count = 0;
-  items[count++] = {nullptr, wake_fd, ZMQ_POLLIN, 0};
-  if (socket_.handle()) {
-    if (takes_requests) items[count++] = {socket_.handle(), 0, ZMQ_POLLIN, 0};
-    items[count++] = {monitor_.handle(), 0, ZMQ_POLLIN, 0};
-  } else {
-    const auto left = std::chrono::ceil<milliseconds>(reopen_at_ - Clock::now());
-    const auto until_reopened = std::max(left, milliseconds(0));
-    timeout = timeout.count() < 0 ? until_reopened : std::min(timeout, until_reopened);
-  }
-  // An interrupted wait is as good as one that found nothing.
-  zmq_poll(items.data(), static_cast<int>(count), static_cast<long>(timeout.count()));
-  return (items[0].revents & ZMQ_POLLIN) != 0;
-}
-
 ControlLink::Got ControlLink::receive(std::string& body) {
   if (!socket_.handle()) return Got::kNothing;
   zmq::message_t frame;
@@ -136,12 +118,10 @@ bool ControlLink::try_send(std::string_view body) {
 }
 
 void ControlLink::close(int linger_ms) {
-  if (socket_.handle()) {
-    socket_.set(zmq::sockopt::linger, linger_ms);
-    monitor_.close();
-    socket_.close();
-  }
-  context_.close();
+  if (!socket_.handle()) return;
+  socket_.set(zmq::sockopt::linger, linger_ms);
+  monitor_.close();
+  socket_.close();
 }
 
 }  // namespace ppo

@@ -17,21 +17,27 @@
 
 namespace ppo {
 
-// Made in one thread, then used by one other. ZeroMQ's errors leave it as zmq::error_t.
+// Made in one thread, then used by one other. ZeroMQ's errors leave it as zmq::error_t. A context
+// has one of them, and must outlive it.
 class ControlLink {
  public:
+  using Clock = std::chrono::steady_clock;
   enum class Got { kRequest, kMalformed, kNothing };
 
   // Begins to connect; that goes on by itself until close(). Throws zmq::error_t when the endpoint
   // is not one that ZeroMQ takes.
-  explicit ControlLink(std::string endpoint);
+  ControlLink(zmq::context_t& context, std::string endpoint);
 
   ControlLink(const ControlLink&) = delete;
   ControlLink& operator=(const ControlLink&) = delete;
 
-  // Waits until there may be something to do, `wake_fd` is readable, or `timeout` (-1 ms: none) has
-  // passed. True for wake_fd. Requests are something to do where the caller takes them.
-  bool wait(std::chrono::milliseconds timeout, int wake_fd, bool takes_requests);
+  // To be waited for: readable where there are requests, and where there is news. Null between two
+  // connections; the next one is made at reopens_at(), the end of time otherwise.
+  void* socket() { return socket_.handle(); }
+  void* monitor() { return monitor_.handle(); }
+  Clock::time_point reopens_at() const {
+    return socket_.handle() != nullptr ? Clock::time_point::max() : reopen_at_;
+  }
 
   // Takes note of connections made and lost.
   void see_news();
@@ -47,18 +53,16 @@ class ControlLink {
   // False where the bridge does not read and ZeroMQ's queue is full.
   [[nodiscard]] bool try_send(std::string_view body);
 
-  // Gives what is queued at most this long to leave; returns when it has, or the time is over.
+  // Gives what is queued at most this long to leave, for which the context's end waits.
   void close(int linger_ms);
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void open();
   void abandon();
   void reopen();
 
   const std::string endpoint_;
-  zmq::context_t context_;
+  zmq::context_t& context_;
   zmq::socket_t socket_;  // closed, like the monitor, between two connections
   zmq::socket_t monitor_;
   std::uint64_t connection_ = 1;

@@ -27,12 +27,12 @@ constexpr int kConnectMsMax = 5000;
 // Of one subscription; nothing else comes in.
 constexpr std::int64_t kIncomingBytesMax = 64 * 1024;
 
-constexpr char kMonitorEndpoint[] = "inproc://monitor";
+constexpr char kMonitorEndpoint[] = "inproc://events-monitor";
 
 }  // namespace
 
-Link::Link(const std::string& endpoint)
-    : socket_(context_, zmq::socket_type::xpub), monitor_(context_, zmq::socket_type::pair) {
+Link::Link(zmq::context_t& context, const std::string& endpoint)
+    : socket_(context, zmq::socket_type::xpub), monitor_(context, zmq::socket_type::pair) {
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::xpub_nodrop, true);
   socket_.set(zmq::sockopt::xpub_verbose, true);  // a new connection repeats what an old one wanted
@@ -47,7 +47,8 @@ Link::Link(const std::string& endpoint)
   socket_.set(zmq::sockopt::handshake_ivl, kConnectMsMax);
   socket_.set(zmq::sockopt::connect_timeout, kConnectMsMax);
   monitor_.set(zmq::sockopt::linger, 0);
-  constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+  constexpr int kEvents =
+      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_MONITOR_STOPPED;
   if (zmq_socket_monitor(socket_.handle(), kMonitorEndpoint, kEvents) != 0) throw zmq::error_t();
   monitor_.connect(kMonitorEndpoint);
   socket_.connect(endpoint);
@@ -55,6 +56,7 @@ Link::Link(const std::string& endpoint)
 
 void Link::see_news() {
   see_connection();
+  if (!socket_.handle()) return;
   zmq::message_t message;
   while (socket_.recv(message, zmq::recv_flags::dontwait)) {
     if (message.size() == 0) continue;
@@ -69,6 +71,7 @@ void Link::see_news() {
 }
 
 void Link::see_connection() {
+  if (gone_) return;
   zmq::message_t event;
   zmq::message_t address;
   while (monitor_.recv(event, zmq::recv_flags::dontwait)) {
@@ -76,6 +79,7 @@ void Link::see_connection() {
     std::uint16_t what = 0;  // the frame begins with it, in the machine's own order
     if (event.size() < sizeof what) continue;
     std::memcpy(&what, event.data(), sizeof what);
+    gone_ = gone_ || what == ZMQ_EVENT_MONITOR_STOPPED;  // ZeroMQ has let the socket go
     open_ = what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
     if (open_) ++connections_;
     if (!open_) topics_.clear();
@@ -101,9 +105,12 @@ bool Link::flush_body() {
 
 void Link::close(int linger_ms) {
   socket_.set(zmq::sockopt::linger, linger_ms);
+  socket_.close();
+}
+
+void Link::forget() {
   monitor_.close();
   socket_.close();
-  context_.close();
 }
 
 }  // namespace ppo

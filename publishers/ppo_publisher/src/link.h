@@ -20,12 +20,13 @@
 
 namespace ppo {
 
-// Made in one thread, then used by one other. ZeroMQ's errors leave it as zmq::error_t.
+// Made in one thread, then used by one other. ZeroMQ's errors leave it as zmq::error_t. A context
+// has one of them, and must outlive it.
 class Link {
  public:
   // Begins to connect; that goes on by itself until close(). Throws zmq::error_t when the endpoint
   // is not one that ZeroMQ takes.
-  explicit Link(const std::string& endpoint);
+  Link(zmq::context_t& context, const std::string& endpoint);
 
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -48,17 +49,22 @@ class Link {
   int socket_fd() { return socket_.get(zmq::sockopt::fd); }
   int monitor_fd() { return monitor_.get(zmq::sockopt::fd); }
 
-  // Gives what is queued at most this long to leave; returns when it has, or the time is over.
+  // Gives what is queued at most this long to leave, and returns at once; gone() is true when it
+  // has, or the time is over.
   void close(int linger_ms);
+  bool gone() const { return gone_; }
+
+  // Looks for gone() no more, so that the context can end.
+  void forget();
 
  private:
   void see_connection();
   bool flush_body();
 
-  zmq::context_t context_;
   zmq::socket_t socket_;
   zmq::socket_t monitor_;
   bool open_ = false;
+  bool gone_ = false;
   std::set<std::string> topics_;  // subscribed to by the present connection
   std::uint64_t connections_ = 0;
   std::string body_left_;  // of a message whose first frame is out

@@ -89,12 +89,13 @@ class Publisher::Impl {
     if (wrong.empty()) {
       try {
         sender_.emplace(options_, outbox_, announcement_);
+        if (control() == nullptr && !options_.control.empty())
+          command_error_ = sender_->no_control();
       } catch (const std::exception& e) {
         wrong = "endpoint " + printable(options_.endpoint) + ": " + e.what();
       }
     }
     if (wrong.empty()) {
-      if (!options_.control.empty()) start_control();
       const bool run =
           !options_.run_name.empty() || !options_.config.fields().empty() || !options_.tags.empty();
       if (run) runs_.start(options_.run_name, options_.config, options_.tags, {});
@@ -144,11 +145,11 @@ class Publisher::Impl {
   // `answer(control)`, or else `without` where there is no control channel.
   template <class Answer, class Value>
   Value with_control(Answer&& answer, Value without) const {
-    return control_ != nullptr ? answer(*control_) : without;
+    return control() != nullptr ? answer(*control()) : without;
   }
 
   std::size_t wait_commands(std::chrono::milliseconds timeout) noexcept {
-    if (control_ != nullptr) return control_->wait(timeout);
+    if (control() != nullptr) return control()->wait(timeout);
     no_commands_.wait(timeout);
     return 0;
   }
@@ -159,12 +160,11 @@ class Publisher::Impl {
       return "the command '" + printable(name) + "' must be " + std::string(kTypeRange);
     }
     if (handler == nullptr) return "the handler of '" + std::string(name) + "' is empty";
-    if (options_.control.empty()) return "control is empty; must be a ZeroMQ address";
-    if (std::string wrong = outbox_.error(); !wrong.empty()) return wrong;
-    if (control_ == nullptr) return no_control_;
+    if (!sender_) return outbox_.error();
+    if (control() == nullptr) return sender_->no_control();
     if (no_commands_.closed()) return "the publisher is closed";
-    control_->add(name, std::move(handler), thread);
-    announcement_.set_commands(control_->names());
+    control()->add(name, std::move(handler), thread);
+    announcement_.set_commands(control()->names());
     tell_change();
     return {};
   }
@@ -224,13 +224,7 @@ class Publisher::Impl {
     close_commands();
     end_runs();
     outbox_.close();
-    const std::lock_guard lock(close_mutex_);
-    sender_.reset();
-    const bool published = outbox_.numbering().head != 0;
-    if (control_ != nullptr) {
-      (void)announcement_.set_state("stopped");
-      control_->close(std::chrono::milliseconds(published ? options_.flush_ms : 0));
-    }
+    if (sender_) sender_->close();
   }
 
   const Outbox& outbox() const { return outbox_; }
@@ -282,21 +276,10 @@ class Publisher::Impl {
   }
 
   void tell_change() noexcept {
-    if (!announcement_.begun()) return;
-    outbox_.wake();
-    with_control([](Control& control) { return control.wake(), true; }, false);
+    if (announcement_.begun()) outbox_.wake();
   }
 
-  void start_control() {
-    try {
-      control_ = std::make_unique<Control>(options_.control, options_.run, outbox_, announcement_);
-      announcement_.begin();
-      outbox_.wake();
-    } catch (const std::exception& e) {
-      no_control_ = "control " + printable(options_.control) + ": " + e.what();
-      command_error_ = no_control_;
-    }
-  }
+  Control* control() const noexcept { return sender_ ? sender_->control() : nullptr; }
 
   void close_commands() noexcept {
     no_commands_.close();
@@ -308,16 +291,13 @@ class Publisher::Impl {
   Runs runs_;
   const int exceptions_ = std::uncaught_exceptions();  // that are on their way already
   Announcement announcement_;
-  std::mutex close_mutex_;
   std::optional<Sender> sender_;
 
   std::atomic<bool> close_asked_{false};  // by a handler
   CommandQueue no_commands_;              // what is waited for where there is no control
-  std::string no_control_;                // why not
 
   mutable std::mutex command_error_mutex_;
   std::string command_error_;  // of the last on_command()
-  std::unique_ptr<Control> control_;
 };
 
 Publisher::Publisher(PublisherOptions options) noexcept {

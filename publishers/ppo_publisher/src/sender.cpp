@@ -1,13 +1,13 @@
 #include "sender.h"
 
-#include <poll.h>
 #include <pthread.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
-#include <iterator>
 #include <utility>
 
+#include "names.h"
 #include "signals_blocked.h"
 
 namespace ppo {
@@ -26,6 +26,14 @@ constexpr std::chrono::microseconds kGather{200};
 // What a program that publishes and ends at once waits for its bridge to appear.
 constexpr milliseconds kFirstContact{250};
 
+// How often the end is looked for once it is near.
+constexpr milliseconds kLingerStep{10};
+
+int ms_left(std::chrono::steady_clock::time_point until) {
+  const auto left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
+  return static_cast<int>(std::clamp(left, milliseconds(0), milliseconds(1'000'000)).count());
+}
+
 }  // namespace
 
 Sender::Sender(const PublisherOptions& options, Outbox& outbox, Announcement& announcement)
@@ -33,32 +41,43 @@ Sender::Sender(const PublisherOptions& options, Outbox& outbox, Announcement& an
       announcement_(announcement),
       topic_end_('/' + options.source + '/'),
       flush_(options.flush_ms),
-      link_(options.endpoint) {
+      link_(context_, options.endpoint) {
+  start_control(options);
   const SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
 }
 
-Sender::~Sender() {
-  thread_.join();
+void Sender::start_control(const PublisherOptions& options) {
+  no_control_ = "control is empty; must be a ZeroMQ address";
+  if (options.control.empty()) return;
+  try {
+    control_ =
+        std::make_unique<Control>(context_, options.control, options.run, outbox_, announcement_);
+    announcement_.begin();
+  } catch (const std::exception& e) {
+    no_control_ = "control " + printable(options.control) + ": " + e.what();
+  }
+}
+
+void Sender::close() noexcept {
+  closing_ = true;
+  outbox_.wake();
+  const std::lock_guard lock(close_mutex_);
+  if (thread_.joinable()) thread_.join();
 }
 
 void Sender::run() noexcept {
   pthread_setname_np(pthread_self(), "ppo-publisher");
-  int linger_ms = 0;
   try {
     loop();
-    if (link_.connected()) {
-      if (announcement_.set_state("stopped")) announce_if_due();  // after the last event
-      const auto left = std::chrono::ceil<milliseconds>(deadline_ - Clock::now());
-      linger_ms = static_cast<int>(std::max(left, milliseconds(0)).count());
-    }
-  } catch (const std::exception& e) {
-    outbox_.fail(std::string("ZeroMQ: ") + e.what());
+  } catch (const std::exception& e) {  // out of memory, or zmq_poll failed
+    outbox_.fail(e.what());
+    outbox_.abandon();
+    if (control_ != nullptr) control_->fail(e.what());
   }
-  outbox_.set_connected(false);
-  outbox_.abandon();
   try {
-    link_.close(linger_ms);
+    link_.forget();
+    context_.close();  // waits for what lingers
   } catch (const std::exception&) {
     // Nobody is left to tell; the destructor closes what is still open.
   }
@@ -67,22 +86,49 @@ void Sender::run() noexcept {
 void Sender::loop() {
   bool gather = false;  // something was sent since the thread last looked away
   for (;;) {
-    link_.see_news();
-    ever_connected_ = ever_connected_ || link_.connected();
-    outbox_.set_connected(link_.connected());
-    announce_if_due();
-    const Step step = send_one();
-    if (step == Step::sent) {
-      gather = true;
-      continue;
-    }
-    if (finished()) return;
+    const bool more = turn_control();
+    const Step step = turn_events();
+    if (events_ended_ && closing_ && !control_lingers()) return;
+    if (step == Step::sent) gather = true;
+    if (step == Step::sent || more) continue;
     if (step == Step::idle && std::exchange(gather, false)) {
       std::this_thread::sleep_for(kGather);
     } else {
       wait(step);
     }
   }
+}
+
+// ---- Events.
+
+Sender::Step Sender::turn_events() {
+  try {
+    link_.see_news();
+    if (events_ended_) {
+      if (!link_.gone()) events_gone_at_ = Clock::now();
+      return Step::idle;
+    }
+    ever_connected_ = ever_connected_ || link_.connected();
+    outbox_.set_connected(link_.connected());
+    announce_if_due();
+    const Step step = send_one();
+    if (step == Step::sent || !finished()) return step;
+    const bool linger = link_.connected();
+    if (announcement_.set_state("stopped") && linger) announce_if_due();  // after the last event
+    end_events(linger ? ms_left(finish_by_) : 0);
+  } catch (const zmq::error_t& e) {
+    outbox_.fail(std::string("ZeroMQ: ") + e.what());
+    end_events(0);
+  }
+  return Step::idle;
+}
+
+void Sender::end_events(int linger_ms) {
+  events_ended_ = true;
+  events_gone_at_ = Clock::now();
+  outbox_.set_connected(false);
+  outbox_.abandon();
+  link_.close(linger_ms);
 }
 
 Sender::Step Sender::send_one() {
@@ -107,29 +153,70 @@ void Sender::announce_if_due() {
 bool Sender::finished() {
   if (!outbox_.closing()) return false;
   const auto now = Clock::now();
-  if (!closing()) deadline_ = now + flush_;
-  if (now >= deadline_ || outbox_.empty()) return true;
+  if (!finishing()) finish_by_ = now + flush_;
+  if (now >= finish_by_ || outbox_.empty()) return true;
   if (link_.connected()) return false;
   return ever_connected_ || now >= started_ + kFirstContact;
 }
 
-void Sender::wait(Step step) {
-  if (step == Step::idle && !outbox_.may_sleep()) return;
-  pollfd fds[] = {{link_.socket_fd(), POLLIN, 0},
-                  {link_.monitor_fd(), POLLIN, 0},
-                  {outbox_.wake_up().fd(), POLLIN, 0}};
-  ::poll(fds, std::size(fds), static_cast<int>(patience(step).count()));
-  if ((fds[2].revents & POLLIN) != 0) outbox_.wake_up().clear();
+// ---- Commands.
+
+// True where there may be more to do at once.
+bool Sender::turn_control() {
+  if (control_ == nullptr || control_ended_) return false;
+  try {
+    return control_->turn(events_ended_ && closing_);
+  } catch (const std::exception& e) {
+    control_->fail(std::string("ZeroMQ: ") + e.what());
+    control_ended_ = true;
+    return false;
+  }
 }
 
-// How long the thread may sleep; -1 ms: until it is woken.
-milliseconds Sender::patience(Step step) const {
-  if (step == Step::blocked) return kRetry;
-  auto until = Clock::time_point::max();
-  if (closing()) until = std::min(deadline_, started_ + kFirstContact);
-  if (announcement_.begun() && link_.connected()) until = std::min(until, schedule_.next());
-  if (until == Clock::time_point::max()) return milliseconds(-1);
-  return std::max(std::chrono::ceil<milliseconds>(until - Clock::now()), milliseconds(0));
+// Events can be had again until the last of them has left, and for a moment longer.
+bool Sender::control_lingers() {
+  if (control_ == nullptr || control_ended_) return false;
+  const bool published = outbox_.numbering().head != 0;
+  if (published && control_->lingers(events_gone_at_, events_gone_at_ + flush_)) return true;
+  control_->end();
+  control_ended_ = true;
+  return false;
+}
+
+// ---- Waiting.
+
+void Sender::wait(Step step) {
+  if (step == Step::idle && !outbox_.may_sleep()) return;
+  std::array<zmq_pollitem_t, 5> items{};
+  std::size_t count = 0;
+  const auto add = [&](void* socket, int fd) { items[count++] = {socket, fd, ZMQ_POLLIN, 0}; };
+  add(nullptr, outbox_.wake_up().fd());
+  if (!events_ended_) {
+    add(nullptr, link_.socket_fd());
+    add(nullptr, link_.monitor_fd());
+  }
+  if (control_ != nullptr && !control_ended_) {
+    if (void* const socket = control_->readable_socket()) add(socket, 0);
+    if (void* const monitor = control_->monitor()) add(monitor, 0);
+  }
+  const auto at = until(step);
+  const int timeout_ms = at == Clock::time_point::max() ? -1 : ms_left(at);
+  // An interrupted wait is as good as one that found nothing.
+  zmq_poll(items.data(), static_cast<int>(count), timeout_ms);
+  if ((items[0].revents & ZMQ_POLLIN) != 0) outbox_.wake_up().clear();
+}
+
+// When there is something to do even if nothing happens until then.
+Sender::Clock::time_point Sender::until(Step step) const {
+  auto at = Clock::time_point::max();
+  if (step == Step::blocked) at = Clock::now() + kRetry;
+  if (events_ended_ && closing_) at = Clock::now() + kLingerStep;
+  if (!events_ended_) {
+    if (finishing()) at = std::min({at, finish_by_, started_ + kFirstContact});
+    if (announcement_.begun() && link_.connected()) at = std::min(at, schedule_.next());
+  }
+  if (control_ != nullptr && !control_ended_) at = std::min(at, control_->next());
+  return at;
 }
 
 }  // namespace ppo

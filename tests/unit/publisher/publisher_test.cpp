@@ -3,10 +3,14 @@
 #include <ppo_publisher/publisher.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <set>
 #include <string>
 
 #include "fake_bridge.h"
 #include "names.h"
+#include "support/wait.h"
 
 using ppo::Publisher;
 using ppo::PublisherOptions;
@@ -129,4 +133,25 @@ TEST_CASE(
   CHECK(publisher.stats().dropped == 10);
   CHECK(publisher.stats().queued == 0);
   CHECK_FALSE(publisher.publish("tick", "{}"));
+}
+
+TEST_CASE("publisher: one thread of its own, and ZeroMQ's two of one context") {
+  const auto threads = [] {
+    std::multiset<std::string> names;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      std::string name;
+      std::getline(std::ifstream(task.path() / "comm"), name);
+      names.insert(name.substr(0, name.find('/')));
+    }
+    return names;
+  };
+  const auto before = threads();
+  PublisherOptions options = nobody_listens();
+  options.control = "tcp://127.0.0.1:9";
+  Publisher publisher(options);
+  CHECK(publisher.on_command("pause", [](const auto&) { return ppo::CommandResult::success(); }));
+  CHECK(testing_support::wait_until([&] { return threads().count("ppo-publisher") == 1; }));
+  CHECK(threads().size() == before.size() + 3);
+  publisher.close();
+  CHECK(testing_support::wait_until([&] { return threads() == before; }));
 }
