@@ -312,7 +312,7 @@ void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
       break;
     case RepairOutcome::failed:
       if (++order.failures >= kRepairFailuresMax) {
-        settle(run, to, now_us);
+        settle(run, missing_to(order), now_us);  // however long the hole: it would be the same again
         order.retry_us = now_us + kRepairRetryUs;
         break;
       }

@@ -111,7 +111,7 @@ class SourceTracker {
   // REQUIRES: event.tracked(), and SourceTable::hear() gave `run` for it.
   Verdict observe(Run& run, const Envelope& event, std::string_view body, std::int64_t now_us) {
     RunOrder& order = run.order;
-    if (event.source_seq == order.expected && !order.troubled && ready_.empty()) {
+    if (event.source_seq == order.expected && !order.troubled && !answering_ && ready_.empty()) {
       order.passed_to = order.expected++;
       order.moved_us = now_us;
       return Verdict::pass;

@@ -268,6 +268,29 @@ TEST_CASE("tracker: a source that refuses or hangs is asked a few times, and the
   CHECK(t.counters.repairs_failed == kRepairFailuresMax);
 }
 
+TEST_CASE("tracker: of who refuses the whole hole is given up, however long it is") {
+  Tracking t;
+  t.announce(Tracking::numbers(900'000'000, 1)).event(1).event(900'000'000);
+  for (int i = 0; i < 50; ++i) t.answer({}, RepairOutcome::failed).pass(kRepairRetryUs + 20'000);
+  CHECK(t.link.asked.size() == kRepairFailuresMax);
+  CHECK(t.take() == "1 !2-899999999 900000000");
+}
+
+TEST_CASE("tracker: an answer counts in full, also where nothing is missed any more when it comes") {
+  Tracking t;
+  t.announce(Tracking::numbers(1, 1)).event(1).event(9'000'000);
+  t.announce(Tracking::numbers(1, 1)).announce(Tracking::numbers(10, 1));
+  CHECK(t.take() == "1 9000000?");
+  REQUIRE(t.link.asked.size() == 1);
+  t.answer({2, 3, 4});  // as much as fits into one
+  CHECK(t.take() == "2 3 4");
+  CHECK(t.tally().repaired == 3);
+  CHECK(t.counters.events_repaired == 3);
+  t.pass(2 * kTailGraceUs);
+  CHECK(t.link.asked.back().from == 5);
+  CHECK(t.answer({5, 6, 7, 8, 9, 10}).take() == "5 6 7 8 9 10");
+}
+
 TEST_CASE("tracker: without a control channel a hole is a loss at once") {
   Tracking t;
   t.link.connected = false;
