@@ -72,7 +72,7 @@ struct RunOrder {
   bool lookup_sent = false;
   bool first_sight = false;  // met in the middle, and nothing known of what was before
   bool restored = false;     // goes on from earlier, and may yet say that it can be asked
-  bool superseded = false;   // a later start took its place
+  bool superseded = false;   // a later start said a hello
   bool deaf = false;         // does not know _replay
   bool askable = false;      // its line took the last question
   bool watched = false;      // in SourceTracker::watched_
@@ -89,6 +89,7 @@ struct Run {
   std::uint64_t last_source_seq = 0;  // the newest of its events; 0 = does not count
   std::int64_t heard_us = 0;          // steady clock; an event or an announcement
   std::int64_t ended_us = 0;          // steady clock: when a later start took its place; 0 = it did not
+  std::int64_t spoken_for_until_us = 0;  // until then its hello counts, should its connection be away; 0 = none
   std::uint64_t announcements = 0;
   bool announces = false;         // it does, or the start before it did
   std::size_t detail_bytes = 0;   // of what follows, up to `control`

@@ -93,7 +93,7 @@ Run* SourceTable::find_or_add(std::string_view source, std::string_view id, bool
     run->heard_us = steady_us;
     run->control.source = &parent;
     run->control.run = run;
-    if (wall_us != 0) supersede_earlier(*run, steady_us);
+    if (wall_us != 0 && !connected) end_earlier(*run, steady_us);
   }
   if (run->source->first_seen_us == 0) run->source->first_seen_us = wall_us;
   return run;
@@ -184,6 +184,10 @@ void SourceTable::count(Run& run, const Envelope& event, std::int64_t wall_us) {
 
 bool SourceTable::announce(Run& run, const Announcement& said, std::int64_t steady_us) {
   if (run.connected()) return false;
+  if (steady_us < run.spoken_for_until_us) {
+    run.heard_us = steady_us;
+    return false;
+  }
   if (run.ended()) {
     if (steady_us - run.ended_us < kStragglerUs) return false;
     run.ended_us = 0;  // it lives: two processes publish under one name
@@ -205,8 +209,10 @@ Run* SourceTable::hello(std::string_view connection, std::string_view source, st
     lines_[run->control.connection] = &run->control;
     run->ended_us = 0;
     run->order.superseded = false;
+    if (run->spoken_for_until_us == 0) end_earlier(*run, steady_us);
   }
   run->heard_us = steady_us;
+  run->spoken_for_until_us = steady_us + kStalledAfterUs;
   take(*run, said);
   return run;
 }
@@ -221,23 +227,30 @@ void SourceTable::disconnected(std::string_view connection) {
   line.connection.clear();
   // Where its successor is there already, it has ended with its connection.
   const auto& runs = line.source->runs;
-  const auto later = std::find_if(runs.rbegin(), runs.rend(), [&line](const auto& run) {
-    return run.get() == line.run || is_live(*run);
-  });
-  if (later->get() != line.run) supersede_earlier(**later, line.run->heard_us);
+  const auto own = std::find_if(runs.begin(), runs.end(),
+                                [&line](const auto& run) { return run.get() == line.run; });
+  if (std::any_of(own, runs.end(), [](const auto& run) { return run->connected() && is_live(*run); })) {
+    line.run->ended_us = std::max<std::int64_t>(line.run->heard_us, 1);
+  }
   look_for_conflict(*line.source);
 }
 
-// Starts before this one that are not connected have ended with it.
-void SourceTable::supersede_earlier(Run& run, std::int64_t steady_us) {
+// Starts before this one that are not connected have ended with it. That costs them none of their events for
+// what is only published: it may be anybody's word.
+void SourceTable::end_earlier(Run& run, std::int64_t steady_us) {
   if (run.id.empty()) return;
   bool restarted = false;
   for (const auto& earlier : run.source->runs) {
     if (earlier.get() == &run) break;
-    if (earlier->id.empty() || earlier->connected() || earlier->ended()) continue;
+    if (earlier->id.empty() || earlier->connected()) continue;
+    if (run.connected()) {
+      listener_->on_superseded(*earlier);
+    } else if (steady_us < earlier->spoken_for_until_us) {
+      continue;
+    }
+    if (earlier->ended()) continue;
     restarted = restarted || earlier->announces;
     earlier->ended_us = std::max<std::int64_t>(steady_us, 1);
-    listener_->on_superseded(*earlier);
   }
   if (!restarted || run.announcements != 0) return;
   run.announces = true;

@@ -46,7 +46,7 @@ class SourceListener {
   virtual void on_source(const Run& run, SourceChange change) = 0;
   // What was under way or waited on the line will not be answered; `lane` has it, and goes after this.
   virtual void on_line_lost(ControlLine& line, Lane& lane, const std::string& why) = 0;
-  // A start of the source before this one owes nothing any more.
+  // A later start has said a hello: this one, which is not connected, owes nothing any more.
   virtual void on_superseded(Run& run) = 0;
   // The run is about to be destroyed.
   virtual void on_forget(Run& run) = 0;
@@ -91,7 +91,7 @@ class SourceTable {
   // Counts an event that goes into the log. REQUIRES: hear() gave `run`.
   void count(Run& run, const Envelope& event, std::int64_t wall_us);
 
-  // What a run published of itself. True where it counts: the run is not connected.
+  // What a run published of itself. True where it counts: the run is not connected, nor was it a moment ago.
   bool announce(Run& run, const Announcement& said, std::int64_t steady_us);
 
   // What a connection says: that it is this run of this source. Null where there is no room, or where
@@ -140,7 +140,7 @@ class SourceTable {
   Source& source_named(std::string_view name);
   bool make_room(bool connected, std::int64_t steady_us);
   void forget(Run& run);
-  void supersede_earlier(Run& run, std::int64_t steady_us);
+  void end_earlier(Run& run, std::int64_t steady_us);
   void take(Run& run, const Announcement& said);
   void add_agent(Run& run, std::string_view agent);
   void set_state(Run& run, SourceState state, SourceChange change);

@@ -72,10 +72,9 @@ std::uint64_t Adversary::wild() {
   }
 }
 
-// A start that the source never had. Of one that is not connected a later start may be announced by anybody.
+// A start that the source never had.
 void Adversary::foreign_run(const SimSource& victim) {
-  if (!bridge_->is_connected(victim.name(), victim.runs().back().run)) return;
-  const std::string run = "X" + std::to_string(world_.random.below(4));
+  const std::string run = "X" + std::to_string(world_.random.below(world_.random.one_in(10) ? 200 : 4));
   switch (world_.random.below(3)) {
     case 0:
       return publish(announcement(victim.name(), run, world_.random.below(50), 1));
@@ -86,12 +85,12 @@ void Adversary::foreign_run(const SimSource& victim) {
   }
 }
 
-// Of a run that is connected, or of nobody: what is published of others is all that anybody knows of them.
+// Of a run that has said a hello, or of nobody: what is published of others is all that anybody knows of them.
 void Adversary::wild_announcement(const SimSource& victim) {
   const std::string& run = victim.runs().back().run;
   const std::uint64_t head = wild();
   const std::uint64_t oldest = world_.random.one_in(2) ? head : world_.random.below(3);
-  if (bridge_->is_connected(victim.name(), run)) publish(announcement(victim.name(), run, head, oldest));
+  if (bridge_->is_spoken_for(victim.name(), run)) publish(announcement(victim.name(), run, head, oldest));
   publish(announcement("wild" + std::to_string(world_.random.below(5)), "w", head, oldest));
 }
 

@@ -188,23 +188,27 @@ bool SimBridge::is_connected(const std::string& source, const std::string& run) 
   return known != nullptr && known->connected();
 }
 
+bool SimBridge::is_spoken_for(const std::string& source, const std::string& run) const {
+  const bridge::Run* const known = sources_.find(source, run);
+  return known != nullptr && (known->connected() || world_.clock.steady_us() < known->spoken_for_until_us);
+}
+
 bool SimBridge::has_met(const std::string& source, const std::string& run) const {
   const bridge::Run* const known = sources_.find(source, run);
   return known != nullptr && known->order.met && known->order.passed_to > 0;
 }
 
-void SimBridge::check_counters(bool attacked, std::uint64_t expected) const {
+void SimBridge::check_counters(std::uint64_t expected) const {
   std::uint64_t rejected = 0;
   for (const std::uint64_t n : counters_.rejected) rejected += n;
   require(rejected == expected, "an event was rejected, or a stray one was not");
-  // What a forged number makes wait and go on without it is not yet counted to the last one.
-  require(attacked || counters_.bodies_received + counters_.events_repaired ==
+  require(counters_.bodies_received + counters_.events_repaired ==
               counters_.events_from_sources + counters_.announcements + rejected +
                   counters_.events_duplicate + counters_.events_put_off + tracker_.held_events(),
           "bodies are not accounted for: " + std::to_string(counters_.bodies_received) + " received, " +
               std::to_string(counters_.events_repaired) + " repaired, " +
               std::to_string(counters_.events_from_sources) + " accepted, " +
-              std::to_string(counters_.announcements) + " announcements, " +
+              std::to_string(counters_.announcements) + " announcements, " + std::to_string(rejected) + " rejected, " +
               std::to_string(counters_.events_duplicate) + " duplicates, " +
               std::to_string(counters_.events_put_off) + " put off, " +
               std::to_string(tracker_.held_events()) + " held");

@@ -65,13 +65,14 @@ class SimBridge final : private bridge::TrainerLink {
   // last call.
   std::vector<std::string> grown();
 
-  // Whether the bridge has a control connection of this start of a source, and whether any of its events
-  // have passed.
+  // Whether the bridge has a control connection of this start of a source, or had one a moment ago, and
+  // whether any of its events have passed.
   bool is_connected(const std::string& source, const std::string& run) const;
+  bool is_spoken_for(const std::string& source, const std::string& run) const;
   bool has_met(const std::string& source, const std::string& run) const;
 
   // Every body that came in is accounted for, `rejected` of them as such, and what waits is within its limits.
-  void check_counters(bool attacked, std::uint64_t rejected) const;
+  void check_counters(std::uint64_t rejected) const;
 
  private:
   struct Session {

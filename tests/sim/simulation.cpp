@@ -74,7 +74,7 @@ class Simulation {
   void step(Outcome& outcome) {
     ++outcome.steps;
     truth_.follow(*bridge_);
-    bridge_->check_counters(adversary_ != nullptr, adversary_ ? adversary_->rejected() : 0);
+    bridge_->check_counters(adversary_ ? adversary_->rejected() : 0);
   }
 
   void draw_weather() {

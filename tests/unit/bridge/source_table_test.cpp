@@ -213,6 +213,33 @@ TEST_CASE("sources: a restart with a connection is one, in whichever order its w
   CHECK(bench.sources.find("s", "r1")->ended());
 }
 
+TEST_CASE("sources: while a connection is away for a moment, what is published ends nothing") {
+  Bench bench;
+  Hearing hearing(bench);
+  bench.hello("c1", announcement("s", "r1", R"("agents":["a"])"));
+  bench.sources.disconnected("c1");
+  bench.take(announcement("s", "r2", R"("agents":["b"])"));
+  bench.take(announcement("s", "r1", R"("agents":["c"])"));
+  const Run& run = *bench.sources.find("s", "r1");
+  SUBCASE("and it is back soon") {
+    CHECK_FALSE(run.ended());
+    CHECK(run.agents.count("a") == 1);
+    wait(bench, 3);
+    bench.take(announcement("s", "r1"));  // counts as a sign of life
+    wait(bench, 3);
+    bench.hello("c2", announcement("s", "r1"));
+    CHECK(hearing.take() == Heard{"s connected", "s connected"});
+    CHECK(bench.sources.find("s")->current() == &run);
+  }
+  SUBCASE("but not for longer") {
+    wait(bench, 4);
+    bench.take(announcement("s", "r1", R"("agents":["c"])"));
+    CHECK(run.agents.count("c") == 1);
+    bench.take(announcement("s", "r3"));
+    CHECK(run.ended());
+  }
+}
+
 TEST_CASE("sources: a hello with a clock is answered with the bridge's") {
   Bench bench;
   bench.hello("c", announcement("s", "r", R"("clock":1619395200.125)"));
