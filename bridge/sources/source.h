@@ -56,6 +56,7 @@ struct RunOrder {
   std::uint64_t claimed_to = 0;   // given up on the word of announcements alone
   std::uint64_t announcements = 0;
   std::uint64_t ask_span = kAskSpanMax;  // events to ask for at a time
+  std::uint64_t covered_when_asked = 0;  // the newest that the source answered for then
   std::map<std::uint64_t, HeldEvent> held;
   std::vector<std::string> unbelieved;  // bodies that go on without their number
   std::int64_t announced_us = 0;  // when it announced something last

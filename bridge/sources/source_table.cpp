@@ -81,7 +81,9 @@ Run* SourceTable::find_or_add(std::string_view source, std::string_view id, bool
                               std::int64_t wall_us, std::int64_t steady_us) {
   Run* run = find(source, id);
   if (run == nullptr) {
-    if (runs_ >= runs_max_ && !make_room(connected, steady_us)) {
+    // An eighth is kept for who says a hello, so that he pushes out nobody.
+    const std::size_t room = connected ? runs_max_ : runs_max_ - runs_max_ / 8;
+    if (runs_ >= room && !make_room(connected, steady_us)) {
       ++counters_.runs_refused;
       return nullptr;
     }
@@ -189,7 +191,8 @@ bool SourceTable::announce(Run& run, const Announcement& said, std::int64_t stea
     return false;
   }
   if (run.ended()) {
-    if (steady_us - run.ended_us < kStragglerUs) return false;
+    // Not that it lives, but how far it had come.
+    if (steady_us - run.ended_us < kStragglerUs) return true;
     run.ended_us = 0;  // it lives: two processes publish under one name
     run.order.superseded = false;
   }

@@ -287,6 +287,8 @@ void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
         deny(order);
       } else {
         const bool claimed = only_announced(run);
+        // What it has published since it was asked may not be in its answer.
+        to = std::min(to, order.covered_when_asked);
         if (!give_up(run, to)) {
           order.retry_us = now_us + kRepairRetryUs;  // until its announcements have caught up
         } else if (claimed) {
@@ -395,6 +397,7 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
   if (order.askable) {
     ++counters_.repairs_asked;
     order.asking = true;
+    order.covered_when_asked = covered_to(run);
     order.first_sight = false;
     return;
   }

@@ -65,8 +65,11 @@ class SimBridge final : private bridge::TrainerLink {
   // last call.
   std::vector<std::string> grown();
 
-  // Whether the bridge has a control connection of this start of a source, or had one a moment ago, and
-  // whether any of its events have passed.
+  // Whether the bridge has a place for this start of a source, a control connection of it, or had one a
+  // moment ago, and whether any of its events have passed.
+  bool knows(const std::string& source, const std::string& run) const {
+    return sources_.find(source, run) != nullptr;
+  }
   bool is_connected(const std::string& source, const std::string& run) const;
   bool is_spoken_for(const std::string& source, const std::string& run) const;
   bool has_met(const std::string& source, const std::string& run) const;

@@ -93,8 +93,10 @@ void SimSource::pump() {
 
 void SimSource::deliver(std::string message, bool introduces) {
   events_->send([this, message = std::move(message), run = introduces ? runs_.back().run : ""] {
-    introduced_.insert(run);
+    if (world_.trace) world_.trace(world_.clock.steady_us(), name_ + " publishes " + message.substr(0, 150));
     bridge_->take(message);
+    // Where the bridge knows as many as it may, it did not listen.
+    if (bridge_->knows(name_, run)) introduced_.insert(run);
     pump();
   });
 }
@@ -162,8 +164,9 @@ void SimSource::hello() {
   answers_->send([this, connection = connection_, run = runs_.back().run,
                   body = announcement_->body(outbox_->numbering())] {
     if (bridge_ == nullptr) return;
-    introduced_.insert(run);
+    if (world_.trace) world_.trace(world_.clock.steady_us(), name_ + " says " + body.substr(0, 150));
     bridge_->control(connection, body);
+    introduced_.insert(run);
   });
 }
 

@@ -110,6 +110,23 @@ TEST_CASE("sources: names by the thousand push out no live source, and what they
   CHECK(bench.sources.find("late", "r") != nullptr);
 }
 
+TEST_CASE("sources: who says a hello finds room beside a thousand live names, and pushes out none") {
+  Bench bench;
+  bench.take(body("quiet", "r", 1));
+  for (int i = 0; i < 1000; ++i) bench.take(body("s" + std::to_string(i), "r", 1));
+  const std::size_t taken = bench.sources.runs();
+  CHECK(taken == Bench::kRunsMax - Bench::kRunsMax / 8);
+  for (std::size_t i = 0; i < Bench::kRunsMax - taken; ++i) {
+    CHECK(bench.hello("c" + std::to_string(i), announcement("h" + std::to_string(i), "r")));
+  }
+  CHECK(bench.counters.runs_forgotten == 0);
+  CHECK(bench.sources.find("quiet", "r") != nullptr);
+  // Only where so many are connected does one more push out who has been silent longest.
+  bench.hello("one more", announcement("late", "r"));
+  CHECK(bench.sources.find("late", "r") != nullptr);
+  CHECK(bench.sources.find("quiet", "r") == nullptr);
+}
+
 TEST_CASE("sources: any number of runs of one name, each in its own order") {
   Bench bench;
   for (int round = 1; round <= 20; ++round) {
