@@ -214,6 +214,17 @@ class End(RunTest):
         self.assertEqual(ended["error"], "ZeroDivisionError: division by zero")
         (ended,) = self.ended("with p: raise SystemExit(3)\n")
         self.assertEqual(ended, {"state": "crashed", "error": "SystemExit: 3"})
+        _, ended = self.ended("try: 1 / 0\nfinally: p.close()\n", "error")
+        self.assertEqual(ended["error"], "ZeroDivisionError: division by zero")
+        (ended,) = self.ended("try: raise KeyboardInterrupt\nexcept KeyboardInterrupt: p.close()\n")
+        self.assertEqual(ended, {"state": "interrupted"})
+
+    def test_a_run_ends_whatever_is_gathered_for_it(self) -> None:
+        code = (
+            "class Broken:\n    agent_id = None\n    def flush(self): raise ValueError\n"
+            "broken = Broken(); p._gatherers.add(broken)\n"
+        )
+        self.assertEqual(self.ended(code), [{"state": "finished"}])
 
     def test_ctrl_c_interrupts_a_run(self) -> None:
         code = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass\n"
@@ -328,6 +339,8 @@ class Parameters(RunTest):
             self.assertIn(message, str(caught.exception))
         with self.assertRaisesRegex(ValueError, "65 parameters; must be at most 64"):
             publisher.set_parameters([good] * 65)
+        with self.assertRaisesRegex(ValueError, "parameters of 1[0-9]{4} bytes; must be at most 16384"):
+            publisher.set_parameters([{**good, "unit": "x" * 256}] * 60)
 
 
 class Metrics(RunTest):

@@ -36,10 +36,9 @@ def at_end() -> None:
     error = sys.exc_info()[1]  # under way where a worker fails
     if error is None and not interactive():
         error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-    for runs in list(_watched):
-        if isinstance(error, BaseException):
-            runs.fail(error)
-        runs.end(None, None, None)
+    if isinstance(error, BaseException):
+        _tell("fail", error)
+    _tell("end", None, None, None)
 
 
 def forget() -> None:

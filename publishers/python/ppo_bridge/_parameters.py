@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any, Iterable, Mapping
 
+from ._json import to_utf8
 from ._names import NAME_RANGE, is_name, printable
 
 PARAMETERS_MAX = 64
 KINDS = ("number", "integer", "boolean", "text", "choice")
+_BYTES_MAX = 16 * 1024  # of all together; the bridge takes no more
 _CHOICES_MAX = 64
 _TEXT_CHARS_MAX = 256
 _KEYS = ("name", "value", "kind", "min", "max", "unit", "choices", "agent_id")
@@ -19,6 +22,9 @@ def checked(parameters: Iterable[Mapping]) -> list[dict]:
     found = [_checked(each) for each in parameters]
     if len(found) > PARAMETERS_MAX:
         raise ValueError("%d parameters; must be at most %d" % (len(found), PARAMETERS_MAX))
+    size = len(to_utf8(json.dumps(found, ensure_ascii=False)))
+    if size > _BYTES_MAX:
+        raise ValueError("parameters of %d bytes; must be at most %d" % (size, _BYTES_MAX))
     return found
 
 

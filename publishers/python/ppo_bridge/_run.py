@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import traceback
@@ -13,6 +14,8 @@ from ._metrics import MetricsThread
 from ._outbox import Outbox
 from ._program import about_program, program_name
 from ._values import as_config
+
+log = logging.getLogger("ppo_bridge")
 
 STATES = ("finished", "crashed", "interrupted")
 
@@ -99,7 +102,10 @@ class Runs:
                 state, error = self._known_state()
             elif isinstance(error, BaseException):
                 self.tell_error(error)
-            self._before_end(agent_id)
+            try:
+                self._before_end(agent_id)
+            except Exception:
+                log.exception("what was gathered for the end of a run is lost")
             data = {"state": state}
             if error is not None:
                 data["error"] = _shown(error)
@@ -126,8 +132,8 @@ class Runs:
     # ---- What went wrong in this program; see _crash.
 
     def fail(self, error: BaseException) -> None:
-        """Nobody caught it, in the main thread or in a notebook's cell."""
-        if not self._open or isinstance(error, GeneratorExit):
+        """Nobody caught it, in the main thread or in a notebook's cell; or it is under way at the end."""
+        if not self._open or isinstance(error, (GeneratorExit, StopIteration)):
             return
         if isinstance(error, SystemExit):
             self.end(*_state_of(error.code), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import weakref
@@ -368,7 +369,10 @@ class Publisher:
         """Refuses further events, waits at most `timeout` seconds (flush_ms) for the waiting ones to
         leave and for the bridge to ask for nothing more, not at all when no bridge is there, and
         ends the threads. A publisher younger than 250 ms first gives its bridge that long to appear.
-        Idempotent."""
+        Idempotent. In an exception's `except` or `finally` an open run ends as that says."""
+        error = sys.exc_info()[1]
+        if error is not None:
+            self._runs.fail(error)
         self._runs.end(None, None, None)
         with self._lock:
             sender = self._sender
