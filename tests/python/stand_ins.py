@@ -125,14 +125,14 @@ class SyncVectorEnv:
     last said is an array of mappings."""
 
     def __init__(self, envs: list, mode: AutoresetMode | None = AutoresetMode.NEXT_STEP) -> None:
-        self.envs, self._mode = envs, mode
+        self.envs, self.mode = envs, mode
         self.num_envs = len(envs)
         self.metadata = {} if mode is None else {"autoreset_mode": mode}
         self._over = numpy.zeros(self.num_envs, bool)
 
     def _add(self, infos: dict, info: dict, n: int) -> dict:
         for key, value in info.items():
-            if isinstance(value, dict) and not (self._mode is None and key == "final_info"):
+            if isinstance(value, dict) and not (self.mode is None and key == "final_info"):
                 infos[key] = self._add(infos.get(key, {}), value, n)
             elif isinstance(value, (int, float, numpy.number)):
                 infos.setdefault(key, numpy.zeros(self.num_envs, type(value)))[n] = value
@@ -154,11 +154,11 @@ class SyncVectorEnv:
         ends = numpy.zeros((2, self.num_envs), bool)
         infos: dict = {}
         for n, env in enumerate(self.envs):
-            if self._mode is AutoresetMode.NEXT_STEP and self._over[n]:
+            if self.mode is AutoresetMode.NEXT_STEP and self._over[n]:
                 _, info = env.reset()
             else:
                 _, rewards[n], ends[0, n], ends[1, n], info = env.step(actions[n])
-                if self._mode in (None, AutoresetMode.SAME_STEP) and (ends[0, n] or ends[1, n]):
+                if self.mode in (None, AutoresetMode.SAME_STEP) and (ends[0, n] or ends[1, n]):
                     infos = self._add(infos, {"final_obs": numpy.ones(2), "final_info": info}, n)
                     _, info = env.reset()
             infos = self._add(infos, info, n)
@@ -167,7 +167,7 @@ class SyncVectorEnv:
 
 
 class VectorRecordEpisodeStatistics:
-    """As gymnasium.wrappers.vector.RecordEpisodeStatistics, around one that resets at the next step."""
+    """As gymnasium.wrappers.vector.RecordEpisodeStatistics, and as 0.29 had it in gymnasium.wrappers."""
 
     def __init__(self, env: SyncVectorEnv) -> None:
         self.env, self.num_envs, self.metadata = env, env.num_envs, env.metadata
@@ -179,14 +179,18 @@ class VectorRecordEpisodeStatistics:
 
     def step(self, actions: Any) -> tuple:
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
-        self._returns = numpy.where(self._over, 0, self._returns + rewards)
-        self._lengths = numpy.where(self._over, 0, self._lengths + 1)
+        waited = self._over & (self.env.mode is AutoresetMode.NEXT_STEP)
+        self._returns = numpy.where(waited, 0, self._returns * ~(self._over & ~waited) + rewards)
+        self._lengths = numpy.where(waited, 0, self._lengths * ~(self._over & ~waited) + 1)
         self._over = terminated | truncated
         if self._over.any():
             told = {"r": numpy.where(self._over, self._returns, 0.0)}
             told["l"] = numpy.where(self._over, self._lengths, 0)
             infos["episode"], infos["_episode"] = told, self._over
         return observations, rewards, terminated, truncated, infos
+
+
+VectorRecordEpisodeStatistics.__name__ = "RecordEpisodeStatistics"
 
 
 class DummyVecEnv:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import math
 import unittest
+import warnings
 from typing import Any
 
 import numpy
@@ -169,12 +170,14 @@ class Several(EpisodeTest):
                     own = [e for e in events if e["agent_id"] == "env_0.%d" % n]
                     self.assertEqual([(e["reward"], e["steps"]) for e in own], env.unwrapped.account)
                     self.assertEqual({e["reward_from"] for e in own}, {"info"})
-        self.hooked.unhook_all()
-        before = len(self.bridge.events("episode_end", self.source))
-        envs = self.envs()
-        self.played_many(stand_ins.VectorRecordEpisodeStatistics(SyncVectorEnv(envs)), 30)
-        events = self.episodes(before + sum(len(env.account) for env in envs))[before:]
-        self.assertEqual({e["reward_from"] for e in events}, {"info"})
+        for mode in (AutoresetMode.NEXT_STEP, None):
+            self.hooked.unhook_all()
+            before = len(self.bridge.events("episode_end", self.source))
+            envs = self.envs()
+            vector = SyncVectorEnv(envs, mode)
+            self.played_many(stand_ins.VectorRecordEpisodeStatistics(vector), 30)
+            events = self.episodes(before + sum(len(env.account) for env in envs))[before:]
+            self.assertEqual({e["reward_from"] for e in events}, {"info"})
 
     def test_stable_baselines3_s_are_seen_once_by_step_and_by_its_two_halves(self) -> None:
         for waits in (False, True):
@@ -285,6 +288,18 @@ class Named(EpisodeTest):
 
 
 class Said(EpisodeTest):
+    def test_a_wrapper_that_warns_of_what_it_passes_on_has_no_reason_to(self) -> None:
+        class Warning(stand_ins.Wrapper):
+            def __getattr__(self, name):
+                warnings.warn("%s is deprecated" % name)
+                return getattr(self.env, name)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            env = self.played(Warning(Env()), 3)
+            self.hooked.unhook_all()
+        self.assert_accounts({"env_0": env.unwrapped.account})
+
     def test_what_is_not_recognised_is_said_once_with_what_was_looked_for(self) -> None:
         class Agent:
             def sample_action(self):

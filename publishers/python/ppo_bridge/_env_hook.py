@@ -39,17 +39,18 @@ class EnvHook(Hook):
         self._reward_from = "normalized" if facts.normalised and not facts.raw_rewards else "steps"
         self._raw_rewards = facts.raw_rewards
         self._resets_next_step = facts.resets_next_step
+        self._count = facts.count
 
     def sees(self) -> dict[str, tuple]:
         """What of the environment is to be hooked, and what then sees it."""
         env = self._owner
-        if callable(getattr(env, "agent_iter", None)) and callable(getattr(env, "last", None)):
+        if callable(_steps.own(env, "agent_iter")) and callable(_steps.own(env, "last")):
             return {
                 "step": (self.see_turn, self.read_turn),
                 "reset": (self.see_turns_reset, self.read_turns),
             }
         reset = (self.see_reset, self.read_reset)
-        if callable(getattr(env, "step_wait", None)) and callable(getattr(env, "step_async", None)):
+        if callable(_steps.own(env, "step_wait")) and callable(_steps.own(env, "step_async")):
             # step() waits as well, for those that call it.
             return {
                 "step": (self.see_step_unless_waited, None),
@@ -83,9 +84,8 @@ class EnvHook(Hook):
         return None if mask is None else _steps.listed(mask)
 
     def see_reset(self, result: Any, seen: list | None = None) -> None:
-        count = getattr(self._owner, "num_envs", 0)
-        if type(count) is int and not self._parts:
-            for n in range(min(count, self._parts_max(count))):
+        if not self._parts:
+            for n in range(min(self._count, self._parts_max(self._count))):
                 self._part(n)
         if not self._parts:
             return super().see_reset(result)
@@ -143,12 +143,12 @@ class EnvHook(Hook):
         self._see_infos(parts, infos, observations)
 
     def _end_part(self, part: Hook, told_apart: bool, cut: bool, info: Any) -> None:
-        final = info.get("final_info") if is_mapping(info) else None
-        if is_mapping(final):  # then `info` is of the next episode already
-            info = final
-        part._see_info(info, None)
+        last = info.get("final_info") if is_mapping(info) else None
+        if not is_mapping(last):  # else `info` is of the next episode, statistics aside
+            last = info
+        part._see_info(last, None)
         part.global_step = self.global_step
-        part._end_episode(_steps.how_ended(told_apart, cut, info), info)
+        part._end_episode(_steps.how_ended(told_apart, cut, last), info)
         part._resetting = self._resets_next_step
 
     def _see_infos(self, parts: list, infos: Any, observations: Any) -> None:

@@ -205,6 +205,13 @@ def _wrapped(env: Any) -> Iterator[Any]:
         env = inner
 
 
+def own(thing: Any, name: str) -> Any:
+    """An attribute of its own or its class's. Wrappers that pass on what they have not got may warn."""
+    if name in getattr(thing, "__dict__", {}) or hasattr(type(thing), name):
+        return getattr(thing, name, None)
+    return None
+
+
 class Facts:
     """What the classes that an environment is made of say about its results."""
 
@@ -217,10 +224,13 @@ class Facts:
         self.normalised = not names.isdisjoint(_NORMALISERS)
         # The step after an end only resets, and is none of the next episode.
         self.resets_next_step = any(map(_resets_next_step, layers))
+        # Of vector environments, how many.
+        counts = (own(layer, "num_envs") for layer in layers)
+        self.count = next((count for count in counts if type(count) is int), 0)
         # The rewards of the last step before they were normalised.
         self.raw_rewards = None
         for layer in layers:
-            if callable(getattr(type(layer), "get_original_reward", None)):
+            if callable(own(layer, "get_original_reward")):
                 self.raw_rewards = layer.get_original_reward
 
 
