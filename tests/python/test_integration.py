@@ -264,14 +264,14 @@ class SeedScripts(HookTest):
         self.assertIn("looked for trades, executed_trades", logged.output[0])
 
     def test_the_addresses_of_pages(self) -> None:
-        for url, host in (
-            ("http://localhost:5178", "127.0.0.1"),
-            ("ws://10.0.0.7:5178/ws", "10.0.0.7"),
-            ("https://bridge.example", "bridge.example"),
-            ("http://[::1]:5178", "[::1]"),
+        for url, host, page in (
+            ("http://localhost:5178", "127.0.0.1", "http://localhost:5178/"),
+            ("ws://10.0.0.7:6969/ws", "10.0.0.7", "http://10.0.0.7:6969/"),
+            ("https://bridge.example", "bridge.example", "https://bridge.example/"),
+            ("wss://[::1]:5178", "[::1]", "https://[::1]:5178/"),
         ):
             expected = {"endpoint": "tcp://%s:5556" % host, "control": "tcp://%s:5559" % host}
-            self.assertEqual(_addresses(url), expected)
+            self.assertEqual(_addresses(url), {**expected, "page": page})
         self.assertEqual(_addresses("tcp://1.2.3.4:5"), {"endpoint": "tcp://1.2.3.4:5"})
 
 

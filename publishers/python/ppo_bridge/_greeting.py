@@ -24,8 +24,8 @@ def page_of(endpoint: str) -> str:
     return "http://%s:%d/" % (found.group(1) if found else "127.0.0.1", _PAGE_PORT)
 
 
-def greet(source: str, endpoint: str) -> None:
-    _say("publishing as %s; to watch: %s" % (source, page_of(endpoint)))
+def greet(source: str, page: str) -> None:
+    _say("publishing as %s; to watch: %s" % (source, page))
 
 
 def miss_bridge(endpoint: str) -> None:

@@ -319,8 +319,13 @@ class PPOWebSocketIntegration:
 
 def _addresses(to: str) -> dict:
     """The options of a publisher to a bridge at this address."""
-    if "://" not in to or to.split("://")[0] not in ("ws", "wss", "http", "https"):
+    scheme = to.split("://")[0] if "://" in to else ""
+    if scheme not in ("ws", "wss", "http", "https"):
         return {"endpoint": to}
-    host = urlsplit(to).hostname or "127.0.0.1"
-    host = "127.0.0.1" if host == "localhost" else "[%s]" % host if ":" in host else host
-    return {"endpoint": "tcp://%s:5556" % host, "control": "tcp://%s:5559" % host}
+    parts = urlsplit(to)
+    host = parts.hostname or "127.0.0.1"
+    host = "[%s]" % host if ":" in host else host
+    port = ":%d" % parts.port if parts.port else ""
+    page = "%s://%s%s/" % ("https" if scheme in ("wss", "https") else "http", host, port)
+    host = "127.0.0.1" if host == "localhost" else host
+    return {"endpoint": "tcp://%s:5556" % host, "control": "tcp://%s:5559" % host, "page": page}

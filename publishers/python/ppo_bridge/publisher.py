@@ -58,6 +58,7 @@ class Publisher:
         system_metrics_s: float | None = None,
         endpoint: str | None = None,
         control: str | None = None,
+        page: str | None = None,
         ring_events_max: int = 65_536,
         ring_bytes_max: int = 32 * 1024 * 1024,
         batch_bytes_max: int = 256 * 1024,
@@ -74,6 +75,7 @@ class Publisher:
         `endpoint`, `control`: where the bridge takes events in and sends commands from; left out:
         $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. With
         control="" there are neither commands nor repair.
+        `page`: where to watch, for the line on stderr; left out, on the host of `endpoint`.
         `gather_ms`: how long events may wait for others to leave together with. Each time costs the
         script a moment of the interpreter; an event that comes alone leaves at once.
         `flush_ms`: how long close() and the interpreter's end wait for the ring to empty.
@@ -110,7 +112,7 @@ class Publisher:
             raise ValueError(text % (*shown, error)) from None
         _process.publishers.add(self)
         if greets:
-            _greeting.greet(options.source, options.endpoint)
+            _greeting.greet(options.source, page or _greeting.page_of(options.endpoint))
         if run_name is not None or config is not None or tags:
             self.start_run(run_name, config, tags)
 
