@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "trainer/actions.h"
 #include "trainer/options.h"
@@ -40,6 +41,40 @@ bool ppo_extract(const Move& from, ppo::AgentDecision& into) {
   into.item = from.entry.item;
   into.price = type == ActionType::kBuy ? from.entry.buy_price : from.entry.sell_price;
   into.quantity = type == ActionType::kBuy ? from.entry.buy_quantity : from.entry.sell_quantity;
+  return true;
+}
+
+bool ppo_extract(const StepResult& from, ppo::StepReport& into) {
+  for (const Trade& trade : from.info.step_trades) {
+    ppo::TradeExecuted event;
+    event.action_type = trade.action_type;
+    event.item = trade.item;
+    event.price = trade.price;
+    event.quantity = trade.quantity;
+    event.profit = static_cast<double>(trade.profit);
+    event.total_value = trade.total_value;
+    event.order = trade.order;
+    into.trades.push_back(std::move(event));
+  }
+  into.portfolio = ppo::PortfolioUpdate{"", from.info.cash, from.info.inventory,
+                                        from.info.total_value, from.info.inventory_value};
+  into.realized_pnl = from.info.realized_pnl;
+  into.reward = from.reward;
+  into.done = from.done;
+  return true;
+}
+
+bool ppo_extract(const UpdateStats& from, ppo::TrainingUpdate& into) {
+  into = {"",
+          from.update,
+          from.steps,
+          from.policy_loss,
+          from.value_loss,
+          from.entropy,
+          from.approx_kl,
+          from.clip_fraction,
+          from.explained_variance,
+          from.steps_per_second};
   return true;
 }
 

@@ -21,8 +21,10 @@ namespace trainer {
 
 struct Options;
 
-// Teaches the publisher's hooks what a move says; found by argument-dependent lookup.
+// Teach the publisher's hooks what is in these; found by argument-dependent lookup.
 bool ppo_extract(const Move& from, ppo::AgentDecision& into);
+bool ppo_extract(const StepResult& from, ppo::StepReport& into);
+bool ppo_extract(const UpdateStats& from, ppo::TrainingUpdate& into);
 
 // Publishes a training run. It only looks: training goes the same way with it and without it, and
 // never waits for it.

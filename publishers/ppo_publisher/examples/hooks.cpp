@@ -34,6 +34,40 @@ struct StepResult {
   Info info;
 };
 
+// What hooks read from these.
+bool ppo_extract(const Action& from, ppo::AgentDecision& into) {
+  into.action_type = from.type;
+  into.item = from.item;
+  into.price = from.price;
+  into.quantity = from.quantity;
+  return true;
+}
+
+bool ppo_extract(const Losses& from, ppo::TrainingUpdate& into) {
+  into.policy_loss = from.policy_loss;
+  into.value_loss = from.value_loss;
+  into.entropy = from.entropy;
+  return true;
+}
+
+bool ppo_extract(const StepResult& from, ppo::StepReport& into) {
+  into.reward = from.reward;
+  into.done = from.done;
+  into.portfolio.emplace();
+  into.portfolio->gp = from.info.cash;
+  into.portfolio->total_value = from.info.total_value;
+  for (const Action& trade : from.info.step_trades) {
+    ppo::TradeExecuted event;
+    event.action_type = trade.type;
+    event.item = trade.item;
+    event.price = trade.price;
+    event.quantity = trade.quantity;
+    event.total_value = trade.price * trade.quantity;
+    into.trades.push_back(event);
+  }
+  return true;
+}
+
 class Agent {
  public:
   Action sample_action(std::int64_t price) { return {"buy", "Abyssal whip", price, 1}; }

@@ -302,19 +302,23 @@ class Publisher::Impl {
 
 Publisher::Publisher(PublisherOptions options) noexcept {
   try {
-    impl_ = std::make_unique<Impl>(std::move(options));
+    impl_ = new Impl(std::move(options));
   } catch (const std::exception&) {
     impl_ = nullptr;
   }
 }
 
 Publisher::~Publisher() {
-  if (impl_ == nullptr || !impl_->in_handler()) return;
+  if (impl_ == nullptr) return;
+  if (!impl_->in_handler()) {
+    delete impl_;
+    return;
+  }
   // The process exits within a handler: its thread, and others, may be using the rest until the
   // end. Kept where it can be found, so that it is no leak.
   static std::atomic<Impl*> kept{nullptr};
   impl_->finish();
-  kept = impl_.release();
+  kept = impl_;
 }
 
 bool Publisher::publish(std::string_view type, std::string_view data_json) noexcept {

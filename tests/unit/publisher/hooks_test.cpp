@@ -44,12 +44,49 @@ struct Losses {
   double value_loss = 0;
 };
 
+// What hooks read from these.
+bool ppo_extract(const Action& from, ppo::AgentDecision& into) {
+  into.action_type = from.type;
+  into.item = from.item;
+  into.price = from.price;
+  into.quantity = from.quantity;
+  return !from.type.empty();
+}
+bool ppo_extract(const Action& from, ppo::TradeExecuted& into) {
+  into.action_type = from.type;
+  into.item = from.item;
+  into.price = from.price;
+  into.quantity = from.quantity;
+  into.total_value = from.price * from.quantity;
+  return true;
+}
+bool ppo_extract(const Step& from, ppo::StepReport& into) {
+  into.reward = from.reward;
+  into.done = from.done;
+  into.realized_pnl = from.info.realized_pnl;
+  into.portfolio = ppo::PortfolioUpdate{
+      "", from.info.cash, {}, from.info.total_value, from.info.total_value - from.info.cash};
+  for (const Action& action : from.info.step_trades)
+    ppo_extract(action, into.trades.emplace_back());
+  return true;
+}
+bool ppo_extract(const Losses& from, ppo::TrainingUpdate& into) {
+  into.policy_loss = from.policy_loss;
+  into.value_loss = from.value_loss;
+  return true;
+}
+
 struct MoveOnly {
   explicit MoveOnly(std::string what) : action_type(std::move(what)) {}
   MoveOnly(MoveOnly&&) = default;
   std::string action_type;
   std::unique_ptr<int> owned = std::make_unique<int>(7);
 };
+
+bool ppo_extract(const MoveOnly& from, ppo::AgentDecision& into) {
+  into.action_type = from.action_type;
+  return true;
+}
 
 struct Pinned {
   explicit Pinned(int n) : number(n) {}
@@ -93,6 +130,9 @@ bool ppo_extract(const Thrower&, ppo::AgentDecision&) {
   throw Failure("cannot read");
 }
 
+// Of the standard library's own types, what its user says.
+using Sampled = std::pair<int, double>;
+
 struct Fixture {
   Fixture() {
     PublisherOptions options;
@@ -128,6 +168,29 @@ bool has(const std::string& text, const std::string& part) {
 }
 
 }  // namespace
+
+namespace ppo {
+static bool ppo_extract(const std::pair<int, double>& from, AgentDecision& into) {
+  into.action_type = "action_" + std::to_string(from.first);
+  return true;
+}
+}  // namespace ppo
+
+TEST_CASE("hooks: a type that is not one's own is read by an overload in ppo") {
+  struct Sampler {
+    Sampled sample_action() { return {2, 0.5}; }
+    std::string sample_action(int) { return "buy"; }
+  };
+  Fixture f;
+  Integration hooks(*f.publisher);
+  Sampler sampler;
+  auto hooked = hooks.hook_agent(sampler, "agent_0");
+  CHECK(hooked.sample_action().second == 0.5);
+  CHECK(f.published() == "agent_decision");
+  CHECK(has(f.last, R"("action_type":"action_2")"));
+  CHECK(hooked.sample_action(1) == "buy");
+  CHECK(hooks.stats().unrecognised == 1);
+}
 
 TEST_CASE("hooks: an exception passes through as it is, and nothing is published") {
   Fixture f;
@@ -245,8 +308,10 @@ TEST_CASE("hooks: steps give trades, portfolios that changed, and the end of the
   const Step last = hooked.step(Step{-0.0, true, {170, 170, 20, {}}});
   CHECK(last.done);
   CHECK(f.published() == "portfolio_update episode_end");
-  CHECK(has(f.last, R"({"agent_id":"agent_0","episode":1,"steps":3,"global_step":3,"length":3,"reward":0.75,"profit":20,)"
-                    R"("final_value":170})"));
+  CHECK(has(
+      f.last,
+      R"({"agent_id":"agent_0","episode":1,"steps":3,"global_step":3,"length":3,"reward":0.75,"profit":20,)"
+      R"("final_value":170})"));
 }
 
 TEST_CASE("hooks: reset ends an episode that was under way, once, and numbers go on") {

@@ -4,14 +4,14 @@
 //   auto hooked_agent = hooks.hook_agent(agent, "agent_0");
 //   auto hooked_env = hooks.hook_env(env, "env_0", "agent_0");
 //   auto action = hooked_agent.sample_action(observation);  // publishes agent_decision
-//   auto step = hooked_env.step(action);     // publishes trade_executed, portfolio_update,
-//   episode_end auto losses = hooked_agent.update(batch);               // publishes
-//   training_update
+//   auto step = hooked_env.step(action);
+//   // publishes trade_executed, portfolio_update, episode_end
+//   auto losses = hooked_agent.update(batch);               // publishes training_update
 //
 // C++ cannot replace a method of a live object, so hooking gives a wrapper to call in its place. A
-// wrapped call takes any arguments and gives back exactly what the original gives or throws; events
-// are read from results of any type, as extract.h says. What cannot be read or published is counted
-// and never reaches the caller.
+// wrapped call takes any arguments and gives back exactly what the original gives or throws; what
+// events there are in a result, its type's ppo_extract() says (extract.h). What cannot be read or
+// published is counted and never reaches the caller.
 #pragma once
 
 #include <cstdint>

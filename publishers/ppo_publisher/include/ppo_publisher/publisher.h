@@ -26,7 +26,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -220,7 +219,7 @@ class Publisher {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;  // null only when memory ran out in the constructor
+  Impl* impl_ = nullptr;  // its own; null only when memory ran out in the constructor
 };
 
 // Publishes a `span` when it ends. The publisher must outlive it.
