@@ -56,11 +56,14 @@ class Start(RunTest):
         self.assertIsNone(publisher.run_name)
 
     def test_name_config_and_tags_come_with_the_publisher(self) -> None:
-        publisher = self.publisher(run_name="ppo-1", config={"lr": 3e-4}, tags=["a", "b"])
+        config = {"lr": 3e-4, "api_key": "k"}
+        publisher = self.publisher(run_name="ppo-1", config=config, tags=["a", "b"])
         publisher.publish("x", {})
         started, _ = self.data("run_started", "x")
         program = started["config"].pop("program")
-        self.assertEqual(started, {"name": "ppo-1", "config": {"lr": 3e-4}, "tags": ["a", "b"]})
+        shown = {"lr": 3e-4, "api_key": "***"}
+        self.assertEqual(started, {"name": "ppo-1", "config": shown, "tags": ["a", "b"]})
+        self.assertEqual(config["api_key"], "k")
         self.assertEqual(program["argv"], sys.argv)
         self.assertEqual(program["packages"]["numpy"], numpy.__version__)
         self.assertEqual(publisher.run_name, "ppo-1")
@@ -145,6 +148,9 @@ class About(unittest.TestCase):
         given = ["t.py", "--api-key", "k", "--token=k", "--tokens", "512", "--wandb_token", "k", "x"]
         shown = ["t.py", "--api-key", "***", "--token=***", "--tokens", "512", "--wandb_token", "***"]
         self.assertEqual(_program._without_secrets(given), shown + ["x"])
+        names = ("password", "db_password", "HF_TOKEN", "client-secret", "eos_token", "apikey", "keys")
+        found = [name for name in names if _program.is_secret(name)]
+        self.assertEqual(found, ["password", "db_password", "HF_TOKEN", "client-secret", "apikey"])
 
 
 class End(RunTest):

@@ -19,7 +19,10 @@ _PACKAGES_MAX = 64
 _LOOKED_UP_MAX = 256  # modules whose package is asked for
 _REFS_BYTES_MAX = 4 * 1024 * 1024
 _COMMIT = re.compile(r"[0-9a-f]{40,64}\Z")
-_SECRET = re.compile(r"(?i)(?:^|[-_])(?:password|passwd|secret|token|api[-_]?key)\Z")
+_SECRET = re.compile(
+    r"(?i)(?:^|.*[-_])(?:password|passwd|secret|api[-_]?key"
+    r"|(?:access|api|auth|bearer|github|hf|wandb)[-_]?token)\Z|-*token\Z"
+)
 
 
 def program_name() -> str:
@@ -67,6 +70,11 @@ def about_program() -> dict:
     return about
 
 
+def is_secret(name: str) -> bool:
+    """Whether a setting of this name is for nobody's eyes; `eos_token` is not."""
+    return _SECRET.match(name) is not None
+
+
 def _without_secrets(arguments: list[str]) -> list[str]:
     """`--api-key x` and `--api-key=x` are shown to everyone who watches: without their x."""
     shown: list[str] = []
@@ -75,7 +83,7 @@ def _without_secrets(arguments: list[str]) -> list[str]:
         name, equals, _ = argument.partition("=")
         if secret and not argument.startswith("-"):
             argument = "***"
-        secret = argument.startswith("-") and _SECRET.search(name) is not None
+        secret = argument.startswith("-") and is_secret(name)
         if secret and equals:
             argument, secret = name + "=***", False
         shown.append(argument[:_ARGUMENT_CHARS_MAX])

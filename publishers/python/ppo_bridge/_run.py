@@ -12,7 +12,7 @@ from . import _crash
 from ._json import encode_carefully, to_utf8
 from ._metrics import MetricsThread
 from ._outbox import Outbox
-from ._program import about_program, program_name
+from ._program import about_program, is_secret, program_name
 from ._values import as_config
 
 log = logging.getLogger("ppo_bridge")
@@ -172,6 +172,8 @@ class Runs:
         known = self._configs.setdefault(agent_id, {})
         texts: dict[str, str] = {}
         for key, value in config.items():
+            if isinstance(value, str) and is_secret(key):
+                config[key] = value = "***"
             try:
                 text = encode_carefully({key: value})
             except Exception:
