@@ -1,5 +1,6 @@
 #include "feed/cursor.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -42,11 +43,22 @@ bool Cursor::admit(const Envelope& event) {
   if (!event.seq) return true;
   if (*event.seq <= handed_over_) return false;
   handed_over_ = *event.seq;
-  if (!epoch_.empty()) position_ = Position{epoch_, *event.seq};
+  move_on(*event.seq);
   last_gap_.clear();
   if (!event.source_seq || event.source.empty()) return true;
   const bool fresh = seen_.insert(event.source, event.run, *event.source_seq);
   return fresh || !epoch_changed_;
+}
+
+// A snapshot's events are older than the place that the stream goes on from.
+void Cursor::move_on(std::uint64_t seq) {
+  if (epoch_.empty() || (position_ && position_->epoch == epoch_ && position_->seq >= seq)) return;
+  position_ = Position{epoch_, seq};
+}
+
+void Cursor::complete_until(std::uint64_t seq) {
+  handed_over_ = std::max(handed_over_, seq);
+  move_on(seq);
 }
 
 bool Cursor::admit(const Gap& gap) {

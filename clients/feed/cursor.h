@@ -37,10 +37,15 @@ class Cursor {
   // The same for a gap: false for one that a reconnection only repeats.
   [[nodiscard]] bool admit(const Gap& gap);
 
+  // All that is wanted up to there was handed over.
+  void complete_until(std::uint64_t seq);
+
   // The user asks to begin elsewhere: what was handed over may come again.
   void restart(Since start);
 
  private:
+  void move_on(std::uint64_t seq);
+
   Since start_;
   std::optional<Position> position_;
   std::string epoch_;              // of the connection

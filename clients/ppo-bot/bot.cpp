@@ -17,8 +17,10 @@ using json::Object;
 
 // How soon a signal is noticed, and an order's age, while nothing comes.
 constexpr milliseconds kTick{50};
-// Between attempts at what the bridge did not answer.
+// Between attempts to arm the switch.
 constexpr milliseconds kRetry{200};
+// Asked for at the start, for the prices of the moment.
+constexpr std::uint64_t kPastEvents = 5'000;
 // Actions between two looks at what came in.
 constexpr int kActionsMax = 16;
 // At most so many starts of sources are remembered; they are few in any sensible set-up.
@@ -28,8 +30,13 @@ Moment now() {
   return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
 }
 
-LinkOptions named(LinkOptions options, const std::string& name) {
+feed::BotFeedOptions completed(feed::BotFeedOptions options, const std::string& name) {
   options.name = name;
+  for (const std::string_view type :
+       {kPriceType, kFillType, kEpisodeType, kPortfolioType, kStatusType}) {
+    options.types.emplace_back(type);
+  }
+  options.since = feed::SinceLast{kPastEvents};
   return options;
 }
 
@@ -52,20 +59,29 @@ Object order_fields(const Order& order) {
   return fields;
 }
 
-std::string why(const Answer& answer) {
+std::string why(const feed::Answer& answer) {
   return answer.error_type + (answer.error.empty() ? "" : ": " + answer.error);
 }
 
-Outcome outcome_of(const Answer& answer) {
+Outcome outcome_of(const feed::Answer& answer) {
   switch (answer.kind) {
-    case Answer::Kind::kDone:
+    case feed::Answer::Kind::kDone:
       return Outcome::kDone;
-    case Answer::Kind::kRefused:
+    case feed::Answer::Kind::kRefused:
       return Outcome::kRefused;
-    case Answer::Kind::kUnknown:
+    case feed::Answer::Kind::kUnknown:
       return Outcome::kUnknown;
   }
   return Outcome::kUnknown;
+}
+
+// Whether the target itself is refused: no other command to it will do better.
+bool refuses_target(const feed::Answer& answer) {
+  for (const char* const type :
+       {"ambiguous_target", "unknown_target", "unknown_command", "unauthorized", "forbidden"}) {
+    if (answer.error_type == type) return answer.kind == feed::Answer::Kind::kRefused;
+  }
+  return false;
 }
 
 }  // namespace
@@ -76,8 +92,9 @@ Bot::Bot(const BotOptions& options, Diary& diary, std::function<bool()> stop)
       stop_(std::move(stop)),
       name_("ppo-bot-" + std::to_string(::getpid()) + "-" +
             std::to_string(now().time_since_epoch().count())),
-      link_(named(options.link, name_), stop_),
-      strategy_(options.limits) {}
+      feed_(completed(options.feed, name_)),
+      strategy_(options.limits),
+      target_pause_(options.target_pause) {}
 
 ExitCode Bot::run() {
   diary_.note(now(), "start",
@@ -86,20 +103,7 @@ ExitCode Bot::run() {
                   .add_string("target", options_.target)
                   .add("dry_run", options_.dry_run ? "true" : "false"));
   while (!stop_() && !refused_) {
-    for (const Event& event : link_.poll(kTick)) take(event);
-    if (link_.connected() != was_connected_) {
-      was_connected_ = link_.connected();
-      diary_.note(now(), was_connected_ ? "connected" : "cut",
-                  was_connected_ ? "to " + options_.link.events
-                                 : "connection lost; nothing is done until all is known again",
-                  Object().add_string("endpoint", options_.link.events));
-    }
-    if (!link_.connected()) continue;
-    if (!link_.sound() || Clock::now() >= next_check_) {
-      const bool reachable = catch_up("");
-      next_check_ = Clock::now() + (reachable ? options_.check_interval : kRetry);
-      if (!reachable) continue;
-    }
+    if (!take_news(false)) continue;
     keep_switch_armed();
     act();
   }
@@ -107,48 +111,59 @@ ExitCode Bot::run() {
   return refused_ ? kExitRefused : kExitOk;
 }
 
-bool Bot::catch_up(const std::string& item) {
-  const std::uint64_t since = link_.certain_seq();
-  BridgeLink::CatchUp news = link_.catch_up(item);
-  if (news.epoch_changed) {
-    strategy_.forget_prices();
-    diary_.note(now(), "epoch", "the bridge numbers anew: epoch " + link_.epoch(),
-                Object().add_string("epoch", link_.epoch()));
+bool Bot::take_news(bool all) {
+  using Kind = feed::BotFeed::News::Kind;
+  const std::uint64_t since = feed_.position() ? feed_.position()->seq : 0;
+  std::size_t events = 0;
+  while (!stop_()) {
+    const feed::BotFeed::News news = all ? feed_.catch_up() : feed_.next(kTick);
+    if (news.kind == Kind::kQuiet) return reached_.value_or(false);
+    if (news.epoch_changed) {
+      strategy_.forget_prices();
+      next_arming_ = {};  // a restarted bridge may know of no switch
+      const std::string& epoch = feed_.position()->epoch;
+      diary_.note(now(), "epoch", "the bridge numbers anew: epoch " + epoch,
+                  Object().add_string("epoch", epoch));
+    }
+    events += news.messages.size();
+    for (const feed::Message& message : news.messages) {
+      if (message.kind == feed::Message::Kind::kGap) {
+        if (*message.gap.to_seq >= *message.gap.from_seq) {
+          freeze({}, "the bridge no longer holds all since " + std::to_string(since));
+        }
+      } else if (const auto event = read_event(message.text)) {
+        take(*event);
+      }
+    }
+    all = true;
+    if (news.kind == Kind::kMore) continue;
+    refused_ = news.kind == Kind::kRefused;
+    note_reached(news.error, events, since);
+    return news.kind == Kind::kAll;
   }
-  for (const Event& event : news.events) take(event);
-  if (news.lost) {
-    const std::size_t frozen = strategy_.on_fills_lost();
-    diary_.note(now(), "lost",
-                "the bridge no longer holds all since " + std::to_string(since) + "; " +
-                    std::to_string(frozen) + " items with orders are left alone from here on",
-                Object().add_number("since_seq", since).add_number("items_frozen", frozen));
-  }
-  const bool done = news.kind == BridgeLink::CatchUp::Kind::kDone;
-  if (done && news.after_cut) {
-    next_arming_ = {};  // a restarted bridge knows of no switch
-    diary_.note(now(), "caught-up",
-                std::to_string(news.events.size()) + " events since " + std::to_string(since) +
-                    (news.lost ? "" : ", nothing missing"),
-                Object()
-                    .add_number("events", news.events.size())
-                    .add_number("since_seq", since)
-                    .add_number("seq", link_.certain_seq())
-                    .add_string("epoch", link_.epoch()));
-  }
-  refused_ = news.kind == BridgeLink::CatchUp::Kind::kRefused;
-  if (!done && !stop_() && (was_reachable_ || refused_)) {
-    diary_.note(now(), refused_ ? "refused" : "waiting",
-                "the bridge does not answer: " + news.error,
-                Object().add_string("error", news.error));
-  }
-  was_reachable_ = done;
-  return done;
+  return false;
 }
 
-bool Bot::is_ours(const Event& event) const {
-  const std::string agent = agent_of(event);
-  const std::string& target = options_.target;
-  return target == agent || target == event.source || target == event.source + "/" + agent;
+// An outage is told once, and its end.
+void Bot::note_reached(const std::string& error, std::size_t events, std::uint64_t since) {
+  const bool reached = error.empty();
+  if (reached_ == reached && !refused_) return;
+  reached_ = reached;
+  if (!reached) {
+    diary_.note(now(), refused_ ? "refused" : "waiting", "the bridge does not answer: " + error,
+                Object().add_string("error", error));
+    return;
+  }
+  next_arming_ = {};
+  const feed::Position& at = *feed_.position();
+  diary_.note(now(), "caught-up",
+              std::to_string(events) + " events since " + std::to_string(since) + ", by " +
+                  options_.feed.commands,
+              Object()
+                  .add_number("events", events)
+                  .add_number("since_seq", since)
+                  .add_number("seq", at.seq)
+                  .add_string("epoch", at.epoch));
 }
 
 // A trainer that started again has a new account.
@@ -161,26 +176,59 @@ void Bot::notice_restart(const Event& event) {
   const bool another = !start.run.empty() && start.run != event.run;
   start = {event.run, event.at};
   if (!another || event.source != account_source_) return;
+  start_over("restart", event.source + " started again: a new account");
+}
+
+void Bot::start_over(const std::string& action, const std::string& sentence) {
+  const bool anything = !strategy_.orders().empty() || strategy_.exposure() > 0;
   strategy_.on_account_reset();
-  diary_.note(now(), "restart", event.source + " started again: a new account",
-              Object().add_string("source", event.source).add_string("run", event.run));
+  if (anything) diary_.note(now(), action, sentence);
+}
+
+// Never counts as none what cannot be read.
+void Bot::freeze(const Fill& fill, const std::string& why) {
+  for (const std::string& item : strategy_.freeze_orders_of(fill)) {
+    diary_.note(now(), "frozen", item + " is left alone from here on: " + why,
+                Object().add_string("item", item).add_string("why", why));
+  }
 }
 
 void Bot::take(const Event& event) {
   notice_restart(event);
   if (const auto price = read_price(event)) {
-    strategy_.on_price(*price);
-    return;
+    if (options_.prices_from.empty() || event.source == options_.prices_from) {
+      strategy_.on_price(*price);
+    }
+  } else if (event.type == kStatusType) {
+    const auto text = [&](const char* key) {
+      return json::as_string(json::member(event.data, key)).value_or("");
+    };
+    if (event.source == "ppo-bridge" && text("status") == "source_lost" &&
+        text("source") == account_source_) {
+      freeze({}, text("message"));
+    }
+  } else if (!options_.dry_run && is_about(event, options_.target)) {
+    if (event.type == kEpisodeType) start_over("episode", "a new episode; its items are gone");
+    if (event.type == kPortfolioType) take_portfolio(event);
+    if (event.type == kFillType) take_trade(event);
   }
-  if (!is_ours(event) || options_.dry_run) return;
-  if (event.type == kEpisodeType) {
-    const bool anything = !strategy_.orders().empty() || strategy_.exposure() > 0;
-    strategy_.on_account_reset();
-    if (anything) diary_.note(now(), "episode", "the account starts over; its items are gone");
-    return;
-  }
+}
+
+// An account that had items and has none has begun anew, or somebody else sold them: ours are gone.
+// One that never shows any says nothing.
+void Bot::take_portfolio(const Event& event) {
+  const auto inventory = read_inventory(event.data);
+  if (!inventory) return;
+  const bool has_items = std::any_of(inventory->begin(), inventory->end(),
+                                     [](const auto& entry) { return entry.second != 0; });
+  if (had_items_ && !has_items) believe_holdings({});
+  had_items_ = has_items;
+}
+
+void Bot::take_trade(const Event& event) {
   const auto fill = read_fill(event);
   if (!fill) return;
+  if (!fill->readable()) return freeze(*fill, "a fill that cannot be read: " + event.data);
   const auto booked = strategy_.on_fill(*fill);
   if (!booked) return;
   const Order& order = booked->order;
@@ -195,19 +243,21 @@ void Bot::take(const Event& event) {
 }
 
 void Bot::act() {
-  for (int n = 0; n < kActionsMax && !stop_(); ++n) {
+  for (int n = 0; n < kActionsMax && !stop_() && Clock::now() >= no_order_before_; ++n) {
     const auto wanted = strategy_.next(now());
     if (!wanted) return;
     // Nothing is done on what may be out of date: it is done if it is still wanted after the bridge
     // has said all that it has.
-    if (!catch_up(wanted->item)) return;
+    if (!take_news(true)) return;
     if (strategy_.next(now()) == wanted) carry_out(*wanted);
   }
 }
 
 void Bot::carry_out(const Action& action) {
   if (action.kind == Action::Kind::kCancel) {
-    cancel(action.order, options_.link.timeout);
+    cancel(action.order, options_.feed.timeout);
+  } else if (action.kind == Action::Kind::kCheck) {
+    check(action.order);
   } else {
     place(action);
   }
@@ -226,8 +276,8 @@ void Bot::place(const Action& action) {
   Object params;
   params.add_string("item", order.item).add_string("side", to_string(order.side));
   params.add("quantity", std::to_string(order.quantity)).add("price", std::to_string(order.price));
-  const Answer answer = link_.ask("place_order", params.text(), options_.target,
-                                  name_ + "-" + std::to_string(number), options_.link.timeout);
+  const feed::Answer answer = ask_target(
+      "place_order", params.text(), name_ + "-" + std::to_string(number), options_.feed.timeout);
   const Outcome outcome = outcome_of(answer);
   if (outcome == Outcome::kDone && !answer.source.empty()) account_source_ = answer.source;
   const std::string id(json::member(answer.result, "order"));
@@ -237,7 +287,42 @@ void Bot::place(const Action& action) {
   if (outcome != Outcome::kDone) what += ": " + why(answer);
   if (outcome == Outcome::kUnknown) what += "; counts as placed until it is taken back";
   diary_.note(now(), to_string(order.side), what, fields);
-  if (outcome == Outcome::kRefused && order.side == Side::kSell) compare_holdings();
+  if (answer.error_type == "rejected" && order.side == Side::kSell) compare_holdings();
+}
+
+// A target that is refused as such is left alone, for longer and longer.
+feed::Answer Bot::ask_target(std::string_view command, const std::string& params,
+                             std::string_view key, milliseconds wait) {
+  feed::Answer answer = feed_.ask(command, params, options_.target, key, wait);
+  if (answer.kind == feed::Answer::Kind::kDone) target_pause_ = options_.target_pause;
+  if (!refuses_target(answer) || Clock::now() < no_order_before_) return answer;
+  no_order_before_ = Clock::now() + target_pause_;
+  diary_.note(
+      now(), "target",
+      why(answer) + "; nothing is tried for " + std::to_string(target_pause_.count()) + " ms",
+      Object()
+          .add_string("error_type", answer.error_type)
+          .add_number("pause_ms", static_cast<std::uint64_t>(target_pause_.count())));
+  target_pause_ = std::min(2 * target_pause_, options_.target_pause_max);
+  return answer;
+}
+
+// What became of an order that ended by itself, by what the account holds.
+void Bot::check(std::uint64_t number) {
+  const Order order = strategy_.orders().at(number);
+  const feed::Answer answer = ask_target("get_portfolio", "{}", "", options_.feed.timeout);
+  if (refuses_target(answer)) return;  // it is asked again
+  const auto inventory = read_inventory(answer.result);
+  std::optional<std::int64_t> quantity;
+  if (inventory) quantity = inventory->count(order.item) == 0 ? 0 : inventory->at(order.item);
+  const std::int64_t before = strategy_.held(order.item);
+  const bool known = strategy_.on_account_checked(number, quantity);
+  diary_.note(now(), known ? "checked" : "frozen",
+              known ? "the ended order brought " +
+                          std::to_string(std::abs(strategy_.held(order.item) - before)) + " " +
+                          order.item
+                    : order.item + " is left alone from here on: what its order brought is unknown",
+              order_fields(order));
 }
 
 void Bot::cancel(std::uint64_t number, milliseconds wait) {
@@ -251,30 +336,34 @@ void Bot::cancel(std::uint64_t number, milliseconds wait) {
   }
   // Without the trainer's name for it, it has to be found first, and may not be there at all.
   const Outcome found = order.id.empty() ? look_up(order, wait) : Outcome::kDone;
-  Answer answer;
+  feed::Answer answer;
   if (found == Outcome::kDone) {
     const std::string& id = strategy_.orders().at(number).id;
-    answer = link_.ask("cancel_order", Object().add("order", id).text(), options_.target, "", wait);
+    answer = ask_target("cancel_order", Object().add("order", id).text(), "", wait);
   } else {
     answer.error_type = found == Outcome::kRefused ? "rejected" : "no_answer";
     answer.error = found == Outcome::kRefused ? "the account has no such order"
                                               : "whether it stands is still not known";
   }
+  const bool done = answer.kind == feed::Answer::Kind::kDone;
   // A trainer that says no has no such order (any more).
-  const bool gone = answer.kind == Answer::Kind::kDone || answer.error_type == "rejected";
-  strategy_.on_cancelled(number, gone ? Outcome::kDone : Outcome::kUnknown, now());
-  fields.add_string("outcome",
-                    answer.kind == Answer::Kind::kDone ? "cancelled" : answer.error_type);
-  if (answer.kind != Answer::Kind::kDone) what += ": " + why(answer);
+  const bool rejected = answer.error_type == "rejected";
+  strategy_.on_cancelled(number,
+                         rejected ? Outcome::kRefused
+                         : done   ? Outcome::kDone
+                                  : Outcome::kUnknown,
+                         now(), read_filled(answer.result));
+  fields.add_string("outcome", done ? "cancelled" : answer.error_type);
+  if (!done) what += ": " + why(answer);
   diary_.note(now(), "cancel", what, fields);
 }
 
 // Looks for an order whose answer never came among the account's. kRefused: it is not there, and
 // what was sent before this question cannot come any more.
 Outcome Bot::look_up(const Order& order, milliseconds wait) {
-  const Answer answer = link_.ask("get_portfolio", "{}", options_.target, "", wait);
+  const feed::Answer answer = ask_target("get_portfolio", "{}", "", wait);
   const std::string_view listed = json::member(answer.result, "orders");
-  if (answer.kind != Answer::Kind::kDone || listed.empty() || listed.front() != '[') {
+  if (answer.kind != feed::Answer::Kind::kDone || listed.empty() || listed.front() != '[') {
     return Outcome::kUnknown;
   }
   std::string id;
@@ -282,12 +371,16 @@ Outcome Bot::look_up(const Order& order, milliseconds wait) {
     const std::string_view number = json::member(entry, "order");
     const auto& orders = strategy_.orders();
     const bool known = std::any_of(orders.begin(), orders.end(),
-                                   [&](const auto& ours) { return ours.second.id == number; });
-    const auto text = [&](const char* key) { return json::as_string(json::member(entry, key)); };
-    const bool same = text("item") == order.item && text("side") == to_string(order.side) &&
-                      json::member(entry, "price") == std::to_string(order.price) &&
-                      json::member(entry, "quantity") == std::to_string(order.quantity);
-    if (!number.empty() && !known && same) id = number;
+                                   [&](const auto& ours) { return same(ours.second.id, number); });
+    const auto says = [&](const char* key, const std::string& value) {
+      return same(json::member(entry, key), value);
+    };
+    if (!number.empty() && !known && says("item", json::quote(order.item)) &&
+        says("side", json::quote(to_string(order.side))) &&
+        says("price", std::to_string(order.price)) &&
+        says("quantity", std::to_string(order.quantity))) {
+      id = number;
+    }
   });
   if (id.empty()) return Outcome::kRefused;
   strategy_.on_found(order.number, id);
@@ -296,23 +389,18 @@ Outcome Bot::look_up(const Order& order, milliseconds wait) {
 
 // A sale that the account will not make: it may hold less than we believe.
 void Bot::compare_holdings() {
-  const Answer answer =
-      link_.ask("get_portfolio", "{}", options_.target, "", options_.link.timeout);
-  if (answer.kind != Answer::Kind::kDone) return;
-  const std::string_view inventory = json::member(answer.result, "inventory");
-  if (inventory.empty() || inventory.front() != '{') return;
-  std::map<std::string, std::int64_t> held;
-  json::for_each_member(inventory, [&](std::string_view key, std::string_view value) {
-    const std::string quoted = "\"" + std::string(key) + "\"";
-    const auto name = json::as_string(quoted);
-    const auto quantity = json::as_u64(value);
-    if (name && quantity && *quantity <= INT64_MAX) {
-      held[*name] = static_cast<std::int64_t>(*quantity);
-    }
-  });
+  const auto inventory =
+      read_inventory(ask_target("get_portfolio", "{}", "", options_.feed.timeout).result);
+  if (inventory) believe_holdings(*inventory);
+}
+
+// The account holds no more than that.
+void Bot::believe_holdings(const Inventory& inventory) {
   for (const std::string& item : strategy_.items_held()) {
     const std::int64_t before = strategy_.held(item);
-    strategy_.on_holding(item, held.count(item) == 0 ? 0 : held[item]);
+    const auto found = inventory.find(item);
+    const auto quantity = found == inventory.end() ? std::optional<std::int64_t>(0) : found->second;
+    strategy_.on_holding(item, quantity.value_or(before));
     if (strategy_.held(item) == before) continue;
     diary_.note(
         now(), "holding",
@@ -329,8 +417,8 @@ void Bot::keep_switch_armed() {
   Object params;
   params.add_number("timeout_ms", static_cast<std::uint64_t>(options_.dead_man.count()));
   params.add("on_expiry", on_expiry.text());
-  const Answer answer = link_.ask("arm_dead_mans_switch", params.text());
-  const bool armed = answer.kind == Answer::Kind::kDone;
+  const feed::Answer answer = feed_.ask("arm_dead_mans_switch", params.text());
+  const bool armed = answer.kind == feed::Answer::Kind::kDone;
   next_arming_ = Clock::now() + (armed ? options_.dead_man / 3 : kRetry);
   if (armed == switch_armed_ && switch_noted_) return;
   switch_armed_ = armed;
@@ -353,7 +441,7 @@ void Bot::leave() {
     if (left().count() > 0) cancel(number, left());
   }
   if (switch_armed_ && left().count() > 0) {
-    link_.ask("disarm_dead_mans_switch", "{}", "", "", left());
+    feed_.ask("disarm_dead_mans_switch", "{}", "", "", left());
   }
   const auto open = std::count_if(
       strategy_.orders().begin(), strategy_.orders().end(),

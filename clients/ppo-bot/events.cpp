@@ -5,14 +5,12 @@
 #include <cmath>
 
 #include "feed/json.h"
-#include "ppo-bot/tax.h"
 
 namespace bot {
 namespace {
 
 namespace json = feed::json;
 
-constexpr std::int64_t kQuantityMax = kPriceMax;
 constexpr double kSecondsMax = 1e11;  // some 3,000 years; beyond it is no time
 
 std::string string_or_empty(std::string_view value) {
@@ -33,17 +31,46 @@ std::optional<Moment> as_moment(std::string_view value) {
   return Moment(milliseconds(std::llround(*seconds * 1000)));
 }
 
-// A whole number from 1 to `max`; some publishers write 100 as 100.0.
-std::optional<std::int64_t> as_count(std::string_view value, std::int64_t max) {
-  const auto number = as_double(value);
-  if (!number || !(*number >= 1 && *number <= static_cast<double>(max))) return std::nullopt;
-  return static_cast<std::int64_t>(*number);
+// A string's or a number's text; empty for null and what is neither.
+std::string plain(std::string_view value) {
+  if (value.empty() || value.front() == '"') return folded(string_or_empty(value));
+  return value == "null" || value.front() == '{' || value.front() == '[' ? std::string()
+                                                                         : std::string(value);
+}
+
+std::optional<double> as_number(std::string_view value) {
+  return as_double(plain(value));
+}
+
+// A number from `min` to `max`, however it is written: 100, 100.0, "100".
+std::optional<std::int64_t> as_count(std::string_view value, std::int64_t min, std::int64_t max) {
+  const auto number = as_number(value);
+  if (!number || !(*number >= static_cast<double>(min) && *number <= static_cast<double>(max))) {
+    return std::nullopt;
+  }
+  return std::llround(*number);
+}
+
+// The same, and whole.
+std::optional<std::int64_t> as_quantity(std::string_view value) {
+  const auto count = as_count(value, 0, kPriceMax);
+  return count && as_number(value) == static_cast<double>(*count) ? count : std::nullopt;
 }
 
 }  // namespace
 
 const char* to_string(Side side) {
   return side == Side::kBuy ? "buy" : "sell";
+}
+
+std::string folded(std::string text) {
+  const auto first = text.find_first_not_of(" \t\n\r");
+  if (first == std::string::npos) return {};
+  text = text.substr(first, text.find_last_not_of(" \t\n\r") - first + 1);
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
 }
 
 std::optional<Event> read_event(std::string_view text) {
@@ -78,38 +105,73 @@ std::optional<Event> read_event(std::string_view text) {
   return event;
 }
 
-std::string agent_of(const Event& event) {
-  return string_or_empty(json::member(event.data, "agent_id"));
+bool is_about(const Event& event, std::string_view target) {
+  const std::string agent = plain(json::member(event.data, "agent_id"));
+  const std::string wanted = folded(std::string(target));
+  if (wanted == agent) return true;
+  for (const std::string& source : {event.source, event.source + "@" + event.run}) {
+    const std::string name = folded(source);
+    if (wanted == name || wanted == name + "/" + agent) return true;
+  }
+  return false;
+}
+
+bool same(std::string_view a, std::string_view b) {
+  const auto one = as_number(a);
+  const auto other = as_number(b);
+  return one && other ? *one == *other && (*one < 9e15 || plain(a) == plain(b))
+                      : plain(a) == plain(b);
 }
 
 std::optional<Price> read_price(const Event& event) {
   if (event.type != kPriceType) return std::nullopt;
-  const auto buy = as_count(json::member(event.data, "buy_price"), kPriceMax);
-  const auto sell = as_count(json::member(event.data, "sell_price"), kPriceMax);
-  Price price{string_or_empty(json::member(event.data, "item")), 0, 0, event.seq, event.at};
+  const auto buy = as_count(json::member(event.data, "buy_price"), 1, kPriceMax);
+  const auto sell = as_count(json::member(event.data, "sell_price"), 1, kPriceMax);
+  Price price{string_or_empty(json::member(event.data, "item")), 0, 0, 0, event.at};
   if (!buy || !sell || price.item.empty()) return std::nullopt;
   price.buy = *buy;
   price.sell = *sell;
+  const auto margin = as_count(json::member(event.data, "margin_after_tax"), -*buy, *sell - *buy);
+  price.sell_after_tax = margin ? *buy + *margin : price_after_tax(*sell);
   return price;
+}
+
+std::int64_t price_after_tax(std::int64_t price) {
+  return price < 50 ? price : price - std::min<std::int64_t>(price * 2 / 100, 5'000'000);
 }
 
 std::optional<Fill> read_fill(const Event& event) {
   if (event.type != kFillType) return std::nullopt;
-  const std::string side = string_or_empty(json::member(event.data, "action_type"));
-  const auto price = as_count(json::member(event.data, "price"), kPriceMax);
-  const auto quantity = as_count(json::member(event.data, "quantity"), kQuantityMax);
+  const std::string side = plain(json::member(event.data, "action_type"));
   Fill fill;
-  fill.item = string_or_empty(json::member(event.data, "item"));
-  if ((side != "buy" && side != "sell") || !price || !quantity || fill.item.empty()) {
+  fill.quantity = as_quantity(json::member(event.data, "quantity"));
+  if (side == "hold" || side == "none" || side == "cancel" || fill.quantity == 0) {
     return std::nullopt;
   }
-  fill.side = side == "buy" ? Side::kBuy : Side::kSell;
-  fill.price = *price;
-  fill.quantity = *quantity;
+  if (side == "buy") fill.side = Side::kBuy;
+  if (side == "sell") fill.side = Side::kSell;
+  fill.item = string_or_empty(json::member(event.data, "item"));
+  fill.price = as_count(json::member(event.data, "price"), 1, kPriceMax);
   fill.order_id = json::member(event.data, "order");
+  if (plain(fill.order_id).empty()) fill.order_id.clear();
   fill.source = event.source;
   fill.at = event.at;
   return fill;
+}
+
+std::optional<std::int64_t> read_filled(std::string_view reply) {
+  return as_quantity(json::member(reply, "filled"));
+}
+
+std::optional<Inventory> read_inventory(std::string_view object) {
+  const std::string_view listed = json::member(object, "inventory");
+  if (listed.empty() || listed.front() != '{') return std::nullopt;
+  Inventory inventory;
+  json::for_each_member(listed, [&](std::string_view key, std::string_view value) {
+    const auto name = json::as_string("\"" + std::string(key) + "\"");
+    if (name) inventory[*name] = as_quantity(value);
+  });
+  return inventory;
 }
 
 }  // namespace bot

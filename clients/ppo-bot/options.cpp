@@ -11,8 +11,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "ppo-bot/tax.h"
-
 namespace bot {
 namespace {
 
@@ -22,16 +20,17 @@ constexpr const char* kExamples = R"(Examples:
   ppo-bot --item Coal --item 'Yew logs' --lot 100 --position-max 500 --exposure-max 2m
   ppo-bot --json --dead-man 10 | jq -c 'select(.action == "fill")'
 
-It buys an item at its buy_price where the sale at its sell_price brings more, 2 % tax paid, and
-sells it there. After a cut, and before each action, it asks the bridge for what it may have missed.
-An order whose answer never came counts as placed until it is taken back. Prices are as old as their
-source says. Its fills are trades of the target with the order's number (`order`) or, where the
-trainer names none, with its item, side and price.
+It buys an item at its buy_price where the sale at its sell_price brings more after tax (the
+publisher's margin_after_tax, or 2 % where it says none), and sells it there. Before each action it
+asks the bridge for what it may have missed. An order whose answer never came counts as placed until
+it is taken back. Prices are as old as their source says. Its fills are trades of the target with the
+order's number (`order`) or, where the trainer names none, with its item, side and price; what
+cannot be read, or may be lost, freezes its item until the account starts over.
 
 Exit codes: 0 ended by SIGINT or SIGTERM; 1 failed; 2 wrong usage; 3 refused by the bridge.
 Environment: PPO_BRIDGE_TOKEN.)";
 
-constexpr std::size_t kNameMax = 129;  // SOURCE/AGENT, 64 characters each
+constexpr std::size_t kNameMax = 194;  // SOURCE@RUN/AGENT, 64 characters each
 constexpr std::int64_t kExposureMax = 1'000'000'000'000'000;
 
 // What the options' texts are read into.
@@ -40,7 +39,7 @@ struct Texts {
   double price_age_s = 5;
   double order_age_s = 60;
   double order_interval_s = 1;
-  double check_s = 2;
+  double check_s = 1;
   double timeout_s = 3;
   double exit_wait_s = 5;
   double dead_man_s = 0;
@@ -64,9 +63,9 @@ std::string check_name(const std::string& text) {
   const bool fits =
       !text.empty() && text.size() <= kNameMax && std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-               std::string_view("_.:-/").find(c) != std::string_view::npos;
+               std::string_view("_.:-/@").find(c) != std::string_view::npos;
       });
-  return fits ? std::string() : "is '" + text + "'; must be a name of A-Z a-z 0-9 _ . : -";
+  return fits ? std::string() : "is '" + text + "'; must be a name of A-Z a-z 0-9 _ . : - / @";
 }
 
 // 250k, 1.5m and 2b as in the game.
@@ -88,7 +87,7 @@ CLI::Validator within(double min, double max) {
 }
 
 void declare(CLI::App& app, Options& options, Texts& texts, double& exposure) {
-  LinkOptions& link = options.bot.link;
+  feed::BotFeedOptions& link = options.bot.feed;
   Limits& limits = options.bot.limits;
   const CLI::Validator endpoint(check_endpoint, "tcp://HOST:PORT");
   const CLI::Validator name(check_name, "NAME");
@@ -100,10 +99,12 @@ void declare(CLI::App& app, Options& options, Texts& texts, double& exposure) {
       ->capture_default_str();
   app.add_option("--token", link.token, "The token of commands, where the bridge wants one")
       ->envname("PPO_BRIDGE_TOKEN");
-  app.add_option("--target", options.bot.target, "Whose account trades: AGENT or SOURCE/AGENT")
+  app.add_option("--target", options.bot.target,
+                 "Whose account trades: AGENT, SOURCE/AGENT or SOURCE@RUN/AGENT")
       ->check(name)
       ->capture_default_str();
-  app.add_option("--prices-from", link.prices_from, "Only this source's prices count; else those of the target's\n"
+  app.add_option("--prices-from", options.bot.prices_from,
+                 "Only this source's prices count; else those of the target's\n"
                  "SOURCE, or any")
       ->check(name);
   app.add_option("--item", texts.items, "Only this item; repeatable; else all")
@@ -184,17 +185,17 @@ std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
     return Leave{kExitUsage, "--dead-man must be 0 or 1..3600 seconds\n"};
   }
   BotOptions& bot = options.bot;
-  if (bot.link.prices_from.empty()) {
-    const std::size_t slash = bot.target.find('/');
-    if (slash != std::string::npos) bot.link.prices_from = bot.target.substr(0, slash);
+  if (bot.prices_from.empty()) {
+    const std::size_t end = bot.target.find_first_of("/@");
+    if (end != std::string::npos) bot.prices_from = bot.target.substr(0, end);
   }
   bot.limits.exposure_max = static_cast<std::int64_t>(exposure);
   bot.limits.items.insert(texts.items.begin(), texts.items.end());
   bot.limits.price_age_max = to_ms(texts.price_age_s);
   bot.limits.order_age_max = to_ms(texts.order_age_s);
   bot.limits.order_interval = to_ms(texts.order_interval_s);
-  bot.check_interval = to_ms(texts.check_s);
-  bot.link.timeout = to_ms(texts.timeout_s);
+  bot.feed.check_interval = to_ms(texts.check_s);
+  bot.feed.timeout = to_ms(texts.timeout_s);
   bot.exit_wait = to_ms(texts.exit_wait_s);
   bot.dead_man = to_ms(texts.dead_man_s);
   return options;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "ppo-bot/tax.h"
-
 namespace bot {
 namespace {
 
@@ -11,14 +9,15 @@ namespace {
 // from one before it.
 constexpr milliseconds kClockSlack{1'000};
 
-bool can_fill(const Order& order, const Fill& fill) {
-  if (order.item != fill.item || order.side != fill.side) return false;
-  if (!fill.order_id.empty() && !order.id.empty()) {
-    return fill.order_id == order.id && (fill.source == order.source || order.source.empty());
-  }
+// As far as it can be read.
+bool may_be_of(const Fill& fill, const Order& order) {
+  if (!fill.item.empty() && folded(fill.item) != folded(order.item)) return false;
+  if (fill.side && *fill.side != order.side) return false;
   if (!fill.source.empty() && !order.source.empty() && fill.source != order.source) return false;
-  if (fill.at + kClockSlack < order.placed_at) return false;
-  return order.side == Side::kBuy ? fill.price <= order.price : fill.price >= order.price;
+  if (!fill.order_id.empty() && !order.id.empty()) return same(fill.order_id, order.id);
+  if (fill.at != Moment::max() && fill.at + kClockSlack < order.placed_at) return false;
+  if (!fill.price) return true;
+  return order.side == Side::kBuy ? *fill.price <= order.price : *fill.price >= order.price;
 }
 
 }  // namespace
@@ -26,7 +25,7 @@ bool can_fill(const Order& order, const Fill& fill) {
 void Strategy::on_price(const Price& price) {
   if (!limits_.items.empty() && limits_.items.count(price.item) == 0) return;
   Item& item = items_[price.item];
-  if (!item.price || price.seq > item.price->seq) item.price = price;
+  if (!item.price || price.at >= item.price->at) item.price = price;
 }
 
 void Strategy::forget_prices() {
@@ -35,17 +34,28 @@ void Strategy::forget_prices() {
 
 std::optional<Strategy::Booked> Strategy::on_fill(const Fill& fill) {
   const auto found = std::find_if(orders_.begin(), orders_.end(),
-                                  [&](const auto& o) { return can_fill(o.second, fill); });
+                                  [&](const auto& o) { return may_be_of(fill, o.second); });
   if (found == orders_.end()) return std::nullopt;
   Order& order = found->second;
   Booked booked;
-  booked.quantity = std::min(fill.quantity, order.left());
-  booked.price = fill.price;
-  booked.profit = book(items_[order.item], order, fill.price, booked.quantity);
+  booked.quantity = std::min(*fill.quantity, order.left());
+  booked.price = *fill.price;
+  booked.profit = book(items_[order.item], order, *fill.price, booked.quantity);
   order.filled += booked.quantity;
   booked.order = order;
   if (order.left() == 0) orders_.erase(found);
   return booked;
+}
+
+std::vector<std::string> Strategy::freeze_orders_of(const Fill& fill) {
+  std::vector<std::string> names;
+  for (const auto& [number, order] : orders_) {
+    Item& item = items_[order.item];
+    if (item.frozen || !may_be_of(fill, order)) continue;
+    item.frozen = true;
+    names.push_back(order.item);
+  }
+  return names;
 }
 
 std::int64_t Strategy::book(Item& item, const Order& order, std::int64_t price,
@@ -60,7 +70,9 @@ std::int64_t Strategy::book(Item& item, const Order& order, std::int64_t price,
   const std::int64_t cost =
       ours == item.held ? item.cost
                         : item.cost / item.held * ours + item.cost % item.held * ours / item.held;
-  const std::int64_t profit = ours * price_after_tax(order.item, price) - cost;
+  const bool known = item.price && item.price->sell == price;
+  const std::int64_t net = known ? item.price->sell_after_tax : price_after_tax(price);
+  const std::int64_t profit = ours * net - cost;
   item.held -= ours;
   item.cost -= cost;
   profit_ += profit;
@@ -84,23 +96,44 @@ void Strategy::on_holding(const std::string& name, std::int64_t quantity) {
   item.held = quantity;
 }
 
-std::size_t Strategy::on_fills_lost() {
-  std::set<std::string> frozen;
-  for (const auto& [number, order] : orders_) frozen.insert(order.item);
-  for (const std::string& item : frozen) items_[item].frozen = true;
-  return frozen.size();
+bool Strategy::on_account_checked(std::uint64_t number, std::optional<std::int64_t> quantity) {
+  const auto found = orders_.find(number);
+  if (found == orders_.end()) return true;
+  Order& order = found->second;
+  Item& item = items_[order.item];
+  if (!quantity) {
+    item.frozen = true;
+    return false;
+  }
+  const std::int64_t moved =
+      order.side == Side::kBuy ? *quantity - item.held : item.held - *quantity;
+  book(item, order, order.price, std::clamp<std::int64_t>(moved, 0, order.left()));
+  orders_.erase(found);
+  return true;
 }
 
 std::optional<Action> Strategy::next(Moment now) {
-  for (auto it = orders_.begin(); it != orders_.end();) {
-    const Order& order = it->second;
-    const bool over = order.state == Order::State::kSettling && now >= order.until;
-    it = over && !items_[order.item].frozen ? orders_.erase(it) : std::next(it);
-  }
+  if (auto check = next_check(now)) return check;
   if (auto cancel = next_cancel(now)) return cancel;
   if (orders_.size() >= limits_.orders_max) return std::nullopt;
   if (auto sale = next_sale(now)) return sale;
   return next_purchase(now);
+}
+
+// Lets go of orders that have ended; a doubtful one is asked for.
+std::optional<Action> Strategy::next_check(Moment now) {
+  for (auto it = orders_.begin(); it != orders_.end();) {
+    const Order& order = it->second;
+    const bool over = order.state == Order::State::kSettling && now >= order.until;
+    if (!over || items_[order.item].frozen) {
+      ++it;
+    } else if (order.doubtful) {
+      return Action{Action::Kind::kCheck, order.item, order.price, order.left(), order.number};
+    } else {
+      it = orders_.erase(it);
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<Action> Strategy::next_cancel(Moment now) const {
@@ -109,8 +142,8 @@ std::optional<Action> Strategy::next_cancel(Moment now) const {
     const Item& item = items_.at(order.item);
     const Price* const price = fresh_price(item, now);
     const bool old = now - order.placed_at >= limits_.order_age_max;
-    const bool pointless = price != nullptr && order.side == Side::kBuy &&
-                           !survives_tax(order.item, order.price, price->sell);
+    const bool pointless =
+        price != nullptr && order.side == Side::kBuy && !survives_tax(order.price, *price);
     if (order.state == Order::State::kUnknown || old || pointless || item.frozen) {
       return Action{Action::Kind::kCancel, order.item, order.price, order.left(), number};
     }
@@ -123,7 +156,7 @@ std::optional<Action> Strategy::next_sale(Moment now) const {
     const Price* const price = fresh_price(item, now);
     if (price == nullptr || item.held == 0 || item.frozen || now < item.paused_until) continue;
     if (now < item.next_sell || order_of(name, Side::kSell) != nullptr) continue;
-    if (price_after_tax(name, price->sell) * item.held <= item.cost) continue;
+    if (price->sell_after_tax * item.held <= item.cost) continue;
     return Action{Action::Kind::kSell, name, price->sell, item.held, 0};
   }
   return std::nullopt;
@@ -137,11 +170,11 @@ std::optional<Action> Strategy::next_purchase(Moment now) const {
     const Price* const price = fresh_price(item, now);
     if (price == nullptr || item.frozen || now < item.paused_until) continue;
     if (now < item.next_buy || order_of(name, Side::kBuy) != nullptr) continue;
-    if (!survives_tax(name, price->buy, price->sell)) continue;
+    if (!survives_tax(price->buy, *price)) continue;
     const std::int64_t quantity =
         std::min({limits_.lot, limits_.position_max - item.held, room_gp / price->buy});
     if (quantity <= 0) continue;
-    const std::int64_t profit = quantity * margin_after_tax(name, price->buy, price->sell);
+    const std::int64_t profit = quantity * (price->sell_after_tax - price->buy);
     if (profit <= best_profit) continue;
     best_profit = profit;
     best = Action{Action::Kind::kBuy, name, price->buy, quantity, 0};
@@ -184,16 +217,15 @@ void Strategy::on_found(std::uint64_t number, const std::string& id) {
   if (found != orders_.end()) found->second.id = id;
 }
 
-void Strategy::on_cancelled(std::uint64_t number, Outcome outcome, Moment now) {
+void Strategy::on_cancelled(std::uint64_t number, Outcome outcome, Moment now,
+                            std::optional<std::int64_t> filled) {
   const auto found = orders_.find(number);
   if (found == orders_.end()) return;
   Order& order = found->second;
-  if (outcome == Outcome::kDone) {
-    order.state = Order::State::kSettling;
-    order.until = now + limits_.settle;
-  } else {
-    order.until = now + limits_.pause;
-  }
+  order.until = now + (outcome == Outcome::kUnknown ? limits_.pause : limits_.settle);
+  if (outcome == Outcome::kUnknown) return;
+  order.state = Order::State::kSettling;
+  order.doubtful = outcome == Outcome::kRefused || filled.value_or(0) > order.filled;
 }
 
 std::int64_t Strategy::held(const std::string& name) const {
@@ -218,18 +250,13 @@ std::int64_t Strategy::exposure() const {
   return gp;
 }
 
-std::int64_t Strategy::margin_after_tax(const std::string& item, std::int64_t buy,
-                                        std::int64_t sell) {
-  return price_after_tax(item, sell) - buy;
-}
-
 const Price* Strategy::fresh_price(const Item& item, Moment now) const {
   if (!item.price || now - item.price->at > limits_.price_age_max) return nullptr;
   return &*item.price;
 }
 
-bool Strategy::survives_tax(const std::string& item, std::int64_t buy, std::int64_t sell) const {
-  const std::int64_t margin = margin_after_tax(item, buy, sell);
+bool Strategy::survives_tax(std::int64_t buy, const Price& price) const {
+  const std::int64_t margin = price.sell_after_tax - buy;
   return margin >= limits_.margin_min && static_cast<double>(margin) * 100.0 >=
                                              static_cast<double>(buy) * limits_.margin_percent_min;
 }

@@ -34,12 +34,17 @@ struct Limits {
 
 // What is to be done next.
 struct Action {
-  enum class Kind { kBuy, kSell, kCancel };
+  enum class Kind {
+    kBuy,
+    kSell,
+    kCancel,
+    kCheck,  // ask what the account holds, for on_account_checked()
+  };
   Kind kind = Kind::kBuy;
   std::string item;
   std::int64_t price = 0;
   std::int64_t quantity = 0;
-  std::uint64_t order = 0;  // kCancel: which one
+  std::uint64_t order = 0;  // kCancel, kCheck: which one
 
   bool operator==(const Action& other) const {
     return kind == other.kind && item == other.item && price == other.price &&
@@ -70,6 +75,7 @@ struct Order {
   std::int64_t quantity = 0;
   std::int64_t filled = 0;
   State state = State::kUnknown;
+  bool doubtful = false;  // kSettling: what it brought is not known for certain
   Moment placed_at{};
   Moment until{};  // kSettling: its end; else: no attempt to cancel before
 
@@ -78,7 +84,9 @@ struct Order {
 
 // Buys at an item's buying price what can be sold at its selling price for more, tax paid, and
 // sells it there. At most one order an item and side exists at any time, an order whose fate is
-// unknown included, and everything that may have been bought counts against the limits.
+// unknown included, and everything that may have been bought counts against the limits. An item of
+// which a fill could not be read, or may be lost, is frozen: its orders are taken back and count
+// until the account starts over, and nothing more is done with it.
 //
 // The owner calls next(), asks for what it says, begin()s it BEFORE the command leaves, and reports
 // the outcome; prices and fills go in as they come. A value of one thread.
@@ -86,7 +94,7 @@ class Strategy {
  public:
   explicit Strategy(Limits limits) : limits_(std::move(limits)) {}
 
-  // An older one than is known changes nothing.
+  // One that happened before what is known changes nothing.
   void on_price(const Price& price);
   // No price counts any more, such as when the bridge begins to number anew.
   void forget_prices();
@@ -100,16 +108,16 @@ class Strategy {
     std::int64_t price = 0;
     std::int64_t profit = 0;  // of a sale, after tax
   };
+  // REQUIRES: fill.readable()
   std::optional<Booked> on_fill(const Fill& fill);
+  // One that cannot be read, or, by a Fill with nothing in it, any that may be lost: freezes the
+  // items of the orders that it may be of. Returns those that were not frozen.
+  std::vector<std::string> freeze_orders_of(const Fill& fill);
 
   // The account starts over: items are gone, and orders but for those whose fate is unknown.
   void on_account_reset();
   // The account holds no more of an item than this.
   void on_holding(const std::string& item, std::int64_t quantity);
-  // Fills may have been lost for good: what has an order now is left alone from here on, and its
-  // orders count for ever. Returns how many items.
-  std::size_t on_fills_lost();
-
   // The next thing to do, if any: cancels first, then sales, then the most profitable purchase.
   std::optional<Action> next(Moment now);
 
@@ -120,8 +128,13 @@ class Strategy {
                  const std::string& source, Moment now);
   // The trainer's name for an order whose answer never came.
   void on_found(std::uint64_t order, const std::string& id);
-  // kDone also where the trainer knows no such order.
-  void on_cancelled(std::uint64_t order, Outcome outcome, Moment now);
+  // kRefused: there is no such order, so it has ended by itself. `filled`: of it, where the trainer
+  // says that.
+  void on_cancelled(std::uint64_t order, Outcome outcome, Moment now,
+                    std::optional<std::int64_t> filled = std::nullopt);
+  // What the account holds of the item of an order that was to be checked: as much of the order
+  // counts as filled as explains it. Where that is not known the item is frozen: false.
+  bool on_account_checked(std::uint64_t order, std::optional<std::int64_t> quantity);
 
   const std::map<std::uint64_t, Order>& orders() const { return orders_; }
   std::int64_t held(const std::string& item) const;
@@ -129,10 +142,6 @@ class Strategy {
   // gp paid for what is held, and that buy orders may still cost.
   std::int64_t exposure() const;
   std::int64_t profit() const { return profit_; }
-
-  // What is left of one item's sale at its price after the purchase and the tax, in gp.
-  static std::int64_t margin_after_tax(const std::string& item, std::int64_t buy,
-                                       std::int64_t sell);
 
  private:
   struct Item {
@@ -146,11 +155,12 @@ class Strategy {
   };
 
   const Price* fresh_price(const Item& item, Moment now) const;
-  bool survives_tax(const std::string& item, std::int64_t buy, std::int64_t sell) const;
+  bool survives_tax(std::int64_t buy, const Price& price) const;
   const Order* order_of(const std::string& item, Side side) const;
   std::optional<Action> next_cancel(Moment now) const;
   std::optional<Action> next_sale(Moment now) const;
   std::optional<Action> next_purchase(Moment now) const;
+  std::optional<Action> next_check(Moment now);
   std::int64_t book(Item& item, const Order& order, std::int64_t price, std::int64_t quantity);
 
   const Limits limits_;

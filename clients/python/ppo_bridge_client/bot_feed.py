@@ -144,7 +144,7 @@ class BotFeed:
             end = events[-1]["seq"]
         if at and "since_seq" in params and not result["recovered"]:
             data = {"from_seq": at["seq"] + 1 if at["epoch"] == result["epoch"] else 1}
-            data.update(to_seq=end, reason="evicted", missed=result["missed"])
+            data.update(to_seq=end if result["missed"] else 0, reason="evicted", missed=result["missed"])
             self._unread.append({"type": "gap", "data": data})
         self._unread.extend(event for event in events if self._cursor.admit(event))
         self._cursor.complete_until(end)

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -30,15 +31,15 @@ class RunningBot {
  public:
   RunningBot(const FakeBridge& bridge, const std::function<void(BotOptions&)>& change = {})
       : out_(std::tmpfile()) {
-    options_.link.events = bridge.events();
-    options_.link.commands = bridge.commands();
-    options_.link.timeout = testing_support::kPatience;
+    options_.feed.events = bridge.events();
+    options_.feed.commands = bridge.commands();
+    options_.feed.timeout = testing_support::kPatience;
     options_.limits.lot = 10;
     options_.limits.order_interval = milliseconds(0);
     options_.limits.position_max = 20;
     options_.limits.price_age_max = testing_support::kPatience;
     options_.limits.order_age_max = milliseconds(60'000);
-    options_.check_interval = milliseconds(20);
+    options_.feed.check_interval = milliseconds(20);
     if (change) change(options_);
     thread_ = std::thread([this] {
       Diary diary(out_, true);
@@ -147,7 +148,7 @@ TEST_CASE("bot: says what it does in lines that are JSON") {
   bridge.publish(price("Twisted \"bow\"\x1b[31m", 100, 110));
   REQUIRE(bot.wrote("buy"));
   bot.stop();
-  for (const char* const action : {"connected", "caught-up", "buy", "cancel", "end"}) {
+  for (const char* const action : {"caught-up", "buy", "cancel", "end"}) {
     REQUIRE_FALSE(bot.lines(action).empty());
     CHECK(json::valid(bot.lines(action)[0]));
   }
@@ -159,7 +160,7 @@ TEST_CASE("bot: a fill in a hole is known before the next order") {
   bridge.on_command(willing());
   // It looks for missed fills only where it wants to act.
   RunningBot bot(bridge, [](BotOptions& options) {
-    options.check_interval = milliseconds(3'600'000);
+    options.feed.check_interval = milliseconds(3'600'000);
     options.limits.position_max = 15;
   });
   REQUIRE(bot.wrote("caught-up"));
@@ -204,7 +205,7 @@ TEST_CASE("bot: after a restart of the bridge, fills are counted once and old pr
   REQUIRE(bot.wrote("fill"));
   REQUIRE(orders_reach(bridge, 2));  // the sale of the four
   bridge.stop();
-  REQUIRE(bot.wrote("cut"));
+  REQUIRE(bot.wrote("waiting"));
   bridge.start("e2");
   bridge.lose(trade("buy", "Coal", 100, 4, "1", "trainer-1", 1));  // repeated by the source
   bridge.lose(trade("buy", "Coal", 100, 6, "1", "trainer-1", 2));  // while the bridge was away
@@ -247,7 +248,7 @@ TEST_CASE("bot: an order without answer is never placed twice, and looked for to
           "]}");
     });
     RunningBot bot(bridge, [](BotOptions& options) {
-      options.link.timeout = milliseconds(100);
+      options.feed.timeout = milliseconds(100);
       options.limits.pause = milliseconds(50);
       options.limits.settle = milliseconds(3'600'000);
     });
@@ -355,4 +356,145 @@ TEST_CASE("bot: a sale that is refused makes it look at what the account holds")
   REQUIRE(bot.wrote("holding"));
   bot.stop();
   CHECK(bot.held_coal() == 3);
+}
+
+TEST_CASE("bot: however fills are written, it never buys more than it may") {
+  const std::string loose[] = {
+      trade("BUY", "Coal", 100, 10, "1", "trainer-1", 1),
+      trade("buy", "Coal", 100, 10, R"("1")", "trainer-1", 1),
+      R"("type":"trade_executed","source":"trainer-1","data":{"agent_id":"agent_0","action_type":)"
+      R"("Buy","item":"coal","price":"100","quantity":"10","order":1.0})"};
+  for (const std::string& fill : loose) {
+    CAPTURE(fill);
+    FakeBridge bridge;
+    bridge.on_command(willing());
+    RunningBot bot(bridge, [](BotOptions& options) { options.limits.position_max = 10; });
+    REQUIRE(bot.wrote("caught-up"));
+    bridge.publish(price("Coal", 100, 110));
+    REQUIRE(orders_reach(bridge, 1));
+    bridge.publish(fill);
+    REQUIRE(bot.wrote("fill"));
+    REQUIRE(orders_reach(bridge, 2));  // the sale
+    REQUIRE(looks_pass(bridge));
+    CHECK(bridge.asked("place_order").size() == 2);
+    bot.stop();
+    CHECK(bot.held_coal() == 10);
+  }
+}
+
+TEST_CASE("bot: an item whose fill cannot be read is left alone, and it says so") {
+  FakeBridge bridge;
+  bridge.on_command(willing());
+  RunningBot bot(bridge, [](BotOptions& options) { options.limits.settle = milliseconds(0); });
+  REQUIRE(bot.wrote("caught-up"));
+  bridge.publish(price("Coal", 100, 110));
+  REQUIRE(orders_reach(bridge, 1));
+  bridge.publish(trade("long", "Coal", 100, 10, "1", "trainer-1", 1));
+  REQUIRE(bot.wrote("frozen"));
+  REQUIRE(bot.wrote("cancel"));
+  REQUIRE(looks_pass(bridge));
+  CHECK(bridge.asked("place_order").size() == 1);
+  CHECK(bridge.asked("cancel_order").size() == 1);
+}
+
+TEST_CASE("bot: orders of a source that has lost events are left alone") {
+  FakeBridge bridge;
+  bridge.on_command(willing());
+  RunningBot bot(bridge);
+  REQUIRE(bot.wrote("caught-up"));
+  bridge.publish(price("Coal", 100, 110));
+  REQUIRE(bot.wrote("buy"));
+  const std::string lost =
+      R"("type":"system_status","data":{"status":"source_lost","message":"5 to 9","source":)";
+  bridge.publish(lost + R"("trainer-1"},"source":"a-liar")");
+  bridge.publish(lost + R"("trainer-2"},"source":"ppo-bridge")");
+  REQUIRE(looks_pass(bridge));
+  CHECK(bot.lines("frozen").empty());
+  bridge.publish(lost + R"("trainer-1"},"source":"ppo-bridge")");
+  CHECK(bot.wrote("frozen"));
+}
+
+TEST_CASE("bot: a rejected cancel is no proof that nothing was bought") {
+  for (const bool told : {true, false}) {
+    FakeBridge bridge;
+    bridge.on_command([told](const Question& question) -> std::optional<std::string> {
+      if (question.command == "place_order") return success(R"({"order":1})");
+      if (question.command == "get_portfolio" && told) {
+        return success(R"({"inventory":{"Coal":10},"orders":[]})");
+      }
+      return refusal(question.command == "cancel_order" ? "rejected" : "not_ready");
+    });
+    RunningBot bot(bridge, [](BotOptions& options) {
+      options.limits.order_age_max = milliseconds(100);
+      options.limits.settle = milliseconds(20);
+      options.limits.position_max = 10;
+      options.limits.price_age_max = milliseconds(3'600'000);
+    });
+    REQUIRE(bot.wrote("caught-up"));
+    bridge.publish(price("Coal", 100, 110));
+    REQUIRE(bot.wrote(told ? "checked" : "frozen"));
+    REQUIRE(looks_pass(bridge));
+    std::size_t purchases = 0;
+    for (const Question& order : bridge.asked("place_order")) {
+      purchases += order.params.find("buy") != std::string::npos ? 1 : 0;
+    }
+    CHECK(purchases == 1);
+    bot.stop();
+    CHECK(bot.held_coal() == (told ? 10 : 0));
+  }
+}
+
+TEST_CASE("bot: a target that is refused as such is left alone for longer and longer") {
+  FakeBridge bridge;
+  bridge.on_command([](const Question&) { return refusal("ambiguous_target"); });
+  RunningBot bot(bridge, [](BotOptions& options) {
+    options.limits.pause = milliseconds(0);
+    options.target_pause = milliseconds(20);
+    options.target_pause_max = milliseconds(100);
+    options.limits.price_age_max = milliseconds(3'600'000);
+  });
+  REQUIRE(bot.wrote("caught-up"));
+  bridge.publish(price("Coal", 100, 110));
+  REQUIRE(bot.wrote("target", 5));
+  bot.stop();
+  const auto lines = bot.lines("target");
+  for (std::size_t n = 0; n < 5; ++n) {
+    const char* const pauses[] = {"20", "40", "80", "100", "100"};
+    CHECK(json::member(lines[n], "pause_ms") == pauses[n]);
+    CHECK(json::member(lines[n], "error_type") == R"("ambiguous_target")");
+  }
+}
+
+TEST_CASE("bot: an account that had items and has none has none of ours") {
+  FakeBridge bridge;
+  bridge.on_command(willing());
+  RunningBot bot(bridge, [](BotOptions& options) { options.limits.position_max = 10; });
+  const auto portfolio = [&](const std::string& inventory) {
+    bridge.publish(R"("type":"portfolio_update","source":"trainer-1","data":{"agent_id":"agent_0",)"
+                   R"("inventory":)" +
+                   inventory + "}");
+  };
+  REQUIRE(bot.wrote("caught-up"));
+  bridge.publish(price("Coal", 100, 110));
+  REQUIRE(bot.wrote("buy"));
+  portfolio("{}");  // it never showed any: this says nothing
+  bridge.publish(trade("buy", "Coal", 100, 10, "1", "trainer-1", 1));
+  REQUIRE(bot.wrote("sell"));
+  portfolio(R"({"Coal":10})");
+  REQUIRE(looks_pass(bridge));
+  CHECK(bot.lines("holding").empty());
+  portfolio(R"({"Coal":0})");
+  REQUIRE(bot.wrote("holding"));
+  bot.stop();
+  CHECK(bot.held_coal() == 0);
+}
+
+TEST_CASE("bot: without a bridge it says so within two seconds") {
+  FakeBridge bridge;
+  bridge.stop();
+  const auto begun = std::chrono::steady_clock::now();
+  RunningBot bot(bridge);
+  REQUIRE(bot.wrote("waiting"));
+  CHECK(std::chrono::steady_clock::now() - begun < milliseconds(2'500));
+  CHECK(bot.lines("waiting")[0].find(bridge.commands()) != std::string::npos);
 }

@@ -143,19 +143,23 @@ void FakeBridge::answer(zmq::socket_t& router) {
 
 std::string FakeBridge::recent_events(std::string_view params) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto since = json::as_u64(json::member(params, "since_seq"));
+  auto since = json::as_u64(json::member(params, "since_seq"));
   const std::size_t count = json::as_u64(json::member(params, "count")).value_or(100);
-  const std::string type = string_of(params, "type");
-  const std::string item = string_of(params, "item");
-  bool complete = !since || *since >= evicted_;
+  const std::string epoch = string_of(params, "epoch");
+  const bool known = !since || epoch.empty() || epoch == epoch_;
+  if (!known) since = 0;
+  std::vector<std::string> types;
+  json::for_each_element(json::member(params, "type"), [&](std::string_view type) {
+    types.push_back(json::as_string(type).value_or(""));
+  });
+  const std::uint64_t missed = since && *since < evicted_ ? evicted_ - *since : 0;
+  bool more = false;
   std::vector<std::string> found;
   for (const Entry& entry : log_) {
-    if ((since && entry.seq <= *since) || (!type.empty() && entry.type != type) ||
-        (!item.empty() && entry.item != item)) {
-      continue;
-    }
+    const bool wanted = std::find(types.begin(), types.end(), entry.type) != types.end();
+    if ((since && entry.seq <= *since) || !wanted) continue;
     if (since && found.size() == count) {
-      complete = false;
+      more = true;
       break;
     }
     found.push_back(entry.text);
@@ -166,8 +170,9 @@ std::string FakeBridge::recent_events(std::string_view params) {
   std::string events;
   for (const std::string& text : found) events += (events.empty() ? "" : ",") + text;
   return R"({"events":[)" + events + R"(],"count":)" + std::to_string(found.size()) +
-         R"(,"complete":)" + (complete ? "true" : "false") + R"(,"epoch":")" + epoch_ +
-         R"(","seq":)" + std::to_string(last_seq_) + "}";
+         R"(,"more":)" + (more ? "true" : "false") + R"(,"recovered":)" +
+         (known && missed == 0 ? "true" : "false") + R"(,"missed":)" + std::to_string(missed) +
+         R"(,"epoch":")" + epoch_ + R"(","seq":)" + std::to_string(last_seq_) + "}";
 }
 
 std::uint64_t FakeBridge::append(const std::string& body, bool send) {
@@ -177,7 +182,6 @@ std::uint64_t FakeBridge::append(const std::string& body, bool send) {
   entry.text = "{" + body + R"(,"timestamp":)" + now_seconds() + R"(,"seq":)" +
                std::to_string(entry.seq) + "}";
   entry.type = string_of(entry.text, "type");
-  entry.item = string_of(json::member(entry.text, "data"), "item");
   entry.topic = entry.type + "/" + string_of(entry.text, "source") + "/";
   log_.push_back(entry);
   if (send) to_send_.push_back(entry);

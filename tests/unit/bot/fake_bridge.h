@@ -62,7 +62,6 @@ class FakeBridge {
   struct Entry {
     std::uint64_t seq;
     std::string type;
-    std::string item;
     std::string topic;
     std::string text;
   };

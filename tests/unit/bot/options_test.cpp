@@ -68,10 +68,10 @@ TEST_CASE("options: help is no mistake, and has examples and exit codes") {
 
 TEST_CASE("options: defaults are those of the protocol, and amounts are as in the game") {
   const BotOptions plain = good({});
-  CHECK(plain.link.events == "tcp://127.0.0.1:5557");
-  CHECK(plain.link.commands == "tcp://127.0.0.1:5558");
+  CHECK(plain.feed.events == "tcp://127.0.0.1:5557");
+  CHECK(plain.feed.commands == "tcp://127.0.0.1:5558");
   CHECK(plain.target == "agent_0");
-  CHECK(plain.link.prices_from.empty());
+  CHECK(plain.prices_from.empty());
   CHECK(plain.limits.exposure_max == 10'000'000);
   CHECK(plain.dead_man.count() == 0);
   CHECK_FALSE(plain.dry_run);
@@ -85,14 +85,13 @@ TEST_CASE("options: defaults are those of the protocol, and amounts are as in th
   CHECK(full.dead_man == milliseconds(10'000));
   CHECK(full.dry_run);
   // Who trades in one trainer's market goes by its prices.
-  CHECK(full.link.prices_from == "trainer-1");
-  CHECK(good({"--target", "trainer-1/agent_0", "--prices-from", "market"}).link.prices_from ==
-        "market");
+  CHECK(full.prices_from == "trainer-1");
+  CHECK(good({"--target", "trainer-1/agent_0", "--prices-from", "market"}).prices_from == "market");
 }
 
 TEST_CASE("options: the token may come from the environment") {
   setenv("PPO_BRIDGE_TOKEN", "secret", 1);
-  CHECK(good({}).link.token == "secret");
-  CHECK(good({"--token", "other"}).link.token == "other");
+  CHECK(good({}).feed.token == "secret");
+  CHECK(good({"--token", "other"}).feed.token == "other");
   unsetenv("PPO_BRIDGE_TOKEN");
 }
