@@ -304,6 +304,10 @@ class Values(unittest.TestCase):
         self.assertEqual(self.outbox.nulled, 0)
 
     def test_types_of_numpy(self) -> None:
+        class Eager:  # has the shape of TensorFlow's
+            def __array__(self) -> numpy.ndarray:
+                return numpy.array([1.0, 2.0])
+
         for value, told in (
             (numpy.longdouble(1.5), 1.5),
             (numpy.array([1.5], numpy.longdouble), [1.5]),
@@ -317,6 +321,7 @@ class Values(unittest.TestCase):
             (numpy.str_("a"), "a"),
             (numpy.bytes_(b"a"), "a"),
             (numpy.array(5), 5),
+            (Eager(), [1.0, 2.0]),
         ):
             with self.subTest(repr(value)):
                 self.assertEqual(self.told({"a": value}), {"a": told})
@@ -685,6 +690,41 @@ class Fork(BridgeTest):
         self.assertEqual(sorted(e["data"]["n"] for e in events), [0, 1, 2])
         self.assertEqual([e["source"] for e in events], [e["data"]["source"] for e in events])
         self.assertEqual(len({e["source"] for e in events}), 3)
+
+    def test_workers_that_import_the_program_are_others(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            program = pathlib.Path(place) / "train.py"
+            program.write_text(
+                "import multiprocessing\n"
+                "from ppo_bridge import Publisher\n"
+                "p = Publisher('importing', run_name='n', system_metrics_s=0)\n"
+                "p.on_command('pause', print)\n"
+                "def work(publishes):\n"
+                "    if publishes: p.publish('work', {})\n"
+                "if __name__ == '__main__':\n"
+                "    context = multiprocessing.get_context('spawn')\n"
+                "    for publishes in (True, False):\n"
+                "        w = context.Process(target=work, args=(publishes,))\n"
+                "        w.start(); w.join(); print(w.pid)\n"
+            )
+            done = subprocess.run(
+                [sys.executable, program],
+                capture_output=True,
+                text=True,
+                env={
+                    **os.environ,
+                    "PPO_EVENTS_ADDRESS": self.bridge.events_in,
+                    "PPO_CONTROL_ADDRESS": self.bridge.control,
+                },
+            )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        first, second = done.stdout.split()
+        events = self.bridge.wait_events(2, source="importing")
+        self.assertEqual([e["type"] for e in events], ["run_started", "run_ended"])
+        events = self.bridge.wait_events(1, source="importing." + first)
+        self.assertEqual([e["type"] for e in events], ["work"])
+        self.assertIsNone(self.bridge.source("importing." + second))
+        self.assertEqual(self.bridge.source("importing." + first)["commands"], [])
 
     def test_pickling_is_refused_with_a_reason(self) -> None:
         import copy

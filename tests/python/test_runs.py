@@ -96,19 +96,48 @@ class Start(RunTest):
         class Args:
             lr: float = 1.0
 
-        class Plain:
+        class Base:
+            lr = 2.0
+
+        class Plain(Base):
             lr = 1.0
             _private = 2
 
             def method(self) -> None: ...
 
-        for n, config in enumerate(({"lr": 1.0}, argparse.Namespace(lr=1.0), Args(), Plain)):
+            @property
+            def half(self) -> float: ...
+
+            @staticmethod
+            def make() -> None: ...
+
+        for n, config in enumerate(
+            ({"lr": 1.0}, argparse.Namespace(lr=1.0), Args(), Plain, Plain())
+        ):
             publisher = self.publisher(run="r%d" % n, config=config)
             (started,) = self.data("run_started")
             started["config"].pop("program")
             self.assertEqual(started["config"], {"lr": 1.0})
             publisher.close(0)
             self.data("run_ended")
+
+    def test_a_run_starts_whatever_is_wrong_with_what_it_is_given(self) -> None:
+        class Hostile:
+            @property
+            def __dict__(self) -> dict:  # type: ignore[override]
+                raise RuntimeError("no")
+
+        publisher = self.publisher()
+        with self.assertLogs("ppo_bridge", "WARNING") as logged:
+            publisher.start_run("n", [1], tags=5)  # type: ignore[arg-type]
+            publisher.start_run(7, Hostile())  # type: ignore[arg-type]
+            publisher.update_config("text")
+        text = "a run: Unencodable: config is a list; must be a mapping or an object with attributes"
+        self.assertEqual(logged.records[0].getMessage(), text)
+        self.assertEqual(len(logged.records), 4)
+        started, _, other = self.data("run_started", "run_ended", "run_started")
+        self.assertEqual((started["name"], list(started["config"])), ("n", ["program"]))
+        self.assertEqual(other["name"], "7")
 
     def test_what_is_too_large_is_left_out_by_name(self) -> None:
         publisher = self.publisher(config={"seed": 1, "model": "x" * 70_000, "agents": "y" * 40_000})

@@ -41,6 +41,13 @@ def source_for(given: str | None) -> str:
     return source
 
 
+def imported_by_worker() -> bool:
+    """A worker of multiprocessing that was not forked imports the program, and with it whatever the
+    program makes beside its `if __name__ == "__main__"`."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and getattr(process.current_process(), "_inheriting", False)
+
+
 def end_with_worker() -> None:
     """Workers of multiprocessing end without the interpreter's own end."""
     process = sys.modules.get("multiprocessing.process")

@@ -72,10 +72,10 @@ class Runs:
                 return name
             if old is not None:
                 self.end("finished", None, agent_id)
-            given = {"program": about_program(), **as_config(config)}
+            given = {"program": _attempt(about_program, {}), **_attempt(as_config, {}, config)}
             self._configs[agent_id] = {}
             data: dict[str, Any] = {"name": name, **self._changes(given, agent_id)}
-            chosen = [str(tag)[:_TEXT_CHARS_MAX] for tag in _as_list(tags)[:_TAGS_MAX]]
+            chosen = _attempt(_as_tags, [], tags)
             if chosen:
                 data["tags"] = chosen
             if not self._publish("run_started", _of(agent_id, data)):
@@ -83,12 +83,12 @@ class Runs:
             self._open[agent_id] = name
             _crash.watch(self)
             if self._metrics is None and self._metrics_s > 0:
-                self._metrics = MetricsThread(self._publish, self._metrics_s)
+                self._metrics = _attempt(MetricsThread, None, self._publish, self._metrics_s)
             return name
 
     def update_config(self, config: Any, agent_id: str | None) -> None:
         with self._lock:
-            data = self._changes(as_config(config), agent_id)
+            data = self._changes(_attempt(as_config, {}, config), agent_id)
             if data["config"] or "left_out" in data:
                 self._publish("run_config", _of(agent_id, data))
 
@@ -227,8 +227,18 @@ def _of(agent_id: str | None, data: dict) -> dict:
     return data
 
 
-def _as_list(tags: Any) -> list:
-    return [tags] if isinstance(tags, str) else list(tags or ())
+def _as_tags(tags: Any) -> list[str]:
+    each = [tags] if isinstance(tags, str) else list(tags or ())
+    return [str(tag)[:_TEXT_CHARS_MAX] for tag in each[:_TAGS_MAX]]
+
+
+def _attempt(what: Callable, otherwise: Any, *of: Any) -> Any:
+    """Whatever is wrong with it, training begins."""
+    try:
+        return what(*of)
+    except Exception as error:
+        log.warning("a run: %s: %s", type(error).__name__, error)
+        return otherwise
 
 
 def _shown(error: Any) -> str:

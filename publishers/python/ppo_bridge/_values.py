@@ -51,8 +51,8 @@ def plain(value: Any) -> Any:
         if type(found) is list and found and type(found[0]) is float:
             return found
         return _elements(value, found)
-    if hasattr(kind, "item") and hasattr(kind, "shape"):
-        return _elements(value, value.item())
+    if hasattr(kind, "__array__"):
+        return value.__array__()
     if isinstance(value, enum.Enum):
         return value.value if isinstance(value.value, (str, int, float)) else value.name
     if dataclasses.is_dataclass(kind):
@@ -149,14 +149,23 @@ def as_mapping(data: Any) -> dict:
 
 
 def as_config(config: Any) -> dict:
-    """What a script keeps its settings in, as a dict: what as_mapping() takes, or the attributes of an
-    object or a class that are not private; empty where there are none."""
+    """What a script keeps its settings in, as a dict: what as_mapping() takes, or what an object and its
+    class have of attributes that are neither private nor methods. Raises Unencodable where there are none."""
     try:
-        found = as_mapping(config)
+        return {str(key): value for key, value in as_mapping(config).items()}
     except Unencodable:
-        found = getattr(config, "__dict__", {})
-        return {k: v for k, v in found.items() if k[:1] != "_" and not callable(v)}
-    return {str(key): value for key, value in found.items()}
+        if not hasattr(config, "__dict__"):
+            text = "config is a %s; must be a mapping or an object with attributes"
+            raise Unencodable(text % type(config).__name__) from None
+    classes = config.__mro__ if isinstance(config, type) else type(config).__mro__
+    found: dict = {}
+    for each in (*reversed(classes), config):
+        found.update(vars(each))
+    return {
+        key: value
+        for key, value in found.items()
+        if key[:1] != "_" and not callable(value) and not hasattr(type(value), "__get__")
+    }
 
 
 def flat(values: Mapping, above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

@@ -44,7 +44,8 @@ class Publisher:
     refuses is counted, and logged ("ppo_bridge") at most once a second.
 
     Thread-safe. After a fork the child's events go out under a source of its own, SOURCE.PID, which
-    has no commands; what the parent had not sent yet, the parent sends. Cannot be pickled.
+    has no commands and no run; what the parent had not sent yet, the parent sends. So do those of a
+    worker of multiprocessing that makes it once more because it imports the program. Cannot be pickled.
     """
 
     def __init__(
@@ -103,6 +104,10 @@ class Publisher:
         self._handlers = Handlers()
         self._sender: Sender | None = None
         self._inherited: list[Any] = []  # the parent's, kept from being finalised in a child
+        _process.publishers.add(self)
+        if _process.imported_by_worker():
+            self._wait_for_use()
+            return
         greets = _greeting.greets()
         try:
             self._start(greets)
@@ -110,7 +115,6 @@ class Publisher:
             text = "endpoint %s, control %s: %s"
             shown = printable(repr(options.endpoint)), printable(repr(options.control))
             raise ValueError(text % (*shown, error)) from None
-        _process.publishers.add(self)
         if greets:
             _greeting.greet(options.source, page or _greeting.page_of(options.endpoint))
         if run_name is not None or config is not None or tags:
@@ -280,6 +284,8 @@ class Publisher:
         if not self._options.control:
             raise ValueError("control is empty; must be a ZeroMQ address for commands")
         if self._sender is None:
+            if _process.imported_by_worker():
+                return
             self._revive()
         control = self._control
         if control is not None:
@@ -430,17 +436,22 @@ class Publisher:
         error = self._outbox.error
         self._lock = threading.RLock()
         self._sender = None
-        source = with_suffix(self._options.source, ".%d" % os.getpid())
-        self._options = replace(self._options, source=source, run=fresh_run())
+        self._options = replace(self._options, run=fresh_run())
         self._outbox = Outbox(self._options.event_bytes_max)
-        self._runs = self._fresh_runs()
-        self._handlers = Handlers()
         self._outbox.error = error
+        self._handlers = Handlers()
+        self._wait_for_use()
+
+    def _wait_for_use(self) -> None:
+        """In a worker: nobody is to hear of it before it publishes, and then by a name of its own."""
+        source = with_suffix(self._options.source, ".%d" % os.getpid())
+        self._options = replace(self._options, source=source)
+        self._runs = self._fresh_runs()
         self._outbox.asleep = True
         self._outbox.wake = self._revive
 
     def _revive(self) -> None:
-        """In a child, when it first publishes."""
+        """In a worker, when it first publishes."""
         with self._lock:
             if self._sender is not None or self._outbox.error:
                 return
