@@ -6,9 +6,8 @@
 
 namespace feed {
 
-// How long to wait before trying to connect again: exponential with full jitter, so that a thousand
-// clients that lost the same bridge do not come back in the same instant.
-// A value of one thread.
+// How long to wait before connecting again: the rule of PROTOCOL.md, section 4, with full jitter,
+// so that clients that lost the same bridge do not come back at once. A value of one thread.
 class Backoff {
  public:
   struct Range {

@@ -24,28 +24,12 @@ constexpr milliseconds kGoodbyeMax{250};
 constexpr std::uint16_t kCloseUnauthorized = 4001;
 constexpr std::uint16_t kCloseTryLater = 1013;
 constexpr std::uint16_t kCloseRateLimit = 4029;
-// A connection that stood this long, or brought something, was a good one: the next outage starts
-// with short waits.
+// A connection that stood this long, or brought something, was a good one (PROTOCOL.md, section 4).
 constexpr milliseconds kStableAfter{1000};
 constexpr const char* kIdPrefix = "feed-";
 
 std::uint64_t seed_or_random(std::uint64_t seed) {
   return seed != 0 ? seed : std::random_device()();
-}
-
-// Members of a request, in the order of the protocol's table.
-void add_subscription(json::Object& request, const Subscription& subscription,
-                      const std::string& since) {
-  if (subscription.types) {
-    std::string types;
-    for (const std::string& type : *subscription.types) {
-      types += (types.empty() ? "" : ",") + json::quote(type);
-    }
-    request.add("subscriptions", "[" + types + "]");
-  }
-  if (!subscription.filter.empty()) request.add("filter", subscription.filter);
-  if (!since.empty()) request.add("since", since);
-  if (subscription.batch) request.add("batch", "true");
 }
 
 // Where the answer to register or subscribe says where the log stands.
@@ -90,6 +74,7 @@ class Client::Impl {
   void room_again() {
     (void)wire_.post([this] {
       heard();  // the silence was ours
+      if (skipping_) resubscribe();
       wire_.resume();
     });
   }
@@ -113,7 +98,7 @@ class Client::Impl {
   };
 
   void connect();
-  void lose(std::string reason);
+  void lose(std::string reason, bool come_later = false);
   void fail(std::string error_type, std::string reason);
   void end();
 
@@ -125,10 +110,12 @@ class Client::Impl {
 
   void do_register(std::string_view welcome);
   void on_registered(Reply reply);
+  bool on_standing(std::string_view reply);
   void on_reply(Envelope envelope, std::string text);
   void on_item(Envelope envelope, std::string text);
   void hand_over(Message message);
   void send_call(Call& call);
+  void resubscribe();
   void drop_calls(const std::string& why);
 
   const Options options_;
@@ -145,6 +132,8 @@ class Client::Impl {
   std::map<std::string, std::shared_ptr<Call>> calls_;
   std::uint64_t next_id_ = 0;
   std::string register_id_;
+  std::string resume_id_;  // of a request for what was let go of
+  bool skipping_ = false;  // events are let go of, to be asked for again
   Clock::time_point live_since_{};
   bool brought_something_ = false;  // an event or a gap, on this connection
   bool heard_ = false;              // since the last tick
@@ -197,6 +186,8 @@ void Client::Impl::end() {
 
 void Client::Impl::connect() {
   state_ = State::kConnecting;
+  skipping_ = false;
+  resume_id_.clear();
   brought_something_ = false;
   wire_.set_timer(Wire::Timer::kDeadline, options_.connect_timeout, [this] {
     lose("no answer within " + std::to_string(options_.connect_timeout.count()) + " ms");
@@ -205,12 +196,12 @@ void Client::Impl::connect() {
 }
 
 // Tries again later. One outage is told once, however many attempts it takes.
-void Client::Impl::lose(std::string reason) {
+void Client::Impl::lose(std::string reason, bool come_later) {
   wire_.drop();
   wire_.cancel_timer(Wire::Timer::kDeadline);
   wire_.cancel_timer(Wire::Timer::kAlive);
   const bool stood = state_ == State::kLive && Clock::now() - live_since_ >= kStableAfter;
-  if (stood || brought_something_) backoff_.reset();
+  if ((stood || brought_something_) && !come_later) backoff_.reset();
   state_ = State::kWaiting;
   drop_calls("the connection was lost: " + reason);
   if (!outage_told_) {
@@ -249,10 +240,8 @@ void Client::Impl::on_closed(Wire::Closed closed) {
   } else if (closed.code == kCloseUnauthorized) {
     fail("unauthorized", closed.reason);
   } else {
-    // Who is asked to come later does not come at once.
     const bool later = closed.code == kCloseTryLater || closed.code == kCloseRateLimit;
-    if (later) brought_something_ = false;
-    lose(std::move(closed.reason));
+    lose(std::move(closed.reason), later);
   }
 }
 
@@ -312,7 +301,7 @@ void Client::Impl::do_register(std::string_view welcome) {
   request.add_string("client_id", options_.client_id);
   request.add_string("client_type", options_.client_type);
   if (!options_.token.empty()) request.add_string("token", options_.token);
-  add_subscription(request, wanted, since_json(since, epoch));
+  add_members(wanted, since_json(since, epoch), request);
   state_ = State::kRegistering;
   wire_.send(request.text());
 }
@@ -340,7 +329,7 @@ void Client::Impl::on_registered(Reply reply) {
     notice.recovered = recovered == "true";
   }
   notice.first = !ever_connected_;
-  notice.epoch_changed = cursor_.on_registered(notice.epoch, notice.seq);
+  notice.epoch_changed = on_standing(reply.text);
   ever_connected_ = true;
   outage_told_ = false;
   hand_over(std::move(message));
@@ -349,10 +338,24 @@ void Client::Impl::on_registered(Reply reply) {
   watch_silence();
 }
 
+// An answer that events follow; true where the numbering is another one.
+bool Client::Impl::on_standing(std::string_view reply) {
+  return cursor_.on_registered(json::as_string(standing(reply, "epoch")).value_or(std::string()),
+                               json::as_u64(standing(reply, "seq")).value_or(0));
+}
+
 void Client::Impl::on_reply(Envelope envelope, std::string text) {
   // A bridge that does not repeat ids is still understood here: nothing else was asked yet.
   if (state_ == State::kRegistering && (envelope.id == register_id_ || envelope.id.empty())) {
     on_registered(read_reply(std::move(text)));
+    return;
+  }
+  if (!resume_id_.empty() && envelope.id == resume_id_) {
+    const Reply reply = read_reply(std::move(text));
+    if (!reply.ok) return lose(reply.error_type + ": " + reply.error);
+    resume_id_.clear();
+    skipping_ = false;
+    on_standing(reply.text);
     return;
   }
   const auto found = calls_.find(envelope.id);
@@ -370,16 +373,19 @@ void Client::Impl::on_reply(Envelope envelope, std::string text) {
   Reply reply = read_reply(std::move(text));
   if (call->replacing && reply.ok) {
     subscription_ = std::move(call->replacing);
-    if (!std::holds_alternative<std::monostate>(subscription_->since)) {
+    if (!std::holds_alternative<std::monostate>(subscription_->since) || subscription_->snapshot) {
       cursor_.restart(subscription_->since);
-      cursor_.on_registered(json::as_string(standing(reply.text, "epoch")).value_or(std::string()),
-                            json::as_u64(standing(reply.text, "seq")).value_or(0));
+      on_standing(reply.text);
     }
   }
   call->answer.set_value(std::move(reply));
 }
 
 void Client::Impl::on_item(Envelope envelope, std::string text) {
+  if (skipping_ && !envelope.replay) {
+    if (calls_.empty() && resume_id_.empty()) wire_.pause();
+    return;
+  }
   Message message;
   if (envelope.is_gap()) {
     message.kind = Message::Kind::kGap;
@@ -395,8 +401,26 @@ void Client::Impl::on_item(Envelope envelope, std::string text) {
   hand_over(std::move(message));
 }
 
+// Who waits for an answer has it, which is behind events: these are let go of and asked for again,
+// but for a replay's, which nobody could ask for.
 void Client::Impl::hand_over(Message message) {
-  if (inbox_.push(std::move(message)) == Inbox::Level::kFull) wire_.pause();
+  const bool replay = message.envelope.replay;
+  if (inbox_.push(std::move(message)) != Inbox::Level::kFull) return;
+  if (calls_.empty() || replay) {
+    wire_.pause();
+  } else {
+    skipping_ = true;
+  }
+}
+
+void Client::Impl::resubscribe() {
+  if (state_ != State::kLive) return;
+  resume_id_ = kIdPrefix + std::to_string(++next_id_);
+  json::Object request;
+  request.add_string("action", "subscribe").add_string("id", resume_id_);
+  add_members(subscription_ ? *subscription_ : options_.subscription,
+              since_json(cursor_.next_since(), cursor_.epoch()), request);
+  wire_.send(request.text());
 }
 
 Reply Client::Impl::ask(const std::string& action, const std::string& fields,
@@ -414,6 +438,10 @@ Reply Client::Impl::ask(const std::string& action, const std::string& fields,
     call->id = kIdPrefix + std::to_string(++next_id_);
     calls_[call->id] = call;
     if (state_ == State::kLive) send_call(*call);
+    if (wire_.paused()) {
+      skipping_ = true;
+      wire_.resume();
+    }
   });
   if (!posted) return ended_reply();
   if (answer.wait_for(deadline) == std::future_status::ready) return answer.get();
@@ -427,7 +455,7 @@ void Client::Impl::send_call(Call& call) {
   json::Object request;
   request.add_string("action", call.action).add_string("id", call.id);
   if (call.replacing) {
-    add_subscription(request, *call.replacing, since_json(call.replacing->since, cursor_.epoch()));
+    add_members(*call.replacing, since_json(call.replacing->since, cursor_.epoch()), request);
   }
   request.add_members_of(call.fields);
   call.sent = wire_.send(request.text());

@@ -27,8 +27,8 @@ struct Options {
   // A silent connection is pinged after the one and given up after the other.
   std::chrono::milliseconds ping_interval{15000};
   std::chrono::milliseconds silence_max{45000};
-  // Beyond it nothing is read until the user has caught up; the bridge then treats this client as a
-  // slow one.
+  // Beyond it no event is taken until the user has caught up; answers to requests are. The bridge
+  // treats this client as a slow one.
   Inbox::Limits inbox;
   std::uint64_t seed = 0;  // of the back-off's jitter; 0: a random one
 };

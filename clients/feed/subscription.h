@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "feed/json.h"
+
 namespace feed {
 
 // A place in the bridge's log: after event `seq` of `epoch`.
@@ -40,8 +42,15 @@ struct Subscription {
   std::optional<std::vector<std::string>> types;
   std::string filter;  // a JSON object, or empty
   Since since;
-  bool batch = false;  // several events a message, as a JSON array
+  bool batch = false;     // several events a message, as a JSON array
+  bool snapshot = false;  // the latest event of each thing first
+  // Of each thing only the newest, at most so often; 0: every event.
+  double latest_hz = 0;
+  std::string on_lag;  // "gap", "latest", "close"; empty: as the bridge does by itself
 };
+
+// A subscription as the members of a request, in the order of the protocol's table.
+void add_members(const Subscription& subscription, const std::string& since, json::Object& request);
 
 // The value of a request's `since`; empty for monostate. A SinceSeq is of `epoch`.
 std::string since_json(const Since& since, const std::string& epoch);

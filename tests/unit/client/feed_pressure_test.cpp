@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "fake_bridge.h"
+#include "feed/json.h"
 
 using namespace client_tests;
 using feed::Client;
@@ -69,6 +70,46 @@ TEST_CASE(
     REQUIRE(message.envelope.seq == seq);
   }
   CHECK(bridge.connections() == 1);
+}
+
+TEST_CASE("feed: an answer comes however many events wait unread, and they come afterwards") {
+  constexpr std::uint64_t kEvents = 8000;
+  SharedText since;
+  FakeBridge bridge([&](FakeConnection& connection, int) {
+    register_client(connection, "k3f", 0);
+    for (std::uint64_t seq = 1; seq <= kEvents; ++seq) {
+      if (!connection.send(padded_event(seq))) return;
+    }
+    // The client asks while these still wait on their way.
+    const auto ping = connection.receive();
+    if (!ping) return;
+    connection.send(answer(*ping, R"("success":true)"));
+    const auto again = connection.receive();
+    if (!again) return;
+    since.set(*again);
+    const std::string_view place = feed::json::member(*again, "since");
+    connection.send(registered(*again, "k3f", kEvents, true));
+    const auto from = feed::json::as_u64(feed::json::member(place, "seq")).value_or(0);
+    for (std::uint64_t seq = from + 1; seq <= kEvents; ++seq) {
+      if (!connection.send(padded_event(seq))) return;
+    }
+    connection.wait_until_gone();
+  });
+  feed::Options options = test_options(bridge);
+  options.inbox.messages_max = 100;
+  options.subscription.types = {"n"};
+  Client client(options);
+  client.start();
+  CHECK(client.request("ping", "", milliseconds(15000)).ok);
+  CHECK(next(client).kind == Kind::kConnected);
+  for (std::uint64_t seq = 1; seq <= kEvents; ++seq) {
+    const feed::Message message = next(client);
+    REQUIRE(message.kind == Kind::kEvent);
+    REQUIRE(message.envelope.seq == seq);
+  }
+  CHECK(bridge.connections() == 1);
+  CHECK(feed::json::member(since.get(), "action") == R"("subscribe")");
+  CHECK(feed::json::member(since.get(), "subscriptions") == R"(["n"])");
 }
 
 TEST_CASE("feed: stop says goodbye, ends at once, and may be said again") {

@@ -238,3 +238,42 @@ TEST_CASE("feed: a quiet bridge that answers pings stays connected") {
   CHECK(next(client).kind == Kind::kEvent);
   CHECK(pings >= 8);
 }
+
+TEST_CASE("feed: how events are wanted is asked for on every connection") {
+  SharedText asked[2];
+  FakeBridge bridge([&](FakeConnection& connection, int number) {
+    register_client(connection, "k3f", 8, std::nullopt, &asked[std::min(number, 1)]);
+    if (number > 0) connection.wait_until_gone();
+  });
+  feed::Options options = test_options(bridge);
+  options.subscription.batch = true;
+  options.subscription.snapshot = true;
+  options.subscription.latest_hz = 2.5;
+  options.subscription.on_lag = "latest";
+  Client client(options);
+  client.start();
+  for (int n = 0; n < 2; ++n) next(client, Kind::kConnected);
+  for (SharedText& text : asked) {
+    const std::string request = text.get();
+    CHECK(json::member(request, "batch") == "true");
+    CHECK(json::member(request, "snapshot") == "true");
+    CHECK(json::member(request, "deliver") == R"({"mode":"latest","max_rate_hz":2.5})");
+    CHECK(json::member(request, "on_lag") == R"("latest")");
+  }
+}
+
+TEST_CASE("feed: a snapshot is older than the place that the stream goes on from") {
+  FakeBridge bridge([&](FakeConnection& connection, int number) {
+    const auto request = register_client(connection, "k3f", 8);
+    for (const std::uint64_t seq : {2, 5}) connection.send(event(seq));
+    if (number == 0) return;
+    CHECK(since_seq(*request) == 8);
+    for (const std::uint64_t seq : {7, 9}) connection.send(event(seq));
+    connection.wait_until_gone();
+  });
+  feed::Options options = test_options(bridge);
+  options.subscription.snapshot = true;
+  Client client(options);
+  client.start();
+  CHECK(next_seqs(client, 4) == std::vector<std::uint64_t>{2, 5, 7, 9});
+}
