@@ -1,10 +1,12 @@
 #include "encode.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <utility>
 
 #include "json_text.h"
 #include "names.h"
@@ -91,12 +93,17 @@ class ObjectWriter {
     if (!first_) out_ += ',';
     first_ = false;
   }
-  // `name` is one of ours and needs no escaping.
+  // `name` is one of ours: short, and in no need of escaping. Appended at once, since appending is
+  // most of what writing an event costs.
   void key(std::string_view name) {
-    next();
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
+    std::array<char, 64> text;
+    std::size_t size = 0;
+    if (!std::exchange(first_, false)) text[size++] = ',';
+    text[size++] = '"';
+    size += name.copy(&text[size], text.size() - 4);
+    text[size++] = '"';
+    text[size++] = ':';
+    out_.append(text.data(), size);
   }
 
   std::string& out_;

@@ -178,6 +178,7 @@ bool Sender::control_lingers() {
   if (control_ == nullptr || control_ended_) return false;
   const bool published = outbox_.numbering().head != 0;
   if (published && control_->lingers(events_gone_at_, events_gone_at_ + flush_)) return true;
+  turn_control();  // says that this is the end
   control_->end();
   control_ended_ = true;
   return false;

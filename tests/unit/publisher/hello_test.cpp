@@ -80,6 +80,16 @@ TEST_CASE("hello: on connecting, on every change, once a second, and at the end"
   next(bridge, [](const Json& body) { return body.string("/data/state") == "stopped"; });
 }
 
+TEST_CASE("hello: the end is told each time, however short the life before it") {
+  for (int round = 0; round < 20; ++round) {
+    FakeControl bridge;
+    Publisher publisher(options_for(bridge.endpoint()));
+    bridge.hello();
+    publisher.close();
+    next(bridge, [](const Json& body) { return body.string("/data/state") == "stopped"; });
+  }
+}
+
 TEST_CASE("hello: a bridge that comes back hears it over the new connection") {
   const std::string endpoint = ppo::test::free_endpoint();
   Publisher publisher(options_for(endpoint));
