@@ -114,6 +114,40 @@ class OneEnvironment(EpisodeTest):
         self.played(env, 20)
         self.assert_accounts({"env_0": env.unwrapped.account})
 
+    def test_a_time_limit_around_the_statistics_is_an_end(self) -> None:
+        class TimeLimit(stand_ins.Wrapper):
+            def step(self, action):
+                observation, reward, terminated, _, info = super().step(action)
+                return observation, reward, terminated, True, info
+
+        self.played(TimeLimit(RecordEpisodeStatistics(Env())), 7)
+        ended = [(e["ended"], e["steps"], e["reward_from"]) for e in self.episodes(7)]
+        self.assertEqual(ended, [("truncated", 1, "steps")] * 7)
+
+    def test_an_environment_that_raises_at_every_look_is_left_alone(self) -> None:
+        class Evil:
+            def __getattr__(self, name):
+                raise RuntimeError(name)
+
+            @property
+            def metadata(self):
+                raise RuntimeError("metadata")
+
+            def __bool__(self):
+                raise RuntimeError("bool")
+
+            def step(self, action):
+                return 0, 1.0, True, {}
+
+        self.assertFalse(self.hooked.hook_agent(Evil(), "agent_0"))
+        env = Evil()
+        self.assertTrue(self.hooked.hook_env(env, "env_0"))
+        self.assertEqual(env.step(0), (0, 1.0, True, {}))
+        outer = stand_ins.Wrapper(env)
+        self.assertTrue(self.hooked.hook_env(outer, "env_1"))
+        outer.step(0)
+        self.assertEqual(len(self.episodes(3)), 3)
+
     def test_statistics_of_another_form_do_no_harm(self) -> None:
         for told in (None, 5, {}, {"r": "much", "l": 1}, {"r": [1, 2]}, {"l": 3}):
             env = Scripted((0, 1.0, True, False, {"episode": told}))

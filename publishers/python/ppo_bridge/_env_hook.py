@@ -33,7 +33,7 @@ class EnvHook(Hook):
         self._parts: dict[Any, Hook] = {}
         self._single: Any = None  # a type of flags that only one environment has
         self._waited: Any = 0
-        facts = _steps.Facts(env)
+        facts = self.guarded(_steps.Facts, env) or _steps.Facts(None)
         self._env = facts.innermost
         self._monitored = facts.monitored
         self._reward_from = "normalized" if facts.normalised and not facts.raw_rewards else "steps"
@@ -217,7 +217,10 @@ class EnvHook(Hook):
     def read_turn(self, original: Callable, args: tuple, kwargs: dict) -> tuple:
         """Whose turn it is, and what it has got since its last one."""
         env = self._owner
-        return env.agent_selection, env.last(observe=False)
+        try:
+            return env.agent_selection, env.last(observe=False)
+        except TypeError:  # others than PettingZoo's may have no choice
+            return env.agent_selection, env.last()
 
     def see_turn(self, result: Any, seen: tuple | None) -> None:
         if seen is None:  # reading it failed, which is counted

@@ -71,9 +71,9 @@ class Hook:
         """Hooks what of these methods `owner` has; False where it has none, or does not let itself
         be changed."""
         for name, (see, before) in sees.items():
-            if not callable(getattr(owner, name, None)):
-                continue
             try:
+                if not callable(getattr(owner, name, None)):
+                    continue
                 method = HookedMethod(self, owner, name, see, before)
                 method.install()
                 self._methods.append(method)
@@ -350,7 +350,7 @@ class Hook:
             reward, source = told[0], "info"
             if type(told[1]) is int and told[1] > 0:
                 steps = told[1]
-        elif self._monitored and ended != "reset":
+        elif self._monitored and ended in ("terminated", "done"):
             self._life_lost = self._steps  # the episode goes on
             return
         data = {

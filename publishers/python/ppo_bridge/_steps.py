@@ -196,7 +196,8 @@ def _wrapped(env: Any) -> Iterator[Any]:
     for _ in range(_WRAPPED_MAX):
         yield env
         own = getattr(env, "__dict__", {})
-        inner = own.get("venv") or own.get("env")
+        inner = own.get("venv")
+        inner = own.get("env") if inner is None else inner
         if inner is None:
             envs = own.get("envs")
             inner = envs[0] if isinstance(envs, (list, tuple)) and envs else None

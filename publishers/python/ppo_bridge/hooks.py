@@ -54,7 +54,8 @@ class Hooks:
         `agent_id`: who acts there. Left out: whom an info names, or the agent that is hooked if there
         is one only, else `env_id`. `kind`: of its episodes, "train" or "eval"."""
         hook = EnvHook(self._publisher, env, env_id, agent_id, self.stats, kind)
-        hooked = self._add(self._envs, env_id, hook, env, hook.sees())
+        sees = hook.guarded(hook.sees) or {}
+        hooked = self._add(self._envs, env_id, hook, env, sees)
         self._tell_who_acts()
         return hooked
 
