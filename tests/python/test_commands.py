@@ -40,6 +40,11 @@ class FalseBridge(unittest.TestCase):
         self.addCleanup(publisher.close, 0)
         return publisher
 
+    def wait_for_end(self) -> None:
+        """Of a publisher, so that the next of that name is not taken for it."""
+        names = lambda: {thread.name for thread in threading.enumerate()}  # noqa: E731
+        wait_until(lambda: "ppo-publisher" not in names())
+
     def ask(self, command: str, params: dict | None = None, **fields) -> dict:
         self.bridge.ask("s", command, params, **{"run": "r", **fields})
         answer = self.bridge.answer()
@@ -176,6 +181,7 @@ class Answers(FalseBridge):
             publisher = self.publisher()
             publisher.on_command("stop", lambda: publisher.close(flush_s))
             self.assertTrue(self.ask("stop")["success"])
+            self.wait_for_end()
 
     def test_a_polled_handler_may_close_its_publisher(self) -> None:
         for flush_s in (1, 0):
@@ -183,13 +189,14 @@ class Answers(FalseBridge):
 
             def stop() -> dict:
                 publisher.close(flush_s)
-                time.sleep(0.2)  # to save a model
+                time.sleep(1.5)  # to save a model
                 return {"step": 7}
 
             publisher.on_command("stop", stop, polled=True)
             self.bridge.ask("s", "stop")
             self.assertEqual(publisher.wait_commands(float("inf")), 1)
             self.assertEqual(self.bridge.answer()["result"], {"step": 7})
+            self.wait_for_end()
 
     def test_what_a_handler_raises_to_end_the_program_ends_no_thread_of_the_library(self) -> None:
         publisher = self.publisher()

@@ -10,7 +10,7 @@ import time
 import zmq
 
 from ._announce import Announcer
-from ._commands import Handlers
+from ._commands import DEADLINE_MS_MAX, Handlers
 from ._control import Control
 from ._json import to_utf8
 from ._greeting import miss_bridge
@@ -36,9 +36,6 @@ _LOG_EVERY_S = 1.0
 
 # What a program that publishes and ends at once waits for its bridge to appear.
 _FIRST_CONTACT_S = 0.25
-
-# How long a handler that ends its own publisher has at least, until its answer is there.
-_ANSWER_S = 1.0
 
 # After how long without a bridge the user is told.
 _MISSED_S = 2.0
@@ -100,6 +97,7 @@ class Sender:
         self._started = time.monotonic()
         self._miss_at = self._started + _MISSED_S if greets else None
         self._deadline: float | None = None  # to finish by, once closing
+        self._answer_by = 0.0  # of a handler that ended its own publisher
         self._thread = threading.Thread(target=self._run, name="ppo-publisher", daemon=True)
 
     # ---- Any thread.
@@ -131,7 +129,7 @@ class Sender:
         if control is not None:
             control.end_commands()
             if control.on_its_thread():
-                flush_s = max(flush_s, _ANSWER_S)
+                self._answer_by = time.monotonic() + DEADLINE_MS_MAX / 1000
         if self._deadline is None:
             self._deadline = time.monotonic() + flush_s
         self.wake()
@@ -279,8 +277,9 @@ class Sender:
         if self._deadline is None:
             return False
         now = time.monotonic()
-        if self.control is not None and self.control.running() and now < self._deadline:
-            return False  # a handler's answer is still to be sent
+        if self.control is not None and self.control.running():
+            if now < max(self._deadline, self._answer_by):
+                return False  # a handler's answer is still to be sent
         if now >= self._deadline or (not self._ring.waiting and self._outbox.empty()):
             return True
         if self.connected:
