@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <random>
@@ -19,7 +20,11 @@ class Backoff {
   Backoff(Range range, std::uint64_t seed) : range_(range), random_(seed), ceiling_(range.first) {}
 
   // Uniform in [0, ceiling]; the ceiling is `first` at the first call and doubles up to `max`.
-  std::chrono::milliseconds next();
+  std::chrono::milliseconds next() {
+    std::uniform_int_distribution<std::chrono::milliseconds::rep> wait(0, ceiling_.count());
+    ceiling_ = std::min(range_.max, ceiling_ * 2);
+    return std::chrono::milliseconds(wait(random_));
+  }
 
   // The next wait is short again.
   void reset() { ceiling_ = range_.first; }

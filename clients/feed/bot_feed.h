@@ -27,20 +27,6 @@ struct BotFeedOptions {
   std::size_t page_events = 5'000;                 // asked for at a time, 1..10,000
 };
 
-// The answer to a command.
-struct Answer {
-  enum class Kind {
-    kDone,
-    kRefused,  // with an error: not carried out
-    kUnknown,  // none came, or the trainer's did not reach the bridge in time, or at all
-  };
-  Kind kind = Kind::kUnknown;
-  std::string result;      // kDone: JSON text
-  std::string source;      // kDone: who carried it out; may be empty
-  std::string error_type;  // else
-  std::string error;       // a sentence
-};
-
 // Every event of some types once and in order, whatever the connection or the bridge went through,
 // or a gap. What the SUB socket brings is only a sign that there is something: it drops what it
 // cannot hold, and among some types a hole cannot be told from events of others. So the events are

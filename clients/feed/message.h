@@ -64,6 +64,20 @@ struct Reply {
 // REQUIRES: json::valid(text)
 Reply read_reply(std::string text);
 
+// The answer to a command.
+struct Answer {
+  enum class Kind {
+    kDone,
+    kRefused,  // with an error: not carried out
+    kUnknown,  // none came, or the trainer's did not reach the bridge in time, or at all
+  };
+  Kind kind = Kind::kUnknown;
+  std::string result;      // kDone: JSON text
+  std::string source;      // kDone: who carried it out; may be empty
+  std::string error_type;  // else
+  std::string error;       // a sentence
+};
+
 // A connection came, went, or cannot be had at all.
 struct Notice {
   std::string reason;                  // kDisconnected, kFailed

@@ -38,4 +38,31 @@ void Diary::note(Moment now, const std::string& action, const std::string& sente
   std::fflush(out_);
 }
 
+Moment now() {
+  return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
+}
+
+std::string gp(std::int64_t value) {
+  return std::to_string(value) + " gp";
+}
+
+std::string describe(Side side, std::int64_t quantity, const std::string& item,
+                     std::int64_t price) {
+  return std::string(to_string(side)) + " " + std::to_string(quantity) + " " + item + " at " +
+         gp(price);
+}
+
+feed::json::Object order_fields(const Order& order) {
+  feed::json::Object fields;
+  fields.add_number("order", order.number);
+  if (!order.id.empty()) fields.add("trainer_order", order.id);
+  fields.add_string("item", order.item).add_string("side", to_string(order.side));
+  fields.add("quantity", std::to_string(order.quantity)).add("price", std::to_string(order.price));
+  return fields;
+}
+
+std::string why(const feed::Answer& answer) {
+  return answer.error_type + (answer.error.empty() ? "" : ": " + answer.error);
+}
+
 }  // namespace bot

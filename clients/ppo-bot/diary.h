@@ -5,7 +5,7 @@
 #include <string>
 
 #include "feed/json.h"
-#include "ppo-bot/events.h"
+#include "ppo-bot/strategy.h"
 
 namespace bot {
 
@@ -24,5 +24,15 @@ class Diary {
   std::FILE* const out_;
   const bool json_;
 };
+
+[[nodiscard]] Moment now();
+[[nodiscard]] std::string gp(std::int64_t value);
+// "buy 10 Coal at 151 gp"
+[[nodiscard]] std::string describe(Side side, std::int64_t quantity, const std::string& item,
+                                   std::int64_t price);
+// Of an order, for a program.
+[[nodiscard]] feed::json::Object order_fields(const Order& order);
+// "rejected: not while saving"
+[[nodiscard]] std::string why(const feed::Answer& answer);
 
 }  // namespace bot

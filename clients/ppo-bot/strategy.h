@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "feed/message.h"
 #include "ppo-bot/events.h"
 
 namespace bot {
@@ -54,11 +55,7 @@ struct Action {
 };
 
 // What became of a command.
-enum class Outcome {
-  kDone,
-  kRefused,  // certainly not done
-  kUnknown,  // no answer: perhaps done
-};
+using Outcome = feed::Answer::Kind;
 
 struct Order {
   enum class State {
