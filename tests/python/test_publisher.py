@@ -144,7 +144,7 @@ class Greeting(unittest.TestCase):
     def test_another_one_when_no_bridge_answers(self) -> None:
         bridge = FakeBridge()
         self.addCleanup(bridge.close)
-        code = "p = Publisher('t', endpoint=%r, flush_ms=0); time.sleep(2.5)"
+        code = "p = Publisher('t', endpoint=%r, flush_ms=0); time.sleep(3.5)"
         self.assertEqual(
             self.said(code % "tcp://127.0.0.1:9")[1:],
             ["ppo_bridge: no bridge answers at tcp://127.0.0.1:9 so far; events wait for it"],

@@ -6,7 +6,6 @@ import inspect
 import json
 import math
 import threading
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Callable
