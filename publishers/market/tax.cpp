@@ -7,57 +7,12 @@
 namespace market {
 namespace {
 
-// In ascending order.
-constexpr int kExemptIds[] = {
-    233,    // Pestle and mortar
-    315,    // Shrimps
-    329,    // Salmon
-    347,    // Herring
-    351,    // Pike
-    355,    // Mackerel
-    361,    // Tuna
-    365,    // Bass
-    379,    // Lobster
-    558,    // Mind rune
-    806,    // Bronze dart
-    807,    // Iron dart
-    808,    // Steel dart
-    882,    // Bronze arrow
-    884,    // Iron arrow
-    886,    // Steel arrow
-    952,    // Spade
-    1733,   // Needle
-    1735,   // Shears
-    1755,   // Chisel
-    1785,   // Glassblowing pipe
-    1891,   // Cake
-    2140,   // Cooked chicken
-    2142,   // Cooked meat
-    2309,   // Bread
-    2327,   // Meat pie
-    2347,   // Hammer
-    2552,   // Ring of dueling(8)
-    3008,   // Energy potion(4)
-    3010,   // Energy potion(3)
-    3012,   // Energy potion(2)
-    3014,   // Energy potion(1)
-    3853,   // Games necklace(8)
-    5325,   // Gardening trowel
-    5329,   // Secateurs
-    5331,   // Watering can
-    5341,   // Rake
-    5343,   // Seed dibber
-    8007,   // Varrock teleport (tablet)
-    8008,   // Lumbridge teleport (tablet)
-    8009,   // Falador teleport (tablet)
-    8010,   // Camelot teleport (tablet)
-    8011,   // Ardougne teleport (tablet)
-    8013,   // Teleport to house (tablet)
-    8794,   // Saw
-    13190,  // Old school bond
-    28790,  // Kourend castle teleport (tablet)
-    28824,  // Civitas illa fortis teleport
-};
+// In ascending order: tools, food, low arrows and darts, teleports, energy potions, and the bond.
+constexpr int kExemptIds[] = {233,  315,  329,  347,  351,  355,   361,   365,  379,  558,
+                              806,  807,  808,  882,  884,  886,   952,   1733, 1735, 1755,
+                              1785, 1891, 2140, 2142, 2309, 2327,  2347,  2552, 3008, 3010,
+                              3012, 3014, 3853, 5325, 5329, 5331,  5341,  5343, 8007, 8008,
+                              8009, 8010, 8011, 8013, 8794, 13190, 28790, 28824};
 
 }  // namespace
 

@@ -1,32 +1,26 @@
-// How an operator stops the program: SIGINT and SIGTERM, as a flag that can be waited on.
+// How an operator stops the program: SIGINT and SIGTERM, as a flag.
 #pragma once
 
-#include <chrono>
-#include <memory>
+#include <csignal>
 
 namespace trainer {
 
 // While one exists, SIGINT and SIGTERM set its flag instead of ending the process; afterwards they
-// do what they did before. At most one may exist at a time. The signal handler writes to an eventfd
-// and does nothing else. requested() and wait_until() may be called from one thread.
+// do what they did before. At most one may exist at a time.
 class StopSignal {
  public:
-  // Throws std::system_error where the system refuses a descriptor.
   StopSignal();
   ~StopSignal();
 
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
+  // Any thread. A sleep is not cut short by a signal: sleep for a moment at a time.
   [[nodiscard]] bool requested() const;
 
-  // Waits until `deadline` or until stopping is requested, whichever is first; true for the latter.
-  bool wait_until(std::chrono::steady_clock::time_point deadline) const;
-
  private:
-  struct Saved;
-  std::unique_ptr<Saved> saved_;  // what the signals did before
-  int event_fd_;
+  struct sigaction interrupt_ {};  // what the signals did before
+  struct sigaction terminate_ {};
 };
 
 }  // namespace trainer

@@ -99,32 +99,24 @@ TrainerCommands::Result TrainerCommands::set_paused(const Targets& targets, Comm
     all_paused = all_paused && training_.seat(n).paused;
   }
   publisher_.set_state(all_paused ? "paused" : "running");
-  return per_agent(targets, [&](Json& json, std::size_t n) {
-    json.Key("state");
-    json.String(paused ? "paused" : "running");
-    json.Key("step");
-    json.Int64(training_.seat(n).steps_done);
+  return per_agent(targets, [&](std::size_t n) {
+    return ppo::Object{{"state", paused ? "paused" : "running"},
+                       {"step", training_.seat(n).steps_done}};
   });
 }
 
 TrainerCommands::Result TrainerCommands::get_hyperparameters(const Targets& targets,
                                                              CommandParams& params) {
   if (const std::string wrong = params.complaint(); !wrong.empty()) return Result::rejected(wrong);
-  return per_agent(targets, [&](Json& json, std::size_t n) {
+  return per_agent(targets, [&](std::size_t n) {
     const Seat& seat = training_.seat(n);
     const Hyperparameters now = seat.agent.hyperparameters();
-    json.Key(kLearningRate);
-    json.Double(now.learning_rate);
-    json.Key("learning_rate_now");  // it falls as training goes on
-    json.Double(seat.agent.learning_rate());
-    json.Key(kClipRange);
-    json.Double(now.clip_range);
-    json.Key(kEntropyCoefficient);
-    json.Double(now.entropy_coefficient);
-    json.Key("step");
-    json.Int64(seat.steps_done);
-    json.Key("update");
-    json.Int64(seat.agent.updates());
+    return ppo::Object{{kLearningRate, now.learning_rate},
+                       {"learning_rate_now", seat.agent.learning_rate()},  // it falls
+                       {kClipRange, now.clip_range},
+                       {kEntropyCoefficient, now.entropy_coefficient},
+                       {"step", seat.steps_done},
+                       {"update", seat.agent.updates()}};
   });
 }
 
@@ -145,22 +137,17 @@ TrainerCommands::Result TrainerCommands::set_hyperparameter(const Targets& targe
     return Result::rejected(training_.seat(n).agent_id +
                             " has no update left that it could change");
   }
-  return per_agent(targets, [&](Json& json, std::size_t n) {
+  return per_agent(targets, [&](std::size_t n) {
     PpoAgent& agent = training_.seat(n).agent;
     Hyperparameters values = agent.hyperparameters();
     const double before = std::exchange(value_of(values, name), value);
     agent.set_hyperparameters(values);
-    const auto next = training_.next_update(n);
-    json.Key("name");
-    json.String(name);
-    json.Key("value");
-    json.Double(value);
-    json.Key("previous");
-    json.Double(before);
-    json.Key("update");  // the first that learns with it, and at which step that will be
-    json.Int64(next->update);
-    json.Key("step");
-    json.Int64(next->step);
+    const auto next = training_.next_update(n);  // the first that learns with it
+    return ppo::Object{{"name", name},
+                       {"value", value},
+                       {"previous", before},
+                       {"update", next->update},
+                       {"step", next->step}};
   });
 }
 
@@ -171,12 +158,22 @@ TrainerCommands::Result TrainerCommands::stop(const Targets& targets, CommandPar
                             publisher_.source() + "'");
   }
   training_.stop();
-  return Result::success(json_object([&](Json& json) {
-    json.Key("state");
-    json.String("stopping");
-    json.Key("step");
-    json.Int64(training_.steps_done());
-  }));
+  return Result::success(
+      ppo::Object{{"state", "stopping"}, {"step", training_.steps_done()}}.json());
+}
+
+TrainerCommands::Result TrainerCommands::per_agent(
+    const Targets& targets, const std::function<ppo::Object(std::size_t)>& members) const {
+  ppo::Object agents;
+  for (const std::size_t n : targets) {
+    const std::string& id = training_.seat(n).agent_id;
+    ppo::Object one{{"agent_id", id}};
+    const ppo::Object more = members(n);
+    for (const ppo::Field& field : more.fields()) one.add(field.name, field.value);
+    if (targets.size() == 1) return Result::success(one.json());
+    agents.add(id, one);
+  }
+  return Result::success(ppo::Object{{"agents", agents}}.json());
 }
 
 }  // namespace trainer

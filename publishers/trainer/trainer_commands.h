@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,6 @@
 
 #include "trainer/checkpoint.h"
 #include "trainer/command_params.h"
-#include "trainer/json_object.h"
 #include "trainer/training_run.h"
 
 namespace trainer {
@@ -68,36 +68,13 @@ class TrainerCommands {
   Result place_order(const Targets& targets, CommandParams& params);
   Result cancel_order(const Targets& targets, CommandParams& params);
 
-  // One object for one agent, else `agents`; `fill(json, n)` writes the members of one.
-  template <class Fill>
-  [[nodiscard]] Result per_agent(const Targets& targets, Fill&& fill) const;
+  // `members(n)` of one agent, else `agents`: an object of those.
+  [[nodiscard]] Result per_agent(const Targets& targets,
+                                 const std::function<ppo::Object(std::size_t)>& members) const;
 
   TrainingRun& training_;
   ppo::Publisher& publisher_;
   CheckpointDirectory checkpoints_;
 };
-
-template <class Fill>
-TrainerCommands::Result TrainerCommands::per_agent(const Targets& targets, Fill&& fill) const {
-  return Result::success(json_object([&](Json& json) {
-    if (targets.size() == 1) {
-      json.Key("agent_id");
-      json.String(training_.seat(targets.front()).agent_id);
-      fill(json, targets.front());
-      return;
-    }
-    json.Key("agents");
-    json.StartObject();
-    for (const std::size_t n : targets) {
-      json.Key(training_.seat(n).agent_id.c_str());
-      json.StartObject();
-      json.Key("agent_id");
-      json.String(training_.seat(n).agent_id);
-      fill(json, n);
-      json.EndObject();
-    }
-    json.EndObject();
-  }));
-}
 
 }  // namespace trainer

@@ -55,27 +55,15 @@ TrainerCommands::Result TrainerCommands::save_checkpoint(const Targets& targets,
   const std::string error =
       named ? checkpoints_.save(path, bytes) : checkpoints_.save_new(path, bytes);
   if (!error.empty()) return Result::rejected(error);
-  return Result::success(json_object([&](Json& json) {
-    json.Key("path");
-    json.String(path);
-    json.Key("bytes");
-    json.Uint64(bytes.size());
-    json.Key("agents");
-    json.StartArray();
-    for (const AgentCheckpoint& entry : entries) json.String(entry.agent_id);
-    json.EndArray();
-    json.Key("steps");
-    json.StartObject();
-    for (const AgentCheckpoint& entry : entries) {
-      json.Key(entry.agent_id.c_str());
-      json.Int64(entry.steps);
-    }
-    json.EndObject();
-    if (one_step) {
-      json.Key("step");
-      json.Int64(least->steps);
-    }
-  }));
+  ppo::List agents;
+  ppo::Object steps;
+  for (const AgentCheckpoint& entry : entries) {
+    agents.add(entry.agent_id);
+    steps.add(entry.agent_id, entry.steps);
+  }
+  ppo::Object result{{"path", path}, {"bytes", bytes.size()}, {"agents", agents}, {"steps", steps}};
+  if (one_step) result.add("step", least->steps);
+  return Result::success(result.json());
 }
 
 std::string TrainerCommands::misfit(const AgentCheckpoint& checkpoint, const Seat& seat) const {
@@ -118,18 +106,13 @@ TrainerCommands::Result TrainerCommands::load_checkpoint(const Targets& targets,
     training_.seat(targets[i]).agent.restore(entries[i]->learnt);
   }
   std::size_t next = 0;
-  return per_agent(targets, [&](Json& json, std::size_t n) {
+  return per_agent(targets, [&](std::size_t n) {
     const AgentCheckpoint& entry = *entries[next++];
-    json.Key("path");
-    json.String(path);
-    json.Key("saved_agent_id");
-    json.String(entry.agent_id);
-    json.Key("saved_step");
-    json.Int64(entry.steps);
-    json.Key("saved_update");
-    json.Int64(entry.updates);
-    json.Key("step");
-    json.Int64(training_.seat(n).steps_done);
+    return ppo::Object{{"path", path},
+                       {"saved_agent_id", entry.agent_id},
+                       {"saved_step", entry.steps},
+                       {"saved_update", entry.updates},
+                       {"step", training_.seat(n).steps_done}};
   });
 }
 

@@ -9,21 +9,14 @@
 namespace trainer {
 namespace {
 
-void write_order(Json& json, const Order& order, const FlipEnv& env) {
-  json.Key("order");
-  json.Int64(order.number);
-  json.Key("slot");
-  json.Uint64(order.slot);
-  json.Key("side");
-  json.String(market::to_string(order.offer.side));
-  json.Key("item");
-  json.String(env.exchange().items()[order.offer.item].name);
-  json.Key("price");
-  json.Int64(order.offer.price);
-  json.Key("quantity");
-  json.Int64(order.offer.quantity);
-  json.Key("filled");
-  json.Int64(order.offer.filled);
+ppo::Object as_object(const Order& order, const FlipEnv& env) {
+  return {{"order", order.number},
+          {"slot", order.slot},
+          {"side", market::to_string(order.offer.side)},
+          {"item", env.exchange().items()[order.offer.item].name},
+          {"price", order.offer.price},
+          {"quantity", order.offer.quantity},
+          {"filled", order.offer.filled}};
 }
 
 }  // namespace
@@ -32,34 +25,18 @@ TrainerCommands::Result TrainerCommands::get_portfolio(const Targets& targets,
                                                        CommandParams& params) {
   if (const std::string wrong = params.complaint(); !wrong.empty()) return Result::rejected(wrong);
   if (!training_.training()) return Result::rejected("training has ended");
-  return per_agent(targets, [&](Json& json, std::size_t n) {
+  return per_agent(targets, [&](std::size_t n) {
     const Seat& seat = training_.seat(n);
     const StepInfo account = seat.env.account();
-    json.Key("gp");
-    json.Int64(account.cash);
-    json.Key("inventory");
-    json.StartObject();
-    for (const auto& [item, quantity] : account.inventory) {
-      json.Key(item.c_str());
-      json.Int64(quantity);
-    }
-    json.EndObject();
-    json.Key("total_value");
-    json.Int64(account.total_value);
-    json.Key("inventory_value");
-    json.Int64(account.inventory_value);
-    json.Key("realized_pnl");
-    json.Int64(account.realized_pnl);
-    json.Key("orders");
-    json.StartArray();
-    for (const Order& order : seat.env.orders()) {
-      json.StartObject();
-      write_order(json, order, seat.env);
-      json.EndObject();
-    }
-    json.EndArray();
-    json.Key("step");
-    json.Int64(seat.steps_done);
+    ppo::List orders;
+    for (const Order& order : seat.env.orders()) orders.add(as_object(order, seat.env));
+    return ppo::Object{{"gp", account.cash},
+                       {"inventory", account.inventory},
+                       {"total_value", account.total_value},
+                       {"inventory_value", account.inventory_value},
+                       {"realized_pnl", account.realized_pnl},
+                       {"orders", orders},
+                       {"step", seat.steps_done}};
   });
 }
 
@@ -91,7 +68,7 @@ TrainerCommands::Result TrainerCommands::place_order(const Targets& targets,
                             "): " + refusal_text(refusal));
   }
   seat.observation = seat.env.observe();
-  return per_agent(targets, [&](Json& json, std::size_t) { write_order(json, placed, seat.env); });
+  return per_agent(targets, [&](std::size_t) { return as_object(placed, seat.env); });
 }
 
 TrainerCommands::Result TrainerCommands::cancel_order(const Targets& targets,
@@ -113,7 +90,7 @@ TrainerCommands::Result TrainerCommands::cancel_order(const Targets& targets,
     if (by_slot && order.slot != static_cast<std::size_t>(slot)) continue;
     seat.env.cancel_order(order);
     seat.observation = seat.env.observe();
-    return per_agent(targets, [&](Json& json, std::size_t) { write_order(json, order, seat.env); });
+    return per_agent(targets, [&](std::size_t) { return as_object(order, seat.env); });
   }
   return Result::rejected(by_number ? "order " + std::to_string(number) + " is not open" +
                                           (by_slot ? " in that slot" : "")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <thread>
 #include <utility>
 
 #include <ppo_publisher/publisher.h>
@@ -135,12 +136,15 @@ bool TrainingRun::stopping() const {
 }
 
 bool TrainingRun::wait_until(Clock::time_point due) {
-  if (commands_ == nullptr) return !stop_.wait_until(due);
   while (!stopping()) {
     const auto left = due - Clock::now();
     if (left <= Clock::duration::zero()) return true;
-    commands_->wait_commands(
-        std::chrono::ceil<std::chrono::milliseconds>(std::min<Clock::duration>(left, kWaitSlice)));
+    const auto slice = std::min<Clock::duration>(left, kWaitSlice);
+    if (commands_ != nullptr) {
+      commands_->wait_commands(std::chrono::ceil<std::chrono::milliseconds>(slice));
+    } else {
+      std::this_thread::sleep_for(slice);
+    }
   }
   return false;
 }
