@@ -12,11 +12,12 @@ namespace {
 namespace json = feed::json;
 using json::Object;
 
-// Whether the target itself is refused: no other command to it will do better.
-bool refuses_target(const feed::Answer& answer) {
+// Whether the target itself is refused: no other order will do better.
+bool refuses_target(std::string_view command, const feed::Answer& answer) {
+  if (answer.error_type == "unknown_command") return command == "place_order";
   for (const char* const type :
-       {"ambiguous_target", "unknown_target", "unknown_command", "unauthorized", "forbidden"}) {
-    if (answer.error_type == type) return answer.kind == feed::Answer::Kind::kRefused;
+       {"ambiguous_target", "unknown_target", "unauthorized", "forbidden"}) {
+    if (answer.error_type == type) return true;
   }
   return false;
 }
@@ -65,7 +66,7 @@ feed::Answer Bot::ask_target(std::string_view command, const std::string& params
                              std::string_view key, milliseconds wait) {
   feed::Answer answer = feed_.ask(command, params, options_.target, key, wait);
   if (answer.kind == Outcome::kDone) target_pause_ = options_.target_pause;
-  if (!refuses_target(answer) || Clock::now() < no_order_before_) return answer;
+  if (!refuses_target(command, answer) || Clock::now() < no_order_before_) return answer;
   no_order_before_ = Clock::now() + target_pause_;
   diary_.note(
       now(), "target",
@@ -81,7 +82,10 @@ feed::Answer Bot::ask_target(std::string_view command, const std::string& params
 void Bot::check(std::uint64_t number) {
   const Order order = strategy_.orders().at(number);
   const feed::Answer answer = ask_target("get_portfolio", "{}", "", options_.feed.timeout);
-  if (refuses_target(answer)) return;  // it is asked again
+  if (answer.kind == Outcome::kUnknown || refuses_target("get_portfolio", answer)) {
+    strategy_.on_cancelled(number, Outcome::kUnknown, now());  // it is asked again
+    return;
+  }
   const auto inventory = read_inventory(answer.result);
   std::optional<std::int64_t> quantity;
   if (inventory) quantity = inventory->count(order.item) == 0 ? 0 : inventory->at(order.item);

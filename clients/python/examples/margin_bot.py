@@ -21,7 +21,7 @@ from ppo_bridge_client import BotFeed, CommandFailed
 TYPES = ["margin_update", "trade_executed", "episode_end", "portfolio_update", "system_status"]
 PRICE_MAX = 2_147_483_647  # gp
 NO_TRADE = ("hold", "none", "cancel")
-NOT_US = ("ambiguous_target", "unknown_target", "unknown_command", "unauthorized", "forbidden")
+NOT_US = ("ambiguous_target", "unknown_target", "unauthorized", "forbidden")
 PAUSE_S = (5.0, 300.0)  # after such a refusal of the target, doubled up to the second
 
 
@@ -283,7 +283,7 @@ class Bot:
         if now < self._not_before:
             return
         for order in self._strategy.ended(now):
-            self.settle(order)
+            self.settle(order, now)
         for order in self._strategy.stale(now):
             self.cancel(order, now)
         for order in self._strategy.wishes(now):
@@ -304,7 +304,7 @@ class Bot:
                 return False
             del self._strategy.orders[(order.item, order.side)]
             self._strategy.paused[order.item] = now + self._strategy.limits.pause_s
-            self.back_off(why, now)
+            self.back_off(why, now, "unknown_command")
             if order.side == "sell" and why.error_type == "rejected":
                 self.compare()
             return False
@@ -338,30 +338,40 @@ class Bot:
                 return entry.get("order")
         raise CommandFailed("rejected", "the account has no such order")
 
-    def settle(self, order: Order) -> None:
+    def settle(self, order: Order, now: float) -> None:
         if not order.doubtful:
             del self._strategy.orders[(order.item, order.side)]
             return
-        self._strategy.settle(order, self.inventory())
+        try:
+            inventory = self.inventory()
+        except CommandFailed as why:
+            if why.error_type not in ("rejected", "unknown_command"):
+                order.ends_at = now + self._strategy.limits.pause_s  # asked again
+                return self.back_off(why, now)
+            inventory = None
+        self._strategy.settle(order, inventory)
         if order.item in self._strategy.frozen:
             self._say("frozen", order.item, "- what the order brought is not known")
 
     def inventory(self) -> dict | None:
-        try:
-            inventory = self._feed.ask("get_portfolio", {}, self._target)["inventory"]
-            return inventory if isinstance(inventory, dict) else None
-        except (CommandFailed, KeyError, TypeError):
-            return None
+        portfolio = self._feed.ask("get_portfolio", {}, self._target)
+        inventory = portfolio.get("inventory") if isinstance(portfolio, dict) else None
+        return inventory if isinstance(inventory, dict) else None
 
     def compare(self) -> None:
         """A sale that the account will not make: it may hold less than we believe."""
-        inventory = self.inventory()
+        try:
+            inventory = self.inventory()
+        except CommandFailed:
+            return
         for item in list(self._strategy.held) if inventory is not None else []:
-            self._strategy.holds(item, whole(inventory.get(item, 0)) or 0)
+            count = whole(inventory.get(item, 0))
+            if count is not None:
+                self._strategy.holds(item, count)
 
-    def back_off(self, why: CommandFailed, now: float) -> None:
+    def back_off(self, why: CommandFailed, now: float, *too: str) -> None:
         """Where the target itself is refused, no other order will do better."""
-        if why.error_type in NOT_US:
+        if why.error_type in NOT_US + too:
             self._not_before = now + self._pause_s
             self._say("nothing more for %.0f s: the target is refused" % self._pause_s)
             self._pause_s = min(2 * self._pause_s, PAUSE_S[1])

@@ -305,6 +305,7 @@ class Client:
     async def _resume(self) -> None:
         """Asks for what was let go of."""
         try:
+            await self._inbox.poke()
             await self._send_subscription("subscribe", "resume")
         except (websockets.ConnectionClosed, AttributeError):
             pass  # the next connection does it
@@ -325,7 +326,8 @@ class Client:
             # Who waits for an answer has it, which is behind events: these are asked for again.
             await self._inbox.wait_until(lambda: not self._inbox.full or self._answers)
             self._skipping = self._inbox.full
-        if self._skipping:
+        if self._skipping:  # reads on for who waits
+            await self._inbox.wait_until(lambda: self._answers or self._resuming)
             return
         if self._cursor.admit(event) if "seq" in event else self._cursor.admit_gap(event):
             self._good_at = 0.0
