@@ -225,7 +225,9 @@ class Answers(FalseBridge):
     def test_a_publisher_that_is_dropped_with_its_handlers_ends(self) -> None:
         class Trainer:
             def __init__(self, publisher: Publisher) -> None:
-                self.publisher = publisher
+                self.publisher, self.me = publisher, self
+                if not publisher._options.control:
+                    return
                 publisher.on_command("pause", self.pause)
                 publisher.on_command("step", self.pause, polled=True)
 
@@ -245,6 +247,12 @@ class Answers(FalseBridge):
         del trainer
         gc.collect()
         wait_until(lambda: threads() <= before)
+        gc.disable()  # of one name, even the last one that was dropped ends in time
+        self.addCleanup(gc.enable)
+        for _ in range(3):
+            trainer = Trainer(Publisher("s", endpoint=self.bridge.endpoint, control=""))
+        wait_until(lambda: len(threads() - before) == 1)
+        self.assertIsNotNone(trainer)
 
     def test_what_starts_from_the_library_hears_signals(self) -> None:
         """A log's handler, here, which may well start a program."""

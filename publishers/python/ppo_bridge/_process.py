@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+import threading
 import weakref
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from ._program import forget_source, made_up_source
 
 if TYPE_CHECKING:
     from .publisher import Publisher
+
+_DROPPED_S = 0.5
 
 JOIN_S = 1.0  # beyond its deadline, for a sender's thread to be done
 
@@ -26,19 +29,28 @@ def source_for(given: str | None) -> str:
     """`given`, or a name that no other publisher here has.
 
     A publisher that was dropped may still be there, since only the garbage collector frees what knows
-    itself: first it has to go, so that it is not taken for a second one of that name."""
-
-    def taken(source: object) -> bool:
-        return any(p.source == source and not p.error for p in list(publishers))
-
+    itself, as handlers may: first it has to go, so that it is not taken for a second one of that name.
+    Or after a moment, for one whose variable is given the new one."""
     source = made_up_source() if given is None else given
-    if taken(source):
-        gc.collect()
+    _free_dropped(source)
+    if given is not None and _is_taken(source):
+        later = threading.Timer(_DROPPED_S, _free_dropped, (source, 1))
+        later.daemon = True
+        later.start()
     number = 2
-    while given is None and taken(source):
+    while given is None and _is_taken(source):
         source = with_suffix(made_up_source(), "-%d" % number)
         number += 1
     return source
+
+
+def _is_taken(source: object, by_more_than: int = 0) -> bool:
+    return sum(p.source == source and not p.error for p in list(publishers)) > by_more_than
+
+
+def _free_dropped(source: object, but: int = 0) -> None:
+    if _is_taken(source, but):
+        gc.collect()
 
 
 def imported_by_worker() -> bool:
