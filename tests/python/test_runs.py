@@ -350,10 +350,10 @@ class Parameters(RunTest):
         self.addCleanup(bridge.close)
         publisher = self.publisher(endpoint=bridge.endpoint, control="tcp://127.0.0.1:9")
         rate = {"name": "lr", "value": numpy.float64(0.5), "kind": "number", "min": 0, "max": 1}
-        mode = {"name": "mode", "value": "a", "kind": "choice", "choices": ("a", "b"), "unit": None}
+        mode = {"name": "mode", "value": "a", "kind": "choice", "choices": ("a", numpy.float32(2)), "unit": None}
         publisher.set_parameters([rate, mode])
         found = bridge.announcement(lambda d: "parameters" in d)["data"]["parameters"]
-        mode = {"name": "mode", "value": "a", "kind": "choice", "choices": ["a", "b"]}
+        mode = {"name": "mode", "value": "a", "kind": "choice", "choices": ["a", 2.0]}
         self.assertEqual(found, [{**rate, "value": 0.5}, mode])
         publisher.set_parameters([{**rate, "value": 0.25}])
         bridge.announcement(lambda d: d["parameters"][0]["value"] == 0.25)

@@ -140,7 +140,7 @@ def _make_encoder() -> Callable[[Any], str]:
         ensure_ascii=False, check_circular=False, separators=(",", ":"), default=plain
     ).encode
     try:
-        from json.encoder import c_encode_basestring, c_make_encoder
+        from json.encoder import c_encode_basestring, c_make_encoder  # type: ignore[attr-defined]
 
         chunks = c_make_encoder(
             None, plain, c_encode_basestring, None, ":", ",", False, False, True

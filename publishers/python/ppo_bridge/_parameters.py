@@ -50,10 +50,11 @@ def _checked(given: Mapping) -> dict:
     demand("agent_id", agent is None or is_name(agent), NAME_RANGE)
     choices = parameter.get("choices")
     if kind == "choice" or choices is not None:
-        several = isinstance(choices, (list, tuple)) and 1 <= len(choices) <= _CHOICES_MAX
-        good = several and all(_is_text(c) or _number(c) is not None for c in choices)
+        listed = choices if isinstance(choices, (list, tuple)) else ()
+        plain = [c if _is_text(c) else _number(c) for c in listed[: _CHOICES_MAX + 1]]
+        good = 1 <= len(plain) <= _CHOICES_MAX and None not in plain
         demand("choices", good, "1-%d texts or numbers" % _CHOICES_MAX)
-        parameter["choices"] = list(choices)
+        parameter["choices"] = plain
     for key in ("value", "min", "max"):
         value = parameter.get(key)
         if value is None or isinstance(value, bool) or _is_text(value) or value == "":

@@ -91,7 +91,7 @@ def _without_secrets(arguments: list[str]) -> list[str]:
 
 def _versions() -> Iterator[tuple[str, str]]:
     """Of the packages that are imported by now."""
-    library = getattr(sys, "stdlib_module_names", frozenset())  # of Python 3.10
+    library: frozenset = getattr(sys, "stdlib_module_names", frozenset())  # of Python 3.10
     looked_up = 0
     for name, module in list(sys.modules.items()):
         if "." in name or name.startswith("_") or name in library or module is None:

@@ -17,7 +17,7 @@ class EventRing:
         self._bytes_max = bytes_max
         self._sent: deque[bytes] = deque()
         self._waiting: deque[bytes] = deque()
-        self._bytes = 0
+        self._bytes = 0  # counted with one line break an event
         self.head = 0  # the newest number given
         self.dropped = 0  # let go before they were sent
 
@@ -27,11 +27,6 @@ class EventRing:
     @property
     def waiting(self) -> int:
         return len(self._waiting)
-
-    @property
-    def bytes(self) -> int:
-        """Counted with one line break an event."""
-        return self._bytes
 
     @property
     def oldest(self) -> int:
@@ -58,7 +53,7 @@ class EventRing:
 
     def take(self, bytes_max: int) -> list[bytes]:
         """The oldest that wait, as many as fit in a message but one at least; they count as sent."""
-        batch = []
+        batch: list[bytes] = []
         size = 0
         waiting = self._waiting
         while waiting:

@@ -93,7 +93,7 @@ class Sender:
         self._ever_connected = False
 
         self._logged_at = 0.0
-        self._logged = (0, 0, 0)  # refused, dropped, nulled
+        self._logged: tuple = (0, 0, 0)  # refused, dropped, nulled
         self._started = time.monotonic()
         self._miss_at = self._started + _MISSED_S if greets else None
         self._deadline: float | None = None  # to finish by, once closing
