@@ -80,9 +80,6 @@ class Client::Impl {
   }
   Reply ask(const std::string& action, const std::string& fields,
             std::optional<Subscription> replacing, milliseconds deadline);
-  void send_as_it_is(std::string text) {
-    (void)wire_.post([this, text = std::move(text)] { wire_.send(text); });
-  }
 
  private:
   enum class State { kIdle, kConnecting, kGreeting, kRegistering, kLive, kWaiting, kEnded };
@@ -505,10 +502,6 @@ Reply Client::request(const std::string& action, const std::string& fields, mill
 
 Reply Client::subscribe(Subscription subscription, milliseconds deadline) {
   return impl_->ask("subscribe", "", std::move(subscription), deadline);
-}
-
-void Client::send(std::string text) {
-  impl_->send_as_it_is(std::move(text));
 }
 
 }  // namespace feed

@@ -73,10 +73,6 @@ class Client {
   // there; else what is owed after the last event is of the new subscription.
   Reply subscribe(Subscription subscription, std::chrono::milliseconds deadline);
 
-  // Sends a text as it is, if there is a connection; answers to it go to next() as kReply. Its
-  // `id`, if any, must not start with "feed-".
-  void send(std::string text);
-
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

@@ -5,37 +5,9 @@
 namespace client {
 namespace {
 
-const char* escape(Colour colour) {
-  switch (colour) {
-    case Colour::kPlain:
-      return "";
-    case Colour::kBold:
-      return "\x1b[1m";
-    case Colour::kDim:
-      return "\x1b[2m";
-    case Colour::kRed:
-      return "\x1b[31m";
-    case Colour::kGreen:
-      return "\x1b[32m";
-    case Colour::kYellow:
-      return "\x1b[33m";
-    case Colour::kBlue:
-      return "\x1b[34m";
-    case Colour::kMagenta:
-      return "\x1b[35m";
-    case Colour::kCyan:
-      return "\x1b[36m";
-    case Colour::kBrightBlue:
-      return "\x1b[94m";
-    case Colour::kBrightMagenta:
-      return "\x1b[95m";
-    case Colour::kBrightCyan:
-      return "\x1b[96m";
-  }
-  return "";
+std::string escape(Colour colour) {
+  return "\x1b[" + std::to_string(static_cast<int>(colour)) + "m";
 }
-
-constexpr const char* kReset = "\x1b[0m";
 
 std::string spaces(size_t count) {
   return std::string(count, ' ');
@@ -80,12 +52,8 @@ std::string Line::render(const Style& style) const {
     const size_t width = display_width(text);
     const bool last = cut && width > room;
     if (last) text = cut_to_width(text + " ", room + 1);  // cut also where just this much fits
-    const char* const colour = style.colours ? escape(span.colour) : "";
-    if (*colour != '\0') {
-      out.append(colour).append(text).append(kReset);
-    } else {
-      out += text;
-    }
+    const bool coloured = style.colours && span.colour != Colour::kPlain;
+    out += coloured ? escape(span.colour) + text + escape(Colour::kPlain) : text;
     if (last) break;
     room -= width;
   }

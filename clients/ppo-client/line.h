@@ -10,19 +10,20 @@
 
 namespace client {
 
+// As terminals number them.
 enum class Colour {
-  kPlain,
-  kBold,
-  kDim,
-  kRed,
-  kGreen,
-  kYellow,
-  kBlue,
-  kMagenta,
-  kCyan,
-  kBrightBlue,
-  kBrightMagenta,
-  kBrightCyan,
+  kPlain = 0,
+  kBold = 1,
+  kDim = 2,
+  kRed = 31,
+  kGreen = 32,
+  kYellow = 33,
+  kBlue = 34,
+  kMagenta = 35,
+  kCyan = 36,
+  kBrightBlue = 94,
+  kBrightMagenta = 95,
+  kBrightCyan = 96,
 };
 
 // How lines come out. `width_max` is the terminal's, 0 for none.

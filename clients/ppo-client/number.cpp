@@ -60,20 +60,9 @@ bool is_digit(char c) {
 }
 
 // Decimal places that a letter moves the point by; 0 for none.
-int places(char letter) {
-  switch (letter) {
-    case 'k':
-    case 'K':
-      return 3;
-    case 'm':
-    case 'M':
-      return 6;
-    case 'b':
-    case 'B':
-      return 9;
-    default:
-      return 0;
-  }
+size_t places(char letter) {
+  const size_t at = std::string_view("kKmMbB").find(letter);
+  return at == std::string_view::npos ? 0 : 3 * (at / 2 + 1);
 }
 
 }  // namespace
@@ -160,11 +149,8 @@ std::string local_date_time(double timestamp) {
 std::optional<std::string> parse_amount(std::string_view text) {
   const bool negative = !text.empty() && text.front() == '-';
   if (negative) text.remove_prefix(1);
-  size_t shift = 0;
-  if (!text.empty() && places(text.back()) > 0) {
-    shift = static_cast<size_t>(places(text.back()));
-    text.remove_suffix(1);
-  }
+  const size_t shift = text.empty() ? 0 : places(text.back());
+  if (shift > 0) text.remove_suffix(1);
   // An exponent is JSON's own way; it goes through as it is.
   std::string exponent;
   if (const size_t e = text.find_first_of("eE"); e != std::string_view::npos && shift == 0) {

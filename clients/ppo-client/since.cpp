@@ -10,24 +10,11 @@
 namespace client {
 namespace {
 
-double unit_seconds(char unit) {
-  switch (unit) {
-    case 's':
-      return 1;
-    case 'm':
-      return 60;
-    case 'h':
-      return 3600;
-    case 'd':
-      return 86400;
-    default:
-      return 0;
-  }
-}
-
 std::optional<double> parse_seconds(std::string_view text) {
-  const double unit = text.empty() ? 0 : unit_seconds(text.back());
-  if (unit == 0) return std::nullopt;
+  constexpr std::string_view kUnits = "smhd";
+  constexpr double kSeconds[] = {1, 60, 3600, 86400};
+  const size_t unit = text.empty() ? std::string_view::npos : kUnits.find(text.back());
+  if (unit == std::string_view::npos) return std::nullopt;
   text.remove_suffix(1);
   double value = 0;
   const auto [end, ec] =
@@ -35,7 +22,7 @@ std::optional<double> parse_seconds(std::string_view text) {
   if (ec != std::errc() || end != text.data() + text.size() || !std::isfinite(value) || value < 0) {
     return std::nullopt;
   }
-  return value * unit;
+  return value * kSeconds[unit];
 }
 
 }  // namespace

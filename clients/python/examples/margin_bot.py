@@ -62,10 +62,16 @@ def number(value: Any) -> float | None:
         return None
 
 
-def whole(value: Any, low: int = 0) -> int | None:
-    """A whole number of the game."""
+def whole(value: Any) -> int | None:
+    """A whole number of items."""
     n = number(value)
-    return int(n) if n is not None and low <= n <= PRICE_MAX and n.is_integer() else None
+    return int(n) if n is not None and 0 <= n <= PRICE_MAX and n.is_integer() else None
+
+
+def gp(value: Any) -> int | None:
+    """A price of the game."""
+    n = number(value)
+    return round(n) if n is not None and 1 <= n <= PRICE_MAX else None
 
 
 def text(value: Any) -> str:
@@ -102,7 +108,7 @@ class Strategy:
     profit: int = 0
 
     def on_price(self, data: dict, at: float) -> None:
-        buy, sell = whole(data.get("buy_price"), 1), whole(data.get("sell_price"), 1)
+        buy, sell = gp(data.get("buy_price")), gp(data.get("sell_price"))
         if buy is None or sell is None or not isinstance(data.get("item"), str):
             return
         margin = number(data.get("margin_after_tax"))
@@ -114,7 +120,7 @@ class Strategy:
         only as far as an order of ours explains it. Freezes what a fill that cannot be read may be of."""
         side, item = text(data.get("action_type")), text(data.get("item"))
         id = text(data.get("order"))
-        price, quantity = whole(data.get("price"), 1), whole(data.get("quantity"))
+        price, quantity = gp(data.get("price")), whole(data.get("quantity"))
         if side in NO_TRADE or quantity == 0:
             return None
         mine = [
@@ -170,11 +176,8 @@ class Strategy:
             return
         held = self.held.get(order.item, 0)
         moved = quantity - held if order.side == "buy" else held - quantity
-        self.orders.pop((order.item, order.side))
-        order.quantity = order.filled + min(max(moved, 0), order.left)
-        if order.left:
-            self.orders[(order.item, order.side)] = order
-            self.book(order, order.price, order.left)
+        self.book(order, order.price, min(max(moved, 0), order.left))
+        self.orders.pop((order.item, order.side), None)
 
     def exposure(self) -> int:
         on_order = sum(o.left * o.price for o in self.orders.values() if o.side == "buy")
@@ -182,20 +185,14 @@ class Strategy:
 
     def stale(self, now: float) -> list[Order]:
         """Orders to take back."""
-        return [
-            order
-            for order in self.orders.values()
-            if order.ends_at is None
-            and (now - order.placed_at > self.limits.order_age_max_s or order.item in self.frozen)
-        ]
+        standing = [order for order in self.orders.values() if order.ends_at is None]
+        age_max = self.limits.order_age_max_s
+        return [o for o in standing if now - o.placed_at > age_max or o.item in self.frozen]
 
     def ended(self, now: float) -> list[Order]:
         """Orders that were taken back, and of which no fill can be under way any more."""
-        return [
-            order
-            for order in self.orders.values()
-            if order.ends_at is not None and order.ends_at <= now and order.item not in self.frozen
-        ]
+        ended = [o for o in self.orders.values() if o.ends_at is not None and o.ends_at <= now]
+        return [order for order in ended if order.item not in self.frozen]
 
     def wishes(self, now: float) -> Iterator[Order]:
         """Orders to place: sales first, then purchases within the limits."""
