@@ -6,44 +6,12 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "commands/trainer_answer.h"
 #include "event/json_document.h"
-#include "event/json_scanner.h"
 #include "event/json_value.h"
 #include "event/json_writer.h"
 
 namespace bridge {
-namespace {
-
-// The text of a member of a valid object; empty where it is not there.
-std::string_view member_text(std::string_view object, std::string_view wanted) {
-  std::string_view found;
-  for_each_member(object, [&](const JsonString& key, std::string_view value) {
-    if (key.raw == wanted) found = value;
-    return true;
-  });
-  return found;
-}
-
-// The error that a trainer gave; its own words where it gave none that we know.
-RequestError trainer_error(const rapidjson::Value& reply) {
-  RequestError error{ErrorType::rejected, "the trainer gave no reason"};
-  const rapidjson::Value* const given = find(reply, "error");
-  if (given == nullptr) return error;
-  if (given->IsString()) error.message = view(*given);
-  if (!given->IsObject()) return error;
-  const rapidjson::Value* const message = find(*given, "message");
-  if (message != nullptr && message->IsString()) error.message = view(*message);
-  const rapidjson::Value* const type = find(*given, "error_type");
-  if (type == nullptr || !type->IsString()) return error;
-  for (const ErrorType known : {ErrorType::bad_request, ErrorType::unknown_command, ErrorType::busy,
-                                ErrorType::timeout, ErrorType::forbidden}) {
-    if (*type == error_type_name(known)) error.type = known;
-  }
-  return error;
-}
-
-}  // namespace
-
 struct CommandRouter::TrainerLane final : Lane {
   TrainerLane(ControlLine& owner, std::shared_ptr<Lanes> all) : line(owner), lanes(std::move(all)) {
     lanes->insert(this);
@@ -232,16 +200,7 @@ void CommandRouter::take_command_answer(TrainerLane& lane, std::string_view json
   }
   const TrainerCommand part = std::move(*lane.with_trainer);
   lane.with_trainer.reset();
-  TrainerAnswer given;
-  const rapidjson::Value* const success = find(reply, "success");
-  given.success = success != nullptr && success->IsTrue();
-  if (given.success) {
-    // As it stands in the text: digits of any length pass unharmed.
-    const std::string_view result = member_text(json, "result");
-    given.result_json = result.empty() ? "{}" : std::string(result);
-  } else {
-    given.error = trainer_error(reply);
-  }
+  TrainerAnswer given = read_trainer_answer(reply, json);
   // The next one first: whoever is answered may do away with the lane.
   send_next(lane);
   answer(part, std::move(given));

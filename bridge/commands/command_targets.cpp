@@ -8,7 +8,7 @@
 namespace bridge {
 namespace {
 
-RequestError unknown(const std::string& target, const char* why) {
+RequestError unknown(const std::string& target, const std::string& why) {
   return {ErrorType::unknown_target, "target is \"" + printable(target) + "\"; " + why};
 }
 
@@ -42,34 +42,38 @@ bool takes_commands(const Source& source) {
                      [](const auto& run) { return is_live(*run); });
 }
 
-Result<std::vector<CommandAim>, RequestError> find_all(const SourceTable& table) {
-  std::vector<CommandAim> all;
-  for (const auto& [name, source] : table.sources()) {
-    if (!takes_commands(*source)) continue;
-    for (CommandAim& aim : aims_at(*source)) all.push_back(std::move(aim));
-  }
-  if (all.empty()) return unknown("*", "no trainer takes commands");
-  return all;
-}
-
-Result<std::vector<CommandAim>, RequestError> find_source(const Source& source,
-                                                          const std::string& target,
-                                                          const std::string& agent) {
-  std::vector<CommandAim> aims;
+// What takes commands of a source that has such an agent, or of any where `agent` is empty.
+void add_aims(const Source& source, const std::string& agent, std::vector<CommandAim>& aims) {
   for (CommandAim& aim : aims_at(source)) {
     if (!agent.empty() && !has_agent(source, aim.run, agent)) continue;
     aim.agent = agent;
     aims.push_back(std::move(aim));
   }
-  if (aims.empty()) return unknown(target, "there is no such agent");
-  if (aims.size() == 1) return aims;
-  std::string names;
-  for (const CommandAim& aim : aims) {
-    names += (names.empty() ? "" : ", ") + aim.source + "@" + aim.run->id +
-             (agent.empty() ? "" : "/" + agent);
+}
+
+Result<std::vector<CommandAim>, RequestError> find_all(const SourceTable& table) {
+  std::vector<CommandAim> all;
+  for (const auto& [name, source] : table.sources()) {
+    if (takes_commands(*source)) add_aims(*source, {}, all);
   }
-  return RequestError{ErrorType::ambiguous_target,
-                      "target is \"" + printable(target) + "\", of which there are several; name one: " + names};
+  if (all.empty()) return unknown("*", "no trainer takes commands");
+  return all;
+}
+
+// Several trainers are meant; the message names each so that it can be reached.
+RequestError several(const std::string& target, const std::vector<CommandAim>& aims) {
+  std::string names;
+  bool one_source = true;
+  for (const CommandAim& aim : aims) {
+    const auto same = [&aim](const CommandAim& other) { return other.source == aim.source; };
+    one_source = one_source && same(aims.front());
+    names += (names.empty() ? "" : ", ") + aim.source;
+    if (std::count_if(aims.begin(), aims.end(), same) > 1) names += "@" + aim.run->id;
+    if (!aim.agent.empty()) names += "/" + aim.agent;
+  }
+  RequestError error = unknown(target, "there are several; name one: " + names);
+  if (one_source) error.type = ErrorType::ambiguous_target;
+  return error;
 }
 
 }  // namespace
@@ -93,36 +97,21 @@ Result<std::vector<CommandAim>, RequestError> find_targets(const SourceTable& ta
     if (!agent.empty() && run->agents.count(agent) == 0) return unknown(target, "there is no such agent");
     return std::vector{CommandAim{run->source->name, run, agent}};
   }
-  const Source* const source = table.find(name);
-  if (source != nullptr && source->first_seen_us != 0) return find_source(*source, target, agent);
-  if (slash != std::string::npos) return unknown(target, "there is no such agent");
   std::vector<CommandAim> aims;
-  for (const auto& [other, known] : table.sources()) {
-    if (!takes_commands(*known)) continue;
-    for (CommandAim& aim : aims_at(*known)) {
-      if (!has_agent(*known, aim.run, name)) continue;
-      aim.agent = name;
-      aims.push_back(std::move(aim));
+  const Source* const source = table.find(name);
+  const bool is_source = source != nullptr && source->first_seen_us != 0;
+  if (is_source) {
+    add_aims(*source, agent, aims);
+  } else if (slash == std::string::npos) {
+    for (const auto& [other, known] : table.sources()) {
+      if (takes_commands(*known)) add_aims(*known, name, aims);
     }
+    // It may be a trainer that has not said a word yet; its socket will tell.
+    if (aims.empty() && is_name(name)) aims.push_back({name, nullptr, {}});
   }
   if (aims.size() == 1) return aims;
-  if (aims.empty()) {
-    // It may be a trainer that has not said a word yet; its socket will tell.
-    if (!is_name(name)) return unknown(target, "no name");
-    return std::vector{CommandAim{name, nullptr, {}}};
-  }
-  std::string names;
-  bool one_source = true;
-  for (const CommandAim& aim : aims) {
-    const bool twice = std::count_if(aims.begin(), aims.end(), [&aim](const CommandAim& other) {
-                         return other.source == aim.source;
-                       }) > 1;
-    one_source = one_source && aim.source == aims.front().source;
-    names += (names.empty() ? "" : ", ") + aim.source + (twice ? "@" + aim.run->id : "") + "/" + name;
-  }
-  RequestError error = unknown(target, ("an agent of several trainers; name one: " + names).c_str());
-  if (one_source) error.type = ErrorType::ambiguous_target;
-  return error;
+  if (aims.empty()) return unknown(target, is_name(name) ? "there is no such agent" : "no name");
+  return several(target, aims);
 }
 
 }  // namespace bridge

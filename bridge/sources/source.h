@@ -80,6 +80,19 @@ struct RunOrder {
   bool queued = false;       // in SourceTracker::ready_
 
   static constexpr std::uint64_t kAskSpanMax = 65'536;
+
+  // The next event has come through.
+  void pass(std::int64_t now_us) {
+    passed_to = expected++;
+    moved_us = now_us;
+  }
+  // It had come so far before.
+  void go_on_from(std::uint64_t last) {
+    expected = last + 1;
+    passed_to = last;
+    restored = true;
+    first_sight = false;
+  }
 };
 
 // One start of a source. Events that name no run are one of their own, with an empty id.

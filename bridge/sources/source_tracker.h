@@ -112,8 +112,7 @@ class SourceTracker {
   Verdict observe(Run& run, const Envelope& event, std::string_view body, std::int64_t now_us) {
     RunOrder& order = run.order;
     if (event.source_seq == order.expected && !order.troubled && !answering_ && ready_.empty()) {
-      order.passed_to = order.expected++;
-      order.moved_us = now_us;
+      order.pass(now_us);
       return Verdict::pass;
     }
     return observe_out_of_order(run, event.source_seq, body, now_us);
