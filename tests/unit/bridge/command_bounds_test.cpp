@@ -1,0 +1,159 @@
+// Where the bounds of commands/ lie.
+
+#include <doctest/doctest.h>
+
+#include "base/limits.h"
+#include "fixture.h"
+
+using namespace bridge;
+
+namespace {
+
+// One trainer that does one thing at a time.
+struct OneTrainer {
+  OneTrainer() {
+    bench.take(R"({"type":"_source","source":"t","run":"r","data":{}})");
+    bench.link.connected = {"t"};
+    router.set_repair_listener([this](const RepairAnswer& answer) { outcomes.push_back(answer.outcome); });
+  }
+  std::string refusal(const std::string& members) {
+    std::string reply;
+    bench.dispatcher.execute(parse_json("{" + members + "}"), "1", std::string("me"),
+                             [&reply](const std::string& json) { reply = json; });
+    if (reply.empty()) return "";  // with the trainer
+    const auto parsed = parse_json(reply);
+    return parsed["status"] == "error" ? parsed["data"]["message"].GetString() : "";
+  }
+  static std::string text(const std::string& name, std::size_t bytes) {
+    return R"("command":"pause",")" + name + R"(":")" + std::string(bytes, 'x') + '"';
+  }
+  std::string arm(const std::string& timeout, std::size_t padding = 0) {
+    return refusal(R"("command":"arm_dead_mans_switch","params":{"timeout_ms":)" + timeout + R"(,"x":")" +
+                   std::string(padding, 'x') + R"(","on_expiry":{"command":"pause","target":"t"}})");
+  }
+  void submit(std::int64_t deadline_us) {
+    Command pause;
+    pause.name = "pause";
+    pause.target = "t";
+    pause.deadline_us = deadline_us;
+    router.submit(pause, [this](const CommandOutcome&) { ++answered; });
+  }
+  void reply(std::size_t to, const std::string& rest = R"("success":true,"result":{"events":[]}})") {
+    const std::string id = parse_json(bench.link.sent.at(to).second)["id"].GetString();
+    router.on_answer("t", R"({"id":")" + id + "\"," + rest);
+  }
+  std::size_t after(std::int64_t us) {
+    bench.clock.advance_us(us);
+    router.tick();
+    return sent();
+  }
+  bool ask() { return router.ask(*bench.sources.find("t", "r"), 1, 5); }
+  std::size_t sent() const { return bench.link.sent.size(); }
+
+  Bench bench;
+  CommandRouter& router = bench.dispatcher.router();
+  std::vector<RepairOutcome> outcomes;
+  int answered = 0;
+};
+
+}  // namespace
+
+TEST_CASE("bounds: a request's texts and numbers, to the last one that is taken") {
+  OneTrainer t;
+  CHECK(t.refusal(R"("target":"t",)" + OneTrainer::text("idempotency_key", kIdempotencyKeyBytesMax)) == "");
+  CHECK(t.refusal(R"("target":"t",)" + OneTrainer::text("idempotency_key", kIdempotencyKeyBytesMax + 1))
+            .find("idempotency_key") == 0);
+  const std::string name(kNameBytesMax, 'x');
+  CHECK(t.refusal(R"("command":"pause","target":")" + name + "/" + name + '"').find("target is \"x") == 0);
+  CHECK(t.refusal(R"("command":"pause","target":")" + name + "/" + name + R"(x")").find("target must") == 0);
+  const auto deadline = [&t](const std::string& ms) {
+    return t.refusal(R"("command":"pause","target":"nobody/a","deadline_ms":)" + ms).find("deadline_ms") == 0;
+  };
+  CHECK_FALSE(deadline("1"));
+  CHECK(deadline("0.999"));
+  CHECK_FALSE(deadline("60000"));
+  CHECK(deadline("60000.001"));
+}
+
+TEST_CASE("bounds: a switch's time, its bytes, and how many there are") {
+  OneTrainer t;
+  CHECK(t.arm("99.999").find("params.timeout_ms") == 0);
+  CHECK(t.arm("100") == "");
+  CHECK(t.arm("86400000") == "");
+  CHECK(t.arm("86400000.001").find("params.timeout_ms") == 0);
+  const std::size_t rest = std::string(R"({"timeout_ms":100,"x":"","on_expiry":{"command":"pause","target":"t"}})").size();
+  CHECK(t.arm("100", kSwitchBytesMax - rest) == "");
+  CHECK(t.arm("100", kSwitchBytesMax - rest + 1).find("params must be at most") == 0);
+}
+
+TEST_CASE("bounds: a command that waits times out when it is due, and is told how long it has") {
+  OneTrainer t;
+  t.submit(2'000'000);
+  t.submit(100'000);
+  t.after(99'999);
+  CHECK(t.answered == 0);
+  SUBCASE("in vain") {
+    t.after(1);
+    CHECK(t.answered == 1);
+  }
+  SUBCASE("or it is sent at the last moment") {
+    t.reply(0);
+    REQUIRE(t.sent() == 2);
+    CHECK(parse_json(t.bench.link.sent[1].second)["deadline_ms"].GetInt64() == 1);
+  }
+}
+
+TEST_CASE("bounds: an answer that is owed to a question holds up commands, and no other question") {
+  OneTrainer t;
+  CHECK(t.ask());
+  CHECK(t.after(kRepairDeadlineUs - 1) == 1);
+  CHECK(t.outcomes.empty());
+  t.after(1);
+  CHECK(t.outcomes == std::vector{RepairOutcome::failed});
+  CHECK(t.ask());
+  CHECK(t.sent() == 2);
+  t.reply(1);
+  CHECK(t.outcomes.back() == RepairOutcome::events);
+  t.submit(60'000'000);
+  CHECK(t.sent() == 2);
+  SUBCASE("until it comes") {
+    t.reply(0);
+    CHECK(t.outcomes.back() == RepairOutcome::late);
+    CHECK(t.bench.counters.command_answers_late == 1);
+    CHECK(t.sent() == 3);
+  }
+  SUBCASE("or for so long") {
+    CHECK(t.after(kLostReplyUs - 1) == 2);
+    CHECK(t.after(1) == 3);
+  }
+  // A command whose answer is owed holds up questions as well.
+  t.after(60'000'000);
+  CHECK(t.answered == 1);
+  CHECK(t.ask());
+  CHECK(t.sent() == 3);
+  t.reply(2, R"("success":true})");
+  CHECK(t.sent() == 4);
+  CHECK(t.bench.counters.command_answers_unusable == 0);
+}
+
+TEST_CASE("bounds: questions are asked one after the other, and what was never sent is no refusal") {
+  OneTrainer t;
+  t.submit(60'000'000);
+  CHECK(t.ask());
+  CHECK(t.router.pending() == 1);
+  t.after(kRepairDeadlineUs);
+  CHECK(t.outcomes == std::vector{RepairOutcome::unsent});
+  t.reply(0);
+  CHECK(t.sent() == 1);
+  CHECK(t.ask());
+  CHECK(t.ask());
+  CHECK(t.sent() == 2);
+  t.reply(1);
+  CHECK(t.sent() == 3);
+  t.bench.link.connected.clear();
+  CHECK(t.ask());  // behind the other
+  t.reply(2);
+  CHECK(t.outcomes.back() == RepairOutcome::failed);
+  CHECK_FALSE(t.ask());
+  CHECK_FALSE(t.router.busy());
+}

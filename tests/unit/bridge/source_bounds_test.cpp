@@ -1,0 +1,330 @@
+// Where the bounds of sources/ lie: to the event, to the byte and to the microsecond.
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "base/limits.h"
+#include "tracking.h"
+
+using namespace bridge;
+
+namespace {
+
+// A tracker whose time is ticked once, at a moment.
+struct Timed : Tracking {
+  using Tracking::Tracking;
+  std::string after(std::int64_t us) {
+    now += us;
+    tracker.tick(now);
+    follow_up();
+    return take();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("bounds: events of one run wait up to so many, and of all up to so many bytes") {
+  SUBCASE("events") {
+    Tracking t(1 << 30);
+    t.event(1).events(3, kHeldEventsPerRunMax + 2);
+    CHECK(t.tally().held == kHeldEventsPerRunMax);
+    CHECK(t.counters.events_put_off == 0);
+    t.event(kHeldEventsPerRunMax + 3);
+    CHECK(t.tally().held == kHeldEventsPerRunMax);
+    CHECK(t.counters.events_put_off == 1);
+  }
+  SUBCASE("bytes") {
+    Tracking t(9);  // of "r:3" and so on
+    t.event(1).events(3, 5);
+    CHECK(t.tracker.held_bytes() == 9);
+    CHECK(t.counters.events_put_off == 0);
+    t.event(6);
+    CHECK(t.counters.events_put_off == 1);
+    // What is needed sooner has the better claim; the very next one always goes on.
+    CHECK(t.event(2).take() == "1 2 3 4 5");
+    t.event(9).event(8).event(7);
+    CHECK(t.tracker.held_events() == 3);
+  }
+  SUBCASE("of one that cannot be asked all goes on at once") {
+    Tracking t(9);
+    t.link.connected = false;
+    t.events(3, 5);
+    CHECK(t.take().empty());
+    CHECK(t.event(6).take() == "3 4 5 6");
+    CHECK(t.counters.events_put_off == 0);
+  }
+}
+
+TEST_CASE("bounds: what is put off is asked for, up to the last that was seen") {
+  Tracking t(40);
+  t.announce(Tracking::numbers(30, 1)).event(1).events(3, 30).answer({2});
+  CHECK(t.link.asked.back().to == 30);
+}
+
+TEST_CASE("bounds: how long a hole is waited for") {
+  Timed t;
+  SUBCASE("of who is not there") {
+    t.link.connected = false;
+    t.announce(Tracking::numbers(0, 1)).event(1).event(3).take();
+    CHECK(t.after(kNoChannelPatienceUs - 1).empty());
+    CHECK(t.after(20'000) == "!2-2 3");
+  }
+  SUBCASE("of who is asked and says nothing") {
+    t.event(1).event(3).take();
+    CHECK(t.after(kRepairPatienceUs - 1).empty());
+    CHECK(t.after(1) == "!2-2 3");
+  }
+  SUBCASE("anew once it has got smaller") {
+    t.event(1).event(4).take();
+    CHECK(t.after(kRepairPatienceUs - 1).empty());
+    CHECK(t.event(2).take() == "2");
+    CHECK(t.after(kRepairPatienceUs - 1).empty());
+    CHECK(t.after(1) == "!3-3 4");
+  }
+  SUBCASE("at first sight of one that was met later than all others") {
+    t.link.connected = false;
+    t.event(1, "q");
+    t.after(kComingBackUs);
+    t.event(7).take();
+    CHECK(t.after(kFirstSightUs - 1).empty());
+    CHECK(t.after(20'000) == "7");
+  }
+  SUBCASE("at first sight of the first") {
+    t.link.connected = false;
+    t.event(7);
+    CHECK(t.after(kComingBackUs - 1).empty());
+    CHECK(t.after(20'000) == "7");
+  }
+}
+
+TEST_CASE("bounds: when the source is asked, and again") {
+  Timed t;
+  SUBCASE("for a tail, once its head has stood still") {
+    t.announce(Tracking::numbers(0, 1)).event(1);
+    t.now += 1'000'000;
+    t.announce(Tracking::numbers(2, 1));
+    t.after(kTailGraceUs - 1);
+    CHECK(t.link.asked.empty());
+    t.announce(Tracking::numbers(2, 1));  // the same again is no news
+    t.after(1);
+    CHECK(t.link.asked.size() == 1);
+  }
+  SUBCASE("for a tail, once nothing has moved") {
+    t.announce(Tracking::numbers(3, 1));
+    t.now += kTailGraceUs - 1;
+    t.event(1);
+    t.after(kTailGraceUs - 1);
+    CHECK(t.link.asked.empty());
+    t.after(1);
+    CHECK(t.link.asked.size() == 1);
+  }
+  SUBCASE("a moment after it refused") {
+    t.event(1).event(3).answer({}, RepairOutcome::failed);
+    t.after(kRepairRetryUs - 1);
+    CHECK(t.link.asked.size() == 1);
+    t.after(1);
+    CHECK(t.link.asked.size() == 2);
+  }
+  SUBCASE("a moment after its line was not there, which is no refusal") {
+    t.link.connected = false;
+    t.announce(Tracking::numbers(0, 1)).event(1).event(3);
+    t.link.connected = true;
+    t.after(19'999);
+    CHECK(t.link.asked.empty());
+    t.after(1);
+    CHECK(t.link.asked.size() == 1);
+    for (int i = 0; i < 5; ++i) {
+      t.answer({}, RepairOutcome::unsent);
+      t.after(kRepairRetryUs);
+    }
+    CHECK(t.link.asked.size() == 6);
+    CHECK(t.counters.repairs_failed == 0);
+  }
+  SUBCASE("refusals count in a row") {
+    t.event(1).event(9);
+    for (int i = 1; i < kRepairFailuresMax; ++i) {
+      t.answer({}, RepairOutcome::failed);
+      t.after(kRepairRetryUs);
+    }
+    t.answer({2});
+    for (int i = 1; i < kRepairFailuresMax; ++i) {
+      t.answer({}, RepairOutcome::failed);
+      t.after(kRepairRetryUs);
+    }
+    CHECK(t.take() == "");
+    t.answer({}, RepairOutcome::failed);
+    CHECK(t.take() == "!3-8 9");
+  }
+  SUBCASE("for so many at a time") {
+    t.announce(Tracking::numbers(200'000, 1)).event(1).event(200'000);
+    CHECK(t.link.asked[0].to == 1 + RunOrder::kAskSpanMax);
+    t.answer({}, RepairOutcome::broken);
+    CHECK(t.link.asked[1].to == 1 + RunOrder::kAskSpanMax / 2);
+    t.answer({2});
+    CHECK(t.link.asked[2].to == 2 + RunOrder::kAskSpanMax);
+  }
+}
+
+TEST_CASE("bounds: how far a number is believed") {
+  Tracking t;
+  SUBCASE("where nothing is announced, so far beyond the last that came through") {
+    t.link.connected = false;
+    t.event(1).event(2 + kUnannouncedMax);
+    CHECK(t.take() == "1 1000002?");
+    t.event(1 + kUnannouncedMax);
+    CHECK(t.take() == "!2-1000000 1000001");
+  }
+  SUBCASE("to the largest that there is") {
+    t.event(kSourceSeqMax + 1);
+    CHECK(t.take() == std::to_string(kSourceSeqMax + 1) + "?");
+    t.link.connected = false;
+    t.event(kSourceSeqMax).pass(kComingBackUs + 20'000);
+    CHECK(t.take() == std::to_string(kSourceSeqMax));
+  }
+  SUBCASE("to the announced head, and one more waits") {
+    t.announce(Tracking::numbers(5, 1)).event(1).event(5);
+    t.answer({2, 3, 4});
+    CHECK(t.take() == "1 2 3 4 5");
+    t.event(7).answer({});
+    CHECK(t.take().empty());
+    t.announce(Tracking::numbers(5, 1));
+    CHECK(t.take().empty());
+    t.announce(Tracking::numbers(5, 1));
+    CHECK(t.take() == "7?");
+  }
+  SUBCASE("to the lower of two heads of one that only publishes") {
+    t.announce(Tracking::numbers(1, 1), "r", false).event(1).event(10);
+    t.announce(Tracking::numbers(10, 1), "r", false);
+    CHECK(t.answer({}).take() == "1");
+    t.announce(Tracking::numbers(10, 1), "r", false).pass(2 * kRepairRetryUs);
+    CHECK(t.answer({}).take() == "!2-9 10");
+  }
+}
+
+TEST_CASE("bounds: a source that has not spoken for long says no more") {
+  // What waits beyond its word is then believed as of one that says nothing.
+  Timed t;
+  t.announce(Tracking::numbers(1, 1)).event(1).event(5).take();
+  t.after(kStalledAfterUs);
+  for (int i = 0; i < kRepairFailuresMax; ++i) {
+    t.answer({}, RepairOutcome::failed);
+    t.now += kRepairRetryUs;
+    t.tracker.tick(t.now);
+  }
+  CHECK(t.take() == "!2-4 5");
+}
+
+TEST_CASE("bounds: while it speaks it will cover what waits, or not") {
+  Timed t;
+  t.announce(Tracking::numbers(1, 1)).event(1).event(5).take();
+  t.now += kStalledAfterUs - 1;
+  for (int i = 0; i < kRepairFailuresMax; ++i) t.answer({}, RepairOutcome::failed);
+  CHECK(t.take().empty());
+}
+
+TEST_CASE("bounds: what is lost is counted, and the sum stays at its end") {
+  Tracking t;
+  t.link.connected = false;
+  t.event(1).event(5);
+  CHECK(t.counters.events_lost == 3);
+  t.counters.events_lost = UINT64_MAX - 1;
+  t.event(9);
+  CHECK(t.counters.events_lost == UINT64_MAX);
+  CHECK(t.tally().lost == 6);
+}
+
+TEST_CASE("bounds: a position at the end of the numbers is none") {
+  Tracking t;
+  t.tracker.restore({{"s", "r", kSourceSeqMax}, {"s", "q", kSourceSeqMax - 1}}, nullptr, false);
+  CHECK(t.event(1).take() == "1");
+  CHECK(t.event(1, "q").take().empty());
+}
+
+TEST_CASE("bounds: what is known of all sources together ends at so many bytes") {
+  Counters counters;
+  SourceTable table(100, counters);
+  Tracking listener;  // only listens
+  table.set_listener(&listener);
+  Announcement said;
+  said.commands_json = std::string(kSourceDetailBytesMax / 4, 'x');
+  for (int i = 0; i < 4; ++i) {
+    Run& run = *table.meet("s" + std::to_string(i), "r", 1, 1);
+    table.announce(run, said, 1);
+    CHECK(run.commands_json.size() == kSourceDetailBytesMax / 4);
+  }
+  CHECK(table.detail_bytes() == kSourceDetailBytesMax);
+  Announcement small;
+  small.host = "h";
+  small.agents = {"a"};
+  Run& run = *table.meet("s4", "r", 1, 1);
+  table.announce(run, small, 1);
+  CHECK(run.host.empty());
+  CHECK(run.agents.empty());
+  // What one says anew takes the place of what it said before.
+  table.announce(*table.find("s0", "r"), small, 1);
+  table.announce(run, small, 1);
+  CHECK(run.host == "h");
+  CHECK(run.agents.size() == 1);
+  CHECK(table.detail_bytes() < kSourceDetailBytesMax);
+}
+
+TEST_CASE("bounds: live, stalled and gone") {
+  Tracking t;
+  t.announce(Tracking::numbers(0, 1), "r", false);
+  const Run& run = t.run();
+  const auto state_after = [&](std::int64_t us) {
+    t.table.tick(1.0, t.now + us);
+    return run.state;
+  };
+  CHECK(state_after(kStalledAfterUs - 1) == SourceState::live);
+  CHECK(state_after(kStalledAfterUs) == SourceState::stalled);
+  CHECK(state_after(kLiveUs - 1) == SourceState::stalled);
+  CHECK(state_after(kLiveUs) == SourceState::gone);
+  CHECK_FALSE(is_live(run));
+}
+
+TEST_CASE("bounds: who is forgotten, and when there is room again") {
+  Counters counters;
+  SourceTable table(80, counters);  // 70 for those who only publish
+  Tracking listener;
+  table.set_listener(&listener);
+  const auto hear = [&table](int n, std::int64_t now) {
+    return table.hear("s" + std::to_string(n), "r", 1, now) != nullptr;
+  };
+  for (int i = 0; i < 70; ++i) CHECK(hear(i, 1'000 + i));
+  CHECK_FALSE(hear(99, kLiveUs + 999));  // all are live
+  CHECK(counters.runs_refused == 1);
+  // Nobody looks again for a second.
+  CHECK_FALSE(hear(99, kLiveUs + 999 + 999'999));
+  CHECK(hear(99, kLiveUs + 999 + 1'000'000));
+  // So many at a time, those who were silent longest.
+  CHECK(counters.runs_forgotten == 80 / 8 + 1);
+  CHECK(table.runs() == 70 - 11 + 1);
+  CHECK(table.find("s10") == nullptr);
+  CHECK(table.find("s11") != nullptr);
+  // One who was silent for exactly so long may go, and nobody else.
+  SourceTable other(16, counters);
+  other.set_listener(&listener);
+  for (int i = 0; i < 14; ++i) {
+    (void)other.hear("s" + std::to_string(i), "r", 1, 1'000 + (i == 0 ? 0 : 1));
+  }
+  CHECK(other.hear("x", "r", 1, kLiveUs + 1'000) != nullptr);
+  CHECK(other.find("s0") == nullptr);
+  CHECK(other.find("s1") != nullptr);
+}
+
+TEST_CASE("bounds: what a run said before it ended may come late") {
+  Tracking t;
+  t.announce(Tracking::numbers(0, 1), "q", false);
+  t.announce(Tracking::numbers(0, 1), "r", false);
+  const Run& ended = t.run("q");
+  const std::int64_t at = t.now;
+  CHECK(ended.ended_us == at);
+  t.now = at + 899'999;
+  t.announce(Tracking::numbers(0, 1), "q", false);
+  CHECK(ended.ended());
+  t.now = at + 900'000;
+  t.announce(Tracking::numbers(0, 1), "q", false);
+  CHECK_FALSE(ended.ended());
+}
