@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The libraries themselves, where they are on PYTHONPATH: that what their loops publish is what they
-say themselves. Not part of the tests, which have stand-ins; what is missing is skipped by name.
+say themselves. Not part of the tests, which have stand-ins; what is missing is skipped by name. CleanRL's
+sac wants a Gymnasium of 0.29.
 
     PPO_BRIDGE_BIN=build/release/bin/ppo-bridge \\
     PYTHONPATH=publishers/python:tests/python:GYMNASIUM:PETTINGZOO:SB3 \\
@@ -206,38 +207,62 @@ class StableBaselines3(HookTest):
 
 
 class CleanRL(HookTest):
-    def test_ppo_with_one_import_changed(self) -> None:
-        for name in ("torch", "gymnasium", "tyro"):
-            library(name)
+    def played(self, name: str, *arguments: str) -> list:
+        """The events of one of its scripts with one import changed, whose episodes are those that it
+        prints."""
+        for each in ("torch", "gymnasium", "tyro"):
+            library(each)
         folder = os.environ.get("CLEANRL")
         if not folder:
             raise unittest.SkipTest("CLEANRL is not set to a folder of the repository")
-        text = (Path(folder) / "cleanrl" / "ppo.py").read_text()
+        text = (Path(folder) / "cleanrl" / name).read_text()
         ours = text.replace("from torch.utils.tensorboard import", "from ppo_bridge.tensorboard import")
         self.assertNotEqual(text, ours)
         with tempfile.TemporaryDirectory() as place:
-            script = Path(place) / "ppo.py"
+            script = Path(place) / name
             script.write_text(ours)
             environment = {
                 **os.environ,
                 "PPO_EVENTS_ADDRESS": self.bridge.events_in,
                 "PPO_CONTROL_ADDRESS": self.bridge.control,
-                "PYTHONPATH": os.pathsep.join(sys.path),
+                "PYTHONPATH": os.pathsep.join([*sys.path, folder]),
             }
-            command = [sys.executable, str(script), "--total-timesteps", "4000"]
+            command = [sys.executable, str(script), *arguments]
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=300, env=environment, cwd=place
             )
         self.assertEqual(done.returncode, 0, done.stderr[-2000:])
         said = re.findall(r"global_step=(\d+), episodic_return=\[?([-\d.]+)", done.stdout)
+        (source,) = {
+            e["source"]
+            for e in self.bridge.events("run_started")
+            if e["data"]["config"]["program"]["argv"][0].endswith(name)
+        }
+        events = self.bridge.events(source=source)
+        ends = [e["data"] for e in events if e["type"] == "episode_end"]
+        # With Gymnasium 1.0 and later some of its scripts are told of no episodes.
         told = [(int(step), float(reward)) for step, reward in said]
-        updates = [e["data"] for e in self.bridge.wait_events(1, "training_update")]
-        self.assertIn("policy_loss", updates[-1])
-        (started,) = [e for e in self.bridge.events("run_started") if "ppo" in e["data"]["name"]]
-        self.assertEqual(started["data"].get("config", {}).get("program", {}).get("argv", [])[1:], command[2:])
-        # With Gymnasium 1.0 and later its scripts are told of no episodes.
-        ends = [e["data"] for e in self.bridge.events("episode_end", started["source"])]
-        self.assertEqual([(e["global_step"], e["reward"]) for e in ends], told)
+        self.assertEqual([(e["global_step"], round(e["reward"], 4)) for e in ends], told)
+        self.assertEqual(events[-1]["data"].get("state"), "finished")
+        return events
+
+    def tags(self, events: list) -> set:
+        return {e["data"]["tag"] for e in events if e["type"] == "scalar"}
+
+    def test_ppo(self) -> None:
+        events = self.played("ppo.py", "--total-timesteps", "4000")
+        self.assertLessEqual({"losses/policy_loss", "charts/SPS"}, self.tags(events))
+        updates = [e["data"] for e in events if e["type"] == "training_update"]
+        self.assertLessEqual({"policy_loss", "value_loss", "approx_kl", "steps"}, set(updates[-1]))
+
+    def test_dqn(self) -> None:
+        small = ("--total-timesteps", "1500", "--learning-starts", "100")
+        self.assertIn("losses/td_loss", self.tags(self.played("dqn.py", *small)))
+
+    def test_sac(self) -> None:
+        small = ("--total-timesteps", "600", "--learning-starts", "100", "--env-id", "Pendulum-v1")
+        tags = self.tags(self.played("sac_continuous_action.py", *small))
+        self.assertLessEqual({"losses/qf1_loss", "losses/actor_loss", "losses/alpha"}, tags)
 
 
 if __name__ == "__main__":
