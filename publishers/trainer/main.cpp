@@ -6,14 +6,14 @@
 #include <optional>
 #include <vector>
 
-#include "market/item.h"
-#include "market/item_csv.h"
-#include "trainer/options.h"
-#include "trainer/progress.h"
-#include "trainer/stop_signal.h"
-#include "trainer/telemetry.h"
-#include "trainer/trainer_commands.h"
-#include "trainer/training_run.h"
+#include "market/items/item.h"
+#include "market/items/item_csv.h"
+#include "trainer/commands/trainer_commands.h"
+#include "trainer/run/options.h"
+#include "trainer/run/progress.h"
+#include "trainer/run/stop_signal.h"
+#include "trainer/run/training_run.h"
+#include "trainer/telemetry/telemetry.h"
 
 namespace {
 

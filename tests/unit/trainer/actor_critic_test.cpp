@@ -1,4 +1,4 @@
-#include "trainer/actor_critic.h"
+#include "trainer/agent/actor_critic.h"
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "trainer/adam.h"
+#include "trainer/agent/adam.h"
 
 #include <cmath>
 #include <limits>

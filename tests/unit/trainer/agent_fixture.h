@@ -6,9 +6,9 @@
 
 #include <Eigen/Core>
 
-#include "market/rng.h"
-#include "trainer/actions.h"
-#include "trainer/observation.h"
+#include "market/prices/rng.h"
+#include "trainer/env/actions.h"
+#include "trainer/env/observation.h"
 
 constexpr std::size_t kItems = 3;
 

@@ -1,4 +1,4 @@
-#include "trainer/ppo_agent.h"
+#include "trainer/agent/ppo_agent.h"
 
 #include <cmath>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "agent_fixture.h"
-#include "trainer/actions.h"
+#include "trainer/env/actions.h"
 
 using namespace trainer;
 

@@ -1,4 +1,4 @@
-#include "market/buy_limits.h"
+#include "market/exchange/buy_limits.h"
 
 #include <doctest/doctest.h>
 

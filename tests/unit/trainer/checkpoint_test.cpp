@@ -1,4 +1,4 @@
-#include "trainer/checkpoint.h"
+#include "trainer/agent/checkpoint.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,8 +14,8 @@
 
 #include "agent_fixture.h"
 #include "support/scratch_directory.h"
-#include "trainer/actions.h"
-#include "trainer/observation.h"
+#include "trainer/env/actions.h"
+#include "trainer/env/observation.h"
 
 using namespace trainer;
 

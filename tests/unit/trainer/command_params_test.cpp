@@ -1,4 +1,4 @@
-#include "trainer/command_params.h"
+#include "trainer/commands/command_params.h"
 
 #include <functional>
 #include <string>

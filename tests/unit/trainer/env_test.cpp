@@ -1,4 +1,4 @@
-#include "trainer/flip_env.h"
+#include "trainer/env/flip_env.h"
 
 #include <cmath>
 #include <cstdint>
@@ -9,10 +9,10 @@
 
 #include <doctest/doctest.h>
 
-#include "market/rng.h"
-#include "market/tax.h"
-#include "trainer/evaluation.h"
-#include "trainer/market_seeds.h"
+#include "market/exchange/tax.h"
+#include "market/prices/rng.h"
+#include "trainer/run/evaluation.h"
+#include "trainer/run/market_seeds.h"
 
 using namespace trainer;
 

@@ -1,4 +1,4 @@
-#include "market/exchange.h"
+#include "market/exchange/exchange.h"
 
 #include <cstdint>
 #include <optional>
@@ -7,7 +7,7 @@
 
 #include <doctest/doctest.h>
 
-#include "market/tax.h"
+#include "market/exchange/tax.h"
 
 using market::Exchange;
 using market::Fill;

@@ -1,4 +1,4 @@
-#include "trainer/gae.h"
+#include "trainer/agent/gae.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "market/item_csv.h"
+#include "market/items/item_csv.h"
 
 #include <cstdlib>
 #include <fstream>

@@ -5,11 +5,11 @@
 
 #include <doctest/doctest.h>
 
-#include "market/item.h"
-#include "trainer/options.h"
-#include "trainer/progress.h"
-#include "trainer/stop_signal.h"
-#include "trainer/training_run.h"
+#include "market/items/item.h"
+#include "trainer/run/options.h"
+#include "trainer/run/progress.h"
+#include "trainer/run/stop_signal.h"
+#include "trainer/run/training_run.h"
 
 using namespace trainer;
 

@@ -1,4 +1,4 @@
-#include "trainer/ledger.h"
+#include "trainer/env/ledger.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "market/simulated_market.h"
+#include "market/prices/simulated_market.h"
 
 #include <cmath>
 #include <cstdint>
@@ -6,8 +6,8 @@
 
 #include <doctest/doctest.h>
 
-#include "market/indicators.h"
-#include "market/tax.h"
+#include "market/exchange/tax.h"
+#include "market/prices/indicators.h"
 
 using market::Indicators;
 using market::ItemFacts;

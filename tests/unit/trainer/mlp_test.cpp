@@ -1,4 +1,4 @@
-#include "trainer/mlp.h"
+#include "trainer/agent/mlp.h"
 
 #include <cmath>
 

@@ -7,9 +7,9 @@
 
 #include <Eigen/Core>
 
-#include "market/rng.h"
-#include "trainer/actor_critic.h"
-#include "trainer/ppo_loss.h"
+#include "market/prices/rng.h"
+#include "trainer/agent/actor_critic.h"
+#include "trainer/agent/ppo_loss.h"
 
 constexpr Eigen::Index kTestFeatures = 4;
 constexpr Eigen::Index kTestItems = 3;

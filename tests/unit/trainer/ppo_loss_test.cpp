@@ -1,4 +1,4 @@
-#include "trainer/ppo_loss.h"
+#include "trainer/agent/ppo_loss.h"
 
 #include <algorithm>
 #include <cmath>

@@ -7,8 +7,8 @@
 
 #include <doctest/doctest.h>
 
-#include "support/scratch_directory.h"
 #include "support/process.h"
+#include "support/scratch_directory.h"
 
 using testing_support::Process;
 

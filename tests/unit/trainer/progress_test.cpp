@@ -1,4 +1,4 @@
-#include "trainer/progress.h"
+#include "trainer/run/progress.h"
 
 #include <algorithm>
 #include <sstream>

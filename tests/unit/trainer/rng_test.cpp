@@ -1,4 +1,4 @@
-#include "market/rng.h"
+#include "market/prices/rng.h"
 
 #include <array>
 #include <cmath>

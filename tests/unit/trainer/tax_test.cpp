@@ -1,4 +1,4 @@
-#include "market/tax.h"
+#include "market/exchange/tax.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // What a training run publishes, as a bridge would hear it.
-#include "trainer/telemetry.h"
+#include "trainer/telemetry/telemetry.h"
 
 #include <algorithm>
 #include <chrono>
@@ -16,12 +16,12 @@
 #include <zmq.hpp>
 
 #include "support/wait.h"
-#include "trainer/actions.h"
-#include "trainer/detail_budget.h"
-#include "trainer/options.h"
-#include "trainer/progress.h"
-#include "trainer/stop_signal.h"
-#include "trainer/training_run.h"
+#include "trainer/env/actions.h"
+#include "trainer/run/options.h"
+#include "trainer/run/progress.h"
+#include "trainer/run/stop_signal.h"
+#include "trainer/run/training_run.h"
+#include "trainer/telemetry/detail_budget.h"
 
 using namespace trainer;
 
