@@ -212,12 +212,14 @@ void SimClient::on_event(const feed::Envelope& envelope, const std::string& text
     next = *envelope.source_seq + 1;
   }
   const bool fresh = cursor_.admit(envelope);
+  expected_at_cursor_ = expected_;
+  // Made-up starts may be forgotten, here and in the bridge, and then told again.
+  if (envelope.source_seq && !truth_.honest(envelope.source, envelope.run)) return;
   const bool known =
       envelope.source_seq
           ? !handed_over_.emplace(envelope.source, envelope.run, *envelope.source_seq).second
           : !handed_over_seqs_.emplace(epoch_, seq).second;
   require(fresh != known, (fresh ? "handed over twice: " : "never handed over: ") + text);
-  expected_at_cursor_ = expected_;
 }
 
 void SimClient::check_complete() const {
