@@ -157,3 +157,20 @@ TEST_CASE("bounds: questions are asked one after the other, and what was never s
   CHECK_FALSE(t.ask());
   CHECK_FALSE(t.router.busy());
 }
+
+TEST_CASE("bounds: what is remembered of an answer is as long as the answer") {
+  const auto remembered = [](const std::string& message, const std::string& params) {
+    OneTrainer t;
+    Command pause;
+    pause.name = "pause";
+    pause.target = "t";
+    pause.idempotency_key = "k";
+    pause.params_json = params;
+    pause.deadline_us = 1'000'000;
+    t.router.submit(pause, [](const CommandOutcome&) {});
+    t.reply(0, R"("success":false,"error":")" + message + "\"}");
+    return t.router.bytes();
+  };
+  const std::string text(1000, 'x');
+  CHECK(remembered(text + text, "{}") == remembered(text, "{}") + 1000);
+}

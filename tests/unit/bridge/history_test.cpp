@@ -48,6 +48,11 @@ TEST_CASE("history: an evicted position is not found, and the rest is without ho
   for (std::size_t i = 0; i < evicted.size(); ++i) CHECK(evicted[i] == i + 1);
 }
 
+TEST_CASE("history: an empty one has no bytes") {
+  Bench bench;
+  CHECK(bench.log.history().bytes() == 0);
+}
+
 TEST_CASE("history: bytes are bounded as well as events") {
   EventLog log("e", {1'000'000, 1 << 20});
   append(log, 500, 0, 10'000);

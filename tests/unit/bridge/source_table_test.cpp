@@ -306,6 +306,17 @@ TEST_CASE("sources: one that announces itself is live, stalled, gone, and heard 
   CHECK(std::count(hearing.heard.begin(), hearing.heard.end(), "plain connected") == 0);
 }
 
+TEST_CASE("sources: what one has not said of itself is not told") {
+  Bench bench;
+  bench.take(announcement("a", "r"));
+  bench.take(announcement("b", "r", R"("state":"paused","host":"h","pid":7)"));
+  const auto told = parse_json(bench.run("get_sources"));
+  for (const char* name : {"activity", "host", "pid"}) {
+    CHECK_FALSE(told["sources"][0].HasMember(name));
+    CHECK(told["sources"][1].HasMember(name));
+  }
+}
+
 TEST_CASE("sources: what is told of one is cut between characters, not in one") {
   Bench bench;
   std::string long_name;

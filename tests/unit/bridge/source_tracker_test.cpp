@@ -450,6 +450,7 @@ TEST_CASE("tracker: wild announcements of anybody neither hang nor lose anything
   const Announcement wild = Tracking::numbers(UINT64_MAX, UINT64_MAX);
   SUBCASE("published beside a connected source") {
     t.announce(Tracking::numbers(0, 1)).event(1).announce(wild, "r", false).event(2);
+    CHECK(t.table.find("s", "r")->order.announcements == 1);
   }
   SUBCASE("once, of a source that only publishes") {
     t.announce(Tracking::numbers(0, 1), "r", false).event(1).announce(wild, "r", false);
