@@ -86,16 +86,17 @@ class OneEnvironment(EpisodeTest):
 
     def test_a_reward_that_is_not_finite_makes_its_episode_s_null_and_no_other(self) -> None:
         nan, inf = math.nan, math.inf
-        rows = ((nan, 1.0), (1.0, -inf), (inf, -inf), (numpy.float32(nan), 2), (None, 1.0), (1.0, 1.0))
+        rows = ((nan, 1.0), (1.0, -inf), (inf, -inf), (numpy.float32(nan), 2), (None, 1.0))
+        rows = (*rows, (10**400, 1), (1.0, 1.0))
         results = [(0, r, n == 1, False, {}) for row in rows for n, r in enumerate(row)]
         env = Scripted(*results)
         self.hooked.hook_env(env, "env_0")
         for _ in results:
             env.step(0)
         events = self.episodes(len(rows))
-        self.assertEqual([e["reward"] for e in events], [None] * 5 + [2.0])
-        self.assertEqual([e.get("not_finite") for e in events], [1, 1, 2, 1, 1, None])
-        self.assertEqual(self.hooked.stats.not_finite, 6)
+        self.assertEqual([e["reward"] for e in events], [None] * 6 + [2.0])
+        self.assertEqual([e.get("not_finite") for e in events], [1, 1, 2, 1, 1, 1, None])
+        self.assertEqual(self.hooked.stats.not_finite, 7)
 
     def test_statistics_of_the_environment_s_own_are_preferred_to_normalised_rewards(self) -> None:
         env = stand_ins.NormalizeReward(RecordEpisodeStatistics(Env()))

@@ -91,7 +91,7 @@ class EnvHook(Hook):
             return super().see_reset(result)
         info = result[-1] if isinstance(result, (tuple, list)) and result else None
         for n, (key, part) in enumerate(self._parts.items()):
-            if seen is None or (n < len(seen) and seen[n]):
+            if seen is None or (n < len(seen) and _steps.flag(seen[n])):
                 named = is_mapping(info) and key in info
                 part.see_reset((None, info[key] if named else _steps.nth(info, n)))
                 part._resetting = False
@@ -119,6 +119,8 @@ class EnvHook(Hook):
         infos = result[-1]
         flags = _steps.listed(done) or []
         cuts = _steps.listed(result[3]) if len(result) == 5 else None
+        if cuts is not None and len(cuts) != len(flags):
+            cuts = None
         if self._raw_rewards is not None:
             rewards = self._raw_rewards()
         rewards = _steps.listed(rewards) or []
@@ -138,7 +140,7 @@ class EnvHook(Hook):
         if True in flags or (cuts is not None and True in cuts):
             for n, part in enumerate(parts):
                 cut = cuts is not None and _steps.flag(cuts[n])
-                if flags[n] or cut:
+                if cut or _steps.flag(flags[n]):
                     self._end_part(part, cuts is not None, cut, _steps.nth(infos, n))
         self._see_infos(parts, infos, observations)
 
@@ -225,7 +227,11 @@ class EnvHook(Hook):
     def see_turn(self, result: Any, seen: tuple | None) -> None:
         if seen is None:  # reading it failed, which is counted
             return
-        name, (_, reward, ended, cut, info) = seen
+        name, last = seen
+        if not isinstance(last, (tuple, list)) or not 4 <= len(last) <= 5:
+            return self.unrecognised("last", last, _steps.LOOKED_FOR)
+        reward, ended, info = last[1], last[2], last[-1]
+        cut = len(last) == 5 and last[3]
         if name not in self._parts and len(self._parts) >= self._parts_max(len(self._parts) + 1):
             return
         part = self._part(name)

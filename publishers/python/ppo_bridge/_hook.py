@@ -219,7 +219,10 @@ class Hook:
         if found is None:
             self.unrecognised("step", result, "a reward that is a number")
             return _NAN
-        return found
+        try:
+            return float(found)
+        except OverflowError:
+            return _NAN
 
     def _see_not_finite(self, reward: float) -> None:
         if reward - reward != 0.0:
