@@ -16,14 +16,14 @@ constexpr int kAnswerDepth = 1 - 3;
 
 std::string decoded(std::string_view value) {
   std::string out;
-  if (value.size() >= 2 && value.front() == '"') {
+  if (!value.empty() && value.front() == '"') {
     append_decoded(out, value.substr(1, value.size() - 2));
   }
   return out;
 }
 
-// The text of a member; empty where it is not there.
-std::string_view member(std::string_view object, std::string_view wanted, int depth) {
+// The text of a member; empty where it is not there. How deep it goes repair_id() has looked at.
+std::string_view member(std::string_view object, std::string_view wanted) {
   std::vector<TextSpan> not_finite;
   std::string_view found;
   for_each_member(
@@ -32,7 +32,7 @@ std::string_view member(std::string_view object, std::string_view wanted, int de
         if (key.raw == wanted) found = value;
         return true;
       },
-      &not_finite, depth);
+      &not_finite, kAnswerDepth);
   return found;
 }
 
@@ -44,16 +44,16 @@ std::string repair_id(std::string_view json) {
   std::vector<TextSpan> not_finite;
   JsonScanner scan(json, &not_finite);
   if (scan.peek() != '{' || !scan.value(kAnswerDepth) || !scan.at_end()) return {};
-  std::string id = decoded(member(json, "id", kAnswerDepth + 1));
+  std::string id = decoded(member(json, "id"));
   return id.compare(0, kIdStart.size(), kIdStart) == 0 ? std::move(id) : std::string();
 }
 
 RepairOutcome read_repair(std::string_view json, std::string_view* events) {
-  const std::string_view result = member(json, "result", kAnswerDepth + 1);
-  *events = member(result, "events", kAnswerDepth + 2);
+  const std::string_view result = member(json, "result");
+  *events = member(result, "events");
   if (!events->empty() && events->front() == '[') return RepairOutcome::events;
-  const std::string_view error = member(json, "error", kAnswerDepth + 1);
-  const std::string_view type = member(error, "error_type", kAnswerDepth + 2);
+  const std::string_view error = member(json, "error");
+  const std::string_view type = member(error, "error_type");
   return decoded(type.empty() ? error : type) == "unknown_command" ? RepairOutcome::unknown
                                                                    : RepairOutcome::failed;
 }

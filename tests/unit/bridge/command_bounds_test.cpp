@@ -174,3 +174,13 @@ TEST_CASE("bounds: what is remembered of an answer is as long as the answer") {
   const std::string text(1000, 'x');
   CHECK(remembered(text + text, "{}") == remembered(text, "{}") + 1000);
 }
+
+TEST_CASE("bounds: each of the bridge's own commands gives what it is asked for") {
+  Bench bench;
+  bench.event();
+  for (const auto& [command, member] :
+       {std::pair("get_status", "uptime_s"), std::pair("get_sources", "sources"),
+        std::pair("get_snapshot", "events"), std::pair("get_event_types", "event_types")}) {
+    CHECK(parse_json(bench.run(command)).HasMember(member));
+  }
+}

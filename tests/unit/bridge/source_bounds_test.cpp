@@ -156,6 +156,16 @@ TEST_CASE("bounds: when the source is asked, and again") {
     t.answer({}, RepairOutcome::failed);
     CHECK(t.take() == "!3-8 9");
   }
+  SUBCASE("for the next hole, a moment after the one before was given up") {
+    t.event(1).event(3).event(5);
+    for (int i = 0; i < kRepairFailuresMax; ++i) t.answer({}, RepairOutcome::failed);
+    CHECK(t.take() == "1 !2-2 3");
+    CHECK(t.link.asked.size() == 1);
+    t.after(kRepairRetryUs - 1);
+    CHECK(t.link.asked.size() == 1);
+    t.after(1);
+    CHECK(t.link.asked.size() == 2);
+  }
   SUBCASE("for so many at a time") {
     t.announce(Tracking::numbers(200'000, 1)).event(1).event(200'000);
     CHECK(t.link.asked[0].to == 1 + RunOrder::kAskSpanMax);

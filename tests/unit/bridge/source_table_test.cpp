@@ -174,6 +174,7 @@ TEST_CASE("sources: two live processes of one name are told of once, and so is t
     CHECK(hearing.take() == Heard{"s connected", "s connected", "s conflict"});
     const auto sources = parse_json(bench.run("get_sources"));
     CHECK(sources["sources"][0]["runs"].Size() == 2);
+    CHECK(bench.sources.find("s")->current()->id == "r2");
     bench.hello("c2", announcement("s", "r2", R"("state":"stopped")"));
     CHECK(hearing.take() == Heard{"s conflict_over"});
     CHECK(bench.sources.find("s")->current()->id == "r1");

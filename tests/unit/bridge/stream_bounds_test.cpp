@@ -223,3 +223,17 @@ TEST_CASE("replay: numbers at the ends of their ranges") {
   CHECK(from(R"({"from":1000000000})").time_us == 1'000'000'000'000'000);
   CHECK(from(R"({"from":100000000001})").seq == 100'000'000'001);
 }
+
+TEST_CASE("replay: one that ends at a time ends in the turn of its last event") {
+  Bench bench;
+  BoundedClient client(bench);
+  bench.event();
+  const std::string soon = std::to_string(bench.clock.wall_us() / 1'000'000 + 1);
+  bench.clock.advance_us(5'000'000);
+  bench.event();
+  REQUIRE(bench.replays.start(&client.feed, parse_json(R"({"speed":0,"to":)" + soon + "}"), [] {}).ok());
+  bench.replays.tick();
+  const auto got = payloads(client.feed.pull(1 << 20));
+  REQUIRE(got.size() == 2);
+  CHECK(got[1].find("replay_end") != std::string::npos);
+}
