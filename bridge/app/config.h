@@ -61,6 +61,8 @@ struct Config {
     bool before_delivery = false;
     std::int64_t bytes_max = 0;
     std::int64_t age_max_s = 0;
+    std::int64_t runs_bytes_max = 0;
+    std::int64_t runs_age_max_s = 0;
   } journal;
   struct {
     std::int64_t memory_bytes_max = 0;

@@ -233,6 +233,14 @@ std::vector<ConfigKey> make_keys() {
       integer("journal.age_max_s", "Events older than this leave the journal.", "seconds",
               7 * 86'400, 1, 10 * 365 * 86'400,
               [](C& c, Integer v) { c.journal.age_max_s = v; }),
+      integer("journal.runs_bytes_max",
+              "Curves of runs, which stay when the events are gone, beside those. Beyond this size the\n"
+              "curves of the run that has been silent longest leave.",
+              "bytes", 2 * kGiB, kMiB, 1024 * kGiB,
+              [](C& c, Integer v) { c.journal.runs_bytes_max = v; }),
+      integer("journal.runs_age_max_s", "Runs that have been silent for longer leave the journal.",
+              "seconds", 365 * 86'400, 60, 100ll * 365 * 86'400,
+              [](C& c, Integer v) { c.journal.runs_age_max_s = v; }),
 
       integer("limits.memory_bytes_max",
               "Memory of everything that sources, clients and bots can make grow. Each queue has a share of\n"

@@ -96,6 +96,8 @@ JournalFileOptions journal_options(const Config& config) {
   options.bytes_max = static_cast<std::uint64_t>(config.journal.bytes_max);
   options.positions_max = positions_known(config);
   options.age_max_us = config.journal.age_max_s * 1'000'000;
+  options.runs.bytes_max = static_cast<std::uint64_t>(config.journal.runs_bytes_max);
+  options.runs.age_max_us = config.journal.runs_age_max_s * 1'000'000;
   return options;
 }
 

@@ -146,6 +146,13 @@ void Journal::find_position(std::string source, std::string run,
                         std::move(done));
 }
 
+void Journal::write_runs(std::optional<RunChange> change,
+                         std::function<void(std::optional<bool>)> done) {
+  log_->seal();
+  catch_up();
+  thread_.write_runs(std::move(change), std::move(done));
+}
+
 bool Journal::congested() const {
   return full_ || unwritten_bytes_ > kUncommittedBytesMax;
 }

@@ -44,6 +44,11 @@ class Journal final : public PastReader {
     thread_.keep_switch(std::move(name), std::move(params_json), std::move(done));
   }
 
+  // Writes what of the runs is only in memory, or what a person changes of one, behind all events until now. `done`
+  // is called later, on this thread: whether there is such a run; nothing where the file cannot be written.
+  // REQUIRES: start().
+  void write_runs(std::optional<RunChange> change, std::function<void(std::optional<bool>)> done);
+
   // Why the file is not written, or "".
   std::string problem() const;
 

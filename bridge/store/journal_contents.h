@@ -10,7 +10,7 @@
 #include "event/source_position.h"
 #include "log/event_log.h"
 #include "log/past_reader.h"
-#include "store/database.h"
+#include "runs/database.h"
 
 namespace bridge {
 

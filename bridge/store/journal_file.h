@@ -1,7 +1,8 @@
 // The journal on disk: one SQLite file, a row an event, which people read while the bridge writes.
 //
 // Tables: `events` (the log), `epochs` (the numberings), `holes` (what could not be written),
-// `sources` (how far each run had come) and `switches` (dead-man's switches that are armed). The schema's version is in PRAGMA user_version.
+// `sources` (how far each run had come), `switches` (dead-man's switches that are armed) and those of RunStore, which
+// follow from the events. The schema's version is in PRAGMA user_version.
 //
 // WAL, so that readers and the writer do not wait for each other. synchronous=NORMAL: a commit is safe
 // from the end of the process at once, from a power cut after the next checkpoint; where a numbering
@@ -20,7 +21,8 @@
 
 #include "base/result.h"
 #include "event/block.h"
-#include "store/database.h"
+#include "runs/database.h"
+#include "runs/run_store.h"
 #include "store/journal_contents.h"
 
 namespace bridge {
@@ -51,6 +53,7 @@ struct JournalFileOptions {
   std::int64_t age_max_us = 7ll * 86'400 * 1'000'000;
   std::uint64_t log_bytes_max = 256ull << 20;  // of SQLite's log, which a reader can keep from being emptied
   std::size_t positions_max = 4096;  // of JournalContents; the file knows more
+  RunLimits runs;
 };
 
 // One thread at a time. After a failure that may not pass, only the destructor may be called.
@@ -99,9 +102,21 @@ class JournalFile {
   // Notes a dead-man's switch, or with no params that it is armed no more.
   JournalResult<bool> keep_switch(const std::string& name, const std::string& params_json);
 
+  // Folds events into the runs that were written before the runs were, or that a kill took out of them, a block of
+  // them; true where there are more. Until then what is appended waits for its turn.
+  JournalResult<bool> fold_past();
+  bool runs_are_behind() const { return runs_->seq() < last_row_seq_; }
+  // Writes what of the runs is only in memory.
+  JournalResult<bool> flush_runs();
+  // See RunStore::set_run(): whether there is such a run.
+  JournalResult<bool> set_run(const RunChange& change);
+
   // Deletes old events, at most `rows_max`, where there are too many bytes or they are too old at
   // `now_us`; tells how many. The newest event always stays.
   JournalResult<std::uint64_t> trim(std::uint64_t rows_max, std::int64_t now_us);
+
+  // Deletes a little of what there is too much of in the runs; true where there is more.
+  JournalResult<bool> trim_runs(std::int64_t now_us);
 
   // Moves SQLite's log into the file and empties it. False where a reader that holds on to it is in the way.
   bool empty_log();
@@ -139,11 +154,14 @@ class JournalFile {
   std::uint64_t first_kept(std::int64_t too_old_us);
   template <class F>
   auto guarded(F&& f) -> JournalResult<decltype(f())>;
+  template <class F>
+  JournalResult<bool> change_runs(F&& f);
 
   const JournalFileOptions options_;
   std::unique_ptr<Lock> lock_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<Statements> statements_;
+  std::unique_ptr<RunStore> runs_;
   JournalContents contents_;
   std::uint64_t first_seq_ = 1;
   std::uint64_t last_row_seq_ = 0;

@@ -72,6 +72,18 @@ void JournalThread::keep_switch(std::string name, std::string params_json,
   add_request(std::move(request));
 }
 
+void JournalThread::write_runs(std::optional<RunChange> change,
+                               std::function<void(std::optional<bool>)> done) {
+  Request request;
+  request.kind = Request::Kind::runs;
+  request.run_change = std::move(change);
+  request.on_runs = std::move(done);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  request.from_seq = queued_seq_;
+  requests_.push_back(std::move(request));
+  wake_.notify_one();
+}
+
 void JournalThread::serve_requests() {
   const std::int64_t end = clock_.steady_us() + kReadTurnUs;
   std::size_t waiting = 0;
@@ -117,6 +129,8 @@ bool JournalThread::serve(Request& request) {
       return look_back(request);
     case Request::Kind::position:
       return look_up_position(request);
+    case Request::Kind::runs:
+      return write_runs(request);
     case Request::Kind::keep_switch: {
       const bool kept =
           readable && file_->keep_switch(request.switch_name, request.switch_params).ok();
@@ -216,6 +230,33 @@ bool JournalThread::look_back(Request& request) {
   }
   wanted.before_seq = slice.blocks.front()->first_seq();
   return false;
+}
+
+bool JournalThread::write_runs(Request& request) {
+  const bool readable = file_ != nullptr;
+  if (readable && request.from_seq > written_seq_ && can_wait_for(request.from_seq)) return false;
+  std::optional<bool> result;
+  if (readable && problem_.empty()) {
+    const auto done = request.run_change ? file_->set_run(*request.run_change) : file_->flush_runs();
+    if (done) {
+      result = done.value();
+    } else {
+      write_failed(done.error());
+    }
+  }
+  listener_.post([done = std::move(request.on_runs), result] { done(result); });
+  return true;
+}
+
+// A turn of what the runs lack of older events; writes and requests come between two.
+void JournalThread::fold_past() {
+  const std::int64_t end = clock_.steady_us() + kReadTurnUs;
+  runs_are_behind_ = file_ != nullptr && problem_.empty() && file_->runs_are_behind();
+  while (runs_are_behind_ && clock_.steady_us() < end) {
+    const auto more = file_->fold_past();
+    runs_are_behind_ = more && more.value();
+    if (!more) write_failed(more.error());
+  }
 }
 
 // Whether an event that is not written yet will be, by and by.

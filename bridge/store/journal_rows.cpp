@@ -28,21 +28,26 @@ JournalResult<bool> JournalFile::append(const std::vector<JournalItem>& items,
   const std::uint64_t last_before = last_row_seq_;
   auto done = guarded([&] {
     statements_->begin.run();
+    const bool up_to_date = !runs_are_behind();
     for (const JournalItem& item : items) {
       if (item.block) {
         insert_block(*item.block, item.index);
+        if (up_to_date) runs_->fold(*item.block, item.index);
       } else {
         insert_hole(item, now_us);
       }
     }
     write_positions();
+    if (up_to_date) runs_->write(now_us);
     statements_->commit.run();
     return true;
   });
   if (!done) {
     last_row_seq_ = last_before;
     last_position_ = nullptr;
-    return done;
+    // Where they cannot be read again either, the file must be opened anew.
+    const auto forgotten = guarded([&] { return runs_->forget(), true; });
+    return forgotten ? done : forgotten;
   }
   for (Position* position : changed_) {
     if (position->fresh) ++source_rows_;
@@ -301,6 +306,53 @@ std::uint64_t JournalFile::first_kept(std::int64_t too_old_us) {
   return end;
 }
 
+template <class F>
+JournalResult<bool> JournalFile::change_runs(F&& f) {
+  auto done = guarded([&] {
+    statements_->begin.run();
+    const bool result = f();
+    statements_->commit.run();
+    return result;
+  });
+  if (done) return done;
+  const auto forgotten = guarded([&] { return runs_->forget(), true; });
+  return forgotten ? done : forgotten;
+}
+
+JournalResult<bool> JournalFile::fold_past() {
+  const std::uint64_t from = runs_->seq() + 1;
+  const auto blocks = read(from, 1);
+  return change_runs([&] {
+    // What cannot be read goes uncounted.
+    if (!blocks) {
+      runs_->skip_to(std::min(from + kBlockSeqs, last_row_seq_));
+    } else if (blocks.value().empty()) {
+      runs_->skip_to(last_row_seq_);
+    } else {
+      runs_->fold(*blocks.value().front(), 0);
+    }
+    if (runs_are_behind()) {
+      runs_->write(0);
+    } else {
+      runs_->flush();
+    }
+    return runs_are_behind();
+  });
+}
+
+JournalResult<bool> JournalFile::flush_runs() {
+  if (!runs_->dirty()) return true;
+  return change_runs([&] { return runs_->flush(), true; });
+}
+
+JournalResult<bool> JournalFile::set_run(const RunChange& change) {
+  return change_runs([&] { return runs_->set_run(change); });
+}
+
+JournalResult<bool> JournalFile::trim_runs(std::int64_t now_us) {
+  return change_runs([&] { return runs_->trim(now_us); });
+}
+
 JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int64_t now_us) {
   return guarded([&]() -> std::uint64_t {
     const std::uint64_t sources_max =
@@ -312,8 +364,11 @@ JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int6
       source_rows_ -= std::min(source_rows_, gone);
     }
     if (last_row_seq_ <= first_seq_) return 0;
-    std::uint64_t keep_from =
-        bytes() > options_.bytes_max ? last_row_seq_ : first_kept(now_us - options_.age_max_us);
+    const std::uint64_t used = bytes();
+    std::uint64_t keep_from = used - std::min(used, runs_->bytes()) > options_.bytes_max
+                                  ? last_row_seq_
+                                  : first_kept(now_us - options_.age_max_us);
+    if (runs_are_behind()) keep_from = std::min(keep_from, runs_->seq() + 1);  // they come to it soon
     if (keep_from <= first_seq_) return 0;
     Statement& nth = statements_->nth;
     nth.bind(1, rows_max);

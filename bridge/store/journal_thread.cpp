@@ -115,7 +115,7 @@ void JournalThread::run() {
         const bool ask = !asked_ && problem_.empty() && queue_.empty() && group_.empty() &&
                          (options_.sync_each_commit || now >= last_commit_us_ + kGroupUs);
         const bool retry = !problem_.empty() && now >= retry_at_us_;
-        if (write || ask || retry || stopping_ || !requests_.empty() ||
+        if (write || ask || retry || stopping_ || !requests_.empty() || runs_are_behind_ ||
             now >= look_after_at_us_) {
           break;
         }
@@ -130,6 +130,7 @@ void JournalThread::run() {
     }
     if (write && file_ != nullptr) write_group();
     serve_requests();
+    fold_past();
     trim();
     ask_for_more();
   }
@@ -313,6 +314,7 @@ void JournalThread::finish() {
     spdlog::warn("journal: events {} to {} were not written in time and are missing in it",
                  hole.front().hole.from, hole.front().hole.to);
   }
+  (void)file_->flush_runs();
   const auto ended = file_->end_epoch();
   if (!ended) spdlog::error("journal: {}", ended.error().message);
   file_.reset();

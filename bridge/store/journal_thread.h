@@ -89,6 +89,9 @@ class JournalThread {
   // See JournalFile::keep_switch(). `done` is told by the listener's post() whether it is written.
   void keep_switch(std::string name, std::string params_json, std::function<void(bool)> done);
 
+  // See Journal::write_runs().
+  void write_runs(std::optional<RunChange> change, std::function<void(std::optional<bool>)> done);
+
   // Writes what is queued, as far as it can within `patience_us`, notes events up to `last_seq` that it
   // has not as a hole, marks the epoch as ended cleanly, and ends the thread. Idempotent.
   void stop(std::uint64_t last_seq, std::int64_t patience_us);
@@ -97,8 +100,8 @@ class JournalThread {
 
  private:
   struct Request {
-    enum class Kind { read, time, last, position, keep_switch } kind = Kind::read;
-    std::uint64_t from_seq = 0;  // read back: where it ends; position: what must be written before
+    enum class Kind { read, time, last, position, keep_switch, runs } kind = Kind::read;
+    std::uint64_t from_seq = 0;  // read back: where it ends; position and runs: what must be written before
     bool back = false;
     std::int64_t timestamp_us = 0;
     LookBack look_back;
@@ -107,6 +110,8 @@ class JournalThread {
     std::string switch_name;
     std::string switch_params;
     std::function<void(bool)> on_kept;
+    std::optional<RunChange> run_change;
+    std::function<void(std::optional<bool>)> on_runs;
     std::function<void(PastReader::Slice)> on_slice;
     std::function<void(std::uint64_t)> on_seq;
     std::function<void(std::uint64_t, bool)> on_place;
@@ -131,6 +136,8 @@ class JournalThread {
   PastReader::Slice read_slice(const Request& request);
   bool look_up_position(Request& request);
   bool look_back(Request& request);
+  bool write_runs(Request& request);
+  void fold_past();
   bool can_wait_for(std::uint64_t seq);
   bool watch_log();
   void trim();
@@ -176,6 +183,7 @@ class JournalThread {
   bool reader_waits_ = false;  // a request for more than one turn, or for what is still queued
   std::uint64_t rows_since_trim_ = 0;
   bool asked_ = false;
+  bool runs_are_behind_ = false;
 
   std::thread thread_;
 };

@@ -116,6 +116,10 @@ void JournalThread::trim() {
     counts_.rows_trimmed += removed.value();
     look_after_at_us_ = now;  // there may be more
   }
+  if (look_after) {
+    const auto more = file_->trim_runs(wall - wall_.doubted_us());
+    if (more && more.value()) look_after_at_us_ = now;
+  }
   if (look_after || (removed && removed.value() != 0)) publish();
 }
 

@@ -9,7 +9,7 @@
 #include "event/block.h"
 #include "event_text.h"
 #include "statistics.h"
-#include "store/database.h"
+#include "runs/database.h"
 #include "store/journal.h"
 #include "support/scratch_directory.h"
 

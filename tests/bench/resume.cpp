@@ -10,7 +10,7 @@
 #include "histogram.h"
 #include "journal.h"
 #include "load.h"
-#include "store/database.h"
+#include "runs/database.h"
 #include "support/bridge_process.h"
 #include "support/http.h"
 #include "support/json.h"

@@ -1,4 +1,4 @@
-// SQLite, as far as the journal needs it: a connection and its prepared statements.
+// SQLite, as far as the journal and the runs need it: a connection and its prepared statements.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace bridge {
 
-// What SQLite refused. Thrown here, caught in JournalFile.
+// What SQLite refused. Thrown here, caught in JournalFile and RunsThread.
 class DatabaseError : public std::runtime_error {
  public:
   DatabaseError(int code, const std::string& message) : std::runtime_error(message), code_(code) {}
@@ -65,7 +65,12 @@ class Statement {
   }
   void bind(int index, double d) { sqlite3_bind_double(statement_, index, d); }
   void bind(int index, std::string_view text) {
-    sqlite3_bind_text(statement_, index, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+    // Of a null pointer SQLite makes NULL, which an empty text is not.
+    sqlite3_bind_text(statement_, index, text.empty() ? "" : text.data(),
+                      static_cast<int>(text.size()), SQLITE_STATIC);
+  }
+  void bind_blob(int index, std::string_view bytes) {
+    sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_STATIC);
   }
   void bind_null(int index) { sqlite3_bind_null(statement_, index); }
 
@@ -86,6 +91,13 @@ class Statement {
   double real(int column) const { return sqlite3_column_double(statement_, column); }
   bool is_null(int column) const {
     return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+  }
+  // Until the next step or reset.
+  std::string_view blob(int column) const {
+    const void* const data = sqlite3_column_blob(statement_, column);
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+    return data == nullptr ? std::string_view()
+                           : std::string_view(static_cast<const char*>(data), size);
   }
   // Until the next step or reset.
   std::string_view text(int column) const {

@@ -1,4 +1,4 @@
-#include "store/database.h"
+#include "runs/database.h"
 
 #include <string>
 

@@ -1,0 +1,177 @@
+// What becomes of runs as wholes: begun, ended, named by people, deleted.
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "runs/event_fields.h"
+#include "runs/run_tables.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::size_t kConfigBytesMax = 16 * 1024;
+constexpr std::size_t kRunTextBytesMax = 1000;
+
+double at_seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
+
+void bind_text(Statement& statement, int index, std::string_view text) {
+  if (text.empty()) {
+    statement.bind_null(index);
+  } else {
+    statement.bind(index, text);
+  }
+}
+
+std::string_view if_fits(std::string_view json, char first) {
+  return json.size() <= kConfigBytesMax && !json.empty() && json[0] == first ? json
+                                                                              : std::string_view();
+}
+
+}  // namespace
+
+void RunStore::fold_started(Run& run, std::string_view type, std::string_view data,
+                            std::uint64_t seq, std::int64_t time_us) {
+  std::string_view name, config, tags;
+  read_members(data, {{"name", &name}, {"config", &config}, {"tags", &tags}});
+  if (type == "run_config") {
+    Statement& add = statements_->add_config;
+    const std::string_view changes = if_fits(config, '{');
+    if (changes.empty()) return;
+    add.bind(1, changes);
+    add.bind(2, run.id);
+    add.bind(3, std::uint64_t{kConfigBytesMax});
+    add.run();
+    return;
+  }
+  const std::string called = text_of(name).value_or("");
+  Statement& start = statements_->start;
+  start.bind(1, at_seconds(time_us));
+  bind_text(start, 2, utf8_prefix(called, kRunTextBytesMax));
+  bind_text(start, 3, if_fits(config, '{'));
+  bind_text(start, 4, if_fits(tags, '['));
+  start.bind(5, run.id);
+  start.run();
+  run.lost = false;
+  mark(seq, run.id, "started", time_us, "{}");
+}
+
+// Of the run as a whole, with all its agents, or of one agent. Lost is only what has not ended.
+void RunStore::end_runs(std::string_view source, std::string_view run, std::string_view agent,
+                        std::string_view state, std::string_view error, std::int64_t time_us) {
+  const bool lost = state == "lost";
+  if (lost) {
+    statements_->lose.bind(1, at_seconds(time_us));
+    statements_->lose.bind(2, source);
+    statements_->lose.bind(3, run);
+    statements_->lose.run();
+  } else {
+    Statement& end = agent.empty() ? statements_->end_all : statements_->end_agent;
+    end.bind(1, state);
+    end.bind(2, at_seconds(time_us));
+    bind_text(end, 3, utf8_prefix(error.substr(0, error.find('\n')), kRunTextBytesMax));
+    end.bind(4, source);
+    end.bind(5, run);
+    if (!agent.empty()) end.bind(6, agent);
+    end.run();
+  }
+  // What is in memory of them is read again: whether they are lost stands in the table.
+  const auto group = groups_.find(std::string(source) + "\n" + std::string(run));
+  if (group == groups_.end()) return;
+  Statement& find = statements_->find_run;
+  for (auto& [name, one] : group->second.runs) {
+    if (!agent.empty() && name != agent) continue;
+    find.bind(1, source);
+    find.bind(2, run);
+    find.bind(3, std::string_view(name));
+    one.lost = find.step() && find.number(3) != 0;
+    find.reset();
+  }
+}
+
+void RunStore::revive(Run& run) {
+  statements_->revive.bind(1, run.id);
+  statements_->revive.run();
+  run.lost = false;
+}
+
+bool RunStore::set_run(const RunChange& change) {
+  const auto name = RunName::parse(change.run_id);
+  if (!name) return false;
+  std::string sql;
+  const auto add = [&](const char* column, bool wanted) {
+    if (wanted) sql += std::string(sql.empty() ? "" : ",") + column + "=?";
+  };
+  add("own_name", change.name.has_value());
+  add("note", change.note.has_value());
+  add("own_tags", change.tags_json.has_value());
+  add("hidden", change.hidden.has_value());
+  add("pinned", change.pinned.has_value());
+  add("deleted", change.deleted.has_value());
+  if (sql.empty()) sql = "id=id";
+  sql = "UPDATE runs SET " + sql + " WHERE source=? AND run=? AND agent_id=?";
+  Statement update(db_, sql.c_str());
+  int at = 0;
+  for (const auto* text : {&change.name, &change.note, &change.tags_json}) {
+    if (*text) bind_text(update, ++at, std::string_view(**text));
+  }
+  for (const auto* flag : {&change.hidden, &change.pinned, &change.deleted}) {
+    if (*flag) update.bind(++at, std::uint64_t{**flag ? 1u : 0u});
+  }
+  update.bind(++at, std::string_view(name->source));
+  update.bind(++at, std::string_view(name->run));
+  update.bind(++at, std::string_view(name->agent_id));
+  update.run();
+  const bool found = sqlite3_changes64(db_.handle()) != 0;
+  const auto group = groups_.find(name->source + "\n" + name->run);
+  if (found && change.deleted && group != groups_.end()) {
+    const auto run = group->second.runs.find(name->agent_id);
+    if (run != group->second.runs.end()) run->second.deleted = *change.deleted;
+  }
+  return found;
+}
+
+// A curve at a time, or a run without any.
+bool RunStore::trim(std::int64_t now_us) {
+  if (mark_rows_ > limits_.marks_max) {
+    db_.run("DELETE FROM marks WHERE seq<=(SELECT seq FROM marks ORDER BY seq LIMIT 1 OFFSET " +
+            std::to_string(mark_rows_ - limits_.marks_max - 1) + ")");
+    mark_rows_ = number("SELECT count(*) FROM marks");
+  }
+  const double too_old = at_seconds(now_us - limits_.age_max_us);
+  std::string sql;
+  bool row_too = false;
+  if (const auto deleted = db_.number(
+          "SELECT run FROM curves WHERE run IN (SELECT id FROM runs WHERE deleted=1) LIMIT 1")) {
+    sql = std::to_string(*deleted);
+  } else {
+    Statement oldest(db_, "SELECT id,last FROM runs ORDER BY last LIMIT 1");
+    if (!oldest.step()) return false;
+    row_too = oldest.real(1) < too_old || run_rows_ > limits_.runs_max;
+    if (row_too) sql = std::to_string(oldest.number(0));
+  }
+  if (sql.empty() && bytes_ > limits_.bytes_max) {
+    const auto run = db_.number(
+        "SELECT id FROM runs WHERE id IN (SELECT run FROM curves) ORDER BY pinned,last LIMIT 1");
+    if (run) sql = std::to_string(*run);
+  }
+  if (sql.empty()) return false;
+  flush();
+  const auto curve = db_.number("SELECT id FROM curves WHERE run=" + sql + " ORDER BY bytes DESC LIMIT 1");
+  if (curve) {
+    const auto first = static_cast<std::uint64_t>(*curve) << kChunkBits;
+    const std::string range = " WHERE id BETWEEN " + std::to_string(first) + " AND " +
+                              std::to_string(first | ((1ull << kChunkBits) - 1));
+    db_.run("DELETE FROM chunks" + range);
+    db_.run("DELETE FROM samples" + range);
+    db_.run("DELETE FROM curves WHERE id=" + std::to_string(*curve));
+  } else if (row_too) {
+    for (const char* table : {"tallies", "marks"}) {
+      db_.run(std::string("DELETE FROM ") + table + " WHERE run=" + sql);
+    }
+    db_.run("DELETE FROM runs WHERE id=" + sql);
+  }
+  forget();
+  return true;
+}
+
+}  // namespace bridge

@@ -1,0 +1,165 @@
+#include "runs/runs_thread.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace bridge {
+namespace {
+
+constexpr std::size_t kWaitingMax = 64;       // questions of all askers
+constexpr std::size_t kWaitingOfOneMax = 16;
+constexpr int kReaderBusyMs = 1000;
+
+RequestError unknown_run(const RunChange& change) {
+  return {ErrorType::bad_request, "params.run_id is \"" + change.run_id + "\", which is no run"};
+}
+
+}  // namespace
+
+RunsThread::RunsThread(RunsThreadOptions options, const Clock& clock, Listener listener)
+    : options_(std::move(options)), clock_(clock), listener_(std::move(listener)) {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "runs");
+    run();
+  });
+}
+
+RunsThread::~RunsThread() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+  }
+  thread_.join();
+}
+
+bool RunsThread::ask(RunQuery query, std::weak_ptr<const void> asker, Done done) {
+  const void* const who = asker.lock().get();
+  if (waiting_count_ >= kWaitingMax || waiting_[who] >= kWaitingOfOneMax) return false;
+  ++waiting_count_;
+  ++waiting_[who];
+  Question question{std::move(query), std::move(asker),
+                    [this, who, done = std::move(done)](const auto& answer) {
+                      --waiting_count_;
+                      if (--waiting_[who] == 0) waiting_.erase(who);
+                      done(answer);
+                    }};
+  const RunQuery& asked = question.query;
+  listener_.prepare(asked, [this, question, alive = std::weak_ptr<char>(alive_)](Prepared prepared) {
+    if (!alive.expired()) on_prepared(question, prepared);
+  });
+  return true;
+}
+
+void RunsThread::on_prepared(Question question, Prepared prepared) {
+  switch (prepared) {
+    case Prepared::read: {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      questions_.push_back(std::move(question));
+      wake_.notify_one();
+      return;
+    }
+    case Prepared::changed:
+      return question.done(RunAnswer{"\"changed\":true", std::nullopt, 1});
+    case Prepared::unknown_run:
+      return question.done(unknown_run(std::get<RunChange>(question.query)));
+    case Prepared::failed:
+      return question.done(
+          RequestError{ErrorType::busy, "the journal cannot be written at the moment; see /readyz"});
+  }
+}
+
+void RunsThread::push(BlockPtr block) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (queue_bytes_ > options_.queue_bytes_max) {
+    missed_ += block->size();
+    return;
+  }
+  queue_bytes_ += block->memory_bytes();
+  blocks_.push_back(std::move(block));
+  wake_.notify_one();
+}
+
+std::size_t RunsThread::queue_bytes() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return queue_bytes_;
+}
+
+void RunsThread::run() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || !questions_.empty() || !blocks_.empty(); });
+    if (stopping_) return;
+    if (!blocks_.empty()) {
+      std::deque<BlockPtr> blocks;
+      blocks.swap(blocks_);
+      const std::size_t bytes = queue_bytes_;
+      lock.unlock();
+      fold(blocks);
+      lock.lock();
+      queue_bytes_ -= bytes;
+      continue;
+    }
+    const Question question = std::move(questions_.front());
+    questions_.pop_front();
+    const std::uint64_t missed = missed_;
+    lock.unlock();
+    auto answered = answer(question);
+    if (answered && options_.path.empty()) {
+      answered.value().members += ",\"missed\":" + std::to_string(missed);
+    }
+    listener_.post([done = question.done, answered = std::move(answered)] { done(answered); });
+    lock.lock();
+  }
+}
+
+void RunsThread::fold(const std::deque<BlockPtr>& blocks) {
+  try {
+    if (!memory_) {
+      memory_ = std::make_unique<Database>(":memory:");
+      store_ = std::make_unique<RunStore>(*memory_, options_.limits);
+    }
+    memory_->run("BEGIN");
+    for (const BlockPtr& block : blocks) store_->fold(*block, 0);
+    store_->write(clock_.steady_us());
+    (void)store_->trim(clock_.wall_us());
+    memory_->run("COMMIT");
+  } catch (const DatabaseError& error) {
+    spdlog::error("runs: cannot be kept in memory: {}", error.what());
+    store_.reset();
+    memory_.reset();
+  }
+}
+
+Result<RunAnswer, RequestError> RunsThread::answer(const Question& question) {
+  const auto cancelled = [&question] { return question.asker.expired(); };
+  if (cancelled()) return RunAnswer();
+  try {
+    if (!options_.path.empty()) {
+      Database file(options_.path, Database::Mode::read);
+      sqlite3_busy_timeout(file.handle(), kReaderBusyMs);
+      file.run("PRAGMA mmap_size=1073741824");
+      file.run("PRAGMA cache_size=-8192");
+      return answer_query(file, question.query, cancelled);
+    }
+    if (!memory_) {
+      memory_ = std::make_unique<Database>(":memory:");
+      store_ = std::make_unique<RunStore>(*memory_, options_.limits);
+    }
+    memory_->run("BEGIN");
+    const auto* const change = std::get_if<RunChange>(&question.query);
+    const bool found = change == nullptr || store_->set_run(*change);
+    store_->flush();
+    memory_->run("COMMIT");
+    if (!found) return unknown_run(*change);
+    if (change != nullptr) return RunAnswer{"\"changed\":true", std::nullopt, 1};
+    return answer_query(*memory_, question.query, cancelled);
+  } catch (const DatabaseError& error) {
+    return RequestError{ErrorType::busy, std::string("the runs cannot be read: ") + error.what()};
+  }
+}
+
+}  // namespace bridge

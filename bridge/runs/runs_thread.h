@@ -1,0 +1,93 @@
+// A thread for questions about runs, so that they hold up neither the log nor the journal. It reads the journal's
+// file over a connection of its own; where there is no journal it keeps the runs in memory.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "runs/run_queries.h"
+
+namespace bridge {
+
+// Where questions about runs are asked. One thread: the log's.
+class PastRuns {
+ public:
+  using Done = std::function<void(const Result<RunAnswer, RequestError>&)>;
+  virtual ~PastRuns() = default;
+
+  // `done` is called once, later, on this thread, unless `asker` has expired. False where too much waits already.
+  [[nodiscard]] virtual bool ask(RunQuery query, std::weak_ptr<const void> asker, Done done) = 0;
+};
+
+struct RunsThreadOptions {
+  std::string path;  // of the journal; "": in memory
+  RunLimits limits;  // of what is in memory
+  std::size_t queue_bytes_max = 32u << 20;  // of blocks that are yet to be folded in; likewise
+};
+
+// Constructor, destructor, ask() and push() on one thread.
+class RunsThread final : public PastRuns {
+ public:
+  // What became of a question before it is read up: what is in memory of the journal's is written, or the change
+  // that it is about is.
+  enum class Prepared { read, changed, unknown_run, failed };
+  struct Listener {
+    std::function<void(std::function<void()>)> post;  // runs a function on the asker's thread, later
+    std::function<void(const RunQuery&, std::function<void(Prepared)>)> prepare;
+  };
+
+  RunsThread(RunsThreadOptions options, const Clock& clock, Listener listener);
+  ~RunsThread() override;
+  RunsThread(const RunsThread&) = delete;
+  RunsThread& operator=(const RunsThread&) = delete;
+
+  bool ask(RunQuery query, std::weak_ptr<const void> asker, Done done) override;
+
+  // Folds a block in, in memory. What there is no room for is counted as missed.
+  void push(BlockPtr block);
+  std::size_t queue_bytes() const;
+
+ private:
+  struct Question {
+    RunQuery query;
+    std::weak_ptr<const void> asker;
+    Done done;
+  };
+  void on_prepared(Question question, Prepared prepared);
+  void finish(const Question& question, const Result<RunAnswer, RequestError>& answer);
+  void run();
+  void fold(const std::deque<BlockPtr>& blocks);
+  Result<RunAnswer, RequestError> answer(const Question& question);
+
+  const RunsThreadOptions options_;
+  const Clock& clock_;
+  const Listener listener_;
+  std::map<const void*, std::size_t> waiting_;  // by asker
+  std::size_t waiting_count_ = 0;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Question> questions_;  // guarded
+  std::deque<BlockPtr> blocks_;     // guarded
+  std::size_t queue_bytes_ = 0;     // guarded; with what is being folded in
+  std::uint64_t missed_ = 0;        // guarded: events
+  bool stopping_ = false;           // guarded
+
+  // The thread's own.
+  std::unique_ptr<Database> memory_;
+  std::unique_ptr<RunStore> store_;
+
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();
+  std::thread thread_;
+};
+
+}  // namespace bridge
