@@ -34,6 +34,7 @@
 #include "net/pages.h"
 #include "net/trainer_channel.h"
 #include "net/zmq_receiver.h"
+#include "runs/runs_thread.h"
 #include "sources/intake.h"
 #include "store/journal.h"
 #include "version.h"
@@ -114,6 +115,8 @@ class BridgeApp::Impl {
         command_timer_(io_),
         drain_timer_(io_) {
     commands_.set_directory(&client_servers_);
+    commands_.set_runs(&runs_);
+    if (!journal_) log_.add_on_seal([this](const BlockPtr& block) { runs_.push(block); });
     tracker_.set_link(&dispatcher_.router());
     if (journal_) {
       positions_ = std::make_unique<JournalPositions>(*journal_);
@@ -193,6 +196,21 @@ class BridgeApp::Impl {
         std::min(options.server.http_body_bytes_max, memory_[Queue::http].bytes_max());
     options.log_start = log_start_;
     return options;
+  }
+
+  // What is to be seen of a question about runs is written first.
+  void prepare_runs(const RunQuery& query, std::function<void(RunsThread::Prepared)> done) {
+    using Prepared = RunsThread::Prepared;
+    if (!journal_) {
+      log_.seal();
+      return done(Prepared::read);
+    }
+    std::optional<RunChange> change;
+    if (const auto* wanted = std::get_if<RunChange>(&query)) change = *wanted;
+    journal_->write_runs(change, [changes = change.has_value(), done = std::move(done)](auto found) {
+      if (!changes) return done(Prepared::read);  // of what the file has, where it is in trouble
+      done(!found ? Prepared::failed : *found ? Prepared::changed : Prepared::unknown_run);
+    });
   }
 
   void metrics(std::function<void(std::string)> done) {
@@ -487,6 +505,9 @@ class BridgeApp::Impl {
   TypeCounts types_;
   PastCache past_{journal_.get(), kSearchCacheBytesMax};  // for commands
   OwnCommands commands_;
+  RunsThread runs_{runs_options(config_), clock_,
+                   {[this](std::function<void()> f) { asio::post(io_, std::move(f)); },
+                    [this](const RunQuery& query, auto done) { prepare_runs(query, std::move(done)); }}};
   OwnEvents own_events_;
   TrainerChannel trainers_;
   CommandDispatcher dispatcher_;

@@ -101,6 +101,16 @@ JournalFileOptions journal_options(const Config& config) {
   return options;
 }
 
+RunsThreadOptions runs_options(const Config& config) {
+  RunsThreadOptions options;
+  options.path = config.journal.path;
+  options.limits.runs_max = kMemoryRunsMax;
+  options.limits.marks_max = kMemoryRunsMax;
+  options.limits.bytes_max = kMemoryRunsBytesMax;
+  options.queue_bytes_max = kMemoryRunsQueueBytesMax;
+  return options;
+}
+
 ClientServersOptions client_servers_options(const Config& config) {
   ClientServersOptions options;
   options.threads = static_cast<std::size_t>(config.websocket.threads);

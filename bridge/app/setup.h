@@ -11,6 +11,7 @@
 #include "log/history.h"
 #include "net/client_servers.h"
 #include "net/zmq_receiver.h"
+#include "runs/runs_thread.h"
 #include "store/journal_file.h"
 
 namespace bridge {
@@ -35,6 +36,7 @@ HistoryLimits history_limits(const Config& config);
 std::size_t positions_known(const Config& config);
 ReceiverOptions receiver_options(const Config& config);
 JournalFileOptions journal_options(const Config& config);
+RunsThreadOptions runs_options(const Config& config);
 
 // Without what is known only later: the log's start, and how many clients fit.
 ClientServersOptions client_servers_options(const Config& config);

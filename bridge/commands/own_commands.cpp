@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "commands/run_commands.h"
 #include "event/json_writer.h"
 
 namespace bridge {
@@ -14,9 +15,9 @@ namespace {
 
 constexpr std::size_t kSearchesWaitingMax = 32;  // for the journal, each with up to a reply's bytes
 
-constexpr std::array<std::string_view, 6> kNames = {"get_status",   "get_recent_events",
-                                                    "get_sources",  "get_clients",
-                                                    "get_snapshot", "get_event_types"};
+constexpr std::string_view kTrades = "get_trades";
+constexpr std::array<std::string_view, 7> kNames = {"get_status",   "get_recent_events", "get_sources", "get_clients",
+                                                    "get_snapshot", "get_event_types",   kTrades};
 
 std::uint64_t sum(const std::array<std::uint64_t, 16>& counts) {
   std::uint64_t n = 0;
@@ -32,7 +33,7 @@ OwnCommands::OwnCommands(BridgeView view)
       started_steady_us_(view_.clock.steady_us()) {}
 
 bool OwnCommands::knows(std::string_view command) {
-  return std::find(kNames.begin(), kNames.end(), command) != kNames.end();
+  return std::find(kNames.begin(), kNames.end(), command) != kNames.end() || is_run_command(command);
 }
 
 void ClientsReport::add(ClientsReport other) {
@@ -57,8 +58,10 @@ void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
     } else {
       directory_->report(answer);
     }
-  } else if (command == "get_recent_events") {
-    get_recent_events(params, account, done);
+  } else if (command == "get_recent_events" || command == kTrades) {
+    get_recent_events(params, account, done, command == kTrades ? "trade_executed" : nullptr);
+  } else if (is_run_command(command)) {
+    ask_runs(command, params, account, done);
   } else if (command == "get_sources") {
     done(get_sources());
   } else if (command == "get_snapshot") {
@@ -129,14 +132,38 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
 
 void OwnCommands::get_recent_events(const rapidjson::Value& params,
                                     const std::shared_ptr<RequestBudget>& account,
-                                    const Done& done) {
-  auto search = RecentEvents::of(view_.log, view_.past != nullptr ? *view_.past : nothing_past_,
-                                 params, [this](RecentEvents* events) { on_past(events); });
+                                    const Done& done, const char* only_type) {
+  auto search =
+      RecentEvents::of(view_.log, view_.past != nullptr ? *view_.past : nothing_past_, params,
+                       [this](RecentEvents* events) { on_past(events); }, only_type);
   if (!search) return done(search.error());
   const bool all_at_once = view_.work == nullptr || account == nullptr;
   if (!go_on({std::move(search.value()), account, all_at_once, done}, true)) {
     done(RequestError{ErrorType::busy, "too many of your requests are being worked on"});
   }
+}
+
+void OwnCommands::ask_runs(std::string_view command, const rapidjson::Value& params,
+                           const std::shared_ptr<RequestBudget>& account, const Done& done) {
+  auto query = parse_run_query(command, params);
+  if (!query) return done(query.error());
+  std::weak_ptr<const void> asker = nobody_;
+  if (account) asker = account;
+  const bool taken = view_.runs != nullptr &&
+                     view_.runs->ask(std::move(query.value()), asker,
+                                     [this, account = std::weak_ptr<RequestBudget>(account),
+                                      paid = account != nullptr,
+                                      done](const Result<RunAnswer, RequestError>& answer) {
+    const auto payer = account.lock();
+    if (paid && !payer) return;  // who asked has gone
+    if (!answer) return done(answer.error());
+    if (payer) payer->charge(answer.value().work);
+    JsonWriter json;
+    json.object().field("epoch", view_.log.epoch());
+    json.field("seq", answer.value().seq.value_or(view_.log.head())).end_object();
+    done("{" + answer.value().members + "," + json.take().substr(1));
+  });
+  if (!taken) done(RequestError{ErrorType::busy, "too many questions about runs wait; try later"});
 }
 
 bool OwnCommands::go_on(const Search& search, bool at_once) {

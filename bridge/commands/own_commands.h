@@ -23,6 +23,7 @@
 #include "log/event_log.h"
 #include "log/past_cache.h"
 #include "log/type_counts.h"
+#include "runs/runs_thread.h"
 #include "sources/source_table.h"
 #include "sources/source_tracker.h"
 #include "stream/snapshot.h"
@@ -78,12 +79,15 @@ struct BridgeView {
   const MemoryLedger* memory = nullptr;  // null: not told
   WorkQueue* work = nullptr;  // for what takes long; null: all is done at once
   PastCache* past = nullptr;  // what lies behind memory; null: nothing
+  PastRuns* runs = nullptr;   // null: questions about runs are refused
 };
 
 // One thread: the log's.
 class OwnCommands {
  public:
   explicit OwnCommands(BridgeView view);
+
+  void set_runs(PastRuns* runs) { view_.runs = runs; }
 
   // Set once the server is there; before, no client is listed.
   void set_directory(const ClientDirectory* directory) { directory_ = directory; }
@@ -110,7 +114,10 @@ class OwnCommands {
     Done done;
   };
   void get_recent_events(const rapidjson::Value& params,
-                         const std::shared_ptr<RequestBudget>& account, const Done& done);
+                         const std::shared_ptr<RequestBudget>& account, const Done& done,
+                         const char* only_type);
+  void ask_runs(std::string_view command, const rapidjson::Value& params,
+                const std::shared_ptr<RequestBudget>& account, const Done& done);
   bool go_on(const Search& search, bool at_once);
   std::uint64_t step(const Search& search, bool* paused);
   void on_past(RecentEvents* events);
@@ -123,6 +130,7 @@ class OwnCommands {
   const ClientDirectory* directory_ = nullptr;
   PastCache nothing_past_{nullptr};
   std::map<RecentEvents*, Search> waiting_;  // for the journal
+  const std::shared_ptr<char> nobody_ = std::make_shared<char>();  // asks in place of who has no account
   const std::int64_t started_wall_us_;
   const std::int64_t started_steady_us_;
 };

@@ -1,6 +1,7 @@
 #include "commands/recent_events.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/limits.h"
@@ -9,12 +10,29 @@
 #include "event/json_writer.h"
 #include "event/number_field.h"
 #include "event/subscription.h"
+#include "runs/event_fields.h"
 
 namespace bridge {
 namespace {
 
 RequestError bad_params(std::string message) {
   return {ErrorType::bad_request, "params." + std::move(message)};
+}
+
+// Of events from the journal these stand in the data only.
+bool is_text(const Block& block, const EventEntry& event, const EventEntry::Piece& piece,
+             IndexedField::Kind kind, std::string_view name, const std::string& wanted) {
+  if (kind != IndexedField::Kind::other) return wanted == block.text(piece);
+  std::string_view told;
+  read_members(block.text(event.data), {{name, &told}});
+  return text_of(told) == wanted;
+}
+
+// Below any number where it has none.
+double profit_of(std::string_view data) {
+  std::string_view profit;
+  read_members(data, {{"profit", &profit}});
+  return number_of(profit).value_or(-HUGE_VAL);
 }
 
 }  // namespace
@@ -24,8 +42,9 @@ bool RecentEvents::Query::matches(const Block& block, std::size_t i) const {
   const auto passes = [&](const std::string& type) { return pattern_matches(type, block.text(e.type)); };
   return (!types || std::any_of(types->begin(), types->end(), passes)) &&
          (!source || *source == block.text(e.source)) &&
-         (!agent_id || *agent_id == block.text(e.agent_id)) &&
-         (!item || *item == block.text(e.item));
+         (!agent_id || is_text(block, e, e.agent_id, e.agent_kind, "agent_id", *agent_id)) &&
+         (!item || is_text(block, e, e.item, e.item_kind, "item", *item)) && (!run || *run == block.text(e.run)) &&
+         (!min_profit || profit_of(block.text(e.data)) >= *min_profit);
 }
 
 Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::Value& params) {
@@ -43,6 +62,13 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
       const auto seq = read_integer(&value, "since_seq", 0, kIntegerMax);
       if (!seq) return bad_params(seq.error().message);
       query.since_seq = seq.value();
+    } else if (name == "before_seq") {
+      const auto seq = read_integer(&value, "before_seq", 1, kIntegerMax);
+      if (!seq) return bad_params(seq.error().message);
+      query.before_seq = seq.value();
+    } else if (name == "min_profit") {
+      if (!value.IsNumber()) return bad_params("min_profit must be a number");
+      query.min_profit = value.GetDouble();
     } else if (name == "type" && value.IsArray()) {
       if (value.Size() > kRecentEventsTypesMax) {
         return bad_params("type must be a string or a list of at most " +
@@ -54,7 +80,7 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
         query.types->emplace_back(type.GetString(), type.GetStringLength());
       }
     } else if (name == "type" || name == "agent_id" || name == "item" || name == "source" ||
-               name == "epoch") {
+               name == "run" || name == "epoch") {
       if (!value.IsString()) return bad_params(std::string(name) + " must be a string");
       if (name == "type") {
         query.types.emplace(1, std::string(value.GetString(), value.GetStringLength()));
@@ -63,6 +89,7 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
       (name == "epoch"      ? query.epoch
        : name == "agent_id" ? query.agent_id
        : name == "item"     ? query.item
+       : name == "run"      ? query.run
                             : query.source)
           .emplace(value.GetString(), value.GetStringLength());
     }
@@ -72,10 +99,11 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
 
 Result<std::shared_ptr<RecentEvents>, RequestError> RecentEvents::of(
     EventLog& log, PastCache& past, const rapidjson::Value& params,
-    std::function<void(RecentEvents*)> on_ready) {
+    std::function<void(RecentEvents*)> on_ready, const char* only_type) {
   auto query = parse(params);
   if (!query) return query.error();
   Query& wanted = query.value();
+  if (only_type != nullptr) wanted.types = {only_type};
   if (wanted.epoch && wanted.since_seq && *wanted.epoch != log.epoch()) {
     log.seal();
     const auto shared = log.shared_until(*wanted.epoch, *wanted.since_seq);
@@ -87,15 +115,18 @@ Result<std::shared_ptr<RecentEvents>, RequestError> RecentEvents::of(
       new RecentEvents(log, past, std::move(query.value()), std::move(on_ready)));
 }
 
+SeqRange RecentEvents::range_of(const Query& query, std::uint64_t head) {
+  const std::uint64_t to = std::min(head, query.before_seq.value_or(kIntegerMax) - 1);
+  if (query.since_seq) return {*query.since_seq + 1, to};
+  return query.count != 0 ? SeqRange{1, to} : SeqRange{};
+}
+
 RecentEvents::RecentEvents(EventLog& log, PastCache& past, Query query,
                            std::function<void(RecentEvents*)> on_ready)
     : log_(log),
       query_(std::move(query)),
       head_(log.head()),
-      walk_(log, past,
-            query_.since_seq     ? SeqRange{*query_.since_seq + 1, head_}
-            : query_.count != 0 ? SeqRange{1, head_}
-                                : SeqRange{},
+      walk_(log, past, range_of(query_, head_),
             query_.since_seq ? LogWalk::Way::forward : LogWalk::Way::backward,
             [this](const Block& block, std::size_t i, std::uint64_t& work) {
               return look_at(block, i, work);

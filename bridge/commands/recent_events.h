@@ -1,4 +1,4 @@
-// get_recent_events: a look through the log by type, agent, item, source and position.
+// get_recent_events and get_trades: a look through the log by type, agent, item, source, run and position.
 #pragma once
 
 #include <cstddef>
@@ -29,10 +29,11 @@ namespace bridge {
 // events may be missing, for these reasons or because there are more. One thread: the log's. References must outlive it.
 class RecentEvents {
  public:
-  // `on_ready` is called with the search when one that waited for the journal need wait no more.
+  // `on_ready` is called with the search when one that waited for the journal need wait no more. `only_type`: in
+  // place of `type`; null: any.
   static Result<std::shared_ptr<RecentEvents>, RequestError> of(
       EventLog& log, PastCache& past, const rapidjson::Value& params,
-      std::function<void(RecentEvents*)> on_ready);
+      std::function<void(RecentEvents*)> on_ready, const char* only_type = nullptr);
 
   // Looks at more, for about `work_max` at most, and adds what it cost. See RequestBudget.
   [[nodiscard]] LogWalk::State step(std::uint64_t work_max, std::uint64_t* work) {
@@ -48,11 +49,14 @@ class RecentEvents {
     bool known = true;               // the epoch of since_seq
     std::uint64_t missed = 0;        // before since_seq
     std::optional<std::vector<std::string>> types;  // any of these
-    std::optional<std::string> epoch, agent_id, item, source;
+    std::optional<std::string> epoch, agent_id, item, source, run;
+    std::optional<std::uint64_t> before_seq;
+    std::optional<double> min_profit;
 
     bool matches(const Block& block, std::size_t i) const;
   };
 
+  static SeqRange range_of(const Query& query, std::uint64_t head);
   RecentEvents(EventLog& log, PastCache& past, Query query,
                std::function<void(RecentEvents*)> on_ready);
   static Result<Query, RequestError> parse(const rapidjson::Value& params);
