@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "encode.h"
+#include "json_text.h"
 #include "names.h"
 #include "timestamp.h"
 
@@ -15,6 +17,10 @@ namespace {
 // How often a source says that it lives; and after how long it tries again where it could not.
 constexpr std::chrono::seconds kAnnounceEvery{1};
 constexpr std::chrono::milliseconds kAnnounceRetry{10};
+
+constexpr std::size_t kParametersMax = 64;
+constexpr std::size_t kParametersBytesMax = 16 * 1024;  // the bridge takes no more
+constexpr std::size_t kParameterNameBytesMax = 256;
 
 std::string start_of(std::string_view source, std::string_view run) {
   std::string text = R"({"type":"_source","source":")";
@@ -73,6 +79,33 @@ bool Announcement::set_state(std::string_view state) {
   return true;
 }
 
+bool Announcement::set_parameters(const std::vector<Parameter>& parameters) {
+  List list;
+  for (const Parameter& each : parameters) {
+    constexpr std::string_view kKinds[] = {"number", "integer", "boolean", "text", "choice"};
+    const bool known = std::count(std::begin(kKinds), std::end(kKinds), each.kind) == 1;
+    if (each.name.empty() || each.name.size() > kParameterNameBytesMax || !known) return false;
+    if (!each.agent_id.empty() && !is_name(each.agent_id)) return false;
+    Object one{{"name", each.name}, {"value", each.value}, {"kind", each.kind}};
+    if (each.min) one.add("min", *each.min);
+    if (each.max) one.add("max", *each.max);
+    if (!each.unit.empty()) one.add("unit", each.unit);
+    if (!each.choices.empty()) one.add("choices", each.choices);
+    if (!each.agent_id.empty()) one.add("agent_id", each.agent_id);
+    // Neither too deep nor, as a text, anything but what it says.
+    if (check_json_object(one.json(), 2) == JsonText::malformed) return false;
+    list.add(one);
+  }
+  std::string text = list.json();
+  if (parameters.size() > kParametersMax || text.size() > kParametersBytesMax) return false;
+  {
+    const std::lock_guard lock(mutex_);
+    parameters_ = std::move(text);
+  }
+  changed();
+  return true;
+}
+
 void Announcement::set_commands(std::vector<std::string> names) {
   {
     const std::lock_guard lock(mutex_);
@@ -89,6 +122,7 @@ std::string Announcement::body(Numbering numbering, std::optional<std::int64_t> 
   const std::lock_guard lock(mutex_);
   append_list(text, ",\"agents\":", agents_);
   append_list(text, ",\"commands\":", commands_);
+  if (!parameters_.empty()) (text += ",\"parameters\":") += parameters_;
   text += end_;
   text += ",\"state\":\"" + state_ + "\"}}";
   return text;

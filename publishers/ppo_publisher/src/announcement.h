@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include <ppo_publisher/commands.h>
+
 #include "outbox.h"
 
 namespace ppo {
@@ -28,6 +30,7 @@ class Announcement {
   // "paused" and "stopped".
   [[nodiscard]] bool set_agents(const std::vector<std::string>& agent_ids);
   [[nodiscard]] bool set_state(std::string_view state);
+  [[nodiscard]] bool set_parameters(const std::vector<Parameter>& parameters);
   void set_commands(std::vector<std::string> names);
 
   // Another number after each change.
@@ -48,6 +51,7 @@ class Announcement {
   mutable std::mutex mutex_;  // guards all below
   std::vector<std::string> agents_;
   std::vector<std::string> commands_;
+  std::string parameters_;  // a list's text; empty: none were declared
   std::string state_ = "running";
 };
 

@@ -458,6 +458,12 @@ bool Publisher::set_state(std::string_view state) noexcept {
          impl_->announce([&](Announcement& announcement) { return announcement.set_state(state); });
 }
 
+bool Publisher::set_parameters(const std::vector<Parameter>& parameters) noexcept {
+  return impl_ != nullptr && impl_->announce([&](Announcement& announcement) {
+    return announcement.set_parameters(parameters);
+  });
+}
+
 PublisherStats Publisher::stats() const noexcept {
   return impl_ != nullptr ? impl_->outbox().stats() : PublisherStats{};
 }

@@ -12,6 +12,7 @@ namespace {
 constexpr double kLearningRateMax = 1.0;
 constexpr double kClipRangeMax = 1.0;
 constexpr double kEntropyCoefficientMax = 1.0;
+constexpr std::size_t kAgentsDeclaredMax = 64 / 3;  // a source may declare 64 parameters
 
 constexpr const char* kLearningRate = "learning_rate";
 constexpr const char* kClipRange = "clip_range";
@@ -32,6 +33,7 @@ TrainerCommands::TrainerCommands(TrainingRun& training, ppo::Publisher& publishe
     agent_ids.push_back(training.seat(n).agent_id);
   }
   publisher.set_agents(agent_ids);
+  declare_parameters();
   add("pause", &TrainerCommands::pause);
   add("resume", &TrainerCommands::resume);
   add("get_hyperparameters", &TrainerCommands::get_hyperparameters);
@@ -137,7 +139,7 @@ TrainerCommands::Result TrainerCommands::set_hyperparameter(const Targets& targe
     return Result::rejected(training_.seat(n).agent_id +
                             " has no update left that it could change");
   }
-  return per_agent(targets, [&](std::size_t n) {
+  Result result = per_agent(targets, [&](std::size_t n) {
     PpoAgent& agent = training_.seat(n).agent;
     Hyperparameters values = agent.hyperparameters();
     const double before = std::exchange(value_of(values, name), value);
@@ -149,6 +151,24 @@ TrainerCommands::Result TrainerCommands::set_hyperparameter(const Targets& targe
                        {"update", next->update},
                        {"step", next->step}};
   });
+  declare_parameters();
+  return result;
+}
+
+// Of each agent as far as all can be told; otherwise those of the first stand for all.
+void TrainerCommands::declare_parameters() {
+  const bool each = training_.agents() <= kAgentsDeclaredMax;
+  std::vector<ppo::Parameter> parameters;
+  for (std::size_t n = 0; n < (each ? training_.agents() : 1); ++n) {
+    const Seat& seat = training_.seat(n);
+    const Hyperparameters now = seat.agent.hyperparameters();
+    const std::string id = each ? seat.agent_id : "";
+    parameters.push_back({kLearningRate, now.learning_rate, "number", 0, kLearningRateMax, "", id});
+    parameters.push_back({kClipRange, now.clip_range, "number", 0, kClipRangeMax, "", id});
+    parameters.push_back({kEntropyCoefficient, now.entropy_coefficient, "number", 0,
+                          kEntropyCoefficientMax, "", id});
+  }
+  publisher_.set_parameters(parameters);
 }
 
 TrainerCommands::Result TrainerCommands::stop(const Targets& targets, CommandParams& params) {

@@ -52,6 +52,7 @@ class TrainerCommands {
   [[nodiscard]] Targets targets(const std::string& agent_id) const;
   [[nodiscard]] std::string agent_names() const;
   [[nodiscard]] Result needs_one_agent() const;
+  void declare_parameters();
 
   Result pause(const Targets& targets, CommandParams& params);
   Result resume(const Targets& targets, CommandParams& params);

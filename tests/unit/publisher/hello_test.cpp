@@ -80,6 +80,24 @@ TEST_CASE("hello: on connecting, on every change, once a second, and at the end"
   next(bridge, [](const Json& body) { return body.string("/data/state") == "stopped"; });
 }
 
+TEST_CASE("hello: declared parameters are told, and those that are none refused") {
+  FakeControl bridge;
+  Publisher publisher(options_for(bridge.endpoint()));
+  CHECK_FALSE(publisher.set_parameters({{"", 1}}));
+  CHECK_FALSE(publisher.set_parameters({{"rate", 1, "decimal"}}));
+  CHECK_FALSE(publisher.set_parameters({{"rate", 1, "number", 0, 1, "", "no name"}}));
+  CHECK_FALSE(publisher.set_parameters({{"rate", ppo::List{ppo::List{1}}}}));
+  CHECK_FALSE(publisher.set_parameters(std::vector<ppo::Parameter>(65, {"rate", 1})));
+  CHECK_FALSE(publisher.set_parameters({{"text", std::string(17'000, 'x'), "text"}}));
+  REQUIRE(publisher.set_parameters({{"rate", 0.003, "number", 0, 1, "1/step", "agent_0"},
+                                    {"mode", "fast", "choice", {}, {}, "", "", {"fast", "slow"}}}));
+  const Json hello = next(bridge, [](const Json& body) { return body.has("/data/parameters"); });
+  CHECK(hello.dump("/data/parameters") ==
+        R"([{"name":"rate","value":0.003,"kind":"number","min":0.0,"max":1.0,"unit":"1/step",)"
+        R"("agent_id":"agent_0"},{"name":"mode","value":"fast","kind":"choice",)"
+        R"("choices":["fast","slow"]}])");
+}
+
 TEST_CASE("hello: the end is told each time, however short the life before it") {
   for (int round = 0; round < 20; ++round) {
     FakeControl bridge;

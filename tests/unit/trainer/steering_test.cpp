@@ -109,6 +109,13 @@ TEST_CASE("steering: a hyperparameter is seen at once and learnt with from the s
   const std::int64_t step = set.integer("/result/step");
   CHECK(step % 128 == 0);
   CHECK(update == step / 128);
+  Json self = trainer.next_event("_source");
+  while (!self.has("/data/parameters/3") || self.number("/data/parameters/3/value") != 1e-300) {
+    self = trainer.next_event("_source");
+  }
+  CHECK(self.string("/data/parameters/3/agent_id") == "agent_1");
+  CHECK(self.number("/data/parameters/0/value") == 0.003);
+  CHECK(self.number("/data/parameters/0/max") == 1);
   const Json after = trainer.ask("get_hyperparameters");
   CHECK(after.number("/result/agents/agent_1/learning_rate") == 1e-300);
   CHECK(after.number("/result/agents/agent_1/learning_rate_now") <= 1e-300);

@@ -20,8 +20,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include <ppo_publisher/value.h>
 
 namespace ppo {
 
@@ -66,6 +70,18 @@ enum class CommandThread {
 };
 
 using CommandHandler = std::function<CommandResult(const Command&)>;
+
+// Something that can be set while the program runs, and its present value.
+struct Parameter {
+  std::string name;  // 1-256 bytes
+  Value value = nullptr;
+  std::string kind = "number";  // or integer, boolean, text, choice
+  std::optional<double> min = {};
+  std::optional<double> max = {};
+  std::string unit = {};
+  std::string agent_id = {};  // whose it is; empty: of all here
+  std::vector<std::string> choices = {};
+};
 
 struct CommandStats {
   std::uint64_t received = 0;   // requests that came in, of any kind

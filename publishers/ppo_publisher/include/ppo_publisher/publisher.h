@@ -11,10 +11,10 @@
 //
 // What was sent stays in the ring as well, for as long as there is room. A bridge that misses
 // events (it died with them, the connection was cut) asks for them on its control socket, to which
-// the publisher keeps a connection by a thread of its own ("ppo-control"); that thread answers at
-// once, whatever the program is busy with. Once a second the publisher says what it has, and who
-// and how it is: over that connection, which is how the bridge knows whom it can command, and
-// beside its events. What the ring no longer has the bridge reports to everyone as lost.
+// the publisher keeps a connection; its thread answers at once, whatever the program is busy with.
+// Once a second the publisher says what it has, and who and how it is: over that connection, which
+// is how the bridge knows whom it can command, and beside its events. What the ring no longer has
+// the bridge reports to everyone as lost.
 //
 // Guarantee: publish() blocks on neither network nor disk and never throws, whether the bridge is
 // up, down or stuck.
@@ -186,6 +186,9 @@ class Publisher {
   // nothing changes.
   bool set_agents(const std::vector<std::string>& agent_ids) noexcept;
   bool set_state(std::string_view state) noexcept;
+  // What can be set by the command `set_hyperparameter`: 64 of them at most, in 16 KiB. A dashboard
+  // makes fields of them. False where one is not as Parameter has it.
+  bool set_parameters(const std::vector<Parameter>& parameters) noexcept;
 
   PublisherStats stats() const noexcept;
 
