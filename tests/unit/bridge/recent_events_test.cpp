@@ -139,6 +139,18 @@ TEST_CASE("recent: a place in another numbering goes on behind what both share")
   CHECK(seqs_of(since(bench, "old")) == seqs_of(evicted));
 }
 
+TEST_CASE("recent: a clock's step back begins another numbering, and costs nobody who pages anything") {
+  Bench bench({100, 1 << 30});
+  fill(bench, 5);
+  const std::string before = bench.log.epoch();
+  bench.clock.step_wall_us(-3'600'000'000);
+  fill(bench, 5);
+  REQUIRE(bench.log.epoch() != before);
+  const auto rest = recent(bench, R"({"since_seq":3,"epoch":")" + before + "\"}");
+  CHECK(seqs_of(rest) == std::vector<std::uint64_t>{4, 5, 6, 7, 8, 9, 10});
+  CHECK(rest["complete"].GetBool());
+}
+
 TEST_CASE("recent: what the history has let go makes the answer incomplete") {
   Bench bench({10, 1 << 30});
   fill(bench, 100);
