@@ -229,6 +229,14 @@ class Turns(unittest.TestCase):
         self.assertEqual(len(self.orders()), 4)
         self.assertIn("t@r1 and t@r2", str(self.said))
 
+    def test_a_price_is_as_old_as_its_source_says_where_it_says_so(self) -> None:
+        for said, orders in ((None, 1), (time.time() - 60, 0), (time.time() + 60, 1)):
+            self.setUp()
+            self.feed.publish("margin_update", price("Coal", 100, 110))
+            self.feed.coming[-1]["source_timestamp"] = said
+            self.bot.turn(0)
+            self.assertEqual(len(self.orders()), orders, said)
+
     def test_orders_freeze_where_the_source_has_lost_events(self) -> None:
         self.feed.publish("margin_update", price("Coal", 100, 110))
         self.feed.publish("trade_executed", {"action_type": "hold"})

@@ -241,7 +241,9 @@ class Bot:
                 strategy.frozen.update(order.item for order in strategy.orders.values())
                 self._say("lost", data, "- left alone from here on:", sorted(strategy.frozen))
         elif type == "margin_update":
-            strategy.on_price(data, min(event.get("source_timestamp", event["timestamp"]), event["timestamp"]))
+            happened = number(event.get("source_timestamp"))
+            accepted = event["timestamp"]
+            strategy.on_price(data, accepted if happened is None else min(happened, accepted))
         elif self.is_ours(event):
             self.take_account(event, type, data, strategy)
 
@@ -380,11 +382,9 @@ def main() -> int:
     parser.add_argument("--target", required=True, help="who places the orders: TRAINER/AGENT")
     parser.add_argument("--events", default="tcp://127.0.0.1:5557")
     parser.add_argument("--commands", default="tcp://127.0.0.1:5558")
-    parser.add_argument("--position-max", type=int, default=limits.position_max)
-    parser.add_argument("--exposure-max", type=int, default=limits.exposure_max, metavar="GP")
-    parser.add_argument("--lot", type=int, default=limits.lot)
-    parser.add_argument("--margin-min", type=float, default=limits.margin_min, metavar="FRACTION")
-    parser.add_argument("--order-age-max-s", type=float, default=limits.order_age_max_s)
+    for name in ("position_max", "exposure_max", "lot", "margin_min", "order_age_max_s"):
+        default = getattr(limits, name)
+        parser.add_argument("--" + name.replace("_", "-"), type=type(default), default=default)
     options = vars(parser.parse_args())
     for name in [name for name in options if hasattr(limits, name)]:
         setattr(limits, name, options[name])
