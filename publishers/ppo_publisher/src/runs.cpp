@@ -97,26 +97,33 @@ Object Runs::changes(const Object& config, Config& known) const {
   struct Change {
     const Field* field;
     std::string text;
+    bool fits = false;
   };
   std::vector<Change> changes;
   std::size_t bytes = 0;
   for (const auto& [name, text] : known) bytes += text.size();
   for (const Field& field : config.fields()) {
-    Change change{&field, text_of(field)};
+    Change change{&field, text_of(field), false};
     const auto before = known.find(field.name);
     if (before != known.end() && before->second == change.text) continue;
     if (before != known.end()) bytes -= before->second.size();
     changes.push_back(std::move(change));
   }
-  std::stable_sort(changes.begin(), changes.end(),
-                   [](const Change& a, const Change& b) { return a.text.size() < b.text.size(); });
+  std::vector<Change*> smallest_first;
+  for (Change& change : changes) smallest_first.push_back(&change);
+  std::stable_sort(
+      smallest_first.begin(), smallest_first.end(),
+      [](const Change* a, const Change* b) { return a->text.size() < b->text.size(); });
+  for (Change* change : smallest_first) {
+    if (check_json_object(change->text, kConfigDepthMax) == JsonText::malformed) continue;
+    change->fits = bytes + change->text.size() <= kConfigBytesMax;
+    if (change->fits) bytes += change->text.size();
+  }
   Object taken;
   List left_out;
   std::size_t left_out_count = 0;
   for (Change& change : changes) {
-    const bool fits = bytes + change.text.size() <= kConfigBytesMax;
-    if (fits && check_json_object(change.text, kConfigDepthMax) != JsonText::malformed) {
-      bytes += change.text.size();
+    if (change.fits) {
       taken.add(change.field->name, change.field->value);
       known[change.field->name] = std::move(change.text);
     } else if (++left_out_count <= kLeftOutMax) {

@@ -72,6 +72,7 @@ TEST_CASE("runs: begin with the publisher where it has a name, and end with it")
     const Json& event = bridge.event;
     CHECK(event.string("/type") == "run_started");
     CHECK(event.string("/data/name") == "flip 7");
+    CHECK(event.dump("/data/config").find(R"(,"gamma":0.99,"net":)") != std::string::npos);
     CHECK(event.number("/data/config/gamma") == 0.99);
     CHECK(event.dump("/data/config/net") == R"({"hidden":[32,32]})");
     CHECK(event.string("/data/config/program/name") == "unit_publisher_tests");
@@ -122,7 +123,7 @@ TEST_CASE("runs: the same name again changes the config, another one ends the ru
   CHECK_FALSE(publisher.end_run("crashed", "", "agent_0"));
   CHECK(publisher.end_run("interrupted"));
 
-  CHECK(bridge.next().find(R"(run_started {"name":"one","config":{"a":1,"b":2,)") == 0);
+  CHECK(bridge.next().find(R"(run_started {"name":"one","config":{"program":{)") == 0);
   CHECK(bridge.next() == R"(run_config {"config":{"b":3},"agent_id":"agent_0"})");
   CHECK(bridge.next() == R"(run_config {"config":{"c":"x"},"agent_id":"agent_0"})");
   CHECK(bridge.next() == R"(run_ended {"state":"finished","agent_id":"agent_0"})");
