@@ -25,10 +25,12 @@ import time
 import types
 import unittest
 import uuid
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
+from unittest import mock
 
 import numpy
-from ppo_bridge import Publisher
+from ppo_bridge import Publisher, _sender
 from ppo_bridge._json import encode
 from ppo_bridge._outbox import Outbox
 from support import PATIENCE_S, BridgeTest, FakeBridge, run_python, wait_until
@@ -62,6 +64,12 @@ class Options(unittest.TestCase):
             with self.subTest(options), self.assertRaises(ValueError) as caught:
                 Publisher(**options)
             self.assertIn(message, str(caught.exception))
+
+    def test_without_a_thread_it_raises_and_leaves_nothing_behind(self) -> None:
+        with mock.patch("threading.Thread.start", side_effect=RuntimeError("no thread")):
+            with self.assertRaisesRegex(ValueError, "no thread"):
+                Publisher("t", endpoint="tcp://127.0.0.1:9", control="", flush_ms=0)
+        self.assertFalse([s for s in _sender.running if s._options.source == "t"])
 
     def test_addresses_come_from_the_environment(self) -> None:
         done = run_python(
@@ -197,11 +205,13 @@ class Refusals(unittest.TestCase):
             ("x", [1]),
             ("x", "text"),
             ("x", iter([])),
+            ("x", mock.MagicMock()),  # has whatever it is asked for
             ("x", {str(n): "y" * 10 for n in range(100_000)}),
+            ("x", {str(n): n for n in range(300_000)}),
         ):
             with self.subTest(type=str(event_type)[:10]):
                 self.assertFalse(self.publisher.publish(event_type, data))
-        self.assertEqual(self.publisher.stats().refused, 11)
+        self.assertEqual(self.publisher.stats().refused, 13)
         self.assertEqual(self.publisher.stats().published, 0)
 
     def test_after_close_everything_is_refused(self) -> None:
@@ -209,6 +219,24 @@ class Refusals(unittest.TestCase):
         self.publisher.close()
         self.assertFalse(self.publisher.publish("x", {}))
         self.assertIn("closed", self.publisher.error)
+
+    def test_a_handler_that_raises_costs_its_line_alone(self) -> None:
+        class Broken(logging.Handler):
+            def handle(self, record: logging.LogRecord) -> bool:
+                met.append(record)
+                raise RuntimeError("no")
+
+        met: list = []
+        log = logging.getLogger("ppo_bridge")
+        log.setLevel(logging.NOTSET)
+        broken = Broken()
+        log.addHandler(broken)
+        self.addCleanup(log.removeHandler, broken)
+        self.publisher.publish("not a type", {})
+        wait_until(lambda: met)
+        self.assertTrue(self.publisher.publish("x", {}))
+        self.publisher.close()
+        self.assertFalse([s for s in _sender.running if s is self.publisher._sender])
 
     def test_refusals_are_logged_together(self) -> None:
         logging.getLogger("ppo_bridge").setLevel(logging.NOTSET)
@@ -338,6 +366,47 @@ class Values(unittest.TestCase):
         self.assertEqual(next(counter), 0)
         self.assertEqual(self.outbox.nulled, 6)
         self.assertFalse(self.outbox.offer("x", iter([("a", 1)]), None))
+
+    def test_what_has_a_length_and_goes_on_for_ever_is_not_read_to_its_end(self) -> None:
+        class Endless(Sequence):
+            def __getitem__(self, n: object) -> object:
+                return n
+
+            def __len__(self) -> int:
+                return 3
+
+        class EndlessSet(Set):
+            def __contains__(self, _: object) -> bool:
+                return True
+
+            def __iter__(self) -> Any:
+                return itertools.count()
+
+            def __len__(self) -> int:
+                return 3
+
+        class EndlessMapping(Mapping):
+            def __getitem__(self, key: object) -> object:
+                return key
+
+            def __iter__(self) -> Any:
+                return map(str, itertools.count())
+
+            def __len__(self) -> int:
+                return 3
+
+        for value in (Endless(), EndlessSet(), EndlessMapping()):
+            self.assertEqual(self.told({"a": value, "b": 1}), {"a": None, "b": 1})
+            self.assertIn("data.a: of 262145 elements", self.outbox.loss)
+        self.assertFalse(self.outbox.offer("x", EndlessMapping(), None))
+
+    def test_a_name_that_is_too_long_costs_its_member_and_no_time(self) -> None:
+        self.assertEqual(self.told({"y" * (1 << 21): 1, "b": 2}), {"b": 2})
+        self.assertIn("a name of 2097152 characters", self.outbox.loss)
+        names = {"%d" % n + "y" * (1 << 18 - 1): 1 for n in range(20)}
+        with mock.patch("ppo_bridge._json.encode", side_effect=encode) as encoded:
+            self.assertFalse(self.outbox.offer("x", names, None))
+        self.assertLess(encoded.call_count, 32 * len(names))
 
     def test_one_bad_value_costs_that_value(self) -> None:
         class Stubborn:

@@ -3,7 +3,6 @@ each once; and gives it events that it misses."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import weakref
@@ -16,10 +15,9 @@ from ._clock import BridgeClock
 from ._commands import Command, CommandQueue, Handlers, Waiting
 from ._json import strict_body
 from ._link import ControlLink
+from ._log import log
 from ._names import printable
 from ._ring import EventRing
-
-log = logging.getLogger("ppo_bridge")
 
 _REQUESTS_AT_ONCE = 64
 

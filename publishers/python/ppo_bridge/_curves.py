@@ -7,15 +7,13 @@ when the next step's numbers begin, or with flush().
 
 from __future__ import annotations
 
-import logging
 import math
 import sys
 from typing import Any, Iterable
 
 from ._extract import number, update_field
+from ._log import log
 from .publisher import Publisher
-
-log = logging.getLogger("ppo_bridge")
 
 # Of one episode; a mean of several has other names. Evaluation counts its steps otherwise.
 _EPISODE = {
@@ -116,7 +114,6 @@ class Curves:
     def _publish(self, event_type: str, data: dict, walltime: Any = None) -> None:
         at = number(walltime)
         self.publisher.publish(event_type, {**self._agent, **data}, at)
-
 
 _noted: set[str] = set()
 

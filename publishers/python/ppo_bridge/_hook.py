@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from typing import Any, Callable
 from . import _extract, _quick_text, _steps
 from ._extract import is_mapping, number
 from ._hooked_method import HookedMethod
+from ._log import log
 from ._names import printable
 from .publisher import Publisher
-
-log = logging.getLogger("ppo_bridge")
 
 _SCALARS = (int, float, str, bool, type(None))
 _NAN = float("nan")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ._values import ELEMENTS_MAX, Unencodable, plain, plain_key
+from ._values import ELEMENTS_MAX, Unencodable, mapping, plain, plain_key
 
 DEPTH_MAX = 63  # of data; the event around it is one more
 
@@ -80,12 +80,15 @@ class Teller:
 
     def _members(self, value: Mapping, path: tuple, depth: int) -> dict:
         told = {}
-        for key, member in list(value.items()):
+        for key, member in mapping(value).items():
             try:
                 name = key if type(key) is str else plain_key(key)
             except Exception as error:
                 self.lose((path, "<%s>" % type(key).__name__), str(error))
             else:
+                if len(name) > ELEMENTS_MAX:
+                    self.lose((path, name), "a name of %d characters" % len(name))
+                    continue
                 small = type(member) in _SMALL
                 told[name] = member if small else self.tell(member, (path, name), depth + 1)
         return told
@@ -94,31 +97,36 @@ class Teller:
         """Of what of it can be told, without its largest members as long as it is longer than that.
         Raises Unencodable where that does not help."""
         told = self.tell(data)
+        if type(told) is not dict:
+            raise Unencodable("data: " + "".join(why for _, why in self.lost[:1]))
         for _ in range(_CUTS_MAX):
             text = encode(told)
             size = len(to_utf8(text))
             if size <= bytes_max:
                 return text
-            if not told:
+            if not self._cut(told):
                 break
-            self._cut(told)
         raise Unencodable("%d bytes long; must be at most %d" % (size, bytes_max))
 
-    def _cut(self, within: Any) -> None:
-        """The largest member, or what makes up half of it."""
+    def _cut(self, within: Any) -> bool:
+        """The largest member, or what makes up half of it. False where there is none left to cut."""
         path: tuple = ()
-        while True:
+        while within:
             pairs = list(within.items() if isinstance(within, dict) else enumerate(within))
             sizes = {key: len(encode(member)) for key, member in pairs}
             key = max(sizes, key=sizes.__getitem__)
             path = path, key
             member = within[key]
             parts = member.values() if isinstance(member, dict) else member
+            if member is None:
+                return False
             whole = not isinstance(member, (dict, list))
             if whole or 2 * max(map(_text_size, parts), default=0) < sizes[key]:
                 within[key] = None
-                return self.lose(path, "%d characters, for which there is no room" % sizes[key])
+                self.lose(path, "%d characters, for which there is no room" % sizes[key])
+                return True
             within = member
+        return False
 
 
 def _shown(path: tuple) -> str:

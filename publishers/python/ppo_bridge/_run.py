@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import traceback
@@ -10,12 +9,11 @@ from typing import Any, Callable, Iterable
 
 from . import _crash
 from ._json import encode_carefully, to_utf8
+from ._log import log
 from ._metrics import MetricsThread
 from ._outbox import Outbox
 from ._program import about_program, is_secret, program_name
 from ._values import as_config
-
-log = logging.getLogger("ppo_bridge")
 
 STATES = ("finished", "crashed", "interrupted")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -15,11 +14,10 @@ from ._control import Control
 from ._json import to_utf8
 from ._greeting import miss_bridge
 from ._link import EventLink
+from ._log import log
 from ._options import Options
 from ._outbox import Outbox, WakeUp
 from ._ring import EventRing
-
-log = logging.getLogger("ppo_bridge")
 
 _GATHER_ALONE_S = 0.1  # while no bridge is there
 _CLOSING_STEP_S = 0.01
@@ -42,7 +40,6 @@ _MISSED_S = 2.0
 
 # How long a bridge has at the end to see that it misses something.
 _REPLAY_QUIET_S = 0.25
-
 
 # Those that run in this process; what the interpreter's end has to wait for.
 running: set[Sender] = set()
@@ -103,9 +100,13 @@ class Sender:
     # ---- Any thread.
 
     def start(self) -> None:
-        running.add(self)
         self._outbox.wake = self._wake_up.signal
-        self._thread.start()
+        running.add(self)
+        try:
+            self._thread.start()
+        except BaseException:
+            self._finish(0)
+            raise
 
     @property
     def dropped(self) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping
 from typing import Any, Callable, Iterable
 
 from ._commands import CommandRejected
 from ._extract import number
+from ._log import log
 from ._names import printable
-
-log = logging.getLogger("ppo_bridge")
 
 _TEXT_CHARS_MAX = 256
 
@@ -124,7 +122,6 @@ def same(a: Any, b: Any) -> bool:
     if type(a) in (int, float) and type(b) in (int, float):
         return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-12)
     return type(a) is type(b) and a == b
-
 
 # ---- Where values live.
 

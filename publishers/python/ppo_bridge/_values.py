@@ -9,6 +9,7 @@ import json
 import operator
 from collections import UserString
 from collections.abc import Mapping, Sequence, Set, ValuesView
+from itertools import islice
 from numbers import Real
 from typing import Any, Iterator
 
@@ -59,7 +60,7 @@ def plain(value: Any) -> Any:
         unset = Lost("has no value")
         return {f.name: getattr(value, f.name, unset) for f in dataclasses.fields(kind)}
     if isinstance(value, Mapping):
-        return dict(value)
+        return mapping(value)
     if hasattr(kind, "__next__"):
         raise Unencodable("a %s, which reading would use up" % kind.__name__)
     if isinstance(value, (bytes, bytearray)):
@@ -68,7 +69,7 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, (Set, Sequence, ValuesView)):
         _check_number(len(value))
-        return list(value)
+        return _elements_of(value)
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
@@ -94,6 +95,17 @@ def number(value: Any) -> Any:
             except Exception:
                 pass
     return Lost("a %s; must be a number" % type(value).__name__)
+
+
+def mapping(value: Mapping) -> dict:
+    return dict(value) if isinstance(value, dict) else dict(_elements_of(value.items()))
+
+
+def _elements_of(value: Any) -> list:
+    """Counted, since what has a length may yet go on for ever."""
+    found = list(islice(value, ELEMENTS_MAX + 1))
+    _check_number(len(found))
+    return found
 
 
 def _check_number(elements: int) -> None:
@@ -139,12 +151,14 @@ def as_mapping(data: Any) -> dict:
     if data is None:
         return {}
     if isinstance(data, Mapping):
-        return dict(data)
+        return mapping(data)
+    found = None
     if dataclasses.is_dataclass(data) and not isinstance(data, type):
-        return plain(data)
-    as_dict = getattr(data, "_asdict", None)  # a named tuple
-    if callable(as_dict):
-        return as_dict()
+        found = plain(data)
+    elif hasattr(type(data), "_asdict"):  # a named tuple
+        found = data._asdict()
+    if isinstance(found, dict):
+        return found
     raise Unencodable("data is a %s; must be a mapping" % type(data).__name__)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any, Callable, Iterator
 
 from ._curves import note
 from ._extract import number
+from ._log import log
 from ._values import as_config
-
-log = logging.getLogger("ppo_bridge")
 
 _BINS_MAX = 512
 _SUMMARY_MAX = 10_000  # tags

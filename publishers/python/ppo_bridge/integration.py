@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import collections.abc
 import inspect
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any, Callable, Generator
 from urllib.parse import urlsplit
 
 from ._extract import number, times
+from ._log import log
 from ._names import printable
 from ._tax import price_after_tax
 from .hooks import Hooks, HookStats
 from .publisher import Publisher
-
-log = logging.getLogger("ppo_bridge")
 
 # Fields in which an argument that is a mapping is a value, and not several fields at once.
 _MAPPINGS = ("inventory", "data", "details")

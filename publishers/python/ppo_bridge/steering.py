@@ -12,7 +12,6 @@ told how, `checkpoint`, all on the thread that calls step().
 from __future__ import annotations
 
 import inspect
-import logging
 import time
 import weakref
 from collections.abc import Mapping
@@ -20,12 +19,11 @@ from typing import Any, Callable, Iterable
 
 from ._commands import Command, CommandRejected
 from ._extract import number
+from ._log import log
 from ._names import NAME_RANGE, is_name, printable
 from ._parameters import PARAMETERS_MAX
 from ._steering_parameter import Parameter, access, both, rate_in, rate_of, same
 from .publisher import Publisher
-
-log = logging.getLogger("ppo_bridge")
 
 _PAUSE_POLL_S = 0.1
 _TELL_S = 1.0  # between two looks at what the parameters are now

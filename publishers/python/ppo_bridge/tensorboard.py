@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import datetime
-import logging
 import os
 import re
 import sys
@@ -17,10 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._curves import Curves, note
+from ._log import log
 from ._names import host_name, printable
 from .publisher import Publisher
-
-log = logging.getLogger("ppo_bridge")
 
 # CleanRL's arguments: a table in Markdown.
 _TABLE = re.compile(r"\s*\|\s*param\s*\|\s*value\s*\|\s*\n\s*\|[-:| ]+\|\s*\n", re.I)

@@ -13,7 +13,6 @@ said once for each. Keywords that mean nothing here are taken and ignored.
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import sys
@@ -25,6 +24,7 @@ from typing import Any
 
 from ._curves import Curves, note
 from ._extract import number
+from ._log import log as _logger
 from ._names import printable
 from ._wandb_data import Config, Error, Histogram, LeftOut, Summary, UsageError, left_out
 from ._values import flat
@@ -32,8 +32,6 @@ from .publisher import Publisher
 
 __all__ = ["Config", "Error", "Histogram", "Run", "Settings", "UsageError", "config", "define_metric"]
 __all__ += ["finish", "init", "log", "login", "run", "summary"]
-
-_logger = logging.getLogger("ppo_bridge")
 
 # Classes of what is not published, and calls that do what is not done.
 _MEDIA = ("Artifact", "Audio", "Graph", "Html", "Image", "Molecule", "Object3D", "Plotly", "Table", "Video")
