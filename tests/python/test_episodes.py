@@ -67,6 +67,8 @@ class OneEnvironment(EpisodeTest):
         self.assertEqual([e["global_step"] for e in events], [3, 8, 10, 13, 18, 20])
         told = {(e["kind"], e["reward_from"], e["ended"]) for e in events}
         self.assertEqual(told, {("eval", "steps", "terminated")})
+        # Nothing said what it had: an environment without money has no curve of it.
+        self.assertFalse({"profit", "final_value"} & set().union(*events))
 
     def test_how_it_ended_is_said(self) -> None:
         env = self.played(Env(truncates=True), 3)

@@ -339,8 +339,8 @@ class Hook:
         self._steps = 0
         self._reward = 0.0
         self._not_finite = 0
-        self._profit: Any = 0
-        self._final_value: Any = 0
+        self._profit: Any = None  # as long as nothing says so
+        self._final_value: Any = None
         self._life_lost = 0  # after how many steps
 
     def _end_episode(self, ended: str, info: Any) -> None:
@@ -363,9 +363,11 @@ class Hook:
             "reward": reward,
             "reward_from": source,
             "ended": ended,
-            "profit": self._profit,
-            "final_value": self._final_value,
         }
+        if self._profit is not None:
+            data["profit"] = self._profit
+        if self._final_value is not None:
+            data["final_value"] = self._final_value
         if self._not_finite:
             data["not_finite"] = self._not_finite
         if self._kind is not None:
