@@ -202,6 +202,10 @@ class End(RunTest):
             ("130", {"state": "interrupted", "error": "SystemExit: 130"}),
         ):
             self.assertEqual(self.ended("import sys; sys.exit(%s)" % code), [ended])
+        self.assertEqual(self.ended("exit()"), [{"state": "finished"}])
+        ended = {"state": "crashed", "error": "SystemExit: 2"}
+        self.assertEqual(self.ended("quit(code=2)"), [ended])
+        self.assertEqual(self.ended("exit(2)"), [ended])
         code = "import sys\ntry: sys.exit(1)\nexcept SystemExit: p.scalar('x', 1)\n"
         self.assertEqual(self.ended(code, "scalar")[1], {"state": "finished"})
 

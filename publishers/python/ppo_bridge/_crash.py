@@ -7,6 +7,7 @@ at what Python itself keeps of its last exception.
 
 from __future__ import annotations
 
+import builtins
 import sys
 import threading
 import weakref
@@ -83,14 +84,19 @@ def _watch_threads() -> None:
 
 
 def _watch_exit() -> None:
-    before = sys.exit
+    def told(before: Any) -> Any:
+        def exit(*code: Any) -> Any:
+            if threading.current_thread() is threading.main_thread():
+                _tell("exit", code[0] if code else None)
+            return before(*code)
 
-    def exit(*code: Any) -> Any:
-        if threading.current_thread() is threading.main_thread():
-            _tell("exit", code[0] if code else None)
-        before(*code)
+        return exit
 
-    sys.exit = exit
+    sys.exit = told(sys.exit)
+    quitter = type(getattr(builtins, "exit", None))  # of exit() and quit(), where site made them
+    if quitter.__name__ == "Quitter":
+        call = quitter.__call__
+        quitter.__call__ = lambda self, code=None: told(lambda code: call(self, code))(code)
 
 
 _notebooks: list[Any] = []
