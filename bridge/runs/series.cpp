@@ -10,6 +10,8 @@
 namespace bridge {
 namespace {
 
+constexpr std::uint64_t kPointsPerWork = 8;  // read, as RequestBudget counts
+
 // What `chunks` says of a row of `samples`, by the axis that is asked for.
 struct Stretch {
   std::uint64_t id = 0;
@@ -116,7 +118,7 @@ std::vector<Bucket> read_points(const std::vector<Stretch>& stretches, PointRead
                                 std::uint64_t* work) {
   std::vector<Bucket> points;
   for (const Stretch& s : stretches) {
-    *work += s.points;
+    *work += s.points / kPointsPerWork;
     if (!reader.read(s)) continue;
     for (std::size_t i = 0; i < reader.xs.size(); ++i) {
       if (in_range(reader.xs[i], reader.range())) points.push_back(bucket_of_points(reader, i, i + 1));
@@ -194,7 +196,7 @@ std::vector<Bucket> read_series(Database& database, std::uint64_t curve, const S
       buckets[scale.bucket_of(s.x_min)].add({s.x_min, s.x_max, s.first, s.last, s.min, s.max, s.points});
       continue;
     }
-    *work += s.points;
+    *work += s.points / kPointsPerWork;
     if (!reader.read(s)) continue;
     const std::size_t n = reader.xs.size();
     for (std::size_t i = 0; i < n;) {
