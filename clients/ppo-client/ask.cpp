@@ -9,6 +9,7 @@
 #include "ppo-client/event_printer.h"
 #include "ppo-client/json_text.h"
 #include "ppo-client/report.h"
+#include "ppo-client/runs_text.h"
 #include "ppo-client/trainer_reply.h"
 
 namespace client {
@@ -62,6 +63,22 @@ void show_result(const std::string& reply, const Style& style, Output& out) {
   out.text(text);
 }
 
+// Of a run that is not there: what is, is shown all the same.
+ExitCode show_runs(std::string_view result, const AskOptions& task, const Style& style, Output& out,
+                   Output& err) {
+  const RunsText text = runs_text(result, task, style);
+  out.text(text.text);
+  if (json::member(result, "complete") == "false") {
+    out.flush();
+    err.line("there is more than fits into one answer; ask for fewer runs, tags or points");
+  }
+  for (const std::string& run : text.unknown) {
+    out.flush();
+    err.line("error: " + printable(run) + " is no run");
+  }
+  return text.unknown.empty() ? kExitOk : kExitRefused;
+}
+
 void show_report(std::string_view result, const Style& style, Output& out) {
   if (const auto document = parse(result)) {
     out.text(report(*document, style));
@@ -85,6 +102,8 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
   const std::string_view result = result_of(reply.text);
   if (task.show == AskOptions::Show::kEvents) {
     show_events(result, as_json, style, out, err);
+  } else if (!as_json && task.show >= AskOptions::Show::kRuns) {
+    return show_runs(result, task, style, out, err);
   } else if (as_json) {
     out.line(one_line(result));
   } else if (task.show == AskOptions::Show::kReport) {

@@ -33,6 +33,9 @@ constexpr const char* kExamples = R"(Examples:
   ppo-client replay --from 1d --speed 100             yesterday again, a hundred times as fast
   ppo-client export --format csv --output events.csv  all that the bridge holds
   ppo-client command pause --target agent_0
+  ppo-client runs --state running,crashed             every run there was, the newest first
+  ppo-client series --run trainer-1@k3f9a2/agent_0 --tag 'losses/*' --format csv
+  ppo-client compare trainer-1@k3f9a2 trainer-1@m2x7c1
   ppo-client shell                                    a prompt; or: echo 'pause agent_0' | ...
   ppo-client status --url ws://127.0.0.1:5178/ws
 
@@ -82,6 +85,10 @@ struct Texts {
   std::string from, to, output, format = "ndjson";
   bool force = false;
   double speed = 1;
+  std::vector<std::string> states, runs, tags;
+  std::string search, sort = "-started", axis = "step", series_format = "table";
+  std::uint64_t offset = 0, points = 2000;
+  bool hidden = false;
 };
 
 constexpr const char* kShellHelp =
@@ -228,6 +235,55 @@ std::string recent_params(const Texts& texts) {
   return params.text();
 }
 
+std::string list_json(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const std::string& text : texts) list += (list.empty() ? "" : ",") + feed::json::quote(text);
+  return "[" + list + "]";
+}
+
+AskOptions ask_runs(const Texts& texts, milliseconds timeout) {
+  Object filter;
+  if (!texts.states.empty()) filter.add("state", list_json(texts.states));
+  if (!texts.source.empty()) filter.add_string("source", texts.source);
+  if (!texts.agent.empty()) filter.add_string("agent_id", texts.agent);
+  if (!texts.search.empty()) filter.add_string("search", texts.search);
+  if (texts.hidden) filter.add("hidden", "true");
+  Object params;
+  params.add("filter", filter.text()).add_string("sort", texts.sort);
+  params.add_number("count", texts.count).add_number("offset", texts.offset);
+  return bridge_command("get_runs", AskOptions::Show::kRuns, params.text(), timeout);
+}
+
+AskOptions ask_series(const Texts& texts, milliseconds timeout) {
+  using Show = AskOptions::Show;
+  const bool table = texts.series_format == "table";  // of which a line is a curve
+  Object params;
+  params.add("run_ids", list_json(texts.runs));
+  if (!texts.tags.empty()) params.add("tags", list_json(texts.tags));
+  params.add_string("x", texts.axis);
+  for (const auto& [name, text] : {std::pair{"from", &texts.from}, std::pair{"to", &texts.to}}) {
+    if (text->empty()) continue;
+    if (!feed::json::valid(*text) || text->find_first_not_of("+-.0123456789eE") != std::string::npos) {
+      throw Mistake{std::string("--") + name + " is '" + *text + "'; must be a number"};
+    }
+    params.add(name, *text);
+  }
+  params.add_number("points_max", table ? 1 : texts.points);
+  return bridge_command("get_series",
+                        table                           ? Show::kSeries
+                        : texts.series_format == "csv" ? Show::kSeriesCsv
+                                                        : Show::kSeriesNdjson,
+                        params.text(), timeout);
+}
+
+AskOptions ask_compare(const Texts& texts, milliseconds timeout) {
+  const std::string filter = Object().add("run_id", list_json(texts.runs)).text();
+  AskOptions ask = bridge_command("get_runs", AskOptions::Show::kCompare,
+                                  Object().add("filter", filter).text(), timeout);
+  ask.runs = texts.runs;
+  return ask;
+}
+
 AskOptions any_command(const Texts& texts, milliseconds timeout) {
   AskOptions ask;
   Object fields;
@@ -330,6 +386,38 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   recent->add_option("--source", texts.source, "Only this source");
   recent->add_option("--since-seq", texts.since_seq, "Only after the event of this seq");
 
+  CLI::App* runs = app.add_subcommand("runs", "Lists the runs there were, with how they ended");
+  CLI::Option* runs_count = runs->add_option("-n,--count", texts.count, "How many at most (100)")
+                                ->check(CLI::Range(1, 1000));
+  runs->add_option("--offset", texts.offset, "Leave out so many first");
+  list_of_one(runs->add_option("--state", texts.states, "running, finished, crashed, interrupted, lost"))
+      ->delimiter(',');
+  runs->add_option("--source", texts.source, "Only this source");
+  runs->add_option("--agent", texts.agent, "Only this agent");
+  runs->add_option("--search", texts.search, "A part of the id, name, note or tags");
+  runs->add_option("--sort", texts.sort, "started, ended, last, steps, state, source, name; -KEY: down")
+      ->capture_default_str();
+  runs->add_flag("--hidden", texts.hidden, "Those that were hidden");
+
+  CLI::App* series = app.add_subcommand("series", "Shows curves of runs");
+  list_of_one(series->add_option("--run", texts.runs, "A run_id, as `runs` lists them; repeatable"))
+      ->required();
+  list_of_one(series->add_option("--tag", texts.tags, "A curve, or 'beginning*'; repeatable; none: all"));
+  series->add_option("--x", texts.axis, "The axis")
+      ->check(CLI::IsMember({"step", "time", "relative"}))
+      ->capture_default_str();
+  series->add_option("--from", texts.from, "From this place of the axis on");
+  series->add_option("--to", texts.to, "Up to this place");
+  series->add_option("--points", texts.points, "More points than these are told by stretches (M4)")
+      ->check(CLI::Range(1, 20000))
+      ->capture_default_str();
+  series->add_option("--format", texts.series_format, "table (a line a curve), csv or ndjson (a line a point)")
+      ->check(CLI::IsMember({"table", "csv", "ndjson"}))
+      ->capture_default_str();
+
+  CLI::App* compare = app.add_subcommand("compare", "Lays two runs side by side");
+  compare->add_option("RUN", texts.runs, "Two run_ids")->required()->expected(2);
+
   CLI::App* command = app.add_subcommand("command", "Has a command carried out, prints the result");
   command->footer(
       "A --param's VALUE is JSON where it is valid JSON (5, true, [1,2], \"5\"), else a text.");
@@ -379,6 +467,13 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
       if (recent_count->count() == 0) texts.count = 20;
       options.task =
           bridge_command("get_recent_events", Show::kEvents, recent_params(texts), timeout);
+    } else if (runs->parsed()) {
+      if (runs_count->count() == 0) texts.count = 100;
+      options.task = ask_runs(texts, timeout);
+    } else if (series->parsed()) {
+      options.task = ask_series(texts, timeout);
+    } else if (compare->parsed()) {
+      options.task = ask_compare(texts, timeout);
     } else if (command->parsed()) {
       options.task = any_command(texts, timeout);
     }

@@ -33,10 +33,16 @@ struct AskOptions {
     kReport,  // tables
     kEvents,  // its `events` as lines
     kResult,  // pretty JSON
+    kRuns,         // a table of runs
+    kCompare,      // two runs side by side
+    kSeries,       // a table of curves
+    kSeriesCsv,    // their points
+    kSeriesNdjson,
   };
   std::string command;
   std::string fields;  // of the request, besides action and id: a JSON object
   Show show = Show::kReport;
+  std::vector<std::string> runs;  // of kCompare, in this order
   std::chrono::milliseconds deadline{5000};  // for the answer
 };
 

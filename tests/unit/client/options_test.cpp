@@ -128,6 +128,23 @@ TEST_CASE("options: tail's filters, with and without shorthand, are one filter")
   CHECK(std::get<feed::SinceLast>(tail({"--since", "last:3"}).subscription.since).count == 3);
 }
 
+TEST_CASE("options: runs, series and compare ask for the past of runs") {
+  CHECK(ask({"runs", "--state", "running,lost", "--search", "ppo", "-n", "5"}).fields ==
+        R"({"command":"get_runs","params":{"filter":{"state":["running","lost"],"search":"ppo"},)"
+        R"("sort":"-started","count":5,"offset":0}})");
+  CHECK(ask({"series", "--run", "s@r", "--tag", "loss*", "--x", "time", "--from", "-1e3", "--format", "csv"}).fields ==
+        R"({"command":"get_series","params":{"run_ids":["s@r"],"tags":["loss*"],"x":"time","from":-1e3,"points_max":2000}})");
+  CHECK(ask({"series", "--run", "s@r"}).show == AskOptions::Show::kSeries);
+  CHECK(ask({"compare", "s@a", "s@b"}).runs == std::vector<std::string>{"s@a", "s@b"});
+  for (const auto& wrong : std::vector<std::vector<const char*>>{
+           {"series"}, {"series", "--run", "a@b", "--from", "now"}, {"compare", "s@a"}, {"runs", "-n", "0"},
+           {"series", "--run", "a@b", "--format", "xml"}}) {
+    const Parsed parsed = parse(wrong);
+    REQUIRE(std::holds_alternative<Leave>(parsed));
+    CHECK(std::get<Leave>(parsed).code == client::kExitUsage);
+  }
+}
+
 TEST_CASE("options: recent asks for recent events") {
   CHECK(ask({"recent"}).fields == R"({"command":"get_recent_events","params":{"count":20}})");
   CHECK(ask({"recent", "--count", "5", "--type", "error", "--agent", "a", "--item", "Coal",
