@@ -95,12 +95,17 @@ class Logging(WandbTest):
                 wandb.log({"plot": wandb.plot.line(table, "a", "b"), "figure": Any})
                 wandb.watch(object(), log="all")
                 wandb.save("*.pt")
+                wandb.alert(title="x", text="y", level=wandb.AlertLevel.WARN)
+                wandb.show()
+        self.assertGreater(wandb.__version__.split("."), ["0"])
+        self.assertEqual((wandb.run.project_name(), wandb.run.get_project_url()), (wandb.run.project, None))
         said = sorted(line.split(":")[-1].split(" has")[0] for line in logs.output)
         self.assertEqual(len(said), len(set(said)))
         self.assertLessEqual({"Table", "Artifact", "Image", "log_artifact", "watch", "save"}, set(said))
         self.assertTrue(isinstance(wandb.Image(1), wandb.Image))
         self.assertEqual((self.scalars(), self.to.stats().refused), ([], 0))
-        self.assertRaises(AttributeError, getattr, wandb, "no_such_thing")
+        with self.assertRaisesRegex(AttributeError, "no sweep; .* need the servers"):
+            wandb.sweep
 
 
 class Runs(WandbTest):

@@ -37,8 +37,11 @@ __all__ += ["finish", "init", "log", "login", "run", "summary"]
 _MEDIA = ("Artifact", "Audio", "Graph", "Html", "Image", "Molecule", "Object3D", "Plotly", "Table", "Video")
 _CALLS = ("alert", "link_artifact", "link_model", "log_artifact", "log_code", "log_model", "restore")
 _CALLS += ("mark_preempting", "plot_table", "save", "unwatch", "use_artifact", "use_model", "watch")
+_CALLS += ("log_system", "show", "sync")  # Trackio's
 
+__version__ = "0.25.0"  # of wandb, whose calls these are; for libraries that look at it
 Settings = types.SimpleNamespace
+AlertLevel = types.SimpleNamespace(INFO="INFO", WARN="WARN", ERROR="ERROR")
 errors = types.SimpleNamespace(Error=Error, UsageError=UsageError, CommError=Error)
 util = types.SimpleNamespace(generate_id=lambda length=8: secrets.token_hex(length)[:length])
 
@@ -95,6 +98,11 @@ class Run:
 
     def get_url(self) -> None:
         return None
+
+    get_project_url = get_sweep_url = get_url
+
+    def project_name(self) -> str | None:
+        return self.project
 
     def log(
         self, data: Any = None, step: int | None = None, commit: bool | None = None, **_: Any
@@ -337,7 +345,8 @@ def setup(*_: Any, **__: Any) -> None:
     """There is nothing to set up."""
 
 
-require = setup
+require = teardown = setup
+join = finish
 
 
 def termlog(text: str = "", **_: Any) -> None:
@@ -357,4 +366,5 @@ def __getattr__(name: str) -> Any:
         return left_out(name)
     if name == "plot":
         return LeftOut()
-    raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    text = "%s has no %s; sweeps, the API and the like need the servers of Weights & Biases"
+    raise AttributeError(text % (__name__, name))
