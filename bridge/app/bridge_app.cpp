@@ -86,7 +86,7 @@ class BridgeApp::Impl {
         commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
                    history_limits(config), clients_max_, kVersion, &memory_, &work_, &past_}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
-        trainers_(io_, zmq_, counters_, taken_,
+        trainers_(io_, zmq_, counters_, memory_[Queue::commands], taken_,
                   {[this](auto connection, auto json) { on_trainer(connection, json); },
                    [this](auto connection) { sources_.disconnected(connection); }}),
         dispatcher_(commands_, sources_, trainers_, own_events_, counters_, clock_,
@@ -118,6 +118,10 @@ class BridgeApp::Impl {
     commands_.set_runs(&runs_);
     if (!journal_) log_.add_on_seal([this](const BlockPtr& block) { runs_.push(block); });
     tracker_.set_link(&dispatcher_.router());
+    // The rest is for what trainers have yet to read.
+    dispatcher_.router().set_bytes_max(memory_[Queue::commands].bytes_max() / 2);
+    sources_.set_detail_bytes_max(memory_[Queue::sources].bytes_max() -
+                                  static_cast<std::size_t>(config.sources.runs_max) * kRunBytes);
     if (journal_) {
       positions_ = std::make_unique<JournalPositions>(*journal_);
       const bool all = journal_->positions().size() < positions_known(config);
@@ -429,6 +433,8 @@ class BridgeApp::Impl {
     held_bytes_.set(tracker_.held_bytes());
     if (journal_) journal_bytes_.set(journal_->status().queue_bytes);
     past_bytes_.set(past_.bytes());
+    sources_bytes_.set(sources_.bytes());
+    commands_bytes_.set(dispatcher_.router().bytes());
     backlog_bytes_.set(client_servers_.backlog_bytes());
     if (config_.websocket.threads > 1) snapshot_bytes_.set(snapshot_.bytes());
   }
@@ -526,6 +532,8 @@ class BridgeApp::Impl {
   MemoryHold held_bytes_{memory_[Queue::held_events]};
   MemoryHold journal_bytes_{memory_[Queue::journal_queue]};
   MemoryHold past_bytes_{memory_[Queue::past]};
+  MemoryHold sources_bytes_{memory_[Queue::sources]};
+  MemoryHold commands_bytes_{memory_[Queue::commands]};
   MemoryHold backlog_bytes_{memory_[Queue::thread_backlog]};
   MemoryHold snapshot_bytes_{memory_[Queue::snapshot]};
   MemoryWatch memory_watch_{memory_, [this] { count_memory(); }, [this] { return zmq_endpoints(); },

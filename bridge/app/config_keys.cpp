@@ -245,8 +245,8 @@ std::vector<ConfigKey> make_keys() {
       integer("limits.memory_bytes_max",
               "Memory of everything that sources, clients and bots can make grow. Each queue has a share of\n"
               "it (get_status: memory) and says no at its end; history.bytes_max, events.held_bytes_max and\n"
-              "what events.message_bytes_max, websocket.clients_max and websocket.threads come to must fit\n"
-              "into it. Left at its default it grows with them.",
+              "what events.message_bytes_max, sources.runs_max, websocket.clients_max and websocket.threads\n"
+              "come to must fit into it. Left at its default it grows with them.",
               "bytes", kMemoryBytesDefault, 96 * kMiB, 1024 * kGiB,
               [](C& c, Integer v) { c.limits.memory_bytes_max = v; }),
 

@@ -1,10 +1,12 @@
 #include "app/memory_shares.h"
 
 #include <string>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
 #include "base/limits.h"
+#include "sources/source_table.h"
 
 namespace bridge {
 namespace {
@@ -12,6 +14,12 @@ namespace {
 constexpr std::size_t kLeftMin = 64 << 20;
 // Being read, waiting and being taken in, of two sources at a time.
 constexpr std::size_t kMessagesInZmq = 6;
+// What is left is shared out in so many parts.
+constexpr std::size_t kParts = 32;
+constexpr std::pair<Queue, std::size_t> kPartsOf[] = {
+    {Queue::sources, 2},  {Queue::cohorts, 2},  {Queue::unread, 9},    {Queue::subscriptions, 2},
+    {Queue::requests, 5}, {Queue::commands, 2}, {Queue::http, 3},       {Queue::bot_events, 4},
+    {Queue::bot_topics, 1}, {Queue::bot_replies, 2}};
 
 }  // namespace
 
@@ -32,9 +40,11 @@ Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
   ledger[Queue::zeromq].set_bound(kMessagesInZmq *
                                   static_cast<std::size_t>(config.events.message_bytes_max));
   std::size_t fixed = ledger[Queue::zeromq].bytes_max();
-  for (std::size_t i = 0; i < static_cast<std::size_t>(Queue::unread); ++i) {
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(Queue::clients); ++i) {
     fixed += ledger.shares()[i].bytes_max();
   }
+  const std::size_t runs = static_cast<std::size_t>(config.sources.runs_max) * kRunBytes;
+  fixed += runs;
   auto bytes_max = static_cast<std::size_t>(config.limits.memory_bytes_max);
   if (fixed + kLeftMin > bytes_max && config.limits.memory_bytes_max == kMemoryBytesDefault) {
     bytes_max = fixed + kMemoryBytesDefault / 4;
@@ -43,16 +53,13 @@ Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
   if (fixed + kLeftMin > bytes_max) {
     return Failure{"limits.memory_bytes_max is " + std::to_string(bytes_max) + "; must be at least " +
                    std::to_string(fixed + kLeftMin) +
-                   " for history.bytes_max, events.held_bytes_max, events.message_bytes_max, "
+                   " for history.bytes_max, events.held_bytes_max, events.message_bytes_max, sources.runs_max, "
                    "websocket.clients_max, websocket.threads and the journal, and 64 MiB for the rest"};
   }
   const std::size_t left = bytes_max - fixed;
   ledger.set_bytes_max(bytes_max);
-  ledger[Queue::unread].set_bound(left / 2);
-  ledger[Queue::http].set_bound(left / 8);
-  ledger[Queue::bot_events].set_bound(left / 8);
-  ledger[Queue::bot_topics].set_bound(left / 32);
-  ledger[Queue::bot_replies].set_bound(left / 16);
+  for (const auto& [queue, parts] : kPartsOf) ledger[queue].set_bound(left / kParts * parts);
+  ledger[Queue::sources].set_bound(ledger[Queue::sources].bytes_max() + runs);
   return true;
 }
 

@@ -46,6 +46,9 @@ inline constexpr std::size_t kQueuedMessageBytesMax = 16 * 1024 * 1024;
 inline constexpr std::size_t kConnectionBytes = 9 * 1024;
 inline constexpr std::size_t kOtherConnectionsMax = 256;
 
+// Of a client's message or subscription: large ones leave room for those.
+inline constexpr std::size_t kSmallRequestBytes = 4 * 1024;
+
 inline constexpr std::size_t kReplaysMax = 16;  // at a time, over all clients
 
 inline constexpr std::size_t kRecentEventsMax = 10'000;         // count of get_recent_events

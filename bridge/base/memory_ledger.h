@@ -42,6 +42,7 @@ class MemoryHold {
  public:
   MemoryHold() = default;
   explicit MemoryHold(MemoryShare& share) : share_(&share) {}
+  // REQUIRES: it holds nothing yet.
   void of(MemoryShare& share) { share_ = &share; }
   ~MemoryHold() { release(); }
   MemoryHold(MemoryHold&& other) noexcept
@@ -56,8 +57,8 @@ class MemoryHold {
   }
   // For a queue with a bound of its own, which says from time to time what it has.
   void set(std::size_t bytes) {
-    if (share_ == nullptr) return;
     const std::size_t before = std::exchange(bytes_, bytes);
+    if (share_ == nullptr) return;
     bytes > before ? share_->take(bytes - before) : share_->give_back(before - bytes);
   }
   void release() { set(0); }
@@ -68,18 +69,23 @@ class MemoryHold {
   std::size_t bytes_ = 0;
 };
 
-// Bytes of which the share knows until the last who holds them lets go.
-inline std::shared_ptr<const std::string> counted(std::shared_ptr<const std::string> bytes,
-                                                  MemoryShare& share) {
+// What takes so many bytes, of which the share knows until the last who holds it lets go.
+template <typename T>
+std::shared_ptr<const T> counted(std::shared_ptr<const T> what, std::size_t bytes,
+                                 MemoryShare& share) {
   struct Counted {
-    Counted(std::shared_ptr<const std::string> b, MemoryShare& s) : bytes(std::move(b)), hold(s) {
-      hold.set(bytes->capacity() + sizeof *this);
-    }
-    const std::shared_ptr<const std::string> bytes;
+    Counted(std::shared_ptr<const T> w, MemoryShare& s) : what(std::move(w)), hold(s) {}
+    const std::shared_ptr<const T> what;
     MemoryHold hold;
   };
-  auto made = std::make_shared<Counted>(std::move(bytes), share);
-  return {made, made->bytes.get()};
+  auto made = std::make_shared<Counted>(std::move(what), share);
+  made->hold.set(bytes + sizeof *made);
+  return {made, made->what.get()};
+}
+inline std::shared_ptr<const std::string> counted(std::shared_ptr<const std::string> bytes,
+                                                  MemoryShare& share) {
+  const std::size_t size = bytes->capacity();
+  return counted<std::string>(std::move(bytes), size, share);
 }
 
 // Of this process: resident, and what the allocator has given out (0 where it does not tell).
@@ -95,7 +101,12 @@ enum class Queue : std::size_t {
   past,
   snapshot,
   clients,
+  sources,
+  cohorts,
   unread,
+  subscriptions,
+  requests,
+  commands,
   http,
   bot_events,
   bot_topics,
@@ -106,9 +117,11 @@ enum class Queue : std::size_t {
 // All lines. Made at the start and shared by all threads.
 class MemoryLedger {
  public:
-  static constexpr std::array<const char*, 13> kNames = {
-      "history", "held_events", "journal_queue", "thread_backlog", "past",        "snapshot", "clients",
-      "unread",  "http",        "bot_events",    "bot_topics",     "bot_replies", "zeromq"};
+  static constexpr std::array<const char*, 18> kNames = {
+      "history", "held_events", "journal_queue", "thread_backlog", "past",     "snapshot",
+      "clients", "sources",     "cohorts",       "unread",         "subscriptions",
+      "requests", "commands",   "http",          "bot_events",     "bot_topics",
+      "bot_replies", "zeromq"};
 
   MemoryShare& operator[](Queue queue) { return shares_[static_cast<std::size_t>(queue)]; }
   const MemoryShare& operator[](Queue queue) const {

@@ -36,6 +36,13 @@ struct CommandRouter::TrainerLane final : Lane {
   const std::shared_ptr<Lanes> lanes;
 };
 
+namespace {
+
+// With who waits for its answer.
+std::size_t part_bytes(const Command& command) { return 1024 + command.params_json.size(); }
+
+}  // namespace
+
 CommandRouter::CommandRouter(SourceTable& sources, TrainerLink& link, Counters& counters,
                              const Clock& clock, Executed on_executed)
     : sources_(sources),
@@ -95,7 +102,7 @@ void CommandRouter::assign(const CommandAim& aim, const CommandRequestPtr& reque
   part.deadline_us = request->submitted_us + request->command.deadline_us;
   part.id = "c-" + std::to_string(++last_id_);
   ++pending_;
-  bytes_ += request->command.params_json.size();
+  bytes_ += part_bytes(request->command);
   ControlLine* line = aim.line(sources_);
   if (line == nullptr) {
     if (Source* const source = sources_.find_or_add(aim.source)) line = &source->by_name;
@@ -104,9 +111,9 @@ void CommandRouter::assign(const CommandAim& aim, const CommandRequestPtr& reque
   if (lane != nullptr && lane->waiting.size() >= kCommandsWaitingMax) {
     fail(part, ErrorType::busy,
          std::to_string(kCommandsWaitingMax) + " commands wait for " + aim.source + " already");
-  } else if (bytes_ > kCommandsBytesMax) {
+  } else if (bytes_ > bytes_max_) {
     fail(part, ErrorType::busy,
-         std::to_string(kCommandsBytesMax) + " bytes of commands wait for trainers already");
+         std::to_string(bytes_max_) + " bytes of commands wait for trainers already");
   } else if (lane != nullptr) {
     lane_of(*line).waiting.push_back(std::move(part));
     send_next(lane_of(*line));
@@ -267,7 +274,7 @@ void CommandRouter::fail(const TrainerCommand& part, ErrorType type, std::string
 
 void CommandRouter::answer(const TrainerCommand& part, TrainerAnswer given) {
   --pending_;
-  bytes_ -= part.request->command.params_json.size();
+  bytes_ -= part_bytes(part.request->command);
   CommandRequest& request = *part.request;
   given.source = part.source;
   given.run = part.run;

@@ -31,7 +31,6 @@
 namespace bridge {
 
 inline constexpr std::size_t kCommandsWaitingMax = 64;    // behind the one with the trainer
-inline constexpr std::size_t kCommandsBytesMax = 64 * 1024 * 1024;  // of all that are not answered yet
 inline constexpr std::int64_t kLostReplyUs = 10'000'000;  // after its deadline
 inline constexpr std::int64_t kRepairDeadlineUs = 2'000'000;  // waiting for the lane included
 
@@ -79,6 +78,11 @@ class CommandRouter final : public RepairLink {
   // Commands with trainers or waiting for them.
   std::size_t pending() const { return pending_; }
   std::size_t bytes() const { return bytes_ + remembered_.bytes(); }
+  // What all that are not answered yet may take, and a quarter as much what is remembered.
+  void set_bytes_max(std::size_t bytes_max) {
+    bytes_max_ = bytes_max;
+    remembered_.set_bytes_max(bytes_max / 4);
+  }
 
  private:
   // A request's part for one trainer.
@@ -131,7 +135,8 @@ class CommandRouter final : public RepairLink {
   const std::shared_ptr<Lanes> lanes_ = std::make_shared<Lanes>();  // the lines own them
   std::uint64_t last_id_ = 0;
   std::size_t pending_ = 0;  // parts not answered yet
-  std::size_t bytes_ = 0;    // of their params
+  std::size_t bytes_ = 0;    // of these
+  std::size_t bytes_max_ = 64 << 20;
   std::size_t blocked_ = 0;  // lanes that wait for a late answer
   std::size_t repairs_ = 0;  // questions not answered yet
 };

@@ -30,7 +30,10 @@ std::uint64_t sum(const std::array<std::uint64_t, 16>& counts) {
 OwnCommands::OwnCommands(BridgeView view)
     : view_(std::move(view)),
       started_wall_us_(view_.clock.wall_us()),
-      started_steady_us_(view_.clock.steady_us()) {}
+      started_steady_us_(view_.clock.steady_us()),
+      search_memory_(view_.memory == nullptr
+                         ? nullptr
+                         : std::make_shared<SearchMemory>(SearchMemory{(*view_.memory)[Queue::requests], {}})) {}
 
 bool OwnCommands::knows(std::string_view command) {
   return std::find(kNames.begin(), kNames.end(), command) != kNames.end() || is_run_command(command);
@@ -135,7 +138,7 @@ void OwnCommands::get_recent_events(const rapidjson::Value& params,
                                     const Done& done, const char* only_type) {
   auto search =
       RecentEvents::of(view_.log, view_.past != nullptr ? *view_.past : nothing_past_, params,
-                       [this](RecentEvents* events) { on_past(events); }, only_type);
+                       [this](RecentEvents* events) { on_past(events); }, only_type, search_memory_);
   if (!search) return done(search.error());
   const bool all_at_once = view_.work == nullptr || account == nullptr;
   if (!go_on({std::move(search.value()), account, all_at_once, done}, true)) {

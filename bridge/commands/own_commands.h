@@ -76,7 +76,7 @@ struct BridgeView {
   HistoryLimits history_limits;
   std::size_t clients_max;
   std::string version;
-  const MemoryLedger* memory = nullptr;  // null: not told
+  MemoryLedger* memory = nullptr;  // null: not told, nor counted
   WorkQueue* work = nullptr;  // for what takes long; null: all is done at once
   PastCache* past = nullptr;  // what lies behind memory; null: nothing
   PastRuns* runs = nullptr;   // null: questions about runs are refused
@@ -133,6 +133,7 @@ class OwnCommands {
   const std::shared_ptr<char> nobody_ = std::make_shared<char>();  // asks in place of who has no account
   const std::int64_t started_wall_us_;
   const std::int64_t started_steady_us_;
+  const std::shared_ptr<SearchMemory> search_memory_;  // null: nobody counts
 };
 
 }  // namespace bridge

@@ -15,6 +15,8 @@
 namespace bridge {
 namespace {
 
+constexpr std::size_t kFoundBytes = sizeof(std::string) + 16;  // of an event that was found, beside its text
+
 RequestError bad_params(std::string message) {
   return {ErrorType::bad_request, "params." + std::move(message)};
 }
@@ -45,6 +47,15 @@ bool RecentEvents::Query::matches(const Block& block, std::size_t i) const {
          (!agent_id || is_text(block, e, e.agent_id, e.agent_kind, "agent_id", *agent_id)) &&
          (!item || is_text(block, e, e.item, e.item_kind, "item", *item)) && (!run || *run == block.text(e.run)) &&
          (!min_profit || profit_of(block.text(e.data)) >= *min_profit);
+}
+
+std::size_t RecentEvents::Query::bytes() const {
+  std::size_t sum = sizeof(RecentEvents) + 512;  // with its place in the queue of work
+  if (types) {
+    for (const std::string& type : *types) sum += sizeof type + type.capacity();
+  }
+  for (const auto* text : {&epoch, &source, &agent_id, &item, &run}) sum += *text ? (*text)->capacity() : 0;
+  return sum;
 }
 
 Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::Value& params) {
@@ -99,7 +110,8 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
 
 Result<std::shared_ptr<RecentEvents>, RequestError> RecentEvents::of(
     EventLog& log, PastCache& past, const rapidjson::Value& params,
-    std::function<void(RecentEvents*)> on_ready, const char* only_type) {
+    std::function<void(RecentEvents*)> on_ready, const char* only_type,
+    std::shared_ptr<SearchMemory> memory) {
   auto query = parse(params);
   if (!query) return query.error();
   Query& wanted = query.value();
@@ -111,8 +123,11 @@ Result<std::shared_ptr<RecentEvents>, RequestError> RecentEvents::of(
     wanted.missed = wanted.known ? 0 : log.history().first_seq() - 1;
     wanted.since_seq = shared.value_or(wanted.missed);
   }
-  return std::shared_ptr<RecentEvents>(
-      new RecentEvents(log, past, std::move(query.value()), std::move(on_ready)));
+  const std::size_t bytes = wanted.bytes();
+  std::shared_ptr<RecentEvents> search(
+      new RecentEvents(log, past, std::move(wanted), std::move(on_ready), std::move(memory)));
+  if (search->hold_.try_take(bytes)) return search;
+  return RequestError{ErrorType::busy, "requests of all clients take too much memory; try again soon"};
 }
 
 SeqRange RecentEvents::range_of(const Query& query, std::uint64_t head) {
@@ -122,16 +137,32 @@ SeqRange RecentEvents::range_of(const Query& query, std::uint64_t head) {
 }
 
 RecentEvents::RecentEvents(EventLog& log, PastCache& past, Query query,
-                           std::function<void(RecentEvents*)> on_ready)
+                           std::function<void(RecentEvents*)> on_ready,
+               std::shared_ptr<SearchMemory> memory)
     : log_(log),
       query_(std::move(query)),
       head_(log.head()),
+      memory_(std::move(memory)),
       walk_(log, past, range_of(query_, head_),
             query_.since_seq ? LogWalk::Way::forward : LogWalk::Way::backward,
             [this](const Block& block, std::size_t i, std::uint64_t& work) {
               return look_at(block, i, work);
             },
-            [this, on_ready = std::move(on_ready)] { on_ready(this); }) {}
+            [this, on_ready = std::move(on_ready)] { on_ready(this); }) {
+  if (!memory_) return;
+  memory_->searches.push_back(this);
+  hold_.of(memory_->share);
+}
+
+RecentEvents::~RecentEvents() {
+  if (memory_) memory_->searches.remove(this);
+}
+
+// The other half is for what clients are sending.
+bool RecentEvents::may_go_on() const {
+  return !memory_ || memory_->share.bytes() <= memory_->share.bytes_max() / 2 ||
+         memory_->searches.front() == this;
+}
 
 // False where no more is wanted.
 bool RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t& work) {
@@ -139,6 +170,7 @@ bool RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t& wor
   const std::string_view json = block.json(i);
   cut_off_ = found_.size() == query_.count || bytes_ + json.size() > kReplyBytesMax;
   if (cut_off_) return false;
+  hold_.set(hold_.bytes() + json.size() + kFoundBytes);
   work += json.size() / kCopiedBytesPerWork;
   bytes_ += json.size();
   if (query_.since_seq) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,12 +13,21 @@
 
 #include <rapidjson/document.h>
 
+#include "base/memory_ledger.h"
 #include "base/result.h"
 #include "event/messages.h"
 #include "log/event_log.h"
 #include "log/log_walk.h"
 
 namespace bridge {
+
+class RecentEvents;
+
+// What all searches have found so far, together.
+struct SearchMemory {
+  MemoryShare& share;
+  std::list<const RecentEvents*> searches;  // the oldest first
+};
 
 // One look, a step at a time. The result is JSON:
 // {"events":[...],"count":n,"complete":bool,"more":bool,"recovered":bool,"missed":n,"epoch":e,"seq":newest}, oldest
@@ -30,14 +40,17 @@ namespace bridge {
 class RecentEvents {
  public:
   // `on_ready` is called with the search when one that waited for the journal need wait no more. `only_type`: in
-  // place of `type`; null: any.
+  // place of `type`; null: any. What it has found counts in `memory`, if that is not null: where half of its
+  // share is taken, all but the oldest wait.
   static Result<std::shared_ptr<RecentEvents>, RequestError> of(
       EventLog& log, PastCache& past, const rapidjson::Value& params,
-      std::function<void(RecentEvents*)> on_ready, const char* only_type = nullptr);
+      std::function<void(RecentEvents*)> on_ready, const char* only_type = nullptr,
+      std::shared_ptr<SearchMemory> memory = nullptr);
+  ~RecentEvents();
 
   // Looks at more, for about `work_max` at most, and adds what it cost. See RequestBudget.
   [[nodiscard]] LogWalk::State step(std::uint64_t work_max, std::uint64_t* work) {
-    return walk_.step(work_max, work);
+    return may_go_on() ? walk_.step(work_max, work) : LogWalk::State::more;
   }
   // REQUIRES: step() has ended.
   std::string result() const;
@@ -54,12 +67,15 @@ class RecentEvents {
     std::optional<double> min_profit;
 
     bool matches(const Block& block, std::size_t i) const;
+    std::size_t bytes() const;
   };
 
   static SeqRange range_of(const Query& query, std::uint64_t head);
   RecentEvents(EventLog& log, PastCache& past, Query query,
-               std::function<void(RecentEvents*)> on_ready);
+               std::function<void(RecentEvents*)> on_ready,
+               std::shared_ptr<SearchMemory> memory);
   static Result<Query, RequestError> parse(const rapidjson::Value& params);
+  bool may_go_on() const;
   bool look_at(const Block& block, std::size_t i, std::uint64_t& work);
 
   const EventLog& log_;
@@ -68,6 +84,8 @@ class RecentEvents {
   std::deque<std::string> found_;  // oldest first
   std::size_t bytes_ = 0;
   bool cut_off_ = false;
+  const std::shared_ptr<SearchMemory> memory_;  // null: nobody counts
+  MemoryHold hold_;
   LogWalk walk_;
 };
 

@@ -64,7 +64,7 @@ void RememberedCommands::make_room(std::int64_t now_us) {
   while (!order_.empty()) {
     const auto oldest = by_key_.find(order_.front());
     const CommandRequest& request = *oldest->second.request;
-    const bool full = by_key_.size() >= kIdempotencyKeysMax || bytes_ > kIdempotencyBytesMax;
+    const bool full = by_key_.size() >= kIdempotencyKeysMax || bytes_ > bytes_max_;
     if (!request.done || (!full && now_us - request.submitted_us < kIdempotencyUs)) return;
     forget(oldest);
   }

@@ -15,7 +15,6 @@ namespace bridge {
 
 inline constexpr std::int64_t kIdempotencyUs = 600'000'000;  // how long a key is remembered
 inline constexpr std::size_t kIdempotencyKeysMax = 10'000;
-inline constexpr std::size_t kIdempotencyBytesMax = 16 * 1024 * 1024;  // with commands and answers
 inline constexpr std::size_t kRespondsMax = 64;  // who wait for one command
 
 // One submitted command and all who wait for its outcome (the same key joins).
@@ -44,6 +43,8 @@ class RememberedCommands {
   void finish(const CommandRequest& request);
 
   std::size_t bytes() const { return bytes_; }
+  // Of all, with commands and answers.
+  void set_bytes_max(std::size_t bytes_max) { bytes_max_ = bytes_max; }
 
  private:
   struct Entry {
@@ -58,6 +59,7 @@ class RememberedCommands {
   Entries by_key_;
   std::list<std::string> order_;  // oldest first
   std::size_t bytes_ = 0;
+  std::size_t bytes_max_ = 16 << 20;
 };
 
 }  // namespace bridge

@@ -86,6 +86,9 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, Subscribe
                 std::to_string(log_.last_seq())});
   }
 
+  if (!feed_.has_room_for(parsed.value().subscription)) {
+    return refuse(request, ErrorType::busy, "what all clients subscribe to takes too much memory");
+  }
   if (parsed.value().options.snapshot && !feed_.has_room_for_snapshot()) {
     return refuse(request, ErrorType::busy, "too many snapshots wait to be read; try again soon");
   }

@@ -275,6 +275,18 @@ void Subscription::finish() {
   key_ += filter_key_;
 }
 
+std::size_t Subscription::bytes() const {
+  std::size_t sum = sizeof *this + 2 * key_.capacity() + filter_key_.capacity() + filter_json_.capacity();
+  for (const auto* list : {&patterns_, &excluded_}) {
+    for (const std::string& pattern : *list) sum += sizeof pattern + pattern.capacity();
+  }
+  for (const FilterKey& key : filter_) {
+    sum += sizeof key + key.key.capacity() + key.values.capacity() * sizeof(FilterValue);
+    for (const FilterValue& value : key.values) sum += value.text.capacity();
+  }
+  return sum;
+}
+
 bool Subscription::wants_type(std::string_view type) const {
   const auto covers = [type](const std::string& p) { return pattern_matches(p, type); };
   return (all_types_ || std::any_of(patterns_.begin(), patterns_.end(), covers)) &&

@@ -89,6 +89,9 @@ class Subscription {
   // The same for equal subscriptions, whatever the order or doubling in the request.
   const std::string& key() const { return key_; }
 
+  // What it takes, with its cohort's key.
+  std::size_t bytes() const;
+
   // The filter as the client gave it, JSON; empty where there is none.
   const std::string& filter_json() const { return filter_json_; }
 

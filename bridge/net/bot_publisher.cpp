@@ -15,8 +15,9 @@ namespace {
 constexpr int kSendMessagesMax = 100'000;  // waiting for one bot (ZMQ_SNDHWM)
 // A longer one matches nothing. With what a handshake says, which counts by the same limit.
 constexpr std::int64_t kSubscriptionBytesMax = 512;
-// Of one bot, in ZeroMQ. libzmq takes up all that have come whenever it is called, before they can be counted here.
-constexpr int kSubscriptionsWaitingMax = 16;
+// Of one bot, in ZeroMQ. libzmq takes up what has come whenever it is called, before it can be counted here, and
+// with more than one it finds ever more where its other thread reads faster than this one takes up.
+constexpr int kSubscriptionsWaitingMax = 1;
 constexpr std::size_t kSentBytesMax = 64 * 1024;
 constexpr int kSubscriptionsPerTurnMax = 1024;
 constexpr std::size_t kTopicSharePerBot = 4;  // the part of all topics' memory that one bot may have
@@ -113,7 +114,7 @@ void BotPublisher::shed() {
   const auto now = std::chrono::steady_clock::now();
   if (now - shed_at_ < kShedInterval) return;
   shed_at_ = now;
-  const std::vector<ZmqPeer> peers = peers_of(endpoint_);
+  const std::vector<ZmqPeer> peers = peers_of({endpoint_});
   const auto slowest = std::max_element(peers.begin(), peers.end(), [](auto& a, auto& b) {
     return a.unsent < b.unsent;
   });

@@ -20,7 +20,7 @@ ClientServer::ClientServer(const ClientServerParts& parts, const WsServerOptions
       clients_bytes_((*options.memory)[Queue::clients]),
       cohorts_(parts.log, parts.snapshot, parts.clock, parts.past,
                std::max(options.deflate_level, Deflater::kLevelMin),
-               &(*options.memory)[Queue::unread], &parts.work),
+               options.memory, &parts.work),
       replays_(parts.log, cohorts_, parts.clock),
       sessions_{parts.log,      cohorts_,    parts.dispatcher, replays_,
                 parts.counters, parts.clock, options.session,  std::move(catch_up)},

@@ -32,6 +32,7 @@ class HandshakeRequest : public websocketpp::http::parser::request {
   mutable bool deflate = false;         // an offer of it may be taken up
   mutable RequestGate* gate = nullptr;  // outlives it
   mutable MemoryHold memory;            // what it takes of the share of HTTP
+  mutable MemoryShare* messages = nullptr;  // what counts the client's messages that are on their way; outlives it
 
   std::size_t consume(const char* bytes, std::size_t size) {
     const std::size_t used = Base::consume(bytes, size);

@@ -10,7 +10,7 @@ namespace bridge {
 namespace {
 
 constexpr std::size_t kGrownBytes = 8 << 20;
-constexpr std::size_t kFreeBytesMax = 32 << 20;  // that the allocator keeps
+constexpr std::size_t kFreeBytesMax = 64 << 20;  // that the allocator keeps
 constexpr std::uint64_t kHeldMin = 256 * 1024;  // who has less in libzmq is not to blame
 constexpr auto kLookInterval = std::chrono::seconds(1);
 constexpr auto kFreedAfter = std::chrono::milliseconds(40);  // libzmq does so on a thread of its own
@@ -50,23 +50,21 @@ void MemoryWatch::check() {
 void MemoryWatch::suspect() {
   taken_.counting = true;
   seen_.clear();
-  for (const std::string& endpoint : endpoints_()) {
-    for (const ZmqPeer& peer : peers_of(endpoint)) seen_[peer.descriptor] = {peer.port, peer.received};
+  cut_all_after_ = std::max(cut_all_after_, looked_at_ + kLookInterval);
+  for (const ZmqPeer& peer : peers_of(endpoints_())) {
+    seen_[peer.descriptor] = {peer.port, peer.received};
   }
 }
 
 std::vector<MemoryWatch::Suspect> MemoryWatch::suspects() const {
   std::vector<Suspect> all;
-  for (const std::string& endpoint : endpoints_()) {
-    for (const ZmqPeer& peer : peers_of(endpoint)) {
-      const auto taken = taken_.by_descriptor.find(peer.descriptor);
-      const auto seen = seen_.find(peer.descriptor);
-      const bool known = seen != seen_.end() && seen->second.port == peer.port;
-      const std::uint64_t gone = (known ? seen->second.received : 0) +
-                                 (taken == taken_.by_descriptor.end() ? 0 : taken->second);
-      all.push_back({peer, endpoint, peer.received > gone ? peer.received - gone : 0,
-                     taken == taken_.by_descriptor.end()});
-    }
+  for (const ZmqPeer& peer : peers_of(endpoints_())) {
+    const auto taken = taken_.by_descriptor.find(peer.descriptor);
+    const auto seen = seen_.find(peer.descriptor);
+    const bool known = seen != seen_.end() && seen->second.port == peer.port;
+    const bool idle = taken == taken_.by_descriptor.end();
+    const std::uint64_t gone = (known ? seen->second.received : 0) + (idle ? 0 : taken->second);
+    all.push_back({peer, peer.received > gone ? peer.received - gone : 0, idle});
   }
   return all;
 }
@@ -79,13 +77,13 @@ void MemoryWatch::act() {
   // Where nobody has much that is new, it is somebody who has sent it before and waits since, or came over
   // ipc, whose bytes nobody counts.
   const bool all_idle = most < kHeldMin;
-  if (all_idle && acted_at_ - cut_all_at_ < kCutAllInterval) return;
-  if (all_idle) cut_all_at_ = acted_at_;
+  if (all_idle && acted_at_ < cut_all_after_) return;
+  cut_all_after_ = acted_at_ + (all_idle ? kCutAllInterval : kLookInterval);  // it may take libzmq so long
   MemoryShare& share = ledger_[Queue::zeromq];
   std::size_t cut = 0;
   for (const Suspect& one : all) {
     if (all_idle ? !one.idle && one.peer.port != 0 : one.held < std::max(most / 2, kHeldMin)) continue;
-    if (!cut_peer(one.peer.descriptor, one.endpoint)) continue;
+    if (!cut_peer(one.peer.descriptor, one.peer.endpoint)) continue;
     taken_.by_descriptor.erase(one.peer.descriptor);
     seen_.erase(one.peer.descriptor);
     on_cut_(one.peer.descriptor);

@@ -43,7 +43,6 @@ class MemoryWatch {
   };
   struct Suspect {
     ZmqPeer peer;
-    std::string endpoint;
     std::uint64_t held = 0;  // since suspicion began; of ipc not known
     bool idle = false;       // nothing was taken of it since
   };
@@ -62,7 +61,7 @@ class MemoryWatch {
   std::unordered_map<int, Seen> seen_;   // by descriptor, when suspicion began
   Clock::time_point looked_at_{};
   Clock::time_point acted_at_{};
-  Clock::time_point cut_all_at_{};  // whoever might be to blame
+  Clock::time_point cut_all_after_{};  // not before are all cut who might be to blame
   Clock::time_point trimmed_at_{};
 };
 

@@ -18,6 +18,7 @@
 #include <websocketpp/http/constants.hpp>
 #include <websocketpp/processors/base.hpp>
 
+#include "base/limits.h"
 #include "event/deflate.h"
 #include "net/deflate_offer.h"
 #include "net/handshake_request.h"
@@ -36,11 +37,21 @@ class PermessageDeflate {
   // The answer to the handshake; "" = without. Fails, and with it the handshake, where the header
   // is malformed. `bytes_max`: of a message, compressed or not; REQUIRES: from 1 to 4 GiB.
   Answer negotiate(const HandshakeRequest& request, std::size_t bytes_max) {
+    receiving_.of(*request.messages);
     const auto answer = answer_extensions(request.get_header("Sec-WebSocket-Extensions"));
     if (!answer) return {error(websocketpp::processor::error::extension_parse_error), {}};
     if (!request.deflate || answer.value().empty()) return {};
     bytes_max_ = static_cast<std::uint32_t>(bytes_max);
     return {Error(), answer.value()};
+  }
+
+  // Of every message, compressed or not: false where all clients together send too much for one more frame of
+  // a large one.
+  bool expect(std::size_t frame_bytes) const {
+    const std::size_t bytes = receiving_.bytes() + frame_bytes;
+    if (bytes > kSmallRequestBytes) return receiving_.try_take(frame_bytes);
+    receiving_.set(bytes);
+    return true;
   }
 
   // Takes some more of a compressed message. Nothing comes out before finish().
@@ -53,7 +64,10 @@ class PermessageDeflate {
     return {};
   }
 
-  // The message is whole: `out` becomes what it says. 1009 where that is too large, 1007 where it
+  // A message is whole.
+  void received() { receiving_.release(); }
+
+  // It is compressed: `out` becomes what it says. 1009 where that is too large, 1007 where it
   // is not deflate.
   Error finish(std::string& out) {
     const auto gathered = std::move(gathered_);
@@ -86,6 +100,7 @@ class PermessageDeflate {
 
   std::uint32_t bytes_max_ = 0;  // 0: nothing was agreed on
   std::unique_ptr<std::string> gathered_;
+  mutable MemoryHold receiving_;
 };
 
 }  // namespace bridge

@@ -12,6 +12,7 @@ constexpr int kHeartbeatMs = 2000;
 constexpr int kHeartbeatTimeoutMs = 10'000;
 constexpr std::int64_t kAnswerBytesMax = 16 << 20;  // a peer that sends more is disconnected
 constexpr int kAnswersPerTurnMax = 256;
+constexpr int kWaitingMax = 16;  // messages of one trainer, in ZeroMQ, either way
 
 }  // namespace
 
@@ -20,13 +21,16 @@ void set_trainer_options(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
   socket.set(zmq::sockopt::heartbeat_timeout, kHeartbeatTimeoutMs);
   socket.set(zmq::sockopt::maxmsgsize, kAnswerBytesMax);
+  socket.set(zmq::sockopt::sndhwm, kWaitingMax);
+  socket.set(zmq::sockopt::rcvhwm, kWaitingMax);
 }
 
 TrainerChannel::TrainerChannel(asio::io_context& io, zmq::context_t& context, Counters& counters,
-                               TakenBytes& taken, Listener listener)
+                               MemoryShare& unread, TakenBytes& taken, Listener listener)
     : io_(io),
       context_(context),
       counters_(counters),
+      unread_(unread),
       taken_(taken),
       listener_(std::move(listener)),
       socket_(context, zmq::socket_type::router) {}
@@ -73,6 +77,7 @@ bool TrainerChannel::send(const std::string& connection, const std::string& json
   const auto bound = bound_.find(connection);
   if (bound != bound_.end()) return bound->second->send(json);
   if (!watch_) return false;
+  if (!unread_.has_room_for(json.size())) return unread_.refuse();
   watch_->look_again();
   try {
     using zmq::send_flags;
@@ -81,7 +86,7 @@ bool TrainerChannel::send(const std::string& connection, const std::string& json
       return false;
     }
     socket_.send(zmq::message_t(), send_flags::dontwait | send_flags::sndmore);
-    return socket_.send(zmq::buffer(json), send_flags::dontwait).has_value();
+    return socket_.send(counted_frame(json, unread_), send_flags::dontwait).has_value();
   } catch (const zmq::error_t&) {
     return false;  // EHOSTUNREACH: no such peer
   }

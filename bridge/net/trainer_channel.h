@@ -17,6 +17,7 @@
 #include <zmq.hpp>
 
 #include "base/counters.h"
+#include "base/memory_ledger.h"
 #include "base/result.h"
 #include "commands/command_router.h"
 #include "net/bound_trainer.h"
@@ -41,7 +42,7 @@ class TrainerChannel final : public TrainerLink {
   };
 
   TrainerChannel(asio::io_context& io, zmq::context_t& context, Counters& counters,
-                 TakenBytes& taken, Listener listener);
+                 MemoryShare& unread, TakenBytes& taken, Listener listener);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
   Result<bool> start(const std::string& endpoint);
@@ -62,6 +63,7 @@ class TrainerChannel final : public TrainerLink {
   asio::io_context& io_;
   zmq::context_t& context_;
   Counters& counters_;
+  MemoryShare& unread_;
   TakenBytes& taken_;
   const Listener listener_;
   zmq::socket_t socket_;

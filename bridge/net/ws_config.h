@@ -75,7 +75,8 @@ inline hybi13<bridge::WsConfig>::err_str_pair hybi13<bridge::WsConfig>::negotiat
   return m_permessage_deflate.negotiate(request, m_max_message_size);
 }
 
-// As the original; and only a message's first frame may say that it is compressed (section 6.1).
+// As the original; and only a message's first frame may say that it is compressed (section 6.1), and what is
+// to be received is counted.
 template <>
 inline lib::error_code hybi13<bridge::WsConfig>::validate_incoming_extended_header(
     frame::basic_header h, frame::extended_header e) const {
@@ -88,6 +89,10 @@ inline lib::error_code hybi13<bridge::WsConfig>::validate_incoming_extended_head
       (code == frame::payload_size_code_64bit && size <= frame::limits::payload_size_extended)) {
     return error::make_error_code(error::non_minimal_encoding);
   }
+  const bool counts = !frame::opcode::is_control(frame::get_opcode(h)) && size <= m_max_message_size;
+  if (counts && !m_permessage_deflate.expect(size)) {
+    return error::make_error_code(error::message_too_big);
+  }
   return {};
 }
 
@@ -97,6 +102,7 @@ template <>
 inline lib::error_code hybi13<bridge::WsConfig>::finalize_message() {
   const message_ptr& message = m_current_msg->msg_ptr;
   const bool text = message->get_opcode() == frame::opcode::text;
+  m_permessage_deflate.received();
   if (message->get_compressed()) {
     std::string& out = message->get_raw_payload();
     if (const lib::error_code failed = m_permessage_deflate.finish(out)) return failed;

@@ -157,6 +157,7 @@ class WsServer::Impl final : private RequestGate {
     request.deflate = options_.deflate_level != 0;
     request.gate = this;
     request.memory.of((*options_.memory)[Queue::http]);
+    request.messages = &(*options_.memory)[Queue::requests];
     con->number = ++last_number_;
     waiting_->emplace(con->number, con.get());
     con->counted = std::shared_ptr<void>(

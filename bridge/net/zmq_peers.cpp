@@ -19,26 +19,33 @@
 namespace bridge {
 namespace {
 
-// Whether this is a connection that was accepted at the endpoint, and then the peer's port.
-bool is_peer_of(int descriptor, const std::string& endpoint, int* peer_port = nullptr) {
+// Where a connection that was accepted is, as libzmq names endpoints; nowhere where it is none.
+struct Ends {
+  std::string own;  // the path, or ":" and the port
+  int peer_port = 0;
+
+  bool are_at(const std::string& endpoint) const {
+    return !own.empty() && endpoint.size() >= own.size() &&
+           endpoint.compare(endpoint.size() - own.size(), own.size(), own) == 0;
+  }
+};
+
+Ends ends_of(int descriptor) {
   sockaddr_storage own{};
   sockaddr_storage peer{};
   socklen_t own_size = sizeof own;
   socklen_t peer_size = sizeof peer;
   if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&own), &own_size) != 0 ||
       ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) {
-    return false;
+    return {};
   }
-  if (own.ss_family == AF_UNIX) {
-    const auto* const unix_name = reinterpret_cast<const sockaddr_un*>(&own);
-    return own_size > sizeof(sa_family_t) && endpoint == std::string("ipc://") + unix_name->sun_path;
+  if (own.ss_family == AF_UNIX && own_size > sizeof(sa_family_t)) {
+    return {std::string("ipc://") + reinterpret_cast<const sockaddr_un*>(&own)->sun_path, 0};
   }
   // Both families have the port at the same place.
-  if (own.ss_family != AF_INET && own.ss_family != AF_INET6) return false;
-  const std::string port = ":" + std::to_string(ntohs(reinterpret_cast<sockaddr_in*>(&own)->sin_port));
-  if (peer_port != nullptr) *peer_port = ntohs(reinterpret_cast<sockaddr_in*>(&peer)->sin_port);
-  return endpoint.size() > port.size() &&
-         endpoint.compare(endpoint.size() - port.size(), port.size(), port) == 0;
+  if (own.ss_family != AF_INET && own.ss_family != AF_INET6) return {};
+  return {":" + std::to_string(ntohs(reinterpret_cast<sockaddr_in*>(&own)->sin_port)),
+          ntohs(reinterpret_cast<sockaddr_in*>(&peer)->sin_port)};
 }
 
 // All that are open, and where none is left to look with, all that there may be.
@@ -59,14 +66,17 @@ std::vector<int> descriptors() {
 
 }  // namespace
 
-std::vector<ZmqPeer> peers_of(const std::string& endpoint) {
+std::vector<ZmqPeer> peers_of(const std::vector<std::string>& endpoints) {
   std::vector<ZmqPeer> peers;
-  int port = 0;
   for (const int descriptor : descriptors()) {
-    if (!is_peer_of(descriptor, endpoint, &port)) continue;
     ZmqPeer peer;
+    const Ends ends = ends_of(descriptor);
+    const auto endpoint = std::find_if(endpoints.begin(), endpoints.end(),
+                                       [&](const std::string& e) { return ends.are_at(e); });
+    if (endpoint == endpoints.end()) continue;
     peer.descriptor = descriptor;
-    peer.port = port;
+    peer.port = ends.peer_port;
+    peer.endpoint = *endpoint;
     ::ioctl(descriptor, SIOCOUTQ, &peer.unsent);
     int unread = 0;
     ::ioctl(descriptor, SIOCINQ, &unread);
@@ -88,7 +98,7 @@ void TakenBytes::count(zmq::message_t& frame) {
 int descriptor_of(zmq::message_t& message) { return ::zmq_msg_get(message.handle(), ZMQ_SRCFD); }
 
 bool cut_peer(int descriptor, const std::string& endpoint) {
-  if (descriptor < 0 || !is_peer_of(descriptor, endpoint)) return false;
+  if (descriptor < 0 || !ends_of(descriptor).are_at(endpoint)) return false;
   // So that closing it, which libzmq then does, tells the peer even where its data has no room here.
   const linger at_once{1, 0};
   ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -101,9 +111,7 @@ bool cut_peer(int descriptor, const std::string& endpoint) {
 
 std::size_t cut_newest(const std::vector<std::string>& endpoints, std::size_t peers_max) {
   std::map<int, std::string> peers;
-  for (const std::string& endpoint : endpoints) {
-    for (const ZmqPeer& peer : peers_of(endpoint)) peers.emplace(peer.descriptor, endpoint);
-  }
+  for (const ZmqPeer& peer : peers_of(endpoints)) peers.emplace(peer.descriptor, peer.endpoint);
   std::size_t cut = 0;
   for (auto peer = peers.rbegin(); peer != peers.rend() && peers.size() - cut > peers_max; ++peer) {
     (void)cut_peer(peer->first, peer->second);

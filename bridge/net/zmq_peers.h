@@ -18,6 +18,7 @@ namespace bridge {
 
 struct ZmqPeer {
   int descriptor = -1;
+  std::string endpoint;
   int port = 0;                // of the peer: who uses a descriptor again has another; of ipc 0
   int unsent = 0;              // bytes in the kernel that the peer has not taken
   std::uint64_t received = 0;  // bytes that libzmq has read from it, since it connected; of ipc 0
@@ -32,9 +33,9 @@ struct TakenBytes {
   void count(zmq::message_t& frame);
 };
 
-// Whoever is connected to an endpoint of ours, as bind_socket() named it. Looks at all descriptors of the
-// process: not for every message.
-std::vector<ZmqPeer> peers_of(const std::string& endpoint);
+// Whoever is connected to one of these endpoints of ours, as bind_socket() named them. Looks at all descriptors
+// of the process: not for every message.
+std::vector<ZmqPeer> peers_of(const std::vector<std::string>& endpoints);
 
 // The descriptor on which a message came; -1 where libzmq does not tell.
 int descriptor_of(zmq::message_t& message);

@@ -274,7 +274,7 @@ void SourceTable::add_agent(Run& run, std::string_view agent) {
   if (run.agents.find(agent) != run.agents.end()) return;
   const std::size_t bytes = agent.size() + sizeof(std::string) + 32;
   if (!is_name(agent) || run.agents.size() >= kAgentsPerSourceMax ||
-      detail_bytes_ + bytes > kSourceDetailBytesMax) {
+      !has_room_for(run, bytes)) {
     return;
   }
   run.agents.emplace(agent);
@@ -294,7 +294,7 @@ void SourceTable::take(Run& run, const Announcement& said) {
   }
   for (const std::string& agent : said.agents) add_agent(run, agent);
   const std::size_t bytes = said.commands_json.size() + said.parameters_json.size() + said.host.size();
-  const bool fits = detail_bytes_ + bytes <= kSourceDetailBytesMax;
+  const bool fits = has_room_for(run, bytes);
   run.commands_json = fits ? said.commands_json : std::string();
   run.parameters_json = fits ? said.parameters_json : std::string();
   run.host = fits ? said.host : std::string();

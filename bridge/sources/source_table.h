@@ -27,8 +27,8 @@ namespace bridge {
 inline constexpr std::int64_t kStalledAfterUs = 3'500'000;  // a source announces itself once a second
 inline constexpr std::int64_t kLiveUs = 10'000'000;
 
-// What all runs together may announce (agents, commands, host): more is left out.
-inline constexpr std::size_t kSourceDetailBytesMax = 32 * 1024 * 1024;
+// What a run takes, without what it announces.
+inline constexpr std::size_t kRunBytes = sizeof(Run) + sizeof(Source) + 256;
 
 enum class SourceChange {
   connected,
@@ -64,6 +64,11 @@ class SourceTable {
       : runs_max_(runs_max), counters_(counters) {}
   SourceTable(const SourceTable&) = delete;
   SourceTable& operator=(const SourceTable&) = delete;
+
+  // What all runs together may announce (agents, commands, host), half of it for those that are not connected:
+  // more is left out.
+  void set_detail_bytes_max(std::size_t bytes_max) { detail_bytes_max_ = bytes_max; }
+  std::size_t bytes() const { return runs_ * kRunBytes + detail_bytes_; }
 
   // Exactly one, set before anything else is called.
   void set_listener(SourceListener* listener) { listener_ = listener; }
@@ -143,6 +148,9 @@ class SourceTable {
   void end_earlier(Run& run, std::int64_t steady_us);
   void take(Run& run, const Announcement& said);
   void add_agent(Run& run, std::string_view agent);
+  bool has_room_for(const Run& run, std::size_t detail_bytes) const {
+    return detail_bytes_ + detail_bytes <= detail_bytes_max_ / (run.connected() ? 1 : 2);
+  }
   void set_state(Run& run, SourceState state, SourceChange change);
   void revive(Run& run);
   void look_for_conflict(Source& source);
@@ -156,6 +164,7 @@ class SourceTable {
   Run* last_ = nullptr;  // of the last word: events come in batches of one run
   std::size_t runs_ = 0;
   std::size_t detail_bytes_ = 0;
+  std::size_t detail_bytes_max_ = 32 << 20;
   std::int64_t full_until_us_ = 0;  // until then there is nobody who could make room
   bool has_forgotten_ = false;
 };

@@ -18,8 +18,8 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
     return build(*block, static_cast<std::size_t>(from_seq - block->first_seq()),
                  static_cast<std::size_t>(to_seq - block->first_seq()) + 1);
   }
-  const bool as_is = !subscription_.batch();
-  if (as_is && subscription_.everything()) {
+  const bool as_is = !subscription_->batch();
+  if (as_is && subscription_->everything()) {
     return {std::shared_ptr<const std::string>(block, &block->frames()), block->size(),
             block->gaps()};
   }
@@ -49,17 +49,17 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
 
 // This one keeps so much now, and was used last.
 void Cohort::count(std::size_t bytes) {
-  all_.bytes += bytes - counted_;
+  all_.add(bytes - counted_);
   counted_ = bytes;
   all_.by_use.splice(all_.by_use.end(), all_.by_use, place_);
   for (Cohort* const cohort : all_.by_use) {
-    if (all_.bytes <= all_.bytes_max || cohort == this) return;
+    if (!all_.too_many() || cohort == this) return;
     cohort->let_go();
   }
 }
 
 void Cohort::let_go() {
-  all_.bytes -= counted_;
+  all_.add(0 - counted_);
   counted_ = kept_bytes_ = 0;
   kept_.clear();
   latest_ = {};
@@ -67,17 +67,17 @@ void Cohort::let_go() {
 }
 
 Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const {
-  FramesBuilder builder(subscription_.batch(), deflater_);
+  FramesBuilder builder(subscription_->batch(), deflater_);
   for (std::size_t i = from; i < to; ++i) {
     if (block.entry(i).gap_size != 0 && wants_gap(block, i)) builder.add_gap(block.gap_frame(i));
-    if (subscription_.everything() || subscription_.matches(block, i)) builder.add(block, i);
+    if (subscription_->everything() || subscription_->matches(block, i)) builder.add(block, i);
   }
   return builder.finish();
 }
 
 Frames Cohort::latest(const Snapshot& snapshot, std::uint64_t after_seq, std::uint64_t to_seq) {
   if (!keeps_latest(after_seq, to_seq)) {
-    latest_ = snapshot.frames(subscription_, after_seq, to_seq, deflater_);
+    latest_ = snapshot.frames(*subscription_, after_seq, to_seq, deflater_);
     latest_after_ = after_seq;
     latest_to_ = to_seq;
     count(kept_bytes_ + (latest_.bytes ? latest_.bytes->size() : 0));
@@ -87,7 +87,7 @@ Frames Cohort::latest(const Snapshot& snapshot, std::uint64_t after_seq, std::ui
 
 bool Cohort::wants_gap(const Block& block, std::size_t index) const {
   const auto lost = read_source_lost(block.text(block.entry(index).data));
-  return lost && subscription_.may_want_source(lost->source);
+  return lost && subscription_->may_want_source(lost->source);
 }
 
 }  // namespace bridge

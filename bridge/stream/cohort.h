@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/memory_ledger.h"
 #include "event/block.h"
 #include "event/subscription.h"
 #include "stream/frames.h"
@@ -23,10 +24,14 @@ class Cohort;
 // Filtered copies for clients a little behind, over all cohorts of a thread.
 inline constexpr std::size_t kKeptFramesBytesMax = 32 * 1024 * 1024;
 
-// What all cohorts keep, together: beyond `bytes_max` the one that was used longest ago lets go.
+// What all cohorts keep, together: beyond the bound the one that was used longest ago lets go.
 struct KeptFrames {
-  std::size_t bytes_max = kKeptFramesBytesMax;
-  std::size_t bytes = 0;
+  explicit KeptFrames(MemoryShare& of) : share(of), hold(of) {}
+  bool too_many() const { return hold.bytes() > kKeptFramesBytesMax || !share.has_room_for(0); }
+  void add(std::size_t bytes) { hold.set(hold.bytes() + bytes); }
+
+  MemoryShare& share;  // of all threads
+  MemoryHold hold;
   std::list<Cohort*> by_use;  // used longest ago first
 };
 
@@ -35,7 +40,7 @@ class Cohort {
  public:
   // `all` must outlive it, and so must the deflater, for a subscription with deflate() only and else
   // null.
-  Cohort(Subscription subscription, KeptFrames& all, Deflater* deflater)
+  Cohort(std::shared_ptr<const Subscription> subscription, KeptFrames& all, Deflater* deflater)
       : subscription_(std::move(subscription)),
         deflater_(deflater),
         all_(all),
@@ -47,7 +52,7 @@ class Cohort {
   Cohort(const Cohort&) = delete;
   Cohort& operator=(const Cohort&) = delete;
 
-  const Subscription& subscription() const { return subscription_; }
+  const Subscription& subscription() const { return *subscription_; }
 
   // What passes of events [from_seq, to_seq] of the block. A source's loss passes where events of
   // that source may, even where the bridge's own event about it does not. Whole blocks are kept for
@@ -88,7 +93,7 @@ class Cohort {
   Frames build(const Block& block, std::size_t from, std::size_t to) const;
   bool wants_gap(const Block& block, std::size_t index) const;
 
-  const Subscription subscription_;
+  const std::shared_ptr<const Subscription> subscription_;
   Deflater* const deflater_;
   std::deque<Kept> kept_;  // newest last
   std::size_t kept_bytes_ = 0;  // of kept_

@@ -13,13 +13,13 @@ constexpr std::int64_t kPastReaderUs = 5'000;  // he counts as reading for so lo
 
 }  // namespace
 
-Cohort* Cohorts::join(const Subscription& subscription) {
-  std::unique_ptr<Cohort>& cohort = cohorts_[subscription.key()];
+Cohort* Cohorts::join(const std::shared_ptr<const Subscription>& subscription) {
+  std::unique_ptr<Cohort>& cohort = cohorts_[subscription->key()];
   if (!cohort) {
-    cohort = std::make_unique<Cohort>(subscription, kept_, deflater_of(subscription));
+    cohort = std::make_unique<Cohort>(subscription, kept_, deflater_of(*subscription));
     cohort->edition_seq = log_.head();
-    if (subscription.latest()) ++latest_cohorts_;
-    if (subscription.deflate()) ++deflate_cohorts_;
+    if (subscription->latest()) ++latest_cohorts_;
+    if (subscription->deflate()) ++deflate_cohorts_;
   }
   ++cohort->feeds;
   return cohort.get();
@@ -133,7 +133,7 @@ Frames Cohorts::snapshot(const Subscription& subscription, std::uint64_t to_seq)
   snapshot_.catch_up(log_);
   Frames frames = snapshot_.frames(subscription, 0, to_seq, deflater_of(subscription));
   if (!frames.bytes) return frames;
-  frames.bytes = counted(std::move(frames.bytes), unread_);
+  frames.bytes = counted(std::move(frames.bytes), unread());
   return frames;
 }
 

@@ -23,10 +23,11 @@ namespace bridge {
 class Cohorts {
  public:
   // `reader` may be null: then the past ends where memory does. `deflate_level`: of the batches of
-  // clients that take them compressed. `unread`: what clients have yet to read and nobody else holds;
-  // null where nobody asks. `work`: for what takes long; null: all is done at once.
+  // clients that take them compressed. `memory`: where that is counted which clients have yet to read and
+  // nobody else holds, what they subscribe to, and what is kept for them; null where nobody asks. `work`: for
+  // what takes long; null: all is done at once.
   Cohorts(EventLog& log, Snapshot& snapshot, const Clock& clock, PastReader* reader = nullptr,
-          int deflate_level = Deflater::kLevelMin, MemoryShare* unread = nullptr,
+          int deflate_level = Deflater::kLevelMin, MemoryLedger* memory = nullptr,
           WorkQueue* work = nullptr)
       : log_(log),
         snapshot_(snapshot),
@@ -34,7 +35,9 @@ class Cohorts {
         past_(reader),
         work_(work),
         deflater_(deflate_level),
-        unread_(unread == nullptr ? own_unread_ : *unread) {}
+        own_memory_(memory == nullptr ? std::make_unique<MemoryLedger>() : nullptr),
+        memory_(memory == nullptr ? *own_memory_ : *memory),
+        kept_(memory_[Queue::cohorts]) {}
   Cohorts(const Cohorts&) = delete;
   Cohorts& operator=(const Cohorts&) = delete;
 
@@ -55,8 +58,9 @@ class Cohorts {
 
   std::size_t cohorts() const { return cohorts_.size(); }
   // That all cohorts keep for feeds that are a little behind; at most kKeptFramesBytesMax.
-  std::size_t kept_bytes() const { return kept_.bytes; }
-  MemoryShare& unread() { return unread_; }
+  std::size_t kept_bytes() const { return kept_.hold.bytes(); }
+  MemoryShare& unread() { return memory_[Queue::unread]; }
+  MemoryShare& subscriptions() { return memory_[Queue::subscriptions]; }
 
   const Deflater::Tally& deflated() const { return deflater_.tally(); }
 
@@ -69,7 +73,7 @@ class Cohorts {
   friend class Feed;
 
   // The cohort of this subscription, made where it is the first. join/leave in pairs.
-  Cohort* join(const Subscription& subscription);
+  Cohort* join(const std::shared_ptr<const Subscription>& subscription);
   void leave(Cohort* cohort, Feed* feed);
 
   // The feed has everything up to `seq`, which is the newest event.
@@ -94,7 +98,10 @@ class Cohorts {
   // Counted as unread until it is written.
   Frames snapshot(const Subscription& subscription, std::uint64_t to_seq);
   // Replies have the other half.
-  bool has_room_for_snapshot() const { return unread_.bytes() <= unread_.bytes_max() / 2; }
+  bool has_room_for_snapshot() const {
+    const MemoryShare& unread = memory_[Queue::unread];
+    return unread.bytes() <= unread.bytes_max() / 2;
+  }
 
   EventLog& log_;
   Snapshot& snapshot_;
@@ -108,8 +115,8 @@ class Cohorts {
   std::size_t latest_cohorts_ = 0;   // that want the latest
   std::size_t deflate_cohorts_ = 0;  // that take batches compressed
   bool hurrying_ = false;
-  MemoryShare own_unread_;
-  MemoryShare& unread_;
+  const std::unique_ptr<MemoryLedger> own_memory_;
+  MemoryLedger& memory_;
   KeptFrames kept_;
   std::map<std::string, std::unique_ptr<Cohort>> cohorts_;
   std::vector<Feed*> waking_;  // being told right now; a feed that goes meanwhile is nulled

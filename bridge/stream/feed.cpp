@@ -109,7 +109,9 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
 
 void Feed::request(Subscription subscription) {
   if (deflate_) subscription.set_deflate();
-  requested_ = std::make_shared<const Subscription>(std::move(subscription));
+  auto shared = std::make_shared<const Subscription>(std::move(subscription));
+  const std::size_t bytes = shared->bytes();
+  requested_ = counted<Subscription>(std::move(shared), bytes, cohorts_.subscriptions());
 }
 
 // Replies that still wait keep their order but no longer wait for events.
@@ -347,7 +349,7 @@ void Feed::take_queued(Outgoing& out, std::size_t bytes_max) {
        ++taken) {
     const QueuedMessage& mark = queued_[taken];
     if (mark.open) break;
-    if (mark.subscription) switch_to(*mark.subscription);
+    if (mark.subscription) switch_to(mark.subscription);
     if (mark.frame) {
       if (mark.events == 0) queued_bytes_ -= mark.frame->size();
       out.bytes += mark.frame->size();
@@ -486,7 +488,7 @@ void Feed::on_past() {
   notify();
 }
 
-void Feed::switch_to(const Subscription& subscription) {
+void Feed::switch_to(const std::shared_ptr<const Subscription>& subscription) {
   Cohort* const next = cohorts_.join(subscription);
   if (cohort_ != nullptr) cohorts_.leave(cohort_, this);
   cohort_ = next;

@@ -116,6 +116,14 @@ class Feed final : private PastCache::Waiter {
   // Queues a snapshot of subscribe()'s behind what was said last.
   void give(Frames snapshot);
 
+  // Whether there is room for one more subscription among those of all clients. Counted where not. Large
+  // ones leave half of it to the small.
+  bool has_room_for(const Subscription& subscription) const {
+    MemoryShare& all = cohorts_.subscriptions();
+    const std::size_t bytes = subscription.bytes();
+    return all.bytes() + bytes <= all.bytes_max() / (bytes > kSmallRequestBytes ? 2 : 1) || all.refuse();
+  }
+
   // Whether there is room for one more snapshot that waits to be written.
   bool has_room_for_snapshot() const { return cohorts_.has_room_for_snapshot(); }
 
@@ -165,7 +173,7 @@ class Feed final : private PastCache::Waiter {
   void on_past() override;
   void stop_waiting();
   void request(Subscription subscription);
-  void switch_to(const Subscription& subscription);
+  void switch_to(const std::shared_ptr<const Subscription>& subscription);
   void take_queued(Outgoing& out, std::size_t bytes_max);
   void take_events(Outgoing& out, std::size_t bytes_max);
   std::size_t put(Outgoing& out, const Block& block, Frames frames, std::uint64_t last);

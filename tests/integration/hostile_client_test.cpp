@@ -186,6 +186,64 @@ TEST_CASE("hostile client: requests under way are bounded over all connections")
   CHECK(http(at, "POST", "/submit_event", {}, R"({"type":"t","data":{}})").status == 200);
 }
 
+TEST_CASE("hostile client: messages that are sent by half are bounded over all clients") {
+  BridgeOptions options = little_memory();
+  options.settings.push_back("websocket.message_bytes_max=1048576");
+  BridgeProcess bridge(options);
+  ProtocolClient honest(bridge.websocket());
+  std::vector<RawWebSocket> greedy;
+  FrameSpec half;
+  half.payload = std::string(900'000, 'x');
+  const std::string frame = encode_frame(half);
+  for (int i = 0; i < 40; ++i) {
+    greedy.push_back(RawWebSocket::connect(bridge.websocket(), {}));
+    (void)greedy.back().send_raw(frame.substr(0, frame.size() / 2));
+    const Json now = status(honest);
+    CHECK(now.integer("/result/memory/queues/requests/bytes") <=
+          now.integer("/result/memory/queues/requests/bytes_max"));
+  }
+  std::size_t closed = 0;
+  for (RawWebSocket& client : greedy) {
+    const auto welcome = client.receive_frame();
+    REQUIRE(welcome);
+    const auto close = client.receive_frame(milliseconds{20});
+    if (close && close->opcode == Opcode::kClose && close->payload.substr(0, 2) == "\x03\xF1") ++closed;
+  }
+  CHECK(closed > 20);  // with 1009
+  greedy.clear();
+  CHECK(wait_until([&] { return status(honest).integer("/result/memory/queues/requests/bytes") == 0; }));
+}
+
+TEST_CASE("hostile client: subscriptions are bounded over all clients, and large ones leave room for small ones") {
+  BridgeOptions options = little_memory();
+  options.settings.push_back("websocket.message_bytes_max=1048576");
+  BridgeProcess bridge(options);
+  ProtocolClient honest(bridge.websocket());
+  std::vector<ProtocolClient> greedy;
+  int busy = 0;
+  for (int i = 0; i < 40; ++i) {
+    greedy.emplace_back(bridge.websocket());
+    std::string values;
+    for (int k = 0; k < 500; ++k) {
+      values += (k == 0 ? "\"" : ",\"") + std::to_string(i * 1000 + k) + std::string(50, 'x') + '"';
+    }
+    const Json reply = greedy.back().request(R"({"action":"subscribe","filter":{"item":[)" + values + "]}}");
+    if (reply.string("/status") == "error") {
+      ++busy;
+      CHECK(reply.string("/data/error_type") == "busy");
+    }
+  }
+  CHECK(busy > 20);
+  CHECK(greedy.size() - static_cast<std::size_t>(busy) > 2);
+  const Json now = status(honest);
+  CHECK(now.integer("/result/memory/queues/subscriptions/refused") == busy);
+  CHECK(now.integer("/result/memory/queues/subscriptions/bytes") <=
+        now.integer("/result/memory/queues/subscriptions/bytes_max"));
+  CHECK(honest.request(R"({"action":"subscribe","filter":{"source":"trainer-1"}})").string("/status") == "subscribed");
+  greedy.clear();
+  CHECK(wait_until([&] { return status(honest).integer("/result/memory/queues/subscriptions/bytes") < 10'000; }));
+}
+
 TEST_CASE("hostile client: ZeroMQ peers by the thousand leave descriptors for clients and /healthz") {
   if (raise_open_files_limit() < 4096) return;
   const ScratchDirectory folder;

@@ -259,3 +259,35 @@ TEST_CASE("recent: a reply is bounded in bytes") {
   CHECK(newest["events"][7]["seq"].GetUint64() == 20);
   CHECK(recent(bench, R"({"since_seq":0})")["events"][0]["seq"].GetUint64() == 1);
 }
+
+TEST_CASE("recent: what is found counts, and where much is found by others only the oldest goes on") {
+  Bench bench;
+  for (int i = 0; i < 100; ++i) bench.event("t", R"({"x":")" + std::string(1000, 'x') + "\"}");
+  PastCache past(nullptr);
+  MemoryShare share;
+  const auto memory = std::make_shared<SearchMemory>(SearchMemory{share, {}});
+  share.set_bound(200'000);
+  std::vector<std::shared_ptr<RecentEvents>> searches;
+  for (int i = 0; i < 5; ++i) {
+    auto made = RecentEvents::of(bench.log, past, parse_json(R"({"count":80})"), [](auto*) {}, nullptr, memory);
+    REQUIRE(made.ok());
+    searches.push_back(std::move(made.value()));
+  }
+  std::uint64_t work = 0;
+  std::size_t most = 0;
+  while (!searches.empty()) {
+    const auto ended = std::remove_if(searches.begin(), searches.end(), [&](const auto& search) {
+      const bool over = search->step(1, &work) == LogWalk::State::ended;
+      most = std::max(most, share.bytes());
+      if (over) CHECK(parse_json(search->result())["count"].GetInt() == 80);
+      return over;
+    });
+    searches.erase(ended, searches.end());
+  }
+  CHECK(most > 100'000);
+  CHECK(most < 200'000);  // of 400,000
+  CHECK(share.bytes() == 0);
+  share.set_bound(100);
+  CHECK(!RecentEvents::of(bench.log, past, parse_json("{}"), [](auto*) {}, nullptr, memory).ok());
+  CHECK(share.refused() == 1);
+}

@@ -247,13 +247,15 @@ TEST_CASE("bounds: what is known of all sources together ends at so many bytes")
   Tracking listener;  // only listens
   table.set_listener(&listener);
   Announcement said;
-  said.commands_json = std::string(kSourceDetailBytesMax / 4, 'x');
+  constexpr std::size_t kMost = 1 << 20;
+  table.set_detail_bytes_max(2 * kMost);  // half of it for those that are not connected
+  said.commands_json = std::string(kMost / 4, 'x');
   for (int i = 0; i < 4; ++i) {
     Run& run = *table.meet("s" + std::to_string(i), "r", 1, 1);
     table.announce(run, said, 1);
-    CHECK(run.commands_json.size() == kSourceDetailBytesMax / 4);
+    CHECK(run.commands_json.size() == kMost / 4);
   }
-  CHECK(table.detail_bytes() == kSourceDetailBytesMax);
+  CHECK(table.detail_bytes() == kMost);
   Announcement small;
   small.host = "h";
   small.agents = {"a"};
@@ -266,7 +268,9 @@ TEST_CASE("bounds: what is known of all sources together ends at so many bytes")
   table.announce(run, small, 1);
   CHECK(run.host == "h");
   CHECK(run.agents.size() == 1);
-  CHECK(table.detail_bytes() < kSourceDetailBytesMax);
+  CHECK(table.detail_bytes() < kMost);
+  Run& connected = *table.hello("c", "s5", "r", said, 1, 1);
+  CHECK(connected.commands_json == said.commands_json);
 }
 
 TEST_CASE("bounds: live, stalled and gone") {
