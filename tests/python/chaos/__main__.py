@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .attacks import ATTACKS
+from .attacks import ATTACKS, TOGETHER
 from .run import run_chaos
 
 parser = argparse.ArgumentParser(prog="chaos", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -25,7 +25,7 @@ if options.list:
     for name, kind in ATTACKS.items():
         print("%-24s %s" % (name, kind.__doc__))
     sys.exit(0)
-chosen = [] if options.none else [name for name in options.only or ATTACKS if name not in options.without]
+chosen = [] if options.none else [name for name in options.only or (ATTACKS if options.each else TOGETHER) if name not in options.without]
 failed = False
 for names in [[name] for name in chosen] if options.each else [chosen]:
     report = run_chaos(names, options.seconds, options.set)

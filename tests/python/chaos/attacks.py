@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import time
 from typing import Any
 
@@ -34,6 +35,7 @@ class Attack:
     """Victims are the honest trainers: (name, run)."""
 
     every_s = 0.01
+    settings: tuple[str, ...] = ()  # what the bridge must have for it; such an attack is only made where it is named
 
     def __init__(self, at: Addresses, victims: list[tuple[str, str]]) -> None:
         self.at = at
@@ -505,6 +507,21 @@ class FullLog(Publishing):
         return b'{"type":"n","source":"noise%d","data":5}' % (n % 100_000)
 
 
+class FullDisk(Attack):
+    """No room on the disk for two seconds of three, where only what is written is delivered."""
+
+    every_s = 3.0
+    settings = ("journal.before_delivery=true",)
+
+    def open(self) -> None:
+        self.most = resource.prlimit(self.at.pid, resource.RLIMIT_FSIZE)[1]
+
+    def strike(self, n: int) -> None:
+        resource.prlimit(self.at.pid, resource.RLIMIT_FSIZE, (4096, self.most))
+        time.sleep(2.0)
+        resource.prlimit(self.at.pid, resource.RLIMIT_FSIZE, (self.most, self.most))
+
+
 class ManyConnections(Attack):
     """As many clients and publishers as it can get, saying nothing."""
 
@@ -523,6 +540,7 @@ ATTACKS: dict[str, type[Attack]] = {
     for kind in list(globals().values())
     if isinstance(kind, type) and issubclass(kind, Attack) and kind not in (Attack, Publishing, Asking)
 }
+TOGETHER = [name for name, kind in ATTACKS.items() if not kind.settings]
 
 _LOST = (OSError, ConnectionError, zmq.ZMQError, ValueError)
 

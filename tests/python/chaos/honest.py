@@ -88,6 +88,8 @@ class Watcher:
     def take(self, message: dict) -> None:
         if message.get("type") == "gap":
             data = message["data"]
+            if not self.next:
+                return  # the numbers that nobody has, before all of them
             # A gap of another name, or an empty one, takes nothing away.
             if data.get("source", "trainer").startswith("trainer") and (
                     data.get("to_seq", 1) >= data.get("from_seq", 1)):

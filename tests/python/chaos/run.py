@@ -13,6 +13,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Callable
 
 import zmq
 from support import die_with_parent
@@ -24,7 +25,7 @@ from .wire import Addresses
 MIB = 1 << 20
 MEMORY_BYTES_MAX = 448 * MIB
 MEMORY_SLACK_BYTES = 64 * MIB
-PAST_EVENTS = 100_000
+PAST_EVENTS = 50_000  # before a jump of the numbers, and as many behind it
 QUIET_S = 3.0  # before the attacks begin, for the pings to be compared with
 CATCH_UP_S = 30.0  # after they have ended
 
@@ -73,6 +74,26 @@ def percentile(values: list[float], part: float) -> float:
     return values[min(int(len(values) * part), len(values) - 1)] if values else float("inf")
 
 
+def in_a_process(function: Callable, *arguments: Any) -> None:
+    process = _processes.Process(target=function, args=arguments)
+    process.start()
+    process.join()
+
+
+def with_a_jump(directory: Path, settings: list[str]) -> ChaosBridge:
+    """A bridge that could not see how far the one before it came, so that its numbers are by the time."""
+    before = ChaosBridge(directory, [])
+    in_a_process(fill, before.at)
+    between = ChaosBridge(directory, [])
+    before.end()
+    in_a_process(fill, between.at)
+    time.sleep(2.0)  # it tries once a second whether it can write
+    between.process.terminate()
+    between.process.wait()
+    between.end()
+    return ChaosBridge(directory, settings)
+
+
 class ChaosBridge:
     """The bridge with its limits low, and a log that nobody reads."""
 
@@ -98,7 +119,7 @@ class ChaosBridge:
             raise AssertionError("the bridge does not start: " + self.process.communicate()[1])
         found = dict(word.split("=", 1) for word in words[1:])
         self.at = Addresses(found["ws"], found["events_in"], found["events_out"], found["commands"],
-                            found["control"])
+                            found["control"], self.process.pid)
 
     def memory_bytes(self) -> int:
         """The most that ever was resident."""
@@ -134,11 +155,9 @@ def run_chaos(names: list[str], seconds: float, settings: list[str] | None = Non
     report = Report()
     attackers: list = []
     place = tempfile.TemporaryDirectory()
-    bridge = ChaosBridge(Path(place.name), settings or [])
+    settings = [*(settings or []), *(setting for name in names for setting in attacks.ATTACKS[name].settings)]
+    bridge = with_a_jump(Path(place.name), settings)
     report.memory_bytes_max = bridge.memory_bytes_max
-    filling = _processes.Process(target=fill, args=(bridge.at,))
-    filling.start()
-    filling.join()
     trainers = Trainers(bridge.at)
     clients = Clients(bridge.at, trainers.names)
     pings, of_pinger = _processes.Pipe(duplex=False)

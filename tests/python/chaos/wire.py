@@ -20,6 +20,7 @@ class Addresses:
     events_out: str
     commands: str
     control: str
+    pid: int = 0
 
 
 def tcp(address: str) -> socket.socket:
