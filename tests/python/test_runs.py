@@ -68,6 +68,27 @@ class Start(RunTest):
         self.assertEqual(program["packages"]["numpy"], numpy.__version__)
         self.assertEqual(publisher.run_name, "ppo-1")
 
+    def test_what_is_secret_is_so_at_every_level_and_of_every_type(self) -> None:
+        publisher = self.publisher()
+        given = {
+            "env": {"password": "p", "names": [{"auth_token": b"t", "use_secret": True}]},
+            "db": types.MappingProxyType({"secret": ["s"], "api_key": None}),
+            "passwd": 1234,
+        }
+        publisher.start_run("n", given)
+        publisher.update_config({"log": {"hf_token": "t", "eos_token": "</s>"}})
+        started, changed = self.data("run_started", "run_config")
+        del started["config"]["program"]
+        self.assertEqual(
+            started["config"],
+            {
+                "env": {"password": "***", "names": [{"auth_token": "***", "use_secret": True}]},
+                "db": {"secret": "***", "api_key": None},
+                "passwd": "***",
+            },
+        )
+        self.assertEqual(changed["config"], {"log": {"hf_token": "***", "eos_token": "</s>"}})
+
     def test_a_run_starts_once_and_another_name_ends_it(self) -> None:
         publisher = self.publisher()
         self.assertEqual(publisher.start_run("one", {"lr": 1, "n": 2}), "one")
@@ -176,7 +197,7 @@ class About(unittest.TestCase):
     def test_secrets_among_the_arguments_are_not_shown(self) -> None:
         given = ["t.py", "--api-key", "k", "--token=k", "--tokens", "512", "--wandb_token", "k", "x"]
         shown = ["t.py", "--api-key", "***", "--token=***", "--tokens", "512", "--wandb_token", "***"]
-        self.assertEqual(_program._without_secrets(given), shown + ["x"])
+        self.assertEqual(_program._arguments_shown(given), shown + ["x"])
         names = ("password", "db_password", "HF_TOKEN", "client-secret", "eos_token", "apikey", "keys")
         found = [name for name in names if _program.is_secret(name)]
         self.assertEqual(found, ["password", "db_password", "HF_TOKEN", "client-secret", "apikey"])

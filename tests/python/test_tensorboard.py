@@ -57,6 +57,7 @@ class Curves(WriterTest):
     def test_a_script_of_cleanrl_s_streams(self) -> None:
         writer = SummaryWriter("runs/CartPole-v1__ppo__1__170", publisher=self.to)
         args = {"exp_name": "ppo", "seed": 1, "learning_rate": 2.5e-4, "track": False, "target_kl": None}
+        args["wandb_api_key"] = "k1|k2"
         rows = "\n".join("|%s|%s|" % item for item in args.items())
         writer.add_text("hyperparameters", "|param|value|\n|-|-|\n" + rows)
         logged = [
@@ -99,8 +100,10 @@ class Curves(WriterTest):
         update.update(steps_per_second=1000, update=1, steps=256)
         self.assertEqual(self.events("training_update"), [{**agent, **update}])
         self.assertEqual(self.events("run_started")[0]["name"], "CartPole-v1__ppo__1__170")
-        self.assertEqual(self.events("run_config")[0]["config"], args)
-        self.assertEqual(self.events("text")[0]["tag"], "hyperparameters")
+        self.assertEqual(self.events("run_config")[0]["config"], {**args, "wandb_api_key": "***"})
+        text = self.events("text")[0]
+        self.assertEqual(text["tag"], "hyperparameters")
+        self.assertEqual(text["text"].splitlines()[2:], (rows.replace("k1|k2", "***")).splitlines())
         self.assertEqual(self.events("run_ended"), [{"state": "finished"}])
 
     def test_cleanrl_s_dqn_and_sac(self) -> None:

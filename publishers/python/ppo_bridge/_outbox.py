@@ -102,8 +102,11 @@ class Outbox:
         """What of it can be told and has room."""
         teller = Teller()
         text = teller.text_of(data, self._event_bytes_max - _ENVELOPE_CHARS_MAX)
-        self._count_lost(event_type, teller.lost_count, teller.lost)
+        self.count_lost(event_type, teller)
         return text
+
+    def count_lost(self, event_type: str, teller: Teller) -> None:
+        self._count_lost(event_type, teller.lost_count, teller.lost)
 
     def _time_of(self, event_type: str, timestamp: Any) -> float:
         """Now, where it is none."""

@@ -57,7 +57,7 @@ def forget_source() -> None:
 def about_program() -> dict:
     """What one needs to do the same again; bounded, and without running anything."""
     about: dict[str, Any] = {
-        "argv": _without_secrets([str(a) for a in getattr(sys, "argv", [])[:_ARGUMENTS_MAX]]),
+        "argv": _arguments_shown([str(a) for a in getattr(sys, "argv", [])[:_ARGUMENTS_MAX]]),
         "host": host_name(),
         "python": platform.python_version(),
         "packages": dict(sorted(_versions())[:_PACKAGES_MAX]),
@@ -74,7 +74,20 @@ def is_secret(name: str) -> bool:
     return _SECRET.match(name) is not None
 
 
-def _without_secrets(arguments: list[str]) -> list[str]:
+def without_secrets(told: Any) -> Any:
+    """`told`: as JSON has it. At every level what is secret by its name is `***`."""
+    if isinstance(told, list):
+        return [without_secrets(value) for value in told]
+    if not isinstance(told, dict):
+        return told
+    return {
+        key: "***" if is_secret(key) and value is not None and value is not True and value is not False
+        else without_secrets(value)
+        for key, value in told.items()
+    }  # fmt: skip
+
+
+def _arguments_shown(arguments: list[str]) -> list[str]:
     """`--api-key x` and `--api-key=x` are shown to everyone who watches: without their x."""
     shown: list[str] = []
     secret = False

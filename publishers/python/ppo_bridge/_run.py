@@ -8,11 +8,11 @@ import traceback
 from typing import Any, Callable, Iterable
 
 from . import _crash
-from ._json import encode_carefully, to_utf8
+from ._json import Teller, encode, to_utf8
 from ._log import log
 from ._metrics import MetricsThread
 from ._outbox import Outbox
-from ._program import about_program, is_secret, program_name
+from ._program import about_program, program_name, without_secrets
 from ._values import as_config
 
 STATES = ("finished", "crashed", "interrupted")
@@ -169,13 +169,11 @@ class Runs:
         no room."""
         known = self._configs.setdefault(agent_id, {})
         texts: dict[str, str] = {}
+        teller = Teller()
+        config = without_secrets(teller.tell({"config": config})["config"]) or {}
+        self._outbox.count_lost("run_config", teller)
         for key, value in config.items():
-            if isinstance(value, str) and is_secret(key):
-                config[key] = value = "***"
-            try:
-                text = encode_carefully({key: value})
-            except Exception:
-                text = encode_carefully({key: None})
+            text = encode({key: value})
             if known.get(key) != text:
                 texts[key] = text
         sizes = {key: len(to_utf8(text)) for key, text in texts.items()}

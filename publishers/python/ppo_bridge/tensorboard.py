@@ -18,10 +18,12 @@ from typing import Any
 from ._curves import Curves, note
 from ._log import log
 from ._names import host_name, printable
+from ._program import is_secret
 from .publisher import Publisher
 
 # CleanRL's arguments: a table in Markdown.
 _TABLE = re.compile(r"\s*\|\s*param\s*\|\s*value\s*\|\s*\n\s*\|[-:| ]+\|\s*\n", re.I)
+_ROW = re.compile(r"^([ \t]*\|)([^|\n]*)\|(.*)(\|[ \t]*)$", re.M)
 _ROWS_MAX = 1000
 
 
@@ -94,8 +96,9 @@ class SummaryWriter:
     def add_text(
         self, tag: str, text_string: Any, global_step: Any = None, walltime: Any = None
     ) -> None:
-        self._curves.text(tag, text_string, global_step, walltime)
         config = _table(text_string)
+        shown = _ROW.sub(_row_shown, text_string) if config else text_string
+        self._curves.text(tag, shown, global_step, walltime)
         if config:
             self.publisher.update_config(config, agent_id=self._agent_id)
         self._write("add_text", tag, text_string, global_step, walltime)
@@ -202,6 +205,10 @@ def _table(text: Any) -> dict:
         key, _, value = row[1:-1].partition("|")
         found[key.strip()] = _value(value.strip())
     return found
+
+
+def _row_shown(row: re.Match) -> str:
+    return "%s%s|***%s" % (row[1], row[2], row[4]) if is_secret(row[2].strip()) else row[0]
 
 
 def _value(text: str) -> Any:
