@@ -70,6 +70,8 @@ class Trainers:
 class Watcher:
     """A client's view: each trainer's events in order, each once. `wanted` says which numbers it is owed."""
 
+    runs = [""]  # of the trainers
+
     def __init__(self, name: str, wanted: Callable[[int], bool] = lambda n: True,
                  sources: set[str] | None = None) -> None:
         self.name = name
@@ -88,8 +90,8 @@ class Watcher:
     def take(self, message: dict) -> None:
         if message.get("type") == "gap":
             data = message["data"]
-            if not self.next:
-                return  # the numbers that nobody has, before all of them
+            if not self.next or data.get("run", self.runs[0]) not in self.runs:
+                return  # the numbers that nobody has, before all of them; a run that an attacker made up
             # A gap of another name, or an empty one, takes nothing away.
             if data.get("source", "trainer").startswith("trainer") and (
                     data.get("to_seq", 1) >= data.get("from_seq", 1)):
@@ -112,8 +114,9 @@ class Watcher:
 class Clients:
     """Ten of them on one loop, and somebody who sends commands."""
 
-    def __init__(self, at: Addresses, names: list[str]) -> None:
+    def __init__(self, at: Addresses, names: list[str], runs: list[str]) -> None:
         self._at = at
+        Watcher.runs = runs
         self._names = names
         self.watchers: list[Watcher] = []
         self.commands = 0

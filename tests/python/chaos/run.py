@@ -159,7 +159,7 @@ def run_chaos(names: list[str], seconds: float, settings: list[str] | None = Non
     bridge = with_a_jump(Path(place.name), settings)
     report.memory_bytes_max = bridge.memory_bytes_max
     trainers = Trainers(bridge.at)
-    clients = Clients(bridge.at, trainers.names)
+    clients = Clients(bridge.at, trainers.names, trainers.runs)
     pings, of_pinger = _processes.Pipe(duplex=False)
     pinger = _processes.Process(target=ping, args=(bridge.at, of_pinger), daemon=True)
     pinger.start()
