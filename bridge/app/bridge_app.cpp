@@ -19,6 +19,7 @@
 #include "base/counters.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/loop_turns.h"
 #include "base/text.h"
 #include "base/wall_watch.h"
 #include "base/work_queue.h"
@@ -185,7 +186,10 @@ class BridgeApp::Impl {
            " control=" + or_off(trainers_.endpoint());
   }
 
-  void run() { io_.run(); }
+  void run() {
+    const LoopTurns turns(counters_, clock_);
+    io_.run();
+  }
 
   void stop() {
     asio::post(io_, [this] { begin_stop("asked to"); });

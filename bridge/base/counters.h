@@ -2,6 +2,7 @@
 // itself; the sum is made when somebody asks.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -32,10 +33,10 @@ struct CounterRow {
   std::string_view metric;
   std::string_view help;
 
-  constexpr bool is_level() const {
-    constexpr std::string_view kTotal = "_total";
-    return metric.size() < kTotal.size() ||
-           metric.substr(metric.size() - kTotal.size()) != kTotal;
+  constexpr bool is_level() const { return !ends_in("_total"); }
+  constexpr bool is_max() const { return ends_in("_max"); }
+  constexpr bool ends_in(std::string_view end) const {
+    return metric.size() >= end.size() && metric.substr(metric.size() - end.size()) == end;
   }
 };
 
@@ -46,7 +47,11 @@ inline constexpr CounterRow kCounterRows[] = {
 };
 
 inline Counters& Counters::operator+=(const Counters& other) {
-  for (const CounterRow& row : kCounterRows) this->*row.member += other.*row.member;
+  for (const CounterRow& row : kCounterRows) {
+    const std::uint64_t mine = this->*row.member;
+    const std::uint64_t its = other.*row.member;
+    this->*row.member = row.is_max() ? std::max(mine, its) : mine + its;
+  }
   for (std::size_t i = 0; i < rejected.size(); ++i) rejected[i] += other.rejected[i];
   receive_to_send += other.receive_to_send;
   return *this;

@@ -8,6 +8,7 @@
 #include <asio/post.hpp>
 
 #include "base/limits.h"
+#include "base/loop_turns.h"
 
 namespace bridge {
 
@@ -82,6 +83,7 @@ ClientThread::ClientThread(std::size_t index, Inboxes& inboxes, const ClientServ
 void ClientThread::run() {
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), ("fan-out-" + std::to_string(index_ + 1)).c_str());
+    const LoopTurns turns(counters_, main_.clock);
     io_.run();
   });
 }

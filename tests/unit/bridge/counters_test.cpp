@@ -1,4 +1,5 @@
 #include "base/counters.h"
+#include "base/loop_turns.h"
 
 #include <doctest/doctest.h>
 
@@ -35,7 +36,39 @@ TEST_CASE("counters: the sum of two threads' is of every line") {
   b.receive_to_send.add(5, 2);
   a += b;
   n = 0;
-  for (const CounterRow& row : kCounterRows) CHECK(a.*row.member == ++n + 1000);
+  for (const CounterRow& row : kCounterRows) {
+    CHECK(a.*row.member == (row.is_max() ? 1000 : n + 1001));
+    ++n;
+  }
   CHECK(a.rejected[3] == 14);
   CHECK(a.receive_to_send.count() == 2);
+}
+
+TEST_CASE("counters: long turns are counted, and the longest is told for a minute") {
+  Counters counters;
+  FakeClock clock;
+  const auto turn = [&clock](std::int64_t us) {
+    LoopTurns::begin();
+    clock.advance_us(us);
+    LoopTurns::end();
+  };
+  turn(9'000);  // nobody counts
+  CHECK(counters.loop_turns == 0);
+  const LoopTurns turns(counters, clock);
+  turn(2'000);
+  CHECK(counters.loop_turns_long == 0);
+  turn(2'001);
+  turn(10);
+  CHECK(counters.loop_turns == 3);
+  CHECK(counters.loop_turns_long == 1);
+  CHECK(counters.loop_turn_us_max == 2'001);
+  clock.advance_us(54'000'000);
+  turn(30);
+  CHECK(counters.loop_turn_us_max == 2'001);
+  clock.advance_us(6'000'000);
+  turn(20);
+  CHECK(counters.loop_turn_us_max == 30);
+  clock.advance_us(600'000'000);
+  turn(1);
+  CHECK(counters.loop_turn_us_max == 1);
 }
