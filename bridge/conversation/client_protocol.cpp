@@ -127,7 +127,11 @@ std::string ClientProtocol::on_unsubscribe(const ClientRequest& request) {
   if (named != request.document.MemberEnd() && !named->value.IsNull()) {
     const auto patterns = parse_patterns(named->value, "subscriptions");
     if (!patterns) return refuse(request, ErrorType::bad_request, patterns.error().message);
-    if (!patterns.value().empty()) left = feed_.subscription().without(patterns.value());
+    if (!patterns.value().empty()) {
+      auto fewer = feed_.subscription().without(patterns.value());
+      if (!fewer) return refuse(request, ErrorType::bad_request, fewer.error().message);
+      left = std::move(fewer.value());
+    }
   }
   const SubscribeOutcome outcome = feed_.subscribe(std::move(left), std::nullopt);
   ReplyWriter reply("unsubscribed", "unsubscribe", request.id_json);

@@ -236,24 +236,31 @@ Result<Subscription> Subscription::parse(const rapidjson::Value& request) {
   return s;
 }
 
-Subscription Subscription::without(const std::vector<std::string>& patterns) const {
+Result<Subscription> Subscription::without(const std::vector<std::string>& patterns) const {
   Subscription s = *this;
+  const auto covers = [](const std::string& wide, const std::string& narrow) {
+    if (wide.back() != '*') return wide == narrow;
+    return narrow.compare(0, wide.size() - 1, wide, 0, wide.size() - 1) == 0;
+  };
   for (const std::string& pattern : patterns) {
+    const auto covers_it = [&](const std::string& have) { return covers(have, pattern); };
     // Whatever the removed pattern covers goes; what covers more than it stays, less the pattern.
-    const auto covers = [](const std::string& wide, const std::string& narrow) {
-      if (wide.back() != '*') return wide == narrow;
-      return narrow.compare(0, wide.size() - 1, wide, 0, wide.size() - 1) == 0;
-    };
-    auto& kept = s.patterns_;
-    kept.erase(std::remove_if(kept.begin(), kept.end(),
-                              [&](const std::string& have) { return covers(pattern, have); }),
-               kept.end());
-    if (std::any_of(kept.begin(), kept.end(),
-                    [&](const std::string& have) { return covers(have, pattern); })) {
+    for (auto* const list : {&s.patterns_, &s.excluded_}) {
+      list->erase(std::remove_if(list->begin(), list->end(),
+                                 [&](const std::string& have) { return covers(pattern, have); }),
+                  list->end());
+    }
+    if (std::any_of(s.patterns_.begin(), s.patterns_.end(), covers_it) &&
+        std::none_of(s.excluded_.begin(), s.excluded_.end(), covers_it)) {
       s.excluded_.push_back(pattern);
     }
   }
   if (s.patterns_.empty()) s.excluded_.clear();
+  if (s.excluded_.size() > kSubscriptionPatternsMax) {
+    return Failure{"subscriptions: " + std::to_string(s.excluded_.size()) +
+                   " types would be excluded from wider patterns; must be at most " +
+                   std::to_string(kSubscriptionPatternsMax) + "; subscribe to what you want instead"};
+  }
   s.finish();
   return s;
 }

@@ -53,13 +53,16 @@ class Subscription {
   static Result<Subscription> parse(const rapidjson::Value& request);
 
   // This one without the named patterns. A type that a wider pattern still covers is excluded by
-  // name, so that after it none of that type comes.
-  Subscription without(const std::vector<std::string>& patterns) const;
+  // name, so that after it none of that type comes. Fails where too many would be.
+  Result<Subscription> without(const std::vector<std::string>& patterns) const;
 
   bool matches(const Block& block, std::size_t index) const;
   // What that costs, in RequestBudget's unit.
   std::uint64_t work(const Block& block, std::size_t index) const {
-    return list_work_ + data_keys_ * (4 + block.entry(index).data.size / kDataBytesPerWork);
+    return work(block.entry(index).data.size);
+  }
+  std::uint64_t work(std::size_t data_bytes) const {
+    return list_work_ + data_keys_ * (4 + data_bytes / kDataBytesPerWork);
   }
 
   // Wants, of events of this source, at least some: a gap in them concerns it.

@@ -118,6 +118,22 @@ TEST_CASE("protocol: subscribe replaces all, unsubscribe takes away") {
   CHECK(c.feed.pull(1000).empty());
 }
 
+TEST_CASE("protocol: a client cannot make its list of excluded types grow without end") {
+  Conversation c;
+  c.ask(R"({"action":"register"})");
+  std::string refusal;
+  for (int i = 0; i < 300 && refusal.empty(); ++i) {
+    const std::string request =
+        R"({"action":"unsubscribe","subscriptions":["t)" + std::to_string(i) + R"("]})";
+    if (i < 256) {
+      CHECK(c.ask(request)["excluded"].Size() == static_cast<unsigned>(i) + 1);
+    } else {
+      refusal = c.error(request);
+    }
+  }
+  CHECK(refusal.find("bad_request: subscriptions: 257 types would be excluded") == 0);
+}
+
 TEST_CASE("protocol: a wrong request changes nothing") {
   Conversation c;
   c.ask(R"({"action":"register","client_id":"me","subscriptions":["a"]})");

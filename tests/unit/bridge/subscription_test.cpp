@@ -100,17 +100,32 @@ TEST_CASE("subscription: equal ones have one key, whatever the order") {
 }
 
 TEST_CASE("subscription: removing a type also works on a wider pattern") {
-  const auto left = subscription(R"({"subscriptions":["a","order_*"]})").without({"a"});
+  const auto left = subscription(R"({"subscriptions":["a","order_*"]})").without({"a"}).value();
   CHECK(left.patterns() == std::vector<std::string>{"order_*"});
-  const auto all = subscription("{}").without({"trade_executed"});
+  const auto all = subscription("{}").without({"trade_executed"}).value();
   CHECK(all.patterns() == std::vector<std::string>{"*"});
   CHECK(all.excluded() == std::vector<std::string>{"trade_executed"});
   CHECK_FALSE(all.everything());
-  CHECK(subscription("{}").without({"*"}).nothing());
+  CHECK(subscription("{}").without({"*"}).value().nothing());
   Bench bench;
   bench.take(kTrade);
   bench.log.seal();
   CHECK_FALSE(all.matches(*bench.log.history().find(1), 0));
+}
+
+TEST_CASE("subscription: what is taken from a wider pattern is listed once, and 256 times at most") {
+  Subscription all = subscription("{}");
+  for (int i = 0; i < 3; ++i) all = all.without({"a1", "a1", "b"}).value();
+  CHECK(all.excluded() == std::vector<std::string>{"a1", "b"});
+  all = all.without({"a*"}).value();
+  CHECK(all.excluded() == std::vector<std::string>{"b", "a*"});
+  all = all.without({"a2"}).value();
+  CHECK(all.excluded().size() == 2);
+  for (int i = 0; i < 254; ++i) all = all.without({"c" + std::to_string(i)}).value();
+  const auto refused = all.without({"d"});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("257 types would be excluded") != std::string::npos);
+  CHECK(all.without({"c*"}).value().excluded().size() == 3);
 }
 
 TEST_CASE("subscription: type, source, agent and item are compared without a look at data") {
