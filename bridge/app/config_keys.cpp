@@ -166,7 +166,7 @@ std::vector<ConfigKey> make_keys() {
               "Messages of one source that may wait in ZeroMQ for the bridge (ZMQ_RCVHWM). What is behind\n"
               "them waits in the kernel and at the source. Where many sources send large batches faster than\n"
               "they can be taken in, more of them is more memory.",
-              "messages", 256, 1, 10'000'000,
+              "messages", 768, 1, 10'000'000,
               [](C& c, Integer v) { c.events.receive_messages_max = v; }),
       integer("events.held_bytes_max",
               "Events, of all sources together, that wait until what is missing in front of them has\n"

@@ -25,7 +25,7 @@ struct ReceiverOptions {
   std::vector<std::string> bind;     // endpoints that sources connect to
   std::vector<std::string> connect;  // endpoints that sources bind
   std::int64_t message_bytes_max = 16 << 20;  // a peer that sends a larger frame is disconnected
-  int receive_messages_max = 256;             // waiting in ZeroMQ, per peer (ZMQ_RCVHWM)
+  int receive_messages_max = 768;             // waiting in ZeroMQ, per peer (ZMQ_RCVHWM)
 };
 
 // Lives on the loop's thread; stop() before the loop goes.
