@@ -23,8 +23,7 @@ LogWalk::State LogWalk::step(std::uint64_t work_max, std::uint64_t* work) {
     BlockPtr block = history.find(at);
     if (!block) {
       const PastCache::Place place =
-          forward() ? past_.look(at, std::min(left_.to, history.first_seq() - 1), this)
-                    : past_.look_back(at, left_.from, this);
+          forward() ? past_.look(at, left_.to, this) : past_.look_back(at, left_.from, this);
       if (place.pending) {
         *work += done;
         return State::waiting;

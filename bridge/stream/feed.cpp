@@ -440,8 +440,7 @@ void Feed::put(Outgoing& out, Frames frames, std::uint64_t last) {
 // Takes what the journal has at the cursor. False where it has yet to be read.
 bool Feed::take_past(Outgoing& out, std::uint64_t end, std::size_t* looked_at) {
   const std::uint64_t next = cursor_ + 1;
-  const std::uint64_t in_memory = log_.history().first_seq();
-  const PastCache::Place place = cohorts_.past().look(next, std::min(end, in_memory - 1), this);
+  const PastCache::Place place = cohorts_.past().look(next, end, this);
   waiting_for_journal_ = place.pending;
   if (place.pending) return false;
   if (!place.block) {

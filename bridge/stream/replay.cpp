@@ -145,8 +145,7 @@ std::shared_ptr<const std::string> Replay::take(std::size_t bytes_max) {
     if (next_ >= in_memory) {
       block = log_.history().find(next_);
     } else {
-      const PastCache::Place place =
-          cohorts_.past().look(next_, std::min(to_seq_, in_memory - 1), this);
+      const PastCache::Place place = cohorts_.past().look(next_, to_seq_, this);
       if (place.pending) break;
       block = place.block;
       if (!block) {
