@@ -22,7 +22,7 @@ std::uint64_t SourceTracker::covered_to(const Run& run) {
   const RunOrder& order = run.order;
   if (order.announcements == 0 || order.superseded) {
     // It begins where it is met.
-    return order.passed_to == 0 ? kSourceSeqMax : std::max(order.head, near_to(order));
+    return order.passed_to == 0 ? UINT64_MAX : std::max(order.head, near_to(order));
   }
   // What is published may be anybody's word, once.
   const std::uint64_t head =

@@ -78,7 +78,9 @@ TEST_CASE("bounds: a request's texts and numbers, to the last one that is taken"
 TEST_CASE("bounds: a switch's time, its bytes, and how many there are") {
   OneTrainer t;
   CHECK(t.arm("99.999").find("params.timeout_ms") == 0);
+  CHECK_FALSE(t.bench.dispatcher.busy());
   CHECK(t.arm("100") == "");
+  CHECK(t.bench.dispatcher.busy());
   CHECK(t.arm("86400000") == "");
   CHECK(t.arm("86400000.001").find("params.timeout_ms") == 0);
   const std::size_t rest = std::string(R"({"timeout_ms":100,"x":"","on_expiry":{"command":"pause","target":"t"}})").size();
@@ -183,4 +185,15 @@ TEST_CASE("bounds: each of the bridge's own commands gives what it is asked for"
         std::pair("get_snapshot", "events"), std::pair("get_event_types", "event_types")}) {
     CHECK(parse_json(bench.run(command)).HasMember(member));
   }
+}
+
+TEST_CASE("bounds: a snapshot in a reply has the newest that fit") {
+  Bench bench;
+  for (int i = 0; i < 6; ++i) {
+    bench.take(R"({"type":"t)" + std::to_string(i) + R"(","data":{"a":")" + std::string(1'000'000, 'x') + "\"}}");
+  }
+  const auto snapshot = parse_json(bench.run("get_snapshot"));
+  CHECK(snapshot["events"].Size() == 4);
+  CHECK(snapshot["events"][3]["type"] == "t5");
+  CHECK(snapshot["complete"].IsFalse());
 }

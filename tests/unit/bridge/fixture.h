@@ -92,7 +92,7 @@ struct Bench {
   FakeClock clock;
   HistoryLimits limits;
   Counters counters;
-  Snapshot snapshot{1000, 1 << 20};
+  Snapshot snapshot{1000, 8 << 20};
   EventLog log;
   // What is posted to the loop.
   std::deque<std::function<void()>> posted;

@@ -222,6 +222,18 @@ TEST_CASE("repair: an event of a new start that ends a question is taken whole")
   CHECK(r.bench.sources.find("t")->tally.lost == 0);
 }
 
+TEST_CASE("repair: what a source publishes of its tail counts, where it has no connection") {
+  Repair r;
+  r.bench.take(body(1));
+  for (int i = 0; i < 2; ++i) {
+    r.bench.take(R"({"type":"_source","source":"t","run":"r","data":{"head":3,"oldest":1}})");
+  }
+  r.bench.pass(2 * kTailGraceUs);
+  REQUIRE(r.bench.link.sent.size() == 1);
+  CHECK(r.sent(0)["params"]["from"] == 2);
+  CHECK(r.sent(0)["params"]["to"] == 3);
+}
+
 TEST_CASE("repair: a loss is an event of the log, and a gap in front of it") {
   Repair r;
   Feed other(r.bench.log, r.bench.cohorts, r.bench.clock, [] {});

@@ -206,7 +206,7 @@ TEST_CASE("bounds: how far a number is believed") {
   SUBCASE("to the lower of two heads of one that only publishes") {
     t.announce(Tracking::numbers(1, 1), "r", false).event(1).event(10);
     t.announce(Tracking::numbers(10, 1), "r", false);
-    CHECK(t.answer({}).take() == "1");
+    CHECK(t.answer({}).pass(2 * kRepairRetryUs).answer({}).take() == "1");  // the second is one word so far
     t.announce(Tracking::numbers(10, 1), "r", false).pass(2 * kRepairRetryUs);
     CHECK(t.answer({}).take() == "!2-9 10");
   }

@@ -462,7 +462,7 @@ TEST_CASE("tracker: wild announcements of anybody neither hang nor lose anything
   SUBCASE("while a source's connection is away for a moment") {
     t.announce(Tracking::numbers(0, 1)).event(1);
     t.table.disconnected("to r");
-    t.pass(kStalledAfterUs - 20'000).event(4).announce(wild, "r", false).pass(500'000);
+    t.pass(kStalledAfterUs - 20'000).event(4).announce(wild, "r", false).announce(wild, "r", false);
     CHECK(t.answer({2, 3}).take() == "1 2 3 4");
     CHECK(t.tally().lost == 0);
     return;
@@ -487,6 +487,16 @@ TEST_CASE("tracker: a head that a source never reaches costs it nothing") {
   CHECK(t.take() == "!3-100");
   t.announce(Tracking::numbers(2, 1)).announce(Tracking::numbers(2, 1));
   CHECK(t.event(3).take() == "3");
+}
+
+TEST_CASE("tracker: a head that was denied is not looked for behind another hole") {
+  Tracking t;
+  t.announce(Tracking::numbers(0, 1)).event(1);
+  t.announce(Tracking::numbers(std::uint64_t{1} << 40, 1)).pass(1'000'000).answer({});
+  t.event(3).announce(Tracking::numbers(3, 1)).answer({2});
+  CHECK(t.take() == "1 2 3");
+  CHECK(t.pass(5'000'000).link.asked.size() == 2);
+  CHECK_FALSE(t.tracker.busy());
 }
 
 TEST_CASE("tracker: what is sent again broken loses that one event, and holds up nothing") {

@@ -82,6 +82,7 @@ TEST_CASE("feed: the last n are n, wherever in a block they begin") {
 TEST_CASE("feed: one live event is one") {
   Bench bench;
   BoundedClient client(bench);
+  CHECK_FALSE(client.feed.deflate());
   client.feed.subscribe(subscription("{}"), std::nullopt);
   bench.event();
   const Outgoing out = client.feed.pull(1 << 20);
