@@ -257,7 +257,7 @@ class BridgeApp::Impl {
   std::unique_ptr<Journal> make_journal(const Config& config) {
     if (config.journal.path.empty()) return nullptr;
     return std::make_unique<Journal>(
-        journal_options(config), clock_,
+        journal_options(config, memory_[Queue::runs].bytes_max()), clock_,
         [this](std::function<void()> f) { asio::post(io_, std::move(f)); });
   }
 
@@ -435,7 +435,13 @@ class BridgeApp::Impl {
   void count_memory() {
     history_bytes_.set(log_.history().bytes());
     held_bytes_.set(tracker_.held_bytes());
-    if (journal_) journal_bytes_.set(journal_->status().queue_bytes);
+    if (journal_) {
+      const JournalStatus journal = journal_->status();
+      journal_bytes_.set(journal.queue_bytes);
+      runs_bytes_.set(journal.runs_memory_bytes);
+    } else {
+      runs_bytes_.set(runs_.memory_bytes());
+    }
     past_bytes_.set(past_.bytes());
     sources_bytes_.set(sources_.bytes());
     commands_bytes_.set(dispatcher_.router().bytes());
@@ -515,7 +521,7 @@ class BridgeApp::Impl {
   TypeCounts types_;
   PastCache past_{journal_.get(), kSearchCacheBytesMax};  // for commands
   OwnCommands commands_;
-  RunsThread runs_{runs_options(config_), clock_,
+  RunsThread runs_{runs_options(config_, memory_[Queue::runs].bytes_max()), clock_,
                    {[this](std::function<void()> f) { asio::post(io_, std::move(f)); },
                     [this](const RunQuery& query, auto done) { prepare_runs(query, std::move(done)); }}};
   OwnEvents own_events_;
@@ -535,6 +541,7 @@ class BridgeApp::Impl {
   MemoryHold history_bytes_{memory_[Queue::history]};
   MemoryHold held_bytes_{memory_[Queue::held_events]};
   MemoryHold journal_bytes_{memory_[Queue::journal_queue]};
+  MemoryHold runs_bytes_{memory_[Queue::runs]};
   MemoryHold past_bytes_{memory_[Queue::past]};
   MemoryHold sources_bytes_{memory_[Queue::sources]};
   MemoryHold commands_bytes_{memory_[Queue::commands]};

@@ -88,7 +88,7 @@ std::size_t positions_known(const Config& config) {
   return static_cast<std::size_t>(config.sources.runs_max) / 2;
 }
 
-JournalFileOptions journal_options(const Config& config) {
+JournalFileOptions journal_options(const Config& config, std::size_t runs_bytes) {
   JournalFileOptions options;
   options.path = config.journal.path;
   options.make_directory = config.journal.is_default;
@@ -98,16 +98,19 @@ JournalFileOptions journal_options(const Config& config) {
   options.age_max_us = config.journal.age_max_s * 1'000'000;
   options.runs.bytes_max = static_cast<std::uint64_t>(config.journal.runs_bytes_max);
   options.runs.age_max_us = config.journal.runs_age_max_s * 1'000'000;
+  options.runs.memory_bytes_max = runs_bytes / 2;
   return options;
 }
 
-RunsThreadOptions runs_options(const Config& config) {
+// Without a journal: blocks to be folded in, what is open, and curves, which take more than their points.
+RunsThreadOptions runs_options(const Config& config, std::size_t runs_bytes) {
   RunsThreadOptions options;
   options.path = config.journal.path;
   options.limits.runs_max = kMemoryRunsMax;
   options.limits.marks_max = kMemoryRunsMax;
-  options.limits.bytes_max = kMemoryRunsBytesMax;
-  options.queue_bytes_max = kMemoryRunsQueueBytesMax;
+  options.limits.memory_bytes_max = runs_bytes / 4;
+  options.limits.bytes_max = runs_bytes / 4;
+  options.queue_bytes_max = runs_bytes / 8;
   return options;
 }
 

@@ -35,8 +35,9 @@ HistoryLimits history_limits(const Config& config);
 // How many runs are taken over from the journal at the start: room is left for others.
 std::size_t positions_known(const Config& config);
 ReceiverOptions receiver_options(const Config& config);
-JournalFileOptions journal_options(const Config& config);
-RunsThreadOptions runs_options(const Config& config);
+// `runs_bytes`: the share of memory that runs have.
+JournalFileOptions journal_options(const Config& config, std::size_t runs_bytes);
+RunsThreadOptions runs_options(const Config& config, std::size_t runs_bytes);
 
 // Without what is known only later: the log's start, and how many clients fit.
 ClientServersOptions client_servers_options(const Config& config);

@@ -21,10 +21,8 @@ inline constexpr std::size_t kSearchCacheBytesMax = 8 * 1024 * 1024;  // the sam
 // Blocks that wait for the journal beyond what is in memory anyway.
 inline constexpr std::size_t kJournalQueueBytesMax = 64 * 1024 * 1024;
 
-// Without a journal: runs and the bytes of their curves in memory, and blocks that are yet to be folded in.
+// Runs in memory, where there is no journal.
 inline constexpr std::size_t kMemoryRunsMax = 10'000;
-inline constexpr std::size_t kMemoryRunsBytesMax = 64 * 1024 * 1024;
-inline constexpr std::size_t kMemoryRunsQueueBytesMax = 32 * 1024 * 1024;
 
 // Blocks that wait for a thread that serves clients (websocket.threads).
 inline constexpr std::size_t kThreadBacklogBytesMax = 32 * 1024 * 1024;

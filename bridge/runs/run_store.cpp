@@ -11,9 +11,8 @@ namespace bridge {
 namespace {
 
 constexpr std::int64_t kFlushUs = 2'000'000;
-constexpr std::uint64_t kOpenBytesMax = 16ull << 20;  // of points that are in memory only
-constexpr std::size_t kRunsCached = 4096;
-constexpr std::size_t kCurvesCached = 4096;
+constexpr std::size_t kRunBytes = 512;    // in memory, without its points
+constexpr std::size_t kCurveBytes = 256;
 constexpr std::size_t kAgentBytesMax = 256;
 constexpr std::size_t kMarkBytesMax = 2048;
 constexpr std::size_t kPointBytes = 24;
@@ -102,7 +101,7 @@ void RunStore::forget() {
   changed_curves_.clear();
   groups_.clear();
   last_group_ = nullptr;
-  runs_cached_ = 0;
+  memory_bytes_ = 0;
   open_bytes_ = 0;
   dirty_ = false;
   seq_ = number("SELECT value FROM runs_state WHERE name='samples_seq'");
@@ -287,7 +286,7 @@ RunStore::Run& RunStore::run_of(Group& group, std::string_view agent, std::int64
     run.id = static_cast<std::uint64_t>(sqlite3_last_insert_rowid(db_.handle()));
     ++run_rows_;
   }
-  ++runs_cached_;
+  open_bytes_ += kRunBytes;
   return group.runs.emplace(std::string(agent), std::move(run)).first->second;
 }
 
@@ -346,7 +345,7 @@ void RunStore::add_point(Run& run, std::string_view tag, std::optional<double> s
   ++curve->points;
   curve->chunks.back().add(step.value_or(static_cast<double>(curve->points)), value, time_us);
   if (step && !(*step <= run.steps)) run.steps = *step;
-  open_bytes_ += kPointBytes;
+  open_bytes_ += kPointBytes;  // of what is new since the last flush
   if (!curve->changed) {
     curve->changed = true;
     changed_curves_.push_back(curve);
@@ -419,7 +418,7 @@ void RunStore::write(std::int64_t now_us) {
     statements_->set_state.run();
   }
   const std::int64_t since = now_us - flushed_us_;
-  if ((since >= 0 && since < kFlushUs && open_bytes_ < kOpenBytesMax) || !dirty_) return;
+  if ((since >= 0 && since < kFlushUs && open_bytes_ < limits_.memory_bytes_max / 4) || !dirty_) return;
   flushed_us_ = now_us;
   flush();
 }
@@ -515,22 +514,32 @@ void RunStore::write_curve(Curve& curve) {
   curve.changed = false;
 }
 
-// Out of memory go the runs that were silent for longest, many at once. REQUIRES: all is written.
+// Out of memory go the runs that were silent for longest, half of them at once. REQUIRES: all is written.
 void RunStore::forget_some() {
-  std::size_t curves = 0;
-  for (const auto& [key, group] : groups_) {
-    for (const auto& [agent, run] : group.runs) curves += run.curves.size();
-  }
-  if (runs_cached_ <= kRunsCached && curves <= kCurvesCached) return;
-  std::vector<std::uint64_t> seqs;
-  for (const auto& [key, group] : groups_) seqs.push_back(group.seq);
-  const auto middle = seqs.begin() + static_cast<std::ptrdiff_t>(seqs.size() / 2);
-  std::nth_element(seqs.begin(), middle, seqs.end());
-  last_group_ = nullptr;
-  for (auto it = groups_.begin(); it != groups_.end();) {
-    const bool goes = it->second.seq <= *middle;
-    if (goes) runs_cached_ -= it->second.runs.size();
-    it = goes ? groups_.erase(it) : std::next(it);
+  const auto bytes_of = [](const Group& group) {
+    std::size_t bytes = kRunBytes;
+    for (const auto& [agent, run] : group.runs) {
+      bytes += kRunBytes;
+      for (const auto& [tag, curve] : run.curves) {
+        bytes += kCurveBytes;
+        for (const ChunkPoints& points : curve.chunks) bytes += points.bytes();
+      }
+    }
+    return bytes;
+  };
+  memory_bytes_ = 0;
+  for (const auto& [key, group] : groups_) memory_bytes_ += bytes_of(group);
+  while (memory_bytes_ > limits_.memory_bytes_max) {
+    std::vector<std::uint64_t> seqs;
+    for (const auto& [key, group] : groups_) seqs.push_back(group.seq);
+    const auto middle = seqs.begin() + static_cast<std::ptrdiff_t>(seqs.size() / 2);
+    std::nth_element(seqs.begin(), middle, seqs.end());
+    last_group_ = nullptr;
+    for (auto it = groups_.begin(); it != groups_.end();) {
+      const bool goes = it->second.seq <= *middle;
+      if (goes) memory_bytes_ -= bytes_of(it->second);
+      it = goes ? groups_.erase(it) : std::next(it);
+    }
   }
 }
 

@@ -31,6 +31,7 @@ struct RunLimits {
   std::uint64_t marks_max = 100'000;
   std::uint64_t bytes_max = 2ull << 30;  // of curves
   std::int64_t age_max_us = 365ll * 86'400 * 1'000'000;
+  std::size_t memory_bytes_max = 48u << 20;  // of runs and points that are in memory, beside the database
 };
 
 // A sum that forgets no small number beside a large one (Neumaier 1974).
@@ -105,6 +106,8 @@ class RunStore {
   // Deletes a little of what is too old or too much. True where there is more. REQUIRES: a transaction.
   bool trim(std::int64_t now_us);
 
+  // What is in memory beside the database, about, as of the last flush().
+  std::size_t memory_bytes() const { return memory_bytes_; }
   // What the curves take, about.
   std::uint64_t bytes() const { return bytes_; }
 
@@ -171,7 +174,7 @@ class RunStore {
   std::uint64_t mark_rows_ = 0;
   std::uint64_t open_bytes_ = 0;  // of points in memory
   std::int64_t flushed_us_ = 0;
-  std::size_t runs_cached_ = 0;
+  std::size_t memory_bytes_ = 0;
   bool dirty_ = false;
   bool fresh_ = true;  // nothing was ever folded in
   std::unordered_map<std::string, Group> groups_;  // by source '\n' run

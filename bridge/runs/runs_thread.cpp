@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kWaitingMax = 64;       // questions of all askers
 constexpr std::size_t kWaitingOfOneMax = 16;
 constexpr int kReaderBusyMs = 1000;
+constexpr int kTrimTurns = 16;
 
 RequestError unknown_run(const RunChange& change) {
   return {ErrorType::bad_request, "params.run_id is \"" + change.run_id + "\", which is no run"};
@@ -83,9 +84,9 @@ void RunsThread::push(BlockPtr block) {
   wake_.notify_one();
 }
 
-std::size_t RunsThread::queue_bytes() const {
+std::size_t RunsThread::memory_bytes() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return queue_bytes_;
+  return queue_bytes_ + memory_bytes_;
 }
 
 void RunsThread::run() {
@@ -99,11 +100,14 @@ void RunsThread::run() {
       const std::size_t bytes = queue_bytes_;
       lock.unlock();
       fold(blocks);
+      blocks.clear();
+      const std::size_t held = held_bytes();
       lock.lock();
+      memory_bytes_ = held;
       queue_bytes_ -= bytes;
       continue;
     }
-    const Question question = std::move(questions_.front());
+    Question question = std::move(questions_.front());
     questions_.pop_front();
     const std::uint64_t missed = missed_;
     lock.unlock();
@@ -111,9 +115,19 @@ void RunsThread::run() {
     if (answered && options_.path.empty()) {
       answered.value().members += ",\"missed\":" + std::to_string(missed);
     }
-    listener_.post([done = question.done, answered = std::move(answered)] { done(answered); });
+    // Whoever it is for must not end on this thread.
+    listener_.post([question = std::move(question), answered = std::move(answered)] {
+      question.done(answered);
+    });
     lock.lock();
   }
+}
+
+std::size_t RunsThread::held_bytes() const {
+  if (!memory_) return 0;
+  const auto pages = static_cast<std::size_t>(memory_->number("PRAGMA page_count").value_or(0));
+  const auto bytes = static_cast<std::size_t>(memory_->number("PRAGMA page_size").value_or(0));
+  return pages * bytes + store_->memory_bytes();
 }
 
 void RunsThread::fold(const std::deque<BlockPtr>& blocks) {
@@ -125,7 +139,8 @@ void RunsThread::fold(const std::deque<BlockPtr>& blocks) {
     memory_->run("BEGIN");
     for (const BlockPtr& block : blocks) store_->fold(*block, 0);
     store_->write(clock_.steady_us());
-    (void)store_->trim(clock_.wall_us());
+    for (int turn = 0; turn < kTrimTurns && store_->trim(clock_.wall_us()); ++turn) {
+    }
     memory_->run("COMMIT");
   } catch (const DatabaseError& error) {
     spdlog::error("runs: cannot be kept in memory: {}", error.what());

@@ -54,7 +54,8 @@ class RunsThread final : public PastRuns {
 
   // Folds a block in, in memory. What there is no room for is counted as missed.
   void push(BlockPtr block);
-  std::size_t queue_bytes() const;
+  // Of what waits, and of all that is in memory.
+  std::size_t memory_bytes() const;
 
  private:
   struct Question {
@@ -63,9 +64,9 @@ class RunsThread final : public PastRuns {
     Done done;
   };
   void on_prepared(Question question, Prepared prepared);
-  void finish(const Question& question, const Result<RunAnswer, RequestError>& answer);
   void run();
   void fold(const std::deque<BlockPtr>& blocks);
+  std::size_t held_bytes() const;
   Result<RunAnswer, RequestError> answer(const Question& question);
 
   const RunsThreadOptions options_;
@@ -80,6 +81,7 @@ class RunsThread final : public PastRuns {
   std::deque<BlockPtr> blocks_;     // guarded
   std::size_t queue_bytes_ = 0;     // guarded; with what is being folded in
   std::uint64_t missed_ = 0;        // guarded: events
+  std::size_t memory_bytes_ = 0;    // guarded: of the database and the store
   bool stopping_ = false;           // guarded
 
   // The thread's own.

@@ -105,6 +105,7 @@ class JournalFile {
   // Folds events into the runs that were written before the runs were, or that a kill took out of them, a block of
   // them; true where there are more. Until then what is appended waits for its turn.
   JournalResult<bool> fold_past();
+  std::size_t runs_memory_bytes() const { return runs_->memory_bytes(); }
   bool runs_are_behind() const { return runs_->seq() < last_row_seq_; }
   // Writes what of the runs is only in memory.
   JournalResult<bool> flush_runs();

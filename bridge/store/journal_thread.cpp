@@ -262,6 +262,7 @@ void JournalThread::publish() {
   if (file_ != nullptr) {
     counts_.file_bytes = file_->bytes();
     counts_.wal_bytes = file_->wal_bytes();
+    counts_.runs_memory_bytes = file_->runs_memory_bytes();
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);

@@ -35,6 +35,7 @@ struct JournalStatus {
   std::uint64_t errors = 0;         // writes and reads that failed
   std::uint64_t blocks_read = 0;
   std::uint64_t queue_bytes = 0;
+  std::uint64_t runs_memory_bytes = 0;
   std::uint64_t file_bytes = 0;     // of the file that hold something
   std::uint64_t wal_bytes = 0;
   std::uint64_t wal_held = 0;       // times that a reader kept it beyond JournalFileOptions::log_bytes_max

@@ -252,6 +252,27 @@ TEST_CASE("runs: hostile numbers, names and counts stay within bounds") {
   for (const auto& tally : tallies["tallies"].GetArray()) CHECK(tally["profit"].IsNull());
 }
 
+TEST_CASE("runs: what is in memory stays within its bound, and is taken up again") {
+  Database db(":memory:");
+  RunLimits limits;
+  limits.memory_bytes_max = 200'000;
+  RunStore store(db, limits);
+  std::uint64_t seq = 1;
+  for (int round = 0; round < 30; ++round) {
+    std::vector<std::string> bodies;
+    for (int run = 0; run < 100; ++run) {
+      bodies.push_back(run_event("scalar", R"({"tag":"t","value":1})", "s", "r" + std::to_string(run)));
+    }
+    for (int run = 0; run < 50; ++run) bodies.push_back(run_event("tick", "{}", "s", std::to_string(seq + static_cast<std::uint64_t>(run))));
+    fold_and_commit(db, store, run_block(seq, bodies));
+    seq += bodies.size();
+    CHECK(store.memory_bytes() <= 200'000);
+  }
+  flush_all(db, store);
+  CHECK(db.number("SELECT sum(points) FROM curves") == 3000);
+  CHECK(rows(db, "runs") == 1600);
+}
+
 TEST_CASE("runs: the oldest go by age and by bytes, a turn at a time, and never what is pinned first") {
   Database db(":memory:");
   RunLimits limits;
