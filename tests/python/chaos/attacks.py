@@ -54,6 +54,10 @@ class Attack:
             each.close()
         self.opened = []
 
+    @staticmethod
+    def undo(at: Addresses) -> None:
+        """What must not stay once an attacker was killed, wherever it was."""
+
     # What many of them open.
 
     def zmq(self, kind: int, address: str, **options: Any) -> zmq.Socket:
@@ -513,13 +517,16 @@ class FullDisk(Attack):
     every_s = 3.0
     settings = ("journal.before_delivery=true",)
 
-    def open(self) -> None:
-        self.most = resource.prlimit(self.at.pid, resource.RLIMIT_FSIZE)[1]
-
     def strike(self, n: int) -> None:
-        resource.prlimit(self.at.pid, resource.RLIMIT_FSIZE, (4096, self.most))
+        most = resource.prlimit(self.at.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(self.at.pid, resource.RLIMIT_FSIZE, (4096, most))
         time.sleep(2.0)
-        resource.prlimit(self.at.pid, resource.RLIMIT_FSIZE, (self.most, self.most))
+        self.undo(self.at)
+
+    @staticmethod
+    def undo(at: Addresses) -> None:
+        most = resource.prlimit(at.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(at.pid, resource.RLIMIT_FSIZE, (most, most))
 
 
 class ManyConnections(Attack):

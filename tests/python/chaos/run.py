@@ -194,6 +194,9 @@ def run_chaos(names: list[str], seconds: float, settings: list[str] | None = Non
             report.published = trainers.stop()
             for attacker in attackers:
                 attacker.kill()
+                attacker.join()
+            for name in names:
+                attacks.ATTACKS[name].undo(bridge.at)
             end = time.monotonic() + CATCH_UP_S
             while time.monotonic() < end and bridge.process.poll() is None:
                 collect()
