@@ -323,3 +323,19 @@ class BridgeTest(unittest.TestCase):
         publisher = Publisher(source, **options)
         self.addCleanup(publisher.close, 0)
         return publisher
+
+
+class PublishedTest(BridgeTest):
+    """A publisher for each test, and what came through the bridge of it."""
+
+    def setUp(self) -> None:
+        self.source = self.id().split(".")[-1][-60:]
+        self.to = self.publisher(self.source, system_metrics_s=0)
+
+    def events(self, type: str | None = None) -> list:
+        self.to.flush(20)
+        self.bridge.wait_events(self.to.stats().published, None, self.source)
+        return [event["data"] for event in self.bridge.events(type, self.source)]
+
+    def scalars(self) -> list:
+        return [(s["tag"], s["value"], s["step"]) for s in self.events("scalar")]

@@ -12,7 +12,7 @@ from unittest import mock
 
 import numpy
 from ppo_bridge.tensorboard import SummaryWriter
-from support import BridgeTest
+from support import PublishedTest
 
 
 class TorchWriter:
@@ -39,21 +39,7 @@ def with_torch(writer: Any = TorchWriter) -> Any:
     return mock.patch.dict(sys.modules, modules)
 
 
-class WriterTest(BridgeTest):
-    def setUp(self) -> None:
-        self.source = self.id().split(".")[-1][-60:]
-        self.to = self.publisher(self.source, system_metrics_s=0)
-
-    def events(self, type: str | None = None) -> list:
-        self.to.flush(20)
-        self.bridge.wait_events(self.to.stats().published, None, self.source)
-        return [event["data"] for event in self.bridge.events(type, self.source)]
-
-    def scalars(self) -> list:
-        return [(s["tag"], s["value"], s["step"]) for s in self.events("scalar")]
-
-
-class Curves(WriterTest):
+class Curves(PublishedTest):
     def test_a_script_of_cleanrl_s_streams(self) -> None:
         writer = SummaryWriter("runs/CartPole-v1__ppo__1__170", publisher=self.to)
         args = {"exp_name": "ppo", "seed": 1, "learning_rate": 2.5e-4, "track": False, "target_kl": None}
@@ -164,7 +150,7 @@ class Curves(WriterTest):
         self.assertEqual([e["source_timestamp"] - then for e in events[1:]], [0.5, 1.5, 2.5])
 
 
-class Surface(WriterTest):
+class Surface(PublishedTest):
     def test_histograms_are_quantiles(self) -> None:
         writer = SummaryWriter("runs/x", publisher=self.to)
         writer.add_histogram("h", numpy.arange(101.0).reshape(1, 101), 3)
@@ -264,7 +250,7 @@ class Surface(WriterTest):
         self.assertEqual(self.scalars(), [("a", 1.0, 5)])
 
 
-class Ends(WriterTest):
+class Ends(PublishedTest):
     def test_how_the_run_ended(self) -> None:
         for error, state in (
             (None, "finished"),

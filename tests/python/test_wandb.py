@@ -11,25 +11,16 @@ from unittest import mock
 import numpy
 import ppo_bridge.wandb as wandb
 from ppo_bridge import _curves
-from support import BridgeTest, run_python
+from support import PublishedTest, run_python
 
 
-class WandbTest(BridgeTest):
+class WandbTest(PublishedTest):
     def setUp(self) -> None:
-        self.source = self.id().split(".")[-1][-60:]
-        self.to = self.publisher(self.source, system_metrics_s=0)
+        super().setUp()
         self.addCleanup(wandb.finish)
 
     def init(self, **options: Any) -> Any:
         return wandb.init(publisher=self.to, **options)
-
-    def events(self, type: str | None = None) -> list:
-        self.to.flush(20)
-        self.bridge.wait_events(self.to.stats().published, None, self.source)
-        return [event["data"] for event in self.bridge.events(type, self.source)]
-
-    def scalars(self) -> list:
-        return [(s["tag"], s["value"], s["step"]) for s in self.events("scalar")]
 
 
 class Logging(WandbTest):
