@@ -146,13 +146,17 @@ std::size_t RunsThread::held_bytes() const {
   return pages * bytes + store_->memory_bytes();
 }
 
+void RunsThread::begin_in_memory() {
+  if (!memory_) {
+    memory_ = std::make_unique<Database>(":memory:");
+    store_ = std::make_unique<RunStore>(*memory_, options_.limits);
+  }
+  memory_->run("BEGIN");
+}
+
 void RunsThread::fold(const std::deque<BlockPtr>& blocks) {
   try {
-    if (!memory_) {
-      memory_ = std::make_unique<Database>(":memory:");
-      store_ = std::make_unique<RunStore>(*memory_, options_.limits);
-    }
-    memory_->run("BEGIN");
+    begin_in_memory();
     for (const BlockPtr& block : blocks) store_->fold(*block, 0);
     store_->write(clock_.steady_us());
     for (int turn = 0; turn < kTrimTurns && store_->trim(clock_.wall_us()); ++turn) {
@@ -176,11 +180,7 @@ Result<RunAnswer, RequestError> RunsThread::answer(const Question& question) {
       file.run("PRAGMA cache_size=-8192");
       return answer_query(file, question.query, cancelled);
     }
-    if (!memory_) {
-      memory_ = std::make_unique<Database>(":memory:");
-      store_ = std::make_unique<RunStore>(*memory_, options_.limits);
-    }
-    memory_->run("BEGIN");
+    begin_in_memory();
     const auto* const change = std::get_if<RunChange>(&question.query);
     const bool found = change == nullptr || store_->set_run(*change);
     store_->flush();

@@ -65,6 +65,7 @@ class RunsThread final : public PastRuns {
   };
   void on_prepared(Question question, Prepared prepared);
   void run();
+  void begin_in_memory();  // opens the database where there is none yet; throws DatabaseError
   void fold(const std::deque<BlockPtr>& blocks);
   std::size_t held_bytes() const;
   Result<RunAnswer, RequestError> answer(const Question& question);

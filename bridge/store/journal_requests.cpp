@@ -17,8 +17,9 @@ constexpr std::int64_t kLogReadsUs = 1'000'000;
 
 }  // namespace
 
-void JournalThread::add_request(Request request) {
+void JournalThread::add_request(Request request, bool behind_queue) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (behind_queue) request.from_seq = queued_seq_;
   requests_.push_back(std::move(request));
   wake_.notify_one();
 }
@@ -56,10 +57,7 @@ void JournalThread::find_position(SourcePosition run, std::vector<BlockPtr> newe
   request.run = std::move(run);
   request.newest = std::move(newest);
   request.on_position = std::move(done);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  request.from_seq = queued_seq_;
-  requests_.push_back(std::move(request));
-  wake_.notify_one();
+  add_request(std::move(request), true);
 }
 
 void JournalThread::keep_switch(std::string name, std::string params_json,
@@ -78,10 +76,7 @@ void JournalThread::write_runs(std::optional<RunChange> change,
   request.kind = Request::Kind::runs;
   request.run_change = std::move(change);
   request.on_runs = std::move(done);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  request.from_seq = queued_seq_;
-  requests_.push_back(std::move(request));
-  wake_.notify_one();
+  add_request(std::move(request), true);
 }
 
 void JournalThread::serve_requests() {

@@ -132,7 +132,8 @@ class JournalThread {
   bool take_over(std::unique_ptr<JournalFile> file);
   void set_problem(const std::string& problem);
   void serve_requests();
-  void add_request(Request request);
+  // `behind_queue`: what was pushed before it must be written first, as far as that is possible.
+  void add_request(Request request, bool behind_queue = false);
   bool serve(Request& request);
   PastReader::Slice read_slice(const Request& request);
   bool look_up_position(Request& request);
