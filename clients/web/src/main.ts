@@ -6,6 +6,7 @@ import { Alerts } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
 import { Store } from './model/store.js';
 import { Painter } from './painter.js';
+import { formatState, parseState, usualState } from './state/ui_state.js';
 import { load, save } from './storage.js';
 import { ConnectionLine } from './ui/connection.js';
 import { h, setText } from './ui/dom.js';
@@ -49,11 +50,19 @@ const feed = new Feed({
   onState: (state) => onState(state),
 });
 
+let state = usualState('');
 const app: App = {
   store, status, alerts, feed,
+  get state() {
+    return state;
+  },
   repaint: () => painter.soon(),
-  open: (view) => {
-    location.hash = `#/${view}`;
+  go(change, how = 'push') {
+    const address = formatState({ ...state, ...change });
+    if (address === location.hash) return painter.soon();
+    if (how === 'push') history.pushState(null, '', address);
+    else history.replaceState(null, '', address);
+    openFromAddress();
   },
 };
 
@@ -138,9 +147,12 @@ setInterval(() => {
 }, refreshEvery_ms);
 
 function openFromAddress(): void {
-  const name = location.hash.replace(/^#\//, '');
-  current = views.find((view) => view.name === name) ?? views[0]!;
-  content.replaceChildren(h('h1', { class: 'hidden' }, current.title), current.element);
+  state = parseState(location.hash, views.map(({ name }) => name));
+  const opened = views.find(({ name }) => name === state.view)!;
+  if (current !== opened || !content.contains(opened.element)) {
+    content.replaceChildren(h('h1', { class: 'hidden' }, opened.title), opened.element);
+  }
+  current = opened;
   links.forEach((link, i) => {
     if (views[i] === current) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
@@ -148,7 +160,7 @@ function openFromAddress(): void {
   document.title = `${current.title} · PPO Bridge`;
   painter.soon();
 }
-addEventListener('hashchange', openFromAddress);
+for (const how of ['popstate', 'hashchange'] as const) addEventListener(how, openFromAddress);
 
 addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -160,7 +172,7 @@ addEventListener('keydown', (event) => {
   }
   if (event.key === ' ' && target.closest('button, a, summary, tr') !== null) return;
   const number = Number(event.key);
-  if (views[number - 1] !== undefined) app.open(views[number - 1]!.name);
+  if (views[number - 1] !== undefined) app.go({ view: views[number - 1]!.name });
   else if (event.key === 't') toggleTheme();
   else if (event.key === '?') help.showModal();
   else if (!current.onKey?.(event)) return;

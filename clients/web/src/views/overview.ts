@@ -115,7 +115,7 @@ export class Overview implements View {
   private showOnTape({ source, agent }: Agent): void {
     const { tape } = this.app.store;
     tape.setFilter({ type: '', agent: source ? `${source}/${agent}` : agent, item: '', text: '' });
-    this.app.open('tape');
+    this.app.go({ view: 'tape' });
   }
 }
 

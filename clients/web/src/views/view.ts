@@ -2,6 +2,7 @@ import type { Feed } from '../feed/index.js';
 import type { Alerts } from '../model/alerts.js';
 import type { BridgeStatus } from '../model/bridge_status.js';
 import type { Store } from '../model/store.js';
+import type { UiState } from '../state/ui_state.js';
 
 /** What views read and may ask for. */
 export interface App {
@@ -11,8 +12,13 @@ export interface App {
   readonly feed: Feed;
   /** Paints the view that is open, soon. */
   repaint(): void;
-  /** Opens a view by its name. */
-  open(view: string): void;
+  /** What is looked at, as the address has it. Changed by go() alone. */
+  readonly state: UiState;
+  /**
+   * Changes what is looked at, and the address with it. `push`: "back" undoes it (another view, another
+   * item); `replace`: it does not (a slider, a letter typed). Then the open view is painted.
+   */
+  go(change: Partial<UiState>, how?: 'push' | 'replace'): void;
 }
 
 /** One page of the dashboard. Only the one that is open is updated, once a frame at most. */
