@@ -124,7 +124,8 @@ export async function openPage(bridge, { view = 'overview', ...options } = {}) {
     executablePath: process.env.PPO_CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
            '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--enable-precise-memory-info',
-           '--js-flags=--expose-gc'],
+           '--js-flags=--expose-gc',
+           ...(process.env.PPO_PAGE ? ['--disable-features=LocalNetworkAccessChecks'] : [])],
   });
   const context = await browser.newContext({ viewport: { width: 1360, height: 850 }, ...options });
   const page = await context.newPage();
@@ -136,6 +137,13 @@ export async function openPage(bridge, { view = 'overview', ...options } = {}) {
   page.on('request', (request) => {
     if (!request.url().startsWith(bridge.page)) page.problems.push(`asked for ${request.url()}`);
   });
+  // While one works on the page: PPO_PAGE names a folder that `vite build` filled, so that no bridge is linked anew.
+  if (process.env.PPO_PAGE) {
+    await context.route(new RegExp(`^${bridge.page}(assets/.*|favicon\\.svg)?([#?]|$)`), (route) => {
+      const { pathname } = new URL(route.request().url());
+      return route.fulfill({ path: join(process.env.PPO_PAGE, pathname === '/' ? 'index.html' : pathname) });
+    });
+  }
   await page.goto(`${bridge.page}#/${view}`);
   return page;
 }
