@@ -18,6 +18,7 @@ using rapidjson::Value;
 
 // Of a bridge that has come back: trainers and the owners of switches find it again meanwhile.
 constexpr std::int64_t kRestoredUs = 10'000'000;
+constexpr std::size_t kParamsToldBytesMax = 4096;  // in command_executed
 constexpr std::string_view kArm = "arm_dead_mans_switch";
 constexpr std::string_view kDisarm = "disarm_dead_mans_switch";
 
@@ -182,8 +183,13 @@ void CommandDispatcher::report(const Command& command, const TrainerAnswer& give
   data.field("trainer", given.source).field("client_id", command.requester);
   data.field("outcome", given.success ? "success" : error_type_name(given.error.type));
   if (!given.success) data.field("message", given.error.message);
-  data.key("elapsed_ms").milliseconds(given.elapsed_us).end_object();
-  events_.publish("command_executed", data.take());
+  data.key("elapsed_ms").milliseconds(given.elapsed_us);
+  if (command.params_json.size() <= kParamsToldBytesMax) {
+    data.key("params").raw(command.params_json);
+  } else {
+    data.field("params_bytes", std::uint64_t{command.params_json.size()});
+  }
+  events_.publish("command_executed", data.end_object().take());
 }
 
 void CommandDispatcher::tick() {

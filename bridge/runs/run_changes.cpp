@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kConfigBytesMax = 16 * 1024;
 constexpr std::size_t kRunTextBytesMax = 1000;
+constexpr std::uint64_t kMarksPartOfBytes = 16;
 
 double at_seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
 
@@ -130,13 +131,24 @@ bool RunStore::set_run(const RunChange& change) {
   return found;
 }
 
+void RunStore::count_marks() {
+  mark_rows_ = number("SELECT count(*) FROM marks");
+  mark_bytes_ = number("SELECT sum(length(CAST(data AS BLOB))) FROM marks");
+}
+
+// The oldest: those beyond marks_max, and an eighth where all take too many bytes.
+void RunStore::trim_marks() {
+  std::uint64_t rows = mark_rows_ - std::min(mark_rows_, limits_.marks_max);
+  if (mark_bytes_ > limits_.bytes_max / kMarksPartOfBytes) rows = std::max(rows, mark_rows_ / 8 + 1);
+  if (rows == 0) return;
+  db_.run("DELETE FROM marks WHERE seq<=(SELECT seq FROM marks ORDER BY seq LIMIT 1 OFFSET " +
+          std::to_string(std::min(rows, mark_rows_) - 1) + ")");
+  count_marks();
+}
+
 // A curve at a time, or a run without any.
 bool RunStore::trim(std::int64_t now_us) {
-  if (mark_rows_ > limits_.marks_max) {
-    db_.run("DELETE FROM marks WHERE seq<=(SELECT seq FROM marks ORDER BY seq LIMIT 1 OFFSET " +
-            std::to_string(mark_rows_ - limits_.marks_max - 1) + ")");
-    mark_rows_ = number("SELECT count(*) FROM marks");
-  }
+  trim_marks();
   const double too_old = at_seconds(now_us - limits_.age_max_us);
   std::string sql;
   bool row_too = false;

@@ -14,7 +14,7 @@ constexpr std::int64_t kFlushUs = 2'000'000;
 constexpr std::size_t kRunBytes = 512;    // in memory, without its points
 constexpr std::size_t kCurveBytes = 256;
 constexpr std::size_t kAgentBytesMax = 256;
-constexpr std::size_t kMarkBytesMax = 2048;
+constexpr std::size_t kMarkBytesMax = 8192;  // holds any command_executed
 constexpr std::size_t kPointBytes = 24;
 
 double stored_seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
@@ -109,7 +109,7 @@ void RunStore::forget() {
   fresh_ = number("SELECT value FROM runs_state WHERE name='since_seq'") == 0;
   bytes_ = number("SELECT sum(bytes) FROM curves");
   run_rows_ = number("SELECT count(*) FROM runs");
-  mark_rows_ = number("SELECT count(*) FROM marks");
+  count_marks();
 }
 
 void RunStore::skip_to(std::uint64_t seq) {
@@ -400,6 +400,7 @@ void RunStore::mark(std::uint64_t seq, std::uint64_t run, std::string_view kind,
   insert.bind(4, stored_seconds(time_us));
   if (data.size() <= kMarkBytesMax) {
     insert.bind(5, data);
+    mark_bytes_ += data.size();
   } else {
     insert.bind_null(5);
   }

@@ -29,7 +29,7 @@ struct RunLimits {
   std::uint64_t runs_max = 100'000;          // rows
   std::uint64_t curves_per_run_max = 1'000;  // further tags of a run are left out
   std::uint64_t marks_max = 100'000;
-  std::uint64_t bytes_max = 2ull << 30;  // of curves
+  std::uint64_t bytes_max = 2ull << 30;  // of curves; of marks a sixteenth of it beside
   std::int64_t age_max_us = 365ll * 86'400 * 1'000'000;
   std::size_t memory_bytes_max = 48u << 20;  // of runs and points that are in memory, beside the database
 };
@@ -159,6 +159,8 @@ class RunStore {
   void revive(Run& run);
   void mark(std::uint64_t seq, std::uint64_t run, std::string_view kind, std::int64_t time_us,
             std::string_view data);
+  void count_marks();
+  void trim_marks();
   void write_run(Run& run);
   void write_curve(Curve& curve);
   void forget_some();
@@ -172,6 +174,7 @@ class RunStore {
   std::uint64_t bytes_ = 0;
   std::uint64_t run_rows_ = 0;
   std::uint64_t mark_rows_ = 0;
+  std::uint64_t mark_bytes_ = 0;
   std::uint64_t open_bytes_ = 0;  // of points in memory
   std::int64_t flushed_us_ = 0;
   std::size_t memory_bytes_ = 0;

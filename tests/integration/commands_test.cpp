@@ -59,6 +59,8 @@ TEST_CASE("commands: to an agent and back, with an event of it to whoever subscr
   CHECK(event.string("/type") == "command_executed");
   CHECK(event.string("/source") == "ppo-bridge");
   CHECK(event.string("/data/client_id") == "me");
+  while (!event.has("/data/params/x")) event = client.next_event();  // of the second
+  CHECK(event.integer("/data/params/x") == 1);
 }
 
 TEST_CASE("commands: nobody, a refusal and a hanging trainer are told apart") {

@@ -107,6 +107,26 @@ TEST_CASE("desk: a trainer's success and its refusal, in the contract's form, an
   CHECK(parse_json(events[1])["data"]["outcome"] == "rejected");
 }
 
+TEST_CASE("desk: the event of a command tells its params, or how large they were") {
+  Dispatcher d;
+  const auto told = [&d](const std::string& params) {
+    d.ask(R"({"command":"set_hyperparameter","target":"t1")" + params + "}");
+    d.trainer_answers(R"("success":true,"result":{})");
+    rapidjson::Document out;
+    out.CopyFrom(parse_json(d.events_of("command_executed").back())["data"], out.GetAllocator());
+    return out;
+  };
+  CHECK(told("")["params"].ObjectEmpty());
+  const auto set = told(R"(,"params":{"name":"learning_rate","value":1e-4})");
+  CHECK(set["params"]["name"] == "learning_rate");
+  CHECK(set["params"]["value"].GetDouble() == 1e-4);
+  const std::string frame = R"({"x":""})";
+  CHECK(told(R"(,"params":{"x":")" + std::string(4096 - frame.size(), 'x') + "\"}").HasMember("params"));
+  const auto large = told(R"(,"params":{"x":")" + std::string(4097 - frame.size(), 'x') + "\"}");
+  CHECK_FALSE(large.HasMember("params"));
+  CHECK(large["params_bytes"].GetInt() == 4097);
+}
+
 TEST_CASE("desk: * gives one reply with an entry a trainer") {
   Dispatcher d;
   d.ask(R"({"command":"pause","target":"*"})");

@@ -194,7 +194,8 @@ TEST_CASE("runs: marks tell of commands, errors and ends") {
   fold_and_commit(db, store, run_block(1, {run_event("scalar", R"({"tag":"t","value":1,"agent_id":"a"})"),
                                            run_event("error", R"({"error_type":"E","message":"m"})")}));
   fold_and_commit(db, store, own_block(3, "command_executed",
-                                       R"({"command":"set_hyperparameter","target":"a","trainer":"s","outcome":"success"})"));
+                                       R"({"command":"set_hyperparameter","target":"a","trainer":"s","outcome":"success",)"
+                                       R"("params":{"name":"gamma","value":0.5,"why":")" + std::string(4000, 'x') + "\"}}"));
   fold_and_commit(db, store, own_block(4, "command_executed",
                                        R"({"command":"pause","target":"a","trainer":"s","outcome":"timeout"})"));
   flush_all(db, store);
@@ -204,8 +205,36 @@ TEST_CASE("runs: marks tell of commands, errors and ends") {
   const auto got = ask(db, query);
   REQUIRE(got["marks"].Size() == 2);  // that of the run as a whole is not a's own, and stands with it all the same
   CHECK(got["marks"][0]["kind"] == "set_hyperparameter");
+  CHECK(got["marks"][0]["data"]["params"]["value"].GetDouble() == 0.5);
   CHECK(got["marks"][1]["kind"] == "error");
   CHECK(got["unknown"][0] == "nobody@x");
+}
+
+TEST_CASE("runs: marks that take too many bytes go, the oldest first") {
+  Database db(":memory:");
+  RunLimits limits;
+  limits.bytes_max = 1 << 20;
+  RunStore store(db, limits);
+  const auto mark = [&](std::uint64_t from, std::uint64_t to) {
+    for (std::uint64_t seq = from; seq <= to; ++seq) {
+      fold_and_commit(db, store, run_block(seq, {run_event("error", R"({"message":")" + std::string(1000, 'x') + "\"}")}));
+      db.run("BEGIN");
+      (void)store.trim(kRunsNow);
+      db.run("COMMIT");
+    }
+  };
+  mark(1, 60);
+  CHECK(rows(db, "marks") == 60);
+  mark(61, 200);
+  CHECK(db.number("SELECT sum(length(data)) FROM marks") <= (1 << 20) / 16);
+  CHECK(rows(db, "marks") > 50);
+  CHECK(db.number("SELECT max(seq) FROM marks") == 200);
+  RunStore again(db, limits);  // they are counted again
+  db.run("BEGIN");
+  again.fold(*run_block(201, {run_event("error", R"({"message":")" + std::string(8000, 'x') + "\"}")}), 0);
+  (void)again.trim(kRunsNow);
+  db.run("COMMIT");
+  CHECK(db.number("SELECT sum(length(data)) FROM marks") <= (1 << 20) / 16);
 }
 
 TEST_CASE("runs: hostile numbers, names and counts stay within bounds") {
