@@ -1,5 +1,5 @@
-// Elements without markup: what comes from outside is only ever text.
-import { quantity } from './format.js';
+// Elements without markup: what comes from outside is only ever text, and what of it cannot be seen is made visible.
+import { nameText, quantity, visible } from './format.js';
 import type { Json } from '../feed/index.js';
 
 export type Child = Node | string | undefined;
@@ -12,21 +12,36 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   for (const [key, value] of Object.entries(props)) {
     if (value === undefined || value === false) continue;
     if (typeof value === 'function') element.addEventListener(key.slice(2), value as EventListener);
-    else element.setAttribute(key, value === true ? '' : value);
+    else element.setAttribute(key, value === true ? '' : shownIn(key, value));
   }
-  element.append(...children.filter((child): child is Node | string => child !== undefined));
+  for (const child of children) {
+    if (child !== undefined) element.append(typeof child === 'string' ? visible(child) : child);
+  }
   return element;
+}
+
+function shownIn(attribute: string, value: string): string {
+  return attribute === 'title' || attribute === 'aria-label' ? visible(value) : value;
 }
 
 /** Sets a text only where it is another one: what did not change is not laid out again. */
 export function setText(node: Node, text: string): void {
-  if (node.textContent !== text) node.textContent = text;
+  const shown = visible(text);
+  if (node.textContent !== shown) node.textContent = shown;
 }
 
 export function setTitle(element: HTMLElement, title: string | undefined): void {
-  if ((element.getAttribute('title') ?? undefined) === title) return;
-  if (title === undefined) element.removeAttribute('title');
-  else element.title = title;
+  const shown = title && visible(title);
+  if ((element.getAttribute('title') ?? undefined) === shown) return;
+  if (shown === undefined) element.removeAttribute('title');
+  else element.title = shown;
+}
+
+/** A name from outside: a long one is cut in the middle, and whole when pointed at. */
+export function setName(element: HTMLElement, name: string, charactersMax?: number): void {
+  const shown = nameText(name, charactersMax);
+  setText(element, shown);
+  setTitle(element, shown === name ? undefined : name);
 }
 
 export function setClass(element: Element, name: string): void {

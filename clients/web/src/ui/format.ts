@@ -68,3 +68,38 @@ export function bytes(count: number): string {
   }
   return `${Number((count / 1e3).toPrecision(3))} kB`;
 }
+
+// What has no picture of its own, or moves what stands around it: control characters (a line break and a tab
+// may stay), embeddings and overrides of the direction, separators and marks without width, tags. FSI and PDI
+// are left, which outside() writes.
+const unseen = /[\0-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2067\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\u{e0000}-\u{e0fff}\ud800-\udfff]/gu;
+const isolates = /[\u2068\u2069]/g;
+const rightToLeft = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+function pictured(character: string): string {
+  const code = character.codePointAt(0)!;
+  if (code < 0x20) return String.fromCharCode(0x2400 + code);
+  if (code === 0x7f) return '\u2421';
+  if (code >= 0xd800 && code < 0xe000) return '\ufffd';
+  return `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]`;
+}
+
+/** A text as it can be shown without harm: what cannot be seen is made visible. */
+export function visible(text: string): string {
+  return text.replace(unseen, pictured);
+}
+
+/** The same for a text from outside within a sentence: its direction ends with it. */
+export function outside(text: string): string {
+  const shown = visible(text).replace(isolates, pictured);
+  return rightToLeft.test(shown) ? `\u2068${shown}\u2069` : shown;
+}
+
+/** A long name, cut in the middle: names mostly differ at their ends. */
+export function nameText(name: string, charactersMax = 40): string {
+  if (name.length <= charactersMax) return name;
+  const characters = [...name];
+  if (characters.length <= charactersMax) return name;
+  const end = Math.floor((charactersMax - 1) / 2);
+  return `${characters.slice(0, charactersMax - 1 - end).join('')}…${characters.slice(-end).join('')}`;
+}

@@ -1,11 +1,11 @@
 // One line that says what happened.
 import { jsonText, type BridgeEvent, type Json, type JsonObject } from '../feed/index.js';
-import { digits, percent, quantity } from './format.js';
+import { digits, outside, percent, quantity } from './format.js';
 import { numberOf } from '../model/values.js';
 
 const lengthMax = 300;
 
-const short = (value: Json | undefined) => quantity(value).text;
+const short = (value: Json | undefined) => (typeof value === 'object' ? text(value) : outside(quantity(value).text));
 const signed = (value: Json | undefined) => {
   const number = numberOf(value);
   return number === undefined || number <= 0 ? short(value) : `+${short(value)}`;
@@ -37,11 +37,11 @@ const summaries: Record<string, (data: JsonObject) => string> = {
 
 export function eventSummary({ type, data }: BridgeEvent): string {
   const known = Object.hasOwn(summaries, type) ? summaries[type] : undefined;
-  const line = known?.(data) ?? jsonText(data);
+  const line = known?.(data) ?? outside(jsonText(data).slice(0, lengthMax + 1));
   return line.length > lengthMax ? `${line.slice(0, lengthMax)}…` : line;
 }
 
 function text(value: Json | undefined): string {
   if (value === undefined || value === null) return '–';
-  return typeof value === 'object' ? jsonText(value) : String(value);
+  return outside(typeof value === 'object' ? jsonText(value) : String(value).slice(0, lengthMax));
 }
