@@ -4,12 +4,14 @@ import { Feed, type FeedState } from './feed/index.js';
 import { olderEvents } from './backfill.js';
 import { Alerts } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
+import { Runs } from './model/runs.js';
 import { Store } from './model/store.js';
 import { Painter } from './painter.js';
 import { formatState, parseState, usualState } from './state/ui_state.js';
 import { load, save } from './storage.js';
 import { ConnectionLine } from './ui/connection.js';
 import { h, setText } from './ui/dom.js';
+import { showTogether } from './ui/run_colours.js';
 import { startTheme, toggleTheme } from './ui/theme.js';
 import { AlertsView, describe } from './views/alerts.js';
 import { ControlView } from './views/control.js';
@@ -41,18 +43,28 @@ const feed = new Feed({
   subscription: { subscriptions: [] }, // until the page knows what was before
   onEvents: (events) => {
     store.apply(events);
+    runs.apply(events);
     painter.later();
   },
   onGap: (gap) => {
     store.applyGap(gap);
+    runs.reload();
     painter.later();
   },
   onState: (state) => onState(state),
 });
 
 let state = usualState('');
+const runs = new Runs({
+  ask: async (command, params) => (await feed.command(command, { params, deadline_ms: 10_000 })).result ?? {},
+  chosen: () => state.runs,
+  visible: () => !document.hidden,
+  now_ms: () => performance.now(),
+  after: (delay_ms, run) => void setTimeout(run, delay_ms),
+  changed: () => painter.later(),
+});
 const app: App = {
-  store, status, alerts, feed,
+  store, runs, status, alerts, feed,
   get state() {
     return state;
   },
@@ -99,7 +111,13 @@ document.getElementById('app')!.append(
   connection.line, content, h('div', { class: 'toasts', role: 'status', 'aria-live': 'polite' }), help);
 const toasts = document.querySelector('.toasts')!;
 
+let together: readonly string[] = [];
 const painter = new Painter(() => {
+  const chosen = runs.chosen();
+  if (chosen !== together) {
+    together = chosen;
+    showTogether(chosen, (id) => runs.label(id, chosen));
+  }
   alertCount.hidden = alerts.found.pushed === 0;
   setText(alertCount, String(Math.min(999, alerts.found.pushed)));
   current.update();
@@ -112,6 +130,7 @@ async function onState(state: FeedState): Promise<void> {
   painter.soon();
   if (state.status !== 'live') return;
   if (state.epochChanged) store.newEpoch();
+  runs.reload();
   if (!filled) {
     filled = true;
     const older = await olderEvents(feed);
@@ -143,6 +162,7 @@ async function refresh(): Promise<void> {
 setInterval(() => {
   connection.tick(feed.state);
   void refresh();
+  if (feed.state.status === 'live') runs.tick();
   painter.later(); // ages grow
 }, refreshEvery_ms);
 

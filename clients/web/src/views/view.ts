@@ -1,12 +1,15 @@
 import type { Feed } from '../feed/index.js';
 import type { Alerts } from '../model/alerts.js';
 import type { BridgeStatus } from '../model/bridge_status.js';
+import type { Runs } from '../model/runs.js';
 import type { Store } from '../model/store.js';
 import type { UiState } from '../state/ui_state.js';
 
 /** What views read and may ask for. */
 export interface App {
   readonly store: Store;
+  /** All runs that there ever were, and which of them the views show. */
+  readonly runs: Runs;
   readonly status: BridgeStatus;
   readonly alerts: Alerts;
   readonly feed: Feed;
