@@ -43,7 +43,7 @@ function fakeBridge(count: number) {
   const timers: { at_ms: number; run: () => void }[] = [];
   let chosen: string[] = [];
   const runs = new Runs({
-    async ask(command, params) {
+    async ask(command, params): Promise<JsonObject> {
       asked.push(params);
       if (command === 'set_run') {
         const run = held.find(({ run_id }) => run_id === params.run_id)!;
