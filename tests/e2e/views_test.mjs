@@ -101,7 +101,7 @@ test('views: an alert finds what its rule says, and outlives the page', async ()
   const input = page.getByLabel('A new rule');
   await input.fill('trade_executed where profit ! 5');
   await page.getByRole('button', { name: 'Add' }).click();
-  await page.getByText('cannot read: !').waitFor();
+  await page.getByText('At character 29: expected one of').waitFor();
   await input.fill('trade_executed where profit > 100k and item = "Coal"');
   await input.press('Enter');
   await page.locator('header .badge.live').waitFor();

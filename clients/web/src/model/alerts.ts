@@ -1,7 +1,8 @@
 // Rules that a person wrote, and what they found.
 import type { BridgeEvent, Gap } from '../feed/index.js';
 import { Ring } from './ring.js';
-import { parseRule, type Rule } from './rule.js';
+import { eventTest } from './filter.js';
+import { parseRule, type EventTest } from './rule.js';
 
 const alertsMax = 500;
 const rulesMax = 100;
@@ -11,7 +12,8 @@ const quiet_ms = 5000;
 export interface WrittenRule {
   text: string;
   enabled: boolean;
-  rule: Rule;
+  /** Nothing: it is about gaps. */
+  matches: EventTest | undefined;
   found: number;
   heldBack: number; // found since it last spoke up
   spoke_ms: number;
@@ -65,7 +67,7 @@ export class Alerts {
 
   apply(event: BridgeEvent): void {
     for (const written of this.rules) {
-      if (written.enabled && written.rule.kind === 'event' && written.rule.matches(event)) {
+      if (written.enabled && written.matches?.(event)) {
         this.note(written, { rule: written.text, time_s: event.timestamp, event });
       }
     }
@@ -73,7 +75,7 @@ export class Alerts {
 
   applyGap(gap: Gap): void {
     for (const written of this.rules) {
-      if (!written.enabled || written.rule.kind !== 'gap') continue;
+      if (!written.enabled || written.matches !== undefined) continue;
       this.note(written, { rule: written.text, time_s: this.now_ms() / 1000, gap });
     }
   }
@@ -100,5 +102,7 @@ export class Alerts {
 }
 
 function written(text: string, enabled: boolean): WrittenRule {
-  return { text, enabled, rule: parseRule(text), found: 0, heldBack: 0, spoke_ms: -Infinity };
+  const rule = parseRule(text);
+  const matches = rule.what === 'gap' ? undefined : eventTest(rule, text);
+  return { text, enabled, matches, found: 0, heldBack: 0, spoke_ms: -Infinity };
 }

@@ -81,9 +81,10 @@ export class AlertsView implements View {
       if (whole || this.input.value.trim() !== '') parseRule(this.input.value);
     } catch (error) {
       if (!(error instanceof RuleError)) throw error;
-      problem = error.message;
+      problem = `At character ${error.at + 1}: ${error.message}.`;
+      if (!whole && error.found === 'the end') problem = ''; // it may become right by going on
     }
-    setText(this.problem, whole || !/ends where|begins with|comes/.test(problem) ? problem : '');
+    setText(this.problem, problem);
     return problem === '';
   }
 
