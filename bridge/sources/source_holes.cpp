@@ -66,15 +66,15 @@ bool SourceTracker::settle(Run& run, std::uint64_t to, std::int64_t now_us) {
 // What was only announced is not looked for again until more is said.
 void SourceTracker::deny(RunOrder& order) {
   order.denied_head = order.head;
-  order.seen_to = std::min(order.seen_to, order.expected - 1);
+  order.seen_to = 0;
   order.troubled = false;
 }
 
 // The source says that it has never had what was given up because it had announced it.
 void SourceTracker::take_back(RunOrder& order) {
   order.expected = std::max(order.head, order.passed_to) + 1;
-  order.seen_to = std::min(order.seen_to, order.expected - 1);
-  order.gone_to = std::min(order.gone_to, order.expected - 1);
+  order.seen_to = 0;
+  order.gone_to = 0;
   order.denied_head = 0;
 }
 

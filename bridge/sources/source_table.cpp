@@ -178,7 +178,7 @@ void SourceTable::count(Run& run, const Envelope& event, std::int64_t wall_us) {
     add_agent(run, event.agent_id.text);
   }
   if (event.source_seq == 0) return;
-  if (run.id.empty() && run.last_source_seq != 0 && event.source_seq > run.last_source_seq + 1) {
+  if (run.id.empty() && run.last_source_seq != 0 && event.source_seq > run.last_source_seq) {
     source.tally.lost += event.source_seq - run.last_source_seq - 1;
   }
   run.last_source_seq = std::max(run.last_source_seq, event.source_seq);

@@ -64,12 +64,6 @@ TEST_CASE("bounds: what is put off is asked for, up to the last that was seen") 
 
 TEST_CASE("bounds: how long a hole is waited for") {
   Timed t;
-  SUBCASE("of who is not there") {
-    t.link.connected = false;
-    t.announce(Tracking::numbers(0, 1)).event(1).event(3).take();
-    CHECK(t.after(kNoChannelPatienceUs - 1).empty());
-    CHECK(t.after(20'000) == "!2-2 3");
-  }
   SUBCASE("of who is asked and says nothing") {
     t.event(1).event(3).take();
     CHECK(t.after(kRepairPatienceUs - 1).empty());
@@ -82,19 +76,37 @@ TEST_CASE("bounds: how long a hole is waited for") {
     CHECK(t.after(kRepairPatienceUs - 1).empty());
     CHECK(t.after(1) == "!3-3 4");
   }
-  SUBCASE("at first sight of one that was met later than all others") {
+}
+
+TEST_CASE("bounds: how long one that nobody is connected for is waited for") {
+  for (const std::int64_t too_early_us : {0, 1}) {
+    Timed t;
     t.link.connected = false;
-    t.event(1, "q");
-    t.after(kComingBackUs);
-    t.event(7).take();
-    CHECK(t.after(kFirstSightUs - 1).empty());
-    CHECK(t.after(20'000) == "7");
-  }
-  SUBCASE("at first sight of the first") {
-    t.link.connected = false;
-    t.event(7);
-    CHECK(t.after(kComingBackUs - 1).empty());
-    CHECK(t.after(20'000) == "7");
+    SUBCASE("one that announces itself") {
+      t.announce(Tracking::numbers(0, 1)).event(1).event(3).take();
+      CHECK(t.after(kNoChannelPatienceUs - too_early_us) == (too_early_us == 0 ? "!2-2 3" : ""));
+    }
+    SUBCASE("one that the bridge before this knew") {
+      t.tracker.restore({{"s", "r", 1}}, nullptr, false);
+      t.event(3);
+      CHECK(t.after(kNoChannelPatienceUs - too_early_us) == (too_early_us == 0 ? "!2-2 3" : ""));
+    }
+    SUBCASE("at first sight, one that was met later than all others") {
+      t.event(1, "q");
+      t.after(kComingBackUs);
+      t.event(7).take();
+      CHECK(t.after(kFirstSightUs - too_early_us) == (too_early_us == 0 ? "7" : ""));
+    }
+    SUBCASE("at first sight, the first of all") {
+      t.event(7);
+      CHECK(t.after(kComingBackUs - too_early_us) == (too_early_us == 0 ? "7" : ""));
+    }
+    SUBCASE("at first sight, one soon after the first") {
+      t.event(1, "q");
+      t.after(100'000);
+      t.event(7).take();
+      CHECK(t.after(kComingBackUs - 100'000 - too_early_us) == (too_early_us == 0 ? "7" : ""));
+    }
   }
 }
 
@@ -173,7 +185,33 @@ TEST_CASE("bounds: when the source is asked, and again") {
     CHECK(t.link.asked[1].to == 1 + RunOrder::kAskSpanMax / 2);
     t.answer({2});
     CHECK(t.link.asked[2].to == 2 + RunOrder::kAskSpanMax);
+    t.answer({3});
+    CHECK(t.link.asked[3].to == 3 + RunOrder::kAskSpanMax);
   }
+  SUBCASE("for half of what could not be read, however little that was") {
+    t.event(1).event(5);
+    t.answer({}, RepairOutcome::broken);  // 2 to 4
+    CHECK(t.link.asked[1].to == 2);
+    t.answer({2});
+    CHECK(t.link.asked[2].to == 4);
+    t.answer({}, RepairOutcome::broken).answer({}, RepairOutcome::broken);  // 3 and 4, then 3
+    CHECK(t.take() == "1 2 !3-3");
+    CHECK(t.link.asked.back().from == 4);
+  }
+}
+
+TEST_CASE("bounds: what a source takes back is asked for again, and nothing of it is lost") {
+  Timed t;
+  t.announce(Tracking::numbers(1, 1)).event(1).announce(Tracking::numbers(100, 1)).take();
+  t.after(kTailGraceUs);
+  CHECK(t.answer({}).take() == "!2-100");
+  t.announce(Tracking::numbers(1, 1));
+  CHECK(t.event(2).take().empty());
+  t.announce(Tracking::numbers(1, 1));  // twice: it is meant
+  CHECK(t.event(2).event(5).take() == "2");
+  CHECK(t.answer({3}).take() == "3");
+  CHECK(t.link.asked.back().from == 4);
+  CHECK(t.answer({4}).take() == "4 5");
 }
 
 TEST_CASE("bounds: how far a number is believed") {
