@@ -16,9 +16,9 @@ struct OneTrainer {
     bench.link.connected = {"t"};
     router.set_repair_listener([this](const RepairAnswer& answer) { outcomes.push_back(answer.outcome); });
   }
-  std::string refusal(const std::string& members) {
+  std::string refusal(const std::string& members, const std::string& who = "me") {
     std::string reply;
-    bench.dispatcher.execute(parse_json("{" + members + "}"), "1", std::string("me"),
+    bench.dispatcher.execute(parse_json("{" + members + "}"), "1", who,
                              [&reply](const std::string& json) { reply = json; });
     if (reply.empty()) return "";  // with the trainer
     const auto parsed = parse_json(reply);
@@ -27,9 +27,10 @@ struct OneTrainer {
   static std::string text(const std::string& name, std::size_t bytes) {
     return R"("command":"pause",")" + name + R"(":")" + std::string(bytes, 'x') + '"';
   }
-  std::string arm(const std::string& timeout, std::size_t padding = 0) {
+  std::string arm(const std::string& timeout, std::size_t padding = 0, const std::string& who = "me") {
     return refusal(R"("command":"arm_dead_mans_switch","params":{"timeout_ms":)" + timeout + R"(,"x":")" +
-                   std::string(padding, 'x') + R"(","on_expiry":{"command":"pause","target":"t"}})");
+                   std::string(padding, 'x') + R"(","on_expiry":{"command":"pause","target":"t"}})",
+                   who);
   }
   void submit(std::int64_t deadline_us) {
     Command pause;
@@ -86,6 +87,15 @@ TEST_CASE("bounds: a switch's time, its bytes, and how many there are") {
   const std::size_t rest = std::string(R"({"timeout_ms":100,"x":"","on_expiry":{"command":"pause","target":"t"}})").size();
   CHECK(t.arm("100", kSwitchBytesMax - rest) == "");
   CHECK(t.arm("100", kSwitchBytesMax - rest + 1).find("params must be at most") == 0);
+}
+
+TEST_CASE("bounds: so many switches are armed, and those may be armed anew") {
+  OneTrainer t;
+  for (std::size_t i = 0; i < kSwitchesMax; ++i) CHECK(t.arm("100", 0, std::to_string(i)) == "");
+  CHECK(t.arm("100", 0, "one more") == "1024 dead-man's switches are armed already");
+  CHECK(t.arm("200", 0, "0") == "");
+  CHECK(t.refusal(R"("command":"disarm_dead_mans_switch")", "7") == "");
+  CHECK(t.arm("100", 0, "one more") == "");
 }
 
 TEST_CASE("bounds: a command that waits times out when it is due, and is told how long it has") {

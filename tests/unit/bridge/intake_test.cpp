@@ -205,3 +205,39 @@ TEST_CASE("intake: a part of a batch is bounded by what its bodies cost, refused
   CHECK(bench.counters.messages_received == 1);
   check_sums(bench.counters);
 }
+
+TEST_CASE("intake: a batch costs the same in one part and in many, and more by as many bytes as it is longer") {
+  Bench bench;
+  bench.intake.begin_turn();
+  const auto cost = [&bench](const std::string& message, std::size_t part) {
+    IntakeBatch batch(message);
+    std::size_t sum = 0;
+    while (!batch.ended) sum += bench.intake.take_some(batch, part);
+    return sum;
+  };
+  const std::string good = R"({"type":"a","data":{}})";
+  const std::size_t one = cost(good, 1);
+  CHECK(cost(good + " \n" + good, 1'000'000) == 2 * one + 1);
+  CHECK(cost(good + " \n" + good, 1) == 2 * one + 1);
+  CHECK(cost(good + "          ", 1) == one + 10);
+  CHECK(cost("x" + good, 1) > one + 100);  // refused
+}
+
+TEST_CASE("intake: who looks after holes and brings what was sent again is told whether the log has grown") {
+  Bench bench;
+  const auto event = [](int seq) {
+    return R"({"type":"t","data":{},"source":"s","run":"r","source_seq":)" + std::to_string(seq) + "}";
+  };
+  bench.link.connected = {"s"};
+  bench.take(event(1));
+  CHECK_FALSE(bench.intake.tick());
+  bench.take(event(4));
+  CHECK(bench.log.last_seq() == 1);
+  CHECK_FALSE(bench.intake.take_repair({"s", "r", 2, 3, RepairOutcome::unsent, {}}));
+  const std::string two = "[" + event(2) + "]";
+  CHECK(bench.intake.take_repair({"s", "r", 2, 3, RepairOutcome::events, two}));
+  CHECK(bench.log.last_seq() == 2);
+  bench.clock.advance_us(kRepairPatienceUs);
+  CHECK(bench.intake.tick());  // 3 is lost, and 4 goes on
+  CHECK(bench.log.last_seq() == 4);
+}

@@ -65,6 +65,9 @@ TEST_CASE("recent: wrong parameters are named with their range") {
           std::string("params.since_seq is ") + seq +
               "; must be an integer 0..9223372036854775807");
   }
+  CHECK(refusal_of_params(R"({"before_seq":0})") ==
+        "params.before_seq is 0; must be an integer 1..9223372036854775807");
+  CHECK(refusal_of_params(R"({"min_profit":"1"})") == "params.min_profit must be a number");
   CHECK(refusal_of_params(R"({"item":5})") == "params.item must be a string");
   CHECK(refusal_of_params(R"({"epoch":5})") == "params.epoch must be a string");
   std::string many = "\"a\"";
@@ -87,6 +90,63 @@ TEST_CASE("recent: the newest that match, oldest first") {
   CHECK(few["complete"].GetBool());
   CHECK(seqs_of(recent(bench, R"({"count":0})")).empty());
   CHECK(seqs_of(recent(bench, "null")).size() == 30);
+}
+
+TEST_CASE("recent: of one source, run, agent and item, and of what made so much profit") {
+  Bench bench;
+  int n = 0;
+  for (const char* source : {"s1", "s2"}) {
+    for (const char* run : {"r1", "r2"}) {
+      for (const char* agent : {R"("a1")", R"("a2")", "7"}) {
+        bench.take(R"({"type":"t","source":")" + std::string(source) + R"(","run":")" + run +
+                   R"(","data":{"agent_id":)" + agent + R"(,"item":"i)" + std::to_string(n % 2) +
+                   R"(","profit":)" + std::to_string(n) + "}}");
+        ++n;
+      }
+    }
+  }
+  bench.take(R"({"type":"t","data":{"profit":"12"}})");  // is no number, and names nobody
+  using Seqs = std::vector<std::uint64_t>;
+  CHECK(seqs_of(recent(bench, R"({"source":"s1"})")) == Seqs{1, 2, 3, 4, 5, 6});
+  CHECK(seqs_of(recent(bench, R"({"run":"r2"})")) == Seqs{4, 5, 6, 10, 11, 12});
+  CHECK(seqs_of(recent(bench, R"({"agent_id":"a2"})")) == Seqs{2, 5, 8, 11});
+  CHECK(seqs_of(recent(bench, R"({"agent_id":"7"})")).empty());
+  CHECK(seqs_of(recent(bench, R"({"item":"i1","source":"s2"})")) == Seqs{8, 10, 12});
+  CHECK(seqs_of(recent(bench, R"({"min_profit":10})")) == Seqs{11, 12});
+  CHECK(seqs_of(recent(bench, R"({"min_profit":10.5})")) == Seqs{12});
+}
+
+TEST_CASE("recent: before_seq pages backward, beside since_seq too") {
+  Bench bench;
+  fill(bench, 10);
+  CHECK(seqs_of(recent(bench, R"({"before_seq":4,"count":2})")) == std::vector<std::uint64_t>{2, 3});
+  CHECK(seqs_of(recent(bench, R"({"before_seq":1})")).empty());
+  CHECK(seqs_of(recent(bench, R"({"before_seq":9223372036854775807,"count":1})")) ==
+        std::vector<std::uint64_t>{10});
+  const auto between = recent(bench, R"({"since_seq":4,"before_seq":7})");
+  CHECK(seqs_of(between) == std::vector<std::uint64_t>{5, 6});
+  CHECK(between["complete"].GetBool());
+}
+
+TEST_CASE("recent: a search counts for itself and the names that it looks for") {
+  Bench bench;
+  PastCache past(nullptr);
+  MemoryShare share;
+  share.set_bound(1 << 20);
+  const auto memory = std::make_shared<SearchMemory>(SearchMemory{share, {}});
+  const auto bytes = [&](const std::string& params) {
+    const auto search = RecentEvents::of(bench.log, past, parse_json(params), [](auto*) {}, nullptr, memory);
+    REQUIRE(search.ok());
+    return share.bytes();
+  };
+  const std::size_t none = bytes("{}");
+  CHECK(none == sizeof(RecentEvents) + 512);
+  const std::string name(1000, 'x');
+  CHECK(bytes(R"({"type":")" + name + "\"}") == none + sizeof(std::string) + 1000);
+  for (const char* field : {"epoch", "source", "agent_id", "item", "run"}) {
+    CHECK(bytes("{\"" + std::string(field) + "\":\"" + name + "\"}") == none + 1000);
+  }
+  CHECK(share.bytes() == 0);
 }
 
 TEST_CASE("recent: since_seq pages forward and says when there is more") {
