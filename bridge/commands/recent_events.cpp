@@ -10,7 +10,7 @@
 #include "event/json_writer.h"
 #include "event/number_field.h"
 #include "event/subscription.h"
-#include "runs/event_fields.h"
+#include "event/event_fields.h"
 
 namespace bridge {
 namespace {

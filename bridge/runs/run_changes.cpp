@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "runs/event_fields.h"
+#include "event/event_fields.h"
 #include "runs/run_tables.h"
 
 namespace bridge {

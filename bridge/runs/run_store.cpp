@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "runs/event_fields.h"
+#include "event/event_fields.h"
 #include "runs/run_tables.h"
 
 namespace bridge {
