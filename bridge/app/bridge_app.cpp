@@ -131,6 +131,11 @@ class BridgeApp::Impl {
     dispatcher_.router().set_repair_listener([this](const RepairAnswer& answer) {
       if (intake_.take_repair(answer)) announce_soon();
     });
+    intake_.set_on_more([this] {
+      asio::post(io_, [this] {
+        if (intake_.go_on()) announce();
+      });
+    });
     if (config_.trainers.connect_announced) {
       intake_.set_on_control([this](const std::string& source, const std::string& endpoint) {
         connect_announced(source, endpoint);

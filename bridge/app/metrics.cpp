@@ -131,17 +131,11 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
               "From accepting a live event to handing it to a client's socket.",
               c.receive_to_send);
   f.gauge("ppo_bridge_clients", "WebSocket clients connected.",
-          static_cast<double>(depths.serving.clients.size()));
-  std::uint64_t lag = 0;
-  std::uint64_t lag_max = 0;
-  for (const ClientInfo& client : depths.serving.clients) {
-    lag += client.lag;
-    lag_max = std::max(lag_max, client.lag);
-  }
+          static_cast<double>(depths.serving.clients));
   f.gauge("ppo_bridge_client_lag_events", "Events that clients have yet to be given, over all.",
-          static_cast<double>(lag));
+          static_cast<double>(depths.serving.lag));
   f.gauge("ppo_bridge_client_lag_events_max", "The same of the client that lags most.",
-          static_cast<double>(lag_max));
+          static_cast<double>(depths.serving.lag_max));
   f.gauge("ppo_bridge_cohorts", "Distinct subscriptions.",
           static_cast<double>(depths.serving.cohorts));
   f.gauge("ppo_bridge_commands_pending", "Commands with trainers or waiting for them.",

@@ -14,13 +14,23 @@ void RequestBudget::fill(Bucket& bucket, double seconds) {
   bucket.level = std::min(bucket.most, bucket.level + seconds * bucket.per_s);
 }
 
-bool RequestBudget::take() {
+// What time has brought, and what was charged.
+void RequestBudget::settle() {
   const std::int64_t now = clock_.steady_us();
   const double seconds = static_cast<double>(now - filled_us_) / 1e6;
   filled_us_ = now;
   fill(requests_, seconds);
   fill(work_, seconds);
   work_.level -= static_cast<double>(charged_.exchange(0));
+}
+
+bool RequestBudget::has_work_left() {
+  settle();
+  return work_.level > work_.most / 4;
+}
+
+bool RequestBudget::take() {
+  settle();
   if (requests_.level < 1 || work_.level <= 0) {
     ++refused_in_a_row_;
     return false;

@@ -15,6 +15,7 @@ namespace bridge {
 inline constexpr std::uint64_t kWorkPerSecond = 4'000'000;  // a tenth of a core
 inline constexpr std::uint64_t kDataBytesPerWork = 16;      // of `data`, walked for a filter
 inline constexpr std::uint64_t kCopiedBytesPerWork = 256;   // put into a reply
+inline constexpr std::uint64_t kDeflatedBytesPerWork = 8;   // compressed
 
 // One requester's account; it ends with the requester, so that a weak_ptr to it also tells whether
 // anybody still wants the work. One thread, but for charge(). The clock must outlive it.
@@ -28,6 +29,9 @@ class RequestBudget {
   // Any thread.
   void charge(std::uint64_t work) { charged_ += work; }
 
+  // Whether work that goes on by itself may go on: some is left over for requests.
+  bool has_work_left();
+
   // What to tell who was refused.
   std::string refusal() const;
   // Refused without end: twice as many in a row as may be asked for in a second.
@@ -40,6 +44,7 @@ class RequestBudget {
     double level = most;
   };
   static void fill(Bucket& bucket, double seconds);
+  void settle();
 
   const Clock& clock_;
   Bucket requests_;

@@ -38,6 +38,9 @@ class WorkQueue {
   // As add(), but never at once and without a limit, for what goes on by itself.
   void add_later(const std::weak_ptr<RequestBudget>& asker, Step step);
 
+  // For what nobody asked for: runs `f` later on this thread, beside the queue and in no rotation.
+  void post(std::function<void()> f) { post_(std::move(f)); }
+
   std::size_t waiting() const { return waiting_; }
   const DurationHistogram& turns() const { return turns_; }
 

@@ -15,6 +15,11 @@ namespace {
 
 constexpr std::size_t kSearchesWaitingMax = 32;  // for the journal, each with up to a reply's bytes
 
+const std::string kTooMuchAsked = "too many of your requests are being worked on";
+
+constexpr std::uint64_t kListedWork = 64;  // of a source or a client, beside its text
+constexpr std::size_t kClientsAStep = 32;
+
 constexpr std::string_view kTrades = "get_trades";
 constexpr std::array<std::string_view, 7> kNames = {"get_status",   "get_recent_events", "get_sources", "get_clients",
                                                     "get_snapshot", "get_event_types",   kTrades};
@@ -39,9 +44,10 @@ bool OwnCommands::knows(std::string_view command) {
   return std::find(kNames.begin(), kNames.end(), command) != kNames.end() || is_run_command(command);
 }
 
-void ClientsReport::add(ClientsReport other) {
-  clients.insert(clients.end(), std::make_move_iterator(other.clients.begin()),
-                 std::make_move_iterator(other.clients.end()));
+void ClientsReport::add(const ClientsReport& other) {
+  clients += other.clients;
+  lag += other.lag;
+  lag_max = std::max(lag_max, other.lag_max);
   cohorts += other.cohorts;
   deflated.messages += other.deflated.messages;
   deflated.bytes_before += other.deflated.bytes_before;
@@ -51,26 +57,30 @@ void ClientsReport::add(ClientsReport other) {
 
 void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
                       const std::shared_ptr<RequestBudget>& account, const Done& done) {
-  if (command == "get_status" || command == "get_clients") {
-    const auto answer = [this, done,
-                         status = command == "get_status"](const ClientsReport& report) {
-      done(status ? get_status(report) : get_clients(report));
-    };
-    if (directory_ == nullptr) {
-      answer({});
-    } else {
-      directory_->report(answer);
-    }
+  if (command == "get_status") {
+    const auto answer = [this, done](const ClientsReport& report) { done(get_status(report)); };
+    directory_ == nullptr ? answer({}) : directory_->report(answer);
+  } else if (command == "get_clients") {
+    get_clients(account, done);
   } else if (command == "get_recent_events" || command == kTrades) {
     get_recent_events(params, account, done, command == kTrades ? "trade_executed" : nullptr);
   } else if (is_run_command(command)) {
     ask_runs(command, params, account, done);
   } else if (command == "get_sources") {
-    done(get_sources());
+    get_sources(account, done);
   } else if (command == "get_snapshot") {
-    done(get_snapshot());
+    get_snapshot(account, done);
   } else {
     done(get_event_types());
+  }
+}
+
+void OwnCommands::in_steps(const std::shared_ptr<RequestBudget>& account, const Done& done,
+                           const WorkQueue::Step& step) {
+  if (view_.work == nullptr || account == nullptr) {
+    for (bool ended = false; !ended;) step(&ended);
+  } else if (!view_.work->add(account, step)) {
+    done(RequestError{ErrorType::busy, kTooMuchAsked});
   }
 }
 
@@ -95,7 +105,7 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
       group = row.group;
       json.key(group).object();
       if (group == "clients") {
-        json.field("connected", std::uint64_t{report.clients.size()});
+        json.field("connected", report.clients);
         json.field("max", std::uint64_t{view_.clients_max});
         json.field("cohorts", std::uint64_t{report.cohorts});
       } else if (group == "events") {
@@ -142,7 +152,7 @@ void OwnCommands::get_recent_events(const rapidjson::Value& params,
   if (!search) return done(search.error());
   const bool all_at_once = view_.work == nullptr || account == nullptr;
   if (!go_on({std::move(search.value()), account, all_at_once, done}, true)) {
-    done(RequestError{ErrorType::busy, "too many of your requests are being worked on"});
+    done(RequestError{ErrorType::busy, kTooMuchAsked});
   }
 }
 
@@ -204,76 +214,140 @@ void OwnCommands::on_past(RecentEvents* events) {
   (void)go_on(search, false);
 }
 
-std::string OwnCommands::get_sources() {
-  JsonWriter json;
-  json.object().key("sources").list();
-  bool complete = true;
-  for (const auto& [name, source] : view_.sources.sources()) {
-    if (source->first_seen_us == 0 && !source->bound) continue;  // known from an earlier process alone
-    if (json.bytes() > kReplyBytesMax) {
-      complete = false;
-      break;
+void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done) {
+  struct SourceList {
+    JsonWriter json;
+    std::string after;  // the last one that was looked at
+  };
+  const auto list = std::make_shared<SourceList>();
+  list->json.object().key("sources").list();
+  in_steps(account, done, [this, done, list](bool* ended) {
+    std::uint64_t work = 0;
+    JsonWriter& json = list->json;
+    const auto& sources = view_.sources.sources();
+    auto source = list->after.empty() ? sources.begin() : sources.upper_bound(list->after);
+    for (; source != sources.end() && work < kStepWork && json.bytes() <= kReplyBytesMax; ++source) {
+      const std::size_t before = json.bytes();
+      list->after = source->first;
+      // Else it is known from an earlier process alone.
+      if (source->second->first_seen_us != 0 || source->second->bound) put_source(json, *source->second);
+      work += kListedWork + (json.bytes() - before) / kDataBytesPerWork;
     }
-    static const Run kNoRun;
-    const Run* const current = source->current();
-    const Run& run = current == nullptr ? kNoRun : *current;
-    const SourceTally& tally = source->tally;
-    json.object().field("source", name).key("run");
-    if (run.id.empty()) {
-      json.raw("null");
-    } else {
-      json.add(run.id);
+    *ended = source == sources.end() || json.bytes() > kReplyBytesMax;
+    if (*ended) {
+      json.end_list().field("complete", source == sources.end()).end_object();
+      done(json.take());
     }
-    json.key("agents").list();
-    for (const std::string& agent : run.agents) json.add(agent);
+    return work;
+  });
+}
+
+void OwnCommands::put_source(JsonWriter& json, const Source& source) {
+  static const Run kNoRun;
+  const Run* const current = source.current();
+  const Run& run = current == nullptr ? kNoRun : *current;
+  const SourceTally& tally = source.tally;
+  json.object().field("source", source.name).key("run");
+  if (run.id.empty()) {
+    json.raw("null");
+  } else {
+    json.add(run.id);
+  }
+  json.key("agents").list();
+  for (const std::string& agent : run.agents) json.add(agent);
+  json.end_list();
+  json.key("commands").raw(run.commands_json.empty() ? "[]" : run.commands_json);
+  if (!run.parameters_json.empty()) json.key("parameters").raw(run.parameters_json);
+  json.field("events", tally.events).field("events_per_s", source.events_per_s);
+  json.field("last_source_seq", run.last_source_seq).field("lost", tally.lost);
+  json.field("repaired", tally.repaired).field("duplicates", tally.duplicates);
+  json.field("held", tally.held);
+  json.key("first_seen").time(source.first_seen_us);
+  json.key("last_event").time(source.last_event_us);
+  if (!run.host.empty()) json.field("host", run.host);
+  if (run.pid != 0) json.field("pid", run.pid);
+  json.field("state", source_state_name(run.state));
+  json.field("connected", run.connected());
+  if (!run.activity.empty()) json.field("activity", run.activity);
+  if (source.in_conflict) {
+    json.key("runs").list();
+    for (const auto& one : source.runs) {
+      if (!is_live(*one)) continue;
+      json.object().field("run", one->id).field("host", one->host).field("pid", one->pid);
+      json.field("state", source_state_name(one->state)).end_object();
+    }
     json.end_list();
-    json.key("commands").raw(run.commands_json.empty() ? "[]" : run.commands_json);
-    if (!run.parameters_json.empty()) json.key("parameters").raw(run.parameters_json);
-    json.field("events", tally.events).field("events_per_s", source->events_per_s);
-    json.field("last_source_seq", run.last_source_seq).field("lost", tally.lost);
-    json.field("repaired", tally.repaired).field("duplicates", tally.duplicates);
-    json.field("held", tally.held);
-    json.key("first_seen").time(source->first_seen_us);
-    json.key("last_event").time(source->last_event_us);
-    if (!run.host.empty()) json.field("host", run.host);
-    if (run.pid != 0) json.field("pid", run.pid);
-    json.field("state", source_state_name(run.state));
-    json.field("connected", run.connected());
-    if (!run.activity.empty()) json.field("activity", run.activity);
-    if (source->in_conflict) {
-      json.key("runs").list();
-      for (const auto& one : source->runs) {
-        if (!is_live(*one)) continue;
-        json.object().field("run", one->id).field("host", one->host).field("pid", one->pid);
-        json.field("state", source_state_name(one->state)).end_object();
-      }
-      json.end_list();
-    }
-    json.end_object();
   }
-  json.end_list().field("complete", complete).end_object();
-  return json.take();
+  json.end_object();
 }
 
-std::string OwnCommands::get_clients(const ClientsReport& report) {
+struct OwnCommands::ClientList {
+  std::weak_ptr<RequestBudget> asker;
+  bool all_at_once;  // nobody is charged
+  Done done;
   JsonWriter json;
-  json.object().key("clients").list();
-  for (const ClientInfo& client : report.clients) {
-    json.object().field("connection", client.connection).field("client_id", client.client_id);
-    json.field("client_type", client.client_type).field("remote", client.remote);
-    json.key("deflate").raw(client.deflate ? "true" : "false");
-    json.key("connected_since").time(client.connected_us);
-    json.key("subscriptions").raw(json_list(client.subscriptions));
-    if (!client.filter_json.empty()) json.key("filter").raw(client.filter_json);
-    json.field("events_sent", client.events_sent).field("bytes_sent", client.bytes_sent);
-    json.field("lag", client.lag).field("gaps", client.gaps).end_object();
-  }
-  json.end_list().field("count", std::uint64_t{report.clients.size()}).end_object();
-  return json.take();
+  std::uint64_t after = 0;  // the last connection that is in it
+  std::uint64_t count = 0;
+};
+
+void OwnCommands::get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done) {
+  const auto list = std::make_shared<ClientList>();
+  list->asker = account;
+  list->all_at_once = view_.work == nullptr || account == nullptr;
+  list->done = done;
+  list->json.object().key("clients").list();
+  in_steps(account, done, [this, list](bool* ended) {
+    *ended = true;
+    list_clients(list);
+    return kClientsAStep * kListedWork;
+  });
 }
 
-std::string OwnCommands::get_snapshot() {
-  view_.snapshot.catch_up(view_.log);
+// Some more of them; the others once these are there and others have had their turn.
+void OwnCommands::list_clients(const std::shared_ptr<ClientList>& list) {
+  const auto add = [this, list](const ClientDirectory::Clients& clients) {
+    JsonWriter& json = list->json;
+    for (const ClientInfo& client : clients) {
+      json.object().field("connection", client.connection).field("client_id", client.client_id);
+      json.field("client_type", client.client_type).field("remote", client.remote);
+      json.key("deflate").raw(client.deflate ? "true" : "false");
+      json.key("connected_since").time(client.connected_us);
+      json.key("subscriptions").raw(json_list(client.subscriptions));
+      if (!client.filter_json.empty()) json.key("filter").raw(client.filter_json);
+      json.field("events_sent", client.events_sent).field("bytes_sent", client.bytes_sent);
+      json.field("lag", client.lag).field("gaps", client.gaps).end_object();
+      list->after = client.connection;
+      ++list->count;
+    }
+    const bool full = json.bytes() > kReplyBytesMax;
+    if (full || clients.size() < kClientsAStep) {
+      json.end_list().field("count", list->count).field("complete", !full).end_object();
+      return list->done(json.take());
+    }
+    if (list->all_at_once) return list_clients(list);
+    view_.work->add_later(list->asker, [this, list](bool* ended) {
+      *ended = true;
+      list_clients(list);
+      return kClientsAStep * kListedWork;
+    });
+  };
+  if (directory_ == nullptr) return add({});
+  directory_->list(list->after, kClientsAStep, add);
+}
+
+void OwnCommands::get_snapshot(const std::shared_ptr<RequestBudget>& account, const Done& done) {
+  in_steps(account, done, [this, done](bool* ended) {
+    std::uint64_t work = 0;
+    *ended = view_.snapshot.catch_up(view_.log, kStepWork, &work);
+    if (!*ended) return work;
+    const std::string json = snapshot_json();
+    work += view_.snapshot.entries().size() + json.size() / kCopiedBytesPerWork;
+    done(json);
+    return work;
+  });
+}
+
+std::string OwnCommands::snapshot_json() {
   std::size_t count = 0;
   bool complete = view_.snapshot.evicted() == 0;
   // The newest ones where not all fit; in order of seq.
@@ -282,16 +356,16 @@ std::string OwnCommands::get_snapshot() {
   auto from = entries.end();
   while (from != entries.begin()) {
     const auto previous = std::prev(from);
-    if (bytes + previous->json.size() > kReplyBytesMax) {
+    if (bytes + previous->second.json.size() > kReplyBytesMax) {
       complete = false;
       break;
     }
-    bytes += previous->json.size() + 1;
+    bytes += previous->second.json.size() + 1;
     from = previous;
   }
   JsonWriter json;
   json.object().key("events").list();
-  for (; from != entries.end(); ++from, ++count) json.raw(from->json);
+  for (; from != entries.end(); ++from, ++count) json.raw(from->second.json);
   json.end_list().field("count", count).field("complete", complete);
   json.field("epoch", view_.log.epoch()).field("seq", view_.log.last_seq());
   return json.end_object().take();

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "base/work_queue.h"
 #include "event/deflate.h"
+#include "event/json_writer.h"
 #include "event/messages.h"
 #include "commands/recent_events.h"
 #include "log/event_log.h"
@@ -48,12 +49,14 @@ struct ClientInfo {
 
 // Serving clients at the moment, over all threads that do.
 struct ClientsReport {
-  std::vector<ClientInfo> clients;
+  std::uint64_t clients = 0;
+  std::uint64_t lag = 0;  // over all of them
+  std::uint64_t lag_max = 0;
   std::size_t cohorts = 0;
   Deflater::Tally deflated;  // batches, compressed for those who take it
   Counters counters;         // of threads other than the log's
 
-  void add(ClientsReport other);
+  void add(const ClientsReport& other);
 };
 
 // Where such a report is had.
@@ -62,6 +65,10 @@ class ClientDirectory {
   virtual ~ClientDirectory() = default;
   // `done` is called once, on this thread, now or when the others have answered.
   virtual void report(std::function<void(const ClientsReport&)> done) const = 0;
+  // The same with at most `max` clients, those of the lowest numbers after `connection`, in their order.
+  using Clients = std::vector<ClientInfo>;
+  virtual void list(std::uint64_t connection, std::size_t max,
+                    std::function<void(const Clients&)> done) const = 0;
 };
 
 // All that the commands look at. Everything must outlive OwnCommands.
@@ -121,9 +128,16 @@ class OwnCommands {
   bool go_on(const Search& search, bool at_once);
   std::uint64_t step(const Search& search, bool* paused);
   void on_past(RecentEvents* events);
-  std::string get_sources();
-  static std::string get_clients(const ClientsReport& report);
-  std::string get_snapshot();
+  // Does it a step at a time, where there is a queue and somebody to charge.
+  void in_steps(const std::shared_ptr<RequestBudget>& account, const Done& done,
+                const WorkQueue::Step& step);
+  struct ClientList;
+  void get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done);
+  void list_clients(const std::shared_ptr<ClientList>& list);
+  void get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done);
+  static void put_source(JsonWriter& json, const Source& source);
+  void get_snapshot(const std::shared_ptr<RequestBudget>& account, const Done& done);
+  std::string snapshot_json();
   std::string get_event_types();
 
   BridgeView view_;

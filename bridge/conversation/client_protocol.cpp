@@ -49,7 +49,7 @@ Verdict ClientProtocol::handle(std::string_view text) {
   }
   if (!reply.empty() && !feed_.say(reply)) return Verdict::too_slow;
   if (!then.gap.empty() && !feed_.say(then.gap)) return Verdict::too_slow;
-  feed_.give(std::move(then.snapshot));
+  feed_.give(then.snapshot_to);
   return budget_->hopeless() ? Verdict::rate_limited : Verdict::keep;
 }
 
@@ -88,9 +88,6 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, Subscribe
 
   if (!feed_.has_room_for(parsed.value().subscription)) {
     return refuse(request, ErrorType::busy, "what all clients subscribe to takes too much memory");
-  }
-  if (parsed.value().options.snapshot && !feed_.has_room_for_snapshot()) {
-    return refuse(request, ErrorType::busy, "too many snapshots wait to be read; try again soon");
   }
   if (is_register) {
     client_id_ = std::move(client_id.value());

@@ -167,7 +167,7 @@ ClientInfo Session::info() const {
   info.filter_json = feed_.subscription().filter_json();
   info.events_sent = events_sent_;
   info.bytes_sent = bytes_sent_;
-  info.lag = feed_.subscription().nothing() ? 0 : feed_.lag();
+  info.lag = lag();
   info.gaps = feed_.gaps();
   return info;
 }

@@ -87,6 +87,7 @@ class Session {
   void cut();
 
   ClientInfo info() const;
+  std::uint64_t lag() const { return feed_.subscription().nothing() ? 0 : feed_.lag(); }
 
  private:
   void pump();

@@ -49,8 +49,9 @@ void ClientServer::announce() {
   });
 }
 
-// Replays' paces and editions of the latest.
+// Replays' paces, editions of the latest, and pings.
 void ClientServer::tick() {
+  server_.tick();
   replays_.tick();
   cohorts_.tick();
   timer_.expires_after(kTick);
@@ -59,9 +60,7 @@ void ClientServer::tick() {
   });
 }
 
-// Pings.
 void ClientServer::second() {
-  server_.tick();
   past_bytes_.set(cohorts_.past().bytes());
   snapshot_bytes_.set(snapshot_.bytes());
   clients_bytes_.set(server_.connections() * kConnectionBytes);
@@ -78,7 +77,7 @@ void ClientServer::drain() {
 
 ClientsReport ClientServer::report() const {
   ClientsReport report;
-  report.clients = server_.clients();
+  server_.report(report);
   report.cohorts = cohorts_.cohorts();
   report.deflated = cohorts_.deflated();
   return report;

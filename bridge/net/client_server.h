@@ -57,6 +57,10 @@ class ClientServer {
   void drain();
 
   ClientsReport report() const;
+  // As ClientDirectory::list().
+  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const {
+    return server_.list(connection, max);
+  }
 
  private:
   void tick();

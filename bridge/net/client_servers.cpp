@@ -1,6 +1,7 @@
 #include "net/client_servers.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <asio/post.hpp>
@@ -132,23 +133,49 @@ void ClientServers::stop() {
   for (const auto& thread : threads_) thread->stop();
 }
 
-void ClientServers::report(std::function<void(const ClientsReport&)> done) const {
-  if (local_) {
-    done(local_->report());
-    return;
-  }
+// Asks every thread `ask`, which returns its part; `done` is called on the log's thread with all parts.
+template <class Part, class Ask>
+void ClientServers::gather(Ask ask, std::function<void(std::vector<Part>)> done) const {
   struct Gathered {
-    ClientsReport report;
-    std::size_t missing;
-    std::function<void(const ClientsReport&)> done;
+    std::vector<Part> parts;
+    std::function<void(std::vector<Part>)> done;
   };
-  const auto gathered = std::make_shared<Gathered>(Gathered{{}, threads_.size(), std::move(done)});
-  call_each([this, gathered](ClientThread& thread) {
-    asio::post(io_, [gathered, report = thread.report()]() mutable {
-      gathered->report.add(std::move(report));
-      if (--gathered->missing == 0) gathered->done(gathered->report);
+  const auto gathered = std::make_shared<Gathered>(Gathered{{}, std::move(done)});
+  call_each([this, gathered, ask](ClientThread& thread) {
+    asio::post(io_, [this, gathered, part = ask(thread)]() mutable {
+      gathered->parts.push_back(std::move(part));
+      if (gathered->parts.size() == threads_.size()) gathered->done(std::move(gathered->parts));
     });
   });
+}
+
+void ClientServers::report(std::function<void(const ClientsReport&)> done) const {
+  if (local_) return done(local_->report());
+  gather<ClientsReport>([](ClientThread& thread) { return thread.report(); },
+                        [done = std::move(done)](const std::vector<ClientsReport>& parts) {
+                          ClientsReport all;
+                          for (const ClientsReport& part : parts) all.add(part);
+                          done(all);
+                        });
+}
+
+void ClientServers::list(std::uint64_t connection, std::size_t max,
+                         std::function<void(const Clients&)> done) const {
+  if (local_) return done(local_->list(connection, max));
+  gather<Clients>(
+      [connection, max](ClientThread& thread) { return thread.list(connection, max); },
+      [max, done = std::move(done)](std::vector<Clients> parts) {
+        Clients all;
+        for (Clients& part : parts) {
+          all.insert(all.end(), std::make_move_iterator(part.begin()),
+                     std::make_move_iterator(part.end()));
+        }
+        std::sort(all.begin(), all.end(), [](const ClientInfo& a, const ClientInfo& b) {
+          return a.connection < b.connection;
+        });
+        if (all.size() > max) all.resize(max);
+        done(all);
+      });
 }
 
 }  // namespace bridge

@@ -66,8 +66,12 @@ class ClientServers final : public ClientDirectory {
   void stop();
 
   void report(std::function<void(const ClientsReport&)> done) const override;
+  void list(std::uint64_t connection, std::size_t max,
+            std::function<void(const Clients&)> done) const override;
 
  private:
+  template <class Part, class Ask>
+  void gather(Ask ask, std::function<void(std::vector<Part>)> done) const;
   bool somebody_idle() const;
   void wake(const Inboxes::Sleepers& sleepers);
   void put_extent();

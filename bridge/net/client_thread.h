@@ -91,6 +91,9 @@ class ClientThread {
   void follow_epochs(const std::vector<EpochStart>& epochs) { log_.follow_epochs(epochs); }
   void drain() { server_.drain(); }
   ClientsReport report() const;
+  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const {
+    return server_.list(connection, max);
+  }
 
   // Ends the thread; what clients have not been sent is lost. Idempotent.
   void stop();

@@ -16,6 +16,12 @@
 #include "net/origin.h"
 
 namespace bridge {
+namespace {
+
+constexpr std::size_t kTicksAPass = 50;  // of tick(), until all clients were looked after
+
+}  // namespace
+
 class WsServer::Impl final : private RequestGate {
  public:
   Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
@@ -92,20 +98,39 @@ class WsServer::Impl final : private RequestGate {
   const Address& address() const { return address_; }
 
   void tick() {
-    for (const auto& client : snapshot()) client->session().tick();
+    for (std::size_t left = clients_.size() / kTicksAPass + 1; left > 0 && !clients_.empty(); --left) {
+      auto next = clients_.upper_bound(ticked_);
+      if (next == clients_.end()) next = clients_.begin();
+      ticked_ = next->first;
+      const std::shared_ptr<ClientSocket> client = next->second;  // it may end with this
+      client->session().tick();
+      if (ticked_ == clients_.rbegin()->first) return;
+    }
   }
 
   void drain() {
     websocketpp::lib::error_code ec;
     if (server_.is_listening()) server_.stop_listening(ec);
     draining_ = true;
-    for (const auto& client : snapshot()) client->session().drain();
+    const auto all = clients_;  // some may end with this
+    for (const auto& [number, client] : all) client->session().drain();
   }
 
-  std::vector<ClientInfo> clients() const {
+  void report(ClientsReport& report) const {
+    report.clients = clients_.size();
+    for (const auto& [number, client] : clients_) {
+      const std::uint64_t lag = client->session().lag();
+      report.lag += lag;
+      report.lag_max = std::max(report.lag_max, lag);
+    }
+  }
+
+  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const {
     std::vector<ClientInfo> infos;
-    infos.reserve(clients_.size());
-    for (const auto& [number, client] : clients_) infos.push_back(client->session().info());
+    auto client = clients_.upper_bound(connection);
+    for (; client != clients_.end() && infos.size() < max; ++client) {
+      infos.push_back(client->second->session().info());
+    }
     return infos;
   }
 
@@ -114,13 +139,6 @@ class WsServer::Impl final : private RequestGate {
  private:
   Server::connection_ptr connection(websocketpp::connection_hdl hdl) {
     return server_.get_con_from_hdl(std::move(hdl));
-  }
-
-  std::vector<std::shared_ptr<ClientSocket>> snapshot() const {
-    std::vector<std::shared_ptr<ClientSocket>> all;
-    all.reserve(clients_.size());
-    for (const auto& [number, client] : clients_) all.push_back(client);
-    return all;
   }
 
   // Whoever has most unread goes; the next one only once the memory of this one is free.
@@ -315,7 +333,8 @@ class WsServer::Impl final : private RequestGate {
   WsServerOptions options_;
   const HttpHandler on_http_;
   Address address_;
-  std::unordered_map<std::uint64_t, std::shared_ptr<ClientSocket>> clients_;
+  std::map<std::uint64_t, std::shared_ptr<ClientSocket>> clients_;
+  std::uint64_t ticked_ = 0;  // whom tick() looked after last
   std::unordered_map<Connection*, std::uint64_t> numbers_;
   // Connections that are not clients, the oldest first: handshakes under way, plain HTTP, the refused.
   const std::shared_ptr<std::map<std::uint64_t, Connection*>> waiting_ =
@@ -338,7 +357,10 @@ void WsServer::listen_on(const Address& address) { impl_->listen_on(address); }
 const Address& WsServer::address() const { return impl_->address(); }
 void WsServer::tick() { impl_->tick(); }
 void WsServer::drain() { impl_->drain(); }
-std::vector<ClientInfo> WsServer::clients() const { return impl_->clients(); }
+void WsServer::report(ClientsReport& report) const { impl_->report(report); }
+std::vector<ClientInfo> WsServer::list(std::uint64_t connection, std::size_t max) const {
+  return impl_->list(connection, max);
+}
 std::size_t WsServer::connections() const { return impl_->connections(); }
 
 }  // namespace bridge

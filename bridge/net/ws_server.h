@@ -62,13 +62,16 @@ class WsServer {
   // Where it listens, with the real port.
   const Address& address() const;
 
-  // Call about once a second.
+  // Call every 20 ms: looks after a fiftieth of the clients, so that each has its turn about once a second.
   void tick();
 
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
   void drain();
 
-  std::vector<ClientInfo> clients() const;
+  // How many clients there are, and how far they are behind.
+  void report(ClientsReport& report) const;
+  // As ClientDirectory::list().
+  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const;
   // Clients, handshakes under way and plain HTTP, of this server.
   std::size_t connections() const;
 

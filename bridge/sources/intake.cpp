@@ -14,6 +14,9 @@ namespace {
 // What a body counts for beside its bytes: about what as many bytes of JSON take.
 constexpr std::size_t kBodyCost = 64;
 constexpr std::size_t kRefusedCost = 192;
+constexpr std::size_t kFollowUpCost = 256;  // of an event that had waited
+
+constexpr std::size_t kFollowUpsATurn = 1024;
 
 const std::string kOwnSourceDetail = "source must not be ppo-bridge, which is the bridge itself";
 
@@ -63,7 +66,9 @@ std::size_t Intake::take_some(IntakeBatch& batch, std::size_t cost_max) {
     const IntakeOutcome& outcome = batch.outcome;
     const bool none = outcome.accepted + outcome.rejected == 0;
     if (line.empty() && !(batch.ended && none)) continue;
+    const std::size_t follow_ups_left = follow_ups_left_;
     if (!take_body(line, batch.outcome)) cost += kRefusedCost;
+    cost += (follow_ups_left - follow_ups_left_) * kFollowUpCost;
   }
   taking_ = false;
   if (!deferred_.empty()) take_deferred();
@@ -79,9 +84,28 @@ bool Intake::is_one_body_over_lines(std::string_view message) {
   return message.size() <= parser_.event_bytes_max() && parser_.parse(message) == Reject::none;
 }
 
-void Intake::read_clock() {
+void Intake::begin_turn() {
   wall_us_ = clock_.wall_us();
   steady_us_ = clock_.steady_us();
+  follow_ups_left_ = on_more_ ? kFollowUpsATurn : std::numeric_limits<std::size_t>::max();
+}
+
+bool Intake::go_on() {
+  more_ = false;
+  return change([] {});
+}
+
+// Does something that may let events go on that wait. True where that added to the log.
+template <class Change>
+bool Intake::change(Change&& f) {
+  const std::uint64_t before = log_.last_seq();
+  begin_turn();
+  taking_ = true;
+  f();
+  follow_up();
+  taking_ = false;
+  take_deferred();
+  return log_.last_seq() != before;
 }
 
 // False where it is refused.
@@ -147,7 +171,7 @@ bool Intake::take_hello(std::string_view connection, std::string_view body, std:
   if (parser_.parse(body) != Reject::none || event.type != "_source" || event.source.empty()) {
     return false;
   }
-  read_clock();
+  begin_turn();
   const Announcement said = read_announcement(event.data);
   taking_ = true;
   Run* const run =
@@ -186,13 +210,14 @@ void Intake::append(Run* run, bool numbered) {
 
 // What waited and waits no longer. What the parser held is gone after it.
 void Intake::follow_up() {
-  while (tracker_.next(&step_, steady_us_)) {
+  for (; follow_ups_left_ != 0 && tracker_.next(&step_, steady_us_); --follow_ups_left_) {
     if (step_.kind == SourceTracker::Step::Kind::lost) {
       report_lost(step_);
     } else if (parser_.parse(step_.body) == Reject::none) {
       append(step_.run, step_.kind == SourceTracker::Step::Kind::event);
     }
   }
+  if (follow_ups_left_ == 0 && tracker_.ready() && !std::exchange(more_, true)) on_more_();
 }
 
 void Intake::report_lost(const SourceTracker::Step& step) {
@@ -206,13 +231,7 @@ bool Intake::take_repair(const RepairAnswer& answer) {
     deferred_.push_back(answer);
     return false;
   }
-  const std::uint64_t before = log_.last_seq();
-  read_clock();
-  taking_ = true;
-  take_answer(answer);
-  taking_ = false;
-  take_deferred();
-  return log_.last_seq() != before;
+  return change([&] { take_answer(answer); });
 }
 
 void Intake::take_deferred() {
@@ -253,23 +272,12 @@ void Intake::take_answer(const RepairAnswer& answer) {
 }
 
 bool Intake::tick() {
-  const std::uint64_t before = log_.last_seq();
-  read_clock();
-  taking_ = true;
-  tracker_.tick(steady_us_);
-  follow_up();
-  taking_ = false;
-  take_deferred();
-  return log_.last_seq() != before;
+  return change([this] { tracker_.tick(steady_us_); });
 }
 
 void Intake::stop() {
-  read_clock();
-  taking_ = true;
-  tracker_.stop();
-  follow_up();
-  taking_ = false;
-  take_deferred();
+  on_more_ = nullptr;  // there is no later
+  change([this] { tracker_.stop(); });
 }
 
 void Intake::reject(Reject why, std::string_view body, IntakeOutcome& outcome) {

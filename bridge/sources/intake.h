@@ -74,8 +74,12 @@ class Intake {
   // REQUIRES: begin_turn() in the same turn of the loop.
   std::size_t take_some(IntakeBatch& batch, std::size_t cost_max);
   // All that is taken in until the next call is of this moment: a reading of the clocks is a tenth of
-  // what a lone event costs.
-  void begin_turn() { read_clock(); }
+  // what a lone event costs. Of events that waited so many go on in a turn, and the others in the next: then
+  // `on_more` is called, once, and go_on() is to follow.
+  void begin_turn();
+  void set_on_more(std::function<void()> on_more) { on_more_ = std::move(on_more); }
+  // True where it added to the log.
+  bool go_on();
 
   // Takes what comes over a control connection, where it is a hello: true, and `reply` is what to answer
   // (empty: nothing). False where it is something else.
@@ -106,11 +110,12 @@ class Intake {
   void accept(std::string_view body);
   void announce();
   void append(Run* run, bool numbered);
+  template <class Change>
+  bool change(Change&& f);
   void follow_up();
   void take_answer(const RepairAnswer& answer);
   void take_deferred();
   void report_lost(const SourceTracker::Step& step);
-  void read_clock();
   void reject(Reject reject, std::string_view body, IntakeOutcome& outcome);
 
   EnvelopeParser parser_;
@@ -127,6 +132,9 @@ class Intake {
   std::int64_t steady_us_ = 0;
   SourceTracker::Step step_;           // kept for its memory
   const PeerName* peer_ = nullptr;     // of the message that is being taken
+  std::function<void()> on_more_;
+  std::size_t follow_ups_left_ = 0;    // in this turn
+  bool more_ = false;                  // on_more_ was called
   bool taking_ = false;                // the parser and the step are in use
   std::deque<RepairAnswer> deferred_;  // none with events
 };

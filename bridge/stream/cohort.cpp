@@ -1,5 +1,9 @@
 #include "stream/cohort.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "base/work_queue.h"
 #include "event/messages.h"
 
 namespace bridge {
@@ -9,12 +13,29 @@ namespace {
 // history's; only the filtered copies count.
 constexpr std::size_t kKeptBlocksMax = 32;
 constexpr std::size_t kKeptBytesMax = 1024 * 1024;
+constexpr std::uint64_t kPartWork = 8 * kStepWork;  // about half a millisecond
 
 }  // namespace
 
+std::uint64_t Cohort::work(const Block& block, std::uint64_t events) const {
+  const bool as_is = subscription_->everything() && !subscription_->batch();
+  if (as_is) return 1;
+  const std::size_t bytes = block.frames().size() / block.size();
+  return events * (subscription_->work(bytes) +
+                   bytes / (deflater_ == nullptr ? kCopiedBytesPerWork : kDeflatedBytesPerWork));
+}
+
+std::uint64_t Cohort::part_end(const Block& block, std::uint64_t from_seq) const {
+  const std::uint64_t parts = work(block, block.size()) / kPartWork + 1;
+  const std::uint64_t events = (block.size() + parts - 1) / parts;
+  const std::uint64_t begun = (from_seq - block.first_seq()) / events;
+  return std::min(block.last_seq(), block.first_seq() + (begun + 1) * events - 1);
+}
+
 Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq) {
-  const bool whole = from_seq == block->first_seq() && to_seq == block->last_seq();
-  if (!whole) {
+  const bool begins =
+      from_seq == block->first_seq() || part_end(*block, from_seq - 1) == from_seq - 1;
+  if (!begins || to_seq != part_end(*block, from_seq)) {
     return build(*block, static_cast<std::size_t>(from_seq - block->first_seq()),
                  static_cast<std::size_t>(to_seq - block->first_seq()) + 1);
   }
@@ -28,10 +49,13 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
     return frames;
   };
   for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
+    if (kept->from_seq != from_seq) continue;
     if (kept->block.owner_before(block) || block.owner_before(kept->block)) continue;
     return bytes_of(kept->frames, kept->whole);
   }
-  Kept fresh{block, build(*block, 0, block->size())};
+  Kept fresh{block, from_seq,
+             build(*block, static_cast<std::size_t>(from_seq - block->first_seq()),
+                   static_cast<std::size_t>(to_seq - block->first_seq()) + 1)};
   fresh.whole = as_is && fresh.bytes() != 0 && fresh.bytes() == block->frames().size();
   if (fresh.whole) fresh.frames.bytes = nullptr;
   Frames frames = bytes_of(fresh.frames, fresh.whole);
@@ -43,7 +67,7 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
     kept_bytes_ -= kept_.front().bytes();
     kept_.pop_front();
   }
-  count(kept_bytes_ + (latest_.bytes ? latest_.bytes->size() : 0));
+  count(kept_bytes_ + latest_bytes_);
   return frames;
 }
 
@@ -60,10 +84,9 @@ void Cohort::count(std::size_t bytes) {
 
 void Cohort::let_go() {
   all_.add(0 - counted_);
-  counted_ = kept_bytes_ = 0;
+  counted_ = kept_bytes_ = latest_bytes_ = 0;
   kept_.clear();
-  latest_ = {};
-  latest_after_ = latest_to_ = 0;
+  latest_.clear();
 }
 
 Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const {
@@ -75,14 +98,28 @@ Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const
   return builder.finish();
 }
 
-Frames Cohort::latest(const Snapshot& snapshot, std::uint64_t after_seq, std::uint64_t to_seq) {
-  if (!keeps_latest(after_seq, to_seq)) {
-    latest_ = snapshot.frames(*subscription_, after_seq, to_seq, deflater_);
-    latest_after_ = after_seq;
-    latest_to_ = to_seq;
-    count(kept_bytes_ + (latest_.bytes ? latest_.bytes->size() : 0));
+Snapshot::Part Cohort::latest(const Snapshot& snapshot, std::uint64_t after_seq,
+                              std::uint64_t to_seq, std::uint64_t* work) {
+  if (std::exchange(latest_to_, to_seq) != to_seq) {
+    latest_.clear();
+    latest_bytes_ = 0;
   }
-  return latest_;
+  for (const KeptLatest& kept : latest_) {
+    if (kept.after_seq == after_seq) return kept.part;
+  }
+  const Snapshot::Part part =
+      snapshot.frames(*subscription_, after_seq, to_seq, kPartWork, work, deflater_);
+  latest_bytes_ += part.frames.bytes ? part.frames.bytes->size() : 0;
+  latest_.push_back({after_seq, part});
+  count(kept_bytes_ + latest_bytes_);
+  return part;
+}
+
+bool Cohort::keeps_latest(std::uint64_t cursor, std::uint64_t to_seq) const {
+  return latest_to_ == to_seq &&
+         std::any_of(latest_.begin(), latest_.end(), [cursor](const KeptLatest& kept) {
+           return kept.after_seq == cursor || kept.part.to_seq == cursor;
+         });
 }
 
 bool Cohort::wants_gap(const Block& block, std::size_t index) const {

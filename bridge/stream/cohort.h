@@ -54,19 +54,25 @@ class Cohort {
 
   const Subscription& subscription() const { return *subscription_; }
 
+  // Where the part of the block that begins or goes on at `from_seq` ends: the whole block, unless looking
+  // through that would take long. One part is looked through at a time.
+  std::uint64_t part_end(const Block& block, std::uint64_t from_seq) const;
+  // What looking through so many of its events costs, in RequestBudget's unit.
+  std::uint64_t work(const Block& block, std::uint64_t events) const;
+
   // What passes of events [from_seq, to_seq] of the block. A source's loss passes where events of
-  // that source may, even where the bridge's own event about it does not. Whole blocks are kept for
+  // that source may, even where the bridge's own event about it does not. Whole parts are kept for
   // the next feed that asks; a block that passes whole, an event a message, is not copied at all.
-  // REQUIRES: from_seq <= to_seq, both in the block.
+  // REQUIRES: from_seq <= to_seq, both in the same part of the block.
   Frames frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq);
 
   // For `deliver: latest`: the newest event after `after_seq`, up to `to_seq`, of each thing that
-  // passes. The answer is kept for the next feed that asks the same. REQUIRES: the snapshot has
-  // been brought up to `to_seq`.
-  Frames latest(const Snapshot& snapshot, std::uint64_t after_seq, std::uint64_t to_seq);
-  bool keeps_latest(std::uint64_t after_seq, std::uint64_t to_seq) const {
-    return latest_after_ == after_seq && latest_to_ == to_seq;
-  }
+  // passes: a part of them, as Snapshot::frames(). The answers are kept for the next feed that asks the same.
+  // REQUIRES: the snapshot has been brought up to `to_seq`.
+  Snapshot::Part latest(const Snapshot& snapshot, std::uint64_t after_seq, std::uint64_t to_seq,
+                        std::uint64_t* work);
+  // Whether a feed that has all up to `cursor` is on its way to `to_seq` with what is kept.
+  bool keeps_latest(std::uint64_t cursor, std::uint64_t to_seq) const;
 
   // For `deliver: latest`: feeds get what there was up to here, until the next edition, which is
   // not made before `edition_due_us` (steady clock).
@@ -84,6 +90,7 @@ class Cohort {
  private:
   struct Kept {
     std::weak_ptr<const Block> block;  // the history's, which it does not keep
+    std::uint64_t from_seq;            // the part's
     Frames frames;                     // without bytes where the block's own are meant
     bool whole = false;
     std::size_t bytes() const { return frames.bytes ? frames.bytes->size() : 0; }
@@ -100,8 +107,12 @@ class Cohort {
   std::size_t counted_ = 0;     // in all_: those and latest_'s
   KeptFrames& all_;
   const std::list<Cohort*>::iterator place_;
-  Frames latest_;  // of (latest_after_, latest_to_]
-  std::uint64_t latest_after_ = 0;
+  struct KeptLatest {
+    std::uint64_t after_seq;
+    Snapshot::Part part;
+  };
+  std::vector<KeptLatest> latest_;  // on the way to latest_to_
+  std::size_t latest_bytes_ = 0;
   std::uint64_t latest_to_ = 0;
 };
 

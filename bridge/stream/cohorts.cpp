@@ -1,6 +1,7 @@
 #include "stream/cohorts.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "stream/feed.h"
 
@@ -10,6 +11,9 @@ namespace {
 constexpr std::int64_t kGatherUs =
     1'000;  // between two passes while somebody reads from the journal
 constexpr std::int64_t kPastReaderUs = 5'000;  // he counts as reading for so long after a block
+constexpr std::uint64_t kPassWork = 8 * kStepWork;  // of a pass at a time, about half a millisecond
+constexpr std::uint64_t kTellWork = 128;            // a write to a socket, as a rule
+constexpr std::uint64_t kLookWork = 8;              // at a cohort
 
 }  // namespace
 
@@ -30,7 +34,9 @@ void Cohorts::leave(Cohort* cohort, Feed* feed) {
   if (--cohort->feeds != 0) return;
   if (cohort->subscription().latest()) --latest_cohorts_;
   if (cohort->subscription().deflate() && --deflate_cohorts_ == 0) deflater_.release();
-  cohorts_.erase(cohort->subscription().key());
+  const auto place = cohorts_.find(cohort->subscription().key());
+  if (next_ == place) ++next_;
+  cohorts_.erase(place);
 }
 
 void Cohorts::wait(Cohort* cohort, Feed* feed, std::uint64_t seq) {
@@ -52,20 +58,6 @@ void Cohorts::stop_waiting(Cohort* cohort, Feed* feed) {
   std::replace(waking_.begin(), waking_.end(), feed, static_cast<Feed*>(nullptr));
 }
 
-bool Cohorts::something_passes(Cohort& cohort) {
-  // A cohort that slept through an eviction has nothing to look back at: its feeds will see the
-  // gap.
-  while (cohort.checked_seq < log_.head()) {
-    const std::uint64_t next = cohort.checked_seq + 1;
-    const BlockPtr block = log_.history().find(next);
-    if (!block) return true;
-    const std::uint64_t last = std::min(block->last_seq(), log_.head());
-    if (cohort.frames(block, next, last).bytes) return true;
-    cohort.checked_seq = last;
-  }
-  return false;
-}
-
 void Cohorts::wake_waiting(Cohort& cohort) {
   for (Feed* feed : cohort.waiting) feed->wake(cohort.checked_seq);
   waking_.insert(waking_.end(), cohort.waiting.begin(), cohort.waiting.end());
@@ -84,37 +76,75 @@ std::int64_t Cohorts::announce_or_wait() {
 }
 
 void Cohorts::announce() {
-  // Feeds leave and join while they are told, so the cohorts to tell are fixed first.
-  waking_.clear();
-  for (const auto& [key, cohort] : cohorts_) {
-    if (cohort->waiting.empty()) continue;
-    if (cohort->subscription().latest()) {
-      if (make_edition(*cohort)) wake_waiting(*cohort);
+  again_ = true;
+  if (!passing_) go_on();
+}
+
+// One pass over all cohorts, and one more where something came meanwhile.
+void Cohorts::go_on() {
+  passing_ = true;
+  for (std::uint64_t work = 0; work < kPassWork || work_ == nullptr;) {
+    if (told_ < waking_.size()) {
+      Feed* const feed = waking_[told_++];
+      if (feed == nullptr) continue;
+      work += kTellWork;
+      feed->notify();
       continue;
     }
-    if (cohort->checked_seq >= log_.head()) continue;
-    if (log_.head() > log_.history().last_seq()) log_.seal();
-    if (something_passes(*cohort)) wake_waiting(*cohort);
+    waking_.clear();
+    told_ = 0;
+    if (next_ == cohorts_.end()) {
+      passing_ = again_;
+      if (!std::exchange(again_, false)) return;
+      next_ = cohorts_.begin();
+    } else if (look_at(*next_->second, &work)) {
+      ++next_;
+    }
   }
-  for (std::size_t i = 0; i < waking_.size(); ++i) {
-    if (waking_[i] != nullptr) waking_[i]->notify();
+  work_->post([this, alive = std::weak_ptr<char>(alive_)] {
+    if (!alive.expired()) go_on();
+  });
+}
+
+// Wakes those who wait in it where something passes for them. False where there is more to look at first.
+bool Cohorts::look_at(Cohort& cohort, std::uint64_t* work) {
+  *work += kLookWork;
+  if (cohort.waiting.empty()) return true;
+  if (cohort.subscription().latest()) return make_edition(cohort, work);
+  if (cohort.checked_seq >= log_.head()) return true;
+  if (log_.head() > log_.history().last_seq()) log_.seal();
+  const std::uint64_t next = cohort.checked_seq + 1;
+  const BlockPtr block = log_.history().find(next);
+  // A cohort that slept through an eviction has nothing to look back at: its feeds will see the
+  // gap.
+  if (block) {
+    const std::uint64_t last = std::min(cohort.part_end(*block, next), log_.head());
+    *work += cohort.work(*block, last + 1 - next);
+    if (!cohort.frames(block, next, last).bytes) {
+      cohort.checked_seq = last;
+      return last == log_.head();
+    }
   }
-  waking_.clear();
+  wake_waiting(cohort);
+  return true;
 }
 
 void Cohorts::tick() {
   if (latest_cohorts_ != 0) announce();
 }
 
-// Lets the cohort's feeds go on to the newest event, where that is due and brings something.
-bool Cohorts::make_edition(Cohort& cohort) {
+// Lets the cohort's feeds go on to the newest event, where that is due and brings something; as look_at().
+bool Cohorts::make_edition(Cohort& cohort, std::uint64_t* work) {
   const std::int64_t now = clock_.steady_us();
-  if (cohort.edition_seq >= log_.head() || (now < cohort.edition_due_us && !hurrying_))
-    return false;
-  const std::uint64_t from = cohort.edition_seq;
+  if (cohort.edition_seq >= log_.head() || (now < cohort.edition_due_us && !hurrying_)) return true;
+  const Snapshot::Part part = latest(cohort, cohort.edition_seq, log_.head(), work);
+  if (part.frames.events == 0) {
+    cohort.edition_seq = part.to_seq;
+    return part.to_seq == log_.head();
+  }
   cohort.edition_seq = log_.head();
-  if (latest(cohort, from, cohort.edition_seq).events == 0) return false;
   cohort.edition_due_us = now + cohort.subscription().latest_interval_us();
+  wake_waiting(cohort);
   return true;
 }
 
@@ -124,17 +154,17 @@ std::uint64_t Cohorts::latest_until(const Cohort& cohort, std::uint64_t cursor) 
   return cohort.keeps_latest(cursor, cohort.edition_seq) ? cohort.edition_seq : log_.head();
 }
 
-Frames Cohorts::latest(Cohort& cohort, std::uint64_t after_seq, std::uint64_t to_seq) {
-  snapshot_.catch_up(log_);
-  return cohort.latest(snapshot_, after_seq, to_seq);
+Snapshot::Part Cohorts::latest(Cohort& cohort, std::uint64_t after_seq, std::uint64_t to_seq,
+                               std::uint64_t* work) {
+  if (!snapshot_.catch_up(log_, kPassWork, work)) return {{}, after_seq};
+  return cohort.latest(snapshot_, after_seq, to_seq, work);
 }
 
-Frames Cohorts::snapshot(const Subscription& subscription, std::uint64_t to_seq) {
-  snapshot_.catch_up(log_);
-  Frames frames = snapshot_.frames(subscription, 0, to_seq, deflater_of(subscription));
-  if (!frames.bytes) return frames;
-  frames.bytes = counted(std::move(frames.bytes), unread());
-  return frames;
+Snapshot::Part Cohorts::snapshot(const Subscription& subscription, std::uint64_t after_seq,
+                                 std::uint64_t to_seq, std::uint64_t* work) {
+  if (!snapshot_.catch_up(log_, kPassWork, work)) return {{}, after_seq};
+  return snapshot_.frames(subscription, after_seq, to_seq, kPassWork, work,
+                          deflater_of(subscription));
 }
 
 }  // namespace bridge

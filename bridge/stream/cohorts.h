@@ -42,7 +42,8 @@ class Cohorts {
   Cohorts& operator=(const Cohorts&) = delete;
 
   // Tells the feeds that wait and for which something has come. Call after each batch of appends.
-  // Where nobody waits (all are busy writing), events go on gathering in the log's open block.
+  // Where nobody waits (all are busy writing), events go on gathering in the log's open block. Where there
+  // is much to look at, or many are to be told, the rest is left to the queue of work.
   void announce();
 
   // The same, but not at once where it was done a moment ago and somebody reads from the journal: a
@@ -80,8 +81,9 @@ class Cohorts {
   void wait(Cohort* cohort, Feed* feed, std::uint64_t seq);
   void stop_waiting(Cohort* cohort, Feed* feed);
 
-  bool something_passes(Cohort& cohort);
-  bool make_edition(Cohort& cohort);
+  void go_on();
+  bool look_at(Cohort& cohort, std::uint64_t* work);
+  bool make_edition(Cohort& cohort, std::uint64_t* work);
   Deflater* deflater_of(const Subscription& subscription) {
     return subscription.deflate() ? &deflater_ : nullptr;
   }
@@ -91,17 +93,12 @@ class Cohorts {
   // the edition. One that comes late to it reads on to the newest, since what was the latest then
   // need not be any more.
   std::uint64_t latest_until(const Cohort& cohort, std::uint64_t cursor) const;
-  // The latest that passes, in (after_seq, to_seq].
-  Frames latest(Cohort& cohort, std::uint64_t after_seq, std::uint64_t to_seq);
-
-  // The snapshot as a new client of this subscription gets it: all that passes up to `to_seq`.
-  // Counted as unread until it is written.
-  Frames snapshot(const Subscription& subscription, std::uint64_t to_seq);
-  // Replies have the other half.
-  bool has_room_for_snapshot() const {
-    const MemoryShare& unread = memory_[Queue::unread];
-    return unread.bytes() <= unread.bytes_max() / 2;
-  }
+  // A part of the latest that passes, in (after_seq, to_seq], as Snapshot::frames().
+  Snapshot::Part latest(Cohort& cohort, std::uint64_t after_seq, std::uint64_t to_seq,
+                        std::uint64_t* work);
+  // The same of the snapshot as a new client of this subscription gets it.
+  Snapshot::Part snapshot(const Subscription& subscription, std::uint64_t after_seq,
+                          std::uint64_t to_seq, std::uint64_t* work);
 
   EventLog& log_;
   Snapshot& snapshot_;
@@ -119,7 +116,14 @@ class Cohorts {
   MemoryLedger& memory_;
   KeptFrames kept_;
   std::map<std::string, std::unique_ptr<Cohort>> cohorts_;
-  std::vector<Feed*> waking_;  // being told right now; a feed that goes meanwhile is nulled
+  // The pass under way: the cohort to look at next, and the feeds of those before it that are to be told.
+  // A feed that goes meanwhile is nulled.
+  decltype(cohorts_)::iterator next_ = cohorts_.end();
+  std::vector<Feed*> waking_;
+  std::size_t told_ = 0;  // of those
+  bool passing_ = false;
+  bool again_ = false;  // something has come since it began
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
 }  // namespace bridge

@@ -78,12 +78,12 @@ bool Feed::has_room() const {
   return queued_bytes_ == 0;
 }
 
-void Feed::give(Frames snapshot) {
-  if (!snapshot.bytes) return;
+void Feed::give(std::uint64_t to_seq, std::uint64_t after_seq) {
+  if (to_seq <= after_seq) return;
   QueuedMessage mark;
   mark.at = queued_.empty() ? 0 : queued_.back().at;
-  mark.frame = std::move(snapshot.bytes);
-  mark.events = snapshot.events;
+  mark.snapshot_after = after_seq;
+  mark.snapshot_to = to_seq;
   queued_.push_back(std::move(mark));
 }
 
@@ -95,7 +95,7 @@ Outgoing Feed::pull(std::size_t bytes_max) {
     take_queued(out, bytes_max);
     take_events(out, bytes_max);
   } while (!queued_.empty() && !queued_.front().open && queued_.front().at <= cursor_ &&
-           out.bytes < bytes_max);
+           out.bytes < bytes_max && !out.more);
   if (out.buffers.size() > 1) join_small_buffers(out, cohorts_.unread());
   const bool looking_up = !queued_.empty() && queued_.front().open;
   if (out.empty() && !out.more && cohort_ != nullptr && !waiting_for_journal_ && !looking_up) {
@@ -109,11 +109,11 @@ void Feed::take_queued(Outgoing& out, std::size_t bytes_max) {
   std::size_t taken = 0;
   for (; taken < queued_.size() && queued_[taken].at <= cursor_ && out.bytes < bytes_max;
        ++taken) {
-    const QueuedMessage& mark = queued_[taken];
-    if (mark.open) break;
+    QueuedMessage& mark = queued_[taken];
+    if (mark.open || !take_snapshot(out, bytes_max, mark)) break;
     if (mark.subscription) switch_to(mark.subscription);
     if (mark.frame) {
-      if (mark.events == 0) queued_bytes_ -= mark.frame->size();
+      queued_bytes_ -= mark.frame->size();
       out.bytes += mark.frame->size();
       out.unread_bytes += mark.frame->size();
       out.events += mark.events;
@@ -122,6 +122,25 @@ void Feed::take_queued(Outgoing& out, std::size_t bytes_max) {
   }
   queued_.erase(queued_.begin(), queued_.begin() + static_cast<std::ptrdiff_t>(taken));
   if (queued_.empty()) queued_.shrink_to_fit();
+}
+
+// Takes what is left of the snapshot, if that is what it is, or a part. False where there is more.
+bool Feed::take_snapshot(Outgoing& out, std::size_t bytes_max, QueuedMessage& mark) {
+  while (mark.snapshot_after < mark.snapshot_to) {
+    if (out.more || out.bytes >= bytes_max) return false;
+    std::uint64_t work = 0;
+    Snapshot::Part part = cohorts_.snapshot(cohort_->subscription(), mark.snapshot_after,
+                                            mark.snapshot_to, &work);
+    if (account_) account_->charge(work);
+    mark.snapshot_after = part.to_seq;
+    out.more = part.to_seq < mark.snapshot_to;
+    if (!part.frames.bytes) continue;
+    out.bytes += part.frames.bytes->size();
+    out.unread_bytes += part.frames.bytes->size();
+    out.events += part.frames.events;
+    out.buffers.push_back(counted(std::move(part.frames.bytes), cohorts_.unread()));
+  }
+  return true;
 }
 
 void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
@@ -140,13 +159,14 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
     const std::uint64_t next = cursor_ + 1;
     if (next < history.first_seq() && cursor_ >= resuming_until_ && on_lag_ != OnLag::read_back) {
       fall_behind(out);
-      if (out.give_up) return;
+      if (out.give_up || out.more) return;
     } else if (next < history.first_seq()) {
       if (!take_past(out, end, &looked_at)) return;
     } else {
       const BlockPtr block = history.find(next);
-      const std::uint64_t last = std::min(block->last_seq(), end);
+      const std::uint64_t last = std::min(cohort_->part_end(*block, next), end);
       Frames frames = cohort_->frames(block, next, last);
+      if (last < block->last_seq() && last < end) looked_at = kLookedAtBytesMax;
       if (next > live_from_ && frames.events != 0) {
         if (out.live_events == 0) {
           out.live_since_us = block->entry(next - block->first_seq()).timestamp_us;
@@ -165,7 +185,15 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
 // Goes up to the cohort's edition, or, where a change of subscription waits, to its place.
 void Feed::take_latest(Outgoing& out, std::uint64_t end) {
   if (queued_.empty()) end = cohorts_.latest_until(*cohort_, cursor_);
-  if (end > cursor_) put(out, cohorts_.latest(*cohort_, cursor_, end), end);
+  if (end > cursor_) put_latest(out, end);
+}
+
+// A part of the latest up to `end`.
+void Feed::put_latest(Outgoing& out, std::uint64_t end) {
+  std::uint64_t work = 0;
+  Snapshot::Part part = cohorts_.latest(*cohort_, cursor_, end, &work);
+  put(out, std::move(part.frames), part.to_seq);
+  out.more = cursor_ < end;
 }
 
 // The place of a client that asked for something else than the past is gone.
@@ -177,7 +205,7 @@ void Feed::fall_behind(Outgoing& out) {
   }
   const std::uint64_t end =
       queued_.empty() ? log_.head() : std::min(queued_.front().at, log_.head());
-  put(out, cohorts_.latest(*cohort_, cursor_, end), end);
+  put_latest(out, end);
 }
 
 // Returns how many of the block's bytes were looked at for nothing. What is compressed is not known
@@ -209,7 +237,8 @@ bool Feed::take_past(Outgoing& out, std::uint64_t end, std::size_t* looked_at) {
     skip_lost(out, place);
     return true;
   }
-  const std::uint64_t last = std::min(place.block->last_seq(), end);
+  const std::uint64_t last = std::min(cohort_->part_end(*place.block, next), end);
+  if (last < place.block->last_seq() && last < end) *looked_at = kLookedAtBytesMax;
   *looked_at += put(out, *place.block, cohort_->frames(place.block, next, last), last);
   return true;
 }

@@ -50,7 +50,7 @@ struct SubscribeOutcome {
   std::uint64_t seq = 0;          // the newest event when the request was taken
   std::optional<bool> recovered;  // where `since` was given
   std::string gap;                // a gap message to say right behind the reply; "" = none
-  Frames snapshot;                // to give() right behind that
+  std::uint64_t snapshot_to = 0;  // give() the snapshot up to here right behind that; 0 = none
 };
 
 // Buffers of whole frames, to be written in this order.
@@ -113,8 +113,10 @@ class Feed final : private PastCache::Waiter {
   // Whether what was said is on its way, so that more may be said that nobody asked for.
   bool has_room() const;
 
-  // Queues a snapshot of subscribe()'s behind what was said last.
-  void give(Frames snapshot);
+  // Queues the latest of each thing, as it was after `after_seq` and up to `to_seq`, behind what was said last.
+  // It takes no memory: it is made a part at a time, when the client has read the one before. What changes until
+  // then comes as the event that changed it.
+  void give(std::uint64_t to_seq, std::uint64_t after_seq = 0);
 
   // Whether there is room for one more subscription among those of all clients. Counted where not. Large
   // ones leave half of it to the small.
@@ -123,9 +125,6 @@ class Feed final : private PastCache::Waiter {
     const std::size_t bytes = subscription.bytes();
     return all.bytes() + bytes <= all.bytes_max() / (bytes > kSmallRequestBytes ? 2 : 1) || all.refuse();
   }
-
-  // Whether there is room for one more snapshot that waits to be written.
-  bool has_room_for_snapshot() const { return cohorts_.has_room_for_snapshot(); }
 
   // The next bytes to write: about `bytes_max` of them, more only where one block is larger. Empty
   // where there is nothing now; on_ready will then be called once there is.
@@ -145,13 +144,15 @@ class Feed final : private PastCache::Waiter {
  private:
   friend class Cohorts;
 
-  // A message, a change of subscription or both, to take effect once the cursor is at `at`.
+  // A message, a change of subscription or both, or a snapshot, to take effect once the cursor is at `at`.
   struct QueuedMessage {
     std::uint64_t at = 0;
     std::shared_ptr<const std::string> frame;
     std::shared_ptr<const Subscription> subscription;
     bool open = false;         // what it says is known once the start is found
-    std::uint64_t events = 0;  // in the frame: a snapshot, which the cohorts keeps count of
+    std::uint64_t events = 0;  // in the frame
+    std::uint64_t snapshot_after = 0;  // a snapshot: what is still to be given of it
+    std::uint64_t snapshot_to = 0;
   };
 
   // The search for the last `count` events that pass, from the newest back through memory.
@@ -175,10 +176,12 @@ class Feed final : private PastCache::Waiter {
   void request(Subscription subscription);
   void switch_to(const std::shared_ptr<const Subscription>& subscription);
   void take_queued(Outgoing& out, std::size_t bytes_max);
+  bool take_snapshot(Outgoing& out, std::size_t bytes_max, QueuedMessage& mark);
   void take_events(Outgoing& out, std::size_t bytes_max);
   std::size_t put(Outgoing& out, const Block& block, Frames frames, std::uint64_t last);
   void put(Outgoing& out, Frames frames, std::uint64_t last);
   void take_latest(Outgoing& out, std::uint64_t end);
+  void put_latest(Outgoing& out, std::uint64_t end);
   void fall_behind(Outgoing& out);
   bool take_past(Outgoing& out, std::uint64_t end, std::size_t* looked_at);
   void skip_lost(Outgoing& out, const PastCache::Place& place);

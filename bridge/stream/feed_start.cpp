@@ -19,13 +19,19 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
   request(std::move(subscription));
   if (!since) {
     if (cohort_ == nullptr && queued_.empty()) cursor_ = outcome.seq;
-    // What is the latest now need not be any more when this is written.
     if (cohort_ != nullptr && cohort_->subscription().latest() && queued_.empty()) {
-      give(cohorts_.latest(*cohort_, cursor_, outcome.seq));
+      // What is the latest now need not be any more when this is written.
+      std::uint64_t work = 0;
+      Snapshot::Part part = cohorts_.latest(*cohort_, cursor_, outcome.seq, &work);
+      if (part.frames.bytes) {
+        queued_bytes_ += part.frames.bytes->size();
+        queued_.push_back({0, std::move(part.frames.bytes), nullptr, false, part.frames.events});
+      }
+      give(outcome.seq, part.to_seq);
       cursor_ = outcome.seq;
     }
     queued_.push_back({outcome.seq, nullptr, requested_});
-    if (options.snapshot) outcome.snapshot = cohorts_.snapshot(*requested_, outcome.seq);
+    if (options.snapshot) outcome.snapshot_to = outcome.seq;
     return outcome;
   }
 
@@ -57,7 +63,7 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
       break;
     }
   }
-  if (options.snapshot) outcome.snapshot = cohorts_.snapshot(*requested_, cursor_);
+  if (options.snapshot) outcome.snapshot_to = cursor_;
   return outcome;
 }
 
@@ -196,7 +202,7 @@ void Feed::on_found(std::uint64_t after, bool reached) {
   outcome.seq = resuming_until_ = log_.head();
   start_at(after, can_give(after + 1) && (reached || can_give(1)), reached ? after + 1 : 1,
            &outcome);
-  if (look_up_->snapshot) outcome.snapshot = cohorts_.snapshot(*requested_, cursor_);
+  if (look_up_->snapshot) outcome.snapshot_to = cursor_;
   answer_look_up(std::move(outcome));
   notify();
 }
@@ -210,10 +216,9 @@ void Feed::answer_look_up(SubscribeOutcome outcome) {
   mark->open = false;
   queued_bytes_ += frames.size();
   mark->frame = counted(std::make_shared<const std::string>(std::move(frames)), cohorts_.unread());
-  if (!outcome.snapshot.bytes) return;
+  if (outcome.snapshot_to == 0) return;
   QueuedMessage behind;
-  behind.frame = std::move(outcome.snapshot.bytes);
-  behind.events = outcome.snapshot.events;
+  behind.snapshot_to = outcome.snapshot_to;
   queued_.insert(mark + 1, std::move(behind));
 }
 

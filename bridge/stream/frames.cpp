@@ -11,10 +11,6 @@ namespace {
 // Below this a message saves its client nothing: it goes in one packet anyway.
 constexpr std::size_t kDeflateBytesMin = 1024;
 
-// Compressed at a time. A large snapshot's rest goes as it is: the loop would stand still for all
-// others.
-constexpr std::size_t kDeflateAtATimeBytesMax = 4 * 1024 * 1024;
-
 }  // namespace
 
 void FramesBuilder::add(const Block& block, std::size_t index) {
@@ -37,9 +33,7 @@ void FramesBuilder::close_array() {
   if (array_.empty()) return;
   array_.append(1, ']');
   std::string_view compressed;
-  if (deflater_ != nullptr && array_.size() >= kDeflateBytesMin &&
-      compressed_bytes_ < kDeflateAtATimeBytesMax) {
-    compressed_bytes_ += array_.size();
+  if (deflater_ != nullptr && array_.size() >= kDeflateBytesMin) {
     compressed = deflater_->compress(array_);
   }
   const std::string_view payload = compressed.empty() ? std::string_view(array_) : compressed;

@@ -41,7 +41,6 @@ class FramesBuilder {
 
   const bool batch_;
   Deflater* const deflater_;
-  std::size_t compressed_bytes_ = 0;  // of arrays, before they were
   std::string bytes_;
   std::string array_;  // being gathered, without its ']'; empty before its first event
   std::uint64_t events_ = 0;

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "base/work_queue.h"
 #include "event/json_value.h"
 #include "event/json_writer.h"
 #include "event/number_field.h"
@@ -128,14 +129,14 @@ void Replay::look_up_start() {
       });
 }
 
-std::shared_ptr<const std::string> Replay::take(std::size_t bytes_max) {
+bool Replay::look_on(std::size_t bytes_max, std::uint64_t work_max, std::uint64_t* work) {
+  const std::uint64_t enough = *work + work_max;
   if (next_ == 0) {
     if (log_.head() > log_.history().last_seq()) log_.seal();
     find_start();
   }
-  std::string out;
-  std::size_t looked_at = 0;
-  while (!looking_up_ && !ended_ && out.size() < bytes_max && looked_at < 4 * bytes_max) {
+  while (!looking_up_ && !ended_ && gathered_.size() < bytes_max) {
+    if (*work >= enough) return true;
     if (next_ > to_seq_) {
       ended_ = true;
       break;
@@ -149,25 +150,34 @@ std::shared_ptr<const std::string> Replay::take(std::size_t bytes_max) {
       if (place.pending) break;
       block = place.block;
       if (!block) {
+        ++*work;
         miss(std::min({place.next_held, in_memory, to_seq_ + 1}) - 1,
-             place.unreadable ? "unreadable" : "evicted", &out);
+             place.unreadable ? "unreadable" : "evicted");
         continue;
       }
     }
-    looked_at += block->frames().size();
-    if (!take_block(block, &out, bytes_max)) break;
+    if (!take_block(block, bytes_max, enough, work)) break;
   }
-  return out.empty() ? nullptr : std::make_shared<const std::string>(std::move(out));
+  return false;
+}
+
+std::shared_ptr<const std::string> Replay::take() {
+  if (gathered_.empty()) return nullptr;
+  return std::make_shared<const std::string>(std::exchange(gathered_, {}));
 }
 
 // What is due of the block. False where the next event is not due yet.
-bool Replay::take_block(const BlockPtr& block, std::string* out, std::size_t bytes_max) {
+bool Replay::take_block(const BlockPtr& block, std::size_t bytes_max, std::uint64_t enough,
+                        std::uint64_t* work) {
   const std::int64_t now_us = clock_.steady_us();
-  for (; next_ <= to_seq_ && next_ <= block->last_seq() && out->size() < bytes_max; ++next_) {
+  for (; next_ <= to_seq_ && next_ <= block->last_seq() && gathered_.size() < bytes_max &&
+         *work < enough;
+       ++next_) {
     const auto i = static_cast<std::size_t>(next_ - block->first_seq());
     const std::int64_t stamp_us = block->entry(i).timestamp_us;
     if (stamp_us < last_stamp_us_) first_stamp_us_ -= last_stamp_us_ - stamp_us;  // the clock went back
     last_stamp_us_ = stamp_us;
+    *work += request_.subscription.work(*block, i);
     if (request_.to.time_us && stamp_us > *request_.to.time_us) {
       next_ = next_epoch(next_);
       return true;
@@ -181,7 +191,8 @@ bool Replay::take_block(const BlockPtr& block, std::string* out, std::size_t byt
                                   static_cast<double>(now_us - began_us_) * request_.speed) {
       return false;
     }
-    append_marked(*out, block->json(i));
+    append_marked(gathered_, block->json(i));
+    *work += block->json(i).size() / kCopiedBytesPerWork;
     ++events_;
   }
   return true;
@@ -195,9 +206,9 @@ std::uint64_t Replay::next_epoch(std::uint64_t seq) const {
   return to_seq_ + 1;
 }
 
-void Replay::miss(std::uint64_t to_seq, const char* reason, std::string* out) {
+void Replay::miss(std::uint64_t to_seq, const char* reason) {
   missing_ += to_seq - next_ + 1;
-  append_marked(*out, gap_message(next_, to_seq, reason, clock_.wall_us()));
+  append_marked(gathered_, gap_message(next_, to_seq, reason, clock_.wall_us()));
   next_ = to_seq + 1;
 }
 
@@ -244,27 +255,44 @@ std::string Replays::stop(Feed* feed) {
 }
 
 void Replays::tick() {
-  std::vector<std::function<void()>> nudges;
-  for (auto it = replays_.begin(); it != replays_.end();) {
-    Feed* const feed = it->first;
-    Replay& replay = *it->second.replay;
-    bool any = false;
-    if (feed->has_room()) {
-      if (auto frames = replay.take(kReplayTurnBytesMax)) {
-        any = true;
-        (void)feed->say_frames(std::move(frames));
-      }
-      if (replay.ended() && feed->say(replay.end_message("done"))) {
-        nudges.push_back(it->second.nudge);
-        it = replays_.erase(it);
-        continue;
-      }
-    }
-    if (any) nudges.push_back(it->second.nudge);
-    ++it;
+  std::vector<Feed*> all;
+  for (const auto& [feed, entry] : replays_) {
+    if (!entry.under_way && feed->has_room()) all.push_back(feed);
   }
-  // Last: a nudge may end a client, and with it its replay.
-  for (const auto& nudge : nudges) nudge();
+  for (Feed* const feed : all) {
+    const auto found = replays_.find(feed);  // another's nudge may have ended it
+    if (found == replays_.end()) continue;
+    if (cohorts_.work() == nullptr || feed->account() == nullptr) {
+      for (bool done = false; !done;) step(feed, &done);
+      continue;
+    }
+    found->second.under_way = true;
+    cohorts_.work()->add_later(feed->account(), [this, feed](bool* done) { return step(feed, done); });
+  }
+}
+
+// One more part of a feed's replay: its client is given something once there is enough, or no more for now.
+std::uint64_t Replays::step(Feed* feed, bool* done) {
+  std::uint64_t work = 0;
+  *done = true;
+  const auto found = replays_.find(feed);
+  if (found == replays_.end()) return work;
+  Replay& replay = *found->second.replay;
+  if (feed->account() && !feed->account()->has_work_left()) {
+    found->second.under_way = false;  // on with the next tick, or the one behind it
+    return work;
+  }
+  *done = !replay.look_on(kReplayTurnBytesMax, kStepWork, &work);
+  if (!*done) return work;
+  found->second.under_way = false;
+  auto frames = replay.take();
+  const bool any = frames != nullptr;
+  if (any) (void)feed->say_frames(std::move(frames));
+  const auto nudge = found->second.nudge;
+  const bool over = replay.ended() && feed->say(replay.end_message("done"));
+  if (over) replays_.erase(found);
+  if (any || over) nudge();  // last: it may end the client, and with it its replay
+  return work;
 }
 
 }  // namespace bridge

@@ -44,9 +44,11 @@ class Replay final : private PastCache::Waiter {
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
 
-  // The frames that are due, at most about `bytes_max`; null where there are none. ended() after
-  // the last.
-  std::shared_ptr<const std::string> take(std::size_t bytes_max);
+  // Gathers frames that are due, until there are about `bytes_max` of them or that has cost about `work_max`;
+  // what it cost is added to `*work`. False where there is no more for now: to be read, due, or at all.
+  bool look_on(std::size_t bytes_max, std::uint64_t work_max, std::uint64_t* work);
+  // What was gathered; null where nothing was. ended() after the last.
+  std::shared_ptr<const std::string> take();
   bool ended() const { return ended_; }
 
   // The message that says that nothing more comes, and why.
@@ -58,9 +60,10 @@ class Replay final : private PastCache::Waiter {
   void on_past() override {}
   void find_start();
   void look_up_start();
-  bool take_block(const BlockPtr& block, std::string* out, std::size_t bytes_max);
+  bool take_block(const BlockPtr& block, std::size_t bytes_max, std::uint64_t enough,
+                  std::uint64_t* work);
   std::uint64_t next_epoch(std::uint64_t seq) const;
-  void miss(std::uint64_t to_seq, const char* reason, std::string* out);
+  void miss(std::uint64_t to_seq, const char* reason);
 
   const std::uint64_t number_;
   const ReplayRequest request_;
@@ -74,6 +77,7 @@ class Replay final : private PastCache::Waiter {
   std::int64_t last_stamp_us_ = 0;   // of the event that was looked at last
   std::uint64_t events_ = 0;
   std::uint64_t missing_ = 0;
+  std::string gathered_;
   bool looking_up_ = false;
   bool ended_ = false;
   const std::shared_ptr<char> alive_ = std::make_shared<char>();
@@ -97,7 +101,7 @@ class Replays {
   // The feed goes.
   void forget(Feed* feed) { replays_.erase(feed); }
 
-  // Gives what is due. Call every few milliseconds.
+  // Gives what is due, a part at a time, which is charged to the client. Call every few milliseconds.
   void tick();
 
   std::size_t count() const { return replays_.size(); }
@@ -106,7 +110,9 @@ class Replays {
   struct Entry {
     std::unique_ptr<Replay> replay;
     std::function<void()> nudge;
+    bool under_way = false;  // in the queue of work
   };
+  std::uint64_t step(Feed* feed, bool* done);
   EventLog& log_;
   Cohorts& cohorts_;
   const Clock& clock_;

@@ -3,13 +3,22 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <utility>
+
+#include "base/limits.h"
 
 namespace bridge {
+namespace {
+
+constexpr std::uint64_t kFoldWork = 16;           // an event
+constexpr std::uint64_t kEntryWork = 32;          // taken out again
+constexpr std::uint64_t kEntryBytesPerWork = 64;  // of its text, which is checked and copied
+
+}  // namespace
 
 // What of an event may differ from that of the same thing before.
 void Snapshot::describe(const Block& block, std::size_t index, Entry& entry) {
   const EventEntry& e = block.entry(index);
-  entry.seq = block.seq(index);
   entry.json = block.json(index);
   entry.timestamp_us = e.timestamp_us;
   entry.data_bytes = e.data.size;
@@ -35,6 +44,7 @@ void Snapshot::make_key(const Block& block, const EventEntry& e) {
 
 void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
   if (to_seq <= folded_seq_) return;
+  by_key_.reserve(std::min(entries_max_, kSnapshotEntriesMax));  // once: growing later would move them all at a time
   const std::uint64_t from = folded_seq_ < block.first_seq() ? block.first_seq() : folded_seq_ + 1;
   for (auto i = static_cast<std::size_t>(from - block.first_seq());
        i < block.size() && block.seq(i) <= to_seq; ++i) {
@@ -42,64 +52,75 @@ void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
     make_key(block, e);
     const auto found = by_key_.find(key_);
     if (found != by_key_.end()) {
-      const auto entry = found->second;
-      bytes_ -= cost(*entry);
-      describe(block, i, *entry);
-      bytes_ += cost(*entry);
-      entries_.splice(entries_.end(), entries_, entry);
+      auto node = entries_.extract(found->second);
+      bytes_ -= cost(node.mapped());
+      describe(block, i, node.mapped());
+      bytes_ += cost(node.mapped());
+      found->second = node.key() = block.seq(i);
+      entries_.insert(entries_.end(), std::move(node));
     } else {
-      Entry& entry = entries_.emplace_back();
+      Entry& entry = entries_.emplace_hint(entries_.end(), block.seq(i), Entry{})->second;
       entry.key = key_;
       entry.type = block.text(e.type);
       entry.source = block.text(e.source);
       entry.agent_id = block.text(e.agent_id);
       entry.item = block.text(e.item);
       describe(block, i, entry);
-      by_key_.emplace(key_, std::prev(entries_.end()));
+      by_key_.emplace(key_, block.seq(i));
       bytes_ += cost(entry);
     }
     while (entries_.size() > entries_max_ || (bytes_ > bytes_max_ && entries_.size() > 1)) {
-      bytes_ -= cost(entries_.front());
-      by_key_.erase(entries_.front().key);
-      entries_.pop_front();
+      const auto oldest = entries_.begin();
+      bytes_ -= cost(oldest->second);
+      by_key_.erase(oldest->second.key);
+      entries_.erase(oldest);
       ++evicted_;
     }
   }
   folded_seq_ = std::min(to_seq, block.last_seq());
 }
 
-void Snapshot::catch_up(EventLog& log) {
+bool Snapshot::catch_up(EventLog& log, std::uint64_t work_max, std::uint64_t* work) {
   if (log.head() > log.history().last_seq()) log.seal();
-  for (std::uint64_t next = folded_seq_ + 1; next <= log.head();) {
+  const std::uint64_t enough = *work + work_max;
+  while (folded_seq_ < log.head()) {
+    if (*work >= enough) return false;
+    const std::uint64_t next = std::max(folded_seq_ + 1, log.history().first_seq());
     const BlockPtr block = log.history().find(next);
-    if (!block) {  // never: the log folds what it evicts
-      next = std::max(next + 1, log.history().first_seq());
-      continue;
-    }
-    fold(*block, log.head());
-    next = folded_seq_ + 1;
+    if (!block) return true;  // never: the log folds what it evicts
+    const std::uint64_t last =
+        std::min({block->last_seq(), log.head(), next + (enough - *work) / kFoldWork});
+    fold(*block, last);
+    *work += (last + 1 - next) * kFoldWork;
   }
+  return true;
 }
 
-Frames Snapshot::frames(const Subscription& subscription, std::uint64_t after_seq,
-                        std::uint64_t to_seq, Deflater* deflater) const {
-  auto entry = entries_.end();
-  while (entry != entries_.begin() && std::prev(entry)->seq > after_seq) --entry;
+Snapshot::Part Snapshot::frames(const Subscription& subscription, std::uint64_t after_seq,
+                                std::uint64_t to_seq, std::uint64_t work_max, std::uint64_t* work,
+                                Deflater* deflater) const {
+  const std::uint64_t enough = *work + work_max;
   FramesBuilder frames(subscription.batch(), deflater);
   BlockBuilder builder;
-  for (; entry != entries_.end() && entry->seq <= to_seq; ++entry) {
+  auto entry = entries_.upper_bound(after_seq);
+  for (; entry != entries_.end() && entry->first <= to_seq && *work < enough; ++entry) {
+    const Entry& e = entry->second;
+    *work += kEntryWork + subscription.work(e.data_bytes) + e.json.size() / kEntryBytesPerWork;
     StoredEvent event;
-    event.seq = entry->seq;
-    event.timestamp_us = entry->timestamp_us;
-    event.json = entry->json;
-    event.data_bytes = entry->data_bytes;
-    if (entry->agent_is_text) event.agent_id = entry->agent_id;
-    if (entry->item_is_text) event.item = entry->item;
+    event.seq = entry->first;
+    event.timestamp_us = e.timestamp_us;
+    event.json = e.json;
+    event.data_bytes = e.data_bytes;
+    if (e.agent_is_text) event.agent_id = e.agent_id;
+    if (e.item_is_text) event.item = e.item;
     if (!builder.add_stored(event)) continue;  // never: it was written by add()
     const BlockPtr one = builder.seal();
-    if (subscription.everything() || subscription.matches(*one, 0)) frames.add(*one, 0);
+    if (!subscription.everything() && !subscription.matches(*one, 0)) continue;
+    frames.add(*one, 0);
+    if (deflater != nullptr) *work += e.json.size() / kDeflatedBytesPerWork;
   }
-  return frames.finish();
+  const bool ended = entry == entries_.end() || entry->first > to_seq;
+  return {frames.finish(), ended ? to_seq : std::prev(entry)->first};
 }
 
 }  // namespace bridge

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,7 +22,6 @@ class Snapshot {
  public:
   struct Entry {
     std::string key;
-    std::uint64_t seq = 0;
     std::string json;  // as it went to clients
     std::string type;
     std::string source;
@@ -41,16 +40,22 @@ class Snapshot {
   void fold(const Block& block, std::uint64_t to_seq);
   void fold(const Block& block) { fold(block, block.last_seq()); }
 
-  // Takes in all of the log that is new and that readers may have. Seals the log.
-  void catch_up(EventLog& log);
+  // Takes in what of the log is new and readers may have, until that has cost about `work_max`; what it
+  // cost is added to `*work`. False where there is more. Seals the log.
+  bool catch_up(EventLog& log, std::uint64_t work_max, std::uint64_t* work);
 
-  // What passes of the entries after `after_seq` and up to `to_seq`, in order of seq; compressed by
-  // the deflater, if there is one.
-  Frames frames(const Subscription& subscription, std::uint64_t after_seq, std::uint64_t to_seq,
-                Deflater* deflater = nullptr) const;
+  // A part of what passes: of the entries up to `to_seq`.
+  struct Part {
+    Frames frames;
+    std::uint64_t to_seq = 0;
+  };
+  // What passes of the entries after `after_seq` and up to `to_seq`, in order of seq, until that has cost
+  // about `work_max`; compressed by the deflater, if there is one.
+  Part frames(const Subscription& subscription, std::uint64_t after_seq, std::uint64_t to_seq,
+              std::uint64_t work_max, std::uint64_t* work, Deflater* deflater = nullptr) const;
 
-  // The one that changed longest ago first: in order of seq.
-  const std::list<Entry>& entries() const { return entries_; }
+  // By seq: the one that changed longest ago first.
+  const std::map<std::uint64_t, Entry>& entries() const { return entries_; }
   std::size_t bytes() const { return bytes_; }
   std::uint64_t evicted() const { return evicted_; }
 
@@ -63,8 +68,8 @@ class Snapshot {
 
   const std::size_t entries_max_;
   const std::size_t bytes_max_;
-  std::list<Entry> entries_;
-  std::unordered_map<std::string, std::list<Entry>::iterator> by_key_;
+  std::map<std::uint64_t, Entry> entries_;
+  std::unordered_map<std::string, std::uint64_t> by_key_;
   std::string key_;  // reused
   std::size_t bytes_ = 0;
   std::uint64_t folded_seq_ = 0;

@@ -161,3 +161,143 @@ TEST_CASE("turns: a large batch of a publisher is taken in between what the othe
   CHECK(event->string("/type") == "b");
   CHECK(reader.next_event().string("/type") == "c");
 }
+
+namespace {
+
+// 60,000 things, each with an event of its own.
+bool fill_snapshot(BridgeProcess& bridge) {
+  EventPublisher publisher(bridge.events_in());
+  for (int n = 0; n < 60'000;) {
+    std::vector<std::string> batch;
+    for (int i = 0; i < 100; ++i, ++n) {
+      batch.push_back(event_body("t", R"({"item":")" + std::to_string(n) + "\"}"));
+    }
+    if (!publisher.publish_batch(batch)) return false;
+  }
+  return wait_until([&] { return metric(bridge, "ppo_bridge_events_accepted_total") >= 60'000; });
+}
+
+std::string announcement(const std::string& source, const std::string& data) {
+  return R"({"type":"_source","source":")" + source + R"(","run":"r","data":)" + data + "}";
+}
+
+void ask_and_wait(BridgeProcess& bridge, const std::string& command) {
+  ProtocolClient client(bridge.websocket());
+  CHECK(client.request(R"({"action":"command","command":")" + command + "\"}").string("/status") ==
+        "command_result");
+}
+
+std::vector<std::unique_ptr<ProtocolClient>> many_clients(BridgeProcess& bridge, int filters) {
+  std::vector<std::unique_ptr<ProtocolClient>> clients;
+  for (int i = 0; i < 400; ++i) {
+    clients.push_back(std::make_unique<ProtocolClient>(bridge.websocket()));
+    clients.back()->request(R"({"action":"register","filter":{"n":)" + std::to_string(i % filters) + "}}");
+  }
+  return clients;
+}
+
+struct Wish {
+  const char* name;
+  std::function<void(BridgeProcess&)> ask;
+};
+
+const Wish kWishes[] = {
+    {"nothing", [](BridgeProcess& bridge) { ask_and_wait(bridge, "get_status"); }},
+    {"a snapshot of 60,000 things, subscribed to",
+     [](BridgeProcess& bridge) {
+       REQUIRE(fill_snapshot(bridge));
+       ProtocolClient client(bridge.websocket());
+       client.request(R"({"action":"register","snapshot":true})");
+       for (int n = 0; n < 60'000; ++n) client.next_event();
+     }},
+    {"get_snapshot of 60,000 things",
+     [](BridgeProcess& bridge) {
+       REQUIRE(fill_snapshot(bridge));
+       ask_and_wait(bridge, "get_snapshot");
+     }},
+    {"the latest of 60,000 things",
+     [](BridgeProcess& bridge) {
+       ProtocolClient client(bridge.websocket());
+       client.request(R"({"action":"register","deliver":{"mode":"latest","max_rate_hz":1}})");
+       REQUIRE(fill_snapshot(bridge));
+       for (std::int64_t seq = 0; seq < 60'000;) seq = client.next_event().integer("/seq");
+     }},
+    {"events to 400 clients with a filter each",
+     [](BridgeProcess& bridge) {
+       const auto clients = many_clients(bridge, 400);
+       REQUIRE(fill_history(bridge, 20'000));
+       CHECK(clients.back()->next_event().integer("/data/n") == 399);
+     }},
+    {"events to 400 clients who want the same",
+     [](BridgeProcess& bridge) {
+       const auto clients = many_clients(bridge, 1);
+       EventPublisher publisher(bridge.events_in());
+       REQUIRE(publisher.publish(event_body("t", R"({"n":0})")));
+       for (const auto& client : clients) CHECK(client->next_event().integer("/data/n") == 0);
+     }},
+    {"get_clients over 400",
+     [](BridgeProcess& bridge) {
+       const auto clients = many_clients(bridge, 1);
+       for (int i = 0; i < 5; ++i) ask_and_wait(bridge, "get_clients");
+     }},
+    {"get_sources over 200 with 100 agents each",
+     [](BridgeProcess& bridge) {
+       EventPublisher publisher(bridge.events_in());
+       std::string agents;
+       for (int i = 0; i < 100; ++i) agents += (i == 0 ? "\"agent-" : ",\"agent-") + std::to_string(i) + '"';
+       for (int i = 0; i < 200; ++i) {
+         REQUIRE(publisher.publish(announcement("s" + std::to_string(i),
+                                                R"({"head":0,"oldest":1,"agents":[)" + agents + "]}")));
+       }
+       REQUIRE(wait_until([&] { return metric(bridge, "ppo_bridge_announcements_total") >= 200; }));
+       for (int i = 0; i < 5; ++i) ask_and_wait(bridge, "get_sources");
+     }},
+    {"a replay whose filter passes nothing, over 60,000 events",
+     [](BridgeProcess& bridge) {
+       REQUIRE(fill_history(bridge, 60'000));
+       ProtocolClient client(bridge.websocket());
+       client.request(R"({"action":"command","command":"replay","params":{"speed":0,"filter":{"n":-1}}})");
+       CHECK(client.next_message().string("/type") == "replay_end");
+     }},
+    {"60,000 held events that go on at once",
+     [](BridgeProcess& bridge) {
+       EventPublisher publisher(bridge.events_in());
+       REQUIRE(publisher.publish(announcement("s", R"({"head":60000,"oldest":1})")));
+       REQUIRE(publish_numbered(publisher, 2, 60'000));
+       REQUIRE(publish_numbered(publisher, 1, 1));
+       CHECK(wait_until([&] { return metric(bridge, "ppo_bridge_events_accepted_total") >= 60'000; }));
+     }},
+    {"a POST of 15 MB that is refused line by line",
+     [](BridgeProcess& bridge) {
+       const std::string lines = refused_lines(15 << 20);
+       TcpSocket socket = TcpSocket::connect(bridge.websocket());
+       REQUIRE(socket.send_all(http_request(bridge.websocket(), "POST", "/submit_event", {}, lines)));
+       std::string reply;
+       CHECK(wait_until([&] {
+         return socket.receive(reply, milliseconds(100)) != TcpSocket::Read::kTimeout;
+       }));
+     }},
+    {"get_recent_events for an item that never was, in 60,000 events",
+     [](BridgeProcess& bridge) {
+       REQUIRE(fill_history(bridge, 60'000));
+       ProtocolClient client(bridge.websocket());
+       for (int i = 0; i < 20; ++i) client.request(kNeverWas);
+     }},
+};
+
+}  // namespace
+
+// What is counted for each is in the unit tests (turn_bounds_test.cpp): this one shows the real loop, with much room for
+// a machine that has other things to do.
+TEST_CASE("turns: the longest that each known wish causes") {
+  for (const Wish& wish : kWishes) {
+    CAPTURE(wish.name);
+    BridgeProcess bridge;
+    wish.ask(bridge);
+    const double longest_us = metric(bridge, "ppo_bridge_loop_turn_us_max");
+    CHECK(metric(bridge, "ppo_bridge_loop_turns_total") > 1);
+    MESSAGE(std::string(wish.name) << ": " << longest_us << " us, " << metric(bridge, "ppo_bridge_loop_turns_long_total")
+                      << " turns over 2 ms");
+    CHECK(longest_us < 200'000);
+  }
+}

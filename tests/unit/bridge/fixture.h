@@ -122,6 +122,12 @@ inline rapidjson::Document parse_json(std::string_view text) {
   return document;
 }
 
+// All at once.
+inline void catch_up(Snapshot& snapshot, EventLog& log) {
+  std::uint64_t work = 0;
+  snapshot.catch_up(log, std::uint64_t{1} << 40, &work);
+}
+
 inline Subscription subscription(const std::string& request) {
   return Subscription::parse(parse_json(request)).value();
 }

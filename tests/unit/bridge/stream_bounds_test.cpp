@@ -178,27 +178,30 @@ TEST_CASE("snapshot: bytes are bounded as well as entries, and one entry always 
   Bench bench;
   for (int i = 0; i < 10; ++i) bench.event("t" + std::to_string(i), padded(1000));
   Snapshot small(1000, 5000);
-  small.catch_up(bench.log);
+  catch_up(small, bench.log);
   CHECK(small.bytes() <= 5000);
   CHECK(small.bytes() > 3000);
   CHECK(small.evicted() == 10 - small.entries().size());
-  CHECK(small.entries().back().seq == 10);
+  CHECK(small.entries().rbegin()->first == 10);
   Snapshot tiny(1000, 100);
-  tiny.catch_up(bench.log);
+  catch_up(tiny, bench.log);
   CHECK(tiny.entries().size() == 1);
   // What takes the place of its former self does not count twice.
   const std::size_t bytes = small.bytes();
   bench.event("t9", padded(1000));
-  small.catch_up(bench.log);
+  catch_up(small, bench.log);
   CHECK(small.bytes() == bytes);
 }
 
 TEST_CASE("frames: an array is closed once it is as long as a block") {
   Bench bench;
   for (int i = 0; i < 60; ++i) bench.event("t" + std::to_string(i), padded(10'000));
-  bench.snapshot.catch_up(bench.log);
-  const Frames frames =
-      bench.snapshot.frames(subscription(R"({"batch":true})"), 0, bench.log.head());
+  catch_up(bench.snapshot, bench.log);
+  std::uint64_t work = 0;
+  const Frames frames = bench.snapshot
+                            .frames(subscription(R"({"batch":true})"), 0, bench.log.head(),
+                                    100 * kStepWork, &work)
+                            .frames;
   const auto arrays = payloads(std::string_view(*frames.bytes));
   REQUIRE(arrays.size() == 3);
   CHECK(arrays[0].size() >= kBlockBytesMax);

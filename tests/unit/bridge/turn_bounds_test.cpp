@@ -1,0 +1,315 @@
+// How much is done in one turn of the loop for what somebody wants: counted, so that it does not depend on the machine.
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fixture.h"
+
+using namespace bridge;
+
+namespace {
+
+struct Told {
+  Told(Bench& bench, const std::string& request, int* all)
+      : feed(bench.log, bench.cohorts, bench.clock, [this, all] { ++times, ++*all; }) {
+    feed.subscribe(subscription(request), std::nullopt);
+    CHECK(feed.pull(1 << 20).empty());
+  }
+  int times = 0;
+  Feed feed;
+};
+
+std::string filter(int n) { return R"({"filter":{"n":)" + std::to_string(n) + "}}"; }
+
+}  // namespace
+
+TEST_CASE("turns: many clients are told of an event in parts, each once") {
+  Bench bench;
+  int all = 0;
+  std::vector<std::unique_ptr<Told>> clients;
+  for (int i = 0; i < 1000; ++i) clients.push_back(std::make_unique<Told>(bench, "{}", &all));
+  bench.event();
+  int turns = 1;
+  for (int before = 0; before != all; ++turns) {
+    CHECK(all - before <= 128);
+    before = all;
+    CHECK(bench.posted.size() <= 1);
+    if (turns == 2) clients.erase(clients.begin() + 500, clients.begin() + 600);
+    bench.work_once();
+  }
+  CHECK(turns > 6);
+  CHECK(all == 900);
+  for (const auto& client : clients) CHECK(client->times == 1);
+  CHECK(bench.posted.empty());
+}
+
+TEST_CASE("turns: many filters are looked at in parts, while some go, come, and more happens") {
+  Bench bench;
+  int all = 0;
+  std::vector<std::unique_ptr<Told>> clients;
+  for (int i = 0; i < 3000; ++i) clients.push_back(std::make_unique<Told>(bench, filter(i), &all));
+  bench.event("tick", R"({"n":7})");
+  CHECK(bench.posted.size() == 1);  // there is more to look at
+  clients.erase(clients.begin() + 2000, clients.begin() + 2500);
+  clients.push_back(std::make_unique<Told>(bench, filter(1), &all));
+  bench.event("tick", R"({"n":2999})");
+  bench.event("tick", R"({"n":2200})");
+  int turns = 1;
+  while (bench.work_once()) ++turns;
+  CHECK(turns >= 4);
+  CHECK(all == 2);
+  CHECK(clients[7]->times == 1);
+  CHECK(clients[2499]->times == 1);
+  CHECK(seqs(payloads(clients[2499]->feed.pull(1 << 20))) == std::vector<std::uint64_t>{2});
+}
+
+TEST_CASE("turns: a block is looked through in parts where a filter costs much") {
+  Bench bench;
+  int all = 0;
+  std::string keys;
+  for (int i = 0; i < 32; ++i) keys += (i == 0 ? "\"k" : ",\"k") + std::to_string(i) + "\":1";
+  Told client(bench, R"({"filter":{)" + keys + "}}", &all);
+  Told other(bench, R"({"filter":{"n":999}})", &all);
+  const std::string pad(200, 'x');
+  for (int i = 0; i < 1000; ++i) {
+    bench.take(R"({"type":"t","data":{"n":)" + std::to_string(i) + R"(,"pad":")" + pad + "\"}}");
+  }
+  bench.cohorts.announce();
+  int turns = 1;
+  while (bench.work_once()) ++turns;
+  CHECK(turns > 20);
+  CHECK(client.times == 0);
+  CHECK(other.times == 1);
+  CHECK(client.feed.lag() == 0);
+  // Who comes back behind it all looks in parts as well, and finds the same.
+  Feed late(bench.log, bench.cohorts, bench.clock, [] {});
+  Since all_of_it;
+  all_of_it.epoch = bench.log.epoch();
+  late.subscribe(subscription(R"({"filter":{)" + keys + "}}"), all_of_it);
+  int pulls = 0;
+  for (bool more = true; more; ++pulls) {
+    const Outgoing out = late.pull(1 << 20);
+    CHECK(out.empty());
+    more = out.more;
+  }
+  CHECK(pulls > 20);
+  CHECK(late.lag() == 0);
+}
+
+namespace {
+
+struct Asker {
+  explicit Asker(Bench& bench) : account(std::make_shared<RequestBudget>(bench.clock, 1000)) {}
+  void run(Bench& bench, const char* command) {
+    bench.commands.run(command, rapidjson::Value(rapidjson::kObjectType), account,
+                       [this](const auto& got) {
+                         REQUIRE(got.ok());
+                         result = got.value();
+                         ++answers;
+                       });
+  }
+  std::shared_ptr<RequestBudget> account;
+  std::string result;
+  int answers = 0;
+};
+
+// A thousand things, each with an event of its own.
+void thousand_things(Bench& bench) {
+  for (int i = 0; i < 1000; ++i) {
+    bench.take(R"({"type":"price","data":{"item":")" + std::to_string(i) + "\"}}");
+  }
+  bench.cohorts.announce();
+}
+
+// What a client gets that reads all, in how many pulls; `between` runs after the first.
+std::vector<std::uint64_t> pull_all(Feed& feed, int* pulls, const std::function<void()>& between = {}) {
+  std::vector<std::uint64_t> all;
+  *pulls = 0;
+  for (bool more = true; more;) {
+    const Outgoing out = feed.pull(1 << 20);
+    CHECK(out.events <= 600);
+    for (const std::uint64_t seq : seqs(payloads(out))) all.push_back(seq);
+    if (++*pulls == 1 && between) between();
+    more = out.more || !out.empty();
+  }
+  return all;
+}
+
+std::string tracked(std::uint64_t seq) {
+  return R"({"type":"tick","data":{},"source":"t","run":"r","source_seq":)" + std::to_string(seq) + "}";
+}
+
+}  // namespace
+
+TEST_CASE("turns: a snapshot is made in parts, each charged, and what changes meanwhile comes once") {
+  Bench bench;
+  thousand_things(bench);
+  const Asker asker(bench);
+  Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+  feed.charge_to(asker.account);
+  const SubscribeOutcome outcome = feed.subscribe(subscription("{}"), std::nullopt, {true});
+  feed.give(outcome.snapshot_to);
+  int pulls = 0;
+  const auto all = pull_all(feed, &pulls, [&] { bench.event("price", R"({"item":"999"})"); });
+  CHECK(pulls >= 4);
+  REQUIRE(all.size() == 1000);
+  CHECK(all.front() == 1);
+  CHECK(all[998] == 999);
+  CHECK(all[999] == 1001);
+  asker.account->charge(kWorkPerSecond * 2 - 30'000);
+  CHECK_FALSE(asker.account->take());
+
+  Feed other(bench.log, bench.cohorts, bench.clock, [] {});
+  const SubscribeOutcome none =
+      other.subscribe(subscription(R"({"subscriptions":["none"]})"), std::nullopt, {true});
+  other.give(none.snapshot_to);
+  CHECK(pull_all(other, &pulls).empty());
+  CHECK(pulls >= 3);
+}
+
+TEST_CASE("turns: an edition of the latest is made in parts, once for all who want it") {
+  Bench bench;
+  int all = 0;
+  const std::string latest = R"({"deliver":{"mode":"latest","max_rate_hz":10}})";
+  Told one(bench, latest, &all);
+  Told two(bench, latest, &all);
+  thousand_things(bench);
+  while (bench.work_once()) {
+  }
+  CHECK(all == 2);
+  int pulls = 0;
+  CHECK(pull_all(one.feed, &pulls).size() == 1000);
+  CHECK(pulls >= 3);
+  // The same bytes, not the same made once more.
+  Told late(bench, latest, &all);
+  const Outgoing again = two.feed.pull(1 << 20);
+  CHECK(again.buffers.size() == 1);
+  CHECK(again.buffers[0].use_count() > 1);
+}
+
+TEST_CASE("turns: get_sources is written in steps, and not at all once nobody waits for it") {
+  Bench bench;
+  std::string agents;
+  for (int i = 0; i < 256; ++i) {
+    agents += (i == 0 ? "\"" : ",\"") + std::string(60, 'a') + std::to_string(i) + '"';
+  }
+  for (int i = 0; i < 80; ++i) {
+    bench.take(R"({"type":"_source","source":"s)" + std::to_string(i) +
+               R"(","run":"r","data":{"head":0,"oldest":1,"agents":[)" + agents + "]}}");
+  }
+  Asker asker(bench);
+  asker.run(bench, "get_sources");
+  int turns = 0;
+  while (bench.work_once()) ++turns;
+  CHECK(turns >= 3);
+  CHECK(asker.answers == 1);
+  CHECK(asker.result == bench.run("get_sources"));
+  asker.run(bench, "get_sources");
+  bench.work_once();
+  asker.account.reset();
+  while (bench.work_once()) {
+  }
+  CHECK(asker.answers == 1);
+  CHECK(bench.work.waiting() == 0);
+}
+
+TEST_CASE("turns: get_clients lists a few at a time") {
+  struct Directory final : ClientDirectory {
+    void report(std::function<void(const ClientsReport&)> done) const override { done({}); }
+    void list(std::uint64_t connection, std::size_t max,
+              std::function<void(const Clients&)> done) const override {
+      most = std::max(most, max);
+      Clients some;
+      while (some.size() < max && connection < 9000) {
+        some.emplace_back();
+        some.back().connection = ++connection;
+      }
+      done(some);
+    }
+    mutable std::size_t most = 0;
+  } directory;
+  Bench bench;
+  bench.commands.set_directory(&directory);
+  Asker asker(bench);
+  asker.run(bench, "get_clients");
+  int turns = 0;
+  while (bench.work_once()) ++turns;
+  CHECK(turns >= 10);
+  CHECK(directory.most <= 64);
+  REQUIRE(asker.answers == 1);
+  const auto result = parse_json(asker.result);
+  CHECK(result["count"].GetInt() == 9000);
+  CHECK(result["clients"].Size() == 9000);
+  CHECK(result["clients"][8999]["connection"].GetInt() == 9000);
+  CHECK(result["complete"].IsTrue());
+  CHECK(bench.run("get_clients") == asker.result);
+}
+
+TEST_CASE("turns: events that waited behind a hole go on a few at a time, in order, and live ones behind them") {
+  Bench bench;
+  int asked = 0;
+  bench.intake.set_on_more([&asked] { ++asked; });
+  bench.link.connected = {"t"};
+  bench.take(R"({"type":"_source","source":"t","run":"r","data":{"head":5000,"oldest":1}})");
+  for (std::uint64_t seq = 2; seq <= 5000; ++seq) bench.take(tracked(seq));
+  CHECK(bench.log.last_seq() == 0);
+  bench.take(tracked(1));
+  int turns = 0;
+  for (std::uint64_t before = 0; asked > turns; ++turns) {
+    CHECK(asked == turns + 1);
+    CHECK(bench.log.last_seq() - before <= 1025);
+    before = bench.log.last_seq();
+    if (turns == 1) bench.take(tracked(5001));
+    before = bench.log.last_seq();
+    bench.intake.go_on();
+  }
+  CHECK(turns >= 3);
+  CHECK(bench.log.last_seq() == 5001);
+  bench.log.seal();
+  std::uint64_t expected = 1;
+  for (const auto& block : bench.log.history().blocks()) {
+    for (std::size_t i = 0; i < block->size(); ++i) CHECK(block->entry(i).source_seq == expected++);
+  }
+}
+
+TEST_CASE("turns: a replay that passes nothing is looked through in steps, charged, and may be stopped") {
+  Bench bench;
+  for (int i = 0; i < 20'000; ++i) bench.take(R"({"type":"t","data":{"n":)" + std::to_string(i) + "}}");
+  const Asker asker(bench);
+  Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+  feed.charge_to(asker.account);
+  const auto start = [&] {
+    REQUIRE(bench.replays.start(&feed, parse_json(R"({"speed":0,"filter":{"n":-1}})"), [] {}).ok());
+    bench.replays.tick();
+    CHECK(bench.posted.size() == 1);
+  };
+  start();
+  int turns = 0;
+  while (bench.work_once()) ++turns;
+  CHECK(turns >= 3);
+  CHECK(bench.replays.count() == 0);
+  CHECK(payloads(feed.pull(1 << 20)).size() == 1);  // replay_end
+
+  start();
+  bench.work_once();
+  CHECK(bench.replays.stop(&feed).find("true") != std::string::npos);
+  while (bench.work_once()) {
+  }
+  CHECK(payloads(feed.pull(1 << 20)).size() == 1);
+
+  asker.account->charge(kWorkPerSecond * 7 / 4);
+  start();
+  while (bench.work_once()) {
+  }
+  CHECK(bench.replays.count() == 1);  // it waits until there is something left to spend
+  CHECK(asker.account->take());
+  bench.clock.advance_us(1'000'000);
+  bench.replays.tick();
+  while (bench.work_once()) {
+  }
+  CHECK(bench.replays.count() == 0);
+}
