@@ -21,6 +21,8 @@ inline constexpr std::int64_t kMemoryBytesDefault = std::int64_t{1} << 30;
 struct Config {
   struct {
     std::string listen;
+    std::vector<std::string> hosts;
+    std::vector<std::string> origins;
     std::int64_t clients_max = 0;
     std::int64_t message_bytes_max = 0;
     std::int64_t ping_interval_s = 0;

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/text.h"
+#include "net/origin.h"
 
 namespace bridge {
 namespace {
@@ -115,6 +116,15 @@ std::vector<ConfigKey> make_keys() {
       text("websocket.listen", "Where WebSocket clients and browsers connect.",
            "HOST:PORT on loopback; port 0 = any free one", "127.0.0.1:5178", check_listen,
            [](C& c, Text v) { c.websocket.listen = std::move(v); }),
+      list("websocket.hosts",
+           "By which names it may be asked for (a request's Host), besides loopback and the address it listens on:\n"
+           "those that a proxy or tunnel in front has. Any other is answered with 421.",
+           "up to 64 names in lower case or addresses, without a port", {}, check_site_host,
+           [](C& c, List v) { c.websocket.hosts = std::move(v); }),
+      list("websocket.origins",
+           "Sites whose pages may use it, besides its own.",
+           "up to 64 of http://HOST or https://HOST, either with :PORT, in lower case", {}, check_site_origin,
+           [](C& c, List v) { c.websocket.origins = std::move(v); }),
       integer("websocket.clients_max",
               "Clients at a time. One more is closed with 1013, \"full\".", "clients", 4096, 1,
               100'000, [](C& c, Integer v) { c.websocket.clients_max = v; }),

@@ -125,6 +125,7 @@ ClientServersOptions client_servers_options(const Config& config) {
   session.pong_timeout_us = config.websocket.pong_timeout_s * 1'000'000;
   session.requests_per_s_max = static_cast<std::uint64_t>(config.websocket.requests_per_s_max);
   options.server.listen = parse_address(config.websocket.listen).value();
+  options.server.sites = {config.websocket.hosts, config.websocket.origins};
   options.server.message_bytes_max =
       static_cast<std::size_t>(config.websocket.message_bytes_max);
   options.server.http_body_bytes_max = static_cast<std::size_t>(config.events.message_bytes_max);

@@ -27,7 +27,7 @@ class HandshakeRequest : public websocketpp::http::parser::request {
 
  public:
   // Why no more of it is read.
-  enum class Cut { no, foreign_origin, old_version, no_memory };
+  enum class Cut { no, foreign_host, foreign_origin, old_version, no_memory };
 
   mutable bool deflate = false;         // an offer of it may be taken up
   mutable RequestGate* gate = nullptr;  // outlives it

@@ -2,31 +2,72 @@
 
 #include <algorithm>
 #include <cctype>
-#include <string>
 
-#include "base/address.h"
+#include "base/text.h"
 
 namespace bridge {
+namespace {
 
-bool is_own_origin(std::string_view origin, std::string_view host, std::uint16_t port) {
+constexpr std::string_view kHttp = "http://";
+constexpr std::string_view kHttps = "https://";
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+// HOST or HOST:PORT; a port that is not named is http's 80.
+Result<Address> parse_authority(const std::string& text) {
+  const bool bare = text.find_last_of(':') == std::string::npos || text.back() == ']';
+  return parse_address(bare ? text + ":80" : text);
+}
+
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+}  // namespace
+
+std::string check_site_host(std::string_view text) {
+  const auto address = parse_authority(std::string(text));
+  if (text.empty() || text.size() > 255 || !address || lower(text) != text || text == "*" ||
+      (address.value().host != text && "[" + address.value().host + "]" != text)) {
+    return "\"" + printable(text) + "\" is no host: a name in lower case or an address, without a port";
+  }
+  return {};
+}
+
+std::string check_site_origin(std::string_view text) {
+  const std::string_view scheme = text.substr(0, kHttps.size()) == kHttps ? kHttps : kHttp;
+  const bool has_scheme = text.substr(0, scheme.size()) == scheme;
+  const std::string authority(text.substr(has_scheme ? scheme.size() : 0));
+  if (!has_scheme || text.size() > 255 || lower(text) != text || !parse_authority(authority) ||
+      authority.find_first_of("/*@") != std::string::npos) {
+    return "\"" + printable(text) + "\" is no origin: http://HOST, https://HOST, either with :PORT, in lower case";
+  }
+  return {};
+}
+
+bool is_own_host(std::string_view host, const Address& listen, const WebSites& sites) {
+  if (host.empty()) return true;
+  const auto address = parse_authority(lower(host));
+  if (!address) return false;
+  const std::string& name = address.value().host;
+  return is_loopback(name) || name == listen.host || contains(sites.hosts, name) ||
+         contains(sites.hosts, "[" + name + "]");
+}
+
+bool is_own_origin(std::string_view origin, std::string_view host, const Address& listen, const WebSites& sites) {
   if (origin.empty()) return true;
-  constexpr std::string_view kScheme = "http://";
-  const auto lower = [](std::string_view s) {
-    std::string out(s);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return out;
-  };
   const std::string page = lower(origin);
-  if (page.compare(0, kScheme.size(), kScheme) != 0) return false;
-  const std::string authority = page.substr(kScheme.size());
-  // A port that is not named is http's 80.
-  const auto address = parse_address(authority.find_last_of(":") == std::string::npos ||
-                                             authority.back() == ']'
-                                         ? authority + ":80"
-                                         : authority);
-  if (!address || !is_loopback(address.value().host)) return false;
-  return address.value().port == port || authority == lower(host);
+  if (contains(sites.origins, page)) return true;
+  if (page.compare(0, kHttp.size(), kHttp) != 0) return false;
+  const std::string authority = page.substr(kHttp.size());
+  if (authority == lower(host)) return true;
+  const auto address = parse_authority(authority);
+  return address && is_loopback(address.value().host) && address.value().port == listen.port;
 }
 
 }  // namespace bridge

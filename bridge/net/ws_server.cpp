@@ -1,7 +1,6 @@
 #include "net/ws_server.h"
 
 #include <algorithm>
-#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -13,7 +12,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "net/client_socket.h"
-#include "net/origin.h"
+#include "net/waiting_connections.h"
 
 namespace bridge {
 namespace {
@@ -177,18 +176,17 @@ class WsServer::Impl final : private RequestGate {
     request.memory.of((*options_.memory)[Queue::http]);
     request.messages = &(*options_.memory)[Queue::requests];
     con->number = ++last_number_;
-    waiting_->emplace(con->number, con.get());
+    asio::error_code ec;
+    waiting_->add(con->number, con.get(), peer_key(con->get_raw_socket().remote_endpoint(ec).address()));
     con->counted = std::shared_ptr<void>(
         nullptr, [admission = options_.admission, waiting = waiting_, n = con->number](void*) {
           --admission->connections;
           waiting->erase(n);
         });
     if (++options_.admission->connections <= options_.clients_max + kOtherConnectionsMax) return;
-    // Whoever came first and has not become a client makes room: it may be silent for good.
+    // One that has not become a client makes room: it may be silent for good.
     ++context_.counters.clients_refused;
-    asio::error_code ec;
-    waiting_->begin()->second->get_raw_socket().close(ec);
-    waiting_->erase(waiting_->begin());
+    waiting_->crowded_out()->get_raw_socket().close(ec);
   }
 
   // What a request says in its head is judged before its body is read.
@@ -196,6 +194,8 @@ class WsServer::Impl final : private RequestGate {
     using Cut = HandshakeRequest::Cut;
     if (!request.memory.try_take(request.received())) {
       request.cut(Cut::no_memory);
+    } else if (request.has_head() && !is_own_host(request.get_header("Host"), address_, options_.sites)) {
+      request.cut(Cut::foreign_host);
     } else if (request.has_head() && request.is_upgrade()) {
       if (request.get_header("Sec-WebSocket-Version") != "13") request.cut(Cut::old_version);
     } else if (request.has_head() && !request.ready() && !own_origin(request)) {
@@ -204,7 +204,7 @@ class WsServer::Impl final : private RequestGate {
   }
 
   bool own_origin(const HandshakeRequest& request) {
-    return is_own_origin(request.get_header("Origin"), request.get_header("Host"), address_.port);
+    return is_own_origin(request.get_header("Origin"), request.get_header("Host"), address_, options_.sites);
   }
 
   bool validate(const websocketpp::connection_hdl& hdl) {
@@ -283,6 +283,14 @@ class WsServer::Impl final : private RequestGate {
       ++context_.counters.clients_refused;
       return answer(*con, upgrade_required("only version 13 is spoken (RFC 6455)"), false);
     }
+    if (con->get_request().why_cut() == HandshakeRequest::Cut::foreign_host) {
+      ++context_.counters.requests_of_foreign_hosts;
+      HttpReply reply;
+      reply.status = 421;  // Misdirected Request (RFC 9110 section 15.5.20)
+      reply.body = "no bridge is called " + printable(con->get_request_header("Host")) +
+                   " here; websocket.hosts names further hosts\n";
+      return answer(*con, std::move(reply), false);
+    }
     if (con->get_request().why_cut() == HandshakeRequest::Cut::no_memory) {
       HttpReply reply;
       reply.status = 503;
@@ -315,7 +323,12 @@ class WsServer::Impl final : private RequestGate {
 
   static void answer(Connection& connection, HttpReply reply, bool head) {
     Connection* const con = &connection;
-    con->set_status(static_cast<websocketpp::http::status_code::value>(reply.status));
+    const auto status = static_cast<websocketpp::http::status_code::value>(reply.status);
+    if (reply.status == 421) {
+      con->set_status(status, "Misdirected Request");  // websocketpp does not know it
+    } else {
+      con->set_status(status);
+    }
     if (reply.status != 304) con->append_header("Content-Type", reply.content_type);
     con->append_header("X-Content-Type-Options", "nosniff");
     con->append_header("Cache-Control", reply.cache_control);
@@ -336,9 +349,8 @@ class WsServer::Impl final : private RequestGate {
   std::map<std::uint64_t, std::shared_ptr<ClientSocket>> clients_;
   std::uint64_t ticked_ = 0;  // whom tick() looked after last
   std::unordered_map<Connection*, std::uint64_t> numbers_;
-  // Connections that are not clients, the oldest first: handshakes under way, plain HTTP, the refused.
-  const std::shared_ptr<std::map<std::uint64_t, Connection*>> waiting_ =
-      std::make_shared<std::map<std::uint64_t, Connection*>>();
+  const std::shared_ptr<WaitingConnections<Connection>> waiting_ =
+      std::make_shared<WaitingConnections<Connection>>();
   std::uint64_t last_number_ = 0;  // of a TCP connection
   std::weak_ptr<ClientSocket> shedding_;
   bool shed_posted_ = false;

@@ -18,6 +18,7 @@
 #include "commands/own_commands.h"
 #include "conversation/session.h"
 #include "net/http_reply.h"
+#include "net/origin.h"
 
 namespace bridge {
 
@@ -30,6 +31,7 @@ struct Admission {
 
 struct WsServerOptions {
   Address listen;
+  WebSites sites;
   std::shared_ptr<Admission> admission = std::make_shared<Admission>();  // shared where the port is
   bool share_port = false;                  // with other servers of this process (SO_REUSEPORT)
   std::size_t clients_max = 4096;

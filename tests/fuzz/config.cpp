@@ -14,6 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   sources.settings = {input};
   (void)bridge::load_config(sources);
   (void)bridge::check_zmq_endpoint(input);
-  (void)bridge::is_own_origin(input, input, 5178);
+  const bridge::WebSites sites{{input}, {input}};
+  (void)bridge::check_site_host(input);
+  (void)bridge::check_site_origin(input);
+  (void)bridge::is_own_host(input, {"127.0.0.1", 5178}, sites);
+  (void)bridge::is_own_origin(input, input, {"127.0.0.1", 5178}, sites);
   return 0;
 }

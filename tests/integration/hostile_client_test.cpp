@@ -128,6 +128,20 @@ TEST_CASE("hostile client: connections that say nothing give way to who speaks")
   }
 }
 
+TEST_CASE("hostile client: a slow handshake goes through while another address opens connections without end") {
+  BridgeOptions options;
+  options.settings = {"websocket.clients_max=4"};
+  BridgeProcess bridge(options);
+  const TcpAddress at = bridge.websocket();
+  const std::string request = handshake(at, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+  TcpSocket honest = TcpSocket::connect(at);
+  REQUIRE(honest.send_all(request.substr(0, 40)));
+  std::vector<TcpSocket> silent;
+  for (int i = 0; i < 600; ++i) silent.push_back(TcpSocket::connect(at, kPatience, 0, "127.0.0.2"));
+  CHECK(http(at, "GET", "/healthz").status == 200);
+  CHECK(parse_http_head(answer_to(honest, request.substr(40))).status == 101);
+}
+
 namespace {
 
 Json status(ProtocolClient& client) {

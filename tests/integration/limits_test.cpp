@@ -6,6 +6,7 @@
 
 #include "support/bridge_process.h"
 #include "support/event_publisher.h"
+#include "support/http.h"
 #include "support/protocol_client.h"
 
 using namespace testing_support;
@@ -95,6 +96,36 @@ TEST_CASE("limits: a page of another site is refused with 403, a wrong path with
   CHECK(status("") == 101);
   CHECK(status("", "/") == 404);
   CHECK(status("", "/ws?x=1") == 101);
+}
+
+TEST_CASE("limits: who is asked for by another site's name answers 421, and reads nothing") {
+  BridgeOptions options;
+  options.settings = {"websocket.hosts=[\"bridge.lab\"]", "websocket.origins=[\"https://desk.example\"]"};
+  BridgeProcess bridge(options);
+  const TcpAddress at = bridge.websocket();
+  const std::string port = std::to_string(at.port);
+  for (const char* path : {"/", "/healthz", "/readyz", "/metrics", "/nothing"}) {
+    const HttpResponse evil = http(at, "GET", path, {{"Host", "evil.example:" + port}});
+    CHECK(evil.status == 421);
+    CHECK(evil.reason == "Misdirected Request");
+    CHECK(evil.body == "no bridge is called evil.example:" + port + " here; websocket.hosts names further hosts\n");
+  }
+  const std::string event = R"({"type":"t","data":{}})";
+  CHECK(http(at, "POST", "/submit_event", {{"Host", "evil.example"}}, event).status == 421);
+  CHECK(http(at, "POST", "/submit_event", {{"Host", "bridge.lab"}}, event).status == 200);
+  CHECK(http(at, "POST", "/submit_event", {{"Origin", "https://desk.example"}}, event).status == 200);
+  const auto upgrade = [&](const std::string& host, const std::string& origin) {
+    WebSocketOptions wish;
+    wish.headers = {{"Host", host}};
+    if (!origin.empty()) wish.headers.emplace_back("Origin", origin);
+    return RawWebSocket::try_connect(at, wish).status;
+  };
+  CHECK(upgrade("evil.example:" + port, "") == 421);
+  CHECK(upgrade("evil.example:" + port, "http://evil.example:" + port) == 421);
+  CHECK(upgrade("bridge.lab", "http://bridge.lab") == 101);
+  CHECK(upgrade("bridge.lab", "https://desk.example") == 101);
+  CHECK(upgrade("bridge.lab", "http://evil.example") == 403);
+  CHECK(http(at, "GET", "/metrics").body.find("ppo_bridge_http_foreign_host_total 8\n") != std::string::npos);
 }
 
 TEST_CASE("limits: a client that answers no ping is closed with 4012, one that does stays") {

@@ -1,5 +1,6 @@
 #include "tcp_socket.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -51,7 +52,7 @@ TcpAddress parse_address(std::string_view text) {
 }
 
 TcpSocket TcpSocket::connect(const TcpAddress& address, milliseconds timeout,
-                             int receive_buffer_bytes) {
+                             int receive_buffer_bytes, const char* from) {
   const Deadline deadline(timeout);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -71,6 +72,12 @@ TcpSocket TcpSocket::connect(const TcpAddress& address, milliseconds timeout,
     if (receive_buffer_bytes > 0) {
       ::setsockopt(result.descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
                    sizeof receive_buffer_bytes);
+    }
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    if (from != nullptr && (::inet_pton(AF_INET, from, &own.sin_addr) != 1 ||
+                            ::bind(result.descriptor_, reinterpret_cast<sockaddr*>(&own), sizeof own) != 0)) {
+      throw std::system_error(errno, std::generic_category(), from);
     }
     if (::connect(result.descriptor_, list->ai_addr, list->ai_addrlen) != 0) error = errno;
   }

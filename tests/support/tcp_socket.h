@@ -29,9 +29,9 @@ class TcpSocket {
   enum class Read { kData, kTimeout, kEnd };
 
   // `receive_buffer_bytes` > 0 fixes SO_RCVBUF before connecting: what a client that stops reading
-  // can still take in. Throws std::system_error if it cannot connect in time.
+  // can still take in. `from`: the IPv4 address that it comes from. Throws std::system_error if it cannot connect in time.
   static TcpSocket connect(const TcpAddress& address, milliseconds timeout = kPatience,
-                           int receive_buffer_bytes = 0);
+                           int receive_buffer_bytes = 0, const char* from = nullptr);
 
   explicit TcpSocket(int descriptor = -1) : descriptor_(descriptor) {}
   ~TcpSocket() { close(); }
