@@ -103,10 +103,19 @@ RunQuery parse_runs(const Params& params) {
   return query;
 }
 
+std::vector<std::string> parse_run_ids(const Params& params) {
+  std::vector<std::string> ids = params.names("run_ids");
+  if (ids.empty()) params.fail("run_ids", " must be a list of 1.." + std::to_string(kListMax));
+  return ids;
+}
+
+RunQuery parse_tags(const Params& params) {
+  return TagsQuery{parse_run_ids(params), params.text("search", kRunIdBytesMax).value_or("")};
+}
+
 RunQuery parse_series(const Params& params) {
   SeriesQuery query;
-  query.run_ids = params.names("run_ids");
-  if (query.run_ids.empty()) params.fail("run_ids", " must be a list of 1.." + std::to_string(kListMax));
+  query.run_ids = parse_run_ids(params);
   query.tags = params.names("tags");
   const std::string axis = params.text("x", 16).value_or("step");
   if (axis == "time") {
@@ -145,7 +154,7 @@ RunQuery parse_change(const Params& params) {
   return change;
 }
 
-constexpr std::array<std::string_view, 4> kRunCommands = {"get_runs", "get_series", "get_tallies", "set_run"};
+constexpr std::array<std::string_view, 5> kRunCommands = {"get_runs", "get_tags", "get_series", "get_tallies", "set_run"};
 
 }  // namespace
 
@@ -157,6 +166,7 @@ Result<RunQuery, RequestError> parse_run_query(std::string_view command, const V
   const Params params(value);
   try {
     if (command == "get_runs") return parse_runs(params);
+    if (command == "get_tags") return parse_tags(params);
     if (command == "get_series") return parse_series(params);
     if (command == "set_run") return parse_change(params);
     return RunQuery(TalliesQuery{params.integer("at_seq", 0, kIntegerMax)});

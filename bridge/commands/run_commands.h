@@ -1,4 +1,4 @@
-// What get_runs, get_series, get_tallies and set_run are asked with (PROTOCOL section 5).
+// What get_runs, get_tags, get_series, get_tallies and set_run are asked with (PROTOCOL section 5).
 #pragma once
 
 #include <string_view>

@@ -26,6 +26,11 @@ struct RunsQuery {
   std::uint64_t offset = 0;
 };
 
+struct TagsQuery {
+  std::vector<std::string> run_ids;
+  std::string search;  // in the tag, without regard to case
+};
+
 struct SeriesQuery {
   std::vector<std::string> run_ids;
   std::vector<std::string> tags;  // also a beginning with *; none: all
@@ -37,7 +42,7 @@ struct TalliesQuery {
   std::optional<std::uint64_t> at_seq;
 };
 
-using RunQuery = std::variant<RunsQuery, SeriesQuery, TalliesQuery, RunChange>;
+using RunQuery = std::variant<RunsQuery, TagsQuery, SeriesQuery, TalliesQuery, RunChange>;
 
 struct RunAnswer {
   std::string members;     // of the result, JSON without the braces

@@ -179,6 +179,8 @@ TEST_CASE("runs: what a person says of a run outlives a kill, and bots hear of i
            {"get_runs", R"({"sort":"no"})", "params.sort must be started, ended, last, steps, state, source or name, or one of these behind a -"},
            {"get_runs", R"({"count":1001})", "params.count is 1001; must be an integer 0..1000"},
            {"get_runs", R"({"filter":[]})", "params.filter must be an object"},
+           {"get_tags", "{}", "params.run_ids must be a list of 1..256"},
+           {"get_tags", R"({"run_ids":["a@b"],"search":5})", "params.search must be a string of at most 512 bytes"},
            {"get_series", "{}", "params.run_ids must be a list of 1..256"},
            {"get_series", R"({"run_ids":["a@b"],"x":"y"})", "params.x must be step, time or relative"},
            {"get_series", R"({"run_ids":["a@b"],"from":2,"to":1})", "params.from must not be beyond to"},
@@ -198,6 +200,10 @@ TEST_CASE("runs: what a person says of a run outlives a kill, and bots hear of i
   zmq::message_t reply;
   REQUIRE(bot.recv(reply));
   CHECK(Json(reply.to_string()).string("/result/runs/0/note") == "good");
+  const Json tags = ask(client, "get_tags", R"({"run_ids":["s@r/a0","s@r/a1"]})");
+  CHECK(tags.string("/result/tags/0/tag") == "loss");
+  CHECK(tags.integer("/result/tags/0/count") == 2);
+  CHECK(tags.integer("/result/tags/0/runs") == 2);
   const Json trades = ask(client, "get_trades", R"({"agent_id":"a1","run":"r","before_seq":8,"min_profit":-2})");
   CHECK(trades.integer("/result/count") == 1);  // 4 of 4 and 7: profits 1.25 and -3.25
   CHECK(trades.integer("/result/events/0/seq") == 4);

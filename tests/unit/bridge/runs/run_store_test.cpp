@@ -210,6 +210,39 @@ TEST_CASE("runs: marks tell of commands, errors and ends") {
   CHECK(got["unknown"][0] == "nobody@x");
 }
 
+TEST_CASE("runs: tags are told without their points, over all runs that are asked for") {
+  Database db(":memory:");
+  RunStore store(db, {});
+  std::vector<std::string> bodies;
+  for (int i = 1; i <= 700; ++i) {
+    const std::string step = R"(,"step":)" + std::to_string(10 * i) + "}";
+    bodies.push_back(run_event("scalar", R"({"tag":"train/Loss","value":)" + std::to_string(i) + step, "s", "r1"));
+    if (i <= 3) bodies.push_back(run_event("scalar", R"({"tag":"train/Loss","value":-1)" + step, "s", "r2"));
+  }
+  bodies.push_back(run_event("scalar", R"({"tag":"only","value":NaN})", "s", "r1"));
+  fold_and_commit(db, store, run_block(1, bodies));
+  flush_all(db, store);
+  TagsQuery query;
+  query.run_ids = {"s@r2", "s@r1", "s@r2", "s@no", "x"};
+  const auto got = ask(db, query);
+  CHECK(got["unknown"].Size() == 2);
+  CHECK(got["complete"].GetBool());
+  REQUIRE(got["tags"].Size() == 2);
+  CHECK(got["tags"][0]["tag"] == "only");
+  CHECK(got["tags"][0]["last"].IsNull());
+  CHECK(got["tags"][0]["steps"][1] == 1);
+  const auto& loss = got["tags"][1];
+  CHECK(loss["runs"] == 2);
+  CHECK(loss["count"] == 703);
+  CHECK(loss["last"] == 700);  // of r1, the later one
+  CHECK(loss["steps"][0] == 10);
+  CHECK(loss["steps"][1] == 7000);
+  query.search = "lOSS";
+  CHECK(ask(db, query)["tags"].Size() == 1);
+  query.search = "%";
+  CHECK(ask(db, query)["tags"].Empty());
+}
+
 TEST_CASE("runs: marks that take too many bytes go, the oldest first") {
   Database db(":memory:");
   RunLimits limits;

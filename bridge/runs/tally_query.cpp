@@ -1,0 +1,146 @@
+// Trades added up, as they are now or were at an earlier event.
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "runs/run_answers.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::uint64_t kLookBackMax = 1'000'000;  // events
+
+using AgentKey = std::tuple<std::string, std::string, std::string>;  // source, run, agent
+using Tallies = std::map<AgentKey, Tally>;
+
+// Events of `events`, as get_tallies wants them.
+struct TalliedEvent {
+  std::uint64_t seq;
+  AgentKey key;
+  std::string_view data;
+};
+
+// Visits trades and portfolios in (from, to], in order or backwards, until `visit` says false.
+template <class Visit>
+void for_each_tallied(Database& db, std::uint64_t from, std::uint64_t to, bool back, Visit&& visit) {
+  Statement rows(db, back ? "SELECT seq,type,source,run,agent_id,data_bytes,body FROM events WHERE seq>? AND "
+                            "seq<=? ORDER BY seq DESC"
+                          : "SELECT seq,type,source,run,agent_id,data_bytes,body FROM events WHERE seq>? AND "
+                            "seq<=? ORDER BY seq");
+  rows.bind(1, from);
+  rows.bind(2, to);
+  while (rows.step()) {
+    const std::string_view type = rows.text(1);
+    const bool trade = type == "trade_executed";
+    if ((!trade && type != "portfolio_update") || rows.is_null(2)) continue;
+    const std::string_view body = rows.text(6);
+    const std::size_t begin = std::string_view(R"({"type":"","data":)").size() + type.size();
+    const std::size_t size = rows.number(5);
+    if (begin > body.size() || size > body.size() - begin) continue;
+    TalliedEvent event{rows.number(0),
+                       {std::string(rows.text(2)), std::string(rows.text(3)), std::string(rows.text(4))},
+                       body.substr(begin, size)};
+    if (std::get<2>(event.key).size() > 256) std::get<2>(event.key).clear();
+    if (!visit(event, trade)) return;
+  }
+}
+
+// Takes back what came behind `at`. False where events between are gone.
+std::optional<RequestError> go_back(Database& db, std::uint64_t at, std::uint64_t now, Tallies* tallies,
+                                    std::uint64_t* work) {
+  const auto refuse = [at](const std::string& why) {
+    return RequestError{ErrorType::bad_request, "params.at_seq is " + std::to_string(at) + "; " + why};
+  };
+  if (at > now) return refuse("must be an integer 0.." + std::to_string(now));
+  if (at == now) return std::nullopt;
+  if (!db.number("SELECT 1 FROM sqlite_master WHERE name='events'")) {
+    return refuse("must be " + std::to_string(now) + ", for without a journal the past is not kept");
+  }
+  const auto first = static_cast<std::uint64_t>(db.number("SELECT min(seq) FROM events").value_or(0));
+  const std::uint64_t oldest = std::max(first == 0 ? now : first - 1, now - std::min(now, kLookBackMax));
+  if (at < oldest) {
+    return refuse("must be " + std::to_string(oldest) + ".." + std::to_string(now) +
+                  ": older events are gone, or more than " + std::to_string(kLookBackMax) + " ago");
+  }
+  *work += now - at;
+  std::map<AgentKey, bool> moved;  // the value, since
+  for_each_tallied(db, at, now, false, [&](const TalliedEvent& event, bool trade) {
+    Tally one;
+    if (trade) {
+      one.add_trade(event.data);
+      Tally& tally = (*tallies)[event.key];
+      tally.trades -= std::min(tally.trades, one.trades);
+      tally.wins -= std::min(tally.wins, one.wins);
+      tally.closed -= std::min(tally.closed, one.closed);
+      tally.profit.add(-one.profit.total());
+      tally.volume.add(-one.volume.total());
+    } else {
+      one.add_portfolio(event.data);
+      if (one.value) moved[event.key] = true;
+    }
+    return true;
+  });
+  for (const auto& [key, yes] : moved) (*tallies)[key].value.reset();
+  if (moved.empty()) return std::nullopt;
+  for_each_tallied(db, at - std::min(at, kLookBackMax), at, true, [&](const TalliedEvent& event, bool trade) {
+    ++*work;
+    const auto wanted = trade ? moved.end() : moved.find(event.key);
+    if (wanted == moved.end()) return true;
+    Tally one;
+    one.add_portfolio(event.data);
+    if (!one.value) return true;
+    (*tallies)[event.key].value = one.value;
+    moved.erase(wanted);
+    return !moved.empty();
+  });
+  return std::nullopt;
+}
+
+}  // namespace
+
+Answer answer_tallies(Database& db, const TalliesQuery& query) {
+  RunAnswer answer;
+  answer.seq = folded_to(db, "seq");
+  Tallies tallies;
+  Statement rows(db,
+                 "SELECT source,runs.run,agent_id,trades,wins,closed,profit,profit_rest,volume,volume_rest,value "
+                 "FROM tallies JOIN runs ON runs.id=tallies.run WHERE deleted=0");
+  while (rows.step()) {
+    Tally& tally = tallies[{std::string(rows.text(0)), std::string(rows.text(1)), std::string(rows.text(2))}];
+    tally.trades = rows.number(3);
+    tally.wins = rows.number(4);
+    tally.closed = rows.number(5);
+    // What became too large for a double is told as null.
+    tally.profit = {rows.is_null(6) ? kNoNumber : rows.real(6), rows.real(7)};
+    tally.volume = {rows.is_null(8) ? kNoNumber : rows.real(8), rows.real(9)};
+    if (!rows.is_null(10)) tally.value = rows.real(10);
+  }
+  answer.work = tallies.size();
+  if (query.at_seq) {
+    if (const auto refused = go_back(db, *query.at_seq, *answer.seq, &tallies, &answer.work)) return *refused;
+    answer.seq = *query.at_seq;
+  }
+  JsonWriter json;
+  json.object().key("tallies").list();
+  bool complete = true;
+  for (const auto& [key, tally] : tallies) {
+    if (tally.trades == 0 && !tally.value) continue;
+    complete = json.bytes() <= kReplyBytesMax;
+    if (!complete) break;
+    const RunName name{std::get<0>(key), std::get<1>(key), std::get<2>(key)};
+    json.object().field("run_id", name.id()).field("source", name.source);
+    add_text_or_null(json, "run", name.run);
+    add_text_or_null(json, "agent_id", name.agent_id);
+    json.field("trades", tally.trades).field("wins", tally.wins).field("closed", tally.closed);
+    json.key("profit").raw(digits(tally.profit.total())).key("volume").raw(digits(tally.volume.total()));
+    json.key("value").raw(digits(tally.value.value_or(kNoNumber))).end_object();
+  }
+  json.end_list().field("complete", complete);
+  answer.work += json.bytes() / kCopiedBytesPerWork;
+  answer.members = members_of(json);
+  return answer;
+}
+
+}  // namespace bridge
