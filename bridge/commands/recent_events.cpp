@@ -15,6 +15,7 @@
 namespace bridge {
 namespace {
 
+constexpr double kTimeMax = 1e11;  // seconds; as a replay's
 constexpr std::size_t kFoundBytes = sizeof(std::string) + 16;  // of an event that was found, beside its text
 
 RequestError bad_params(std::string message) {
@@ -43,7 +44,8 @@ bool RecentEvents::Query::matches(const Block& block, std::size_t i) const {
   const EventEntry& e = block.entry(i);
   const auto passes = [&](const std::string& type) { return pattern_matches(type, block.text(e.type)); };
   return (!types || std::any_of(types->begin(), types->end(), passes)) &&
-         (!source || *source == block.text(e.source)) &&
+         (!source || *source == block.text(e.source)) && (!from_us || e.timestamp_us >= *from_us) &&
+         (!to_us || e.timestamp_us <= *to_us) &&
          (!agent_id || is_text(block, e, e.agent_id, e.agent_kind, "agent_id", *agent_id)) &&
          (!item || is_text(block, e, e.item, e.item_kind, "item", *item)) && (!run || *run == block.text(e.run)) &&
          (!min_profit || profit_of(block.text(e.data)) >= *min_profit);
@@ -77,6 +79,10 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
       const auto seq = read_integer(&value, "before_seq", 1, kIntegerMax);
       if (!seq) return bad_params(seq.error().message);
       query.before_seq = seq.value();
+    } else if (name == "from_time" || name == "to_time") {
+      const auto seconds = read_number(&value, name, 0, kTimeMax);
+      if (!seconds) return bad_params(seconds.error().message);
+      (name == "from_time" ? query.from_us : query.to_us) = std::llround(seconds.value() * 1e6);
     } else if (name == "min_profit") {
       if (!value.IsNumber()) return bad_params("min_profit must be a number");
       query.min_profit = value.GetDouble();
@@ -104,6 +110,9 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
                             : query.source)
           .emplace(value.GetString(), value.GetStringLength());
     }
+  }
+  if (query.from_us && query.to_us && *query.from_us > *query.to_us) {
+    return bad_params("from_time must not be beyond to_time");
   }
   return query;
 }
@@ -138,17 +147,14 @@ SeqRange RecentEvents::range_of(const Query& query, std::uint64_t head) {
 
 RecentEvents::RecentEvents(EventLog& log, PastCache& past, Query query,
                            std::function<void(RecentEvents*)> on_ready,
-               std::shared_ptr<SearchMemory> memory)
+                           std::shared_ptr<SearchMemory> memory)
     : log_(log),
+      past_(past),
       query_(std::move(query)),
       head_(log.head()),
+      on_ready_(std::move(on_ready)),
       memory_(std::move(memory)),
-      walk_(log, past, range_of(query_, head_),
-            query_.since_seq ? LogWalk::Way::forward : LogWalk::Way::backward,
-            [this](const Block& block, std::size_t i, std::uint64_t& work) {
-              return look_at(block, i, work);
-            },
-            [this, on_ready = std::move(on_ready)] { on_ready(this); }) {
+      range_(range_of(query_, head_)) {
   if (!memory_) return;
   memory_->searches.push_back(this);
   hold_.of(memory_->share);
@@ -156,6 +162,51 @@ RecentEvents::RecentEvents(EventLog& log, PastCache& past, Query query,
 
 RecentEvents::~RecentEvents() {
   if (memory_) memory_->searches.remove(this);
+}
+
+LogWalk::State RecentEvents::step(std::uint64_t work_max, std::uint64_t* work) {
+  if (!may_go_on()) return LogWalk::State::more;
+  if (!walk_) {
+    if (!looked_up_) look_up_times();
+    if (looking_up_ != 0) return LogWalk::State::waiting;
+    walk_.emplace(log_, past_, range_, query_.since_seq ? LogWalk::Way::forward : LogWalk::Way::backward,
+                  [this](const Block& block, std::size_t i, std::uint64_t& more) { return look_at(block, i, more); },
+                  [this] { on_ready_(this); });
+  }
+  return walk_->step(work_max, work);
+}
+
+void RecentEvents::look_up_times() {
+  looked_up_ = true;
+  if (!query_.from_us && !query_.to_us) return;
+  if (log_.head() > log_.history().last_seq()) log_.seal();
+  if (query_.from_us) {
+    look_up(*query_.from_us, [this](std::uint64_t seq, std::uint64_t oldest) {
+      // What is gone from before the oldest may have been of that time.
+      if (seq > oldest) range_.from = std::max(range_.from, seq);
+    });
+  }
+  if (query_.to_us) {
+    look_up(*query_.to_us + 1,
+            [this](std::uint64_t seq, std::uint64_t) { range_.to = std::min(range_.to, seq - 1); });
+  }
+}
+
+// The first event of that time or later, in memory or behind it in the journal, and the oldest that is held there.
+void RecentEvents::look_up(std::int64_t time_us, std::function<void(std::uint64_t, std::uint64_t)> found) {
+  const std::uint64_t oldest = log_.history().first_seq();
+  const std::uint64_t in_memory = log_.first_seq_since(time_us);
+  PastReader* const journal = past_.reader();
+  if (in_memory > oldest || journal == nullptr || !journal->readable() || journal->first_seq() >= oldest) {
+    return found(in_memory, oldest);
+  }
+  ++looking_up_;
+  journal->find_time(time_us, [this, journal, in_memory, found = std::move(found),
+                               alive = std::weak_ptr<char>(alive_)](std::uint64_t seq) {
+    if (alive.expired()) return;
+    if (seq != 0) found(std::min(seq, in_memory), journal->first_seq());  // 0: it could not be read
+    if (--looking_up_ == 0) on_ready_(this);
+  });
 }
 
 // The other half is for what clients are sending.
@@ -182,7 +233,7 @@ bool RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t& wor
 }
 
 std::string RecentEvents::result() const {
-  const std::uint64_t missed = query_.missed + walk_.missed();
+  const std::uint64_t missed = query_.missed + walk_->missed();
   const bool recovered = missed == 0 && query_.known && query_.since_seq.value_or(0) <= head_;
   JsonWriter json;
   json.object().key("events").list();

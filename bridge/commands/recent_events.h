@@ -1,4 +1,4 @@
-// get_recent_events and get_trades: a look through the log by type, agent, item, source, run and position.
+// get_recent_events and get_trades: a look through the log by type, agent, item, source, run, position and time.
 #pragma once
 
 #include <cstddef>
@@ -49,9 +49,7 @@ class RecentEvents {
   ~RecentEvents();
 
   // Looks at more, for about `work_max` at most, and adds what it cost. See RequestBudget.
-  [[nodiscard]] LogWalk::State step(std::uint64_t work_max, std::uint64_t* work) {
-    return may_go_on() ? walk_.step(work_max, work) : LogWalk::State::more;
-  }
+  [[nodiscard]] LogWalk::State step(std::uint64_t work_max, std::uint64_t* work);
   // REQUIRES: step() has ended.
   std::string result() const;
 
@@ -64,6 +62,7 @@ class RecentEvents {
     std::optional<std::vector<std::string>> types;  // any of these
     std::optional<std::string> epoch, agent_id, item, source, run;
     std::optional<std::uint64_t> before_seq;
+    std::optional<std::int64_t> from_us, to_us;  // both included
     std::optional<double> min_profit;
 
     bool matches(const Block& block, std::size_t i) const;
@@ -76,17 +75,25 @@ class RecentEvents {
                std::shared_ptr<SearchMemory> memory);
   static Result<Query, RequestError> parse(const rapidjson::Value& params);
   bool may_go_on() const;
+  void look_up_times();
+  void look_up(std::int64_t time_us, std::function<void(std::uint64_t seq, std::uint64_t oldest)> found);
   bool look_at(const Block& block, std::size_t i, std::uint64_t& work);
 
-  const EventLog& log_;
+  EventLog& log_;
+  PastCache& past_;
   const Query query_;
   const std::uint64_t head_;       // the newest event that it is about
+  const std::function<void(RecentEvents*)> on_ready_;
   std::deque<std::string> found_;  // oldest first
   std::size_t bytes_ = 0;
   bool cut_off_ = false;
   const std::shared_ptr<SearchMemory> memory_;  // null: nobody counts
   MemoryHold hold_;
-  LogWalk walk_;
+  SeqRange range_;
+  bool looked_up_ = false;
+  int looking_up_ = 0;  // times that the journal is asked for
+  std::optional<LogWalk> walk_;  // once it is known where the times are
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
 }  // namespace bridge

@@ -255,6 +255,39 @@ TEST_CASE("recent: what memory has let go comes from the journal, forward, backw
   CHECK_FALSE(recent(bench, R"({"count":50})", &journal)["complete"].GetBool());
 }
 
+TEST_CASE("recent: a range of time, in memory, in the journal and over both") {
+  CHECK(refusal_of_params(R"({"from_time":-1})") == "params.from_time is -1; must be a number 0..100000000000");
+  CHECK(refusal_of_params(R"({"to_time":"x"})") == R"(params.to_time is "x"; must be a number 0..100000000000)");
+  CHECK(refusal_of_params(R"({"from_time":2,"to_time":1})") == "params.from_time must not be beyond to_time");
+  Bench bench({10, 1 << 30});
+  FakeJournal journal;
+  bench.log.add_on_seal([&](const BlockPtr& block) { journal.blocks.push_back(block); });
+  const std::int64_t began = bench.clock.wall_us();
+  for (int i = 1; i <= 100; ++i) {
+    bench.clock.advance_us(1'000'000);
+    bench.event(i % 2 ? "odd" : "even");
+  }
+  const auto between = [&](double from, double to, const std::string& more = "") {
+    const auto at = [&](double s) { return std::to_string(static_cast<double>(began) / 1e6 + s); };
+    const auto got = recent(bench, R"({"count":1000,"from_time":)" + at(from) + R"(,"to_time":)" + at(to) + more + "}", &journal);
+    CHECK(got["complete"].GetBool());
+    return seqs_of(got);
+  };
+  using Seqs = std::vector<std::uint64_t>;
+  CHECK(between(95, 97) == Seqs{95, 96, 97});  // in memory
+  CHECK(between(10, 12.5) == Seqs{10, 11, 12});
+  CHECK(between(9.5, 12, R"(,"type":"odd")") == Seqs{11});
+  CHECK(between(50, 99).size() == 50);
+  CHECK(between(50, 99, R"(,"since_seq":97)") == Seqs{98, 99});
+  CHECK(between(50, 99, R"(,"before_seq":52)") == Seqs{50, 51});
+  CHECK(between(-10, 0.5).empty());
+  CHECK(between(101, 200).empty());
+  CHECK(between(-10, 1e6).size() == 100);
+  // Without a journal what is gone counts as missed where the range goes back so far, and only there.
+  CHECK(recent(bench, R"({"from_time":)" + std::to_string(static_cast<double>(began) / 1e6 + 95) + "}")["complete"].GetBool());
+  CHECK_FALSE(recent(bench, R"({"from_time":0})")["complete"].GetBool());
+}
+
 TEST_CASE("recent: a command that waits for the journal is answered once, and dropped with who asked") {
   Bench bench({10, 1 << 30});
   FakeJournal journal;
