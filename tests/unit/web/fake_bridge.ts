@@ -94,6 +94,14 @@ export class FakeBridge implements FeedTimers {
     }
     this.now_ms = end;
   }
+
+  // The same time passes, and each timer that was due has one turn at its end.
+  late(duration_ms: number): void {
+    this.now_ms += duration_ms;
+    const due = this.timers.filter(({ at }) => at <= this.now_ms);
+    this.timers = this.timers.filter((timer) => !due.includes(timer));
+    for (const { run } of due) run();
+  }
 }
 
 export function event(seq: number, fields: object = {}): object {

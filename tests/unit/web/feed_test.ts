@@ -181,6 +181,47 @@ test('feed: pings a silent connection and then gives it up', () => {
   assert.match(feed.state.reason ?? '', /silent/);
 });
 
+test('feed: a live connection that falls silent is reported within seconds, long before it is given up', () => {
+  const heard: boolean[] = [];
+  const { bridge, feed } = setUp({ onHeard: (is) => heard.push(is) });
+  bridge.socket.accept('e', 0);
+  bridge.pass(5000);
+  assert.deepEqual(heard, [false]);
+  assert.equal(feed.state.status, 'live');
+  assert.ok(feed.silence_ms >= 4000);
+  bridge.socket.reply({ status: 'pong' });
+  assert.deepEqual(heard, [false, true]);
+  bridge.pass(44_000);
+  assert.equal(feed.state.status, 'live');
+  bridge.pass(4000);
+  assert.notEqual(feed.state.status, 'live');
+  assert.match(feed.state.reason ?? '', /silent for 4[0-9] s/);
+});
+
+test('feed: timers that a browser holds back, as on a hidden page, end no healthy connection', () => {
+  const heard: boolean[] = [];
+  const { bridge, feed } = setUp({ onHeard: (is) => heard.push(is) });
+  bridge.socket.accept('e', 0);
+  for (let minute = 0; minute < 10; ++minute) {
+    bridge.late(60_000); // one turn a minute
+    if (bridge.socket.last().action === 'ping') bridge.socket.reply({ status: 'pong' });
+  }
+  // A machine that slept: the timer's turn comes before that of the pong.
+  bridge.pass(3000);
+  assert.equal(bridge.socket.last().action, 'ping');
+  bridge.late(3_600_000);
+  assert.equal(feed.state.status, 'live');
+  assert.deepEqual(heard, []);
+});
+
+test('feed: goes on behind a gap, and not with the gap once more', () => {
+  const { bridge, feed } = setUp();
+  bridge.socket.accept('e', 0);
+  bridge.socket.say(event(4));
+  bridge.socket.say({ type: 'gap', data: { from_seq: 5, to_seq: 99, reason: 'evicted' } });
+  assert.deepEqual(feed.position, { epoch: 'e', seq: 99 });
+});
+
 test('feed: an old socket that still speaks is not heard', () => {
   const { bridge, seqs } = setUp();
   bridge.socket.accept('e', 0);

@@ -61,6 +61,11 @@ export class Cursor {
     ].join('\n');
     if (key === this.lastGap) return false;
     this.lastGap = key;
+    // What the gap covers never comes: to go on from before it would only bring the gap again.
+    if (gap.to_seq !== undefined && gap.to_seq > this.handedOver) {
+      this.handedOver = gap.to_seq;
+      this.place = { epoch: this.currentEpoch, seq: gap.to_seq };
+    }
     return true;
   }
 

@@ -9,6 +9,7 @@ import {
   asEvent, errorOf, FeedError, isObject, isReply,
   type BridgeEvent, type Gap, type Message, type Position, type Since, type Subscription,
 } from './messages.js';
+import { steadyNow, type SteadyMs } from './time.js';
 
 /** The part of a WebSocket that a feed uses: the browser's, or that of `ws` in Node. */
 export interface FeedSocket {
@@ -21,8 +22,7 @@ export interface FeedSocket {
 }
 
 export interface FeedTimers {
-  /** Milliseconds, never decreasing. */
-  now(): number;
+  now(): SteadyMs;
   /** Returns what cancels it. */
   after(delay_ms: number, run: () => void): () => void;
 }
@@ -65,6 +65,8 @@ export interface FeedOptions {
   onEvents(events: BridgeEvent[]): void;
   onGap?(gap: Gap): void;
   onState?(state: FeedState): void;
+  /** A live connection has become silent, or (true) is heard of again. */
+  onHeard?(heard: boolean): void;
   /** A message that is none of the contract's. */
   onUnreadable?(text: string): void;
 
@@ -76,8 +78,10 @@ export interface FeedOptions {
   backoff?: BackoffRange;
   /** From an attempt's begin to the answer to its `register`. */
   connectTimeout_ms?: number;
-  /** A silent connection is pinged after the one and given up after the other. */
+  /** A silent connection is pinged after the first, reported as silent where the pong takes the second, and
+   * given up where it takes the third. */
   pingInterval_ms?: number;
+  silenceTold_ms?: number;
   silenceMax_ms?: number;
 }
 
@@ -113,7 +117,7 @@ const closeUnauthorized = 4001;
 const finalErrors = new Set(['unauthorized', 'forbidden']);
 
 const systemTimers: FeedTimers = {
-  now: () => Date.now(),
+  now: steadyNow,
   after(delay_ms, run) {
     const g = globalThis as unknown as {
       setTimeout(run: () => void, delay_ms: number): unknown;
@@ -140,7 +144,10 @@ export class Feed {
   private socket: FeedSocket | undefined;
   private current: FeedState = { status: 'idle', attempts: 0 };
   private lastId = 0;
-  private lastHeard_ms = 0;
+  private lastHeard_ms: SteadyMs = 0;
+  private pinged_ms: SteadyMs | undefined; // and not heard of since
+  private heardOf = true;
+  private newestAtReply = 0;
   private cancelTimer: () => void = () => {};
 
   constructor(private readonly options: FeedOptions) {
@@ -159,6 +166,21 @@ export class Feed {
   /** The place of the last event that was handed over. */
   get position(): Position | undefined {
     return this.cursor.position;
+  }
+
+  /** Of the numbering that the connection is in; empty before the first. */
+  get epoch(): string {
+    return this.cursor.epoch;
+  }
+
+  /** Events up to it were there before they were asked for: they come late, and not because of the way. */
+  get backlogTo(): number {
+    return this.newestAtReply;
+  }
+
+  /** How long nothing has been heard from a live connection. */
+  get silence_ms(): number {
+    return this.current.status === 'live' ? this.timers.now() - this.lastHeard_ms : 0;
   }
 
   start(): void {
@@ -195,9 +217,11 @@ export class Feed {
 
   /**
    * Replaces the subscription, for later connections too. With `since`, events come again from
-   * there; without, what is owed after the last event is of the new subscription.
+   * there; without, what is owed after the last event is of the new subscription. `onReply` runs before the
+   * events behind the reply.
    */
-  async subscribe(subscription: Subscription, since?: Since): Promise<Message> {
+  async subscribe(subscription: Subscription, since?: Since,
+                  onReply?: (reply: Message) => void): Promise<Message> {
     const fields = this.withBatch({
       ...subscription, ...(since !== undefined && { since }),
     } as unknown as JsonObject);
@@ -205,6 +229,8 @@ export class Feed {
       this.subscription = subscription;
       if (since !== undefined) this.cursor.restart(since);
       this.cursor.onRegistered(String(reply.epoch), Number(reply.seq));
+      this.newestAtReply = Number(reply.seq);
+      onReply?.(reply);
     });
   }
 
@@ -302,31 +328,57 @@ export class Feed {
 
   private registered(reply: Message): void {
     const epochChanged = this.cursor.onRegistered(String(reply.epoch), Number(reply.seq));
+    this.newestAtReply = Number(reply.seq);
     this.backoff.reset();
-    this.lastHeard_ms = this.timers.now();
+    this.heard();
     this.watchSilence();
     this.become({
       status: 'live', attempts: 0, epochChanged, recovered: reply.recovered !== false,
     });
   }
 
+  // Silence is a ping that is not answered. Timers alone tell nothing: a browser runs those of a hidden page
+  // once a minute, and a machine that was suspended runs them all at once, before what has come meanwhile.
   private watchSilence(): void {
-    const ping_ms = this.options.pingInterval_ms ?? 15_000;
-    const silenceMax_ms = this.options.silenceMax_ms ?? 45_000;
+    const ping_ms = this.options.pingInterval_ms ?? 2000;
+    const told_ms = this.options.silenceTold_ms ?? 2000;
+    const max_ms = this.options.silenceMax_ms ?? 45_000;
+    const wait_ms = Math.min(ping_ms, told_ms) / 2;
+    const due_ms = this.timers.now() + wait_ms;
     this.cancelTimer();
-    this.cancelTimer = this.timers.after(ping_ms, () => {
-      const silence_ms = this.timers.now() - this.lastHeard_ms;
-      if (silence_ms >= silenceMax_ms) {
-        this.lost(`silent for ${Math.round(silence_ms / 1000)} s`);
-        return;
+    this.cancelTimer = this.timers.after(wait_ms, () => {
+      const now_ms = this.timers.now();
+      const inTime = now_ms - due_ms < wait_ms;
+      if (this.pinged_ms === undefined) {
+        if (now_ms - this.lastHeard_ms >= ping_ms) {
+          this.pinged_ms = now_ms;
+          this.send('ping', {}, undefined).catch(() => {});
+        }
+      } else if (inTime) {
+        const waited_ms = now_ms - this.pinged_ms;
+        if (waited_ms >= max_ms) {
+          this.lost(`silent for ${Math.round((now_ms - this.lastHeard_ms) / 1000)} s`);
+          return;
+        }
+        if (waited_ms >= told_ms && this.heardOf) {
+          this.heardOf = false;
+          this.options.onHeard?.(false);
+        }
       }
-      if (silence_ms >= ping_ms) this.send('ping', {}, silenceMax_ms).catch(() => {});
       this.watchSilence();
     });
   }
 
-  private onText(text: string): void {
+  private heard(): void {
     this.lastHeard_ms = this.timers.now();
+    this.pinged_ms = undefined;
+    if (this.heardOf) return;
+    this.heardOf = true;
+    this.options.onHeard?.(true);
+  }
+
+  private onText(text: string): void {
+    this.heard();
     let message: Json;
     try {
       message = parseJson(text);

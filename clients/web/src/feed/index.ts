@@ -1,3 +1,5 @@
 export * from './feed.js';
 export * from './json.js';
 export * from './messages.js';
+export * from './seen.js';
+export * from './time.js';

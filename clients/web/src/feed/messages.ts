@@ -1,16 +1,19 @@
 // What goes over the wire, as bridge/PROTOCOL.md says it.
 import type { Json, JsonObject } from './json.js';
+import type { SourceSeconds, WallSeconds } from './time.js';
 
 export interface BridgeEvent {
   type: string;
   data: JsonObject;
-  /** Seconds since 1970 when the bridge accepted it. */
-  timestamp: number;
+  /** When the bridge accepted it. */
+  timestamp: WallSeconds;
   seq: number;
   source?: string;
   run?: string;
   source_seq?: number | bigint;
-  source_timestamp?: number;
+  source_timestamp?: SourceSeconds;
+  /** It is of a replay, not of the stream. */
+  replay?: true;
 }
 
 /** Events that this client was owed and does not get: of the log, or of one source's run. */
