@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 import unittest
-from pathlib import Path
 
 from ppo_bridge import CommandRejected, Publisher
 from ppo_bridge._clock import BridgeClock
@@ -66,8 +65,8 @@ class Answers(FalseBridge):
             (b"[" * 65 + b'"' + b'\\"' * 500_000, "bad_json", "one JSON object"),
             (b'{"id":"i","command":"echo","params":' + b"[" * 985 + b"]" * 985 + b"}", "bad_json", ""),
             (b'{"id":"i","command":"echo","params":{"a":"\\udc00"}}', "bad_json", "one JSON object"),
-            (b'{"id":"i","command":"echo","params":{"a":[-1e400]}}', "bad_request", "-1e400 is in it;"),
-            (b'{"id":"i","command":"echo","params":{"a":1%s}}' % (b"0" * 500_000), "bad_request", "..."),
+            (b'{"id":"i","command":"echo","params":{"a":1e400}}', "bad_json", "one JSON object"),
+            (b'{"id":"i","command":"echo","params":{"a":1%s}}' % (b"0" * 500_000), "bad_json", "one"),
             (b'{"id":"i","command":"echo","deadline_ms":-1%s}' % (b"0" * 300), "timeout", "passed"),
             (b'{"id":"i","command":"echo","by":1%s}' % (b"0" * 300), "bad_request", "by is 1000"),
             (b'{"id":"i","command":"echo","by":-1}', "bad_request", "by is -1; must be seconds"),
@@ -399,8 +398,6 @@ class Clock(FalseBridge):
         # What is asked behind the clock's answer is answered behind it.
         self.assertEqual(self.ask("stats", by=now + 60)["result"], {"late": 0})
         trainer.send_signal(signal.SIGSTOP)
-        stat = Path("/proc/%d/stat" % trainer.pid)
-        wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
         self.bridge.ask("s", "count", run="r", by=time.time() + self.AHEAD_S + 0.2)
         time.sleep(2)  # the command's time passes, and more than a round trip
         trainer.send_signal(signal.SIGCONT)

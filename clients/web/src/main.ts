@@ -1,12 +1,13 @@
 // The dashboard, put together.
 import './style.css';
 import { Feed, type FeedState } from './feed/index.js';
-import { olderEvents } from './backfill.js';
 import { Alerts } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
 import { Runs } from './model/runs.js';
 import { Store } from './model/store.js';
 import { Painter } from './painter.js';
+import { Asker } from './past/ask.js';
+import { Backfill } from './past/backfill.js';
 import { formatState, parseState, usualState } from './state/ui_state.js';
 import { load, save } from './storage.js';
 import { ConnectionLine } from './ui/connection.js';
@@ -24,8 +25,6 @@ import type { App, View } from './views/view.js';
 
 const refreshEvery_ms = 1000;
 const clientsEvery = 2; // refreshes
-// At the start the tape shows this many events from before.
-const tapeAtFirst = 500;
 
 startTheme();
 
@@ -42,29 +41,36 @@ const feed = new Feed({
   clientType: 'dashboard',
   subscription: { subscriptions: [] }, // until the page knows what was before
   onEvents: (events) => {
-    store.apply(events);
+    store.came(events, feed.backlogTo);
+    backfill.apply(events);
     runs.apply(events);
     painter.later();
   },
   onGap: (gap) => {
     store.applyGap(gap);
-    runs.reload();
+    backfill.onGap(gap);
     painter.later();
   },
   onState: (state) => onState(state),
 });
 
+const { ask } = new Asker((command, options) => feed.command(command, options));
+const backfill = new Backfill(feed, ask);
+backfill.add(...store.parts);
+
 let state = usualState('');
 const runs = new Runs({
-  ask: async (command, params) => (await feed.command(command, { params, deadline_ms: 10_000 })).result ?? {},
+  ask,
   chosen: () => state.runs,
   visible: () => !document.hidden,
   now_ms: () => performance.now(),
   after: (delay_ms, run) => void setTimeout(run, delay_ms),
   changed: () => painter.later(),
 });
+backfill.onRefill(() => runs.reload());
 const app: App = {
-  store, runs, status, alerts, feed,
+  store, runs, status, alerts, feed, ask,
+  onRefill: (listener) => backfill.onRefill(listener),
   get state() {
     return state;
   },
@@ -123,27 +129,14 @@ const painter = new Painter(() => {
   current.update();
 });
 
-let filled = false; // this epoch's older events were asked for
-
-async function onState(state: FeedState): Promise<void> {
+function onState(state: FeedState): void {
   connection.update(state);
   painter.soon();
-  if (state.status !== 'live') return;
-  if (state.epochChanged) store.newEpoch();
-  runs.reload();
-  if (!filled) {
-    filled = true;
-    const older = await olderEvents(feed);
-    if (feed.state.status !== 'live') {
-      filled = false; // begin again with the next connection
-      return;
-    }
-    store.backfill(older);
-    await feed.subscribe({ subscriptions: ['*'] }, { last: tapeAtFirst }).catch(() => {
-      filled = false;
-    });
+  if (state.status === 'live') {
+    store.newEpoch(feed.epoch);
+    void refresh();
   }
-  void refresh();
+  backfill.onState(state);
 }
 
 let refreshes = 0;

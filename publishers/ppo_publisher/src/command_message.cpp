@@ -55,21 +55,6 @@ std::string compact(const Json& value) {
   return {text.GetString(), text.GetSize()};
 }
 
-// Of a request that stops in its middle: the id in front, where the bridge has it.
-struct IdAhead : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, IdAhead> {
-  bool Key(const char* text, rapidjson::SizeType size, bool) {
-    is_next = std::string_view(text, size) == "id";
-    return is_next;
-  }
-  bool String(const char* text, rapidjson::SizeType size, bool) {
-    if (is_next && size > 0 && size <= kIdBytesMax) id.emplace(text, size);
-    return false;
-  }
-
-  bool is_next = false;
-  std::optional<std::string> id;
-};
-
 // Reads the members one by one; keeps the first complaint.
 class Reader {
  public:
@@ -164,18 +149,8 @@ std::string reply_start(const std::optional<std::string>& id) {
 ParsedRequest parse_request(std::string_view body) {
   ParsedRequest parsed;
   rapidjson::Document document;
-  const bool is_json = check_json_object(body, kCommandDepthMax) != JsonText::malformed;
-  if (is_json) document.Parse<kParseFlags>(body.data(), body.size());
-  if (is_json && document.GetParseError() == rapidjson::kParseErrorNumberTooBig) {
-    IdAhead ahead;
-    rapidjson::MemoryStream stream(body.data(), body.size());
-    rapidjson::Reader().Parse(stream, ahead);
-    parsed.id = std::move(ahead.id);
-    parsed.error_type = "bad_request";
-    parsed.message = "a number in it is beyond a double's range";
-    return parsed;
-  }
-  if (!is_json || document.HasParseError()) {
+  if (check_json_object(body, kCommandDepthMax) == JsonText::malformed ||
+      document.Parse<kParseFlags>(body.data(), body.size()).HasParseError()) {
     parsed.error_type = "bad_json";
     parsed.message = "a command must be one JSON object in UTF-8";
     return parsed;

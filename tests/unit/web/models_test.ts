@@ -22,7 +22,8 @@ function setUp(rules: string[] = []) {
   const alerts = new Alerts({ load: () => saved, save: (text) => { saved = text; } }, () => now_ms);
   rules.forEach((rule) => alerts.add(rule));
   const store = new Store(alerts, () => now_ms);
-  return { alerts, store, pass: (ms: number) => { now_ms += ms; }, saved: () => saved };
+  const apply = (events: BridgeEvent[]) => store.parts.forEach((part) => events.forEach((each) => part.apply(each)));
+  return { alerts, store, apply, pass: (ms: number) => { now_ms += ms; }, saved: () => saved };
 }
 
 test('format: numbers as in the game', () => {
@@ -84,10 +85,10 @@ test('tape: bounded; a new filter finds what came before; a pause keeps what com
 });
 
 test('agents: profit, wins, and how they are', () => {
-  const { store } = setUp();
+  const { store, apply } = setUp();
   const of = (data: JsonObject) => ({ agent_id: 'a', ...data });
   const status = (data: JsonObject, source: string) => event('system_status', data, { source });
-  store.apply([
+  apply([
     event('trade_executed', of({ action_type: 'buy', profit: 0 })),
     event('trade_executed', of({ action_type: 'sell', profit: 30 })),
     event('trade_executed', of({ action_type: 'sell', profit: 0 })),
@@ -96,27 +97,29 @@ test('agents: profit, wins, and how they are', () => {
   ]);
   const agent = store.agents.all.get('s\na')!;
   assert.deepEqual([agent.profit, agent.trades, agent.closed, agent.wins], [20, 5, 4, 1]);
+  apply([event('trade_executed', of({ profit: 1.7e308 })), event('trade_executed', of({ profit: 1.7e308 }))]);
+  assert.deepEqual([agent.profit, agent.trades], [undefined, 7]);
   const state = () => store.agents.state(agent);
   assert.equal(state(), 'live');
-  store.apply([status({ status: 'paused', message: 'a paused at step 7' }, 's')]);
+  apply([status({ status: 'paused', message: 'a paused at step 7' }, 's')]);
   assert.equal(state(), 'paused');
-  store.apply([status({ status: 'source_stalled', source: 's' }, 'ppo-bridge')]);
+  apply([status({ status: 'source_stalled', source: 's' }, 'ppo-bridge')]);
   assert.equal(state(), 'stalled');
   // Only the bridge says how a source is.
-  store.apply([status({ status: 'source_gone', source: 's' }, 'liar')]);
+  apply([status({ status: 'source_gone', source: 's' }, 'liar')]);
   assert.equal(state(), 'stalled');
-  store.apply([status({ status: 'source_gone', source: 's' }, 'ppo-bridge')]);
+  apply([status({ status: 'source_gone', source: 's' }, 'ppo-bridge')]);
   assert.equal(state(), 'gone');
-  store.apply([status({ status: 'source_connected', source: 's' }, 'ppo-bridge')]);
+  apply([status({ status: 'source_connected', source: 's' }, 'ppo-bridge')]);
   assert.equal(state(), 'live');
 });
 
 test('training: what was no number is kept as a mark, however long the run gets', () => {
-  const { store } = setUp();
+  const { store, apply } = setUp();
   for (let n = 1; n <= 5000; ++n) {
-    store.apply([event('training_update', { agent_id: 'a', update: n, steps: n * 128, policy_loss: n === 7 ? null : 0.5 })]);
+    apply([event('training_update', { agent_id: 'a', update: n, steps: n * 128, policy_loss: n === 7 ? null : 0.5 })]);
   }
-  store.apply([event('episode_end', { agent_id: 'a', episode: 1, steps: 400, reward: -3 })]);
+  apply([event('episode_end', { agent_id: 'a', episode: 1, steps: 400, reward: -3 })]);
   const run = [...store.training.runs.values()][0]!;
   assert.deepEqual(run.curves.policy_loss.notNumbers, [7 * 128]);
   assert.ok(run.curves.policy_loss.series.length <= 2000);
@@ -125,8 +128,8 @@ test('training: what was no number is kept as a mark, however long the run gets'
 });
 
 test('market: the margin is what is left after tax', () => {
-  const { store } = setUp();
-  store.apply([event('margin_update', { item: 'Abyssal whip', buy_price: 1_500_000, sell_price: 1_600_000 }),
+  const { store, apply } = setUp();
+  apply([event('margin_update', { item: 'Abyssal whip', buy_price: 1_500_000, sell_price: 1_600_000 }),
                event('margin_update', { item: 'Coal', buy_price: null, sell_price: 5 })]);
   assert.equal(store.market.items.get('s\nAbyssal whip')?.netMargin, 68_000);
   assert.equal(store.market.items.get('s\nCoal')?.netMargin, undefined);
@@ -151,25 +154,37 @@ test('bridge status: of two processes with one name each is named by its run', a
   assert.deepEqual(status.sources.map(({ targets }) => targets), [['t@a1', 't@b2'], ['u']]);
 });
 
-test('store: what was taken in at the start is not counted twice', () => {
-  const { store, alerts } = setUp(['trade_executed']);
-  const trades = [1, 2, 3].map(() => event('trade_executed', { agent_id: 'a', profit: 1 }));
-  store.backfill(trades.slice(0, 2));
-  store.apply(trades);
-  assert.equal(store.agents.all.get('s\na')?.trades, 3);
-  assert.equal(alerts.found.pushed, 1);
-  assert.equal(store.tape.total, 3);
+test('store: an event that comes again is on the tape once, and in another epoch too', () => {
+  const { store, apply, alerts } = setUp(['trade_executed']);
+  store.newEpoch('e');
+  const trades = [1, 2, 3].map((n) => event('trade_executed', { agent_id: 'a', profit: 1 }, { run: 'r', source_seq: n }));
+  apply(trades);
+  apply(trades);
+  assert.deepEqual([store.tape.total, alerts.found.pushed], [3, 3]);
+  store.newEpoch('f');
+  apply(trades.map((trade, i) => ({ ...trade, seq: i + 1 })));
+  apply([event('trade_executed', { agent_id: 'a', profit: 1 }, { run: 'r', source_seq: 4, seq: 4 })]);
+  assert.equal(store.tape.total, 4);
+});
+
+test('delay: what was fetched later than it came counts for nothing', () => {
+  const { store, pass } = setUp();
+  pass(100_000);
+  store.came([event('t', {}, { timestamp: 7, seq: 100 })], 100);
+  assert.equal(store.delays.length, 0);
+  store.came([event('t', {}, { timestamp: 99.5, seq: 101 })], 100);
+  assert.deepEqual([...store.delays], [500]);
 });
 
 test('alerts: speak up at most so often, and count what they hold back', () => {
-  const { store, alerts, pass } = setUp(['t where n > 1', 'gap']);
+  const { store, apply, alerts, pass } = setUp(['t where n > 1', 'gap']);
   const told: [string, number][] = [];
   alerts.onAlert = ({ rule }, more) => told.push([rule, more]);
   pass(10_000);
-  for (let n = 0; n < 5; ++n) store.apply([event('t', { n })]);
+  for (let n = 0; n < 5; ++n) apply([event('t', { n })]);
   assert.deepEqual(told, [['t where n > 1', 0]]);
   pass(5_000);
-  store.apply([event('t', { n: 9 })]);
+  apply([event('t', { n: 9 })]);
   store.applyGap({ reason: 'slow_client' } as Gap);
   assert.deepEqual(told.slice(1), [['t where n > 1', 2], ['gap', 0]]);
   assert.deepEqual(alerts.rules.map(({ found }) => found), [4, 1]);

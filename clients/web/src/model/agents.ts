@@ -1,99 +1,176 @@
-// What each agent has, did and decided last.
-import type { BridgeEvent, Json } from '../feed/index.js';
+// What each agent has, did and decided last: a row for each agent of each source, of the newest of its runs.
+import type { BridgeEvent, Json, Position } from '../feed/index.js';
+import type { Part, Past } from '../past/backfill.js';
+import { positionOf } from '../past/origin.js';
 import { Series } from './series.js';
-import { BoundedMap, numberOf, textOf } from './values.js';
+import { agentOf, runId, type Tallies, type Tally } from './tallies.js';
+import { BoundedMap, listOf, numberOf, objectOf, textOf } from './values.js';
 
 const agentsMax = 2048;
 const valuePointsMax = 400;
+const valuesAtFirst = 4000; // portfolios, over all agents
+const commandsAtFirst = 1000;
+const runsAtFirst = 1000;
+// What a trainer says once a second of how it is may be as old as this.
+const announced_s = 3;
 
 export type AgentStateName = 'live' | 'paused' | 'stalled' | 'gone';
 
-export interface Agent {
-  source: string;
-  agent: string;
+export class Agent {
+  readonly values = new Series(1, valuePointsMax);
+  lastTrade: BridgeEvent | undefined;
+  decision: BridgeEvent | undefined;
+  lastEvent_s = 0;
+  paused = false;
+  changed_s = 0; // when it was last paused or resumed
   /** As it came, so that every digit can be shown. */
-  value: Json | undefined;
-  values: Series;
-  profit: number;
-  trades: number;
-  closed: number; // trades that realised a profit or a loss
-  wins: number;
-  lastTrade?: BridgeEvent;
-  decision?: BridgeEvent;
-  lastEvent_s: number;
-  paused: boolean;
+  told: Json | undefined;
+
+  constructor(private readonly tallies: Tallies, readonly source: string, readonly agent: string,
+              /** The newest one. */
+              public run: string) {}
+
+  get run_id(): string {
+    return runId(this.source, this.run, this.agent);
+  }
+
+  /** Nothing where this run has neither traded nor told its value. */
+  get tally(): Tally | undefined {
+    return this.tallies.all.get(this.run_id);
+  }
+
+  get value(): Json | undefined {
+    const added = this.tally?.value;
+    return this.told !== undefined && Number(this.told) === Number(added) ? this.told : added ?? this.told;
+  }
+
+  /** Nothing where it is too large for a double. */
+  get profit(): number | undefined {
+    const { tally } = this;
+    return tally === undefined ? 0 : tally.profit.total;
+  }
+
+  get volume(): number | undefined {
+    const { tally } = this;
+    return tally === undefined ? 0 : tally.volume.total;
+  }
+
+  get trades(): number {
+    return this.tally?.trades ?? 0;
+  }
+
+  get closed(): number {
+    return this.tally?.closed ?? 0;
+  }
+
+  get wins(): number {
+    return this.tally?.wins ?? 0;
+  }
+
+  startRun(run: string): void {
+    if (run === this.run) return;
+    this.run = run;
+    this.told = undefined;
+    this.paused = false;
+    this.decision = undefined;
+    this.lastTrade = undefined;
+  }
 }
 
-export class Agents {
-  readonly all = new BoundedMap<Agent>(agentsMax);
+export interface SourceState {
+  source: string;
+  state: string;
+  activity?: string | undefined;
+  agents: string[];
+}
+
+export class Agents implements Part {
+  readonly name = 'agents';
+  all = new BoundedMap<Agent>(agentsMax);
   /** By source: what the bridge says of it. */
   private readonly sourceStates = new BoundedMap<AgentStateName>(agentsMax);
+  private readonly activities = new BoundedMap<string>(agentsMax);
   version = 0;
 
-  apply(event: BridgeEvent): void {
-    if (event.type === 'system_status') {
-      this.applyStatus(event);
-      return;
+  constructor(readonly tallies: Tallies, private readonly now_s: () => number = () => Date.now() / 1000) {}
+
+  async fill({ ask }: Past): Promise<Position> {
+    const [snapshot, runs] = await Promise.all([
+      ask('get_snapshot'), ask('get_runs', { sort: '-last', count: runsAtFirst }), this.tallies.filled]);
+    const at = positionOf(snapshot);
+    const before = { before_seq: at.seq + 1 };
+    const [values, commands] = await Promise.all([
+      ask('get_recent_events', { type: 'portfolio_update', count: valuesAtFirst, ...before }),
+      ask('get_recent_events', { type: ['system_status', 'command_executed'], count: commandsAtFirst, ...before }),
+    ]);
+    this.all = new BoundedMap<Agent>(agentsMax);
+    // The one that was heard of last comes last, so that of too many it stays, and gives the row its run.
+    for (const run of listOf(runs.runs).map(objectOf).reverse()) {
+      const source = textOf(run.source) ?? '';
+      this.sourceStates.set(source, run.state === 'running' ? 'live' : 'gone');
+      const id = textOf(run.agent_id) ?? '';
+      if (id === '' && !this.tallies.all.has(textOf(run.run_id) ?? '')) continue;
+      this.get(source, id, textOf(run.run) ?? '').lastEvent_s = numberOf(run.last_event) ?? 0;
     }
-    const id = textOf(event.data.agent_id);
-    if (id === undefined) return;
+    const events = [snapshot, values, commands].flatMap((answer) => listOf(answer.events)) as unknown as BridgeEvent[];
+    const bySeq = new Map(events.map((event) => [event.seq, event]));
+    for (const event of [...bySeq.values()].sort((a, b) => a.seq - b.seq)) this.apply(event);
     ++this.version;
-    const agent = this.get(event.source ?? '', id);
+    return at;
+  }
+
+  apply(event: BridgeEvent): void {
+    if (event.type === 'system_status') return this.applyStatus(event);
+    if (event.type === 'command_executed' && event.source === 'ppo-bridge') return this.applyCommand(event);
+    const id = agentOf(event.data);
+    // A run as a whole has a row only where it trades.
+    const trades = event.type === 'portfolio_update' || event.type === 'trade_executed';
+    if (id === '' && !trades) return;
+    ++this.version;
+    const agent = this.get(event.source ?? '', id, event.run ?? '');
     agent.lastEvent_s = event.timestamp;
-    switch (event.type) {
-      case 'portfolio_update':
-        agent.value = event.data.total_value;
-        agent.values.push(event.timestamp, [numberOf(event.data.total_value) ?? null]);
-        return;
-      case 'trade_executed':
-        this.applyTrade(agent, event);
-        return;
-      case 'agent_decision':
-        agent.decision = event;
-        return;
+    if (event.type === 'portfolio_update') {
+      const value = numberOf(event.data.total_value);
+      if (value !== undefined) agent.told = event.data.total_value;
+      agent.values.push(event.timestamp, [value ?? null]);
+    } else if (event.type === 'trade_executed') {
+      agent.lastTrade = event;
+    } else if (event.type === 'agent_decision') {
+      agent.decision = event;
     }
   }
 
   /** What get_sources says. Agents that have published nothing yet appear, too. */
-  applySources(sources: readonly { source: string; state: string; activity?: string; agents: string[] }[]): void {
+  applySources(sources: readonly SourceState[]): void {
     ++this.version;
     for (const { source, state, activity, agents } of sources) {
       this.setSourceState(source, state);
+      this.activities.set(source, activity ?? '');
       for (const id of agents) {
-        const agent = this.get(source, id);
-        if (activity === 'paused') agent.paused = true;
+        const agent = this.get(source, id, undefined);
+        // With several agents "running" means that not all of them are paused.
+        const old = this.now_s() - agent.changed_s > announced_s;
+        if (activity === 'running' && agents.length === 1 && old) agent.paused = false;
       }
     }
   }
 
   state(agent: Agent): AgentStateName {
     const source = this.sourceStates.get(agent.source) ?? 'live';
-    return source === 'live' && agent.paused ? 'paused' : source;
+    const paused = agent.paused || this.activities.get(agent.source) === 'paused';
+    return source === 'live' && paused ? 'paused' : source;
   }
 
-  private get(source: string, id: string): Agent {
+  // Without `run` as it is.
+  private get(source: string, id: string, run: string | undefined): Agent {
     const key = `${source}\n${id}`;
     let agent = this.all.get(key);
     if (agent === undefined) {
-      agent = {
-        source, agent: id, value: undefined, values: new Series(1, valuePointsMax), profit: 0,
-        trades: 0, closed: 0, wins: 0, lastEvent_s: 0, paused: false,
-      };
+      agent = new Agent(this.tallies, source, id, run ?? '');
       this.all.set(key, agent);
     }
+    if (run !== undefined) agent.startRun(run);
     return agent;
-  }
-
-  private applyTrade(agent: Agent, event: BridgeEvent): void {
-    ++agent.trades;
-    agent.lastTrade = event;
-    const profit = numberOf(event.data.profit) ?? 0;
-    agent.profit += profit;
-    // A buy realises nothing; a sale that breaks even is a sale all the same.
-    if (profit !== 0 || /^sell/i.test(String(event.data.action_type ?? ''))) {
-      ++agent.closed;
-      if (profit > 0) ++agent.wins;
-    }
   }
 
   private applyStatus(event: BridgeEvent): void {
@@ -102,15 +179,34 @@ export class Agents {
     if (event.source === 'ppo-bridge') {
       const source = textOf(event.data.source);
       const known = /^source_(connected|stalled|gone)$/.exec(status)?.[1];
-      if (source === undefined || known === undefined) return;
-      this.setSourceState(source, known);
+      if (source !== undefined && known !== undefined) this.setSourceState(source, known);
       return;
     }
     // Trainers say "agent_0 paused at step 12".
     if (status !== 'paused' && status !== 'resumed') return;
     const id = String(event.data.message ?? '').split(' ')[0]!;
-    const agent = this.all.get(`${event.source ?? ''}\n${id}`);
-    if (agent !== undefined) agent.paused = status === 'paused';
+    this.setPaused(event, event.source ?? '', id, status === 'paused');
+  }
+
+  // Trainers in other languages do not say so themselves.
+  private applyCommand(event: BridgeEvent): void {
+    const { command, outcome, target, trainer } = event.data;
+    if ((command !== 'pause' && command !== 'resume') || outcome !== 'success') return;
+    const source = textOf(trainer) ?? '';
+    const named = textOf(target) ?? '';
+    ++this.version;
+    const whole = named === source || named === '*' || (named.startsWith(`${source}@`) && !named.includes('/'));
+    const id = named.startsWith(`${source}/`) || named.startsWith(`${source}@`)
+      ? named.slice(named.indexOf('/') + 1) : named;
+    this.setPaused(event, source, whole ? undefined : id, command === 'pause');
+  }
+
+  private setPaused({ timestamp }: BridgeEvent, source: string, id: string | undefined, paused: boolean): void {
+    for (const agent of this.all.values()) {
+      if (agent.source !== source || (id !== undefined && agent.agent !== id)) continue;
+      agent.paused = paused;
+      agent.changed_s = timestamp;
+    }
   }
 
   private setSourceState(source: string, state: string): void {

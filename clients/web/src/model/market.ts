@@ -35,6 +35,11 @@ export class Market {
   readonly items = new BoundedMap<Item>(itemsMax);
   version = 0;
 
+  clear(): void {
+    this.items.clear();
+    ++this.version;
+  }
+
   apply(event: BridgeEvent): void {
     const { type, data, timestamp } = event;
     if (type !== 'price_update' && type !== 'margin_update' && type !== 'trade_executed') return;

@@ -40,6 +40,11 @@ export class Training {
   readonly runs = new BoundedMap<Run>(runsMax);
   version = 0;
 
+  clear(): void {
+    this.runs.clear();
+    ++this.version;
+  }
+
   apply(event: BridgeEvent): void {
     if (event.type === 'training_update') this.applyUpdate(event);
     else if (event.type === 'episode_end') this.applyEpisode(event);

@@ -5,11 +5,15 @@ const units: [number, string][] = [[1e12, 't'], [1e9, 'b'], [1e6, 'm'], [1e3, 'k
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 });
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 export const dash = '–';
+/** A sum that no double can hold. */
+export const tooLarge = 'too large';
 
 /** 1.67m, 100k, 9,999; the sign of what is below zero is a real minus. */
 export function compact(value: number): string {
   const size = Math.abs(value);
   const sign = value < 0 ? '−' : '';
+  if (Number.isNaN(size)) return tooLarge;
+  if (size >= 1e15) return digits(value);
   if (size < 10_000) return sign + (Number.isInteger(size) ? grouped.format(size) : digits(size));
   // Rounded first: 999,999 is 1m and not 1,000k.
   for (const [unit, name] of units) {
@@ -27,8 +31,10 @@ export function digits(value: number): string {
   return text.replace('-', '−').replace(/e−/, 'e-');
 }
 
-/** Every digit, in groups. */
+/** Every digit, in groups; those that a double does not have are not made up. */
 export function full(value: number | bigint): string {
+  if (Number.isNaN(value)) return 'more than a number of 64 bits can hold';
+  if (typeof value === 'number' && Math.abs(value) >= 1e21) return value.toString().replace('-', '−');
   return grouped.format(value);
 }
 

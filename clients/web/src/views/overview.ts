@@ -56,8 +56,7 @@ export class Overview implements View {
     this.element.append(this.tiles.element, h('section', { class: 'card' }, this.table.element),
       this.valuesCard,
       h('p', { class: 'note' },
-        'Profit, trades and win rate count what this page has seen and what the bridge still held ',
-        'when it opened.'));
+        'Profit, trades and win rate are those of the newest run of each agent, from its beginning.'));
   }
 
   update(): void {
@@ -65,7 +64,7 @@ export class Overview implements View {
     const all = [...agents.all.values()];
     const live = all.filter((agent) => agents.state(agent) === 'live').length;
     const value = all.reduce((sum, agent) => sum + (numberOf(agent.value) ?? 0), 0);
-    const profit = all.reduce((sum, agent) => sum + agent.profit, 0);
+    const profit = all.reduce((sum, agent) => sum + (agent.profit ?? NaN), 0);
     const trades = all.reduce((sum, agent) => sum + agent.trades, 0);
     const closed = all.reduce((sum, agent) => sum + agent.closed, 0);
     const wins = all.reduce((sum, agent) => sum + agent.wins, 0);
@@ -125,8 +124,8 @@ function span(cell: HTMLElement): HTMLElement {
 }
 
 function fillProfit(cell: HTMLTableCellElement, { profit }: Agent): void {
-  setQuantity(cell, profit);
-  setClass(cell, profit > 0 ? 'num gain' : profit < 0 ? 'num loss' : 'num');
+  setQuantity(cell, profit ?? NaN);
+  setClass(cell, profit === undefined ? 'num' : profit > 0 ? 'num gain' : profit < 0 ? 'num loss' : 'num');
 }
 
 function fillDecision(cell: HTMLTableCellElement, { decision }: Agent): void {

@@ -1,4 +1,6 @@
 import type { Feed } from '../feed/index.js';
+import type { Ask } from '../past/ask.js';
+import type { Reason } from '../past/backfill.js';
 import type { Alerts } from '../model/alerts.js';
 import type { BridgeStatus } from '../model/bridge_status.js';
 import type { Runs } from '../model/runs.js';
@@ -13,6 +15,13 @@ export interface App {
   readonly status: BridgeStatus;
   readonly alerts: Alerts;
   readonly feed: Feed;
+  /** A question to the bridge; a few at a time, asked again where it has no time just now. */
+  readonly ask: Ask;
+  /**
+   * Told when answers are no longer true (a gap, another epoch, the page was long out of sight): who asked on
+   * its own asks again.
+   */
+  onRefill(listener: (reason: Reason) => void): void;
   /** Paints the view that is open, soon. */
   repaint(): void;
   /** What is looked at, as the address has it. Changed by go() alone. */
