@@ -64,7 +64,7 @@ for (const [kept, settings] of [
   assert.deepEqual(numbersOf(await shown(page), 's'), trades(1, 70).map(({ source_seq }) => source_seq));
 
   // A connection that is lost while the bridge stays is resumed without a gap.
-  await page.keyboard.press('6');
+  await page.keyboard.press('7');
   await page.getByText('This page has missed nothing.').waitFor();
 });
 

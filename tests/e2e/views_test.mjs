@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { command, openPage, screenshot, startBridge, startTrainer, stopAll, submit, until } from './support.mjs';
 
-const views = ['overview', 'training', 'market', 'tape', 'control', 'system', 'alerts'];
+const views = ['overview', 'runs', 'training', 'market', 'tape', 'control', 'system', 'alerts'];
 const hostile = '<img src=x onerror="document.title=1">';
 
 let trained; // a bridge with two trainers, for the pictures
@@ -46,7 +46,7 @@ test('views: values are those that were published, hostile names are text', asyn
   assert.equal(await row(page, 'agent_1').getByRole('cell').nth(2).getAttribute('title'), '9,223,372,036,854,775,807');
   await row(page, hostile).waitFor();
 
-  await page.keyboard.press('4');
+  await page.keyboard.press('5');
   const tape = page.getByLabel('Events, newest first');
   await shows(tape.getByRole('listitem'), 'Imperial rosé');
   await page.getByLabel('Filter by text').fill('9223372036854775807');
@@ -80,7 +80,7 @@ test('views: margins after tax, and NaN as a mark', async () => {
   // 1.6m less 2 % tax less 1.5m; 101 less 2 less 100.
   await shows(row(page, 'Abyssal whip'), '68k');
   assert.match(await text(row(page, hostile)), /−1/);
-  await page.keyboard.press('2');
+  await page.keyboard.press('3');
   const panel = page.locator('.card', { hasText: 'Policy loss' });
   await shows(panel, '✕ 1 NaN');
   assert.equal(await page.locator('.card', { hasText: 'Value loss' }).locator('.bad-note').textContent(), '');

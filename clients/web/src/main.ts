@@ -18,6 +18,7 @@ import { AlertsView, describe } from './views/alerts.js';
 import { ControlView } from './views/control.js';
 import { MarketView } from './views/market.js';
 import { Overview } from './views/overview.js';
+import { RunsView } from './views/runs.js';
 import { SystemView } from './views/system.js';
 import { TapeView } from './views/tape.js';
 import { TrainingView } from './views/training.js';
@@ -85,7 +86,7 @@ const app: App = {
 };
 
 const views: View[] = [
-  new Overview(app), new TrainingView(app), new MarketView(app), new TapeView(app),
+  new Overview(app), new RunsView(app), new TrainingView(app), new MarketView(app), new TapeView(app),
   new ControlView(app), new SystemView(app), new AlertsView(app),
 ];
 let current = views[0]!;
@@ -98,8 +99,8 @@ links[links.length - 1]!.append(alertCount);
 const content = h('main', { id: 'main', tabindex: '-1' });
 const help = h('dialog', { 'aria-label': 'Keys' }, h('form', { method: 'dialog' }, h('h2', {}, 'Keys'),
   h('dl', { class: 'keys' }, ...[
-    ['1 – 7', 'open a view'], ['t', 'light or dark'], ['/', 'tape: search'], ['space', 'tape: pause, go on'],
-    ['j k', 'tape: next, previous event'], ['Esc', 'tape: close the event'], ['?', 'this list'],
+    ['1 – 8', 'open a view'], ['t', 'light or dark'], ['/', 'search'], ['space', 'tape: pause, go on'],
+    ['j k', 'tape: next, previous event'], ['Esc', 'close what is open'], ['?', 'this list'],
   ].map(([key, what]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)))),
   h('button', {}, 'Close')));
 

@@ -2,6 +2,7 @@
 // again as long as the page is looked at, since another browser may name, hide or delete one. Between two answers
 // the steps and the last reward follow the events. Bounded in bytes: the oldest are left out, and counted.
 import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
+import { tellingRuns } from './run_list.js';
 import { listOf, numberOf, objectOf, textOf } from './values.js';
 
 export type RunState = 'running' | 'finished' | 'crashed' | 'interrupted' | 'lost';
@@ -104,6 +105,11 @@ export class Runs {
 
   constructor(private readonly options: RunsOptions) {}
 
+  /** Asks the bridge anything about runs; resolves to the answer's `result`. */
+  ask(command: string, params: JsonObject): Promise<JsonObject> {
+    return this.options.ask(command, params);
+  }
+
   find(runId: string): Run | undefined {
     return this.all.get(runId);
   }
@@ -171,11 +177,7 @@ export class Runs {
   }
 
   private newest(): string[] {
-    // A run as a whole stands for itself only where it has no agents.
-    const withAgents = new Set<string>();
-    for (const run of this.all.values()) if (run.agent !== '') withAgents.add(`${run.source}@${run.run}`);
-    const all = [...this.all.values()].filter((run) =>
-      !run.hidden && run.run !== '' && (run.agent !== '' || !withAgents.has(run.run_id)));
+    const all = tellingRuns(this.all).filter(({ hidden, run }) => !hidden && run !== '');
     const running = all.filter(({ state }) => state === 'running');
     return (running.length > 0 ? running : all)
       .sort((a, b) => b.started - a.started || (a.run_id < b.run_id ? -1 : 1))

@@ -58,6 +58,8 @@ const fields = {
   /** Search among the tags of curves, and those that stand first. */
   tags: text(),
   pins: list(),
+  /** The run whose details are open, or `compare`. */
+  run: text(),
   /** The runs' table: a regular expression, the config key that it is grouped by, columns, order. */
   find: text(),
   group: text(),

@@ -1,0 +1,183 @@
+// The runs' table, beside a journal with a thousand of them.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { command, openPage, screenshot, startBridge, stopAll, submit, until } from './support.mjs';
+
+const runsMade = 1000;
+const hostile = '<img src=x onerror="document.title=1">';
+const folder = mkdtempSync(join(tmpdir(), 'ppo-runs-'));
+let bridge;
+
+const event = (type, run, data, source = 'sweep') => ({ type, source, run, data: { agent_id: 'agent_0', ...data } });
+const reward = (i) => ((i * 37) % runsMade) - 500;
+
+// A sweep: each run with a config, a curve and an end.
+function sweep() {
+  const bodies = [];
+  for (let i = 0; i < runsMade; ++i) {
+    const run = `r${i}`;
+    bodies.push(event('run_started', run, { name: `ppo-${i}`, config: { seed: i, learning_rate: [0.0003, 0.01, 0.1][i % 3], net: { layers: 2 } },
+                                            tags: i % 100 === 0 ? ['baseline'] : [] }),
+                event('scalar', run, { tag: 'loss', value: 1 / (i + 1), step: 10 * i }),
+                event('episode_end', run, { episode: 1, steps: 100, reward: reward(i) }));
+    if (i === 7) {
+      bodies.push(event('error', run, { error_type: 'ValueError', message: 'loss is not finite',
+                                        details: { frames: ['train.py:120 in train: loss.backward()', 'nn.py:33 in check: raise ValueError'] } }),
+                  event('run_ended', run, { state: 'crashed', error: 'ValueError: loss is not finite' }));
+    } else {
+      bodies.push(event('run_ended', run, { state: i % 2 ? 'finished' : 'interrupted' }));
+    }
+  }
+  return bodies;
+}
+
+before(async () => {
+  bridge = await startBridge({ settings: [`journal.path="${join(folder, 'journal.db')}"`] });
+  const bodies = sweep();
+  for (let at = 0; at < bodies.length; at += 1000) await submit(bridge, ...bodies.slice(at, at + 1000));
+  await until('every run told', async () => (await command(bridge, 'get_runs', { filter: { agent_id: 'agent_0' }, count: 0 })).result.count === runsMade);
+});
+after(async () => {
+  await stopAll();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const rows = (page) => page.getByRole('grid', { name: 'Runs' }).locator('.grid-row:not(.head):not(.group)');
+const named = (page, name) => rows(page).filter({ has: page.getByText(name, { exact: true }) });
+const names = (page) => page.locator('.grid-row .run-name').allTextContents();
+const search = (page) => page.getByLabel('Search runs by a regular expression');
+const note = (page) => page.getByRole('complementary').getByLabel('Note');
+async function openRuns(query = '', options = {}) {
+  const page = await openPage(bridge, { view: `runs${query}`, ...options });
+  await page.getByText(`${runsMade.toLocaleString('en-US')} runs`).or(page.getByText(/ of /)).first().waitFor();
+  return page;
+}
+
+test('runs: all are there, sorted by what one clicks, and only those in sight have elements', async () => {
+  const page = await openRuns();
+  await page.getByText('1,000 runs').waitFor();
+  assert.ok(await rows(page).count() < 100);
+  await page.getByRole('button', { name: 'Reward' }).click();
+  const best = [...Array(runsMade).keys()].sort((a, b) => reward(b) - reward(a)).slice(0, 3).map((i) => `ppo-${i}`);
+  await until('the best first', async () => (await names(page)).slice(0, 3).join() === best.join());
+  await page.getByRole('button', { name: /^Run/ }).click();
+  await page.getByRole('button', { name: /^Run/ }).click();
+  await until('ppo-10 behind ppo-9', async () => (await names(page)).slice(0, 11).join() === [...Array(11).keys()].map((i) => `ppo-${i}`).join());
+  assert.match(page.url(), /sort=name/);
+  // To the end by the keyboard: one tab stop, and no row is one.
+  await page.getByRole('grid', { name: 'Runs' }).focus();
+  await page.keyboard.press('End');
+  await named(page, 'ppo-999').waitFor();
+  assert.equal(await rows(page).locator('[tabindex="0"]').count(), 0);
+  await page.keyboard.press('Enter');
+  await page.getByRole('complementary').getByText('sweep@r999/agent_0').waitFor();
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Space');
+  await page.getByText('1 chosen').waitFor();
+  assert.match(page.url(), /r998/);
+  assert.deepEqual(page.problems, []);
+});
+
+test('runs: searched by an expression; one that cannot be read is told', async () => {
+  const page = await openRuns();
+  await search(page).fill('^ppo-(7|77)$|r42/');
+  await page.getByText('3 of 1,000 runs').waitFor();
+  await search(page).fill('(');
+  await page.getByText('This expression cannot be read').waitFor();
+  assert.ok(await rows(page).count() > 10);
+  await search(page).fill('crashed');
+  await page.getByText('1 of 1,000 runs').waitFor();
+  assert.equal(await rows(page).locator('.why').textContent(), 'ValueError: loss is not finite');
+  // Why, and where: in the panel, which a link opens too.
+  await named(page, 'ppo-7').click();
+  const panel = page.getByRole('complementary');
+  await panel.getByText('train.py:120 in train: loss.backward()').waitFor();
+  await panel.getByRole('table', { name: 'Config' }).getByText('net.layers').waitFor();
+  const other = await openPage(bridge, { view: new URL(page.url()).hash.slice(2) });
+  await other.getByRole('complementary').getByText('nn.py:33 in check: raise ValueError').waitFor();
+  assert.equal(await search(other).inputValue(), 'crashed');
+  assert.deepEqual([...page.problems, ...other.problems], []);
+});
+
+test('runs: grouped by a key of their configs, with columns of choice', async () => {
+  const page = await openRuns();
+  await page.getByLabel('Group by').selectOption('learning_rate');
+  const groups = page.locator('.grid-row.group');
+  await groups.filter({ hasText: 'learning_rate = 0.0003 · 334 runs' }).waitFor();
+  await groups.first().click();
+  await groups.filter({ hasText: 'learning_rate = 0.01 · 333 runs' }).click();
+  await groups.filter({ hasText: 'learning_rate = 0.1 · 333 runs' }).waitFor();
+  await page.getByText('Columns', { exact: true }).click();
+  await page.getByLabel('Search columns').fill('seed');
+  await page.getByLabel(/^seed/).check();
+  await page.keyboard.press('Escape');
+  await page.getByRole('columnheader', { name: 'seed' }).getByRole('button').click();
+  await until('the greatest seed first', async () => (await names(page))[0] === 'ppo-998');
+  assert.match(page.url(), /group=learning_rate/);
+  assert.deepEqual(page.problems, []);
+});
+
+test('runs: what one browser says of a run the others see: pin, note, tags, name, hide, delete', async () => {
+  const first = await openRuns('?find=ppo-5\\d$%7Cthe%20good');
+  const second = await openRuns('?run=sweep%40r55%2Fagent_0');
+  await note(second).fill(`the good one ${hostile}`);
+  await note(second).press('Tab');
+  await second.getByText('Saved, for everybody.').waitFor();
+  await second.getByLabel('Tags').fill('best, twice');
+  await second.getByLabel('Tags').press('Enter');
+  await second.getByRole('complementary').getByRole('button', { name: 'Pin' }).click();
+  await second.getByRole('button', { name: 'Unpin' }).waitFor();
+  // The first one asks again every ten seconds.
+  const row = named(first, 'ppo-55');
+  await row.getByText(`#best #twice the good one ${hostile}`).waitFor();
+  await until('pinned ones first', async () => (await names(first))[0] === 'ppo-55');
+  await first.reload();
+  await until('pinned after a reload', async () => (await names(first))[0] === 'ppo-55');
+
+  await named(first, 'ppo-56').getByRole('checkbox').check();
+  await first.getByRole('button', { name: 'Hide' }).click();
+  await first.getByLabel('Show hidden (1)').waitFor();
+  assert.equal(await named(first, 'ppo-56').count(), 0);
+  await first.getByLabel('Show hidden').check();
+  await named(first, 'ppo-56').waitFor();
+
+  await named(first, 'ppo-57').click();
+  await first.getByRole('complementary').getByRole('button', { name: 'Delete' }).click();
+  const dialog = first.getByRole('dialog');
+  await dialog.getByText('sweep@r57/agent_0').waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await named(first, 'ppo-57').waitFor();
+  await first.getByRole('complementary').getByRole('button', { name: 'Delete' }).click();
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await until('it is gone', async () => (await named(first, 'ppo-57').count()) === 0);
+  assert.equal((await command(bridge, 'get_runs', { filter: { run_id: 'sweep@r57/agent_0' } })).result.count, 0);
+  assert.deepEqual([...first.problems, ...second.problems], []);
+});
+
+test('runs: a choice is in the address, and the same in a second browser; what differs stands first', async () => {
+  const page = await openRuns('?sort=name');
+  await named(page, 'ppo-1').getByRole('checkbox').check();
+  await named(page, 'ppo-4').getByRole('checkbox').click({ modifiers: ['Shift'] });
+  await page.getByText('4 chosen').waitFor();
+  await page.getByRole('button', { name: 'Compare configs' }).click();
+  const looks = (of) => of.locator('.diff thead line').evaluateAll((lines) => lines.map((line) => line.outerHTML));
+  const diff = (of) => of.getByRole('table', { name: 'What differs' }).locator('tbody tr').allTextContents();
+  await page.getByText('2 of 3 settings differ').waitFor();
+  const keys = (await diff(page)).slice(4);
+  assert.match(keys[0], /^learning_rate/);
+  assert.match(keys[1], /^seed1234$/);
+  assert.match(keys[2], /^net.layers2222$/);
+  const other = await openPage(bridge, { view: new URL(page.url()).hash.slice(2), colorScheme: 'light' });
+  await other.getByText('2 of 3 settings differ').waitFor();
+  assert.deepEqual(await diff(other), await diff(page));
+  assert.deepEqual(await looks(other), await looks(page));
+  assert.equal(new Set(await looks(page)).size, 4);
+  await screenshot(page, 'runs-compared');
+  await page.goBack();
+  await page.getByText('4 chosen').waitFor();
+  assert.equal(await page.getByRole('complementary').count(), 0);
+  assert.deepEqual([...page.problems, ...other.problems], []);
+});
