@@ -81,9 +81,9 @@ test('views: margins after tax, and NaN as a mark', async () => {
   await shows(row(page, 'Abyssal whip'), '68k');
   assert.match(await text(row(page, hostile)), /−1/);
   await page.keyboard.press('3');
-  const panel = page.locator('.card', { hasText: 'Policy loss' });
+  const panel = page.getByRole('region', { name: 'training_update/policy_loss' });
   await shows(panel, '✕ 1 NaN');
-  assert.equal(await page.locator('.card', { hasText: 'Value loss' }).locator('.bad-note').textContent(), '');
+  assert.equal(await page.getByRole('region', { name: 'training_update/value_loss' }).locator('.bad-note').textContent(), '');
   const red = await panel.locator('canvas').evaluate((canvas) => {
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     let count = 0;

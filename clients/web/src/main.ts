@@ -3,8 +3,12 @@ import './style.css';
 import { Feed, type FeedState } from './feed/index.js';
 import { Alerts } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
+import { Curves } from './model/curves.js';
+import { Marks } from './model/marks.js';
 import { Runs } from './model/runs.js';
+import { Spans } from './model/spans.js';
 import { Store } from './model/store.js';
+import { Tags } from './model/tags.js';
 import { Painter } from './painter.js';
 import { Asker } from './past/ask.js';
 import { Backfill } from './past/backfill.js';
@@ -44,7 +48,7 @@ const feed = new Feed({
   onEvents: (events) => {
     store.came(events, feed.backlogTo);
     backfill.apply(events);
-    runs.apply(events);
+    for (const model of past) model.apply(events);
     painter.later();
   },
   onGap: (gap) => {
@@ -60,17 +64,25 @@ const backfill = new Backfill(feed, ask);
 backfill.add(...store.parts);
 
 let state = usualState('');
-const runs = new Runs({
+const asking = {
   ask,
-  chosen: () => state.runs,
-  visible: () => !document.hidden,
   now_ms: () => performance.now(),
-  after: (delay_ms, run) => void setTimeout(run, delay_ms),
+  after: (delay_ms: number, run: () => void) => void setTimeout(run, delay_ms),
   changed: () => painter.later(),
+};
+const runs = new Runs({ ...asking, chosen: () => state.runs, visible: () => !document.hidden });
+const tags = new Tags(asking);
+const curves = new Curves({ ...asking, epoch: () => feed.epoch, started: (runId) => runs.find(runId)?.started });
+const marks = new Marks(asking);
+const spans = new Spans(asking);
+const past = [runs, tags, curves, marks, spans];
+backfill.onRefill(() => {
+  runs.reload();
+  for (const model of [tags, curves, marks, spans]) model.refill();
 });
-backfill.onRefill(() => runs.reload());
+
 const app: App = {
-  store, runs, status, alerts, feed, ask,
+  store, runs, tags, curves, marks, spans, status, alerts, feed, ask,
   onRefill: (listener) => backfill.onRefill(listener),
   get state() {
     return state;

@@ -177,7 +177,7 @@ export class Runs {
   }
 
   private newest(): string[] {
-    const all = tellingRuns(this.all).filter(({ hidden, run }) => !hidden && run !== '');
+    const all = tellingRuns(this.all).filter(({ hidden }) => !hidden);
     const running = all.filter(({ state }) => state === 'running');
     return (running.length > 0 ? running : all)
       .sort((a, b) => b.started - a.started || (a.run_id < b.run_id ? -1 : 1))

@@ -55,9 +55,14 @@ const fields = {
   x1: number(-1e18, 1e18),
   smooth: number(0, 0.999),
   log: flag,
-  /** Search among the tags of curves, and those that stand first. */
+  /** The lowest and highest of a stretch as an area. */
+  band: flag,
+  /** Search among the tags of curves, those that stand first, and groups of them that are closed. */
   tags: text(),
   pins: list(),
+  closed: list(),
+  /** Chosen runs whose curves are not drawn. */
+  off: list(),
   /** The run whose details are open, or `compare`. */
   run: text(),
   /** The runs' table: a regular expression, the config key that it is grouped by, columns, order. */

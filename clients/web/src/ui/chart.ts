@@ -1,21 +1,29 @@
-// uPlot in the page's colours, with marks drawn over the curves.
+// One chart for all views: uPlot has the axes and the ground, the curves are drawn here from buckets of points, so
+// that any number of runs with steps of their own are laid over each other without being brought to one x.
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { nearest, singlePoints, type Points } from '../model/points.js';
+import { placeText, tickTexts, timeSteps, type AxisKind } from './chart_axis.js';
+import {
+  crossesOf, drawCurves, drawHappenings, drawMarks, smoothOf, type Field, type Happening, type Mark, type Stroke,
+} from './chart_draw.js';
+import { Gestures } from './chart_gestures.js';
+import { ChartGroup, type Range } from './chart_group.js';
+import { rangeOfX, rangeOfY } from './chart_range.js';
+import { hideValues, showValues } from './chart_values.js';
 import { h } from './dom.js';
-import { compact, digits, time } from './format.js';
+import { compact, digits, full, nameText } from './format.js';
 import { colour, onThemeChange, seriesColour } from './theme.js';
+
+export type { Happening, Mark } from './chart_draw.js';
 
 export interface Line {
   label: string;
-  /** Of the palette of curves. */
-  colour: number;
-}
-
-export interface Mark {
-  x: number;
-  /** Nothing: at the chart's foot, as what has no value. */
-  y?: number;
-  shape: 'up' | 'down' | 'cross';
+  /** Of the palette of curves, or as CSS has it. */
+  colour: number | string;
+  dash?: readonly number[];
+  /** What it is called where it is written down; left out: as `label`. */
+  id?: string;
 }
 
 export interface ChartOptions {
@@ -25,171 +33,305 @@ export interface ChartOptions {
   /** Sums of gold and counts are shortened as in the game, others have three digits. */
   y: 'gold' | 'plain';
   minAtZero?: boolean;
+  /** Left out: it is on its own. */
+  group?: ChartGroup;
+  /** Who keeps the zoom, and gives it back as the data's `range`; left out: the chart. */
+  onZoom?(range: Range | undefined): void;
 }
 
 export interface ChartData {
   lines: Line[];
-  /** For each line its x and y; null is a hole in the curve. */
-  curves: { x: number[]; y: (number | null)[] }[];
+  /** For each line its points, or x and y; null is a hole in the curve. */
+  curves: (Points | { x: number[]; y: (number | null)[] })[];
   marks: Mark[];
+  /** Left out: as the options say. */
+  x?: AxisKind;
+  happenings?: Happening[];
+  /** What is zoomed into. */
+  range?: Range;
+  log?: boolean;
+  smooth?: number;
+  band?: boolean;
 }
 
-const markSize = 5;
-const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
-
-// Points between holes, which no line would show. Undefined is only where another curve has a point.
-function isolated(ys: ArrayLike<number | null | undefined>): number[] {
-  const found: number[] = [];
-  let before: number | null = null;
-  let candidate = -1; // behind a hole, what follows is not known yet
-  for (let i = 0; i < ys.length; ++i) {
-    const y = ys[i];
-    if (y === undefined) continue;
-    if (y === null && candidate >= 0) found.push(candidate);
-    candidate = y !== null && before === null ? i : -1;
-    before = y;
-  }
-  if (candidate >= 0) found.push(candidate);
-  return found;
+export interface Tick {
+  at: number;
+  text: string;
 }
+
+/** All that a picture of the chart needs. */
+export interface Picture {
+  label: string;
+  width: number;
+  height: number;
+  field: Field;
+  strokes: Stroke[];
+  marks: Mark[];
+  happenings: Happening[];
+  lines: Line[];
+  x: AxisKind;
+  ticks: { x: Tick[]; y: Tick[] };
+  range: Range;
+}
+
+const nearHappening_px = 6;
 
 export class Chart {
   readonly element: HTMLElement;
   private plot: uPlot | undefined;
   private data: ChartData = { lines: [], curves: [], marks: [] };
+  private curves: Points[] = [];
   private shape = '';
+  private ownRange: Range | undefined;
+  private previewed: Range | undefined;
+  private extent: Range = [0, 1];
+  private pointedAt: number | undefined;
+  private readonly group: ChartGroup;
+  private readonly release: () => void;
+  private readonly crosshair = h('div', { class: 'crosshair', hidden: true });
+  private readonly ticks: { x: Tick[]; y: Tick[] } = { x: [], y: [] };
 
   constructor(private readonly options: ChartOptions) {
-    this.element = h('div', { class: 'chart', role: 'img', 'aria-label': options.label });
+    this.element = h('div', { class: 'chart', role: 'img', tabindex: '0', 'aria-label': options.label });
     this.element.style.height = `${options.height}px`;
-    new ResizeObserver(() => this.resize()).observe(this.element);
-    onThemeChange(() => {
+    this.group = options.group ?? new ChartGroup();
+    this.group.add(this);
+    const sizes = new ResizeObserver(() => this.resize());
+    sizes.observe(this.element);
+    const noTheme = onThemeChange(() => {
       this.shape = '';
       if (this.plot !== undefined) this.update(this.data);
     });
+    this.release = () => {
+      sizes.disconnect();
+      noTheme();
+    };
+    new Gestures({
+      element: this.element,
+      area: () => this.plot?.over.getBoundingClientRect(),
+      shown: () => this.shown(),
+      extent: () => this.extent,
+      preview: (range) => this.group.preview(range),
+      zoom: (range) => this.zoom(range),
+      mark: (range) => this.markRange(range),
+      point: (x) => this.group.hover(x, this),
+      pointed: () => this.pointedAt,
+    });
+  }
+
+  /** How many points a curve can show beside each other. */
+  get pixels(): number {
+    return Math.max(100, Math.round((this.plot?.bbox.width ?? this.element.clientWidth * devicePixelRatio)));
+  }
+
+  get zoomed(): boolean {
+    return (this.data.range ?? this.ownRange) !== undefined;
   }
 
   update(data: ChartData): void {
     this.data = data;
-    const aligned = this.aligned();
-    const shape = JSON.stringify(data.lines);
+    this.curves = data.curves.map((curve) => ('first' in curve ? curve : singlePoints(curve.x, curve.y)));
+    this.extent = rangeOfX(this.curves, this.kind);
+    const shape = `${this.kind} ${data.log === true} ${this.options.y}`;
     if (this.plot === undefined || shape !== this.shape) {
       this.shape = shape;
       this.plot?.destroy();
-      this.plot = new uPlot(this.plotOptions(), aligned, this.element);
+      this.plot = new uPlot(this.plotOptions(), this.corners(), this.element);
+      this.plot.over.append(this.crosshair);
     } else {
-      this.plot.setData(aligned);
+      this.plot.setData(this.corners());
     }
+    this.placeCrosshair();
   }
 
-  private aligned(): uPlot.AlignedData {
-    const { curves } = this.data;
-    if (curves.length === 0) return [[]];
-    if (curves.length === 1) return [curves[0]!.x, curves[0]!.y];
-    const tables = curves.map(({ x, y }): uPlot.AlignedData => [x, y]);
-    return uPlot.join(tables, tables.map(() => [1, 1]));
+  /** It is not shown again. */
+  destroy(): void {
+    this.group.remove(this);
+    this.release();
+    this.plot?.destroy();
+    this.plot = undefined;
+    this.element.remove();
+  }
+
+  resizeTo(height: number): void {
+    this.element.style.height = `${height}px`;
+    this.resize();
+  }
+
+  picture(): Picture | undefined {
+    if (this.plot === undefined) return undefined;
+    return {
+      label: this.options.label, width: this.plot.width, height: this.plot.height, field: this.field(this.plot),
+      strokes: this.strokes(), marks: this.allMarks(this.plot), happenings: this.data.happenings ?? [], lines: this.data.lines,
+      x: this.kind, ticks: this.ticks, range: this.shown(),
+    };
+  }
+
+  get canvas(): HTMLCanvasElement | undefined {
+    return this.plot?.ctx.canvas;
+  }
+
+  showPreview(range: Range | undefined): void {
+    this.previewed = range;
+    this.plot?.setData(this.corners());
+  }
+
+  showCrosshair(x: number | undefined, here: boolean): void {
+    if (this.pointedAt !== undefined && x === undefined && here) hideValues();
+    this.pointedAt = x;
+    this.placeCrosshair();
+    if (here && x !== undefined) this.showValues(x);
+  }
+
+  private get kind(): AxisKind {
+    return this.data.x ?? this.options.x;
+  }
+
+  private shown(): Range {
+    return this.previewed ?? this.data.range ?? this.ownRange ?? this.extent;
+  }
+
+  private zoom(range: Range | undefined): void {
+    this.group.preview(undefined);
+    if (this.options.onZoom !== undefined) {
+      this.options.onZoom(range);
+      return;
+    }
+    this.ownRange = range;
+    this.plot?.setData(this.corners());
+  }
+
+  // What uPlot is told: only where the corners of the picture are.
+  private corners(): uPlot.AlignedData {
+    const [from, to] = this.shown();
+    return [[from, to], [null, null]];
   }
 
   private resize(): void {
-    const width = this.element.clientWidth;
-    if (width > 0 && this.plot !== undefined && width !== this.plot.width) {
-      this.plot.setSize({ width, height: this.options.height });
+    const { clientWidth: width, clientHeight: height } = this.element;
+    if (width > 0 && this.plot !== undefined && (width !== this.plot.width || height !== this.plot.height)) {
+      this.plot.setSize({ width, height });
+      this.placeCrosshair();
     }
   }
 
   private plotOptions(): uPlot.Options {
-    const muted = colour('--muted');
     const grid = { stroke: colour('--grid'), width: 1 };
-    const format = this.options.y === 'gold' ? compact : digits;
-    const axis = { stroke: muted, grid, ticks: { show: false }, font: '11px system-ui, sans-serif' };
+    const axis = { stroke: colour('--muted'), grid, ticks: { show: false }, font: '11px system-ui, sans-serif' };
+    const { kind } = this;
+    const texts = (which: 'x' | 'y', ticks: (number | null)[]): string[] => {
+      const shown = tickTexts(which === 'x' ? kind : this.options.y, ticks);
+      this.ticks[which] = ticks.flatMap((at, i) => (at === null ? [] : [{ at, text: shown[i]! }]));
+      return shown;
+    };
     return {
       width: Math.max(100, this.element.clientWidth),
-      height: this.options.height,
+      height: this.element.clientHeight || this.options.height,
       legend: { show: false },
       padding: [8, 26, 0, 0],
-      cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false } },
+      cursor: { show: false },
       scales: {
-        x: { time: this.options.x === 'time' },
-        y: { range: (_, min, max) => this.rangeOfY(min, max) },
+        x: { time: kind === 'time', range: () => [...this.shown()] },
+        y: { distr: this.data.log ? 3 : 1, range: () => [...this.rangeOfY()] },
       },
       axes: [
-        { ...axis, size: 22, gap: 4, space: 70,
-          incrs: this.options.x === 'time' ? timeSteps : undefined,
-          values: (_, ticks) => ticks.map(this.options.x === 'time' ? time : compact) },
-        { ...axis, size: 50, gap: 4, space: 32, values: (_, ticks) => ticks.map(format) },
+        { ...axis, size: 22, gap: 4, space: 70, incrs: kind === 'time' || kind === 'relative' ? timeSteps : undefined,
+          values: (_, ticks) => texts('x', ticks) },
+        { ...axis, size: 54, gap: 4, space: 32, values: (_, ticks) => texts('y', ticks) },
       ],
-      series: [{}, ...this.data.lines.map((line): uPlot.Series => ({
-        label: line.label,
-        stroke: seriesColour(line.colour),
-        width: 1.5,
-        points: { show: true, size: 5, filter: (plot, i) => isolated(plot.data[i]!) },
-      }))],
-      hooks: {
-        draw: [(plot) => this.drawMarks(plot)],
-        setCursor: [(plot) => this.showValues(plot)],
-      },
+      series: [{}, { paths: () => null, points: { show: false } }],
+      hooks: { draw: [(plot) => this.draw(plot)] },
     };
   }
 
-  // Room for the marks, too.
-  private rangeOfY(min: number | null, max: number | null): uPlot.Range.MinMax {
-    const ys = this.data.marks.flatMap(({ y }) => (y === undefined ? [] : [y]));
-    const all = [min, max, ...ys].filter((y): y is number => y !== null && Number.isFinite(y));
-    if (all.length === 0) return [0, 1];
-    const low = all.reduce((a, b) => Math.min(a, b));
-    const high = all.reduce((a, b) => Math.max(a, b));
-    if (this.options.minAtZero) return [0, (high || 1) * 1.1];
-    const room = (high - low || Math.abs(high) || 1) * 0.08;
-    return [low - room, high + room];
+  private rangeOfY(): Range {
+    const marks = this.data.marks.flatMap(({ y }) => (y === undefined ? [] : [y]));
+    return rangeOfY(this.curves, this.shown(), { log: this.data.log === true, zero: this.options.minAtZero === true, marks });
   }
 
-  // The values under the pointer, as the chart's title.
-  private showValues(plot: uPlot): void {
-    const at = plot.cursor.idx;
-    if (at === null || at === undefined) return;
-    const x = plot.data[0][at];
-    if (x === undefined) return;
-    const format = this.options.y === 'gold' ? compact : digits;
-    const values = this.data.lines.flatMap(({ label }, i) => {
-      const y = plot.data[i + 1]?.[at];
-      return y === null || y === undefined ? [] : [`${label}: ${format(y)}`];
+  private strokes(): Stroke[] {
+    return this.curves.map((points, i) => ({
+      points, colour: this.colourOf(this.data.lines[i]!), dash: this.data.lines[i]!.dash ?? [],
+      smooth: this.data.smooth ?? 0, band: this.data.band === true,
+    }));
+  }
+
+  private colourOf({ colour: of }: Line): string {
+    return typeof of === 'number' ? seriesColour(of) : of;
+  }
+
+  private field({ bbox, scales }: uPlot): Field {
+    const { left, top, width, height } = bbox;
+    const [x0, x1] = [scales.x!.min!, scales.x!.max!];
+    const log = scales.y!.distr === 3;
+    const along = (value: number) => (log ? (value > 0 ? Math.log10(value) : NaN) : value);
+    const [y0, y1] = [along(scales.y!.min!), along(scales.y!.max!)];
+    const perX = width / (x1 - x0);
+    // By halves, since the whole of it may be more than a double holds.
+    const perY = height / (y1 / 2 - y0 / 2);
+    return {
+      left, top, width, height, ratio: devicePixelRatio,
+      x: (value) => left + (value - x0) * perX,
+      y: (value) => top + height - (along(value) / 2 - y0 / 2) * perY,
+    };
+  }
+
+  private allMarks(plot: uPlot): Mark[] {
+    const field = this.field(plot);
+    return [...this.data.marks, ...this.curves.flatMap((points) => crossesOf(points, field))];
+  }
+
+  private draw(plot: uPlot): void {
+    const field = this.field(plot);
+    drawHappenings(plot.ctx, field, this.data.happenings ?? []);
+    drawCurves(plot.ctx, field, this.strokes());
+    drawMarks(plot.ctx, field, this.allMarks(plot),
+              { up: colour('--buy'), down: colour('--sell'), cross: colour('--bad'), edge: colour('--card') });
+  }
+
+  private markRange(range: Range | undefined): void {
+    const { plot } = this;
+    if (plot === undefined) return;
+    const left = range === undefined ? 0 : plot.valToPos(range[0], 'x');
+    const width = range === undefined ? 0 : plot.valToPos(range[1], 'x') - left;
+    plot.setSelect({ left, width, top: 0, height: plot.over.clientHeight }, false);
+  }
+
+  private placeCrosshair(): void {
+    const { plot, pointedAt: at } = this;
+    const left = at === undefined || plot === undefined ? NaN : plot.valToPos(at, 'x');
+    this.crosshair.hidden = !(left >= 0 && left <= plot!.over.clientWidth);
+    if (!this.crosshair.hidden) this.crosshair.style.transform = `translateX(${left}px)`;
+  }
+
+  // What each curve is at the crosshair: at its point that is nearest.
+  private showValues(x: number): void {
+    const { plot, data } = this;
+    if (plot === undefined) return;
+    const number = this.options.y === 'gold' ? compact : digits;
+    const smooth = data.smooth ?? 0;
+    const values = this.curves.flatMap((points, i) => {
+      const at = nearest(points, x);
+      if (at < 0) return [];
+      const line = data.lines[i]!;
+      const text = (value: number) => (Number.isNaN(value) ? 'NaN' : number(value));
+      const value = points.last[at]!;
+      const of = points.n[at]! > 1 ? `${text(points.min[at]!)} to ${text(points.max[at]!)} of ${full(points.n[at]!)}` : text(value);
+      const mean = smooth > 0 ? [text(smoothOf(points, smooth)[at]!)] : [];
+      return [{
+        label: nameText(line.label, 36), colour: this.colourOf(line), value: smooth > 0 ? smoothOf(points, smooth)[at]! : points.max[at]!,
+        texts: [...mean, of, placeShort(this.kind, points.x[at]!)],
+      }];
     });
-    this.element.title = [this.options.x === 'time' ? time(x) : `step ${compact(x)}`, ...values].join('\n');
+    const area = plot.over.getBoundingClientRect();
+    const left = plot.valToPos(x, 'x');
+    const happenings = (data.happenings ?? []).filter((one) => Math.abs(plot.valToPos(one.x, 'x') - left) <= nearHappening_px);
+    const head = [...(smooth > 0 ? ['smoothed'] : []), 'value', this.kind === 'steps' ? 'step' : 'at'];
+    showValues(this.element, placeText(this.kind, this.kind === 'steps' ? Math.round(x) : x), head, values,
+               happenings.slice(0, 8).map(({ text }) => text), { x: area.left + left, y: area.top });
   }
+}
 
-  private drawMarks(plot: uPlot): void {
-    const { ctx, bbox } = plot;
-    const size = markSize * devicePixelRatio;
-    const colours = { up: colour('--buy'), down: colour('--sell'), cross: colour('--bad') };
-    ctx.save();
-    for (const { x, y, shape } of this.data.marks) {
-      const left = plot.valToPos(x, 'x', true);
-      if (!(left >= bbox.left && left <= bbox.left + bbox.width)) continue;
-      const foot = bbox.top + bbox.height - size * 1.5;
-      const inside = y === undefined ? foot : plot.valToPos(y, 'y', true);
-      const top = Math.min(Math.max(inside, bbox.top), bbox.top + bbox.height);
-      ctx.beginPath();
-      if (shape === 'cross') {
-        ctx.strokeStyle = colours.cross;
-        ctx.lineWidth = 2 * devicePixelRatio;
-        ctx.moveTo(left - size, top - size);
-        ctx.lineTo(left + size, top + size);
-        ctx.moveTo(left - size, top + size);
-        ctx.lineTo(left + size, top - size);
-        ctx.stroke();
-        continue;
-      }
-      const tip = shape === 'up' ? -size : size;
-      ctx.moveTo(left, top + tip);
-      ctx.lineTo(left - size, top - tip);
-      ctx.lineTo(left + size, top - tip);
-      ctx.closePath();
-      ctx.fillStyle = colours[shape];
-      ctx.fill();
-      ctx.strokeStyle = colour('--card');
-      ctx.lineWidth = devicePixelRatio;
-      ctx.stroke();
-    }
-    ctx.restore();
-  }
+function placeShort(kind: AxisKind, x: number): string {
+  return kind === 'steps' ? full(x) : tickTexts(kind, [x])[0]!;
 }

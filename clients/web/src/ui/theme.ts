@@ -2,7 +2,7 @@
 import { load, save } from '../storage.js';
 
 const key = 'ppo-theme';
-const listeners: (() => void)[] = [];
+const listeners = new Set<() => void>();
 let colours = new Map<string, string>();
 
 // Okabe and Ito's palette, which the colour-blind can tell apart; the names are in style.css.
@@ -25,8 +25,10 @@ export function toggleTheme(): void {
   apply(wanted === system ? null : wanted);
 }
 
-export function onThemeChange(listener: () => void): void {
-  listeners.push(listener);
+/** Returns what ends it. */
+export function onThemeChange(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** A custom property's value; kept until the theme changes. */

@@ -4,7 +4,11 @@ import type { Reason } from '../past/backfill.js';
 import type { Alerts } from '../model/alerts.js';
 import type { BridgeStatus } from '../model/bridge_status.js';
 import type { Runs } from '../model/runs.js';
+import type { Curves } from '../model/curves.js';
+import type { Marks } from '../model/marks.js';
+import type { Spans } from '../model/spans.js';
 import type { Store } from '../model/store.js';
+import type { Tags } from '../model/tags.js';
 import type { UiState } from '../state/ui_state.js';
 
 /** What views read and may ask for. */
@@ -12,6 +16,11 @@ export interface App {
   readonly store: Store;
   /** All runs that there ever were, and which of them the views show. */
   readonly runs: Runs;
+  /** Of these: which curves there are, their points, what happened to them, what took how long. */
+  readonly tags: Tags;
+  readonly curves: Curves;
+  readonly marks: Marks;
+  readonly spans: Spans;
   readonly status: BridgeStatus;
   readonly alerts: Alerts;
   readonly feed: Feed;

@@ -1,0 +1,128 @@
+// What happened to the runs that are looked at: parameters that were changed, pauses, checkpoints, errors, ends
+// (the `marks` of get_series). Asked again when an event says that there are more.
+import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
+import type { Points } from './points.js';
+import { listOf, numberOf, objectOf, textOf } from './values.js';
+
+export interface RunMark {
+  runId: string;
+  seq: number;
+  /** started, ended, error, or the name of a command. */
+  kind: string;
+  /** Seconds since 1970. */
+  timestamp: number;
+  data: JsonObject;
+}
+
+export interface MarksOptions {
+  ask(command: string, params: JsonObject): Promise<JsonObject>;
+  now_ms(): number;
+  after(delay_ms: number, run: () => void): void;
+  changed(): void;
+}
+
+const again_ms = 2000;
+const runsMax = 64;
+const kinds = new Set(['run_started', 'run_ended', 'error', 'command_executed']);
+
+export class Marks {
+  version = 0;
+  private byRun = new Map<string, RunMark[]>();
+  private runIds: readonly string[] = [];
+  private stale = true;
+  private asking = false;
+  private asked_ms = -Infinity;
+
+  constructor(private readonly options: MarksOptions) {}
+
+  /** By run; asks where that is due. Of more than 64 runs those of the first. */
+  of(runIds: readonly string[]): ReadonlyMap<string, RunMark[]> {
+    if (runIds.join('\n') !== this.runIds.join('\n')) {
+      this.runIds = runIds;
+      this.stale = true;
+      this.asked_ms = -Infinity;
+    }
+    if (this.stale && !this.asking && this.options.now_ms() - this.asked_ms >= again_ms) void this.ask();
+    return this.byRun;
+  }
+
+  refill(): void {
+    this.stale = true;
+    this.asked_ms = -Infinity;
+  }
+
+  apply(events: readonly BridgeEvent[]): void {
+    if (events.some(({ type }) => kinds.has(type))) this.stale = true;
+  }
+
+  private async ask(): Promise<void> {
+    this.asking = true;
+    this.stale = false;
+    this.asked_ms = this.options.now_ms();
+    const { runIds } = this;
+    try {
+      // No curve has no name.
+      const result = await this.options.ask('get_series', {
+        run_ids: runIds.slice(0, runsMax), tags: [''], x: 'step', points_max: 1, marks: true,
+      });
+      const found = new Map<string, RunMark[]>();
+      for (const entry of listOf(result.marks).map(objectOf)) {
+        const runId = String(entry.run_id);
+        const mark = {
+          runId, seq: numberOf(entry.seq) ?? 0, kind: String(entry.kind), timestamp: numberOf(entry.timestamp) ?? 0,
+          data: objectOf(entry.data),
+        };
+        found.set(runId, [...(found.get(runId) ?? []), mark]);
+      }
+      this.byRun = found;
+      ++this.version;
+    } catch {
+      this.stale = true; // the connection went, or the bridge is busy
+    }
+    this.asking = false;
+    if (this.stale) this.options.after(again_ms, () => this.options.changed());
+    this.options.changed();
+  }
+}
+
+/** "learning_rate = 0.001", "paused", "crashed: out of memory". */
+export function markText({ kind, data }: RunMark): string {
+  if (kind === 'ended') {
+    const state = textOf(data.state) ?? 'finished';
+    return textOf(data.error) === undefined ? state : `${state}: ${String(data.error)}`;
+  }
+  if (kind === 'error') return `${textOf(data.error_type) ?? 'error'}: ${textOf(data.message) ?? ''}`;
+  const params = objectOf(data.params);
+  const { name, value, ...others } = params;
+  if (textOf(name) !== undefined && value !== undefined) return `${String(name)} = ${plain(value)}`;
+  const told = Object.entries(others).map(([key, one]) => `${key} = ${plain(one)}`);
+  return told.length === 0 ? kind : `${kind}: ${told.join(', ')}`;
+}
+
+function plain(value: Json): string {
+  return typeof value === 'object' ? JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? String(one) : one)) : String(value);
+}
+
+/**
+ * The step that a curve had come to at a time: as many of its points lie before it on the one axis as on the
+ * other. As exact as their buckets are wide; undefined: it had none yet.
+ */
+export function stepAt(byTime: Points, byStep: Points, time_s: number): number | undefined {
+  let before = 0;
+  for (let i = 0; i < byTime.length && byTime.x[i]! <= time_s; ++i) {
+    const next = byTime.x[i + 1] ?? byTime.x[i]!;
+    const n = byTime.n[i]!;
+    const share = next > byTime.x[i]! ? Math.min(1, (time_s - byTime.x[i]!) / (next - byTime.x[i]!)) : 1;
+    before += n === 1 ? 1 : Math.max(1, Math.round(n * share));
+  }
+  if (before === 0 || byStep.length === 0) return undefined;
+  for (let i = 0; i < byStep.length; ++i) {
+    const n = byStep.n[i]!;
+    if (before <= n) {
+      const next = byStep.x[i + 1] ?? byStep.x[i]!;
+      return n === 1 ? byStep.x[i]! : byStep.x[i]! + ((before - 1) / n) * (next - byStep.x[i]!);
+    }
+    before -= n;
+  }
+  return byStep.x[byStep.length - 1]!;
+}

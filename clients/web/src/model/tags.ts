@@ -1,0 +1,119 @@
+// Which curves the chosen runs have (get_tags). A tag that comes live is added at once.
+import { FeedError, type BridgeEvent, type JsonObject } from '../feed/index.js';
+import { runIdOfEvent, samplesOf } from './samples.js';
+import { listOf, numberOf, objectOf } from './values.js';
+
+export interface Tag {
+  tag: string;
+  /** How many of the runs have it. */
+  runs: number;
+}
+
+export interface TagsOptions {
+  ask(command: string, params: JsonObject): Promise<JsonObject>;
+  now_ms(): number;
+  after(delay_ms: number, run: () => void): void;
+  changed(): void;
+}
+
+const again_ms = 2000;
+const runsMax = 256; // of a question
+const tagsMax = 20_000;
+const byName = new Intl.Collator('en', { numeric: true });
+
+export class Tags {
+  /** In order of their names, trainer-2 before trainer-10. */
+  all: Tag[] = [];
+  version = 0;
+  loaded = false;
+  /** Not all are here. */
+  cut = false;
+  problem = '';
+  private known = new Map<string, Tag>();
+  private runIds: readonly string[] = [];
+  private runs = new Set<string>();
+  private stale = true;
+  private asking = false;
+  private retry_ms = 0;
+
+  constructor(private readonly options: TagsOptions) {}
+
+  /** Says which runs; asks where that is due. */
+  of(runIds: readonly string[]): Tag[] {
+    if (runIds !== this.runIds && runIds.join('\n') !== this.runIds.join('\n')) {
+      this.runs = new Set(runIds);
+      this.stale = true;
+      this.retry_ms = 0;
+    }
+    this.runIds = runIds;
+    if (this.stale && !this.asking && this.options.now_ms() >= this.retry_ms) void this.ask();
+    return this.all;
+  }
+
+  refill(): void {
+    this.stale = true;
+    this.retry_ms = 0;
+  }
+
+  apply(events: readonly BridgeEvent[]): void {
+    for (const event of events) {
+      if (event.type !== 'scalar' && event.type !== 'training_update' && event.type !== 'episode_end') continue;
+      const runId = runIdOfEvent(event);
+      if (runId === undefined || !this.runs.has(runId)) continue;
+      for (const { tag } of samplesOf(event)) {
+        if (this.known.has(tag) || this.known.size >= tagsMax) continue;
+        this.known.set(tag, { tag, runs: 1 });
+        this.sort();
+      }
+    }
+  }
+
+  private async ask(): Promise<void> {
+    const { runIds } = this;
+    this.asking = true;
+    this.stale = false;
+    try {
+      const found = new Map<string, Tag>();
+      let cut = false;
+      for (let i = 0; i < runIds.length; i += runsMax) {
+        const result = await this.askSome(runIds.slice(i, i + runsMax));
+        cut ||= result.complete === false;
+        for (const entry of listOf(result.tags).map(objectOf)) {
+          const tag = String(entry.tag);
+          if (found.size >= tagsMax && !found.has(tag)) cut = true;
+          else found.set(tag, { tag, runs: (found.get(tag)?.runs ?? 0) + (numberOf(entry.runs) ?? 1) });
+        }
+      }
+      // What came live meanwhile stays, as long as the runs are the same.
+      if (runIds === this.runIds) for (const [tag, one] of this.known) if (!found.has(tag)) found.set(tag, one);
+      this.known = found;
+      this.cut = cut;
+      this.loaded = true;
+      this.problem = '';
+      this.sort();
+    } catch (error) {
+      this.problem = error instanceof Error ? error.message : String(error);
+      this.stale = true;
+      this.retry_ms = this.options.now_ms() + again_ms;
+      this.options.after(again_ms, () => this.options.changed());
+    } finally {
+      this.asking = false;
+    }
+    this.options.changed();
+  }
+
+  private async askSome(runIds: readonly string[]): Promise<JsonObject> {
+    try {
+      return await this.options.ask('get_tags', { run_ids: [...runIds] });
+    } catch (error) {
+      if (!(error instanceof FeedError) || error.errorType !== 'unknown_command') throw error;
+      const { series, complete } = await this.options.ask('get_series', { run_ids: [...runIds], x: 'step', points_max: 1 });
+      return { tags: listOf(series), complete: complete ?? true };
+    }
+  }
+
+  private sort(): void {
+    this.all = [...this.known.values()].sort((a, b) => byName.compare(a.tag, b.tag));
+    ++this.version;
+  }
+}

@@ -1,0 +1,62 @@
+// What stands beside the ticks of an axis: as short as can be while neighbours still differ.
+import { compact, digits, full, time } from './format.js';
+
+export type AxisKind = 'time' | 'relative' | 'steps' | 'gold' | 'plain';
+
+const day_s = 86_400;
+const date = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+
+/** Distances between ticks of a time axis that people count in, seconds. */
+export const timeSteps = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200,
+  14_400, 21_600, 43_200, ...[1, 2, 7, 14, 30, 60, 180, 365, 730, 1825, 3650].map((days) => days * day_s),
+];
+
+export function tickTexts(kind: AxisKind, ticks: readonly (number | null)[]): string[] {
+  const shown = ticks.filter((tick): tick is number => tick !== null);
+  if (kind === 'time') return timeTexts(ticks, shown);
+  const formats = kind === 'relative' ? [elapsed] : kind === 'plain' ? [plain, exact] : [compact, full, exact];
+  const format = formats.find((one) => new Set(shown.map(one)).size === new Set(shown).size) ?? exact;
+  return ticks.map((tick) => (tick === null ? '' : format(tick)));
+}
+
+function timeTexts(ticks: readonly (number | null)[], shown: number[]): string[] {
+  const apart = shown.length > 1 ? shown[1]! - shown[0]! : 1;
+  let before = '';
+  return ticks.map((tick) => {
+    if (tick === null) return '';
+    const today = date.format(tick * 1000);
+    if (apart >= day_s / 2) return today;
+    const clock = apart >= 60 ? time(tick).slice(0, 5) : apart >= 1 ? time(tick)
+      : `${time(tick)}.${String(Math.round((tick - Math.floor(tick)) * 1000)).padStart(3, '0')}`;
+    const newDay = before !== '' && before !== today;
+    before = today;
+    return newDay ? `${today} ${clock}` : clock;
+  });
+}
+
+function plain(value: number): string {
+  const size = Math.abs(value);
+  return size >= 10_000 && size < 1e15 ? compact(value) : digits(value);
+}
+
+function exact(value: number): string {
+  return String(Number(value.toPrecision(15))).replace('-', '−');
+}
+
+/** 1:05:00 since the start; with what is below a second where there is any. */
+export function elapsed(seconds: number): string {
+  const size = Math.abs(seconds);
+  const whole = Math.floor(size + 1e-9);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (part: number) => String(part).padStart(2, '0');
+  const rest = size - whole > 1e-6 ? (size - whole).toFixed(3).slice(1).replace(/0+$/, '') : '';
+  return `${seconds < 0 ? '−' : ''}${h > 0 ? `${h}:${two(m)}` : m}:${two(s)}${rest}`;
+}
+
+/** A place on the x axis, with every digit. */
+export function placeText(kind: AxisKind, x: number): string {
+  if (kind === 'time') return dateTime.format(x * 1000);
+  return kind === 'relative' ? `${elapsed(x)} after the start` : `step ${full(x)}`;
+}

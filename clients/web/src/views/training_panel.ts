@@ -1,0 +1,167 @@
+// One tag's chart: made when it comes into view, gone when it is far out of it.
+import { countOfNone } from '../model/points.js';
+import { markText, stepAt, type RunMark } from '../model/marks.js';
+import { Chart, type Happening } from '../ui/chart.js';
+import { csvOf, download, pngOf, svgOf } from '../ui/chart_export.js';
+import type { ChartGroup, Range } from '../ui/chart_group.js';
+import { h, setName, setText } from '../ui/dom.js';
+import { compact, time } from '../ui/format.js';
+import { Redraw } from '../ui/redraw.js';
+import { runLook } from '../ui/run_colours.js';
+import { colour } from '../ui/theme.js';
+import type { App } from './view.js';
+
+const height = 190;
+const happeningsMax = 200;
+const fewPixels = 400; // to find the step of a time
+
+export interface PanelView {
+  runIds: readonly string[];
+  /** All that changes how it is drawn, but for the points. */
+  shape: string;
+  range: Range | undefined;
+  /** By run. */
+  marks: ReadonlyMap<string, readonly RunMark[]>;
+  marksVersion: number;
+}
+
+export class TrainingPanel {
+  readonly element: HTMLElement;
+  /** It is in view, or nearly. */
+  near = false;
+  private chart: Chart | undefined;
+  private readonly slot = h('div', { class: 'chart-slot' });
+  private readonly none = h('span', { class: 'bad-note' });
+  private readonly state = h('span', { class: 'muted' });
+  private readonly pin: HTMLButtonElement;
+  private readonly redraw = new Redraw();
+  private readonly dialog: HTMLDialogElement;
+
+  constructor(private readonly app: App, readonly tag: string, private readonly group: ChartGroup) {
+    this.slot.style.minHeight = `${height}px`;
+    const name = h('span', { class: 'tag' });
+    setName(name, tag, 48);
+    const close = () => menu.removeAttribute('open');
+    const item = (text: string, run: () => void) => h('button', { class: 'plain', onclick: () => {
+      close();
+      run();
+    } }, text);
+    this.pin = item('Pin', () => this.togglePin());
+    const menu = h('details', { class: 'menu', onkeydown: (event: KeyboardEvent) => {
+      if (event.key !== 'Escape') return;
+      close();
+      menu.querySelector('summary')!.focus();
+    }, onfocusout: (event: FocusEvent) => {
+      if (!menu.contains(event.relatedTarget as Node | null)) close();
+    } }, h('summary', { 'aria-label': `What to do with ${tag}`, title: 'Pin, full screen, save' }, '⋯'),
+      h('div', { class: 'items' }, this.pin, item('Full screen', () => this.open()), item('Save as PNG', () => void this.save('png')),
+        item('Save as SVG', () => void this.save('svg')), item('Save as CSV', () => void this.save('csv'))));
+    const heading = h('h2', {}, name, ' ', this.none, ' ', this.state, menu);
+    this.element = h('section', { class: 'card panel', 'aria-label': tag }, heading, this.slot);
+    this.dialog = h('dialog', { class: 'whole', 'aria-label': tag, onclose: () => this.fold() });
+  }
+
+  update(view: PanelView): void {
+    const { app, chart } = this;
+    setText(this.pin, app.state.pins.includes(this.tag) ? 'Unpin' : 'Pin');
+    if (!this.near) return;
+    const { x, log, band, smooth = 0 } = app.state;
+    const drawn = chart ?? this.makeChart();
+    const query = { tag: this.tag, x, pixels: drawn.pixels };
+    const answer = app.curves.get({ ...query, runIds: view.runIds, range: view.range });
+    const version = `${answer.version} ${view.marksVersion}`;
+    const empty = answer.curves.every(({ length }) => length === 0);
+    setText(this.state, answer.problem !== '' ? answer.problem : empty && answer.asking ? 'asking…' : '');
+    if (!this.redraw.due(`${view.shape} ${answer.curves.length} ${drawn.pixels}`, version)) return;
+    const shown = view.runIds.flatMap((runId, i) => (answer.curves[i]!.length === 0 ? [] : [{ runId, points: answer.curves[i]! }]));
+    const total = shown.reduce((sum, { points }) => sum + countOfNone(points), 0);
+    setText(this.none, total === 0 ? '' : `✕ ${compact(total)} NaN`);
+    drawn.update({
+      lines: shown.map(({ runId }) => ({ ...runLook(runId), id: runId })), curves: shown.map(({ points }) => points),
+      marks: [], happenings: this.happenings(view), x: x === 'step' ? 'steps' : x, range: view.range, log, band, smooth,
+    });
+  }
+
+  leave(): void {
+    this.near = false;
+    if (this.dialog.open || this.chart === undefined) return;
+    this.chart.destroy();
+    this.chart = undefined;
+    this.redraw.reset();
+  }
+
+  private makeChart(): Chart {
+    this.chart = new Chart({
+      label: this.tag, height, x: 'steps', y: 'plain', group: this.group,
+      onZoom: (range) => this.app.go({ x0: range?.[0], x1: range?.[1] }),
+    });
+    this.slot.replaceChildren(this.chart.element);
+    return this.chart;
+  }
+
+  private happenings({ runIds, marks }: PanelView): Happening[] {
+    const { app } = this;
+    const { x } = app.state;
+    const found: Happening[] = [];
+    for (const runId of runIds) {
+      for (const mark of marks.get(runId) ?? []) {
+        if (found.length >= happeningsMax) return found;
+        if (mark.kind === 'started' || (mark.kind === 'ended' && mark.data.state === 'finished')) continue;
+        const started = app.runs.find(runId)?.started;
+        const at = x === 'time' ? mark.timestamp : x === 'relative' ? started && mark.timestamp - started : this.stepOf(runId, mark);
+        if (at === undefined) continue;
+        found.push({ x: at, colour: colourOf(mark), text: `${time(mark.timestamp)} ${markText(mark)} · ${runLook(runId).label}` });
+      }
+    }
+    return found;
+  }
+
+  private stepOf(runId: string, { timestamp }: RunMark): number | undefined {
+    const query = { tag: this.tag, runIds: [runId], pixels: fewPixels };
+    const [byTime] = this.app.curves.get({ ...query, x: 'time' }).curves;
+    const [byStep] = this.app.curves.get({ ...query, x: 'step' }).curves;
+    return stepAt(byTime!, byStep!, timestamp);
+  }
+
+  private togglePin(): void {
+    const { pins } = this.app.state;
+    this.app.go({ pins: pins.includes(this.tag) ? pins.filter((tag) => tag !== this.tag) : [...pins, this.tag] }, 'replace');
+  }
+
+  private open(): void {
+    if (this.chart === undefined) return;
+    document.body.append(this.dialog);
+    this.dialog.replaceChildren(
+      h('div', { class: 'bar' }, h('h2', {}, this.tag), h('button', { onclick: () => this.dialog.close() }, 'Close')), this.chart.element);
+    this.dialog.showModal();
+    this.chart.resizeTo(Math.max(200, innerHeight - 130));
+  }
+
+  private fold(): void {
+    this.dialog.remove();
+    if (this.chart === undefined) return;
+    this.slot.replaceChildren(this.chart.element);
+    this.chart.resizeTo(height);
+  }
+
+  private async save(kind: 'png' | 'svg' | 'csv'): Promise<void> {
+    const picture = this.chart?.picture();
+    if (picture === undefined) return;
+    const name = `${this.tag}.${kind}`;
+    if (kind === 'svg') {
+      download(name, svgOf(picture), 'image/svg+xml');
+    } else if (kind === 'png') {
+      const blob = await pngOf(picture, this.chart!.canvas!);
+      if (blob !== null) download(name, blob, 'image/png');
+    } else {
+      const curves = picture.strokes.map(({ points }, i) => ({ runId: picture.lines[i]!.id!, tag: this.tag, points }));
+      download(name, csvOf(curves, picture.range), 'text/csv');
+    }
+  }
+}
+
+function colourOf({ kind, data }: RunMark): string {
+  if (kind === 'error' || (kind === 'ended' && data.state === 'crashed')) return colour('--bad');
+  if (kind === 'ended' || kind === 'pause' || kind === 'resume' || kind === 'stop') return colour('--warn');
+  return colour(/checkpoint|save/.test(kind) ? '--good' : '--accent');
+}
