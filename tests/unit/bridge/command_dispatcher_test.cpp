@@ -104,7 +104,10 @@ TEST_CASE("desk: a trainer's success and its refusal, in the contract's form, an
   CHECK(event["data"]["command"] == "pause");
   CHECK(event["data"]["client_id"] == "me");
   CHECK(event["data"]["outcome"] == "success");
-  CHECK(parse_json(events[1])["data"]["outcome"] == "rejected");
+  CHECK_FALSE(event["data"].HasMember("message"));
+  const auto refused = parse_json(events[1]);
+  CHECK(refused["data"]["outcome"] == "rejected");
+  CHECK(refused["data"]["message"] == "not now");
 }
 
 TEST_CASE("desk: the event of a command tells its params, or how large they were") {
@@ -204,6 +207,23 @@ TEST_CASE("switch: what is armed is in the store, and told so once it is") {
     CHECK(next.bench.link.sent.empty());
     next.advance(200'000);
     CHECK(next.bench.link.sent.size() == 1);
+  }
+  SUBCASE("one of less time has ten seconds then") {
+    Dispatcher next;
+    next.bench.dispatcher.restore_switch(
+        "me", R"({"timeout_ms":100,"on_expiry":{"command":"pause","target":"t1"}})");
+    next.advance(9'999'999);
+    CHECK(next.bench.link.sent.empty());
+    next.advance(1);
+    CHECK(next.bench.link.sent.size() == 1);
+  }
+  SUBCASE("one that is disarmed while it is being written is forgotten at once") {
+    d.ask(arm, "other");
+    d.ask(R"({"command":"disarm_dead_mans_switch"})", "other");
+    answer();
+    CHECK(store.size() == 2);
+    answer();
+    CHECK(store.size() == 1);
   }
   SUBCASE("one that was disarmed or has expired is forgotten, whatever overtakes what") {
     d.ask(R"({"command":"arm_dead_mans_switch","params":{"timeout_ms":10000,)"

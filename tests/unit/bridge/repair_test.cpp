@@ -222,6 +222,18 @@ TEST_CASE("repair: an event of a new start that ends a question is taken whole")
   CHECK(r.bench.sources.find("t")->tally.lost == 0);
 }
 
+TEST_CASE("repair: a question that ends while an event is taken adds nothing to the log by itself") {
+  Repair r;
+  std::vector<bool> grown;
+  r.bench.dispatcher.router().set_repair_listener(
+      [&](const RepairAnswer& answer) { grown.push_back(r.bench.intake.take_repair(answer)); });
+  r.bench.take(body(1));
+  r.bench.take(body(3));
+  r.bench.take(body(1, "{}", "r2"));
+  CHECK(grown == std::vector<bool>{false});
+  CHECK(r.source_seqs() == Seqs{1, 1});
+}
+
 TEST_CASE("repair: what a source publishes of its tail counts, where it has no connection") {
   Repair r;
   r.bench.take(body(1));

@@ -78,6 +78,7 @@ TEST_CASE("run commands: of get_runs what is wrong is named with its range") {
         "params.run must be a list of strings of at most 512 bytes");
   CHECK(refused("get_runs", R"({"filter":{"hidden":1}})") == "params.hidden must be true or false");
   CHECK(refused("get_runs", R"({"filter":{"search":1}})") == "params.search must be a string of at most 512 bytes");
+  CHECK(parsed<RunsQuery>("get_runs", R"({"filter":{"hidden":false}})").hidden == false);
   CHECK(refused("get_runs", R"({"sort":[]})") == "params.sort must be a string of at most 64 bytes");
   CHECK(refused("get_runs", R"({"count":1001})") == "params.count is 1001; must be an integer 0..1000");
   CHECK(refused("get_runs", R"({"count":1000,"offset":-1})") ==

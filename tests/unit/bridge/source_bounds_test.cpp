@@ -370,3 +370,40 @@ TEST_CASE("bounds: what a run said before it ended may come late") {
   t.announce(Tracking::numbers(0, 1), "q", false);
   CHECK_FALSE(ended.ended());
 }
+
+TEST_CASE("bounds: what is read of an announcement, and what is left out") {
+  const auto said = [](const std::string& data) { return read_announcement("{" + data + "}"); };
+  CHECK(said(R"("head":9223372036854775807)").head == kSourceSeqMax);
+  CHECK(said(R"("head":9223372036854775808)").head == 0);
+  CHECK(said(R"("head":-1,"oldest":1.5)").head == 0);
+  CHECK(said(R"("head":7,"oldest":3)").oldest == 3);
+  const auto commands = [&said](std::size_t bytes) {
+    return said(R"("commands":[")" + std::string(bytes - 4, 'x') + "\"]").commands_json.size();
+  };
+  CHECK(commands(kCommandsJsonBytesMax) == kCommandsJsonBytesMax);
+  CHECK(commands(kCommandsJsonBytesMax + 1) == 2);
+  const auto parameters = [&said](std::size_t bytes) {
+    return said(R"("parameters":[{"name":")" + std::string(bytes - 13, 'x') + "\"}]").parameters_json.size();
+  };
+  CHECK(parameters(kParametersJsonBytesMax) == kParametersJsonBytesMax);
+  CHECK(parameters(kParametersJsonBytesMax + 1) == 0);
+  const auto control = [&said](std::size_t bytes) {
+    return said(R"("control":")" + std::string(bytes, 'x') + "\"").control.size();
+  };
+  CHECK(control(kHostBytesMax) == kHostBytesMax);
+  CHECK(control(kHostBytesMax + 1) == 0);
+  std::string agents = "\"a\",5,\"no name\"";
+  for (std::size_t i = 0; i < kAgentsPerSourceMax; ++i) agents += ",\"a" + std::to_string(i) + '"';
+  const Announcement many = said("\"agents\":[" + agents + "]");
+  CHECK(many.agents.size() == kAgentsPerSourceMax);
+  CHECK(many.agents[1] == "a0");
+  CHECK(said(R"("replay":"any_time")").repairs_any_time);
+  CHECK_FALSE(said(R"("replay":"never")").repairs_any_time);
+  const Announcement wrong = said(R"("host":5,"state":5,"pid":"7","control":5,"clock":"x","agents":5,"commands":{})");
+  CHECK(wrong.host.empty());
+  CHECK(wrong.activity.empty());
+  CHECK(wrong.pid == 0);
+  CHECK(wrong.clock_json.empty());
+  CHECK(wrong.commands_json.empty());
+  CHECK(read_announcement("[]").agents.empty());
+}

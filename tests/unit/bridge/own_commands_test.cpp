@@ -1,0 +1,208 @@
+// The bridge's own commands, and how far each goes.
+
+#include "commands/own_commands.h"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/request_budget.h"
+#include "fixture.h"
+
+using namespace bridge;
+
+namespace {
+
+struct FakeRuns final : PastRuns {
+  bool ask(RunQuery query, std::weak_ptr<const void> asker, Done done) override {
+    if (full) return false;
+    asked = std::move(query);
+    who = std::move(asker);
+    answer = std::move(done);
+    return true;
+  }
+  bool full = false;
+  RunQuery asked;
+  std::weak_ptr<const void> who;
+  Done answer;
+};
+
+// What a command answers: its result, or why it has none.
+std::string ask(Bench& bench, const std::string& command, const std::string& params,
+                const std::shared_ptr<RequestBudget>& account = nullptr) {
+  std::string got;
+  bench.commands.run(command, parse_json(params), account, [&got](const Result<std::string, RequestError>& result) {
+    got = result ? result.value() : std::string(error_type_name(result.error().type)) + ": " + result.error().message;
+  });
+  return got;
+}
+
+}  // namespace
+
+TEST_CASE("own commands: a question about runs is answered with where the log stands, and charged") {
+  Bench bench;
+  FakeRuns runs;
+  CHECK(ask(bench, "get_runs", "{}") == "busy: too many questions about runs wait; try later");
+  bench.commands.set_runs(&runs);
+  CHECK(ask(bench, "get_runs", R"({"count":-1})").find("bad_request: params.count is -1") == 0);
+  std::string got;
+  const auto account = std::make_shared<RequestBudget>(bench.clock, 1000);
+  const auto ask_runs = [&](const std::shared_ptr<RequestBudget>& who) {
+    got.clear();
+    bench.commands.run("get_runs", parse_json("{}"), who, [&got](const Result<std::string, RequestError>& result) {
+      got = result ? result.value() : result.error().message;
+    });
+  };
+  ask_runs(account);
+  CHECK(runs.who.lock() == account);
+  bench.event();
+  runs.answer(RunAnswer{R"("runs":[])", std::nullopt, 0});
+  CHECK(got == R"({"runs":[],"epoch":"epoch1","seq":1})");
+  runs.answer(RunAnswer{R"("runs":[])", 7, 3 * kWorkPerSecond});
+  CHECK(got == R"({"runs":[],"epoch":"epoch1","seq":7})");
+  CHECK_FALSE(account->take());  // it has asked for more than two seconds' worth
+  runs.answer(RequestError{ErrorType::bad_request, "no"});
+  CHECK(got == "no");
+  ask_runs(nullptr);  // the bridge itself: nobody pays, and it is never gone
+  CHECK(runs.who.lock() != nullptr);
+  runs.answer(RunAnswer{R"("runs":[])", 7, 3 * kWorkPerSecond});
+  CHECK(got == R"({"runs":[],"epoch":"epoch1","seq":7})");
+  runs.full = true;
+  CHECK(ask(bench, "get_runs", "{}").find("busy") == 0);
+}
+
+TEST_CASE("own commands: get_trades gives trades alone") {
+  Bench bench;
+  bench.event("tick");
+  bench.event("trade_executed");
+  const auto trades = parse_json(ask(bench, "get_trades", "{}"));
+  REQUIRE(trades["count"].GetInt() == 1);
+  CHECK(trades["events"][0]["seq"].GetInt() == 2);
+}
+
+TEST_CASE("own commands: what get_status says of the log is what it holds") {
+  Bench bench({5, 1 << 20});
+  for (int i = 0; i < 9; ++i) {
+    bench.event();
+    bench.log.seal();
+  }
+  bench.clock.advance_us(2'500'000);
+  const auto status = parse_json(bench.run("get_status"));
+  CHECK(status["uptime_s"].GetDouble() == doctest::Approx(2.5));
+  CHECK(status["seq"].GetInt() == 9);
+  CHECK(status["history"]["first_seq"].GetUint64() == bench.log.history().first_seq());
+  CHECK(status["history"]["events"].GetUint64() == 10 - bench.log.history().first_seq());
+  CHECK(status["history"]["events_max"].GetInt() == 5);
+  CHECK_FALSE(status.HasMember("memory"));
+}
+
+TEST_CASE("own commands: get_status tells each reason of a refusal, and their sum") {
+  Bench bench;
+  for (const char* bad : {"", "no", R"({"type":5,"data":{}})", R"({"type":"t","data":5})"}) bench.take(bad);
+  bench.take(R"({"type":"t","data":{},"source":"ppo-bridge"})");
+  const auto status = parse_json(bench.run("get_status"));
+  const auto& events = status["events"];
+  CHECK(events["rejected"].GetInt() == 5);
+  std::uint64_t sum = 0;
+  for (const auto& reason : events["rejected_by_reason"].GetObject()) sum += reason.value.GetUint64();
+  CHECK(sum == 5);
+  CHECK(events["rejected_by_reason"].MemberCount() == kRejectCount - 1);
+  CHECK(events["rejected_by_reason"]["own_source"].GetInt() == 1);
+}
+
+TEST_CASE("own commands: get_clients tells what each is, compressed or not, filtered or not") {
+  Bench bench;
+  struct Directory : ClientDirectory {
+    void report(std::function<void(const ClientsReport&)> done) const override {
+      ClientsReport one, two;
+      one.clients = 1;
+      one.cohorts = 1;
+      one.lag = 5;
+      one.lag_max = 5;
+      two = one;
+      two.lag_max = 3;
+      two.deflated = {3, 20, 10};
+      one.add(two);
+      CHECK(one.lag == 10);
+      CHECK(one.lag_max == 5);
+      done(one);
+    }
+    void list(std::uint64_t, std::size_t, std::function<void(const Clients&)> done) const override {
+      Clients two(2);
+      two[0].deflate = true;
+      two[1].filter_json = R"({"item":"x"})";
+      done(two);
+    }
+  } directory;
+  CHECK(parse_json(bench.run("get_clients"))["count"].GetInt() == 0);
+  bench.commands.set_directory(&directory);
+  const auto clients = parse_json(bench.run("get_clients"));
+  CHECK(clients["count"].GetInt() == 2);
+  CHECK(clients["clients"][0]["deflate"].GetBool());
+  CHECK_FALSE(clients["clients"][0].HasMember("filter"));
+  CHECK_FALSE(clients["clients"][1]["deflate"].GetBool());
+  CHECK(clients["clients"][1]["filter"]["item"] == "x");
+  const auto status = parse_json(bench.run("get_status"));
+  CHECK(status["clients"]["connected"].GetInt() == 2);
+  CHECK(status["clients"]["cohorts"].GetInt() == 2);
+  CHECK(status["deflate"]["messages"].GetInt() == 3);
+  CHECK(status["deflate"]["bytes_before"].GetInt() == 20);
+  CHECK(status["deflate"]["bytes_after"].GetInt() == 10);
+}
+
+TEST_CASE("own commands: get_sources goes on until a reply is full, and says that there are more") {
+  Bench bench;
+  SourceTable table(400, bench.counters);
+  table.set_listener(&bench.watch);
+  table.set_detail_bytes_max(64 << 20);
+  OwnCommands commands{{bench.log, bench.snapshot, table, bench.tracker, bench.types, bench.counters, bench.clock,
+                        bench.limits, 10, "0.0.0"}};
+  const auto told = [&commands] {
+    std::string result;
+    commands.run("get_sources", rapidjson::Value(rapidjson::kObjectType), nullptr,
+                 [&result](const auto& got) { result = got.value(); });
+    return result;
+  };
+  Announcement said;
+  said.parameters_json = R"([{"name":")" + std::string(15'000, 'x') + R"("}])";
+  std::size_t n = 0;
+  const auto add = [&] { table.hello("c" + std::to_string(n), "s" + std::to_string(n), "r", said, 1, 1), ++n; };
+  while (told().size() <= kReplyBytesMax) {
+    add();
+    REQUIRE(n < 400);
+  }
+  CHECK(parse_json(told())["complete"].GetBool());
+  add();
+  const auto cut = parse_json(told());
+  CHECK_FALSE(cut["complete"].GetBool());
+  CHECK(cut["sources"].Size() == n - 1);
+}
+
+TEST_CASE("own commands: a snapshot fills a reply to the byte") {
+  for (const std::size_t too_many : {0u, 1u}) {
+    Bench bench;
+    const auto add = [&bench](const std::string& type, std::size_t bytes) {
+      bench.take(R"({"type":")" + type + R"(","data":{"a":")" + std::string(bytes, 'x') + "\"}}");
+    };
+    std::size_t filled = 0;
+    const auto bytes_of = [&bench](std::uint64_t seq) {
+      bench.log.seal();
+      const BlockPtr block = bench.log.history().find(seq);
+      return block->json(static_cast<std::size_t>(seq - block->first_seq())).size();
+    };
+    add("first", 1000);
+    for (int i = 1; i <= 4; ++i) {
+      add("t" + std::to_string(i), 1'000'000);
+      filled += bytes_of(static_cast<std::uint64_t>(i) + 1) + 1;  // and a comma
+    }
+    // As large as what is left over beside them, or by one byte larger.
+    const std::size_t rest = kReplyBytesMax - filled - (bytes_of(1) - 1000) + too_many;
+    add("first", rest);
+    const auto snapshot = parse_json(bench.run("get_snapshot"));
+    CHECK(snapshot["complete"].GetBool() == (too_many == 0));
+    CHECK(snapshot["events"].Size() == (too_many == 0 ? 5 : 4));
+  }
+}
