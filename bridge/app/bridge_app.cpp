@@ -168,6 +168,7 @@ class BridgeApp::Impl {
     }
     client_servers_.follow_log(journal_ ? [this] { return journal_->extent(); }
                                         : std::function<PastExtent()>());
+    commands_.set_addresses(addresses());
     watch_signals();
     command_tick();
     last_tick_us_ = clock_.steady_us();
@@ -177,18 +178,11 @@ class BridgeApp::Impl {
   }
 
   std::string ready_line() const {
-    std::string line = "ready ws=ws://" + to_string(client_servers_.address()) + "/ws";
-    std::string events_in;
-    for (const std::string& endpoint : receiver_.endpoints()) {
-      events_in += (events_in.empty() ? "" : ",") + endpoint;
+    std::string line = "ready";
+    for (const auto& [name, address] : addresses()) {
+      line += " " + name + "=" + (address.empty() ? "off" : address);
     }
-    const auto or_off = [](const std::string& endpoint) {
-      return endpoint.empty() ? std::string("off") : endpoint;
-    };
-    return line + " events_in=" + or_off(events_in) +
-           " events_out=" + or_off(bot_publisher_.endpoint()) +
-           " commands=" + or_off(bot_commands_.endpoint()) +
-           " control=" + or_off(trainers_.endpoint());
+    return line;
   }
 
   void run() {
@@ -201,6 +195,19 @@ class BridgeApp::Impl {
   }
 
  private:
+  // With the real ports.
+  OwnCommands::Addresses addresses() const {
+    std::string events_in;
+    for (const std::string& endpoint : receiver_.endpoints()) {
+      events_in += (events_in.empty() ? "" : ",") + endpoint;
+    }
+    return {{"ws", "ws://" + to_string(client_servers_.address()) + "/ws"},
+            {"events_in", events_in},
+            {"events_out", bot_publisher_.endpoint()},
+            {"commands", bot_commands_.endpoint()},
+            {"control", trainers_.endpoint()}};
+  }
+
   ClientServersOptions serving() {
     ClientServersOptions options = client_servers_options(config_);
     options.server.clients_max = clients_max_;

@@ -96,6 +96,13 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   json.key("started").time(started_wall_us_);
   json.field("uptime_s", static_cast<double>(view_.clock.steady_us() - started_steady_us_) / 1e6);
   json.field("sources", std::uint64_t{view_.sources.sources().size()});
+  if (!addresses_.empty()) json.key("addresses").object();
+  for (const auto& [name, address] : addresses_) {
+    // A path may be no UTF-8.
+    json.key(name);
+    address.empty() || !is_utf8(address) ? json.raw("null") : json.add(address);
+  }
+  if (!addresses_.empty()) json.end_object();
   // The table's lines of a group stand together.
   std::string_view group;
   for (const CounterRow& row : kCounterRows) {
@@ -165,9 +172,12 @@ void OwnCommands::ask_runs(std::string_view command, const rapidjson::Value& par
   const bool taken = view_.runs != nullptr &&
                      view_.runs->ask(std::move(query.value()), asker,
                                      [this, account = std::weak_ptr<RequestBudget>(account),
+                                      paid = account != nullptr,
                                       done](const Result<RunAnswer, RequestError>& answer) {
+    const auto payer = account.lock();
+    if (paid && !payer) return;  // who asked has gone
     if (!answer) return done(answer.error());
-    if (const auto payer = account.lock()) payer->charge(answer.value().work);
+    if (payer) payer->charge(answer.value().work);
     JsonWriter json;
     json.object().field("epoch", view_.log.epoch());
     json.field("seq", answer.value().seq.value_or(view_.log.head())).end_object();

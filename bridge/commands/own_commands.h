@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rapidjson/document.h>
@@ -96,6 +97,10 @@ class OwnCommands {
 
   void set_runs(PastRuns* runs) { view_.runs = runs; }
 
+  // The bridge's sockets by their names in the ready line; empty: off. Told by get_status once set.
+  using Addresses = std::vector<std::pair<std::string, std::string>>;
+  void set_addresses(Addresses addresses) { addresses_ = std::move(addresses); }
+
   // Set once the server is there; before, no client is listed.
   void set_directory(const ClientDirectory* directory) { directory_ = directory; }
 
@@ -141,6 +146,7 @@ class OwnCommands {
   std::string get_event_types();
 
   BridgeView view_;
+  Addresses addresses_;
   const ClientDirectory* directory_ = nullptr;
   PastCache nothing_past_{nullptr};
   std::map<RecentEvents*, Search> waiting_;  // for the journal

@@ -179,6 +179,20 @@ TEST_CASE("bots: a REQ gets the reply that a WebSocket client gets") {
         "unknown_target");
 }
 
+TEST_CASE("commands: get_status tells where everything is, as the ready line does") {
+  BridgeOptions options;
+  options.settings.push_back("bots.commands=");
+  BridgeProcess bridge(options);
+  ProtocolClient client(bridge.websocket());
+  const Json status = client.request(R"({"action":"command","command":"get_status"})");
+  REQUIRE(bridge.addresses().size() == 5);
+  for (const auto& [name, address] : bridge.addresses()) {
+    const std::string told = address == "off" ? "null" : "\"" + address + "\"";
+    CHECK(status.dump("/result/addresses/" + name) == told);
+  }
+  CHECK(bridge.address("commands") == "off");
+}
+
 TEST_CASE("commands: a dead-man's switch fires when its client has vanished") {
   BridgeProcess bridge;
   auto t1 = trainer(bridge, "t1");
