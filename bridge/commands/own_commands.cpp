@@ -172,12 +172,9 @@ void OwnCommands::ask_runs(std::string_view command, const rapidjson::Value& par
   const bool taken = view_.runs != nullptr &&
                      view_.runs->ask(std::move(query.value()), asker,
                                      [this, account = std::weak_ptr<RequestBudget>(account),
-                                      paid = account != nullptr,
                                       done](const Result<RunAnswer, RequestError>& answer) {
-    const auto payer = account.lock();
-    if (paid && !payer) return;  // who asked has gone
     if (!answer) return done(answer.error());
-    if (payer) payer->charge(answer.value().work);
+    if (const auto payer = account.lock()) payer->charge(answer.value().work);
     JsonWriter json;
     json.object().field("epoch", view_.log.epoch());
     json.field("seq", answer.value().seq.value_or(view_.log.head())).end_object();
