@@ -139,7 +139,7 @@ export async function openPage(bridge, { view = 'overview', ...options } = {}) {
   });
   // While one works on the page: PPO_PAGE names a folder that `vite build` filled, so that no bridge is linked anew.
   if (process.env.PPO_PAGE) {
-    await context.route(new RegExp(`^${bridge.page}(assets/.*|favicon\\.svg)?([#?]|$)`), (route) => {
+    await context.route(new RegExp(`^${bridge.page}(assets/.*|favicon[-a-z]*\\.svg)?([#?]|$)`), (route) => {
       const { pathname } = new URL(route.request().url());
       return route.fulfill({ path: join(process.env.PPO_PAGE, pathname === '/' ? 'index.html' : pathname) });
     });

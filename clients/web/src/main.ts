@@ -1,6 +1,6 @@
 // The dashboard, put together.
 import './style.css';
-import { Feed, type FeedState } from './feed/index.js';
+import { Feed, wallNow, type FeedState, type WallSeconds } from './feed/index.js';
 import { Alerts } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
 import { Curves } from './model/curves.js';
@@ -14,7 +14,7 @@ import { Asker } from './past/ask.js';
 import { Backfill } from './past/backfill.js';
 import { formatState, parseState, usualState } from './state/ui_state.js';
 import { load, save } from './storage.js';
-import { ConnectionLine } from './ui/connection.js';
+import { ConnectionLine, standingOf } from './ui/connection.js';
 import { h, setText } from './ui/dom.js';
 import { showTogether } from './ui/run_colours.js';
 import { startTheme, toggleTheme } from './ui/theme.js';
@@ -29,6 +29,9 @@ import { TrainingView } from './views/training.js';
 import type { App, View } from './views/view.js';
 
 const refreshEvery_ms = 1000;
+// So long out of sight a page costs nothing any more; what it shows is asked for when somebody looks.
+const restAfter_ms = 15_000;
+const typesAtRest = ['alert_raised', 'alert_cleared'];
 const clientsEvery = 2; // refreshes
 
 startTheme();
@@ -57,7 +60,12 @@ const feed = new Feed({
     painter.later();
   },
   onState: (state) => onState(state),
+  onHeard(heard) {
+    silentSince_s = heard ? undefined : wallNow() - feed.silence_ms / 1000;
+    showStanding();
+  },
 });
+let silentSince_s: WallSeconds | undefined;
 
 const { ask } = new Asker((command, options) => feed.command(command, options));
 const backfill = new Backfill(feed, ask);
@@ -141,20 +149,41 @@ const painter = new Painter(() => {
   setText(alertCount, String(Math.min(999, alerts.found.pushed)));
   current.update();
 });
+backfill.onChange = () => {
+  showStanding();
+  painter.soon();
+};
+
+let wasLive = false;
+let retryAt_s: WallSeconds = 0;
+
+function showStanding(): void {
+  const standing = standingOf({
+    feed: feed.state, wasLive, retryAt_s, silentSince_s, filled: backfill.filled, problem: backfill.problem,
+    behind_s: store.behind_s(), paused: current.name === 'tape' && store.tape.paused, past: '', now_s: wallNow(),
+  });
+  connection.show(standing, current.title, feed.state.status === 'waiting');
+}
 
 function onState(state: FeedState): void {
-  connection.update(state);
-  painter.soon();
   if (state.status === 'live') {
+    wasLive = true;
     store.newEpoch(feed.epoch);
     void refresh();
+  } else {
+    silentSince_s = undefined;
+    if (state.status === 'waiting') retryAt_s = wallNow() + (state.retryIn_ms ?? 0) / 1000;
   }
   backfill.onState(state);
+  showStanding();
+  painter.soon();
 }
 
 let refreshes = 0;
+let refreshing = false;
 async function refresh(): Promise<void> {
-  if (feed.state.status !== 'live') return;
+  if (feed.state.status !== 'live' || refreshing || document.hidden) return;
+  refreshing = true;
   const withClients = current.name === 'system' && refreshes++ % clientsEvery === 0;
   try {
     await status.refresh((command) => feed.command(command), withClients);
@@ -163,14 +192,28 @@ async function refresh(): Promise<void> {
     painter.later();
   } catch {
     // The connection went, or the bridge is busy: the next one will do.
+  } finally {
+    refreshing = false;
   }
 }
 setInterval(() => {
-  connection.tick(feed.state);
+  showStanding();
   void refresh();
   if (feed.state.status === 'live') runs.tick();
   painter.later(); // ages grow
 }, refreshEvery_ms);
+
+let restTimer = 0;
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(restTimer);
+  if (document.hidden) {
+    restTimer = window.setTimeout(() => backfill.rest(typesAtRest), restAfter_ms);
+  } else {
+    backfill.wake();
+    void refresh();
+    painter.soon();
+  }
+});
 
 function openFromAddress(): void {
   state = parseState(location.hash, views.map(({ name }) => name));
@@ -183,7 +226,7 @@ function openFromAddress(): void {
     if (views[i] === current) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   });
-  document.title = `${current.title} · PPO Bridge`;
+  showStanding();
   painter.soon();
 }
 for (const how of ['popstate', 'hashchange'] as const) addEventListener(how, openFromAddress);
@@ -218,5 +261,4 @@ alerts.onAlert = (alert, more) => {
 };
 
 openFromAddress();
-connection.update(feed.state);
 feed.start();

@@ -338,8 +338,9 @@ export class Feed {
   }
 
   // Silence is a ping that is not answered. Timers alone tell nothing: a browser runs those of a hidden page
-  // once a minute, and a machine that was suspended runs them all at once, before what has come meanwhile.
-  private watchSilence(): void {
+  // once a minute, and a machine that was suspended runs them before what has come meanwhile. So a turn that
+  // comes late judges only where the one before was late, too.
+  private watchSilence(lateBefore = false): void {
     const ping_ms = this.options.pingInterval_ms ?? 2000;
     const told_ms = this.options.silenceTold_ms ?? 2000;
     const max_ms = this.options.silenceMax_ms ?? 45_000;
@@ -348,13 +349,13 @@ export class Feed {
     this.cancelTimer();
     this.cancelTimer = this.timers.after(wait_ms, () => {
       const now_ms = this.timers.now();
-      const inTime = now_ms - due_ms < wait_ms;
+      const late = now_ms - due_ms >= wait_ms && this.pinged_ms !== undefined;
       if (this.pinged_ms === undefined) {
         if (now_ms - this.lastHeard_ms >= ping_ms) {
           this.pinged_ms = now_ms;
           this.send('ping', {}, undefined).catch(() => {});
         }
-      } else if (inTime) {
+      } else if (!late || lateBefore) {
         const waited_ms = now_ms - this.pinged_ms;
         if (waited_ms >= max_ms) {
           this.lost(`silent for ${Math.round((now_ms - this.lastHeard_ms) / 1000)} s`);
@@ -365,7 +366,7 @@ export class Feed {
           this.options.onHeard?.(false);
         }
       }
-      this.watchSilence();
+      this.watchSilence(late);
     });
   }
 

@@ -19,6 +19,7 @@ const recentMax = 10_000; // of each type; at most 4 MiB
 // What the tape begins with, and how much it catches up with rather than begin anew.
 const tapeAtFirst = 500;
 const tapeCatchesUp = 20_000;
+const quiet_ms = 2000;
 
 export interface SeenGap extends Gap {
   time_s: WallSeconds;
@@ -61,6 +62,13 @@ export class Store {
     const now_ms = this.now_ms();
     this.newest = { stamp_s: newest.timestamp, came_ms: now_ms };
     if (newest.seq > backlogTo) this.delays.push(now_ms - newest.timestamp * 1000);
+  }
+
+  /** By how many seconds what comes now is older than now; 0 where nothing comes. */
+  behind_s(): number {
+    const { newest } = this;
+    if (newest === undefined || this.now_ms() - newest.came_ms > quiet_ms) return 0;
+    return Math.max(0, newest.came_ms / 1000 - newest.stamp_s);
   }
 
   /** The numbering of the events that come now. */

@@ -33,7 +33,7 @@ export interface Part {
 export interface Stream {
   readonly state: FeedState;
   readonly position: Position | undefined;
-  subscribe(subscription: Subscription, since: Since, onReply: (reply: Message) => void): Promise<Message>;
+  subscribe(subscription: Subscription, since?: Since, onReply?: (reply: Message) => void): Promise<Message>;
 }
 
 interface Filled {
@@ -49,6 +49,7 @@ export class Backfill {
   private readonly parts: Filled[] = [];
   private readonly listeners: ((reason: Reason) => void)[] = [];
   private running = false;
+  private resting = false;
   private wanted: Reason | undefined;
   private lastFill_ms = -Infinity;
   private wait_ms = firstWait_ms;
@@ -73,8 +74,23 @@ export class Backfill {
     this.listeners.push(listener);
   }
 
+  /** Nobody looks at the page: nothing is asked, and of the events only `types` come. */
+  rest(types: readonly string[]): void {
+    if (this.resting) return;
+    this.resting = true;
+    this.passOver();
+    this.stream.subscribe({ subscriptions: [...types] }).catch(() => {});
+  }
+
+  /** Somebody looks again. */
+  wake(): void {
+    if (!this.resting) return;
+    this.resting = false;
+    this.refill('hidden');
+  }
+
   onState({ status, epochChanged, recovered }: FeedState): void {
-    if (status !== 'live') return;
+    if (status !== 'live' || this.resting) return;
     if (epochChanged) this.refill('epoch');
     else if (recovered === false) this.refill('gap');
     else if (!this.filled) this.refill('start');
@@ -82,7 +98,7 @@ export class Backfill {
 
   /** What a source lost was never in the log: the bridge's answers do not have it either. */
   onGap(gap: Gap): void {
-    if (gap.reason !== 'source_lost') this.refill('gap');
+    if (gap.reason !== 'source_lost' && !this.resting) this.refill('gap');
   }
 
   apply(events: readonly BridgeEvent[]): void {
@@ -94,13 +110,17 @@ export class Backfill {
 
   /** Begins all parts anew, soon. */
   refill(reason: Reason): void {
-    // From here on events are passed over, so what is kept goes on from here.
-    if (this.filled) this.keptTo = this.stream.position;
-    this.filled = false;
-    for (const each of this.parts) each.seq = Infinity;
+    this.passOver();
     if (this.wanted === undefined) for (const listener of this.listeners) listener(reason);
     this.wanted = reason;
     void this.run();
+  }
+
+  // What is kept goes on from here.
+  private passOver(): void {
+    if (this.filled) this.keptTo = this.stream.position;
+    this.filled = false;
+    for (const each of this.parts) each.seq = Infinity;
   }
 
   private async run(): Promise<void> {
@@ -110,7 +130,8 @@ export class Backfill {
       // One gap after another, as where the page is too slow for the stream, is not one answer after another.
       const early_ms = this.lastFill_ms + this.wait_ms - this.now_ms();
       if (early_ms > 0) await this.sleep(early_ms);
-      if (this.stream.state.status !== 'live') break; // begun again with the next connection
+      // Begun again with the next connection, or when somebody looks.
+      if (this.stream.state.status !== 'live' || this.resting) break;
       const reason = this.wanted;
       this.wanted = undefined;
       this.lastFill_ms = this.now_ms();
@@ -138,11 +159,11 @@ export class Backfill {
     };
     const past: Past = { ask, reason, position: this.keptTo };
     const filled = await Promise.all(this.parts.map(async (each) => ({ each, at: await this.fill(each.part, past) })));
-    if (this.wanted !== undefined) return; // they are out of date already
+    if (this.wanted !== undefined || this.resting) return; // they are out of date already
     const answered = filled.flatMap(({ at }) => at ?? []);
     const since = placeBehind(answered, answered.length < filled.length ? this.keptTo : undefined);
     await this.stream.subscribe({ subscriptions: ['*'] }, since, () => {
-      if (this.wanted !== undefined) return;
+      if (this.wanted !== undefined || this.resting) return;
       for (const { each, at } of filled) each.seq = at?.seq ?? 0;
       this.filled = true;
     });
