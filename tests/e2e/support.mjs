@@ -29,8 +29,8 @@ export async function until(what, condition, timeout_ms = patience_ms) {
   }
 }
 
-function start(program, args) {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(program, args, env = process.env) {
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const started = { child, lines: [], errors: '', exited: undefined };
   started.exited = new Promise((done) => child.once('exit', (code, signal) => {
     running.delete(started);
@@ -45,6 +45,12 @@ function start(program, args) {
   createInterface({ input: child.stdout }).on('line', (line) => started.lines.push(line));
   running.add(started);
   return started;
+}
+
+// A program of the test's own in Python, with this repository's library.
+export function startPython(text, args = []) {
+  const library = resolve(here, '../../publishers/python');
+  return start('/usr/bin/python3', ['-c', text, ...args], { ...process.env, PYTHONPATH: library, PPO_QUIET: '1' });
 }
 
 export async function stop(started, signal = 'SIGTERM') {
@@ -119,7 +125,8 @@ export async function command(bridge, name, params = {}, target = undefined) {
 }
 
 // A page that fails its test when its own code fails.
-export async function openPage(bridge, { view = 'overview', ...options } = {}) {
+// `before`: what is done with the page before it is opened.
+export async function openPage(bridge, { view = 'overview', before, ...options } = {}) {
   browser ??= await chromium.launch({
     executablePath: process.env.PPO_CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -144,6 +151,7 @@ export async function openPage(bridge, { view = 'overview', ...options } = {}) {
       return route.fulfill({ path: join(process.env.PPO_PAGE, pathname === '/' ? 'index.html' : pathname) });
     });
   }
+  await before?.(page);
   await page.goto(`${bridge.page}#/${view}`);
   return page;
 }

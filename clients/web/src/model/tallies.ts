@@ -2,7 +2,7 @@
 // (PROTOCOL section 8). So every page has the same numbers, whenever it was opened.
 import type { BridgeEvent, Json, JsonObject, Position } from '../feed/index.js';
 import type { Part, Past } from '../past/backfill.js';
-import { originOf, positionOf, type Origin } from '../past/origin.js';
+import { originOf, type Origin } from '../past/origin.js';
 import { BoundedMap, listOf, numberOf, objectOf, textOf } from './values.js';
 
 const talliesMax = 20_000;
@@ -25,9 +25,13 @@ export interface Tally {
 
 /** Neumaier's sum: what is rounded off is kept beside it. Once it is too large for a double it stays so. */
 export class Sum {
+  private sum: number | undefined;
   private rest = 0;
 
-  constructor(private sum: number | undefined = 0) {}
+  /** `start`: nothing where it was too large already. */
+  constructor(start: number | undefined) {
+    this.sum = start;
+  }
 
   add(x: number): void {
     if (this.sum === undefined) return;
@@ -64,11 +68,11 @@ export class Tallies implements Part {
   async fill({ ask }: Pick<Past, 'ask'>, at_seq?: number): Promise<Position> {
     const answer = ask('get_tallies', at_seq === undefined ? {} : { at_seq });
     this.filled = answer;
-    this.take(await answer);
+    this.take(await answer, at_seq);
     return this.origin!.at;
   }
 
-  take(answer: JsonObject): void {
+  private take(answer: JsonObject, at_seq: number | undefined): void {
     this.all = new BoundedMap<Tally>(talliesMax);
     for (const entry of listOf(answer.tallies).map(objectOf)) {
       const tally = this.get(textOf(entry.source) ?? '', textOf(entry.run) ?? '', textOf(entry.agent_id) ?? '');
@@ -79,7 +83,7 @@ export class Tallies implements Part {
       tally.volume = new Sum(numberOf(entry.volume));
       tally.value = entry.value ?? undefined;
     }
-    this.origin = { ...originOf(answer), at: positionOf(answer) };
+    this.origin = { ...originOf(answer), live: at_seq === undefined };
     ++this.version;
   }
 
@@ -95,7 +99,7 @@ export class Tallies implements Part {
     const id = runId(source, run, agent);
     let tally = this.all.get(id);
     if (tally === undefined) {
-      tally = { run_id: id, source, run, agent, trades: 0, wins: 0, closed: 0, profit: new Sum(), volume: new Sum(),
+      tally = { run_id: id, source, run, agent, trades: 0, wins: 0, closed: 0, profit: new Sum(0), volume: new Sum(0),
                 value: undefined };
       this.all.set(id, tally);
     }

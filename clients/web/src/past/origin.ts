@@ -7,10 +7,14 @@ export interface Origin {
   at: Position;
   since_seq: number | undefined;
   since_s: WallSeconds | undefined;
+  /** The bridge has no journal. */
+  inMemory: boolean;
   /** Events before that, which nobody has any more. */
   missed: number;
   /** False where the answer was cut off. */
   complete: boolean;
+  /** Events behind the answer are added. */
+  live: boolean;
 }
 
 export function positionOf(answer: JsonObject): Position {
@@ -23,7 +27,9 @@ export function originOf(answer: JsonObject): Origin {
     at: positionOf(answer),
     since_seq: numberOf(since.seq),
     since_s: numberOf(since.timestamp),
+    inMemory: 'missed' in answer,
     missed: numberOf(answer.missed) ?? 0,
     complete: answer.complete !== false,
+    live: true,
   };
 }

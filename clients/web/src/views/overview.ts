@@ -8,6 +8,7 @@ import { compact, dash, duration, full, percent, quantity } from '../ui/format.j
 import { Redraw } from '../ui/redraw.js';
 import { Sparkline } from '../ui/sparkline.js';
 import { Table, textColumn } from '../ui/table.js';
+import { originText } from '../ui/origin.js';
 import { Tiles } from '../ui/tiles.js';
 import type { App, View } from './view.js';
 
@@ -69,10 +70,11 @@ export class Overview implements View {
     const closed = all.reduce((sum, agent) => sum + agent.closed, 0);
     const wins = all.reduce((sum, agent) => sum + agent.wins, 0);
     this.tiles.set('Agents live', `${live} of ${all.length}`);
-    this.tiles.set('Portfolio value', compact(value), full(value));
-    this.tiles.set('Realised profit', compact(profit), full(profit));
-    this.tiles.set('Trades', compact(trades), full(trades));
-    this.tiles.set('Win rate', percent(closed ? wins / closed : undefined));
+    const from = originText(this.app.store.tallies.origin);
+    this.tiles.set('Portfolio value', compact(value), `${full(value)}. The last one of each agent. ${from}`);
+    this.tiles.set('Realised profit', compact(profit), `${full(profit)}. ${from}`);
+    this.tiles.set('Trades', compact(trades), `${full(trades)}. ${from}`);
+    this.tiles.set('Win rate', percent(closed ? wins / closed : undefined), `${full(wins)} of ${full(closed)} sales. ${from}`);
     const { rates } = this.app.status;
     const rate = rates.columns[0]![rates.length - 1];
     this.tiles.set('Events/s', rate === null || rate === undefined ? dash : compact(Math.round(rate)));
