@@ -36,7 +36,7 @@ async function shown(page) {
 }
 
 async function countShown(page) {
-  const text = await page.locator('.tape .bar .muted').textContent();
+  const text = await page.locator('.tape .bar > .muted').textContent();
   return Number(/([0-9,]+) shown/.exec(text)?.[1].replaceAll(',', '') ?? 0);
 }
 

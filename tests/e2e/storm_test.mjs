@@ -30,7 +30,7 @@ function watchClicks() {
 }
 
 async function seen(page) {
-  const text = await page.locator('.tape .bar .muted').textContent();
+  const text = await page.locator('.tape .bar > .muted').textContent();
   return Number(/([0-9,]+) seen/.exec(text)?.[1].replaceAll(',', '') ?? 0);
 }
 

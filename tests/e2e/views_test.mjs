@@ -48,21 +48,21 @@ test('views: values are those that were published, hostile names are text', asyn
 
   await page.keyboard.press('5');
   const tape = page.getByLabel('Events, newest first');
-  await shows(tape.getByRole('listitem'), 'Imperial rosé');
+  await shows(tape.getByRole('row'), 'Imperial rosé');
   await page.getByLabel('Filter by text').fill('9223372036854775807');
   await page.getByText('1 shown').waitFor();
-  await tape.getByRole('listitem').click();
+  await tape.getByRole('row').nth(1).click();
   assert.match(await text(page.locator('.json')), /"total_value": 9223372036854775807\n/);
 
-  // Paused, nothing moves and nothing is lost.
+  // Held, nothing moves and nothing is lost.
   await page.getByLabel('Filter by text').fill('');
   await page.getByLabel('Filter by item').fill('coal');
   await page.getByText('3 shown').waitFor();
-  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Hold' }).click();
   await submit(bridge, trade({}), trade({ item: 'Yew logs' }), trade({}));
-  await page.getByText('paused · 2 new').waitFor();
-  assert.equal(await tape.getByRole('listitem').count(), 3);
-  await page.getByRole('button', { name: 'Resume' }).click();
+  await page.getByText('2 new · follow').waitFor();
+  assert.equal(await tape.getByRole('row').count(), 4);
+  await page.getByRole('button', { name: 'Follow', exact: true }).click();
   await page.getByText('5 shown').waitFor();
   assert.equal(await page.title(), 'Tape · PPO Bridge');
   assert.deepEqual(page.problems, []);

@@ -7,7 +7,6 @@ import { Ring } from '../../../clients/web/src/model/ring.js';
 import { Series } from '../../../clients/web/src/model/series.js';
 import { Store } from '../../../clients/web/src/model/store.js';
 import { taxOf } from '../../../clients/web/src/model/tax.js';
-import { noFilter, Tape } from '../../../clients/web/src/model/tape.js';
 import { compact, digits, duration, full } from '../../../clients/web/src/ui/format.js';
 
 let seq = 0;
@@ -62,26 +61,6 @@ test('series: bounded, reaches back to its beginning, and a hole stays a hole', 
   series.push(5, [1]);
   assert.equal(series.x[series.length - 1], 5);
   assert.ok(series.x.every((x, i) => i === 0 || x > series.x[i - 1]!));
-});
-
-test('tape: bounded; a new filter finds what came before; a pause keeps what comes', () => {
-  const tape = new Tape();
-  for (let i = 0; i < 70_000; ++i) tape.push(event(i % 1000 === 0 ? 'rare' : 'often', { i }));
-  assert.equal(tape.kept, 60_000);
-  tape.setFilter({ ...noFilter, type: 'rare' });
-  while (tape.scan());
-  assert.equal(tape.length, 60);
-  assert.equal(tape.row(0)?.data.i, 69_000);
-  tape.pause(true);
-  tape.push(event('rare', { i: -1 }));
-  assert.equal(tape.heldBack, 1);
-  assert.equal(tape.row(0)?.data.i, 69_000);
-  tape.pause(false);
-  assert.equal(tape.row(0)?.data.i, -1);
-  assert.equal(tape.row(1)?.data.i, 69_000);
-  tape.setFilter({ ...noFilter, text: '"i":69000' });
-  while (tape.scan());
-  assert.equal(tape.length, 1);
 });
 
 test('agents: profit, wins, and how they are', () => {

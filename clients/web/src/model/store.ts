@@ -77,10 +77,12 @@ export class Store {
     this.manyEpochs ||= this.epoch !== '';
     this.epoch = epoch;
     this.keptTo = 0;
+    this.tape.newEpoch(this.now_ms() / 1000);
   }
 
   applyGap(gap: Gap): void {
     this.gaps.push({ ...gap, time_s: this.now_ms() / 1000 });
+    this.tape.pushGap(gap, this.now_ms() / 1000);
     this.alerts.applyGap(gap);
   }
 
@@ -107,7 +109,7 @@ export class Store {
     const at = positionOf(answer);
     if (this.begun && at.epoch === position?.epoch && at.seq - position.seq <= tapeCatchesUp) return undefined;
     for (const event of listOf(answer.events) as unknown as BridgeEvent[]) {
-      if (this.isNew(event)) this.tape.push(event);
+      if (this.isNew(event)) this.tape.push(event, true);
     }
     this.begun = true;
     return at;

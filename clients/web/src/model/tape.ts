@@ -1,136 +1,405 @@
-// Every event as it came, the newest of them, and the ones that a filter lets through.
-import { jsonText, type BridgeEvent } from '../feed/index.js';
-import type { JsonObject } from '../feed/index.js';
-import { Ring } from './ring.js';
+// The events that a filter lets through, as rows over the whole log: a window that goes on with what comes, or
+// stands still, and can be moved back as far as the bridge remembers. The newest events are kept in memory, which
+// is bounded in bytes; what is older is asked of the bridge, a page at a time.
+import type { BridgeEvent, Gap, Json, JsonObject } from '../feed/index.js';
+import type { Ask } from '../past/ask.js';
+import { ByteDeque } from './byte_deque.js';
+import { noFilter, type Filter } from './filter.js';
+import { listOf, numberOf } from './values.js';
 
-const eventsMax = 60_000;
-const rowsMax = 5000;
+/** Of the texts of events, about. */
+export const memoryBytesMax = 24 * 1024 * 1024;
+export const windowBytesMax = 8 * 1024 * 1024;
 // How many events are looked at before the page gets its turn.
-const scanStep = 2000;
+const scanStep = 5000;
+const firstRows = 300;
+const pageEvents = 1000;
+const pageEventsLooked = 10_000; // where only some of them pass
+const pagesInARow = 20;
+const envelopeBytes = 90;
+const gapBytes = 200;
 
-export interface TapeFilter {
-  type: string; // a type, or a beginning with `*`
-  agent: string;
-  item: string;
-  text: string; // anywhere in the event
+/** What stands in the tape beside events. */
+export interface Mark {
+  seq: number; // between those of the events around it
+  timestamp: number;
+  mark: 'gap' | 'epoch';
+  text: string;
+}
+export type Row = BridgeEvent | Mark;
+
+export function isMark(row: Row): row is Mark {
+  return 'mark' in row;
 }
 
-export const noFilter: TapeFilter = { type: '', agent: '', item: '', text: '' };
+export type OlderState = 'more' | 'asking' | 'paused' | 'end' | 'failed' | 'other epoch';
 
-type Test = (event: BridgeEvent) => boolean;
-
-const contains = (value: unknown, wanted: string) =>
-  value !== undefined && String(value).toLowerCase().includes(wanted);
-
-export function filterTest(filter: TapeFilter): Test {
-  const tests: Test[] = [];
-  const type = filter.type.trim();
-  const agent = filter.agent.trim().toLowerCase();
-  const item = filter.item.trim().toLowerCase();
-  const text = filter.text.trim().toLowerCase();
-  if (type.endsWith('*')) tests.push((event) => event.type.startsWith(type.slice(0, -1)));
-  else if (type !== '') tests.push((event) => event.type === type);
-  // An agent is named by itself, by its source, or by both.
-  if (agent !== '') {
-    tests.push((event) => contains(`${event.source ?? ''}/${String(event.data.agent_id ?? '')}`, agent));
-  }
-  if (item !== '') tests.push((event) => contains(event.data.item, item));
-  if (text !== '') tests.push((event) => contains(eventText(event), text));
-  return (event) => tests.every((test) => test(event));
+/** How long the event's text is, about. */
+export function bytesOf(event: BridgeEvent): number {
+  return envelopeBytes + sizeOf(event.data);
 }
 
-export function eventText(event: BridgeEvent, indent = 0): string {
-  return jsonText(event as unknown as JsonObject, indent);
+function sizeOf(value: Json): number {
+  if (typeof value === 'string') return value.length + 2;
+  if (typeof value !== 'object' || value === null) return 8;
+  let sum = 2;
+  if (Array.isArray(value)) for (const entry of value) sum += sizeOf(entry) + 1;
+  else for (const key in value) sum += key.length + 4 + sizeOf(value[key]!);
+  return sum;
 }
 
 export class Tape {
-  private readonly events = new Ring<BridgeEvent>(eventsMax);
-  private filter = noFilter;
-  private test: Test = filterTest(noFilter);
-  private matches = new Ring<BridgeEvent>(rowsMax);
-  // Events numbered scanTo..scanFrom-1 still have to be looked at, for a filter that is new.
-  private scanFrom = 0;
-  private scanTo = 0;
-  private older: BridgeEvent[] = []; // found by the scan, newest first
-  private frozen: BridgeEvent[] | undefined; // oldest first
-  private frozenAt = 0;
+  /** Everything that came, without a hole and of one numbering. */
+  private readonly memory = new ByteDeque<Row>();
+  private readonly rows = new ByteDeque<Row>();
+  private readonly fetched = new WeakSet<BridgeEvent>();
+  private filter: Filter = noFilter;
+  private from_s = -Infinity;
+  private to_s = Infinity;
+  private lastSeq = 0;
+  private top = 0; // the highest number among the rows, of this numbering
+  private attached = true; // the window's upper end is the newest event
+  /** Newer rows were let go of to make room for older ones. */
+  cut = false;
+  private following = true;
+  private generation = 0;
+  private pages = 0; // asked one after another
+  private marks = 0; // among the rows
+  /** Events that came since the page was opened. */
+  total = 0;
+  /** Of these, how many memory has let go of. */
+  letGo = 0;
+  /** Matching events that came while the rows stood still. */
+  heldBack = 0;
+  older: OlderState = 'more';
+  /** Why it is so, or how far back the rows have been looked for. */
+  olderText = '';
+  private lookedTo: { seq: number; timestamp: number } | undefined;
+  /** Grows whenever the rows change. */
+  version = 0;
+  ask: Ask | undefined;
+  onChange: () => void = () => {};
 
-  push(event: BridgeEvent): void {
-    this.events.push(event);
-    if (this.test(event)) this.matches.push(event);
+  constructor(private readonly memoryMax = memoryBytesMax, private readonly windowMax = windowBytesMax) {}
+
+  /** `older`: it was there before, and does not come as it happens. */
+  push(event: BridgeEvent, older = false): void {
+    // A hole that no gap tells of: the bridge is asked for what is before.
+    const hole = this.memory.length > 0 ? event.seq !== this.lastSeq + 1 : this.top > 0 && event.seq > this.top + 1;
+    if (hole) this.forget();
+    this.lastSeq = event.seq;
+    ++this.total;
+    if (older) this.fetched.add(event);
+    this.remember(event, bytesOf(event), hole);
   }
 
-  get total(): number {
-    return this.events.pushed;
+  pushGap(gap: Gap, time_s: number): void {
+    const mark: Mark = { seq: this.lastSeq + 0.5, timestamp: time_s, mark: 'gap', text: gapText(gap) };
+    if (gap.to_seq !== undefined && gap.to_seq > this.lastSeq) this.lastSeq = gap.to_seq;
+    this.remember(mark, gapBytes);
+  }
+
+  /** Events are numbered anew, or may be: what is in the rows is of another numbering than what the bridge has. */
+  newEpoch(time_s: number): void {
+    if (this.total === 0) return;
+    if (this.rows.length > 0) {
+      if (this.older === 'asking') ++this.generation;
+      this.older = 'other epoch';
+    }
+    const text = 'The bridge was started anew';
+    this.remember({ seq: this.lastSeq + 0.5, timestamp: time_s, mark: 'epoch', text }, gapBytes);
+    this.forget();
+    this.top = 0;
   }
 
   get kept(): number {
-    return this.events.length;
+    return this.memory.length;
   }
 
-  get paused(): boolean {
-    return this.frozen !== undefined;
+  get bytes(): number {
+    return this.memory.bytes + this.rows.bytes;
   }
 
-  /** Matching events that came since the pause. */
-  get heldBack(): number {
-    return this.frozen === undefined ? 0 : this.matches.pushed - this.frozenAt;
-  }
-
-  /** What is shown stays; what comes is kept, and shown at the end of the pause. */
-  pause(paused: boolean): void {
-    if (paused === this.paused) return;
-    this.frozen = paused ? this.rows() : undefined;
-    this.frozenAt = this.matches.pushed;
-  }
-
-  /** What is older is looked through by scan(). */
-  setFilter(filter: TapeFilter): void {
-    this.filter = filter;
-    this.test = filterTest(filter);
-    this.matches = new Ring<BridgeEvent>(rowsMax);
-    this.older = [];
-    this.scanFrom = this.events.pushed;
-    this.scanTo = this.events.pushed - this.events.length;
-    this.frozen = this.frozen && this.frozen.filter(this.test);
-    this.frozenAt = 0;
-    this.scan();
-  }
-
-  get currentFilter(): TapeFilter {
-    return this.filter;
-  }
-
-  /** Looks at some more of the older events. True while there are more. */
-  scan(): boolean {
-    const until = Math.max(this.scanTo, this.scanFrom - scanStep);
-    for (; this.scanFrom > until; --this.scanFrom) {
-      const event = this.events.numbered(this.scanFrom - 1);
-      if (event === undefined || this.older.length >= rowsMax) {
-        this.scanFrom = this.scanTo;
-        break;
-      }
-      if (this.test(event)) this.older.push(event);
-    }
-    return this.scanFrom > this.scanTo;
-  }
-
-  /** How many rows there are. */
   get length(): number {
-    if (this.frozen !== undefined) return this.frozen.length;
-    return Math.min(rowsMax, this.matches.length + this.older.length);
+    return this.rows.length;
+  }
+
+  get events(): number {
+    return this.rows.length - this.marks;
   }
 
   /** Row 0 is the newest. */
-  row(index: number): BridgeEvent | undefined {
-    if (this.frozen !== undefined) return this.frozen[this.frozen.length - 1 - index];
-    if (index < this.matches.length) return this.matches.at(this.matches.length - 1 - index);
-    return this.older[index - this.matches.length];
+  row(index: number): Row | undefined {
+    return this.rows.at(this.rows.length - 1 - index);
   }
 
-  private rows(): BridgeEvent[] {
-    const all: BridgeEvent[] = [];
-    for (let i = this.length - 1; i >= 0; --i) all.push(this.row(i)!);
-    return all;
+  /** Whether it was asked of the bridge: it was there before, and did not come as it happened. */
+  isOlder(event: BridgeEvent): boolean {
+    return this.fetched.has(event);
   }
+
+  /** The row of an event that is in the window or in memory. */
+  find(seq: number): BridgeEvent | undefined {
+    const row = this.row(this.indexOf(seq)) ?? this.memory.at(this.memory.firstFrom(seq));
+    return row?.seq === seq && !isMark(row) ? row : undefined;
+  }
+
+  /** -1 where it is none of the rows. They may be of two numberings: the newer one counts. */
+  indexOf(seq: number): number {
+    for (let i = 0; i < this.rows.length; ++i) if (this.row(i)!.seq === seq) return i;
+    return -1;
+  }
+
+  /** What is shown; `from_s` and `to_s` are seconds since 1970. Nothing is done where it is shown already. */
+  show(filter: Filter, from_s = -Infinity, to_s = Infinity): void {
+    if (filter.text === this.filter.text && from_s === this.from_s && to_s === this.to_s) return;
+    this.filter = filter;
+    this.from_s = from_s;
+    this.to_s = to_s;
+    this.restart();
+  }
+
+  /** Begins at the newest row again. */
+  restart(): void {
+    ++this.generation;
+    ++this.version;
+    this.rows.clear();
+    this.top = 0;
+    this.marks = 0;
+    this.attached = true;
+    this.cut = false;
+    this.heldBack = 0;
+    this.pages = 0;
+    this.lookedTo = undefined;
+    this.older = 'more';
+    this.olderText = '';
+    for (let steps = 0; steps < 4 && this.rows.length < firstRows && this.lookInMemory(); ++steps);
+  }
+
+  /** False: the rows stand still, and what comes is counted. */
+  follow(on: boolean): void {
+    if (on === this.following) return;
+    this.following = on;
+    this.heldBack = 0;
+    if (on && !this.attached) this.restart();
+  }
+
+  /** Something came that the rows do not show. */
+  get paused(): boolean {
+    return this.heldBack > 0;
+  }
+
+  get follows(): boolean {
+    return this.following;
+  }
+
+  /**
+   * Looks for more older rows. Call again as long as they are wanted; onChange tells of an answer. Where the window
+   * is full, newer rows make room only if the newest are out of sight.
+   */
+  lookOlder(newestInSight = false): void {
+    if (this.older !== 'more' || (newestInSight && this.rows.bytes > this.windowMax / 2)) return;
+    if (this.lookInMemory() || this.ask === undefined) return;
+    if (this.pages >= pagesInARow) {
+      this.older = 'paused';
+      return;
+    }
+    void this.askOlder(this.ask);
+  }
+
+  /** Goes on where it stopped after many pages, or after an error. */
+  lookFurther(): void {
+    if (this.older === 'other epoch') return this.restart();
+    if (this.older !== 'paused' && this.older !== 'failed') return;
+    this.older = 'more';
+    this.pages = 0;
+    this.lookOlder();
+  }
+
+  /** How many rows were put in above the others. */
+  async lookNewer(): Promise<number> {
+    if (!this.cut || this.rows.length === 0 || this.older === 'other epoch' || this.lookingUp) return 0;
+    const after = this.rows.at(this.rows.length - 1)!.seq;
+    const held = this.memory.at(0);
+    let found: Row[];
+    if (held !== undefined && held.seq <= after + 1) {
+      const begin = this.memory.firstFrom(after + 0.25);
+      found = [];
+      let at = begin;
+      for (; at < this.memory.length && found.length < pageEvents; ++at) {
+        if (this.passes(this.memory.at(at)!)) found.push(this.memory.at(at)!);
+      }
+      this.attached = at === this.memory.length;
+    } else {
+      const { generation } = this;
+      const answer = await this.askNewer(Math.floor(after)).finally(() => {
+        this.lookingUp = false;
+      });
+      if (answer === undefined || generation !== this.generation) return 0;
+      const events = listOf(answer.events) as unknown as BridgeEvent[];
+      found = events.filter((event) => this.passes(event));
+      for (const event of events) this.fetched.add(event);
+      this.attached = answer.more !== true && (this.to_s !== Infinity || this.memory.length === 0);
+    }
+    for (const row of found) this.addNewest(row);
+    this.trimOldest();
+    this.cut = !this.attached;
+    if (this.attached) this.heldBack = 0;
+    return found.length;
+  }
+
+  private lookingUp = false;
+  private async askNewer(since_seq: number): Promise<JsonObject | undefined> {
+    this.lookingUp = true;
+    return this.ask?.('get_recent_events', {
+      ...this.filter.asked, ...this.times(), since_seq, count: pageEvents,
+    });
+  }
+
+  /** Rows that were let go of at the upper end since the last call: the others have moved up by as many. */
+  takeDropped(): number {
+    const dropped = this.dropped;
+    this.dropped = 0;
+    return dropped;
+  }
+  private dropped = 0;
+
+  private remember(row: Row, bytes: number, hole = false): void {
+    this.memory.push(row, bytes);
+    while (this.memory.bytes > this.memoryMax && this.memory.length > 1) {
+      if (!isMark(this.memory.shift()!)) ++this.letGo;
+    }
+    if (hole && this.following) return this.restart();
+    if (row.seq <= this.top || !this.passes(row)) return; // the bridge was asked for it already
+    if (!this.following || !this.attached) {
+      this.attached = false;
+      if (!isMark(row)) ++this.heldBack;
+      ++this.version;
+      return;
+    }
+    this.addNewest(row, bytes);
+    this.trimOldest();
+  }
+
+  private forget(): void {
+    while (this.memory.length > 0) if (!isMark(this.memory.shift()!)) ++this.letGo;
+  }
+
+  private passes(row: Row): boolean {
+    if (row.timestamp < this.from_s || row.timestamp > this.to_s) return false;
+    return isMark(row) || this.filter.matches(row);
+  }
+
+  private addNewest(row: Row, bytes = isMark(row) ? gapBytes : bytesOf(row)): void {
+    this.rows.push(row, bytes);
+    this.top = row.seq;
+    if (isMark(row)) ++this.marks;
+    ++this.version;
+  }
+
+  private trimOldest(): void {
+    while (this.rows.bytes > this.windowMax && this.rows.length > 1) {
+      const row = this.rows.shift()!;
+      if (isMark(row)) --this.marks;
+      if (this.older === 'other epoch' && !(isMark(row) && row.mark === 'epoch')) continue;
+      if (this.older === 'asking') ++this.generation;
+      this.older = 'more';
+      this.lookedTo = undefined;
+    }
+  }
+
+  private addOlder(rows: Row[]): void {
+    this.top = Math.max(this.top, rows[rows.length - 1]?.seq ?? 0);
+    this.rows.prepend(rows, rows.map((row) => (isMark(row) ? gapBytes : bytesOf(row))));
+    this.marks += rows.filter(isMark).length;
+    while (this.rows.bytes > this.windowMax && this.rows.length > 1) {
+      if (isMark(this.rows.pop()!)) --this.marks;
+      this.attached = false;
+      this.cut = true;
+      ++this.dropped;
+    }
+    ++this.version;
+  }
+
+  // Looks at some more of memory; false where that has no more, and the bridge is to be asked.
+  private lookInMemory(): boolean {
+    const oldest = this.memory.at(0);
+    if (oldest === undefined) return false;
+    const before = this.lookedTo?.seq ?? this.rows.at(0)?.seq ?? Infinity;
+    if (before <= oldest.seq || this.to_s < oldest.timestamp) return false;
+    const found: Row[] = [];
+    let at = this.memory.firstFrom(before);
+    for (const until = Math.max(0, at - scanStep); at > until && found.length < pageEvents;) {
+      const row = this.memory.at(--at)!;
+      if (this.passes(row)) found.push(row);
+      this.lookedTo = { seq: row.seq, timestamp: row.timestamp };
+    }
+    if (found.length > 0) this.addOlder(found.reverse());
+    ++this.version;
+    if ((this.lookedTo?.timestamp ?? Infinity) < this.from_s) this.end('The range begins here.');
+    return true;
+  }
+
+  private times(): JsonObject {
+    return {
+      ...(this.from_s !== -Infinity && { from_time: this.from_s }), ...(this.to_s !== Infinity && { to_time: this.to_s }),
+    };
+  }
+
+  private async askOlder(ask: Ask): Promise<void> {
+    const { generation } = this;
+    this.older = 'asking';
+    ++this.pages;
+    ++this.version;
+    const before = Math.ceil(this.lookedTo?.seq ?? this.rows.at(0)?.seq ?? Infinity);
+    const count = this.filter.more ? pageEventsLooked : pageEvents;
+    try {
+      const answer = await ask('get_recent_events', {
+        ...this.filter.asked, ...this.times(), count, ...(before !== Infinity && { before_seq: before }),
+      });
+      if (generation === this.generation) this.take(answer, count);
+    } catch (error) {
+      if (generation !== this.generation) return;
+      this.older = 'failed';
+      this.olderText = error instanceof Error ? error.message : String(error);
+      ++this.version;
+    }
+    this.onChange();
+  }
+
+  private take(answer: JsonObject, count: number): void {
+    const events = listOf(answer.events) as unknown as BridgeEvent[];
+    const found: Row[] = events.filter((event) => this.passes(event));
+    for (const event of found) this.fetched.add(event as BridgeEvent);
+    const oldest = events[0];
+    if (oldest !== undefined) this.lookedTo = { seq: oldest.seq, timestamp: oldest.timestamp };
+    if (found.length > 0) this.pages = 0;
+    const missed = numberOf(answer.missed) ?? 0;
+    if (missed > 0) {
+      const { seq, timestamp } = oldest ?? this.rows.at(0) ?? { seq: 1, timestamp: 0 };
+      found.unshift({ seq: seq - 0.5, timestamp, mark: 'gap', text: `${missed} events about here are held by nobody any more` });
+    }
+    this.older = 'more';
+    this.addOlder(found);
+    if (oldest === undefined || (answer.more !== true && events.length < count)) {
+      this.end(this.from_s === -Infinity ? 'The log of the bridge begins here.' : 'The range begins here.');
+    } else if (oldest.timestamp < this.from_s) this.end('The range begins here.');
+  }
+
+  private end(text: string): void {
+    this.older = 'end';
+    this.olderText = text;
+  }
+
+  /** How far back rows have been looked for, where that is further than the oldest of them. */
+  get looked(): { seq: number; timestamp: number } | undefined {
+    return this.lookedTo;
+  }
+}
+
+function gapText({ reason, from_seq, to_seq, source, run, from_source_seq, to_source_seq }: Gap): string {
+  if (source !== undefined) {
+    return `Events ${from_source_seq} to ${to_source_seq} of ${source}${run === undefined ? '' : `@${run}`} are lost (${reason})`;
+  }
+  return `Events ${from_seq} to ${to_seq} are missing here (${reason})`;
 }

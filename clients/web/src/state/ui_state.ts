@@ -77,6 +77,8 @@ const fields = {
   /** The tape's filter, in the language of alerts, and the event that is open. */
   filter: text(),
   seq: number(1, Number.MAX_SAFE_INTEGER),
+  /** Its columns: the known ones, or fields of events. */
+  cols: list(),
 } as const;
 
 type Values = { -readonly [K in keyof typeof fields]: (typeof fields)[K]['usual'] };

@@ -1,5 +1,6 @@
 // A row an agent: what it has, what it earned, what it did last, how it is.
 import type { Agent } from '../model/agents.js';
+import { filterOfAgent } from '../model/filter.js';
 import { numberOf } from '../model/values.js';
 import { Chart } from '../ui/chart.js';
 import { setBadge } from '../ui/badge.js';
@@ -114,9 +115,7 @@ export class Overview implements View {
   }
 
   private showOnTape({ source, agent }: Agent): void {
-    const { tape } = this.app.store;
-    tape.setFilter({ type: '', agent: source ? `${source}/${agent}` : agent, item: '', text: '' });
-    this.app.go({ view: 'tape' });
+    this.app.go({ view: 'tape', filter: filterOfAgent(source, agent) });
   }
 }
 
