@@ -223,6 +223,7 @@ function openFromAddress(): void {
   }
   current = opened;
   links.forEach((link, i) => {
+    link.href = formatState({ ...state, view: views[i]!.name }); // what is chosen stays
     if (views[i] === current) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject } from '../../../clients/web/src/feed/index.js';
-import { compareValues, configColumn, configDiff, flatConfig, heldOrder, keysSeen, listRuns, metricColumn } from '../../../clients/web/src/model/run_list.js';
+import { compareValues, heldOrder } from '../../../clients/web/src/model/order.js';
+import { configColumn, configDiff, flatConfig, keysSeen, listRuns, metricColumn } from '../../../clients/web/src/model/run_list.js';
 import type { Run } from '../../../clients/web/src/model/runs.js';
 
 const run = (run_id: string, more: Partial<Run> = {}): Run => ({

@@ -1,10 +1,9 @@
 // What the runs' table shows of all runs: which, in which order, in which groups; and what differs between some.
 // Nothing here knows of the page.
 import { jsonText, type Json, type JsonObject } from '../feed/index.js';
+import { collator, compareValues, rank, type CellValue } from './order.js';
 import type { Run } from './runs.js';
 import { numberOf } from './values.js';
-
-export type CellValue = number | string | undefined;
 
 /** What has a value in each run: `name`, `steps`, ..., `config:KEY`, `metric:TAG`. */
 export interface ListColumn {
@@ -38,17 +37,6 @@ export interface RunList {
 const keysMax = 256; // of one config
 const depthMax = 6;
 const searchedMax = 4096; // characters of a run
-const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
-
-/** `trainer-10` after `trainer-2`; nothing, and what is no number, last. */
-export function compareValues(a: CellValue, b: CellValue): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b;
-  if (typeof a === 'string' && typeof b === 'string') return collator.compare(a, b);
-  return rank(a) - rank(b);
-}
-
-const rank = (value: CellValue) => (typeof value === 'number' ? 0 : typeof value === 'string' ? 1 : 2);
-
 const flat = new WeakMap<JsonObject, Map<string, Json>>();
 
 /** The members of a config by `outer.inner`; lists and what is deeper stay as they are. */
@@ -164,15 +152,6 @@ function inGroups(runs: Run[], key: string): Group[] {
   }
   return [...groups].sort(([a], [b]) => compareValues(a, b))
     .map(([of, list]) => ({ key: of === undefined ? `no ${key}` : `${key} = ${of}`, runs: list }));
-}
-
-/**
- * The order in which rows stay while somebody points at them: as they were, without those that went and with
- * those that came at the end.
- */
-export function heldOrder<T>(before: readonly string[], now: readonly T[], id: (row: T) => string): T[] {
-  const place = new Map(before.map((name, i) => [name, i]));
-  return [...now].sort((a, b) => (place.get(id(a)) ?? Infinity) - (place.get(id(b)) ?? Infinity) || 0);
 }
 
 export interface Difference {

@@ -16,9 +16,10 @@ export class Sparkline {
   }
 
   /** Draws where there is something new: `version` says so, and `name` whose it is. */
-  draw(values: readonly (number | null)[], name: string, version: number): void {
+  draw(values: readonly (number | null)[], name: string, version: number,
+       look: { colour: string; dash: number[] } = { colour: colour('--curve-0'), dash: [] }): void {
     const ratio = devicePixelRatio;
-    if (!this.redraw.due(`${name} ${ratio} ${colour('--curve-0')}`, String(version))) return;
+    if (!this.redraw.due(`${name} ${ratio} ${look.colour} ${look.dash.join()}`, String(version))) return;
     this.element.width = this.width * ratio;
     this.element.height = this.height * ratio;
     const context = this.element.getContext('2d');
@@ -38,13 +39,14 @@ export class Sparkline {
       if (i === 0) context.moveTo(x, y);
       else context.lineTo(x, y);
     });
-    context.strokeStyle = colour('--curve-0');
+    context.strokeStyle = look.colour;
+    context.setLineDash(look.dash);
     context.lineWidth = 1.5;
     context.stroke();
     const last = points[points.length - 1]!;
     context.beginPath();
     context.arc(this.width - 4, this.height - 3 - ((last - min) / span) * (this.height - 6), 2, 0, 7);
-    context.fillStyle = colour('--curve-0');
+    context.fillStyle = look.colour;
     context.fill();
   }
 }

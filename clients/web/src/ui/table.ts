@@ -1,4 +1,6 @@
-// A table that keeps its rows' elements and changes only what changed.
+// A table that keeps its rows' elements and changes only what changed. Where its rows can be opened it is one tab
+// stop: arrow keys go from row to row. While somebody points at a row the rows keep their order.
+import { compareValues, heldOrder, rank } from '../model/order.js';
 import { h, setClass, setText } from './dom.js';
 
 export interface Column<T> {
@@ -18,6 +20,8 @@ export interface TableOptions<T> {
   empty: string;
   sortedBy?: { column: number; descending: boolean };
   onRow?(row: T): void;
+  /** Names a row; with it rows keep their places under the pointer. */
+  id?(row: T): string;
   rowClass?(row: T): string;
 }
 
@@ -28,6 +32,8 @@ export class Table<T> {
   private readonly emptyNote: HTMLElement;
   private readonly table: HTMLTableElement;
   private shown: T[] = [];
+  private pointed = false;
+  private stop = 0; // the row that is the tab stop
   private sortedBy: { column: number; descending: boolean } | undefined;
   /** Called when a person sorts: fill the table again. */
   onSort: () => void = () => {};
@@ -42,17 +48,34 @@ export class Table<T> {
     this.table = h('table', { 'aria-label': options.label },
       h('thead', { hidden: options.columns.every(({ name }) => name === '') },
         h('tr', {}, ...this.heads)), this.body);
+    this.body.addEventListener('pointermove', ({ pointerType }) => (this.pointed = pointerType !== 'touch'));
+    this.body.addEventListener('pointerleave', () => (this.pointed = false));
     this.element = h('div', { class: 'table' }, this.table, this.emptyNote);
     this.markSorted();
   }
 
   update(rows: readonly T[]): void {
-    const sorted = this.sorted(rows).slice(0, this.options.rowsMax ?? 500);
+    const sorted = this.held(this.sorted(rows)).slice(0, this.options.rowsMax ?? 500);
     this.emptyNote.hidden = sorted.length > 0;
     this.table.hidden = sorted.length === 0;
     while (this.body.rows.length > sorted.length) this.body.deleteRow(-1);
     sorted.forEach((row, i) => this.fillRow(this.body.rows[i] ?? this.addRow(i), row));
     this.shown = sorted;
+    if (this.options.onRow !== undefined && sorted.length > 0) this.moveStop(Math.min(this.stop, sorted.length - 1));
+  }
+
+  private held(rows: T[]): T[] {
+    const { id } = this.options;
+    if (id === undefined || !this.pointed || !this.body.matches(':hover')) return rows;
+    return heldOrder(this.shown.map(id), rows, id);
+  }
+
+  private moveStop(to: number): void {
+    const before = this.body.rows[this.stop];
+    if (before !== undefined && this.stop !== to) before.tabIndex = -1;
+    this.stop = to;
+    const row = this.body.rows[to];
+    if (row !== undefined && row.tabIndex !== 0) row.tabIndex = 0;
   }
 
   private fillRow(element: HTMLTableRowElement, row: T): void {
@@ -64,17 +87,23 @@ export class Table<T> {
     const element = h('tr', {}, ...this.options.columns.map(({ kind }) => h('td', { class: kind })));
     const { onRow } = this.options;
     if (onRow !== undefined) {
-      element.tabIndex = 0;
+      element.tabIndex = -1;
       const choose = () => {
         const row = this.shown[index];
         if (row !== undefined) onRow(row);
       };
       element.addEventListener('click', choose);
       element.addEventListener('keydown', (event) => {
-        if (event.key !== 'Enter' && event.key !== ' ') return;
         if (event.target !== element) return;
+        const last = this.shown.length - 1;
+        const to = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: last }[event.key];
+        if (event.key === 'Enter' || event.key === ' ') choose();
+        else if (to === undefined) return;
+        else if (to >= 0 && to <= last) {
+          this.moveStop(to);
+          this.body.rows[to]!.focus();
+        }
         event.preventDefault();
-        choose();
       });
     }
     this.body.append(element);
@@ -87,10 +116,8 @@ export class Table<T> {
     if (by === undefined || key === undefined) return [...rows];
     const sign = by.descending ? -1 : 1;
     return rows.map((row) => ({ row, key: key(row) })).sort((a, b) => {
-      if (a.key === b.key) return 0;
-      if (a.key === undefined) return 1;
-      if (b.key === undefined) return -1;
-      return (a.key < b.key ? -1 : 1) * sign;
+      const order = rank(a.key) - rank(b.key); // nothing is last either way
+      return order !== 0 ? order : compareValues(a.key, b.key) * sign;
     }).map(({ row }) => row);
   }
 

@@ -1,26 +1,31 @@
 // A row an agent: what it has, what it earned, what it did last, how it is.
+import type { Json } from '../feed/index.js';
 import type { Agent } from '../model/agents.js';
 import { filterOfAgent } from '../model/filter.js';
 import { numberOf } from '../model/values.js';
 import { Chart } from '../ui/chart.js';
 import { setBadge } from '../ui/badge.js';
-import { card, h, setClass, setQuantity, setText, setTitle } from '../ui/dom.js';
-import { compact, dash, duration, full, percent, quantity } from '../ui/format.js';
+import { card, h, setClass, setName, setText, setTitle } from '../ui/dom.js';
+import { compact, dash, dateTime, duration, full, percent, quantity } from '../ui/format.js';
+import { formatState } from '../state/ui_state.js';
 import { Redraw } from '../ui/redraw.js';
+import { runLook, runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { Sparkline } from '../ui/sparkline.js';
 import { Table, textColumn } from '../ui/table.js';
 import { originText } from '../ui/origin.js';
 import { Tiles } from '../ui/tiles.js';
+import { FirstVisit } from './first_visit.js';
+import { RunBoard } from './run_board.js';
 import type { App, View } from './view.js';
 
-const curvesMax = 8; // as many as there are colours
+const curvesMax = 8; // more at a time can hardly be told apart
 
 export class Overview implements View {
   readonly name = 'overview';
   readonly title = 'Overview';
   readonly element = h('div', { class: 'view' });
   private readonly tiles = new Tiles([
-    'Agents live', 'Portfolio value', 'Realised profit', 'Trades', 'Win rate', 'Events/s',
+    'Agents live', 'Runs alive', 'Portfolio value', 'Realised profit', 'Trades', 'Win rate', 'Events/s',
   ]);
   private readonly table: Table<Agent>;
   private readonly values = new Chart({ label: 'Portfolio value of each agent', height: 260, x: 'time', y: 'gold' });
@@ -28,11 +33,18 @@ export class Overview implements View {
   private readonly legend = h('p', { class: 'key' });
   private readonly redraw = new Redraw();
   private readonly sparks = new WeakMap<HTMLElement, Sparkline>();
+  private from = ''; // since when, and from where, numbers are
+  private readonly board: RunBoard;
+  private readonly firstVisit: FirstVisit;
+  private readonly first: HTMLElement;
+  private readonly another: HTMLDetailsElement;
+  private readonly rest: HTMLElement;
 
   constructor(private readonly app: App) {
     this.table = new Table<Agent>({
       label: 'Agents',
-      empty: 'No agents yet. Start one: build/release/bin/ppo-trainer --agents 2',
+      empty: 'No agents yet.',
+      id: ({ source, agent }) => `${source}\n${agent}`,
       sortedBy: { column: 0, descending: false },
       onRow: (agent) => this.showOnTape(agent),
       columns: [
@@ -41,11 +53,11 @@ export class Overview implements View {
         { name: 'State', sort: (row) => app.store.agents.state(row),
           fill: (cell, row) => setBadge(span(cell), app.store.agents.state(row)) },
         { name: 'Value', kind: 'num', sort: ({ value }) => numberOf(value),
-          fill: (cell, { value }) => setQuantity(cell, value) },
+          fill: (cell, { value }) => this.fillTold(cell, value) },
         { name: 'Trend', kind: 'trend wide', fill: (cell, row) => this.fillTrend(cell, row) },
-        { name: 'Profit', kind: 'num', sort: ({ profit }) => profit, fill: fillProfit },
+        { name: 'Profit', kind: 'num', sort: ({ profit }) => profit, fill: (cell, row) => this.fillProfit(cell, row) },
         { name: 'Trades', kind: 'num', sort: ({ trades }) => trades,
-          fill: (cell, { trades }) => setQuantity(cell, trades) },
+          fill: (cell, { trades }) => this.fillTold(cell, trades) },
         textColumn('Win rate', ({ closed, wins }) => percent(closed ? wins / closed : undefined),
                    { kind: 'num', sort: ({ closed, wins }) => (closed ? wins / closed : undefined) }),
         { name: 'Last decision', kind: 'wide text', fill: fillDecision },
@@ -55,15 +67,33 @@ export class Overview implements View {
     });
     this.table.onSort = () => app.repaint();
     this.valuesCard = card('Portfolio value', this.values.element, this.legend);
-    this.element.append(this.tiles.element, h('section', { class: 'card' }, this.table.element),
-      this.valuesCard,
+    this.board = new RunBoard(app.runs, (change) => formatState({ ...app.state, find: '', run: '', ...change }));
+    this.firstVisit = new FirstVisit(() => app.status.status);
+    this.first = h('section', { class: 'card', hidden: true }, h('h2', {}, 'Nothing was published yet'),
+      h('p', {}, 'Attach a program that trains. The page goes live with its first event; nothing is to be reloaded.'));
+    this.another = h('details', { class: 'card' }, h('summary', {}, 'Attach another program'));
+    this.rest = h('div', { class: 'view', hidden: true }, this.tiles.element, this.board.element,
+      h('section', { class: 'card' }, h('h2', {}, 'Agents'), this.table.element), this.valuesCard,
       h('p', { class: 'note' },
-        'Profit, trades and win rate are those of the newest run of each agent, from its beginning.'));
+        'Profit, trades and win rate are those of the newest run of each agent, from its beginning.'), this.another);
+    this.element.append(this.first, this.rest);
   }
 
   update(): void {
     const { agents } = this.app.store;
     const all = [...agents.all.values()];
+    const { runs } = this.app;
+    const none = all.length === 0 && runs.total === 0;
+    this.first.hidden = !none || !runs.loaded;
+    this.rest.hidden = none;
+    const place = none ? this.first : this.another;
+    if (this.firstVisit.element.parentElement !== place) place.append(this.firstVisit.element);
+    if (none || this.another.open) this.firstVisit.update();
+    if (none) return;
+    this.board.update(new Set(this.app.status.sources.flatMap(({ source, state }) => (state === 'stalled' ? [source] : []))));
+    this.from = originText(this.app.store.tallies.origin);
+    const { alive, stalled } = this.board;
+    this.tiles.set('Runs alive', stalled > 0 ? `${alive}, ${stalled} stalled` : full(alive), `${full(runs.total)} runs in all. ${runs.since_s === undefined ? '' : `Since ${dateTime(runs.since_s)}.`}`);
     const live = all.filter((agent) => agents.state(agent) === 'live').length;
     const value = all.reduce((sum, agent) => sum + (numberOf(agent.value) ?? 0), 0);
     const profit = all.reduce((sum, agent) => sum + (agent.profit ?? NaN), 0);
@@ -71,11 +101,10 @@ export class Overview implements View {
     const closed = all.reduce((sum, agent) => sum + agent.closed, 0);
     const wins = all.reduce((sum, agent) => sum + agent.wins, 0);
     this.tiles.set('Agents live', `${live} of ${all.length}`);
-    const from = originText(this.app.store.tallies.origin);
-    this.tiles.set('Portfolio value', compact(value), `${full(value)}. The last one of each agent. ${from}`);
-    this.tiles.set('Realised profit', compact(profit), `${full(profit)}. ${from}`);
-    this.tiles.set('Trades', compact(trades), `${full(trades)}. ${from}`);
-    this.tiles.set('Win rate', percent(closed ? wins / closed : undefined), `${full(wins)} of ${full(closed)} sales. ${from}`);
+    this.tiles.set('Portfolio value', compact(value), `${full(value)}. The last one of each agent. ${this.from}`);
+    this.tiles.set('Realised profit', compact(profit), `${full(profit)}. ${this.from}`);
+    this.tiles.set('Trades', compact(trades), `${full(trades)}. ${this.from}`);
+    this.tiles.set('Win rate', percent(closed ? wins / closed : undefined), `${full(wins)} of ${full(closed)} sales. ${this.from}`);
     const { rates } = this.app.status;
     const rate = rates.columns[0]![rates.length - 1];
     this.tiles.set('Events/s', rate === null || rate === undefined ? dash : compact(Math.round(rate)));
@@ -85,13 +114,15 @@ export class Overview implements View {
 
   private updateValues(agents: Agent[]): void {
     this.valuesCard.hidden = agents.length === 0;
-    const names = agents.map(({ source, agent }) => `${source}/${agent}`).join();
+    const names = agents.map(({ run_id }) => `${run_id} ${runLook(run_id).colour}`).join();
     if (!this.redraw.due(names, agents.map(({ values }) => values.version).join())) return;
-    const lines = agents.map(({ source, agent }, colour) => ({ label: `${source}/${agent}`, colour }));
-    if (this.legend.childElementCount !== lines.length) {
-      this.legend.replaceChildren(...lines.map(({ label, colour }) =>
-        h('span', {}, h('i', { class: `swatch curve-${colour}` }), label)));
-    }
+    const lines = agents.map(({ source, agent, run_id }) => ({ ...runLook(run_id), label: `${source}/${agent}`, id: run_id }));
+    while (this.legend.childElementCount > lines.length) this.legend.lastElementChild!.remove();
+    lines.forEach(({ label, id }, i) => {
+      const entry = this.legend.children[i] ?? this.legend.appendChild(h('span', {}, runSwatch(), h('span')));
+      setRunSwatch(entry.firstElementChild as SVGSVGElement, id);
+      setName(entry.lastElementChild as HTMLElement, ` ${label}`);
+    });
     this.values.update({
       lines, marks: [],
       curves: agents.map(({ values }) => ({ x: values.x, y: values.columns[0]! })),
@@ -100,18 +131,30 @@ export class Overview implements View {
 
   private fillName(cell: HTMLTableCellElement, { source, agent }: Agent): void {
     if (cell.firstChild === null) cell.append(h('strong'), h('small'));
-    setText(cell.children[0]!, agent);
-    setText(cell.children[1]!, source || 'no source');
+    setName(cell.children[0] as HTMLElement, agent);
+    setName(cell.children[1] as HTMLElement, source || 'no source');
   }
 
-  private fillTrend(cell: HTMLTableCellElement, { source, agent, values }: Agent): void {
+  // With every digit, since when and from where.
+  private fillTold(cell: HTMLTableCellElement, value: Json | undefined): void {
+    const told = quantity(value);
+    setText(cell, told.text);
+    setTitle(cell, `${told.full ?? told.text}. ${this.from}`);
+  }
+
+  private fillProfit(cell: HTMLTableCellElement, { profit }: Agent): void {
+    this.fillTold(cell, profit ?? NaN);
+    setClass(cell, profit === undefined ? 'num' : profit > 0 ? 'num gain' : profit < 0 ? 'num loss' : 'num');
+  }
+
+  private fillTrend(cell: HTMLTableCellElement, { source, agent, run_id, values }: Agent): void {
     let spark = this.sparks.get(cell);
     if (spark === undefined) {
       spark = new Sparkline(120, 26);
       this.sparks.set(cell, spark);
       cell.append(spark.element);
     }
-    spark.draw(values.columns[0]!, `${source}/${agent}`, values.version);
+    spark.draw(values.columns[0]!, `${source}/${agent}`, values.version, { ...runLook(run_id), dash: [] });
   }
 
   private showOnTape({ source, agent }: Agent): void {
@@ -122,11 +165,6 @@ export class Overview implements View {
 function span(cell: HTMLElement): HTMLElement {
   if (cell.firstElementChild === null) cell.append(h('span'));
   return cell.firstElementChild as HTMLElement;
-}
-
-function fillProfit(cell: HTMLTableCellElement, { profit }: Agent): void {
-  setQuantity(cell, profit ?? NaN);
-  setClass(cell, profit === undefined ? 'num' : profit > 0 ? 'num gain' : profit < 0 ? 'num loss' : 'num');
 }
 
 function fillDecision(cell: HTMLTableCellElement, { decision }: Agent): void {

@@ -17,8 +17,7 @@ export class RunWork {
 
   /** Nothing where it neither traded nor told its value. */
   tallyOf(runId: string): { profit: number | undefined; trades: number } | undefined {
-    const { tallies } = this.app.store as { tallies?: { all: Map<string, { profit: { total: number | undefined }; trades: number }> } };
-    const tally = tallies?.all.get(runId);
+    const tally = this.app.store.tallies.all.get(runId);
     return tally && { profit: tally.profit.total, trades: tally.trades };
   }
 

@@ -1,5 +1,6 @@
 // All runs that there ever were. Those that are chosen here are laid over each other in every view.
-import { configColumn, configText, flatConfig, heldOrder, keysSeen, listRuns, metricColumn,
+import { heldOrder } from '../model/order.js';
+import { configColumn, configText, flatConfig, keysSeen, listRuns, metricColumn,
          tellingRuns, type Group, type ListColumn } from '../model/run_list.js';
 import type { Run } from '../model/runs.js';
 import { numberOf } from '../model/values.js';
