@@ -262,7 +262,7 @@ test('curves: a tail that no answer comes for is bounded', async () => {
 test('marks: a time is the step that the curve had come to', () => {
   const byTime = readPoints([[100, 1, 1, 1, 1, 1], [110, 1, 1, 1, 1, 1], [120, 1, 1, 1, 1, 1]]);
   const byStep = readPoints([[1000, 1, 1, 1, 1, 1], [2000, 1, 1, 1, 1, 1], [3000, 1, 1, 1, 1, 1]]);
-  assert.deepEqual([99, 100, 115, 500].map((time) => stepAt(byTime, byStep, time)), [undefined, 1000, 2000, 3000]);
+  assert.deepEqual([99, 100, 115, 500].map((time) => stepAt(byTime, byStep, time)), [1000, 1000, 2000, 3000]);
 });
 
 test('export: CSV has every digit, and no formulas', () => {

@@ -21,6 +21,8 @@ interface TailPoint {
 }
 
 const tailMax = 4096;
+const againFirst_ms = 2000;
+const againMax_ms = 60_000;
 const bytesOfTailPoint = 64;
 
 export class Curve {
@@ -31,6 +33,8 @@ export class Curve {
   /** When it was last looked at. */
   used_ms = 0;
   asked_ms = -Infinity;
+  /** How long to wait before it is asked again: longer where the bridge has told nothing new. */
+  again_ms = againFirst_ms;
   /** What is there is to be asked again, as after a gap. */
   stale = false;
   private tail: TailPoint[] = [];
@@ -73,6 +77,7 @@ export class Curve {
       const { part: old } = this;
       const behind = old !== undefined && this.tail.some(({ seq, x }) => seq > old.seq && x >= old.from! && x <= old.to!);
       if (behind && old.seq < answer.seq) this.part = { ...old, width: Infinity };
+      this.again_ms = this.whole?.seq === answer.seq ? Math.min(againMax_ms, 2 * this.again_ms) : againFirst_ms;
       this.whole = answer;
       this.stale = false;
       const { points } = answer;

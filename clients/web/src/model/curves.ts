@@ -139,7 +139,7 @@ export class Curves {
     const due = curves.filter((curve) => {
       const { whole } = curve;
       if (whole === undefined || curve.stale) return true;
-      if (now_ms - curve.asked_ms < again_ms) return false;
+      if (now_ms - curve.asked_ms < curve.again_ms) return false;
       return curve.hasHole || curve.tailLength > tailLong || (whole.width > 0 && whole.points.length < pixels * 0.6);
     });
     this.ask(family, due, undefined, pixels);

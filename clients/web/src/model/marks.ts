@@ -105,7 +105,7 @@ function plain(value: Json): string {
 
 /**
  * The step that a curve had come to at a time: as many of its points lie before it on the one axis as on the
- * other. As exact as their buckets are wide; undefined: it had none yet.
+ * other. As exact as their buckets are wide; undefined: it has none.
  */
 export function stepAt(byTime: Points, byStep: Points, time_s: number): number | undefined {
   let before = 0;
@@ -115,7 +115,8 @@ export function stepAt(byTime: Points, byStep: Points, time_s: number): number |
     const share = next > byTime.x[i]! ? Math.min(1, (time_s - byTime.x[i]!) / (next - byTime.x[i]!)) : 1;
     before += n === 1 ? 1 : Math.max(1, Math.round(n * share));
   }
-  if (before === 0 || byStep.length === 0) return undefined;
+  if (byStep.length === 0) return undefined;
+  if (before === 0) return byStep.x[0]!;
   for (let i = 0; i < byStep.length; ++i) {
     const n = byStep.n[i]!;
     if (before <= n) {

@@ -28,6 +28,8 @@ export class Tags {
   loaded = false;
   /** Not all are here. */
   cut = false;
+  /** How many events the bridge could not count. */
+  missed = 0;
   problem = '';
   private known = new Map<string, Tag>();
   private runIds: readonly string[] = [];
@@ -78,6 +80,7 @@ export class Tags {
       for (let i = 0; i < runIds.length; i += runsMax) {
         const result = await this.askSome(runIds.slice(i, i + runsMax));
         cut ||= result.complete === false;
+        this.missed = numberOf(result.missed) ?? 0;
         for (const entry of listOf(result.tags).map(objectOf)) {
           const tag = String(entry.tag);
           if (found.size >= tagsMax && !found.has(tag)) cut = true;
@@ -107,8 +110,8 @@ export class Tags {
       return await this.options.ask('get_tags', { run_ids: [...runIds] });
     } catch (error) {
       if (!(error instanceof FeedError) || error.errorType !== 'unknown_command') throw error;
-      const { series, complete } = await this.options.ask('get_series', { run_ids: [...runIds], x: 'step', points_max: 1 });
-      return { tags: listOf(series), complete: complete ?? true };
+      const { series, complete, missed } = await this.options.ask('get_series', { run_ids: [...runIds], x: 'step', points_max: 1 });
+      return { tags: listOf(series), complete: complete ?? true, missed: missed ?? 0 };
     }
   }
 

@@ -3,12 +3,13 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { nearest, singlePoints, type Points } from '../model/points.js';
-import { placeText, tickTexts, timeSteps, type AxisKind } from './chart_axis.js';
+import { logTicks, placeText, tickTexts, timeSteps, type AxisKind } from './chart_axis.js';
 import {
   crossesOf, drawCurves, drawHappenings, drawMarks, smoothOf, type Field, type Happening, type Mark, type Stroke,
 } from './chart_draw.js';
 import { Gestures } from './chart_gestures.js';
 import { ChartGroup, type Range } from './chart_group.js';
+import { drawLanes, stretchesAt, type Lane } from './chart_lanes.js';
 import { rangeOfX, rangeOfY } from './chart_range.js';
 import { hideValues, showValues } from './chart_values.js';
 import { h } from './dom.js';
@@ -47,6 +48,8 @@ export interface ChartData {
   /** Left out: as the options say. */
   x?: AxisKind;
   happenings?: Happening[];
+  /** Stretches in place of curves. */
+  lanes?: Lane[];
   /** What is zoomed into. */
   range?: Range;
   log?: boolean;
@@ -68,6 +71,7 @@ export interface Picture {
   strokes: Stroke[];
   marks: Mark[];
   happenings: Happening[];
+  lanes: Lane[];
   lines: Line[];
   x: AxisKind;
   ticks: { x: Tick[]; y: Tick[] };
@@ -131,8 +135,8 @@ export class Chart {
   update(data: ChartData): void {
     this.data = data;
     this.curves = data.curves.map((curve) => ('first' in curve ? curve : singlePoints(curve.x, curve.y)));
-    this.extent = rangeOfX(this.curves, this.kind);
-    const shape = `${this.kind} ${data.log === true} ${this.options.y}`;
+    this.extent = data.lanes === undefined ? rangeOfX(this.curves, this.kind) : extentOf(data.lanes);
+    const shape = JSON.stringify([this.kind, data.log, data.lanes?.map(({ label }) => label)]);
     if (this.plot === undefined || shape !== this.shape) {
       this.shape = shape;
       this.plot?.destroy();
@@ -162,7 +166,8 @@ export class Chart {
     if (this.plot === undefined) return undefined;
     return {
       label: this.options.label, width: this.plot.width, height: this.plot.height, field: this.field(this.plot),
-      strokes: this.strokes(), marks: this.allMarks(this.plot), happenings: this.data.happenings ?? [], lines: this.data.lines,
+      strokes: this.strokes(), marks: this.allMarks(this.plot), happenings: this.data.happenings ?? [],
+      lanes: this.data.lanes ?? [], lines: this.data.lines,
       x: this.kind, ticks: this.ticks, range: this.shown(),
     };
   }
@@ -219,8 +224,9 @@ export class Chart {
     const grid = { stroke: colour('--grid'), width: 1 };
     const axis = { stroke: colour('--muted'), grid, ticks: { show: false }, font: '11px system-ui, sans-serif' };
     const { kind } = this;
+    const lanes = this.data.lanes?.map(({ label }) => nameText(label, 16));
     const texts = (which: 'x' | 'y', ticks: (number | null)[]): string[] => {
-      const shown = tickTexts(which === 'x' ? kind : this.options.y, ticks);
+      const shown = which === 'y' && lanes !== undefined ? lanes : tickTexts(which === 'x' ? kind : this.options.y, ticks);
       this.ticks[which] = ticks.flatMap((at, i) => (at === null ? [] : [{ at, text: shown[i]! }]));
       return shown;
     };
@@ -237,7 +243,11 @@ export class Chart {
       axes: [
         { ...axis, size: 22, gap: 4, space: 70, incrs: kind === 'time' || kind === 'relative' ? timeSteps : undefined,
           values: (_, ticks) => texts('x', ticks) },
-        { ...axis, size: 54, gap: 4, space: 32, values: (_, ticks) => texts('y', ticks) },
+        {
+          ...axis, size: lanes === undefined ? 54 : 110, gap: 4, space: 32, values: (_, ticks) => texts('y', ticks),
+          ...(lanes !== undefined && { splits: () => lanes.map((_, i) => lanes.length - i - 0.5) }),
+          ...(this.data.log && { splits: (plot, _, low, high) => logTicks(low, high, plot.over.clientHeight / 32), filter: (_, ticks) => ticks }),
+        },
       ],
       series: [{}, { paths: () => null, points: { show: false } }],
       hooks: { draw: [(plot) => this.draw(plot)] },
@@ -245,6 +255,7 @@ export class Chart {
   }
 
   private rangeOfY(): Range {
+    if (this.data.lanes !== undefined) return [0, Math.max(1, this.data.lanes.length)];
     const marks = this.data.marks.flatMap(({ y }) => (y === undefined ? [] : [y]));
     return rangeOfY(this.curves, this.shown(), { log: this.data.log === true, zero: this.options.minAtZero === true, marks });
   }
@@ -284,6 +295,7 @@ export class Chart {
   private draw(plot: uPlot): void {
     const field = this.field(plot);
     drawHappenings(plot.ctx, field, this.data.happenings ?? []);
+    drawLanes(plot.ctx, field, this.data.lanes ?? []);
     drawCurves(plot.ctx, field, this.strokes());
     drawMarks(plot.ctx, field, this.allMarks(plot),
               { up: colour('--buy'), down: colour('--sell'), cross: colour('--bad'), edge: colour('--card') });
@@ -310,6 +322,8 @@ export class Chart {
     if (plot === undefined) return;
     const number = this.options.y === 'gold' ? compact : digits;
     const smooth = data.smooth ?? 0;
+    const stretches = stretchesAt(data.lanes ?? [], x).map(({ lane, stretch }) =>
+      ({ label: lane.label, colour: lane.colour, value: stretch.to - stretch.from, texts: [stretch.text] }));
     const values = this.curves.flatMap((points, i) => {
       const at = nearest(points, x);
       if (at < 0) return [];
@@ -326,12 +340,22 @@ export class Chart {
     const area = plot.over.getBoundingClientRect();
     const left = plot.valToPos(x, 'x');
     const happenings = (data.happenings ?? []).filter((one) => Math.abs(plot.valToPos(one.x, 'x') - left) <= nearHappening_px);
-    const head = [...(smooth > 0 ? ['smoothed'] : []), 'value', this.kind === 'steps' ? 'step' : 'at'];
-    showValues(this.element, placeText(this.kind, this.kind === 'steps' ? Math.round(x) : x), head, values,
+    const head = data.lanes !== undefined ? ['took'] : [...(smooth > 0 ? ['smoothed'] : []), 'value', this.kind === 'steps' ? 'step' : 'at'];
+    showValues(this.element, placeText(this.kind, this.kind === 'steps' ? Math.round(x) : x), head, [...values, ...stretches],
                happenings.slice(0, 8).map(({ text }) => text), { x: area.left + left, y: area.top });
   }
 }
 
 function placeShort(kind: AxisKind, x: number): string {
   return kind === 'steps' ? full(x) : tickTexts(kind, [x])[0]!;
+}
+
+function extentOf(lanes: readonly Lane[]): Range {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const { from, to } of lanes.flatMap(({ stretches }) => stretches)) {
+    low = Math.min(low, from);
+    high = Math.max(high, to);
+  }
+  return low < high ? [low, high] : [Date.now() / 1000 - 60, Date.now() / 1000];
 }

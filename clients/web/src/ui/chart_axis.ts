@@ -13,6 +13,28 @@ export const timeSteps = [
   14_400, 21_600, 43_200, ...[1, 2, 7, 14, 30, 60, 180, 365, 730, 1825, 3650].map((days) => days * day_s),
 ];
 
+/** Of a logarithmic axis: powers of ten, with what lies between where there is room for `ticksMax`. */
+export function logTicks(low: number, high: number, ticksMax: number): number[] {
+  const decades = Math.log10(high / low);
+  if (!(decades > 0)) return [low];
+  const within = (tick: number) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9);
+  if (decades < 1) {
+    // So little of a decade is nearly linear.
+    const rough = (high - low) / Math.max(1, ticksMax);
+    const unit = 10 ** Math.floor(Math.log10(rough));
+    const step = unit * ([1, 2, 5].find((one) => one * unit >= rough) ?? 10);
+    const first = Math.ceil(low / step);
+    return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+  }
+  const every = Math.max(1, Math.ceil(decades / Math.max(1, ticksMax)));
+  const parts = decades * 3 <= ticksMax ? [1, 2, 5] : [1];
+  const ticks: number[] = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); ++power) {
+    if (power % every === 0) for (const part of parts) ticks.push(Number(`${part}e${power}`));
+  }
+  return ticks.filter(within);
+}
+
 export function tickTexts(kind: AxisKind, ticks: readonly (number | null)[]): string[] {
   const shown = ticks.filter((tick): tick is number => tick !== null);
   if (kind === 'time') return timeTexts(ticks, shown);

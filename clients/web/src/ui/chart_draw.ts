@@ -184,9 +184,12 @@ export function crossesOf(points: Points, field: Field): Mark[] {
 export function drawHappenings(pen: Pen, field: Field, happenings: readonly Happening[]): void {
   pen.save();
   pen.lineWidth = field.ratio;
+  let last = { at: -Infinity, colour: '' };
   for (const { x, colour } of happenings) {
     const at = field.x(x);
     if (!(at >= field.left && at <= field.left + field.width)) continue;
+    if (at - last.at < 3 * field.ratio && colour === last.colour) continue; // they stand on each other
+    last = { at, colour };
     const size = 4 * field.ratio;
     pen.strokeStyle = colour;
     pen.fillStyle = colour;

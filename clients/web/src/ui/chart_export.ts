@@ -2,6 +2,7 @@
 // the same code as on the page, and as PNG.
 import type { Points } from '../model/points.js';
 import { drawCurves, drawHappenings, drawMarks, type Field } from './chart_draw.js';
+import { drawLanes } from './chart_lanes.js';
 import type { Picture } from './chart.js';
 import { h } from './dom.js';
 import { nameText, visible } from './format.js';
@@ -155,6 +156,7 @@ export function svgOf(picture: Picture): string {
   ];
   const pen = new SvgPen();
   drawHappenings(pen, field, picture.happenings);
+  drawLanes(pen, field, picture.lanes);
   drawCurves(pen, field, picture.strokes);
   const overlay = new SvgPen();
   drawMarks(overlay, field, picture.marks, { up: colour('--buy'), down: colour('--sell'), cross: colour('--bad'), edge: colour('--card') });

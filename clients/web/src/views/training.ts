@@ -3,6 +3,7 @@ import { ChartGroup, type Range } from '../ui/chart_group.js';
 import { h, setName, setText } from '../ui/dom.js';
 import { dash, full } from '../ui/format.js';
 import { runLook, runSwatch, setRunSwatch } from '../ui/run_colours.js';
+import { TrainingPhases } from './training_phases.js';
 import { TrainingPanel, type PanelView } from './training_panel.js';
 import type { App, View } from './view.js';
 
@@ -24,6 +25,7 @@ export class TrainingView implements View {
   private readonly chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Runs' });
   private readonly empty = h('p', { class: 'card empty' });
   private readonly found = h('span', { class: 'muted', role: 'status' });
+  private readonly missed = h('p', { class: 'note' });
   private readonly sections = h('div', { class: 'groups' });
   private readonly search: HTMLInputElement;
   private readonly axis: HTMLSelectElement;
@@ -37,6 +39,7 @@ export class TrainingView implements View {
   private readonly panels = new Map<string, TrainingPanel>();
   private readonly byElement = new Map<Element, TrainingPanel>();
   private readonly watch: IntersectionObserver;
+  private readonly phases: TrainingPhases;
   private chipsKey = '';
   private sectionsKey = '';
 
@@ -65,12 +68,14 @@ export class TrainingView implements View {
       }
       app.repaint();
     }, { rootMargin: nearby });
+    this.phases = new TrainingPhases(app);
     this.element.append(
       h('div', { class: 'bar' }, this.search, this.axis, h('label', { class: 'check' }, 'smooth', this.smooth, this.smoothText),
         h('label', { class: 'check' }, this.log, 'log'),
         h('label', { class: 'check', title: 'The lowest and highest value of each stretch as an area' }, this.band, 'min–max'),
         this.whole, this.found),
-      h('div', { class: 'bar' }, this.chips), this.empty, this.sections);
+      h('div', { class: 'bar' }, this.chips), this.empty, this.missed, this.sections,
+      this.phases.element);
   }
 
   update(): void {
@@ -84,6 +89,9 @@ export class TrainingView implements View {
     setText(this.found, words.length > 0 || app.tags.cut ? `${full(wanted.length)} of ${full(tags.length)} tags${app.tags.cut ? ', and more' : ''}` : '');
     this.empty.hidden = wanted.length > 0;
     setText(this.empty, this.whyEmpty(chosen.length, tags.length));
+    setText(this.missed, app.tags.missed === 0 ? ''
+      : `${full(app.tags.missed)} events are in no curve: they came faster than the bridge could count them without a journal.`);
+    this.missed.hidden = app.tags.missed === 0;
     this.updateSections(wanted);
     const { x0, x1 } = app.state;
     const range: Range | undefined = x0 !== undefined && x1 !== undefined && x0 < x1 ? [x0, x1] : undefined;
@@ -95,6 +103,7 @@ export class TrainingView implements View {
       shape: JSON.stringify([runIds, range, x, log, band, smooth]),
     };
     for (const panel of this.panels.values()) panel.update(view);
+    this.phases.update(runIds, view.marks);
   }
 
   onKey(event: KeyboardEvent): boolean {

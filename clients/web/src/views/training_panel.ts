@@ -7,7 +7,7 @@ import type { ChartGroup, Range } from '../ui/chart_group.js';
 import { h, setName, setText } from '../ui/dom.js';
 import { compact, time } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
-import { runLook } from '../ui/run_colours.js';
+import { runLook, runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { colour } from '../ui/theme.js';
 import type { App } from './view.js';
 
@@ -34,6 +34,7 @@ export class TrainingPanel {
   private readonly none = h('span', { class: 'bad-note' });
   private readonly state = h('span', { class: 'muted' });
   private readonly pin: HTMLButtonElement;
+  private readonly key = h('p', { class: 'key' });
   private readonly redraw = new Redraw();
   private readonly dialog: HTMLDialogElement;
 
@@ -47,7 +48,7 @@ export class TrainingPanel {
       run();
     } }, text);
     this.pin = item('Pin', () => this.togglePin());
-    const menu = h('details', { class: 'menu', onkeydown: (event: KeyboardEvent) => {
+    const menu = h('details', { class: 'panel-menu', onkeydown: (event: KeyboardEvent) => {
       if (event.key !== 'Escape') return;
       close();
       menu.querySelector('summary')!.focus();
@@ -71,11 +72,14 @@ export class TrainingPanel {
     const answer = app.curves.get({ ...query, runIds: view.runIds, range: view.range });
     const version = `${answer.version} ${view.marksVersion}`;
     const empty = answer.curves.every(({ length }) => length === 0);
-    setText(this.state, answer.problem !== '' ? answer.problem : empty && answer.asking ? 'asking…' : '');
+    const below = log ? answer.curves.reduce((sum, { min }) => sum + min.reduce((n, one) => n + Number(one <= 0), 0), 0) : 0;
+    setText(this.state, answer.problem !== '' && app.feed.state.status === 'live' ? answer.problem : empty && answer.asking ? 'asking…'
+      : below > 0 ? 'values up to 0 have no place on this axis' : '');
     if (!this.redraw.due(`${view.shape} ${answer.curves.length} ${drawn.pixels}`, version)) return;
     const shown = view.runIds.flatMap((runId, i) => (answer.curves[i]!.length === 0 ? [] : [{ runId, points: answer.curves[i]! }]));
     const total = shown.reduce((sum, { points }) => sum + countOfNone(points), 0);
     setText(this.none, total === 0 ? '' : `✕ ${compact(total)} NaN`);
+    if (this.dialog.open) this.fillKey(shown.map(({ runId }) => runId));
     drawn.update({
       lines: shown.map(({ runId }) => ({ ...runLook(runId), id: runId })), curves: shown.map(({ points }) => points),
       marks: [], happenings: this.happenings(view), x: x === 'step' ? 'steps' : x, range: view.range, log, band, smooth,
@@ -99,24 +103,31 @@ export class TrainingPanel {
     return this.chart;
   }
 
+  // What a person did to the runs, and how they ended; errors that did not end one are listed below the charts.
   private happenings({ runIds, marks }: PanelView): Happening[] {
     const { app } = this;
     const { x } = app.state;
     const found: Happening[] = [];
+    const seen = new Set<number>(); // those of a run as a whole come with each of its agents
+    const add = (runId: string, timestamp: number, of: string, text: string) => {
+      const started = app.runs.find(runId)?.started;
+      const at = x === 'time' ? timestamp : x === 'relative' ? started && timestamp - started : this.stepOf(runId, timestamp);
+      if (at !== undefined) found.push({ x: at, colour: of, text: `${time(timestamp)} ${text} · ${runLook(runId).label}` });
+    };
     for (const runId of runIds) {
       for (const mark of marks.get(runId) ?? []) {
-        if (found.length >= happeningsMax) return found;
-        if (mark.kind === 'started' || (mark.kind === 'ended' && mark.data.state === 'finished')) continue;
-        const started = app.runs.find(runId)?.started;
-        const at = x === 'time' ? mark.timestamp : x === 'relative' ? started && mark.timestamp - started : this.stepOf(runId, mark);
-        if (at === undefined) continue;
-        found.push({ x: at, colour: colourOf(mark), text: `${time(mark.timestamp)} ${markText(mark)} · ${runLook(runId).label}` });
+        const usual = mark.kind === 'started' || mark.kind === 'error' || (mark.kind === 'ended' && mark.data.state === 'finished');
+        if (usual || seen.has(mark.seq) || found.length >= happeningsMax) continue;
+        seen.add(mark.seq);
+        add(runId, mark.timestamp, colourOf(mark), markText(mark));
       }
+      const run = app.runs.find(runId);
+      if (run?.state === 'lost' && run.ended !== undefined) add(runId, run.ended, colour('--bad'), 'lost');
     }
-    return found;
+    return found.sort((a, b) => a.x - b.x);
   }
 
-  private stepOf(runId: string, { timestamp }: RunMark): number | undefined {
+  private stepOf(runId: string, timestamp: number): number | undefined {
     const query = { tag: this.tag, runIds: [runId], pixels: fewPixels };
     const [byTime] = this.app.curves.get({ ...query, x: 'time' }).curves;
     const [byStep] = this.app.curves.get({ ...query, x: 'step' }).curves;
@@ -131,10 +142,23 @@ export class TrainingPanel {
   private open(): void {
     if (this.chart === undefined) return;
     document.body.append(this.dialog);
+    this.fillKey(this.app.runs.chosen().filter((id) => !this.app.state.off.includes(id)));
     this.dialog.replaceChildren(
-      h('div', { class: 'bar' }, h('h2', {}, this.tag), h('button', { onclick: () => this.dialog.close() }, 'Close')), this.chart.element);
+      h('div', { class: 'bar' }, h('h2', {}, this.tag), h('button', { onclick: () => this.dialog.close() }, 'Close')), this.chart.element, this.key);
     this.dialog.showModal();
-    this.chart.resizeTo(Math.max(200, innerHeight - 130));
+    this.chart.resizeTo(Math.max(200, innerHeight - 130 - this.key.offsetHeight));
+  }
+
+  private fillKey(runIds: readonly string[]): void {
+    if (this.key.dataset.runs === runIds.join('\n')) return;
+    this.key.dataset.runs = runIds.join('\n');
+    this.key.replaceChildren(...runIds.map((runId) => {
+      const swatch = runSwatch();
+      setRunSwatch(swatch, runId);
+      const name = h('span');
+      setName(name, runLook(runId).label, 48);
+      return h('span', {}, swatch, ' ', name);
+    }));
   }
 
   private fold(): void {
@@ -161,7 +185,7 @@ export class TrainingPanel {
 }
 
 function colourOf({ kind, data }: RunMark): string {
-  if (kind === 'error' || (kind === 'ended' && data.state === 'crashed')) return colour('--bad');
+  if (kind === 'ended' && data.state === 'crashed') return colour('--bad');
   if (kind === 'ended' || kind === 'pause' || kind === 'resume' || kind === 'stop') return colour('--warn');
   return colour(/checkpoint|save/.test(kind) ? '--good' : '--accent');
 }
