@@ -1,10 +1,11 @@
 // The runs' table, beside a journal with a thousand of them.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { command, openPage, screenshot, startBridge, stopAll, submit, until } from './support.mjs';
+import { command, openPage, screenshot, startBridge, stop, stopAll, submit, until } from './support.mjs';
 
 const runsMade = 1000;
 const hostile = '<img src=x onerror="document.title=1">';
@@ -180,4 +181,67 @@ test('runs: a choice is in the address, and the same in a second browser; what d
   await page.getByText('4 chosen').waitFor();
   assert.equal(await page.getByRole('complementary').count(), 0);
   assert.deepEqual([...page.problems, ...other.problems], []);
+});
+
+// A journal as it would be had it been written a week ago: what follows from events is made anew out of them.
+const weekAgo = `
+import re, sqlite3, sys
+week = 7 * 86400
+db = sqlite3.connect(sys.argv[1])
+for seq, stamp, body in db.execute("SELECT seq, timestamp, body FROM events").fetchall():
+    body = re.sub(r'"timestamp":[0-9.]+', '"timestamp":%.6f' % (stamp - week), body, count=1)
+    db.execute("UPDATE events SET timestamp=?, body=? WHERE seq=?", (stamp - week, body, seq))
+db.execute("UPDATE epochs SET started=started-?", (week,))
+for table in ("runs", "tallies", "curves", "chunks", "samples", "marks", "runs_state"):
+    db.execute("DROP TABLE %s" % table)
+db.commit()
+`;
+
+test('runs: one of last week beside a live one, and the same picture in a second browser', async () => {
+  const path = join(folder, 'last-week.db');
+  const settings = [`journal.path="${path}"`];
+  const scalars = (name, from, to, level) => Array.from({ length: to - from }, (_, i) =>
+    event('scalar', name, { tag: 'losses/policy', value: level / (from + i + 1), step: from + i }, 'trainer-1'));
+  const old = await startBridge({ settings });
+  await submit(old, event('run_started', 'monday', { name: 'of last week', config: { lr: 0.001 } }, 'trainer-1'), ...scalars('monday', 0, 400, 2),
+    event('trade_executed', 'monday', { profit: 1234567, item: 'Coal', price: 1, quantity: 1, action_type: 'sell' }, 'trainer-1'),
+    event('run_ended', 'monday', { state: 'finished' }, 'trainer-1'));
+  await stop(old);
+  const { status, stderr } = spawnSync(process.env.PPO_PYTHON ?? '/usr/bin/python3', ['-c', weekAgo, path], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+
+  const now = await startBridge({ settings });
+  await submit(now, event('run_started', 'today', { name: 'of today', config: { lr: 0.01 } }, 'trainer-1'), ...scalars('today', 0, 200, 1));
+  const page = await openPage(now, { view: 'runs?sort=name' });
+  const row = named(page, 'of last week');
+  await row.getByText('finished').waitFor();
+  await row.getByText('1.23m').waitFor();
+  const started = new Date(await row.locator('[role=gridcell]').nth(4).getAttribute('title'));
+  assert.ok(Math.abs(Date.now() - 7 * 86_400_000 - started) < 600_000, String(started));
+  await row.getByRole('checkbox').check();
+  await named(page, 'of today').getByRole('checkbox').check();
+  await page.getByText('2 chosen').waitFor();
+  await page.getByRole('link', { name: 'Training' }).click();
+  const label = (of, name) => of.locator('main').getByText(name).first();
+  await label(page, 'of last week').waitFor();
+  await label(page, 'of today').waitFor();
+  // It goes on; then nothing more comes, so that two pictures can be the same.
+  await submit(now, ...scalars('today', 200, 300, 1));
+  const picture = (of) => of.locator('main .chart canvas').first().evaluate((canvas) => canvas.toDataURL());
+  const settled = async (of) => {
+    let before = '';
+    await until('a picture that stays', async () => {
+      const last = before;
+      before = await picture(of);
+      await of.waitForTimeout(700);
+      return before === last && before.length > 3000;
+    });
+    return before;
+  };
+  const second = await openPage(now, { view: new URL(page.url()).hash.slice(2) });
+  await label(second, 'of last week').waitFor();
+  await settled(page);
+  await screenshot(page, 'runs-last-week');
+  await until('the same picture', async () => (await settled(page)) === (await settled(second)));
+  assert.deepEqual([...page.problems, ...second.problems], []);
 });
