@@ -95,6 +95,26 @@ void RunStore::revive(Run& run) {
   run.lost = false;
 }
 
+// All that has not ended: it was of a process before this one.
+void RunStore::lose_past() {
+  in_past_ = false;
+  Statement& write = statements_->write_run;
+  for (Run* run : changed_) {
+    write.bind(1, at_seconds(run->last_us));
+    if (std::isfinite(run->steps)) {
+      write.bind(2, run->steps);
+    } else {
+      write.bind_null(2);
+    }
+    write.bind(3, run->id);
+    write.run();
+  }
+  db_.run(kLoseAll);
+  for (auto& [key, group] : groups_) {
+    for (auto& [agent, run] : group.runs) run.lost = true;
+  }
+}
+
 bool RunStore::set_run(const RunChange& change) {
   const auto name = RunName::parse(change.run_id);
   if (!name) return false;

@@ -71,7 +71,8 @@ std::string RunName::id() const {
   return source + "@" + run + (agent_id.empty() ? "" : "/" + agent_id);
 }
 
-RunStore::RunStore(Database& database, RunLimits limits) : db_(database), limits_(limits) {
+RunStore::RunStore(Database& database, RunLimits limits, std::uint64_t past_seq)
+    : db_(database), limits_(limits), past_seq_(past_seq) {
   db_.run("BEGIN IMMEDIATE");
   db_.run(kRunTables);
   const std::uint64_t version = number("SELECT value FROM runs_state WHERE name='version'");
@@ -81,7 +82,7 @@ RunStore::RunStore(Database& database, RunLimits limits) : db_(database), limits
                                           std::to_string(kRunTablesVersion));
   }
   // A run that goes on says so with its next event.
-  db_.run("UPDATE runs SET state='lost',ended=last WHERE state='running'");
+  db_.run(kLoseAll);
   db_.run("INSERT OR IGNORE INTO runs_state VALUES('seq',0),('samples_seq',0),('since_seq',0),('since_us',0),"
           "('version'," +
           std::to_string(kRunTablesVersion) + ")");
@@ -106,6 +107,7 @@ void RunStore::forget() {
   dirty_ = false;
   seq_ = number("SELECT value FROM runs_state WHERE name='samples_seq'");
   whole_seq_ = number("SELECT value FROM runs_state WHERE name='seq'");
+  in_past_ = whole_seq_ < past_seq_;
   fresh_ = number("SELECT value FROM runs_state WHERE name='since_seq'") == 0;
   bytes_ = number("SELECT sum(bytes) FROM curves");
   run_rows_ = number("SELECT count(*) FROM runs");
@@ -116,12 +118,14 @@ void RunStore::skip_to(std::uint64_t seq) {
   if (seq <= seq_) return;
   seq_ = seq;
   dirty_ = true;
+  if (in_past_ && seq >= past_seq_) lose_past();
 }
 
 void RunStore::fold(const Block& block, std::size_t index) {
   for (std::size_t i = index; i < block.size(); ++i) {
     const std::uint64_t seq = block.seq(i);
     if (seq <= seq_) continue;
+    if (in_past_ && seq > past_seq_) lose_past();
     try {
       fold_event(block, i, seq > whole_seq_);
     } catch (const DatabaseError& error) {

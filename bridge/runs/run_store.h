@@ -80,8 +80,9 @@ struct RunName {
 // transaction is rolled back, forget() must be called. The database must outlive it.
 class RunStore {
  public:
-  // Makes the tables where they are missing. REQUIRES: no transaction.
-  RunStore(Database& database, RunLimits limits);
+  // Makes the tables where they are missing. Whatever runs in events up to `past_seq` runs no more. REQUIRES: no
+  // transaction.
+  RunStore(Database& database, RunLimits limits, std::uint64_t past_seq = 0);
   ~RunStore();
 
   // The newest event that is folded in.
@@ -157,6 +158,7 @@ class RunStore {
   void end_runs(std::string_view source, std::string_view run, std::string_view agent,
                 std::string_view state, std::string_view error, std::int64_t time_us);
   void revive(Run& run);
+  void lose_past();
   void mark(std::uint64_t seq, std::uint64_t run, std::string_view kind, std::int64_t time_us,
             std::string_view data);
   void count_marks();
@@ -168,6 +170,7 @@ class RunStore {
 
   Database& db_;
   const RunLimits limits_;
+  const std::uint64_t past_seq_;
   std::unique_ptr<Statements> statements_;
   std::uint64_t seq_ = 0;        // folded in
   std::uint64_t whole_seq_ = 0;  // up to here all but the curves is written
@@ -179,6 +182,7 @@ class RunStore {
   std::int64_t flushed_us_ = 0;
   std::size_t memory_bytes_ = 0;
   bool dirty_ = false;
+  bool in_past_ = false;  // not all up to past_seq_ is folded in
   bool fresh_ = true;  // nothing was ever folded in
   std::unordered_map<std::string, Group> groups_;  // by source '\n' run
   Group* last_group_ = nullptr;

@@ -59,6 +59,8 @@ CREATE INDEX IF NOT EXISTS marks_by_run ON marks(run);
 CREATE TABLE IF NOT EXISTS runs_state(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 )";
 
+inline constexpr const char* kLoseAll = "UPDATE runs SET state='lost',ended=last WHERE state='running'";
+
 struct RunStore::Statements {
   explicit Statements(Database& db)
       : find_run(db,
@@ -75,7 +77,7 @@ struct RunStore::Statements {
         write_tally(db,
                     "UPDATE tallies SET trades=?2,wins=?3,closed=?4,profit=?5,profit_rest=?6,volume=?7,"
                     "volume_rest=?8,value=?9 WHERE run=?1"),
-        revive(db, "UPDATE runs SET state='running',ended=NULL WHERE id=?"),
+        revive(db, "UPDATE runs SET state='running',ended=NULL WHERE id=? AND state='lost'"),
         start(db,
               "UPDATE runs SET state='running',ended=NULL,error=NULL,started=?,name=?,config=?,tags=? "
               "WHERE id=?"),

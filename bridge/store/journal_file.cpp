@@ -187,8 +187,8 @@ void JournalFile::prepare() {
   db.run("CREATE TABLE IF NOT EXISTS switches("
          "name TEXT PRIMARY KEY, params TEXT NOT NULL) WITHOUT ROWID");
   statements_ = std::make_unique<Statements>(db);
-  runs_ = std::make_unique<RunStore>(db, options_.runs);
   load_contents();
+  runs_ = std::make_unique<RunStore>(db, options_.runs, last_row_seq_);
   struct stat info {};
   if (::stat(options_.path.c_str(), &info) == 0) {
     device_ = info.st_dev;

@@ -210,6 +210,28 @@ TEST_CASE("runs: marks tell of commands, errors and ends") {
   CHECK(got["unknown"][0] == "nobody@x");
 }
 
+TEST_CASE("runs: what ran in events of an earlier process runs no more once they are folded in") {
+  Database db(":memory:");
+  RunStore store(db, {}, 4);
+  fold_and_commit(db, store, run_block(1, {run_event("tick", "{}", "s", "a"), run_event("tick", "{}", "s", "b")}));
+  CHECK(run_of_id(db, "s@a")["state"] == "running");  // there is more of the past
+  const auto rest = run_block(3, {run_event("run_ended", R"({"state":"finished"})", "s", "b"), run_event("tick", "{}", "s", "c"),
+                                  run_event("tick", "{}", "s", "d")});
+  db.run("BEGIN");
+  store.fold(*rest, 0);
+  db.run("ROLLBACK");
+  store.forget();
+  fold_and_commit(db, store, rest);
+  CHECK(run_of_id(db, "s@a")["state"] == "lost");
+  CHECK(run_of_id(db, "s@a")["ended"].GetDouble() == kRunsNow / 1e6 + 1);
+  CHECK(run_of_id(db, "s@b")["state"] == "finished");
+  CHECK(run_of_id(db, "s@c")["state"] == "lost");
+  CHECK(run_of_id(db, "s@d")["state"] == "running");
+  fold_and_commit(db, store, run_block(6, {run_event("tick", "{}", "s", "a"), run_event("tick", "{}", "s", "b")}));
+  CHECK(run_of_id(db, "s@a")["state"] == "running");
+  CHECK(run_of_id(db, "s@b")["state"] == "finished");
+}
+
 TEST_CASE("runs: tags are told without their points, over all runs that are asked for") {
   Database db(":memory:");
   RunStore store(db, {});
