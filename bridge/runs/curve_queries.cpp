@@ -30,9 +30,11 @@ void add_series(JsonWriter& json, const std::string& run_id, std::string_view ta
   for (const Bucket& b : buckets) {
     point.assign(1, '[');
     for (const double value : {b.x_first, b.first, b.last, b.min, b.max}) {
-      point.append(digits(value)).append(1, ',');
+      append_digits(point, value);
+      point += ',';
     }
-    json.raw(point.append(std::to_string(b.points)).append(1, ']'));
+    append_number(point, b.points);
+    json.raw(point += ']');
   }
   json.end_list().end_object();
 }

@@ -23,10 +23,19 @@ Answer answer_series(Database& db, const SeriesQuery& query, const std::function
 Answer answer_tallies(Database& db, const TalliesQuery& query);
 
 // With all its digits; null where it is no number.
-inline std::string digits(double value) {
-  if (!std::isfinite(value)) return "null";
+inline void append_digits(std::string& out, double value) {
   char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+  if (std::isfinite(value)) {
+    out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+  } else {
+    out.append("null");
+  }
+}
+
+inline std::string digits(double value) {
+  std::string out;
+  append_digits(out, value);
+  return out;
 }
 
 inline std::string digits(const Statement& row, int column) {

@@ -96,17 +96,30 @@ bool in_range(double x, const SeriesRange& range) {
   return !(range.from && x < *range.from) && !(range.to && x > *range.to);
 }
 
+// The lowest and the highest number; infinity and its negative where there is none. In lanes, as each comparison
+// else waits for the one before.
+std::pair<double, double> extremes(const double* values, std::size_t n) {
+  constexpr std::size_t kLanes = 8;
+  double low[kLanes], high[kLanes];
+  std::fill_n(low, kLanes, std::numeric_limits<double>::infinity());
+  std::fill_n(high, kLanes, -std::numeric_limits<double>::infinity());
+  const auto take = [&](std::size_t lane, double v) {
+    low[lane] = v < low[lane] ? v : low[lane];  // false of NaN
+    high[lane] = v > high[lane] ? v : high[lane];
+  };
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) take(lane, values[i + lane]);
+  }
+  for (; i < n; ++i) take(0, values[i]);
+  return {*std::min_element(low, low + kLanes), *std::max_element(high, high + kLanes)};
+}
+
 // Points [i, end) in one, none of them before another. REQUIRES: i < end.
 Bucket bucket_of_points(const PointReader& points, std::size_t i, std::size_t end) {
   Bucket bucket{points.xs[i], points.xs[end - 1], points.values[i], points.values[end - 1],
                 kNoNumber,    kNoNumber,          end - i};
-  double low = std::numeric_limits<double>::infinity();
-  double high = -low;
-  for (std::size_t k = i; k < end; ++k) {
-    const double v = points.values[k];
-    low = v < low ? v : low;  // false of NaN
-    high = v > high ? v : high;
-  }
+  const auto [low, high] = extremes(points.values.data() + i, end - i);
   if (low <= high) {
     bucket.min = low;
     bucket.max = high;
