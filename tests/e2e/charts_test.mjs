@@ -189,7 +189,7 @@ test('charts: log, smoothing, min-max, pins, groups, files', async () => {
   ]);
   const page = await openPage(bridge, { view: 'training' });
   await csvOf(page, 'losses/value', 7);
-  assert.deepEqual(await page.locator('details.tags > summary').allTextContents(), ['a 1', 'charts 1', 'losses 1', 'other 1']);
+  assert.deepEqual(await page.locator('.groups summary:not([aria-label])').allTextContents(), ['a 1', 'charts 1', 'losses 1', 'other 1']);
 
   await page.getByLabel('log').check();
   await page.waitForFunction(() => /log=1/.test(location.hash));
@@ -213,7 +213,7 @@ test('charts: log, smoothing, min-max, pins, groups, files', async () => {
   await panel(page, 'charts/sps').locator('summary').click();
   await panel(page, 'charts/sps').getByRole('button', { name: 'Pin' }).click();
   await page.locator('details.tags > summary', { hasText: 'Pinned 1' }).waitFor();
-  assert.deepEqual(await page.locator('details.tags > summary').allTextContents(), ['Pinned 1', 'a 1', 'losses 1', 'other 1']);
+  assert.deepEqual(await page.locator('.groups summary:not([aria-label])').allTextContents(), ['Pinned 1', 'a 1', 'losses 1', 'other 1']);
   await page.locator('details.tags > summary', { hasText: 'losses' }).click();
   await panel(page, 'losses/value').waitFor({ state: 'detached' });
   await page.reload(); // all of it is in the address
@@ -279,6 +279,8 @@ test('charts: what was done to a run is on the axis, and what its phases took is
   await submitAll(bridge, Array.from({ length: 40 }, (_, i) => ({
     type: 'span', source: 's', run: 'r', data: { name: i % 4 ? 'rollout' : 'update', start: now - 40 + i, duration_ms: 500, step: i },
   })));
+  await submit(bridge, { type: 'text', source: 's', run: 'r', data: { tag: 'loss/note', text: '<i>a note</i>', step: 1 } },
+    ...[1, 2].map((step) => ({ type: 'histogram', source: 's', run: 'r', data: { tag: 'loss/spread', step, count: 9, p5: 0, p25: 1, p50: 2, p75: 3, p95: 4 } })));
   await submit(bridge, scalar('loss', 1, 1), { type: 'run_ended', source: 's', run: 'r', data: { state: 'crashed', error: 'out of <b>memory' } });
   // Those that ended are shown where they are chosen.
   const ids = await until('both runs', async () => {
@@ -290,6 +292,8 @@ test('charts: what was done to a run is on the axis, and what its phases took is
   const happened = page.getByRole('region', { name: 'What happened' });
   await happened.getByText('clip_range = 0.1').first().waitFor();
   await happened.getByText('crashed: out of <b>memory').waitFor();
+  await page.getByRole('region', { name: 'Texts' }).getByText('<i>a note</i>').waitFor();
+  await page.getByRole('region', { name: 'How loss/spread is spread' }).getByRole('img').waitFor();
   const phases = page.getByRole('region', { name: 'Phases' });
   assert.deepEqual(await phases.locator('tbody tr').first().locator('td').allTextContents(), ['rollout', '38.0 %', '500 ms', '500 ms', '30']);
   await phases.getByText('of the newest 40 spans').waitFor();
@@ -305,4 +309,23 @@ test('charts: what was done to a run is on the axis, and what its phases took is
   });
   await screenshot(page, 'charts-marks');
   assert.deepEqual(page.problems, []);
+});
+
+test('charts: the stretch of time that is chosen is the part of each axis that was then', async () => {
+  const bridge = await startBridge();
+  const wave = (from, to) => Array.from({ length: to - from }, (_, i) => scalar('wave', from + i, i));
+  await submitAll(bridge, wave(0, 50));
+  await new Promise((done) => setTimeout(done, 2500));
+  const middle = Date.now() / 1000 - 1;
+  await submitAll(bridge, wave(50, 100));
+  for (const x of ['step', 'relative', 'time']) {
+    const page = await openPage(bridge, { view: `training?x=${x}&from=${middle}` });
+    const rows = await until(`the newer half over ${x}`, async () => {
+      const all = await csv(page, 'wave');
+      return all.length >= 50 && all.length <= 52 && all;
+    });
+    assert.equal(rows.at(-1).last, 49);
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  }
 });

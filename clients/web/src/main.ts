@@ -5,8 +5,8 @@ import { Alerts } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
 import { Curves } from './model/curves.js';
 import { Marks } from './model/marks.js';
+import { readHistogram, readSpan, readText, RunEvents } from './model/run_events.js';
 import { Runs } from './model/runs.js';
-import { Spans } from './model/spans.js';
 import { Store } from './model/store.js';
 import { Tags } from './model/tags.js';
 import { Painter } from './painter.js';
@@ -82,15 +82,17 @@ const runs = new Runs({ ...asking, chosen: () => state.runs, visible: () => !doc
 const tags = new Tags(asking);
 const curves = new Curves({ ...asking, epoch: () => feed.epoch, started: (runId) => runs.find(runId)?.started });
 const marks = new Marks(asking);
-const spans = new Spans(asking);
-const past = [runs, tags, curves, marks, spans];
+const spans = new RunEvents('span', readSpan, 2000, asking);
+const histograms = new RunEvents('histogram', readHistogram, 2000, asking);
+const texts = new RunEvents('text', readText, 100, asking);
+const past = [runs, tags, curves, marks, spans, histograms, texts];
 backfill.onRefill(() => {
   runs.reload();
-  for (const model of [tags, curves, marks, spans]) model.refill();
+  for (const model of [tags, curves, marks, spans, histograms, texts]) model.refill();
 });
 
 const app: App = {
-  store, runs, tags, curves, marks, spans, status, alerts, feed, ask,
+  store, runs, tags, curves, marks, spans, histograms, texts, status, alerts, feed, ask,
   onRefill: (listener) => backfill.onRefill(listener),
   get state() {
     return state;

@@ -115,7 +115,7 @@ export function stepAt(byTime: Points, byStep: Points, time_s: number): number |
     const share = next > byTime.x[i]! ? Math.min(1, (time_s - byTime.x[i]!) / (next - byTime.x[i]!)) : 1;
     before += n === 1 ? 1 : Math.max(1, Math.round(n * share));
   }
-  if (byStep.length === 0) return undefined;
+  if (byTime.length === 0 || byStep.length === 0) return undefined;
   if (before === 0) return byStep.x[0]!;
   for (let i = 0; i < byStep.length; ++i) {
     const n = byStep.n[i]!;

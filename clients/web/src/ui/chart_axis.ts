@@ -38,8 +38,10 @@ export function logTicks(low: number, high: number, ticksMax: number): number[] 
 export function tickTexts(kind: AxisKind, ticks: readonly (number | null)[]): string[] {
   const shown = ticks.filter((tick): tick is number => tick !== null);
   if (kind === 'time') return timeTexts(ticks, shown);
-  const formats = kind === 'relative' ? [elapsed] : kind === 'plain' ? [plain, exact] : [compact, full, exact];
-  const format = formats.find((one) => new Set(shown.map(one)).size === new Set(shown).size) ?? exact;
+  // Three digits where they say it: no more than a hair beside the tick.
+  const apart = shown.length > 1 ? Math.abs(shown[1]! - shown[0]!) : Infinity;
+  const rounds = shown.every((tick) => Math.abs(Number(tick.toPrecision(3)) - tick) <= apart / 50);
+  const format = kind === 'relative' ? elapsed : rounds ? (kind === 'plain' ? plain : compact) : exact;
   return ticks.map((tick) => (tick === null ? '' : format(tick)));
 }
 
@@ -64,7 +66,9 @@ function plain(value: number): string {
 }
 
 function exact(value: number): string {
-  return String(Number(value.toPrecision(15))).replace('-', '−');
+  const size = Math.abs(value);
+  if (size >= 1e4 && size < 1e15) return full(Number(value.toPrecision(15))).replace('-', '−');
+  return String(Number(value.toPrecision(15))).replace('-', '−').replace(/e−/, 'e-');
 }
 
 /** 1:05:00 since the start; with what is below a second where there is any. */

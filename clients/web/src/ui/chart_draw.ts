@@ -83,7 +83,8 @@ export function drawCurves(pen: Pen, field: Field, strokes: readonly Stroke[]): 
   pen.clip();
   pen.lineJoin = 'round';
   for (const stroke of strokes) {
-    const { points, colour, dash, smooth, band } = stroke;
+    const { points, colour, dash, smooth } = stroke;
+    const band = stroke.band && points.n.some((n) => n > 1); // where each stands alone there is no area
     const { raw, smooth: mean } = linesOf(points, smooth);
     pen.strokeStyle = colour;
     pen.fillStyle = colour;

@@ -4,6 +4,7 @@ import { h, setName, setText } from '../ui/dom.js';
 import { dash, full } from '../ui/format.js';
 import { runLook, runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { TrainingPhases } from './training_phases.js';
+import { TrainingSpread } from './training_spread.js';
 import { TrainingPanel, type PanelView } from './training_panel.js';
 import type { App, View } from './view.js';
 
@@ -40,7 +41,10 @@ export class TrainingView implements View {
   private readonly byElement = new Map<Element, TrainingPanel>();
   private readonly watch: IntersectionObserver;
   private readonly phases: TrainingPhases;
+  private readonly spread: TrainingSpread;
   private chipsKey = '';
+  private wantedKey = '';
+  private wanted: string[] = [];
   private sectionsKey = '';
 
   constructor(private readonly app: App) {
@@ -69,13 +73,14 @@ export class TrainingView implements View {
       app.repaint();
     }, { rootMargin: nearby });
     this.phases = new TrainingPhases(app);
+    this.spread = new TrainingSpread(app, this.group);
     this.element.append(
       h('div', { class: 'bar' }, this.search, this.axis, h('label', { class: 'check' }, 'smooth', this.smooth, this.smoothText),
         h('label', { class: 'check' }, this.log, 'log'),
         h('label', { class: 'check', title: 'The lowest and highest value of each stretch as an area' }, this.band, 'min–max'),
         this.whole, this.found),
       h('div', { class: 'bar' }, this.chips), this.empty, this.missed, this.sections,
-      this.phases.element);
+      this.spread.element, this.phases.element);
   }
 
   update(): void {
@@ -85,7 +90,13 @@ export class TrainingView implements View {
     this.updateBar();
     this.updateChips(chosen);
     const words = app.state.tags.toLowerCase().split(/\s+/).filter((word) => word !== '');
-    const wanted = tags.map(({ tag }) => tag).filter((tag) => words.every((word) => tag.toLowerCase().includes(word)));
+    const fits = (tag: string) => words.every((word) => tag.toLowerCase().includes(word));
+    const key = `${app.tags.version} ${app.state.tags}`;
+    if (key !== this.wantedKey) {
+      this.wantedKey = key;
+      this.wanted = tags.map(({ tag }) => tag).filter(fits);
+    }
+    const { wanted } = this;
     setText(this.found, words.length > 0 || app.tags.cut ? `${full(wanted.length)} of ${full(tags.length)} tags${app.tags.cut ? ', and more' : ''}` : '');
     this.empty.hidden = wanted.length > 0;
     setText(this.empty, this.whyEmpty(chosen.length, tags.length));
@@ -103,6 +114,7 @@ export class TrainingView implements View {
       shape: JSON.stringify([runIds, range, x, log, band, smooth]),
     };
     for (const panel of this.panels.values()) panel.update(view);
+    this.spread.update(runIds, fits);
     this.phases.update(runIds, view.marks);
   }
 
@@ -155,7 +167,7 @@ export class TrainingView implements View {
 
   private updateSections(tags: readonly string[]): void {
     const { state } = this.app;
-    const key = JSON.stringify([tags, state.pins, state.closed]);
+    const key = JSON.stringify([this.wantedKey, state.pins, state.closed]);
     if (key === this.sectionsKey) return;
     this.sectionsKey = key;
     const pinned = state.pins.filter((tag) => tags.includes(tag));

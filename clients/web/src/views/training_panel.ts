@@ -1,5 +1,5 @@
 // One tag's chart: made when it comes into view, gone when it is far out of it.
-import { countOfNone } from '../model/points.js';
+import { countOfNone, filterPoints, type Points } from '../model/points.js';
 import { markText, stepAt, type RunMark } from '../model/marks.js';
 import { Chart, type Happening } from '../ui/chart.js';
 import { csvOf, download, pngOf, svgOf } from '../ui/chart_export.js';
@@ -36,6 +36,9 @@ export class TrainingPanel {
   private readonly pin: HTMLButtonElement;
   private readonly key = h('p', { class: 'key' });
   private readonly redraw = new Redraw();
+  /** By run: its curve over time, and over steps. */
+  private readonly places = new Map<string, [Points, Points]>();
+  private placesVersion = 0;
   private readonly dialog: HTMLDialogElement;
 
   constructor(private readonly app: App, readonly tag: string, private readonly group: ChartGroup) {
@@ -69,14 +72,20 @@ export class TrainingPanel {
     const { x, log, band, smooth = 0 } = app.state;
     const drawn = chart ?? this.makeChart();
     const query = { tag: this.tag, x, pixels: drawn.pixels };
-    const answer = app.curves.get({ ...query, runIds: view.runIds, range: view.range });
-    const version = `${answer.version} ${view.marksVersion}`;
+    this.askPlaces(view);
+    const cuts = view.runIds.map((runId) => this.cutOf(runId));
+    const answer = app.curves.get({ ...query, runIds: view.runIds, range: view.range ?? around(cuts) });
+    const version = `${answer.version} ${view.marksVersion} ${this.placesVersion}`;
     const empty = answer.curves.every(({ length }) => length === 0);
     const below = log ? answer.curves.reduce((sum, { min }) => sum + min.reduce((n, one) => n + Number(one <= 0), 0), 0) : 0;
     setText(this.state, answer.problem !== '' && app.feed.state.status === 'live' ? answer.problem : empty && answer.asking ? 'asking…'
       : below > 0 ? 'values up to 0 have no place on this axis' : '');
-    if (!this.redraw.due(`${view.shape} ${answer.curves.length} ${drawn.pixels}`, version)) return;
-    const shown = view.runIds.flatMap((runId, i) => (answer.curves[i]!.length === 0 ? [] : [{ runId, points: answer.curves[i]! }]));
+    if (!this.redraw.due(`${view.shape} ${answer.curves.length} ${drawn.pixels} ${cuts.join(' ')}`, version)) return;
+    const shown = view.runIds.flatMap((runId, i) => {
+      const cut = cuts[i];
+      const points = cut === undefined ? answer.curves[i]! : filterPoints(answer.curves[i]!, (at) => at >= cut[0] && at <= cut[1]);
+      return points.length === 0 ? [] : [{ runId, points }];
+    });
     const total = shown.reduce((sum, { points }) => sum + countOfNone(points), 0);
     setText(this.none, total === 0 ? '' : `✕ ${compact(total)} NaN`);
     if (this.dialog.open) this.fillKey(shown.map(({ runId }) => runId));
@@ -116,8 +125,7 @@ export class TrainingPanel {
     };
     for (const runId of runIds) {
       for (const mark of marks.get(runId) ?? []) {
-        const usual = mark.kind === 'started' || mark.kind === 'error' || (mark.kind === 'ended' && mark.data.state === 'finished');
-        if (usual || seen.has(mark.seq) || found.length >= happeningsMax) continue;
+        if (isUsual(mark) || seen.has(mark.seq) || found.length >= happeningsMax) continue;
         seen.add(mark.seq);
         add(runId, mark.timestamp, colourOf(mark), markText(mark));
       }
@@ -127,11 +135,35 @@ export class TrainingPanel {
     return found.sort((a, b) => a.x - b.x);
   }
 
+  // The stretch of wall time that all views show, as a part of the run's own axis; undefined: all of it.
+  private cutOf(runId: string): Range | undefined {
+    const { from, to, x } = this.app.state;
+    if (from === undefined && to === undefined) return undefined;
+    const started = this.app.runs.find(runId)?.started;
+    const place = (time_s: number) => (x === 'time' ? time_s : x === 'relative' ? started && time_s - started : this.stepOf(runId, time_s));
+    return [from === undefined ? -Infinity : place(from) ?? -Infinity, to === undefined ? Infinity : place(to) ?? Infinity];
+  }
+
+  // Over steps, the curves over time tell where a time lies: asked for where something is to be placed.
+  private askPlaces({ runIds, marks }: PanelView): void {
+    const { from, to, x } = this.app.state;
+    this.places.clear();
+    this.placesVersion = 0;
+    if (x !== 'step') return;
+    for (const runId of runIds) {
+      const placed = marks.get(runId)?.some((mark) => !isUsual(mark)) || this.app.runs.find(runId)?.state === 'lost';
+      if (!placed && from === undefined && to === undefined) continue;
+      const query = { tag: this.tag, runIds: [runId], pixels: fewPixels };
+      const byTime = this.app.curves.get({ ...query, x: 'time' });
+      const byStep = this.app.curves.get({ ...query, x: 'step' });
+      this.places.set(runId, [byTime.curves[0]!, byStep.curves[0]!]);
+      this.placesVersion += byTime.version;
+    }
+  }
+
   private stepOf(runId: string, timestamp: number): number | undefined {
-    const query = { tag: this.tag, runIds: [runId], pixels: fewPixels };
-    const [byTime] = this.app.curves.get({ ...query, x: 'time' }).curves;
-    const [byStep] = this.app.curves.get({ ...query, x: 'step' }).curves;
-    return stepAt(byTime!, byStep!, timestamp);
+    const places = this.places.get(runId);
+    return places && stepAt(...places, timestamp);
   }
 
   private togglePin(): void {
@@ -182,6 +214,18 @@ export class TrainingPanel {
       download(name, csvOf(curves, picture.range), 'text/csv');
     }
   }
+}
+
+// All of these; undefined: they have no end.
+function around(cuts: readonly (Range | undefined)[]): Range | undefined {
+  const from = Math.min(...cuts.map((cut) => cut?.[0] ?? -Infinity));
+  const to = Math.max(...cuts.map((cut) => cut?.[1] ?? Infinity));
+  return Number.isFinite(from) && Number.isFinite(to) && from < to ? [from, to] : undefined;
+}
+
+// What has no place on a chart.
+function isUsual({ kind, data }: RunMark): boolean {
+  return kind === 'started' || kind === 'error' || (kind === 'ended' && data.state === 'finished');
 }
 
 function colourOf({ kind, data }: RunMark): string {

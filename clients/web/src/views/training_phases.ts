@@ -1,6 +1,6 @@
 // Under the curves: what the phases of each run's loop took, and what happened to the runs.
 import { markText, type RunMark } from '../model/marks.js';
-import type { Span } from '../model/spans.js';
+import type { Span } from '../model/run_events.js';
 import { Chart } from '../ui/chart.js';
 import { ChartGroup } from '../ui/chart_group.js';
 import { h, setName, setText } from '../ui/dom.js';
@@ -45,6 +45,11 @@ export function phasesOf(spans: readonly Span[]): Phase[] {
   return [...byName.values()].sort((a, b) => b.total_s - a.total_s);
 }
 
+/** Spans and the like name no agent as a rule: they are of the run as a whole. */
+export function withWhole(runIds: readonly string[], runsMost: number): string[] {
+  return [...new Set(runIds.slice(0, runsMost).flatMap((id) => [id, id.replace(/(@[^/]*)\/.*$/s, '$1')]))];
+}
+
 export class TrainingPhases {
   readonly element = h('div', { class: 'view' });
   private readonly byRun = new Map<string, RunPhases>();
@@ -61,9 +66,7 @@ export class TrainingPhases {
 
   update(runIds: readonly string[], marks: ReadonlyMap<string, readonly RunMark[]>): void {
     this.updateMarks(runIds, marks);
-    // Spans name no agent as a rule: they are of the run as a whole.
-    const wanted = [...new Set(runIds.flatMap((id) => [id, id.replace(/(@[^/]*)\/.*$/s, '$1')]))].slice(0, 2 * runsMax);
-    const shown = wanted.filter((id) => this.app.spans.of(id).length > 0).slice(0, runsMax);
+    const shown = withWhole(runIds, runsMax).filter((id) => this.app.spans.of(id).length > 0).slice(0, runsMax);
     for (const [id, phases] of this.byRun) {
       if (shown.includes(id)) continue;
       phases.chart.destroy();
@@ -106,7 +109,8 @@ export class TrainingPhases {
       })).sort((a, b) => a.from - b.from),
     }));
     run.chart.resizeTo(lanes.length * laneHeight + 34);
-    const range = state.from !== undefined && state.to !== undefined ? [state.from, state.to] as const : undefined;
+    const { from, to = Date.now() / 1000 } = state;
+    const range = from !== undefined && from < to ? [from, to] as const : undefined;
     run.chart.update({ lines: [], curves: [], marks: [], lanes, x: 'time', range });
     const first = Math.min(...all.map(({ start }) => start));
     const last = Math.max(...all.map(({ start, duration_s }) => start + duration_s));
