@@ -87,7 +87,8 @@ export class Store {
   }
 
   private keep(event: BridgeEvent): void {
-    if (!this.isNew(event)) return;
+    if (event.seq <= this.keptTo) return;
+    if (!this.isNew(event)) return this.tape.passOver(event.seq);
     this.tape.push(event);
     ++this.events;
     this.types.set(event.type, (this.types.get(event.type) ?? 0) + 1);

@@ -93,6 +93,11 @@ export class Tape {
     this.remember(event, bytesOf(event), hole);
   }
 
+  /** An event that is among the rows already, of another numbering: nothing is missing where it was. */
+  passOver(seq: number): void {
+    this.lastSeq = seq;
+  }
+
   pushGap(gap: Gap, time_s: number): void {
     const mark: Mark = { seq: this.lastSeq + 0.5, timestamp: time_s, mark: 'gap', text: gapText(gap) };
     if (gap.to_seq !== undefined && gap.to_seq > this.lastSeq) this.lastSeq = gap.to_seq;
