@@ -260,8 +260,10 @@ test('truth: what was there before counts for no delay', async () => {
   await new Promise((done) => setTimeout(done, 2500));
   const page = await openPage(bridge, { view: 'system' });
   await isLive(page);
-  await submit(bridge, ...trades(301, 302));
+  await page.waitForTimeout(1500);
   const delay = page.locator('.tile', { hasText: 'Delay to here' }).locator('dd');
+  assert.equal(await delay.textContent(), '–');
+  await submit(bridge, ...trades(301, 302));
   await delay.filter({ hasText: /\d/ }).waitFor();
   assert.ok(parseFloat(await delay.textContent()) < 2000, await delay.textContent());
 });
@@ -270,13 +272,13 @@ test('truth: a hidden page keeps its one connection, and costs the bridge nothin
   const bridge = await startBridge();
   let sockets = 0;
   const page = await openPage(bridge, { before: (opening) => opening.on('websocket', () => ++sockets) });
-  await isLive(page);
+  const asksFor = async () => (await command(bridge, 'get_clients')).result.clients
+    .find(({ client_id }) => client_id === 'dashboard')?.subscriptions ?? [];
+  await until('it asks for everything', async () => (await asksFor()).includes('*'));
   await page.evaluate(() => {
     Object.defineProperty(document, 'hidden', { value: true, configurable: true });
     document.dispatchEvent(new Event('visibilitychange'));
   });
-  const asksFor = async () => (await command(bridge, 'get_clients')).result.clients
-    .find(({ client_id }) => client_id === 'dashboard').subscriptions;
   await until('it asks for alerts only', async () => !(await asksFor()).includes('*'), 40_000);
   await submit(bridge, ...trades(1, 20));
   await page.evaluate(() => {

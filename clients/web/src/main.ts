@@ -1,6 +1,6 @@
 // The dashboard, put together.
 import './style.css';
-import { Feed, wallNow, type FeedState, type WallSeconds } from './feed/index.js';
+import { Feed, steadyNow, wallNow, type FeedState, type WallSeconds } from './feed/index.js';
 import { Alerts } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
 import { Curves } from './model/curves.js';
@@ -12,10 +12,13 @@ import { Tags } from './model/tags.js';
 import { Painter } from './painter.js';
 import { Asker } from './past/ask.js';
 import { Backfill } from './past/backfill.js';
-import { formatState, parseState, usualState } from './state/ui_state.js';
+import { Travel } from './past/travel.js';
+import { formatState, parseState, resolve, usualState } from './state/ui_state.js';
 import { load, save } from './storage.js';
 import { ConnectionLine, standingOf } from './ui/connection.js';
 import { h, setText } from './ui/dom.js';
+import { momentText } from './ui/origin.js';
+import { RangeBar } from './ui/range_bar.js';
 import { showTogether } from './ui/run_colours.js';
 import { startTheme, toggleTheme } from './ui/theme.js';
 import { AlertsView, describe } from './views/alerts.js';
@@ -59,6 +62,7 @@ const feed = new Feed({
     backfill.onGap(gap);
     painter.later();
   },
+  onReplay: (message) => travel.onReplay(message),
   onState: (state) => onState(state),
   onHeard(heard) {
     silentSince_s = heard ? undefined : wallNow() - feed.silence_ms / 1000;
@@ -71,7 +75,8 @@ const { ask } = new Asker((command, options) => feed.command(command, options));
 const backfill = new Backfill(feed, ask);
 backfill.add(...store.parts);
 
-let state = usualState('');
+let addressed = usualState(''); // as the address has it
+let state = addressed; // as views read it
 const asking = {
   ask,
   now_ms: () => performance.now(),
@@ -91,15 +96,33 @@ backfill.onRefill(() => {
   for (const model of [tags, curves, marks, spans, histograms, texts]) model.refill();
 });
 
+const travel = new Travel({
+  ask, command: (command, options) => feed.command(command, options), now_ms: steadyNow,
+  newStore: () => new Store(new Alerts({ load: () => null, save: () => {} }, steadyNow), () => Date.now()),
+  changed() {
+    resolveState();
+    painter.later();
+  },
+});
+const range = new RangeBar({
+  travel, state: () => addressed, go: (change, how) => app.go(change, how), now_s: wallNow,
+  first_s: () => store.tallies.origin?.since_s,
+});
+
 const app: App = {
-  store, runs, tags, curves, marks, spans, histograms, texts, status, alerts, feed, ask,
+  get store() {
+    return travel.store ?? store;
+  },
+  runs, tags, curves, marks, spans, histograms, texts, status, alerts, feed, ask,
   onRefill: (listener) => backfill.onRefill(listener),
   get state() {
     return state;
   },
   repaint: () => painter.soon(),
   go(change, how = 'push') {
-    const address = formatState({ ...state, ...change });
+    const next = { ...addressed, ...change };
+    if ((change.from !== undefined || change.to !== undefined) && change.last === undefined) next.last = undefined;
+    const address = formatState(next);
     if (address === location.hash) return painter.soon();
     if (how === 'push') history.pushState(null, '', address);
     else history.replaceState(null, '', address);
@@ -137,7 +160,7 @@ document.getElementById('app')!.append(
       h('button', { class: 'plain', title: 'Light or dark (t)', 'aria-label': 'Light or dark',
                     onclick: () => toggleTheme() }, '◐'),
       h('button', { class: 'plain', title: 'Keys (?)', 'aria-label': 'Keys', onclick: () => help.showModal() }, '?'))),
-  connection.line, content, h('div', { class: 'toasts', role: 'status', 'aria-live': 'polite' }), help);
+  connection.line, range.element, content, h('div', { class: 'toasts', role: 'status', 'aria-live': 'polite' }), help);
 const toasts = document.querySelector('.toasts')!;
 
 let together: readonly string[] = [];
@@ -149,6 +172,7 @@ const painter = new Painter(() => {
   }
   alertCount.hidden = alerts.found.pushed === 0;
   setText(alertCount, String(Math.min(999, alerts.found.pushed)));
+  range.update();
   current.update();
 });
 backfill.onChange = () => {
@@ -159,10 +183,16 @@ backfill.onChange = () => {
 let wasLive = false;
 let retryAt_s: WallSeconds = 0;
 
+function shownMoment(): string {
+  const at = travel.position_s();
+  if (travel.store === undefined || at === undefined) return '';
+  return `${travel.playing ? 'replay of' : 'as of'} ${momentText(at)}`;
+}
+
 function showStanding(): void {
   const standing = standingOf({
     feed: feed.state, wasLive, retryAt_s, silentSince_s, filled: backfill.filled, problem: backfill.problem,
-    behind_s: store.behind_s(), paused: current.name === 'tape' && store.tape.paused, past: '', now_s: wallNow(),
+    behind_s: store.behind_s(), paused: current.name === 'tape' && store.tape.paused, past: shownMoment(), now_s: wallNow(),
   });
   connection.show(standing, current.title, feed.state.status === 'waiting');
 }
@@ -171,9 +201,11 @@ function onState(state: FeedState): void {
   if (state.status === 'live') {
     wasLive = true;
     store.newEpoch(feed.epoch);
+    if (travel.store === undefined) void travel.show(momentAsked_s); // a link to it was opened
     void refresh();
   } else {
     silentSince_s = undefined;
+    travel.onLost();
     if (state.status === 'waiting') retryAt_s = wallNow() + (state.retryIn_ms ?? 0) / 1000;
   }
   backfill.onState(state);
@@ -199,6 +231,7 @@ async function refresh(): Promise<void> {
   }
 }
 setInterval(() => {
+  resolveState();
   showStanding();
   void refresh();
   if (feed.state.status === 'live') runs.tick();
@@ -217,8 +250,20 @@ document.addEventListener('visibilitychange', () => {
   }
 });
 
+let momentAsked_s: WallSeconds | undefined;
+
+function resolveState(): void {
+  state = resolve(addressed, wallNow(), travel.playing, state);
+}
+
 function openFromAddress(): void {
-  state = parseState(location.hash, views.map(({ name }) => name));
+  addressed = parseState(location.hash, views.map(({ name }) => name));
+  resolveState();
+  const moment_s = addressed.at ?? addressed.to;
+  if (moment_s !== momentAsked_s) {
+    momentAsked_s = moment_s;
+    void travel.show(moment_s);
+  }
   const opened = views.find(({ name }) => name === state.view)!;
   if (current !== opened || !content.contains(opened.element)) {
     content.replaceChildren(h('h1', { class: 'hidden' }, opened.title), opened.element);

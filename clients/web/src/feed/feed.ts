@@ -64,6 +64,8 @@ export interface FeedOptions {
   batch?: boolean;
   onEvents(events: BridgeEvent[]): void;
   onGap?(gap: Gap): void;
+  /** A message of a replay (the command `replay`): an event, a gap, or its end. */
+  onReplay?(message: Message): void;
   onState?(state: FeedState): void;
   /** A live connection has become silent, or (true) is heard of again. */
   onHeard?(heard: boolean): void;
@@ -401,6 +403,10 @@ export class Feed {
   private onBatch(messages: Json[], text: string): void {
     let events: BridgeEvent[] = [];
     for (const message of messages) {
+      if (isObject(message) && message.replay === true) {
+        this.options.onReplay?.(message);
+        continue;
+      }
       const event = isObject(message) ? asEvent(message) : undefined;
       if (event !== undefined) {
         if (this.cursor.admit(event)) events.push(event);

@@ -65,14 +65,16 @@ export class Tallies implements Part {
   /** The answer that was asked for last. */
   filled: Promise<unknown> = Promise.resolve();
 
-  async fill({ ask }: Pick<Past, 'ask'>, at_seq?: number): Promise<Position> {
-    const answer = ask('get_tallies', at_seq === undefined ? {} : { at_seq });
+  async fill({ ask, asOf }: Past): Promise<Position> {
+    const answer = ask('get_tallies');
     this.filled = answer;
-    this.take(await answer, at_seq);
-    return this.origin!.at;
+    const told = await answer;
+    this.take(told);
+    this.origin = { ...originOf(told), live: asOf === undefined };
+    return this.origin.at;
   }
 
-  private take(answer: JsonObject, at_seq: number | undefined): void {
+  private take(answer: JsonObject): void {
     this.all = new BoundedMap<Tally>(talliesMax);
     for (const entry of listOf(answer.tallies).map(objectOf)) {
       const tally = this.get(textOf(entry.source) ?? '', textOf(entry.run) ?? '', textOf(entry.agent_id) ?? '');
@@ -83,7 +85,6 @@ export class Tallies implements Part {
       tally.volume = new Sum(numberOf(entry.volume));
       tally.value = entry.value ?? undefined;
     }
-    this.origin = { ...originOf(answer), live: at_seq === undefined };
     ++this.version;
   }
 

@@ -14,6 +14,8 @@ export interface Past {
   readonly reason: Reason;
   /** The last event that parts were given; nothing at the start. */
   readonly position: Position | undefined;
+  /** The answers are those of a moment long ago, and no events follow. */
+  readonly asOf?: number;
 }
 
 export interface Part {

@@ -49,6 +49,10 @@ const fields = {
   /** The stretch of wall time that all views show, seconds since 1970; without `to` up to now and live. */
   from: number(0, 1e11),
   to: number(0, 1e11),
+  /** In place of `from`: so many seconds before now. Views read `from` (resolve()). */
+  last: number(1, 1e9),
+  /** A moment within the stretch: everything as it was then. Views read it as `to`. */
+  at: number(0, 1e11),
   /** Of curves: what they are over, and the part of it that is zoomed into. */
   x: oneOf('step', 'relative', 'time'),
   x0: number(-1e18, 1e18),
@@ -91,6 +95,25 @@ const names = Object.keys(fields) as (keyof Values)[];
 
 export function usualState(view: string): UiState {
   return Object.assign({ view }, ...names.map((name) => ({ [name]: fields[name].usual })));
+}
+
+// A stretch that ends now moves on in steps of a tenth of its length, so that what is asked for it stays.
+const stepShare = 0.1;
+
+/**
+ * The state as views read it: the beginning of a stretch that ends now, and as its end the moment that is
+ * looked at. `before`: what it was until now.
+ */
+export function resolve(state: UiState, now_s: number, playing: boolean, before?: UiState): UiState {
+  const resolved = { ...state };
+  if (state.last !== undefined) {
+    const from = now_s - state.last;
+    const same = before?.last === state.last && before.from !== undefined &&
+      Math.abs(from - before.from) < stepShare * state.last;
+    resolved.from = same ? before.from : Math.floor(from);
+  }
+  if (state.at !== undefined && !playing) resolved.to = state.at;
+  return resolved;
 }
 
 /** `#/training?x=time`. What cannot be read is as usual; unknown names are passed over. */

@@ -1,0 +1,115 @@
+// Time travel: everything as it was at a moment, a stretch replayed, and back to what is live.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { command, openPage, screenshot, startBridge, stopAll, submit, until } from './support.mjs';
+
+const scratch = mkdtempSync(join(tmpdir(), 'ppo-travel-'));
+after(async () => {
+  await stopAll();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+let n = 0;
+const trade = (profit) => ({
+  type: 'trade_executed', source: 's', run: 'r', source_seq: ++n,
+  data: { agent_id: 'agent_0', action_type: 'sell', item: 'Coal', price: 200, quantity: 1, profit, total_value: 200 },
+});
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+const tile = (page, name) => page.locator('.tile', { hasText: name }).locator('dd');
+const shows = (page, name, text) => tile(page, name).filter({ hasText: new RegExp(`^${text}$`) }).waitFor();
+
+// 10 trades, a moment between, and 20 more over three seconds.
+async function bridgeWithPast(name) {
+  const bridge = await startBridge({ settings: [`journal.path="${join(scratch, name)}"`] });
+  await submit(bridge, ...Array.from({ length: 10 }, () => trade(1)));
+  await pause(1200);
+  const between_s = Date.now() / 1000;
+  await pause(1200);
+  for (let i = 0; i < 10; ++i) {
+    await submit(bridge, trade(100), trade(100));
+    await pause(300);
+  }
+  await until('the journal', async () => (await command(bridge, 'get_tallies')).result.tallies[0]?.trades === 30);
+  return { bridge, between_s, end_s: Date.now() / 1000 };
+}
+
+test('travel: a link to a moment shows everything as it was then, and says so', async () => {
+  const { bridge, between_s } = await bridgeWithPast('moment.sqlite');
+  const page = await openPage(bridge, { view: `overview?from=${between_s - 60}&at=${between_s}` });
+  await shows(page, 'Trades', '10');
+  await shows(page, 'Realised profit', '10');
+  assert.match(await tile(page, 'Trades').getAttribute('title'), /up to event 1\d\.$/);
+  await page.locator('header .badge.past').filter({ hasText: 'as of' }).waitFor();
+  await page.waitForFunction(() => /^◷ as of .* · Overview/.test(document.title));
+  await submit(bridge, trade(1)); // what happens now changes nothing then
+  await pause(500);
+  await shows(page, 'Trades', '10');
+  await screenshot(page, 'travel-moment');
+  await page.getByRole('button', { name: 'Back to live' }).click();
+  await shows(page, 'Trades', '31');
+  await page.locator('header .badge.live').waitFor();
+  await page.goBack();
+  await shows(page, 'Trades', '10');
+  assert.deepEqual(page.problems, []);
+});
+
+test('travel: a stretch is replayed, paused and gone on with, in a store of its own', async () => {
+  const { bridge, between_s, end_s } = await bridgeWithPast('replay.sqlite');
+  const page = await openPage(bridge, { view: `overview?from=${between_s}&to=${end_s}` });
+  await shows(page, 'Trades', '30');
+  const trades = async () => Number(await tile(page, 'Trades').textContent());
+  await page.getByLabel('Speed of the replay').selectOption('1');
+  await page.getByRole('button', { name: 'Replay' }).click();
+  await until('the first of it', async () => (await trades()) > 10 && (await trades()) < 30);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Replay' }).waitFor();
+  const paused = await trades();
+  assert.ok(paused >= 10 && paused < 30, String(paused));
+  await pause(1000);
+  assert.equal(await trades(), paused);
+  await page.getByLabel('Speed of the replay').selectOption('100');
+  await page.getByRole('button', { name: 'Replay' }).click();
+  await shows(page, 'Trades', '30');
+  await shows(page, 'Realised profit', '2,010');
+  await page.getByRole('button', { name: 'Replay' }).waitFor();
+
+  // By the scrubber, with the keys.
+  const scrubber = page.getByLabel('Moment');
+  await scrubber.focus();
+  await page.keyboard.press('Home');
+  await shows(page, 'Trades', '10');
+  await page.keyboard.press('End');
+  await shows(page, 'Trades', '30');
+  assert.deepEqual(page.problems, []);
+});
+
+test('travel: choices of a stretch are in the address', async () => {
+  const { bridge } = await bridgeWithPast('choices.sqlite');
+  const page = await openPage(bridge);
+  await shows(page, 'Trades', '30');
+  await page.getByLabel('Range of time').selectOption('Last hour');
+  await page.waitForURL(/last=3600/);
+  await page.locator('header .badge.live').waitFor(); // it ends now
+  await page.getByLabel('Range of time').selectOption('From … to …');
+  await page.getByLabel('From', { exact: true }).fill('2020-01-01T00:00');
+  await page.getByLabel('To', { exact: true }).fill('2020-01-02T00:00');
+  await page.getByRole('button', { name: 'Show' }).click();
+  await shows(page, 'Trades', '0'); // nothing was then
+  await page.getByRole('button', { name: 'Back to live' }).click();
+  await shows(page, 'Trades', '30');
+  assert.deepEqual(page.problems, []);
+});
+
+test('travel: a moment that nobody has any more is said to be so', async () => {
+  const bridge = await startBridge(); // without a journal
+  await submit(bridge, trade(1), trade(1));
+  await pause(100);
+  const between_s = Date.now() / 1000;
+  await pause(100);
+  await submit(bridge, trade(1));
+  const page = await openPage(bridge, { view: `overview?at=${between_s}` });
+  await page.getByRole('alert').filter({ hasText: 'without a journal the past is not kept' }).waitFor();
+});
