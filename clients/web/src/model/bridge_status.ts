@@ -1,6 +1,7 @@
 // What the bridge says of itself, asked for regularly, and the rates that follow from it.
 import type { CommandReply, Json, JsonObject } from '../feed/index.js';
 import { Series } from './series.js';
+import { parameterOf, type Parameter } from './targets.js';
 import { listOf, numberOf, objectOf, textOf } from './values.js';
 
 const ratePointsMax = 900;
@@ -12,6 +13,7 @@ export interface SourceInfo {
   targets: string[];
   agents: string[];
   commands: string[];
+  parameters: Parameter[];
   events: number;
   events_per_s: number;
   lost: number;
@@ -107,6 +109,7 @@ function sourceOf(entry: Json): SourceInfo {
     targets: runs.length > 1 ? runs.map((run) => `${source}@${run}`) : [source],
     agents: listOf(o.agents).map(String),
     commands: listOf(o.commands).map(String),
+    parameters: listOf(o.parameters).flatMap((entry) => parameterOf(entry) ?? []),
     events: numberOf(o.events) ?? 0,
     events_per_s: numberOf(o.events_per_s) ?? 0,
     lost: numberOf(o.lost) ?? 0,

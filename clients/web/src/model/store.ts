@@ -5,6 +5,7 @@ import type { Part, Past } from '../past/backfill.js';
 import { positionOf } from '../past/origin.js';
 import { Agents } from './agents.js';
 import type { Alerts } from './alerts.js';
+import { Commands } from './commands.js';
 import { Market } from './market.js';
 import { Ring } from './ring.js';
 import { Tallies } from './tallies.js';
@@ -31,6 +32,7 @@ export class Store {
   readonly training = new Training();
   readonly market = new Market();
   readonly tape = new Tape();
+  readonly commands = new Commands();
   readonly gaps = new Ring<SeenGap>(gapsMax);
   /** How many events of each type came. */
   readonly types = new BoundedMap<number>(typesMax);
@@ -52,6 +54,7 @@ export class Store {
     this.tallies, this.agents,
     new RecentPart('market', this.market, ['price_update', 'margin_update', 'trade_executed']),
     new RecentPart('training', this.training, ['training_update', 'episode_end']),
+    this.commands,
     { name: 'tape', optional: true, fill: (past) => this.fillTape(past), apply: (event) => this.keep(event) },
   ];
 

@@ -2,7 +2,7 @@ import { setClass, setText } from './dom.js';
 
 // A shape besides the colour, for those who cannot tell colours apart.
 const shapes: Record<string, string> = {
-  live: '●', paused: '❚❚', stalled: '▲', gone: '✕', ok: '✓', bad: '✕', busy: '…', conflict: '▲',
+  live: '●', paused: '❚❚', stalled: '▲', gone: '✕', ok: '✓', bad: '✕', busy: '…', unknown: '?', conflict: '▲',
   running: '●', finished: '✓', crashed: '✕', interrupted: '■', lost: '?',
 };
 

@@ -21,7 +21,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 }
 
 function shownIn(attribute: string, value: string): string {
-  return attribute === 'title' || attribute === 'aria-label' ? visible(value) : value;
+  return attribute === 'title' || attribute === 'aria-label' || attribute === 'placeholder' ? visible(value) : value;
 }
 
 /** Sets a text only where it is another one: what did not change is not laid out again. */

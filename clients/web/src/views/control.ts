@@ -1,119 +1,152 @@
-// Steering trainers: what to whom, and what they answered.
-import { FeedError, jsonText, parseJson, type JsonObject } from '../feed/index.js';
-import { isObject } from '../feed/index.js';
+// Steering trainers: what to whom, what they answered, and what everybody else asked of them.
+import { FeedError, isObject, jsonText, parseJson, type Json, type JsonObject } from '../feed/index.js';
+import { outcomeText, type CommandTold } from '../model/commands.js';
 import { Ring } from '../model/ring.js';
+import { addressesOf, targetsOf, type Target } from '../model/targets.js';
 import { listOf, objectOf } from '../model/values.js';
 import { setBadge } from '../ui/badge.js';
 import { ask } from '../ui/dialog.js';
-import { h, setText } from '../ui/dom.js';
-import { duration, time } from '../ui/format.js';
+import { h, setName, setText, setTitle } from '../ui/dom.js';
+import { dash, dateTime, duration, full } from '../ui/format.js';
 import { Table, textColumn } from '../ui/table.js';
+import { ControlOrders } from './control_orders.js';
+import { ControlParameters } from './control_parameters.js';
+import { ControlTargets } from './control_targets.js';
+import { when } from './tape_columns.js';
 import type { App, View } from './view.js';
 
 const answersMax = 200;
+const historyMax = 1000; // rows
 const deadline_ms = 10_000;
 
 interface Answer {
   time_s: number;
   command: string;
   target: string;
-  state: 'busy' | 'ok' | 'bad';
+  params: string;
+  state: 'busy' | 'ok' | 'bad' | 'unknown';
   text: string;
   elapsed_ms?: number;
-}
-
-interface Target {
-  name: string; // as the bridge takes it
-  source: string;
-  agent: string;
-  state: string;
+  /** Asks for the same answer once more: nothing is done a second time. */
+  again?: () => void;
 }
 
 // Whatever changes what cannot be had back is asked about first, and so is whatever is not known.
 // These end or begin a whole trainer, with all of its agents.
 const ofProcess = new Set(['stop']);
-const harmless = /^(pause|resume|set_hyperparameter|get_[a-z_]+|save_checkpoint)$/;
+const harmless = /^(pause|resume|set_hyperparameter|get_[a-z_]+|save_checkpoint|checkpoint|evaluate)$/;
+// With a button of their own, in this order; `…`: one is asked first.
+const buttons: [command: string, name: string, kind: string][] = [
+  ['pause', 'Pause', 'primary'], ['resume', 'Resume', 'primary'], ['evaluate', 'Evaluate', ''],
+  ['checkpoint', 'Checkpoint', ''], ['get_hyperparameters', 'Show parameters', ''], ['stop', 'Stop…', 'danger'],
+];
+const always = new Set(['pause', 'resume', 'stop']);
 
 export class ControlView implements View {
   readonly name = 'control';
   readonly title = 'Control';
   readonly element = h('div', { class: 'view control' });
-  private readonly targets = h('div', { class: 'targets', role: 'group', 'aria-label': 'Trainers and agents' });
-  private readonly noTargets = h('p', { class: 'empty' },
-    'No trainer takes commands right now. ppo-trainer does, as soon as it runs.');
-  private readonly chosen = new Set<string>();
-  private readonly summary = h('p', { class: 'muted', role: 'status' });
+  private readonly targets = new ControlTargets(() => this.app.repaint());
+  private readonly parameters = new ControlParameters(({ name, value, targets }) =>
+    void this.sendTo('set_hyperparameter', { name, value }, targets));
+  private readonly orders = new ControlOrders((command, params, target) => this.sendOne(command, params, target));
+  private readonly buttons = new Map<string, HTMLButtonElement>();
+  private readonly checkpointCard: HTMLElement;
   private readonly answers = new Ring<Answer>(answersMax);
-  private readonly table: Table<Answer>;
+  private readonly answersTable: Table<Answer>;
+  private readonly historyTable: Table<CommandTold>;
+  private readonly historySearch: HTMLInputElement;
+  private readonly older: HTMLButtonElement;
   private readonly others = h('select', { 'aria-label': 'Command' });
-  private targetKeys = '';
   private otherKeys = '';
-  private all: Target[] = [];
-  private missed = false; // something was asked of nobody
+  private shownHistory = '';
 
   constructor(private readonly app: App) {
-    this.table = new Table<Answer>({
+    this.answersTable = new Table<Answer>({
       label: 'Answers', empty: 'Nothing was asked yet.', rowsMax: 100,
       columns: [
-        textColumn('Time', ({ time_s }) => time(time_s)),
-        textColumn('Command', ({ command }) => command),
-        textColumn('To', ({ target }) => target),
+        { name: 'Time', fill: (cell, { time_s }) => fillTime(cell, time_s) },
+        textColumn('Command', ({ command, params }) => `${command}${params === '{}' ? '' : ` ${params}`}`, { kind: 'text' }),
+        { name: 'To', fill: (cell, { target }) => setName(cell, target, 32) },
         { name: 'Answer', fill: (cell, { state }) => setBadge(spanOf(cell), state) },
-        textColumn('', ({ text }) => text, { kind: 'text answer' }),
-        textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)),
-                   { kind: 'num wide' }),
+        { name: '', kind: 'text answer', fill: fillAnswer },
+        textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)), { kind: 'num wide' }),
       ],
     });
-    this.element.append(
-      h('section', { class: 'card' }, h('h2', {}, 'To whom'), this.targets, this.noTargets, this.summary),
-      h('div', { class: 'grid narrow' }, this.trainingCard(), this.hyperparameterCard(), this.checkpointCard(),
-        this.otherCard()),
-      h('section', { class: 'card' }, h('h2', {}, 'Answers'), this.table.element));
+    this.historyTable = new Table<CommandTold>({
+      label: 'History', empty: 'No command is in the log.', rowsMax: historyMax,
+      columns: [
+        { name: 'Time', fill: (cell, { time_s }) => fillTime(cell, time_s) },
+        textColumn('Who', ({ by }) => by || dash),
+        textColumn('Command', ({ command, params, params_bytes }) => command + paramsText(params, params_bytes), { kind: 'text' }),
+        { name: 'To', fill: (cell, { target, trainer }) => setName(cell, target === '' || target === '*' ? `${target} ${trainer}` : target, 32) },
+        { name: 'Outcome', fill: (cell, { outcome, message }) => setBadge(spanOf(cell), outcomeText(outcome, message).state) },
+        textColumn('', ({ outcome, message }) => outcomeText(outcome, message).text, { kind: 'text told' }),
+        textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)), { kind: 'num wide' }),
+      ],
+    });
+    this.historySearch = h('input', { type: 'search', placeholder: 'who, command or trainer', 'aria-label': 'Search the history',
+                                      oninput: () => app.repaint() });
+    this.older = h('button', { onclick: () => {
+      void app.store.commands.lookOlder(app.ask).catch(() => {}).finally(() => app.repaint());
+    } }, 'Older');
+    this.checkpointCard = this.makeCheckpointCard();
+    this.element.append(this.targets.element,
+      h('div', { class: 'grid narrow' }, this.trainingCard(), this.parameters.element, this.checkpointCard, this.orders.element, this.otherCard()),
+      h('section', { class: 'card' }, h('h2', {}, 'Answers ', h('small', { class: 'muted' }, 'to what this page asked')), this.answersTable.element),
+      h('section', { class: 'card' }, h('h2', {}, 'History ', h('small', { class: 'muted' }, 'of everybody’s commands, as the log has it')),
+        h('div', { class: 'bar' }, this.historySearch), this.historyTable.element, h('div', { class: 'bar' }, this.older)));
   }
 
   update(): void {
-    this.updateTargets();
+    const { agents, market } = this.app.store;
+    const all = targetsOf(this.app.status.sources, (source, agent) => {
+      const known = agents.all.get(`${source}\n${agent}`);
+      return known === undefined ? undefined : agents.state(known);
+    });
+    this.targets.update(all);
+    const chosen = this.targets.targets;
+    this.updateButtons(all, chosen);
+    this.parameters.update(chosen);
+    this.orders.update(all, chosen, [...new Set([...market.items.values()].map(({ name }) => name))].sort().slice(0, 5000));
+    this.checkpointCard.hidden = !all.some(({ commands }) => commands.some((command) => /^(save|load)_checkpoint$/.test(command)));
     this.updateOthers();
-    const count = this.chosenTargets().length;
-    setText(this.summary, this.all.length === 0 ? ''
-      : count === 0 ? (this.missed ? 'Choose to whom first.' : 'Choose one or more.') : `${count} of ${this.all.length} chosen`);
-    this.table.update([...this.answers.newestFirst()]);
+    this.answersTable.update([...this.answers.newestFirst()]);
+    this.updateHistory();
   }
 
   private trainingCard(): HTMLElement {
-    const button = (name: string, command: string, kind = '') =>
-      h('button', { class: kind, onclick: () => this.send(command, {}) }, name);
-    return h('section', { class: 'card' }, h('h2', {}, 'Training'), h('div', { class: 'bar' },
-      button('Pause', 'pause', 'primary'), button('Resume', 'resume', 'primary'),
-      button('Stop…', 'stop', 'danger')));
+    for (const [command, name, kind] of buttons) {
+      this.buttons.set(command, h('button', { class: kind, onclick: () => this.send(command, {}) }, name));
+    }
+    return h('section', { class: 'card' }, h('h2', {}, 'Training'), h('div', { class: 'bar' }, ...this.buttons.values()));
   }
 
-  private hyperparameterCard(): HTMLElement {
-    const name = h('select', { 'aria-label': 'Hyperparameter' },
-      ...['learning_rate', 'clip_range', 'entropy_coefficient'].map((value) => h('option', {}, value)));
-    const value = h('input', { inputmode: 'decimal', placeholder: '0.0003', 'aria-label': 'Value', size: '8' });
-    const set = () => {
-      const number = Number(value.value.trim().replace(',', '.'));
-      if (value.value.trim() === '' || !Number.isFinite(number)) {
-        value.setCustomValidity('a number, such as 0.0003');
-        value.reportValidity();
-        return;
-      }
-      void this.send('set_hyperparameter', { name: name.value, value: number });
-    };
-    value.addEventListener('input', () => value.setCustomValidity(''));
-    return h('section', { class: 'card' }, h('h2', {}, 'Hyperparameters'),
-      form(set, name, value, h('button', { class: 'primary' }, 'Set'),
-        h('button', { type: 'button', onclick: () => this.send('get_hyperparameters', {}) }, 'Show')));
+  // Grey where nobody would take it, and then it says why.
+  private updateButtons(all: readonly Target[], chosen: readonly Target[]): void {
+    for (const [command, button] of this.buttons) {
+      button.hidden = !always.has(command) && !all.some(({ commands }) => commands.includes(command));
+      const why = this.whyNot(command, chosen);
+      button.setAttribute('aria-disabled', String(why !== ''));
+      setTitle(button, why === '' ? undefined : why);
+    }
   }
 
-  private checkpointCard(): HTMLElement {
+  private whyNot(command: string, chosen: readonly Target[]): string {
+    if (chosen.length === 0) {
+      const { all } = this.targets;
+      return all.length > 0 && all.every(({ dead }) => dead !== '') ? 'None of the trainers is there any more.' : 'Choose to whom first.';
+    }
+    return chosen.some(({ commands }) => commands.includes(command)) ? ''
+      : `${chosen.length === 1 ? chosen[0]!.name : 'None of the chosen ones'} has not declared ${command}.`;
+  }
+
+  private makeCheckpointCard(): HTMLElement {
     const path = h('input', { placeholder: 'best.ckpt', 'aria-label': 'File of the checkpoint', size: '14' });
     const params = (): JsonObject => (path.value.trim() === '' ? {} : { path: path.value.trim() });
     return h('section', { class: 'card' }, h('h2', {}, 'Checkpoint'),
       form(() => void this.send('save_checkpoint', params()), path, h('button', { class: 'primary' }, 'Save'),
-        h('button', { type: 'button', class: 'danger',
-                      onclick: () => this.send('load_checkpoint', params()) }, 'Load…')));
+        h('button', { type: 'button', class: 'danger', onclick: () => this.send('load_checkpoint', params()) }, 'Load…')));
   }
 
   private otherCard(): HTMLElement {
@@ -137,117 +170,46 @@ export class ControlView implements View {
       form(run, this.others, params, h('button', { class: 'primary' }, 'Send…')));
   }
 
-  private chosenTargets(): Target[] {
-    return this.all.filter(({ name }) => this.chosen.has(name));
+  // To each that was chosen and takes it.
+  private async send(command: string, params: JsonObject): Promise<void> {
+    const chosen = this.targets.targets;
+    const why = this.whyNot(command, chosen);
+    if (why !== '') return this.targets.miss(why);
+    await this.sendTo(command, params, chosen.filter(({ commands }) => commands.includes(command)));
   }
 
-  // To each that was chosen; a trainer all of whose agents are chosen is asked once.
-  private async send(command: string, params: JsonObject): Promise<void> {
-    const chosen = this.chosenTargets();
-    const targets = ofProcess.has(command)
-      ? [...new Set(chosen.map(({ source }) => source))] : perTrainer(chosen, this.all);
-    if (targets.length === 0) {
-      this.targets.querySelector('input')?.focus();
-      this.missed = true;
-      this.app.repaint();
-      return;
-    }
-    this.missed = false;
+  private async sendTo(command: string, params: JsonObject, targets: readonly Target[]): Promise<void> {
+    const addresses = addressesOf(targets, this.targets.all, ofProcess.has(command));
     if (!harmless.test(command)) {
       const what = Object.keys(params).length === 0 ? command : `${command} ${jsonText(params)}`;
       const agents = ofProcess.has(command) ? ', with all of its agents' : '';
-      const sure = await ask(`${what}?`, `This goes to ${targets.join(', ')}${agents}. It cannot be undone.`, command);
+      const sure = await ask(`${what}?`, `This goes to ${addresses.join(', ')}${agents}. It cannot be undone.`, command);
       if (!sure) return;
     }
-    await Promise.all(targets.map((target) => this.sendTo(command, params, target)));
+    await Promise.all(addresses.map((target) => this.sendOne(command, params, target)));
   }
 
-  private async sendTo(command: string, params: JsonObject, target: string): Promise<void> {
-    const answer: Answer = {
-      time_s: Date.now() / 1000, command, target, state: 'busy', text: jsonText(params),
-    };
+  private async sendOne(command: string, params: JsonObject, target: string, key: string = newKey()): Promise<Json | undefined> {
+    const answer: Answer = { time_s: Date.now() / 1000, command, target, params: jsonText(params), state: 'busy', text: '' };
     this.answers.push(answer);
     this.app.repaint();
     try {
-      const reply = await this.app.feed.command(command, { params, target, deadline_ms });
+      const reply = await this.app.feed.command(command, { params, target, deadline_ms, idempotencyKey: key });
       answer.state = 'ok';
       answer.text = jsonText(reply.result ?? listOf(reply.results));
-      answer.elapsed_ms = reply.elapsed_ms;
+      if (reply.elapsed_ms !== undefined) answer.elapsed_ms = reply.elapsed_ms;
+      return reply.result;
     } catch (error) {
-      answer.state = 'bad';
-      answer.text = error instanceof FeedError ? `${error.errorType}: ${error.message}` : String(error);
-      const reply = error instanceof FeedError ? objectOf(error.reply) : {};
+      const known = error instanceof FeedError ? error : new FeedError('error', String(error));
+      Object.assign(answer, outcomeText(known.errorType, known.message));
+      const reply = objectOf(known.reply);
       if (typeof reply.elapsed_ms === 'number') answer.elapsed_ms = reply.elapsed_ms;
-    }
-    this.app.repaint();
-  }
-
-  private updateTargets(): void {
-    const { sources } = this.app.status;
-    const { agents } = this.app.store;
-    this.all = sources.filter(({ commands, state }) => commands.length > 0 && state !== 'gone')
-      .flatMap(({ source: name, targets, agents: ids, state, activity }) => {
-        const names = ids.length === 0 ? [''] : ids;
-        return targets.flatMap((source) => names.map((agent): Target => {
-          const known = agents.all.get(`${name}\n${agent}`);
-          return {
-            name: agent === '' ? source : `${source}/${agent}`, source, agent,
-            state: known ? agents.state(known) : state === 'live' && activity === 'paused' ? 'paused' : state,
-          };
-        }));
-      });
-    this.noTargets.hidden = this.all.length > 0;
-    const key = this.all.map(({ name }) => name).join('\n');
-    if (key !== this.targetKeys) {
-      this.targetKeys = key;
-      this.targets.replaceChildren(...(this.all.length > 1 ? [this.allBox()] : []),
-                                   ...this.all.map((target) => this.targetBox(target)));
-    }
-    this.all.forEach((target) => {
-      const box = this.boxes.get(target.name);
-      if (box !== undefined) setBadge(box.badge, target.state);
-    });
-    this.showChosen();
-  }
-
-  // At once where somebody clicks, not with the next repaint: until then a box would show what no longer holds.
-  private showChosen(): void {
-    for (const { name } of this.all) {
-      const box = this.boxes.get(name);
-      if (box !== undefined) box.input.checked = this.chosen.has(name);
-    }
-    const every = this.targets.querySelector<HTMLInputElement>('input.every');
-    if (every !== null) {
-      const count = this.chosenTargets().length;
-      every.checked = count === this.all.length;
-      every.indeterminate = count > 0 && count < this.all.length;
-    }
-  }
-
-  private readonly boxes = new Map<string, { input: HTMLInputElement; badge: HTMLElement }>();
-
-  private targetBox({ name }: Target): HTMLElement {
-    const badge = h('span');
-    const input = h('input', { type: 'checkbox', onchange: () => {
-      if (input.checked) this.chosen.add(name);
-      else this.chosen.delete(name);
-      this.showChosen();
+      // The bridge keeps the answer to a key: asked again it tells it, and the trainer is asked once.
+      if (known.errorType === 'disconnected') answer.again = () => void this.sendOne(command, params, target, key);
+      return undefined;
+    } finally {
       this.app.repaint();
-    } });
-    this.boxes.set(name, { input, badge });
-    return h('label', { class: 'target' }, input, h('span', {}, name), badge);
-  }
-
-  private allBox(): HTMLElement {
-    const input = h('input', { type: 'checkbox', class: 'every', onchange: () => {
-      for (const { name } of this.all) {
-        if (input.checked) this.chosen.add(name);
-        else this.chosen.delete(name);
-      }
-      this.showChosen();
-      this.app.repaint();
-    } });
-    return h('label', { class: 'target' }, input, h('strong', {}, 'all'));
+    }
   }
 
   private updateOthers(): void {
@@ -255,19 +217,45 @@ export class ControlView implements View {
     if (names.join() === this.otherKeys) return;
     this.otherKeys = names.join();
     const before = this.others.value;
-    this.others.replaceChildren(...names.map((name) => h('option', {}, name)));
+    this.others.replaceChildren(...names.map((name) => h('option', { value: name }, name)));
     if (names.includes(before)) this.others.value = before;
+  }
+
+  private updateHistory(): void {
+    const { commands } = this.app.store;
+    const { from, to } = this.app.state;
+    const wanted = this.historySearch.value.trim().toLowerCase();
+    const version = `${commands.version} ${from} ${to} ${wanted}`;
+    if (version === this.shownHistory) return;
+    this.shownHistory = version;
+    this.historyTable.update(commands.told.filter(({ time_s, by, command, target, trainer, outcome }) =>
+      (from === undefined || time_s >= from) && (to === undefined || time_s <= to) &&
+      `${by}\n${command}\n${target}\n${trainer}\n${outcome}`.toLowerCase().includes(wanted)));
+    this.older.hidden = !commands.more;
+    setTitle(this.older, `${full(commands.told.length)} are here`);
   }
 }
 
-function perTrainer(chosen: Target[], all: Target[]): string[] {
-  const names: string[] = [];
-  for (const source of new Set(chosen.map((target) => target.source))) {
-    const mine = chosen.filter((target) => target.source === source);
-    const whole = mine.length === all.filter((target) => target.source === source).length;
-    names.push(...(whole ? [source] : mine.map(({ name }) => name)));
-  }
-  return names;
+function newKey(): string {
+  return `page-${[...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('')}`;
+}
+
+function paramsText(params: Json | undefined, bytes: number | undefined): string {
+  if (bytes !== undefined) return ` (params of ${full(bytes)} bytes)`;
+  return params === undefined || jsonText(params) === '{}' ? '' : ` ${jsonText(params)}`;
+}
+
+function fillTime(cell: HTMLElement, time_s: number): void {
+  setText(cell, when(time_s));
+  setTitle(cell, dateTime(time_s));
+}
+
+function fillAnswer(cell: HTMLElement, { text, again }: Answer): void {
+  if (cell.firstElementChild === null) cell.append(h('span'), h('button', { hidden: true }, 'Ask again'));
+  setText(cell.children[0]!, text);
+  const button = cell.children[1] as HTMLButtonElement;
+  button.hidden = again === undefined;
+  button.onclick = again ?? null;
 }
 
 function form(submit: () => void, ...children: Node[]): HTMLFormElement {

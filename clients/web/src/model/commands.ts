@@ -1,0 +1,102 @@
+// What was commanded, by whom, and what came of it: as the bridge tells everybody (`command_executed`).
+import type { BridgeEvent, Json, Position } from '../feed/index.js';
+import type { Ask } from '../past/ask.js';
+import type { Part, Past } from '../past/backfill.js';
+import { positionOf } from '../past/origin.js';
+import { listOf, numberOf, textOf } from './values.js';
+
+export interface CommandTold {
+  seq: number;
+  time_s: number;
+  command: string;
+  target: string;
+  trainer: string;
+  by: string;
+  outcome: string;
+  message: string;
+  elapsed_ms: number | undefined;
+  params: Json | undefined;
+  params_bytes: number | undefined;
+}
+
+const type = 'command_executed';
+const page = 200;
+const toldMax = 2000;
+
+export class Commands implements Part {
+  readonly name = 'commands';
+  readonly optional = true;
+  /** The newest first. */
+  told: CommandTold[] = [];
+  /** Whether there may be older ones. */
+  more = true;
+  version = 0;
+  private asking = false;
+  private generation = 0;
+
+  async fill({ ask }: Past): Promise<Position> {
+    const answer = await ask('get_recent_events', { type, count: page });
+    ++this.generation;
+    this.told = eventsOf(answer.events);
+    this.more = this.told.length === page;
+    ++this.version;
+    return positionOf(answer);
+  }
+
+  apply(event: BridgeEvent): void {
+    if (event.type !== type || event.source !== 'ppo-bridge') return;
+    this.told.unshift(toldBy(event));
+    if (this.told.length > toldMax) this.told.pop();
+    ++this.version;
+  }
+
+  async lookOlder(ask: Ask): Promise<void> {
+    if (this.asking || !this.more) return;
+    this.asking = true;
+    const { generation } = this;
+    const before = this.told[this.told.length - 1]?.seq;
+    try {
+      const answer = await ask('get_recent_events', { type, count: page, ...(before !== undefined && { before_seq: before }) });
+      if (generation !== this.generation) return;
+      const older = eventsOf(answer.events);
+      this.told = [...this.told, ...older].slice(0, toldMax);
+      this.more = older.length === page && this.told.length < toldMax;
+      ++this.version;
+    } finally {
+      this.asking = false;
+    }
+  }
+}
+
+function eventsOf(events: Json | undefined): CommandTold[] {
+  return (listOf(events) as unknown as BridgeEvent[]).filter(({ source }) => source === 'ppo-bridge').map(toldBy).reverse();
+}
+
+function toldBy({ seq, timestamp, data }: BridgeEvent): CommandTold {
+  return {
+    seq, time_s: timestamp, command: textOf(data.command) ?? '', target: textOf(data.target) ?? '', trainer: textOf(data.trainer) ?? '',
+    by: textOf(data.client_id) ?? '', outcome: textOf(data.outcome) ?? '', message: textOf(data.message) ?? '',
+    elapsed_ms: numberOf(data.elapsed_ms), params: data.params, params_bytes: numberOf(data.params_bytes),
+  };
+}
+
+/** What an outcome means for whoever wants to know whether it was done. */
+export function outcomeText(outcome: string, message: string): { state: 'ok' | 'bad' | 'unknown'; text: string } {
+  const because = message === '' ? '' : `: ${message}`;
+  switch (outcome) {
+    case 'success':
+      return { state: 'ok', text: 'done' };
+    case 'unknown_outcome':
+      return { state: 'unknown', text: `nobody knows: the trainer restarted or went while it had the command, which may have been done${because}` };
+    case 'timeout':
+      return { state: 'unknown', text: `no answer in time: it may have been done all the same${because}` };
+    case 'disconnected':
+      return { state: 'unknown', text: `the connection was lost before the answer: it may have been done${because}` };
+    case 'rejected':
+      return { state: 'bad', text: `refused by the trainer, not done${because}` };
+    case 'unknown_target': case 'ambiguous_target': case 'busy': case 'not_connected': case 'rate_limited':
+      return { state: 'bad', text: `${outcome}, surely not done${because}` };
+    default:
+      return { state: 'bad', text: `${outcome}${because}` };
+  }
+}
