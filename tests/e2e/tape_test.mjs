@@ -151,6 +151,21 @@ test('tape: a link to an event of long ago shows it to somebody else, and what t
   assert.deepEqual(page.problems, []);
 });
 
+test('tape: from an update to its curve, and from a trade to its item', async () => {
+  const live = await startBridge();
+  const page = await openPage(live, { view: 'tape' });
+  await submit(live, event('training_update', { agent_id: 'agent_0', update: 1, steps: 128, policy_loss: 0.5 }), trade({}));
+  await rowsOf(page).filter({ hasText: 'training_update' }).click();
+  await page.getByRole('button', { name: 'Show in its curve' }).click();
+  assert.match(await hash(page), /^#\/training\?.*runs=trainer-1%40r%2Fagent_0/);
+  assert.match(await hash(page), /tags=training_update\//);
+  await page.goBack();
+  await rowsOf(page).filter({ hasText: 'trade_executed' }).click();
+  await page.getByRole('button', { name: 'Show in the market' }).click();
+  assert.match(await hash(page), /^#\/market\?.*item=trainer-1\/Coal/);
+  assert.deepEqual(page.problems, []);
+});
+
 test('tape: columns of choice are in the link', async () => {
   const page = await openPage(bridge, { view: 'tape?filter=trade_executed+where+profit+>+11k&cols=seq,profit,item,total_value' });
   await rowsOf(page).first().waitFor();

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import type { BridgeEvent, Gap, Json, JsonObject } from '../../../clients/web/src/feed/index.js';
 import { ByteDeque } from '../../../clients/web/src/model/byte_deque.js';
 import { parseFilter } from '../../../clients/web/src/model/filter.js';
-import { bytesOf, isMark, Tape, type Row } from '../../../clients/web/src/model/tape.js';
+import { Tape } from '../../../clients/web/src/model/tape.js';
+import { bytesOf, isMark, type Row } from '../../../clients/web/src/model/tape_rows.js';
 
 function event(seq: number, type = 't', data: JsonObject = {}): BridgeEvent {
   return { type, data: { n: seq, ...data }, seq, timestamp: 1000 + seq, source: 's' };
@@ -188,6 +189,23 @@ test('tape: a range shows its own rows and asks for its own times', async () => 
   assert.deepEqual(seqs(tape), range(5001, 4000));
   tape.push(event(5002));
   assert.equal(tape.row(0)?.seq, 5002);
+});
+
+test('tape: a range that moves on with the time leaves the rows where they are', async () => {
+  const tape = new Tape();
+  tape.ask = new Log(100).ask;
+  for (let seq = 51; seq <= 100; ++seq) tape.push(event(seq));
+  tape.show(parseFilter(''), 1030);
+  await lookBack(tape);
+  assert.deepEqual([seqs(tape), tape.olderText], [range(100, 30), 'The range begins here.']);
+  tape.follow(false);
+  tape.show(parseFilter(''), 1040);
+  assert.deepEqual(seqs(tape), range(100, 30));
+  tape.follow(true);
+  tape.show(parseFilter(''), 1041);
+  assert.deepEqual(seqs(tape), range(100, 41));
+  await lookBack(tape);
+  assert.deepEqual(seqs(tape), range(100, 41));
 });
 
 test('tape: gaps stand in their place, and missing events have their number', async () => {

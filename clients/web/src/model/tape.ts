@@ -1,10 +1,11 @@
 // The events that a filter lets through, as rows over the whole log: a window that goes on with what comes, or
 // stands still, and can be moved back as far as the bridge remembers. The newest events are kept in memory, which
 // is bounded in bytes; what is older is asked of the bridge, a page at a time.
-import type { BridgeEvent, Gap, Json, JsonObject } from '../feed/index.js';
+import type { BridgeEvent, Gap, JsonObject } from '../feed/index.js';
 import type { Ask } from '../past/ask.js';
 import { ByteDeque } from './byte_deque.js';
 import { noFilter, type Filter } from './filter.js';
+import { bytesOf, gapText, isMark, type Mark, type Row } from './tape_rows.js';
 import { listOf, numberOf } from './values.js';
 
 /** Of the texts of events, about. */
@@ -16,37 +17,8 @@ const firstRows = 300;
 const pageEvents = 1000;
 const pageEventsLooked = 10_000; // where only some of them pass
 const pagesInARow = 20;
-const envelopeBytes = 90;
-const gapBytes = 200;
-
-/** What stands in the tape beside events. */
-export interface Mark {
-  seq: number; // between those of the events around it
-  timestamp: number;
-  mark: 'gap' | 'epoch';
-  text: string;
-}
-export type Row = BridgeEvent | Mark;
-
-export function isMark(row: Row): row is Mark {
-  return 'mark' in row;
-}
 
 export type OlderState = 'more' | 'asking' | 'paused' | 'end' | 'failed' | 'other epoch';
-
-/** How long the event's text is, about. */
-export function bytesOf(event: BridgeEvent): number {
-  return envelopeBytes + sizeOf(event.data);
-}
-
-function sizeOf(value: Json): number {
-  if (typeof value === 'string') return value.length + 2;
-  if (typeof value !== 'object' || value === null) return 8;
-  let sum = 2;
-  if (Array.isArray(value)) for (const entry of value) sum += sizeOf(entry) + 1;
-  else for (const key in value) sum += key.length + 4 + sizeOf(value[key]!);
-  return sum;
-}
 
 export class Tape {
   /** Everything that came, without a hole and of one numbering. */
@@ -90,7 +62,7 @@ export class Tape {
     this.lastSeq = event.seq;
     ++this.total;
     if (older) this.fetched.add(event);
-    this.remember(event, bytesOf(event), hole);
+    this.remember(event, hole);
   }
 
   /** An event that is among the rows already, of another numbering: nothing is missing where it was. */
@@ -101,7 +73,7 @@ export class Tape {
   pushGap(gap: Gap, time_s: number): void {
     const mark: Mark = { seq: this.lastSeq + 0.5, timestamp: time_s, mark: 'gap', text: gapText(gap) };
     if (gap.to_seq !== undefined && gap.to_seq > this.lastSeq) this.lastSeq = gap.to_seq;
-    this.remember(mark, gapBytes);
+    this.remember(mark);
   }
 
   /** Events are numbered anew, or may be: what is in the rows is of another numbering than what the bridge has. */
@@ -112,7 +84,7 @@ export class Tape {
       this.older = 'other epoch';
     }
     const text = 'The bridge was started anew';
-    this.remember({ seq: this.lastSeq + 0.5, timestamp: time_s, mark: 'epoch', text }, gapBytes);
+    this.remember({ seq: this.lastSeq + 0.5, timestamp: time_s, mark: 'epoch', text });
     this.forget();
     this.top = 0;
   }
@@ -157,11 +129,24 @@ export class Tape {
 
   /** What is shown; `from_s` and `to_s` are seconds since 1970. Nothing is done where it is shown already. */
   show(filter: Filter, from_s = -Infinity, to_s = Infinity): void {
-    if (filter.text === this.filter.text && from_s === this.from_s && to_s === this.to_s) return;
+    const alike = filter.text === this.filter.text && to_s === this.to_s;
+    if (alike && from_s === this.from_s) return;
+    if (alike && from_s > this.from_s) return this.beginAt(from_s);
     this.filter = filter;
     this.from_s = from_s;
     this.to_s = to_s;
     this.restart();
+  }
+
+  // A range that moves on with the time: rows leave it at its end, unless somebody reads them.
+  private beginAt(from_s: number): void {
+    this.from_s = from_s;
+    if (!this.following) return;
+    while ((this.rows.at(0)?.timestamp ?? Infinity) < from_s) {
+      if (isMark(this.rows.shift()!)) --this.marks;
+      ++this.version;
+    }
+    this.lookedTo = undefined;
   }
 
   /** Begins at the newest row again. */
@@ -200,16 +185,15 @@ export class Tape {
 
   /**
    * Looks for more older rows. Call again as long as they are wanted; onChange tells of an answer. Where the window
-   * is full, newer rows make room only if the newest are out of sight.
+   * is full, newer rows make room only if the newest are out of sight. True where there is more to look at right now.
    */
-  lookOlder(newestInSight = false): void {
-    if (this.older !== 'more' || (newestInSight && this.rows.bytes > this.windowMax / 2)) return;
-    if (this.lookInMemory() || this.ask === undefined) return;
-    if (this.pages >= pagesInARow) {
-      this.older = 'paused';
-      return;
-    }
-    void this.askOlder(this.ask);
+  lookOlder(newestInSight = false): boolean {
+    if (this.older !== 'more' || (newestInSight && this.rows.bytes > this.windowMax / 2)) return false;
+    if (this.lookInMemory()) return true;
+    if (this.ask === undefined) return false;
+    if (this.pages >= pagesInARow) this.older = 'paused';
+    else void this.askOlder(this.ask);
+    return false;
   }
 
   /** Goes on where it stopped after many pages, or after an error. */
@@ -269,7 +253,8 @@ export class Tape {
   }
   private dropped = 0;
 
-  private remember(row: Row, bytes: number, hole = false): void {
+  private remember(row: Row, hole = false): void {
+    const bytes = bytesOf(row);
     this.memory.push(row, bytes);
     while (this.memory.bytes > this.memoryMax && this.memory.length > 1) {
       if (!isMark(this.memory.shift()!)) ++this.letGo;
@@ -295,7 +280,7 @@ export class Tape {
     return isMark(row) || this.filter.matches(row);
   }
 
-  private addNewest(row: Row, bytes = isMark(row) ? gapBytes : bytesOf(row)): void {
+  private addNewest(row: Row, bytes = bytesOf(row)): void {
     this.rows.push(row, bytes);
     this.top = row.seq;
     if (isMark(row)) ++this.marks;
@@ -315,7 +300,7 @@ export class Tape {
 
   private addOlder(rows: Row[]): void {
     this.top = Math.max(this.top, rows[rows.length - 1]?.seq ?? 0);
-    this.rows.prepend(rows, rows.map((row) => (isMark(row) ? gapBytes : bytesOf(row))));
+    this.rows.prepend(rows, rows.map(bytesOf));
     this.marks += rows.filter(isMark).length;
     while (this.rows.bytes > this.windowMax && this.rows.length > 1) {
       if (isMark(this.rows.pop()!)) --this.marks;
@@ -400,11 +385,4 @@ export class Tape {
   get looked(): { seq: number; timestamp: number } | undefined {
     return this.lookedTo;
   }
-}
-
-function gapText({ reason, from_seq, to_seq, source, run, from_source_seq, to_source_seq }: Gap): string {
-  if (source !== undefined) {
-    return `Events ${from_source_seq} to ${to_source_seq} of ${source}${run === undefined ? '' : `@${run}`} are lost (${reason})`;
-  }
-  return `Events ${from_seq} to ${to_seq} are missing here (${reason})`;
 }

@@ -101,7 +101,8 @@ export class ControlView implements View {
   update(): void {
     const { agents, market } = this.app.store;
     const all = targetsOf(this.app.status.sources, (source, agent) => {
-      const known = agents.all.get(`${source}\n${agent}`);
+      // What is looked at may be long ago; what is commanded is now.
+      const known = this.app.state.to === undefined ? agents.all.get(`${source}\n${agent}`) : undefined;
       return known === undefined ? undefined : agents.state(known);
     });
     this.targets.update(all);

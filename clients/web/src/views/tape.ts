@@ -1,7 +1,9 @@
 // Every event as it comes, and as far back as the bridge remembers.
 import type { BridgeEvent } from '../feed/index.js';
 import { eventText } from '../model/filter.js';
-import { isMark, type Mark, type Row } from '../model/tape.js';
+import { isMark, type Mark, type Row } from '../model/tape_rows.js';
+import type { Tape } from '../model/tape.js';
+import { listOf, objectOf, textOf } from '../model/values.js';
 import { ColumnMenu } from '../ui/column_menu.js';
 import { h, setClass, setText, setTitle } from '../ui/dom.js';
 import { bytes, dateTime, full } from '../ui/format.js';
@@ -13,6 +15,7 @@ import type { App, View } from './view.js';
 const rowHeight = 26; // as in style.css
 const rowsBeyond = 4;
 const rowsAhead = 40; // are looked for before one gets there
+const typesMax = 512;
 const sampleEvery_ms = 2000;
 const sampled = 300; // rows, for what fields there are
 
@@ -43,8 +46,6 @@ export class TapeView implements View {
   private pointed = false; // the pointer is over the rows
 
   constructor(private readonly app: App) {
-    const { tape } = app.store;
-    tape.onChange = () => app.repaint();
     this.holdButton = h('button', { class: 'primary', title: 'Key: space', onclick: () => this.hold(!this.paused) }, 'Hold');
     this.scroller = h('div', {
       class: 'scroller', tabindex: '0', role: 'rowgroup', onscroll: () => app.repaint(),
@@ -56,7 +57,7 @@ export class TapeView implements View {
     this.grid = h('div', { class: 'events', role: 'grid', 'aria-label': 'Events, newest first' },
       h('div', { class: 'heads', role: 'rowgroup' }, this.head), this.scroller);
     this.further = h('button', { class: 'link', onclick: () => {
-      tape.lookFurther();
+      this.tape.lookFurther();
       app.repaint();
     } });
     this.detail = new TapeDetail(app, () => this.app.go({ seq: undefined }));
@@ -80,11 +81,14 @@ export class TapeView implements View {
     const live = this.app.feed.state.status === 'live';
     if (live && tape.ask === undefined && tape.older === 'failed') tape.lookFurther();
     tape.ask = live ? this.app.ask : undefined;
+    tape.onChange = () => this.app.repaint();
+    if (live && !this.typesAsked) void this.askTypes();
     this.filter.show(state.filter);
     tape.show(this.filter.filter, state.from, state.to);
-    if (types.size !== this.shownTypes) {
-      this.shownTypes = types.size;
-      this.filter.types.replaceChildren(...[...types.keys()].sort().map((value) => h('option', { value })));
+    if (types.size + this.oldTypes.length !== this.shownTypes) {
+      this.shownTypes = types.size + this.oldTypes.length;
+      const all = [...new Set([...types.keys(), ...this.oldTypes])].sort();
+      this.filter.types.replaceChildren(...all.map((value) => h('option', { value })));
     }
     this.updateColumns(state.cols);
     this.updateMenu();
@@ -95,8 +99,23 @@ export class TapeView implements View {
     this.detail.update(state.seq);
   }
 
+  // There is another one for another moment of the past.
+  private get tape(): Tape {
+    return this.app.store.tape;
+  }
+
+  // Those too that came before the page was opened.
+  private async askTypes(): Promise<void> {
+    this.typesAsked = true;
+    const { event_types } = await this.app.ask('get_event_types').catch(() => ({ event_types: [] }));
+    this.oldTypes = listOf(event_types).flatMap((entry) => textOf(objectOf(entry).type) ?? []).slice(0, typesMax);
+    this.app.repaint();
+  }
+  private typesAsked = false;
+  private oldTypes: string[] = [];
+
   onKey(event: KeyboardEvent): boolean {
-    if (event.key === ' ') this.hold(!this.paused && this.app.store.tape.follows);
+    if (event.key === ' ') this.hold(!this.paused && this.tape.follows);
     else if (event.key === '/') this.filter.boxes.text.focus();
     else if (event.key === 'Escape') this.app.go({ seq: undefined });
     else if (event.key === 'j' || event.key === 'k') this.move(event.key === 'j' ? 1 : -1);
@@ -114,7 +133,7 @@ export class TapeView implements View {
   // Why the rows stand still.
   private holding(): string {
     if (this.paused) return 'held';
-    if (this.app.store.tape.cut || this.scroller.scrollTop > rowHeight / 2) return 'scrolled';
+    if (this.tape.cut || this.scroller.scrollTop > rowHeight / 2) return 'scrolled';
     return this.pointed ? 'pointed at' : '';
   }
 
@@ -122,7 +141,7 @@ export class TapeView implements View {
     this.paused = on;
     if (!on) {
       this.pointed = false;
-      if (this.app.store.tape.cut) this.app.store.tape.restart();
+      if (this.tape.cut) this.tape.restart();
       this.scroller.scrollTop = 0;
     }
     this.app.repaint();
@@ -135,7 +154,7 @@ export class TapeView implements View {
   }
 
   private updateTexts(why: string): void {
-    const { tape } = this.app.store;
+    const { tape } = this;
     setText(this.holdButton, this.paused ? 'Follow' : 'Hold');
     this.holdButton.setAttribute('aria-pressed', String(this.paused));
     const closed = this.app.state.to !== undefined;
@@ -161,7 +180,7 @@ export class TapeView implements View {
 
   // As `ppo-client tail --json` writes them: an event a line, oldest first.
   private save(): void {
-    const { tape } = this.app.store;
+    const { tape } = this;
     const lines: string[] = [];
     for (let i = tape.length - 1; i >= 0; --i) {
       const row = tape.row(i)!;
@@ -192,7 +211,7 @@ export class TapeView implements View {
     const now_ms = performance.now();
     if (!this.menu.element.open || now_ms - this.sampled_ms < sampleEvery_ms) return;
     this.sampled_ms = now_ms;
-    const { tape } = this.app.store;
+    const { tape } = this;
     const events: BridgeEvent[] = [];
     for (let i = 0; i < Math.min(sampled, tape.length); ++i) {
       const row = tape.row(i)!;
@@ -204,7 +223,7 @@ export class TapeView implements View {
 
   // Only the rows that can be seen have elements.
   private updateRows(): void {
-    const { tape } = this.app.store;
+    const { tape } = this;
     const dropped = tape.takeDropped();
     this.space.style.height = `${tape.length * rowHeight}px`;
     if (dropped > 0) this.scroller.scrollTop -= dropped * rowHeight;
@@ -222,8 +241,7 @@ export class TapeView implements View {
     }
     if (clientHeight === 0) return;
     if (tape.length - first - fit < rowsAhead) {
-      tape.lookOlder(scrollTop < rowHeight);
-      if (tape.older === 'more' && tape.length < fit) this.app.repaint();
+      if (tape.lookOlder(scrollTop < rowHeight)) this.app.repaint();
     }
     if (tape.cut && first < rowsAhead) {
       void tape.lookNewer().then((found) => {
@@ -250,7 +268,7 @@ export class TapeView implements View {
     const chosen = row.seq === this.app.state.seq;
     if (element.ariaRowIndex !== String(index + 2)) element.ariaRowIndex = String(index + 2);
     if (element.ariaSelected !== String(chosen)) element.ariaSelected = String(chosen);
-    const older = isMark(row) ? '' : isReplayed(row) ? ' replayed' : this.app.store.tape.isOlder(row) ? ' older' : '';
+    const older = isMark(row) ? '' : isReplayed(row) ? ' replayed' : this.tape.isOlder(row) ? ' older' : '';
     setClass(element, `row ${isMark(row) ? `mark ${row.mark}` : `kind-${kindOf(row.type)}`}${older}${chosen ? ' chosen' : ''}`);
     if (this.shownRows.get(element) === row) return;
     this.shownRows.set(element, row);
@@ -269,7 +287,7 @@ export class TapeView implements View {
 
   // Up or down by one event; the rows are held, or they would run away.
   private move(by: number): void {
-    const { tape } = this.app.store;
+    const { tape } = this;
     this.paused = true;
     tape.follow(false);
     const { seq } = this.app.state;
