@@ -48,7 +48,7 @@ function fakeBridge(count: number) {
       if (command === 'set_run') {
         const run = held.find(({ run_id }) => run_id === params.run_id)!;
         if (params.deleted === true) held.splice(held.indexOf(run), 1);
-        else Object.assign(run, params);
+        else Object.assign(run, params, params.note === '' && { note: 'as it was given' });
         return { changed: true };
       }
       const { filter = {}, sort, count: most, offset = 0 } = params as { filter?: JsonObject; sort?: string; count: number; offset?: number };
@@ -98,7 +98,9 @@ test('runs: hidden ones are known, and what another browser said of one is seen'
   assert.equal(bridge.runs.find('s@r0/a')!.note, 'the good one');
   assert.equal(bridge.runs.find('s@r0/a')!.hidden, true);
   assert.equal(bridge.runs.all.size, 3);
-  await bridge.runs.set('s@r2/a', { deleted: true });
+  await bridge.runs.set(['s@r0/a'], { note: '' });
+  assert.equal(bridge.runs.find('s@r0/a')!.note, 'as it was given', 'what the bridge says counts');
+  await bridge.runs.set(['s@r2/a'], { deleted: true });
   assert.equal(bridge.runs.find('s@r2/a'), undefined);
 });
 

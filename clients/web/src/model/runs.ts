@@ -86,6 +86,8 @@ export class Runs {
   hiddenTotal = 0;
   /** The first page is here: what is empty now is so indeed. */
   loaded = false;
+  /** All were asked for once: what is not here has no room. */
+  complete = false;
   /** From when on the bridge counts, seconds since 1970. */
   since_s: number | undefined;
   /** Why the last question failed; empty: it did not. */
@@ -95,7 +97,6 @@ export class Runs {
   private readonly counts = { shown: 0, hidden: 0 };
   private walk = newWalk();
   private seenBefore: Set<string> | undefined; // in the walk before
-  private complete = false; // one walk was made
   private working = false;
   private wanted = false; // something happened: ask for the newest
   private asked_ms = -Infinity;
@@ -165,15 +166,20 @@ export class Runs {
     if (this.options.now_ms() - this.askedAll_ms >= askAll_ms) void this.work();
   }
 
-  /** What people say of a run. Rejects with the bridge's words. */
-  async set(runId: string, change: RunChange): Promise<void> {
-    await this.options.ask('set_run', { run_id: runId, ...change } as JsonObject);
-    const run = this.all.get(runId);
-    if (change.deleted) this.remove(runId);
-    else if (run !== undefined) Object.assign(run, change);
-    this.asked_ms = -Infinity; // the answer is what counts
-    this.listChanged();
-    this.later();
+  /** What people say of runs. Rejects with the bridge's words, and leaves out those that are left. */
+  async set(runIds: readonly string[], change: RunChange): Promise<void> {
+    try {
+      for (const id of runIds) {
+        await this.options.ask('set_run', { run_id: id, ...change } as JsonObject);
+        const run = this.all.get(id);
+        if (change.deleted) this.remove(id);
+        else if (run !== undefined) Object.assign(run, change); // at once; the answer is what counts
+        this.listChanged();
+      }
+    } finally {
+      if (!change.deleted) await this.askFor(runIds);
+      this.later();
+    }
   }
 
   private newest(): string[] {
@@ -259,7 +265,11 @@ export class Runs {
 
   // Runs of a link that are not among those that are held.
   private async askChosen(): Promise<void> {
-    const ids = this.options.chosen().filter((id) => !this.all.has(id)).slice(0, idsMax);
+    await this.askFor(this.options.chosen().filter((id) => !this.all.has(id)));
+  }
+
+  private async askFor(runIds: readonly string[]): Promise<void> {
+    const ids = runIds.slice(0, idsMax);
     if (ids.length === 0) return;
     for (const hidden of [false, true]) {
       this.take(await this.options.ask('get_runs', { filter: { run_id: ids, hidden }, count: ids.length }), hidden);

@@ -110,19 +110,17 @@ export function nameText(name: string, charactersMax = 40): string {
   return `${characters.slice(0, charactersMax - 1 - end).join('')}…${characters.slice(-end).join('')}`;
 }
 
-const dateAndTime = new Intl.DateTimeFormat(undefined, {
-  year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short',
-});
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
 const yearAndDay = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric' });
 const halfYear_s = 182 * 86_400;
 
-/** A moment with its date and zone, as the reader's own country writes them. */
+/** A date and a time with its zone, as the reader writes them. */
 export function dateTime(seconds: number): string {
-  return Number.isFinite(seconds) && Math.abs(seconds) < 8e12 ? dateAndTime.format(seconds * 1000) : String(seconds);
+  return Math.abs(seconds) < 8e12 ? moment.format(seconds * 1000) : String(seconds);
 }
 
-/** The same in short: the day and the minute, or of long ago the year and the day. */
+/** In short: the day and the minute, or of long ago the year and the day. */
 export function shortDate(seconds: number): string {
   if (!Number.isFinite(seconds) || Math.abs(seconds) > 8e12) return String(seconds);
   const old = Math.abs(Date.now() / 1000 - seconds) > halfYear_s;

@@ -45,6 +45,8 @@ export class Grid<T> {
   private readonly head = h('div', { role: 'row', class: 'grid-row head' });
   private readonly body = h('div', { role: 'rowgroup', class: 'grid-body' });
   private readonly rows = h('div', { role: 'presentation', class: 'rows' });
+  private readonly all = h('input', { type: 'checkbox', 'aria-label': 'Choose all that are shown, or none', onchange: () =>
+    this.options.choose(this.items.flatMap((item) => ('row' in item ? [item.row] : [])), this.all.checked) });
   private readonly empty = h('p', { class: 'empty', hidden: true });
   private readonly name = `grid${++grids}`;
   private items: GridItem<T>[] = [];
@@ -82,6 +84,7 @@ export class Grid<T> {
     this.showColumns(this.fitting(columns), sortedBy);
     this.empty.hidden = items.length > 0;
     setText(this.empty, emptyText);
+    this.all.checked = items.some((item) => 'row' in item && this.options.isChosen(item.row));
     this.scroller.setAttribute('aria-rowcount', String(items.length + 1));
     this.body.style.height = `${items.length * rowHeight}px`;
     this.paint();
@@ -105,7 +108,7 @@ export class Grid<T> {
         (grow === undefined ? `${width}px` : `minmax(${width}px, ${grow}fr)`))].join(' ');
       this.element.style.setProperty('--columns', template);
       this.element.style.setProperty('--least', `${columns.reduce((sum, { width }) => sum + width, checkWidth)}px`);
-      this.head.replaceChildren(h('span', { role: 'columnheader', 'aria-label': 'Chosen' }), ...columns.map((column) => h('span',
+      this.head.replaceChildren(h('span', { role: 'columnheader', class: 'check-cell' }, this.all), ...columns.map((column) => h('span',
         { role: 'columnheader', class: column.num ? 'num' : undefined, title: column.title ?? column.name },
         column.sortable === false ? column.name
           : h('button', { class: 'sort', onclick: () => this.options.sort(column.id) }, column.name))));

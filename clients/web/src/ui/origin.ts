@@ -1,20 +1,15 @@
 // Since when a number counts, and from where, in a sentence for whoever points at it.
 import type { Origin } from '../past/origin.js';
-import { full } from './format.js';
+import { dateTime, full } from './format.js';
 
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
-
-/** A date and a time with its zone, as the reader writes them. */
-export function momentText(seconds: number): string {
-  return moment.format(seconds * 1000);
-}
+export { dateTime as momentText };
 
 export function originText(origin: Origin | undefined): string {
   if (origin === undefined) return 'Not known yet: the bridge has not answered.';
   const { since_s, since_seq, at, inMemory, missed, complete, live } = origin;
   const from = inMemory ? "the bridge's memory" : "the bridge's journal";
   const since = since_s === undefined ? 'Since the first event' :
-    `Since ${momentText(since_s)}${since_seq === undefined ? '' : ` (event ${full(since_seq)})`}`;
+    `Since ${dateTime(since_s)}${since_seq === undefined ? '' : ` (event ${full(since_seq)})`}`;
   return [
     `${since}, from ${from} up to event ${full(at.seq)}${live ? ', and live from there.' : '.'}`,
     missed > 0 ? `${full(missed)} events before that were not counted: nobody has them any more.` : '',

@@ -23,7 +23,7 @@ const curvesMax = 8; // more at a time can hardly be told apart
 export class Overview implements View {
   readonly name = 'overview';
   readonly title = 'Overview';
-  readonly element = h('div', { class: 'view' });
+  readonly element = h('div', { class: 'view overview' });
   private readonly tiles = new Tiles([
     'Agents live', 'Runs alive', 'Portfolio value', 'Realised profit', 'Trades', 'Win rate', 'Events/s',
   ]);
@@ -73,7 +73,7 @@ export class Overview implements View {
       h('p', {}, 'Attach a program that trains. The page goes live with its first event; nothing is to be reloaded.'));
     this.another = h('details', { class: 'card' }, h('summary', {}, 'Attach another program'));
     this.rest = h('div', { class: 'view', hidden: true }, this.tiles.element, this.board.element,
-      h('section', { class: 'card' }, h('h2', {}, 'Agents'), this.table.element), this.valuesCard,
+      h('div', { class: 'pair' }, h('section', { class: 'card' }, h('h2', {}, 'Agents'), this.table.element), this.valuesCard),
       h('p', { class: 'note' },
         'Profit, trades and win rate are those of the newest run of each agent, from its beginning.'), this.another);
     this.element.append(this.first, this.rest);

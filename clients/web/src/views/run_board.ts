@@ -75,7 +75,7 @@ export class RunBoard {
         if (run === undefined) continue;
         const steps = run.steps === undefined ? '' : `${compact(run.steps)} steps · `;
         setText(entry.lastElementChild!, title === 'Crashed' ? run.error || 'without a word'
-          : title === 'Ended' ? `${run.state} · ${steps}${duration(durationOf(run, now_s))}` : title === 'Stalled' ? `silent for ${duration(Math.max(0, now_s - run.last_event))}` : `${steps}${duration(durationOf(run, now_s))}`);
+          : title === 'Ended' ? `${run.state}, ${duration(durationOf(run, now_s))}` : title === 'Stalled' ? `silent for ${duration(Math.max(0, now_s - run.last_event))}` : `${steps}${duration(durationOf(run, now_s))}`);
         setTitle(entry.lastElementChild as HTMLElement, title === 'Crashed' ? `${run.error}\n${dateTime(run.ended ?? run.last_event)}` : undefined);
       }
     }

@@ -35,7 +35,7 @@ export class RunWork {
   async set(ids: readonly string[], change: RunChange): Promise<boolean> {
     this.say('');
     try {
-      for (const id of ids) await this.app.runs.set(id, change);
+      await this.app.runs.set(ids, change);
       return true;
     } catch (error) {
       this.say(`Not done: ${error instanceof Error ? error.message : String(error)}`);

@@ -144,8 +144,9 @@ export class RunsView implements View {
     this.listed_ms = now_ms;
     setText(this.problem, list.problem === '' ? '' : `This expression cannot be read: ${list.problem}`);
     const parts = [list.count === telling.length ? `${full(list.count)} runs` : `${full(list.count)} of ${full(telling.length)} runs`];
-    if (state.runs.length === 0 && list.count > 0) parts.push(`none chosen: charts show ${full(runs.chosen().length)} of the newest`);
-    if (runs.leftOut > 0 && runs.loaded) parts.push(`the oldest ${full(runs.leftOut)} are left out: there is no room for them`);
+    if (state.runs.length === 0 && runs.complete && list.count > 0) parts.push(`none chosen: charts show ${full(runs.chosen().length)} of the newest`);
+    if (!runs.complete) parts.push(`${full(runs.leftOut)} more are on their way`);
+    else if (runs.leftOut > 0) parts.push(`the oldest ${full(runs.leftOut)} are left out: there is no room for them`);
     setText(this.count, runs.loaded ? parts.join(' · ') : '');
     setTitle(this.count, runs.since_s === undefined ? undefined : `As the bridge tells, which counts since ${dateTime(runs.since_s)}`);
   }
@@ -184,7 +185,7 @@ export class RunsView implements View {
       { id: 'agent', name: 'Agent', width: 90, grow: 0.7, spare: 5, value: ({ agent }) => agent || undefined,
         fill: (cell, { agent }) => setName(cell, agent || dash, 24) },
       { id: 'state', name: 'State', width: 106, grow: 2.2, value: ({ state }) => state, fill: fillState },
-      { id: 'started', name: 'Started', width: 136, spare: 4, value: ({ started }) => started, fill: (cell, { started }) => {
+      { id: 'started', name: 'Started', width: 150, spare: 4, value: ({ started }) => started, fill: (cell, { started }) => {
         setText(cell, shortDate(started));
         setTitle(cell, dateTime(started));
       } },
@@ -211,12 +212,21 @@ export class RunsView implements View {
   }
 }
 
+// A name that does not fit is cut in the middle: its end stays.
+const endLength = 8;
+
 function fillName(cell: HTMLElement, { run_id, name, pinned, agent }: Run): void {
-  if (cell.firstChild === null) cell.append(runSwatch(), h('span', { class: 'pin', title: 'Pinned' }), h('span', { class: 'run-name' }));
-  setRunSwatch(cell.children[0] as SVGSVGElement, run_id);
-  setText(cell.children[1]!, pinned ? '★' : '');
-  const shown = name || (agent === '' ? run_id : run_id.slice(0, -agent.length - 1));
-  setName(cell.children[2] as HTMLElement, shown, 48);
+  if (cell.firstChild === null) {
+    cell.append(h('span', { class: 'run-cell' }, runSwatch(), h('span', { class: 'pin', title: 'Pinned' }),
+      h('span', { class: 'run-name' }, h('span'), h('span'))));
+  }
+  const [swatch, pin, text] = cell.firstElementChild!.children as unknown as [SVGSVGElement, HTMLElement, HTMLElement];
+  setRunSwatch(swatch, run_id);
+  setText(pin, pinned ? '★' : '');
+  const shown = [...(name || (agent === '' ? run_id : run_id.slice(0, -agent.length - 1)))];
+  const cut = shown.length > endLength + 4 ? shown.length - endLength : shown.length;
+  setText(text.children[0]!, shown.slice(0, cut).join(''));
+  setText(text.children[1]!, shown.slice(cut).join(''));
   setTitle(cell, name === '' ? run_id : `${name}\n${run_id}`);
 }
 
