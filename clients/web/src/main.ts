@@ -12,6 +12,7 @@ import { Tags } from './model/tags.js';
 import { Painter } from './painter.js';
 import { Asker } from './past/ask.js';
 import { Backfill } from './past/backfill.js';
+import { Stretch } from './past/stretch.js';
 import { Travel } from './past/travel.js';
 import { formatState, parseState, resolve, usualState } from './state/ui_state.js';
 import { load, save } from './storage.js';
@@ -92,6 +93,7 @@ const histograms = new RunEvents('histogram', readHistogram, 2000, asking);
 const texts = new RunEvents('text', readText, 100, asking);
 const past = [runs, tags, curves, marks, spans, histograms, texts];
 backfill.onRefill(() => {
+  void stretch.askAgain();
   runs.reload();
   for (const model of [tags, curves, marks, spans, histograms, texts]) model.refill();
 });
@@ -104,9 +106,13 @@ const travel = new Travel({
     painter.later();
   },
 });
+const stretch = new Stretch(ask, () => {
+  resolveState();
+  painter.later();
+});
 const range = new RangeBar({
   travel, state: () => addressed, go: (change, how) => app.go(change, how), now_s: wallNow,
-  first_s: () => store.tallies.origin?.since_s,
+  first_s: () => store.tallies.first_s, problem: () => [travel.problem, stretch.problem].filter(Boolean).join('; '),
 });
 
 const app: App = {
@@ -119,6 +125,7 @@ const app: App = {
     return state;
   },
   repaint: () => painter.soon(),
+  now_s: () => travel.position_s() ?? wallNow(),
   go(change, how = 'push') {
     const next = { ...addressed, ...change };
     if ((change.from !== undefined || change.to !== undefined) && change.last === undefined) next.last = undefined;
@@ -254,6 +261,9 @@ let momentAsked_s: WallSeconds | undefined;
 
 function resolveState(): void {
   state = resolve(addressed, wallNow(), travel.playing, state);
+  if (feed.state.status === 'live') void stretch.show(state.from, store.tallies.first_s);
+  store.tallies.before = stretch.before;
+  if (travel.store !== undefined) travel.store.tallies.before = stretch.before;
 }
 
 function openFromAddress(): void {

@@ -93,19 +93,6 @@ test('agents: profit, wins, and how they are', () => {
   assert.equal(state(), 'live');
 });
 
-test('training: what was no number is kept as a mark, however long the run gets', () => {
-  const { store, apply } = setUp();
-  for (let n = 1; n <= 5000; ++n) {
-    apply([event('training_update', { agent_id: 'a', update: n, steps: n * 128, policy_loss: n === 7 ? null : 0.5 })]);
-  }
-  apply([event('episode_end', { agent_id: 'a', episode: 1, steps: 400, reward: -3 })]);
-  const run = [...store.training.runs.values()][0]!;
-  assert.deepEqual(run.curves.policy_loss.notNumbers, [7 * 128]);
-  assert.ok(run.curves.policy_loss.series.length <= 2000);
-  assert.equal(run.curves.entropy.series.length, 0);
-  assert.deepEqual(run.curves.reward.series.x, [5000 * 128]);
-});
-
 test('market: the margin is what is left after tax', () => {
   const { store, apply } = setUp();
   apply([event('margin_update', { item: 'Abyssal whip', buy_price: 1_500_000, sell_price: 1_600_000 }),

@@ -3,7 +3,7 @@ import type { BridgeEvent, Json, Position } from '../feed/index.js';
 import type { Part, Past } from '../past/backfill.js';
 import { positionOf } from '../past/origin.js';
 import { Series } from './series.js';
-import { agentOf, runId, type Tallies, type Tally } from './tallies.js';
+import { agentOf, runId, type Tallied, type Tallies } from './tallies.js';
 import { BoundedMap, listOf, numberOf, objectOf, textOf } from './values.js';
 
 const agentsMax = 2048;
@@ -35,8 +35,8 @@ export class Agent {
   }
 
   /** Nothing where this run has neither traded nor told its value. */
-  get tally(): Tally | undefined {
-    return this.tallies.all.get(this.run_id);
+  get tally(): Tallied | undefined {
+    return this.tallies.of(this.run_id);
   }
 
   get value(): Json | undefined {
@@ -47,12 +47,12 @@ export class Agent {
   /** Nothing where it is too large for a double. */
   get profit(): number | undefined {
     const { tally } = this;
-    return tally === undefined ? 0 : tally.profit.total;
+    return tally === undefined ? 0 : tally.profit;
   }
 
   get volume(): number | undefined {
     const { tally } = this;
-    return tally === undefined ? 0 : tally.volume.total;
+    return tally === undefined ? 0 : tally.volume;
   }
 
   get trades(): number {

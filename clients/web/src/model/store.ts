@@ -10,7 +10,6 @@ import { Market } from './market.js';
 import { Ring } from './ring.js';
 import { Tallies } from './tallies.js';
 import { Tape } from './tape.js';
-import { Training } from './training.js';
 import { BoundedMap, listOf } from './values.js';
 
 const gapsMax = 200;
@@ -29,7 +28,6 @@ export interface SeenGap extends Gap {
 export class Store {
   readonly tallies = new Tallies();
   readonly agents = new Agents(this.tallies);
-  readonly training = new Training();
   readonly market = new Market();
   readonly tape = new Tape();
   readonly commands = new Commands();
@@ -53,7 +51,6 @@ export class Store {
   readonly parts: Part[] = [
     this.tallies, this.agents,
     new RecentPart('market', this.market, ['price_update', 'margin_update', 'trade_executed']),
-    new RecentPart('training', this.training, ['training_update', 'episode_end']),
     this.commands,
     { name: 'tape', optional: true, fill: (past) => this.fillTape(past), apply: (event) => this.keep(event) },
   ];

@@ -1,6 +1,6 @@
 // Trades added up for each run and agent: the bridge's answer, and the events behind it, by the same rules
 // (PROTOCOL section 8). So every page has the same numbers, whenever it was opened.
-import type { BridgeEvent, Json, JsonObject, Position } from '../feed/index.js';
+import type { BridgeEvent, Json, JsonObject, Position, WallSeconds } from '../feed/index.js';
 import type { Part, Past } from '../past/backfill.js';
 import { originOf, type Origin } from '../past/origin.js';
 import { BoundedMap, listOf, numberOf, objectOf, textOf } from './values.js';
@@ -23,6 +23,15 @@ export interface Tally {
   value: Json | undefined;
 }
 
+export interface Tallied {
+  trades: number;
+  wins: number;
+  closed: number;
+  profit: number | undefined;
+  volume: number | undefined;
+  value: Json | undefined;
+}
+
 /** Neumaier's sum: what is rounded off is kept beside it. Once it is too large for a double it stays so. */
 export class Sum {
   private sum: number | undefined;
@@ -41,7 +50,13 @@ export class Sum {
   }
 
   get total(): number | undefined {
-    return this.sum === undefined ? undefined : this.sum + this.rest;
+    return this.since(undefined);
+  }
+
+  /** What was added since it was `then`. */
+  since(then: Sum | undefined): number | undefined {
+    if (this.sum === undefined || (then !== undefined && then.sum === undefined)) return undefined;
+    return this.sum - (then?.sum ?? 0) + (this.rest - (then?.rest ?? 0));
   }
 }
 
@@ -59,8 +74,9 @@ export function agentOf(data: JsonObject): string {
 export class Tallies implements Part {
   readonly name = 'tallies';
   all = new BoundedMap<Tally>(talliesMax);
-  /** Since when and from where; nothing before the first answer. */
-  origin: Origin | undefined;
+  /** As of the beginning of the stretch that is shown: what it has is not counted. Nothing: all counts. */
+  before: Tallies | undefined;
+  private answered: Origin | undefined;
   version = 0;
   /** The answer that was asked for last. */
   filled: Promise<unknown> = Promise.resolve();
@@ -70,8 +86,39 @@ export class Tallies implements Part {
     this.filled = answer;
     const told = await answer;
     this.take(told);
-    this.origin = { ...originOf(told), live: asOf === undefined };
-    return this.origin.at;
+    this.answered = { ...originOf(told), live: asOf === undefined };
+    return this.answered.at;
+  }
+
+  /** The first event that the bridge counts. */
+  get first_s(): WallSeconds | undefined {
+    return this.answered?.since_s;
+  }
+
+  /** Since when and from where; nothing before the first answer. */
+  get origin(): Origin | undefined {
+    const begin = this.before?.answered;
+    return this.answered && { ...this.answered, ...(begin && { since_s: begin.since_s, since_seq: begin.at.seq + 1 }) };
+  }
+
+  /** What a run did in the stretch that is shown; its value is that at the end. Nothing of an unknown run. */
+  of(run_id: string): Tallied | undefined {
+    const now = this.all.get(run_id);
+    const then = this.before?.all.get(run_id);
+    if (now === undefined) return undefined;
+    return {
+      trades: now.trades - (then?.trades ?? 0), wins: now.wins - (then?.wins ?? 0),
+      closed: now.closed - (then?.closed ?? 0), profit: now.profit.since(then?.profit),
+      volume: now.volume.since(then?.volume), value: now.value,
+    };
+  }
+
+  /** It is what was at the beginning of a stretch; `begin_s`: when that was. */
+  static async asOf(past: Past, begin_s: WallSeconds): Promise<Tallies> {
+    const tallies = new Tallies();
+    await tallies.fill(past);
+    tallies.answered!.since_s = begin_s;
+    return tallies;
   }
 
   private take(answer: JsonObject): void {

@@ -6,6 +6,7 @@ import { FeedError, type BridgeEvent, type CommandReply, type JsonObject, type S
 import type { Store } from '../model/store.js';
 import { listOf, numberOf, objectOf } from '../model/values.js';
 import type { Ask } from './ask.js';
+import type { Past } from './backfill.js';
 
 export interface TravelOptions {
   ask: Ask;
@@ -139,20 +140,23 @@ export class Travel {
   }
 
   private async storeAsOf(moment_s: WallSeconds): Promise<{ store: Store; seq: number; problem: string }> {
-    const { ask, newStore } = this.options;
-    const last = await ask('get_recent_events', { to_time: moment_s, count: 1 });
-    const seq = numberOf(objectOf(listOf(last.events)[0]).seq) ?? 0;
-    const store = newStore();
+    const store = this.options.newStore();
     const problems = new Set<string>();
-    const past = { ask: askAsOf(ask, seq, moment_s, last), reason: 'start' as const, position: undefined, asOf: seq };
+    const past = await pastAsOf(this.options.ask, moment_s);
     await Promise.all(store.parts.map((part) => part.fill(past).catch((error) => {
       problems.add(wordsOf(error));
     })));
-    return { store, seq, problem: [...problems].join('; ') };
+    return { store, seq: past.asOf, problem: [...problems].join('; ') };
   }
 }
 
-// The questions of a part, about then.
+/** What a part may ask about then. */
+export async function pastAsOf(ask: Ask, moment_s: WallSeconds): Promise<Past & { asOf: number }> {
+  const last = await ask('get_recent_events', { to_time: moment_s, count: 1 });
+  const asOf = numberOf(objectOf(listOf(last.events)[0]).seq) ?? 0;
+  return { ask: askAsOf(ask, asOf, moment_s, last), reason: 'start', position: undefined, asOf };
+}
+
 function askAsOf(ask: Ask, seq: number, moment_s: WallSeconds, position: JsonObject): Ask {
   return async (command, params) => {
     switch (command) {

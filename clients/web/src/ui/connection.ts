@@ -46,8 +46,9 @@ export function standingOf(now: Condition): Standing {
     return { kind: 'busy', icon: now.wasLive ? 'lost' : '', word, line: wayBack(now, why) };
   }
   if (now.silentSince_s !== undefined) {
-    const since = `bridge silent since ${time(now.silentSince_s)}`;
-    return { kind: 'stalled', icon: 'lost', word: `▲ ${since}`, line: `The ${since}. What is shown may be old.` };
+    const since = `silent since ${time(now.silentSince_s)}`;
+    const line = `The bridge has been ${since}. What is shown may be old.`;
+    return { kind: 'stalled', icon: 'lost', word: `▲ bridge ${since}`, line };
   }
   if (!now.filled) {
     const line = now.problem === '' ? '' : `The bridge does not answer what was before (${now.problem}). Asked again.`;

@@ -13,6 +13,8 @@ export interface RangeBarOptions {
   /** The first event that the bridge knows of. */
   first_s(): WallSeconds | undefined;
   now_s(): WallSeconds;
+  /** What of the stretch is not to be had, and why. */
+  problem(): string;
 }
 
 const stretches: [name: string, seconds: number][] = [
@@ -73,7 +75,7 @@ export class RangeBar {
     const live = chosen === 'live' && state.at === undefined;
     this.travelling.hidden = live;
     this.back.hidden = live;
-    setText(this.problem, travel.problem);
+    setText(this.problem, this.options.problem());
     setText(this.play, travel.playing ? '❚❚ Pause' : '▶ Replay');
     this.play.disabled = travel.loading;
     const at = travel.playing ? travel.position_s() : state.at;

@@ -33,6 +33,7 @@ export class Overview implements View {
   private readonly legend = h('p', { class: 'key' });
   private readonly redraw = new Redraw();
   private readonly sparks = new WeakMap<HTMLElement, Sparkline>();
+  private readonly note = h('p', { class: 'note' });
   private from = ''; // since when, and from where, numbers are
   private readonly board: RunBoard;
   private readonly firstVisit: FirstVisit;
@@ -61,7 +62,7 @@ export class Overview implements View {
         textColumn('Win rate', ({ closed, wins }) => percent(closed ? wins / closed : undefined),
                    { kind: 'num', sort: ({ closed, wins }) => (closed ? wins / closed : undefined) }),
         { name: 'Last decision', kind: 'wide text', fill: fillDecision },
-        textColumn('Heard', ({ lastEvent_s }) => ago(lastEvent_s),
+        textColumn('Heard', ({ lastEvent_s }) => ago(lastEvent_s, app.now_s()),
                    { kind: 'num wide', sort: ({ lastEvent_s }) => lastEvent_s }),
       ],
     });
@@ -74,8 +75,7 @@ export class Overview implements View {
     this.another = h('details', { class: 'card' }, h('summary', {}, 'Attach another program'));
     this.rest = h('div', { class: 'view', hidden: true }, this.tiles.element, this.board.element,
       h('div', { class: 'pair' }, h('section', { class: 'card' }, h('h2', {}, 'Agents'), this.table.element), this.valuesCard),
-      h('p', { class: 'note' },
-        'Profit, trades and win rate are those of the newest run of each agent, from its beginning.'), this.another);
+      this.note, this.another);
     this.element.append(this.first, this.rest);
   }
 
@@ -92,6 +92,8 @@ export class Overview implements View {
     if (none) return;
     this.board.update(new Set(this.app.status.sources.flatMap(({ source, state }) => (state === 'stalled' ? [source] : []))));
     this.from = originText(this.app.store.tallies.origin);
+    const since = this.app.store.tallies.before === undefined ? 'from its beginning' : 'in the stretch of time above';
+    setText(this.note, `Profit, trades and win rate are those of the newest run of each agent, ${since}.`);
     const { alive, stalled } = this.board;
     this.tiles.set('Runs alive', stalled > 0 ? `${alive}, ${stalled} stalled` : full(alive), `${full(runs.total)} runs in all. ${runs.since_s === undefined ? '' : `Since ${dateTime(runs.since_s)}.`}`);
     const live = all.filter((agent) => agents.state(agent) === 'live').length;
@@ -180,6 +182,6 @@ function fillDecision(cell: HTMLTableCellElement, { decision }: Agent): void {
   setTitle(cell, typeof reasoning === 'string' ? reasoning : undefined);
 }
 
-function ago(seconds: number): string {
-  return seconds === 0 ? dash : duration(Math.max(0, Date.now() / 1000 - seconds));
+function ago(seconds: number, now_s: number): string {
+  return seconds === 0 ? dash : duration(Math.max(0, now_s - seconds));
 }

@@ -1,4 +1,4 @@
-import type { Feed } from '../feed/index.js';
+import type { Feed, WallSeconds } from '../feed/index.js';
 import type { Ask } from '../past/ask.js';
 import type { Reason } from '../past/backfill.js';
 import type { Alerts } from '../model/alerts.js';
@@ -33,6 +33,8 @@ export interface App {
    * its own asks again.
    */
   onRefill(listener: (reason: Reason) => void): void;
+  /** Now, or the moment of the past that is shown. */
+  now_s(): WallSeconds;
   /** Paints the view that is open, soon. */
   repaint(): void;
   /** What is looked at, as the address has it. Changed by go() alone. */
