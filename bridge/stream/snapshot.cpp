@@ -22,8 +22,6 @@ void Snapshot::describe(const Block& block, std::size_t index, Entry& entry) {
   entry.json = block.json(index);
   entry.timestamp_us = e.timestamp_us;
   entry.data_bytes = e.data.size;
-  entry.agent_is_text = e.agent_kind == IndexedField::Kind::text;
-  entry.item_is_text = e.item_kind == IndexedField::Kind::text;
 }
 
 // The sizes, which keep the parts apart whatever an item's name holds, and the parts.
@@ -61,10 +59,6 @@ void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
     } else {
       Entry& entry = entries_.emplace_hint(entries_.end(), block.seq(i), Entry{})->second;
       entry.key = key_;
-      entry.type = block.text(e.type);
-      entry.source = block.text(e.source);
-      entry.agent_id = block.text(e.agent_id);
-      entry.item = block.text(e.item);
       describe(block, i, entry);
       by_key_.emplace(key_, block.seq(i));
       bytes_ += cost(entry);
@@ -111,8 +105,6 @@ Snapshot::Part Snapshot::frames(const Subscription& subscription, std::uint64_t 
     event.timestamp_us = e.timestamp_us;
     event.json = e.json;
     event.data_bytes = e.data_bytes;
-    if (e.agent_is_text) event.agent_id = e.agent_id;
-    if (e.item_is_text) event.item = e.item;
     if (!builder.add_stored(event)) continue;  // never: it was written by add()
     const BlockPtr one = builder.seal();
     if (!subscription.everything() && !subscription.matches(*one, 0)) continue;

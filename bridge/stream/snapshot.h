@@ -23,14 +23,8 @@ class Snapshot {
   struct Entry {
     std::string key;
     std::string json;  // as it went to clients
-    std::string type;
-    std::string source;
-    std::string agent_id;
-    std::string item;
     std::int64_t timestamp_us = 0;
     std::uint32_t data_bytes = 0;
-    bool agent_is_text = false;
-    bool item_is_text = false;
   };
 
   Snapshot(std::size_t entries_max, std::size_t bytes_max)

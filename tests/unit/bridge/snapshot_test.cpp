@@ -32,8 +32,8 @@ TEST_CASE("snapshot: entries are bounded, the longest unchanged makes room") {
   bench.event("t2");
   catch_up(small, bench.log);
   REQUIRE(small.entries().size() == 3);
-  CHECK(small.entries().begin()->second.type == "t3");
-  CHECK(small.entries().rbegin()->second.type == "t2");
+  CHECK(parse_json(small.entries().begin()->second.json)["type"] == "t3");
+  CHECK(parse_json(small.entries().rbegin()->second.json)["type"] == "t2");
   CHECK(small.evicted() == 2);
 }
 
