@@ -1,0 +1,273 @@
+// What stream/ does at the edges: who is woken, what is kept and counted, and in which order it comes.
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fake_journal.h"
+#include "fixture.h"
+
+using namespace bridge;
+
+namespace {
+
+using Seqs = std::vector<std::uint64_t>;
+
+std::string padded_data(std::size_t bytes) { return R"({"a":")" + std::string(bytes, 'x') + "\"}"; }
+
+// A cohort by itself, and what it counts.
+struct Alone {
+  explicit Alone(const std::string& request)
+      : cohort(std::make_shared<const Subscription>(subscription(request)), all, nullptr) {}
+  // What passes of the block that holds `seq`.
+  Frames frames(Bench& bench, std::uint64_t seq) {
+    bench.log.seal();
+    const BlockPtr block = bench.log.history().find(seq);
+    return cohort.frames(block, block->first_seq(), block->last_seq());
+  }
+  MemoryShare share;
+  KeptFrames all{share};
+  Cohort cohort;
+};
+
+// Two events in a block, of which one passes where "x" is wanted.
+void pair_in_block(Bench& bench, std::size_t bytes) {
+  bench.take(R"({"type":"y","data":{}})");
+  bench.take(R"({"type":"x","data":)" + padded_data(bytes) + "}");
+  bench.log.seal();
+}
+
+const char* const kWantsX = R"({"subscriptions":["x"]})";
+
+// A log whose older part is in a journal, an event a second; the first twenty are of a type each.
+struct Journaled {
+  explicit Journaled(std::uint64_t events_max, int events)
+      : log("e", {events_max, 1 << 20}, [this](const Block& block) { snapshot.fold(block); }) {
+    log.add_on_seal([this](const BlockPtr& block) { journal.blocks.push_back(block); });
+    EnvelopeParser parser(1 << 16);
+    for (int i = 0; i < events; ++i) {
+      const std::string body = R"({"type":"t)" + (i < 20 ? std::to_string(i) : "") + R"(","data":{}})";
+      REQUIRE(parser.parse(body) == Reject::none);
+      clock.advance_us(1'000'000);
+      log.append(parser.envelope(), clock.wall_us());
+      log.seal();
+    }
+  }
+  // How a client that asks for this start is answered, and what it gets.
+  SubscribeOutcome outcome_of(const Since& since) {
+    SubscribeOutcome got;
+    Feed feed(log, cohorts, clock, [] {});
+    REQUIRE(feed.must_look_up(subscription("{}"), since));
+    REQUIRE(feed.subscribe_later(subscription("{}"), since, {}, [&got](const SubscribeOutcome& outcome) {
+      got = outcome;
+      return std::string("{}");
+    }));
+    journal.answer();
+    return got;
+  }
+  FakeClock clock;
+  FakeJournal journal;
+  Snapshot snapshot{1000, 1 << 20};
+  EventLog log;
+  Cohorts cohorts{log, snapshot, clock, &journal};
+};
+
+Since last_seconds(double seconds) {
+  Since since;
+  since.kind = Since::Kind::seconds;
+  since.seconds = seconds;
+  return since;
+}
+
+Since last_events(std::uint64_t n) {
+  Since since;
+  since.kind = Since::Kind::last;
+  since.last = n;
+  return since;
+}
+
+}  // namespace
+
+TEST_CASE("cohort: what is filtered counts in bytes as long as it is kept, with the latest of it") {
+  Bench bench;
+  pair_in_block(bench, 5000);
+  Alone alone(kWantsX);
+  alone.cohort.feeds = 2;
+  const Frames frames = alone.frames(bench, 1);
+  CHECK(alone.share.bytes() == frames.bytes->size());
+  std::uint64_t work = 0;
+  REQUIRE(bench.snapshot.catch_up(bench.log, 1'000'000, &work));
+  const auto latest = alone.cohort.latest(bench.snapshot, 0, 2, &work);
+  CHECK(alone.share.bytes() == frames.bytes->size() + latest.frames.bytes->size());
+  // What passes whole is the block's own, and what is not taken whole is not kept.
+  bench.take(R"({"type":"x","data":{}})");
+  const Frames whole = alone.frames(bench, 3);
+  CHECK(whole.bytes.get() == &bench.log.history().find(3)->frames());
+  CHECK(alone.share.bytes() == frames.bytes->size() + latest.frames.bytes->size());
+  pair_in_block(bench, 100);
+  CHECK(alone.cohort.frames(bench.log.history().find(5), 5, 5).events == 1);
+  CHECK(alone.share.bytes() == frames.bytes->size() + latest.frames.bytes->size());
+  // Of another place the latest is made anew, and takes the room of the other.
+  const auto again = alone.cohort.latest(bench.snapshot, 1, 1, &work);
+  CHECK_FALSE(again.frames.bytes);
+  CHECK(alone.share.bytes() == frames.bytes->size());
+}
+
+TEST_CASE("cohort: of two that are too large together the newer is kept, and of what only one wants too") {
+  for (const std::size_t feeds : {1u, 2u}) {
+    Bench bench;
+    Alone alone(kWantsX);
+    alone.cohort.feeds = feeds;
+    pair_in_block(bench, feeds == 1 ? 100 : 700'000);
+    pair_in_block(bench, feeds == 1 ? 100 : 600'000);
+    (void)alone.frames(bench, 1);
+    const Frames newer = alone.frames(bench, 3);
+    CHECK(alone.share.bytes() == newer.bytes->size());
+    CHECK(alone.frames(bench, 3).bytes == newer.bytes);
+  }
+}
+
+TEST_CASE("cohort: two that are together as large as may be kept are kept, and a byte more is not") {
+  for (const std::size_t too_many : {0u, 1u}) {
+    Bench bench;
+    Alone alone(kWantsX);
+    alone.cohort.feeds = 2;
+    pair_in_block(bench, 500'000);
+    const Frames first = alone.frames(bench, 1);
+    const std::size_t around = first.bytes->size() - 500'000;
+    pair_in_block(bench, (1 << 20) - first.bytes->size() - around + too_many);
+    const Frames second = alone.frames(bench, 3);
+    REQUIRE(first.bytes->size() + second.bytes->size() == (1 << 20) + too_many);
+    CHECK(alone.share.bytes() == (too_many == 0 ? 1 << 20 : second.bytes->size()));
+  }
+}
+
+TEST_CASE("cohorts: who came up to the head and waits is not woken by what it had") {
+  Bench bench;
+  for (int i = 0; i < 3; ++i) bench.event("x");
+  int woken = 0;
+  Feed feed(bench.log, bench.cohorts, bench.clock, [&woken] { ++woken; });
+  feed.subscribe(subscription(kWantsX), std::nullopt);
+  CHECK(feed.pull(1 << 20).empty());
+  bench.event("y");
+  CHECK(woken == 0);
+  bench.event("x");
+  CHECK(woken == 1);
+}
+
+TEST_CASE("snapshot: an entry takes its own bytes, those of its key twice, and those of its event") {
+  Bench bench;
+  bench.event("t", R"({"item":"i","n":5})");
+  catch_up(bench.snapshot, bench.log);
+  const auto& entry = bench.snapshot.entries().begin()->second;
+  CHECK(entry.key.size() == 4 * sizeof(std::uint32_t) + 2);
+  CHECK(bench.snapshot.bytes() == sizeof(Snapshot::Entry) + 2 * entry.key.size() + entry.json.size());
+}
+
+TEST_CASE("snapshot: a filter finds agents and items, text or not, as in the stream") {
+  Bench bench;
+  bench.event("a", R"({"item":"5","agent_id":"one"})");
+  bench.event("b", R"({"item":5,"agent_id":"two"})");
+  bench.event("c", R"({"item":null})");
+  bench.event("d", R"({"it\u0065m":"5"})");
+  for (const auto& [filter, wanted] : {std::pair(R"({"item":"5"})", Seqs{1, 4}), std::pair(R"({"item":5})", Seqs{2}),
+                                       std::pair(R"({"item":null})", Seqs{3}),
+                                       std::pair(R"({"agent_id":"two"})", Seqs{2})}) {
+    CAPTURE(filter);
+    Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+    const auto outcome =
+        feed.subscribe(subscription(R"({"filter":)" + std::string(filter) + "}"), std::nullopt, {true});
+    feed.give(outcome.snapshot_to);
+    CHECK(seqs(payloads(feed.pull(1 << 20))) == wanted);
+    Feed stream(bench.log, bench.cohorts, bench.clock, [] {});
+    Since all;
+    all.epoch = "epoch1";
+    stream.subscribe(subscription(R"({"filter":)" + std::string(filter) + "}"), all);
+    CHECK(seqs(payloads(stream.pull(1 << 20))) == wanted);
+  }
+}
+
+TEST_CASE("feed: who fell behind goes on with a megabyte to the byte") {
+  for (const std::size_t too_many : {0u, 1u}) {
+    Bench bench({100, 1u << 30});
+    const auto add = [&bench](std::size_t payload) {
+      bench.take(R"({"type":"t","data":)" + padded_data(payload) + "}");
+      bench.log.seal();
+      return bench.log.history().blocks().back()->frames().size();
+    };
+    Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+    feed.subscribe(subscription("{}"), std::nullopt);
+    CHECK(feed.pull(1 << 20).empty());
+    std::size_t around = 0;
+    for (int i = 0; i < 130; ++i) around = add(60'000) - 60'000;
+    for (int i = 0; i < 16; ++i) REQUIRE(add(65'536 - around + (i == 0 ? too_many : 0)) == 65'536 + (i == 0 ? too_many : 0));
+    std::size_t given = 0;
+    for (Outgoing out; !(out = feed.pull(1 << 24)).empty();) given += out.events;
+    CHECK(given == (too_many == 0 ? 16 : 15));
+  }
+}
+
+TEST_CASE("feed: a start that is looked up with a snapshot has it right behind its answer") {
+  Journaled world(10, 100);
+  Feed feed(world.log, world.cohorts, world.clock, [] {});
+  StreamOptions options;
+  options.snapshot = true;
+  REQUIRE(feed.subscribe_later(subscription("{}"), last_events(50), options,
+                               [](const SubscribeOutcome&) { return std::string(R"({"answer":1})"); }));
+  CHECK(feed.say(R"({"answer":2})"));
+  CHECK(feed.say(R"({"answer":3})"));
+  CHECK(feed.pull(1 << 20).empty());
+  world.journal.answer();
+  const auto got = payloads(feed.pull(1 << 20));
+  REQUIRE(got.size() > 22);
+  CHECK(got[0] == R"({"answer":1})");
+  CHECK(seq_of(got[1]) == 1);
+  CHECK(seq_of(got[20]) == 20);
+  CHECK(got[21] == R"({"answer":2})");
+  CHECK(got[22] == R"({"answer":3})");
+}
+
+TEST_CASE("feed: what memory has enough of is not looked up, and what it has not is") {
+  Journaled world(10, 100);
+  Feed feed(world.log, world.cohorts, world.clock, [] {});
+  const std::uint64_t held = 101 - world.log.history().first_seq();
+  CHECK_FALSE(feed.must_look_up(subscription("{}"), last_events(held)));
+  CHECK(feed.must_look_up(subscription("{}"), last_events(held + 1)));
+  CHECK_FALSE(feed.must_look_up(subscription("{}"), last_events(0)));
+  CHECK_FALSE(feed.must_look_up(subscription("{}"), last_seconds(static_cast<double>(held) - 1.5)));
+  CHECK(feed.must_look_up(subscription("{}"), last_seconds(static_cast<double>(held))));
+  world.journal.blocks.clear();  // a journal that has nothing
+  CHECK_FALSE(feed.must_look_up(subscription("{}"), last_events(held + 1)));
+}
+
+TEST_CASE("feed: a time before all that the journal has kept is not recovered, one behind its first is") {
+  Journaled world(10, 100);
+  world.journal.blocks.erase(world.journal.blocks.begin(), world.journal.blocks.begin() + 20);
+  const auto all = world.outcome_of(last_seconds(1000));
+  CHECK_FALSE(all.recovered.value());
+  CHECK(all.gap.find(R"("from_seq":1,"to_seq":20)") != std::string::npos);
+  CHECK(world.outcome_of(last_seconds(50.5)).recovered.value());  // from 50 on
+  CHECK(world.outcome_of(last_seconds(50.5)).gap.empty());
+}
+
+TEST_CASE("replay: across a step back of the clock events are as far apart as they came") {
+  Bench bench;
+  Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+  bench.event("a");
+  bench.clock.advance_us(1'000'000);
+  bench.event("b");
+  bench.clock.step_wall_us(-3'600'000'000);
+  bench.event("c");
+  bench.clock.advance_us(2'000'000);
+  bench.event("d");
+  REQUIRE(bench.replays.start(&feed, parse_json(R"({"speed":1})"), [] {}).ok());
+  std::vector<std::size_t> got;
+  for (int half_second = 0; half_second <= 6; ++half_second) {
+    bench.replays.tick();
+    got.push_back(seqs(payloads(feed.pull(1 << 20))).size());
+    bench.clock.advance_us(500'000);
+  }
+  CHECK(got == std::vector<std::size_t>{1, 0, 2, 0, 0, 0, 1});
+}
