@@ -12,13 +12,16 @@ namespace mut {
 
 inline const int active = std::getenv("PPO_MUTANT") == nullptr ? 0 : std::atoi(std::getenv("PPO_MUTANT"));
 
-// `a < b` is written `a < lt(ID, HOW) > b`: both operators have the rank of the one that they stand for, so
-// nobody needs to know where the operands begin and end. HOW counts the other operators that could stand there.
+// A place has a number for each way in which it can be changed, the first of them being ID.
 struct Place {
   int id;
-  int how;
-  int chosen() const { return active == id ? how : 0; }
+  int ways;
+  // Which way, from 1; 0: it stays as it is.
+  int chosen() const { return active >= id && active < id + ways ? active - id + 1 : 0; }
 };
+
+// `a < b` is written `a < lt(ID) > b`: both operators have the rank of the one that they stand for, so
+// nobody needs to know where the operands begin and end.
 template <class A>
 struct Left {
   const A& a;
@@ -26,9 +29,9 @@ struct Left {
 };
 
 // OUT and IN: the operators at the place's two sides, the first also being the one it stands for.
-#define PPO_MUTANT_PLACE(NAME, OUT, IN, ORIGINAL, FIRST, SECOND)             \
+#define PPO_MUTANT_PLACE(NAME, OUT, IN, ORIGINAL, WAYS, FIRST, SECOND)       \
   struct NAME : Place {};                                                    \
-  inline NAME make_##NAME(int id, int how) { return {{id, how}}; }           \
+  inline NAME make_##NAME(int id) { return {{id, WAYS}}; }                   \
   template <class A>                                                         \
   struct Left##NAME : Left<A> {};                                            \
   template <class A>                                                         \
@@ -46,14 +49,14 @@ struct Left {
         return left.a ORIGINAL b;                                            \
     }                                                                        \
   }
-PPO_MUTANT_PLACE(lt, <, >, <, <=, >=)
-PPO_MUTANT_PLACE(le, <=, >=, <=, <, >)
-PPO_MUTANT_PLACE(gt, >, <, >, >=, <=)
-PPO_MUTANT_PLACE(ge, >=, <=, >=, >, <)
-PPO_MUTANT_PLACE(eq, ==, ==, ==, !=, !=)
-PPO_MUTANT_PLACE(ne, !=, !=, !=, ==, ==)
-PPO_MUTANT_PLACE(plus, +, +, +, -, -)
-PPO_MUTANT_PLACE(minus, -, -, -, +, +)
+PPO_MUTANT_PLACE(lt, <, >, <, 2, <=, >=)
+PPO_MUTANT_PLACE(le, <=, >=, <=, 2, <, >)
+PPO_MUTANT_PLACE(gt, >, <, >, 2, >=, <=)
+PPO_MUTANT_PLACE(ge, >=, <=, >=, 2, >, <)
+PPO_MUTANT_PLACE(eq, ==, ==, ==, 1, !=, !=)
+PPO_MUTANT_PLACE(ne, !=, !=, !=, 1, ==, ==)
+PPO_MUTANT_PLACE(plus, +, +, +, 1, -, -)
+PPO_MUTANT_PLACE(minus, -, -, -, 1, +, +)
 
 // `!x` is written `no(ID) ->* x`.
 struct No : Place {};
@@ -77,17 +80,18 @@ T limit(int id, T n) {
 
 // std::min and std::max, changed into each other.
 struct Extreme : Place {
+  bool is_min;
   template <class T>
   const T& operator()(const T& a, const T& b) const {
-    return (chosen() == 0) == (how == 1) ? std::min(a, b) : std::max(a, b);
+    return (chosen() == 0) == is_min ? std::min(a, b) : std::max(a, b);
   }
   template <class T>
   T operator()(std::initializer_list<T> all) const {
-    return (chosen() == 0) == (how == 1) ? std::min(all) : std::max(all);
+    return (chosen() == 0) == is_min ? std::min(all) : std::max(all);
   }
 };
-inline Extreme min(int id) { return {{id, 1}}; }
-inline Extreme max(int id) { return {{id, 2}}; }
+inline Extreme min(int id) { return {{id, 1}, true}; }
+inline Extreme max(int id) { return {{id, 1}, false}; }
 
 // What a function returns: no instead of yes, one more, nothing.
 template <class T>
