@@ -14,6 +14,7 @@ namespace bench {
 struct JournalRound {
   double bare_rows_per_s = 0.0;
   double journal_rows_per_s = 0.0;
+  double journal_rows_per_cpu_s = 0.0;  // of the whole process, which has nothing else to do
   double times = 0.0;  // the journal's divided by the bare loop's
 };
 

@@ -241,6 +241,9 @@ int run(int argc, char** argv) {
   app.add_option("--journal-rows", options.journal_rows, "journal: rows each time")
       ->check(CLI::Range(1000, 5'000'000))
       ->capture_default_str();
+  app.add_option("--journal-type", options.journal_type, "journal: the type of its events")
+      ->check(CLI::IsMember({"price_update", "trade_executed", "scalar"}))
+      ->capture_default_str();
   app.add_option("--require-journal-times", wanted.journal_times,
                  "fail if the journal writes a smaller share of the bare loop's rows/s");
   CLI::App* resume = app.add_subcommand(

@@ -52,6 +52,7 @@ struct Options {
 
   // journal and resume
   std::size_t journal_rows = 400'000;
+  std::string journal_type = "price_update";  // or trade_executed, scalar
   std::size_t resume_events = 1'000'000;
 
   // commands

@@ -81,10 +81,11 @@ void print_commands(const Report& report) {
 
 void print_journal(const Report& report) {
   for (const JournalRow& row : report.journal) {
-    std::printf("\njournal, %zu rows\n  %-16s %12.0f rows/s\n  %-16s %12.0f rows/s  %s\n", row.rows,
+    std::printf("\njournal, %zu rows\n  %-16s %12.0f rows/s\n  %-16s %12.0f rows/s  %s, %.0f rows a CPU second\n", row.rows,
                 "bare inserts", bench::median_of(row.rounds, &JournalRound::bare_rows_per_s),
                 "journal", bench::median_of(row.rounds, &JournalRound::journal_rows_per_s),
-                times(bench::median_of(row.rounds, &JournalRound::times)).c_str());
+                times(bench::median_of(row.rounds, &JournalRound::times)).c_str(),
+                bench::median_of(row.rounds, &JournalRound::journal_rows_per_cpu_s));
   }
   for (const ResumeRow& row : report.resume) {
     std::printf("\na client that was away for %zu events, beside %zu that stayed, %.0f events/s\n",
@@ -114,6 +115,7 @@ void write_journal(Writer& writer, const Report& report) {
       member(writer, "rows", row.rows);
       member(writer, "bare_rows_per_s", round.bare_rows_per_s);
       member(writer, "journal_rows_per_s", round.journal_rows_per_s);
+      member(writer, "journal_rows_per_cpu_s", round.journal_rows_per_cpu_s);
       member(writer, "times", round.times);
       writer.EndObject();
     }
