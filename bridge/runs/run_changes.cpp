@@ -13,8 +13,6 @@ constexpr std::size_t kConfigBytesMax = 16 * 1024;
 constexpr std::size_t kRunTextBytesMax = 1000;
 constexpr std::uint64_t kMarksPartOfBytes = 16;
 
-double at_seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
-
 void bind_text(Statement& statement, int index, std::string_view text) {
   if (text.empty()) {
     statement.bind_null(index);
@@ -29,6 +27,21 @@ std::string_view if_fits(std::string_view json, char first) {
 }
 
 }  // namespace
+
+std::optional<RunName> RunName::parse(std::string_view id) {
+  RunName name;
+  const std::size_t at = id.find('@');
+  if (at == 0 || at == std::string_view::npos) return std::nullopt;
+  name.source = id.substr(0, at);
+  const std::size_t slash = id.find('/', at);
+  name.run = id.substr(at + 1, slash == std::string_view::npos ? slash : slash - at - 1);
+  if (slash != std::string_view::npos) name.agent_id = id.substr(slash + 1);
+  return name;
+}
+
+std::string RunName::id() const {
+  return source + "@" + run + (agent_id.empty() ? "" : "/" + agent_id);
+}
 
 void RunStore::fold_started(Run& run, std::string_view type, std::string_view data,
                             std::uint64_t seq, std::int64_t time_us) {
@@ -46,7 +59,7 @@ void RunStore::fold_started(Run& run, std::string_view type, std::string_view da
   }
   const std::string called = text_of(name).value_or("");
   Statement& start = statements_->start;
-  start.bind(1, at_seconds(time_us));
+  start.bind(1, stored_seconds(time_us));
   bind_text(start, 2, utf8_prefix(called, kRunTextBytesMax));
   bind_text(start, 3, if_fits(config, '{'));
   bind_text(start, 4, if_fits(tags, '['));
@@ -61,14 +74,14 @@ void RunStore::end_runs(std::string_view source, std::string_view run, std::stri
                         std::string_view state, std::string_view error, std::int64_t time_us) {
   const bool lost = state == "lost";
   if (lost) {
-    statements_->lose.bind(1, at_seconds(time_us));
+    statements_->lose.bind(1, stored_seconds(time_us));
     statements_->lose.bind(2, source);
     statements_->lose.bind(3, run);
     statements_->lose.run();
   } else {
     Statement& end = agent.empty() ? statements_->end_all : statements_->end_agent;
     end.bind(1, state);
-    end.bind(2, at_seconds(time_us));
+    end.bind(2, stored_seconds(time_us));
     bind_text(end, 3, utf8_prefix(error.substr(0, error.find('\n')), kRunTextBytesMax));
     end.bind(4, source);
     end.bind(5, run);
@@ -98,17 +111,7 @@ void RunStore::revive(Run& run) {
 // All that has not ended: it was of a process before this one.
 void RunStore::lose_past() {
   in_past_ = false;
-  Statement& write = statements_->write_run;
-  for (Run* run : changed_) {
-    write.bind(1, at_seconds(run->last_us));
-    if (std::isfinite(run->steps)) {
-      write.bind(2, run->steps);
-    } else {
-      write.bind_null(2);
-    }
-    write.bind(3, run->id);
-    write.run();
-  }
+  for (Run* run : changed_) write_last(*run);
   db_.run(kLoseAll);
   for (auto& [key, group] : groups_) {
     for (auto& [agent, run] : group.runs) run.lost = true;
@@ -169,7 +172,7 @@ void RunStore::trim_marks() {
 // A curve at a time, or a run without any.
 bool RunStore::trim(std::int64_t now_us) {
   trim_marks();
-  const double too_old = at_seconds(now_us - limits_.age_max_us);
+  const double too_old = stored_seconds(now_us - limits_.age_max_us);
   std::string sql;
   bool row_too = false;
   if (const auto deleted = db_.number(

@@ -15,61 +15,8 @@ constexpr std::size_t kRunBytes = 512;    // in memory, without its points
 constexpr std::size_t kCurveBytes = 256;
 constexpr std::size_t kAgentBytesMax = 256;
 constexpr std::size_t kMarkBytesMax = 8192;  // holds any command_executed
-constexpr std::size_t kPointBytes = 24;
-
-double stored_seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
-
-void bind_number(Statement& statement, int index, double value) {
-  if (std::isfinite(value)) {
-    statement.bind(index, value);
-  } else {
-    statement.bind_null(index);
-  }
-}
 
 }  // namespace
-
-void Tally::add_trade(std::string_view data) {
-  std::string_view profit_text, total, price, quantity, action;
-  read_members(data, {{"profit", &profit_text},
-                      {"total_value", &total},
-                      {"price", &price},
-                      {"quantity", &quantity},
-                      {"action_type", &action}});
-  ++trades;
-  const double gain = number_of(profit_text).value_or(0);
-  if (gain != 0) profit.add(gain);
-  if (gain > 0) ++wins;
-  const auto is = [&](std::size_t i, char c) {
-    return i < action.size() && (action[i] | 0x20) == c;
-  };
-  if (gain != 0 || (is(1, 's') && is(2, 'e') && is(3, 'l') && is(4, 'l'))) ++closed;
-  const auto told = number_of(total);
-  const double moved =
-      told ? *told : number_of(price).value_or(0) * number_of(quantity).value_or(0);
-  if (moved != 0 && std::isfinite(moved)) volume.add(moved);
-}
-
-void Tally::add_portfolio(std::string_view data) {
-  std::string_view total;
-  read_members(data, {{"total_value", &total}});
-  if (const auto told = number_of(total)) value = told;
-}
-
-std::optional<RunName> RunName::parse(std::string_view id) {
-  RunName name;
-  const std::size_t at = id.find('@');
-  if (at == 0 || at == std::string_view::npos) return std::nullopt;
-  name.source = id.substr(0, at);
-  const std::size_t slash = id.find('/', at);
-  name.run = id.substr(at + 1, slash == std::string_view::npos ? slash : slash - at - 1);
-  if (slash != std::string_view::npos) name.agent_id = id.substr(slash + 1);
-  return name;
-}
-
-std::string RunName::id() const {
-  return source + "@" + run + (agent_id.empty() ? "" : "/" + agent_id);
-}
 
 RunStore::RunStore(Database& database, RunLimits limits, std::uint64_t past_seq)
     : db_(database), limits_(limits), past_seq_(past_seq) {
@@ -294,107 +241,6 @@ RunStore::Run& RunStore::run_of(Group& group, std::string_view agent, std::int64
   return group.runs.emplace(std::string(agent), std::move(run)).first->second;
 }
 
-// Null where the run has too many, or a name too long.
-RunStore::Curve* RunStore::curve_of(Run& run, std::string_view tag) {
-  const auto known = run.curves.find(tag);
-  if (known != run.curves.end()) return &known->second;
-  if (tag.empty() || tag.size() > kAgentBytesMax) return nullptr;
-  Curve curve;
-  Statement& find = statements_->find_curve;
-  find.bind(1, run.id);
-  find.bind(2, tag);
-  const bool stored = find.step();
-  if (stored) {
-    curve.id = find.number(0);
-    curve.points = find.number(1);
-    curve.bytes = find.number(2);
-  }
-  find.reset();
-  if (!stored) {
-    if (run.curve_count >= limits_.curves_per_run_max) return nullptr;
-    ++run.curve_count;
-    statements_->insert_curve.bind(1, run.id);
-    statements_->insert_curve.bind(2, tag);
-    statements_->insert_curve.run();
-    curve.id = static_cast<std::uint64_t>(sqlite3_last_insert_rowid(db_.handle()));
-  }
-  curve.first_chunk = curve.points / kChunkPoints;
-  if (curve.points % kChunkPoints != 0) {
-    Statement& read = statements_->read_points;
-    read.bind(1, curve.id << kChunkBits | curve.first_chunk);
-    ChunkPoints points;
-    const std::size_t n = curve.points % kChunkPoints;
-    if (read.step() && read.number(0) == n && decode_steps(read.blob(1), n, &points.steps) &&
-        decode_values(read.blob(2), n, &points.values) &&
-        decode_times(read.blob(3), n, &points.times_us)) {
-      curve.open_bytes = read.blob(1).size() + read.blob(2).size() + read.blob(3).size();
-      curve.chunks.push_back(std::move(points));
-    } else {
-      curve.points += kChunkPoints - n;  // somebody has taken it out: the next row follows
-      ++curve.first_chunk;
-    }
-    read.reset();
-  }
-  return &run.curves.emplace(std::string(tag), std::move(curve)).first->second;
-}
-
-void RunStore::add_point(Run& run, std::string_view tag, std::optional<double> step, double value,
-                         std::int64_t time_us) {
-  if (run.deleted) return;
-  Curve* const curve = curve_of(run, tag);
-  if (curve == nullptr || curve->points >> kChunkBits >= kChunkPoints) return;
-  if (curve->chunks.empty() || curve->chunks.back().size() == kChunkPoints) {
-    curve->chunks.emplace_back();
-  }
-  ++curve->points;
-  curve->chunks.back().add(step.value_or(static_cast<double>(curve->points)), value, time_us);
-  if (step && !(*step <= run.steps)) run.steps = *step;
-  open_bytes_ += kPointBytes;  // of what is new since the last flush
-  if (!curve->changed) {
-    curve->changed = true;
-    changed_curves_.push_back(curve);
-  }
-}
-
-// Each number that is no position is a point, at `step`, `global_step` or (of an update) `steps`, else at the
-// curve's own count.
-void RunStore::fold_samples(Run& run, std::string_view type, std::string_view data,
-                            std::int64_t time_us) {
-  const bool update = type == "training_update";
-  std::string_view step, global_step, steps;
-  read_members(data, {{"step", &step}, {"global_step", &global_step}, {"steps", &steps}});
-  std::optional<double> at = number_of(step);
-  if (!at) at = number_of(global_step);
-  if (!at && update) at = number_of(steps);
-  for_each_member(data, [&](const JsonString& key, std::string_view value) {
-    if (!is_measure(value) || key.raw == "step" || key.raw == "global_step" ||
-        (update && key.raw == "steps") || key.raw == "agent_id") {
-      return true;
-    }
-    tag_.assign(type).append(1, '/');
-    if (key.escaped) {
-      append_decoded(tag_, key.raw);
-    } else {
-      tag_.append(key.raw);
-    }
-    add_point(run, tag_, at, number_of(value).value_or(kNoNumber), time_us);
-    return true;
-  });
-}
-
-void RunStore::fold_scalar(Run& run, std::string_view data, std::int64_t time_us) {
-  std::string_view tag, value, step;
-  read_members(data, {{"tag", &tag}, {"value", &value}, {"step", &step}});
-  if (!is_measure(value) || tag.size() < 2 || tag[0] != '"') return;
-  std::string_view name = tag.substr(1, tag.size() - 2);
-  if (name.find('\\') != std::string_view::npos) {
-    tag_.clear();
-    append_decoded(tag_, name);
-    name = tag_;
-  }
-  add_point(run, name, number_of(step), number_of(value).value_or(kNoNumber), time_us);
-}
-
 void RunStore::mark(std::uint64_t seq, std::uint64_t run, std::string_view kind,
                     std::int64_t time_us, std::string_view data) {
   Statement& insert = statements_->mark;
@@ -449,14 +295,18 @@ void RunStore::write_run(Run& run) {
   run.tally_changed = false;
 }
 
+void RunStore::write_last(const Run& run) {
+  Statement& write = statements_->write_run;
+  write.bind(1, stored_seconds(run.last_us));
+  bind_number(write, 2, run.steps);
+  write.bind(3, run.id);
+  write.run();
+}
+
 void RunStore::flush() {
   for (Run* run : changed_) {
     if (run->tally_changed) write_run(*run);
-    Statement& write = statements_->write_run;
-    write.bind(1, stored_seconds(run->last_us));
-    bind_number(write, 2, run->steps);
-    write.bind(3, run->id);
-    write.run();
+    write_last(*run);
     run->changed = false;
   }
   changed_.clear();
@@ -471,52 +321,6 @@ void RunStore::flush() {
   open_bytes_ = 0;
   dirty_ = false;
   forget_some();
-}
-
-void RunStore::write_curve(Curve& curve) {
-  for (std::size_t i = 0; i < curve.chunks.size(); ++i) {
-    const ChunkPoints& points = curve.chunks[i];
-    const std::uint64_t id = curve.id << kChunkBits | (curve.first_chunk + i);
-    const ChunkSummary of(points);
-    Statement& chunk = statements_->write_chunk;
-    chunk.bind(1, id);
-    chunk.bind(2, of.points);
-    chunk.bind(3, of.rises);
-    chunk.bind(4, of.step_min);
-    chunk.bind(5, of.step_max);
-    chunk.bind(6, static_cast<std::uint64_t>(of.time_min_us));
-    chunk.bind(7, static_cast<std::uint64_t>(of.time_max_us));
-    bind_number(chunk, 8, of.min);
-    bind_number(chunk, 9, of.max);
-    bind_number(chunk, 10, of.first);
-    bind_number(chunk, 11, of.last);
-    chunk.run();
-    const std::string steps = encode_steps(points.steps);
-    const std::string values = encode_values(points.values);
-    const std::string times = encode_times(points.times_us);
-    Statement& write = statements_->write_points;
-    write.bind(1, id);
-    write.bind_blob(2, steps);
-    write.bind_blob(3, values);
-    write.bind_blob(4, times);
-    write.run();
-    const std::uint64_t bytes = steps.size() + values.size() + times.size();
-    curve.bytes += bytes - curve.open_bytes;
-    bytes_ += bytes - curve.open_bytes;
-    curve.open_bytes = points.size() == kChunkPoints ? 0 : bytes;
-  }
-  const ChunkPoints& newest = curve.chunks.back();
-  Statement& write = statements_->write_curve;
-  write.bind(1, curve.points);
-  write.bind(2, curve.bytes);
-  bind_number(write, 3, newest.values.back());
-  write.bind(4, newest.steps.back());
-  write.bind(5, curve.id);
-  write.run();
-  const std::size_t full = curve.chunks.size() - (newest.size() == kChunkPoints ? 0 : 1);
-  curve.chunks.erase(curve.chunks.begin(), curve.chunks.begin() + static_cast<std::ptrdiff_t>(full));
-  curve.first_chunk += full;
-  curve.changed = false;
 }
 
 // Out of memory go the runs that were silent for longest, half of them at once. REQUIRES: all is written.

@@ -22,6 +22,7 @@
 #include "event/block.h"
 #include "runs/database.h"
 #include "runs/sample_chunk.h"
+#include "runs/tally.h"
 
 namespace bridge {
 
@@ -32,33 +33,6 @@ struct RunLimits {
   std::uint64_t bytes_max = 2ull << 30;  // of curves; of marks a sixteenth of it beside
   std::int64_t age_max_us = 365ll * 86'400 * 1'000'000;
   std::size_t memory_bytes_max = 48u << 20;  // of runs and points that are in memory, beside the database
-};
-
-// A sum that forgets no small number beside a large one (Neumaier 1974).
-struct Sum {
-  double sum = 0;
-  double rest = 0;
-
-  void add(double x) {
-    const double t = sum + x;
-    rest += std::fabs(sum) >= std::fabs(x) ? (sum - t) + x : (x - t) + sum;
-    sum = t;
-  }
-  double total() const { return sum + rest; }
-};
-
-// trade_executed and portfolio_update, added up.
-struct Tally {
-  std::uint64_t trades = 0;
-  std::uint64_t wins = 0;    // profit > 0
-  std::uint64_t closed = 0;  // profit != 0, or a sale
-  Sum profit;
-  Sum volume;                // total_value, or price times quantity
-  std::optional<double> value;  // total_value of the last portfolio that told one
-
-  // REQUIRES: `data` is a valid JSON object.
-  void add_trade(std::string_view data);
-  void add_portfolio(std::string_view data);
 };
 
 // What set_run changes; nothing where it is to stay. An empty text takes the field away.
@@ -163,6 +137,7 @@ class RunStore {
             std::string_view data);
   void count_marks();
   void trim_marks();
+  void write_last(const Run& run);
   void write_run(Run& run);
   void write_curve(Curve& curve);
   void forget_some();

@@ -61,6 +61,17 @@ CREATE TABLE IF NOT EXISTS runs_state(name TEXT PRIMARY KEY, value INTEGER NOT N
 
 inline constexpr const char* kLoseAll = "UPDATE runs SET state='lost',ended=last WHERE state='running'";
 
+inline double stored_seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
+
+// NULL where it is none.
+inline void bind_number(Statement& statement, int index, double value) {
+  if (std::isfinite(value)) {
+    statement.bind(index, value);
+  } else {
+    statement.bind_null(index);
+  }
+}
+
 struct RunStore::Statements {
   explicit Statements(Database& db)
       : find_run(db,
