@@ -151,6 +151,21 @@ test('tape: a link to an event of long ago shows it to somebody else, and what t
   assert.deepEqual(page.problems, []);
 });
 
+test('tape: a range and a moment of the past show their own rows', async () => {
+  const { result } = await command(bridge, 'get_recent_events', { since_seq: 0, count: 10_000 });
+  const [from, to] = [result.events[3000].timestamp, result.events[5000].timestamp];
+  const inside = result.events.filter(({ timestamp }) => timestamp >= from && timestamp <= to);
+  const page = await openPage(bridge, { view: `tape?from=${from}&to=${to}` });
+  await until('the newest of them', async () => (await rowsOf(page).count()) > 0 &&
+    (await rowsOf(page).first().locator('.cell-seq').textContent()) === inside[inside.length - 1].seq.toLocaleString('en-US'));
+  await until('all of them', async () => {
+    await scroll(page, 'end');
+    return (await page.locator('.tail').textContent()).includes('The range begins here.');
+  });
+  await page.getByText(`${inside.length.toLocaleString('en-US')} shown`).waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
 test('tape: from an update to its curve, and from a trade to its item', async () => {
   const live = await startBridge();
   const page = await openPage(live, { view: 'tape' });

@@ -263,6 +263,25 @@ test('tape: what the log was asked for before it came is there once', async () =
   assert.deepEqual(seqs(late).slice(0, 1000), range(2600, 1601));
 });
 
+test('tape: what comes while the log is asked for the newest rows is there once', async () => {
+  for (const last of [20, 40, 10]) {
+    const log = new Log(last); // as of when it was asked
+    const tape = new Tape();
+    const answers: (() => void)[] = [];
+    tape.ask = async (command, params) => {
+      const answer = log.ask(command, params);
+      if (answers.length === 0) await new Promise<void>((done) => answers.push(done));
+      return answer;
+    };
+    tape.lookOlder();
+    for (let seq = 21; seq <= 40; ++seq) tape.push(event(seq));
+    log.last = 40;
+    answers[0]!();
+    await lookBack(tape);
+    assert.deepEqual(seqs(tape), range(40, 1), String(last));
+  }
+});
+
 test('tape: an answer that comes too late, or is none, changes nothing', async () => {
   const log = new Log(5000);
   const tape = new Tape();

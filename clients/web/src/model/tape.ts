@@ -347,7 +347,11 @@ export class Tape {
       const answer = await ask('get_recent_events', {
         ...this.filter.asked, ...this.times(), count, ...(before !== Infinity && { before_seq: before }),
       });
-      if (generation === this.generation) this.take(answer, count);
+      if (generation !== this.generation) return;
+      // The newest were asked for, and meanwhile those that come have begun: what is before them is asked for.
+      const begun = before === Infinity && this.to_s === Infinity && (this.rows.length > 0 || this.memory.length > 0);
+      if (begun) this.older = 'more';
+      else this.take(answer, count);
     } catch (error) {
       if (generation !== this.generation) return;
       this.older = 'failed';
