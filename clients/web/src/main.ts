@@ -84,7 +84,9 @@ const asking = {
   after: (delay_ms: number, run: () => void) => void setTimeout(run, delay_ms),
   changed: () => painter.later(),
 };
-const runs = new Runs({ ...asking, chosen: () => state.runs, visible: () => !document.hidden });
+const runs = new Runs({
+  ...asking, chosen: () => state.runs, between: () => state, visible: () => !document.hidden,
+});
 const tags = new Tags(asking);
 const curves = new Curves({ ...asking, epoch: () => feed.epoch, started: (runId) => runs.find(runId)?.started });
 const marks = new Marks(asking);
@@ -126,10 +128,13 @@ const app: App = {
   },
   repaint: () => painter.soon(),
   now_s: () => travel.position_s() ?? wallNow(),
-  go(change, how = 'push') {
+  address(change) {
     const next = { ...addressed, ...change };
     if ((change.from !== undefined || change.to !== undefined) && change.last === undefined) next.last = undefined;
-    const address = formatState(next);
+    return formatState(next);
+  },
+  go(change, how = 'push') {
+    const address = app.address(change);
     if (address === location.hash) return painter.soon();
     if (how === 'push') history.pushState(null, '', address);
     else history.replaceState(null, '', address);
@@ -280,7 +285,7 @@ function openFromAddress(): void {
   }
   current = opened;
   links.forEach((link, i) => {
-    link.href = formatState({ ...state, view: views[i]!.name }); // what is chosen stays
+    link.href = app.address({ view: views[i]!.name }); // what is chosen stays
     if (views[i] === current) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   });

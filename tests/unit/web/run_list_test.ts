@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject } from '../../../clients/web/src/feed/index.js';
 import { compareValues, heldOrder } from '../../../clients/web/src/model/order.js';
-import { configColumn, configDiff, flatConfig, keysSeen, listRuns, metricColumn } from '../../../clients/web/src/model/run_list.js';
+import { configColumn, configDiff, flatConfig, keysSeen, listRuns, metricColumn, runsBetween } from '../../../clients/web/src/model/run_list.js';
 import type { Run } from '../../../clients/web/src/model/runs.js';
 
 const run = (run_id: string, more: Partial<Run> = {}): Run => ({
@@ -74,4 +74,15 @@ test('runs compared: what differs first, a key that one lacks differs', () => {
 
 test('runs listed: under the pointer the order stays, what comes is last', () => {
   assert.deepEqual(heldOrder(['a', 'b', 'c'], ['d', 'c', 'a', 'e'], (row) => row), ['a', 'c', 'd', 'e']);
+});
+
+test('runs listed: of a stretch of time, as they were at its end', () => {
+  const runs = [run('before', { started: 10, ended: 20, last_event: 20, steps: 1 }), run('over', { started: 15, ended: 45, last_event: 45, steps: 9, error: 'x', state: 'crashed' }),
+                run('behind', { started: 42, ended: 44, last_event: 44 }), run('on', { started: 25, state: 'running', last_event: 60, steps: 5 }),
+                run('still', { started: 26, state: 'running', last_event: 35, steps: 5 })];
+  const at = runsBetween(runs, 21, 40);
+  assert.deepEqual(at.map(({ run_id, state, steps, error }) => [run_id, state, steps, error]),
+                   [['over', 'running', undefined, ''], ['on', 'running', undefined, ''], ['still', 'running', 5, '']]);
+  assert.deepEqual(runsBetween(runs, undefined, undefined), runs);
+  assert.deepEqual(runsBetween(runs, 46, undefined).map(({ run_id }) => run_id), ['on', 'still']);
 });

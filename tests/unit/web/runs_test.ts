@@ -42,6 +42,7 @@ function fakeBridge(count: number) {
   let now_ms = 0;
   const timers: { at_ms: number; run: () => void }[] = [];
   let chosen: string[] = [];
+  let between: { from?: number; to?: number } = {};
   const runs = new Runs({
     async ask(command, params): Promise<JsonObject> {
       asked.push(params);
@@ -58,13 +59,14 @@ function fakeBridge(count: number) {
         .sort((a, b) => Number(b[by]) - Number(a[by]));
       return { runs: structuredClone(all.slice(offset, offset + most)), count: all.length, since: { seq: 1, timestamp: 5 }, seq };
     },
-    chosen: () => chosen, visible: () => true, now_ms: () => now_ms,
+    chosen: () => chosen, between: () => between, visible: () => true, now_ms: () => now_ms,
     after: (delay_ms, run) => timers.push({ at_ms: now_ms + delay_ms, run }),
     changed: () => {}, bytesMax: 4_000_000,
   });
   return {
     runs, held, asked,
     choose: (...list: string[]) => (chosen = list),
+    look: (at: typeof between) => (between = at),
     event: (type: string, run: string, data: JsonObject) => runs.apply([
       { type, source: 's', run, seq: ++seq, timestamp: 5000, data: { agent_id: 'a', ...data } } as BridgeEvent]),
     async pass(ms: number) {
@@ -152,6 +154,9 @@ test('runs: without a choice the newest running ones are shown, else the newest'
   await bridge.pass(10_000);
   assert.deepEqual(bridge.runs.chosen(), ['s@r3/a']);
   assert.equal(bridge.runs.chosen(), bridge.runs.chosen());
+  // As it was at another moment: each of these ran for 1,000 s.
+  bridge.look({ from: 0, to: 1002.5 });
+  assert.deepEqual(bridge.runs.chosen(), ['s@r3/a', 's@r2/a', 's@r1/a', 's@r0/a'].slice(1));
   bridge.choose('unknown@r', 's@r1/a');
   assert.deepEqual(bridge.runs.chosen(), ['unknown@r', 's@r1/a']);
 });

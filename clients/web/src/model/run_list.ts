@@ -121,6 +121,20 @@ export function tellingRuns(runs: ReadonlyMap<string, Run>): Run[] {
     agent !== '' || !withAgents.has(run_id) || Object.keys(metrics).some((tag) => !tag.startsWith('system/')));
 }
 
+/**
+ * Those that ran between these times, seconds since 1970, as they were at the end of it. How far one that went on
+ * behind that had come is not known here.
+ */
+export function runsBetween(runs: readonly Run[], from: number | undefined, to: number | undefined): Run[] {
+  return runs.flatMap((run) => {
+    const end = run.state === 'running' ? Infinity : run.ended ?? run.last_event;
+    if ((to !== undefined && run.started > to) || (from !== undefined && end < from)) return [];
+    if (to === undefined || end <= to) return [run];
+    return [{ ...run, state: 'running', ended: undefined, error: '', last_event: Math.min(run.last_event, to),
+              ...(run.last_event > to && { steps: undefined, reward: undefined, metrics: {} }) }];
+  });
+}
+
 export function listRuns(runs: Iterable<Run>, wish: ListWish, columns: readonly ListColumn[]): RunList {
   const { test, problem } = reader(wish.find);
   const shown: Run[] = [];

@@ -2,7 +2,7 @@
 // again as long as the page is looked at, since another browser may name, hide or delete one. Between two answers
 // the steps and the last reward follow the events. Bounded in bytes: the oldest are left out, and counted.
 import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
-import { tellingRuns } from './run_list.js';
+import { runsBetween, tellingRuns } from './run_list.js';
 import { listOf, numberOf, objectOf, textOf } from './values.js';
 
 export type RunState = 'running' | 'finished' | 'crashed' | 'interrupted' | 'lost';
@@ -50,6 +50,8 @@ export interface RunsOptions {
   ask(command: string, params: JsonObject): Promise<JsonObject>;
   /** The runs that a person chose, by run_id. */
   chosen(): readonly string[];
+  /** The stretch of time that is looked at, seconds since 1970; without `to` up to now. */
+  between(): { from?: number | undefined; to?: number | undefined };
   /** Whether anybody looks at the page. */
   visible(): boolean;
   now_ms(): number;
@@ -122,11 +124,12 @@ export class Runs {
 
   /**
    * The runs that all views show: those that a person chose, which may be unknown here, else the newest that are
-   * running, else the newest. The same list until it changes.
+   * running (or were, at the moment that is looked at), else the newest. The same list until it changes.
    */
   chosen(): string[] {
     const chosen = this.options.chosen();
-    const key = chosen.length > 0 ? chosen.join('\n') : `\n${this.listVersion}`;
+    const { from, to } = this.options.between();
+    const key = chosen.length > 0 ? chosen.join('\n') : `\n${this.listVersion} ${from} ${to}`;
     if (key === this.chosenFor) return this.chosenIds;
     this.chosenFor = key;
     const ids = chosen.length > 0 ? [...chosen] : this.newest();
@@ -183,7 +186,8 @@ export class Runs {
   }
 
   private newest(): string[] {
-    const all = tellingRuns(this.all).filter(({ hidden }) => !hidden);
+    const { from, to } = this.options.between();
+    const all = runsBetween(tellingRuns(this.all), from, to).filter(({ hidden }) => !hidden);
     const running = all.filter(({ state }) => state === 'running');
     return (running.length > 0 ? running : all)
       .sort((a, b) => b.started - a.started || (a.run_id < b.run_id ? -1 : 1))

@@ -7,7 +7,6 @@ import { Chart } from '../ui/chart.js';
 import { setBadge } from '../ui/badge.js';
 import { card, h, setClass, setName, setText, setTitle } from '../ui/dom.js';
 import { compact, dash, dateTime, duration, full, percent, quantity } from '../ui/format.js';
-import { formatState } from '../state/ui_state.js';
 import { Redraw } from '../ui/redraw.js';
 import { runLook, runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { Sparkline } from '../ui/sparkline.js';
@@ -68,7 +67,7 @@ export class Overview implements View {
     });
     this.table.onSort = () => app.repaint();
     this.valuesCard = card('Portfolio value', this.values.element, this.legend);
-    this.board = new RunBoard(app.runs, (change) => formatState({ ...app.state, find: '', run: '', ...change }));
+    this.board = new RunBoard(app.runs, (change) => app.address({ find: '', run: '', ...change }));
     this.firstVisit = new FirstVisit(() => app.status.status);
     this.first = h('section', { class: 'card', hidden: true }, h('h2', {}, 'Nothing was published yet'),
       h('p', {}, 'Attach a program that trains. The page goes live with its first event; nothing is to be reloaded.'));
@@ -90,7 +89,9 @@ export class Overview implements View {
     if (this.firstVisit.element.parentElement !== place) place.append(this.firstVisit.element);
     if (none || this.another.open) this.firstVisit.update();
     if (none) return;
-    this.board.update(new Set(this.app.status.sources.flatMap(({ source, state }) => (state === 'stalled' ? [source] : []))));
+    const { from, to } = this.app.state;
+    const silent = this.app.status.sources.filter(({ state }) => state === 'stalled' && to === undefined);
+    this.board.update(new Set(silent.map(({ source }) => source)), from, to, this.app.now_s());
     this.from = originText(this.app.store.tallies.origin);
     const since = this.app.store.tallies.before === undefined ? 'from its beginning' : 'in the stretch of time above';
     setText(this.note, `Profit, trades and win rate are those of the newest run of each agent, ${since}.`);

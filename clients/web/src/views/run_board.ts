@@ -1,6 +1,6 @@
 // How the runs are, at a glance: those that are alive, stalled, crashed and by what, and those that ended. Each is a
 // link to all there is of it.
-import { tellingRuns } from '../model/run_list.js';
+import { runsBetween, tellingRuns } from '../model/run_list.js';
 import type { Run, Runs } from '../model/runs.js';
 import type { UiState } from '../state/ui_state.js';
 import { card, h, setName, setText, setTitle } from '../ui/dom.js';
@@ -25,7 +25,10 @@ export class RunBoard {
   crashed = 0;
   private readonly columns: Column[];
   private version = -1;
+  private readonly shown = new WeakMap<Element, Run>();
   private stalledWere = '';
+  private now_s = 0;
+  private isPast = false;
 
   constructor(private readonly runs: Runs, private readonly address: (change: Partial<UiState>) => string) {
     this.columns = [['Alive', '^running$'], ['Stalled', '^running$'], ['Crashed', '^crashed$'], ['Ended', '^(finished|interrupted|lost)$']].map(([title, find]) =>
@@ -33,14 +36,16 @@ export class RunBoard {
     this.element = card('Runs', h('div', { class: 'board' }, ...this.columns.map(({ title, link, list }) => h('section', { class: title === 'Crashed' ? 'crashes' : undefined }, h('h3', {}, link), list))));
   }
 
-  /** `stalledSources`: those that have been silent for too long. */
-  update(stalledSources: ReadonlySet<string>): void {
+  /** `stalledSources`: those that have been silent for too long. `from`, `to`: the stretch of time looked at. */
+  update(stalledSources: ReadonlySet<string>, from: number | undefined, to: number | undefined, now_s: number): void {
     const { runs } = this;
-    const were = [...stalledSources].join('\n');
+    this.now_s = now_s;
+    this.isPast = to !== undefined;
+    const were = [...stalledSources, from, to].join('\n');
     if (runs.listVersion === this.version && were === this.stalledWere) return this.showNumbers();
     this.version = runs.listVersion;
     this.stalledWere = were;
-    const all = tellingRuns(runs.all).filter(({ hidden }) => !hidden).sort((a, b) => b.last_event - a.last_event || (a.run_id < b.run_id ? -1 : 1));
+    const all = runsBetween(tellingRuns(runs.all), from, to).filter(({ hidden }) => !hidden).sort((a, b) => b.last_event - a.last_event || (a.run_id < b.run_id ? -1 : 1));
     const running = all.filter(({ state, run }) => state === 'running' && run !== '').sort((a, b) => b.started - a.started);
     const found = [running.filter(({ source }) => !stalledSources.has(source)), running.filter(({ source }) => stalledSources.has(source)),
                    all.filter(({ state }) => state === 'crashed'), all.filter(({ state }) => /^(finished|interrupted|lost)$/.test(state))];
@@ -61,19 +66,19 @@ export class RunBoard {
       setRunSwatch(at.firstElementChild as SVGSVGElement, run.run_id);
       setName(at.children[1] as HTMLElement, this.runs.label(run.run_id), 36);
       setTitle(at, `${this.runs.label(run.run_id)}\n${run.run_id}`);
-      entry.dataset.run = run.run_id;
+      this.shown.set(entry, run);
     });
     this.showNumbers();
   }
 
   // What is said of each: why it crashed, or how far it is.
   private showNumbers(): void {
-    const now_s = Date.now() / 1000;
+    const { now_s } = this;
     for (const { title, list } of this.columns) {
       for (const entry of list.children) {
-        const run = this.runs.find((entry as HTMLElement).dataset.run ?? '');
+        const run = this.shown.get(entry);
         if (run === undefined) continue;
-        const steps = run.steps === undefined ? '' : `${compact(run.steps)} steps · `;
+        const steps = run.steps === undefined || this.isPast ? '' : `${compact(run.steps)} steps · `;
         setText(entry.lastElementChild!, title === 'Crashed' ? run.error || 'without a word'
           : title === 'Ended' ? `${run.state}, ${duration(durationOf(run, now_s))}` : title === 'Stalled' ? `silent for ${duration(Math.max(0, now_s - run.last_event))}` : `${steps}${duration(durationOf(run, now_s))}`);
         setTitle(entry.lastElementChild as HTMLElement, title === 'Crashed' ? `${run.error}\n${dateTime(run.ended ?? run.last_event)}` : undefined);

@@ -107,7 +107,7 @@ export class RunDetails {
   }
 
   private showFacts(run: Run): void {
-    const now_s = Date.now() / 1000;
+    const now_s = this.app.now_s();
     const tally = this.work.tallyOf(run.run_id);
     const facts: [string, string, string?][] = [
       ['Started', dateTime(run.started)],
@@ -194,7 +194,7 @@ export class RunDetails {
     setText(this.heading, 'Compared');
     const known = state.runs.flatMap((id) => runs.find(id) ?? []);
     const compared = known.slice(0, comparedMax);
-    const now_s = Date.now() / 1000;
+    const now_s = this.app.now_s();
     const text = (value: Json | undefined) => (value === undefined ? dash : configText(value));
     const rows: [string, string[], boolean][] = [
       ['State', compared.map((run) => run.state)],

@@ -1,5 +1,6 @@
 // What one does to runs: choose them, name, pin, hide and delete them. Everybody sees what comes of it.
 import type { Run, RunChange } from '../model/runs.js';
+import type { Tallied } from '../model/tallies.js';
 import { ask } from '../ui/dialog.js';
 import { h, setText } from '../ui/dom.js';
 import { full, nameText } from '../ui/format.js';
@@ -16,9 +17,8 @@ export class RunWork {
   constructor(private readonly app: App) {}
 
   /** Nothing where it neither traded nor told its value. */
-  tallyOf(runId: string): { profit: number | undefined; trades: number } | undefined {
-    const tally = this.app.store.tallies.all.get(runId);
-    return tally && { profit: tally.profit.total, trades: tally.trades };
+  tallyOf(runId: string): Tallied | undefined {
+    return this.app.store.tallies.of(runId);
   }
 
   choose(ids: readonly string[], chosen: boolean): void {

@@ -1,6 +1,6 @@
 // All runs that there ever were. Those that are chosen here are laid over each other in every view.
 import { heldOrder } from '../model/order.js';
-import { configColumn, configText, flatConfig, keysSeen, listRuns, metricColumn,
+import { configColumn, configText, flatConfig, keysSeen, listRuns, runsBetween, metricColumn,
          tellingRuns, type Group, type ListColumn } from '../model/run_list.js';
 import type { Run } from '../model/runs.js';
 import { numberOf } from '../model/values.js';
@@ -126,13 +126,13 @@ export class RunsView implements View {
   private list(columns: Column[]): void {
     const { state, runs } = this.app;
     const sort = state.sort || usualSort;
-    const asked = JSON.stringify([state.find, sort, state.group, state.hidden, state.columns, state.runs.length === 0]);
+    const asked = JSON.stringify([state.find, sort, state.group, state.hidden, state.columns, state.runs.length === 0, state.from, state.to]);
     const version = runs.listVersion;
     const now_ms = performance.now();
     const numbers = /^-?(steps|reward|profit|duration|metric:)/.test(sort) && now_ms - this.listed_ms > refresh_ms;
     if (asked === this.listedFor && version === this.listedVersion && !numbers) return;
     if (asked !== this.listedFor) this.order = [];
-    const telling = tellingRuns(runs.all);
+    const telling = runsBetween(tellingRuns(runs.all), state.from, state.to);
     const list = listRuns(telling, { find: state.find, sort, group: state.group, hidden: state.hidden }, columns);
     if (this.grid.held && this.order.length > 0) {
       for (const group of list.groups) group.runs = heldOrder(this.order, group.runs, ({ run_id }) => run_id);
@@ -143,8 +143,9 @@ export class RunsView implements View {
     this.listedVersion = version;
     this.listed_ms = now_ms;
     setText(this.problem, list.problem === '' ? '' : `This expression cannot be read: ${list.problem}`);
-    const parts = [list.count === telling.length ? `${full(list.count)} runs` : `${full(list.count)} of ${full(telling.length)} runs`];
+    const parts = [list.count === telling.length ? `${full(list.count)} run${list.count === 1 ? '' : 's'}` : `${full(list.count)} of ${full(telling.length)} runs`];
     if (state.runs.length === 0 && runs.complete && list.count > 0) parts.push(`none chosen: charts show ${full(runs.chosen().length)} of the newest`);
+    if (state.from !== undefined || state.to !== undefined) parts.push('that ran in the chosen stretch of time, as they were at its end');
     if (!runs.complete) parts.push(`${full(runs.leftOut)} more are on their way`);
     else if (runs.leftOut > 0) parts.push(`the oldest ${full(runs.leftOut)} are left out: there is no room for them`);
     setText(this.count, runs.loaded ? parts.join(' · ') : '');
@@ -179,7 +180,7 @@ export class RunsView implements View {
 
   private columns(): Column[] {
     const { work } = this;
-    const now_s = Date.now() / 1000;
+    const now_s = this.app.now_s();
     const base: Column[] = [
       { id: 'name', name: 'Run', width: 130, grow: 3, value: ({ run_id, name }) => name || run_id, fill: fillName },
       { id: 'agent', name: 'Agent', width: 90, grow: 0.7, spare: 5, value: ({ agent }) => agent || undefined,

@@ -39,6 +39,8 @@ export interface App {
   repaint(): void;
   /** What is looked at, as the address has it. Changed by go() alone. */
   readonly state: UiState;
+  /** The address of what is looked at with a change, for a link. */
+  address(change: Partial<UiState>): string;
   /**
    * Changes what is looked at, and the address with it. `push`: "back" undoes it (another view, another
    * item); `replace`: it does not (a slider, a letter typed). Then the open view is painted.
