@@ -17,6 +17,9 @@ const trade = (profit) => ({
   type: 'trade_executed', source: 's', run: 'r', source_seq: ++n,
   data: { agent_id: 'agent_0', action_type: 'sell', item: 'Coal', price: 200, quantity: 1, profit, total_value: 200 },
 });
+// Accepted is not stamped yet, where the machine is busy.
+const logged = (bridge, events) => until(`event ${events}`, async () =>
+  (await command(bridge, 'get_status')).result.seq >= events);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const tile = (page, name) => page.locator('.tile', { hasText: name }).locator('dd');
 async function shows(page, name, text) {
@@ -30,6 +33,7 @@ async function shows(page, name, text) {
 async function bridgeWithPast(name) {
   const bridge = await startBridge({ settings: [`journal.path="${join(scratch, name)}"`] });
   await submit(bridge, ...Array.from({ length: 10 }, () => trade(1)));
+  await logged(bridge, 10);
   await pause(1200);
   const between_s = Date.now() / 1000;
   await pause(1200);
@@ -115,6 +119,7 @@ test('travel: choices of a stretch are in the address', async () => {
 test('travel: a moment that nobody has any more is said to be so', async () => {
   const bridge = await startBridge(); // without a journal
   await submit(bridge, trade(1), trade(1));
+  await logged(bridge, 2);
   await pause(100);
   const between_s = Date.now() / 1000;
   await pause(100);

@@ -266,7 +266,7 @@ let momentAsked_s: WallSeconds | undefined;
 
 function resolveState(): void {
   state = resolve(addressed, wallNow(), travel.playing, state);
-  if (feed.state.status === 'live') void stretch.show(state.from, store.tallies.first_s);
+  if (feed.state.status === 'live') void stretch.show(state.from);
   store.tallies.before = stretch.before;
   if (travel.store !== undefined) travel.store.tallies.before = stretch.before;
 }

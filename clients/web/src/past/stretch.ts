@@ -14,10 +14,9 @@ export class Stretch {
 
   constructor(private readonly ask: Ask, private readonly changed: () => void) {}
 
-  /** `first_s`: nothing was before it. */
-  async show(begin_s: WallSeconds | undefined, first_s: WallSeconds | undefined): Promise<void> {
-    const all = begin_s === undefined || first_s === undefined || begin_s <= first_s;
-    const wanted = all ? undefined : begin_s;
+  /** From 1970 on is all there ever was. */
+  async show(begin_s: WallSeconds | undefined): Promise<void> {
+    const wanted = begin_s === 0 ? undefined : begin_s;
     if (wanted === this.begin_s) return;
     this.begin_s = wanted;
     await this.askAgain();
