@@ -88,7 +88,7 @@ const runs = new Runs({
   ...asking, chosen: () => state.runs, between: () => state, visible: () => !document.hidden,
 });
 const tags = new Tags(asking);
-const curves = new Curves({ ...asking, epoch: () => feed.epoch, started: (runId) => runs.find(runId)?.started });
+const curves = new Curves({ ...asking, started: (runId) => runs.find(runId)?.started });
 const marks = new Marks(asking);
 const spans = new RunEvents('span', readSpan, 2000, asking);
 const histograms = new RunEvents('histogram', readHistogram, 2000, asking);

@@ -34,8 +34,6 @@ export interface CurveAnswer {
 export interface CurvesOptions {
   /** Sends a command; resolves to the answer's `result`. */
   ask(command: string, params: JsonObject): Promise<JsonObject>;
-  /** The live events' numbering; undefined: not known yet. */
-  epoch(): string | undefined;
   /** When a run began, seconds since 1970. */
   started(runId: string): number | undefined;
   now_ms(): number;
@@ -184,8 +182,6 @@ export class Curves {
         run_ids: curves.map(({ runId }) => runId), tags: [family.tag], x: family.x, points_max: pointsMax,
         ...(range !== undefined && { from: range[0], to: range[1] }),
       });
-      const epoch = this.options.epoch();
-      if (epoch !== undefined && result.epoch !== epoch) throw new Error('the bridge was started again');
       this.take(family, curves, range, pointsMax, result);
       family.problem = '';
     } catch (error) {

@@ -79,6 +79,7 @@ export interface Picture {
 }
 
 const nearHappening_px = 6;
+const keysHelp = 'Arrow keys move the crosshair, with shift they pan; plus and minus zoom, 0 shows all.';
 
 export class Chart {
   readonly element: HTMLElement;
@@ -96,7 +97,7 @@ export class Chart {
   private readonly ticks: { x: Tick[]; y: Tick[] } = { x: [], y: [] };
 
   constructor(private readonly options: ChartOptions) {
-    this.element = h('div', { class: 'chart', role: 'img', tabindex: '0', 'aria-label': options.label });
+    this.element = h('div', { class: 'chart', role: 'img', tabindex: '0', 'aria-label': options.label, 'aria-description': keysHelp });
     this.element.style.height = `${options.height}px`;
     this.group = options.group ?? new ChartGroup();
     this.group.add(this);

@@ -3,6 +3,7 @@ import { ChartGroup, type Range } from '../ui/chart_group.js';
 import { h, setName, setText } from '../ui/dom.js';
 import { dash, full } from '../ui/format.js';
 import { runLook, runSwatch, setRunSwatch } from '../ui/run_colours.js';
+import { isDark, onThemeChange } from '../ui/theme.js';
 import { TrainingPhases } from './training_phases.js';
 import { TrainingSpread } from './training_spread.js';
 import { TrainingPanel, type PanelView } from './training_panel.js';
@@ -72,6 +73,7 @@ export class TrainingView implements View {
       }
       app.repaint();
     }, { rootMargin: nearby });
+    onThemeChange(() => app.repaint());
     this.phases = new TrainingPhases(app);
     this.spread = new TrainingSpread(app, this.group);
     this.element.append(
@@ -111,7 +113,7 @@ export class TrainingView implements View {
     const { x, log, band, smooth } = app.state;
     const view: PanelView = {
       runIds, range, marks: app.marks.of(chosen), marksVersion: app.marks.version,
-      shape: JSON.stringify([runIds, range, x, log, band, smooth]),
+      shape: JSON.stringify([runIds, range, x, log, band, smooth, isDark()]),
     };
     for (const panel of this.panels.values()) panel.update(view);
     this.spread.update(runIds, fits);

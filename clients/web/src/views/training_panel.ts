@@ -68,7 +68,7 @@ export class TrainingPanel {
   update(view: PanelView): void {
     const { app, chart } = this;
     setText(this.pin, app.state.pins.includes(this.tag) ? 'Unpin' : 'Pin');
-    if (!this.near) return;
+    if (!this.near && !this.dialog.open) return;
     const { x, log, band, smooth = 0 } = app.state;
     const drawn = chart ?? this.makeChart();
     const query = { tag: this.tag, x, pixels: drawn.pixels };
@@ -106,7 +106,8 @@ export class TrainingPanel {
   private makeChart(): Chart {
     this.chart = new Chart({
       label: this.tag, height, x: 'steps', y: 'plain', group: this.group,
-      onZoom: (range) => this.app.go({ x0: range?.[0], x1: range?.[1] }),
+      // "Back" goes to all of it at once, not through each step of a pan.
+      onZoom: (range) => this.app.go({ x0: range?.[0], x1: range?.[1] }, this.app.state.x0 === undefined ? 'push' : 'replace'),
     });
     this.slot.replaceChildren(this.chart.element);
     return this.chart;

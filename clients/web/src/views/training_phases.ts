@@ -7,7 +7,7 @@ import { h, setName, setText } from '../ui/dom.js';
 import { digits, full, percent, timeWithMillis } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
 import { runLook } from '../ui/run_colours.js';
-import { seriesColour } from '../ui/theme.js';
+import { isDark, seriesColour } from '../ui/theme.js';
 import type { App } from './view.js';
 
 const runsMax = 4;
@@ -100,7 +100,7 @@ export class TrainingPhases {
     const all = spans.of(id);
     const run = this.byRun.get(id) ?? this.add(id);
     setName(run.title, `Phases of ${runLook(id).label}`, 60);
-    if (!run.redraw.due('', String(spans.version))) return;
+    if (!run.redraw.due(`${state.from} ${state.to} ${isDark()}`, String(spans.version))) return;
     const phases = phasesOf(all);
     const lanes = phases.slice(0, lanesMax).map(({ name, spans: of }, i) => ({
       label: name, colour: seriesColour(i),
