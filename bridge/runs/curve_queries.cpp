@@ -34,6 +34,7 @@ void add_series(JsonWriter& json, const std::string& run_id, std::string_view ta
       point += ',';
     }
     append_number(point, b.points);
+    if (b.none != 0) append_number(point += ',', b.none);
     json.raw(point += ']');
   }
   json.end_list().end_object();

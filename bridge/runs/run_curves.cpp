@@ -123,7 +123,7 @@ void RunStore::write_curve(Curve& curve) {
     Statement& chunk = statements_->write_chunk;
     chunk.bind(1, id);
     chunk.bind(2, of.points);
-    chunk.bind(3, of.rises);
+    chunk.bind(3, of.rises | of.none << 2);
     chunk.bind(4, of.step_min);
     chunk.bind(5, of.step_max);
     chunk.bind(6, static_cast<std::uint64_t>(of.time_min_us));

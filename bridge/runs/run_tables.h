@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS curves(
 );
 CREATE TABLE IF NOT EXISTS chunks(  -- what stands in a row of samples
   id INTEGER PRIMARY KEY,       -- curve * 2^20 + which, from 0
-  points INTEGER NOT NULL, rises INTEGER NOT NULL,
+  points INTEGER NOT NULL, rises INTEGER NOT NULL,  -- 1: steps, 2: times; and 4 for each that is no number
   step_min REAL, step_max REAL, time_min INTEGER, time_max INTEGER,
   min REAL, max REAL, first REAL, last REAL
 );

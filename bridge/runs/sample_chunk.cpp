@@ -42,6 +42,7 @@ ChunkSummary::ChunkSummary(const ChunkPoints& p) : points(p.size()) {
   for (const double value : p.values) {
     min = std::fmin(min, value);  // of a number and NaN it is the number
     max = std::fmax(max, value);
+    none += std::isnan(value) ? 1 : 0;
   }
   first = p.values.front();
   last = p.values.back();

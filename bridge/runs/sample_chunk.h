@@ -36,6 +36,7 @@ struct ChunkSummary {
 
   std::uint64_t points = 0;
   std::uint64_t rises = 0;  // 1: steps never fall; 2: times never fall
+  std::uint64_t none = 0;   // how many are no numbers
   double step_min = 0;
   double step_max = 0;
   std::int64_t time_min_us = 0;

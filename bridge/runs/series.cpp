@@ -16,6 +16,7 @@ constexpr std::uint64_t kPointsPerWork = 8;  // read, as RequestBudget counts
 struct Stretch {
   std::uint64_t id = 0;
   std::uint64_t points = 0;
+  std::uint64_t none = 0;
   bool rises = false;
   double x_min = 0;
   double x_max = 0;
@@ -44,6 +45,7 @@ std::vector<Stretch> read_stretches(Database& database, std::uint64_t curve, con
     s.id = rows.number(0);
     s.points = rows.number(1);
     s.rises = (rows.number(2) & (by_step ? 1u : 2u)) != 0;
+    s.none = std::min(s.points, rows.number(2) >> 2);
     s.x_min = by_step ? rows.real(3) : place(static_cast<std::int64_t>(rows.number(5)), range);
     s.x_max = by_step ? rows.real(4) : place(static_cast<std::int64_t>(rows.number(6)), range);
     s.min = number_or_none(rows, 7);
@@ -118,8 +120,9 @@ std::pair<double, double> extremes(const double* values, std::size_t n) {
 // Points [i, end) in one, none of them before another. REQUIRES: i < end.
 Bucket bucket_of_points(const PointReader& points, std::size_t i, std::size_t end) {
   Bucket bucket{points.xs[i], points.xs[end - 1], points.values[i], points.values[end - 1],
-                kNoNumber,    kNoNumber,          end - i};
+                kNoNumber,    kNoNumber,          end - i,          0};
   const auto [low, high] = extremes(points.values.data() + i, end - i);
+  for (std::size_t k = i; k < end; ++k) bucket.none += std::isnan(points.values[k]) ? 1 : 0;
   if (low <= high) {
     bucket.min = low;
     bucket.max = high;
@@ -165,6 +168,7 @@ void Bucket::add(const Bucket& later) {
   min = std::fmin(min, later.min);  // of a number and NaN it is the number
   max = std::fmax(max, later.max);
   points += later.points;
+  none += later.none;
 }
 
 std::vector<Bucket> aggregate(std::vector<Bucket> points, const SeriesRange& range) {
@@ -206,7 +210,7 @@ std::vector<Bucket> read_series(Database& database, std::uint64_t curve, const S
   for (const Stretch& s : stretches) {
     if (s.rises && in_range(s.x_min, range) && in_range(s.x_max, range) &&
         scale.bucket_of(s.x_min) == scale.bucket_of(s.x_max)) {
-      buckets[scale.bucket_of(s.x_min)].add({s.x_min, s.x_max, s.first, s.last, s.min, s.max, s.points});
+      buckets[scale.bucket_of(s.x_min)].add({s.x_min, s.x_max, s.first, s.last, s.min, s.max, s.points, s.none});
       continue;
     }
     *work += s.points / kPointsPerWork;

@@ -2,6 +2,7 @@
 // drawn through these is the line through all points (M4: Jugel, Jerzak, Hackenbroich and Markl, VLDB 2014).
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,8 +23,11 @@ struct Bucket {
   double min = kNoNumber;  // of the numbers
   double max = kNoNumber;
   std::uint64_t points = 0;  // NaN too
+  std::uint64_t none = 0;    // of them, NaN
 
-  void add(double x, double value) { add({x, x, value, value, value, value, 1}); }
+  void add(double x, double value) {
+    add({x, x, value, value, value, value, 1, std::isnan(value) ? 1u : 0u});
+  }
   void add(const Bucket& later);
 };
 

@@ -41,9 +41,12 @@ std::vector<Bucket> by_hand(std::vector<Point> points, const SeriesRange& range)
     groups[group].push_back(points[i]);
   }
   for (const auto& [group, in] : groups) {
-    Bucket b{in.front().x, in.back().x, in.front().value, in.back().value, kNoNumber, kNoNumber, in.size()};
+    Bucket b{in.front().x, in.back().x, in.front().value, in.back().value, kNoNumber, kNoNumber, in.size(), 0};
     for (const Point& p : in) {
-      if (std::isnan(p.value)) continue;
+      if (std::isnan(p.value)) {
+        ++b.none;
+        continue;
+      }
       if (std::isnan(b.min) || p.value < b.min) b.min = p.value;
       if (std::isnan(b.max) || p.value > b.max) b.max = p.value;
     }
@@ -63,6 +66,7 @@ void check_same(const std::vector<Bucket>& got, const std::vector<Bucket>& wante
     CHECK(same_number(got[i].min, wanted[i].min));
     CHECK(same_number(got[i].max, wanted[i].max));
     CHECK(got[i].points == wanted[i].points);
+    CHECK(got[i].none == wanted[i].none);
   }
 }
 
