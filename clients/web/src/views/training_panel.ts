@@ -80,7 +80,7 @@ export class TrainingPanel {
     const below = log ? answer.curves.reduce((sum, { min }) => sum + min.reduce((n, one) => n + Number(one <= 0), 0), 0) : 0;
     setText(this.state, answer.problem !== '' && app.feed.state.status === 'live' ? answer.problem : empty && answer.asking ? 'asking…'
       : below > 0 ? 'values up to 0 have no place on this axis' : '');
-    if (!this.redraw.due(`${view.shape} ${answer.curves.length} ${drawn.pixels} ${cuts.join(' ')}`, version)) return;
+    if (!this.redraw.due(`${view.shape} ${answer.curves.length} ${drawn.pixels}`, `${version} ${cuts.join(' ')}`)) return;
     const shown = view.runIds.flatMap((runId, i) => {
       const cut = cuts[i];
       const points = cut === undefined ? answer.curves[i]! : filterPoints(answer.curves[i]!, (at) => at >= cut[0] && at <= cut[1]);
@@ -136,9 +136,15 @@ export class TrainingPanel {
     return found.sort((a, b) => a.x - b.x);
   }
 
+  // While the past is played again it ends at the moment that is shown.
+  private shownStretch() {
+    const { from, to, at, x } = this.app.state;
+    return { from, to: to ?? (at === undefined ? undefined : this.app.now_s()), x };
+  }
+
   // The stretch of wall time that all views show, as a part of the run's own axis; undefined: all of it.
   private cutOf(runId: string): Range | undefined {
-    const { from, to, x } = this.app.state;
+    const { from, to, x } = this.shownStretch();
     if (from === undefined && to === undefined) return undefined;
     const started = this.app.runs.find(runId)?.started;
     const place = (time_s: number) => (x === 'time' ? time_s : x === 'relative' ? started && time_s - started : this.stepOf(runId, time_s));
@@ -147,7 +153,7 @@ export class TrainingPanel {
 
   // Over steps, the curves over time tell where a time lies: asked for where something is to be placed.
   private askPlaces({ runIds, marks }: PanelView): void {
-    const { from, to, x } = this.app.state;
+    const { from, to, x } = this.shownStretch();
     this.places.clear();
     this.placesVersion = 0;
     if (x !== 'step') return;

@@ -109,7 +109,7 @@ export class TrainingPhases {
       })).sort((a, b) => a.from - b.from),
     }));
     run.chart.resizeTo(lanes.length * laneHeight + 34);
-    const { from, to = Date.now() / 1000 } = state;
+    const { from, to = this.app.now_s() } = state;
     const range = from !== undefined && from < to ? [from, to] as const : undefined;
     run.chart.update({ lines: [], curves: [], marks: [], lanes, x: 'time', range });
     const first = Math.min(...all.map(({ start }) => start));
