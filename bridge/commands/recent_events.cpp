@@ -140,7 +140,7 @@ Result<std::shared_ptr<RecentEvents>, RequestError> RecentEvents::of(
 }
 
 SeqRange RecentEvents::range_of(const Query& query, std::uint64_t head) {
-  const std::uint64_t to = std::min(head, query.before_seq.value_or(kIntegerMax) - 1);
+  const std::uint64_t to = query.before_seq ? std::min(head, *query.before_seq - 1) : head;
   if (query.since_seq) return {*query.since_seq + 1, to};
   return query.count != 0 ? SeqRange{1, to} : SeqRange{};
 }

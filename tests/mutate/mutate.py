@@ -300,8 +300,9 @@ class Tree:
         for name, command in (
             ("unit tests", [tests / "unit_bridge_tests", "--abort-after=1", "--no-intro",
                             "--source-file-exclude=" + OTHER_TESTS]),
-            ("simulator", [tests / "ppo-sim", "--seeds", str(seeds)]),
+            # The one that notices more first.
             ("adversary", [tests / "ppo-sim", "--adversary", "--seeds", str(seeds)]),
+            ("simulator", [tests / "ppo-sim", "--seeds", str(seeds)]),
         ):
             try:
                 done = subprocess.run(
@@ -321,8 +322,8 @@ def accepted() -> dict[tuple[str, str, str], str]:
     found = {}
     for line in ACCEPTED.read_text().splitlines():
         if line and not line.startswith("#"):
-            file, code, what, reason = (part.strip() for part in line.split(" || "))
-            found[file, " ".join(code.split()), what] = reason
+            file, *code, what, reason = (part.strip() for part in line.split(" || "))  # the line may hold it, too
+            found[file, " ".join(" || ".join(code).split()), what] = reason
     return found
 
 

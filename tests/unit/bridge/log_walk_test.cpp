@@ -155,6 +155,10 @@ TEST_CASE("log walk: without a journal the past is missed, and one that cannot b
     CHECK(walk.step(1000, &work) == LogWalk::State::ended);
     CHECK(walk.missed() == in_memory - 1);
     CHECK_FALSE(walk.unreadable());
+    LogWalk part(log.bench.log, none, {3, 7}, way,
+                 [](const Block&, std::size_t, std::uint64_t&) { return true; }, [] {});
+    CHECK(part.step(1000, &work) == LogWalk::State::ended);
+    CHECK(part.missed() == 5);
   }
 }
 

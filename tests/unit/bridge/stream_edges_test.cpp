@@ -252,6 +252,17 @@ TEST_CASE("feed: a time before all that the journal has kept is not recovered, o
   CHECK(world.outcome_of(last_seconds(50.5)).gap.empty());
 }
 
+TEST_CASE("feed: an event that is exactly as old as was asked for comes, and the one before it does not") {
+  Bench bench;
+  bench.event("a");
+  bench.clock.advance_us(1);
+  bench.event("b");
+  bench.clock.advance_us(2'000'000);
+  Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+  feed.subscribe(subscription("{}"), last_seconds(2));
+  CHECK(seqs(payloads(feed.pull(1 << 20))) == Seqs{2});
+}
+
 TEST_CASE("replay: across a step back of the clock events are as far apart as they came") {
   Bench bench;
   Feed feed(bench.log, bench.cohorts, bench.clock, [] {});

@@ -96,6 +96,17 @@ TEST_CASE("targets: a source, its agents, its runs and all") {
   CHECK(a.aims("t1@q") == "unknown_target: target is \"t1@q\"; there is no such run");
 }
 
+TEST_CASE("targets: one that only an earlier bridge knew is not there yet, and may be an agent's name") {
+  Announced a;
+  a.bench.sources.restore("old", "r");
+  CHECK(a.aims("old") == "old@?");
+  CHECK(parse_json(a.bench.run("get_sources"))["sources"].Empty());
+  a.say("t", "r", R"("agents":["old"])");
+  CHECK(a.aims("old") == "t@r/old");
+  a.bench.sources.bind("old", "\x01" "old");
+  CHECK(parse_json(a.bench.run("get_sources"))["sources"].Size() == 2);
+}
+
 TEST_CASE("targets: of runs that only publish one that lives is meant, and of several none") {
   Announced a;
   a.say("t", "r1", "");
