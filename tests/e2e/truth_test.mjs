@@ -254,6 +254,25 @@ test('truth: a bridge that stands still is told within seconds, in the title and
   assert.ok(took_ms < 8000, `${took_ms} ms`); // 5 s, and a busy machine's pauses
 });
 
+test('truth: a page that gets events late says by how much it is behind', async () => {
+  const bridge = await startBridge();
+  let late_ms = 0;
+  const page = await openPage(bridge, {
+    before: (opening) => opening.routeWebSocket(/\/ws$/, (socket) => {
+      const server = socket.connectToServer();
+      server.onMessage((text) => setTimeout(() => socket.send(text), text.includes('trade_executed') ? late_ms : 0));
+    }),
+  });
+  await isLive(page);
+  late_ms = 3000;
+  let n = 0;
+  const publishing = setInterval(() => submit(bridge, trade(++n)).catch(() => {}), 200);
+  await page.waitForFunction(() => /^▲ behind by [3-9] s · Overview/.test(document.title));
+  assert.match(await page.locator('link[rel=icon]').getAttribute('href'), /behind/);
+  clearInterval(publishing);
+  await isLive(page);
+});
+
 test('truth: what was there before counts for no delay', async () => {
   const bridge = await startBridge();
   await submit(bridge, ...trades(1, 300));
