@@ -143,6 +143,17 @@ test('runs: bounded in bytes; the oldest are left out and counted, but not the c
   assert.ok(runs.find('s@r5/a') !== undefined);
   for (let i = 0; i < 30; ++i) await bridge.pass(10_000);
   assert.ok(runs.all.size > 2000 && runs.find('s@r5/a') !== undefined);
+  // Newer ones take the room of the oldest.
+  const held = runs.all.size;
+  for (let i = 0; i < 30; ++i) {
+    for (let n = 0; n < 200; ++n) {
+      const run = `new${200 * i + n}`;
+      bridge.held.push({ ...bridge.held[0]!, run_id: `s@${run}/a`, run, started: 20_000 + i, last_event: 20_000 + i });
+    }
+    bridge.event('scalar', `new${200 * i}`, { tag: 'x', value: 1 });
+    await bridge.pass(2000);
+  }
+  assert.ok(runs.find('s@new5999/a') !== undefined && runs.all.size < 1.2 * held, `${runs.all.size} after ${held}`);
 });
 
 test('runs: without a choice the newest running ones are shown, else the newest', async () => {

@@ -3,6 +3,7 @@
 // the steps and the last reward follow the events. Bounded in bytes: the oldest are left out, and counted.
 import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
 import { runsBetween, tellingRuns } from './run_list.js';
+import { agentOf, runId } from './tallies.js';
 import { listOf, numberOf, objectOf, textOf } from './values.js';
 
 export type RunState = 'running' | 'finished' | 'crashed' | 'interrupted' | 'lost';
@@ -368,14 +369,7 @@ export class Runs {
 
 /** As the bridge names the run of an event. */
 export function runIdOf(source: string | undefined, run: string | undefined, agent: Json | undefined): string {
-  const whole = `${source ?? ''}@${run ?? ''}`;
-  return typeof agent === 'string' && agent !== '' && !isLong(agent) ? `${whole}/${agent}` : whole;
-}
-
-const agentBytesMax = 256;
-
-function isLong(agent: string): boolean {
-  return agent.length * 3 > agentBytesMax && new TextEncoder().encode(agent).length > agentBytesMax;
+  return runId(source ?? '', run ?? '', agentOf({ agent_id: agent ?? null }));
 }
 
 function runOf(o: JsonObject, seq: number, hidden: boolean): Run {
