@@ -108,7 +108,9 @@ test('runs: grouped by a key of their configs, with columns of choice', async ()
   await page.getByLabel('Group by').selectOption('learning_rate');
   const groups = page.locator('.grid-row.group');
   await groups.filter({ hasText: 'learning_rate = 0.0003 · 334 runs' }).waitFor();
+  await page.getByRole('treegrid', { name: 'Runs' }).getByRole('row', { expanded: true }).first().waitFor();
   await groups.first().click();
+  await page.getByRole('row', { expanded: false }).waitFor();
   await groups.filter({ hasText: 'learning_rate = 0.01 · 333 runs' }).click();
   await groups.filter({ hasText: 'learning_rate = 0.1 · 333 runs' }).waitFor();
   await page.getByText('Columns', { exact: true }).click();

@@ -85,6 +85,8 @@ export class Grid<T> {
     this.empty.hidden = items.length > 0;
     setText(this.empty, emptyText);
     this.all.checked = items.some((item) => 'row' in item && this.options.isChosen(item.row));
+    // Only rows of a treegrid can be opened and closed.
+    this.scroller.setAttribute('role', items.some((item) => 'group' in item) ? 'treegrid' : 'grid');
     this.scroller.setAttribute('aria-rowcount', String(items.length + 1));
     this.body.style.height = `${items.length * rowHeight}px`;
     this.paint();
