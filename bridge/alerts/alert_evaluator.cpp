@@ -310,7 +310,7 @@ void AlertEvaluator::settle(Entry& entry, const AlertSubject& subject, State* st
     state->restored = state->holds = false;
     if (state->raised) clear(subject, *state, false);
     if (state->windows.empty()) {
-      const auto at = subjects_.find(subject);
+      const auto at = find_subject(subject);
       drop(at, at->second.states.find(entry.id));
     }
     return;

@@ -24,6 +24,9 @@ namespace bridge {
 struct AlertSubject {
   std::string source, run, agent_id;
 
+  friend bool operator==(const AlertSubject& a, const AlertSubject& b) {
+    return a.agent_id == b.agent_id && a.run == b.run && a.source == b.source;
+  }
   friend bool operator<(const AlertSubject& a, const AlertSubject& b) {
     return std::tie(a.source, a.run, a.agent_id) < std::tie(b.source, b.run, b.agent_id);
   }
@@ -73,8 +76,8 @@ class AlertEvaluator {
   // Whether time alone may change anything.
   bool timed() const { return timed_ != 0; }
 
-  std::uint64_t seq() const { return seq_; }
-  // What has changed since; nothing while it may be told already.
+  // Up to which events the changes are; 0 while they may be told already, and none are given.
+  std::uint64_t seq() const { return seq_ < told_until_ ? 0 : seq_; }
   std::vector<AlertChange> take_changes();
   // How often each was raised beyond its bounds, since.
   std::map<std::uint64_t, std::uint64_t> take_suppressed() { return std::exchange(suppressed_, {}); }
@@ -132,6 +135,7 @@ class AlertEvaluator {
   void set_raised(State& state, const AlertChange& raised);
   static AlertChange change_of(const AlertSubject& subject, const State& state, bool raised);
   void adopt(const AlertEvent& event);
+  Subjects::iterator find_subject(const AlertSubject& subject);
   State* find(Entry& entry, const AlertSubject& subject);
   State* make(Entry& entry, const AlertSubject& subject);
   void drop(Subjects::iterator subject, std::map<std::uint64_t, State>::iterator state);
@@ -142,6 +146,7 @@ class AlertEvaluator {
   std::unordered_map<std::string, std::vector<Entry*>> interested_;  // by type; made anew as rules change
   EventFields fields_;
   Subjects subjects_;
+  Subjects::iterator last_ = subjects_.end();  // that was asked for
   std::set<std::pair<std::string, std::string>> ended_;  // runs that said so
   std::deque<std::pair<std::string, std::string>> ended_order_;
   std::size_t timed_ = 0;  // rules

@@ -47,8 +47,7 @@ void AlertEvaluator::adopt(const AlertEvent& event) {
   told.type = text_of(type).value_or("");
   told.value_json = value;
   const auto same = [&told](const AlertChange& other) {
-    return other.alert_id == told.alert_id && !(other.subject < told.subject) && !(told.subject < other.subject) &&
-           !other.told;
+    return other.alert_id == told.alert_id && other.subject == told.subject && !other.told;
   };
   changes_.erase(std::remove_if(changes_.begin(), changes_.end(),
                                 [&](const AlertChange& other) { return same(other) && other.seq <= told.seq; }),
@@ -62,7 +61,7 @@ void AlertEvaluator::adopt(const AlertEvent& event) {
     const std::size_t before = changes_.size();
     clear(told.subject, *state, false);
     changes_.resize(before);
-    const auto at = subjects_.find(told.subject);
+    const auto at = find_subject(told.subject);
     drop(at, at->second.states.find(told.alert_id));
   }
   changes_.push_back(std::move(told));
@@ -70,8 +69,14 @@ void AlertEvaluator::adopt(const AlertEvent& event) {
 
 // ---- Memory.
 
+// Rule after rule asks for the same one.
+AlertEvaluator::Subjects::iterator AlertEvaluator::find_subject(const AlertSubject& subject) {
+  if (last_ == subjects_.end() || !(last_->first == subject)) last_ = subjects_.find(subject);
+  return last_;
+}
+
 AlertEvaluator::State* AlertEvaluator::find(Entry& entry, const AlertSubject& subject) {
-  const auto at = subjects_.find(subject);
+  const auto at = find_subject(subject);
   if (at == subjects_.end()) return nullptr;
   at->second.last_us = now_us_;
   const auto state = at->second.states.find(entry.id);
@@ -107,6 +112,7 @@ void AlertEvaluator::drop(Subjects::iterator subject, std::map<std::uint64_t, St
   subject->second.states.erase(state);
   if (!subject->second.states.empty()) return;
   bytes_ -= kSubjectBytes + subject->first.agent_id.size();
+  if (last_ == subject) last_ = subjects_.end();
   subjects_.erase(subject);
 }
 

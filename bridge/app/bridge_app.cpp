@@ -12,6 +12,7 @@
 #include <asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
 
+#include "alerts/alerts.h"
 #include "app/memory_shares.h"
 #include "app/metrics.h"
 #include "app/setup.h"
@@ -117,6 +118,7 @@ class BridgeApp::Impl {
         drain_timer_(io_) {
     commands_.set_directory(&client_servers_);
     commands_.set_runs(&runs_);
+    commands_.set_alerts(&alerts_);
     if (!journal_) log_.add_on_seal([this](const BlockPtr& block) { runs_.push(block); });
     tracker_.set_link(&dispatcher_.router());
     // The rest is for what trainers have yet to read.
@@ -166,6 +168,7 @@ class BridgeApp::Impl {
       auto journalling = start_journal();
       if (!journalling) return journalling;
     }
+    alerts_.start(journal_ ? journal_->alerts() : AlertsLinks::Rows(), !journal_ || journal_->problem().empty());
     client_servers_.follow_log(journal_ ? [this] { return journal_->extent(); }
                                         : std::function<PastExtent()>());
     commands_.set_addresses(addresses());
@@ -216,6 +219,24 @@ class BridgeApp::Impl {
         std::min(options.server.http_body_bytes_max, memory_[Queue::http].bytes_max());
     options.log_start = log_start_;
     return options;
+  }
+
+  AlertsLinks alerts_links() {
+    AlertsLinks links;
+    links.post = [this](std::function<void()> f) { asio::post(io_, std::move(f)); };
+    links.check_command = [this](const auto& command) { return dispatcher_.check(command); };
+    links.run_command = [this](const auto& command, const auto& target, const auto& from, auto done) {
+      dispatcher_.issue(command, target, from, done);
+    };
+    if (!journal_) return links;
+    links.past = journal_.get();
+    links.committed_seq = [this] { return journal_->committed_seq(); };
+    links.keep = [this](const AlertsLinks::Rows& rows, auto done) {
+      std::vector<KeptRow> kept;
+      for (const auto& [name, value] : rows) kept.push_back({"alerts", name, value});
+      journal_->keep(std::move(kept), std::move(done));
+    };
+    return links;
   }
 
   // What is to be seen of a question about runs is written first.
@@ -285,7 +306,7 @@ class BridgeApp::Impl {
     if (config_.journal.before_delivery) log_.hold_back();
     journal_->start(log_, [this] { on_journal(); });
     dispatcher_.set_switch_store([this](const auto& name, const auto& params, auto done) {
-      journal_->keep_switch(name, params, std::move(done));
+      journal_->keep({{"switches", name, params}}, std::move(done));
     });
     for (const auto& [name, params] : journal_->switches()) {
       dispatcher_.restore_switch(name, params);
@@ -409,6 +430,7 @@ class BridgeApp::Impl {
   void command_tick() {
     watch_clock();
     if (dispatcher_.busy()) dispatcher_.tick();
+    alerts_.tick();
     if (tracker_.busy() && intake_.tick()) announce_soon();
     memory_watch_.check();
     (void)keep_descriptors_free(zmq_endpoints());
@@ -454,6 +476,7 @@ class BridgeApp::Impl {
     } else {
       runs_bytes_.set(runs_.memory_bytes());
     }
+    alerts_bytes_.set(alerts_.memory_bytes());
     past_bytes_.set(past_.bytes());
     sources_bytes_.set(sources_.bytes());
     commands_bytes_.set(dispatcher_.router().bytes());
@@ -539,6 +562,8 @@ class BridgeApp::Impl {
   OwnEvents own_events_;
   TrainerChannel trainers_;
   CommandDispatcher dispatcher_;
+  Alerts alerts_{{memory_[Queue::alerts].bytes_max(), 1'000, config_.alerts.webhook_hosts}, log_, own_events_, counters_,
+                 clock_, alerts_links()};
   SourceWatch source_watch_{sources_, tracker_, dispatcher_.router(), own_events_};
   Intake intake_;
   Pages pages_;
@@ -554,6 +579,7 @@ class BridgeApp::Impl {
   MemoryHold held_bytes_{memory_[Queue::held_events]};
   MemoryHold journal_bytes_{memory_[Queue::journal_queue]};
   MemoryHold runs_bytes_{memory_[Queue::runs]};
+  MemoryHold alerts_bytes_{memory_[Queue::alerts]};
   MemoryHold past_bytes_{memory_[Queue::past]};
   MemoryHold sources_bytes_{memory_[Queue::sources]};
   MemoryHold commands_bytes_{memory_[Queue::commands]};

@@ -67,6 +67,9 @@ struct Config {
     std::int64_t runs_age_max_s = 0;
   } journal;
   struct {
+    std::vector<std::string> webhook_hosts;
+  } alerts;
+  struct {
     std::int64_t memory_bytes_max = 0;
   } limits;
   struct {

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "alerts/webhooks.h"
 #include "base/address.h"
 #include "base/text.h"
 #include "net/origin.h"
@@ -251,6 +252,12 @@ std::vector<ConfigKey> make_keys() {
       integer("journal.runs_age_max_s", "Runs that have been silent for longer leave the journal.",
               "seconds", 365 * 86'400, 60, 100ll * 365 * 86'400,
               [](C& c, Integer v) { c.journal.runs_age_max_s = v; }),
+
+      list("alerts.webhook_hosts",
+           "Where alerts may be sent besides loopback, by HTTP POST. Whoever may make alerts may have the\n"
+           "bridge send to these hosts, to any path.",
+           "HOST or HOST:PORT", {}, check_webhook_host,
+           [](C& c, List v) { c.alerts.webhook_hosts = std::move(v); }),
 
       integer("limits.memory_bytes_max",
               "Memory of everything that sources, clients and bots can make grow. Each queue has a share of\n"

@@ -15,11 +15,12 @@ constexpr std::size_t kLeftMin = 64 << 20;
 // Being read, waiting and being taken in, of two sources at a time.
 constexpr std::size_t kMessagesInZmq = 6;
 // What is left is shared out in so many parts.
-constexpr std::size_t kParts = 36;
+constexpr std::size_t kParts = 38;
 constexpr std::pair<Queue, std::size_t> kPartsOf[] = {
     {Queue::sources, 2},  {Queue::cohorts, 2},  {Queue::unread, 9},    {Queue::subscriptions, 2},
     {Queue::requests, 5}, {Queue::commands, 2}, {Queue::http, 3},       {Queue::bot_events, 4},
-    {Queue::bot_topics, 1}, {Queue::bot_replies, 2}, {Queue::runs, 4}};
+    {Queue::bot_topics, 1}, {Queue::bot_replies, 2}, {Queue::runs, 4},
+    {Queue::alerts, 2}};
 
 }  // namespace
 

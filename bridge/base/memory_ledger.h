@@ -112,17 +112,18 @@ enum class Queue : std::size_t {
   bot_topics,
   bot_replies,
   runs,
+  alerts,
   zeromq,
 };
 
 // All lines. Made at the start and shared by all threads.
 class MemoryLedger {
  public:
-  static constexpr std::array<const char*, 19> kNames = {
+  static constexpr std::array<const char*, 20> kNames = {
       "history", "held_events", "journal_queue", "thread_backlog", "past",     "snapshot",
       "clients", "sources",     "cohorts",       "unread",         "subscriptions",
       "requests", "commands",   "http",          "bot_events",     "bot_topics",
-      "bot_replies", "runs",    "zeromq"};
+      "bot_replies", "runs",    "alerts",         "zeromq"};
 
   MemoryShare& operator[](Queue queue) { return shares_[static_cast<std::size_t>(queue)]; }
   const MemoryShare& operator[](Queue queue) const {

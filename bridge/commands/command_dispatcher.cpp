@@ -177,6 +177,27 @@ void CommandDispatcher::switch_expired(const std::string& name, const Command& c
   router_.submit(command, [](const CommandOutcome&) {});  // command_executed tells how it went
 }
 
+std::optional<RequestError> CommandDispatcher::check(const Value& command) const {
+  const auto parsed = parse(command, {});
+  return parsed ? std::nullopt : std::optional<RequestError>(parsed.error());
+}
+
+void CommandDispatcher::issue(const Value& wanted, const std::string& target, const std::string& requester,
+                              const std::function<void(const std::string&, const std::string&)>& done) {
+  auto parsed = parse(wanted, requester);
+  if (!parsed) return done(error_type_name(parsed.error().type), parsed.error().message);
+  Command& command = parsed.value();
+  command.idempotency_key.clear();  // each is a command of its own
+  if (command.target.empty()) command.target = target;
+  router_.submit(std::move(command), [done](const CommandOutcome& outcome) {
+    if (outcome.refusal) return done(error_type_name(outcome.refusal->type), outcome.refusal->message);
+    for (const TrainerAnswer& answer : outcome.answers) {
+      if (!answer.success) return done(error_type_name(answer.error.type), answer.source + ": " + answer.error.message);
+    }
+    done("success", "");
+  });
+}
+
 void CommandDispatcher::report(const Command& command, const TrainerAnswer& given) {
   JsonWriter data;
   data.object().field("command", command.name).field("target", command.target);

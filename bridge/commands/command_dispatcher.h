@@ -65,6 +65,13 @@ class CommandDispatcher final : public CommandTaker {
   // Arms a switch that the store has, with all of its time before it and at least ten seconds.
   void restore_switch(const std::string& name, const std::string& params_json);
 
+  // Why `command` is none for a trainer.
+  std::optional<RequestError> check(const rapidjson::Value& command) const;
+  // Carries out a command for a trainer in the name of `requester`; without a target it is for `target`. `done` is
+  // called once with "success" or the error's type, and its message. REQUIRES: check() has nothing against it.
+  void issue(const rapidjson::Value& command, const std::string& target, const std::string& requester,
+             const std::function<void(const std::string& outcome, const std::string& message)>& done);
+
   // Deadlines and switches. Call every few milliseconds while busy().
   void tick();
   bool busy() const { return router_.busy() || !switches_.empty(); }

@@ -41,7 +41,8 @@ OwnCommands::OwnCommands(BridgeView view)
                          : std::make_shared<SearchMemory>(SearchMemory{(*view_.memory)[Queue::requests], {}})) {}
 
 bool OwnCommands::knows(std::string_view command) {
-  return std::find(kNames.begin(), kNames.end(), command) != kNames.end() || is_run_command(command);
+  return std::find(kNames.begin(), kNames.end(), command) != kNames.end() || is_run_command(command) ||
+         Alerts::knows(command);
 }
 
 void ClientsReport::add(const ClientsReport& other) {
@@ -66,6 +67,9 @@ void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
     get_recent_events(params, account, done, command == kTrades ? "trade_executed" : nullptr);
   } else if (is_run_command(command)) {
     ask_runs(command, params, account, done);
+  } else if (Alerts::knows(command)) {
+    if (view_.alerts == nullptr) return done(RequestError{ErrorType::busy, "there are no alerts"});
+    view_.alerts->run(command, params, done);
   } else if (command == "get_sources") {
     get_sources(account, done);
   } else if (command == "get_snapshot") {

@@ -13,6 +13,7 @@
 
 #include <rapidjson/document.h>
 
+#include "alerts/alerts.h"
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/memory_ledger.h"
@@ -88,6 +89,7 @@ struct BridgeView {
   WorkQueue* work = nullptr;  // for what takes long; null: all is done at once
   PastCache* past = nullptr;  // what lies behind memory; null: nothing
   PastRuns* runs = nullptr;   // null: questions about runs are refused
+  Alerts* alerts = nullptr;   // null: likewise
 };
 
 // One thread: the log's.
@@ -96,6 +98,7 @@ class OwnCommands {
   explicit OwnCommands(BridgeView view);
 
   void set_runs(PastRuns* runs) { view_.runs = runs; }
+  void set_alerts(Alerts* alerts) { view_.alerts = alerts; }
 
   // The bridge's sockets by their names in the ready line; empty: off. Told by get_status once set.
   using Addresses = std::vector<std::pair<std::string, std::string>>;

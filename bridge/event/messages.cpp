@@ -52,7 +52,7 @@ std::string error_message(const RequestError& error, std::string_view action,
   if (!action.empty()) json.field("action", action);
   if (!id_json.empty()) json.key("id").raw(id_json);
   json.key("data").object().field("error_type", error_type_name(error.type));
-  json.field("message", error.message).key("details").raw("{}").end_object();
+  json.field("message", error.message).key("details").raw(error.details_json).end_object();
   return json.key("timestamp").seconds(now_us).end_object().take();
 }
 

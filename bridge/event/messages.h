@@ -35,6 +35,7 @@ const char* error_type_name(ErrorType type);
 struct RequestError {
   ErrorType type = ErrorType::bad_request;
   std::string message;
+  std::string details_json = "{}";
 };
 
 // The first message on a connection. `seq` is the newest event's.

@@ -1,14 +1,13 @@
 #include "runs/runs_thread.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <utility>
 
 #include <spdlog/spdlog.h>
+
+#include "base/step_back.h"
 
 namespace bridge {
 namespace {
@@ -17,15 +16,8 @@ constexpr std::size_t kWaitingMax = 64;       // questions of all askers
 constexpr std::size_t kWaitingOfOneMax = 16;
 constexpr int kReaderBusyMs = 1000;
 constexpr int kTrimTurns = 16;
-constexpr int kNice = 15;
+constexpr int kNice = 15;  // what there is no time for waits, and beyond its room is missed
 constexpr auto kGather = std::chrono::milliseconds(20);  // of blocks, unless somebody asks
-
-// Whoever takes events in, or trains, comes first: what there is no time for waits, and beyond its room is missed.
-void step_back() {
-  const sched_param none{};
-  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
-}
 
 RequestError unknown_run(const RunChange& change) {
   return {ErrorType::bad_request, "params.run_id is \"" + change.run_id + "\", which is no run"};
@@ -37,7 +29,7 @@ RunsThread::RunsThread(RunsThreadOptions options, const Clock& clock, Listener l
     : options_(std::move(options)), clock_(clock), listener_(std::move(listener)) {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "runs");
-    step_back();
+    step_back(kNice);
     run();
   });
 }

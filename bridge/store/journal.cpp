@@ -45,6 +45,7 @@ LogStart Journal::open(std::string new_epoch) {
   const auto begun = file_->begin_epoch(epoch_, clock_.wall_us());
   if (begun) {
     switches_ = contents.switches;
+    alerts_ = contents.alerts;
     holes_ = std::make_shared<const std::vector<SeqRange>>(contents.holes);
     first_seq_ = contents.first_seq;
     committed_seq_ = contents.last_seq;

@@ -39,9 +39,11 @@ class Journal final : public PastReader {
 
   // Dead-man's switches that were armed, name and params; none where the file could not be opened.
   const std::vector<std::pair<std::string, std::string>>& switches() const { return switches_; }
-  // See JournalFile::keep_switch(). `done` is called later, on this thread. REQUIRES: start().
-  void keep_switch(std::string name, std::string params_json, std::function<void(bool)> done) {
-    thread_.keep_switch(std::move(name), std::move(params_json), std::move(done));
+  // Alerts and what was raised, as rows of `alerts`; likewise.
+  const std::vector<std::pair<std::string, std::string>>& alerts() const { return alerts_; }
+  // See JournalFile::keep(). `done` is called later, on this thread. REQUIRES: start().
+  void keep(std::vector<KeptRow> rows, std::function<void(bool)> done) {
+    thread_.keep(std::move(rows), std::move(done));
   }
 
   // Writes what of the runs is only in memory, or what a person changes of one, behind all events until now. `done`
@@ -119,6 +121,7 @@ class Journal final : public PastReader {
   std::string problem_;  // of open()
   std::vector<SourcePosition> positions_;
   std::vector<std::pair<std::string, std::string>> switches_;
+  std::vector<std::pair<std::string, std::string>> alerts_;
   std::shared_ptr<const std::vector<SeqRange>> holes_;  // in order; made anew where one is added
   EventLog* log_ = nullptr;
   std::function<void()> on_progress_;

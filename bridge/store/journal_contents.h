@@ -25,6 +25,7 @@ struct JournalContents {
   std::vector<SeqRange> holes;       // in order
   // Dead-man's switches that are armed: name and params. Read by open() only.
   std::vector<std::pair<std::string, std::string>> switches;
+  std::vector<std::pair<std::string, std::string>> alerts;    // rows of `alerts`
   std::vector<SourcePosition> positions;  // of the runs heard of last, oldest first
 };
 

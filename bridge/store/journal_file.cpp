@@ -186,6 +186,8 @@ void JournalFile::prepare() {
   db.run("CREATE INDEX IF NOT EXISTS sources_by_seq ON sources(seq)");
   db.run("CREATE TABLE IF NOT EXISTS switches("
          "name TEXT PRIMARY KEY, params TEXT NOT NULL) WITHOUT ROWID");
+  db.run("CREATE TABLE IF NOT EXISTS alerts("
+         "name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
   statements_ = std::make_unique<Statements>(db);
   load_contents();
   runs_ = std::make_unique<RunStore>(db, options_.runs, last_row_seq_);
@@ -204,15 +206,22 @@ void JournalFile::load_contents() {
       database_->number("SELECT count(*) FROM sources").value_or(0));
   Statement switches(*database_, "SELECT name,params FROM switches ORDER BY name");
   while (switches.step()) contents_.switches.emplace_back(switches.text(0), switches.text(1));
+  Statement alerts(*database_, "SELECT name,value FROM alerts ORDER BY name");
+  while (alerts.step()) contents_.alerts.emplace_back(alerts.text(0), alerts.text(1));
 }
 
-JournalResult<bool> JournalFile::keep_switch(const std::string& name,
-                                             const std::string& params_json) {
+JournalResult<bool> JournalFile::keep(const std::vector<KeptRow>& rows) {
   return guarded([&] {
-    Statement& keep = params_json.empty() ? statements_->remove_switch : statements_->keep_switch;
-    keep.bind(1, std::string_view(name));
-    if (!params_json.empty()) keep.bind(2, std::string_view(params_json));
-    keep.run();
+    database_->run("BEGIN IMMEDIATE");
+    for (const KeptRow& row : rows) {
+      const std::string table = row.table;
+      Statement keep(*database_, (row.value.empty() ? "DELETE FROM " + table + " WHERE name=?"
+                                                    : "INSERT OR REPLACE INTO " + table + " VALUES(?,?)").c_str());
+      keep.bind(1, std::string_view(row.name));
+      if (!row.value.empty()) keep.bind(2, std::string_view(row.value));
+      keep.run();
+    }
+    database_->run("COMMIT");
     return true;
   });
 }

@@ -1,8 +1,8 @@
 // The journal on disk: one SQLite file, a row an event, which people read while the bridge writes.
 //
 // Tables: `events` (the log), `epochs` (the numberings), `holes` (what could not be written),
-// `sources` (how far each run had come), `switches` (dead-man's switches that are armed) and those of RunStore, which
-// follow from the events. The schema's version is in PRAGMA user_version.
+// `sources` (how far each run had come), `switches` (dead-man's switches that are armed), `alerts` (rules, what is
+// raised, and how far events were looked at) and those of RunStore, which follow from the events. The schema's version is in PRAGMA user_version.
 //
 // WAL, so that readers and the writer do not wait for each other. synchronous=NORMAL: a commit is safe
 // from the end of the process at once, from a power cut after the next checkpoint; where a numbering
@@ -40,6 +40,13 @@ struct JournalFailure {
   // Whether the connection may work again by itself, as when the disk has room again. Otherwise
   // the file must be opened anew.
   bool may_pass = false;
+};
+
+// A row that outlives the bridge, of `switches` or `alerts`; without a value it is taken away.
+struct KeptRow {
+  const char* table = "";
+  std::string name;
+  std::string value;
 };
 
 template <class T>
@@ -99,8 +106,8 @@ class JournalFile {
   // beyond the last row where nothing did.
   JournalResult<std::uint64_t> first_seq_since(std::int64_t timestamp_us);
 
-  // Notes a dead-man's switch, or with no params that it is armed no more.
-  JournalResult<bool> keep_switch(const std::string& name, const std::string& params_json);
+  // Writes the rows in one transaction.
+  JournalResult<bool> keep(const std::vector<KeptRow>& rows);
 
   // Folds events into the runs that were written before the runs were, or that a kill took out of them, a block of
   // them; true where there are more. Until then what is appended waits for its turn.

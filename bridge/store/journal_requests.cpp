@@ -60,12 +60,10 @@ void JournalThread::find_position(SourcePosition run, std::vector<BlockPtr> newe
   add_request(std::move(request), true);
 }
 
-void JournalThread::keep_switch(std::string name, std::string params_json,
-                                std::function<void(bool)> done) {
+void JournalThread::keep(std::vector<KeptRow> rows, std::function<void(bool)> done) {
   Request request;
-  request.kind = Request::Kind::keep_switch;
-  request.switch_name = std::move(name);
-  request.switch_params = std::move(params_json);
+  request.kind = Request::Kind::keep;
+  request.rows = std::move(rows);
   request.on_kept = std::move(done);
   add_request(std::move(request));
 }
@@ -126,9 +124,8 @@ bool JournalThread::serve(Request& request) {
       return look_up_position(request);
     case Request::Kind::runs:
       return write_runs(request);
-    case Request::Kind::keep_switch: {
-      const bool kept =
-          readable && file_->keep_switch(request.switch_name, request.switch_params).ok();
+    case Request::Kind::keep: {
+      const bool kept = readable && file_->keep(request.rows).ok();
       listener_.post([done = std::move(request.on_kept), kept] { done(kept); });
       return true;
     }

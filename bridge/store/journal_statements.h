@@ -38,12 +38,10 @@ struct JournalFile::Statements {
         nth(db, "SELECT seq FROM events ORDER BY seq LIMIT 1 OFFSET ?"),
         remove(db, "DELETE FROM events WHERE seq<?"),
         remove_holes(db, "DELETE FROM holes WHERE to_seq<?"),
-        keep_switch(db, "INSERT OR REPLACE INTO switches(name,params) VALUES(?,?)"),
-        remove_switch(db, "DELETE FROM switches WHERE name=?"),
         pages(db, "PRAGMA page_count"),
         free_pages(db, "PRAGMA freelist_count") {}
   Statement begin, commit, insert, insert_hole, upsert_source, find_source, trim_sources, select,
-      sizes, stamp, nth, remove, remove_holes, keep_switch, remove_switch, pages, free_pages;
+      sizes, stamp, nth, remove, remove_holes, pages, free_pages;
 };
 
 // Runs `f`; what SQLite refuses becomes a failure, with the transaction rolled back.

@@ -295,7 +295,7 @@ void JournalThread::finish() {
   }
   // A switch that was disarmed last must not be armed again at the next start.
   for (Request& request : requests) {
-    if (request.kind == Request::Kind::keep_switch) serve(request);
+    if (request.kind == Request::Kind::keep) serve(request);
   }
   while (clean && file_ != nullptr) {
     {

@@ -87,8 +87,8 @@ class JournalThread {
   void find_position(SourcePosition run, std::vector<BlockPtr> newest,
                      std::function<void(std::optional<std::uint64_t>)> done);
 
-  // See JournalFile::keep_switch(). `done` is told by the listener's post() whether it is written.
-  void keep_switch(std::string name, std::string params_json, std::function<void(bool)> done);
+  // See JournalFile::keep(). `done` is told by the listener's post() whether it is written.
+  void keep(std::vector<KeptRow> rows, std::function<void(bool)> done);
 
   // See Journal::write_runs().
   void write_runs(std::optional<RunChange> change, std::function<void(std::optional<bool>)> done);
@@ -101,15 +101,14 @@ class JournalThread {
 
  private:
   struct Request {
-    enum class Kind { read, time, last, position, keep_switch, runs } kind = Kind::read;
+    enum class Kind { read, time, last, position, keep, runs } kind = Kind::read;
     std::uint64_t from_seq = 0;  // read back: where it ends; position and runs: what must be written before
     bool back = false;
     std::int64_t timestamp_us = 0;
     LookBack look_back;
     SourcePosition run;
     std::vector<BlockPtr> newest;  // not pushed
-    std::string switch_name;
-    std::string switch_params;
+    std::vector<KeptRow> rows;
     std::function<void(bool)> on_kept;
     std::optional<RunChange> run_change;
     std::function<void(std::optional<bool>)> on_runs;

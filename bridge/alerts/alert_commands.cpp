@@ -1,0 +1,183 @@
+// What people ask of alerts: create_alert, list_alerts, acknowledge_alert, delete_alert.
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "alerts/alerts.h"
+#include "base/limits.h"
+#include "event/json_document.h"
+#include "event/json_value.h"
+#include "event/json_writer.h"
+#include "event/number_field.h"
+#include "event/request_fields.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::size_t kAlertNameBytesMax = 128;
+constexpr std::size_t kActionBytesMax = 4096;
+constexpr std::array<std::string_view, 4> kAlertCommands = {"create_alert", "list_alerts", "acknowledge_alert",
+                                                            "delete_alert"};
+
+RequestError bad_field(std::string message) { return {ErrorType::bad_request, "params." + std::move(message)}; }
+
+}  // namespace
+
+bool Alerts::knows(std::string_view command) {
+  return std::find(kAlertCommands.begin(), kAlertCommands.end(), command) != kAlertCommands.end();
+}
+
+void Alerts::run(std::string_view command, const rapidjson::Value& params, const Done& done) {
+  if (command == "list_alerts") return done(list());
+  static const Params kNothing(rapidjson::kObjectType);
+  const Params& fields = params.IsObject() ? params : kNothing;
+  if (command == "create_alert") return create(fields, done);
+  const auto id = read_integer(find(fields, "alert_id"), "params.alert_id", 1, kIntegerMax);
+  if (!id) return done(RequestError{ErrorType::bad_request, id.error().message});
+  const auto alert = alerts_.find(id.value());
+  if (alert == alerts_.end()) return done(bad_field("alert_id is " + std::to_string(id.value()) + ", which is no alert"));
+  return command == "delete_alert" ? remove(alert->second, done) : acknowledge(alert->second, done);
+}
+
+void Alerts::answer(const std::string& members, bool kept, const Done& done) const {
+  JsonWriter json;
+  json.object().field("survives_restart", kept).field("epoch", log_.epoch()).field("seq", log_.last_seq());
+  done("{" + members + "," + json.end_object().take().substr(1));
+}
+
+void Alerts::create(const Params& params, const Done& done) {
+  Alert alert;
+  for (const auto& [name, bytes_max, field] : {std::tuple{"rule", kRuleBytesMax, &alert.rule},
+                                               std::tuple{"name", kAlertNameBytesMax, &alert.name}}) {
+    auto text = optional_text(params, name, bytes_max);
+    if (!text) return done(bad_field(text.error().message));
+    *field = std::move(text.value());
+  }
+  auto lasting = optional_text(params, "for", kNameBytesMax);
+  if (!lasting) return done(bad_field(lasting.error().message));
+  if (!lasting.value().empty()) alert.rule += " for " + lasting.value();
+  auto rule = parse_rule(alert.rule);
+  if (!rule) {
+    const RuleError& error = rule.error();
+    RequestError refusal = bad_field("rule cannot be read " + error.message());
+    JsonWriter details;
+    details.object().field("position", std::uint64_t{error.position}).field("expected", error.expected);
+    refusal.details_json = details.end_object().take();
+    return done(refusal);
+  }
+  if (const rapidjson::Value* const action = find(params, "action")) {
+    if (const auto error = read_action(*action, &alert)) return done(*error);
+  }
+  for (const auto& [id, other] : alerts_) {
+    if (other.rule != alert.rule || other.name != alert.name || other.action_json != alert.action_json) continue;
+    return answer("\"alert_id\":" + std::to_string(id) + ",\"created\":false", dirty_.count(row_name(other)) == 0 && links_.keep,
+                  done);
+  }
+  if (alerts_.size() >= options_.alerts_max) {
+    return done(RequestError{ErrorType::busy, "there are " + std::to_string(options_.alerts_max) +
+                                                  " alerts already, and may be no more; delete some"});
+  }
+  alert.id = ++last_id_;
+  alert.created_us = clock_.wall_us();
+  alert.after_seq = log_.last_seq();
+  if (alerts_.empty()) {
+    pump();
+    looked_at_ = cursor_;
+    thread_.change([seq = cursor_](AlertEvaluator& evaluator) { evaluator.pass_over(seq); });
+  }
+  watch(alert, std::move(rule.value()));
+  AlertsLinks::Rows rows = {{row_name(alert), row_of(alert)}, {"last_id", std::to_string(last_id_)}};
+  const std::string created = "\"alert_id\":" + std::to_string(alert.id) + ",\"created\":true";
+  alerts_[alert.id] = std::move(alert);
+  keep_rows(std::move(rows), [this, created, done](bool kept) { answer(created, kept, done); });
+}
+
+std::optional<RequestError> Alerts::read_action(const rapidjson::Value& action, Alert* alert) const {
+  const char* const kinds = "action must be an object with command, webhook or both";
+  if (!action.IsObject()) return bad_field(kinds);
+  alert->action_json = json_text(action);
+  if (alert->action_json.size() > kActionBytesMax) {
+    return bad_field("action must be at most " + std::to_string(kActionBytesMax) + " bytes");
+  }
+  alert->has_command = find(action, "command") != nullptr;
+  const rapidjson::Value* const webhook = find(action, "webhook");
+  if (!alert->has_command && webhook == nullptr) return bad_field(kinds);
+  if (alert->has_command) {
+    if (auto error = links_.check_command(action)) return bad_field("action: " + error->message);
+  }
+  rapidjson::Document shown;
+  shown.CopyFrom(action, shown.GetAllocator());
+  if (webhook != nullptr) {
+    if (!webhook->IsString()) return bad_field("action.webhook must be a string");
+    alert->webhook = view(*webhook);
+    if (const auto refusal = webhooks_.check(alert->webhook)) {
+      RequestError error = bad_field("action.webhook " + refusal->message);
+      if (refusal->forbidden) error.type = ErrorType::forbidden;
+      return error;
+    }
+    shown["webhook"].SetString(shown_webhook(alert->webhook), shown.GetAllocator());
+  }
+  alert->shown_action = json_text(shown);
+  return std::nullopt;
+}
+
+void Alerts::acknowledge(Alert& alert, const Done& done) {
+  const std::uint64_t acknowledged = std::exchange(alert.unacknowledged, 0);
+  dirty_.insert(row_name(alert));
+  const auto rule = parse_rule(alert.rule);
+  const bool ends_it = rule && !rule.value().can_end();
+  for (auto& [subject, raised] : alert.raised) {
+    raised.acknowledged = true;
+    dirty_.insert(row_name(raised.change));
+    if (ends_it) tell(alert, raised.change, "acknowledged");
+  }
+  if (ends_it) {
+    counters_.alerts_cleared += alert.raised.size();
+    counters_.alerts_raised -= alert.raised.size();
+    alert.raised.clear();
+    thread_.change([id = alert.id](AlertEvaluator& evaluator) { evaluator.acknowledge(id); });
+  }
+  JsonWriter json;
+  json.object().field("acknowledged", acknowledged).field("epoch", log_.epoch()).field("seq", log_.last_seq());
+  done(json.end_object().take());
+}
+
+void Alerts::remove(Alert& alert, const Done& done) {
+  AlertsLinks::Rows rows = {{row_name(alert), ""}};
+  for (const auto& [subject, raised] : alert.raised) {
+    rows.emplace_back(row_name(raised.change), "");
+    tell(alert, raised.change, "deleted");
+  }
+  counters_.alerts_cleared += alert.raised.size();
+  counters_.alerts_raised -= alert.raised.size();
+  thread_.change([id = alert.id](AlertEvaluator& evaluator) { evaluator.remove(id); });
+  alerts_.erase(alert.id);
+  keep_rows(std::move(rows), [this, done](bool kept) { answer("\"deleted\":true", kept, done); });
+}
+
+std::string Alerts::list() const {
+  JsonWriter json;
+  json.object().key("alerts").list();
+  bool complete = true;
+  for (const auto& [id, alert] : alerts_) {
+    if (json.bytes() > kReplyBytesMax) {
+      complete = false;
+      break;
+    }
+    json.object().field("alert_id", id).key("name");
+    alert.name.empty() ? json.raw("null") : json.add(alert.name);
+    json.field("rule", alert.rule).key("action").raw(alert.shown_action.empty() ? "null" : alert.shown_action);
+    json.key("created").seconds(alert.created_us).field("after_seq", alert.after_seq).field("times", alert.times);
+    json.field("unacknowledged", alert.unacknowledged).field("suppressed", alert.suppressed);
+    json.key("last_action").raw(alert.last_action.empty() ? "null" : alert.last_action).key("raised").list();
+    for (const auto& [subject, raised] : alert.raised) json.raw(row_of(raised));
+    json.end_list().end_object();
+  }
+  json.end_list().field("count", std::uint64_t{alerts_.size()}).field("complete", complete);
+  json.field("behind", alerts_.empty() ? 0 : log_.last_seq() - std::min(looked_at_, log_.last_seq()));
+  json.field("epoch", log_.epoch()).field("seq", alerts_.empty() ? log_.last_seq() : looked_at_);
+  return json.end_object().take();
+}
+
+}  // namespace bridge

@@ -1,0 +1,362 @@
+#include "alerts/alerts.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "event/json_document.h"
+#include "event/json_value.h"
+#include "event/json_writer.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::int64_t kSaveUs = 1'000'000;
+constexpr const char* kPosition = "position";
+constexpr const char* kLastId = "last_id";
+
+void add_text(JsonWriter& json, const char* name, const std::string& text) {
+  if (!text.empty()) json.field(name, text);
+}
+
+// What a row of the journal has; 0 and "" where it has it not.
+std::uint64_t whole(const rapidjson::Value& row, const char* name) {
+  const rapidjson::Value* const found = find(row, name);
+  return found != nullptr && found->IsUint64() ? found->GetUint64() : 0;
+}
+std::string text(const rapidjson::Value& row, const char* name) {
+  const rapidjson::Value* const found = find(row, name);
+  return found != nullptr && found->IsString() ? std::string(view(*found)) : std::string();
+}
+std::int64_t stamp(const rapidjson::Value& row, const char* name) {
+  const rapidjson::Value* const found = find(row, name);
+  return found != nullptr && found->IsNumber() ? std::llround(std::clamp(found->GetDouble(), 0.0, 1e12) * 1e6) : 0;
+}
+
+}  // namespace
+
+Alerts::Alerts(AlertsOptions options, EventLog& log, OwnEvents& events, Counters& counters, const Clock& clock,
+               AlertsLinks links)
+    : options_(std::move(options)),
+      log_(log),
+      events_(events),
+      counters_(counters),
+      clock_(clock),
+      links_(std::move(links)),
+      webhooks_(options_.webhook_hosts, clock,
+                {links_.post,
+                 [this](const Webhooks::Sent& sent) {
+                   acted(sent.alert_id, sent.seq, "webhook", sent.success ? "success" : "failed", sent.message);
+                 }}),
+      thread_(options_.bytes_max, clock, {links_.post, [this](const auto& progress) { on_progress(progress); }}) {}
+
+// ---- What outlives the bridge.
+
+void Alerts::start(const AlertsLinks::Rows& rows, bool known) {
+  cursor_ = looked_at_ = log_.last_seq();
+  // Numbers that a journal has given already are not given again.
+  if (!known) last_id_ = static_cast<std::uint64_t>(std::max<std::int64_t>(0, clock_.wall_us() / 1'000'000));
+  load(rows);
+  thread_.change([seq = cursor_, told = log_.last_seq()](AlertEvaluator& evaluator) {
+    evaluator.expect_told(told);
+    evaluator.pass_over(seq);
+  });
+}
+
+void Alerts::load(const AlertsLinks::Rows& rows) {
+  std::optional<std::uint64_t> position;
+  for (const auto& [name, value] : rows) {
+    const auto row = read_document(value);
+    if (!row) continue;
+    if (name == kPosition && row.value().IsUint64()) position = row.value().GetUint64();
+    if (name == kLastId && row.value().IsUint64()) last_id_ = row.value().GetUint64();
+    if (name.rfind("alert/", 0) != 0 || !row.value().IsObject()) continue;
+    Alert alert;
+    alert.id = whole(row.value(), "alert_id");
+    alert.name = text(row.value(), "name");
+    alert.rule = text(row.value(), "rule");
+    alert.created_us = stamp(row.value(), "created");
+    alert.after_seq = std::min(whole(row.value(), "after_seq"), log_.last_seq());
+    alert.times = whole(row.value(), "times");
+    alert.unacknowledged = whole(row.value(), "unacknowledged");
+    auto rule = parse_rule(alert.rule);
+    const rapidjson::Value* const action = find(row.value(), "action");
+    if (alert.id == 0 || !rule) {
+      spdlog::warn("the journal has an alert that cannot be read: {}", printable(name));
+      continue;
+    }
+    if (action != nullptr) {
+      if (const auto error = read_action(*action, &alert)) spdlog::warn("alert {}: {}", alert.id, error->message);
+    }
+    last_id_ = std::max(last_id_, alert.id);
+    watch(alert, std::move(rule.value()));
+    alerts_[alert.id] = std::move(alert);
+  }
+  for (const auto& [name, value] : rows) {
+    const auto row = read_document(value);
+    if (name.rfind("raised/", 0) != 0 || !row || !row.value().IsObject()) continue;
+    Raised raised;
+    raised.change.alert_id = whole(row.value(), "alert_id");
+    raised.change.subject = {text(row.value(), "source"), text(row.value(), "run"), text(row.value(), "agent_id")};
+    raised.change.seq = whole(row.value(), "seq");
+    raised.change.since_us = stamp(row.value(), "since");
+    raised.change.type = text(row.value(), "type");
+    if (const auto* const found = find(row.value(), "value")) raised.change.value_json = json_text(*found);
+    const auto* const acknowledged = find(row.value(), "acknowledged");
+    raised.acknowledged = acknowledged != nullptr && acknowledged->IsTrue();
+    const auto alert = alerts_.find(raised.change.alert_id);
+    if (alert == alerts_.end()) continue;
+    thread_.change([change = raised.change](AlertEvaluator& evaluator) { evaluator.restore(change); });
+    ++counters_.alerts_raised;
+    const AlertSubject subject = raised.change.subject;
+    alert->second.raised[subject] = std::move(raised);
+  }
+  if (alerts_.empty()) return;
+  if (!position) {
+    position = log_.last_seq();
+    for (const auto& [id, alert] : alerts_) position = std::min(*position, alert.after_seq);
+  }
+  cursor_ = looked_at_ = saved_position_ = std::min(*position, log_.last_seq());
+}
+
+std::string Alerts::row_name(const Alert& alert) { return "alert/" + std::to_string(alert.id); }
+
+std::string Alerts::row_name(const AlertChange& raised) {
+  const AlertSubject& s = raised.subject;
+  return "raised/" + std::to_string(raised.alert_id) + "/" + s.source + "@" + s.run + "/" + s.agent_id;
+}
+
+std::string Alerts::row_of(const Alert& alert) {
+  JsonWriter json;
+  json.object().field("alert_id", alert.id);
+  add_text(json, "name", alert.name);
+  json.field("rule", alert.rule).key("created").seconds(alert.created_us).field("after_seq", alert.after_seq);
+  json.field("times", alert.times).field("unacknowledged", alert.unacknowledged);
+  if (!alert.action_json.empty()) json.key("action").raw(alert.action_json);
+  return json.end_object().take();
+}
+
+std::string Alerts::row_of(const Raised& raised) {
+  const AlertChange& change = raised.change;
+  JsonWriter json;
+  json.object().field("alert_id", change.alert_id).field("seq", change.seq);
+  add_text(json, "source", change.subject.source);
+  add_text(json, "run", change.subject.run);
+  add_text(json, "agent_id", change.subject.agent_id);
+  add_text(json, "type", change.type);
+  if (!change.value_json.empty()) json.key("value").raw(change.value_json);
+  json.key("since").seconds(change.since_us).field("acknowledged", raised.acknowledged);
+  return json.end_object().take();
+}
+
+// What is not there any more has no value.
+std::string Alerts::row(const std::string& name) const {
+  const std::size_t slash = name.find('/') + 1;
+  const auto alert = alerts_.find(std::strtoull(name.c_str() + slash, nullptr, 10));
+  if (alert == alerts_.end()) return {};
+  if (name.rfind("alert/", 0) == 0) return row_of(alert->second);
+  for (const auto& [subject, raised] : alert->second.raised) {
+    if (row_name(raised.change) == name) return row_of(raised);
+  }
+  return {};
+}
+
+// As of one moment; written once all is that was told until then.
+void Alerts::save() {
+  if (!links_.keep || saving_) return;
+  const std::int64_t now = clock_.steady_us();
+  if (!capture_) {
+    const bool moved = !alerts_.empty() && looked_at_ != saved_position_;
+    if ((dirty_.empty() && !moved) || now < saved_us_ + kSaveUs) return;
+    capture_.emplace();
+    for (const std::string& name : dirty_) capture_->emplace_back(name, row(name));
+    dirty_.clear();
+    capture_->emplace_back(kPosition, std::to_string(looked_at_));
+    saved_position_ = looked_at_;
+    capture_seq_ = log_.last_seq();
+    saved_us_ = now;
+  }
+  if (links_.committed_seq() < capture_seq_) return;
+  saving_ = true;
+  keep_rows(*std::exchange(capture_, std::nullopt), [this](bool) { saving_ = false; });
+}
+
+void Alerts::keep_rows(AlertsLinks::Rows rows, std::function<void(bool)> done) {
+  if (!links_.keep) return done(false);
+  std::vector<std::string> names;
+  for (const auto& [name, value] : rows) {
+    if (name.find('/') != std::string::npos) names.push_back(name);
+  }
+  links_.keep(std::move(rows), [this, names = std::move(names), done = std::move(done),
+                                alive = std::weak_ptr<char>(alive_)](bool kept) {
+    if (alive.expired()) return;
+    if (!kept) dirty_.insert(names.begin(), names.end());
+    done(kept);
+  });
+}
+
+// ---- Events.
+
+void Alerts::watch(const Alert& alert, Rule rule) {
+  thread_.change([id = alert.id, after = alert.after_seq, rule = std::move(rule)](AlertEvaluator& evaluator) {
+    evaluator.add(id, rule, after);
+  });
+}
+
+void Alerts::tick() {
+  pump();
+  save();
+  counters_.alerts = alerts_.size();
+  counters_.alerts_behind = alerts_.empty() ? 0 : log_.last_seq() - std::min(looked_at_, log_.last_seq());
+  counters_.webhooks_waiting = webhooks_.waiting();
+}
+
+void Alerts::push(const BlockPtr& block, std::uint64_t from) {
+  if (from > cursor_ + 1) counters_.alerts_missed += from - cursor_ - 1;
+  thread_.push(block, static_cast<std::size_t>(from - block->first_seq()), clock_.steady_us() - clock_.wall_us());
+  cursor_ = block->last_seq();
+}
+
+void Alerts::pump() {
+  if (reading_) return;
+  const History& history = log_.history();
+  if (alerts_.empty()) {
+    cursor_ = log_.last_seq();
+    return;
+  }
+  if (history.last_seq() < log_.last_seq()) log_.seal();
+  while (cursor_ < history.last_seq() && thread_.has_room()) {
+    const std::uint64_t next = cursor_ + 1;
+    if (next >= history.first_seq()) {
+      push(history.find(next), next);
+    } else if (links_.past != nullptr && links_.past->readable() && next <= links_.past->last_seq()) {
+      reading_ = true;
+      links_.past->read(next, [this, next, alive = std::weak_ptr<char>(alive_)](const PastReader::Slice& slice) {
+        if (!alive.expired()) on_slice(next, slice);
+      });
+      return;
+    } else {
+      counters_.alerts_missed += history.first_seq() - next;
+      cursor_ = history.first_seq() - 1;
+      thread_.change([seq = cursor_](AlertEvaluator& evaluator) { evaluator.pass_over(seq); });
+    }
+  }
+  thread_.set_caught_up(cursor_ == log_.last_seq());
+}
+
+// Where there is nothing, what memory holds is next.
+void Alerts::on_slice(std::uint64_t from, const PastReader::Slice& slice) {
+  reading_ = false;
+  for (const BlockPtr& block : slice.blocks) {
+    if (block->last_seq() > cursor_) push(block, std::max(cursor_ + 1, block->first_seq()));
+  }
+  if (cursor_ < from) {
+    const std::uint64_t first = log_.history().first_seq();
+    if (first > from) counters_.alerts_missed += first - from;
+    cursor_ = std::max(cursor_, first - 1);
+    thread_.change([seq = cursor_](AlertEvaluator& evaluator) { evaluator.pass_over(seq); });
+  }
+  pump();
+}
+
+void Alerts::on_progress(const AlertsThread::Progress& progress) {
+  counters_.alerts_looked_at += progress.looked_at;
+  counters_.alerts_forgotten = progress.forgotten;
+  for (const auto& [id, times] : progress.suppressed) {
+    counters_.alerts_suppressed += times;
+    const auto alert = alerts_.find(id);
+    if (alert != alerts_.end()) alert->second.suppressed += times;
+  }
+  for (const AlertChange& change : progress.changes) apply(change);
+  looked_at_ = std::max(looked_at_, progress.seq);
+}
+
+void Alerts::apply(const AlertChange& change) {
+  const auto found = alerts_.find(change.alert_id);
+  if (found == alerts_.end()) return;
+  Alert& alert = found->second;
+  const auto known = alert.raised.find(change.subject);
+  dirty_.insert(row_name(change));
+  dirty_.insert(row_name(alert));
+  if (!change.raised) {
+    if (known == alert.raised.end()) return;
+    alert.raised.erase(known);
+    --counters_.alerts_raised;
+    ++counters_.alerts_cleared;
+    if (!change.told) tell(alert, change, change.ended ? "ended" : "over");
+    return;
+  }
+  if (known != alert.raised.end() && known->second.change.seq == change.seq) return;
+  if (known == alert.raised.end()) ++counters_.alerts_raised;
+  alert.raised[change.subject] = {change, false};
+  ++counters_.alerts_raised_total;
+  ++alert.times;
+  ++alert.unacknowledged;
+  if (change.told) return;
+  tell(alert, change, nullptr);
+  if (alert.has_command) act(alert, change);
+}
+
+// `reason`: why it is over; null: it is raised.
+void Alerts::tell(const Alert& alert, const AlertChange& change, const char* reason) {
+  JsonWriter json;
+  json.object().field("alert_id", alert.id);
+  add_text(json, "name", alert.name);
+  json.field("rule", alert.rule).field("seq", change.seq);
+  if (reason == nullptr) add_text(json, "type", change.type);
+  add_text(json, "source", change.subject.source);
+  add_text(json, "run", change.subject.run);
+  add_text(json, "agent_id", change.subject.agent_id);
+  if (reason == nullptr && !change.value_json.empty()) json.key("value").raw(change.value_json);
+  json.key("since").seconds(change.since_us);
+  if (reason != nullptr) json.field("reason", reason);
+  const std::string data = json.end_object().take();
+  const char* const type = reason == nullptr ? "alert_raised" : "alert_cleared";
+  events_.publish(type, data);
+  if (alert.webhook.empty()) return;
+  JsonWriter body;
+  body.object().field("type", type).key("data").raw(data).key("timestamp").seconds(clock_.wall_us());
+  body.field("source", kOwnSource).field("epoch", log_.epoch()).end_object();
+  if (webhooks_.offer(alert.id, change.seq, alert.webhook, body.take())) return;
+  ++counters_.webhooks_dropped;
+  acted(alert.id, change.seq, "webhook", "busy", "too many webhooks wait");
+}
+
+void Alerts::act(const Alert& alert, const AlertChange& change) {
+  const auto action = read_document(alert.action_json);
+  if (!action) return;
+  const AlertSubject& s = change.subject;
+  std::string target = s.source;
+  if (!s.source.empty() && !s.run.empty()) target += "@" + s.run;
+  if (!s.source.empty() && !s.agent_id.empty()) target += "/" + s.agent_id;
+  links_.run_command(action.value(), target, "alert " + alert.called(),
+                     [this, id = alert.id, seq = change.seq, alive = std::weak_ptr<char>(alive_)](
+                         const std::string& outcome, const std::string& message) {
+                       if (!alive.expired()) acted(id, seq, "command", outcome, message);
+                     });
+}
+
+void Alerts::acted(std::uint64_t id, std::uint64_t seq, const char* action, const std::string& outcome,
+                   const std::string& message) {
+  ++counters_.alert_actions;
+  const bool success = outcome == "success";
+  if (!success) ++counters_.alert_actions_failed;
+  const auto found = alerts_.find(id);
+  if (found == alerts_.end()) return;
+  Alert& alert = found->second;
+  if (!success && failed_lines_.allow(clock_.steady_us())) {
+    const std::string where = action[0] == 'w' ? " to " + printable(shown_webhook(alert.webhook), 200) : "";
+    spdlog::warn("alert {}: its {}{} came to nothing: {}: {}", printable(alert.called()), action, where, outcome,
+                 printable(message, 200));
+  }
+  JsonWriter last;
+  last.object().field("action", action).field("outcome", outcome).field("message", message);
+  alert.last_action = last.key("timestamp").seconds(clock_.wall_us()).end_object().take();
+  JsonWriter data;
+  data.object().field("alert_id", id);
+  add_text(data, "name", alert.name);
+  data.field("seq", seq).field("action", action).field("outcome", outcome).field("message", message);
+  events_.publish("alert_action", data.end_object().take());
+}
+
+}  // namespace bridge

@@ -1,0 +1,153 @@
+// Alerts as the log's thread has them: which there are and what is raised, their commands, events and actions.
+// PROTOCOL section 9.
+//
+// It feeds its thread from a cursor of its own, out of memory or, behind that, the journal. Where that had come, and
+// what was raised, is written a little later, once the events that told of it are: after a kill a few events are
+// looked at again, and what the log tells already is not told twice.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <rapidjson/document.h>
+
+#include "alerts/alerts_thread.h"
+#include "alerts/webhooks.h"
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "event/messages.h"
+#include "log/event_log.h"
+#include "log/own_events.h"
+#include "log/past_reader.h"
+
+namespace bridge {
+
+struct AlertsOptions {
+  std::size_t bytes_max = 16u << 20;  // of what waits and what is remembered
+  std::size_t alerts_max = 1'000;
+  std::vector<std::string> webhook_hosts;
+};
+
+// What alerts need of others. All is called on the log's thread, and calls back there.
+struct AlertsLinks {
+  using Rows = std::vector<std::pair<std::string, std::string>>;  // a name, and a value or, to take it away, ""
+
+  std::function<void(std::function<void()>)> post;  // from any thread
+  PastReader* past = nullptr;                       // null where there is no journal, and both of these:
+  std::function<void(Rows, std::function<void(bool)>)> keep;
+  std::function<std::uint64_t()> committed_seq;
+  // Why `command` is no command for a trainer.
+  std::function<std::optional<RequestError>(const rapidjson::Value& command)> check_command;
+  // Carries it out in the name of `from`. Without a target in it, `target` is meant. `done` is called once with
+  // "success" or the error's type, and its message.
+  std::function<void(const rapidjson::Value& command, const std::string& target, const std::string& from,
+                     std::function<void(const std::string& outcome, const std::string& message)> done)>
+      run_command;
+};
+
+// One thread: the log's. References must outlive it.
+class Alerts {
+ public:
+  Alerts(AlertsOptions options, EventLog& log, OwnEvents& events, Counters& counters, const Clock& clock,
+         AlertsLinks links);
+
+  // Begins with what the journal had. Not `known`: there may be alerts in a journal that cannot be read.
+  void start(const AlertsLinks::Rows& rows, bool known);
+  // Call every few milliseconds.
+  void tick();
+
+  static bool knows(std::string_view command);
+  using Done = std::function<void(const Result<std::string, RequestError>&)>;
+  // Calls `done` once with the command's `result` as JSON, now or later. `params` may be null (JSON) or an object.
+  // REQUIRES: knows(command).
+  void run(std::string_view command, const rapidjson::Value& params, const Done& done);
+
+  std::size_t memory_bytes() const { return thread_.memory_bytes(); }
+
+ private:
+  struct Raised {
+    AlertChange change;
+    bool acknowledged = false;
+  };
+  struct Alert {
+    std::uint64_t id = 0;
+    std::string name, rule;
+    std::string action_json;  // empty: none
+    std::string shown_action;
+    std::string webhook;
+    bool has_command = false;
+    std::int64_t created_us = 0;
+    std::uint64_t after_seq = 0;
+    std::uint64_t times = 0, unacknowledged = 0, suppressed = 0;
+    std::string last_action;  // JSON
+    std::map<AlertSubject, Raised> raised;
+
+    std::string called() const { return name.empty() ? std::to_string(id) : name; }
+  };
+  using Params = rapidjson::Value;
+
+  // Commands: alert_commands.cpp.
+  void create(const Params& params, const Done& done);
+  void acknowledge(Alert& alert, const Done& done);
+  void remove(Alert& alert, const Done& done);
+  std::string list() const;
+  std::optional<RequestError> read_action(const rapidjson::Value& action, Alert* alert) const;
+  void answer(const std::string& members, bool kept, const Done& done) const;
+
+  void load(const AlertsLinks::Rows& rows);
+  void watch(const Alert& alert, Rule rule);
+  void pump();
+  void on_slice(std::uint64_t from, const PastReader::Slice& slice);
+  void push(const BlockPtr& block, std::uint64_t from);
+  void on_progress(const AlertsThread::Progress& progress);
+  void apply(const AlertChange& change);
+  void tell(const Alert& alert, const AlertChange& change, const char* reason);
+  void act(const Alert& alert, const AlertChange& change);
+  void acted(std::uint64_t id, std::uint64_t seq, const char* action, const std::string& outcome,
+             const std::string& message);
+  void save();
+  void keep_rows(AlertsLinks::Rows rows, std::function<void(bool)> done);
+  std::string row(const std::string& name) const;
+  static std::string row_of(const Alert& alert);
+  static std::string row_of(const Raised& raised);
+  static std::string row_name(const Alert& alert);
+  static std::string row_name(const AlertChange& raised);
+
+  const AlertsOptions options_;
+  EventLog& log_;
+  OwnEvents& events_;
+  Counters& counters_;
+  const Clock& clock_;
+  const AlertsLinks links_;
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();
+
+  std::map<std::uint64_t, Alert> alerts_;
+  std::uint64_t last_id_ = 0;
+  std::uint64_t cursor_ = 0;      // handed to the thread
+  std::uint64_t looked_at_ = 0;   // by the thread
+  bool reading_ = false;
+
+  std::set<std::string> dirty_;  // names of rows
+  std::optional<AlertsLinks::Rows> capture_;  // rows, to be written once the log is up to:
+  std::uint64_t capture_seq_ = 0;
+  std::uint64_t saved_position_ = 0;
+  std::int64_t saved_us_ = 0;
+  bool saving_ = false;
+  LogLimiter failed_lines_;
+
+  Webhooks webhooks_;
+  AlertsThread thread_;
+};
+
+}  // namespace bridge
