@@ -5,6 +5,7 @@
 
 #include "feed/client.h"
 #include "feed/json.h"
+#include "ppo-client/alerts_text.h"
 #include "ppo-client/connection.h"
 #include "ppo-client/event_printer.h"
 #include "ppo-client/json_text.h"
@@ -102,6 +103,12 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
   const std::string_view result = result_of(reply.text);
   if (task.show == AskOptions::Show::kEvents) {
     show_events(result, as_json, style, out, err);
+  } else if (!as_json && task.show == AskOptions::Show::kAlerts) {
+    out.text(alerts_text(result, style));
+    if (json::member(result, "complete") == "false") {
+      out.flush();
+      err.line("there are more than fit into one answer");
+    }
   } else if (!as_json && task.show >= AskOptions::Show::kRuns) {
     return show_runs(result, task, style, out, err);
   } else if (as_json) {

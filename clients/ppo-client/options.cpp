@@ -36,6 +36,7 @@ constexpr const char* kExamples = R"(Examples:
   ppo-client runs --state running,crashed             every run there was, the newest first
   ppo-client series --run trainer-1@k3f9a2/agent_0 --tag 'losses/*' --format csv
   ppo-client compare trainer-1@k3f9a2 trainer-1@m2x7c1
+  ppo-client alerts add 'training_update where policy_loss is NaN' --command pause
   ppo-client shell                                    a prompt; or: echo 'pause agent_0' | ...
   ppo-client status --url ws://127.0.0.1:5178/ws
 
@@ -89,7 +90,21 @@ struct Texts {
   std::string search, sort = "-started", axis = "step", series_format = "table";
   std::uint64_t offset = 0, points = 2000;
   bool hidden = false;
+  std::string rule, name, lasting, webhook;
+  std::uint64_t alert = 0;
 };
+
+constexpr const char* kAlertsHelp =
+    R"(The bridge watches for these, whether or not anybody is connected. Rules:
+  trade_executed where profit > 100k and item = "Abyssal whip"
+  training_update where policy_loss is NaN
+  training_update where avg(approx_kl, 5m) > 0.05 for 30s
+  count(error) per 1m > 10        count(trade_executed where profit < 0) per 1h > 20
+  source stalled for 30s          also gone, connected, conflict
+  run crashed                     also finished, interrupted, lost
+  gap                             events of a source are lost
+Fields are members of data (a.b for those within) and source, run, type; operators = != > >= < <= ~
+(contains) is; and, or, not and parentheses; numbers as 100k, 1.5m, 5%; avg, min, max, sum, last.)";
 
 constexpr const char* kShellHelp =
     R"(From a terminal a prompt with completion (Tab) and history; otherwise commands from standard
@@ -284,6 +299,23 @@ AskOptions ask_compare(const Texts& texts, milliseconds timeout) {
   return ask;
 }
 
+AskOptions add_alert(const Texts& texts, milliseconds timeout) {
+  Object action, params;
+  if (texts.command.empty() && (!texts.target.empty() || !texts.params.empty() || !texts.param.empty())) {
+    throw Mistake{"--target, --param and --params are of a --command"};
+  }
+  if (!texts.command.empty()) {
+    action.add_string("command", texts.command).add("params", params_json(texts));
+    if (!texts.target.empty()) action.add_string("target", texts.target);
+  }
+  if (!texts.webhook.empty()) action.add_string("webhook", texts.webhook);
+  params.add_string("rule", texts.rule);
+  if (!texts.name.empty()) params.add_string("name", texts.name);
+  if (!texts.lasting.empty()) params.add_string("for", texts.lasting);
+  if (!texts.command.empty() || !texts.webhook.empty()) params.add("action", action.text());
+  return bridge_command("create_alert", AskOptions::Show::kAlerts, params.text(), timeout);
+}
+
 AskOptions any_command(const Texts& texts, milliseconds timeout) {
   AskOptions ask;
   Object fields;
@@ -418,6 +450,25 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   CLI::App* compare = app.add_subcommand("compare", "Lays two runs side by side");
   compare->add_option("RUN", texts.runs, "Two run_ids")->required()->expected(2);
 
+  CLI::App* alerts = app.add_subcommand("alerts", "What the bridge watches for");
+  alerts->require_subcommand(1)->footer(kAlertsHelp);
+  CLI::App* list_alerts = alerts->add_subcommand("list", "Lists them, and what is raised");
+  CLI::App* new_alert = alerts->add_subcommand("add", "Has the bridge watch for one more");
+  new_alert->footer(kAlertsHelp);
+  new_alert->add_option("RULE", texts.rule, "When it is raised; quote it for the shell")->required();
+  new_alert->add_option("--name", texts.name, "What it is called");
+  new_alert->add_option("--for", texts.lasting, "Only if it is so for so long: 30s, 5m, 1h");
+  new_alert->add_option("--command", texts.command, "A command for the trainer, carried out when it is raised");
+  new_alert->add_option("--target", texts.target, "For whom; else for what raised it");
+  list_of_one(new_alert->add_option("--param", texts.param, "KEY=VALUE of the command; repeatable"));
+  new_alert->add_option("--params", texts.params, "All parameters as a JSON object");
+  new_alert->add_option("--webhook", texts.webhook, "An http or https URL that is sent it as JSON");
+  CLI::App* delete_alert = alerts->add_subcommand("delete", "Takes one away");
+  CLI::App* acknowledge = alerts->add_subcommand("ack", "Notes that what it raised was seen");
+  for (CLI::App* one : {delete_alert, acknowledge}) {
+    one->add_option("ID", texts.alert, "As `alerts list` has it")->required();
+  }
+
   CLI::App* command = app.add_subcommand("command", "Has a command carried out, prints the result");
   command->footer(
       "A --param's VALUE is JSON where it is valid JSON (5, true, [1,2], \"5\"), else a text.");
@@ -474,6 +525,13 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
       options.task = ask_series(texts, timeout);
     } else if (compare->parsed()) {
       options.task = ask_compare(texts, timeout);
+    } else if (list_alerts->parsed()) {
+      options.task = bridge_command("list_alerts", Show::kAlerts, "{}", timeout);
+    } else if (new_alert->parsed()) {
+      options.task = add_alert(texts, timeout);
+    } else if (alerts->parsed()) {
+      options.task = bridge_command(delete_alert->parsed() ? "delete_alert" : "acknowledge_alert", Show::kAlerts,
+                                    Object().add_number("alert_id", texts.alert).text(), timeout);
     } else if (command->parsed()) {
       options.task = any_command(texts, timeout);
     }

@@ -38,6 +38,7 @@ struct AskOptions {
     kSeries,       // a table of curves
     kSeriesCsv,    // their points
     kSeriesNdjson,
+    kAlerts,       // alerts, or what became of one
   };
   std::string command;
   std::string fields;  // of the request, besides action and id: a JSON object

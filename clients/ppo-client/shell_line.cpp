@@ -89,8 +89,8 @@ feed::Result<Words> split_words(std::string_view line) {
 }
 
 const Words& shell_words() {
-  static const Words words = {"clients", "command",  "exit",    "help",   "quit",
-                              "recent",  "snapshot", "sources", "status", "types"};
+  static const Words words = {"alerts", "clients",  "command", "exit",   "help", "quit",
+                              "recent", "snapshot", "sources", "status", "types"};
   return words;
 }
 

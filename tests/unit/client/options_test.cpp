@@ -145,6 +145,25 @@ TEST_CASE("options: runs, series and compare ask for the past of runs") {
   }
 }
 
+TEST_CASE("options: alerts are listed, made, acknowledged and deleted") {
+  CHECK(ask({"alerts", "list"}).fields == R"({"command":"list_alerts","params":{}})");
+  CHECK(ask({"alerts", "add", "t where x = \"a\"", "--name", "n", "--for", "30s", "--command", "pause", "--param", "a=1",
+             "--webhook", "http://127.0.0.1:1/"})
+            .fields ==
+        R"({"command":"create_alert","params":{"rule":"t where x = \"a\"","name":"n","for":"30s",)"
+        R"("action":{"command":"pause","params":{"a":1},"webhook":"http://127.0.0.1:1/"}}})");
+  CHECK(ask({"alerts", "add", "gap"}).fields == R"({"command":"create_alert","params":{"rule":"gap"}})");
+  CHECK(ask({"alerts", "delete", "3"}).fields == R"({"command":"delete_alert","params":{"alert_id":3}})");
+  CHECK(ask({"alerts", "ack", "3"}).fields == R"({"command":"acknowledge_alert","params":{"alert_id":3}})");
+  for (const auto& wrong : std::vector<std::vector<const char*>>{
+           {"alerts"}, {"alerts", "add"}, {"alerts", "delete"}, {"alerts", "ack", "x"}, {"alerts", "delete", "-1"},
+           {"alerts", "add", "gap", "--target", "a"}}) {
+    const Parsed parsed = parse(wrong);
+    REQUIRE(std::holds_alternative<Leave>(parsed));
+    CHECK(std::get<Leave>(parsed).code == client::kExitUsage);
+  }
+}
+
 TEST_CASE("options: recent asks for recent events") {
   CHECK(ask({"recent"}).fields == R"({"command":"get_recent_events","params":{"count":20}})");
   CHECK(ask({"recent", "--count", "5", "--type", "error", "--agent", "a", "--item", "Coal",
