@@ -13,6 +13,10 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+// Without a journal a bridge that is short of time may leave events out of the curves, and says how many.
+let journals = 0;
+const start = () => startBridge({ settings: [`journal.path="${join(folder, `${++journals}.db`)}"`] });
+
 const scalar = (tag, step, value, run = 'r', more = {}) => ({ type: 'scalar', source: 's', run, data: { tag, step, value, ...more } });
 
 async function submitAll(bridge, bodies) {
@@ -62,7 +66,7 @@ const coloured = (page, tag, from, to) => chart(page, tag).locator('canvas').eva
 }, [from, to]);
 
 test('charts: a spike among 1,000,000 points is seen at every zoom', { timeout: 230_000 }, async (t) => {
-  const bridge = await startBridge({ settings: [`journal.path="${join(folder, 'journal.db')}"`] });
+  const bridge = await start();
   const n = 1_000_000;
   const spike = 654_321;
   const begin = Date.now();
@@ -100,7 +104,7 @@ test('charts: a spike among 1,000,000 points is seen at every zoom', { timeout: 
 });
 
 test('charts: 100 agents in 100 runs, every curve is whole and named rightly', async () => {
-  const bridge = await startBridge();
+  const bridge = await start();
   const bodies = [];
   for (let step = 1; step <= 30; ++step) {
     for (let i = 0; i < 100; ++i) {
@@ -139,7 +143,7 @@ test('charts: 100 agents in 100 runs, every curve is whole and named rightly', a
 });
 
 test('charts: rewards at their true steps, NaN as a mark, digits as published, live and in a second browser', async () => {
-  const bridge = await startBridge();
+  const bridge = await start();
   const episodes = [[400, 1.5], [1000, 0.1 + 0.2], [1337, null], [2000, -7e-12], [9007199254740991, 1e300]];
   await submitAll(bridge, episodes.map(([global_step, reward], i) => ({
     type: 'episode_end', source: 's', run: 'r', data: { agent_id: 'a', episode: i, steps: 200, global_step, reward },
@@ -182,7 +186,7 @@ test('charts: rewards at their true steps, NaN as a mark, digits as published, l
 });
 
 test('charts: log, smoothing, min-max, pins, groups, files', async () => {
-  const bridge = await startBridge();
+  const bridge = await start();
   const hostile = 'a/<b onload="x">&\u202e';
   await submitAll(bridge, [
     ...Array.from({ length: 7 }, (_, i) => scalar('losses/value', i, 10 ** i)), ...Array.from({ length: 7 }, (_, i) => scalar(hostile, i, i % 2)),
@@ -232,7 +236,7 @@ test('charts: log, smoothing, min-max, pins, groups, files', async () => {
 });
 
 test('charts: by keys and by fingers', async () => {
-  const bridge = await startBridge();
+  const bridge = await start();
   await submitAll(bridge, Array.from({ length: 101 }, (_, i) => scalar('wave', i, i * 2)));
   const page = await openPage(bridge, { view: 'training', hasTouch: true });
   await csvOf(page, 'wave', 101);
@@ -272,7 +276,7 @@ test('charts: by keys and by fingers', async () => {
 });
 
 test('charts: what was done to a run is on the axis, and what its phases took is below', async () => {
-  const bridge = await startBridge();
+  const bridge = await start();
   startTrainer(bridge, { source: 'trainer-1' });
   const set = () => command(bridge, 'set_hyperparameter', { name: 'clip_range', value: 0.1 }, 'trainer-1/agent_0');
   await until('the trainer to take it', async () => (await set()).success);
@@ -313,7 +317,7 @@ test('charts: what was done to a run is on the axis, and what its phases took is
 });
 
 test('charts: the stretch of time that is chosen is the part of each axis that was then', async () => {
-  const bridge = await startBridge();
+  const bridge = await start();
   const wave = (from, to) => Array.from({ length: to - from }, (_, i) => scalar('wave', from + i, i));
   await submitAll(bridge, wave(0, 50));
   await new Promise((done) => setTimeout(done, 2500));

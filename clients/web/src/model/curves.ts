@@ -67,6 +67,8 @@ const pointsMin = 100; // of a curve
 const settle_ms = 120; // a hand that zooms or pans has come to rest
 
 export class Curves {
+  /** How many events the bridge could not count, without a journal. */
+  missed = 0;
   private readonly families = new Map<string, Family>();
   private readonly byRun = new Map<string, Map<string, { family: Family; curve: Curve }[]>>();
   private heard: number | undefined;
@@ -197,6 +199,7 @@ export class Curves {
 
   private take(family: Family, curves: Curve[], range: [number, number] | undefined, pointsMax: number, result: JsonObject): void {
     const seq = numberOf(result.seq) ?? 0;
+    this.missed = numberOf(result.missed) ?? 0;
     const told = new Map<string, Points>();
     for (const series of listOf(result.series).map(objectOf)) {
       if (series.tag === family.tag) told.set(String(series.run_id), readPoints(series.points));

@@ -1,5 +1,5 @@
 // Which curves the chosen runs have (get_tags). A tag that comes live is added at once.
-import { FeedError, type BridgeEvent, type JsonObject } from '../feed/index.js';
+import type { BridgeEvent, JsonObject } from '../feed/index.js';
 import { runIdOfEvent, samplesOf } from './samples.js';
 import { listOf, numberOf, objectOf } from './values.js';
 
@@ -28,8 +28,6 @@ export class Tags {
   loaded = false;
   /** Not all are here. */
   cut = false;
-  /** How many events the bridge could not count. */
-  missed = 0;
   problem = '';
   private known = new Map<string, Tag>();
   private runIds: readonly string[] = [];
@@ -78,9 +76,8 @@ export class Tags {
       const found = new Map<string, Tag>();
       let cut = false;
       for (let i = 0; i < runIds.length; i += runsMax) {
-        const result = await this.askSome(runIds.slice(i, i + runsMax));
+        const result = await this.options.ask('get_tags', { run_ids: runIds.slice(i, i + runsMax) });
         cut ||= result.complete === false;
-        this.missed = numberOf(result.missed) ?? 0;
         for (const entry of listOf(result.tags).map(objectOf)) {
           const tag = String(entry.tag);
           if (found.size >= tagsMax && !found.has(tag)) cut = true;
@@ -103,16 +100,6 @@ export class Tags {
       this.asking = false;
     }
     this.options.changed();
-  }
-
-  private async askSome(runIds: readonly string[]): Promise<JsonObject> {
-    try {
-      return await this.options.ask('get_tags', { run_ids: [...runIds] });
-    } catch (error) {
-      if (!(error instanceof FeedError) || error.errorType !== 'unknown_command') throw error;
-      const { series, complete, missed } = await this.options.ask('get_series', { run_ids: [...runIds], x: 'step', points_max: 1 });
-      return { tags: listOf(series), complete: complete ?? true, missed: missed ?? 0 };
-    }
   }
 
   private sort(): void {

@@ -102,9 +102,10 @@ export class TrainingView implements View {
     setText(this.found, words.length > 0 || app.tags.cut ? `${full(wanted.length)} of ${full(tags.length)} tags${app.tags.cut ? ', and more' : ''}` : '');
     this.empty.hidden = wanted.length > 0;
     setText(this.empty, this.whyEmpty(chosen.length, tags.length));
-    setText(this.missed, app.tags.missed === 0 ? ''
-      : `${full(app.tags.missed)} events are in no curve: they came faster than the bridge could count them without a journal.`);
-    this.missed.hidden = app.tags.missed === 0;
+    const { missed } = app.curves;
+    setText(this.missed, missed === 0 ? ''
+      : `${full(missed)} events are in no curve: they came faster than the bridge could count them without a journal.`);
+    this.missed.hidden = missed === 0;
     this.updateSections(wanted);
     const { x0, x1 } = app.state;
     const range: Range | undefined = x0 !== undefined && x1 !== undefined && x0 < x1 ? [x0, x1] : undefined;
