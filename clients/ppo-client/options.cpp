@@ -466,7 +466,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   CLI::App* delete_alert = alerts->add_subcommand("delete", "Takes one away");
   CLI::App* acknowledge = alerts->add_subcommand("ack", "Notes that what it raised was seen");
   for (CLI::App* one : {delete_alert, acknowledge}) {
-    one->add_option("ID", texts.alert, "As `alerts list` has it")->required();
+    one->add_option("ID", texts.alert, "As `alerts list` has it")->required()->check(CLI::Range(std::uint64_t{1}, std::uint64_t{INT64_MAX}));
   }
 
   CLI::App* command = app.add_subcommand("command", "Has a command carried out, prints the result");

@@ -86,7 +86,7 @@ TEST_CASE("completion: the first word is a word of the shell or a command of a t
   CHECK(candidates("s") == Words{"snapshot", "sources", "status", "stop"});
   CHECK(candidates("pa") == Words{"pause"});
   CHECK(candidates("xyz").empty());
-  CHECK(candidates("").size() == 13);
+  CHECK(candidates("").size() == 14);
   CHECK(complete("  pa", registry()).from == 2);
 }
 
