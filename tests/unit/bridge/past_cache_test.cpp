@@ -63,6 +63,11 @@ TEST_CASE("past: what is beyond the journal is not waited for, and it is said wh
   CHECK(past.journal.reads == 0);
   CHECK(past.cache.bytes() == 0);
   CHECK(past.cache.given() == 0);
+  CHECK_FALSE(past.cache.look(6, 9, &past.reader).unreadable);
+  CHECK_FALSE(past.cache.look_back(1, 1, &past.reader).unreadable);
+  past.journal.in_trouble = true;
+  CHECK(past.cache.look(3, 9, &past.reader).unreadable);
+  CHECK(past.cache.look_back(1, 1, &past.reader).unreadable);
 }
 
 TEST_CASE("past: who reads on is read ahead for, so far and not beyond what is wanted or there") {

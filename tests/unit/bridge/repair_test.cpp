@@ -176,6 +176,19 @@ TEST_CASE("repair: one that answers at any time is asked beside its command") {
   CHECK(r.answered == 1);
 }
 
+TEST_CASE("repair: beside a question a command's answer is one all the same") {
+  Repair r;
+  r.bench.take(R"({"type":"_source","source":"t","run":"r","data":{"replay":"any_time"}})");
+  r.command(60'000'000);
+  const std::string command_id = r.last_id();
+  r.bench.take(body(1));
+  r.bench.take(body(3));
+  r.bench.dispatcher.router().on_answer("t", R"({"id":")" + command_id + R"(","success":true})");
+  CHECK(r.answered == 1);
+  r.reply(R"("success":true,"result":{"events":[)" + body(2) + "]}");
+  CHECK(r.source_seqs() == Seqs{1, 2, 3});
+}
+
 TEST_CASE("repair: a trainer that answers late is owed nothing, and its events still count") {
   Repair r;
   r.bench.take(body(1));

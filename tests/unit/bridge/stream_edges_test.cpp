@@ -252,6 +252,33 @@ TEST_CASE("feed: a time before all that the journal has kept is not recovered, o
   CHECK(world.outcome_of(last_seconds(50.5)).gap.empty());
 }
 
+TEST_CASE("feed: the last n are recovered where memory has so many, whatever is gone before them") {
+  Bench bench({10, 1 << 30});
+  for (int i = 0; i < 100; ++i) bench.event();
+  for (const std::uint64_t n : {3u, 50u}) {
+    Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+    const auto outcome = feed.subscribe(subscription("{}"), last_events(n));
+    CHECK(outcome.recovered.value() == (n == 3));
+    CHECK(outcome.gap.empty() == (n == 3));
+  }
+}
+
+TEST_CASE("feed: of an edition of the latest a client gets what there was when it was made") {
+  Bench bench;
+  int woken = 0;
+  Feed feed(bench.log, bench.cohorts, bench.clock, [&woken] { ++woken; });
+  feed.subscribe(subscription(R"({"deliver":{"mode":"latest","max_rate_hz":1}})"), std::nullopt);
+  CHECK(feed.pull(1 << 20).empty());
+  bench.event("x");
+  CHECK(woken == 1);
+  bench.event("x");
+  CHECK(seqs(payloads(feed.pull(1 << 20))) == Seqs{1});
+  CHECK(feed.pull(1 << 20).empty());
+  bench.clock.advance_us(1'000'000);
+  bench.cohorts.tick();
+  CHECK(seqs(payloads(feed.pull(1 << 20))) == Seqs{2});
+}
+
 TEST_CASE("feed: an event that is exactly as old as was asked for comes, and the one before it does not") {
   Bench bench;
   bench.event("a");

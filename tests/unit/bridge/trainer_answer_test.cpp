@@ -103,7 +103,7 @@ TEST_CASE("targets: one that only an earlier bridge knew is not there yet, and m
   CHECK(parse_json(a.bench.run("get_sources"))["sources"].Empty());
   a.say("t", "r", R"("agents":["old"])");
   CHECK(a.aims("old") == "t@r/old");
-  a.bench.sources.bind("old", "\x01" "old");
+  CHECK(a.bench.sources.bind("old", "\x01" "old") == a.bench.sources.find("old"));
   CHECK(parse_json(a.bench.run("get_sources"))["sources"].Size() == 2);
 }
 
