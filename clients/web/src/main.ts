@@ -251,16 +251,18 @@ setInterval(() => {
 }, refreshEvery_ms);
 
 let restTimer = 0;
-document.addEventListener('visibilitychange', () => {
+function lookedAt(): void {
   clearTimeout(restTimer);
   if (document.hidden) {
     restTimer = window.setTimeout(() => backfill.rest(typesAtRest), restAfter_ms);
-  } else {
-    backfill.wake();
-    void refresh();
-    painter.soon();
+    return;
   }
-});
+  backfill.wake();
+  feed.retryNow(); // a hidden page's timers are slow
+  void refresh();
+  painter.soon();
+}
+document.addEventListener('visibilitychange', lookedAt);
 
 let momentAsked_s: WallSeconds | undefined;
 
@@ -325,3 +327,4 @@ alerts.onAlert = (alert, more) => {
 
 openFromAddress();
 feed.start();
+lookedAt();

@@ -99,6 +99,31 @@ test('backfill: asked again after a gap and in another epoch, not for what a sou
   assert.deepEqual(told, ['start', 'gap', 'epoch']);
 });
 
+test('backfill: nothing is asked while nobody looks, and everything afterwards, though the connection went', async () => {
+  const { backfill, stream, part, say } = setUp();
+  const reasons: string[] = [];
+  const got = part('a', async ({ reason }) => { reasons.push(reason); return { epoch: 'e', seq: 7 }; });
+  const told: string[] = [];
+  backfill.onRefill((reason) => told.push(reason));
+  backfill.onState(stream.state);
+  await settled();
+  backfill.rest(['alert_raised']);
+  say(8);
+  backfill.onGap({ reason: 'evicted', from_seq: 5, to_seq: 9 });
+  backfill.onState({ ...stream.state, epochChanged: true });
+  await settled();
+  assert.deepEqual([reasons, got], [['start'], []]);
+  stream.state.status = 'waiting';
+  backfill.wake();
+  await settled();
+  stream.state.status = 'live';
+  backfill.onState(stream.state);
+  await settled();
+  say(8);
+  assert.deepEqual([reasons, got], [['start', 'hidden'], [8]]);
+  assert.deepEqual(told, ['start', 'hidden', 'start']);
+});
+
 test('backfill: what only goes on misses none of the events that were passed over meanwhile', async () => {
   const { backfill, stream, part } = setUp();
   let begun = false;

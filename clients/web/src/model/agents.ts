@@ -90,6 +90,8 @@ export class Agents implements Part {
   /** By source: what the bridge says of it. */
   private readonly sourceStates = new BoundedMap<AgentStateName>(agentsMax);
   private readonly activities = new BoundedMap<string>(agentsMax);
+  /** Older runs, whose agents have no row. */
+  runsLeftOut = 0;
   version = 0;
 
   constructor(readonly tallies: Tallies, private readonly now_s: () => number = () => Date.now() / 1000) {}
@@ -104,6 +106,7 @@ export class Agents implements Part {
       ask('get_recent_events', { type: ['system_status', 'command_executed'], count: commandsAtFirst, ...before }),
     ]);
     this.all = new BoundedMap<Agent>(agentsMax);
+    this.runsLeftOut = Math.max(0, (numberOf(runs.count) ?? 0) - listOf(runs.runs).length);
     // The one that was heard of last comes last, so that of too many it stays, and gives the row its run.
     for (const run of listOf(runs.runs).map(objectOf).reverse()) {
       const source = textOf(run.source) ?? '';

@@ -113,8 +113,9 @@ export class Backfill {
   /** Begins all parts anew, soon. */
   refill(reason: Reason): void {
     this.passOver();
-    if (this.wanted === undefined) for (const listener of this.listeners) listener(reason);
-    this.wanted = reason;
+    for (const listener of this.listeners) listener(reason);
+    // Who was away for long does not go on from where it was, whatever has happened besides.
+    if (this.wanted !== 'hidden') this.wanted = reason;
     void this.run();
   }
 

@@ -94,7 +94,8 @@ export class Overview implements View {
     this.board.update(new Set(silent.map(({ source }) => source)), from, to, this.app.now_s());
     this.from = originText(this.app.store.tallies.origin);
     const since = this.app.store.tallies.before === undefined ? 'from its beginning' : 'in the stretch of time above';
-    setText(this.note, `Profit, trades and win rate are those of the newest run of each agent, ${since}.`);
+    const leftOut = agents.runsLeftOut > 0 ? ` Agents of ${full(agents.runsLeftOut)} older runs are left out.` : '';
+    setText(this.note, `Profit, trades and win rate are those of the newest run of each agent, ${since}.${leftOut}`);
     const { alive, stalled } = this.board;
     this.tiles.set('Runs alive', stalled > 0 ? `${alive}, ${stalled} stalled` : full(alive), `${full(runs.total)} runs in all. ${runs.since_s === undefined ? '' : `Since ${dateTime(runs.since_s)}.`}`);
     const live = all.filter((agent) => agents.state(agent) === 'live').length;
