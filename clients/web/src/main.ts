@@ -157,7 +157,7 @@ const content = h('main', { id: 'main', tabindex: '-1' });
 const help = h('dialog', { 'aria-label': 'Keys' }, h('form', { method: 'dialog' }, h('h2', {}, 'Keys'),
   h('dl', { class: 'keys' }, ...[
     ['1 – 8', 'open a view'], ['t', 'light or dark'], ['/', 'search'], ['space', 'tape: hold, follow'],
-    ['j k', 'tape: next, previous event'], ['↑ ↓', 'tables: to the next row; space chooses it, Enter opens it'], ['Esc', 'close what is open'], ['?', 'this list'],
+    ['j k', 'tape: next, previous event'], ['↑ ↓', 'tables: to the next row; space chooses it, Enter opens it'], ['← → + − 0', 'charts: crosshair (with shift: pan), closer, further, all'], ['Esc', 'close what is open'], ['?', 'this list'],
   ].map(([key, what]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)))),
   h('button', {}, 'Close')));
 
