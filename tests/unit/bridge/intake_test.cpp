@@ -217,6 +217,8 @@ TEST_CASE("intake: a batch costs the same in one part and in many, and more by a
   };
   const std::string good = R"({"type":"a","data":{}})";
   const std::size_t one = cost(good, 1);
+  CHECK(one > good.size());
+  CHECK(one < good.size() + 100);
   CHECK(cost(good + " \n" + good, 1'000'000) == 2 * one + 1);
   CHECK(cost(good + " \n" + good, 1) == 2 * one + 1);
   CHECK(cost(good + "          ", 1) == one + 10);
