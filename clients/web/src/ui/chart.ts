@@ -324,7 +324,7 @@ export class Chart {
     const number = this.options.y === 'gold' ? compact : digits;
     const smooth = data.smooth ?? 0;
     const stretches = stretchesAt(data.lanes ?? [], x).map(({ lane, stretch }) =>
-      ({ label: lane.label, colour: lane.colour, value: stretch.to - stretch.from, texts: [stretch.text] }));
+      ({ label: lane.label, colour: lane.colour, dash: [], value: stretch.to - stretch.from, texts: [stretch.text] }));
     const values = this.curves.flatMap((points, i) => {
       const at = nearest(points, x);
       if (at < 0) return [];
@@ -334,7 +334,7 @@ export class Chart {
       const of = points.n[at]! > 1 ? `${text(points.min[at]!)} to ${text(points.max[at]!)} of ${full(points.n[at]!)}` : text(value);
       const mean = smooth > 0 ? [text(smoothOf(points, smooth)[at]!)] : [];
       return [{
-        label: nameText(line.label, 36), colour: this.colourOf(line), value: smooth > 0 ? smoothOf(points, smooth)[at]! : points.max[at]!,
+        label: nameText(line.label, 36), colour: this.colourOf(line), dash: line.dash ?? [], value: smooth > 0 ? smoothOf(points, smooth)[at]! : points.max[at]!,
         texts: [...mean, of, placeShort(this.kind, points.x[at]!)],
       }];
     });

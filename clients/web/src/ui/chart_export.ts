@@ -110,9 +110,9 @@ function escaped(text: string): string {
 }
 
 /** What of the picture has a name, as lines below it. */
-function keyOf(picture: Picture, columns: number): { label: string; colour: string; column: number; row: number }[] {
+function keyOf(picture: Picture, columns: number) {
   return picture.lines.slice(0, keysMax).map(({ label }, i) => ({
-    label: nameText(label, 48), colour: picture.strokes[i]?.colour ?? '#000', column: i % columns, row: Math.floor(i / columns),
+    label: nameText(label, 48), colour: picture.strokes[i]?.colour ?? '#000', dash: picture.strokes[i]?.dash ?? [], column: i % columns, row: Math.floor(i / columns),
   }));
 }
 
@@ -160,10 +160,10 @@ export function svgOf(picture: Picture): string {
   drawCurves(pen, field, picture.strokes);
   const overlay = new SvgPen();
   drawMarks(overlay, field, picture.marks, { up: colour('--buy'), down: colour('--sell'), cross: colour('--bad'), edge: colour('--card') });
-  const keys = keyOf(picture, columns).flatMap(({ label, colour: of, column, row }) => {
+  const keys = keyOf(picture, columns).flatMap(({ label, colour: of, dash, column, row }) => {
     const x = 8 + (column * width) / columns;
     const y = picture.height + titleHeight + row * keyHeight + 8;
-    return [`<path d="M${short(x)} ${short(y)}h20" stroke="${attribute(of)}" stroke-width="2.5"/>`, text(x + 26, y + 4, 'start', label)];
+    return [`<path d="M${short(x)} ${short(y)}h20" stroke="${attribute(of)}" stroke-width="2.5" stroke-dasharray="${dash.map(short).join(' ')}"/>`, text(x + 26, y + 4, 'start', label)];
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="11">`,
@@ -191,11 +191,16 @@ export function pngOf(picture: Picture, canvas: HTMLCanvasElement): Promise<Blob
   ctx.font = `600 ${font.replace('11px', '13px')}`;
   ctx.fillText(visible(nameText(picture.label, 90)), 8, 17);
   ctx.font = font;
-  for (const { label, colour: of, column, row } of keyOf(picture, columns)) {
+  for (const { label, colour: of, dash, column, row } of keyOf(picture, columns)) {
     const x = 8 + (column * picture.width) / columns;
     const y = picture.height + titleHeight + row * keyHeight + 8;
-    ctx.fillStyle = of;
-    ctx.fillRect(x, y - 1, 20, 2.5);
+    ctx.strokeStyle = of;
+    ctx.lineWidth = 2.5;
+    ctx.setLineDash([...dash]);
+    ctx.beginPath();
+    ctx.moveTo(x, y);
+    ctx.lineTo(x + 20, y);
+    ctx.stroke();
     ctx.fillStyle = colour('--muted');
     ctx.fillText(visible(label), x + 26, y + 4);
   }

@@ -1,9 +1,11 @@
 // The table beside the crosshair: what each curve is there, the highest first. One for all charts.
 import { h, setText } from './dom.js';
+import { runSwatch } from './run_colours.js';
 
 export interface ValueRow {
   label: string;
   colour: string;
+  dash: readonly number[];
   /** NaN: no number. */
   value: number;
   /** Each as a text: the value, what it is smoothed to, where it is. */
@@ -37,9 +39,11 @@ export function showValues(host: Element, place: string, head: readonly string[]
     Number(Number.isNaN(a.value)) - Number(Number.isNaN(b.value)) || b.value - a.value || (a.label < b.label ? -1 : 1));
   rows.replaceChildren(
     h('tr', {}, h('th'), h('th', {}, 'curve'), ...head.map((text) => h('th', { class: 'num' }, text))),
-    ...sorted.slice(0, rowsMax).map(({ label, colour, texts }) => {
-      const swatch = h('i', { class: 'swatch' });
-      swatch.style.background = colour;
+    ...sorted.slice(0, rowsMax).map(({ label, colour, dash, texts }) => {
+      const swatch = runSwatch();
+      const line = swatch.firstElementChild as SVGLineElement;
+      line.style.stroke = colour;
+      line.setAttribute('stroke-dasharray', dash.join(' '));
       return h('tr', {}, h('td', {}, swatch), h('td', { class: 'label' }, label), ...texts.map((text) => h('td', { class: 'num' }, text)));
     }));
   more.hidden = sorted.length <= rowsMax;
