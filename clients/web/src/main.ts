@@ -5,6 +5,7 @@ import { Alerts } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
 import { Curves } from './model/curves.js';
 import { Marks } from './model/marks.js';
+import { PriceHistory } from './model/price_history.js';
 import { readHistogram, readSpan, readText, RunEvents } from './model/run_events.js';
 import { Runs } from './model/runs.js';
 import { Store } from './model/store.js';
@@ -90,14 +91,15 @@ const runs = new Runs({
 const tags = new Tags(asking);
 const curves = new Curves({ ...asking, started: (runId) => runs.find(runId)?.started });
 const marks = new Marks(asking);
+const prices = new PriceHistory(asking);
 const spans = new RunEvents('span', readSpan, 2000, asking);
 const histograms = new RunEvents('histogram', readHistogram, 2000, asking);
 const texts = new RunEvents('text', readText, 100, asking);
-const past = [runs, tags, curves, marks, spans, histograms, texts];
+const past = [runs, tags, curves, marks, prices, spans, histograms, texts];
 backfill.onRefill(() => {
   void stretch.askAgain();
   runs.reload();
-  for (const model of [tags, curves, marks, spans, histograms, texts]) model.refill();
+  for (const model of [tags, curves, marks, prices, spans, histograms, texts]) model.refill();
 });
 
 const travel = new Travel({
@@ -121,7 +123,7 @@ const app: App = {
   get store() {
     return travel.store ?? store;
   },
-  runs, tags, curves, marks, spans, histograms, texts, status, alerts, feed, ask,
+  runs, tags, curves, marks, prices, spans, histograms, texts, status, alerts, feed, ask,
   onRefill: (listener) => backfill.onRefill(listener),
   get state() {
     return state;

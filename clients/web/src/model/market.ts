@@ -1,19 +1,7 @@
-// Prices, margins and trades of each item, as each source sees them.
-import type { BridgeEvent, Json } from '../feed/index.js';
-import { Ring } from './ring.js';
-import { Series } from './series.js';
+// What each item costs and earns just now, as each source sees it. The past of one of them: price_history.ts.
+import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
 import { taxOf } from './tax.js';
-import { BoundedMap, numberOf, textOf } from './values.js';
-
-const itemsMax = 4096;
-const pointsMax = 1200;
-const tradesMax = 300;
-
-export interface TradeMark {
-  time_s: number;
-  price: number;
-  buy: boolean;
-}
+import { numberOf, textOf } from './values.js';
 
 export interface Item {
   key: string;
@@ -25,18 +13,34 @@ export interface Item {
   /** Of one item bought and sold, after tax; gp. */
   netMargin: number | undefined;
   netPercent: number | undefined;
-  prices: Series; // price
-  margins: Series; // net margin
-  trades: Ring<TradeMark>;
+  /** The source told the margin after tax; else it was computed here. */
+  marginTold: boolean;
+  traded_s: number | undefined;
   updated_s: number;
 }
 
+const bytesOfItem = 512; // with its place in the map
+const goneMax = 1_000_000; // 8 bytes each, and the set's own
+
 export class Market {
-  readonly items = new BoundedMap<Item>(itemsMax);
+  /** The one that was heard of longest ago first. */
+  readonly items = new Map<string, Item>();
   version = 0;
+  bytes = 0;
+  /** Of those that there was no room for, by number; each is told once. */
+  private readonly gone = new Set<number>();
+
+  constructor(private readonly bytesMax = 16 << 20) {}
+
+  /** How many items are not in `items`: there was no room for them. */
+  get leftOut(): number {
+    return this.gone.size;
+  }
 
   clear(): void {
     this.items.clear();
+    this.gone.clear();
+    this.bytes = 0;
     ++this.version;
   }
 
@@ -48,27 +52,9 @@ export class Market {
     ++this.version;
     const item = this.get(event.source ?? '', name);
     item.updated_s = timestamp;
-    const price = numberOf(data.price);
-    if (type === 'price_update') {
-      item.price = data.price;
-      item.prices.push(timestamp, [price ?? null]);
-    } else if (type === 'margin_update') {
-      this.applyMargin(item, event);
-    } else if (price !== undefined) {
-      const buy = /^buy/i.test(String(data.action_type ?? ''));
-      item.trades.push({ time_s: timestamp, price, buy });
-    }
-  }
-
-  private applyMargin(item: Item, { data, timestamp }: BridgeEvent): void {
-    const buy = numberOf(data.buy_price);
-    const sell = numberOf(data.sell_price);
-    item.buyPrice = buy;
-    item.sellPrice = sell;
-    item.netMargin = buy === undefined || sell === undefined
-      ? undefined : sell - taxOf(item.name, sell) - buy;
-    item.netPercent = item.netMargin === undefined || !buy ? undefined : item.netMargin / buy;
-    item.margins.push(timestamp, [item.netMargin ?? null]);
+    if (type === 'price_update') item.price = data.price;
+    else if (type === 'margin_update') applyMargin(item, data);
+    else item.traded_s = timestamp;
   }
 
   private get(source: string, name: string): Item {
@@ -76,12 +62,54 @@ export class Market {
     let item = this.items.get(key);
     if (item === undefined) {
       item = {
-        key, source, name, price: undefined, buyPrice: undefined, sellPrice: undefined,
-        netMargin: undefined, netPercent: undefined, prices: new Series(1, pointsMax),
-        margins: new Series(1, pointsMax), trades: new Ring(tradesMax), updated_s: 0,
+        key, source, name, price: undefined, buyPrice: undefined, sellPrice: undefined, netMargin: undefined,
+        netPercent: undefined, marginTold: false, traded_s: undefined, updated_s: 0,
       };
-      this.items.set(key, item);
+      this.bytes += bytesOf(key);
+      if (this.gone.size > 0) this.gone.delete(numberOfText(key));
+    }
+    this.items.delete(key);
+    this.items.set(key, item);
+    for (const oldest of this.items.keys()) {
+      if (this.bytes <= this.bytesMax || oldest === key) break;
+      this.items.delete(oldest);
+      this.bytes -= bytesOf(oldest);
+      if (this.gone.size < goneMax) this.gone.add(numberOfText(oldest));
     }
     return item;
   }
+}
+
+function applyMargin(item: Item, data: JsonObject): void {
+  item.buyPrice = numberOf(data.buy_price);
+  item.sellPrice = numberOf(data.sell_price);
+  item.marginTold = numberOf(data.margin_after_tax) !== undefined;
+  item.netMargin = marginOf(data);
+  item.netPercent = item.netMargin === undefined || !item.buyPrice ? undefined : item.netMargin / item.buyPrice;
+}
+
+/** What one item earns after tax: as the source tells it, else from its prices. */
+export function marginOf(data: JsonObject): number | undefined {
+  const told = numberOf(data.margin_after_tax);
+  const buy = numberOf(data.buy_price);
+  const sell = numberOf(data.sell_price);
+  if (told !== undefined) return told;
+  return buy === undefined || sell === undefined ? undefined : sell - taxOf(textOf(data.item) ?? '', sell) - buy;
+}
+
+function bytesOf(key: string): number {
+  return bytesOfItem + 4 * key.length; // as the key, and in its two parts
+}
+
+// 53 bits of a text (cyrb53, public domain): enough to tell a million apart.
+function numberOfText(text: string): number {
+  let [a, b] = [0xdeadbeef, 0x41c6ce57];
+  for (let i = 0; i < text.length; ++i) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 2654435761);
+    b = Math.imul(b ^ code, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return 4294967296 * (2097151 & b) + (a >>> 0);
 }

@@ -75,9 +75,14 @@ const fields = {
   columns: list(),
   sort: text(),
   hidden: flag,
-  /** The market's item as SOURCE/ITEM, and how long a candle is. */
+  /** The market: a part of an item's or source's name, the open item as SOURCE/ITEM, how long a candle is, what rows stand by. */
+  look: text(),
+  order: text(),
   item: text(),
   candle: oneOf('1m', '5m', '1h', '1d'),
+  /** The part of its time that is zoomed into. */
+  m0: number(0, 1e11),
+  m1: number(0, 1e11),
   /** The tape's filter, in the language of alerts, and the event that is open. */
   filter: text(),
   seq: number(1, Number.MAX_SAFE_INTEGER),

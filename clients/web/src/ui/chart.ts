@@ -5,13 +5,13 @@ import 'uplot/dist/uPlot.min.css';
 import { nearest, singlePoints, type Points } from '../model/points.js';
 import { logTicks, placeText, tickTexts, timeSteps, type AxisKind } from './chart_axis.js';
 import {
-  crossesOf, drawCurves, drawHappenings, drawMarks, smoothOf, type Field, type Happening, type Mark, type Stroke,
+  crossesOf, drawCurves, drawHappenings, drawMarks, smoothOf, type Bars, type Field, type Happening, type Mark, type Stroke,
 } from './chart_draw.js';
 import { Gestures } from './chart_gestures.js';
 import { ChartGroup, type Range } from './chart_group.js';
 import { drawLanes, stretchesAt, type Lane } from './chart_lanes.js';
 import { rangeOfX, rangeOfY } from './chart_range.js';
-import { hideValues, showValues } from './chart_values.js';
+import { hideValues, showValues, type ValueRow } from './chart_values.js';
 import { h } from './dom.js';
 import { compact, digits, full, nameText } from './format.js';
 import { colour, onThemeChange, seriesColour } from './theme.js';
@@ -25,6 +25,7 @@ export interface Line {
   dash?: readonly number[];
   /** What it is called where it is written down; left out: as `label`. */
   id?: string;
+  bars?: Bars;
 }
 
 export interface ChartOptions {
@@ -264,7 +265,7 @@ export class Chart {
   private strokes(): Stroke[] {
     return this.curves.map((points, i) => ({
       points, colour: this.colourOf(this.data.lines[i]!), dash: this.data.lines[i]!.dash ?? [],
-      smooth: this.data.smooth ?? 0, band: this.data.band === true,
+      smooth: this.data.smooth ?? 0, band: this.data.band === true, bars: this.data.lines[i]!.bars,
     }));
   }
 
@@ -330,6 +331,7 @@ export class Chart {
       if (at < 0) return [];
       const line = data.lines[i]!;
       const text = (value: number) => (Number.isNaN(value) ? 'NaN' : number(value));
+      if (line.bars !== undefined) return barRow(line, this.colourOf(line), points, at, x, text, this.kind);
       const value = points.last[at]!;
       const of = points.n[at]! > 1 ? `${text(points.min[at]!)} to ${text(points.max[at]!)} of ${full(points.n[at]!)}` : text(value);
       const mean = smooth > 0 ? [text(smoothOf(points, smooth)[at]!)] : [];
@@ -345,6 +347,17 @@ export class Chart {
     showValues(this.element, placeText(this.kind, this.kind === 'steps' ? Math.round(x) : x), head, [...values, ...stretches],
                happenings.slice(0, 8).map(({ text }) => text), { x: area.left + left, y: area.top });
   }
+}
+
+// Of the bar or candle at x: nothing beside it.
+function barRow({ label, bars }: Line, colour: string, points: Points, at: number, x: number,
+                text: (value: number) => string, kind: AxisKind): ValueRow[] {
+  const { kind: shape, width, partly } = bars!;
+  if (Math.abs(points.x[at]! - x) > width / 2) return [];
+  const [open, close, low, high] = [points.first, points.last, points.min, points.max].map((column) => text(column[at]!));
+  const value = shape === 'bar' ? close! : `${open} → ${close}, ${low} to ${high}, of ${full(points.n[at]!)}`;
+  const known = partly?.(points.x[at]!) ? ', partly known' : '';
+  return [{ label, colour, dash: [], value: points.max[at]!, texts: [value + known, placeShort(kind, points.x[at]! - width / 2)] }];
 }
 
 function placeShort(kind: AxisKind, x: number): string {

@@ -27,6 +27,18 @@ export interface Stroke {
   smooth: number;
   /** The lowest and highest of each bucket as an area, instead of the line through all points. */
   band: boolean;
+  bars?: Bars;
+}
+
+/** Each point as a bar from zero, or as a candle, in place of a line. */
+export interface Bars {
+  kind: 'bar' | 'candle';
+  /** Of x; a point stands at the middle. */
+  width: number;
+  /** Of a candle that closes below where it opened. */
+  falling: string;
+  /** Is not known as a whole: drawn faintly. */
+  partly?(x: number): boolean;
 }
 
 export interface Mark {
@@ -89,6 +101,10 @@ export function drawCurves(pen: Pen, field: Field, strokes: readonly Stroke[]): 
     pen.strokeStyle = colour;
     pen.fillStyle = colour;
     pen.setLineDash(dash.map((length) => length * field.ratio));
+    if (stroke.bars !== undefined) {
+      drawBars(pen, field, points, stroke.bars, colour);
+      continue;
+    }
     if (band) {
       pen.globalAlpha = 0.18;
       fillBand(pen, field, points);
@@ -147,6 +163,41 @@ function strokeLine(pen: Pen, field: Field, xs: Float64Array, ys: Float64Array):
     pen.rect(x - size, y - size, 2 * size, 2 * size);
     pen.fill();
   }
+}
+
+const barShare = 0.7; // of its width
+
+// A rising candle is hollow and a falling one filled, so that they differ without colour, too.
+function drawBars(pen: Pen, field: Field, points: Points, { kind, width, falling, partly }: Bars, rising: string): void {
+  const [from, to] = visible(field, points.x);
+  const zero = field.y(0);
+  pen.lineWidth = field.ratio;
+  for (let i = from; i < to; ++i) {
+    const x = points.x[i]!;
+    const middle = near(field.x(x));
+    const half = Math.max(field.ratio, (near(field.x(x + width / 2)) - middle) * barShare);
+    const begin = kind === 'bar' ? zero : near(field.y(points.first[i]!));
+    const end = near(field.y(points.last[i]!));
+    if (Number.isNaN(end)) continue;
+    const falls = points.last[i]! < points.first[i]!;
+    pen.globalAlpha = partly?.(x) ? 0.4 : kind === 'bar' ? 0.75 : 1;
+    pen.strokeStyle = pen.fillStyle = falls ? falling : rising;
+    const [top, bottom] = [Math.min(begin, end), Math.max(begin, end)];
+    const height = Math.max(field.ratio, bottom - top);
+    if (kind === 'candle') {
+      pen.beginPath();
+      pen.moveTo(middle, near(field.y(points.max[i]!)));
+      pen.lineTo(middle, top);
+      pen.moveTo(middle, top + height);
+      pen.lineTo(middle, near(field.y(points.min[i]!)));
+      pen.stroke();
+    }
+    pen.beginPath();
+    pen.rect(middle - half, top, 2 * half, height);
+    if (kind === 'bar' || falls || half < 2 * field.ratio) pen.fill();
+    else pen.stroke();
+  }
+  pen.globalAlpha = 1;
 }
 
 function fillBand(pen: Pen, field: Field, { x, min, max }: Points): void {

@@ -24,6 +24,8 @@ export interface GridOptions<T> {
   id(row: T): string;
   name(row: T): string;
   isChosen(row: T): boolean;
+  /** What the box before a row does; left out: "Choose". */
+  chooseName?: string;
   /** Rows are to be chosen or not; several where somebody held the shift key. */
   choose(rows: T[], chosen: boolean): void;
   open(row: T): void;
@@ -45,7 +47,7 @@ export class Grid<T> {
   private readonly head = h('div', { role: 'row', class: 'grid-row head' });
   private readonly body = h('div', { role: 'rowgroup', class: 'grid-body' });
   private readonly rows = h('div', { role: 'presentation', class: 'rows' });
-  private readonly all = h('input', { type: 'checkbox', 'aria-label': 'Choose all that are shown, or none', onchange: () =>
+  private readonly all = h('input', { type: 'checkbox', onchange: () =>
     this.options.choose(this.items.flatMap((item) => ('row' in item ? [item.row] : [])), this.all.checked) });
   private readonly empty = h('p', { class: 'empty', hidden: true });
   private readonly name = `grid${++grids}`;
@@ -58,6 +60,8 @@ export class Grid<T> {
   private pointed = false;
 
   constructor(private readonly options: GridOptions<T>) {
+    this.all.hidden = options.chooseName !== undefined;
+    this.all.setAttribute('aria-label', `${options.chooseName ?? 'Choose'} all that are shown, or none`);
     this.body.append(this.rows);
     this.scroller = h('div', {
       role: 'grid', 'aria-label': options.label, 'aria-multiselectable': 'true', tabindex: '0', class: 'grid-scroller',
@@ -175,7 +179,7 @@ export class Grid<T> {
     element.setAttribute('aria-selected', String(chosen));
     check.hidden = false;
     check.checked = chosen;
-    const label = `Choose ${this.options.name(row)}`;
+    const label = `${this.options.chooseName ?? 'Choose'} ${this.options.name(row)}`;
     if (check.getAttribute('aria-label') !== label) check.setAttribute('aria-label', label);
     this.columns.forEach((column, i) => column.fill(element.children[i + 1] as HTMLElement, row));
   }

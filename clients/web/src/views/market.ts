@@ -1,152 +1,187 @@
-// What can be earned on which item, and what was bought and sold at what price.
+// What can be earned on which item, and what the open one did: its price in candles, what was traded, its margin.
+import { heldOrder } from '../model/order.js';
 import type { Item } from '../model/market.js';
-import { numberOf } from '../model/values.js';
-import { Chart } from '../ui/chart.js';
-import { h, setClass, setQuantity, setText, setTitle } from '../ui/dom.js';
-import { compact, full, percent, time } from '../ui/format.js';
-import { Redraw } from '../ui/redraw.js';
-import { Table, textColumn } from '../ui/table.js';
+import { sortItems, type SortKey } from '../model/market_order.js';
+import { load, save } from '../storage.js';
+import { h, setClass, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
+import { compact, dash, dateTime, duration, full, nameText, percent } from '../ui/format.js';
+import { Grid, type GridColumn } from '../ui/grid.js';
+import { MarketPanes } from './market_panes.js';
 import type { App, View } from './view.js';
 
-const chosenMax = 4;
-const chosenAtFirst = 2;
-const rowsMax = 200;
-
-interface Panel {
-  element: HTMLElement;
-  title: HTMLElement;
-  source: HTMLElement;
-  figures: HTMLElement;
-  price: Chart;
-  margin: Chart;
-  redraw: Redraw;
-}
+const usualSort = '-margin';
+const relist_ms = 1000;
+const watchedMax = 500;
+const watchKey = 'ppo-watch';
 
 export class MarketView implements View {
   readonly name = 'market';
   readonly title = 'Market';
   readonly element = h('div', { class: 'view market' });
-  private readonly table: Table<Item>;
-  private readonly panels: Panel[] = [];
-  private readonly charts = h('div', { class: 'grid' }, h('p', { class: 'card empty' },
-    'Choose an item to see its price, its margin and what was bought and sold.'));
+  private readonly grid: Grid<Item>;
   private readonly search: HTMLInputElement;
-  private readonly note: HTMLElement;
-  private chosen: string[] = [];
-  private choseHere = false;
+  private readonly note = h('span', { class: 'muted', role: 'status' });
+  private readonly again: HTMLButtonElement;
+  private readonly panes: MarketPanes;
+  private watched = readWatched();
+  private order: string[] = [];
+  private rows: Item[] = [];
+  private listedFor = '';
+  private listed_ms = -Infinity;
+  private usual = ''; // the key of what is open where nobody chose
 
   constructor(private readonly app: App) {
     this.search = h('input', { type: 'search', placeholder: 'item or source', 'aria-label': 'Search items',
-                               oninput: () => app.repaint() });
-    this.note = h('span', { class: 'muted' });
-    this.table = new Table<Item>({
-      label: 'Margins after tax',
-      empty: 'No prices or margins yet. They come as price_update and margin_update.',
-      rowsMax,
-      sortedBy: { column: 1, descending: true },
-      onRow: (item) => this.choose(item),
-      rowClass: ({ key }) => (this.chosen.includes(key) ? 'chosen' : ''),
-      columns: [
-        { name: 'Item', kind: 'name', sort: ({ name }) => name, fill: (cell, item) => this.fillName(cell, item) },
-        { name: 'Margin', kind: 'num', sort: ({ netMargin }) => netMargin, fill: fillMargin },
-        textColumn('%', ({ netPercent }) => percent(netPercent, 2), { kind: 'num', sort: ({ netPercent }) => netPercent }),
-        { name: 'Buy', kind: 'num', sort: ({ buyPrice }) => buyPrice, fill: (cell, { buyPrice }) => setQuantity(cell, buyPrice) },
-        { name: 'Sell', kind: 'num', sort: ({ sellPrice }) => sellPrice, fill: (cell, { sellPrice }) => setQuantity(cell, sellPrice) },
-        { name: 'Price', kind: 'num wide', sort: ({ price }) => numberOf(price), fill: (cell, { price }) => setQuantity(cell, price) },
-      ],
+                               oninput: () => app.go({ look: this.search.value }, 'replace') });
+    this.again = h('button', { title: 'Rows keep their places while numbers change', onclick: () => {
+      this.order = [];
+      this.listedFor = '';
+      app.repaint();
+    } }, 'Sort again');
+    this.grid = new Grid<Item>({
+      label: 'Items',
+      chooseName: 'Watch',
+      id: ({ key }) => key,
+      name: ({ name, source }) => `${nameText(name)} of ${nameText(source)}`,
+      isChosen: (item) => this.watched.has(addressOf(item)),
+      choose: (items, chosen) => this.watch(items, chosen),
+      open: (item) => app.go({ item: addressOf(item), m0: undefined, m1: undefined }),
+      isOpen: ({ key }) => key === this.openKey(),
+      toggleGroup: () => {},
+      sort: (id) => {
+        const now = app.state.order || usualSort;
+        const sort = now === `-${id}` ? id : `-${id}`;
+        app.go({ order: sort === usualSort ? '' : sort }, 'replace');
+      },
+      repaint: () => app.repaint(),
     });
-    this.table.onSort = () => app.repaint();
+    this.panes = new MarketPanes(app);
+    addEventListener('storage', ({ key }) => {
+      if (key === watchKey) this.watched = readWatched();
+    });
     this.element.append(
       h('section', { class: 'card list' }, h('h2', {}, 'Margins after tax'),
-        h('div', { class: 'bar' }, this.search, this.note), this.table.element),
-      this.charts);
+        h('div', { class: 'bar' }, this.search, this.again, this.note), h('div', { class: 'rows-box' }, this.grid.element)),
+      this.panes.element);
   }
 
   update(): void {
-    const { items } = this.app.store.market;
-    const wanted = this.search.value.trim().toLowerCase();
-    const all = [...items.values()];
+    const { state, store } = this.app;
+    if (this.search.value !== state.look && document.activeElement !== this.search) this.search.value = state.look;
+    this.list();
+    this.grid.update(this.rows.map((row) => ({ row })), columns(this.app.now_s()), state.order || usualSort,
+      store.market.items.size === 0 ? 'No prices or margins yet. They come as price_update and margin_update.' : 'No item passes this search.');
+    const key = this.openKey();
+    const [source = '', name = ''] = key.split('\n', 2);
+    this.panes.update(key === '' ? undefined : { source, name, item: store.market.items.get(key) });
+  }
+
+  onKey(event: KeyboardEvent): boolean {
+    if (event.key !== '/') return false;
+    this.search.focus();
+    return true;
+  }
+
+  // In their order, which stays until somebody asks for another one. Where most of them are new there is none to keep.
+  private list(): void {
+    const { state, store: { market } } = this.app;
+    const asked = `${state.look}\n${state.order}`;
+    const now_ms = performance.now();
+    if (asked === this.listedFor && now_ms - this.listed_ms < relist_ms) return;
+    const wanted = state.look.trim().toLowerCase();
+    const all = [...market.items.values()];
     const found = wanted === '' ? all : all.filter(({ name, source }) =>
       name.toLowerCase().includes(wanted) || source.toLowerCase().includes(wanted));
-    this.chosen = this.chosen.filter((key) => items.has(key));
-    // Chosen once, so that the charts do not jump about.
-    if (!this.choseHere && this.chosen.length < chosenAtFirst) this.chosen = best(all);
-    this.table.update(found);
-    setText(this.note, `${compact(found.length)} items · choose up to ${chosenMax} to draw them`);
-    const chosen = this.chosen.map((key) => items.get(key)!);
-    while (this.panels.length < chosen.length) this.panels.push(this.newPanel());
-    (this.charts.firstElementChild as HTMLElement).hidden = chosen.length > 0;
-    this.panels.forEach((panel, i) => this.updatePanel(panel, chosen[i]));
+    const sort = state.order || usualSort;
+    const sorted = sortItems(found, sort.replace(/^-/, '') as SortKey, sort.startsWith('-'), (item) => this.watched.has(addressOf(item)));
+    const before = new Set(this.order);
+    const kept = asked === this.listedFor && 2 * found.filter(({ key }) => before.has(key)).length > found.length;
+    this.rows = kept ? heldOrder(this.order, sorted, ({ key }) => key) : sorted;
+    this.order = this.rows.map(({ key }) => key);
+    this.again.disabled = this.rows.every((row, i) => row === sorted[i]);
+    this.listedFor = asked;
+    this.listed_ms = now_ms;
+    const parts = [`${full(found.length)} item${found.length === 1 ? '' : 's'}`];
+    if (market.leftOut > 0) parts.push(`${full(market.leftOut)} that were heard of longest ago are left out: there is no room for them`);
+    setText(this.note, parts.join(' · '));
   }
 
-  private choose({ key }: Item): void {
-    if (!this.choseHere) this.chosen = [];
-    this.choseHere = true;
-    this.chosen = this.chosen.includes(key)
-      ? this.chosen.filter((other) => other !== key)
-      : [...this.chosen, key].slice(-chosenMax);
+  private openKey(): string {
+    const { state, store: { market: { items } } } = this.app;
+    if (state.item === '') {
+      // Chosen once, so that the charts do not jump about.
+      if (!items.has(this.usual)) this.usual = this.best()?.key ?? '';
+      return this.usual;
+    }
+    // A source's name may have a slash, too.
+    for (let at = state.item.indexOf('/'); at >= 0; at = state.item.indexOf('/', at + 1)) {
+      const key = `${state.item.slice(0, at)}\n${state.item.slice(at + 1)}`;
+      if (items.has(key)) return key;
+    }
+    const slash = state.item.indexOf('/');
+    return `${state.item.slice(0, Math.max(0, slash))}\n${state.item.slice(slash + 1)}`;
+  }
+
+  // Watched ones before others, then those that were traded, then by margin.
+  private best(): Item | undefined {
+    const rank = (item: Item) => Number(this.watched.has(addressOf(item))) * 2 + Number(item.traded_s !== undefined);
+    return this.rows.reduce<Item | undefined>((best, item) => (best === undefined || rank(item) > rank(best) ? item : best), undefined);
+  }
+
+  // As other tabs left it, with the change.
+  private watch(items: readonly Item[], chosen: boolean): void {
+    const watched = readWatched();
+    for (const item of items) {
+      watched.delete(addressOf(item));
+      if (chosen) watched.add(addressOf(item));
+    }
+    this.watched = new Set([...watched].slice(-watchedMax));
+    save(watchKey, this.watched.size === 0 ? null : JSON.stringify([...this.watched]));
+    this.listed_ms = -Infinity;
     this.app.repaint();
   }
+}
 
-  private fillName(cell: HTMLTableCellElement, { name, source, updated_s }: Item): void {
-    if (cell.firstChild === null) cell.append(h('strong'), h('small'));
-    setText(cell.children[0]!, name);
-    setText(cell.children[1]!, source);
-    setTitle(cell, `last heard of at ${time(updated_s)}`);
-  }
+function addressOf({ source, name }: Item): string {
+  return `${source}/${name}`;
+}
 
-  private newPanel(): Panel {
-    const title = h('span');
-    const source = h('small', { class: 'muted' });
-    const figures = h('span', { class: 'figures' });
-    const price = new Chart({ label: 'Price, with buys and sells', height: 210, x: 'time', y: 'gold' });
-    const margin = new Chart({ label: 'Margin after tax', height: 120, x: 'time', y: 'gold' });
-    const element = h('section', { class: 'card' },
-      h('h2', {}, title, ' ', source, figures), price.element,
-      h('p', { class: 'key' }, h('span', { class: 'buy' }, '▲ buy'), h('span', { class: 'sell' }, '▼ sell'),
-        h('span', {}, 'below: margin after tax')),
-      margin.element);
-    this.charts.append(element);
-    return { element, title, source, figures, price, margin, redraw: new Redraw() };
-  }
-
-  private updatePanel(panel: Panel, item: Item | undefined): void {
-    panel.element.hidden = item === undefined;
-    if (item === undefined) {
-      panel.redraw.reset();
-      return;
-    }
-    const version = `${item.prices.version} ${item.margins.version} ${item.trades.pushed}`;
-    if (!panel.redraw.due(item.key, version)) return;
-    setText(panel.title, item.name);
-    setText(panel.source, item.source);
-    setText(panel.figures, item.netMargin === undefined ? '' : `margin ${compact(item.netMargin)}`);
-    const from = item.prices.x[0] ?? 0;
-    panel.price.update({
-      lines: [{ label: 'price', colour: 0 }],
-      curves: [{ x: item.prices.x, y: item.prices.columns[0]! }],
-      marks: [...item.trades].filter(({ time_s }) => time_s >= from)
-        .map(({ time_s, price, buy }) => ({ x: time_s, y: price, shape: buy ? 'up' as const : 'down' as const })),
-    });
-    panel.margin.update({
-      lines: [{ label: 'margin after tax', colour: 1 }],
-      curves: [{ x: item.margins.x, y: item.margins.columns[0]! }],
-      marks: [],
-    });
+function readWatched(): Set<string> {
+  try {
+    const read: unknown = JSON.parse(load(watchKey) ?? '[]');
+    return new Set(Array.isArray(read) ? read.filter((one): one is string => typeof one === 'string').slice(-watchedMax) : []);
+  } catch {
+    return new Set(); // something else wrote there
   }
 }
 
-// Those that say most at first: traded ones before others, then by margin.
-function best(items: Item[]): string[] {
-  return items.filter(({ prices }) => prices.length > 1)
-    .sort((a, b) => b.trades.length - a.trades.length || (b.netMargin ?? 0) - (a.netMargin ?? 0))
-    .slice(0, chosenAtFirst).map(({ key }) => key);
+function columns(now_s: number): GridColumn<Item>[] {
+  return [
+    { id: 'name', name: 'Item', width: 120, grow: 2, fill: fillName },
+    { id: 'margin', name: 'Margin', title: 'Of one item bought and sold, after tax; gp', width: 74, num: true, fill: fillMargin },
+    { id: 'percent', name: '%', title: 'Of the buying price', width: 82, num: true, spare: 2, fill: (cell, { netPercent }) => setText(cell, percent(netPercent, 2)) },
+    { id: 'buy', name: 'Buy', width: 70, num: true, spare: 3, fill: (cell, { buyPrice }) => setQuantity(cell, buyPrice) },
+    { id: 'sell', name: 'Sell', width: 70, num: true, spare: 4, fill: (cell, { sellPrice }) => setQuantity(cell, sellPrice) },
+    { id: 'price', name: 'Price', width: 70, num: true, spare: 1, fill: (cell, { price }) => setQuantity(cell, price) },
+    { id: 'heard', name: 'Heard', title: 'How long ago anything was told of it', width: 66, num: true, spare: 5, fill: (cell, { updated_s }) => {
+      setText(cell, updated_s === 0 ? dash : duration(Math.max(0, now_s - updated_s)));
+      setTitle(cell, dateTime(updated_s));
+    } },
+  ];
 }
 
-function fillMargin(cell: HTMLTableCellElement, { netMargin, buyPrice, sellPrice }: Item): void {
-  setQuantity(cell, netMargin);
+function fillName(cell: HTMLElement, { name, source }: Item): void {
+  if (cell.firstChild === null) cell.append(h('strong'), ' ', h('small', { class: 'muted' }));
+  setName(cell.children[0] as HTMLElement, name);
+  setName(cell.children[1] as HTMLElement, source, 20);
+  setTitle(cell, `${name}\n${source}`);
+}
+
+function fillMargin(cell: HTMLElement, { netMargin, buyPrice, sellPrice, marginTold }: Item): void {
+  setText(cell, netMargin === undefined ? dash : compact(netMargin));
   setClass(cell, netMargin === undefined ? 'num' : netMargin > 0 ? 'num gain' : 'num loss');
-  if (netMargin === undefined || buyPrice === undefined || sellPrice === undefined) return;
-  const tax = sellPrice - buyPrice - netMargin;
-  cell.title = `${full(sellPrice)} − ${full(tax)} tax − ${full(buyPrice)} = ${full(netMargin)}`;
+  if (netMargin === undefined) return setTitle(cell, undefined);
+  const tax = (sellPrice ?? 0) - (buyPrice ?? 0) - netMargin;
+  setTitle(cell, marginTold || buyPrice === undefined || sellPrice === undefined ? `${full(netMargin)}, as the source tells it`
+    : `${full(sellPrice)} − ${full(tax)} tax − ${full(buyPrice)} = ${full(netMargin)}`);
 }

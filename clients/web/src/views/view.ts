@@ -7,6 +7,7 @@ import type { Histogram, RunEvents, RunText, Span } from '../model/run_events.js
 import type { Runs } from '../model/runs.js';
 import type { Curves } from '../model/curves.js';
 import type { Marks } from '../model/marks.js';
+import type { PriceHistory } from '../model/price_history.js';
 import type { Store } from '../model/store.js';
 import type { Tags } from '../model/tags.js';
 import type { UiState } from '../state/ui_state.js';
@@ -20,6 +21,8 @@ export interface App {
   readonly tags: Tags;
   readonly curves: Curves;
   readonly marks: Marks;
+  /** Of the market's open item. */
+  readonly prices: PriceHistory;
   readonly spans: RunEvents<Span>;
   readonly histograms: RunEvents<Histogram>;
   readonly texts: RunEvents<RunText>;
