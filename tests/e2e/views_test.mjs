@@ -64,7 +64,7 @@ test('views: values are those that were published, hostile names are text', asyn
   assert.equal(await tape.getByRole('row').count(), 4);
   await page.getByRole('button', { name: 'Follow', exact: true }).click();
   await page.getByText('5 shown').waitFor();
-  assert.equal(await page.title(), 'Tape · PPO Bridge');
+  await until('the title', async () => (await page.title()) === 'Tape · PPO Bridge'); // it is told once a second
   assert.deepEqual(page.problems, []);
 });
 
@@ -92,25 +92,6 @@ test('views: margins after tax, and NaN as a mark', async () => {
   });
   assert.ok(red > 20, `${red} red pixels`);
   await screenshot(page, 'training-nan');
-  assert.deepEqual(page.problems, []);
-});
-
-test('views: an alert finds what its rule says, and outlives the page', async () => {
-  const bridge = await startBridge();
-  const page = await openPage(bridge, { view: 'alerts' });
-  const input = page.getByLabel('A new rule');
-  await input.fill('trade_executed where profit ! 5');
-  await page.getByRole('button', { name: 'Add' }).click();
-  await page.getByText('At character 29: expected one of').waitFor();
-  await input.fill('trade_executed where profit > 100k and item = "Coal"');
-  await input.press('Enter');
-  await page.locator('header .badge.live').waitFor();
-  await page.waitForTimeout(500);
-  await submit(bridge, trade({ profit: 99_999 }), trade({ profit: 100_001, item: 'Shark' }), trade({ profit: 123_456 }));
-  await page.getByText('found 1', { exact: true }).waitFor();
-  await shows(page.locator('.toast'), '+123k');
-  await page.reload();
-  await page.locator('code', { hasText: 'profit > 100k' }).waitFor();
   assert.deepEqual(page.problems, []);
 });
 

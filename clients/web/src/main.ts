@@ -1,7 +1,7 @@
 // The dashboard, put together.
 import './style.css';
 import { Feed, steadyNow, wallNow, type FeedState, type WallSeconds } from './feed/index.js';
-import { Alerts } from './model/alerts.js';
+import { Alerts, alertTypes } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
 import { Curves } from './model/curves.js';
 import { Marks } from './model/marks.js';
@@ -10,20 +10,22 @@ import { readHistogram, readSpan, readText, RunEvents } from './model/run_events
 import { Runs } from './model/runs.js';
 import { Store } from './model/store.js';
 import { Tags } from './model/tags.js';
+import { textOf } from './model/values.js';
 import { Painter } from './painter.js';
 import { Asker } from './past/ask.js';
 import { Backfill } from './past/backfill.js';
 import { Stretch } from './past/stretch.js';
 import { Travel } from './past/travel.js';
 import { formatState, parseState, resolve, usualState } from './state/ui_state.js';
-import { load, save } from './storage.js';
 import { ConnectionLine, standingOf } from './ui/connection.js';
 import { h, setText } from './ui/dom.js';
+import { visible } from './ui/format.js';
 import { momentText } from './ui/origin.js';
 import { RangeBar } from './ui/range_bar.js';
 import { showTogether } from './ui/run_colours.js';
+import { raisedText } from './ui/summary.js';
 import { startTheme, toggleTheme } from './ui/theme.js';
-import { AlertsView, describe } from './views/alerts.js';
+import { AlertsView } from './views/alerts.js';
 import { ControlView } from './views/control.js';
 import { MarketView } from './views/market.js';
 import { Overview } from './views/overview.js';
@@ -36,16 +38,11 @@ import type { App, View } from './views/view.js';
 const refreshEvery_ms = 1000;
 // So long out of sight a page costs nothing any more; what it shows is asked for when somebody looks.
 const restAfter_ms = 15_000;
-const typesAtRest = ['alert_raised', 'alert_cleared'];
 const clientsEvery = 2; // refreshes
 
 startTheme();
 
-const alerts = new Alerts({
-  load: () => load('ppo-alerts'),
-  save: (text) => save('ppo-alerts', text),
-}, () => performance.now());
-const store = new Store(alerts, () => Date.now());
+const store = new Store(() => Date.now());
 const status = new BridgeStatus();
 
 const feed = new Feed({
@@ -88,6 +85,7 @@ const asking = {
 const runs = new Runs({
   ...asking, chosen: () => state.runs, between: () => state, visible: () => !document.hidden,
 });
+const alerts = new Alerts({ ...asking, between: () => state, visible: () => !document.hidden });
 const tags = new Tags(asking);
 const curves = new Curves({ ...asking, started: (runId) => runs.find(runId)?.started });
 const marks = new Marks(asking);
@@ -95,16 +93,16 @@ const prices = new PriceHistory(asking);
 const spans = new RunEvents('span', readSpan, 2000, asking);
 const histograms = new RunEvents('histogram', readHistogram, 2000, asking);
 const texts = new RunEvents('text', readText, 100, asking);
-const past = [runs, tags, curves, marks, prices, spans, histograms, texts];
+const past = [runs, alerts, tags, curves, marks, prices, spans, histograms, texts];
 backfill.onRefill(() => {
   void stretch.askAgain();
   runs.reload();
-  for (const model of [tags, curves, marks, prices, spans, histograms, texts]) model.refill();
+  for (const model of [alerts, tags, curves, marks, prices, spans, histograms, texts]) model.refill();
 });
 
 const travel = new Travel({
   ask, command: (command, options) => feed.command(command, options), now_ms: steadyNow,
-  newStore: () => new Store(new Alerts({ load: () => null, save: () => {} }, steadyNow), () => Date.now()),
+  newStore: () => new Store(() => Date.now()),
   changed() {
     resolveState();
     painter.later();
@@ -153,7 +151,7 @@ let current = views[0]!;
 const connection = new ConnectionLine(() => feed.retryNow());
 const links = views.map((view, i) =>
   h('a', { href: `#/${view.name}`, title: `Key ${i + 1}` }, h('span', {}, view.title)));
-const alertCount = h('span', { class: 'count', hidden: true });
+const alertCount = h('span', { class: 'count', hidden: true, title: 'Raised and not acknowledged' });
 links[links.length - 1]!.append(alertCount);
 const content = h('main', { id: 'main', tabindex: '-1' });
 const help = h('dialog', { 'aria-label': 'Keys' }, h('form', { method: 'dialog' }, h('h2', {}, 'Keys'),
@@ -184,8 +182,9 @@ const painter = new Painter(() => {
     together = chosen;
     showTogether(chosen, (id) => runs.label(id, chosen));
   }
-  alertCount.hidden = alerts.found.pushed === 0;
-  setText(alertCount, String(Math.min(999, alerts.found.pushed)));
+  const { waiting } = alerts;
+  alertCount.hidden = waiting === 0;
+  setText(alertCount, waiting > 999 ? '999+' : String(waiting));
   range.update();
   current.update();
 });
@@ -215,6 +214,7 @@ function onState(state: FeedState): void {
   if (state.status === 'live') {
     wasLive = true;
     store.newEpoch(feed.epoch);
+    alerts.onLive(feed.epoch, feed.backlogTo);
     if (travel.store === undefined) void travel.show(momentAsked_s); // a link to it was opened
     void refresh();
   } else {
@@ -248,7 +248,10 @@ setInterval(() => {
   resolveState();
   showStanding();
   void refresh();
-  if (feed.state.status === 'live') runs.tick();
+  if (feed.state.status === 'live') {
+    runs.tick();
+    void alerts.tick();
+  }
   painter.later(); // ages grow
 }, refreshEvery_ms);
 
@@ -256,7 +259,7 @@ let restTimer = 0;
 function lookedAt(): void {
   clearTimeout(restTimer);
   if (document.hidden) {
-    restTimer = window.setTimeout(() => backfill.rest(typesAtRest), restAfter_ms);
+    restTimer = window.setTimeout(() => backfill.rest(alertTypes), restAfter_ms);
     return;
   }
   backfill.wake();
@@ -315,15 +318,15 @@ addEventListener('keydown', (event) => {
   event.preventDefault();
 });
 
-alerts.onAlert = (alert, more) => {
-  const title = alert.rule;
-  const text = describe(alert) + (more > 0 ? ` (and ${more} more)` : '');
+alerts.onRaised = ({ data }) => {
+  const title = textOf(data.name) ?? textOf(data.rule) ?? 'alert';
+  const text = raisedText(data);
   const toast = h('div', { class: 'toast' }, h('strong', {}, title), h('span', {}, text));
   toasts.append(toast);
   while (toasts.childElementCount > 4) toasts.firstElementChild!.remove();
   setTimeout(() => toast.remove(), 6000);
   if (typeof Notification !== 'undefined' && Notification.permission === 'granted') {
-    new Notification(title, { body: text, tag: title });
+    new Notification(visible(title), { body: visible(text), tag: `alert ${String(data.alert_id)}` });
   }
 };
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BridgeEvent, CommandReply, Gap, JsonObject } from '../../../clients/web/src/feed/index.js';
-import { Alerts } from '../../../clients/web/src/model/alerts.js';
+import type { BridgeEvent, CommandReply, JsonObject } from '../../../clients/web/src/feed/index.js';
 import { BridgeStatus } from '../../../clients/web/src/model/bridge_status.js';
 import { Ring } from '../../../clients/web/src/model/ring.js';
 import { Series } from '../../../clients/web/src/model/series.js';
@@ -15,14 +14,11 @@ function event(type: string, data: JsonObject, fields: Partial<BridgeEvent> = {}
   return { type, data, seq, timestamp: seq, source: 's', ...fields };
 }
 
-function setUp(rules: string[] = []) {
-  let saved: string | null = null;
+function setUp() {
   let now_ms = 0;
-  const alerts = new Alerts({ load: () => saved, save: (text) => { saved = text; } }, () => now_ms);
-  rules.forEach((rule) => alerts.add(rule));
-  const store = new Store(alerts, () => now_ms);
+  const store = new Store(() => now_ms);
   const apply = (events: BridgeEvent[]) => store.parts.forEach((part) => events.forEach((each) => part.apply(each)));
-  return { alerts, store, apply, pass: (ms: number) => { now_ms += ms; }, saved: () => saved };
+  return { store, apply, pass: (ms: number) => { now_ms += ms; } };
 }
 
 test('format: numbers as in the game', () => {
@@ -121,12 +117,12 @@ test('bridge status: of two processes with one name each is named by its run', a
 });
 
 test('store: an event that comes again is on the tape once, and in another epoch too', () => {
-  const { store, apply, alerts } = setUp(['trade_executed']);
+  const { store, apply } = setUp();
   store.newEpoch('e');
   const trades = [1, 2, 3].map((n) => event('trade_executed', { agent_id: 'a', profit: 1 }, { run: 'r', source_seq: n }));
   apply(trades);
   apply(trades);
-  assert.deepEqual([store.tape.total, alerts.found.pushed], [3, 3]);
+  assert.equal(store.tape.total, 3);
   store.newEpoch('f');
   apply(trades.map((trade, i) => ({ ...trade, seq: i + 1 })));
   apply([event('trade_executed', { agent_id: 'a', profit: 1 }, { run: 'r', source_seq: 4, seq: 4 })]);
@@ -140,28 +136,4 @@ test('delay: what was fetched later than it came counts for nothing', () => {
   assert.equal(store.delays.length, 0);
   store.came([event('t', {}, { timestamp: 99.5, seq: 101 })], 100);
   assert.deepEqual([...store.delays], [500]);
-});
-
-test('alerts: speak up at most so often, and count what they hold back', () => {
-  const { store, apply, alerts, pass } = setUp(['t where n > 1', 'gap']);
-  const told: [string, number][] = [];
-  alerts.onAlert = ({ rule }, more) => told.push([rule, more]);
-  pass(10_000);
-  for (let n = 0; n < 5; ++n) apply([event('t', { n })]);
-  assert.deepEqual(told, [['t where n > 1', 0]]);
-  pass(5_000);
-  apply([event('t', { n: 9 })]);
-  store.applyGap({ reason: 'slow_client' } as Gap);
-  assert.deepEqual(told.slice(1), [['t where n > 1', 2], ['gap', 0]]);
-  assert.deepEqual(alerts.rules.map(({ found }) => found), [4, 1]);
-});
-
-test('alerts: outlive the page, and what cannot be read does no harm', () => {
-  const { alerts, saved } = setUp(['source stalled']);
-  alerts.enable(alerts.rules[0]!, false);
-  const again = new Alerts({ load: saved, save: () => {} }, () => 0);
-  assert.deepEqual(again.rules.map(({ text, enabled }) => [text, enabled]), [['source stalled', false]]);
-  for (const bad of ['{', '7', '[{"text":"no rule at ! all"}]', '[null]']) {
-    assert.deepEqual(new Alerts({ load: () => bad, save: () => {} }, () => 0).rules, []);
-  }
 });

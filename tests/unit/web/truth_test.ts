@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BridgeEvent, FeedState, JsonObject } from '../../../clients/web/src/feed/index.js';
 import { Agents } from '../../../clients/web/src/model/agents.js';
-import { Alerts } from '../../../clients/web/src/model/alerts.js';
 import { Store } from '../../../clients/web/src/model/store.js';
 import { Sum, Tallies } from '../../../clients/web/src/model/tallies.js';
 import type { Past } from '../../../clients/web/src/past/backfill.js';
@@ -137,7 +136,7 @@ test('travel: a store as of then, and a replay that goes on from it', async () =
       commands.push([command, params]);
       return { command };
     },
-    newStore: () => new Store(new Alerts({ load: () => null, save: () => {} }, () => 0), () => 0),
+    newStore: () => new Store(() => 0),
     now_ms: () => now_ms,
     changed: () => {},
   });

@@ -1,108 +1,175 @@
-// Rules that a person wrote, and what they found.
-import type { BridgeEvent, Gap } from '../feed/index.js';
-import { Ring } from './ring.js';
-import { eventTest } from './filter.js';
-import { parseRule, type EventTest } from './rule.js';
+// The bridge's alerts, as it tells them (bridge/PROTOCOL.md section 9): rules, what is raised now, and what was.
+// Asked for again after each event of them, and now and then: acknowledging one need not be an event.
+import type { BridgeEvent, Json, JsonObject, WallSeconds } from '../feed/index.js';
+import { compareValues } from './order.js';
+import { listOf, numberOf, objectOf, textOf } from './values.js';
 
-const alertsMax = 500;
-const rulesMax = 100;
-// A rule speaks up at most so often; what is found between is counted.
-const quiet_ms = 5000;
-
-export interface WrittenRule {
-  text: string;
-  enabled: boolean;
-  /** Nothing: it is about gaps. */
-  matches: EventTest | undefined;
-  found: number;
-  heldBack: number; // found since it last spoke up
-  spoke_ms: number;
+export interface Raised {
+  /** The event with which it began. */
+  seq: number;
+  since: WallSeconds;
+  source: string;
+  run: string;
+  agent: string;
+  /** What raised it; nothing where the rule asks for none. */
+  value: Json | undefined;
+  acknowledged: boolean;
 }
 
 export interface Alert {
+  id: number;
+  /** Its name, or else its rule. */
+  title: string;
   rule: string;
-  time_s: number;
-  event?: BridgeEvent;
-  gap?: Gap;
+  /** Nothing: the bridge only tells of it. */
+  action: string;
+  /** What came of the last one. */
+  lastAction: string;
+  times: number;
+  suppressed: number;
+  raised: Raised[];
 }
 
-export interface RuleStore {
-  load(): string | null;
-  save(text: string): void;
+/** What a person writes down; what is not wanted is left out. */
+export interface NewAlert {
+  rule: string;
+  name?: string;
+  action?: { command?: string; target?: string; webhook?: string };
 }
+
+export interface AlertsOptions {
+  ask(command: string, params?: JsonObject): Promise<JsonObject>;
+  now_ms(): number;
+  changed(): void;
+  /** Nobody looks otherwise. */
+  visible(): boolean;
+  /** The stretch of time whose history is shown. */
+  between(): { from: WallSeconds | undefined; to: WallSeconds | undefined };
+}
+
+/** Of the events of alerts. */
+export const alertTypes = ['alert_raised', 'alert_cleared', 'alert_action'];
+const historyMax = 200;
+const soon_ms = 1000;
+const askEvery_ms = 5000;
 
 export class Alerts {
-  rules: WrittenRule[] = [];
-  readonly found = new Ring<Alert>(alertsMax);
+  all: readonly Alert[] = [];
+  /** False where the bridge did not tell all of them. */
+  complete = true;
+  /** Events of alerts, the newest first. */
+  history: readonly BridgeEvent[] = [];
+  /** Why there is no newer answer. */
+  problem = '';
+  loaded = false;
   version = 0;
-  /** Something to notify of; `more` were found besides and kept quiet. */
-  onAlert: (alert: Alert, more: number) => void = () => {};
+  /** One was raised just now. */
+  onRaised: (event: BridgeEvent) => void = () => {};
+  private epoch: string | undefined;
+  private toldTo = 0;
+  private asking = false;
+  private asked_ms = -Infinity;
+  private stale = true;
+  private historyOf: string | undefined; // nothing: it is to be asked for
 
-  constructor(private readonly store: RuleStore, private readonly now_ms: () => number) {
+  constructor(private readonly options: AlertsOptions) {}
+
+  /** How many are raised and not acknowledged. */
+  get waiting(): number {
+    return this.all.reduce((sum, alert) => sum + waitingOf(alert), 0);
+  }
+
+  /** A connection is there; `seq` is the newest event. What was raised before the first one of a numbering is not told. */
+  onLive(epoch: string, seq: number): void {
+    if (epoch !== this.epoch) this.toldTo = seq;
+    this.epoch = epoch;
+    this.refill();
+    void this.tick();
+  }
+
+  apply(events: readonly BridgeEvent[]): void {
+    for (const event of events) {
+      if (event.source !== 'ppo-bridge' || !alertTypes.includes(event.type)) continue;
+      this.refill();
+      if (event.seq <= this.toldTo) continue;
+      this.toldTo = event.seq;
+      if (event.type === 'alert_raised') this.onRaised(event);
+    }
+  }
+
+  refill(): void {
+    this.stale = true;
+    this.historyOf = undefined;
+  }
+
+  /** Call about once a second while there is a connection. */
+  async tick(): Promise<void> {
+    const { ask, now_ms, visible, between, changed } = this.options;
+    const { from, to } = between();
+    const stretch = JSON.stringify([from, to]);
+    const due_ms = this.asked_ms + (this.stale || stretch !== this.historyOf ? soon_ms : askEvery_ms);
+    if (this.asking || !visible() || (now_ms() < due_ms && this.loaded)) return;
+    this.asking = true;
+    this.asked_ms = now_ms();
+    this.stale = false;
+    const again = stretch !== this.historyOf;
+    this.historyOf = stretch;
     try {
-      for (const { text, enabled } of JSON.parse(store.load() ?? '[]') as WrittenRule[]) {
-        this.rules.push(written(text, enabled !== false));
-      }
-    } catch {
-      // What cannot be read is left out: another version's, or edited by hand.
+      const [list, recent] = await Promise.all([ask('list_alerts'), again ? ask('get_recent_events', {
+        type: alertTypes, source: 'ppo-bridge', count: historyMax,
+        ...(from !== undefined && { from_time: from }), ...(to !== undefined && { to_time: to }),
+      }) : undefined]);
+      this.all = listOf(list.alerts).map((alert) => alertOf(objectOf(alert)));
+      this.complete = list.complete !== false;
+      if (recent !== undefined) this.history = (listOf(recent.events) as unknown as BridgeEvent[]).reverse();
+      this.loaded = true;
+      this.problem = '';
+    } catch (error) {
+      this.refill();
+      this.problem = error instanceof Error ? error.message : String(error);
     }
-  }
-
-  /** Throws a RuleError where the text is no rule. */
-  add(text: string): void {
-    const rule = written(text.trim(), true);
-    this.rules = [...this.rules.filter((other) => other.text !== rule.text), rule].slice(-rulesMax);
-    this.save();
-  }
-
-  remove(rule: WrittenRule): void {
-    this.rules = this.rules.filter((other) => other !== rule);
-    this.save();
-  }
-
-  enable(rule: WrittenRule, enabled: boolean): void {
-    rule.enabled = enabled;
-    this.save();
-  }
-
-  apply(event: BridgeEvent): void {
-    for (const written of this.rules) {
-      if (written.enabled && written.matches?.(event)) {
-        this.note(written, { rule: written.text, time_s: event.timestamp, event });
-      }
-    }
-  }
-
-  applyGap(gap: Gap): void {
-    for (const written of this.rules) {
-      if (!written.enabled || written.matches !== undefined) continue;
-      this.note(written, { rule: written.text, time_s: this.now_ms() / 1000, gap });
-    }
-  }
-
-  private note(written: WrittenRule, alert: Alert): void {
+    this.asking = false;
     ++this.version;
-    ++written.found;
-    this.found.push(alert);
-    const now = this.now_ms();
-    if (now - written.spoke_ms < quiet_ms) {
-      ++written.heldBack;
-      return;
-    }
-    const more = written.heldBack;
-    written.heldBack = 0;
-    written.spoke_ms = now;
-    this.onAlert(alert, more);
+    changed();
   }
 
-  private save(): void {
-    ++this.version;
-    this.store.save(JSON.stringify(this.rules.map(({ text, enabled }) => ({ text, enabled }))));
+  /** Rejects with a FeedError where the bridge refuses it. */
+  create(alert: NewAlert): Promise<void> {
+    return this.change('create_alert', alert as unknown as JsonObject);
+  }
+
+  acknowledge({ id }: Alert): Promise<void> {
+    return this.change('acknowledge_alert', { alert_id: id });
+  }
+
+  remove({ id }: Alert): Promise<void> {
+    return this.change('delete_alert', { alert_id: id });
+  }
+
+  private async change(command: string, params: JsonObject): Promise<void> {
+    await this.options.ask(command, params);
+    this.refill();
+    this.asked_ms = -Infinity;
+    await this.tick();
   }
 }
 
-function written(text: string, enabled: boolean): WrittenRule {
-  const rule = parseRule(text);
-  const matches = rule.what === 'gap' ? undefined : eventTest(rule, text);
-  return { text, enabled, matches, found: 0, heldBack: 0, spoke_ms: -Infinity };
+export function waitingOf({ raised }: Alert): number {
+  return raised.filter(({ acknowledged }) => !acknowledged).length;
+}
+
+function alertOf(o: JsonObject): Alert {
+  const rule = textOf(o.rule) ?? '';
+  const { command, target, webhook } = objectOf(o.action);
+  const last = objectOf(o.last_action);
+  return {
+    id: numberOf(o.alert_id) ?? 0, title: textOf(o.name) ?? rule, rule,
+    action: [command && `${String(command)} → ${textOf(target) ?? 'whatever raised it'}`, webhook && `POST ${String(webhook)}`].filter(Boolean).join(', '),
+    lastAction: [textOf(last.outcome), textOf(last.message)].filter(Boolean).join(': '),
+    times: numberOf(o.times) ?? 0, suppressed: numberOf(o.suppressed) ?? 0,
+    raised: listOf(o.raised).map(objectOf).map((one) => ({
+      seq: numberOf(one.seq) ?? 0, since: numberOf(one.since) ?? 0, source: textOf(one.source) ?? '', run: textOf(one.run) ?? '',
+      agent: textOf(one.agent_id) ?? '', value: one.value, acknowledged: one.acknowledged === true,
+    })).sort((a, b) => Number(a.acknowledged) - Number(b.acknowledged) || compareValues(a.source, b.source) || compareValues(a.agent, b.agent) || b.seq - a.seq),
+  };
 }

@@ -4,7 +4,6 @@ import { SeenEvents, type BridgeEvent, type Gap, type Position, type WallSeconds
 import type { Part, Past } from '../past/backfill.js';
 import { positionOf } from '../past/origin.js';
 import { Agents } from './agents.js';
-import type { Alerts } from './alerts.js';
 import { Commands } from './commands.js';
 import { Market } from './market.js';
 import { Ring } from './ring.js';
@@ -45,7 +44,7 @@ export class Store {
   private manyEpochs = false;
   private begun = false; // the tape
 
-  constructor(readonly alerts: Alerts, private readonly now_ms: () => number) {}
+  constructor(private readonly now_ms: () => number) {}
 
   /** In this order they are asked for. */
   readonly parts: Part[] = [
@@ -83,7 +82,6 @@ export class Store {
   applyGap(gap: Gap): void {
     this.gaps.push({ ...gap, time_s: this.now_ms() / 1000 });
     this.tape.pushGap(gap, this.now_ms() / 1000);
-    this.alerts.applyGap(gap);
   }
 
   private keep(event: BridgeEvent): void {
@@ -92,7 +90,6 @@ export class Store {
     this.tape.push(event);
     ++this.events;
     this.types.set(event.type, (this.types.get(event.type) ?? 0) + 1);
-    this.alerts.apply(event);
   }
 
   // Each event once, also where a source says again in another epoch what it said before.

@@ -3,7 +3,7 @@ import { setClass, setText } from './dom.js';
 // A shape besides the colour, for those who cannot tell colours apart.
 const shapes: Record<string, string> = {
   live: '●', paused: '❚❚', stalled: '▲', gone: '✕', ok: '✓', bad: '✕', busy: '…', unknown: '?', conflict: '▲',
-  running: '●', finished: '✓', crashed: '✕', interrupted: '■', lost: '?',
+  running: '●', finished: '✓', crashed: '✕', interrupted: '■', lost: '?', raised: '▲', acknowledged: '✓', cleared: '✓',
 };
 
 export function setBadge(element: HTMLElement, state: string): void {

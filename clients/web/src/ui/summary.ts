@@ -1,7 +1,7 @@
 // One line that says what happened.
 import { jsonText, type BridgeEvent, type Json, type JsonObject } from '../feed/index.js';
-import { digits, outside, percent, quantity } from './format.js';
-import { numberOf } from '../model/values.js';
+import { digits, full, outside, percent, quantity } from './format.js';
+import { numberOf, textOf } from '../model/values.js';
 
 const lengthMax = 300;
 
@@ -32,6 +32,9 @@ const summaries: Record<string, (data: JsonObject) => string> = {
   training_update: (d) =>
     `update ${short(d.update)} at step ${short(d.steps)}: policy ${loss(d.policy_loss)}, value ${loss(d.value_loss)}, KL ${loss(d.approx_kl)}`,
   episode_end: (d) => `episode ${short(d.episode)}: reward ${loss(d.reward)}, profit ${signed(d.profit)}`,
+  alert_raised: (d) => `${alertTitle(d)}: ${raisedText(d)}`,
+  alert_cleared: (d) => `${alertTitle(d)}: ${outside(whoText(d))} ${text(d.reason)}`,
+  alert_action: (d) => `${alertTitle(d)}: ${text(d.action)} ${text(d.outcome)}${textOf(d.message) ? `: ${text(d.message)}` : ''}`,
   command_executed: (d) => `${text(d.command)} → ${text(d.trainer ?? d.target)}: ${text(d.outcome)}`,
 };
 
@@ -39,6 +42,25 @@ export function eventSummary({ type, data }: BridgeEvent): string {
   const known = Object.hasOwn(summaries, type) ? summaries[type] : undefined;
   const line = known?.(data) ?? outside(jsonText(data).slice(0, lengthMax + 1));
   return line.length > lengthMax ? `${line.slice(0, lengthMax)}…` : line;
+}
+
+const alertTitle = (data: JsonObject) => text(textOf(data.name) ?? data.rule ?? data.alert_id);
+
+/** Whom an alert is about, in short; nothing where it is about nobody. */
+export function whoText({ source, agent_id }: JsonObject): string {
+  return [textOf(source), textOf(agent_id)].filter(Boolean).join('/');
+}
+
+/** What raised it: a number, a text, NaN; nothing where the rule asks for none. */
+export function valueText(value: Json | undefined, rule: Json | undefined): string {
+  if (value === undefined) return '';
+  if (typeof value === 'number') return Math.abs(value) < 1000 ? digits(value) : full(value);
+  return value === null && /\bnan\b/i.test(String(rule)) ? 'NaN' : String(value);
+}
+
+/** Who raised it, and with what: "trainer-1/agent_0: NaN". */
+export function raisedText(data: JsonObject): string {
+  return [outside(whoText(data)), outside(valueText(data.value, data.rule))].filter(Boolean).join(': ');
 }
 
 function text(value: Json | undefined): string {

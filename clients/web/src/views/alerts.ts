@@ -1,61 +1,101 @@
-// Rules that a person writes, and what they found.
-import type { Alert, WrittenRule } from '../model/alerts.js';
+// The bridge's alerts: written, seen, acknowledged and deleted, for everybody; and what they told.
+import type { BridgeEvent } from '../feed/index.js';
+import { waitingOf, type Alert, type NewAlert, type Raised } from '../model/alerts.js';
+import { heldOrder } from '../model/order.js';
 import { parseRule, RuleError } from '../model/rule.js';
-import { h, setText } from '../ui/dom.js';
-import { full, time } from '../ui/format.js';
-import { eventSummary } from '../ui/summary.js';
+import { runIdOf } from '../model/runs.js';
+import { numberOf, textOf } from '../model/values.js';
+import type { UiState } from '../state/ui_state.js';
+import { load, save } from '../storage.js';
+import { setBadge } from '../ui/badge.js';
+import { ask } from '../ui/dialog.js';
+import { h, setName, setText, setTitle } from '../ui/dom.js';
+import { dateTime, full, nameText, shortDate } from '../ui/format.js';
+import { valueText, whoText } from '../ui/summary.js';
 import { Table, textColumn } from '../ui/table.js';
 import type { App, View } from './view.js';
 
 const examples = [
-  'trade_executed where profit > 100k',
-  'margin_update where margin_percent > 5% and item = "Abyssal whip"',
-  'training_update where policy_loss = null',
-  'source stalled',
-  'source conflict',
+  'trade_executed where profit > 100k and item = "Abyssal whip"',
+  'training_update where policy_loss is NaN',
+  'training_update where avg(approx_kl, 5m) > 0.05 for 30s',
+  'count(error) per 1m > 10',
+  'source stalled for 30s',
+  'run crashed',
   'gap',
 ];
+const raisedShown = 10; // of one alert
+const keptKey = 'ppo-alerts'; // where pages kept rules of their own
+
+interface Entry {
+  element: HTMLElement;
+  badge: HTMLElement;
+  acknowledge: HTMLButtonElement;
+  told: HTMLElement;
+  raised: HTMLElement;
+  shown: string;
+  alert: Alert;
+}
 
 export class AlertsView implements View {
   readonly name = 'alerts';
   readonly title = 'Alerts';
   readonly element = h('div', { class: 'view' });
-  private readonly input: HTMLInputElement;
+  private readonly rule: HTMLInputElement;
+  private readonly more: Record<'name' | 'command' | 'target' | 'webhook', HTMLInputElement>;
   private readonly problem = h('p', { class: 'bad-note', role: 'alert' });
-  private readonly rules = h('ul', { class: 'rules' });
-  private readonly found: Table<Alert>;
+  private readonly kept = h('section', { class: 'card', 'aria-label': 'Rules kept in this browser', hidden: true });
+  private readonly list = h('ul', { class: 'rules', 'aria-label': 'Alerts' });
+  private readonly note = h('p', { class: 'muted', role: 'status' });
+  private readonly history: Table<BridgeEvent>;
   private readonly permission: HTMLButtonElement;
   private readonly permissionNote = h('span', { class: 'muted' });
+  private readonly entries = new Map<number, Entry>();
   private painted = -1;
 
   constructor(private readonly app: App) {
-    this.input = h('input', { class: 'rule', placeholder: examples[0], 'aria-label': 'A new rule', spellcheck: 'false',
-                              autocomplete: 'off', oninput: () => this.check(false) });
+    const input = (label: string, placeholder: string) =>
+      h('input', { placeholder, 'aria-label': label, spellcheck: 'false', autocomplete: 'off' });
+    this.rule = h('input', { class: 'rule', placeholder: examples[0], 'aria-label': 'A new rule', spellcheck: 'false',
+                             autocomplete: 'off', oninput: () => this.check(false) });
+    this.more = {
+      name: input('Name', 'none'), command: input('Command to a trainer', 'none, or pause'),
+      target: input('Its target', 'whatever raised it'), webhook: input('Webhook', 'none, or http://127.0.0.1:9000/hook'),
+    };
     this.permission = h('button', { onclick: () => this.askPermission() }, 'Notify me');
-    const add = h('form', { class: 'bar', onsubmit: (event: Event) => {
+    const add = h('form', { novalidate: true, onsubmit: (event: Event) => {
       event.preventDefault();
-      this.add(this.input.value);
-    } }, this.input, h('button', { class: 'primary' }, 'Add'));
-    this.found = new Table<Alert>({
-      label: 'Alerts', empty: 'No rule has found anything yet.', rowsMax: 200,
+      void this.add();
+    } }, h('div', { class: 'bar' }, this.rule, h('button', { class: 'primary' }, 'Add')), this.problem,
+      h('div', { class: 'alert-more' }, ...Object.values(this.more).map((each) =>
+        h('label', {}, each.getAttribute('aria-label')!, each))));
+    this.history = new Table<BridgeEvent>({
+      label: 'What alerts told', empty: 'No alert was raised in this time.', rowsMax: 200,
       columns: [
-        textColumn('Time', ({ time_s }) => time(time_s)),
-        textColumn('Rule', ({ rule }) => rule, { kind: 'wide text' }),
-        textColumn('Who', ({ event }) => [event?.source, event?.data.agent_id].filter(Boolean).join('/')),
-        textColumn('What', describe, { kind: 'text' }),
+        { name: 'Time', fill: (cell, { seq, timestamp }) =>
+          this.link(cell, shortDate(timestamp), { view: 'tape', seq, filter: '' }, `${dateTime(timestamp)}, on the tape`) },
+        { name: 'What', fill: (cell, { type }) => setBadge(firstOf(cell, 'span'), type.slice('alert_'.length)) },
+        textColumn('Alert', ({ data }) => textOf(data.name) ?? textOf(data.rule) ?? '', { kind: 'text' }),
+        { name: 'Who', fill: (cell, { data }) => this.linkRun(cell, whoText(data), runIdOf(textOf(data.source), textOf(data.run), data.agent_id)) },
+        textColumn('Value, or why', ({ data }) => [valueText(data.value, data.rule), data.reason, data.action, data.outcome, textOf(data.message)].filter(Boolean).join(': '),
+          { kind: 'text' }),
+        { name: 'Event', kind: 'num wide', fill: (cell, { data }) => this.linkEvent(cell, numberOf(data.seq)) },
       ],
     });
+    this.offerKept();
     this.element.append(
-      h('section', { class: 'card' }, h('h2', {}, 'Rules'), add, this.problem, this.rules,
-        h('p', { class: 'muted' }, 'For example:'),
+      this.kept,
+      h('section', { class: 'card' }, h('h2', {}, 'A new alert'), add,
+        h('p', { class: 'muted' }, 'The bridge watches, also while no page is open. For example:'),
         h('div', { class: 'chips' }, ...examples.map((text) =>
           h('button', { class: 'chip', type: 'button', onclick: () => {
-            this.input.value = text;
-            this.input.focus();
+            this.rule.value = text;
+            this.rule.focus();
             this.check(false);
           } }, text))),
         h('div', { class: 'bar' }, this.permission, this.permissionNote)),
-      h('section', { class: 'card' }, h('h2', {}, 'Alerts'), this.found.element));
+      h('section', { class: 'card' }, h('h2', {}, 'Alerts'), this.note, this.list),
+      h('section', { class: 'card' }, h('h2', {}, 'What they told'), this.history.element));
   }
 
   update(): void {
@@ -63,22 +103,31 @@ export class AlertsView implements View {
     this.updatePermission();
     if (alerts.version === this.painted) return;
     this.painted = alerts.version;
-    this.updateRules(alerts.rules);
-    this.found.update([...alerts.found.newestFirst()]);
+    setText(this.note, alerts.problem !== '' ? `The bridge does not answer: ${alerts.problem}` : !alerts.loaded ? 'Asking the bridge …'
+      : alerts.all.length === 0 ? 'No alerts yet.' : alerts.complete ? '' : `The first ${full(alerts.all.length)}: there are too many for one answer.`);
+    this.note.hidden = this.note.textContent === '';
+    this.updateList(alerts.all);
+    this.history.update(alerts.history);
   }
 
-  private add(text: string): void {
+  private async add(): Promise<void> {
     if (!this.check(true)) return;
-    this.app.alerts.add(text);
-    this.input.value = '';
-    this.app.repaint();
+    const { name, command, target, webhook } = Object.fromEntries(
+      Object.entries(this.more).map(([key, { value }]) => [key, value.trim() || undefined]));
+    if (target !== undefined && command === undefined) return setText(this.problem, 'A target needs a command.');
+    const made: NewAlert = { rule: this.rule.value.trim(), ...(name && { name }) };
+    if (command ?? webhook) made.action = { ...(command && { command }), ...(target && { target }), ...(webhook && { webhook }) };
+    await this.attempt(async () => {
+      await this.app.alerts.create(made);
+      for (const each of [this.rule, ...Object.values(this.more)]) each.value = '';
+    });
   }
 
   // Says what is wrong; while one still writes, only of what cannot become right by going on.
   private check(whole: boolean): boolean {
     let problem = '';
     try {
-      if (whole || this.input.value.trim() !== '') parseRule(this.input.value);
+      if (whole || this.rule.value.trim() !== '') parseRule(this.rule.value);
     } catch (error) {
       if (!(error instanceof RuleError)) throw error;
       problem = `At character ${error.at + 1}: ${error.message}.`;
@@ -88,34 +137,119 @@ export class AlertsView implements View {
     return problem === '';
   }
 
-  private readonly ruleRows = new Map<WrittenRule, { element: HTMLElement; count: HTMLElement }>();
-
-  private updateRules(rules: WrittenRule[]): void {
-    for (const [rule, { element }] of this.ruleRows) {
-      if (rules.includes(rule)) continue;
-      element.remove();
-      this.ruleRows.delete(rule);
+  private async attempt(change: () => Promise<void>): Promise<void> {
+    try {
+      await change();
+      setText(this.problem, '');
+    } catch (error) {
+      setText(this.problem, `The bridge refused: ${error instanceof Error ? error.message : String(error)}`);
     }
-    for (const rule of rules) {
-      let row = this.ruleRows.get(rule);
-      if (row === undefined) {
-        row = this.newRule(rule);
-        this.ruleRows.set(rule, row);
-        this.rules.append(row.element);
-      }
-      setText(row.count, rule.found === 0 ? '' : `found ${full(rule.found)}`);
-    }
+    this.app.repaint();
   }
 
-  private newRule(rule: WrittenRule) {
-    const count = h('span', { class: 'muted' });
-    const enabled = h('input', { type: 'checkbox', checked: rule.enabled, 'aria-label': `Enable ${rule.text}`,
-                                 onchange: () => this.app.alerts.enable(rule, enabled.checked) });
-    const remove = h('button', { class: 'plain', 'aria-label': `Remove ${rule.text}`, onclick: () => {
-      this.app.alerts.remove(rule);
-      this.app.repaint();
+  // Those that wait for somebody come first; under the pointer all keep their places.
+  private updateList(alerts: readonly Alert[]): void {
+    for (const [id, { element }] of this.entries) {
+      if (alerts.some((alert) => alert.id === id)) continue;
+      element.remove();
+      this.entries.delete(id);
+    }
+    const id = (alert: Alert) => String(alert.id);
+    const ordered = [...alerts].sort((a, b) => Number(waitingOf(b) > 0) - Number(waitingOf(a) > 0) || a.id - b.id);
+    const before = [...this.entries.keys()].map(String);
+    (this.list.matches(':hover') ? heldOrder(before, ordered, id) : ordered).forEach((alert, i) => {
+      const entry = this.entries.get(alert.id) ?? this.newEntry(alert);
+      this.entries.delete(alert.id); // the map has them in the order of the list
+      this.entries.set(alert.id, entry);
+      if (this.list.children[i] !== entry.element) this.list.insertBefore(entry.element, this.list.children[i] ?? null);
+      this.fill(entry, alert);
+    });
+  }
+
+  private newEntry(alert: Alert): Entry {
+    const { title, rule, action } = alert;
+    const acknowledge = h('button', { 'aria-label': `Acknowledge ${title}`, onclick: () =>
+      void this.attempt(() => this.app.alerts.acknowledge(entry.alert)) }, 'Acknowledge');
+    const remove = h('button', { class: 'plain', 'aria-label': `Delete ${title}`, onclick: async () => {
+      if (await ask('Delete this alert?', `${title}: for everybody. What it has raised is cleared.`, 'Delete')) {
+        await this.attempt(() => this.app.alerts.remove(entry.alert));
+      }
     } }, '✕');
-    return { element: h('li', {}, h('label', {}, enabled, h('code', {}, rule.text)), count, remove), count };
+    const entry: Entry = {
+      alert, acknowledge, shown: '', badge: h('span'), told: h('small', { class: 'muted' }), raised: h('ul'),
+      element: h('li', { 'aria-label': title }),
+    };
+    entry.element.append(h('div', { class: 'bar' }, entry.badge, h('div', { class: 'alert-rule' },
+      title === rule ? undefined : h('strong', {}, title), h('code', {}, rule), action ? h('small', {}, action) : undefined, entry.told), acknowledge, remove),
+      entry.raised);
+    return entry;
+  }
+
+  private fill(entry: Entry, alert: Alert): void {
+    const shown = JSON.stringify(alert);
+    if (entry.shown === shown) return;
+    entry.shown = shown;
+    entry.alert = alert;
+    const waiting = waitingOf(alert);
+    setBadge(entry.badge, waiting > 0 ? 'raised' : alert.raised.length > 0 ? 'acknowledged' : 'quiet');
+    entry.acknowledge.hidden = waiting === 0;
+    setText(entry.told, [
+      alert.times > 0 && `raised ${full(alert.times)} time${alert.times === 1 ? '' : 's'}`,
+      alert.suppressed > 0 && `${full(alert.suppressed)} more not told`,
+      alert.lastAction && `last action: ${alert.lastAction}`].filter(Boolean).join(' · '));
+    const beyond = alert.raised.length - raisedShown;
+    entry.raised.replaceChildren(...alert.raised.slice(0, raisedShown).map((raised) => this.raisedItem(raised, alert.rule)),
+      ...(beyond > 0 ? [h('li', { class: 'muted' }, `and ${full(beyond)} more`)] : []));
+  }
+
+  private raisedItem({ seq, since, source, run, agent, value, acknowledged }: Raised, rule: string): HTMLElement {
+    const who = h('span');
+    const event = h('span');
+    this.linkRun(who, whoText({ source, agent_id: agent }), runIdOf(source, run, agent || null));
+    this.linkEvent(event, seq);
+    return h('li', {}, who, h('strong', {}, nameText(valueText(value, rule), 60)),
+      h('span', { class: 'muted', title: dateTime(since) }, `since ${shortDate(since)}`),
+      event, acknowledged ? h('span', { class: 'muted' }, '✓ acknowledged') : undefined);
+  }
+
+  private link(parent: HTMLElement, text: string, to: Partial<UiState>, title: string): void {
+    const link = firstOf(parent, 'a');
+    setName(link, text);
+    setTitle(link, title);
+    const address = this.app.address(to);
+    if (link.getAttribute('href') !== address) link.href = address;
+  }
+
+  private linkRun(parent: HTMLElement, who: string, run: string): void {
+    if (who === '') setText(parent, '');
+    else this.link(parent, who, { view: 'runs', run }, `Run ${run}`);
+  }
+
+  private linkEvent(parent: HTMLElement, seq: number | undefined): void {
+    if (seq === undefined) setText(parent, '');
+    else this.link(parent, `event ${full(seq)}`, { view: 'tape', seq, filter: '' }, 'What raised it, on the tape');
+  }
+
+  // Before the bridge watched, each browser had rules of its own.
+  private offerKept(): void {
+    let rules = keptRules(load(keptKey));
+    this.kept.hidden = rules.length === 0;
+    if (this.kept.hidden) return save(keptKey, null);
+    const offer = h('p', {}, `${rules.length} rule${rules.length === 1 ? '' : 's'} kept in this browser:`);
+    const codes = h('ul', { class: 'rules' }, ...rules.map((rule) => h('li', {}, h('code', {}, rule))));
+    const move = h('button', { class: 'primary', onclick: () => void this.attempt(async () => {
+      for (const rule of [...rules]) {
+        await this.app.alerts.create({ rule });
+        rules = rules.filter((other) => other !== rule);
+        save(keptKey, JSON.stringify(rules.map((text) => ({ text }))));
+      }
+      forget();
+    }) }, 'Move them to the bridge');
+    const forget = () => {
+      save(keptKey, null);
+      this.kept.hidden = true;
+    };
+    this.kept.append(offer, codes, h('div', { class: 'bar' }, move, h('button', { onclick: forget }, 'Forget them')));
   }
 
   private updatePermission(): void {
@@ -132,7 +266,20 @@ export class AlertsView implements View {
   }
 }
 
-export function describe({ event, gap }: Alert): string {
-  if (gap !== undefined) return `${gap.reason}: events are missing`;
-  return event === undefined ? '' : eventSummary(event);
+/** Rules that a page kept in its browser; those that were turned off are none. */
+export function keptRules(text: string | null): string[] {
+  try {
+    const kept = JSON.parse(text ?? '[]') as { text: unknown; enabled?: unknown }[];
+    return kept.flatMap((rule) => (rule.enabled !== false && typeof rule.text === 'string' ? [rule.text] : []));
+  } catch {
+    return [];
+  }
+}
+
+function firstOf<K extends 'a' | 'span'>(parent: HTMLElement, name: K): HTMLElementTagNameMap[K] {
+  const found = parent.querySelector(name);
+  if (found !== null) return found;
+  const made = h(name);
+  parent.replaceChildren(made);
+  return made;
 }

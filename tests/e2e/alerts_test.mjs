@@ -1,0 +1,186 @@
+// Alerts of the bridge on the page: the same in every browser and after each reload, told once.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { command, openPage, screenshot, startBridge, stopAll, submit, until } from './support.mjs';
+
+after(stopAll);
+
+let seq = 0;
+const event = (type, data, source = 'trainer-1') => ({ type, source, run: 'r', source_seq: ++seq, data: { agent_id: 'agent_0', ...data } });
+const trade = (profit, item = 'Coal') => event('trade_executed', { item, profit, quantity: 1, price: 1, action_type: 'sell' });
+const nan = (loss = 'NaN') => `{"type":"training_update","source":"trainer-1","run":"r","source_seq":${++seq},"data":{"agent_id":"agent_0","steps":1,"policy_loss":${loss}}}`;
+
+const create = (bridge, params) => command(bridge, 'create_alert', params).then(({ result }) => result.alert_id);
+const entry = (page, name) => page.getByRole('list', { name: 'Alerts', exact: true }).getByRole('listitem', { name });
+const badge = (page, text) => until(`a count of "${text}"`, async () => (await page.locator('nav .count:visible').allTextContents()).join() === text);
+const told = (page) => page.getByRole('table', { name: 'What alerts told' }).getByRole('row');
+const isLive = (page) => page.locator('header .badge.live').waitFor();
+const openAlerts = async (bridge, options) => {
+  const page = await openPage(bridge, { view: 'alerts', ...options });
+  await isLive(page);
+  await page.getByText(/No alerts yet|^ *$/).first().waitFor({ state: 'attached' });
+  return page;
+};
+
+async function write(page, rule, more = {}) {
+  await page.getByLabel('A new rule').fill(rule);
+  for (const [label, text] of Object.entries(more)) await page.getByLabel(label, { exact: true }).fill(text);
+  await page.getByRole('button', { name: 'Add' }).click();
+}
+
+test('alerts: written on one page, raised, seen in every browser, acknowledged for all', async () => {
+  const bridge = await startBridge();
+  const page = await openAlerts(bridge);
+  await write(page, 'trade_executed where profit > 100k and item = "Coal"', { Name: 'rich' });
+  await entry(page, 'rich').getByText('quiet').waitFor();
+  assert.equal(await page.getByLabel('A new rule').inputValue(), '');
+  await submit(bridge, trade(99_999), trade(100_001, 'Shark'), trade(123_456));
+  await page.locator('.toast', { hasText: 'trainer-1/agent_0: 123,456' }).waitFor();
+  await entry(page, 'rich').getByText('raised', { exact: false }).first().waitFor();
+  await badge(page, '1');
+
+  const raised = () => entry(page, 'rich').locator('ul li');
+  assert.match(await raised().textContent(), /trainer-1\/agent_0123,456since .*event [0-9]+$/);
+  await page.reload();
+  await badge(page, '1');
+  assert.equal(await page.locator('.toast').count(), 0);
+  const other = await openAlerts(bridge);
+  await badge(other, '1');
+  assert.equal(await entry(other, 'rich').locator('ul li').textContent(), await raised().textContent());
+  assert.equal(await other.locator('.toast').count(), 0);
+
+  await entry(other, 'rich').getByRole('button', { name: 'Acknowledge rich' }).click();
+  for (const each of [other, page]) {
+    await entry(each, 'rich').getByText('✓ acknowledged', { exact: true }).last().waitFor();
+    await badge(each, '');
+  }
+  // Where it led, and who it was.
+  await raised().getByRole('link', { name: /^event/ }).click();
+  await page.getByLabel('The event as JSON').getByText('"profit": 123456').waitFor();
+  await page.goBack();
+  await raised().getByRole('link', { name: 'trainer-1/agent_0' }).click();
+  await until('the run', () => /run=trainer-1%40r%2Fagent_0/.test(page.url()));
+  await page.goBack();
+
+  await submit(bridge, trade(1)); // over
+  await told(page).filter({ hasText: 'cleared' }).waitFor();
+  assert.match(await told(page).nth(1).textContent(), /cleared.*rich.*over/);
+  assert.match(await told(page).nth(2).textContent(), /raised.*rich.*123,456/);
+  assert.deepEqual([page.problems, other.problems], [[], []]);
+});
+
+test('alerts: a rule that cannot be read is refused with its place, and so is a bad action', async () => {
+  const bridge = await startBridge();
+  const page = await openAlerts(bridge);
+  await write(page, 'trade_executed where profit ! 5');
+  await page.getByText('At character 29: expected one of').waitFor();
+  await page.getByLabel('A new rule').fill('trade_executed where'); // may become right
+  await page.getByText('At character').waitFor({ state: 'detached' });
+  await write(page, 'gap', { 'Its target': 'agent_0' });
+  await page.getByText('A target needs a command.').waitFor();
+  await write(page, 'gap', { 'Its target': '', Webhook: 'http://example.org/' });
+  await page.getByText(/The bridge refused: .*webhook/).waitFor();
+  assert.equal(await page.getByLabel('A new rule').inputValue(), 'gap'); // to be mended
+  const { result } = await command(bridge, 'list_alerts');
+  assert.equal(result.count, 0);
+  assert.deepEqual(page.problems, []);
+});
+
+test('alerts: NaN raises, a gap is of its time and told once, deleted is deleted everywhere', async () => {
+  const bridge = await startBridge();
+  const page = await openAlerts(bridge);
+  const other = await openAlerts(bridge);
+  await create(bridge, { rule: 'training_update where policy_loss is NaN', action: { command: 'pause' } });
+  await write(page, 'gap');
+  await entry(page, 'gap').getByText('quiet').waitFor();
+  await submit(bridge, nan('0.5'), nan());
+  await entry(page, 'training_update where policy_loss is NaN').locator('ul strong', { hasText: 'NaN' }).waitFor();
+  await entry(page, 'training_update where policy_loss is NaN').getByText(/pause → whatever raised it/).waitFor();
+  await told(page).filter({ hasText: /action.*command/ }).first().waitFor();
+  seq += 5; // five are lost
+  const before = Date.now() / 1000;
+  await submit(bridge, trade(1));
+  await entry(page, 'gap').locator('ul li').waitFor({ timeout: 45_000 });
+  await badge(page, '2');
+  const { result } = await command(bridge, 'list_alerts');
+  const { since } = result.alerts.find(({ rule }) => rule === 'gap').raised[0];
+  assert.ok(since >= before - 1 && since < before + 60, `${since} and ${before}`);
+  const year = String(new Date().getFullYear());
+  assert.match(await entry(page, 'gap').locator('ul [title*=":"]').first().getAttribute('title'), new RegExp(year));
+  await page.reload();
+  await badge(page, '2');
+  assert.equal(await page.locator('.toast').count(), 0);
+  assert.equal(await told(page).filter({ hasText: /raised.*gap/ }).count(), 1);
+
+  await entry(page, 'gap').getByRole('button', { name: 'Delete gap' }).click();
+  await page.getByRole('dialog', { name: 'Delete this alert?' }).getByRole('button', { name: 'Delete' }).click();
+  for (const each of [page, other]) {
+    await entry(each, 'gap').waitFor({ state: 'detached' });
+    await badge(each, '1');
+  }
+  await told(page).filter({ hasText: /cleared.*gap.*deleted/ }).waitFor();
+  assert.deepEqual([page.problems, other.problems], [[], []]);
+});
+
+test('alerts: a browser notification for each that comes while the page is there', async () => {
+  const bridge = await startBridge();
+  await create(bridge, { rule: 'trade_executed where profit > 5' });
+  const page = await openAlerts(bridge, { before: (opening) => opening.addInitScript(() => {
+    window.notified = [];
+    window.Notification = class {
+      static permission = 'granted';
+      constructor(title, { body }) { window.notified.push(`${title} | ${body}`); }
+    };
+  }) });
+  await submit(bridge, trade(6), trade(7));
+  const notified = () => page.evaluate(() => window.notified);
+  await until('it', async () => (await notified()).length > 0);
+  assert.deepEqual(await notified(), ['trade_executed where profit > 5 | trainer-1/agent_0: 6']);
+});
+
+test('alerts: rules kept in this browser are moved to the bridge once', async () => {
+  const bridge = await startBridge();
+  const page = await openAlerts(bridge);
+  const kept = [{ text: 'gap', enabled: true }, { text: 'source stalled', enabled: true }, { text: 'run lost', enabled: false }, { text: 'x where ! y' }];
+  await page.evaluate((rules) => localStorage.setItem('ppo-alerts', JSON.stringify(rules)), kept);
+  await page.reload();
+  const offer = page.getByRole('region', { name: 'Rules kept in this browser' });
+  await offer.getByText('3 rules kept in this browser').waitFor();
+  await offer.getByRole('button', { name: 'Move them to the bridge' }).click();
+  await entry(page, 'source stalled').waitFor();
+  await page.getByText(/The bridge refused: .*byte 8/).waitFor(); // nothing that is refused is thrown away
+  assert.deepEqual(await page.evaluate(() => JSON.parse(localStorage.getItem('ppo-alerts'))), [{ text: 'x where ! y' }]);
+  await page.reload();
+  await offer.getByText('1 rule kept in this browser').waitFor();
+  await offer.getByRole('button', { name: 'Forget them' }).click();
+  await offer.waitFor({ state: 'hidden' });
+  assert.equal(await page.evaluate(() => localStorage.getItem('ppo-alerts')), null);
+  const { result } = await command(bridge, 'list_alerts');
+  assert.deepEqual(result.alerts.map(({ rule }) => rule), ['gap', 'source stalled']);
+  assert.deepEqual(page.problems, []);
+});
+
+test('alerts: pictures, light and dark, wide and narrow', async () => {
+  const bridge = await startBridge();
+  const hostile = '<img src=x onerror="document.title=1">';
+  await create(bridge, { rule: 'training_update where policy_loss is NaN', name: 'NaN', action: { command: 'pause', target: 'trainer-1' } });
+  await create(bridge, { rule: 'trade_executed where profit > 100k and item = "Coal"', action: { webhook: 'http://127.0.0.1:9/hook' } });
+  await create(bridge, { rule: `trade_executed where item = ${JSON.stringify(hostile)} for 30s`, name: hostile });
+  await create(bridge, { rule: 'source stalled for 30s' });
+  await submit(bridge, nan(), trade(200_000), ...[...Array(13).keys()].map((n) => event('trade_executed', { profit: 2e5, item: 'Coal', agent_id: `agent_${n}` })));
+  for (const colorScheme of ['light', 'dark']) {
+    for (const [width, height] of [[390, 844], [1440, 900]]) {
+      const page = await openAlerts(bridge, { colorScheme, viewport: { width, height } });
+      await badge(page, '14');
+      await entry(page, hostile).waitFor();
+      await told(page).nth(1).waitFor();
+      await screenshot(page, `alerts-${colorScheme}-${width}`);
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wider <= 0, `${wider} px wider than ${width}`);
+      await page.locator('main section').last().scrollIntoViewIfNeeded();
+      await screenshot(page, `alerts-${colorScheme}-${width}-told`);
+      assert.deepEqual(page.problems, []);
+      await page.context().close();
+    }
+  }
+});
