@@ -111,6 +111,22 @@ test('views: with real trainers, the portfolio is the one that they published', 
   assert.deepEqual(page.problems, []);
 });
 
+test('views: the system shows memory by queue, delays and the slowest clients by name', async () => {
+  const page = await openPage(trained, { view: 'system' });
+  const memory = page.getByRole('table', { name: 'Memory by queue' });
+  const { result } = await command(trained, 'get_status');
+  for (const [queue, { bytes_max: most }] of Object.entries(result.memory.queues)) {
+    const shown = memory.locator('tr').filter({ has: page.getByText(queue.replaceAll('_', ' '), { exact: true }) });
+    await shown.waitFor();
+    if (most > 0) await shown.locator(`[title="It may take ${new Intl.NumberFormat('en-US').format(most)} bytes"]`).waitFor();
+    assert.match(await shown.locator('td').first().getAttribute('title'), /Full: /, `what ${queue} means`);
+  }
+  await page.getByRole('table', { name: 'Clients' }).getByText('dashboard').first().waitFor();
+  await page.getByRole('table', { name: 'Delay in the bridge' }).locator('tbody tr').first().waitFor();
+  assert.match(await page.locator('.tile', { hasText: 'Longest turn' }).textContent(), /\d ms$/);
+  assert.deepEqual(page.problems, []);
+});
+
 for (const colorScheme of ['light', 'dark']) {
   test(`views: pictures in ${colorScheme}`, async () => {
     const page = await openPage(trained, { colorScheme });

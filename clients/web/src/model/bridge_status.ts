@@ -44,6 +44,10 @@ export class BridgeStatus {
   bytesOutPerSecond: number | undefined;
   /** From /metrics: the journal's figures by name, empty where there is none. */
   journal: [name: string, value: number][] = [];
+  /** What these mean, by name. */
+  readonly meanings = new Map<string, string>();
+  /** Of live events: how many the bridge handed on within so many seconds. */
+  delays: { le_s: number; count: number }[] = [];
   /** Seconds within which the bridge handed on half of all live events, and 99 in 100 of them. */
   handedOn: { half: number; most: number } | undefined;
   version = 0;
@@ -62,7 +66,11 @@ export class BridgeStatus {
   takeMetrics(text: string): void {
     this.journal = samples(text, /^ppo_bridge_journal_(\w+) (\S+)$/gm)
       .map(([name, value]) => [name.replaceAll('_', ' '), value]);
+    for (const [, name, meaning] of text.matchAll(/^# HELP ppo_bridge_journal_(\w+) (.*)$/gm)) {
+      this.meanings.set(name!.replaceAll('_', ' '), meaning!);
+    }
     const buckets = samples(text, /^ppo_bridge_receive_to_send_seconds_bucket\{le="([^"]+)"\} (\S+)$/gm);
+    this.delays = buckets.map(([le, count]) => ({ le_s: Number(le.replace('+Inf', 'Infinity')), count }));
     const within = (share: number) => Number(buckets.find(([, count]) =>
       count >= share * buckets[buckets.length - 1]![1])?.[0].replace('+Inf', 'Infinity'));
     const any = (buckets[buckets.length - 1]?.[1] ?? 0) > 0;

@@ -5,6 +5,8 @@ import { h, setClass, setText } from './dom.js';
 
 export interface Column<T> {
   name: string;
+  /** What it means, for whoever points at its head. */
+  title?: string;
   /** Class of head and cells: `num` is right-aligned, `wide` is left out on narrow screens. */
   kind?: string;
   /** Fills a cell. `cell` is empty the first time and what it was made before, later. */
@@ -40,7 +42,7 @@ export class Table<T> {
 
   constructor(private readonly options: TableOptions<T>) {
     this.sortedBy = options.sortedBy;
-    this.heads = options.columns.map((column, i) => h('th', { class: column.kind, scope: 'col' },
+    this.heads = options.columns.map((column, i) => h('th', { class: column.kind, scope: 'col', title: column.title },
       column.sort === undefined
         ? column.name
         : h('button', { class: 'sort', onclick: () => this.sortBy(i) }, column.name)));

@@ -5,28 +5,44 @@ import { objectOf } from '../model/values.js';
 import { jsonText, type Json } from '../feed/index.js';
 import { setBadge } from '../ui/badge.js';
 import { Chart } from '../ui/chart.js';
-import { card, h, setQuantity, setText, setTitle } from '../ui/dom.js';
-import { bytes, compact, dash, duration, full, time } from '../ui/format.js';
+import { card, h, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
+import { bytes, compact, dash, dateTime, duration, full, time } from '../ui/format.js';
 import { Table, textColumn } from '../ui/table.js';
 import { Tiles } from '../ui/tiles.js';
+import { delayBuckets, delayTable, memoryTable, queuesOf } from './system_tables.js';
 import type { App, View } from './view.js';
 
 interface Pair {
   name: string;
   value: Json;
+  title?: string;
 }
+
+// What the tiles mean.
+const meanings: { [tile: string]: string } = {
+  'Events in/s': 'Accepted from all sources, over the last second',
+  'Events out/s': 'Sent to all clients together, over the last second',
+  'Bytes out/s': 'Sent to all clients together, as it goes over the wire',
+  Clients: 'Connected now, this page too',
+  Memory: 'Resident, of what the bridge may take',
+  'Longest turn': 'Of the thread that does the work, within the last minute: so long nothing else was done',
+  'Up for': 'Since the bridge was started',
+  Version: "The bridge's",
+};
 
 export class SystemView implements View {
   readonly name = 'system';
   readonly title = 'System';
   readonly element = h('div', { class: 'view' });
   private readonly tiles = new Tiles([
-    'Events in/s', 'Events out/s', 'Bytes out/s', 'Clients', 'History', 'Memory of it',
-    'Handed on in', 'Delay to here', 'Up for', 'Version',
+    'Events in/s', 'Events out/s', 'Bytes out/s', 'Clients', 'History', 'Journal', 'Memory',
+    'Longest turn', 'Handed on in', 'Delay to here', 'Up for', 'Version',
   ]);
   private readonly rates = new Chart({ label: 'Events a second', height: 170, x: 'time', y: 'gold', minAtZero: true });
   private readonly sources: Table<SourceInfo>;
   private readonly clients: Table<ClientInfo>;
+  private readonly memory = memoryTable();
+  private readonly delays = delayTable();
   private readonly rejects = pairs('Rejects by reason', 'Nothing was refused.');
   private readonly types = pairs('Events by type', 'No event yet.');
   private readonly journal = pairs('Journal', 'This bridge keeps no journal.');
@@ -35,34 +51,37 @@ export class SystemView implements View {
 
   constructor(private readonly app: App) {
     this.sources = new Table<SourceInfo>({
-      label: 'Sources', empty: 'No source yet.', sortedBy: { column: 0, descending: false },
+      label: 'Sources', empty: 'No source yet.', sortedBy: { column: 0, descending: false }, id: ({ source, run }) => `${source}@${run}`,
       columns: [
         { name: 'Source', kind: 'name', sort: ({ source }) => source, fill: (cell, { source, run, targets }) => {
-          setText(cell, source || '(anonymous)');
-          setTitle(cell, targets.length > 1 ? `two processes: ${targets.join(', ')}` : run ? `run ${run}` : undefined);
+          setName(cell, source || '(anonymous)');
+          setTitle(cell, targets.length > 1 ? `${source}, two processes: ${targets.join(', ')}` : run ? `${source}, run ${run}` : source || undefined);
         } },
-        { name: 'State', sort: ({ state }) => state, fill: (cell, { state, activity, targets }) =>
+        { name: 'State', title: 'Live; stalled: connected, but silent; gone', sort: ({ state }) => state, fill: (cell, { state, activity, targets }) =>
           setBadge(spanOf(cell), targets.length > 1 ? 'conflict'
             : state === 'live' && activity === 'paused' ? 'paused' : state) },
-        { name: 'Events', kind: 'num', sort: ({ events }) => events, fill: (cell, { events }) => setQuantity(cell, events) },
+        { name: 'Events', title: 'Accepted of it since the bridge started', kind: 'num', sort: ({ events }) => events, fill: (cell, { events }) => setQuantity(cell, events) },
         textColumn('Events/s', ({ events_per_s }) => compact(Math.round(events_per_s)), { kind: 'num', sort: ({ events_per_s }) => events_per_s }),
-        { name: 'Lost', kind: 'num', sort: ({ lost }) => lost, fill: (cell, { lost }) => {
+        { name: 'Lost', title: 'Events of it that never came, nor could be had again', kind: 'num', sort: ({ lost }) => lost, fill: (cell, { lost }) => {
           setQuantity(cell, lost);
           cell.classList.toggle('loss', lost > 0);
         } },
-        textColumn('Heard', ({ last_event }) => (last_event === undefined ? dash : duration(Math.max(0, Date.now() / 1000 - last_event))), { kind: 'num wide' }),
+        { name: 'Last event', title: 'How long ago', kind: 'num wide', sort: ({ last_event }) => last_event, fill: (cell, { last_event }) => {
+          setText(cell, last_event === undefined ? dash : duration(Math.max(0, Date.now() / 1000 - last_event)));
+          setTitle(cell, last_event === undefined ? undefined : dateTime(last_event));
+        } },
       ],
     });
     this.clients = new Table<ClientInfo>({
-      label: 'Clients', empty: 'No client.', sortedBy: { column: 2, descending: true }, rowsMax: 100,
+      label: 'Clients', empty: 'No client.', sortedBy: { column: 2, descending: true }, rowsMax: 100, id: ({ connection }) => String(connection),
       columns: [
-        { name: 'Client', kind: 'name', fill: (cell, { name, connection, remote, type }) => {
-          setText(cell, name || `#${connection}`);
-          setTitle(cell, `connection ${connection}, ${type || 'no type'}, from ${remote}`);
+        { name: 'Client', kind: 'name', sort: ({ name }) => name, fill: (cell, { name, connection, remote, type }) => {
+          setName(cell, name || `#${connection}`);
+          setTitle(cell, `${name || 'no name'}: connection ${connection}, ${type || 'no type'}, from ${remote}`);
         } },
-        { name: 'Sent', kind: 'num', sort: ({ sent }) => sent, fill: (cell, { sent }) => setQuantity(cell, sent) },
-        { name: 'Lag', kind: 'num', sort: ({ lag }) => lag, fill: (cell, { lag }) => setQuantity(cell, lag) },
-        { name: 'Gaps', kind: 'num', sort: ({ gaps }) => gaps, fill: (cell, { gaps }) => setQuantity(cell, gaps) },
+        { name: 'Sent', title: 'Events', kind: 'num', sort: ({ sent }) => sent, fill: (cell, { sent }) => setQuantity(cell, sent) },
+        { name: 'Lag', title: 'Events that wait for it: the slowest first', kind: 'num', sort: ({ lag }) => lag, fill: (cell, { lag }) => setQuantity(cell, lag) },
+        { name: 'Gaps', title: 'How often it was told that it missed some', kind: 'num', sort: ({ gaps }) => gaps, fill: (cell, { gaps }) => setQuantity(cell, gaps) },
         textColumn('Wants', ({ subscriptions }) => subscriptions, { kind: 'wide text' }),
       ],
     });
@@ -74,7 +93,7 @@ export class SystemView implements View {
         textColumn('Missing', gapRange, { kind: 'text' }),
       ],
     });
-    for (const table of [this.sources, this.clients]) table.onSort = () => {
+    for (const table of [this.sources, this.clients, this.memory]) table.onSort = () => {
       this.painted = -1;
       app.repaint();
     };
@@ -82,7 +101,8 @@ export class SystemView implements View {
       card('Events a second', this.rates.element,
            h('p', { class: 'key' }, h('span', {}, h('i', { class: 'swatch curve-0' }), 'in'),
              h('span', {}, h('i', { class: 'swatch curve-1' }), 'out, over all clients'))),
-      h('div', { class: 'grid' }, card('Sources', this.sources.element), card('Clients', this.clients.element),
+      h('div', { class: 'grid' }, card('Sources', this.sources.element), card('Clients, the slowest first', this.clients.element),
+        card('Memory by queue', this.memory.element), card('Delay in the bridge, of live events', this.delays.element),
         card('Gaps seen by this page', this.gaps.element), card('Rejects by reason', this.rejects.element),
         card('Events by type seen by this page', this.types.element), card('Journal', this.journal.element)));
   }
@@ -99,17 +119,28 @@ export class SystemView implements View {
       const rate = columns[column]![x.length - 1];
       return rate === null || rate === undefined ? dash : compact(Math.round(rate));
     };
-    this.tiles.set('Events in/s', last(0));
-    this.tiles.set('Events out/s', last(1));
-    this.tiles.set('Bytes out/s', status.bytesOutPerSecond === undefined ? dash : bytes(status.bytesOutPerSecond));
+    const set = (name: string, text: string, title = meanings[name]) => this.tiles.set(name, text, title);
+    set('Events in/s', last(0));
+    set('Events out/s', last(1));
+    set('Bytes out/s', status.bytesOutPerSecond === undefined ? dash : bytes(status.bytesOutPerSecond));
     const clients = status.number('clients', 'connected');
-    this.tiles.set('Clients', clients === undefined ? dash : full(clients));
+    set('Clients', clients === undefined ? dash : full(clients));
     const events = status.number('history', 'events');
-    this.tiles.set('History', events === undefined ? dash : compact(events),
-                   events === undefined ? undefined : `${full(events)} events from ${full(status.number('history', 'first_seq') ?? 0)}`);
-    this.tiles.set('Memory of it', bytes(status.number('history', 'bytes') ?? 0));
-    this.tiles.set('Up for', duration(status.number('uptime_s') ?? 0));
-    this.tiles.set('Version', String(status.status.version ?? dash));
+    set('History', events === undefined ? dash : compact(events), events === undefined ? undefined
+      : `${full(events)} events in memory, from event ${full(status.number('history', 'first_seq') ?? 0)} to ${full(status.number('seq') ?? 0)}, in ${bytes(status.number('history', 'bytes') ?? 0)}`);
+    const journal = new Map(status.journal);
+    const [first, newest] = [journal.get('first seq'), journal.get('committed seq')];
+    set('Journal', first === undefined || newest === undefined ? 'none' : first === 0 ? '0' : compact(newest - first + 1),
+        first === undefined || newest === undefined ? 'This bridge keeps no journal.'
+          : `From event ${full(first)} to ${full(newest)}, in ${bytes(journal.get('bytes') ?? 0)}`);
+    const [resident, memoryMax] = [status.number('memory', 'resident_bytes'), status.number('memory', 'bytes_max')];
+    set('Memory', resident === undefined ? dash : bytes(resident),
+        memoryMax === undefined ? undefined : `${meanings.Memory}: at most ${bytes(memoryMax)} (limits.memory_bytes_max)`);
+    const turn_us = status.number('loop', 'turn_us_max');
+    set('Longest turn', turn_us === undefined ? dash : `${Number((turn_us / 1000).toPrecision(3))} ms`,
+        `${meanings['Longest turn']}. ${full(status.number('loop', 'turns_long') ?? 0)} turns took more than 2 ms since it was started.`);
+    set('Up for', duration(status.number('uptime_s') ?? 0));
+    set('Version', String(status.status.version ?? dash));
     this.rates.update({
       lines: [{ label: 'in', colour: 0 }, { label: 'out', colour: 1 }],
       curves: columns.map((y) => ({ x, y })), marks: [],
@@ -117,9 +148,11 @@ export class SystemView implements View {
     this.sources.update(status.sources);
     this.clients.update(status.clients);
     this.rejects.update(rejected(objectOf(objectOf(status.status.events).rejected_by_reason)));
-    this.journal.update(status.journal.map(([name, value]) => ({ name, value })));
+    this.memory.update(queuesOf(status));
+    this.delays.update(delayBuckets(status));
+    this.journal.update(status.journal.map(([name, value]) => ({ name, value, title: status.meanings.get(name) })));
     const { handedOn } = status;
-    this.tiles.set('Handed on in', handedOn === undefined ? dash : `${handedOn.half * 1000} ms`, handedOn &&
+    set('Handed on in', handedOn === undefined ? dash : `${handedOn.half * 1000} ms`, handedOn &&
       `half of all live events, since the bridge started; 99 % within ${handedOn.most * 1000} ms`);
   }
 
@@ -137,7 +170,10 @@ function pairs(label: string, empty: string): Table<Pair> {
   return new Table<Pair>({
     label, empty,
     columns: [
-      textColumn('', ({ name }) => name),
+      { name: '', fill: (cell, { name, title }) => {
+        setText(cell, name);
+        setTitle(cell, title);
+      } },
       { name: '', kind: 'num', fill: (cell, { value }) =>
         typeof value === 'object' && value !== null ? setText(cell, jsonText(value)) : setQuantity(cell, value) },
     ],
