@@ -114,7 +114,8 @@ export class Grid<T> {
         (grow === undefined ? `${width}px` : `minmax(${width}px, ${grow}fr)`))].join(' ');
       this.element.style.setProperty('--columns', template);
       this.element.style.setProperty('--least', `${columns.reduce((sum, { width }) => sum + width, checkWidth)}px`);
-      this.head.replaceChildren(h('span', { role: 'columnheader', class: 'check-cell' }, this.all), ...columns.map((column) => h('span',
+      this.head.replaceChildren(h('span', { role: 'columnheader', class: 'check-cell' }, this.all,
+        this.options.chooseName === undefined ? undefined : h('span', { class: 'hidden' }, this.options.chooseName)), ...columns.map((column) => h('span',
         { role: 'columnheader', class: column.num ? 'num' : undefined, title: column.title ?? column.name },
         column.sortable === false ? column.name
           : h('button', { class: 'sort', onclick: () => this.options.sort(column.id) }, column.name))));
