@@ -73,6 +73,13 @@ test('market: candles are the sums of what was published, before the page and wh
   await open(second).getByRole('button', { name: '1d', pressed: true }).waitFor();
   await open(second).getByText('3,000 prices').waitFor();
   assert.deepEqual(await candles(second), await candles(page));
+  // As it was at a moment: nothing behind it counts.
+  const then = result.events[1999].timestamp;
+  assert.ok(then < result.events[2000].timestamp);
+  const past = await openPage(bridge, { view: `market?item=trainer-1/Coal&to=${then}` });
+  await open(past).getByText('2,000 prices').waitFor();
+  assert.equal((await candles(past)).reduce((sum, row) => sum + (row[6] ?? 0), 0), 30);
+  assert.deepEqual(past.problems, []);
   // One crosshair through all panes.
   await open(page).locator('.chart').nth(1).hover();
   assert.equal(await open(page).locator('.crosshair:visible').count(), 3);

@@ -29,8 +29,8 @@ export interface PriceHistoryOptions {
 }
 
 const types = ['price_update', 'margin_update', 'trade_executed'];
-const pageEvents = 10_000;
-export const pagesMax = 20;
+const pageEvents = 4000; // read in a moment, so that the page answers a hand meanwhile
+export const pagesMax = 50;
 export const candlesMax = 5000;
 const tradesMax = 5000;
 const waitingMax = 20_000;
