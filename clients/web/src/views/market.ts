@@ -179,7 +179,7 @@ function fillName(cell: HTMLElement, { name, source }: Item): void {
 
 function fillMargin(cell: HTMLElement, { netMargin, buyPrice, sellPrice, marginTold }: Item): void {
   setText(cell, netMargin === undefined ? dash : compact(netMargin));
-  setClass(cell, netMargin === undefined ? 'num' : netMargin > 0 ? 'num gain' : 'num loss');
+  setClass(cell, netMargin === undefined || netMargin === 0 ? 'num' : netMargin > 0 ? 'num gain' : 'num loss');
   if (netMargin === undefined) return setTitle(cell, undefined);
   const tax = (sellPrice ?? 0) - (buyPrice ?? 0) - netMargin;
   setTitle(cell, marginTold || buyPrice === undefined || sellPrice === undefined ? `${full(netMargin)}, as the source tells it`

@@ -54,7 +54,7 @@ export class SystemView implements View {
       label: 'Sources', empty: 'No source yet.', sortedBy: { column: 0, descending: false }, id: ({ source, run }) => `${source}@${run}`,
       columns: [
         { name: 'Source', kind: 'name', sort: ({ source }) => source, fill: (cell, { source, run, targets }) => {
-          setName(cell, source || '(anonymous)');
+          setName(cell, source || '(anonymous)', 24);
           setTitle(cell, targets.length > 1 ? `${source}, two processes: ${targets.join(', ')}` : run ? `${source}, run ${run}` : source || undefined);
         } },
         { name: 'State', title: 'Live; stalled: connected, but silent; gone', sort: ({ state }) => state, fill: (cell, { state, activity, targets }) =>
@@ -76,7 +76,7 @@ export class SystemView implements View {
       label: 'Clients', empty: 'No client.', sortedBy: { column: 2, descending: true }, rowsMax: 100, id: ({ connection }) => String(connection),
       columns: [
         { name: 'Client', kind: 'name', sort: ({ name }) => name, fill: (cell, { name, connection, remote, type }) => {
-          setName(cell, name || `#${connection}`);
+          setName(cell, name || `#${connection}`, 24);
           setTitle(cell, `${name || 'no name'}: connection ${connection}, ${type || 'no type'}, from ${remote}`);
         } },
         { name: 'Sent', title: 'Events', kind: 'num', sort: ({ sent }) => sent, fill: (cell, { sent }) => setQuantity(cell, sent) },
