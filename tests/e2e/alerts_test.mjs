@@ -1,9 +1,14 @@
 // Alerts of the bridge on the page: the same in every browser and after each reload, told once.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { command, openPage, screenshot, startBridge, stopAll, submit, until } from './support.mjs';
+import { command, openPage, screenshot, startBridge, stop, stopAll, submit, until } from './support.mjs';
 
+const scratch = mkdtempSync(join(tmpdir(), 'ppo-alerts-'));
 after(stopAll);
+after(() => rmSync(scratch, { recursive: true, force: true }));
 
 let seq = 0;
 const event = (type, data, source = 'trainer-1') => ({ type, source, run: 'r', source_seq: ++seq, data: { agent_id: 'agent_0', ...data } });
@@ -122,20 +127,70 @@ test('alerts: NaN raises, a gap is of its time and told once, deleted is deleted
   assert.deepEqual([page.problems, other.problems], [[], []]);
 });
 
-test('alerts: a browser notification for each that comes while the page is there', async () => {
+const notices = (opening) => opening.addInitScript(() => {
+  window.notified = [];
+  window.Notification = class {
+    static permission = 'granted';
+    constructor(title, { body }) { window.notified.push(`${title} | ${body}`); }
+  };
+});
+const notified = (page) => page.evaluate(() => window.notified);
+const look = (page, hidden) => page.evaluate((value) => {
+  Object.defineProperty(document, 'hidden', { value, configurable: true });
+  document.dispatchEvent(new Event('visibilitychange'));
+}, hidden);
+
+test('alerts: a browser notification for each, also where nobody looks at the page, and none twice', async () => {
   const bridge = await startBridge();
-  await create(bridge, { rule: 'trade_executed where profit > 5' });
-  const page = await openAlerts(bridge, { before: (opening) => opening.addInitScript(() => {
-    window.notified = [];
-    window.Notification = class {
-      static permission = 'granted';
-      constructor(title, { body }) { window.notified.push(`${title} | ${body}`); }
-    };
-  }) });
+  await create(bridge, { rule: 'trade_executed where profit > 5', name: 'p' });
+  const page = await openAlerts(bridge, { before: notices });
+  const wanted = ['p | trainer-1/agent_0: 6'];
   await submit(bridge, trade(6), trade(7));
-  const notified = () => page.evaluate(() => window.notified);
-  await until('it', async () => (await notified()).length > 0);
-  assert.deepEqual(await notified(), ['trade_executed where profit > 5 | trainer-1/agent_0: 6']);
+  await until('the first', async () => (await notified(page)).length > 0);
+  assert.deepEqual(await notified(page), wanted);
+  await look(page, true);
+  const asksFor = async () => (await command(bridge, 'get_clients')).result.clients.find(({ client_type }) => client_type === 'dashboard').subscriptions;
+  await until('it asks for alerts only', async () => !(await asksFor()).includes('*'), 40_000);
+  await submit(bridge, trade(1), trade(8));
+  wanted.push('p | trainer-1/agent_0: 8');
+  await until('the second', async () => (await notified(page)).length > 1);
+  await look(page, false);
+  await until('it asks for everything', async () => (await asksFor()).includes('*'));
+  await told(page).filter({ hasText: 'raised' }).nth(1).waitFor();
+  assert.deepEqual(await notified(page), wanted);
+  await badge(page, '1');
+  assert.deepEqual(page.problems, []);
+});
+
+test('alerts: over a restart of the bridge they stay raised, and nobody is told again', async () => {
+  const settings = [`journal.path="${join(scratch, 'restart.sqlite')}"`];
+  const bridge = await startBridge({ settings });
+  await create(bridge, { rule: 'run crashed', name: 'crash' });
+  const page = await openAlerts(bridge, { before: notices });
+  await submit(bridge, event('run_started', {}), event('run_ended', { state: 'crashed', error: 'oom' }));
+  await badge(page, '1');
+  await until('it is told', async () => (await notified(page)).length > 0);
+  await until('it is kept', async () => (await command(bridge, 'create_alert', { rule: 'run crashed', name: 'crash' })).result.survives_restart);
+  await stop(bridge);
+  await page.locator('header .badge.live').waitFor({ state: 'detached' });
+  const again = await startBridge({ settings, at: bridge });
+  await isLive(page);
+  await submit(again, trade(1));
+  await until('a new answer', async () => (await command(again, 'get_clients')).result.clients.some(({ client_type }) => client_type === 'dashboard'));
+  await badge(page, '1');
+  assert.deepEqual(await notified(page), ['crash | trainer-1/agent_0']);
+  await page.reload();
+  await badge(page, '1');
+  await entry(page, 'crash').getByText('raised 1 time').waitFor();
+  assert.deepEqual(await notified(page), []);
+  assert.equal(await told(page).filter({ hasText: 'raised' }).count(), 1);
+  await entry(page, 'crash').getByRole('button', { name: 'Acknowledge crash' }).click();
+  await entry(page, 'crash').getByText('quiet').waitFor();
+  await told(page).filter({ hasText: /cleared.*acknowledged/ }).waitFor();
+  // The row is the tab stop, and leads to the tape.
+  await told(page).nth(1).focus();
+  await page.keyboard.press('Enter');
+  await page.getByLabel('The event as JSON').getByText('"reason": "acknowledged"').waitFor();
 });
 
 test('alerts: rules kept in this browser are moved to the bridge once', async () => {

@@ -47,6 +47,7 @@ export class AlertsView implements View {
   private readonly kept = h('section', { class: 'card', 'aria-label': 'Rules kept in this browser', hidden: true });
   private readonly list = h('ul', { class: 'rules', 'aria-label': 'Alerts' });
   private readonly note = h('p', { class: 'muted', role: 'status' });
+  private readonly onTape = h('a', {}, 'all of it on the tape');
   private readonly history: Table<BridgeEvent>;
   private readonly permission: HTMLButtonElement;
   private readonly permissionNote = h('span', { class: 'muted' });
@@ -71,6 +72,7 @@ export class AlertsView implements View {
         h('label', {}, each.getAttribute('aria-label')!, each))));
     this.history = new Table<BridgeEvent>({
       label: 'What alerts told', empty: 'No alert was raised in this time.', rowsMax: 200,
+      onRow: ({ seq }) => app.go({ view: 'tape', seq, filter: '' }),
       columns: [
         { name: 'Time', fill: (cell, { seq, timestamp }) =>
           this.link(cell, shortDate(timestamp), { view: 'tape', seq, filter: '' }, `${dateTime(timestamp)}, on the tape`) },
@@ -94,13 +96,15 @@ export class AlertsView implements View {
             this.check(false);
           } }, text))),
         h('div', { class: 'bar' }, this.permission, this.permissionNote)),
-      h('section', { class: 'card' }, h('h2', {}, 'Alerts'), this.note, this.list),
-      h('section', { class: 'card' }, h('h2', {}, 'What they told'), this.history.element));
+      h('section', { class: 'card' }, h('h2', {}, 'Alerts ', h('small', { class: 'muted' }, 'as they are now')), this.note, this.list),
+      h('section', { class: 'card' }, h('h2', {}, 'What they told ', h('small', { class: 'muted' }, 'in the stretch of time that is chosen above: the newest; ', this.onTape)),
+        this.history.element));
   }
 
   update(): void {
     const { alerts } = this.app;
     this.updatePermission();
+    this.onTape.href = this.app.address({ view: 'tape', filter: 'alert_*' });
     if (alerts.version === this.painted) return;
     this.painted = alerts.version;
     setText(this.note, alerts.problem !== '' ? `The bridge does not answer: ${alerts.problem}` : !alerts.loaded ? 'Asking the bridge …'
@@ -214,6 +218,8 @@ export class AlertsView implements View {
 
   private link(parent: HTMLElement, text: string, to: Partial<UiState>, title: string): void {
     const link = firstOf(parent, 'a');
+    if (parent instanceof HTMLTableCellElement) link.tabIndex = -1; // the row is the tab stop
+    link.onclick = (event) => event.stopPropagation(); // it is not the row that is meant
     setName(link, text);
     setTitle(link, title);
     const address = this.app.address(to);
