@@ -15,6 +15,7 @@
 
 #include "app/bridge_app.h"
 #include "app/config.h"
+#include "app/token_commands.h"
 #include "base/log.h"
 #include "version.h"
 
@@ -51,7 +52,7 @@ int main(int argc, char** argv) {
       "Forwards events of reinforcement-learning trainers from ZeroMQ to WebSocket clients."};
   cli.footer(
       "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
-      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0.\n"
+      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read the credentials anew.\n"
       "Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags or configuration.");
   bridge::ConfigSources sources;
   std::string log_level;
@@ -66,11 +67,18 @@ int main(int argc, char** argv) {
   cli.add_flag("--check-config", check_only, "Check the configuration and exit");
   cli.add_flag("--print-config", print_config, "Print every key at its default and exit");
   cli.set_version_flag("--version", std::string("ppo-bridge ") + bridge::kVersion);
+  bridge::TokenCommands tokens(cli, [&sources]() -> bridge::Result<std::string> {
+    sources.environment = environment();
+    const auto config = bridge::load_config(sources);
+    if (!config) return config.error();
+    return config.value().auth.credentials;
+  });
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return cli.exit(e) == 0 ? 0 : 2;
   }
+  if (tokens.given()) return tokens.run();
   if (print_config) {
     std::cout << bridge::default_config_text();
     return 0;

@@ -12,6 +12,7 @@
 #include <asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
 
+#include "access/authenticator.h"
 #include "alerts/alerts.h"
 #include "app/memory_shares.h"
 #include "app/metrics.h"
@@ -80,6 +81,8 @@ class BridgeApp::Impl {
   explicit Impl(const Config& config)
       : config_(config),
         clients_max_(clients_that_fit(config)),
+        authenticator_(auth_is_on(config) ? std::make_unique<Authenticator>(config.auth.credentials, clock_)
+                                          : nullptr),
         journal_(make_journal(config)),
         log_start_(log_start()),
         log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
@@ -111,8 +114,8 @@ class BridgeApp::Impl {
         bot_publisher_(io_, zmq_, log_, counters_, memory_[Queue::bot_events],
                        memory_[Queue::bot_topics], taken_),
         bot_commands_(io_, zmq_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
-                      taken_),
-        signals_(io_, SIGINT, SIGTERM),
+                      taken_, authenticator_.get()),
+        signals_(io_, SIGINT, SIGTERM, SIGHUP),
         tick_timer_(io_),
         command_timer_(io_),
         drain_timer_(io_) {
@@ -148,6 +151,10 @@ class BridgeApp::Impl {
   ~Impl() { receiver_.stop(0); }
 
   Result<bool> start() {
+    if (authenticator_) {
+      const auto loaded = authenticator_->reload();
+      if (!loaded) return Failure{"auth.credentials: " + loaded.error().message};
+    }
     auto listening = client_servers_.start();
     if (!listening) return listening;
     auto receiving = receiver_.start(receiver_options(config_));
@@ -215,6 +222,7 @@ class BridgeApp::Impl {
     ClientServersOptions options = client_servers_options(config_);
     options.server.clients_max = clients_max_;
     options.server.memory = &memory_;
+    options.server.session.authenticator = authenticator_.get();
     options.server.http_body_bytes_max =
         std::min(options.server.http_body_bytes_max, memory_[Queue::http].bytes_max());
     options.log_start = log_start_;
@@ -443,6 +451,10 @@ class BridgeApp::Impl {
   void watch_signals() {
     signals_.async_wait([this](const asio::error_code& ec, int number) {
       if (ec) return;
+      if (number == SIGHUP) {
+        reload();
+        return watch_signals();
+      }
       if (stopping_) {
         spdlog::warn("a second signal: stopping at once");
         io_.stop();
@@ -453,7 +465,19 @@ class BridgeApp::Impl {
     });
   }
 
+  // Whoever is no longer good is closed within a second; a file that is broken changes nothing.
+  void reload() {
+    if (!authenticator_) return spdlog::info("nothing to read anew: nobody has to say who he is (auth.mode)");
+    const auto loaded = authenticator_->reload();
+    if (loaded) {
+      spdlog::info("read the credentials anew");
+    } else {
+      spdlog::error("the credentials stay as they were: {}", loaded.error().message);
+    }
+  }
+
   void tick() {
+    if (authenticator_ && authenticator_->changed()) reload();
     const std::int64_t now = clock_.steady_us();
     if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6, now);
     last_tick_us_ = now;
@@ -546,6 +570,7 @@ class BridgeApp::Impl {
   WorkQueue work_{[this](std::function<void()> f) { asio::post(io_, std::move(f)); }, clock_};
   Counters counters_;
   const std::size_t clients_max_;
+  const std::unique_ptr<Authenticator> authenticator_;  // null: nobody has to say who he is
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
   const std::unique_ptr<Journal> journal_;  // null where it is off
   const LogStart log_start_;

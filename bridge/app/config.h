@@ -33,6 +33,11 @@ struct Config {
     std::int64_t threads = 0;
   } websocket;
   struct {
+    std::string mode;  // auto, on, off
+    std::string credentials;
+    std::int64_t timeout_s = 0;
+  } auth;
+  struct {
     std::vector<std::string> bind;
     std::vector<std::string> connect;
     std::int64_t event_bytes_max = 0;

@@ -47,6 +47,11 @@ std::string check_trainer(const std::string& entry) {
   return check_endpoint(entry.substr(equals + 1));
 }
 
+std::string check_auth_mode(const std::string& value) {
+  if (value == "auto" || value == "on" || value == "off") return {};
+  return "\"" + printable(value) + "\" must be auto, on or off";
+}
+
 std::string check_level(const std::string& value) {
   for (const char* level : {"trace", "debug", "info", "warn", "error", "off"}) {
     if (value == level) return {};
@@ -158,6 +163,18 @@ std::vector<ConfigKey> make_keys() {
               "system gives it (SO_REUSEPORT), and keeps a snapshot of its own.",
               "threads", 1, 1, 64,
               [](C& c, Integer v) { c.websocket.threads = v; }),
+
+      text("auth.mode",
+           "Whether WebSocket clients, HTTP requests and bots' commands have to say who they are, by a token\n"
+           "(`ppo-bridge token create`). \"auto\": where the file of credentials is there at the start.",
+           "auto, on or off", "auto", check_auth_mode, [](C& c, Text v) { c.auth.mode = std::move(v); }),
+      text("auth.credentials",
+           "The file that says which tokens are good; written by `ppo-bridge token` alone, and read anew when\n"
+           "it changes.",
+           "a path; a leading ~/ is the home directory", "~/.config/ppo-bridge/credentials", {},
+           [](C& c, Text v) { c.auth.credentials = in_home(v); }),
+      integer("auth.timeout_s", "A client that has not said who it is by then is closed with 4001.", "seconds", 5, 1, 60,
+              [](C& c, Integer v) { c.auth.timeout_s = v; }),
 
       list("events.bind", "Where sources connect their PUB sockets.", kEndpointForm,
            {"tcp://127.0.0.1:5556"}, check_endpoint,

@@ -114,6 +114,11 @@ RunsThreadOptions runs_options(const Config& config, std::size_t runs_bytes) {
   return options;
 }
 
+bool auth_is_on(const Config& config) {
+  if (config.auth.mode != "auto") return config.auth.mode == "on";
+  return ::access(config.auth.credentials.c_str(), F_OK) == 0;
+}
+
 ClientServersOptions client_servers_options(const Config& config) {
   ClientServersOptions options;
   options.threads = static_cast<std::size_t>(config.websocket.threads);
@@ -125,6 +130,7 @@ ClientServersOptions client_servers_options(const Config& config) {
   session.pong_timeout_us = config.websocket.pong_timeout_s * 1'000'000;
   session.requests_per_s_max = static_cast<std::uint64_t>(config.websocket.requests_per_s_max);
   options.server.listen = parse_address(config.websocket.listen).value();
+  session.auth_timeout_us = config.auth.timeout_s * 1'000'000;
   options.server.sites = {config.websocket.hosts, config.websocket.origins};
   options.server.message_bytes_max =
       static_cast<std::size_t>(config.websocket.message_bytes_max);

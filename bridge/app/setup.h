@@ -39,6 +39,9 @@ ReceiverOptions receiver_options(const Config& config);
 JournalFileOptions journal_options(const Config& config, std::size_t runs_bytes);
 RunsThreadOptions runs_options(const Config& config, std::size_t runs_bytes);
 
+// Whether clients have to say who they are.
+bool auth_is_on(const Config& config);
+
 // Without what is known only later: the log's start, and how many clients fit.
 ClientServersOptions client_servers_options(const Config& config);
 

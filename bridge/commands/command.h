@@ -22,6 +22,7 @@ struct Command {
   std::int64_t deadline_us = 0;  // from now, 1..kCommandDeadlineMaxUs
   std::string idempotency_key;   // empty = none
   std::string requester;         // owns the key; named in the command_executed event
+  std::string identity;          // who that is, where one has to say so; `requester` begins with it and a slash
 };
 
 // One trainer's answer, or what took its place.

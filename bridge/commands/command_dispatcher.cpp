@@ -48,14 +48,26 @@ CommandDispatcher::CommandDispatcher(OwnCommands& own, SourceTable& sources,
       }) {}
 
 Result<Command, RequestError> CommandDispatcher::parse(const Value& request,
-                                                       const std::string& requester) const {
+                                                       const std::string& requester,
+                                                       const Access* access) const {
   Command command;
   command.requester = requester;
+  if (access != nullptr) command.identity = access->name;
   const Value* const name = find(request, "command");
   if (name == nullptr || !name->IsString() || !is_type_name(view(*name))) {
     return bad("command must be a string of 1-64 characters of A-Z a-z 0-9 _ . -");
   }
   command.name = view(*name);
+  if (access != nullptr && !access->may_command(command.name)) {
+    JsonWriter details;
+    details.object().field("permission", "command").field("command", command.name);
+    if (const Value* const target = find(request, "target"); target != nullptr && target->IsString()) {
+      details.field("target", view(*target));
+    }
+    return RequestError{ErrorType::forbidden,
+                        "a " + std::string(access->role->name) + " may not command " + command.name,
+                        details.end_object().take()};
+  }
   if (const Value* const params = find(request, "params")) {
     if (!params->IsObject()) return bad("params must be an object");
     command.params_json = json_text(*params);
@@ -78,7 +90,7 @@ Result<Command, RequestError> CommandDispatcher::parse(const Value& request,
 void CommandDispatcher::execute(const Value& request, const std::string& id_json,
                                 const Requester& requester, Reply reply) {
   const std::int64_t began_us = clock_.steady_us();
-  auto parsed = parse(request, requester.name);
+  auto parsed = parse(request, requester.owner(), requester.access.get());
   if (!parsed) {
     reply(refusal(parsed.error(), id_json));
     return;
@@ -89,12 +101,14 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
   const Value& params = found == nullptr ? kNull : *found;
 
   if (OwnCommands::knows(command.name)) {
+    const bool all_clients = requester.access == nullptr || requester.access->role->sees_all_clients;
     own_.run(command.name, params, requester.account,
              [this, name = command.name, id_json, began_us,
               reply = std::move(reply)](const Result<std::string, RequestError>& result) {
                reply(result ? own_result(name, result.value(), id_json, began_us)
                             : refusal(result.error(), id_json));
-             });
+             },
+             all_clients ? std::nullopt : std::optional(requester.connection));
     return;
   }
   if (command.name == kArm || command.name == kDisarm) {
@@ -103,8 +117,8 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
       reply(own_result(name, result, id_json, began_us));
     };
     if (command.name == kDisarm) {
-      answer(switches_.disarm(requester.name) ? R"({"disarmed":true})" : R"({"disarmed":false})");
-    } else if (const auto error = arm(params, requester.name, answer)) {
+      answer(switches_.disarm(requester.owner()) ? R"({"disarmed":true})" : R"({"disarmed":false})");
+    } else if (const auto error = arm(params, requester.owner(), requester.access.get(), answer)) {
       reply(refusal(*error, id_json));
     }
     return;
@@ -125,7 +139,7 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
 
 // `answer` is called with the result once it is known whether the switch outlives the bridge.
 std::optional<RequestError> CommandDispatcher::arm(
-    const Value& params, const std::string& requester,
+    const Value& params, const std::string& requester, const Access* access,
     const std::function<void(const std::string& result_json)>& answer) {
   const Value* const timeout = params.IsObject() ? find(params, "timeout_ms") : nullptr;
   const auto ms = read_number(timeout, "params.timeout_ms", kSwitchTimeoutMinUs / 1000,
@@ -136,8 +150,12 @@ std::optional<RequestError> CommandDispatcher::arm(
   if (on_expiry == nullptr || !on_expiry->IsObject()) {
     return bad("params.on_expiry must be an object with command and target");
   }
-  auto command = parse(*on_expiry, "dead-man's switch of " + requester);
-  if (!command) return bad("params.on_expiry: " + command.error().message);
+  auto command = parse(*on_expiry, "dead-man's switch of " + requester, access);
+  if (!command) {
+    RequestError error = command.error();
+    error.message = "params.on_expiry: " + error.message;
+    return error;
+  }
   if (command.value().target.empty()) {
     return bad("params.on_expiry.target must name a trainer, an agent or \"*\"");
   }
@@ -163,7 +181,7 @@ std::optional<RequestError> CommandDispatcher::arm(
 void CommandDispatcher::restore_switch(const std::string& name, const std::string& params_json) {
   switches_.restore(name, params_json);
   const auto params = read_document(params_json);
-  if (params) (void)arm(params.value(), name, [](const std::string&) {});
+  if (params) (void)arm(params.value(), name, nullptr, [](const std::string&) {});
   switches_.spare(name, kRestoredUs);
 }
 
@@ -201,7 +219,14 @@ void CommandDispatcher::issue(const Value& wanted, const std::string& target, co
 void CommandDispatcher::report(const Command& command, const TrainerAnswer& given) {
   JsonWriter data;
   data.object().field("command", command.name).field("target", command.target);
-  data.field("trainer", given.source).field("client_id", command.requester);
+  const std::size_t prefix = command.identity.empty() ? 0 : command.identity.size() + 1;
+  data.field("trainer", given.source);
+  if (prefix != 0 && command.requester.compare(0, prefix, command.identity + "/") == 0) {
+    data.field("client_id", command.requester.substr(prefix));
+  } else {
+    data.field("client_id", command.requester);
+  }
+  if (prefix != 0) data.field("identity", command.identity);
   data.field("outcome", given.success ? "success" : error_type_name(given.error.type));
   if (!given.success) data.field("message", given.error.message);
   data.key("elapsed_ms").milliseconds(given.elapsed_us);

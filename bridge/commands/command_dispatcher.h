@@ -12,6 +12,7 @@
 
 #include <rapidjson/document.h>
 
+#include "access/access.h"
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/request_budget.h"
@@ -25,13 +26,23 @@ namespace bridge {
 // Called with the reply, JSON text.
 using Reply = std::function<void(const std::string& json)>;
 
-// Who asks: a name for events and dead-man's switches, and the account that pays; null: nobody's.
+// Who asks: a name for events and dead-man's switches; the account that pays, null: nobody's; and what he may do, null:
+// everything.
 struct Requester {
-  Requester(std::string name_, std::shared_ptr<RequestBudget> account_ = nullptr)
-      : name(std::move(name_)), account(std::move(account_)) {}
+  Requester(std::string name_, std::shared_ptr<RequestBudget> account_ = nullptr,
+            std::shared_ptr<const Access> access_ = nullptr, std::uint64_t connection_ = 0)
+      : name(std::move(name_)),
+        account(std::move(account_)),
+        access(std::move(access_)),
+        connection(connection_) {}
+
+  // Whom his switches and idempotency keys belong to: nobody else, by whatever name.
+  std::string owner() const { return access == nullptr ? name : access->name + "/" + name; }
 
   std::string name;
   std::shared_ptr<RequestBudget> account;
+  std::shared_ptr<const Access> access;
+  std::uint64_t connection;  // of a WebSocket client; 0: none
 };
 
 // Takes commands: the dispatcher itself, or what brings them to it from another thread.
@@ -77,10 +88,11 @@ class CommandDispatcher final : public CommandTaker {
   bool busy() const { return router_.busy() || !switches_.empty(); }
 
  private:
-  Result<Command, RequestError> parse(const rapidjson::Value& request,
-                                      const std::string& requester) const;
+  // `requester` names the one who asks, `access` is what he may do; null: everything.
+  Result<Command, RequestError> parse(const rapidjson::Value& request, const std::string& requester,
+                                      const Access* access = nullptr) const;
   std::optional<RequestError> arm(
-      const rapidjson::Value& params, const std::string& requester,
+      const rapidjson::Value& params, const std::string& requester, const Access* access,
       const std::function<void(const std::string& result_json)>& answer);
   void switch_expired(const std::string& name, const Command& command);
   void report(const Command& command, const TrainerAnswer& answer);

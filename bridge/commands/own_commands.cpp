@@ -57,12 +57,13 @@ void ClientsReport::add(const ClientsReport& other) {
 }
 
 void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
-                      const std::shared_ptr<RequestBudget>& account, const Done& done) {
+                      const std::shared_ptr<RequestBudget>& account, const Done& done,
+                      std::optional<std::uint64_t> only_client) {
   if (command == "get_status") {
     const auto answer = [this, done](const ClientsReport& report) { done(get_status(report)); };
     directory_ == nullptr ? answer({}) : directory_->report(answer);
   } else if (command == "get_clients") {
-    get_clients(account, done);
+    get_clients(account, done, only_client);
   } else if (command == "get_recent_events" || command == kTrades) {
     get_recent_events(params, account, done, command == kTrades ? "trade_executed" : nullptr);
   } else if (is_run_command(command)) {
@@ -294,15 +295,19 @@ struct OwnCommands::ClientList {
   bool all_at_once;  // nobody is charged
   Done done;
   JsonWriter json;
+  std::optional<std::uint64_t> only = {};  // this connection alone
   std::uint64_t after = 0;  // the last connection that is in it
   std::uint64_t count = 0;
 };
 
-void OwnCommands::get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done) {
+void OwnCommands::get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done,
+                              std::optional<std::uint64_t> only) {
   const auto list = std::make_shared<ClientList>();
   list->asker = account;
   list->all_at_once = view_.work == nullptr || account == nullptr;
   list->done = done;
+  list->only = only;
+  if (only) list->after = *only == 0 ? 0 : *only - 1;
   list->json.object().key("clients").list();
   in_steps(account, done, [this, list](bool* ended) {
     *ended = true;
@@ -316,7 +321,9 @@ void OwnCommands::list_clients(const std::shared_ptr<ClientList>& list) {
   const auto add = [this, list](const ClientDirectory::Clients& clients) {
     JsonWriter& json = list->json;
     for (const ClientInfo& client : clients) {
+      if (list->only && client.connection != *list->only) continue;
       json.object().field("connection", client.connection).field("client_id", client.client_id);
+      if (!client.identity.empty()) json.field("identity", client.identity);
       json.field("client_type", client.client_type).field("remote", client.remote);
       json.key("deflate").raw(client.deflate ? "true" : "false");
       json.key("connected_since").time(client.connected_us);
@@ -328,7 +335,7 @@ void OwnCommands::list_clients(const std::shared_ptr<ClientList>& list) {
       ++list->count;
     }
     const bool full = json.bytes() > kReplyBytesMax;
-    if (full || clients.size() < kClientsAStep) {
+    if (full || list->only || clients.size() < kClientsAStep) {
       json.end_list().field("count", list->count).field("complete", !full).end_object();
       return list->done(json.take());
     }
@@ -340,7 +347,7 @@ void OwnCommands::list_clients(const std::shared_ptr<ClientList>& list) {
     });
   };
   if (directory_ == nullptr) return add({});
-  directory_->list(list->after, kClientsAStep, add);
+  directory_->list(list->after, list->only ? 1 : kClientsAStep, add);
 }
 
 void OwnCommands::get_snapshot(const std::shared_ptr<RequestBudget>& account, const Done& done) {

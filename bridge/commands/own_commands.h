@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +39,7 @@ struct ClientInfo {
   std::uint64_t connection = 0;  // counts connections from 1
   std::string client_id;         // as registered; may be empty
   std::string client_type;
+  std::string identity;           // empty where nobody has to say who he is
   std::string remote;             // address:port
   bool deflate = false;           // it takes compressed messages
   std::int64_t connected_us = 0;  // wall clock
@@ -115,7 +117,8 @@ class OwnCommands {
   // Calls `done` once, now or, where it is about clients or takes long, later, unless the account
   // ends before. `params` may be null (JSON) or an object. REQUIRES: knows(command).
   void run(std::string_view command, const rapidjson::Value& params,
-           const std::shared_ptr<RequestBudget>& account, const Done& done);
+           const std::shared_ptr<RequestBudget>& account, const Done& done,
+           std::optional<std::uint64_t> only_client = std::nullopt);
 
   const BridgeView& view() const { return view_; }
 
@@ -140,7 +143,8 @@ class OwnCommands {
   void in_steps(const std::shared_ptr<RequestBudget>& account, const Done& done,
                 const WorkQueue::Step& step);
   struct ClientList;
-  void get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done);
+  void get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done,
+                   std::optional<std::uint64_t> only);
   void list_clients(const std::shared_ptr<ClientList>& list);
   void get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done);
   static void put_source(JsonWriter& json, const Source& source);

@@ -10,8 +10,25 @@ namespace {
 
 constexpr std::string_view kReplay = "replay";
 constexpr std::string_view kReplayStop = "replay_stop";
+constexpr int kWrongTokensMax = 3;  // then the connection is closed
+
+void add_access(JsonWriter& json, const Access& access) {
+  json.field("name", access.name).field("role", access.role->name).key("expires");
+  if (access.expires_s == 0) {
+    json.raw("null");
+  } else {
+    json.raw(std::to_string(access.expires_s));
+  }
+}
 
 }  // namespace
+
+std::string access_json(const Access& access) {
+  JsonWriter json;
+  json.object();
+  add_access(json, access);
+  return json.end_object().take();
+}
 
 ClientProtocol::ClientProtocol(Feed& feed, CommandTaker& dispatcher, Replays& replays,
                                const EventLog& log, Counters& counters, const Clock& clock,
@@ -24,6 +41,7 @@ ClientProtocol::ClientProtocol(Feed& feed, CommandTaker& dispatcher, Replays& re
       counters_(counters),
       clock_(clock),
       budget_(std::make_shared<RequestBudget>(clock, requests_per_s_max)),
+      connection_(connection),
       connection_name_("connection-" + std::to_string(connection)),
       on_late_reply_(std::move(on_late_reply)) {
   feed_.charge_to(budget_);
@@ -40,6 +58,11 @@ Verdict ClientProtocol::handle(std::string_view text) {
     const std::string action = parsed ? action_name(parsed.value().action) : parsed.error().action;
     reply = error_message({ErrorType::rate_limited, budget_->refusal()}, action, id,
                           clock_.wall_us());
+  } else if (!is_open() && text.size() > kSmallRequestBytes) {
+    wrong_tokens_ = kWrongTokensMax;
+    reply = error_message({ErrorType::unauthorized, "more than " + std::to_string(kSmallRequestBytes) +
+                                                        " bytes before it is known who sends them"},
+                          {}, {}, clock_.wall_us());
   } else if (!parsed) {
     ++counters_.requests_refused;
     const RequestRefusal& refusal = parsed.error();
@@ -50,10 +73,28 @@ Verdict ClientProtocol::handle(std::string_view text) {
   if (!reply.empty() && !feed_.say(reply)) return Verdict::too_slow;
   if (!then.gap.empty() && !feed_.say(then.gap)) return Verdict::too_slow;
   feed_.give(then.snapshot_to);
+  if (!is_open() && wrong_tokens_ >= kWrongTokensMax) return Verdict::unauthorized;
   return budget_->hopeless() ? Verdict::rate_limited : Verdict::keep;
 }
 
+void ClientProtocol::require_access(const Authenticator& asked, std::shared_ptr<const Access> access) {
+  authenticator_ = &asked;
+  access_ = std::move(access);
+}
+
+void ClientProtocol::set_access(std::shared_ptr<const Access> access) {
+  access_ = std::move(access);
+  if (access_->reads()) return;
+  if (!feed_.subscription().nothing()) (void)feed_.subscribe({}, std::nullopt);
+  (void)replays_.stop(&feed_);
+}
+
 std::string ClientProtocol::reply_to(const ClientRequest& request, SubscribeOutcome* then) {
+  if (request.action == Action::authenticate) return on_authenticate(request);
+  if (!is_open() && request.action != Action::ping) {
+    // Clients of before say their token when they register.
+    if (const auto wrong = take_token(request)) return refuse(request, *wrong);
+  }
   switch (request.action) {
     case Action::register_client:
     case Action::subscribe:
@@ -63,9 +104,41 @@ std::string ClientProtocol::reply_to(const ClientRequest& request, SubscribeOutc
     case Action::command:
       return on_command(request);
     case Action::ping:
+    case Action::authenticate:
       break;
   }
   return ReplyWriter("pong", "ping", request.id_json).finish(clock_.wall_us());
+}
+
+std::optional<RequestError> ClientProtocol::take_token(const ClientRequest& request) {
+  const auto token = request.document.FindMember("token");
+  if (token == request.document.MemberEnd() || !token->value.IsString()) {
+    return RequestError{ErrorType::unauthorized,
+                        "say first who you are: {\"action\":\"authenticate\",\"token\":\"...\"}, or connect with an "
+                        "Authorization header (Bearer)"};
+  }
+  auto access = authenticator_->find({token->value.GetString(), token->value.GetStringLength()});
+  if (access != nullptr && access_ != nullptr && access->name != access_->name) {
+    return RequestError{ErrorType::forbidden, "the token is another one's; connect anew to be somebody else"};
+  }
+  if (access == nullptr) {
+    ++wrong_tokens_;
+    ++counters_.tokens_refused;
+    return RequestError{ErrorType::unauthorized, "the token is wrong, or no longer good"};
+  }
+  wrong_tokens_ = 0;
+  set_access(std::move(access));
+  return std::nullopt;
+}
+
+std::string ClientProtocol::on_authenticate(const ClientRequest& request) {
+  if (authenticator_ == nullptr) {
+    return refuse(request, ErrorType::bad_request, "nobody has to say who he is here (auth.mode)");
+  }
+  if (const auto wrong = take_token(request)) return refuse(request, *wrong);
+  ReplyWriter reply("authenticated", "authenticate", request.id_json);
+  add_access(reply, *access_);
+  return reply.finish(clock_.wall_us());
 }
 
 std::string ClientProtocol::on_subscribe(const ClientRequest& request, SubscribeOutcome* then) {
@@ -79,6 +152,8 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, Subscribe
   if (is_register && !client_type) return bad(client_type.error());
   auto parsed = parse_subscribe(request.document);
   if (!parsed) return bad(parsed.error());
+  const bool limited = access_ != nullptr && !access_->reads();
+  if (limited) parsed.value() = {};
   const std::optional<Since>& since = parsed.value().since;
   if (since && since->kind == Since::Kind::position && since->epoch == log_.epoch() &&
       since->seq > log_.last_seq()) {
@@ -95,7 +170,7 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, Subscribe
   }
   Subscription& subscription = parsed.value().subscription;
   // All of it by value: where the journal must be asked, the reply is made later.
-  const auto reply_of = [this, is_register, id_json = request.id_json,
+  const auto reply_of = [this, is_register, limited, id_json = request.id_json,
                          client_id = is_register ? client_id_ : std::string(),
                          patterns = json_list(subscription.patterns()),
                          filter = subscription.filter_json()](const SubscribeOutcome& outcome) {
@@ -107,6 +182,7 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, Subscribe
     if (!filter.empty()) reply.key("filter").raw(filter);
     reply.field("epoch", log_.epoch()).field("seq", outcome.seq);
     if (outcome.recovered) reply.field("recovered", *outcome.recovered);
+    if (limited) reply.field("limited", true);
     return reply.finish(clock_.wall_us());
   };
   const StreamOptions& options = parsed.value().options;
@@ -170,7 +246,8 @@ std::string ClientProtocol::on_command(const ClientRequest& request) {
   const auto command = request.document.FindMember("command");
   if (command != request.document.MemberEnd() && command->value.IsString()) {
     const std::string_view name(command->value.GetString(), command->value.GetStringLength());
-    if (name == kReplay || name == kReplayStop) return on_replay(request, name);
+    const bool own = name == kReplay || name == kReplayStop;
+    if (own && (access_ == nullptr || access_->may_command(name))) return on_replay(request, name);
   }
   // Most commands are answered before execute() returns; their reply goes the common way.
   struct Exchange {
@@ -180,7 +257,7 @@ std::string ClientProtocol::on_command(const ClientRequest& request) {
   const auto exchange = std::make_shared<Exchange>();
   dispatcher_.execute(
       request.document, request.id_json,
-      {client_id_.empty() ? connection_name_ : client_id_, budget_},
+      {client_id_.empty() ? connection_name_ : client_id_, budget_, access_, connection_},
       [this, exchange, alive = std::weak_ptr<char>(alive_)](const std::string& reply) {
         if (exchange->under_way) {
           exchange->reply = reply;
@@ -194,9 +271,12 @@ std::string ClientProtocol::on_command(const ClientRequest& request) {
 
 std::string ClientProtocol::refuse(const ClientRequest& request, ErrorType type,
                                    std::string message) {
+  return refuse(request, {type, std::move(message)});
+}
+
+std::string ClientProtocol::refuse(const ClientRequest& request, const RequestError& error) {
   ++counters_.requests_refused;
-  return error_message({type, std::move(message)}, action_name(request.action), request.id_json,
-                       clock_.wall_us());
+  return error_message(error, action_name(request.action), request.id_json, clock_.wall_us());
 }
 
 }  // namespace bridge

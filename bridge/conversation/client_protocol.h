@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "access/authenticator.h"
 #include "base/clock.h"
 #include "base/counters.h"
 #include "commands/command_dispatcher.h"
@@ -21,7 +23,11 @@ enum class Verdict {
   keep,
   too_slow,      // its replies pile up: close 4008
   rate_limited,  // it goes on after being told: close 4029
+  unauthorized,  // it does not say who it is: close 4001
 };
+
+// {"name":N,"role":R,"expires":S}, as a client is told who it is; `expires` is null where it never does.
+std::string access_json(const Access& access);
 
 // No sockets: what it says goes to the feed, in order. One thread. All references must outlive it.
 class ClientProtocol {
@@ -38,6 +44,13 @@ class ClientProtocol {
   // answer first, later.
   [[nodiscard]] Verdict handle(std::string_view text);
 
+  // From now on the client has to say who it is, unless `access` says it already. `asked` outlives this.
+  void require_access(const Authenticator& asked, std::shared_ptr<const Access> access);
+  // Who it is by now; null: it has not said, or does not have to. A role that reads nothing ends its subscription.
+  const std::shared_ptr<const Access>& access() const { return access_; }
+  void set_access(std::shared_ptr<const Access> access);
+  bool is_open() const { return authenticator_ == nullptr || access_ != nullptr; }
+
   const std::string& client_id() const { return client_id_; }
   const std::string& client_type() const { return client_type_; }
 
@@ -47,8 +60,12 @@ class ClientProtocol {
   std::string on_subscribe(const ClientRequest& request, SubscribeOutcome* then);
   std::string on_unsubscribe(const ClientRequest& request);
   std::string on_command(const ClientRequest& request);
+  std::string on_authenticate(const ClientRequest& request);
+  // Takes the token of a request; what is wrong with it, or nothing.
+  std::optional<RequestError> take_token(const ClientRequest& request);
   std::string on_replay(const ClientRequest& request, std::string_view command);
   std::string refuse(const ClientRequest& request, ErrorType type, std::string message);
+  std::string refuse(const ClientRequest& request, const RequestError& error);
 
   Feed& feed_;
   CommandTaker& dispatcher_;
@@ -59,6 +76,10 @@ class ClientProtocol {
   const std::shared_ptr<RequestBudget> budget_;
   std::string client_id_;
   std::string client_type_;
+  const Authenticator* authenticator_ = nullptr;  // null: everybody may do everything
+  std::shared_ptr<const Access> access_;
+  int wrong_tokens_ = 0;
+  const std::uint64_t connection_;
   const std::string connection_name_;
   const std::function<void(Verdict)> on_late_reply_;
   const std::shared_ptr<char> alive_ = std::make_shared<char>();  // replies may come after the end

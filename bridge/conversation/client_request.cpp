@@ -16,8 +16,9 @@ namespace {
 
 using rapidjson::Value;
 
-constexpr std::array<const char*, 5> kActionNames = {"register", "subscribe", "unsubscribe",
-                                                     "command", "ping"};
+constexpr std::array<const char*, 6> kActionNames = {"register", "subscribe", "unsubscribe",
+                                                     "command", "ping", "authenticate"};
+constexpr const char* kMustBe = "must be one of register, subscribe, unsubscribe, command, ping, authenticate";
 constexpr double kSinceSecondsMax = 1e9;
 
 Result<Since> parse_since(const Value& v) {
@@ -97,13 +98,12 @@ Result<ClientRequest, RequestRefusal> parse_request(std::string_view text) {
   if (id) request.id_json = std::move(id.value());
   if (action == nullptr || !action->IsString()) {
     return refuse(ErrorType::bad_request,
-                  "action must be one of register, subscribe, unsubscribe, command, ping", {});
+                  std::string("action ") + kMustBe, {});
   }
   const auto name = std::find(kActionNames.begin(), kActionNames.end(), view(*action));
   if (name == kActionNames.end()) {
     return refuse(ErrorType::unknown_action,
-                  "action is \"" + printable(view(*action)) +
-                      "\"; must be one of register, subscribe, unsubscribe, command, ping",
+                  "action is \"" + printable(view(*action)) + "\"; " + kMustBe,
                   view(*action).size() <= kNameBytesMax ? view(*action) : std::string_view());
   }
   if (!id) return refuse(ErrorType::bad_request, id.error().message, *name);

@@ -16,7 +16,7 @@
 
 namespace bridge {
 
-enum class Action { register_client, subscribe, unsubscribe, command, ping };
+enum class Action { register_client, subscribe, unsubscribe, command, ping, authenticate };
 
 // The request's name of the action as the wire has it.
 const char* action_name(Action action);

@@ -11,10 +11,12 @@ namespace {
 // Handed to the socket at a time. The rest stays in the history, where it costs nothing.
 constexpr std::size_t kWriteBytesMax = 256 * 1024;
 
+constexpr std::int64_t kExpiryToldS = 60;  // ahead
+
 }  // namespace
 
 Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connection,
-                 std::string remote, bool deflate)
+                 std::string remote, bool deflate, std::shared_ptr<const Access> access)
     : context_(context),
       sink_(sink),
       feed_(
@@ -25,11 +27,22 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
       connection_(connection),
       remote_(std::move(remote)),
       connected_us_(context.clock.wall_us()),
-      last_ping_us_(context.clock.steady_us()) {}
+      last_ping_us_(context.clock.steady_us()),
+      opened_us_(context.clock.steady_us()) {
+  const Authenticator* const authenticator = context.options.authenticator;
+  if (authenticator == nullptr) return;
+  access_version_ = authenticator->version();
+  protocol_.require_access(*authenticator, std::move(access));
+}
 
 void Session::open() {
-  auto welcome = std::make_shared<const std::string>(text_frame(welcome_message(
-      context_.options.version, context_.log.epoch(), context_.log.head(), context_.clock.wall_us())));
+  const std::int64_t now_us = context_.clock.wall_us();
+  const std::string& version = context_.options.version;
+  const std::shared_ptr<const Access>& access = protocol_.access();
+  auto welcome = std::make_shared<const std::string>(text_frame(
+      protocol_.is_open() ? welcome_message(version, context_.log.epoch(), context_.log.head(), now_us,
+                                            access == nullptr ? "" : access_json(*access))
+                          : closed_welcome_message(version, now_us)));
   in_flight_bytes_ += welcome->size();
   in_flight_bytes_ -= sink_.send({std::move(welcome)});
 }
@@ -50,6 +63,10 @@ void Session::act_on(Verdict verdict) {
     case Verdict::too_slow:
       ++context_.counters.clients_closed_slow;
       close(CloseCode::too_slow, "replies pile up unread");
+      return;
+    case Verdict::unauthorized:
+      pump();
+      if (!closing_) close(CloseCode::unauthorized, "not authenticated");
       return;
     case Verdict::rate_limited:
       close(CloseCode::rate_limited, "too many requests");
@@ -123,8 +140,39 @@ void Session::on_pong() {
   unanswered_since_us_ = 0;
 }
 
+bool Session::check_access() {
+  const Authenticator* const authenticator = context_.options.authenticator;
+  if (authenticator == nullptr) return true;
+  const std::shared_ptr<const Access> access = protocol_.access();
+  if (access == nullptr) {
+    if (context_.clock.steady_us() - opened_us_ < context_.options.auth_timeout_us) return true;
+    close(CloseCode::unauthorized, "not authenticated in time");
+    return false;
+  }
+  if (access_version_ != authenticator->version()) {
+    access_version_ = authenticator->version();
+    const auto now = authenticator->again(*access);
+    if (now == nullptr) {
+      close(CloseCode::unauthorized, "the token is no longer good");
+      return false;
+    }
+    protocol_.set_access(now);
+  }
+  const std::int64_t expires_s = protocol_.access()->expires_s;
+  if (protocol_.access()->expired(authenticator->now_s())) {
+    close(CloseCode::unauthorized, "the token has expired");
+    return false;
+  }
+  if (expires_s != 0 && expires_s - authenticator->now_s() <= kExpiryToldS && expiry_told_s_ != expires_s) {
+    expiry_told_s_ = expires_s;
+    act_on(feed_.say(token_expires_message(expires_s, context_.clock.wall_us())) ? Verdict::keep
+                                                                                 : Verdict::too_slow);
+  }
+  return !closing_;
+}
+
 void Session::tick() {
-  if (closing_) return;
+  if (closing_ || !check_access()) return;
   const std::int64_t now = context_.clock.steady_us();
   if (unanswered_since_us_ != 0 && now - unanswered_since_us_ >= context_.options.pong_timeout_us) {
     ++context_.counters.clients_closed_no_pong;
@@ -160,6 +208,7 @@ ClientInfo Session::info() const {
   info.connection = connection_;
   info.client_id = protocol_.client_id();
   info.client_type = protocol_.client_type();
+  if (protocol_.access() != nullptr) info.identity = protocol_.access()->name;
   info.remote = remote_;
   info.deflate = feed_.deflate();
   info.connected_us = connected_us_;

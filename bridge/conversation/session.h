@@ -40,6 +40,8 @@ struct SessionOptions {
   std::int64_t ping_interval_us = 20'000'000;
   std::int64_t pong_timeout_us = 60'000'000;
   std::uint64_t requests_per_s_max = 1000;
+  const Authenticator* authenticator = nullptr;  // null: nobody has to say who he is; outlives the sessions
+  std::int64_t auth_timeout_us = 5'000'000;      // to say it
 };
 
 // What sessions of one thread share; outlives them all.
@@ -63,8 +65,9 @@ class Session {
  public:
   // `connection` counts connections from 1, `remote` is the peer's address for get_clients.
   // `deflate`: the client takes compressed messages.
+  // `access`: who it is, where it has said so with its handshake.
   Session(SessionContext& context, FrameSink& sink, std::uint64_t connection, std::string remote,
-          bool deflate = false);
+          bool deflate = false, std::shared_ptr<const Access> access = nullptr);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -95,6 +98,8 @@ class Session {
   bool give(Outgoing out);
   void act_on(Verdict verdict);
   void close(CloseCode code, const std::string& reason);
+  // False where the client is not, or no longer, one that may be here: then it is closed.
+  bool check_access();
 
   SessionContext& context_;
   FrameSink& sink_;
@@ -110,6 +115,9 @@ class Session {
   std::int64_t last_ping_us_;
   std::int64_t unanswered_since_us_ = 0;  // of the oldest ping without a pong; 0 = none
   std::uint64_t gaps_counted_ = 0;
+  const std::int64_t opened_us_;  // steady
+  std::uint64_t access_version_ = 0;
+  std::int64_t expiry_told_s_ = 0;  // of the expiry that was told ahead
   bool pump_waits_ = false;  // for its turn
   bool draining_ = false;
   bool closing_ = false;

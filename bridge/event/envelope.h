@@ -26,8 +26,9 @@ enum class Reject : std::uint8_t {
   too_large,
   too_many_keys,
   own_source,  // an event that claims to be the bridge's own
+  forbidden_source,  // its sender may not speak for that source
 };
-inline constexpr std::size_t kRejectCount = 12;
+inline constexpr std::size_t kRejectCount = 13;
 
 // The source of what the bridge itself reports.
 inline constexpr std::string_view kOwnSource = "ppo-bridge";

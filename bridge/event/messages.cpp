@@ -35,13 +35,36 @@ const char* error_type_name(ErrorType type) {
   return kErrorTypeNames[static_cast<std::size_t>(type)];
 }
 
-std::string welcome_message(std::string_view version, std::string_view epoch, std::uint64_t seq,
-                            std::int64_t now_us) {
+namespace {
+
+JsonWriter begun_welcome(std::string_view version) {
   JsonWriter json;
   json.object().field("type", "system_status").key("data").object();
   json.field("status", "connected").field("message", "ppo-bridge " + std::string(version));
-  json.field("server", "ppo-bridge").field("version", version);
-  json.field("protocol", std::uint64_t{1}).field("epoch", epoch).field("seq", seq).end_object();
+  json.field("server", "ppo-bridge").field("version", version).field("protocol", std::uint64_t{1});
+  return json;
+}
+
+}  // namespace
+
+std::string welcome_message(std::string_view version, std::string_view epoch, std::uint64_t seq,
+                            std::int64_t now_us, std::string_view auth_json) {
+  JsonWriter json = begun_welcome(version);
+  json.field("epoch", epoch).field("seq", seq);
+  if (!auth_json.empty()) json.key("auth").raw(auth_json);
+  return json.end_object().key("timestamp").seconds(now_us).end_object().take();
+}
+
+std::string closed_welcome_message(std::string_view version, std::int64_t now_us) {
+  JsonWriter json = begun_welcome(version);
+  json.field("auth", "required").end_object();
+  return json.key("timestamp").seconds(now_us).end_object().take();
+}
+
+std::string token_expires_message(std::int64_t expires_s, std::int64_t now_us) {
+  JsonWriter json;
+  json.object().field("type", "system_status").key("data").object();
+  json.field("status", "token_expires").key("expires").raw(std::to_string(expires_s)).end_object();
   return json.key("timestamp").seconds(now_us).end_object().take();
 }
 

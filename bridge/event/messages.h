@@ -38,9 +38,15 @@ struct RequestError {
   std::string details_json = "{}";
 };
 
-// The first message on a connection. `seq` is the newest event's.
+// The first message on a connection. `seq` is the newest event's. `auth_json`: who the client is, as JSON text; empty
+// where nobody has to say.
 std::string welcome_message(std::string_view version, std::string_view epoch, std::uint64_t seq,
-                            std::int64_t now_us);
+                            std::int64_t now_us, std::string_view auth_json = {});
+// The same where it has yet to say who it is: nothing of the log is in it.
+std::string closed_welcome_message(std::string_view version, std::int64_t now_us);
+
+// That the client's token is good until then, and not for long any more.
+std::string token_expires_message(std::int64_t expires_s, std::int64_t now_us);
 
 // An error reply. `action` may be empty (unknown); `id_json` is the request's id as JSON text, or
 // empty.

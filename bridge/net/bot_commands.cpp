@@ -40,13 +40,14 @@ std::string requester_of(const std::string& routing_id) {
 
 BotCommands::BotCommands(asio::io_context& io, zmq::context_t& context,
                          CommandDispatcher& dispatcher, Counters& counters, const Clock& clock,
-                         MemoryShare& unread, TakenBytes& taken)
+                         MemoryShare& unread, TakenBytes& taken, const Authenticator* authenticator)
     : io_(io),
       dispatcher_(dispatcher),
       counters_(counters),
       clock_(clock),
       unread_(unread),
       taken_(taken),
+      authenticator_(authenticator),
       socket_(context, zmq::socket_type::router) {}
 
 Result<bool> BotCommands::start(const std::string& endpoint, std::int64_t message_bytes_max,
@@ -152,8 +153,19 @@ void BotCommands::handle(const Peer& peer, std::string_view body) {
     ++counters_.requests_rate_limited;
     return refuse(peer, ErrorType::rate_limited, peer.budget->refusal(), id.value());
   }
+  std::shared_ptr<const Access> access;
+  if (authenticator_ != nullptr) {
+    const auto token = request.value().FindMember("token");
+    if (token != request.value().MemberEnd() && token->value.IsString()) {
+      access = authenticator_->find({token->value.GetString(), token->value.GetStringLength()});
+      if (access == nullptr) ++counters_.tokens_refused;
+    }
+    if (access == nullptr) {
+      return refuse(peer, ErrorType::unauthorized, "token is missing, wrong, or no longer good", id.value());
+    }
+  }
   // The reply that is owed keeps the budget, and so what it waits for.
-  dispatcher_.execute(request.value(), id.value(), {requester_of(peer.routing_id), peer.budget},
+  dispatcher_.execute(request.value(), id.value(), {requester_of(peer.routing_id), peer.budget, std::move(access)},
                       [this, peer, alive = std::weak_ptr<char>(alive_)](const std::string& json) {
                         if (!alive.expired()) reply(peer, json);
                       });

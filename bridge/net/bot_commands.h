@@ -10,6 +10,7 @@
 #include <asio/io_context.hpp>
 #include <zmq.hpp>
 
+#include "access/authenticator.h"
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/memory_ledger.h"
@@ -23,8 +24,10 @@ namespace bridge {
 // Lives on the loop's thread. References must outlive it.
 class BotCommands {
  public:
+  // `authenticator`: where bots have to say who they are, by a `token` in each request; null: nowhere.
   BotCommands(asio::io_context& io, zmq::context_t& context, CommandDispatcher& dispatcher,
-              Counters& counters, const Clock& clock, MemoryShare& unread, TakenBytes& taken);
+              Counters& counters, const Clock& clock, MemoryShare& unread, TakenBytes& taken,
+              const Authenticator* authenticator = nullptr);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
   // `requests_per_s_max`: of each bot; see RequestBudget.
@@ -63,6 +66,7 @@ class BotCommands {
   const Clock& clock_;
   MemoryShare& unread_;
   TakenBytes& taken_;
+  const Authenticator* const authenticator_;
   std::uint64_t requests_per_s_max_ = 0;
   std::map<std::string, Known> known_;
   std::size_t sweep_at_ = 0;  // entries

@@ -29,10 +29,11 @@ class ClientSocket final : public FrameSink,
                            public std::enable_shared_from_this<ClientSocket> {
  public:
   ClientSocket(asio::io_context& io, std::weak_ptr<Connection> connection,
-               SessionContext& context, std::uint64_t number, std::string remote, bool deflate)
+               SessionContext& context, std::uint64_t number, std::string remote, bool deflate,
+               std::shared_ptr<const Access> access)
       : io_(io),
         connection_(std::move(connection)),
-        session_(context, *this, number, std::move(remote), deflate) {}
+        session_(context, *this, number, std::move(remote), deflate, std::move(access)) {}
 
   Session& session() { return session_; }
 

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "access/access.h"
+
 namespace bridge {
 
 struct HttpRequest {
@@ -19,6 +21,8 @@ struct HttpRequest {
   std::string_view body;
   std::string remote = {};  // address:port; may be empty
   std::shared_ptr<const void> owner = {};  // keeps the body
+  bool anybody = true;                     // may do everything; else
+  std::shared_ptr<const Access> access = {};  // who asks; null: nobody has said
 };
 
 struct HttpReply {
@@ -28,6 +32,15 @@ struct HttpReply {
   std::string cache_control = "no-store";
   std::vector<std::pair<std::string, std::string>> headers;  // besides the usual ones
 };
+
+// RFC 9110, 15.5.2 and RFC 6750, 3.
+inline HttpReply unauthorized(const std::string& why) {
+  HttpReply reply;
+  reply.status = 401;
+  reply.body = why + "\n";
+  reply.headers = {{"WWW-Authenticate", "Bearer realm=\"ppo-bridge\""}};
+  return reply;
+}
 
 // RFC 9110, 15.5.22 and RFC 6455, 4.4.
 inline HttpReply upgrade_required(const std::string& why) {

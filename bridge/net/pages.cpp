@@ -114,7 +114,18 @@ HttpReply json_error(int status, ErrorType type, std::string message, std::int64
 Pages::Pages(Intake& intake, const Clock& clock, Options options)
     : intake_(intake), clock_(clock), options_(std::move(options)) {}
 
+std::optional<HttpReply> Pages::refusal(const HttpRequest& request) const {
+  const bool guarded =
+      request.path == "/submit_event" || request.path == "/readyz" || request.path == "/metrics";
+  if (request.anybody || !guarded) return std::nullopt;
+  if (request.access == nullptr) return unauthorized("say who you are: Authorization: Bearer ...");
+  if (request.access->may_get(request.path)) return std::nullopt;
+  const std::string why = "a " + std::string(request.access->role->name) + " may not use " + request.path;
+  return request.path == "/submit_event" ? json_error(403, ErrorType::forbidden, why, clock_.wall_us()) : plain(403, why);
+}
+
 void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
+  if (auto refused = refusal(request)) return answer(std::move(*refused));
   if (request.path == "/submit_event" && request.method == "POST" && own_origin) {
     return submit_event(request, answer);
   }
@@ -189,11 +200,16 @@ void Pages::submit_event(const HttpRequest& request, const HttpAnswer& answer) {
     std::shared_ptr<const void> owner;
     PeerName peer;
     IntakeBatch batch;
+    SourceRule rule;
   };
   const auto account = std::make_shared<RequestBudget>(clock_, 1);
   const auto posted = std::make_shared<Posted>(
-      Posted{request.owner, [remote = request.remote] { return remote; }, IntakeBatch(request.body)});
+      Posted{request.owner, [remote = request.remote] { return remote; }, IntakeBatch(request.body), {}});
   posted->batch.peer = &posted->peer;
+  if (!request.anybody) {
+    posted->rule = [access = request.access](std::string_view source) { return access->may_publish_as(source); };
+    posted->batch.rule = &posted->rule;
+  }
   const auto step = [this, account, answer, posted](bool* done) {
     intake_.begin_turn();
     const std::size_t cost = intake_.take_some(posted->batch, kStepBytesMax);
@@ -217,6 +233,10 @@ HttpReply Pages::submitted(const IntakeOutcome& outcome) const {
                                ? ErrorType::bad_json
                            : too_large ? ErrorType::too_large
                                        : ErrorType::bad_request;
+    if (outcome.first_reject == Reject::forbidden_source) {
+      return json_error(403, ErrorType::forbidden,
+                        std::string(reject_name(outcome.first_reject)) + ": " + outcome.first_detail, clock_.wall_us());
+    }
     return json_error(400, type,
                       std::string(reject_name(outcome.first_reject)) + ": " + outcome.first_detail,
                       clock_.wall_us());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,8 @@ class Pages {
 
  private:
   HttpReply reply_to(const HttpRequest& request);
+  // Nothing where whoever asks may have that path. The dashboard's files and /healthz are for everybody.
+  std::optional<HttpReply> refusal(const HttpRequest& request) const;
   void submit_event(const HttpRequest& request, const HttpAnswer& answer);
   HttpReply submitted(const IntakeOutcome& outcome) const;
   // Nothing where no file of the dashboard has that path.

@@ -12,6 +12,7 @@
 #include <websocketpp/logger/stub.hpp>
 #include <websocketpp/server.hpp>
 
+#include "access/access.h"
 #include "net/at_once_transport.h"
 #include "net/permessage_deflate.h"
 #include "net/wire_message.h"
@@ -25,6 +26,7 @@ struct ConnectionData {
   std::shared_ptr<ClientSocket> client;  // once the handshake is through
   std::shared_ptr<void> counted;         // in the number of open TCP connections
   std::uint64_t number = 0;              // of the TCP connection
+  std::shared_ptr<const Access> access;  // who it said to be, with its handshake or request
 };
 
 // websocketpp on one loop thread: no locks, no strands, no logs of its own (they would hold what

@@ -207,13 +207,28 @@ class WsServer::Impl final : private RequestGate {
     return is_own_origin(request.get_header("Origin"), request.get_header("Host"), address_, options_.sites);
   }
 
+  // Who a request says it comes from. False where its token is none.
+  bool read_access(Connection& con) {
+    const Authenticator* const authenticator = options_.session.authenticator;
+    const std::string_view token = bearer_token(con.get_request_header("Authorization"));
+    if (authenticator == nullptr || token.empty()) return true;
+    con.access = authenticator->find(token);
+    if (con.access == nullptr) ++context_.counters.tokens_refused;
+    return con.access != nullptr;
+  }
+
   bool validate(const websocketpp::connection_hdl& hdl) {
     using websocketpp::http::status_code::forbidden;
     using websocketpp::http::status_code::not_found;
     const auto con = connection(hdl);
     std::string path = con->get_resource();
     path.resize(std::min(path.find('?'), path.size()));
-    if (path == "/ws" && own_origin(con->get_request())) return true;
+    if (path == "/ws" && own_origin(con->get_request())) {
+      if (read_access(*con)) return true;
+      ++context_.counters.clients_refused;
+      answer(*con, unauthorized("the token is wrong, or no longer good"), false);
+      return false;
+    }
     ++context_.counters.clients_refused;
     con->set_status(path == "/ws" ? forbidden : not_found);
     con->set_body(path == "/ws" ? "the Origin is another site's\n" : "the WebSocket is at /ws\n");
@@ -246,7 +261,8 @@ class WsServer::Impl final : private RequestGate {
     const std::uint64_t number = ++options_.admission->last_number;
     const bool deflate = !con->get_response_header("Sec-WebSocket-Extensions").empty();
     con->client = std::make_shared<ClientSocket>(io_, con, context_, number,
-                                                 con->get_remote_endpoint(), deflate);
+                                                 con->get_remote_endpoint(), deflate,
+                                                 std::move(con->access));
     clients_.emplace(number, con->client);
     numbers_.emplace(con.get(), number);
     waiting_->erase(con->number);
@@ -297,7 +313,10 @@ class WsServer::Impl final : private RequestGate {
       reply.body = "too much is being sent at a time; try again soon\n";
       return answer(*con, std::move(reply), false);
     }
+    if (!read_access(*con)) return answer(*con, unauthorized("the token is wrong, or no longer good"), false);
     HttpRequest request;
+    request.anybody = options_.session.authenticator == nullptr;
+    request.access = con->access;
     request.method = con->get_request().get_method();
     request.path = con->get_resource();
     request.path.resize(std::min(request.path.find('?'), request.path.size()));

@@ -19,6 +19,7 @@ constexpr std::size_t kFollowUpCost = 256;  // of an event that had waited
 constexpr std::size_t kFollowUpsATurn = 1024;
 
 const std::string kOwnSourceDetail = "source must not be ppo-bridge, which is the bridge itself";
+const std::string kForbiddenDetail = "source is not one that whoever sent it may speak for";
 
 }  // namespace
 
@@ -54,6 +55,7 @@ std::size_t Intake::take_some(IntakeBatch& batch, std::size_t cost_max) {
   }
   std::size_t cost = 0;
   peer_ = batch.peer;
+  rule_ = batch.rule;
   taking_ = true;
   while (!batch.ended && cost < cost_max) {
     const std::size_t newline = batch.one_body ? std::string_view::npos : left.find('\n');
@@ -113,6 +115,9 @@ bool Intake::take_body(std::string_view body, IntakeOutcome& outcome) {
   ++counters_.bodies_received;
   Reject why = parser_.parse(body);
   if (why == Reject::none && parser_.envelope().source == kOwnSource) why = Reject::own_source;
+  if (why == Reject::none && rule_ != nullptr && !(*rule_)(parser_.envelope().source)) {
+    why = Reject::forbidden_source;
+  }
   if (why != Reject::none) {
     reject(why, body, outcome);
     return false;
@@ -282,7 +287,9 @@ void Intake::stop() {
 
 void Intake::reject(Reject why, std::string_view body, IntakeOutcome& outcome) {
   ++counters_.rejected[static_cast<std::size_t>(why)];
-  const std::string& detail = why == Reject::own_source ? kOwnSourceDetail : parser_.detail();
+  const std::string& detail = why == Reject::own_source         ? kOwnSourceDetail
+                              : why == Reject::forbidden_source ? kForbiddenDetail
+                                                                : parser_.detail();
   if (outcome.rejected == 0) {
     outcome.first_reject = why;
     outcome.first_detail = detail;

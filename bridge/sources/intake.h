@@ -32,6 +32,9 @@ struct IntakeOutcome {
 // The address of who sent a message; asked for only where something is wrong with it.
 using PeerName = std::function<std::string()>;
 
+// Whether its sender may publish as this source; "" is an event that names none.
+using SourceRule = std::function<bool(std::string_view source)>;
+
 // A message that is being taken in: a body, or several separated by newlines. Its bytes must stay.
 struct IntakeBatch {
   // `peer` may be null where nobody knows.
@@ -40,6 +43,7 @@ struct IntakeBatch {
 
   std::string_view left;
   const PeerName* peer;
+  const SourceRule* rule = nullptr;  // null: as any; stays until the batch has ended
   IntakeOutcome outcome;
   bool begun = false;
   bool one_body = false;
@@ -132,6 +136,7 @@ class Intake {
   std::int64_t steady_us_ = 0;
   SourceTracker::Step step_;           // kept for its memory
   const PeerName* peer_ = nullptr;     // of the message that is being taken
+  const SourceRule* rule_ = nullptr;   // likewise
   std::function<void()> on_more_;
   std::size_t follow_ups_left_ = 0;    // in this turn
   bool more_ = false;                  // on_more_ was called

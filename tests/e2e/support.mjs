@@ -77,6 +77,7 @@ export async function startBridge({ settings = [], at } = {}) {
   };
   // No journal unless a test asks for one: the default is the person's own.
   wanted['journal.path'] = '""';
+  wanted['auth.mode'] = 'off';
   const all = [...Object.entries(wanted).map(([key, value]) => `${key}=${value}`), ...settings];
   const started = start(join(bin, 'ppo-bridge'), all.flatMap((setting) => ['--set', setting]));
   const ready = await line(started, /^ready /);

@@ -77,6 +77,7 @@ class Bridge:
             "bots.commands=" + at["commands"],
             "trainers.control=" + at["control"],
             'journal.path=""',
+            "auth.mode=off",
             *self._settings,
         ]
         command = [os.environ["PPO_BRIDGE_BIN"]]

@@ -23,7 +23,7 @@ std::vector<std::string> bridge_command_line(const BridgeOptions& options) {
   for (const char* setting :
        {"websocket.listen=127.0.0.1:0", R"(events.bind=["tcp://127.0.0.1:0"])",
         "bots.events=tcp://127.0.0.1:0", "bots.commands=tcp://127.0.0.1:0",
-        "trainers.control=tcp://127.0.0.1:0", R"(journal.path="")"}) {
+        "trainers.control=tcp://127.0.0.1:0", R"(journal.path="")", "auth.mode=off"}) {
     command.emplace_back("--set");
     command.emplace_back(setting);
   }

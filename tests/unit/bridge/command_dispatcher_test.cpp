@@ -141,6 +141,43 @@ TEST_CASE("desk: * gives one reply with an entry a trainer") {
   CHECK(reply["results"][0]["source"] == "t1");
 }
 
+TEST_CASE("dispatcher: switches and keys belong to who made them") {
+  Dispatcher d;
+  const auto identity = [](const char* name) {
+    auto access = std::make_shared<Access>();
+    access->name = name;
+    access->role = find_role("operator");
+    return access;
+  };
+  // All of them call themselves alike.
+  const auto ask = [&](const std::shared_ptr<const Access>& access, const std::string& request) {
+    d.replies.clear();
+    d.bench.dispatcher.execute(parse_json(request), "9", {"me", nullptr, access},
+                               [&](const std::string& json) { d.replies.push_back(json); });
+    return d.replies.empty() ? rapidjson::Document() : parse_json(d.replies[0]);
+  };
+  const auto alice = identity("alice"), eve = identity("eve");
+  const std::string arm = R"({"command":"arm_dead_mans_switch","params":{"timeout_ms":1000,)"
+                          R"("on_expiry":{"command":"pause","target":"*"}}})";
+  const std::string disarm = R"({"command":"disarm_dead_mans_switch"})";
+  CHECK(ask(alice, arm)["result"]["name"] == "alice/me");
+  for (const auto& other : {eve, std::shared_ptr<Access>()}) {
+    CHECK_FALSE(ask(other, disarm)["result"]["disarmed"].GetBool());
+  }
+  CHECK(ask(alice, disarm)["result"]["disarmed"].GetBool());
+
+  const std::string keyed = R"({"command":"pause","target":"t1","idempotency_key":"k"})";
+  ask(alice, keyed);
+  REQUIRE(d.bench.link.sent.size() == 1);
+  d.trainer_answers(R"("success":true,"result":{"by":"alice"})");
+  CHECK(ask(alice, keyed)["result"]["by"] == "alice");  // remembered
+  ask(eve, keyed);
+  CHECK(d.bench.link.sent.size() == 2);  // hers is another one
+  const auto told = parse_json(d.events_of("command_executed").at(0));
+  CHECK(told["data"]["client_id"] == "me");
+  CHECK(told["data"]["identity"] == "alice");
+}
+
 TEST_CASE("switch: it fires unless it is re-armed, once, and says so") {
   Dispatcher d;
   const std::string arm = R"({"command":"arm_dead_mans_switch","params":{"timeout_ms":1000,)"

@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <deque>
+#include <fstream>
+#include <memory>
 
 #include "fixture.h"
+#include "support/scratch_directory.h"
 
 using namespace bridge;
 
@@ -39,10 +42,10 @@ struct FakeSocket : FrameSink {
 };
 
 struct Connected {
-  explicit Connected(SessionOptions options = {"0.0.0"})
+  explicit Connected(SessionOptions options = {"0.0.0"}, std::shared_ptr<const Access> access = nullptr)
       : context{bench.log, bench.cohorts,  bench.dispatcher, bench.replays,
                 bench.counters, bench.clock, std::move(options)},
-        session(context, socket, 1, "127.0.0.1:1") {
+        session(context, socket, 1, "127.0.0.1:1", false, std::move(access)) {
     session.open();
     write_all();
   }
@@ -162,4 +165,193 @@ TEST_CASE("session: a client that floods is closed with 4029, one that never rea
   for (int i = 0; i < 1000; ++i) deaf.session.on_text(R"({"action":"ping"})");
   CHECK(deaf.socket.closed == 4008);
   CHECK(deaf.bench.counters.clients_closed_slow == 1);
+}
+
+namespace {
+
+// A session where everybody has to say who he is: alice, who is an operator until the second 1,619,395,300, a hundred
+// from the start; bob, a viewer; tom, a trainer.
+struct Guarded {
+  Guarded() {
+    write();
+    REQUIRE(authenticator.reload());
+    SessionOptions options{"0.0.0"};
+    options.authenticator = &authenticator;
+    options.auth_timeout_us = 5'000'000;
+    c = std::make_unique<Connected>(options);
+  }
+  void write(const char* alices_role = "operator") {
+    std::ofstream file(scratch.file("credentials"));
+    const auto line = [&](const NewToken& token, const char* name, const char* role, std::int64_t expires_s = 0) {
+      file << credential_line({name, find_role(role), token.id, token.sha256, 1, expires_s, ""}) << "\n";
+    };
+    if (*alices_role != '\0') line(alice, "alice", alices_role, 1'619'395'300);
+    line(alice_later, "alice", "operator");
+    line(bob, "bob", "viewer");
+    line(tom, "tom", "trainer");
+  }
+  void read_again() {
+    REQUIRE(authenticator.reload());
+    c->session.tick();
+    c->write_all();
+  }
+  // The last thing that was said after this request.
+  rapidjson::Document ask(const std::string& text) {
+    c->session.on_text(text);
+    c->write_all();
+    return parse_json(c->socket.got.back());
+  }
+  rapidjson::Document say(const NewToken& token) {
+    return ask(R"({"action":"authenticate","id":1,"token":")" + token.text + "\"}");
+  }
+  std::string error(const std::string& text) {
+    const auto reply = ask(text);
+    return reply["status"] == "error" ? reply["data"]["error_type"].GetString() : "";
+  }
+  void pass_s(int seconds) {
+    for (; seconds > 0; --seconds) {
+      clock.advance_us(1'000'000);
+      c->bench.clock.advance_us(1'000'000);
+      c->session.tick();
+      c->session.on_pong();
+      c->write_all();
+    }
+  }
+
+  const testing_support::ScratchDirectory scratch;
+  const NewToken alice = make_token(), alice_later = make_token(), bob = make_token(), tom = make_token();
+  FakeClock clock;
+  Authenticator authenticator{scratch.file("credentials"), clock};
+  std::unique_ptr<Connected> c;
+};
+
+}  // namespace
+
+TEST_CASE("session: nothing is told to who has not said who he is") {
+  Guarded g;
+  const auto welcome = parse_json(g.c->socket.got.at(0));
+  CHECK(welcome["data"]["auth"] == "required");
+  CHECK_FALSE(welcome["data"].HasMember("epoch"));
+  CHECK_FALSE(welcome["data"].HasMember("seq"));
+  g.c->bench.event();
+  CHECK(g.error(R"({"action":"register"})") == "unauthorized");
+  CHECK(g.error(R"({"action":"subscribe","subscriptions":["*"]})") == "unauthorized");
+  CHECK(g.error(R"({"action":"unsubscribe"})") == "unauthorized");
+  CHECK(g.error(R"({"action":"command","command":"get_status"})") == "unauthorized");
+  CHECK(g.error(R"({"action":"command","command":"replay"})") == "unauthorized");
+  CHECK(g.ask(R"({"action":"ping"})")["status"] == "pong");
+  CHECK(g.c->socket.closed == 0);
+  g.pass_s(4);
+  CHECK(g.c->socket.closed == 0);
+  g.pass_s(1);
+  CHECK(g.c->socket.closed == 4001);
+}
+
+TEST_CASE("session: the third wrong token, and a long message before the right one, end it") {
+  Guarded g;
+  const NewToken none = make_token();
+  for (int i = 0; i < 3; ++i) {
+    CHECK(g.c->socket.closed == 0);
+    CHECK(g.say(none)["data"]["error_type"] == "unauthorized");
+  }
+  CHECK(g.c->socket.closed == 4001);
+  CHECK(g.c->bench.counters.tokens_refused == 3);
+  Guarded h;
+  CHECK(h.error(R"({"action":"ping","x":")" + std::string(5000, 'x') + "\"}") == "unauthorized");
+  CHECK(h.c->socket.closed == 4001);
+}
+
+TEST_CASE("session: who has said who he is may do what his role does") {
+  Guarded g;
+  const auto reply = g.say(g.bob);
+  CHECK(reply["status"] == "authenticated");
+  CHECK(reply["name"] == "bob");
+  CHECK(reply["role"] == "viewer");
+  CHECK(reply["expires"].IsNull());
+  CHECK(reply["id"] == 1);
+  CHECK(g.ask(R"({"action":"register","client_id":"me","subscriptions":["*"]})")["status"] == "registered");
+  CHECK(g.c->session.info().identity == "bob");
+  CHECK(g.ask(R"({"action":"command","command":"get_status"})")["success"].GetBool());
+  const auto refused = g.ask(R"({"action":"command","command":"pause","target":"t-1"})");
+  CHECK(refused["data"]["error_type"] == "forbidden");
+  CHECK(refused["data"]["message"] == "a viewer may not command pause");
+  CHECK(refused["data"]["details"]["permission"] == "command");
+  CHECK(refused["data"]["details"]["command"] == "pause");
+  CHECK(refused["data"]["details"]["target"] == "t-1");
+  CHECK(g.error(R"({"action":"command","command":"arm_dead_mans_switch","params":{"timeout_ms":1000,"on_expiry":{"command":"pause","target":"*"}}})") ==
+        "forbidden");
+  g.pass_s(60);
+  CHECK(g.c->socket.closed == 0);
+  // Another one's token does not make him that one.
+  CHECK(g.say(g.alice)["data"]["error_type"] == "forbidden");
+  CHECK(g.c->session.info().identity == "bob");
+}
+
+TEST_CASE("session: who reads nothing gets nothing, and is told") {
+  Guarded g;
+  CHECK(g.ask(R"({"action":"register","subscriptions":["*"],"token":")" + g.tom.text + "\"}")["limited"].GetBool());
+  const std::size_t said = g.c->socket.got.size();
+  g.c->bench.event();
+  CHECK(g.c->socket.got.size() == said);
+  CHECK(g.error(R"({"action":"command","command":"get_recent_events"})") == "forbidden");
+  CHECK(g.error(R"({"action":"command","command":"replay","params":{"seconds":10}})") == "forbidden");
+}
+
+TEST_CASE("session: a token that runs out is told a minute ahead, and can be followed by another") {
+  Guarded g;
+  CHECK(g.say(g.alice)["expires"] == 1'619'395'300);
+  const std::size_t said = g.c->socket.got.size();
+  g.pass_s(39);
+  CHECK(g.c->socket.got.size() == said);
+  g.pass_s(5);
+  REQUIRE(g.c->socket.got.size() == said + 1);
+  const auto told = parse_json(g.c->socket.got.back());
+  CHECK(told["data"]["status"] == "token_expires");
+  CHECK(told["data"]["expires"] == 1'619'395'300);
+  SUBCASE("without another, it ends") {
+    g.pass_s(55);
+    CHECK(g.c->socket.closed == 0);
+    g.pass_s(1);
+    CHECK(g.c->socket.closed == 4001);
+  }
+  SUBCASE("with another, it goes on") {
+    CHECK(g.say(g.alice_later)["status"] == "authenticated");
+    g.pass_s(200);
+    CHECK(g.c->socket.closed == 0);
+  }
+}
+
+TEST_CASE("session: a token that is revoked ends it, a role that changes holds at once") {
+  Guarded g;
+  REQUIRE(g.say(g.alice)["status"] == "authenticated");
+  REQUIRE(g.ask(R"({"action":"register","subscriptions":["*"]})")["status"] == "registered");
+  g.write("viewer");
+  g.read_again();
+  CHECK(g.c->socket.closed == 0);
+  CHECK(g.error(R"({"action":"command","command":"pause","target":"t-1"})") == "forbidden");
+  g.write("metrics");
+  g.read_again();
+  const std::size_t said = g.c->socket.got.size();
+  g.c->bench.event();
+  CHECK(g.c->socket.got.size() == said);
+  g.write("");
+  g.read_again();
+  CHECK(g.c->socket.closed == 4001);
+}
+
+TEST_CASE("session: whoever said it with the handshake is known from the start") {
+  Guarded g;
+  SessionOptions options{"0.0.0"};
+  options.authenticator = &g.authenticator;
+  Connected known(options, g.authenticator.find(g.alice.text));
+  const auto welcome = parse_json(known.socket.got.at(0));
+  CHECK(welcome["data"]["auth"]["name"] == "alice");
+  CHECK(welcome["data"]["auth"]["role"] == "operator");
+  CHECK(welcome["data"]["auth"]["expires"] == 1'619'395'300);
+  CHECK(welcome["data"]["epoch"] == "epoch1");
+  Connected anybody;
+  CHECK_FALSE(parse_json(anybody.socket.got.at(0))["data"].HasMember("auth"));
+  anybody.session.on_text(R"({"action":"authenticate","token":"x"})");
+  anybody.write_all();
+  CHECK(parse_json(anybody.socket.got.back())["data"]["error_type"] == "bad_request");
 }

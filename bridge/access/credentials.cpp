@@ -1,0 +1,297 @@
+#include "access/credentials.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <stdexcept>
+#include <utility>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "base/text.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::string_view kTokenPrefix = "ppo1_";
+constexpr std::size_t kIdBytes = 8;
+constexpr std::size_t kSecretBytes = 43;  // 32 bytes in base64url without padding
+constexpr std::size_t kTokenBytes = kTokenPrefix.size() + kIdBytes + 1 + kSecretBytes;
+constexpr std::string_view kIdAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
+constexpr std::string_view kBase64Url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::size_t kFileBytesMax = 4 * 1024 * 1024;
+constexpr std::int64_t kTimeMax = 253'402'300'799;  // the end of the year 9999
+
+Failure system_failure(const std::string& what) { return Failure{what + ": " + std::strerror(errno)}; }
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() { close(); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  void close() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  int fd_;
+};
+
+std::string sha256_hex(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  std::string hex;
+  for (const unsigned char byte : digest) {
+    hex += "0123456789abcdef"[byte >> 4];
+    hex += "0123456789abcdef"[byte & 15];
+  }
+  return hex;
+}
+
+bool is_hex_digest(std::string_view text) {
+  return text.size() == 2 * SHA256_DIGEST_LENGTH &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+bool is_id(std::string_view text) {
+  return text.size() == kIdBytes && text.find_first_not_of(kIdAlphabet) == std::string_view::npos;
+}
+
+std::vector<std::string_view> split(std::string_view text, char at) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t end = text.find(at);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+Result<Credential> parse_line(std::string_view line) {
+  const auto fields = split(line, '\t');
+  if (fields.size() != 8 || fields[0] != "token") return Failure{"is not `token` and seven fields behind it"};
+  Credential credential;
+  credential.name = fields[1];
+  if (!is_name(credential.name)) return Failure{"name is \"" + printable(fields[1]) + "\", which is none"};
+  credential.role = find_role(fields[2]);
+  if (credential.role == nullptr) {
+    return Failure{"role is \"" + printable(fields[2]) + "\"; must be one of " + role_names()};
+  }
+  credential.id = fields[3];
+  if (!is_id(credential.id)) return Failure{"id is \"" + printable(fields[3]) + "\", which is none"};
+  constexpr std::string_view kHash = "sha256:";
+  credential.sha256 = fields[4].substr(0, kHash.size()) == kHash ? fields[4].substr(kHash.size()) : "";
+  if (!is_hex_digest(credential.sha256)) return Failure{"has no sha256:<64 hex digits>"};
+  const auto created = parse_utc(fields[5]);
+  if (!created) return Failure{"created " + created.error().message};
+  credential.created_s = created.value();
+  if (fields[6] != "-") {
+    const auto expires = parse_utc(fields[6]);
+    if (!expires) return Failure{"expires " + expires.error().message};
+    credential.expires_s = expires.value();
+  }
+  if (fields[7].size() > kCredentialNoteBytesMax) {
+    return Failure{"note is longer than " + std::to_string(kCredentialNoteBytesMax) + " bytes"};
+  }
+  credential.note = fields[7];
+  return credential;
+}
+
+std::shared_ptr<const Access> access_of(const Credential& credential, std::int64_t now_s) {
+  auto access = std::make_shared<Access>();
+  access->name = credential.name;
+  access->role = credential.role;
+  access->credential = credential.id;
+  access->expires_s = credential.expires_s;
+  if (access->expired(now_s)) return nullptr;
+  return access;
+}
+
+Result<std::string> read_file(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) {
+    if (errno == ENOENT) return std::string();
+    return system_failure(path);
+  }
+  struct stat about {};
+  if (::fstat(file.get(), &about) != 0) return system_failure(path);
+  if (!S_ISREG(about.st_mode)) return Failure{path + " is no regular file"};
+  if (about.st_uid != 0 && about.st_uid != ::geteuid()) {
+    return Failure{path + " belongs to another user (" + std::to_string(about.st_uid) + ")"};
+  }
+  if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return Failure{path + " can be written by others; run: chmod go-w " + path};
+  }
+  std::string text;
+  std::array<char, 65'536> part;
+  for (;;) {
+    const ssize_t n = ::read(file.get(), part.data(), part.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_failure(path);
+    if (n == 0) return text;
+    text.append(part.data(), static_cast<std::size_t>(n));
+    if (text.size() > kFileBytesMax) {
+      return Failure{path + " is longer than " + std::to_string(kFileBytesMax) + " bytes"};
+    }
+  }
+}
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+// The folder and those above it that are missing; nobody else may look into what is made.
+void make_folder_of(const std::string& path) {
+  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    ::mkdir(path.substr(0, at).c_str(), 0700);
+  }
+}
+
+}  // namespace
+
+NewToken make_token() {
+  std::array<unsigned char, 32 + kIdBytes> random{};
+  if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) {
+    throw std::runtime_error("the system gives no random bytes");
+  }
+  NewToken token;
+  for (std::size_t i = 32; i < random.size(); ++i) token.id += kIdAlphabet[random[i] % kIdAlphabet.size()];
+  token.text = std::string(kTokenPrefix) + token.id + "_";
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (std::size_t i = 0; i < 32; ++i) {
+    bits = (bits << 8) | random[i];
+    for (held += 8; held >= 6; held -= 6) token.text += kBase64Url[(bits >> (held - 6)) & 63];
+  }
+  token.text += kBase64Url[(bits << (6 - held)) & 63];
+  OPENSSL_cleanse(random.data(), random.size());
+  token.sha256 = sha256_hex(token.text);
+  return token;
+}
+
+std::string utc_text(std::int64_t seconds) {
+  const std::time_t at = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  std::array<char, 32> text;
+  ::gmtime_r(&at, &parts);
+  return std::string(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
+}
+
+Result<std::int64_t> parse_utc(std::string_view text) {
+  const std::string given(text);
+  std::tm parts{};
+  const char* const end = ::strptime(given.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  const std::time_t at = end == nullptr ? -1 : ::timegm(&parts);
+  if (end == nullptr || *end != '\0' || at < 0 || at > kTimeMax || utc_text(at) != given) {
+    return Failure{"is \"" + printable(text) + "\"; must be a time like 2026-11-26T18:00:00Z"};
+  }
+  return static_cast<std::int64_t>(at);
+}
+
+Result<Credentials> Credentials::parse(std::string_view text) {
+  Credentials credentials;
+  std::size_t number = 0;
+  for (const std::string_view line : split(text, '\n')) {
+    ++number;
+    if (line.empty() || line.front() == '#') continue;
+    auto credential = parse_line(line);
+    if (!credential) return Failure{"line " + std::to_string(number) + " " + credential.error().message};
+    credentials.all_.push_back(std::move(credential.value()));
+    if (credentials.all_.size() > kCredentialsMax) {
+      return Failure{"more than " + std::to_string(kCredentialsMax) + " credentials"};
+    }
+  }
+  const auto by_id = [](const Credential& a, const Credential& b) { return a.id < b.id; };
+  std::sort(credentials.all_.begin(), credentials.all_.end(), by_id);
+  const auto twice = std::adjacent_find(credentials.all_.begin(), credentials.all_.end(),
+                                        [](const Credential& a, const Credential& b) { return a.id == b.id; });
+  if (twice != credentials.all_.end()) return Failure{"id " + twice->id + " is there twice"};
+  return credentials;
+}
+
+Result<Credentials> Credentials::load(const std::string& path) {
+  const auto text = read_file(path);
+  if (!text) return text.error();
+  auto credentials = parse(text.value());
+  if (!credentials) return Failure{path + ": " + credentials.error().message};
+  return credentials;
+}
+
+const Credential* Credentials::with_id(std::string_view id) const {
+  const auto found = std::lower_bound(all_.begin(), all_.end(), id,
+                                      [](const Credential& c, std::string_view wanted) { return c.id < wanted; });
+  return found == all_.end() || found->id != id ? nullptr : &*found;
+}
+
+std::shared_ptr<const Access> Credentials::find(std::string_view token, std::int64_t now_s) const {
+  const bool formed = token.size() == kTokenBytes && token.substr(0, kTokenPrefix.size()) == kTokenPrefix;
+  const Credential* const credential =
+      formed ? with_id(token.substr(kTokenPrefix.size(), kIdBytes)) : nullptr;
+  static const std::string kNone(2 * SHA256_DIGEST_LENGTH, '-');
+  const std::string& wanted = credential == nullptr ? kNone : credential->sha256;
+  const std::string given = sha256_hex(token.substr(0, kTokenBytes + 1));
+  const bool same = CRYPTO_memcmp(given.data(), wanted.data(), wanted.size()) == 0;
+  return same && credential != nullptr ? access_of(*credential, now_s) : nullptr;
+}
+
+std::shared_ptr<const Access> Credentials::by_id(std::string_view id, std::int64_t now_s) const {
+  const Credential* const credential = with_id(id);
+  return credential == nullptr ? nullptr : access_of(*credential, now_s);
+}
+
+Result<bool> edit_credentials(const std::string& path,
+                              const std::function<Result<CredentialLines>(CredentialLines)>& change) {
+  make_folder_of(path);
+  const std::string lock_path = path + ".lock";
+  const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (lock.get() < 0) return system_failure(lock_path);
+  while (::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return system_failure(lock_path);
+  }
+  const auto text = read_file(path);
+  if (!text) return text.error();
+  if (const auto known = Credentials::parse(text.value()); !known) {
+    return Failure{path + ": " + known.error().message};
+  }
+  CredentialLines lines;
+  for (const std::string_view line : split(text.value(), '\n')) lines.emplace_back(line);
+  if (!lines.empty() && lines.back().empty()) lines.pop_back();
+  const auto changed = change(std::move(lines));
+  if (!changed) return changed.error();
+  std::string written;
+  for (const std::string& line : changed.value()) written += line + "\n";
+  if (const auto known = Credentials::parse(written); !known) return known.error();
+  const std::string aside = path + ".new";
+  Descriptor file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (file.get() < 0) return system_failure(aside);
+  if (!write_all(file.get(), written) || ::fsync(file.get()) != 0) return system_failure(aside);
+  file.close();
+  if (::rename(aside.c_str(), path.c_str()) != 0) return system_failure(path);
+  return true;
+}
+
+std::string credential_line(const Credential& credential) {
+  return "token\t" + credential.name + "\t" + std::string(credential.role->name) + "\t" + credential.id +
+         "\tsha256:" + credential.sha256 + "\t" + utc_text(credential.created_s) + "\t" +
+         (credential.expires_s == 0 ? "-" : utc_text(credential.expires_s)) + "\t" + credential.note;
+}
+
+}  // namespace bridge

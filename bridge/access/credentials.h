@@ -1,0 +1,79 @@
+// The file of credentials: who may attach, as `ppo-bridge token` writes it and the bridge reads it.
+//
+// One credential a line, separated by tabs; lines that begin with # stay as they are:
+//     token <name> <role> <id> sha256:<64 hex> <created> <expires, or -> <note>
+// with times as in 2026-11-26T18:00:00Z. No token is in it: only what one is recognised by.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "access/access.h"
+#include "base/result.h"
+
+namespace bridge {
+
+inline constexpr std::size_t kCredentialsMax = 10'000;
+inline constexpr std::size_t kCredentialNoteBytesMax = 128;
+
+struct Credential {
+  std::string name;
+  const Role* role = nullptr;
+  std::string id;      // 8 characters
+  std::string sha256;  // of the token, 64 hex digits in lower case
+  std::int64_t created_s = 0;
+  std::int64_t expires_s = 0;  // 0: never
+  std::string note;
+};
+
+// A token, `ppo1_<8: id>_<43: 32 random bytes, base64url (RFC 4648 section 5)>`, and what is kept of it.
+struct NewToken {
+  std::string text;
+  std::string id;
+  std::string sha256;
+};
+// Throws std::runtime_error where the system has no random bytes.
+NewToken make_token();
+
+// "2026-11-26T18:00:00Z", and back; nothing where it is none.
+std::string utc_text(std::int64_t seconds);
+Result<std::int64_t> parse_utc(std::string_view text);
+
+// All credentials of a file. Immutable: threads share it.
+class Credentials {
+ public:
+  Credentials() = default;
+
+  // Fails with the number of the line and what is wrong with it.
+  static Result<Credentials> parse(std::string_view text);
+  // Reads the file: a regular one of root's or one's own that nobody else may write (open(2), stat(2)); a file that is
+  // not there holds none.
+  static Result<Credentials> load(const std::string& path);
+
+  // The identity of a token; null where it is none of these, or has expired. Takes as long for a wrong one.
+  std::shared_ptr<const Access> find(std::string_view token, std::int64_t now_s) const;
+  // What the credential of that id says now; null where it is gone, or has expired.
+  std::shared_ptr<const Access> by_id(std::string_view id, std::int64_t now_s) const;
+
+  const std::vector<Credential>& all() const { return all_; }
+
+ private:
+  const Credential* with_id(std::string_view id) const;
+
+  std::vector<Credential> all_;  // by id
+};
+
+// Changes a file of credentials: holds a lock on FILE.lock, and replaces the file as a whole.
+// `change` gets its lines and returns those that are to stand in it, or a failure, which leaves it as it is.
+using CredentialLines = std::vector<std::string>;
+Result<bool> edit_credentials(const std::string& path,
+                              const std::function<Result<CredentialLines>(CredentialLines)>& change);
+
+std::string credential_line(const Credential& credential);
+
+}  // namespace bridge

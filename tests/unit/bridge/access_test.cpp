@@ -1,0 +1,215 @@
+// Roles, the file of credentials, tokens.
+
+#include "access/authenticator.h"
+
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "base/clock.h"
+#include "support/scratch_directory.h"
+
+using namespace bridge;
+
+namespace {
+
+Access as(const char* role, const char* name = "alice") {
+  Access access;
+  access.name = name;
+  access.role = find_role(role);
+  REQUIRE(access.role != nullptr);
+  return access;
+}
+
+Credential credential(const NewToken& token, const char* name, const char* role, std::int64_t expires_s = 0) {
+  return {name, find_role(role), token.id, token.sha256, 1'700'000'000, expires_s, "a note"};
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("access: what each role may do") {
+  struct Row {
+    const char* role;
+    bool reads;
+    const char* commands;  // of those below, by their first letters
+    const char* paths;
+  };
+  const std::vector<std::pair<char, const char*>> commands = {
+      {'s', "get_status"}, {'l', "list_alerts"}, {'r', "replay"},     {'o', "place_order"},
+      {'d', "arm_dead_mans_switch"}, {'p', "pause"}, {'n', "set_run"}, {'c', "create_alert"}};
+  const std::vector<std::pair<char, const char*>> paths = {
+      {'r', "/readyz"}, {'m', "/metrics"}, {'s', "/submit_event"}};
+  for (const Row& row : {Row{"viewer", true, "slr", "r"}, Row{"operator", true, "slrodpnc", "rm"},
+                         Row{"bot", true, "slrod", ""}, Row{"trainer", false, "", "s"},
+                         Row{"metrics", false, "", "rm"}, Row{"admin", true, "slrodpnc", "rms"}}) {
+    CAPTURE(std::string(row.role));
+    const Access access = as(row.role);
+    CHECK(access.reads() == row.reads);
+    std::string may;
+    for (const auto& [letter, command] : commands) {
+      if (access.may_command(command)) may += letter;
+    }
+    CHECK(may == row.commands);
+    may.clear();
+    for (const auto& [letter, path] : paths) {
+      if (access.may_get(path)) may += letter;
+    }
+    CHECK(may == row.paths);
+  }
+  CHECK(find_role("root") == nullptr);
+  CHECK(find_role("") == nullptr);
+}
+
+TEST_CASE("access: a trainer speaks for itself only") {
+  const Access trainer = as("trainer", "t-1");
+  for (const char* own : {"t-1", "t-1-a", "t-1-"}) CHECK(trainer.may_publish_as(own));
+  for (const char* other : {"", "t", "t-2", "t-10", "t-1.a", "T-1", "xt-1"}) {
+    CAPTURE(std::string(other));
+    CHECK_FALSE(trainer.may_publish_as(other));
+  }
+  CHECK(as("admin").may_publish_as(""));
+  CHECK_FALSE(as("operator").may_publish_as("alice"));
+}
+
+TEST_CASE("credentials: a token is found by what is kept of it, and only it") {
+  std::set<std::string> all;
+  for (int i = 0; i < 100; ++i) {
+    const NewToken token = make_token();
+    CHECK(token.text.size() == 57);
+    CHECK(token.text.substr(0, 14) == "ppo1_" + token.id + "_");
+    all.insert(token.text);
+  }
+  CHECK(all.size() == 100);
+  const NewToken one = make_token();
+  const NewToken other = make_token();
+  const auto parsed = Credentials::parse("# people\n" + credential_line(credential(one, "alice", "operator", 2'000)) + "\n\n" +
+                                         credential_line(credential(other, "bob", "viewer")) + "\n");
+  REQUIRE(parsed);
+  const Credentials& credentials = parsed.value();
+  CHECK(credentials.find(one.text, 1'999)->name == "alice");
+  CHECK(credentials.find(one.text, 1'999)->role->name == "operator");
+  CHECK(credentials.find(one.text, 2'000) == nullptr);  // expired
+  CHECK(credentials.find(other.text, 1LL << 40)->name == "bob");
+  CHECK(credentials.by_id(one.id, 1'999)->name == "alice");
+  CHECK(credentials.by_id(one.id, 2'000) == nullptr);
+  const std::string mixed = one.text.substr(0, 14) + other.text.substr(14);
+  std::string last = one.text;
+  last.back() = last.back() == 'A' ? 'B' : 'A';
+  for (const std::string& wrong : {std::string(), mixed, last, one.text + "A", one.text.substr(0, 56), "ppo1_" + std::string(52, 'a'),
+                                   std::string(1 << 20, 'x'), "PPO1" + one.text.substr(4)}) {
+    CHECK(credentials.find(wrong, 0) == nullptr);
+  }
+}
+
+TEST_CASE("credentials: a line that is wrong is told with its number") {
+  const std::string good = credential_line(credential(make_token(), "alice", "viewer"));
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string line = good;
+    line.replace(line.find(from), from.size(), to);
+    return line;
+  };
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"nonsense", "seven fields"}, {good + "\tmore", "seven fields"}, {changed("token", "curve"), "seven fields"},
+      {changed("alice", "al ice"), "name is"}, {changed("viewer", "root"), "must be one of viewer, operator"},
+      {changed("sha256:", "sha1:"), "sha256"}, {changed("2023-", "2023"), "created is"},
+      {changed("\t-\t", "\ttomorrow\t"), "expires is"}, {changed("\t-\t", "\t2026-02-30T00:00:00Z\t"), "expires is"},
+      {changed("a note", std::string(129, 'n')), "note is longer"}, {good, "is there twice"}};
+  for (const auto& [line, why] : wrong) {
+    CAPTURE(line);
+    const auto parsed = Credentials::parse("# first\n" + good + "\n" + line + "\n");
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().message.find(why) != std::string::npos);
+    if (line != good) CHECK(parsed.error().message.find("line 3 ") == 0);
+  }
+  CHECK(Credentials::parse("").value().all().empty());
+  std::string many;
+  for (std::size_t i = 0; i <= kCredentialsMax; ++i) many += good + "\n";
+  CHECK(Credentials::parse(many).error().message == "more than 10000 credentials");
+}
+
+TEST_CASE("credentials: the file is replaced as a whole, and its comments stay") {
+  const testing_support::ScratchDirectory scratch;
+  const std::string path = scratch.path() + "/a/b/credentials";
+  const NewToken one = make_token();
+  const auto add = [&](const NewToken& token, const char* name) {
+    return edit_credentials(path, [&](CredentialLines lines) -> Result<CredentialLines> {
+      lines.push_back(credential_line(credential(token, name, "viewer")));
+      return lines;
+    });
+  };
+  REQUIRE(add(one, "alice"));
+  struct stat about {};
+  REQUIRE(::stat(path.c_str(), &about) == 0);
+  CHECK((about.st_mode & 0777) == 0600);
+  CHECK(contents(path).find(one.text) == std::string::npos);
+  std::ofstream(path, std::ios::app) << "# by hand\n";
+  REQUIRE(add(make_token(), "bob"));
+  CHECK(contents(path).find("# by hand\n") != std::string::npos);
+  CHECK(Credentials::load(path).value().all().size() == 2);
+  // What would not be one changes nothing.
+  const std::string before = contents(path);
+  CHECK_FALSE(add(one, "eve"));  // the same id once more
+  CHECK_FALSE(edit_credentials(path, [](CredentialLines) -> Result<CredentialLines> { return Failure{"no"}; }));
+  CHECK(contents(path) == before);
+  std::ofstream(path, std::ios::app) << "broken\n";
+  CHECK_FALSE(add(make_token(), "bob"));
+  REQUIRE(::chmod(path.c_str(), 0620) == 0);
+  CHECK(Credentials::load(path).error().message.find("can be written by others; run: chmod go-w") != std::string::npos);
+  CHECK(Credentials::load(scratch.path()).error().message.find("is no regular file") != std::string::npos);
+  CHECK(Credentials::load(scratch.path() + "/none").value().all().empty());
+}
+
+TEST_CASE("credentials: times are those of RFC 3339 in UTC") {
+  CHECK(utc_text(1'795'629'600) == "2026-11-25T18:00:00Z");
+  CHECK(parse_utc("2026-11-25T18:00:00Z").value() == 1'795'629'600);
+  for (const char* bad : {"", "2026-11-25", "2026-11-25T18:00:00", "2026-11-25T18:00:00+01:00", "2026-13-25T18:00:00Z",
+                          "2026-11-25T18:00:00Z ", "1969-12-31T23:59:59Z"}) {
+    CAPTURE(std::string(bad));
+    CHECK_FALSE(parse_utc(bad));
+  }
+}
+
+TEST_CASE("authenticator: the file as it is now, and as it was where it is broken") {
+  const testing_support::ScratchDirectory scratch;
+  const std::string path = scratch.path() + "/credentials";
+  FakeClock clock;
+  Authenticator authenticator(path, clock);
+  REQUIRE(authenticator.reload());
+  CHECK_FALSE(authenticator.changed());
+  const NewToken token = make_token();
+  const auto write = [&](const std::string& text) { std::ofstream(path) << text; };
+  write(credential_line(credential(token, "alice", "viewer")) + "\n");
+  CHECK(authenticator.changed());
+  CHECK(authenticator.find(token.text) == nullptr);  // not read yet
+  REQUIRE(authenticator.reload());
+  CHECK_FALSE(authenticator.changed());
+  const auto access = authenticator.find(token.text);
+  REQUIRE(access != nullptr);
+  CHECK(authenticator.again(*access)->role->name == "viewer");
+  const std::uint64_t version = authenticator.version();
+  write("broken\n");
+  CHECK_FALSE(authenticator.reload());
+  CHECK_FALSE(authenticator.changed());  // told once
+  CHECK(authenticator.version() == version);
+  CHECK(authenticator.find(token.text) != nullptr);
+  write(credential_line(credential(token, "mallory", "admin")) + "\n");
+  REQUIRE(authenticator.reload());
+  CHECK(authenticator.again(*access) == nullptr);  // another's by now
+}
+
+TEST_CASE("authenticator: the token of a header") {
+  CHECK(bearer_token("Bearer abc") == "abc");
+  CHECK(bearer_token("bearer   abc") == "abc");
+  for (const char* none : {"", "Bearer", "Bearer ", "Basic abc", "Bearerabc", "abc"}) CHECK(bearer_token(none).empty());
+}
