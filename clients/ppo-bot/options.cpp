@@ -11,6 +11,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "feed/token.h"
+
 namespace bot {
 namespace {
 
@@ -28,13 +30,14 @@ order's number (`order`) or, where the trainer names none, with its item, side a
 cannot be read, or may be lost, freezes its item until the account starts over.
 
 Exit codes: 0 ended by SIGINT or SIGTERM; 1 failed; 2 wrong usage; 3 refused by the bridge.
-Environment: PPO_BRIDGE_TOKEN.)";
+Environment: PPO_TOKEN, PPO_TOKEN_FILE.)";
 
 constexpr std::size_t kNameMax = 194;  // SOURCE@RUN/AGENT, 64 characters each
 constexpr std::int64_t kExposureMax = 1'000'000'000'000'000;
 
 // What the options' texts are read into.
 struct Texts {
+  std::string token_file;
   std::vector<std::string> items;
   double price_age_s = 5;
   double order_age_s = 60;
@@ -97,8 +100,8 @@ void declare(CLI::App& app, Options& options, Texts& texts, double& exposure) {
   app.add_option("--commands", link.commands, "Where the bridge takes commands of bots")
       ->check(endpoint)
       ->capture_default_str();
-  app.add_option("--token", link.token, "The token of commands, where the bridge wants one")
-      ->envname("PPO_BRIDGE_TOKEN");
+  app.add_option("--token-file", texts.token_file, "Where the token is, if the bridge wants one; else PPO_TOKEN,\n"
+                                                   "PPO_TOKEN_FILE, ~/.config/ppo-bridge/token");
   app.add_option("--target", options.bot.target,
                  "Whose account trades: AGENT, SOURCE/AGENT or SOURCE@RUN/AGENT")
       ->check(name)
@@ -184,7 +187,10 @@ std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
   if (texts.dead_man_s > 0 && texts.dead_man_s < 1) {
     return Leave{kExitUsage, "--dead-man must be 0 or 1..3600 seconds\n"};
   }
+  const auto token = feed::find_token(texts.token_file);
+  if (!token) return Leave{kExitUsage, token.error() + "\n"};
   BotOptions& bot = options.bot;
+  bot.feed.token = *token;
   if (bot.prices_from.empty()) {
     const std::size_t end = bot.target.find_first_of("/@");
     if (end != std::string::npos) bot.prices_from = bot.target.substr(0, end);

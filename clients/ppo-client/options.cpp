@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "feed/json.h"
+#include "feed/token.h"
 #include "ppo-client/filter.h"
 #include "ppo-client/since.h"
 
@@ -43,7 +44,7 @@ constexpr const char* kExamples = R"(Examples:
 Exit codes: 0 ok, also after Ctrl-C; 1 the bridge cannot be reached; 2 wrong usage;
 3 the bridge answered with an error; 4 with `timeout` or `unknown_outcome`: the command may have
 been carried out, or may yet be.
-Environment: PPO_BRIDGE_URL, PPO_BRIDGE_TOKEN, NO_COLOR.)";
+Environment: PPO_BRIDGE_URL, PPO_TOKEN, PPO_TOKEN_FILE, NO_COLOR.)";
 
 constexpr const char* kTailHelp =
     R"(A connection that is lost comes back by itself and goes on after the last event shown; what
@@ -72,6 +73,7 @@ Left out: all that the bridge holds, in memory and in its journal. Filters are t
 // What the options' texts are read into; CLI11 knows these, and the checks below make Options of
 // them.
 struct Texts {
+  std::string token_file;
   std::string colour = "auto";
   double timeout_s = 5;
   double wait_s = 0;
@@ -336,8 +338,8 @@ void declare_connection(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("--url", options.url, "The bridge's WebSocket address")
       ->envname("PPO_BRIDGE_URL")
       ->capture_default_str();
-  app.add_option("--token", options.token, "The token to register with, where the bridge wants one")
-      ->envname("PPO_BRIDGE_TOKEN");
+  app.add_option("--token-file", texts.token_file, "Where the token is, if the bridge wants one; else PPO_TOKEN,\n"
+                                                   "PPO_TOKEN_FILE, ~/.config/ppo-bridge/token");
   app.add_option("--color,--colour", texts.colour, "Colours in tables; NO_COLOR is honoured")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->capture_default_str();
@@ -504,6 +506,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
     if (shell == nullptr) {
       options.wait = seconds_option("--wait", texts.wait_s, 0);
       options.url = checked(feed::complete_url(options.url));
+      options.token = checked(feed::find_token(texts.token_file));
       options.colour = texts.colour == "always"  ? Options::When::kAlways
                        : texts.colour == "never" ? Options::When::kNever
                                                  : Options::When::kAuto;

@@ -14,6 +14,7 @@ from ._backoff import Backoff
 from ._cursor import Cursor
 from ._errors import CommandFailed
 from ._json import loads
+from ._token import find_token
 
 _QUICK_S = 1.5  # how soon a bridge that was there is missed
 _DEADLINE_SHARE = 0.5  # of our wait, so that the bridge's own `timeout` arrives
@@ -55,7 +56,7 @@ class BotFeed:
         self._types = types
         self._cursor = Cursor(since)
         self._address = commands
-        self._name, self._token = name, token
+        self._name, self._token = name, find_token(token)
         self._timeout_s, self._check_s, self._page_events = timeout_s, check_s, page_events
         self._backoff = Backoff()
         self._unread: deque[dict] = deque()

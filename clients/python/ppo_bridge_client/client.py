@@ -15,6 +15,7 @@ from ._cursor import Cursor
 from ._errors import CommandFailed, Refused, RequestFailed
 from ._inbox import Inbox
 from ._json import loads
+from ._token import find_token
 
 log = logging.getLogger("ppo_bridge_client")
 
@@ -90,13 +91,13 @@ class Client:
         {"epoch":e,"seq":n}, {"last":n} or {"seconds":s}; left out: from now on. `batch`, `snapshot`,
         `deliver` ("all" or "latest", with `max_rate_hz`) and `on_lag` are section 4's of the protocol;
         they hold for later connections too. `events_waiting_max`: beyond it no event is taken until
-        the user has caught up; answers to requests are. `backoff_s`: first and longest wait before
+        the user has caught up; answers to requests are. `token`: left out, what find_token() finds. `backoff_s`: first and longest wait before
         connecting again."""
         self._url = url
         self._subscription = _subscription(
             subscriptions, filter, batch, snapshot, deliver, max_rate_hz, on_lag
         )
-        self._about = {"client_id": client_id, "client_type": client_type, "token": token}
+        self._about = {"client_id": client_id, "client_type": client_type, "token": find_token(token)}
         self._cursor = Cursor(since)
         self._backoff = Backoff(*backoff_s)
         self._inbox = Inbox(max(events_waiting_max, 1))

@@ -1,10 +1,15 @@
 #include "ppo-bot/options.h"
 
+#include <sys/stat.h>
+
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include "support/scratch_directory.h"
 
 using namespace bot;
 
@@ -19,6 +24,12 @@ BotOptions good(const std::vector<const char*>& arguments) {
   const auto parsed = parse(arguments);
   if (const auto* leave = std::get_if<Leave>(&parsed)) FAIL(leave->text);
   return std::get<Options>(parsed).bot;
+}
+
+std::string bad(const std::vector<const char*>& arguments) {
+  const auto parsed = parse(arguments);
+  const auto* leave = std::get_if<Leave>(&parsed);
+  return leave == nullptr ? "" : leave->text;
 }
 
 }  // namespace
@@ -89,9 +100,26 @@ TEST_CASE("options: defaults are those of the protocol, and amounts are as in th
   CHECK(good({"--target", "trainer-1/agent_0", "--prices-from", "market"}).prices_from == "market");
 }
 
-TEST_CASE("options: the token may come from the environment") {
-  setenv("PPO_BRIDGE_TOKEN", "secret", 1);
-  CHECK(good({}).feed.token == "secret");
-  CHECK(good({"--token", "other"}).feed.token == "other");
-  unsetenv("PPO_BRIDGE_TOKEN");
+TEST_CASE("options: the token comes from a file or the environment") {
+  for (const char* name : {"PPO_TOKEN", "PPO_BRIDGE_TOKEN"}) {
+    setenv(name, "secret", 1);
+    CHECK(good({}).feed.token == "secret");
+    unsetenv(name);
+  }
+  const testing_support::ScratchDirectory scratch;
+  const std::string file = scratch.file("token");
+  std::ofstream(file) << "of-file\n";
+  REQUIRE(::chmod(file.c_str(), 0600) == 0);
+  setenv("PPO_TOKEN", "secret", 1);
+  CHECK(good({"--token-file", file.c_str()}).feed.token == "of-file");
+  unsetenv("PPO_TOKEN");
+  setenv("PPO_TOKEN_FILE", file.c_str(), 1);
+  CHECK(good({}).feed.token == "of-file");
+  unsetenv("PPO_TOKEN_FILE");
+  CHECK(bad({"--token-file", "/nowhere/token"}).find("No such file") != std::string::npos);
+  REQUIRE(::chmod(file.c_str(), 0644) == 0);
+  CHECK(bad({"--token-file", file.c_str()}).find("chmod 600") != std::string::npos);
+  REQUIRE(::chmod(file.c_str(), 0600) == 0);
+  std::ofstream(file) << "two words";
+  CHECK(bad({"--token-file", file.c_str()}).find("holds no token") != std::string::npos);
 }
