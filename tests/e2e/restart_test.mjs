@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import {
-  command, openPage, screenshot, startBridge, startTrainer, stop, stopAll, submit, until,
+  command, lostConnection, openPage, problemsBut, screenshot, startBridge, startTrainer, stop, stopAll, submit, until,
 } from './support.mjs';
 
 const scratch = mkdtempSync(join(tmpdir(), 'ppo-restart-'));
@@ -88,6 +88,5 @@ test('restart: nothing of a real trainer is missing, though the bridge is killed
   assert.deepEqual(numbers, numbers.map((_, i) => numbers[0] + i));
   assert.ok(numbers[0] <= before && numbers[numbers.length - 1] > before);
   await stop(trainer);
-  const unforeseen = page.problems.filter((problem) => !/WebSocket connection/.test(problem));
-  assert.deepEqual(unforeseen, []);
+  assert.deepEqual(problemsBut(page, lostConnection), []);
 });

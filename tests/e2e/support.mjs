@@ -157,6 +157,13 @@ export async function openPage(bridge, { view = 'overview', before, ...options }
   return page;
 }
 
+// What a browser says where the bridge was killed.
+export const lostConnection = /WebSocket connection|ERR_CONNECTION_(RESET|REFUSED)/;
+
+export function problemsBut(page, foreseen) {
+  return page.problems.filter((problem) => !foreseen.test(problem));
+}
+
 export async function screenshot(page, name) {
   mkdirSync(screenshots, { recursive: true });
   await page.screenshot({ path: join(screenshots, `${name}.png`) });
