@@ -17,6 +17,21 @@ constexpr std::size_t kSearchesWaitingMax = 32;  // for the journal, each with u
 
 const std::string kTooMuchAsked = "too many of your requests are being worked on";
 
+// A reply that is written in steps: what it has by then counts as a request's memory, whoever asks for how many.
+struct GrowingReply {
+  // `memory` may be null: nobody counts.
+  explicit GrowingReply(MemoryLedger* memory) {
+    if (memory != nullptr) hold.of((*memory)[Queue::requests]);
+  }
+  // False where there is no room for what it has become.
+  [[nodiscard]] bool fits() { return json.bytes() <= hold.bytes() || hold.try_take(json.bytes() - hold.bytes()); }
+
+  JsonWriter json;
+  MemoryHold hold;
+};
+
+RequestError no_room() { return {ErrorType::busy, "what is being asked takes too much memory; try again soon"}; }
+
 constexpr std::uint64_t kListedWork = 64;  // of a source or a client, beside its text
 constexpr std::size_t kClientsAStep = 32;
 
@@ -224,11 +239,11 @@ void OwnCommands::on_past(RecentEvents* events) {
 }
 
 void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done) {
-  struct SourceList {
-    JsonWriter json;
+  struct SourceList : GrowingReply {
+    using GrowingReply::GrowingReply;
     std::string after;  // the last one that was looked at
   };
-  const auto list = std::make_shared<SourceList>();
+  const auto list = std::make_shared<SourceList>(view_.memory);
   list->json.object().key("sources").list();
   in_steps(account, done, [this, done, list](bool* ended) {
     std::uint64_t work = 0;
@@ -246,6 +261,9 @@ void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, con
     if (*ended) {
       json.end_list().field("complete", source == sources.end()).end_object();
       done(json.take());
+    } else if (!list->fits()) {
+      *ended = true;
+      done(no_room());
     }
     return work;
   });
@@ -290,11 +308,11 @@ void OwnCommands::put_source(JsonWriter& json, const Source& source) {
   json.end_object();
 }
 
-struct OwnCommands::ClientList {
+struct OwnCommands::ClientList : GrowingReply {
+  using GrowingReply::GrowingReply;
   std::weak_ptr<RequestBudget> asker;
-  bool all_at_once;  // nobody is charged
+  bool all_at_once = false;  // nobody is charged
   Done done;
-  JsonWriter json;
   std::optional<std::uint64_t> only = {};  // this connection alone
   std::uint64_t after = 0;  // the last connection that is in it
   std::uint64_t count = 0;
@@ -302,7 +320,7 @@ struct OwnCommands::ClientList {
 
 void OwnCommands::get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done,
                               std::optional<std::uint64_t> only) {
-  const auto list = std::make_shared<ClientList>();
+  const auto list = std::make_shared<ClientList>(view_.memory);
   list->asker = account;
   list->all_at_once = view_.work == nullptr || account == nullptr;
   list->done = done;
@@ -339,6 +357,7 @@ void OwnCommands::list_clients(const std::shared_ptr<ClientList>& list) {
       json.end_list().field("count", list->count).field("complete", !full).end_object();
       return list->done(json.take());
     }
+    if (!list->fits()) return list->done(no_room());
     if (list->all_at_once) return list_clients(list);
     view_.work->add_later(list->asker, [this, list](bool* ended) {
       *ended = true;
