@@ -19,6 +19,7 @@ import { Travel } from './past/travel.js';
 import { formatState, parseState, resolve, usualState } from './state/ui_state.js';
 import { ConnectionLine, standingOf } from './ui/connection.js';
 import { h, setText } from './ui/dom.js';
+import { askToken } from './ui/login.js';
 import { visible } from './ui/format.js';
 import { momentText } from './ui/origin.js';
 import { RangeBar } from './ui/range_bar.js';
@@ -210,7 +211,18 @@ function showStanding(): void {
   connection.show(standing, current.title, feed.state.status === 'waiting');
 }
 
+let token: string | undefined; // by which the person at this page says who they are
+let asksToken = false;
+async function wantToken(why: string): Promise<void> {
+  if (asksToken) return;
+  asksToken = true;
+  token = await askToken(token === undefined ? undefined : why);
+  asksToken = false;
+  if (token !== undefined) feed.useToken(token);
+}
+
 function onState(state: FeedState): void {
+  if (state.wantsToken) void wantToken(state.reason ?? '');
   if (state.status === 'live') {
     wasLive = true;
     store.newEpoch(feed.epoch);
@@ -235,7 +247,11 @@ async function refresh(): Promise<void> {
   const withClients = current.name === 'system' && refreshes++ % clientsEvery === 0;
   try {
     await status.refresh((command) => feed.command(command), withClients);
-    if (withClients) status.takeMetrics(await (await fetch('metrics')).text());
+    if (withClients) {
+      const headers: HeadersInit = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+      const metrics = await fetch('metrics', { headers });
+      if (metrics.ok) status.takeMetrics(await metrics.text());
+    }
     store.agents.applySources(status.sources);
     painter.later();
   } catch {

@@ -294,3 +294,17 @@ test('feed: a new subscription with `since` hands over again what it asks for', 
   assert.deepEqual(bridge.socket.last().since, { epoch: 'e', seq: 10 });
   assert.deepEqual(seqs(), [10, 9, 10]);
 });
+
+test('feed: refused for want of a token, it comes again with another one and only then', () => {
+  const { bridge, feed } = setUp({ token: 'old' });
+  bridge.socket.open();
+  bridge.socket.reply({ status: 'error', data: { error_type: 'unauthorized', message: 'no' } });
+  return Promise.resolve().then(() => Promise.resolve()).then(() => {
+    assert.equal(feed.state.status, 'refused');
+    assert.equal(feed.state.wantsToken, true);
+    feed.useToken('new');
+    assert.equal(feed.state.status, 'connecting');
+    bridge.socket.open();
+    assert.equal(bridge.socket.last().token, 'new');
+  });
+});

@@ -49,6 +49,8 @@ export interface FeedState {
   retryIn_ms?: number;
   /** Why the connection is not there. */
   reason?: string;
+  /** Refused for want of a token that is good: useToken() tries another one. */
+  wantsToken?: boolean;
 }
 
 export interface FeedOptions {
@@ -143,6 +145,7 @@ export class Feed {
   private readonly waiting = new Map<string, Waiting>();
   private subscription: Subscription;
   private batch: boolean;
+  private token: string | undefined;
   private socket: FeedSocket | undefined;
   private current: FeedState = { status: 'idle', attempts: 0 };
   private lastId = 0;
@@ -159,6 +162,7 @@ export class Feed {
                                options.random ?? Math.random);
     this.subscription = options.subscription ?? {};
     this.batch = options.batch ?? true;
+    this.token = options.token;
   }
 
   get state(): FeedState {
@@ -199,6 +203,12 @@ export class Feed {
   /** Tries at once where it would have waited: the network is back, or a person asks. */
   retryNow(): void {
     if (this.current.status === 'waiting') this.attempt();
+  }
+
+  /** From the next connection on, which is tried at once where the last one was refused for want of a token. */
+  useToken(token: string): void {
+    this.token = token;
+    if (this.current.status === 'refused' && this.current.wantsToken) this.attempt();
   }
 
   /**
@@ -291,14 +301,15 @@ export class Feed {
     };
     socket.onclose = ({ code, reason }) => {
       if (this.socket !== socket) return;
-      if (code === closeUnauthorized) this.refused(reason || 'unauthorized');
+      if (code === closeUnauthorized) this.refused(reason || 'unauthorized', true);
       else this.lost(reason || `closed with ${code}`);
     };
     socket.onerror = () => {};
   }
 
   private register(): void {
-    const { clientId, clientType, token } = this.options;
+    const { clientId, clientType } = this.options;
+    const { token } = this;
     const since = this.cursor.nextSince();
     const fields = this.withBatch({
       ...(clientId !== undefined && { client_id: clientId }),
@@ -313,7 +324,7 @@ export class Feed {
       (error: FeedError) => {
         if (this.socket !== asked) return;
         if (finalErrors.has(error.errorType)) {
-          this.refused(error.message);
+          this.refused(error.message, error.errorType === 'unauthorized');
         } else if (this.batch && error.errorType === 'bad_request') {
           // A bridge that has no batches says so; one event a message is what it has.
           this.batch = false;
@@ -447,9 +458,9 @@ export class Feed {
     this.cancelTimer = this.timers.after(retryIn_ms, () => this.attempt());
   }
 
-  private refused(reason: string): void {
+  private refused(reason: string, wantsToken: boolean): void {
     this.drop(reason);
-    this.become({ status: 'refused', attempts: this.current.attempts, reason });
+    this.become({ status: 'refused', attempts: this.current.attempts, reason, wantsToken });
   }
 
   private drop(reason: string): void {
