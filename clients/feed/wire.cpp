@@ -101,6 +101,9 @@ struct Wire::Impl {
         work(asio::make_work_guard(loop)),
         timers{asio::steady_timer(loop), asio::steady_timer(loop), asio::steady_timer(loop),
                asio::steady_timer(loop)} {
+    // It finds out the byte order at its first use and keeps it unguarded: once, before any thread of ours sends.
+    static const auto known = websocketpp::lib::net::_htonll(0);
+    (void)known;
     endpoint.init_asio(&loop);
   }
 

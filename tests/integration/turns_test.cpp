@@ -298,6 +298,6 @@ TEST_CASE("turns: the longest that each known wish causes") {
     CHECK(metric(bridge, "ppo_bridge_loop_turns_total") > 1);
     MESSAGE(std::string(wish.name) << ": " << longest_us << " us, " << metric(bridge, "ppo_bridge_loop_turns_long_total")
                       << " turns over 2 ms");
-    CHECK(longest_us < 200'000);
+    CHECK(longest_us < (PPO_SANITIZED ? 2'000'000 : 200'000));
   }
 }
