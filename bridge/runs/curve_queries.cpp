@@ -95,6 +95,15 @@ void add_unknown(JsonWriter& json, const FoundRuns& found) {
   json.end_list();
 }
 
+// What every answer about curves ends with.
+void finish(RunAnswer& answer, JsonWriter& json, const FoundRuns& found, bool complete, Database& db) {
+  add_unknown(json, found);
+  json.field("complete", complete);
+  answer.work += json.bytes() / kCopiedBytesPerWork;
+  answer.members = members_of(json);
+  answer.seq = folded_to(db, "samples_seq");
+}
+
 // The curves of one name.
 struct Tag {
   std::uint64_t runs = 0;
@@ -150,11 +159,7 @@ Answer answer_tags(Database& db, const TagsQuery& query, const std::function<boo
     json.raw(digits(tag.first_step)).raw(digits(tag.last_step)).end_list().end_object();
   }
   json.end_list();
-  add_unknown(json, found);
-  json.field("complete", complete);
-  answer.work += json.bytes() / kCopiedBytesPerWork;
-  answer.members = members_of(json);
-  answer.seq = folded_to(db, "samples_seq");
+  finish(answer, json, found, complete, db);
   return answer;
 }
 
@@ -184,11 +189,7 @@ Answer answer_series(Database& db, const SeriesQuery& query, const std::function
     for (const FoundRun& run : found.runs) add_marks(db, json, run.id, run.row);
     json.end_list();
   }
-  add_unknown(json, found);
-  json.field("complete", complete);
-  answer.work += json.bytes() / kCopiedBytesPerWork;
-  answer.members = members_of(json);
-  answer.seq = folded_to(db, "samples_seq");
+  finish(answer, json, found, complete, db);
   return answer;
 }
 
