@@ -3,6 +3,7 @@
 // become many it is asked again. Bounded in bytes: the curve that was looked at longest ago goes; what is looked at
 // now is bounded by the charts that fit on a screen.
 import type { BridgeEvent, JsonObject } from '../feed/index.js';
+import type { Asking } from './asking.js';
 import { Curve } from './curve.js';
 import { noPoints, readPoints, type Points } from './points.js';
 import { runIdOfEvent, samplesOf } from './samples.js';
@@ -31,15 +32,9 @@ export interface CurveAnswer {
   problem: string;
 }
 
-export interface CurvesOptions {
-  /** Sends a command; resolves to the answer's `result`. */
-  ask(command: string, params: JsonObject): Promise<JsonObject>;
+export interface CurvesOptions extends Asking {
   /** When a run began, seconds since 1970. */
   started(runId: string): number | undefined;
-  now_ms(): number;
-  after(delay_ms: number, run: () => void): void;
-  /** An answer came. */
-  changed(): void;
   bytesMax?: number;
 }
 

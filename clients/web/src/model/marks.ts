@@ -1,6 +1,7 @@
 // What happened to the runs that are looked at: parameters that were changed, pauses, checkpoints, errors, ends
 // (the `marks` of get_series). Asked again when an event says that there are more.
 import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
+import type { Asking } from './asking.js';
 import type { Points } from './points.js';
 import { listOf, numberOf, objectOf, textOf } from './values.js';
 
@@ -12,13 +13,6 @@ export interface RunMark {
   /** Seconds since 1970. */
   timestamp: number;
   data: JsonObject;
-}
-
-export interface MarksOptions {
-  ask(command: string, params: JsonObject): Promise<JsonObject>;
-  now_ms(): number;
-  after(delay_ms: number, run: () => void): void;
-  changed(): void;
 }
 
 const again_ms = 2000;
@@ -33,7 +27,7 @@ export class Marks {
   private asking = false;
   private asked_ms = -Infinity;
 
-  constructor(private readonly options: MarksOptions) {}
+  constructor(private readonly options: Asking) {}
 
   /** By run; asks where that is due. Of more than 64 runs those of the first. */
   of(runIds: readonly string[]): ReadonlyMap<string, RunMark[]> {

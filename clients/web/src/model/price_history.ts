@@ -1,6 +1,7 @@
 // What one item did in a stretch of time: its prices and margins in candles, what was traded, each trade. Asked of
 // the bridge page by page, the newest first, and continued with the events behind the answer's `seq`.
-import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
+import type { BridgeEvent, Json } from '../feed/index.js';
+import type { Asking } from './asking.js';
 import { beginOf, Candles, candleLengths_s, type CandleLength } from './candles.js';
 import { marginOf } from './market.js';
 import { listOf, numberOf, textOf } from './values.js';
@@ -19,13 +20,6 @@ export interface Trade {
   price: number;
   quantity: number | undefined;
   buy: boolean;
-}
-
-export interface PriceHistoryOptions {
-  ask(command: string, params: JsonObject): Promise<JsonObject>;
-  now_ms(): number;
-  after(delay_ms: number, run: () => void): void;
-  changed(): void;
 }
 
 const types = ['price_update', 'margin_update', 'trade_executed'];
@@ -59,7 +53,7 @@ export class PriceHistory {
   private retry_ms = 0;
   private stale = false;
 
-  constructor(private readonly options: PriceHistoryOptions) {}
+  constructor(private readonly options: Asking) {}
 
   /** Asks where what is shown is another one, or longer. */
   show(wanted: Shown): void {

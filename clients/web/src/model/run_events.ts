@@ -1,15 +1,9 @@
 // Events of one type of the runs that are looked at (spans, histograms, texts): the newest that the bridge still has,
 // and those that come. They are events, not curves: they outlive no journal.
-import type { BridgeEvent, JsonObject } from '../feed/index.js';
+import type { BridgeEvent } from '../feed/index.js';
+import type { Asking } from './asking.js';
 import { runIdOf } from './runs.js';
 import { listOf, numberOf, textOf } from './values.js';
-
-export interface RunEventsOptions {
-  ask(command: string, params: JsonObject): Promise<JsonObject>;
-  now_ms(): number;
-  after(delay_ms: number, run: () => void): void;
-  changed(): void;
-}
 
 const runsMax = 16;
 const again_ms = 2000;
@@ -31,7 +25,7 @@ export class RunEvents<T> {
 
   /** `read`: what is kept of an event; undefined: it is none. `countMax`: of a run. */
   constructor(private readonly type: string, private readonly read: (event: BridgeEvent) => T | undefined,
-              private readonly countMax: number, private readonly options: RunEventsOptions) {}
+              private readonly countMax: number, private readonly options: Asking) {}
 
   /** Of the run, the oldest first; asks for those from before the first time. */
   of(runId: string): readonly T[] {

@@ -2,6 +2,7 @@
 // again as long as the page is looked at, since another browser may name, hide or delete one. Between two answers
 // the steps and the last reward follow the events. Bounded in bytes: the oldest are left out, and counted.
 import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
+import type { Asking } from './asking.js';
 import { runsBetween, tellingRuns } from './run_list.js';
 import { agentOf, runId } from './tallies.js';
 import { listOf, numberOf, objectOf, textOf } from './values.js';
@@ -46,19 +47,13 @@ export interface RunChange {
   deleted?: boolean;
 }
 
-export interface RunsOptions {
-  /** Sends a command; resolves to the answer's `result`. */
-  ask(command: string, params: JsonObject): Promise<JsonObject>;
+export interface RunsOptions extends Asking {
   /** The runs that a person chose, by run_id. */
   chosen(): readonly string[];
   /** The stretch of time that is looked at, seconds since 1970; without `to` up to now. */
   between(): { from?: number | undefined; to?: number | undefined };
   /** Whether anybody looks at the page. */
   visible(): boolean;
-  now_ms(): number;
-  after(delay_ms: number, run: () => void): void;
-  /** Something changed. */
-  changed(): void;
   bytesMax?: number;
 }
 

@@ -1,5 +1,6 @@
 // Which curves the chosen runs have (get_tags). A tag that comes live is added at once.
-import type { BridgeEvent, JsonObject } from '../feed/index.js';
+import type { BridgeEvent } from '../feed/index.js';
+import type { Asking } from './asking.js';
 import { runIdOfEvent, samplesOf } from './samples.js';
 import { listOf, numberOf, objectOf } from './values.js';
 
@@ -7,13 +8,6 @@ export interface Tag {
   tag: string;
   /** How many of the runs have it. */
   runs: number;
-}
-
-export interface TagsOptions {
-  ask(command: string, params: JsonObject): Promise<JsonObject>;
-  now_ms(): number;
-  after(delay_ms: number, run: () => void): void;
-  changed(): void;
 }
 
 const again_ms = 2000;
@@ -36,7 +30,7 @@ export class Tags {
   private asking = false;
   private retry_ms = 0;
 
-  constructor(private readonly options: TagsOptions) {}
+  constructor(private readonly options: Asking) {}
 
   /** Says which runs; asks where that is due. */
   of(runIds: readonly string[]): Tag[] {
