@@ -219,14 +219,11 @@ void CommandDispatcher::issue(const Value& wanted, const std::string& target, co
 void CommandDispatcher::report(const Command& command, const TrainerAnswer& given) {
   JsonWriter data;
   data.object().field("command", command.name).field("target", command.target);
-  const std::size_t prefix = command.identity.empty() ? 0 : command.identity.size() + 1;
+  const std::string owner = command.identity + "/";
+  const bool owned = !command.identity.empty() && command.requester.compare(0, owner.size(), owner) == 0;
   data.field("trainer", given.source);
-  if (prefix != 0 && command.requester.compare(0, prefix, command.identity + "/") == 0) {
-    data.field("client_id", command.requester.substr(prefix));
-  } else {
-    data.field("client_id", command.requester);
-  }
-  if (prefix != 0) data.field("identity", command.identity);
+  data.field("client_id", owned ? command.requester.substr(owner.size()) : command.requester);
+  if (!command.identity.empty()) data.field("identity", command.identity);
   data.field("outcome", given.success ? "success" : error_type_name(given.error.type));
   if (!given.success) data.field("message", given.error.message);
   data.key("elapsed_ms").milliseconds(given.elapsed_us);

@@ -17,6 +17,8 @@
 namespace bridge {
 namespace {
 
+constexpr const char* kWrongToken = "the token is wrong, or no longer good";
+
 constexpr std::size_t kTicksAPass = 50;  // of tick(), until all clients were looked after
 
 }  // namespace
@@ -226,7 +228,7 @@ class WsServer::Impl final : private RequestGate {
     if (path == "/ws" && own_origin(con->get_request())) {
       if (read_access(*con)) return true;
       ++context_.counters.clients_refused;
-      answer(*con, unauthorized("the token is wrong, or no longer good"), false);
+      answer(*con, unauthorized(kWrongToken), false);
       return false;
     }
     ++context_.counters.clients_refused;
@@ -313,7 +315,7 @@ class WsServer::Impl final : private RequestGate {
       reply.body = "too much is being sent at a time; try again soon\n";
       return answer(*con, std::move(reply), false);
     }
-    if (!read_access(*con)) return answer(*con, unauthorized("the token is wrong, or no longer good"), false);
+    if (!read_access(*con)) return answer(*con, unauthorized(kWrongToken), false);
     HttpRequest request;
     request.anybody = options_.session.authenticator == nullptr;
     request.access = con->access;
