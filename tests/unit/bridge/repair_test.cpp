@@ -162,14 +162,24 @@ TEST_CASE("repair: a trainer that hangs on a command holds its events up for a b
   CHECK(r.answered == 0);
 }
 
-TEST_CASE("repair: one that answers at any time is asked beside its command") {
-  Repair r;
+namespace {
+
+// A command is under way, and beside it the question for event 2. The command's id.
+std::string ask_beside_command(Repair& r) {
   r.bench.take(R"({"type":"_source","source":"t","run":"r","data":{"replay":"any_time"}})");
   r.command(60'000'000);
-  const std::string command_id = r.last_id();
+  std::string command_id = r.last_id();
   r.bench.take(body(1));
   r.bench.take(body(3));
   REQUIRE(r.bench.link.sent.size() == 2);
+  return command_id;
+}
+
+}  // namespace
+
+TEST_CASE("repair: one that answers at any time is asked beside its command") {
+  Repair r;
+  const std::string command_id = ask_beside_command(r);
   r.reply(R"("success":true,"result":{"events":[)" + body(2) + "]}");
   CHECK(r.source_seqs() == Seqs{1, 2, 3});
   r.bench.dispatcher.router().on_answer("t", R"({"id":")" + command_id + R"(","success":true})");
@@ -178,11 +188,7 @@ TEST_CASE("repair: one that answers at any time is asked beside its command") {
 
 TEST_CASE("repair: beside a question a command's answer is one all the same") {
   Repair r;
-  r.bench.take(R"({"type":"_source","source":"t","run":"r","data":{"replay":"any_time"}})");
-  r.command(60'000'000);
-  const std::string command_id = r.last_id();
-  r.bench.take(body(1));
-  r.bench.take(body(3));
+  const std::string command_id = ask_beside_command(r);
   r.bench.dispatcher.router().on_answer("t", R"({"id":")" + command_id + R"(","success":true})");
   CHECK(r.answered == 1);
   r.reply(R"("success":true,"result":{"events":[)" + body(2) + "]}");
