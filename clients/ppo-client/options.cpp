@@ -359,7 +359,10 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   if (shell == nullptr) app.footer(kExamples);
   app.require_subcommand(1);
   app.fallthrough();  // these may also stand behind the subcommand
-  if (shell == nullptr) declare_connection(app, options, texts);
+  if (shell == nullptr) {
+    app.set_version_flag("--version", "ppo-client " PPO_VERSION);
+    declare_connection(app, options, texts);
+  }
   app.add_flag("--json", options.json, "What the bridge sent, unchanged, instead of tables");
   app.add_option("--timeout", texts.timeout_s, "Seconds to connect, and to wait for an answer")
       ->capture_default_str();

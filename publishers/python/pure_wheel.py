@@ -2,7 +2,8 @@
 
 A build backend (PEP 517, 660) that needs no other package: pip installs from a clone without a network, and
 nothing is written into the folder. The wheel has each folder with an __init__.py and each module that lie
-here; what it says of them is read from pyproject.toml, of which it understands strings and lists of them.
+here; what it says of them is read from pyproject.toml, of which it understands strings and lists of them, and
+their version from the file VERSION in the package.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def build_editable(
 
 
 def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
-    base = "%s-%s" % (_text("name"), _text("version"))
+    base = "%s-%s" % (_text("name"), _version())
     with tarfile.open(Path(sdist_directory) / (base + ".tar.gz"), "w:gz") as archive:
         here = [_HERE / name for name in ("pyproject.toml", "README.md", Path(__file__).name)]
         for file in here + _modules():
@@ -60,7 +61,7 @@ def _name(file: Path) -> str:
 
 
 def _wheel(folder: str, files: List[_File]) -> str:
-    base = "%s-%s" % (_text("name"), _text("version"))
+    base = "%s-%s" % (_text("name"), _version())
     about = base + ".dist-info/"
     tags = "Wheel-Version: 1.0\nGenerator: pure_wheel\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     files = files + [(about + "METADATA", _metadata()), (about + "WHEEL", tags.encode())]
@@ -84,6 +85,14 @@ def _project() -> str:
     return (_HERE / "pyproject.toml").read_text(encoding="utf-8")
 
 
+def _version() -> str:
+    return "".join(file.read_text(encoding="utf-8").strip() for file in _HERE.glob("*/VERSION"))
+
+
+def _version() -> str:
+    return "".join(file.read_text(encoding="utf-8").strip() for file in _HERE.glob("*/VERSION"))
+
+
 def _text(key: str) -> str:
     found = re.search(r'^%s = "([^"]*)"$' % re.escape(key), _project(), re.M)
     if found is None:
@@ -101,7 +110,7 @@ def _metadata() -> bytes:
     lines = [
         "Metadata-Version: 2.1",
         "Name: " + _text("name"),
-        "Version: " + _text("version"),
+        "Version: " + _version(),
         "Summary: " + _text("description"),
         "License: MIT",
         "Requires-Python: " + _text("requires-python"),

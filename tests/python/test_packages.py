@@ -15,6 +15,25 @@ from pathlib import Path
 from support import ROOT, Bridge
 
 FOLDERS = ("publishers/python", "clients/python")
+VERSION = (ROOT / "VERSION").read_text().strip()
+
+
+class Version(unittest.TestCase):
+    """It is in one place, and every program says it."""
+
+    def test_every_program_says_it(self) -> None:
+        folder = Path(os.environ["PPO_BRIDGE_BIN"]).parent
+        for name in ("ppo-bridge", "ppo-client", "ppo-bot", "ppo-trainer"):
+            if not (folder / name).exists():
+                continue  # not built
+            done = subprocess.run([folder / name, "--version"], capture_output=True, text=True, timeout=20)
+            with self.subTest(name):
+                self.assertEqual((done.returncode, done.stdout), (0, "%s %s\n" % (name, VERSION)))
+
+    def test_the_changelog_begins_with_it(self) -> None:
+        newest = re.search(r"^## (\S+) \(\d{4}-\d\d-\d\d\)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+        assert newest is not None
+        self.assertEqual(newest.group(1), VERSION)
 
 
 class Install(unittest.TestCase):
@@ -63,9 +82,7 @@ class Install(unittest.TestCase):
         )
         file, *versions = self.run_here("venv/bin/python", "-c", code).split()
         self.assertTrue(file.startswith(str(self.place / "venv")), file)
-        for folder, version in zip(FOLDERS, versions):
-            project = (ROOT / folder / "pyproject.toml").read_text()
-            self.assertIn('version = "%s"' % version, project)
+        self.assertEqual(versions, [VERSION, VERSION])
         self.run_here("venv/bin/pip", "check")
         self.run_here("venv/bin/pip", "install", "--force-reinstall", "--no-deps", "-e", "./" + FOLDERS[0])
         file = self.run_here("venv/bin/python", "-c", "import ppo_bridge; print(ppo_bridge.__file__)")
@@ -81,11 +98,11 @@ class Install(unittest.TestCase):
         self.assertEqual(found[0], found[1])
         self.assertEqual(
             sorted(found[0]),
-            ["ppo_bridge-0.1.0-py3-none-any.whl", "ppo_bridge_client-0.1.0-py3-none-any.whl"],
+            ["%s-%s-py3-none-any.whl" % (name, VERSION) for name in ("ppo_bridge", "ppo_bridge_client")],
         )
-        with zipfile.ZipFile(out / "ppo_bridge_client-0.1.0-py3-none-any.whl") as wheel:
+        with zipfile.ZipFile(out / ("ppo_bridge_client-%s-py3-none-any.whl" % VERSION)) as wheel:
             self.assertNotIn("pure_wheel.py", wheel.namelist())
-            about = wheel.read("ppo_bridge_client-0.1.0.dist-info/METADATA").decode()
+            about = wheel.read("ppo_bridge_client-%s.dist-info/METADATA" % VERSION).decode()
         self.assertIn("\nRequires-Dist: websockets>=10\n", about)
         self.assertIn('\nProvides-Extra: bots\nRequires-Dist: pyzmq; extra == "bots"\n', about)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path as _Path
 from typing import TYPE_CHECKING, Any
 
 from ._errors import CommandFailed, Refused, RequestFailed
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from .bot_feed import BotFeed
     from .client import Client
 
-__version__ = "0.1.0"
+__version__ = _Path(__file__).with_name("VERSION").read_text(encoding="utf-8").strip()
 
 __all__ = ["BotFeed", "Client", "CommandFailed", "Refused", "RequestFailed"]
 
