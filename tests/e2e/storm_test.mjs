@@ -6,10 +6,12 @@ import { openPage, screenshot, startBridge, startStorm, stopAll, until } from '.
 
 const seconds = Number(process.env.PPO_STORM_SECONDS ?? 15);
 const rate = Number(process.env.PPO_STORM_RATE ?? 20_000);
-// On a machine of its own a click answers within 200 ms: PPO_STORM_ANSWER_MS=200 demands it. This one
-// may be busy with other things, and one pause of it says nothing about the page.
-const answerMax_ms = Number(process.env.PPO_STORM_ANSWER_MS ?? 10_000);
-const answerHalf_ms = Math.min(answerMax_ms, 1500);
+// On a machine of its own every click answers within 200 ms: PPO_STORM_ANSWER_MS=200 demands it. This one may be
+// busy with other things, and one pause of it says nothing about the page; so the worst may take longer here.
+const answerMax_ms = Number(process.env.PPO_STORM_ANSWER_MS ?? 2000);
+const answerHalf_ms = 200;
+// Of the main thread's time, as the system counts it: what others do on this machine is not in it.
+const busyMax = 0.5;
 const slow_ms = 90_000;
 const heapGrowthMax_bytes = 24e6;
 const warmUp_s = Math.min(10, seconds / 2);
@@ -19,6 +21,10 @@ after(stopAll);
 async function heapBytes(session) {
   await session.send('HeapProfiler.collectGarbage');
   return (await session.send('Runtime.getHeapUsage')).usedSize;
+}
+
+async function worked_s(session) {
+  return (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value;
 }
 
 // How long the browser says that each click took, from the hand to the next picture.
@@ -41,24 +47,24 @@ test(`storm: ${rate} events a second for ${seconds} s`, { timeout: (seconds + 24
   await page.locator('header .badge.live').waitFor();
   await page.evaluate(watchClicks);
   const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
   await page.waitForTimeout(1500); // what the page asks for at its start is answered
   const storm = startStorm(bridge, ['--rate', String(rate), '--seconds', String(seconds)]);
   await until('the first events', async () => (await seen(page)) > rate / 10);
 
   const begin = Date.now();
   const views = ['Overview', 'Training', 'Market', 'System', 'Tape'];
-  const answers_ms = [];
+  const workedBefore_s = await worked_s(session);
   let heapBefore;
   for (let i = 0; (Date.now() - begin) / 1000 < seconds - 1; ++i) {
     const view = views[i % views.length];
     const box = await page.getByRole('link', { name: view }).boundingBox();
-    const clicked = Date.now();
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
     await page.waitForFunction((name) => document.querySelector('h1')?.textContent === name, view, { polling: 'raf' });
-    answers_ms.push(Date.now() - clicked);
     if (heapBefore === undefined && Date.now() - begin > warmUp_s * 1000) heapBefore = await heapBytes(session);
     await page.waitForTimeout(300);
   }
+  const busy = (await worked_s(session) - workedBefore_s) / ((Date.now() - begin) / 1000);
   const heapAfter = await heapBytes(session);
   heapBefore ??= heapAfter;
   await page.getByRole('link', { name: 'Tape' }).click();
@@ -68,15 +74,15 @@ test(`storm: ${rate} events a second for ${seconds} s`, { timeout: (seconds + 24
   await page.getByText('This page has missed nothing.').waitFor();
   await screenshot(page, 'storm');
 
-  const paints_ms = await page.evaluate(() => window.answers);
-  const sorted = answers_ms.sort((a, b) => a - b);
-  const middle = sorted[Math.floor(sorted.length / 2)];
-  const worst = sorted[sorted.length - 1];
-  t.diagnostic(`${published} events, ${answers_ms.length} clicks; as the test sees it: half within ${middle} ms, ` +
-    `all within ${worst} ms; as the browser says: all within ${Math.max(16, ...paints_ms)} ms; ` +
-    `heap ${(heapBefore / 1e6).toFixed(1)} MB, then ${(heapAfter / 1e6).toFixed(1)} MB`);
+  // A click that was quicker than 16 ms is not told.
+  const answers_ms = (await page.evaluate(() => window.answers)).sort((a, b) => a - b);
+  const middle = answers_ms[Math.floor(answers_ms.length / 2)] ?? 16;
+  const worst = answers_ms.at(-1) ?? 16;
+  t.diagnostic(`${published} events, ${answers_ms.length} clicks: half within ${middle} ms, all within ${worst} ms; ` +
+    `main thread busy for ${(100 * busy).toFixed(0)} %; heap ${(heapBefore / 1e6).toFixed(1)} MB, then ${(heapAfter / 1e6).toFixed(1)} MB`);
   assert.ok(worst < answerMax_ms, `a click took ${worst} ms`);
   assert.ok(middle < answerHalf_ms, `half of the clicks took ${middle} ms`);
+  assert.ok(busy < busyMax, `the main thread worked for ${(100 * busy).toFixed(0)} % of the time`);
   assert.ok(heapAfter - heapBefore < heapGrowthMax_bytes, `the heap grew from ${heapBefore} to ${heapAfter}`);
   assert.deepEqual(page.problems, []);
 });

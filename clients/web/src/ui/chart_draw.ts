@@ -5,7 +5,10 @@ import { lineThrough, smoothed, type Points } from '../model/points.js';
 /** The part of a canvas that is drawn with. */
 export type Pen = Pick<CanvasRenderingContext2D,
   'beginPath' | 'moveTo' | 'lineTo' | 'closePath' | 'stroke' | 'fill' | 'setLineDash' | 'save' | 'restore' | 'rect' | 'clip' |
-  'strokeStyle' | 'fillStyle' | 'lineWidth' | 'lineJoin' | 'globalAlpha'>;
+  'strokeStyle' | 'fillStyle' | 'lineWidth' | 'lineJoin' | 'globalAlpha'> & {
+  /** A line with many corners costs it no more where it is wide. */
+  readonly anyWidth?: boolean;
+};
 
 /** Where on the pen's ground values lie. */
 export interface Field {
@@ -63,6 +66,7 @@ export interface MarkColours {
 }
 
 const farAway = 1e6; // pixels; further out a canvas draws nonsense
+const cornersMany = 64;
 const markSize = 5;
 const crossesApart = 4; // px
 
@@ -111,15 +115,12 @@ export function drawCurves(pen: Pen, field: Field, strokes: readonly Stroke[]): 
     }
     if (smooth > 0 || band) {
       pen.globalAlpha = 0.3;
-      pen.lineWidth = field.ratio;
-      if (!band) strokeLine(pen, field, raw.x, raw.y);
+      if (!band) strokeLine(pen, field, raw.x, raw.y, 1);
       pen.globalAlpha = 1;
-      pen.lineWidth = 2 * field.ratio;
-      strokeLine(pen, field, points.x, mean);
+      strokeLine(pen, field, points.x, mean, 2);
     } else {
       pen.globalAlpha = 1;
-      pen.lineWidth = 1.5 * field.ratio;
-      strokeLine(pen, field, raw.x, raw.y);
+      strokeLine(pen, field, raw.x, raw.y, 1.5);
     }
   }
   pen.restore();
@@ -138,25 +139,38 @@ function near(pixel: number): number {
   return pixel > farAway ? farAway : pixel < -farAway ? -farAway : pixel;
 }
 
-function strokeLine(pen: Pen, field: Field, xs: Float64Array, ys: Float64Array): void {
+// A canvas that no graphics card draws takes a hundred times as long for a wide line with many corners as for a
+// line of one pixel. So such a line is made of some of one pixel, half a pixel apart.
+function hairlines(pen: Pen, corners: number, width: number): number[] {
+  pen.lineWidth = width;
+  if (pen.anyWidth || corners < cornersMany || width <= 1) return [0];
+  pen.lineWidth = 1;
+  const count = pen.globalAlpha < 1 ? 1 : Math.round(2 * width) - 1; // faint ones would show where they overlap
+  return Array.from({ length: count }, (_, i) => (i - (count - 1) / 2) / 2);
+}
+
+function strokeLine(pen: Pen, field: Field, xs: Float64Array, ys: Float64Array, width: number): void {
   const [from, to] = visible(field, xs);
   const lonely: [number, number][] = []; // points between holes, which no line would show
-  let length = 0;
-  let start: [number, number] = [0, 0];
-  pen.beginPath();
-  for (let i = from; i < to; ++i) {
-    const top = field.y(ys[i]!);
-    if (Number.isNaN(top)) {
-      if (length === 1) lonely.push(start);
-      length = 0;
-      continue;
+  for (const aside of hairlines(pen, to - from, width * field.ratio)) {
+    let length = 0;
+    let start: [number, number] = [0, 0];
+    lonely.length = 0;
+    pen.beginPath();
+    for (let i = from; i < to; ++i) {
+      const top = field.y(ys[i]!);
+      if (Number.isNaN(top)) {
+        if (length === 1) lonely.push(start);
+        length = 0;
+        continue;
+      }
+      const place: [number, number] = [near(field.x(xs[i]!)) + aside, near(top) + aside];
+      if (++length === 1) pen.moveTo(...(start = place));
+      else pen.lineTo(...place);
     }
-    const place: [number, number] = [near(field.x(xs[i]!)), near(top)];
-    if (++length === 1) pen.moveTo(...(start = place));
-    else pen.lineTo(...place);
+    if (length === 1) lonely.push(start);
+    pen.stroke();
   }
-  if (length === 1) lonely.push(start);
-  pen.stroke();
   const size = 2.5 * field.ratio;
   for (const [x, y] of lonely) {
     pen.beginPath();

@@ -44,6 +44,7 @@ function csvText(text: string): string {
 
 /** Writes what a canvas would draw as elements of SVG. */
 class SvgPen {
+  readonly anyWidth = true;
   strokeStyle: string = '#000';
   fillStyle: string = '#000';
   lineWidth = 1;

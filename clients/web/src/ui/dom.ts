@@ -20,6 +20,15 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** An element of a picture. */
+export function svg<K extends keyof SVGElementTagNameMap>(
+  name: K, attributes: { [name: string]: string }, ...children: SVGElement[]): SVGElementTagNameMap[K] {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
 function shownIn(attribute: string, value: string): string {
   return attribute === 'title' || attribute === 'aria-label' || attribute === 'placeholder' ? visible(value) : value;
 }

@@ -1,6 +1,7 @@
 // How a run looks: one of eight colours that the colour-blind can tell apart, times four dashes. It follows from
 // its run_id alone, so that it is the same in every tab, view and browser. Where two of the runs that are laid
 // over each other would look alike, the one whose run_id is greater takes the next look that is free.
+import { svg } from './dom.js';
 import { seriesColour } from './theme.js';
 
 const colours = 8;
@@ -63,20 +64,10 @@ export function runLook(runId: string): RunLook {
   };
 }
 
-const svg = 'http://www.w3.org/2000/svg';
-
 /** A short line as the run's curves are drawn, for keys and rows. */
 export function runSwatch(): SVGSVGElement {
-  const element = document.createElementNS(svg, 'svg');
-  const line = document.createElementNS(svg, 'line');
-  for (const [name, value] of [['class', 'run-swatch'], ['width', '26'], ['height', '8'], ['aria-hidden', 'true']] as const) {
-    element.setAttribute(name, value);
-  }
-  for (const [name, value] of [['x1', '0'], ['x2', '26'], ['y1', '4'], ['y2', '4'], ['stroke-width', '2.5']] as const) {
-    line.setAttribute(name, value);
-  }
-  element.append(line);
-  return element;
+  return svg('svg', { class: 'run-swatch', width: '26', height: '8', 'aria-hidden': 'true' },
+             svg('line', { x1: '0', x2: '26', y1: '4', y2: '4', 'stroke-width': '2.5' }));
 }
 
 export function setRunSwatch(element: SVGSVGElement, runId: string): void {

@@ -158,7 +158,7 @@ export class Overview implements View {
       this.sparks.set(cell, spark);
       cell.append(spark.element);
     }
-    spark.draw(values.columns[0]!, `${source}/${agent}`, values.version, { ...runLook(run_id), dash: [] });
+    spark.draw(values.columns[0]!, `${source}/${agent}`, values.version, runLook(run_id).colour);
   }
 
   private showOnTape({ source, agent }: Agent): void {
