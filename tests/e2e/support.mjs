@@ -147,7 +147,7 @@ export async function openPage(bridge, { view = 'overview', before, ...options }
   });
   // While one works on the page: PPO_PAGE names a folder that `vite build` filled, so that no bridge is linked anew.
   if (process.env.PPO_PAGE) {
-    await context.route(new RegExp(`^${bridge.page}(assets/.*|favicon[-a-z]*\\.svg)?([#?]|$)`), (route) => {
+    await context.route(new RegExp(`^${bridge.page}(assets/.*|[-a-z]+\\.(svg|js))?([#?]|$)`), (route) => {
       const { pathname } = new URL(route.request().url());
       return route.fulfill({ path: join(process.env.PPO_PAGE, pathname === '/' ? 'index.html' : pathname) });
     });

@@ -162,7 +162,7 @@ const help = h('dialog', { 'aria-label': 'Keys' }, h('form', { method: 'dialog' 
   ].map(([key, what]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)))),
   h('button', {}, 'Close')));
 
-document.getElementById('app')!.append(
+document.getElementById('app')!.replaceChildren(
   h('a', { class: 'skip', href: '#main', onclick: (event: Event) => {
     event.preventDefault();
     content.focus();
