@@ -107,6 +107,43 @@ class Install(unittest.TestCase):
         self.assertIn('\nProvides-Extra: bots\nRequires-Dist: pyzmq; extra == "bots"\n', about)
 
 
+class Debian(unittest.TestCase):
+    """What can be said of Debian's packages without installing them; `./dev package --test` does that."""
+
+    HERE = ROOT / "conf/debian"
+
+    def contents(self, component: str) -> set:
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        build = Path(os.environ["PPO_BRIDGE_BIN"]).parent.parent
+        command = ["cmake", "--install", build, "--component", component, "--prefix", "/usr"]
+        done = subprocess.run(command, env={**os.environ, "DESTDIR": place.name}, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return {"/" + f.relative_to(place.name).as_posix() for f in Path(place.name).rglob("*") if f.is_file()}
+
+    def test_each_holds_its_own(self) -> None:
+        bridge, python = self.contents("bridge"), self.contents("python")
+        self.assertLessEqual({"/etc/ppo-bridge/bridge.toml", "/lib/systemd/system/ppo-bridge.service",
+                              "/usr/share/doc/ppo-bridge/changelog.Debian.gz"}, bridge)
+        modules = "/usr/lib/python3/dist-packages/"
+        self.assertLessEqual({modules + "ppo_bridge/__init__.py", modules + "ppo_bridge_client/VERSION"}, python)
+        self.assertFalse([file for file in python if "__pycache__" in file or file.endswith("/RECORD")])
+        kept = (self.HERE / "bridge/conffiles").read_text().split()
+        self.assertEqual(kept, sorted(file for file in bridge if file.startswith("/etc/")))
+
+    def test_the_scripts_of_the_packages_are_sound(self) -> None:
+        scripts = [f for f in self.HERE.glob("*/p*") if f.is_file()]
+        self.assertEqual(len(scripts), 5)
+        for script in scripts:
+            with self.subTest(script.parent.name + "/" + script.name):
+                self.assertTrue(os.access(script, os.X_OK))
+                self.assertIn("\nset -e\n", script.read_text())
+                subprocess.run(["sh", "-n", script], check=True)
+                if shutil.which("shellcheck"):
+                    done = subprocess.run(["shellcheck", script], capture_output=True, text=True)
+                    self.assertEqual(done.stdout, "")
+
+
 class Readme(unittest.TestCase):
     def test_python_in_the_readmes_runs_as_far_as_it_can(self) -> None:
         """Every block compiles, and the two lines that attach a script work."""
