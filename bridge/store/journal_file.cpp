@@ -176,6 +176,8 @@ void JournalFile::prepare() {
   db.run("PRAGMA journal_mode=WAL");
   db.run(options_.sync_each_commit ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
   db.run("PRAGMA cache_size=-16384");  // KiB
+  // Debian's SQLite overwrites with zeros what is deleted; retention needs the space, not that.
+  db.run("PRAGMA secure_delete=OFF");
   page_bytes_ = static_cast<std::uint64_t>(db.number("PRAGMA page_size").value_or(4096));
   const std::uint64_t wal_pages =
       std::clamp<std::uint64_t>(options_.bytes_max / 4 / page_bytes_, 16, kWalPagesMax);

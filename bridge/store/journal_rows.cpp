@@ -1,6 +1,8 @@
 // The rows of the journal: written, read back, trimmed.
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <utility>
 
 #include "base/limits.h"
@@ -67,26 +69,31 @@ JournalResult<bool> JournalFile::append(const std::vector<JournalItem>& items,
 
 void JournalFile::insert_block(const Block& block, std::size_t index) {
   Statement& insert = statements_->insert;
-  const auto optional_text = [&insert](int column, std::string_view text) {
-    if (text.empty()) {
+  // What a column holds from the row before it keeps: binding costs more than looking. Null has no data.
+  std::array<std::optional<std::string_view>, 9> held;
+  const auto bind = [&insert, &held](int column, std::string_view text) {
+    std::optional<std::string_view>& before = held[static_cast<std::size_t>(column)];
+    const bool null = text.data() == nullptr;
+    if (before && (before->data() == nullptr) == null && *before == text) return;
+    before = text;
+    if (null) {
       insert.bind_null(column);
     } else {
       insert.bind(column, text);
     }
   };
+  const auto optional_text = [&bind](int column, std::string_view text) {
+    bind(column, text.empty() ? std::string_view() : text);
+  };
   const auto field = [&](int column, IndexedField::Kind kind, const EventEntry::Piece& piece) {
-    if (kind == IndexedField::Kind::text) {
-      insert.bind(column, block.text(piece));
-    } else {
-      insert.bind_null(column);
-    }
+    bind(column, kind == IndexedField::Kind::text ? block.text(piece) : std::string_view());
   };
   for (std::size_t i = index; i < block.size(); ++i) {
     const EventEntry& entry = block.entry(i);
     const std::uint64_t seq = block.seq(i);
     insert.bind(1, seq);
     insert.bind(2, seconds(entry.timestamp_us));
-    insert.bind(3, block.text(entry.type));
+    bind(3, block.text(entry.type));
     optional_text(4, block.text(entry.source));
     optional_text(5, block.text(entry.run));
     if (entry.source_seq != 0) {

@@ -123,6 +123,38 @@ TEST_CASE("journal file: events come back byte for byte, and with all that filte
   }
 }
 
+TEST_CASE("journal file: a column is what its event says, whatever the rows before it had") {
+  ScratchDirectory directory;
+  const JournalFileOptions options = file_options(directory);
+  auto file = open_file(options);
+  // As the column would be told: nothing, an empty text, the same again, and others.
+  const std::vector<std::string> agents = {"null", R"("")", R"("")", R"("a")", R"("a")", "null", "null",
+                                           R"("b")", R"("a")", "5",     R"("a")"};
+  BlockBuilder builder;
+  EnvelopeParser parser(1 << 20);
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    const std::string source = i % 4 == 3 ? "" : R"(,"source":"s)" + std::to_string(i / 4) + "\"";
+    const std::string body = R"({"type":"t)" + std::to_string(i / 2) + R"(","data":{"agent_id":)" + agents[i] + "}" +
+                             source + "}";
+    REQUIRE(parser.parse(body) == Reject::none);
+    builder.add(parser.envelope(), i + 1, kJournalNow);
+  }
+  append_block(*file, builder.seal());
+  file.reset();
+  Database db(options.path);
+  Statement rows(db, "SELECT type, source, quote(agent_id) FROM events ORDER BY seq");
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    CAPTURE(i);
+    REQUIRE(rows.step());
+    CHECK(rows.text(0) == "t" + std::to_string(i / 2));
+    CHECK(rows.is_null(1) == (i % 4 == 3));
+    if (i % 4 != 3) CHECK(rows.text(1) == "s" + std::to_string(i / 4));
+    std::string told = agents[i] == "null" || agents[i] == "5" ? "NULL" : agents[i];
+    std::replace(told.begin(), told.end(), '"', '\'');
+    CHECK(rows.text(2) == told);
+  }
+}
+
 TEST_CASE("journal: a look back ends where it is answered, at the file's start, or with its asker") {
   ScratchDirectory directory;
   constexpr std::uint64_t kJump = 1'800'000'000'000'000;
