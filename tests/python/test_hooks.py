@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import dataclasses
+import math
 import pickle
 import unittest
 
@@ -104,17 +105,22 @@ class Agents(HookTest):
             {"action_type": "sell", "item": "Coal", "price": nan, "quantity": True},
             {"type": "buy", "item": 5, "price": numpy.float32(0.5), "quantity": None, "agent_id": "b"},
             {"type": "buy", "item": "Coal", "price": 1, "quantity": 1, "agent_id": "b"},
+            {"type": "buy", "item": "50 % off %s", "price": -math.inf, "quantity": 1},
+            {"type": "buy", "item": "Coal", "price": 10**5000, "quantity": 0.25},
         )
         for action in kinds:
             agent.action = action
             agent.sample_action(0)
-        one, two, huge, none, odd_ones, named = self.sent(len(kinds))
+        one, two, huge, none, odd_ones, named, minus, untold = self.sent(len(kinds))
         self.assertEqual((one["item"], one["price"], one["reasoning"]), (odd, 1.5, long))
         self.assertEqual((two["item"], two["price"], two["reasoning"]), (odd, 1.5, odd))
         self.assertEqual((huge["price"], huge["quantity"], huge["reasoning"]), (10**400, 10**20, ""))
         self.assertEqual((none["price"], none["quantity"]), (None, True))
         self.assertEqual((odd_ones["item"], odd_ones["price"], odd_ones["quantity"]), (5, 0.5, 0))
         self.assertEqual([d["agent_id"] for d in (one, odd_ones, named)], ["agent_0", "b", "b"])
+        self.assertEqual((minus["item"], minus["price"], minus["quantity"]), ("50 % off %s", None, 1))
+        self.assertEqual((untold["price"], untold["quantity"]), (None, 0.25))
+        self.assertEqual(self.hooked.publisher.stats().nulled, 1)
 
     def test_what_the_calls_raise_is_unchanged_and_nothing_is_sent(self) -> None:
         agent = Agent()

@@ -17,7 +17,12 @@ from ._names import printable
 from .publisher import Publisher
 
 _SCALARS = (int, float, str, bool, type(None))
+_NUMBERS = frozenset((int, float))
+_NUMBERS_OR_NONE = frozenset((int, float, type(None)))
 _NAN = float("nan")
+
+# What is read of an info, or of an observation for what that leaves out.
+_INFO = "cash gp total_value inventory inventory_value realized_pnl agent_id step_trades".split()
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Hook:
         self._methods: list[HookedMethod] = []
         self._said: set[str] = set()
         self._updates = self._decisions = 0
+        self._decision_templates = _quick_text.Decisions(agent_id)
         # Of environments.
         self._env: Any = None  # asked for what info leaves out
         self._env_tells = False
@@ -59,8 +65,8 @@ class Hook:
         self._episode = 1
         self._seen: tuple = ()  # of the portfolio, last published
         self._inventory: dict | None = None  # a copy of the one last seen
-        self._start = ""  # of the portfolio's text
-        self._start_of: tuple | None = None
+        self._template = ""  # of the portfolio's text
+        self._template_of: tuple | None = None
         self._info_agent: Any = None
         self._resetting = False  # the next step only resets
         self._start_episode()
@@ -115,10 +121,13 @@ class Hook:
     def see_decision(self, result: Any) -> None:
         self._decisions += 1
         first = result[0] if type(result) is tuple and result else result
-        text = _quick_text.decision(first, self.agent_id) if type(first) is dict else None
-        if text is not None:
-            self._stats.decisions += self._publish_text("agent_decision", text)
-            return
+        if type(first) is dict:
+            price, quantity = first.get("price"), first.get("quantity")
+            if type(price) in _NUMBERS and type(quantity) in _NUMBERS:
+                template = self._decision_templates.of(first)
+                if template is not None:
+                    self._stats.decisions += self._publish_filled(template, (price, quantity))
+                    return
         found = _extract.decision(result)
         if found is None:
             self.unrecognised("sample_action", result, "action_type, type, side or action by name")
@@ -178,15 +187,18 @@ class Hook:
     def see_step(self, result: Any, global_step: int | None = None) -> None:
         """Of one environment. `global_step`: how many steps there were before and with this one, where
         the caller knows."""
-        if not isinstance(result, (tuple, list)) or not 4 <= len(result) <= 5:
+        if type(result) is tuple and len(result) == 5:
+            observation, reward, done, cut, info = result
+        elif isinstance(result, (tuple, list)) and 4 <= len(result) <= 5:
+            observation, reward, done, info = *result[:3], result[-1]
+            cut = result[3] if len(result) == 5 else False
+        else:
             return self.unrecognised("step", result, _steps.LOOKED_FOR)
         if self._resetting:  # nothing but a reset, which calls for no action
             self._resetting = False
-            return self.see_reset((result[0], result[-1]))
-        done = result[2]
+            return self.see_reset((observation, info))
         if done is not False and done is not True and self._see_many(result):
             return
-        observation, reward, info = result[0], result[1], result[-1]
         self.global_step = self.global_step + 1 if global_step is None else global_step
         if type(reward) is not float:
             reward = self._read_reward(reward, result)
@@ -195,8 +207,8 @@ class Hook:
         if total - total != 0.0:  # NaN or infinite
             self._see_not_finite(reward)
         self._see_info(info, observation)
-        if done is not False or (len(result) == 5 and result[3] is not False):
-            truncated = len(result) == 5 and _steps.flag(result[3])
+        if done is not False or cut is not False:
+            truncated = _steps.flag(cut)
             if truncated or _steps.flag(done):
                 self._end_episode(_steps.how_ended(len(result) == 5, truncated, info), info)
 
@@ -233,11 +245,9 @@ class Hook:
             if not is_mapping(observation):
                 return
             info, observation = observation, None
-        get = info.get
-        gp, total, inventory = get("cash"), get("total_value"), get("inventory")
-        value, realized, agent = get("inventory_value"), get("realized_pnl"), get("agent_id")
-        if gp is None:
-            gp = get("gp")
+        cash, gp, total, inventory, value, realized, agent, told = map(info.get, _INFO)
+        if cash is not None:
+            gp = cash
         if (gp is None or total is None or inventory is None) and is_mapping(observation):
             get = observation.get  # says what info leaves out
             gp = get("cash", get("gp")) if gp is None else gp
@@ -245,20 +255,16 @@ class Hook:
             inventory = get("inventory") if inventory is None else inventory
             value = get("inventory_value") if value is None else value
             realized = get("realized_pnl") if realized is None else realized
-        if not type(gp) is type(total) is int:  # spares the calls, at every step of a loop
-            gp, total = number(gp), number(total)
-        if value is not None:
-            value = number(value)
-        if type(realized) is not int:
-            realized = number(realized)
+        numbers = gp, total, value, realized
+        if not _NUMBERS_OR_NONE.issuperset(map(type, numbers)):
+            gp, total, value, realized = map(number, numbers)
         if agent is not None:
             self._info_agent = agent if type(agent) is str else str(agent)
-        told = info.get("step_trades")
         if told:
             self._see_told_trades(told, info)
         if realized is not None:
             self._profit = realized
-        if self._env is not None and (gp is None or inventory is None):
+        if (gp is None or inventory is None) and self._env is not None:
             gp, inventory = self._ask_env(gp, total, inventory, bool(told))
         if gp is not None or total is not None or value is not None or inventory is not None:
             self._see_portfolio(gp, total, value, inventory, realized)
@@ -287,7 +293,7 @@ class Hook:
         if type(inventory) is not dict and not is_mapping(inventory):
             inventory = None
         elif inventory != self._inventory:  # which the environment may go on changing
-            self._seen, self._start_of = (), None
+            self._seen, self._template_of = (), None
             self._inventory = inventory = {
                 k: v if type(v) in _SCALARS else copy.deepcopy(v) for k, v in inventory.items()
             }
@@ -295,15 +301,18 @@ class Hook:
         if seen == self._seen:
             return
         self._seen = seen
-        start_of = self._info_agent or self.agent_id, inventory is None
-        if start_of != self._start_of:
-            self._start_of = start_of
+        whose = self._info_agent or self.agent_id, inventory is None, realized is None
+        if whose != self._template_of:
+            self._template_of = whose
             held = None if inventory is None else self._inventory
-            self._start = _quick_text.portfolio_start(start_of[0], held)
-        text = self._start and _quick_text.portfolio(self._start, gp, total, value, realized)
-        if text:
-            self._stats.portfolios += self._publish_text("portfolio_update", text)
-            return
+            pnl = realized is not None
+            self._template = _quick_text.portfolio(whose[0], held, pnl)
+        if self._template and gp is not None and total is not None:
+            held = total - gp if value is None else value
+            numbers = (gp, total, held) if realized is None else (gp, total, held, realized)
+            if _NUMBERS.issuperset(map(type, numbers)):
+                self._stats.portfolios += self._publish_filled(self._template, numbers)
+                return
         data: dict = {"agent_id": self._info_agent}
         if gp is not None:
             data["gp"] = gp
@@ -386,10 +395,10 @@ class Hook:
         self._stats.failed += 1
         return False
 
-    def _publish_text(self, event_type: str, text: str) -> bool:
+    def _publish_filled(self, template: str, numbers: tuple) -> bool:
         if not self.active:
             return False
-        if self._publisher._outbox.offer(event_type, None, None, text):
+        if self._publisher._outbox.offer_filled(template, numbers):
             return True
         self._stats.failed += 1
         return False

@@ -33,7 +33,7 @@ class HookedMethod:
         functools.update_wrapper(self, original, updated=())
         self.__self__ = owner
         self._asynchronous = inspect.iscoroutinefunction(original)
-        self._plain = not self._asynchronous and before is None
+        self._plain = not self._asynchronous and before is None  # and watched
         if self._asynchronous and sys.version_info >= (3, 12):
             inspect.markcoroutinefunction(self)
 
@@ -47,8 +47,6 @@ class HookedMethod:
         return self._name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._hook.active:
-            return self._original(*args, **kwargs)
         if self._plain:  # first, for what happens at every step
             result = self._original(*args, **kwargs)
             try:
@@ -56,6 +54,8 @@ class HookedMethod:
             except Exception as error:
                 self._hook.failed(error)
             return result
+        if not self._hook.active:
+            return self._original(*args, **kwargs)
         if self._asynchronous:
             return self._later(args, kwargs)
         seen = self._hook.guarded(self._before, self._original, args, kwargs)
@@ -77,8 +77,9 @@ class HookedMethod:
         setattr(self._owner, self._name, self)
 
     def restore(self) -> None:
-        """Puts back what was there, unless somebody has put something else in its place since: then
+        """REQUIRES: the hook has ended. Puts back what was there, unless somebody has put something else in its place since: then
         this one only passes calls on."""
+        self._plain = False
         if getattr(self._owner, "__dict__", {}).get(self._name) is not self:
             return
         had_own, own = self._had_own, self._own

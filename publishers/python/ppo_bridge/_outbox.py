@@ -33,7 +33,8 @@ class Outbox:
         # Texts shorter than this need no closer look: no character takes more than four bytes.
         self._chars_unchecked = max(event_bytes_max // 4 - _ENVELOPE_CHARS_MAX, 0)
         self._prefixes: dict[Any, str] = {}
-        self._inbox: deque[tuple[str, float]] = deque()  # texts that lack their end, and times
+        # Texts that lack their end, or templates of them; times; numbers for a template.
+        self._inbox: deque[tuple[str, float, tuple | None]] = deque()
         self._chars_in = 0
         self._chars_out = 0
         self.offered = 0  # events accepted
@@ -45,34 +46,25 @@ class Outbox:
         self.asleep = False  # the sending thread waits for wake()
         self.wake: Callable[[], None] = lambda: None
 
-    def offer(
-        self, event_type: str, data: Any, timestamp: float | None, text: str | None = None
-    ) -> bool:
-        """Any thread; never raises. A snapshot of `data` is taken here. `text`: in its place, JSON of it
-        that is short, not deep and without NaN.
+    def offer(self, event_type: str, data: Any, timestamp: float | None) -> bool:
+        """Any thread; never raises. A snapshot of `data` is taken here.
 
         By encoding it, which the sending thread could not do for less: it would keep the interpreter
         for the same work, with the values in another core's cache, and at one go for many events."""
         try:
             prefix = self._prefixes.get(event_type) or self._prefix_of(event_type)
-            if text is not None:
-                text = prefix + text
+            if type(data) is not dict:
+                data = as_mapping(data)
+            try:
+                text = prefix + encode(data)  # up to the end of its data
                 size = len(text)
+                if size > 126 and text.count("{") + text.count("[") > DEPTH_MAX:
+                    self._check_depth(text)
                 if size > self._chars_unchecked:
                     self._check_size(text)
-            else:
-                if type(data) is not dict:
-                    data = as_mapping(data)
-                try:
-                    text = prefix + encode(data)  # up to the end of its data
-                    size = len(text)
-                    if size > 126 and text.count("{") + text.count("[") > DEPTH_MAX:
-                        self._check_depth(text)
-                    if size > self._chars_unchecked:
-                        self._check_size(text)
-                except Exception:
-                    text = prefix + self._carefully(event_type, data)
-                    size = len(text)
+            except Exception:
+                text = prefix + self._carefully(event_type, data)
+                size = len(text)
             if timestamp is None:
                 at = time()
             elif type(timestamp) is float and -_SECONDS_MAX <= timestamp <= _SECONDS_MAX:
@@ -81,15 +73,29 @@ class Outbox:
                 at = self._time_of(event_type, timestamp)
         except Exception as error:
             return self.refuse("%s: %s" % (type(error).__name__, error), event_type)
-        if self.error:
-            return self.refuse(self.error, event_type)
         inbox = self._inbox
-        waiting = len(inbox)
-        if waiting > 256 and self._is_full(waiting):
-            return self.refuse("%d events wait already" % waiting, event_type)
+        if self.error or (len(inbox) > 256 and self._is_full()):
+            return self.refuse(self._why_not(text), event_type)
         self.offered += 1
         self._chars_in += size
-        inbox.append((text, at))
+        inbox.append((text, at, None))
+        if self.asleep:
+            self.asleep = False
+            self.wake()
+        return True
+
+    def offer_filled(self, template: str, numbers: tuple) -> bool:
+        """As offer(), of an event whose JSON up to the end of its data is `template % numbers`, of ints and
+        floats. For what is published at every step: take() fills it in."""
+        inbox = self._inbox
+        size = len(template)
+        if size > self._chars_unchecked or self.error or len(inbox) > 256:
+            why = self._why_not(template)
+            if why:
+                return self.refuse(why)
+        self.offered += 1
+        self._chars_in += size
+        inbox.append((template, time(), numbers))
         if self.asleep:
             self.asleep = False
             self.wake()
@@ -152,10 +158,21 @@ class Outbox:
         """What came first: texts that lack their end, with their times. One thread."""
         pop = self._inbox.popleft
         taken = [pop() for _ in range(min(len(self._inbox), events_max))]
-        self._chars_out += sum([len(text) for text, _ in taken])
+        self._chars_out += sum([len(text) for text, _, _ in taken])
         if not self._inbox:  # threads that count at the same time may have lost one another's
             self._chars_out = self._chars_in
-        return taken
+        return [(text if of is None else self._filled(text, of), at) for text, at, of in taken]
+
+    def _filled(self, template: str, numbers: tuple) -> str:
+        try:
+            if sum(numbers) * 0 == 0:  # neither NaN nor infinite
+                return template % numbers
+        except (OverflowError, ValueError):  # large, or of more digits than Python shows
+            pass
+        teller = Teller()
+        told = teller.tell(dict(enumerate(numbers)))
+        self.count_lost("hooked", teller)
+        return template % tuple(map(encode, told.values()))
 
     def _prefix_of(self, event_type: str) -> str:
         if not is_event_type(event_type):
@@ -176,9 +193,22 @@ class Outbox:
         if size > self._event_bytes_max:
             raise Unencodable("%d bytes long; must be at most %d" % (size, self._event_bytes_max))
 
-    def _is_full(self, waiting: int) -> bool:
+    def _is_full(self) -> bool:
         chars = self._chars_in - self._chars_out
-        return waiting >= INBOX_EVENTS_MAX or chars >= INBOX_CHARS_MAX
+        return len(self._inbox) >= INBOX_EVENTS_MAX or chars >= INBOX_CHARS_MAX
+
+    def _why_not(self, text: str) -> str:
+        """Why this is not taken now; empty where it is."""
+        if self.error:
+            return self.error
+        waiting = len(self._inbox)
+        if waiting > 256 and self._is_full():
+            return "%d events wait already" % waiting
+        try:
+            self._check_size(text)
+        except Unencodable as error:
+            return str(error)
+        return ""
 
 
 class WakeUp:

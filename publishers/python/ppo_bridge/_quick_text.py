@@ -1,68 +1,62 @@
-"""The JSON of what hooks publish at every step, from parts that seldom change.
+"""Templates for the JSON of what hooks publish at every step, of the parts that seldom change; see
+Outbox.offer_filled().
 
-A step's own work drives this library out of the processor's caches, so that what is read and called
-counts more than what is done: a dict of such an event and its encoding cost twice as much as all else.
-What is not of the usual kind is None here, and is encoded as any other event.
+A step's own work drives this library out of the processor's caches, and this library that work: how much
+is read and called counts more than what is done, and later once more as long. So a step only picks up its
+numbers. What is not of the usual kind has no template, and is encoded as any other event.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from . import _extract
 from ._json import encode
 
-_NUMBERS = (int, float)
-_BELOW = 1e300  # neither infinite nor of very many digits
-_TEXTS_KEPT_MAX = 4096
+_TEXTS = ("agent_id", "action_type", "type", "item", "reasoning")
+_KEPT_MAX = 4096
 _TEXT_CHARS_MAX = 128  # of those kept
-_START_CHARS_MAX = 8192
+_HELD_CHARS_MAX = 8192  # of an inventory's JSON
 
-_texts: dict[str, str] = {}
-
-_DECISION = '{"agent_id":%s,"action_type":%s,"item":%s,"reasoning":%s,"price":%r,"quantity":%r}'
-_PORTFOLIO = '%s,"gp":%r,"total_value":%r,"inventory_value":%r}'
-_PORTFOLIO_PNL = '%s,"gp":%r,"total_value":%r,"inventory_value":%r,"realized_pnl":%r}'
+_DECISION = '{"type":"agent_decision","data":%s,"price":%%s,"quantity":%%s}'
+_PORTFOLIO = '{"type":"portfolio_update","data":%s,"gp":%%s,"total_value":%%s,"inventory_value":%%s'
 
 
-def decision(thing: dict, agent_id: str) -> str | None:
-    """Of what decision() in _extract reads from a dict."""
-    get = thing.get
-    action, price, quantity = get("action_type"), get("price"), get("quantity")
-    if action is None:
-        action = get("type")
-    if type(price) not in _NUMBERS or type(quantity) not in _NUMBERS:
-        return None
-    if not (-_BELOW < price < _BELOW and -_BELOW < quantity < _BELOW):
-        return None
-    agent = get("agent_id")
-    if agent is None:
-        agent = agent_id
-    item, reasoning = get("item"), get("reasoning", "")
-    try:
-        texts = _texts[agent], _texts[action], _texts[item], _texts[reasoning]
-    except (KeyError, TypeError):
-        learnt = _learnt(agent, action, item, reasoning)
-        if learnt is None:
+class Decisions:
+    """Of one agent: what decision() in _extract reads from a dict that has a price and a quantity."""
+
+    def __init__(self, agent_id: str) -> None:
+        self._agent_id = agent_id
+        self._templates: dict[tuple, str] = {}
+
+    def of(self, thing: dict) -> str | None:
+        texts = tuple(map(thing.get, _TEXTS))
+        try:
+            return self._templates[texts]
+        except (KeyError, TypeError):
+            return self._learn(texts)
+
+    def _learn(self, texts: tuple) -> str | None:
+        """None where one that is needed is no string, or one is long."""
+        for text in texts:
+            if text is not None and (type(text) is not str or len(text) > _TEXT_CHARS_MAX):
+                return None
+        data = _extract.decision(dict(zip(_TEXTS, texts)))
+        if data is None or texts[3] is None:
             return None
-        texts = learnt
-    return _DECISION % (*texts, price, quantity)
+        del data["price"], data["quantity"]
+        if data["agent_id"] is None:
+            data["agent_id"] = self._agent_id
+        if len(self._templates) >= _KEPT_MAX:
+            self._templates.clear()
+        template = _DECISION % encode(data)[:-1].replace("%", "%%")
+        self._templates[texts] = template
+        return template
 
 
-def _learnt(*values: Any) -> list | None:
-    """The JSON of these strings, which is kept; None where one is no string, or long."""
-    for value in values:
-        if type(value) is not str or len(value) > _TEXT_CHARS_MAX:
-            return None
-    if len(_texts) >= _TEXTS_KEPT_MAX:
-        _texts.clear()
-    found = [encode(value) for value in values]
-    _texts.update(zip(values, found))
-    return found
-
-
-def portfolio_start(agent_id: str, inventory: dict | None) -> str:
-    """What portfolio() begins with; empty where it is to be encoded as a whole."""
-    data = {"agent_id": agent_id}
+def portfolio(agent_id: str, inventory: dict | None, pnl: bool) -> str:
+    """For gp, total_value, inventory_value and, with `pnl`, realized_pnl. Empty where there is none."""
+    data: dict[str, Any] = {"agent_id": agent_id}
     if inventory is not None:
         data["inventory"] = inventory
     try:
@@ -70,20 +64,7 @@ def portfolio_start(agent_id: str, inventory: dict | None) -> str:
     except Exception:
         return ""
     odd = text.count("{") > 2 or "[" in text or "NaN" in text or "Infinity" in text
-    return "" if odd or len(text) > _START_CHARS_MAX else text[:-1]
-
-
-def portfolio(start: str, gp: Any, total: Any, value: Any, realized: Any) -> str | None:
-    if type(gp) not in _NUMBERS or type(total) not in _NUMBERS:
-        return None
-    if value is None:
-        value = total - gp
-    elif type(value) not in _NUMBERS:
-        return None
-    if not (-_BELOW < gp < _BELOW and -_BELOW < total < _BELOW and -_BELOW < value < _BELOW):
-        return None
-    if realized is None:
-        return _PORTFOLIO % (start, gp, total, value)
-    if type(realized) not in _NUMBERS or not -_BELOW < realized < _BELOW:
-        return None
-    return _PORTFOLIO_PNL % (start, gp, total, value, realized)
+    if odd or len(text) > _HELD_CHARS_MAX:
+        return ""
+    end = ',"realized_pnl":%s}' if pnl else "}"
+    return _PORTFOLIO % text[:-1].replace("%", "%%") + end

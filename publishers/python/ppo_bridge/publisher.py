@@ -63,7 +63,7 @@ class Publisher(RunCalls):
         ring_bytes_max: int = 32 * 1024 * 1024,
         batch_bytes_max: int = 256 * 1024,
         event_bytes_max: int = 1024 * 1024,
-        gather_ms: int = 50,
+        gather_ms: int = 100,
         flush_ms: int = 1000,
     ) -> None:
         """`source`: who publishes; made up of host, program and a random part where left out: the same
@@ -76,8 +76,8 @@ class Publisher(RunCalls):
         $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. With
         control="" there are neither commands nor repair.
         `page`: where to watch, for the line on stderr; left out, on the host of `endpoint`.
-        `gather_ms`: how long events may wait for others to leave together with. Each time costs the
-        script a moment of the interpreter; an event that comes alone leaves at once.
+        `gather_ms`: how long events may wait for others to leave together with, half of it where they are
+        few. Each time costs the script a moment; an event that comes alone leaves at once.
         `flush_ms`: how long close() and the interpreter's end wait for the ring to empty.
 
         Raises ValueError where one of these is out of its range, which it names.
