@@ -16,6 +16,7 @@
 #include "alerts/alerts.h"
 #include "app/memory_shares.h"
 #include "app/metrics.h"
+#include "app/service_manager.h"
 #include "app/setup.h"
 #include "base/clock.h"
 #include "base/counters.h"
@@ -155,6 +156,8 @@ class BridgeApp::Impl {
       const auto loaded = authenticator_->reload();
       if (!loaded) return Failure{"auth.credentials: " + loaded.error().message};
     }
+    const auto handed_over = service_.check_socket(parse_address(config_.websocket.listen).value());
+    if (!handed_over) return handed_over;
     auto listening = client_servers_.start();
     if (!listening) return listening;
     auto receiving = receiver_.start(receiver_options(config_));
@@ -184,6 +187,7 @@ class BridgeApp::Impl {
     last_tick_us_ = clock_.steady_us();
     tick();
     spdlog::info("ppo-bridge {} is up, epoch {}", kVersion, log_.epoch());
+    service_.ready(status_line());
     return true;
   }
 
@@ -221,6 +225,7 @@ class BridgeApp::Impl {
   ClientServersOptions serving() {
     ClientServersOptions options = client_servers_options(config_);
     options.server.clients_max = clients_max_;
+    options.server.listening_socket = service_.listening_socket();
     options.server.memory = &memory_;
     options.server.session.authenticator = authenticator_.get();
     options.server.http_body_bytes_max =
@@ -373,6 +378,13 @@ class BridgeApp::Impl {
     return lines;
   }
 
+  // For people who ask the service manager.
+  std::string status_line() const {
+    const std::string trouble = this->trouble();
+    return "seq " + std::to_string(log_.last_seq()) + ", " + std::to_string(client_servers_.client_count()) +
+           " clients" + (trouble.empty() ? "" : "; " + trouble);
+  }
+
   void watch_clock() {
     const std::int64_t step_us = wall_watch_.observe(clock_.wall_us(), clock_.steady_us());
     if (step_us == 0) return;
@@ -442,6 +454,7 @@ class BridgeApp::Impl {
     if (tracker_.busy() && intake_.tick()) announce_soon();
     memory_watch_.check();
     (void)keep_descriptors_free(zmq_endpoints());
+    service_.tick(clock_.steady_us());
     command_timer_.expires_after(kCommandTick);
     command_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) command_tick();
@@ -452,7 +465,9 @@ class BridgeApp::Impl {
     signals_.async_wait([this](const asio::error_code& ec, int number) {
       if (ec) return;
       if (number == SIGHUP) {
+        service_.reloading(clock_.steady_us());
         reload();
+        service_.ready(status_line());
         return watch_signals();
       }
       if (stopping_) {
@@ -483,6 +498,7 @@ class BridgeApp::Impl {
     last_tick_us_ = now;
     log_more_rejects(now);
     counters_.log_dropped = log_lines_dropped();
+    if (!stopping_) service_.status(status_line());
     tick_timer_.expires_after(kTick);
     tick_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) tick();
@@ -522,6 +538,7 @@ class BridgeApp::Impl {
     if (stopping_) return;
     stopping_ = true;
     spdlog::info("stopping: {}", why);
+    service_.stopping(std::string("stopping: ") + why);
     receiver_.resume();
     receiver_.stop(kDrainSourcesUs);
     intake_.stop();
@@ -567,6 +584,7 @@ class BridgeApp::Impl {
   asio::io_context io_{1};
   zmq::context_t zmq_{1};
   SystemClock clock_;
+  ServiceManager service_;
   WorkQueue work_{[this](std::function<void()> f) { asio::post(io_, std::move(f)); }, clock_};
   Counters counters_;
   const std::size_t clients_max_;

@@ -1,5 +1,7 @@
 #include "net/ws_server.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <unordered_map>
 #include <utility>
@@ -35,13 +37,12 @@ class WsServer::Impl final : private RequestGate {
     };
     server_.set_reuse_addr(true);
     server_.set_listen_backlog(4096);
-    if (options_.share_port) {
-      server_.set_tcp_pre_bind_handler([](const auto& acceptor) {
-        const int on = 1;
-        ::setsockopt(acceptor->native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-        return websocketpp::lib::error_code();
-      });
-    }
+    server_.set_tcp_pre_bind_handler([this](const auto& acceptor) {
+      acceptor_ = acceptor;
+      const int on = 1;
+      if (options_.share_port) ::setsockopt(acceptor->native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+      return websocketpp::lib::error_code();
+    });
     server_.set_max_message_size(options_.message_bytes_max);
     server_.set_max_http_body_size(options_.http_body_bytes_max);
     server_.set_pong_timeout(0);  // sessions keep that time themselves
@@ -78,12 +79,20 @@ class WsServer::Impl final : private RequestGate {
     const auto ip = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, ec);
     if (ec) return Failure{where + ": not an IP address"};
     websocketpp::lib::error_code error;
+    const bool given = options_.listening_socket >= 0;
     // A shared port would be shared with another process as well, and that one's clients be ours at random.
-    if (options_.share_port && !joins_ && options_.listen.port != 0) {
+    if (options_.share_port && !given && !joins_ && options_.listen.port != 0) {
       const std::string taken = bind_error(ip);
       if (!taken.empty()) return Failure{where + ": " + taken};
     }
-    server_.listen(asio::ip::tcp::endpoint(ip, options_.listen.port), error);
+    // websocketpp only listens by itself: so on any port, and then what was handed over takes that one's place.
+    server_.listen(asio::ip::tcp::endpoint(ip, given ? std::uint16_t{0} : options_.listen.port), error);
+    if (!error && given) {
+      acceptor_->close(ec);
+      const auto protocol = ip.is_v6() ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
+      acceptor_->assign(protocol, ::fcntl(options_.listening_socket, F_DUPFD_CLOEXEC, 0), ec);
+      if (ec) return Failure{where + ": the socket that was handed over: " + ec.message()};
+    }
     // websocketpp hides which error it was; binding once more by hand tells.
     if (error) {
       const std::string why = bind_error(ip);
@@ -376,6 +385,7 @@ class WsServer::Impl final : private RequestGate {
   std::weak_ptr<ClientSocket> shedding_;
   bool shed_posted_ = false;
   bool joins_ = false;  // the port is another's, who shares it
+  std::shared_ptr<asio::ip::tcp::acceptor> acceptor_;  // websocketpp's
   bool draining_ = false;
   Server server_;  // last: its connections may still call back while they go
 };

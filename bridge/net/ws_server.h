@@ -33,6 +33,7 @@ struct WsServerOptions {
   Address listen;
   WebSites sites;
   std::shared_ptr<Admission> admission = std::make_shared<Admission>();  // shared where the port is
+  int listening_socket = -1;                // that listens at `listen` already and stays open; -1: none
   bool share_port = false;                  // with other servers of this process (SO_REUSEPORT)
   std::size_t clients_max = 4096;
   std::size_t message_bytes_max = 65'536;   // a client's message; beyond: 1009
