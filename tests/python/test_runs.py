@@ -223,12 +223,36 @@ class End(RunTest):
             ("130", {"state": "interrupted", "error": "SystemExit: 130"}),
         ):
             self.assertEqual(self.ended("import sys; sys.exit(%s)" % code), [ended])
+            self.assertEqual(self.ended("def f(): raise SystemExit(%s)\nf()" % code), [ended])
         self.assertEqual(self.ended("exit()"), [{"state": "finished"}])
         ended = {"state": "crashed", "error": "SystemExit: 2"}
         self.assertEqual(self.ended("quit(code=2)"), [ended])
         self.assertEqual(self.ended("exit(2)"), [ended])
-        code = "import sys\ntry: sys.exit(1)\nexcept SystemExit: p.scalar('x', 1)\n"
-        self.assertEqual(self.ended(code, "scalar")[1], {"state": "finished"})
+        self.assertEqual(self.ended("class Stop(SystemExit): pass\nraise Stop(2)"), [ended])
+
+    def test_an_exit_that_somebody_catches_ends_nothing(self) -> None:
+        for line in ("sys.exit(1)", "raise SystemExit(1)"):
+            code = "import sys\ntry: %s\nexcept SystemExit as e: p.scalar('x', e.code)\n" % line
+            scalar, ended = self.ended(code, "scalar")
+            self.assertEqual((scalar["value"], ended), (1, {"state": "finished"}))
+        code = "import sys, threading\nt = threading.Thread(target=sys.exit, args=(1,))\nt.start(); t.join()"
+        self.assertEqual(self.ended(code), [{"state": "finished"}])
+
+    def test_the_code_of_an_exit_is_as_ever(self) -> None:
+        def after(line: str) -> str:
+            return run_python(
+                "import sys\nfrom ppo_bridge import Publisher\nPublisher('x', run_name='x', control='')\n"
+                "import pickle\n"
+                "try: %s\n"
+                "except SystemExit as e:\n"
+                "    before, e.code = e.code, 'other'\n"
+                "    print(before, e.code, e.args, pickle.loads(pickle.dumps(e)).code)" % line
+            ).stdout.strip()
+
+        self.assertEqual(after("sys.exit()"), "None other () None")
+        self.assertEqual(after("sys.exit('text')"), "text other ('text',) text")
+        self.assertEqual(after("raise SystemExit"), "None other () None")
+        self.assertEqual(after("raise SystemExit(1, 2)"), "(1, 2) other (1, 2) (1, 2)")
 
     def test_a_closed_publisher_starts_no_run(self) -> None:
         publisher = self.publisher()

@@ -1,13 +1,13 @@
 """Exceptions that nobody catches: told to the runs that are open, and then handled as ever.
 
 In the main thread by sys.excepthook, in others by threading.excepthook, in a notebook after each cell.
-Of sys.exit() Python tells nobody, so it is wrapped. What somebody puts in their place later is called instead of ours, so at the interpreter's end we also look
-at what Python itself keeps of its last exception.
+What somebody puts in their place later is called instead of ours, so at the interpreter's end we also look
+at what Python itself keeps of its last exception. Of a SystemExit Python tells nobody; see _ExitCode.
 """
 
 from __future__ import annotations
 
-import builtins
+import gc
 import sys
 import threading
 import weakref
@@ -83,20 +83,47 @@ def _watch_threads() -> None:
     threading.excepthook = hook
 
 
-def _watch_exit() -> None:
-    def told(before: Any) -> Any:
-        def exit(*code: Any) -> Any:
+class _ExitCode:
+    """In place of the attribute `code` of SystemExit, which it is for everybody else as well: an interpreter
+    that ends by an exception reads it once more when no frame is left, and nothing else does so."""
+
+    def __init__(self, code: Any) -> None:
+        self._code = code
+
+    def __get__(self, error: Any, kind: Any = None) -> Any:
+        if error is None:
+            return self._code
+        code = self._code.__get__(error)
+        try:
+            sys._getframe(1)
+        except ValueError:
             if threading.current_thread() is threading.main_thread():
-                _tell("exit", code[0] if code else None)
-            return before(*code)
+                _tell("exit", code)
+        return code
 
-        return exit
+    def __set__(self, error: Any, code: Any) -> None:
+        self._code.__set__(error, code)
 
-    sys.exit = told(sys.exit)
-    quitter = type(getattr(builtins, "exit", None))  # of exit() and quit(), where site made them
-    if quitter.__name__ == "Quitter":
-        call = quitter.__call__
-        quitter.__call__ = lambda self, code=None: told(lambda code: call(self, code))(code)
+    def __delete__(self, error: Any) -> None:
+        self._code.__delete__(error)
+
+
+def _watch_exit() -> None:
+    """Where Python is another one and has no such things, a run ends as finished."""
+    try:
+        (members,) = (each for each in gc.get_referents(SystemExit.__dict__) if type(each) is dict)
+        members["code"] = _ExitCode(members["code"])
+        sys._clear_type_cache()
+    except Exception:
+        return
+
+    def exit(status: Any = None, /) -> Any:
+        # C's own is no instance as long as nobody catches it, and has no `code`.
+        of = status if isinstance(status, tuple) else () if status is None else (status,)
+        raise SystemExit(*of)
+
+    exit.__doc__ = sys.exit.__doc__
+    sys.exit = exit
 
 
 _notebooks: list[Any] = []

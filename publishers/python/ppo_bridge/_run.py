@@ -51,7 +51,7 @@ class Runs:
         self._configs: dict[str | None, dict[str, str]] = {}  # what was published, as text
         self._metrics: MetricsThread | None = None
         self._failure: BaseException | None = None  # of a thread, whose run goes on
-        self._exit: tuple[Any, int] = (None, 0)  # what sys.exit() was given, and the events by then
+        self._exit_code: Any = None  # of the program, once it ends
         self.unfinished: str | None = None  # says that the run is interrupted where it ends like this
 
     @property
@@ -122,10 +122,7 @@ class Runs:
             return "crashed", self._failure
         if self.unfinished:
             return "interrupted", self.unfinished
-        code, events = self._exit
-        if events != self._outbox.offered:  # somebody caught it, and the program went on
-            return "finished", None
-        return _state_of(code)
+        return _state_of(self._exit_code)
 
     # ---- What went wrong in this program; see _crash.
 
@@ -147,8 +144,8 @@ class Runs:
             self._failure = error
 
     def exit(self, code: Any) -> None:
-        """sys.exit() was called, which somebody may still catch."""
-        self._exit = code, self._outbox.offered
+        """The program ends with it."""
+        self._exit_code = code
 
     def tell_error(self, error: BaseException, thread: str | None = None) -> None:
         frames = traceback.extract_tb(error.__traceback__, limit=-_FRAMES_MAX)

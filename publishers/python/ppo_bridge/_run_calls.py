@@ -34,7 +34,7 @@ class RunCalls:
         another one the run before ends as `finished`.
 
         The run ends by end_run(), close() or the interpreter's end: as `crashed` where an exception
-        was not caught, which is published as `error` as well, or after sys.exit() with another code
+        was not caught, which is published as `error` as well, or after a SystemExit with another code
         than 0, and as `interrupted` by Ctrl-C. Until then the load of the machine is published, see
         `system_metrics_s`.
         """
