@@ -6,6 +6,7 @@
 #include "encode.h"
 #include "json_text.h"
 #include "names.h"
+#include "program.h"
 
 namespace ppo {
 namespace {
@@ -39,7 +40,7 @@ bool Runs::start(std::string_view name, const Object& config, const std::vector<
     if (!publish("run_ended", {{"state", "finished"}}, agent)) return false;
     open_.erase(old);
   }
-  Object given{{"program", {{"name", program_name()}, {"host", host_name()}}}};
+  Object given{{"program", about_program()}};
   for (const Field& field : config.fields()) given.add(field.name, field.value);
   Run run{wanted, {}};
   Object data{{"name", wanted}};

@@ -76,6 +76,9 @@ TEST_CASE("runs: begin with the publisher where it has a name, and end with it")
     CHECK(event.number("/data/config/gamma") == 0.99);
     CHECK(event.dump("/data/config/net") == R"({"hidden":[32,32]})");
     CHECK(event.string("/data/config/program/name") == "unit_publisher_tests");
+    CHECK(event.string("/data/config/program/argv/0").find("unit_publisher_tests") !=
+          std::string::npos);
+    CHECK_FALSE(event.string("/data/config/program/host").empty());
     CHECK(event.dump("/data/tags") == R"(["baseline","cpu"])");
     CHECK_FALSE(event.has("/data/agent_id"));
     CHECK_FALSE(event.has("/data/left_out"));
