@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
       "Forwards events of reinforcement-learning trainers from ZeroMQ to WebSocket clients."};
   cli.footer(
       "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
-      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read the credentials anew.\n"
+      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read credentials and certificate anew.\n"
       "Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags or configuration.");
   bridge::ConfigSources sources;
   std::string log_level;

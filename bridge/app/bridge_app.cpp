@@ -51,6 +51,7 @@ constexpr std::int64_t kDrainSourcesUs = 500'000;
 constexpr std::int64_t kJournalStopUs = 5'000'000;
 constexpr std::size_t kRejectBytesShown = 32;
 constexpr std::int64_t kTellClockStepUs = 60'000'000;
+constexpr std::int64_t kCertificateWarningS = 14 * 86'400;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
@@ -84,6 +85,7 @@ class BridgeApp::Impl {
         clients_max_(clients_that_fit(config)),
         authenticator_(auth_is_on(config) ? std::make_unique<Authenticator>(config.auth.credentials, clock_)
                                           : nullptr),
+        tls_(make_tls(config)),
         journal_(make_journal(config)),
         log_start_(log_start()),
         log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
@@ -158,6 +160,11 @@ class BridgeApp::Impl {
     }
     const auto handed_over = service_.check_socket(parse_address(config_.websocket.listen).value());
     if (!handed_over) return handed_over;
+    if (tls_) {
+      const auto loaded = tls_->load();
+      if (!loaded) return loaded;
+      warn_of_tls();
+    }
     auto listening = client_servers_.start();
     if (!listening) return listening;
     auto receiving = receiver_.start(receiver_options(config_));
@@ -215,7 +222,7 @@ class BridgeApp::Impl {
     for (const std::string& endpoint : receiver_.endpoints()) {
       events_in += (events_in.empty() ? "" : ",") + endpoint;
     }
-    return {{"ws", "ws://" + to_string(client_servers_.address()) + "/ws"},
+    return {{"ws", (tls_ ? "wss://" : "ws://") + to_string(client_servers_.address()) + "/ws"},
             {"events_in", events_in},
             {"events_out", bot_publisher_.endpoint()},
             {"commands", bot_commands_.endpoint()},
@@ -228,6 +235,7 @@ class BridgeApp::Impl {
     options.server.listening_socket = service_.listening_socket();
     options.server.memory = &memory_;
     options.server.session.authenticator = authenticator_.get();
+    options.server.tls = tls_.get();
     options.server.http_body_bytes_max =
         std::min(options.server.http_body_bytes_max, memory_[Queue::http].bytes_max());
     options.log_start = log_start_;
@@ -272,7 +280,7 @@ class BridgeApp::Impl {
       const auto journal = journal_status();
       done(metrics_text(commands_.view(),
                         {report, dispatcher_.router().pending(),
-                         static_cast<double>(clock_.steady_us() - started_us_) / 1e6},
+                         static_cast<double>(clock_.steady_us() - started_us_) / 1e6, tls_.get()},
                         journal ? &*journal : nullptr));
     });
   }
@@ -375,6 +383,8 @@ class BridgeApp::Impl {
       lines += "journal: its log has grown to " + std::to_string(journal->wal_bytes) +
                " bytes: another program reads it in one transaction\n";
     }
+    const std::string tls = tls_ ? tls_->problem(clock_.wall_us() / 1'000'000) : std::string();
+    if (!tls.empty()) lines += "tls: " + tls + "\n";
     return lines;
   }
 
@@ -466,7 +476,7 @@ class BridgeApp::Impl {
       if (ec) return;
       if (number == SIGHUP) {
         service_.reloading(clock_.steady_us());
-        reload();
+        reload_all();
         service_.ready(status_line());
         return watch_signals();
       }
@@ -480,9 +490,37 @@ class BridgeApp::Impl {
     });
   }
 
-  // Whoever is no longer good is closed within a second; a file that is broken changes nothing.
+  // A file that is broken changes nothing.
+  void reload_all() {
+    if (authenticator_) reload();
+    if (tls_) reload_tls();
+    if (!authenticator_ && !tls_) {
+      spdlog::info("nothing to read anew: nobody has to say who he is (auth.mode), and no TLS is spoken");
+    }
+  }
+
+  // Whoever comes from now on is shown the new certificate.
+  void reload_tls() {
+    const auto loaded = tls_->load();
+    if (loaded) {
+      spdlog::info("read the certificate anew");
+    } else {
+      spdlog::error("the certificate stays as it was: {}", loaded.error().message);
+    }
+    warn_of_tls();
+  }
+
+  void warn_of_tls() const {
+    const std::int64_t left_s = tls_->not_after_s() - clock_.wall_us() / 1'000'000;
+    if (left_s <= 0) {
+      spdlog::error("tls: {}", tls_->problem(clock_.wall_us() / 1'000'000));
+    } else if (left_s < kCertificateWarningS) {
+      spdlog::warn("the certificate {} is good for {} days", config_.tls.certificate, left_s / 86'400);
+    }
+  }
+
+  // Whoever is no longer good is closed within a second.
   void reload() {
-    if (!authenticator_) return spdlog::info("nothing to read anew: nobody has to say who he is (auth.mode)");
     const auto loaded = authenticator_->reload();
     if (loaded) {
       spdlog::info("read the credentials anew");
@@ -589,6 +627,7 @@ class BridgeApp::Impl {
   Counters counters_;
   const std::size_t clients_max_;
   const std::unique_ptr<Authenticator> authenticator_;  // null: nobody has to say who he is
+  const std::unique_ptr<TlsContext> tls_;               // null: plain
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
   const std::unique_ptr<Journal> journal_;  // null where it is off
   const LogStart log_start_;

@@ -269,6 +269,11 @@ Result<Config> load_config(const ConfigSources& sources) {
   if (config.events.bind.empty() && config.events.connect.empty()) {
     return Failure{"events.bind and events.connect are both empty; no event could come"};
   }
+  if (config.tls.certificate.empty() != config.tls.key.empty()) {
+    const bool key = config.tls.key.empty();
+    return Failure{std::string("tls.") + (key ? "key" : "certificate") + " is \"\", but tls." +
+                   (key ? "certificate" : "key") + " is not; TLS needs both"};
+  }
   MemoryLedger ledger;
   if (const auto fits = share_memory(config, ledger); !fits) return fits.error();
   return config;

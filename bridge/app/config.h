@@ -31,7 +31,15 @@ struct Config {
     std::int64_t send_buffer_bytes = 0;
     std::int64_t deflate_level = 0;
     std::int64_t threads = 0;
+    std::int64_t handshake_timeout_s = 0;
+    std::int64_t tls_handshakes_per_s_max = 0;
   } websocket;
+  struct {
+    std::string certificate;  // "" = plain
+    std::string key;
+    std::string min_version;  // 1.2, 1.3
+    bool kernel = false;
+  } tls;
   struct {
     std::string mode;  // auto, on, off
     std::string credentials;

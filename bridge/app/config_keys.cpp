@@ -52,6 +52,11 @@ std::string check_auth_mode(const std::string& value) {
   return "\"" + printable(value) + "\" must be auto, on or off";
 }
 
+std::string check_tls_version(const std::string& value) {
+  if (value == "1.2" || value == "1.3") return {};
+  return "\"" + printable(value) + "\" must be 1.2 or 1.3";
+}
+
 std::string check_level(const std::string& value) {
   for (const char* level : {"trace", "debug", "info", "warn", "error", "off"}) {
     if (value == level) return {};
@@ -163,6 +168,30 @@ std::vector<ConfigKey> make_keys() {
               "system gives it (SO_REUSEPORT), and keeps a snapshot of its own.",
               "threads", 1, 1, 64,
               [](C& c, Integer v) { c.websocket.threads = v; }),
+      integer("websocket.handshake_timeout_s",
+              "A connection that has not come to the end of its request by then is closed; what TLS takes is in it.",
+              "seconds", 5, 1, 60, [](C& c, Integer v) { c.websocket.handshake_timeout_s = v; }),
+      integer("websocket.tls_handshakes_per_s_max",
+              "TLS handshakes that begin, over all addresses; others wait, in rotation among the addresses. Each takes\n"
+              "about a millisecond that events would have had (with an ECDSA key; with RSA up to five).",
+              "handshakes a second", 200, 1, 100'000,
+              [](C& c, Integer v) { c.websocket.tls_handshakes_per_s_max = v; }),
+
+      text("tls.certificate",
+           "The certificate of the WebSocket and HTTP port, in PEM, with those that lead to its root behind it. With it\n"
+           "wss:// and https:// are spoken there, and nothing else. SIGHUP reads it and its key anew; connections stay,\n"
+           "and where a file is broken the old certificate does as well.",
+           "a path; a leading ~/ is the home directory; \"\" = no TLS", "", {},
+           [](C& c, Text v) { c.tls.certificate = in_home(v); }),
+      text("tls.key",
+           "Its private key, in PEM, without a pass phrase, and open to nobody else (chmod 600). ECDSA (P-256) costs a\n"
+           "tenth of what RSA does.",
+           "a path, as above", "", {}, [](C& c, Text v) { c.tls.key = in_home(v); }),
+      text("tls.min_version", "The oldest TLS that is spoken.", "1.2 or 1.3", "1.2", check_tls_version,
+           [](C& c, Text v) { c.tls.min_version = std::move(v); }),
+      boolean("tls.kernel",
+              "Let the kernel encrypt what goes out where it can (kTLS: its module tls must be loaded; AES-GCM).", true,
+              [](C& c, bool v) { c.tls.kernel = v; }),
 
       text("auth.mode",
            "Whether WebSocket clients, HTTP requests and bots' commands have to say who they are, by a token\n"

@@ -37,7 +37,7 @@ Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
   ledger[Queue::snapshot].set_bound(logs * kSnapshotBytesMax);
   ledger[Queue::clients].set_bound(
       (static_cast<std::size_t>(config.websocket.clients_max) + kOtherConnectionsMax) *
-      kConnectionBytes);
+      (kConnectionBytes + (config.tls.certificate.empty() ? 0 : kTlsBytes)));
   ledger[Queue::zeromq].set_bound(kMessagesInZmq *
                                   static_cast<std::size_t>(config.events.message_bytes_max));
   std::size_t fixed = ledger[Queue::zeromq].bytes_max();

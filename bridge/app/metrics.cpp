@@ -99,6 +99,20 @@ void add_journal(Families& f, const JournalStatus& j) {
             "Times that another program's reading made that larger than 256 MiB.", j.wal_held);
 }
 
+void add_tls(Families& f, const TlsContext& tls) {
+  const TlsCounters& c = tls.counters();
+  f.begin("ppo_bridge_tls_connections", "Connections that speak TLS, by whether the kernel encrypts for them.",
+          MetricType::Gauge);
+  f.sample(static_cast<double>(c.in_kernel.load()), {{"ktls", "yes"}});
+  f.sample(static_cast<double>(c.in_process.load()), {{"ktls", "no"}});
+  f.counter("ppo_bridge_tls_handshakes_total", "TLS handshakes that succeeded.", c.handshakes);
+  f.counter("ppo_bridge_tls_handshakes_failed_total", "Those that did not.", c.handshakes_failed);
+  f.counter("ppo_bridge_tls_plain_requests_total", "Connections that spoke no TLS, and were told to.",
+            c.plain_requests);
+  f.gauge("ppo_bridge_tls_not_after_seconds", "Until when the certificate in use is good, since 1970.",
+          static_cast<double>(tls.not_after_s()));
+}
+
 }  // namespace
 
 std::string metrics_text(const BridgeView& view, const Depths& depths,
@@ -160,6 +174,7 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   each_queue("ppo_bridge_memory_refused_total", "How often its bound said no.", MetricType::Counter,
              [](const MemoryShare& s) { return s.refused(); });
   if (journal != nullptr) add_journal(f, *journal);
+  if (depths.tls != nullptr) add_tls(f, *depths.tls);
   const auto each = [&](const char* name, const char* help, MetricType type,
                         std::uint64_t SourceTally::*count) {
     f.begin(name, help, type);

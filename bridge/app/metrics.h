@@ -5,6 +5,7 @@
 #include <string>
 
 #include "commands/own_commands.h"
+#include "net/tls_context.h"
 #include "store/journal_thread.h"
 
 namespace bridge {
@@ -14,6 +15,7 @@ struct Depths {
   const ClientsReport& serving;
   std::size_t commands_pending = 0;
   double uptime_s = 0;
+  const TlsContext* tls = nullptr;  // null: plain
 };
 
 // Reads the counters of the moment; keeps nothing. Call on the log's thread.

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <random>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -119,6 +121,21 @@ bool auth_is_on(const Config& config) {
   return ::access(config.auth.credentials.c_str(), F_OK) == 0;
 }
 
+bool tls_is_on(const Config& config) {
+  return !config.tls.certificate.empty();
+}
+
+std::unique_ptr<TlsContext> make_tls(const Config& config) {
+  if (!tls_is_on(config)) return nullptr;
+  TlsOptions options;
+  options.certificate = config.tls.certificate;
+  options.key = config.tls.key;
+  options.only_1_3 = config.tls.min_version == "1.3";
+  options.kernel = config.tls.kernel;
+  options.handshakes_per_s_max = config.websocket.tls_handshakes_per_s_max;
+  return std::make_unique<TlsContext>(std::move(options));
+}
+
 ClientServersOptions client_servers_options(const Config& config) {
   ClientServersOptions options;
   options.threads = static_cast<std::size_t>(config.websocket.threads);
@@ -131,7 +148,8 @@ ClientServersOptions client_servers_options(const Config& config) {
   session.requests_per_s_max = static_cast<std::uint64_t>(config.websocket.requests_per_s_max);
   options.server.listen = parse_address(config.websocket.listen).value();
   session.auth_timeout_us = config.auth.timeout_s * 1'000'000;
-  options.server.sites = {config.websocket.hosts, config.websocket.origins};
+  options.server.sites = {config.websocket.hosts, config.websocket.origins, tls_is_on(config)};
+  options.server.handshake_timeout = std::chrono::seconds(config.websocket.handshake_timeout_s);
   options.server.message_bytes_max =
       static_cast<std::size_t>(config.websocket.message_bytes_max);
   options.server.http_body_bytes_max = static_cast<std::size_t>(config.events.message_bytes_max);

@@ -4,12 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "app/config.h"
 #include "log/history.h"
 #include "net/client_servers.h"
+#include "net/tls_context.h"
 #include "net/zmq_receiver.h"
 #include "runs/runs_thread.h"
 #include "store/journal_file.h"
@@ -41,6 +43,10 @@ RunsThreadOptions runs_options(const Config& config, std::size_t runs_bytes);
 
 // Whether clients have to say who they are.
 bool auth_is_on(const Config& config);
+
+// Whether the WebSocket port speaks TLS; what it needs for that, null where it does not.
+bool tls_is_on(const Config& config);
+std::unique_ptr<TlsContext> make_tls(const Config& config);
 
 // Without what is known only later: the log's start, and how many clients fit.
 ClientServersOptions client_servers_options(const Config& config);

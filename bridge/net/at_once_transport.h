@@ -7,7 +7,6 @@
 // stopped. Queue, order and flags stay websocketpp's. Written against 0.8.2, whose methods it hides.
 #pragma once
 
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -87,12 +86,7 @@ class AtOnceConnection : public websocketpp::transport::asio::connection<Config>
       if (count == vectors.size()) break;
       vectors[count++] = {const_cast<char*>(buffer.buf), buffer.len};
     }
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = count;
-    const ssize_t took =
-        ::sendmsg(this->get_raw_socket().native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return took < 0 ? 0 : static_cast<std::size_t>(took);
+    return this->get_socket().write_now(vectors.data(), count);
   }
 
   bool at_once_ = false;

@@ -17,6 +17,7 @@ ClientServer::ClientServer(const ClientServerParts& parts, const WsServerOptions
     : snapshot_(parts.snapshot),
       past_bytes_((*options.memory)[Queue::past]),
       snapshot_bytes_((*options.memory)[Queue::snapshot]),
+      connection_bytes_(kConnectionBytes + (options.tls == nullptr ? 0 : kTlsBytes)),
       clients_bytes_((*options.memory)[Queue::clients]),
       cohorts_(parts.log, parts.snapshot, parts.clock, parts.past,
                std::max(options.deflate_level, Deflater::kLevelMin),
@@ -63,7 +64,7 @@ void ClientServer::tick() {
 void ClientServer::second() {
   past_bytes_.set(cohorts_.past().bytes());
   snapshot_bytes_.set(snapshot_.bytes());
-  clients_bytes_.set(server_.connections() * kConnectionBytes);
+  clients_bytes_.set(server_.connections() * connection_bytes_);
   second_timer_.expires_after(kSecond);
   second_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec) second();

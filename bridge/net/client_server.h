@@ -69,6 +69,7 @@ class ClientServer {
   const Snapshot& snapshot_;
   MemoryHold past_bytes_;
   MemoryHold snapshot_bytes_;
+  const std::size_t connection_bytes_;
   MemoryHold clients_bytes_;
   Cohorts cohorts_;
   Replays replays_;

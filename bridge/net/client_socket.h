@@ -48,6 +48,7 @@ class ClientSocket final : public FrameSink,
     }
     connection->end_at_once();
     sending_ = false;
+    if (connection->get_socket().key_is_worn()) close(CloseCode::going_away, "the TLS key has served its time");
     return written_;
   }
 

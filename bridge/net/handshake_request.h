@@ -35,6 +35,9 @@ class HandshakeRequest : public websocketpp::http::parser::request {
   mutable MemoryShare* messages = nullptr;  // what counts the client's messages that are on their way; outlives it
 
   std::size_t consume(const char* bytes, std::size_t size) {
+    if (received_ == 0 && size != 0 && *bytes == kTlsRecord) {
+      throw websocketpp::http::exception("no TLS is spoken here", websocketpp::http::status_code::bad_request);
+    }
     const std::size_t used = Base::consume(bytes, size);
     received_ = size;
     if (has_head() && !Base::ready()) m_body.reserve(m_body.size() + m_body_bytes_needed);
@@ -65,6 +68,8 @@ class HandshakeRequest : public websocketpp::http::parser::request {
   }
 
  private:
+  static constexpr char kTlsRecord = 0x16;  // a TLS handshake begins with it, and no request
+
   std::size_t received_ = 0;
   Cut cut_ = Cut::no;
 };

@@ -19,6 +19,7 @@ struct HttpRequest {
   std::string host;           // header, may be empty
   std::string if_none_match;  // header, may be empty
   std::string_view body;
+  bool secure = false;      // it came over TLS
   std::string remote = {};  // address:port; may be empty
   std::shared_ptr<const void> owner = {};  // keeps the body
   bool anybody = true;                     // may do everything; else

@@ -18,10 +18,10 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// HOST or HOST:PORT; a port that is not named is http's 80.
-Result<Address> parse_authority(const std::string& text) {
+// HOST or HOST:PORT.
+Result<Address> parse_authority(const std::string& text, const char* default_port = ":80") {
   const bool bare = text.find_last_of(':') == std::string::npos || text.back() == ']';
-  return parse_address(bare ? text + ":80" : text);
+  return parse_address(bare ? text + default_port : text);
 }
 
 bool contains(const std::vector<std::string>& all, const std::string& one) {
@@ -63,10 +63,11 @@ bool is_own_origin(std::string_view origin, std::string_view host, const Address
   if (origin.empty()) return true;
   const std::string page = lower(origin);
   if (contains(sites.origins, page)) return true;
-  if (page.compare(0, kHttp.size(), kHttp) != 0) return false;
-  const std::string authority = page.substr(kHttp.size());
+  const std::string_view scheme = sites.secure ? kHttps : kHttp;
+  if (page.compare(0, scheme.size(), scheme) != 0) return false;
+  const std::string authority = page.substr(scheme.size());
   if (authority == lower(host)) return true;
-  const auto address = parse_authority(authority);
+  const auto address = parse_authority(authority, sites.secure ? ":443" : ":80");
   return address && is_loopback(address.value().host) && address.value().port == listen.port;
 }
 

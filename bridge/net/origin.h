@@ -13,6 +13,7 @@ namespace bridge {
 struct WebSites {
   std::vector<std::string> hosts;    // websocket.hosts
   std::vector<std::string> origins;  // websocket.origins
+  bool secure = false;               // the port speaks TLS
 };
 
 // An entry of websocket.hosts or websocket.origins; "" = it is one, else what is wrong with it.
@@ -25,7 +26,7 @@ std::string check_site_origin(std::string_view text);
 bool is_own_host(std::string_view host, const Address& listen, const WebSites& sites);
 
 // Whether a request with this Origin header comes from a page of the bridge itself, or from no browser at all
-// (no Origin). REQUIRES: is_own_host(host). A page is the bridge's own if it was loaded over http from the very
+// (no Origin). REQUIRES: is_own_host(host). A page is the bridge's own if it was loaded over http (https where TLS is spoken) from the very
 // authority that the request is addressed to, or from a loopback name and the port that the bridge listens on;
 // or if it is one of the origins.
 bool is_own_origin(std::string_view origin, std::string_view host, const Address& listen, const WebSites& sites);

@@ -30,12 +30,12 @@ constexpr const char* kHome = R"(<!doctype html>
 <title>PPO Bridge</title>
 <h1>PPO Bridge</h1>
 <p>The bridge is running. Trainers publish to it over ZeroMQ; clients read from it over WebSocket.</p>
-<pre>ws://HOST/ws</pre>
+<pre>SCHEME://HOST/ws</pre>
 <p>This program was built without its dashboard, because npm was missing or could not reach its
 registry. To get it, install npm (Debian: <code>apt-get install nodejs npm</code>) and build again:</p>
 <pre>./dev build</pre>
 <p>Or watch the stream in a terminal:</p>
-<pre>build/release/bin/ppo-client tail --url ws://HOST/ws</pre>
+<pre>build/release/bin/ppo-client tail --url SCHEME://HOST/ws</pre>
 <ul>
   <li><a href="/healthz"><code>/healthz</code></a>, <a href="/readyz"><code>/readyz</code></a>:
       is it up, does it take clients</li>
@@ -183,6 +183,7 @@ HttpReply Pages::home(const HttpRequest& request) const {
   reply.content_type = "text/html; charset=utf-8";
   reply.body = kHome;
   replace_all(reply.body, "VERSION", options_.version);
+  replace_all(reply.body, "SCHEME", request.secure ? "wss" : "ws");
   replace_all(reply.body, "HOST",
               parse_address(request.host) && is_plain(request.host) ? request.host
                                                                     : "127.0.0.1:5178");

@@ -16,6 +16,7 @@
 #include "net/at_once_transport.h"
 #include "net/permessage_deflate.h"
 #include "net/wire_message.h"
+#include "tls/either_socket.h"
 
 namespace bridge {
 
@@ -55,8 +56,9 @@ struct WsConfig : websocketpp::config::core {
     using elog_type = type::elog_type;
     using request_type = type::request_type;
     using response_type = type::response_type;
-    using socket_type = websocketpp::transport::asio::basic_socket::endpoint;
+    using socket_type = tls::EitherEndpoint;
     static const bool enable_multithreading = false;
+    static const long timeout_socket_post_init = 0;  // TlsGreeting keeps the time
   };
   using transport_type = AtOnceEndpoint<transport_config>;
 

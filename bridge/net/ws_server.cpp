@@ -14,6 +14,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "net/client_socket.h"
+#include "net/http_answer.h"
+#include "net/tls_greeting.h"
 #include "net/waiting_connections.h"
 
 namespace bridge {
@@ -47,7 +49,12 @@ class WsServer::Impl final : private RequestGate {
     server_.set_max_http_body_size(options_.http_body_bytes_max);
     server_.set_pong_timeout(0);  // sessions keep that time themselves
     server_.set_user_agent("");
+    if (options_.tls != nullptr) {
+      greeting_ = std::make_unique<TlsGreeting>(io, *options_.tls);
+      server_.set_greeting([this](const auto& con, auto done) { greeting_->begin(con, std::move(done)); });
+    }
     server_.set_tcp_pre_init_handler([this](auto hdl) { on_tcp(hdl); });
+    server_.set_tcp_post_init_handler([this](auto hdl) { before_request(hdl); });
     server_.set_validate_handler([this](auto hdl) { return validate(hdl); });
     server_.set_open_handler([this](auto hdl) { on_open(hdl); });
     server_.set_close_handler([this](auto hdl) { on_close(hdl); });
@@ -187,6 +194,7 @@ class WsServer::Impl final : private RequestGate {
     request.memory.of((*options_.memory)[Queue::http]);
     request.messages = &(*options_.memory)[Queue::requests];
     con->number = ++last_number_;
+    con->set_open_by(std::chrono::steady_clock::now() + options_.handshake_timeout);
     asio::error_code ec;
     waiting_->add(con->number, con.get(), peer_key(con->get_raw_socket().remote_endpoint(ec).address()));
     con->counted = std::shared_ptr<void>(
@@ -197,7 +205,17 @@ class WsServer::Impl final : private RequestGate {
     if (++options_.admission->connections <= options_.clients_max + kOtherConnectionsMax) return;
     // One that has not become a client makes room: it may be silent for good.
     ++context_.counters.clients_refused;
-    waiting_->crowded_out()->get_raw_socket().close(ec);
+    Connection* const out = waiting_->crowded_out();
+    if (greeting_) return greeting_->abandon(*out);
+    out->get_raw_socket().close(ec);
+  }
+
+  // Its request has the time that is left.
+  void before_request(const websocketpp::connection_hdl& hdl) {
+    const auto con = connection(hdl);
+    const auto left = con->open_by() - std::chrono::steady_clock::now();
+    con->set_open_handshake_timeout(
+        std::max<long>(1, std::chrono::duration_cast<std::chrono::milliseconds>(left).count()));
   }
 
   // What a request says in its head is judged before its body is read.
@@ -334,6 +352,7 @@ class WsServer::Impl final : private RequestGate {
     request.origin = con->get_request_header("Origin");
     request.host = con->get_request_header("Host");
     request.if_none_match = con->get_request_header("If-None-Match");
+    request.secure = con->is_secure();
     request.remote = con->get_remote_endpoint();
     request.body = con->get_request_body();
     request.owner = con;
@@ -349,26 +368,6 @@ class WsServer::Impl final : private RequestGate {
              });
     *within = false;
     if (!*answered) con->defer_http_response();
-  }
-
-  static void answer(Connection& connection, HttpReply reply, bool head) {
-    Connection* const con = &connection;
-    const auto status = static_cast<websocketpp::http::status_code::value>(reply.status);
-    if (reply.status == 421) {
-      con->set_status(status, "Misdirected Request");  // websocketpp does not know it
-    } else {
-      con->set_status(status);
-    }
-    if (reply.status != 304) con->append_header("Content-Type", reply.content_type);
-    con->append_header("X-Content-Type-Options", "nosniff");
-    con->append_header("Cache-Control", reply.cache_control);
-    con->append_header("Connection", "close");
-    for (const auto& [name, value] : reply.headers) con->append_header(name, value);
-    if (head) {
-      con->append_header("Content-Length", std::to_string(reply.body.size()));
-    } else {
-      con->set_body(std::move(reply.body));
-    }
   }
 
   asio::io_context& io_;
@@ -387,6 +386,7 @@ class WsServer::Impl final : private RequestGate {
   bool joins_ = false;  // the port is another's, who shares it
   std::shared_ptr<asio::ip::tcp::acceptor> acceptor_;  // websocketpp's
   bool draining_ = false;
+  std::unique_ptr<TlsGreeting> greeting_;  // null: plain
   Server server_;  // last: its connections may still call back while they go
 };
 

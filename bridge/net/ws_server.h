@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -19,6 +20,7 @@
 #include "conversation/session.h"
 #include "net/http_reply.h"
 #include "net/origin.h"
+#include "net/tls_context.h"
 
 namespace bridge {
 
@@ -32,6 +34,8 @@ struct Admission {
 struct WsServerOptions {
   Address listen;
   WebSites sites;
+  TlsContext* tls = nullptr;  // outlives the server and its connections; null: plain
+  std::chrono::milliseconds handshake_timeout{5000};  // from TCP to the end of the request
   std::shared_ptr<Admission> admission = std::make_shared<Admission>();  // shared where the port is
   int listening_socket = -1;                // that listens at `listen` already and stays open; -1: none
   bool share_port = false;                  // with other servers of this process (SO_REUSEPORT)

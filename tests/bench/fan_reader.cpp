@@ -105,9 +105,9 @@ void FanReader::read(std::size_t index) {
   const std::size_t tail = client.tail.size();
   if (tail > kFrameBytesMax) return fail(index, "a frame too large for the bench");
   std::memcpy(buffer_.data(), client.tail.data(), tail);
-  const ssize_t got = ::recv(client.socket.descriptor(), buffer_.data() + tail, kReadBytes, 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return fail(index, "the connection ended");
+  const long got = client.socket.read_now(buffer_.data() + tail, kReadBytes);
+  if (got == 0) return;
+  if (got < 0) return fail(index, "the connection ended");
   take(index, tail + static_cast<std::size_t>(got), static_cast<std::size_t>(got));
 }
 
@@ -129,8 +129,7 @@ void FanReader::take(std::size_t index, std::size_t bytes_filled, std::size_t by
   if (client.checker.take_ping(ping)) {
     const std::string pong =
         testing_support::encode_frame({testing_support::Opcode::kPong, ping, true, true, 0, {}});
-    (void)!::send(client.socket.descriptor(), pong.data(), pong.size(),
-                  MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)client.socket.send_all(pong, testing_support::milliseconds{0});
   }
   if (!client.checker.failure().empty()) fail(index, client.checker.failure());
 }

@@ -4,6 +4,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "certificate.h"
+
 namespace testing_support {
 namespace {
 
@@ -26,6 +28,14 @@ std::vector<std::string> bridge_command_line(const BridgeOptions& options) {
         "trainers.control=tcp://127.0.0.1:0", R"(journal.path="")", "auth.mode=off"}) {
     command.emplace_back("--set");
     command.emplace_back(setting);
+  }
+  // All tests can be run over TLS as well.
+  if (const char* tls = std::getenv("PPO_TEST_TLS"); tls != nullptr && *tls == '1') {
+    const Certificate& files = shared_certificate();
+    for (const std::string& setting : {"tls.certificate=" + files.certificate, "tls.key=" + files.key}) {
+      command.emplace_back("--set");
+      command.push_back(setting);
+    }
   }
   for (const std::string& setting : options.settings) {
     command.emplace_back("--set");

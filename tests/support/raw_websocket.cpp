@@ -8,7 +8,10 @@ namespace testing_support {
 RawWebSocket RawWebSocket::open(const TcpAddress& address, const WebSocketOptions& options) {
   const Deadline deadline(options.timeout);
   RawWebSocket client;
-  client.socket_ = TcpSocket::connect(address, options.timeout, options.receive_buffer_bytes);
+  TcpAddress plain = address;
+  plain.tls = false;
+  client.socket_ = TcpSocket::connect(plain, options.timeout, options.receive_buffer_bytes);
+  if (address.tls) client.socket_.start_tls(options.tls, deadline.left());
   const std::string key = websocket_key();
   HttpHeaders headers = options.headers;
   const auto add = [&](const std::string& name, const std::string& value) {

@@ -20,6 +20,7 @@ struct WebSocketOptions {
   // 0 = the kernel's choice; small for a client that is to be slow.
   int receive_buffer_bytes = 0;
   milliseconds timeout = kPatience;
+  TlsOptions tls = {};  // where the address says TLS
 };
 
 struct Frame {

@@ -15,6 +15,9 @@
 #include <system_error>
 #include <utility>
 
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
 namespace testing_support {
 namespace {
 
@@ -32,6 +35,7 @@ bool wait_ready(int descriptor, short events, const Deadline& deadline) {
 
 TcpAddress parse_address(std::string_view text) {
   const std::string original(text);
+  const bool tls = text.substr(0, 6) == "wss://" || text.substr(0, 8) == "https://";
   if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos) {
     text.remove_prefix(scheme + 3);
   }
@@ -43,7 +47,7 @@ TcpAddress parse_address(std::string_view text) {
   std::string_view host = text.substr(0, colon);
   if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   const std::string_view port = text.substr(colon + 1);
-  TcpAddress address{std::string(host), 0};
+  TcpAddress address{std::string(host), 0, tls};
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
   if (error != std::errc() || end != port.data() + port.size()) {
     throw std::invalid_argument("not a port: " + original);
@@ -92,12 +96,46 @@ TcpSocket TcpSocket::connect(const TcpAddress& address, milliseconds timeout,
   if (error != 0) {
     throw std::system_error(error, std::generic_category(), "connect to " + address.text());
   }
+  if (address.tls) result.start_tls({}, deadline.left());
   return result;
+}
+
+// Sets `ready` where TLS can go on; false where it cannot, by an error or by time.
+bool TcpSocket::wait_tls(int result, const Deadline& deadline, bool& ready) const {
+  const int error = SSL_get_error(ssl_.get(), result);
+  ready = false;
+  if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return false;
+  ready = wait_ready(descriptor_, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline);
+  return true;
+}
+
+void TcpSocket::start_tls(const TlsOptions& options, milliseconds timeout) {
+  const Deadline deadline(timeout);
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
+  SSL_CTX_set_security_level(context.get(), 0);  // asks for what it should not get
+  SSL_CTX_set_options(context.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_min_proto_version(context.get(), options.min_version);
+  SSL_CTX_set_max_proto_version(context.get(), options.max_version);
+  if (options.suites != nullptr) SSL_CTX_set_cipher_list(context.get(), options.suites);
+  SSL_CTX_set_alpn_protos(context.get(), reinterpret_cast<const unsigned char*>(options.protocols.data()),
+                          static_cast<unsigned>(options.protocols.size()));
+  ssl_.reset(SSL_new(context.get()), &SSL_free);
+  SSL_set_fd(ssl_.get(), descriptor_);
+  ERR_clear_error();
+  for (int result = 0; (result = SSL_connect(ssl_.get())) != 1;) {
+    bool ready = false;
+    if (wait_tls(result, deadline, ready) && ready) continue;
+    const char* const why = ERR_reason_error_string(ERR_peek_last_error());
+    ERR_clear_error();
+    throw std::runtime_error(std::string("no TLS: ") + (why != nullptr ? why : "ended, or took too long"));
+  }
 }
 
 TcpSocket& TcpSocket::operator=(TcpSocket&& other) noexcept {
   if (this != &other) {
     close();
+    ssl_ = std::move(other.ssl_);
     descriptor_ = other.release();
   }
   return *this;
@@ -105,6 +143,17 @@ TcpSocket& TcpSocket::operator=(TcpSocket&& other) noexcept {
 
 bool TcpSocket::send_all(std::string_view bytes, milliseconds timeout) {
   const Deadline deadline(timeout);
+  while (ssl_ && !bytes.empty()) {
+    ERR_clear_error();
+    std::size_t took = 0;
+    const int result = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &took);
+    bool ready = true;
+    if (result == 1) {
+      bytes.remove_prefix(took);
+    } else if (!wait_tls(result, deadline, ready) || !ready) {
+      return false;
+    }
+  }
   while (!bytes.empty()) {
     const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
@@ -124,7 +173,17 @@ TcpSocket::Read TcpSocket::receive(std::string& into, milliseconds timeout, std:
   into.resize(before + bytes_max);
   Read result = Read::kData;
   std::size_t got = 0;
-  for (;;) {
+  while (ssl_) {
+    ERR_clear_error();
+    const int read = SSL_read_ex(ssl_.get(), into.data() + before, bytes_max, &got);
+    bool ready = true;
+    if (read == 1) break;
+    got = 0;
+    if (!wait_tls(read, deadline, ready)) result = Read::kEnd;
+    if (!ready && result != Read::kEnd) result = Read::kTimeout;
+    if (result != Read::kData) break;
+  }
+  while (!ssl_) {
     const ssize_t count = ::recv(descriptor_, into.data() + before, bytes_max, 0);
     if (count > 0) {
       got = static_cast<std::size_t>(count);
@@ -144,11 +203,29 @@ TcpSocket::Read TcpSocket::receive(std::string& into, milliseconds timeout, std:
   return result;
 }
 
+long TcpSocket::read_now(char* into, std::size_t bytes_max) {
+  if (!ssl_) {
+    const ssize_t got = ::recv(descriptor_, into, bytes_max, MSG_DONTWAIT);
+    if (got > 0) return got;
+    return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+  }
+  std::size_t total = 0;
+  for (std::size_t got = 0; total < bytes_max; total += got) {
+    ERR_clear_error();
+    const int result = SSL_read_ex(ssl_.get(), into + total, bytes_max - total, &got);
+    if (result == 1) continue;
+    const bool more = SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ;
+    return more || total != 0 ? static_cast<long>(total) : -1;
+  }
+  return static_cast<long>(total);
+}
+
 void TcpSocket::shutdown_sending() {
   ::shutdown(descriptor_, SHUT_WR);
 }
 
 void TcpSocket::close() {
+  ssl_.reset();
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 

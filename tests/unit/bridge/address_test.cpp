@@ -63,6 +63,11 @@ TEST_CASE("origin: the bridge's own pages pass, other sites' do not") {
     CAPTURE(std::string(origin));
     CHECK_FALSE(own(origin));
   }
+  sites.secure = true;
+  CHECK(own("https://127.0.0.1:5178"));
+  CHECK(own("https://bridge.lab", "bridge.lab"));
+  CHECK_FALSE(own("http://127.0.0.1:5178"));
+  CHECK_FALSE(own("https://127.0.0.1"));
 }
 
 TEST_CASE("origin: whoever is asked for by a name of another site's is not meant") {
