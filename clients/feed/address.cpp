@@ -7,7 +7,8 @@
 namespace feed {
 namespace {
 
-constexpr std::string_view kScheme = "ws://";
+constexpr std::string_view kPlain = "ws://";
+constexpr std::string_view kSecure = "wss://";
 constexpr std::string_view kDefaultPort = "5178";
 constexpr std::string_view kDefaultPath = "/ws";
 
@@ -30,11 +31,11 @@ Error bad(const std::string& url, const char* must) {
 
 Result<std::string> complete_url(const std::string& url) {
   std::string_view rest = url;
-  if (rest.substr(0, 6) == "wss://") return bad(url, "TLS (wss://) is not supported, use ws://");
-  if (rest.substr(0, kScheme.size()) == kScheme) {
-    rest.remove_prefix(kScheme.size());
+  const std::string_view scheme = rest.substr(0, kSecure.size()) == kSecure ? kSecure : kPlain;
+  if (rest.substr(0, scheme.size()) == scheme) {
+    rest.remove_prefix(scheme.size());
   } else if (rest.find("://") != std::string_view::npos) {
-    return bad(url, "it must start with ws://");
+    return bad(url, "it must start with ws:// or wss://");
   }
   if (!is_plain(rest)) return bad(url, "it must be plain ASCII without spaces");
 
@@ -57,7 +58,7 @@ Result<std::string> complete_url(const std::string& url) {
   if (host.find('@') != std::string_view::npos) return bad(url, "it must not hold a password");
   if (!is_port(port)) return bad(url, "its port must be 1..65535");
 
-  std::string full(kScheme);
+  std::string full(scheme);
   full.append(host).append(":").append(port).append(path);
   return full;
 }

@@ -63,7 +63,8 @@ class Client::Impl {
   explicit Impl(Options options)
       : options_(std::move(options)),
         wire_({[this] { on_open(); }, [this](std::string text) { on_text(std::move(text)); },
-               [this] { heard(); }, [this](Wire::Closed closed) { on_closed(std::move(closed)); }}),
+               [this] { heard(); }, [this](Wire::Closed closed) { on_closed(std::move(closed)); }},
+              options_.ca),
         inbox_(options_.inbox),
         cursor_(options_.subscription.since),
         backoff_(options_.backoff, seed_or_random(options_.seed)) {}
@@ -236,7 +237,11 @@ void Client::Impl::on_closed(Wire::Closed closed) {
     end();
   } else if (closed.code == kCloseUnauthorized) {
     fail("unauthorized", closed.reason);
+  } else if (closed.needs_a_person && !ever_connected_) {
+    fail("", closed.reason);
   } else {
+    // A certificate may be renewed; until then it is said each time.
+    if (closed.needs_a_person) outage_told_ = false;
     const bool later = closed.code == kCloseTryLater || closed.code == kCloseRateLimit;
     lose(std::move(closed.reason), later);
   }

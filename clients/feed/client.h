@@ -19,6 +19,7 @@ struct Options {
   std::string client_id;
   std::string client_type = "terminal";
   std::string token;  // empty: none
+  std::string ca;     // of a wss:// URL: a PEM file of the certificates to trust; empty: the system's
   Subscription subscription;
 
   // From the first attempt to reach the bridge to its answer to `register`.
@@ -37,8 +38,9 @@ struct Options {
 // connects again when the connection is lost and goes on after the last event that it handed over,
 // so that its user sees every event of its subscription once, or a gap message.
 //
-// It ends only by stop() or when the bridge refuses it for good (kFailed); an unreachable bridge is
-// tried for ever, and each outage is one kDisconnected followed, in the end, by one kConnected.
+// It ends only by stop() or when the bridge refuses it for good (kFailed), as one does whose certificate is not
+// trusted from the start; an unreachable bridge is tried for ever, and each outage is one kDisconnected followed,
+// in the end, by one kConnected. Where the certificate is wrong later, each attempt is a kDisconnected.
 //
 // Threads: everything below may be called from any thread, and is safe against each other; messages
 // go to whoever calls next(). The client has one thread of its own, named "feed".

@@ -1,5 +1,7 @@
 #include "feed/wire.h"
 
+#include <signal.h>
+
 #include <array>
 #include <mutex>
 #include <utility>
@@ -8,6 +10,8 @@
 #include <websocketpp/client.hpp>
 #include <websocketpp/concurrency/none.hpp>
 #include <websocketpp/config/asio_no_tls_client.hpp>
+
+#include "feed/client_tls.h"
 
 namespace feed {
 namespace {
@@ -34,7 +38,8 @@ struct Config : websocketpp::config::asio_client {
     using elog_type = type::elog_type;
     using request_type = type::request_type;
     using response_type = type::response_type;
-    using socket_type = websocketpp::transport::asio::basic_socket::endpoint;
+    using socket_type = tls::EitherEndpoint;
+    static const long timeout_socket_post_init = 0;
     static const bool enable_multithreading = false;
     static const long timeout_dns_resolve = 600000;
     static const long timeout_connect = 600000;
@@ -85,9 +90,13 @@ Wire::Closed failed_reason(Endpoint::connection_type& connection) {
   const auto status = connection.get_response_code();
   if (status != websocketpp::http::status_code::uninitialized &&
       status != websocketpp::http::status_code::switching_protocols) {
-    return {"the server answered HTTP " + std::to_string(static_cast<int>(status)) + " " +
-                connection.get_response_msg(),
-            0};
+    std::string text = "the server answered HTTP " + std::to_string(static_cast<int>(status)) + " " +
+                       connection.get_response_msg();
+    // What the bridge says to a request that it cannot take; only that is a line of text.
+    const std::string& why = connection.get_response().get_body();
+    const bool plain = connection.get_response_header("Content-Type").rfind("text/plain", 0) == 0;
+    if (plain && !why.empty()) text += ": " + why.substr(0, why.find_first_of("\r\n"));
+    return {std::move(text), 0, status == websocketpp::http::status_code::bad_request};
   }
   if (const asio::error_code error = connection.get_transport_ec()) return {error.message(), 0};
   return {connection.get_ec().message(), 0};
@@ -96,8 +105,9 @@ Wire::Closed failed_reason(Endpoint::connection_type& connection) {
 }  // namespace
 
 struct Wire::Impl {
-  explicit Impl(Callbacks given)
+  Impl(Callbacks given, std::string ca)
       : callbacks(std::move(given)),
+        tls(std::move(ca)),
         work(asio::make_work_guard(loop)),
         timers{asio::steady_timer(loop), asio::steady_timer(loop), asio::steady_timer(loop),
                asio::steady_timer(loop)} {
@@ -105,6 +115,7 @@ struct Wire::Impl {
     static const auto known = websocketpp::lib::net::_htonll(0);
     (void)known;
     endpoint.init_asio(&loop);
+    endpoint.set_greeting([this](const auto& connection, auto done) { tls.greet(connection, std::move(done)); });
   }
 
   asio::steady_timer& timer(Timer which) { return timers[static_cast<size_t>(which)]; }
@@ -117,6 +128,7 @@ struct Wire::Impl {
   void ended(const websocketpp::connection_hdl& handle, Closed (*why)(Endpoint::connection_type&));
 
   Callbacks callbacks;
+  ClientTls tls;
   asio::io_context loop;  // outlives the endpoint, which refers to it
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::array<asio::steady_timer, 4> timers;
@@ -149,6 +161,7 @@ void Wire::Impl::ended(const websocketpp::connection_hdl& handle,
                        Closed (*why)(Endpoint::connection_type&)) {
   if (!is_current(handle)) return;
   Closed closed = why(*current);
+  if (!tls.trouble().empty()) closed = {tls.trouble(), 0, true};
   // websocketpp may report from within a call of ours; the promise is that we do not.
   asio::post(loop, [this, ended = current, closed = std::move(closed)]() mutable {
     if (current != ended) return;
@@ -158,11 +171,17 @@ void Wire::Impl::ended(const websocketpp::connection_hdl& handle,
   });
 }
 
-Wire::Wire(Callbacks callbacks) : impl_(std::make_unique<Impl>(std::move(callbacks))) {}
+Wire::Wire(Callbacks callbacks, std::string ca)
+    : impl_(std::make_unique<Impl>(std::move(callbacks), std::move(ca))) {}
 
 Wire::~Wire() = default;
 
 void Wire::run() {
+  // OpenSSL writes without MSG_NOSIGNAL.
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   impl_->loop.run();
   {
     const std::lock_guard<std::mutex> lock(impl_->post_mutex);
@@ -206,6 +225,7 @@ void Wire::cancel_timers() {
 void Wire::open(const std::string& url) {
   drop();
   Impl& impl = *impl_;
+  impl.tls.forget_trouble();
   websocketpp::lib::error_code error;
   Connection connection = impl.endpoint.get_connection(url, error);
   if (error) {

@@ -21,6 +21,7 @@ class Wire {
   struct Closed {
     std::string reason;  // a sentence part: "Connection refused", "closed by the bridge (1001 bye)"
     std::uint16_t code = 0;  // the bridge's close code; 0 where it sent none
+    bool needs_a_person = false;  // as long as nobody changes an address or a certificate, trying again is in vain
   };
   struct Callbacks {
     std::function<void()> on_open;
@@ -30,7 +31,8 @@ class Wire {
   };
   enum class Timer { kDeadline, kRetry, kAlive, kClosing };
 
-  explicit Wire(Callbacks callbacks);
+  // `ca`: a PEM file of whom to trust with wss://; "" = whom the system does.
+  explicit Wire(Callbacks callbacks, std::string ca = {});
   ~Wire();
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;

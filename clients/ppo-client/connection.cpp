@@ -23,6 +23,7 @@ feed::Options feed_options(const Options& options, feed::Subscription subscripti
   feed.client_id = "ppo-client-" + std::to_string(::getpid());
   feed.client_type = "terminal";
   feed.token = options.token;
+  feed.ca = options.ca;
   feed.subscription = std::move(subscription);
   feed.connect_timeout = options.timeout;
   feed.backoff = options.backoff;

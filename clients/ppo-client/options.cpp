@@ -340,6 +340,10 @@ void declare_connection(CLI::App& app, Options& options, Texts& texts) {
       ->capture_default_str();
   app.add_option("--token-file", texts.token_file, "Where the token is, if the bridge wants one; else PPO_TOKEN,\n"
                                                    "PPO_TOKEN_FILE, ~/.config/ppo-bridge/token");
+  app.add_option("--ca", options.ca, "Of a wss:// address: the certificate to trust, or that of who signed it (PEM);\n"
+                                     "else those that this machine trusts")
+      ->envname("PPO_CA")
+      ->type_name("FILE");
   app.add_option("--color,--colour", texts.colour, "Colours in tables; NO_COLOR is honoured")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->capture_default_str();

@@ -64,6 +64,7 @@ struct Options {
 
   std::string url = feed::kDefaultUrl;
   std::string token;
+  std::string ca;  // whom to trust with wss://; "" = whom the system does
   bool json = false;
   When colour = When::kAuto;
   std::chrono::milliseconds timeout{5000};  // to connect, and for an answer

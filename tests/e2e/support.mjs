@@ -82,7 +82,7 @@ export async function startBridge({ settings = [], at } = {}) {
   const started = start(join(bin, 'ppo-bridge'), all.flatMap((setting) => ['--set', setting]));
   const ready = await line(started, /^ready /);
   const addresses = Object.fromEntries(ready.split(' ').slice(1).map((pair) => pair.split(/=(.*)/s)));
-  return { ...started, addresses, page: addresses.ws.replace('ws:', 'http:').replace(/ws$/, '') };
+  return { ...started, addresses, page: addresses.ws.replace(/^ws/, 'http').replace(/ws$/, '') };
 }
 
 let checkpoints;

@@ -4,12 +4,15 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -18,6 +21,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "feed/client.h"
 #include "support/bridge_process.h"
 #include "support/certificate.h"
 #include "support/event_publisher.h"
@@ -323,6 +327,54 @@ TEST_CASE("tls: a new certificate is shown from the next connection on, and nobo
   reload("was good until");
   CHECK(http(at, "GET", "/readyz").body.find("was good until") != std::string::npos);
   CHECK(metric(at, "ppo_bridge_tls_not_after_seconds") < static_cast<double>(std::time(nullptr)));
+}
+
+TEST_CASE("tls: the feed trusts what it was given, and says each time that the bridge is another") {
+  const ScratchDirectory directory;
+  const Certificate good = make_certificate(directory.path(), "good");
+  const Certificate other = make_certificate(directory.path(), "other");
+  auto bridge = std::make_unique<BridgeProcess>(with_tls(good));
+  const std::string port = std::to_string(bridge->websocket().port);
+  const auto again = [&](const Certificate& files) {
+    bridge.reset();
+    bridge = std::make_unique<BridgeProcess>(with_tls(files, {"websocket.listen=127.0.0.1:" + port}));
+  };
+  feed::Options options;
+  options.url = bridge->address("ws");
+  options.ca = good.certificate;
+  options.backoff = {milliseconds{10}, milliseconds{50}};
+  feed::Client client(options);
+  client.start();
+  std::vector<std::string> reasons;
+  const auto wait_for = [&](feed::Message::Kind kind) {
+    const Deadline deadline(kPatience);
+    while (!deadline.passed()) {
+      const auto message = client.next(milliseconds{100});
+      if (message && message->kind == feed::Message::Kind::kDisconnected) reasons.push_back(message->notice.reason);
+      if (message && message->kind == kind) return true;
+    }
+    return false;
+  };
+  REQUIRE(wait_for(feed::Message::Kind::kConnected));
+  again(other);
+  const auto untrusted = [&] {
+    return std::count_if(reasons.begin(), reasons.end(), [](const std::string& reason) {
+      return reason.find("is signed by nobody that") != std::string::npos;
+    });
+  };
+  while (untrusted() < 3) REQUIRE(wait_for(feed::Message::Kind::kDisconnected));
+  again(good);
+  REQUIRE(wait_for(feed::Message::Kind::kConnected));
+  client.stop();
+  // From the start it is refused for good.
+  options.ca = other.certificate;
+  feed::Client wary(options);
+  wary.start();
+  std::optional<feed::Message> last;
+  while (auto message = wary.next(kPatience)) last = std::move(message);
+  REQUIRE(last);
+  CHECK(last->kind == feed::Message::Kind::kFailed);
+  CHECK(last->notice.reason.find(other.certificate + " holds; it must hold the bridge's certificate") != std::string::npos);
 }
 
 TEST_CASE("tls: a flood of handshakes is let in at its rate, and keeps neither events nor others waiting") {

@@ -71,7 +71,7 @@ class Bridge:
     def start(self) -> None:
         at = self._addresses
         settings = [
-            "websocket.listen=" + at["ws"].replace("ws://", "").replace("/ws", ""),
+            "websocket.listen=" + at["ws"].split("://")[-1].replace("/ws", ""),
             'events.bind=["%s"]' % at["events_in"],
             "bots.events=" + at["events_out"],
             "bots.commands=" + at["commands"],

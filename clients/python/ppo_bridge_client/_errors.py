@@ -25,4 +25,4 @@ class CommandFailed(RequestFailed):
 
 
 class Refused(Exception):
-    """The bridge will never take this registration, or this token."""
+    """The bridge will never take this registration, or this token, or its certificate is not one to trust."""

@@ -15,6 +15,7 @@ from ._cursor import Cursor
 from ._errors import CommandFailed, Refused, RequestFailed
 from ._inbox import Inbox
 from ._json import loads
+from ._tls import tls_context, tls_trouble
 from ._token import find_token
 
 log = logging.getLogger("ppo_bridge_client")
@@ -84,6 +85,7 @@ class Client:
         client_id: str | None = None,
         client_type: str = "python",
         token: str | None = None,
+        ca: str | None = None,
         events_waiting_max: int = _EVENTS_WAITING_MAX,
         backoff_s: tuple[float, float] = (FIRST_S, MAX_S),
     ) -> None:
@@ -91,9 +93,11 @@ class Client:
         {"epoch":e,"seq":n}, {"last":n} or {"seconds":s}; left out: from now on. `batch`, `snapshot`,
         `deliver` ("all" or "latest", with `max_rate_hz`) and `on_lag` are section 4's of the protocol;
         they hold for later connections too. `events_waiting_max`: beyond it no event is taken until
-        the user has caught up; answers to requests are. `token`: left out, what find_token() finds. `backoff_s`: first and longest wait before
-        connecting again."""
+        the user has caught up; answers to requests are. `token`: left out, what find_token() finds. `ca`: with a
+        wss:// `url` a PEM file of the certificates to trust; left out, PPO_CA, else those of the system.
+        `backoff_s`: first and longest wait before connecting again."""
         self._url = url
+        self._tls = tls_context(url, ca)
         self._subscription = _subscription(
             subscriptions, filter, batch, snapshot, deliver, max_rate_hz, on_lag
         )
@@ -108,6 +112,7 @@ class Client:
         self._socket: Any = None
         self._good_at: float | None = None  # from then on the connection was a good one
         self._registered = asyncio.Event()
+        self._ever_registered = False
         self._refused: Refused | None = None
         self._task: asyncio.Task | None = None
 
@@ -258,7 +263,11 @@ class Client:
                     self._registered.set()
                     return
                 except _LOST as error:
-                    log.info("no connection to %s: %s", self._url, error)
+                    trouble = tls_trouble(self._url, error)
+                    if trouble is None:
+                        log.info("no connection to %s: %s", self._url, error)
+                    else:  # it may be renewed; until then it is said each time
+                        log.warning("%s", trouble)
                     code = getattr(getattr(error, "rcvd", None), "code", None)
                 if self._good_at is not None and loop.time() >= self._good_at and code not in LATER:
                     self._backoff.reset()
@@ -273,6 +282,7 @@ class Client:
         try:
             connection = await websockets.connect(
                 self._url,
+                ssl=self._tls,
                 compression=None,
                 max_size=_MESSAGE_BYTES_MAX,
                 open_timeout=_CONNECT_TIMEOUT_S,
@@ -283,7 +293,13 @@ class Client:
             response = getattr(error, "response", None)
             status = status if status is not None else getattr(response, "status_code", None)
             if status is not None and 400 <= status < 500:
-                raise Refused("%s answered %d" % (self._url, status)) from None
+                hint = "; it may speak TLS (wss://)" if status == 400 and self._tls is None else ""
+                raise Refused("%s answered %d%s" % (self._url, status, hint)) from None
+            raise
+        except OSError as error:
+            trouble = None if self._ever_registered else tls_trouble(self._url, error)
+            if trouble is not None:
+                raise Refused(trouble) from None
             raise
         try:
             self._socket = connection
@@ -347,6 +363,7 @@ class Client:
             self._cursor.on_registered(reply.get("epoch", ""), reply.get("seq", 0))
             if self._good_at is None:
                 self._good_at = asyncio.get_running_loop().time() + STOOD_S
+            self._ever_registered = True
             self._registered.set()
             return
         answer, request = self._answers.get(id, (None, {}))

@@ -8,7 +8,7 @@ using feed::complete_url;
 
 TEST_CASE("address: what cannot be connected to is refused with the address and the reason") {
   for (const char* const url :
-       {"", "ws://", "ws://:5178/ws", "http://h/ws", "wss://h/ws", "ws://h:0/ws", "ws://h:65536/ws",
+       {"", "ws://", "ws://:5178/ws", "http://h/ws", "wss:///ws", "https://h/ws", "ws://h:0/ws", "ws://h:65536/ws",
         "ws://h:12x/ws", "ws://h:/ws", "ws://user:pw@h/ws", "ws://h/ws#x", "ws://h?x=1",
         "ws://a b/ws", "ws://h/ws\r\nX-Evil: 1", "ws://[::1:5178/ws", "ws://h\xc3\xa9/ws"}) {
     CAPTURE(url);
@@ -26,4 +26,6 @@ TEST_CASE("address: what is left out is filled in") {
   CHECK(*complete_url("ws://host/a/b?c=d") == "ws://host:5178/a/b?c=d");
   CHECK(*complete_url("ws://[::1]:9/ws") == "ws://[::1]:9/ws");
   CHECK(*complete_url("ws://[::1]") == "ws://[::1]:5178/ws");
+  CHECK(*complete_url("wss://bridge.example") == "wss://bridge.example:5178/ws");
+  CHECK(*complete_url("wss://[::1]:9/ws") == "wss://[::1]:9/ws");
 }

@@ -16,7 +16,8 @@ export interface FeedSocket {
   onopen: ((event: never) => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
   onclose: ((event: { code: number; reason: string }) => void) | null;
-  onerror: ((event: never) => void) | null;
+  /** Browsers tell nothing; `ws` tells what was wrong. */
+  onerror: ((event: { message?: string }) => void) | null;
   send(text: string): void;
   close(code?: number, reason?: string): void;
 }
@@ -54,7 +55,7 @@ export interface FeedState {
 }
 
 export interface FeedOptions {
-  /** ws://HOST:PORT/ws */
+  /** ws://HOST:PORT/ws, or with TLS wss:// */
   url: string;
   clientId?: string;
   clientType?: string;
@@ -74,7 +75,8 @@ export interface FeedOptions {
   /** A message that is none of the contract's. */
   onUnreadable?(text: string): void;
 
-  /** Default: the global one. */
+  /** Default: the global one. With `ws` in Node, for a certificate that the system does not trust:
+   * url => new WebSocket(url, { ca: readFileSync('bridge.pem') }). */
   connect?: (url: string) => FeedSocket;
   timers?: FeedTimers;
   /** Of the back-off's jitter, in 0..1. */
@@ -299,12 +301,15 @@ export class Feed {
     socket.onmessage = ({ data }) => {
       if (this.socket === socket) this.onText(String(data));
     };
+    let trouble: string | undefined;
     socket.onclose = ({ code, reason }) => {
       if (this.socket !== socket) return;
       if (code === closeUnauthorized) this.refused(reason || 'unauthorized', true);
-      else this.lost(reason || `closed with ${code}`);
+      else this.lost(reason || trouble || `closed with ${code}`);
     };
-    socket.onerror = () => {};
+    socket.onerror = ({ message }) => {
+      trouble = message;
+    };
   }
 
   private register(): void {
