@@ -189,6 +189,7 @@ class BridgeApp::Impl {
     client_servers_.follow_log(journal_ ? [this] { return journal_->extent(); }
                                         : std::function<PastExtent()>());
     commands_.set_addresses(addresses());
+    intake_.set_clients_address(addresses().front().second);
     watch_signals();
     command_tick();
     last_tick_us_ = clock_.steady_us();

@@ -189,7 +189,7 @@ bool Intake::take_hello(std::string_view connection, std::string_view body, std:
     if (!said.clock_json.empty()) {
       *reply = R"({"command":"_clock","params":{"clock":)" + said.clock_json + R"(,"at":)";
       append_seconds(*reply, clock_.wall_us());
-      *reply += "}}";
+      *reply += R"(,"ws":")" + clients_address_ + R"("}})";
     }
   }
   follow_up();

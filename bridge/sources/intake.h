@@ -89,6 +89,9 @@ class Intake {
   // (empty: nothing). False where it is something else.
   bool take_hello(std::string_view connection, std::string_view body, std::string* reply);
 
+  // Where clients and browsers connect, for those that say hello; of characters that JSON takes as they are.
+  void set_clients_address(std::string ws) { clients_address_ = std::move(ws); }
+
   // Called with a source that nobody is connected for and the address of a REP that it announces.
   void set_on_control(std::function<void(const std::string& source, const std::string& address)> f) {
     on_control_ = std::move(f);
@@ -132,6 +135,7 @@ class Intake {
   const Clock& clock_;
   const RejectListener on_reject_;
   std::function<void(const std::string& source, const std::string& address)> on_control_;
+  std::string clients_address_;
   std::int64_t wall_us_ = 0;  // one reading of the clocks a message, or a turn
   std::int64_t steady_us_ = 0;
   SourceTracker::Step step_;           // kept for its memory

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import array
 import collections
+import contextlib
 import dataclasses
 import datetime
 import decimal
 import enum
 import fractions
+import io
 import itertools
 import json
 import logging
@@ -25,15 +27,15 @@ import time
 import types
 import unittest
 import uuid
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 from unittest import mock
 
 import numpy
-from ppo_bridge import Publisher, _sender
+from ppo_bridge import Publisher, _greeting, _sender
 from ppo_bridge._json import encode
 from ppo_bridge._outbox import Outbox
-from support import PATIENCE_S, BridgeTest, FakeBridge, run_python, wait_until
+from support import PATIENCE_S, Bridge, BridgeTest, FakeBridge, run_python, wait_until
 
 
 def free_address() -> str:
@@ -142,12 +144,54 @@ class Greeting(unittest.TestCase):
             ("tcp://[::1]:9", "http://[::1]:5178/"),
             ("ipc:///tmp/none", "http://127.0.0.1:5178/"),
         ):
-            line = "ppo_bridge: publishing as trainer-1; to watch: " + page
+            where = page + " (where the bridge has its default port)"
+            line = "ppo_bridge: publishing as trainer-1; to watch: " + where
             code = "Publisher('trainer-1', endpoint=%r, flush_ms=0)" % endpoint
             self.assertEqual(self.said(code), [line])
             self.assertEqual(self.said(code, PPO_QUIET="1"), [])
         code = "import sys; sys.stderr = None\nPublisher('t', flush_ms=0)"
         self.assertEqual(self.said(code, PPO_EVENTS_ADDRESS="tcp://127.0.0.1:9"), [])
+
+    def test_the_page_is_where_the_bridge_tells(self) -> None:
+        bridge = Bridge()
+        self.addCleanup(bridge.close)
+        page = bridge.ws.replace("ws://", "http://").replace("/ws", "/")
+        said = "ppo_bridge: publishing as t; to watch: %s"
+        code = "p = Publisher('t', endpoint=%r, control=%r%s); time.sleep(1.2)"
+        here = bridge.events_in, bridge.control
+        self.assertEqual(self.said(code % (*here, "")), [said % page])
+        self.assertEqual(self.said(code % (*here, ", page='http://p/'")), [said % "http://p/"])
+        self.assertEqual(
+            self.said("Publisher('t', endpoint=%r, control=%r)" % here),
+            [said % "http://127.0.0.1:5178/ (where the bridge has its default port)"],
+        )
+
+    def test_a_page_that_is_told_late_is_told_as_well(self) -> None:
+        options = types.SimpleNamespace(source="t", endpoint="tcp://gpu-box:5556", control="c")
+        told = "ws://0.0.0.0:6000/ws"
+        calls = ((0, "", False), (0.6, "", False), (2.1, "", False), (9, told, True), (10, told, True))
+        default = "publishing as t; to watch: http://gpu-box:5178/ (where the bridge has its default port)"
+        lines = [
+            default,
+            "no bridge answers at tcp://gpu-box:5556 so far; events wait for it",
+            "to watch: http://gpu-box:6000/",
+        ]
+        self.assertEqual(self.seen(options, calls), lines)
+        for odd in ("ws://x/ws", "wss://:1/ws\nx", "http://h:1/", "ws://h:123456/ws", "x" * 9999):
+            self.assertEqual(self.seen(options, [(0, odd, True)]), [default])
+        secure = [(0, "wss://h:443/ws", True)]
+        self.assertEqual(
+            self.seen(options, secure), ["publishing as t; to watch: https://gpu-box:443/"]
+        )
+
+    def seen(self, options: types.SimpleNamespace, calls: Iterable) -> list[str]:
+        """What is said after so many seconds, of what the bridge tells then."""
+        with contextlib.redirect_stderr(io.StringIO()) as shown:
+            greeting = _greeting.Greeting(options, None)
+            now = time.monotonic()
+            for after, told, met in calls:
+                greeting.see(now + after, told, met)
+        return [line.replace("ppo_bridge: ", "") for line in shown.getvalue().splitlines()]
 
     def test_another_one_when_no_bridge_answers(self) -> None:
         bridge = FakeBridge()

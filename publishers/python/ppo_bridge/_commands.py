@@ -90,7 +90,7 @@ class Request:
     deadline_ms: int = DEADLINE_MS_MAX
     by: float | None = None  # when it is wanted, in seconds by the bridge's clock
     run: str | None = None
-    clock: tuple[float, float] | None = None  # a `_clock` and no request: ours, the bridge's
+    clock: tuple[float, float, str] | None = None  # a `_clock` and no request: see _clock_answer()
     error_type: str = ""  # with `message`: it is none
     message: str = ""
 
@@ -131,11 +131,12 @@ def _is_time(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= _SECONDS_MAX
 
 
-def _clock_answer(params: Any) -> tuple[float, float]:
-    """One that cannot be read is an answer to nothing."""
+def _clock_answer(params: Any) -> tuple[float, float, str]:
+    """With the bridge's address for clients. One that cannot be read is an answer to nothing."""
     if isinstance(params, dict) and _is_time(params.get("clock")) and _is_time(params.get("at")):
-        return params["clock"], params["at"]
-    return 0.0, 0.0
+        address = params.get("ws")
+        return params["clock"], params["at"], address if isinstance(address, str) else ""
+    return 0.0, 0.0, ""
 
 
 def parse_request(body: bytes) -> Request:

@@ -62,6 +62,7 @@ class Control:
         self._connection = self._link.connection
 
         self._clock = BridgeClock()  # of this connection's bridge
+        self.clients_address = ""  # of the bridge that was there last, as it gave it
         self.received = self.executed = self.refused = self.malformed = self.unheard = 0
         self.late = 0
         self.replayed = 0  # events
@@ -238,7 +239,8 @@ class Control:
     def _take_request(self, body: bytes, now: float) -> None:
         request = commands.parse_request(body)
         if request.clock is not None:
-            return self._clock.answered(*request.clock, now)
+            *times, self.clients_address = request.clock
+            return self._clock.answered(*times, now)
         if request.message:
             return self._refuse(request.id, request.error_type, request.message)
         assert request.id is not None

@@ -12,7 +12,7 @@ from ._announce import Announcer
 from ._commands import DEADLINE_MS_MAX, Handlers
 from ._control import Control
 from ._json import to_utf8
-from ._greeting import miss_bridge
+from ._greeting import Greeting
 from ._link import EventLink
 from ._log import log
 from ._options import Options
@@ -38,9 +38,6 @@ _LOG_EVERY_S = 1.0
 # What a program that publishes and ends at once waits for its bridge to appear.
 _FIRST_CONTACT_S = 0.25
 
-# After how long without a bridge the user is told.
-_MISSED_S = 2.0
-
 # How long a bridge has at the end to see that it misses something.
 _REPLAY_QUIET_S = 0.25
 
@@ -52,9 +49,10 @@ class Sender:
     """Made by any thread; what is not said to be for any belongs to the one that start() starts,
     "ppo-publisher"."""
 
-    def __init__(self, options: Options, outbox: Outbox, handlers: Handlers, greets: bool) -> None:
-        """`greets`: it is said on stderr where no bridge is there. Raises zmq.ZMQError or OSError where
-        the endpoints cannot be had."""
+    def __init__(
+        self, options: Options, outbox: Outbox, handlers: Handlers, greeting: Greeting | None
+    ) -> None:
+        """Raises zmq.ZMQError or OSError where the endpoints cannot be had."""
         self._options = options
         self._outbox = outbox
         self._ring = EventRing(options.ring_events_max, options.ring_bytes_max)
@@ -96,7 +94,7 @@ class Sender:
         self._logged_at = 0.0
         self._logged: tuple = (0, 0, 0)  # refused, dropped, nulled
         self._started = time.monotonic()
-        self._miss_at = self._started + _MISSED_S if greets else None
+        self._greeting = greeting
         self._deadline: float | None = None  # to finish by, once closing
         self._answer_by = 0.0  # of a handler that ended its own publisher
         self._thread = threading.Thread(target=self._run, name="ppo-publisher", daemon=True)
@@ -109,6 +107,7 @@ class Sender:
         try:
             self._thread.start()
         except BaseException:
+            self._greeting = None
             self._finish(0)
             raise
 
@@ -174,6 +173,7 @@ class Sender:
         self._finish(linger_ms)
 
     def _finish(self, linger_ms: int) -> None:
+        self._greet_if_due(finally_=True)
         self._take_in(60)
         self._log_if_due(finally_=True)
         left = self._ring.abandon()
@@ -203,7 +203,7 @@ class Sender:
             if self.control is not None:
                 self.control.serve(ready)
             self._log_if_due()
-            self._miss_if_due()
+            self._greet_if_due()
             if self._finished():
                 return
             ready = self._wait(taken, busy=taken > 0 or sent is True, blocked=sent is None)
@@ -308,8 +308,8 @@ class Sender:
                 return {}
         if self._deadline is not None:
             due.append(now + _CLOSING_STEP_S)
-        if self._miss_at is not None:
-            due.append(self._miss_at)
+        if self._greeting is not None:
+            due += self._greeting.due()
         if self._to_log() != self._logged:
             due.append(self._logged_at + _LOG_EVERY_S)
         sockets = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]
@@ -326,12 +326,14 @@ class Sender:
             self._wake_up.clear()
         return ready
 
-    def _miss_if_due(self) -> None:
-        if self._miss_at is None or (not self._ever_connected and time.monotonic() < self._miss_at):
+    def _greet_if_due(self, finally_: bool = False) -> None:
+        if self._greeting is None:
             return
-        self._miss_at = None
-        if not self._ever_connected:
-            miss_bridge(self._options.endpoint)
+        told = self.control.clients_address if self.control is not None else ""
+        if finally_:
+            self._greeting.say_page(told)
+        else:
+            self._greeting.see(time.monotonic(), told, self._ever_connected)
 
     def _to_log(self) -> tuple:
         return self._outbox.refused, self.dropped, self._outbox.nulled

@@ -75,7 +75,7 @@ class Publisher(RunCalls):
         `endpoint`, `control`: where the bridge takes events in and sends commands from; left out:
         $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. With
         control="" there are neither commands nor repair.
-        `page`: where to watch, for the line on stderr; left out, on the host of `endpoint`.
+        `page`: where to watch, for the line on stderr; left out, what the bridge tells.
         `gather_ms`: how long events may wait for others to leave together with, half of it where they are
         few. Each time costs the script a moment; an event that comes alone leaves at once.
         `flush_ms`: how long close() and the interpreter's end wait for the ring to empty.
@@ -107,15 +107,12 @@ class Publisher(RunCalls):
         if _process.imported_by_worker():
             self._wait_for_use()
             return
-        greets = _greeting.greets()
         try:
-            self._start(greets)
+            self._start(_greeting.Greeting(options, page) if _greeting.greets() else None)
         except Exception as error:
             text = "endpoint %s, control %s: %s"
             shown = printable(repr(options.endpoint)), printable(repr(options.control))
             raise ValueError(text % (*shown, error)) from None
-        if greets:
-            _greeting.greet(options.source, page or _greeting.page_of(options.endpoint))
         if run_name is not None or config is not None or tags:
             self.start_run(run_name, config, tags)
 
@@ -345,8 +342,8 @@ class Publisher(RunCalls):
 
         return Runs(self._outbox, options.run, options.system_metrics_s, before_end)
 
-    def _start(self, greets: bool = False) -> None:
-        sender = Sender(self._options, self._outbox, self._handlers, greets)
+    def _start(self, greeting: _greeting.Greeting | None = None) -> None:
+        sender = Sender(self._options, self._outbox, self._handlers, greeting)
         sender.start()
         self._sender = sender
         _process.end_with_worker()
