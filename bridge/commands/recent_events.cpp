@@ -234,12 +234,14 @@ bool RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t& wor
 
 std::string RecentEvents::result() const {
   const std::uint64_t missed = query_.missed + walk_->missed();
+  // Backward it stops at the last that is wanted: what is before that was not looked at.
+  const bool unseen = found_.size() == query_.count && walk_->left().from <= walk_->left().to;
   const bool recovered = missed == 0 && query_.known && query_.since_seq.value_or(0) <= head_;
   JsonWriter json;
   json.object().key("events").list();
   for (const std::string& event : found_) json.raw(event);
   json.end_list().field("count", std::uint64_t{found_.size()}).field("complete", recovered && !cut_off_);
-  json.field("more", cut_off_).field("recovered", recovered).field("missed", missed);
+  json.field("more", cut_off_ || unseen).field("recovered", recovered).field("missed", missed);
   return json.field("epoch", log_.epoch()).field("seq", head_).end_object().take();
 }
 

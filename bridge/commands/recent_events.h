@@ -34,9 +34,9 @@ struct SearchMemory {
 // first. Without `since_seq` the newest `count` (default 100, at most kRecentEventsMax) that match; with it
 // the first `count` behind it, so that one can page forward. `epoch` says of which numbering `since_seq` is;
 // where that is not known, it begins with what memory holds. `more` is true where `count` or kReplyBytesMax
-// cut matching events off, `missed` how many events, of any type, neither memory nor the journal has, `recovered`
+// cut matching events off or, without `since_seq`, kept it from looking further back; `missed` how many events, of any type, neither memory nor the journal has, `recovered`
 // is false for such, an unknown numbering, and a `since_seq` beyond the newest event; `complete` where matching
-// events may be missing, for these reasons or because there are more. One thread: the log's. References must outlive it.
+// events may be missing among those that were asked for. One thread: the log's. References must outlive it.
 class RecentEvents {
  public:
   // `on_ready` is called with the search when one that waited for the journal need wait no more. `only_type`: in

@@ -162,6 +162,23 @@ TEST_CASE("recent: since_seq pages forward and says when there is more") {
   CHECK_FALSE(recent(bench, R"({"since_seq":11})")["complete"].GetBool());
 }
 
+TEST_CASE("recent: before_seq pages back and says when there is more") {
+  Bench bench;
+  fill(bench, 10);
+  const auto newest = recent(bench, R"({"count":4})");
+  CHECK(seqs_of(newest) == std::vector<std::uint64_t>{7, 8, 9, 10});
+  CHECK(newest["more"].GetBool());
+  CHECK(newest["complete"].GetBool());  // all four that were asked for
+  CHECK(recent(bench, R"({"count":4,"before_seq":7})")["more"].GetBool());
+  const auto last = recent(bench, R"({"count":2,"before_seq":3})");
+  CHECK(seqs_of(last) == std::vector<std::uint64_t>{1, 2});
+  CHECK_FALSE(last["more"].GetBool());
+  CHECK_FALSE(recent(bench, R"({"count":4,"before_seq":3})")["more"].GetBool());
+  CHECK_FALSE(recent(bench, R"({"count":0})")["more"].GetBool());
+  // What is before them was not looked at, and may be none of these.
+  CHECK(recent(bench, R"({"count":1,"type":"even","before_seq":3})")["more"].GetBool());
+}
+
 TEST_CASE("recent: of several types, and which of two reasons an answer is not complete") {
   Bench bench({10, 1 << 30});
   fill(bench, 12);

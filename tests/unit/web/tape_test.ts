@@ -29,8 +29,9 @@ class Log {
       if (inTime && (type === undefined || made.type === type)) passing.push(made);
     }
     const events = since_seq === undefined ? passing.slice(-count!) : passing.slice(0, count);
-    // Looking back it stops with the last that is wanted, and does not know whether there are more.
-    const more = since_seq !== undefined && events.length < passing.length;
+    // Looking back it stops with the last that is wanted: what is before that may pass, or not.
+    const more = since_seq !== undefined ? events.length < passing.length
+      : events.length === count && (events[0]?.seq ?? 0) > this.first;
     return { events: events as unknown as Json, more, missed: this.missed, seq: this.last };
   };
 }
@@ -81,7 +82,7 @@ test('tape: what is older than memory comes from the log, each row once and in o
   await lookBack(tape);
   assert.deepEqual(seqs(tape), range(4000, 1));
   assert.deepEqual([tape.older, tape.olderText], ['end', 'The log of the bridge begins here.']);
-  assert.deepEqual(log.asked.map(({ before_seq }) => before_seq), [3001, 2001, 1001, 1]);
+  assert.deepEqual(log.asked.map(({ before_seq }) => before_seq), [3001, 2001, 1001]);
   assert.equal(tape.isOlder(tape.row(3999) as BridgeEvent), true);
   assert.equal(tape.isOlder(tape.row(0) as BridgeEvent), false);
   tape.push(event(4001));

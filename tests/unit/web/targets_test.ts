@@ -60,9 +60,10 @@ const told = (seq: number, data: JsonObject, from = 'ppo-bridge'): BridgeEvent =
 test('commands: the newest first, older ones when asked, and only what the bridge tells', async () => {
   const commands = new Commands();
   const events = Array.from({ length: 500 }, (_, i) => told(i + 1, { client_id: `c${i + 1}` }));
-  const ask = async (_command: string, { count, before_seq }: { count?: Json; before_seq?: Json } = {}) => ({
-    events: events.filter(({ seq }) => seq < Number(before_seq ?? Infinity)).slice(-Number(count)) as unknown as Json, epoch: 'e', seq: 500,
-  });
+  const ask = async (_command: string, { count, before_seq }: { count?: Json; before_seq?: Json } = {}) => {
+    const before = events.filter(({ seq }) => seq < Number(before_seq ?? Infinity));
+    return { events: before.slice(-Number(count)) as unknown as Json, more: before.length > Number(count), epoch: 'e', seq: 500 };
+  };
   assert.deepEqual(await commands.fill({ ask, reason: 'start', position: undefined }), { epoch: 'e', seq: 500 });
   commands.apply(told(501, { client_id: 'new' }));
   commands.apply(told(502, {}, 'liar'));

@@ -38,7 +38,7 @@ export class Commands implements Part {
     const answer = await ask('get_recent_events', { type, count: page });
     ++this.generation;
     this.told = eventsOf(answer.events);
-    this.more = this.told.length === page;
+    this.more = answer.more === true;
     ++this.version;
     return positionOf(answer);
   }
@@ -60,7 +60,7 @@ export class Commands implements Part {
       if (generation !== this.generation) return;
       const older = eventsOf(answer.events);
       this.told = [...this.told, ...older].slice(0, toldMax);
-      this.more = older.length === page && this.told.length < toldMax;
+      this.more = answer.more === true && this.told.length < toldMax;
       ++this.version;
     } finally {
       this.asking = false;

@@ -351,7 +351,7 @@ export class Tape {
       // The newest were asked for, and meanwhile those that come have begun: what is before them is asked for.
       const begun = before === Infinity && this.to_s === Infinity && (this.rows.length > 0 || this.memory.length > 0);
       if (begun) this.older = 'more';
-      else this.take(answer, count);
+      else this.take(answer);
     } catch (error) {
       if (generation !== this.generation) return;
       this.older = 'failed';
@@ -361,7 +361,7 @@ export class Tape {
     this.onChange();
   }
 
-  private take(answer: JsonObject, count: number): void {
+  private take(answer: JsonObject): void {
     const events = listOf(answer.events) as unknown as BridgeEvent[];
     const found: Row[] = events.filter((event) => this.passes(event));
     for (const event of found) this.fetched.add(event as BridgeEvent);
@@ -375,7 +375,7 @@ export class Tape {
     }
     this.older = 'more';
     this.addOlder(found);
-    if (oldest === undefined || (answer.more !== true && events.length < count)) {
+    if (oldest === undefined || answer.more !== true) {
       this.end(this.from_s === -Infinity ? 'The log of the bridge begins here.' : 'The range begins here.');
     } else if (oldest.timestamp < this.from_s) this.end('The range begins here.');
   }
