@@ -292,7 +292,7 @@ test('truth: a hidden page keeps its one connection, and costs the bridge nothin
   let sockets = 0;
   const page = await openPage(bridge, { before: (opening) => opening.on('websocket', () => ++sockets) });
   const asksFor = async () => (await command(bridge, 'get_clients')).result.clients
-    .find(({ client_id }) => client_id === 'dashboard')?.subscriptions ?? [];
+    .find(({ client_type }) => client_type === 'dashboard')?.subscriptions ?? [];
   await until('it asks for everything', async () => (await asksFor()).includes('*'));
   await page.evaluate(() => {
     Object.defineProperty(document, 'hidden', { value: true, configurable: true });

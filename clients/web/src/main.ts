@@ -5,6 +5,7 @@ import { Alerts, alertTypes } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
 import { Curves } from './model/curves.js';
 import { Marks } from './model/marks.js';
+import { readsMetrics, whyNot } from './model/permissions.js';
 import { PriceHistory } from './model/price_history.js';
 import { readHistogram, readSpan, readText, RunEvents } from './model/run_events.js';
 import { Runs } from './model/runs.js';
@@ -16,11 +17,12 @@ import { Asker } from './past/ask.js';
 import { Backfill } from './past/backfill.js';
 import { Stretch } from './past/stretch.js';
 import { Travel } from './past/travel.js';
+import { tabName } from './storage.js';
 import { formatState, parseState, resolve, usualState } from './state/ui_state.js';
 import { ConnectionLine, standingOf } from './ui/connection.js';
 import { h, setText } from './ui/dom.js';
 import { askToken } from './ui/login.js';
-import { visible } from './ui/format.js';
+import { nameText, visible } from './ui/format.js';
 import { momentText } from './ui/origin.js';
 import { RangeBar } from './ui/range_bar.js';
 import { showTogether } from './ui/run_colours.js';
@@ -46,9 +48,10 @@ startTheme();
 const store = new Store(() => Date.now());
 const status = new BridgeStatus();
 
+const clientId = `dashboard-${tabName()}`;
 const feed = new Feed({
   url: new URL('ws', location.href).href.replace(/^http/, 'ws'),
-  clientId: 'dashboard',
+  clientId,
   clientType: 'dashboard',
   subscription: { subscriptions: [] }, // until the page knows what was before
   onEvents: (events) => {
@@ -122,8 +125,9 @@ const app: App = {
   get store() {
     return travel.store ?? store;
   },
-  runs, tags, curves, marks, prices, spans, histograms, texts, status, alerts, feed, ask,
+  runs, tags, curves, marks, prices, spans, histograms, texts, status, alerts, feed, clientId, ask,
   onRefill: (listener) => backfill.onRefill(listener),
+  whyNot: (command) => whyNot(feed.state.access, command),
   get state() {
     return state;
   },
@@ -155,6 +159,7 @@ const links = views.map((view, i) =>
 const alertCount = h('span', { class: 'count', hidden: true, title: 'Raised and not acknowledged' });
 links[links.length - 1]!.append(alertCount);
 const content = h('main', { id: 'main', tabindex: '-1' });
+const who = h('span', { class: 'muted who', title: 'Who you are here, and your role' });
 const help = h('dialog', { 'aria-label': 'Keys' }, h('form', { method: 'dialog' }, h('h2', {}, 'Keys'),
   h('dl', { class: 'keys' }, ...[
     ['1 – 8', 'open a view'], ['t', 'light or dark'], ['/', 'search'], ['space', 'tape: hold, follow'],
@@ -169,7 +174,7 @@ document.getElementById('app')!.replaceChildren(
   } }, 'Skip to the content'),
   h('header', {}, h('strong', { class: 'brand' }, 'PPO Bridge'),
     h('nav', { 'aria-label': 'Views' }, ...links),
-    h('div', { class: 'right' }, connection.badge,
+    h('div', { class: 'right' }, who, connection.badge,
       h('button', { class: 'plain', title: 'Light or dark (t)', 'aria-label': 'Light or dark',
                     onclick: () => toggleTheme() }, '◐'),
       h('button', { class: 'plain', title: 'Keys (?)', 'aria-label': 'Keys', onclick: () => help.showModal() }, '?'))),
@@ -226,6 +231,8 @@ function onState(state: FeedState): void {
   if (state.status === 'live') {
     wasLive = true;
     store.newEpoch(feed.epoch);
+    const { access } = feed.state;
+    setText(who, access === undefined ? '' : `${nameText(access.name, 24)} · ${nameText(access.role, 24)}`);
     alerts.onLive(feed.epoch, feed.backlogTo);
     if (travel.store === undefined) void travel.show(momentAsked_s); // a link to it was opened
     void refresh();
@@ -247,7 +254,7 @@ async function refresh(): Promise<void> {
   const withClients = current.name === 'system' && refreshes++ % clientsEvery === 0;
   try {
     await status.refresh((command) => feed.command(command), withClients);
-    if (withClients) {
+    if (withClients && readsMetrics(feed.state.access)) {
       const headers: HeadersInit = token === undefined ? {} : { Authorization: `Bearer ${token}` };
       const metrics = await fetch('metrics', { headers });
       if (metrics.ok) status.takeMetrics(await metrics.text());

@@ -41,7 +41,7 @@ test('feed: what is not of the contract is told and does no harm', () => {
 
 test('feed: says who it is and what it wants, and nothing before the socket is open', () => {
   const { bridge, feed } = setUp({
-    clientId: 'me', clientType: 'dashboard', token: 't', batch: false,
+    clientId: 'me', clientType: 'dashboard', batch: false,
     subscription: { subscriptions: ['order_*'], filter: { item: 'Coal' } }, since: { last: 5 },
   });
   assert.equal(bridge.socket.sent.length, 0);
@@ -50,7 +50,7 @@ test('feed: says who it is and what it wants, and nothing before the socket is o
   const { id, ...asked } = bridge.socket.last();
   assert.equal(typeof id, 'string');
   assert.deepEqual(asked, {
-    action: 'register', client_id: 'me', client_type: 'dashboard', token: 't',
+    action: 'register', client_id: 'me', client_type: 'dashboard',
     subscriptions: ['order_*'], filter: { item: 'Coal' }, since: { last: 5 },
   });
 });
@@ -305,6 +305,33 @@ test('feed: refused for want of a token, it comes again with another one and onl
     feed.useToken('new');
     assert.equal(feed.state.status, 'connecting');
     bridge.socket.open();
+    assert.equal(bridge.socket.last().action, 'authenticate');
     assert.equal(bridge.socket.last().token, 'new');
   });
+});
+
+test('feed: says first who it is, and is told what that may do', () => {
+  const { bridge, feed } = setUp({ token: 't' });
+  bridge.socket.open();
+  bridge.socket.reply({ status: 'authenticated', name: 'alice', role: 'viewer', expires: null });
+  assert.equal(bridge.socket.last().action, 'register');
+  bridge.socket.reply({ status: 'registered', epoch: 'e', seq: 0 });
+  assert.deepEqual(feed.state.access, { name: 'alice', role: 'viewer' });
+  // The bridge may know it without being told.
+  const known = setUp();
+  known.bridge.socket.open();
+  known.bridge.socket.say({ type: 'system_status', data: { auth: { name: 'bob', role: 'bot', expires: null } }, timestamp: 1 });
+  known.bridge.socket.reply({ status: 'registered', epoch: 'e', seq: 0 });
+  assert.deepEqual(known.feed.state.access, { name: 'bob', role: 'bot' });
+});
+
+test('feed: a token that nobody asks for does no harm', async () => {
+  const { bridge, feed } = setUp({ token: 't' });
+  bridge.socket.open();
+  bridge.socket.reply({ status: 'error', data: { error_type: 'bad_request', message: 'nobody has to say who he is here' } });
+  await Promise.resolve();
+  await Promise.resolve();
+  bridge.socket.reply({ status: 'registered', epoch: 'e', seq: 0 });
+  assert.equal(feed.state.status, 'live');
+  assert.equal(feed.state.access, undefined);
 });

@@ -2,118 +2,19 @@
 // connects again when the connection is lost and goes on after the last event that it handed over.
 // So its user sees every event of its subscription once, or a gap. Needs nothing but a WebSocket:
 // runs in browsers and in Node.
-import { Backoff, type BackoffRange } from './backoff.js';
+import { Backoff } from './backoff.js';
 import { Cursor } from './cursor.js';
-import { jsonText, parseJson, type Json, type JsonObject } from './json.js';
+import { parseJson, type Json, type JsonObject } from './json.js';
 import {
-  asEvent, errorOf, FeedError, isObject, isReply,
+  asEvent, FeedError, isObject, isReply,
   type BridgeEvent, type Gap, type Message, type Position, type Since, type Subscription,
 } from './messages.js';
-import { steadyNow, type SteadyMs } from './time.js';
-
-/** The part of a WebSocket that a feed uses: the browser's, or that of `ws` in Node. */
-export interface FeedSocket {
-  onopen: ((event: never) => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number; reason: string }) => void) | null;
-  /** Browsers tell nothing; `ws` tells what was wrong. */
-  onerror: ((event: { message?: string }) => void) | null;
-  send(text: string): void;
-  close(code?: number, reason?: string): void;
-}
-
-export interface FeedTimers {
-  now(): SteadyMs;
-  /** Returns what cancels it. */
-  after(delay_ms: number, run: () => void): () => void;
-}
-
-export type FeedStatus =
-  | 'idle'
-  | 'connecting' // an attempt is under way
-  | 'live'
-  | 'waiting' // until the next attempt
-  | 'refused' // for good: the bridge does not want this client
-  | 'stopped';
-
-export interface FeedState {
-  status: FeedStatus;
-  /** Attempts since the connection was last there. */
-  attempts: number;
-  /** What is resumed from: the last event handed over. */
-  position?: Position;
-  /** Live: false where events between are missing, which a gap tells. */
-  recovered?: boolean;
-  /** Live: the numbering is another one than before, as after a restart of the bridge. */
-  epochChanged?: boolean;
-  /** Waiting: how long. */
-  retryIn_ms?: number;
-  /** Why the connection is not there. */
-  reason?: string;
-  /** Refused for want of a token that is good: useToken() tries another one. */
-  wantsToken?: boolean;
-}
-
-export interface FeedOptions {
-  /** ws://HOST:PORT/ws, or with TLS wss:// */
-  url: string;
-  clientId?: string;
-  clientType?: string;
-  token?: string;
-  subscription?: Subscription;
-  /** Where the first connection begins; left out: with what comes from now on. */
-  since?: Since;
-  /** Many events a message, where the bridge does that. Default true. */
-  batch?: boolean;
-  onEvents(events: BridgeEvent[]): void;
-  onGap?(gap: Gap): void;
-  /** A message of a replay (the command `replay`): an event, a gap, or its end. */
-  onReplay?(message: Message): void;
-  onState?(state: FeedState): void;
-  /** A live connection has become silent, or (true) is heard of again. */
-  onHeard?(heard: boolean): void;
-  /** A message that is none of the contract's. */
-  onUnreadable?(text: string): void;
-
-  /** Default: the global one. With `ws` in Node, for a certificate that the system does not trust:
-   * url => new WebSocket(url, { ca: readFileSync('bridge.pem') }). */
-  connect?: (url: string) => FeedSocket;
-  timers?: FeedTimers;
-  /** Of the back-off's jitter, in 0..1. */
-  random?: () => number;
-  backoff?: BackoffRange;
-  /** From an attempt's begin to the answer to its `register`. */
-  connectTimeout_ms?: number;
-  /** A silent connection is pinged after the first, reported as silent where the pong takes the second, and
-   * given up where it takes the third. */
-  pingInterval_ms?: number;
-  silenceTold_ms?: number;
-  silenceMax_ms?: number;
-}
-
-export interface CommandOptions {
-  target?: string;
-  params?: JsonObject;
-  /** What the bridge gives the trainer. */
-  deadline_ms?: number;
-  idempotencyKey?: string;
-}
-
-export interface CommandReply {
-  command: string;
-  source?: string;
-  target?: string;
-  result?: JsonObject;
-  /** Of a command to `*`: an entry a trainer. */
-  results?: JsonObject[];
-  elapsed_ms?: number;
-}
-
-interface Waiting {
-  resolve(reply: Message): void;
-  reject(error: FeedError): void;
-  cancel(): void;
-}
+import {
+  connectWithGlobalWebSocket, systemTimers,
+  type Access, type CommandOptions, type CommandReply, type FeedOptions, type FeedSocket, type FeedState, type FeedTimers,
+} from './options.js';
+import { Requests } from './requests.js';
+import { Silence } from './silence.js';
 
 const defaultDeadline_ms = 2000;
 // A reply may take this much longer than the deadline that the bridge keeps.
@@ -121,39 +22,21 @@ const replyGrace_ms = 1000;
 const closeUnauthorized = 4001;
 // Of the contract: codes for "you are not wanted", as against "come back later".
 const finalErrors = new Set(['unauthorized', 'forbidden']);
-
-const systemTimers: FeedTimers = {
-  now: steadyNow,
-  after(delay_ms, run) {
-    const g = globalThis as unknown as {
-      setTimeout(run: () => void, delay_ms: number): unknown;
-      clearTimeout(timer: unknown): void;
-    };
-    const timer = g.setTimeout(run, delay_ms);
-    return () => g.clearTimeout(timer);
-  },
-};
-
-export function connectWithGlobalWebSocket(url: string): FeedSocket {
-  const { WebSocket } = globalThis as { WebSocket?: new (url: string) => FeedSocket };
-  if (WebSocket === undefined) throw new Error('there is no WebSocket here: pass `connect`');
-  return new WebSocket(url);
-}
+// To `authenticate`: nobody has to say here who one is.
+const asksNobody = new Set(['bad_request', 'unknown_action']);
 
 export class Feed {
   private readonly timers: FeedTimers;
   private readonly cursor: Cursor;
   private readonly backoff: Backoff;
-  private readonly waiting = new Map<string, Waiting>();
+  private readonly requests: Requests;
+  private readonly silence: Silence;
   private subscription: Subscription;
   private batch: boolean;
   private token: string | undefined;
   private socket: FeedSocket | undefined;
   private current: FeedState = { status: 'idle', attempts: 0 };
-  private lastId = 0;
-  private lastHeard_ms: SteadyMs = 0;
-  private pinged_ms: SteadyMs | undefined; // and not heard of since
-  private heardOf = true;
+  private access: Access | undefined;
   private newestAtReply = 0;
   private cancelTimer: () => void = () => {};
 
@@ -165,6 +48,13 @@ export class Feed {
     this.subscription = options.subscription ?? {};
     this.batch = options.batch ?? true;
     this.token = options.token;
+    this.requests = new Requests(this.timers);
+    this.silence = new Silence(this.timers, {
+      ping_ms: options.pingInterval_ms ?? 2000, told_ms: options.silenceTold_ms ?? 2000, max_ms: options.silenceMax_ms ?? 45_000,
+      ping: () => void this.send('ping', {}, undefined).catch(() => {}),
+      onHeard: (heard) => options.onHeard?.(heard),
+      onLost: (reason) => this.lost(reason),
+    });
   }
 
   get state(): FeedState {
@@ -188,7 +78,7 @@ export class Feed {
 
   /** How long nothing has been heard from a live connection. */
   get silence_ms(): number {
-    return this.current.status === 'live' ? this.timers.now() - this.lastHeard_ms : 0;
+    return this.current.status === 'live' ? this.silence.ms : 0;
   }
 
   start(): void {
@@ -260,22 +150,7 @@ export class Feed {
   // Without a deadline, it is the attempt's.
   private send(action: string, fields: JsonObject, deadline_ms: number | undefined,
                onReply?: (reply: Message) => void): Promise<Message> {
-    const id = `feed-${++this.lastId}`;
-    return new Promise((resolve, reject) => {
-      const cancel = deadline_ms === undefined ? () => {} : this.timers.after(deadline_ms, () => {
-        this.waiting.delete(id);
-        reject(new FeedError('timeout', `no answer within ${deadline_ms} ms`));
-      });
-      this.waiting.set(id, {
-        resolve: (reply) => {
-          onReply?.(reply);
-          resolve(reply);
-        },
-        reject,
-        cancel,
-      });
-      this.socket?.send(jsonText({ action, id, ...fields }));
-    });
+    return this.requests.send((text) => this.socket?.send(text), action, fields, deadline_ms, onReply);
   }
 
   private attempt(): void {
@@ -294,9 +169,10 @@ export class Feed {
       return;
     }
     this.socket = socket;
+    this.access = undefined;
     // A socket that was given up may still call back; then it is no longer this.socket.
     socket.onopen = () => {
-      if (this.socket === socket) this.register();
+      if (this.socket === socket) this.introduce();
     };
     socket.onmessage = ({ data }) => {
       if (this.socket === socket) this.onText(String(data));
@@ -312,32 +188,42 @@ export class Feed {
     };
   }
 
+  // Who one is comes first: its reply tells what one may do.
+  private introduce(): void {
+    const { token, socket } = this;
+    if (token === undefined) return this.register();
+    this.send('authenticate', { token }, undefined, (reply) => {
+      this.access = accessOf(reply);
+      this.register();
+    }).catch((error: FeedError) => {
+      if (this.socket === socket && asksNobody.has(error.errorType)) this.register();
+      else this.onRefusal(socket, error);
+    });
+  }
+
   private register(): void {
     const { clientId, clientType } = this.options;
-    const { token } = this;
+    const { socket } = this;
     const since = this.cursor.nextSince();
     const fields = this.withBatch({
       ...(clientId !== undefined && { client_id: clientId }),
       ...(clientType !== undefined && { client_type: clientType }),
-      ...(token !== undefined && { token }),
       subscriptions: ['*'],
       ...this.subscription,
       ...(since !== undefined && { since }),
     } as unknown as JsonObject);
-    const asked = this.socket;
-    this.send('register', fields, undefined, (reply) => this.registered(reply)).catch(
-      (error: FeedError) => {
-        if (this.socket !== asked) return;
-        if (finalErrors.has(error.errorType)) {
-          this.refused(error.message, error.errorType === 'unauthorized');
-        } else if (this.batch && error.errorType === 'bad_request') {
-          // A bridge that has no batches says so; one event a message is what it has.
-          this.batch = false;
-          this.register();
-        } else {
-          this.lost(error.message);
-        }
-      });
+    this.send('register', fields, undefined, (reply) => this.registered(reply)).catch((error: FeedError) => {
+      // A bridge that has no batches says so; one event a message is what it has.
+      if (this.socket !== socket || !this.batch || error.errorType !== 'bad_request') return this.onRefusal(socket, error);
+      this.batch = false;
+      this.register();
+    });
+  }
+
+  private onRefusal(of: FeedSocket | undefined, error: FeedError): void {
+    if (this.socket !== of) return;
+    if (finalErrors.has(error.errorType)) this.refused(error.message, error.errorType === 'unauthorized');
+    else this.lost(error.message);
   }
 
   private withBatch(fields: JsonObject): JsonObject {
@@ -348,56 +234,17 @@ export class Feed {
     const epochChanged = this.cursor.onRegistered(String(reply.epoch), Number(reply.seq));
     this.newestAtReply = Number(reply.seq);
     this.backoff.reset();
-    this.heard();
-    this.watchSilence();
+    this.cancelTimer();
+    this.silence.heard();
+    this.silence.watch();
     this.become({
       status: 'live', attempts: 0, epochChanged, recovered: reply.recovered !== false,
+      ...(this.access !== undefined && { access: this.access }),
     });
-  }
-
-  // Silence is a ping that is not answered. Timers alone tell nothing: a browser runs those of a hidden page
-  // once a minute, and a machine that was suspended runs them before what has come meanwhile. So a turn that
-  // comes late judges only where the one before was late, too.
-  private watchSilence(lateBefore = false): void {
-    const ping_ms = this.options.pingInterval_ms ?? 2000;
-    const told_ms = this.options.silenceTold_ms ?? 2000;
-    const max_ms = this.options.silenceMax_ms ?? 45_000;
-    const wait_ms = Math.min(ping_ms, told_ms) / 2;
-    const due_ms = this.timers.now() + wait_ms;
-    this.cancelTimer();
-    this.cancelTimer = this.timers.after(wait_ms, () => {
-      const now_ms = this.timers.now();
-      const late = now_ms - due_ms >= wait_ms && this.pinged_ms !== undefined;
-      if (this.pinged_ms === undefined) {
-        if (now_ms - this.lastHeard_ms >= ping_ms) {
-          this.pinged_ms = now_ms;
-          this.send('ping', {}, undefined).catch(() => {});
-        }
-      } else if (!late || lateBefore) {
-        const waited_ms = now_ms - this.pinged_ms;
-        if (waited_ms >= max_ms) {
-          this.lost(`silent for ${Math.round((now_ms - this.lastHeard_ms) / 1000)} s`);
-          return;
-        }
-        if (waited_ms >= told_ms && this.heardOf) {
-          this.heardOf = false;
-          this.options.onHeard?.(false);
-        }
-      }
-      this.watchSilence(late);
-    });
-  }
-
-  private heard(): void {
-    this.lastHeard_ms = this.timers.now();
-    this.pinged_ms = undefined;
-    if (this.heardOf) return;
-    this.heardOf = true;
-    this.options.onHeard?.(true);
   }
 
   private onText(text: string): void {
-    this.heard();
+    this.silence.heard();
     let message: Json;
     try {
       message = parseJson(text);
@@ -410,7 +257,7 @@ export class Feed {
     } else if (!isObject(message)) {
       this.options.onUnreadable?.(text);
     } else if (isReply(message)) {
-      this.onReply(message);
+      this.requests.onReply(message);
     } else {
       this.onBatch([message], text);
     }
@@ -431,8 +278,10 @@ export class Feed {
         if (events.length > 0) this.options.onEvents(events);
         events = [];
         this.onGap(message);
-      } else if (!isObject(message) || message.type !== 'system_status') {
-        this.options.onUnreadable?.(text); // the welcome is a system_status without a seq
+      } else if (isObject(message) && message.type === 'system_status') { // the welcome has no seq
+        if (isObject(message.data) && isObject(message.data.auth)) this.access = accessOf(message.data.auth);
+      } else {
+        this.options.onUnreadable?.(text);
       }
     }
     if (events.length > 0) this.options.onEvents(events);
@@ -442,16 +291,6 @@ export class Feed {
     if (!isObject(message.data)) return;
     const gap = message.data as unknown as Gap;
     if (this.cursor.admitGap(gap)) this.options.onGap?.(gap);
-  }
-
-  private onReply(reply: Message): void {
-    const id = String(reply.id ?? '');
-    const waiting = this.waiting.get(id);
-    if (waiting === undefined) return; // it came too late
-    this.waiting.delete(id);
-    waiting.cancel();
-    if (reply.status === 'error') waiting.reject(errorOf(reply));
-    else waiting.resolve(reply);
   }
 
   private lost(reason: string): void {
@@ -470,14 +309,10 @@ export class Feed {
 
   private drop(reason: string): void {
     this.cancelTimer();
+    this.silence.stop();
     const socket = this.socket;
     this.socket = undefined;
-    const waiting = [...this.waiting.values()];
-    this.waiting.clear();
-    for (const { cancel, reject } of waiting) {
-      cancel();
-      reject(new FeedError('disconnected', reason));
-    }
+    this.requests.rejectAll(reason);
     try {
       socket?.close(1000, 'bye');
     } catch {
@@ -489,4 +324,8 @@ export class Feed {
     this.current = { ...state, position: this.cursor.position };
     this.options.onState?.(this.current);
   }
+}
+
+function accessOf({ name, role }: JsonObject): Access {
+  return { name: String(name), role: String(role) };
 }

@@ -44,6 +44,8 @@ export class BridgeStatus {
   bytesOutPerSecond: number | undefined;
   /** From /metrics: the journal's figures by name, empty where there is none. */
   journal: [name: string, value: number][] = [];
+  /** /metrics was read: not everybody may. */
+  metricsTold = false;
   /** What these mean, by name. */
   readonly meanings = new Map<string, string>();
   /** Of live events: how many the bridge handed on within so many seconds. */
@@ -64,6 +66,7 @@ export class BridgeStatus {
 
   /** The text of /metrics. */
   takeMetrics(text: string): void {
+    this.metricsTold = true;
     this.journal = samples(text, /^ppo_bridge_journal_(\w+) (\S+)$/gm)
       .map(([name, value]) => [name.replaceAll('_', ' '), value]);
     for (const [, name, meaning] of text.matchAll(/^# HELP ppo_bridge_journal_(\w+) (.*)$/gm)) {

@@ -53,6 +53,13 @@ export function setName(element: HTMLElement, name: string, charactersMax?: numb
   setTitle(element, shown === name ? undefined : name);
 }
 
+/** Grey where there is a reason, which is told to who points at it; a click does nothing then. */
+export function setDenied(element: HTMLElement, why: string): void {
+  if (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement) element.disabled = why !== '';
+  else element.setAttribute('aria-disabled', String(why !== ''));
+  setTitle(element, why === '' ? undefined : why);
+}
+
 export function setClass(element: Element, name: string): void {
   if (element.className !== name) element.className = name;
 }

@@ -6,7 +6,7 @@ import { addressesOf, targetsOf, type Target } from '../model/targets.js';
 import { listOf, objectOf } from '../model/values.js';
 import { setBadge } from '../ui/badge.js';
 import { ask } from '../ui/dialog.js';
-import { h, setName, setText, setTitle } from '../ui/dom.js';
+import { h, setDenied, setName, setText, setTitle } from '../ui/dom.js';
 import { dash, dateTime, duration, full } from '../ui/format.js';
 import { Table, textColumn } from '../ui/table.js';
 import { ControlOrders } from './control_orders.js';
@@ -52,6 +52,8 @@ export class ControlView implements View {
   private readonly orders = new ControlOrders((command, params, target) => this.sendOne(command, params, target));
   private readonly buttons = new Map<string, HTMLButtonElement>();
   private readonly checkpointCard: HTMLElement;
+  private readonly othersCard: HTMLElement;
+  private readonly denied = h('p', { class: 'note', role: 'status', hidden: true });
   private readonly answers = new Ring<Answer>(answersMax);
   private readonly answersTable: Table<Answer>;
   private readonly historyTable: Table<CommandTold>;
@@ -91,8 +93,9 @@ export class ControlView implements View {
       void app.store.commands.lookOlder(app.ask).catch(() => {}).finally(() => app.repaint());
     } }, 'Older');
     this.checkpointCard = this.makeCheckpointCard();
-    this.element.append(this.targets.element,
-      h('div', { class: 'grid narrow' }, this.trainingCard(), this.parameters.element, this.checkpointCard, this.orders.element, this.otherCard()),
+    this.othersCard = this.makeOthersCard();
+    this.element.append(this.denied, this.targets.element,
+      h('div', { class: 'grid narrow' }, this.trainingCard(), this.parameters.element, this.checkpointCard, this.orders.element, this.othersCard),
       h('section', { class: 'card' }, h('h2', {}, 'Answers ', h('small', { class: 'muted' }, 'to what this page asked')), this.answersTable.element),
       h('section', { class: 'card' }, h('h2', {}, 'History ', h('small', { class: 'muted' }, 'of everybody’s commands, as the log has it')),
         h('div', { class: 'bar' }, this.historySearch), this.historyTable.element, h('div', { class: 'bar' }, this.older)));
@@ -110,7 +113,13 @@ export class ControlView implements View {
     this.updateButtons(all, chosen);
     this.parameters.update(chosen);
     this.orders.update(all, chosen, [...new Set([...market.items.values()].map(({ name }) => name))].sort().slice(0, 5000));
-    this.checkpointCard.hidden = !all.some(({ commands }) => commands.some((command) => /^(save|load)_checkpoint$/.test(command)));
+    const may = (command: string) => this.app.whyNot(command) === '';
+    this.checkpointCard.hidden = !may('save_checkpoint') || !all.some(({ commands }) => commands.some((command) => /^(save|load)_checkpoint$/.test(command)));
+    this.parameters.element.hidden = !may('set_hyperparameter');
+    this.othersCard.hidden = !may('pause');
+    if (!may('place_order')) this.orders.element.hidden = true;
+    this.denied.hidden = may('pause');
+    setText(this.denied, this.app.whyNot('pause') && `${this.app.whyNot('pause')} What trainers are told here takes a token of the role operator.`);
     this.updateOthers();
     this.answersTable.update([...this.answers.newestFirst()]);
     this.updateHistory();
@@ -127,13 +136,13 @@ export class ControlView implements View {
   private updateButtons(all: readonly Target[], chosen: readonly Target[]): void {
     for (const [command, button] of this.buttons) {
       button.hidden = !always.has(command) && !all.some(({ commands }) => commands.includes(command));
-      const why = this.whyNot(command, chosen);
-      button.setAttribute('aria-disabled', String(why !== ''));
-      setTitle(button, why === '' ? undefined : why);
+      setDenied(button, this.whyNot(command, chosen));
     }
   }
 
   private whyNot(command: string, chosen: readonly Target[]): string {
+    const denied = this.app.whyNot(command);
+    if (denied !== '') return denied;
     if (chosen.length === 0) {
       const { all } = this.targets;
       return all.length > 0 && all.every(({ dead }) => dead !== '') ? 'None of the trainers is there any more.' : 'Choose to whom first.';
@@ -150,7 +159,7 @@ export class ControlView implements View {
         h('button', { type: 'button', class: 'danger', onclick: () => this.send('load_checkpoint', params()) }, 'Load…')));
   }
 
-  private otherCard(): HTMLElement {
+  private makeOthersCard(): HTMLElement {
     const params = h('input', { placeholder: '{"item":"Coal"}', 'aria-label': 'Parameters as JSON', spellcheck: 'false' });
     const run = () => {
       let value: unknown = {};

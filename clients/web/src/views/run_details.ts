@@ -4,7 +4,7 @@ import { configDiff, configText, flatConfig } from '../model/run_list.js';
 import type { Run } from '../model/runs.js';
 import { listOf, numberOf, objectOf, textOf } from '../model/values.js';
 import { setBadge } from '../ui/badge.js';
-import { h, setClass, setName, setText, setTitle, type Child } from '../ui/dom.js';
+import { h, setClass, setDenied, setName, setText, setTitle, type Child } from '../ui/dom.js';
 import { dash, dateTime, digits, duration, full, quantity, timeWithMillis } from '../ui/format.js';
 import { runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { durationOf, type RunWork } from './run_work.js';
@@ -23,6 +23,7 @@ export class RunDetails {
   private readonly content = h('div');
   private readonly pin: HTMLButtonElement;
   private readonly hide: HTMLButtonElement;
+  private readonly remove: HTMLButtonElement;
   private readonly badge = h('span');
   private readonly ending = h('span');
   private readonly facts = h('dl', { class: 'facts' });
@@ -43,6 +44,7 @@ export class RunDetails {
     const button = (text: string, onclick: () => void, how = '') => h('button', { class: how, onclick }, text);
     this.pin = button('Pin', () => void work.set([id()], { pinned: !run()?.pinned }));
     this.hide = button('Hide', () => void work.set([id()], { hidden: !run()?.hidden }));
+    this.remove = button('Delete …', () => void work.remove([id()]), 'danger');
     const save = () => void this.save();
     this.inputs = {
       name: h('input', { maxlength: '128', placeholder: 'as the program called it', onchange: save }),
@@ -52,8 +54,7 @@ export class RunDetails {
     this.one = h('div', { class: 'run-details' },
       h('div', { class: 'bar' }, this.badge, this.ending),
       this.error,
-      h('div', { class: 'bar' }, this.pin, this.hide, button('Copy link', () => void this.copyLink()),
-        button('Delete …', () => void work.remove([id()]), 'danger')),
+      h('div', { class: 'bar' }, this.pin, this.hide, button('Copy link', () => void this.copyLink()), this.remove),
       h('div', { class: 'fields' }, ...(['name', 'tags', 'note'] as const).map((name) =>
         h('label', {}, h('span', {}, { name: 'Name', tags: 'Tags', note: 'Note' }[name]), this.inputs[name]))),
       this.facts,
@@ -87,6 +88,7 @@ export class RunDetails {
     this.shown = id;
     setText(this.pin, run.pinned ? 'Unpin' : 'Pin');
     setText(this.hide, run.hidden ? 'Show again' : 'Hide');
+    for (const each of [this.pin, this.hide, this.remove, ...Object.values(this.inputs)]) setDenied(each, this.work.whyNot);
     setBadge(this.badge, run.state);
     setText(this.ending, endingOf(run));
     const texts = { name: run.name, tags: run.tags.join(', '), note: run.note };

@@ -16,6 +16,11 @@ export class RunWork {
 
   constructor(private readonly app: App) {}
 
+  /** Why runs may not be changed by who looks at them; empty: they may. */
+  get whyNot(): string {
+    return this.app.whyNot('set_run');
+  }
+
   /** Nothing where it neither traded nor told its value. */
   tallyOf(runId: string): Tallied | undefined {
     return this.app.store.tallies.of(runId);
@@ -33,7 +38,8 @@ export class RunWork {
 
   /** True where it is done for all of them. */
   async set(ids: readonly string[], change: RunChange): Promise<boolean> {
-    this.say('');
+    this.say(this.whyNot);
+    if (this.whyNot !== '') return false;
     try {
       await this.app.runs.set(ids, change);
       return true;
@@ -46,6 +52,7 @@ export class RunWork {
   }
 
   async remove(ids: readonly string[]): Promise<void> {
+    if (this.whyNot !== '') return this.say(this.whyNot);
     const { runs } = this.app;
     const known = ids.flatMap((id) => runs.find(id) ?? []);
     if (known.length === 0) return;

@@ -6,7 +6,7 @@ import type { Run } from '../model/runs.js';
 import { numberOf } from '../model/values.js';
 import { setBadge } from '../ui/badge.js';
 import { ColumnMenu } from '../ui/column_menu.js';
-import { h, setClass, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
+import { h, setClass, setDenied, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
 import { compact, dash, dateTime, digits, duration, full, shortDate } from '../ui/format.js';
 import { Grid, type GridColumn, type GridItem } from '../ui/grid.js';
 import { runSwatch, setRunSwatch } from '../ui/run_colours.js';
@@ -38,6 +38,7 @@ export class RunsView implements View {
   private readonly chosenBar = h('div', { class: 'bar chosen-bar', hidden: true });
   private readonly chosenCount = h('strong');
   private readonly compare: HTMLButtonElement;
+  private readonly setters: HTMLButtonElement[]; // what changes runs
   private readonly work: RunWork;
   private readonly details: RunDetails;
   private readonly closed = new Set<string>();
@@ -74,10 +75,12 @@ export class RunsView implements View {
     const act = (name: string, run: () => void, how = '') => h('button', { class: how, onclick: run }, name);
     const ids = () => [...app.state.runs];
     this.compare = act('Compare configs', () => app.go({ run: comparing }));
-    this.chosenBar.append(this.chosenCount, this.compare,
+    this.setters = [
       act('Pin', () => void this.work.set(ids(), { pinned: true })), act('Unpin', () => void this.work.set(ids(), { pinned: false })),
       act('Hide', () => void this.work.set(ids(), { hidden: true })), act('Show again', () => void this.work.set(ids(), { hidden: false })),
-      act('Delete …', () => void this.work.remove(ids()), 'danger'), act('Choose none', () => app.go({ runs: [] }), 'plain'));
+      act('Delete …', () => void this.work.remove(ids()), 'danger'),
+    ];
+    this.chosenBar.append(this.chosenCount, this.compare, ...this.setters, act('Choose none', () => app.go({ runs: [] }), 'plain'));
     this.element.append(
       h('div', { class: 'bar' }, this.find, h('label', { class: 'check' }, 'Group by', this.group), this.menu.element,
         h('label', { class: 'check' }, this.hidden, this.hiddenLabel), this.count),
@@ -91,6 +94,7 @@ export class RunsView implements View {
     const columns = this.columns();
     this.list(columns);
     this.showBars();
+    for (const button of this.setters) setDenied(button, this.work.whyNot);
     const items: GridItem<Run>[] = [];
     for (const { key, runs } of this.groups) {
       const closed = this.closed.has(key);

@@ -47,6 +47,7 @@ export class SystemView implements View {
   private readonly types = pairs('Events by type', 'No event yet.');
   private readonly journal = pairs('Journal', 'This bridge keeps no journal.');
   private readonly gaps: Table<SeenGap>;
+  private readonly ofMetrics: HTMLElement[];
   private painted = -1;
 
   constructor(private readonly app: App) {
@@ -76,7 +77,7 @@ export class SystemView implements View {
       label: 'Clients', empty: 'No client.', sortedBy: { column: 2, descending: true }, rowsMax: 100, id: ({ connection }) => String(connection),
       columns: [
         { name: 'Client', kind: 'name', sort: ({ name }) => name, fill: (cell, { name, connection, remote, type }) => {
-          setName(cell, name || `#${connection}`, 24);
+          setName(cell, `${name || `#${connection}`}${name === app.clientId ? ' (this page)' : ''}`, 32);
           setTitle(cell, `${name || 'no name'}: connection ${connection}, ${type || 'no type'}, from ${remote}`);
         } },
         { name: 'Sent', title: 'Events', kind: 'num', sort: ({ sent }) => sent, fill: (cell, { sent }) => setQuantity(cell, sent) },
@@ -97,14 +98,16 @@ export class SystemView implements View {
       this.painted = -1;
       app.repaint();
     };
+    const delays = card('Delay in the bridge, of live events', this.delays.element);
+    const journal = card('Journal', this.journal.element);
+    this.ofMetrics = [delays, journal];
     this.element.append(this.tiles.element,
       card('Events a second', this.rates.element,
            h('p', { class: 'key' }, h('span', {}, h('i', { class: 'swatch curve-0' }), 'in'),
              h('span', {}, h('i', { class: 'swatch curve-1' }), 'out, over all clients'))),
       h('div', { class: 'grid' }, card('Sources', this.sources.element), card('Clients, the slowest first', this.clients.element),
-        card('Memory by queue', this.memory.element), card('Delay in the bridge, of live events', this.delays.element),
-        card('Gaps seen by this page', this.gaps.element), card('Rejects by reason', this.rejects.element),
-        card('Events by type seen by this page', this.types.element), card('Journal', this.journal.element)));
+        card('Memory by queue', this.memory.element), delays, card('Gaps seen by this page', this.gaps.element),
+        card('Rejects by reason', this.rejects.element), card('Events by type seen by this page', this.types.element), journal));
   }
 
   update(): void {
@@ -130,7 +133,9 @@ export class SystemView implements View {
       : `${full(events)} events in memory, from event ${full(status.number('history', 'first_seq') ?? 0)} to ${full(status.number('seq') ?? 0)}, in ${bytes(status.number('history', 'bytes') ?? 0)}`);
     const journal = new Map(status.journal);
     const [first, newest] = [journal.get('first seq'), journal.get('committed seq')];
-    set('Journal', first === undefined || newest === undefined ? 'none' : first === 0 ? '0' : compact(newest - first + 1),
+    for (const each of this.ofMetrics) each.hidden = !status.metricsTold;
+    if (!status.metricsTold) set('Journal', dash, 'Told only to who may read /metrics: operators, and the roles metrics and admin');
+    else set('Journal', first === undefined || newest === undefined ? 'none' : first === 0 ? '0' : compact(newest - first + 1),
         first === undefined || newest === undefined ? 'This bridge keeps no journal.'
           : `From event ${full(first)} to ${full(newest)}, in ${bytes(journal.get('bytes') ?? 0)}`);
     const [resident, memoryMax] = [status.number('memory', 'resident_bytes'), status.number('memory', 'bytes_max')];

@@ -29,8 +29,12 @@ export interface App {
   readonly status: BridgeStatus;
   readonly alerts: Alerts;
   readonly feed: Feed;
+  /** What this page calls itself. */
+  readonly clientId: string;
   /** A question to the bridge; a few at a time, asked again where it has no time just now. */
   readonly ask: Ask;
+  /** Why who looks at the page may not command this; empty: they may. */
+  whyNot(command: string): string;
   /**
    * Told when answers are no longer true (a gap, another epoch, the page was long out of sight): who asked on
    * its own asks again.
