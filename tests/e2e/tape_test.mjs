@@ -102,7 +102,7 @@ test('tape: rows stand still under the pointer and where one has scrolled, and w
   await page.getByText('2 new').waitFor();
   assert.equal(await top(), before);
   await page.mouse.click(row.x + 50, row.y + 10); // the row that was there
-  assert.equal((await hash(page)), `#/tape?filter=trade_executed&seq=${Number(before.replace(',', '')) - 3}`);
+  assert.ok((await hash(page)).startsWith(`#/tape?filter=trade_executed&seq=${Number(before.replace(',', '')) - 3}&epoch=`));
   await page.mouse.move(5, 5);
   await page.getByText('following').waitFor();
   await page.getByText('102 shown').waitFor();
@@ -149,6 +149,39 @@ test('tape: a link to an event of long ago shows it to somebody else, and what t
   await page.goto(`${bridge.page}#/tape?seq=999999999`);
   await page.getByText('Neither the bridge nor its journal has an event of this number').waitFor();
   assert.deepEqual(page.problems, []);
+});
+
+test('tape: a link names the numbering of its event, and says where that is gone', async () => {
+  const settings = [`journal.path="${join(scratch, 'epochs.sqlite')}"`];
+  const first = await startBridge({ settings });
+  await submit(first, trade({ item: 'Shark' }));
+  const page = await openPage(first, { view: 'tape' });
+  await rowsOf(page).filter({ hasText: 'Shark' }).click();
+  await until('the numbering in the address', async () => /seq=\d+&epoch=\w+/.test(await hash(page)));
+  const link = page.url();
+  const kept = async (bridge) => /ppo_bridge_journal_rows_total (\d+)/.exec(await (await fetch(`${bridge.page}metrics`)).text())?.[1] >= 1;
+  await until('it is in the journal', () => kept(first));
+  await stop(first, 'SIGKILL');
+  // A journal knows the numbering of before, and what of it goes on.
+  const second = await startBridge({ settings, at: first });
+  await submit(second, trade({ item: 'Lobster' }));
+  const { result: { epoch } } = await command(second, 'get_recent_events', {});
+  assert.ok(!link.includes(epoch));
+  const later = await openPage(second, { view: 'tape' });
+  await later.goto(link);
+  await later.reload();
+  await later.getByLabel('The event as JSON').getByText('Shark').waitFor();
+  await later.goto(link.replace(/seq=\d+/, 'seq=50'));
+  await later.reload();
+  await later.getByText('This event is gone: the bridge has numbered its events anew').waitFor();
+  await stop(second);
+  // Without one another event has that number now.
+  const third = await startBridge({ at: first });
+  await submit(third, trade({ item: 'Coal' }), trade({ item: 'Coal' }));
+  const last = await openPage(third, { view: 'tape' });
+  await last.goto(link);
+  await last.reload();
+  await last.getByText('This event is gone: the bridge has numbered its events anew').waitFor();
 });
 
 test('tape: a range and a moment of the past show their own rows', async () => {

@@ -135,6 +135,7 @@ const app: App = {
   now_s: () => travel.position_s() ?? wallNow(),
   address(change) {
     const next = { ...addressed, ...change };
+    if ('seq' in change) next.epoch = change.seq === undefined ? '' : feed.epoch;
     if ((change.from !== undefined || change.to !== undefined) && change.last === undefined) next.last = undefined;
     return formatState(next);
   },

@@ -83,9 +83,10 @@ const fields = {
   /** The part of its time that is zoomed into. */
   m0: number(0, 1e11),
   m1: number(0, 1e11),
-  /** The tape's filter, in the language of alerts, and the event that is open. */
+  /** The tape's filter, in the language of alerts, and the event that is open: its number, and of which numbering that is. */
   filter: text(),
   seq: number(1, Number.MAX_SAFE_INTEGER),
+  epoch: text(),
   /** Its columns: the known ones, or fields of events. */
   cols: list(),
 } as const;

@@ -96,7 +96,7 @@ export class TapeView implements View {
     if (why !== '' || !tape.follows) tape.follow(why === '');
     this.updateRows();
     this.updateTexts(why);
-    this.detail.update(state.seq);
+    this.detail.update(state.seq, state.epoch);
   }
 
   // There is another one for another moment of the past.

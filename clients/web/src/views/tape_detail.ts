@@ -2,7 +2,7 @@
 import type { BridgeEvent } from '../feed/index.js';
 import { eventText, filterOfAgent } from '../model/filter.js';
 import { runIdOf } from '../model/runs.js';
-import { listOf, textOf } from '../model/values.js';
+import { listOf, numberOf, objectOf, textOf } from '../model/values.js';
 import type { UiState } from '../state/ui_state.js';
 import { copyText } from '../ui/clipboard.js';
 import { h, setName, setText } from '../ui/dom.js';
@@ -27,20 +27,26 @@ export class TapeDetail {
   }
 
   /** The event that the address names, however old it is. */
-  update(seq: number | undefined): void {
+  update(seq: number | undefined, epoch: string): void {
     this.element.hidden = seq === undefined;
     if (seq === this.wanted) return;
-    const held = seq === undefined ? undefined : this.app.store.tape.find(seq);
+    const now = epoch === '' || epoch === this.app.feed.epoch;
+    const held = seq === undefined || !now ? undefined : this.app.store.tape.find(seq);
     // Until there is a connection nobody can be asked.
     if (seq !== undefined && held === undefined && this.app.feed.state.status !== 'live') return;
     this.wanted = seq;
     if (held !== undefined) this.fill(held);
-    else if (seq !== undefined) void this.fetch(seq);
+    else if (seq !== undefined) void this.fetch(seq, now ? undefined : epoch);
   }
 
-  private async fetch(seq: number): Promise<void> {
+  // `epoch`: of an earlier numbering.
+  private async fetch(seq: number, epoch: string | undefined): Promise<void> {
     this.say(seq, 'Asking the bridge for it …');
     try {
+      if (epoch !== undefined && !(await this.goesOn(seq, epoch))) {
+        if (this.wanted === seq) this.say(seq, 'This event is gone: the bridge has numbered its events anew since, and what has this number now is another one.');
+        return;
+      }
       const { events } = await this.app.ask('get_recent_events', { since_seq: seq - 1, before_seq: seq + 1, count: 1 });
       const event = listOf(events)[0] as unknown as BridgeEvent | undefined;
       if (this.wanted !== seq) return;
@@ -49,6 +55,12 @@ export class TapeDetail {
     } catch (error) {
       if (this.wanted === seq) this.say(seq, `The bridge did not answer: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
+
+  // Whether numbers up to this one are the same in the numbering of now.
+  private async goesOn(seq: number, epoch: string): Promise<boolean> {
+    const { events, recovered } = await this.app.ask('get_recent_events', { epoch, since_seq: seq, count: 1 });
+    return recovered !== false && (numberOf(objectOf(listOf(events)[0]).seq) ?? Infinity) > seq;
   }
 
   private say(seq: number, text: string): void {
