@@ -22,13 +22,20 @@ constexpr std::array<std::string_view, 4> kAlertCommands = {"create_alert", "lis
 
 RequestError bad_field(std::string message) { return {ErrorType::bad_request, "params." + std::move(message)}; }
 
+std::string json_of(const AlertsAsker& asker) {
+  JsonWriter json;
+  json.object().field("client_id", asker.client_id);
+  if (!asker.identity.empty()) json.field("identity", asker.identity);
+  return json.end_object().take();
+}
+
 }  // namespace
 
 bool Alerts::knows(std::string_view command) {
   return std::find(kAlertCommands.begin(), kAlertCommands.end(), command) != kAlertCommands.end();
 }
 
-void Alerts::run(std::string_view command, const rapidjson::Value& params, const Done& done) {
+void Alerts::run(std::string_view command, const rapidjson::Value& params, const AlertsAsker& asker, const Done& done) {
   if (command == "list_alerts") return done(list());
   static const Params kNothing(rapidjson::kObjectType);
   const Params& fields = params.IsObject() ? params : kNothing;
@@ -37,7 +44,8 @@ void Alerts::run(std::string_view command, const rapidjson::Value& params, const
   if (!id) return done(RequestError{ErrorType::bad_request, id.error().message});
   const auto alert = alerts_.find(id.value());
   if (alert == alerts_.end()) return done(bad_field("alert_id is " + std::to_string(id.value()) + ", which is no alert"));
-  return command == "delete_alert" ? remove(alert->second, done) : acknowledge(alert->second, done);
+  const std::string by = json_of(asker);
+  return command == "delete_alert" ? remove(alert->second, by, done) : acknowledge(alert->second, by, done);
 }
 
 void Alerts::answer(const std::string& members, bool kept, const Done& done) const {
@@ -122,15 +130,15 @@ std::optional<RequestError> Alerts::read_action(const rapidjson::Value& action, 
   return std::nullopt;
 }
 
-void Alerts::acknowledge(Alert& alert, const Done& done) {
+void Alerts::acknowledge(Alert& alert, const std::string& by, const Done& done) {
   const std::uint64_t acknowledged = std::exchange(alert.unacknowledged, 0);
   dirty_.insert(row_name(alert));
   const auto rule = parse_rule(alert.rule);
   const bool ends_it = rule && !rule.value().can_end();
   for (auto& [subject, raised] : alert.raised) {
-    raised.acknowledged = true;
+    if (!std::exchange(raised.acknowledged, true)) raised.acknowledged_by = by;
     dirty_.insert(row_name(raised.change));
-    if (ends_it) tell(alert, raised.change, "acknowledged");
+    if (ends_it) tell(alert, raised.change, "acknowledged", by);
   }
   if (ends_it) {
     counters_.alerts_cleared += alert.raised.size();
@@ -143,11 +151,11 @@ void Alerts::acknowledge(Alert& alert, const Done& done) {
   done(json.end_object().take());
 }
 
-void Alerts::remove(Alert& alert, const Done& done) {
+void Alerts::remove(Alert& alert, const std::string& by, const Done& done) {
   AlertsLinks::Rows rows = {{row_name(alert), ""}};
   for (const auto& [subject, raised] : alert.raised) {
     rows.emplace_back(row_name(raised.change), "");
-    tell(alert, raised.change, "deleted");
+    tell(alert, raised.change, "deleted", by);
   }
   counters_.alerts_cleared += alert.raised.size();
   counters_.alerts_raised -= alert.raised.size();

@@ -104,6 +104,7 @@ void Alerts::load(const AlertsLinks::Rows& rows) {
     if (const auto* const found = find(row.value(), "value")) raised.change.value_json = json_text(*found);
     const auto* const acknowledged = find(row.value(), "acknowledged");
     raised.acknowledged = acknowledged != nullptr && acknowledged->IsTrue();
+    if (const auto* const by = find(row.value(), "acknowledged_by")) raised.acknowledged_by = json_text(*by);
     const auto alert = alerts_.find(raised.change.alert_id);
     if (alert == alerts_.end()) continue;
     thread_.change([change = raised.change](AlertEvaluator& evaluator) { evaluator.restore(change); });
@@ -146,6 +147,7 @@ std::string Alerts::row_of(const Raised& raised) {
   add_text(json, "type", change.type);
   if (!change.value_json.empty()) json.key("value").raw(change.value_json);
   json.key("since").seconds(change.since_us).field("acknowledged", raised.acknowledged);
+  if (!raised.acknowledged_by.empty()) json.key("acknowledged_by").raw(raised.acknowledged_by);
   return json.end_object().take();
 }
 
@@ -288,7 +290,7 @@ void Alerts::apply(const AlertChange& change) {
   }
   if (known != alert.raised.end() && known->second.change.seq == change.seq) return;
   if (known == alert.raised.end()) ++counters_.alerts_raised;
-  alert.raised[change.subject] = {change, false};
+  alert.raised[change.subject] = {change, false, {}};
   ++counters_.alerts_raised_total;
   ++alert.times;
   ++alert.unacknowledged;
@@ -297,8 +299,8 @@ void Alerts::apply(const AlertChange& change) {
   if (alert.has_command) act(alert, change);
 }
 
-// `reason`: why it is over; null: it is raised.
-void Alerts::tell(const Alert& alert, const AlertChange& change, const char* reason) {
+// `reason`: why it is over; null: it is raised. `by`: whose doing that is, as JSON; empty: nobody's.
+void Alerts::tell(const Alert& alert, const AlertChange& change, const char* reason, const std::string& by) {
   JsonWriter json;
   json.object().field("alert_id", alert.id);
   add_text(json, "name", alert.name);
@@ -310,6 +312,7 @@ void Alerts::tell(const Alert& alert, const AlertChange& change, const char* rea
   if (reason == nullptr && !change.value_json.empty()) json.key("value").raw(change.value_json);
   json.key("since").seconds(change.since_us);
   if (reason != nullptr) json.field("reason", reason);
+  if (!by.empty()) json.key("by").raw(by);
   const std::string data = json.end_object().take();
   const char* const type = reason == nullptr ? "alert_raised" : "alert_cleared";
   events_.publish(type, data);

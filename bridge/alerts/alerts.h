@@ -56,6 +56,11 @@ struct AlertsLinks {
       run_command;
 };
 
+// Who asks: what he calls himself, and who that is, where one has to say so.
+struct AlertsAsker {
+  std::string client_id, identity;
+};
+
 // One thread: the log's. References must outlive it.
 class Alerts {
  public:
@@ -71,7 +76,7 @@ class Alerts {
   using Done = std::function<void(const Result<std::string, RequestError>&)>;
   // Calls `done` once with the command's `result` as JSON, now or later. `params` may be null (JSON) or an object.
   // REQUIRES: knows(command).
-  void run(std::string_view command, const rapidjson::Value& params, const Done& done);
+  void run(std::string_view command, const rapidjson::Value& params, const AlertsAsker& asker, const Done& done);
 
   std::size_t memory_bytes() const { return thread_.memory_bytes(); }
 
@@ -79,6 +84,7 @@ class Alerts {
   struct Raised {
     AlertChange change;
     bool acknowledged = false;
+    std::string acknowledged_by;  // JSON; may be empty
   };
   struct Alert {
     std::uint64_t id = 0;
@@ -99,8 +105,8 @@ class Alerts {
 
   // Commands: alert_commands.cpp.
   void create(const Params& params, const Done& done);
-  void acknowledge(Alert& alert, const Done& done);
-  void remove(Alert& alert, const Done& done);
+  void acknowledge(Alert& alert, const std::string& by, const Done& done);
+  void remove(Alert& alert, const std::string& by, const Done& done);
   std::string list() const;
   std::optional<RequestError> read_action(const rapidjson::Value& action, Alert* alert) const;
   void answer(const std::string& members, bool kept, const Done& done) const;
@@ -112,7 +118,7 @@ class Alerts {
   void push(const BlockPtr& block, std::uint64_t from);
   void on_progress(const AlertsThread::Progress& progress);
   void apply(const AlertChange& change);
-  void tell(const Alert& alert, const AlertChange& change, const char* reason);
+  void tell(const Alert& alert, const AlertChange& change, const char* reason, const std::string& by = {});
   void act(const Alert& alert, const AlertChange& change);
   void acted(std::uint64_t id, std::uint64_t seq, const char* action, const std::string& outcome,
              const std::string& message);

@@ -108,7 +108,7 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
                reply(result ? own_result(name, result.value(), id_json, began_us)
                             : refusal(result.error(), id_json));
              },
-             all_clients ? std::nullopt : std::optional(requester.connection));
+             all_clients ? std::nullopt : std::optional(requester.connection), {requester.name, command.identity});
     return;
   }
   if (command.name == kArm || command.name == kDisarm) {

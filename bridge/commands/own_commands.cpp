@@ -73,7 +73,7 @@ void ClientsReport::add(const ClientsReport& other) {
 
 void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
                       const std::shared_ptr<RequestBudget>& account, const Done& done,
-                      std::optional<std::uint64_t> only_client) {
+                      std::optional<std::uint64_t> only_client, const AlertsAsker& asker) {
   if (command == "get_status") {
     const auto answer = [this, done](const ClientsReport& report) { done(get_status(report)); };
     directory_ == nullptr ? answer({}) : directory_->report(answer);
@@ -85,7 +85,7 @@ void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
     ask_runs(command, params, account, done);
   } else if (Alerts::knows(command)) {
     if (view_.alerts == nullptr) return done(RequestError{ErrorType::busy, "there are no alerts"});
-    view_.alerts->run(command, params, done);
+    view_.alerts->run(command, params, asker, done);
   } else if (command == "get_sources") {
     get_sources(account, done);
   } else if (command == "get_snapshot") {

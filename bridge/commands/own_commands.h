@@ -118,7 +118,7 @@ class OwnCommands {
   // ends before. `params` may be null (JSON) or an object. REQUIRES: knows(command).
   void run(std::string_view command, const rapidjson::Value& params,
            const std::shared_ptr<RequestBudget>& account, const Done& done,
-           std::optional<std::uint64_t> only_client = std::nullopt);
+           std::optional<std::uint64_t> only_client = std::nullopt, const AlertsAsker& asker = {});
 
   const BridgeView& view() const { return view_; }
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { command, openPage, screenshot, startBridge, stop, stopAll, submit, until } from './support.mjs';
+import { command, openPage, screenshot, startBridge, startTrainer, stop, stopAll, submit, until } from './support.mjs';
 
 const scratch = mkdtempSync(join(tmpdir(), 'ppo-alerts-'));
 after(stopAll);
@@ -56,7 +56,7 @@ test('alerts: written on one page, raised, seen in every browser, acknowledged f
 
   await entry(other, 'rich').getByRole('button', { name: 'Acknowledge rich' }).click();
   for (const each of [other, page]) {
-    await entry(each, 'rich').getByText('✓ acknowledged', { exact: true }).last().waitFor();
+    await entry(each, 'rich').getByText(/^✓ acknowledged by dashboard/).last().waitFor();
     await badge(each, '');
   }
   // Where it led, and who it was.
@@ -83,11 +83,35 @@ test('alerts: a rule that cannot be read is refused with its place, and so is a 
   await page.getByText('At character').waitFor({ state: 'detached' });
   await write(page, 'gap', { 'Its target': 'agent_0' });
   await page.getByText('A target needs a command.').waitFor();
+  assert.equal(await page.getByLabel('Command to a trainer').getAttribute('aria-invalid'), 'true');
   await write(page, 'gap', { 'Its target': '', Webhook: 'http://example.org/' });
   await page.getByText(/The bridge refused: .*webhook/).waitFor();
+  assert.equal(await page.getByLabel('Webhook').getAttribute('aria-invalid'), 'true'); // beside its field
+  await page.getByLabel('Webhook').fill('');
   assert.equal(await page.getByLabel('A new rule').inputValue(), 'gap'); // to be mended
   const { result } = await command(bridge, 'list_alerts');
   assert.equal(result.count, 0);
+  assert.deepEqual(page.problems, []);
+});
+
+test('alerts: an action sets a parameter as it was declared, or takes any params', async () => {
+  const bridge = await startBridge();
+  startTrainer(bridge, { source: 'trainer-1' });
+  await until('what it declares', async () => (await command(bridge, 'get_sources')).result.sources.some(({ parameters }) => parameters?.length > 0));
+  const page = await openAlerts(bridge);
+  await page.getByLabel('Command to a trainer').fill('set_hyperparameter');
+  await page.getByLabel('Parameter', { exact: true }).selectOption('learning_rate');
+  await write(page, 'run crashed', { Value: '-1', 'Its target': 'trainer-1' });
+  await page.getByText(/-1 is out of range; it must be a number/).waitFor();
+  assert.equal((await command(bridge, 'list_alerts')).result.count, 0);
+  await write(page, 'run crashed', { Value: '0.0001' });
+  await entry(page, 'run crashed').getByText('set_hyperparameter learning_rate = 0.0001 → trainer-1').waitFor();
+  await write(page, 'gap', { 'Command to a trainer': 'save_checkpoint', 'Params as JSON': '[]' });
+  await page.getByText('It must be a JSON object').waitFor();
+  await write(page, 'gap', { 'Params as JSON': '{"path":"last.ckpt"}' });
+  await entry(page, 'gap').getByText('save_checkpoint path = last.ckpt → whatever raised it').waitFor();
+  const { result } = await command(bridge, 'list_alerts');
+  assert.deepEqual(result.alerts.map(({ action }) => action.params), [{ name: 'learning_rate', value: 0.0001 }, { path: 'last.ckpt' }]);
   assert.deepEqual(page.problems, []);
 });
 

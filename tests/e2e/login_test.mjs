@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { openPage, screenshot, startBridge, stopAll } from './support.mjs';
+import { openPage, screenshot, startBridge, startTrainer, stopAll } from './support.mjs';
 
 const scratch = mkdtempSync(join(tmpdir(), 'ppo-login-'));
 after(async () => {
@@ -32,5 +32,26 @@ test('login: a wrong token is asked for again, a right one opens the page', asyn
   assert.equal(await dialog.count(), 0);
   assert.ok(!page.url().includes('ppo1_'));
   assert.equal(await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }).includes('ppo1_')), false);
+  // What a viewer may not do is not there, or grey with why.
+  await page.getByText('alice · viewer').waitFor();
+  startTrainer(bridge, { source: 'trainer-1' });
+  const why = 'alice is a viewer here, who may not do this.';
+  await page.getByRole('link', { name: 'Control' }).click();
+  await page.getByText(`${why} What trainers are told here takes a token of the role operator.`).waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Pause' }).getAttribute('title'), why);
+  for (const heading of ['Parameters', 'Any other command']) assert.equal(await page.getByRole('heading', { name: heading }).isVisible(), false, heading);
+  await page.getByRole('link', { name: 'Alerts' }).click();
+  await page.getByText(`${why} Alerts can be read, but not written, acknowledged or deleted.`).waitFor();
+  assert.equal(await page.getByLabel('A new rule').isVisible(), false);
+  await page.getByRole('link', { name: 'Runs' }).click();
+  await page.locator('.run-name').first().click();
+  const pin = page.getByRole('complementary').getByRole('button', { name: 'Pin' });
+  assert.equal(await pin.getAttribute('title'), why);
+  assert.equal(await page.getByLabel('Note').isDisabled(), true);
+  await pin.click({ force: true });
+  await page.getByRole('status').getByText(why).waitFor();
+  await page.getByRole('link', { name: 'System' }).click();
+  await page.locator('tr', { hasText: '(this page)' }).waitFor();
+  assert.equal(await page.getByRole('table', { name: 'Journal' }).isVisible(), false); // of /metrics
   assert.deepEqual(page.problems, []);
 });

@@ -88,6 +88,40 @@ TEST_CASE("alerts: raised and cleared are events, told once each, and listed mea
   CHECK(metric(bridge, "ppo_bridge_alerts_raised") == 0);
 }
 
+TEST_CASE("alerts: who acknowledged one is told, after a restart too; it is who did so first") {
+  ScratchDirectory directory;
+  const BridgeOptions options = with_journal(directory.file("j"));
+  const auto acknowledge = [](ProtocolClient& client, const std::string& name) {
+    client.request(R"({"action":"register","subscriptions":[],"client_id":")" + name + "\"}");
+    return ask(client, "acknowledge_alert", R"({"alert_id":1})").integer("/result/acknowledged");
+  };
+  {
+    BridgeProcess bridge(options);
+    ProtocolClient client(bridge.websocket());
+    create(client, "t where x = 1");
+    create(client, "once");
+    EventPublisher publisher(bridge.events_in());
+    REQUIRE(publish(publisher, "t", R"({"x":1})", 1));
+    REQUIRE(publish(publisher, "once", "{}", 2));
+    REQUIRE(wait_until([&] { return told(client, "alert_raised").integer("/result/count") == 2; }));
+    CHECK_FALSE(settled(client).has("/result/alerts/0/raised/0/acknowledged_by"));
+    CHECK(acknowledge(client, "first") == 1);
+    CHECK(acknowledge(client, "second") == 0);
+    ask(client, "acknowledge_alert", R"({"alert_id":2})");
+    REQUIRE(wait_until([&] { return told(client, "alert_cleared").integer("/result/count") == 1; }));
+    const Json cleared = told(client, "alert_cleared");
+    CHECK(cleared.string("/result/events/0/data/reason") == "acknowledged");
+    CHECK(cleared.dump("/result/events/0/data/by") == R"({"client_id":"second"})");
+    CHECK(bridge.stop() == 0);
+  }
+  BridgeProcess bridge(options);
+  ProtocolClient client(bridge.websocket());
+  CHECK(settled(client).dump("/result/alerts/0/raised/0/acknowledged_by") == R"({"client_id":"first"})");
+  ask(client, "delete_alert", R"({"alert_id":1})");
+  CHECK(told(client, "alert_cleared").string("/result/events/1/data/reason") == "deleted");
+  CHECK(told(client, "alert_cleared").has("/result/events/1/data/by/client_id"));
+}
+
 TEST_CASE("alerts: a rule or an action that is wrong is refused, and said where; bots are told the same") {
   BridgeProcess bridge(with_journal("", {"alerts.webhook_hosts=[\"hooks.example:443\", \"10.1.2.3\"]"}));
   ProtocolClient client(bridge.websocket());

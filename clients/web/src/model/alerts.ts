@@ -1,6 +1,7 @@
 // The bridge's alerts, as it tells them (bridge/PROTOCOL.md section 9): rules, what is raised now, and what was.
 // Asked for again after each event of them, and now and then: acknowledging one need not be an event.
 import type { BridgeEvent, Json, JsonObject, WallSeconds } from '../feed/index.js';
+import { paramsText, whoDid } from './commands.js';
 import { compareValues } from './order.js';
 import { listOf, numberOf, objectOf, textOf } from './values.js';
 
@@ -14,6 +15,8 @@ export interface Raised {
   /** What raised it; nothing where the rule asks for none. */
   value: Json | undefined;
   acknowledged: boolean;
+  /** Who did that. */
+  by: string;
 }
 
 export interface Alert {
@@ -34,7 +37,7 @@ export interface Alert {
 export interface NewAlert {
   rule: string;
   name?: string;
-  action?: { command?: string; target?: string; webhook?: string };
+  action?: { command?: string; target?: string; params?: JsonObject; webhook?: string };
 }
 
 export interface AlertsOptions {
@@ -160,16 +163,17 @@ export function waitingOf({ raised }: Alert): number {
 
 function alertOf(o: JsonObject): Alert {
   const rule = textOf(o.rule) ?? '';
-  const { command, target, webhook } = objectOf(o.action);
+  const { command, target, params, webhook } = objectOf(o.action);
   const last = objectOf(o.last_action);
   return {
     id: numberOf(o.alert_id) ?? 0, title: textOf(o.name) ?? rule, rule,
-    action: [command && `${String(command)} → ${textOf(target) ?? 'whatever raised it'}`, webhook && `POST ${String(webhook)}`].filter(Boolean).join(', '),
+    action: [command && `${[command, paramsText(objectOf(params))].filter(Boolean).join(' ')} → ${textOf(target) ?? 'whatever raised it'}`,
+             webhook && `POST ${String(webhook)}`].filter(Boolean).join(', '),
     lastAction: [textOf(last.outcome), textOf(last.message)].filter(Boolean).join(': '),
     times: numberOf(o.times) ?? 0, suppressed: numberOf(o.suppressed) ?? 0,
     raised: listOf(o.raised).map(objectOf).map((one) => ({
       seq: numberOf(one.seq) ?? 0, since: numberOf(one.since) ?? 0, source: textOf(one.source) ?? '', run: textOf(one.run) ?? '',
-      agent: textOf(one.agent_id) ?? '', value: one.value, acknowledged: one.acknowledged === true,
+      agent: textOf(one.agent_id) ?? '', value: one.value, acknowledged: one.acknowledged === true, by: whoDid(objectOf(one.acknowledged_by)),
     })).sort((a, b) => Number(a.acknowledged) - Number(b.acknowledged) || compareValues(a.source, b.source) || compareValues(a.agent, b.agent) || b.seq - a.seq),
   };
 }

@@ -1,5 +1,5 @@
 // What was commanded, by whom, and what came of it: as the bridge tells everybody (`command_executed`).
-import type { BridgeEvent, Json, Position } from '../feed/index.js';
+import { jsonText, type BridgeEvent, type Json, type JsonObject, type Position } from '../feed/index.js';
 import type { Ask } from '../past/ask.js';
 import type { Part, Past } from '../past/backfill.js';
 import { positionOf } from '../past/origin.js';
@@ -75,9 +75,27 @@ function eventsOf(events: Json | undefined): CommandTold[] {
 function toldBy({ seq, timestamp, data }: BridgeEvent): CommandTold {
   return {
     seq, time_s: timestamp, command: textOf(data.command) ?? '', target: textOf(data.target) ?? '', trainer: textOf(data.trainer) ?? '',
-    by: textOf(data.client_id) ?? '', outcome: textOf(data.outcome) ?? '', message: textOf(data.message) ?? '',
+    by: whoDid(data), outcome: textOf(data.outcome) ?? '', message: textOf(data.message) ?? '',
     elapsed_ms: numberOf(data.elapsed_ms), params: data.params, params_bytes: numberOf(data.params_bytes),
   };
+}
+
+/** Who did something: who that is, where one has to say so, and what the client calls itself. */
+export function whoDid({ client_id, identity }: JsonObject): string {
+  const called = textOf(client_id) ?? '';
+  const known = textOf(identity);
+  return known === undefined ? called : called === '' ? known : `${known} (${called})`;
+}
+
+/** What was asked for, as one reads it: "learning_rate = 0.001". */
+export function paramsText(params: JsonObject): string {
+  const { name, value, ...others } = params;
+  if (textOf(name) !== undefined && value !== undefined) return `${String(name)} = ${plain(value)}`;
+  return Object.entries(others).map(([key, one]) => `${key} = ${plain(one)}`).join(', ');
+}
+
+function plain(value: Json): string {
+  return typeof value === 'object' ? jsonText(value) : String(value);
 }
 
 /** What an outcome means for whoever wants to know whether it was done. */

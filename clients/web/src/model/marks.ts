@@ -1,7 +1,8 @@
 // What happened to the runs that are looked at: parameters that were changed, pauses, checkpoints, errors, ends
 // (the `marks` of get_series). Asked again when an event says that there are more.
-import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
+import type { BridgeEvent, JsonObject } from '../feed/index.js';
 import type { Asking } from './asking.js';
+import { paramsText } from './commands.js';
 import type { Points } from './points.js';
 import { listOf, numberOf, objectOf, textOf } from './values.js';
 
@@ -87,14 +88,8 @@ export function markText({ kind, data }: RunMark): string {
   }
   if (kind === 'error') return `${textOf(data.error_type) ?? 'error'}: ${textOf(data.message) ?? ''}`;
   const params = objectOf(data.params);
-  const { name, value, ...others } = params;
-  if (textOf(name) !== undefined && value !== undefined) return `${String(name)} = ${plain(value)}`;
-  const told = Object.entries(others).map(([key, one]) => `${key} = ${plain(one)}`);
-  return told.length === 0 ? kind : `${kind}: ${told.join(', ')}`;
-}
-
-function plain(value: Json): string {
-  return typeof value === 'object' ? JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? String(one) : one)) : String(value);
+  const told = paramsText(params);
+  return told === '' ? kind : textOf(params.name) !== undefined && params.value !== undefined ? told : `${kind}: ${told}`;
 }
 
 /**

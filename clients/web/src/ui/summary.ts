@@ -1,7 +1,8 @@
 // One line that says what happened.
 import { jsonText, type BridgeEvent, type Json, type JsonObject } from '../feed/index.js';
 import { digits, full, outside, percent, quantity } from './format.js';
-import { numberOf, textOf } from '../model/values.js';
+import { whoDid } from '../model/commands.js';
+import { numberOf, objectOf, textOf } from '../model/values.js';
 
 const lengthMax = 300;
 
@@ -33,7 +34,7 @@ const summaries: Record<string, (data: JsonObject) => string> = {
     `update ${short(d.update)} at step ${short(d.steps)}: policy ${loss(d.policy_loss)}, value ${loss(d.value_loss)}, KL ${loss(d.approx_kl)}`,
   episode_end: (d) => `episode ${short(d.episode)}: reward ${loss(d.reward)}, profit ${signed(d.profit)}`,
   alert_raised: (d) => `${alertTitle(d)}: ${raisedText(d)}`,
-  alert_cleared: (d) => `${alertTitle(d)}: ${outside(whoText(d))} ${text(d.reason)}`,
+  alert_cleared: (d) => `${alertTitle(d)}: ${outside(whoText(d))} ${outside(reasonText(d))}`,
   alert_action: (d) => `${alertTitle(d)}: ${text(d.action)} ${text(d.outcome)}${textOf(d.message) ? `: ${text(d.message)}` : ''}`,
   command_executed: (d) => `${text(d.command)} → ${text(d.trainer ?? d.target)}: ${text(d.outcome)}`,
 };
@@ -56,6 +57,12 @@ export function valueText(value: Json | undefined, rule: Json | undefined): stri
   if (value === undefined) return '';
   if (typeof value === 'number') return Math.abs(value) < 1000 ? digits(value) : full(value);
   return value === null && /\bnan\b/i.test(String(rule)) ? 'NaN' : String(value);
+}
+
+/** Why it is over: "acknowledged by alice". */
+export function reasonText({ reason, by }: JsonObject): string {
+  const who = whoDid(objectOf(by));
+  return `${textOf(reason) ?? ''}${who === '' ? '' : ` by ${who}`}`;
 }
 
 /** Who raised it, and with what: "trainer-1/agent_0: NaN". */

@@ -1,8 +1,7 @@
 // The bridge's alerts: written, seen, acknowledged and deleted, for everybody; and what they told.
 import type { BridgeEvent } from '../feed/index.js';
-import { waitingOf, type Alert, type NewAlert, type Raised } from '../model/alerts.js';
+import { waitingOf, type Alert, type Raised } from '../model/alerts.js';
 import { heldOrder } from '../model/order.js';
-import { parseRule, RuleError } from '../model/rule.js';
 import { runIdOf } from '../model/runs.js';
 import { numberOf, textOf } from '../model/values.js';
 import type { UiState } from '../state/ui_state.js';
@@ -11,8 +10,9 @@ import { setBadge } from '../ui/badge.js';
 import { ask } from '../ui/dialog.js';
 import { h, setName, setText, setTitle } from '../ui/dom.js';
 import { dateTime, full, nameText, shortDate } from '../ui/format.js';
-import { valueText, whoText } from '../ui/summary.js';
+import { reasonText, valueText, whoText } from '../ui/summary.js';
 import { Table, textColumn } from '../ui/table.js';
+import { AlertForm } from './alert_form.js';
 import type { App, View } from './view.js';
 
 const examples = [
@@ -31,6 +31,7 @@ interface Entry {
   element: HTMLElement;
   badge: HTMLElement;
   acknowledge: HTMLButtonElement;
+  remove: HTMLButtonElement;
   told: HTMLElement;
   raised: HTMLElement;
   shown: string;
@@ -41,8 +42,9 @@ export class AlertsView implements View {
   readonly name = 'alerts';
   readonly title = 'Alerts';
   readonly element = h('div', { class: 'view' });
-  private readonly rule: HTMLInputElement;
-  private readonly more: Record<'name' | 'command' | 'target' | 'webhook', HTMLInputElement>;
+  private readonly form: AlertForm;
+  private readonly making: HTMLElement;
+  private readonly denied = h('p', { class: 'note', hidden: true });
   private readonly problem = h('p', { class: 'bad-note', role: 'alert' });
   private readonly kept = h('section', { class: 'card', 'aria-label': 'Rules kept in this browser', hidden: true });
   private readonly list = h('ul', { class: 'rules', 'aria-label': 'Alerts' });
@@ -52,24 +54,11 @@ export class AlertsView implements View {
   private readonly permission: HTMLButtonElement;
   private readonly permissionNote = h('span', { class: 'muted' });
   private readonly entries = new Map<number, Entry>();
-  private painted = -1;
+  private painted = '';
 
   constructor(private readonly app: App) {
-    const input = (label: string, placeholder: string) =>
-      h('input', { placeholder, 'aria-label': label, spellcheck: 'false', autocomplete: 'off' });
-    this.rule = h('input', { class: 'rule', placeholder: examples[0], 'aria-label': 'A new rule', spellcheck: 'false',
-                             autocomplete: 'off', oninput: () => this.check(false) });
-    this.more = {
-      name: input('Name', 'none'), command: input('Command to a trainer', 'none, or pause'),
-      target: input('Its target', 'whatever raised it'), webhook: input('Webhook', 'none, or http://127.0.0.1:9000/hook'),
-    };
+    this.form = new AlertForm(examples[0]!, (made) => this.app.alerts.create(made));
     this.permission = h('button', { onclick: () => this.askPermission() }, 'Notify me');
-    const add = h('form', { novalidate: true, onsubmit: (event: Event) => {
-      event.preventDefault();
-      void this.add();
-    } }, h('div', { class: 'bar' }, this.rule, h('button', { class: 'primary' }, 'Add')), this.problem,
-      h('div', { class: 'alert-more' }, ...Object.values(this.more).map((each) =>
-        h('label', {}, each.getAttribute('aria-label')!, each))));
     this.history = new Table<BridgeEvent>({
       label: 'What alerts told', empty: 'No alert was raised in this time.', rowsMax: 200,
       onRow: ({ seq }) => app.go({ view: 'tape', seq, filter: '' }),
@@ -79,24 +68,20 @@ export class AlertsView implements View {
         { name: 'What', fill: (cell, { type }) => setBadge(firstOf(cell, 'span'), type.slice('alert_'.length)) },
         textColumn('Alert', ({ data }) => textOf(data.name) ?? textOf(data.rule) ?? '', { kind: 'text' }),
         { name: 'Who', fill: (cell, { data }) => this.linkRun(cell, whoText(data), runIdOf(textOf(data.source), textOf(data.run), data.agent_id)) },
-        textColumn('Value, or why', ({ data }) => [valueText(data.value, data.rule), data.reason, data.action, data.outcome, textOf(data.message)].filter(Boolean).join(': '),
+        textColumn('Value, or why', ({ data }) => [valueText(data.value, data.rule), reasonText(data), data.action, data.outcome, textOf(data.message)].filter(Boolean).join(': '),
           { kind: 'text' }),
         { name: 'Event', kind: 'num wide', fill: (cell, { data }) => this.linkEvent(cell, numberOf(data.seq)) },
       ],
     });
     this.offerKept();
+    this.making = h('section', { class: 'card' }, h('h2', {}, 'A new alert'), this.form.element,
+      h('p', { class: 'muted' }, 'The bridge watches, also while no page is open. For example:'),
+      h('div', { class: 'chips' }, ...examples.map((text) =>
+        h('button', { class: 'chip', type: 'button', onclick: () => this.form.propose(text) }, text))));
     this.element.append(
-      this.kept,
-      h('section', { class: 'card' }, h('h2', {}, 'A new alert'), add,
-        h('p', { class: 'muted' }, 'The bridge watches, also while no page is open. For example:'),
-        h('div', { class: 'chips' }, ...examples.map((text) =>
-          h('button', { class: 'chip', type: 'button', onclick: () => {
-            this.rule.value = text;
-            this.rule.focus();
-            this.check(false);
-          } }, text))),
+      this.kept, this.denied, this.making,
+      h('section', { class: 'card' }, h('h2', {}, 'Alerts ', h('small', { class: 'muted' }, 'as they are now')), this.note, this.problem, this.list,
         h('div', { class: 'bar' }, this.permission, this.permissionNote)),
-      h('section', { class: 'card' }, h('h2', {}, 'Alerts ', h('small', { class: 'muted' }, 'as they are now')), this.note, this.list),
       h('section', { class: 'card' }, h('h2', {}, 'What they told ', h('small', { class: 'muted' }, 'in the stretch of time that is chosen above: the newest; ', this.onTape)),
         this.history.element));
   }
@@ -104,41 +89,20 @@ export class AlertsView implements View {
   update(): void {
     const { alerts } = this.app;
     this.updatePermission();
+    this.form.update(this.app.status.sources);
+    const denied = this.app.whyNot('create_alert');
+    this.making.hidden = denied !== '';
+    this.denied.hidden = denied === '';
+    setText(this.denied, denied && `${denied} Alerts can be read, but not written, acknowledged or deleted.`);
     this.onTape.href = this.app.address({ view: 'tape', filter: 'alert_*' });
-    if (alerts.version === this.painted) return;
-    this.painted = alerts.version;
+    const painted = `${alerts.version} ${denied}`;
+    if (painted === this.painted) return;
+    this.painted = painted;
     setText(this.note, alerts.problem !== '' ? `The bridge does not answer: ${alerts.problem}` : !alerts.loaded ? 'Asking the bridge …'
       : alerts.all.length === 0 ? 'No alerts yet.' : alerts.complete ? '' : `The first ${full(alerts.all.length)}: there are too many for one answer.`);
     this.note.hidden = this.note.textContent === '';
     this.updateList(alerts.all);
     this.history.update(alerts.history);
-  }
-
-  private async add(): Promise<void> {
-    if (!this.check(true)) return;
-    const { name, command, target, webhook } = Object.fromEntries(
-      Object.entries(this.more).map(([key, { value }]) => [key, value.trim() || undefined]));
-    if (target !== undefined && command === undefined) return setText(this.problem, 'A target needs a command.');
-    const made: NewAlert = { rule: this.rule.value.trim(), ...(name && { name }) };
-    if (command ?? webhook) made.action = { ...(command && { command }), ...(target && { target }), ...(webhook && { webhook }) };
-    await this.attempt(async () => {
-      await this.app.alerts.create(made);
-      for (const each of [this.rule, ...Object.values(this.more)]) each.value = '';
-    });
-  }
-
-  // Says what is wrong; while one still writes, only of what cannot become right by going on.
-  private check(whole: boolean): boolean {
-    let problem = '';
-    try {
-      if (whole || this.rule.value.trim() !== '') parseRule(this.rule.value);
-    } catch (error) {
-      if (!(error instanceof RuleError)) throw error;
-      problem = `At character ${error.at + 1}: ${error.message}.`;
-      if (!whole && error.found === 'the end') problem = ''; // it may become right by going on
-    }
-    setText(this.problem, problem);
-    return problem === '';
   }
 
   private async attempt(change: () => Promise<void>): Promise<void> {
@@ -180,7 +144,7 @@ export class AlertsView implements View {
       }
     } }, '✕');
     const entry: Entry = {
-      alert, acknowledge, shown: '', badge: h('span'), told: h('small', { class: 'muted' }), raised: h('ul'),
+      alert, acknowledge, remove, shown: '', badge: h('span'), told: h('small', { class: 'muted' }), raised: h('ul'),
       element: h('li', { 'aria-label': title }),
     };
     entry.element.append(h('div', { class: 'bar' }, entry.badge, h('div', { class: 'alert-rule' },
@@ -190,13 +154,15 @@ export class AlertsView implements View {
   }
 
   private fill(entry: Entry, alert: Alert): void {
-    const shown = JSON.stringify(alert);
+    const denied = this.app.whyNot('acknowledge_alert');
+    const shown = JSON.stringify([alert, denied]);
     if (entry.shown === shown) return;
     entry.shown = shown;
     entry.alert = alert;
     const waiting = waitingOf(alert);
     setBadge(entry.badge, waiting > 0 ? 'raised' : alert.raised.length > 0 ? 'acknowledged' : 'quiet');
-    entry.acknowledge.hidden = waiting === 0;
+    entry.acknowledge.hidden = waiting === 0 || denied !== '';
+    entry.remove.hidden = this.app.whyNot('delete_alert') !== '';
     setText(entry.told, [
       alert.times > 0 && `raised ${full(alert.times)} time${alert.times === 1 ? '' : 's'}`,
       alert.suppressed > 0 && `${full(alert.suppressed)} more not told`,
@@ -206,14 +172,14 @@ export class AlertsView implements View {
       ...(beyond > 0 ? [h('li', { class: 'muted' }, `and ${full(beyond)} more`)] : []));
   }
 
-  private raisedItem({ seq, since, source, run, agent, value, acknowledged }: Raised, rule: string): HTMLElement {
+  private raisedItem({ seq, since, source, run, agent, value, acknowledged, by }: Raised, rule: string): HTMLElement {
     const who = h('span');
     const event = h('span');
     this.linkRun(who, whoText({ source, agent_id: agent }), runIdOf(source, run, agent || null));
     this.linkEvent(event, seq);
     return h('li', {}, who, h('strong', {}, nameText(valueText(value, rule), 60)),
       h('span', { class: 'muted', title: dateTime(since) }, `since ${shortDate(since)}`),
-      event, acknowledged ? h('span', { class: 'muted' }, '✓ acknowledged') : undefined);
+      event, acknowledged ? h('span', { class: 'muted' }, `✓ acknowledged${by === '' ? '' : ` by ${by}`}`) : undefined);
   }
 
   private link(parent: HTMLElement, text: string, to: Partial<UiState>, title: string): void {
