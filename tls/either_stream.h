@@ -118,14 +118,22 @@ class EitherStream {
 
   // Says goodbye, as far as the socket takes it, and ends both directions.
   void shutdown(asio::error_code& ec) {
-    if (is_secure() && trouble_.empty() && unfinished_ == 0 && SSL_is_init_finished(ssl_.get())) {
-      ERR_clear_error();
-      SSL_shutdown(ssl_.get());
-    }
+    say_goodbye();
     socket_.shutdown(lowest_layer_type::shutdown_both, ec);
+  }
+  // The same, but what comes can still be read.
+  void shutdown_send(asio::error_code& ec) {
+    say_goodbye();
+    socket_.shutdown(lowest_layer_type::shutdown_send, ec);
   }
 
  private:
+  void say_goodbye() {
+    if (!is_secure() || !trouble_.empty() || unfinished_ != 0 || !SSL_is_init_finished(ssl_.get())) return;
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+  }
+
   enum class Want { nothing, read, write, failed };
   static constexpr std::size_t kRecordBytes = 16 * 1024;
   // Shorter pieces are gathered: each record costs a system call and a microsecond.

@@ -8,6 +8,7 @@ namespace bridge {
 enum class CloseCode : std::uint16_t {
   normal = 1000,
   going_away = 1001,      // the bridge stops: reconnect
+  protocol_error = 1002,  // against RFC 6455 or what was agreed on
   unsupported = 1003,     // a binary message
   invalid_utf8 = 1007,
   too_large = 1009,

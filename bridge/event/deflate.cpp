@@ -61,7 +61,9 @@ Inflated inflate_piece(z_stream& stream, std::string_view in, std::size_t bytes_
     const int result = inflate(&stream, Z_SYNC_FLUSH);
     // Z_BUF_ERROR: nothing was left to do.
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
-      return Inflated::not_deflate;
+      // zlib tells it by its message alone.
+      const bool too_far = stream.msg != nullptr && std::string_view(stream.msg) == "invalid distance too far back";
+      return too_far ? Inflated::refers_back : Inflated::not_deflate;
     }
     const std::size_t got = step.size() - stream.avail_out;
     if (got > bytes_max - out.size()) return Inflated::too_large;

@@ -57,6 +57,7 @@ enum class Inflated {
   whole,
   too_large,    // than the limit
   not_deflate,  // or only the beginning of it
+  refers_back,  // to bytes before its own: deflate that goes on from an earlier message
 };
 
 // Inflates one message's payload, all of its fragments, into `out`, whose memory stays within

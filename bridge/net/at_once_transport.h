@@ -15,14 +15,24 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <websocketpp/transport/asio/connection.hpp>
 #include <websocketpp/transport/asio/endpoint.hpp>
 
 namespace bridge {
+
+// What reads a connection in websocketpp's place until that is to have it: plain HTTP. Owned by the connection.
+class Front {
+ public:
+  virtual ~Front() = default;
+  // The connection may be read from now on.
+  virtual void begin() = 0;
+};
 
 // One thread: the loop's.
 template <class Config>
@@ -34,6 +44,27 @@ class AtOnceConnection : public websocketpp::transport::asio::connection<Config>
   using ptr = std::shared_ptr<AtOnceConnection>;
   using Base::Base;
 
+  void set_front(std::unique_ptr<Front> front) { front_ = std::move(front); }
+  const Front* front() const { return front_.get(); }
+  // For the front. One read and one write at a time.
+  void read_in_front(char* into, std::size_t size, websocketpp::transport::read_handler done) {
+    Base::async_read_at_least(1, into, size, std::move(done));
+  }
+  // Returns how many bytes the socket took there and then; unless that were all, `done` is called once the others
+  // are written or lost.
+  std::size_t write_in_front(const std::vector<Buffer>& buffers, const websocketpp::transport::write_handler& done) {
+    const std::size_t written = write_now(buffers);
+    if (keep_rest(buffers, written)) Base::async_write(rest_, done);
+    return written;
+  }
+  // Ends it: websocketpp reads these bytes, and then what comes. Returns how many of them are in the buffer that
+  // websocketpp showed. The front is the caller's to keep until it is through with it.
+  std::size_t end_front(std::string bytes, std::unique_ptr<Front>& front) {
+    front = std::move(front_);
+    ahead_ = std::move(bytes);
+    return take_ahead(first_into_, first_size_);
+  }
+
   void begin_at_once() { at_once_ = true; }
 
   // Writes what was sent since. Errors are not told from in here but on a later turn, as always.
@@ -43,6 +74,24 @@ class AtOnceConnection : public websocketpp::transport::asio::connection<Config>
   }
 
  protected:
+  void async_read_at_least(std::size_t at_least, char* into, std::size_t size,
+                           websocketpp::transport::read_handler done) {
+    if (front_) {
+      // The handler is not kept: it holds the connection, which would hold itself.
+      first_into_ = into;
+      first_size_ = size;
+      front_->begin();
+    } else if (!ahead_.empty()) {
+      // websocketpp's handler does not keep the connection, the transport does.
+      const std::size_t got = take_ahead(into, size);
+      asio::post(this->get_raw_socket().get_executor(), [self = Base::get_shared(), done = std::move(done), got] {
+        done({}, got);
+      });
+    } else {
+      Base::async_read_at_least(at_least, into, size, std::move(done));
+    }
+  }
+
   void async_write(const char* data, std::size_t size,
                    const websocketpp::transport::write_handler& handler) {
     Base::async_write(data, size, handler);
@@ -50,19 +99,10 @@ class AtOnceConnection : public websocketpp::transport::asio::connection<Config>
 
   void async_write(const std::vector<Buffer>& buffers,
                    const websocketpp::transport::write_handler& handler) {
-    const std::size_t written = at_once_ ? write_now(buffers) : 0;
-    rest_.clear();
-    std::size_t passed = 0;
-    for (const Buffer& buffer : buffers) {
-      const std::size_t skipped =
-          passed >= written ? 0 : std::min(buffer.len, written - passed);
-      passed += buffer.len;
-      if (skipped < buffer.len) rest_.emplace_back(buffer.buf + skipped, buffer.len - skipped);
-    }
-    if (rest_.empty()) {
-      handler(websocketpp::lib::error_code());
-    } else {
+    if (keep_rest(buffers, at_once_ ? write_now(buffers) : 0)) {
       Base::async_write(rest_, handler);
+    } else {
+      handler(websocketpp::lib::error_code());
     }
   }
 
@@ -89,6 +129,30 @@ class AtOnceConnection : public websocketpp::transport::asio::connection<Config>
     return this->get_socket().write_now(vectors.data(), count);
   }
 
+  // Notes what is behind so many bytes. False where that is nothing.
+  bool keep_rest(const std::vector<Buffer>& buffers, std::size_t written) {
+    rest_.clear();
+    std::size_t passed = 0;
+    for (const Buffer& buffer : buffers) {
+      const std::size_t skipped =
+          passed >= written ? 0 : std::min(buffer.len, written - passed);
+      passed += buffer.len;
+      if (skipped < buffer.len) rest_.emplace_back(buffer.buf + skipped, buffer.len - skipped);
+    }
+    return !rest_.empty();
+  }
+
+  std::size_t take_ahead(char* into, std::size_t size) {
+    const std::size_t got = ahead_.copy(into, size);
+    ahead_.erase(0, got);
+    if (ahead_.empty()) std::string().swap(ahead_);
+    return got;
+  }
+
+  std::unique_ptr<Front> front_;
+  char* first_into_ = nullptr;  // websocketpp's buffer
+  std::size_t first_size_ = 0;
+  std::string ahead_;           // for websocketpp to read before what comes
   bool at_once_ = false;
   std::function<void()> write_;  // websocketpp's, held until end_at_once()
   std::vector<Buffer> rest_;

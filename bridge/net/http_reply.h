@@ -1,6 +1,8 @@
 // An HTTP exchange on the WebSocket's port, apart from its socket.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include "access/access.h"
+#include "event/messages.h"
 
 namespace bridge {
 
@@ -16,7 +19,7 @@ struct HttpRequest {
   std::string method;
   std::string path;           // without the query
   std::string origin;         // header, may be empty
-  std::string host;           // header, may be empty
+  std::string host;           // that it is addressed to, may be empty
   std::string if_none_match;  // header, may be empty
   std::string_view body;
   bool secure = false;      // it came over TLS
@@ -24,6 +27,7 @@ struct HttpRequest {
   std::shared_ptr<const void> owner = {};  // keeps the body
   bool anybody = true;                     // may do everything; else
   std::shared_ptr<const Access> access = {};  // who asks; null: nobody has said
+  std::string query = {};                     // behind the question mark
 };
 
 struct HttpReply {
@@ -32,25 +36,24 @@ struct HttpReply {
   std::string body;
   std::string cache_control = "no-store";
   std::vector<std::pair<std::string, std::string>> headers;  // besides the usual ones
+  std::string_view gzipped = {};  // the body as gzip, where that is had; lives as long as the program
 };
 
+// An error object (PROTOCOL section 4), as every status from 400 on has one. `details_json`: an object.
+HttpReply error_reply(int status, ErrorType type, std::string message, std::int64_t now_us,
+                      std::string details_json = "{}");
+
 // RFC 9110, 15.5.2 and RFC 6750, 3.
-inline HttpReply unauthorized(const std::string& why) {
-  HttpReply reply;
-  reply.status = 401;
-  reply.body = why + "\n";
-  reply.headers = {{"WWW-Authenticate", "Bearer realm=\"ppo-bridge\""}};
-  return reply;
-}
+HttpReply unauthorized(const std::string& why, std::int64_t now_us);
 
 // RFC 9110, 15.5.22 and RFC 6455, 4.4.
-inline HttpReply upgrade_required(const std::string& why) {
-  HttpReply reply;
-  reply.status = 426;
-  reply.body = why + "\n";
-  reply.headers = {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}};
-  return reply;
-}
+HttpReply upgrade_required(const std::string& why, std::int64_t now_us);
+
+// The status line and the fields, the empty line behind them included. `body_bytes`: of the body, as it goes out.
+std::string reply_head(const HttpReply& reply, std::size_t body_bytes, bool keeps_alive, std::int64_t now_us);
+
+// "Not Found"; "" where it is not one of those that are given here.
+std::string_view reason_phrase(int status);
 
 // Called once with the reply, on the thread that asked, now or later; bears that the connection has gone.
 using HttpAnswer = std::function<void(HttpReply reply)>;

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/address.h"
+#include "base/text.h"
 #include "event/messages.h"
+#include "net/gzip.h"
 
 namespace bridge {
 namespace {
@@ -95,33 +97,42 @@ bool is_read(const HttpRequest& request) {
   return request.method == "GET" || request.method == "HEAD";
 }
 
-HttpReply not_allowed(const char* allowed) {
-  HttpReply reply = plain(405, std::string("method not allowed; use ") + allowed);
-  reply.headers.emplace_back("Allow", allowed);
-  return reply;
+// "" where it does not pay.
+std::string zipped(std::string_view body) {
+  constexpr int kLevel = 6;
+  if (body.size() < Gzip::kWorthBytes) return {};
+  Gzip gzip(kLevel);
+  for (std::size_t at = 0; at < body.size(); at += Gzip::kStepBytes) {
+    if (!gzip.add(body.substr(at, Gzip::kStepBytes), at + Gzip::kStepBytes >= body.size())) return {};
+  }
+  std::string out = gzip.take();
+  return out.size() < body.size() ? out : std::string();
 }
 
-HttpReply json_error(int status, ErrorType type, std::string message, std::int64_t now_us) {
-  HttpReply reply;
-  reply.status = status;
-  reply.content_type = kJsonType;
-  reply.body = error_message({type, std::move(message)}, "submit_event", {}, now_us);
+HttpReply not_allowed(const HttpRequest& request, const std::string& allowed, std::int64_t now_us) {
+  HttpReply reply = error_reply(405, ErrorType::bad_request,
+                                "the method is " + printable(request.method) + "; " + printable(request.path) +
+                                    " takes " + allowed,
+                                now_us);
+  reply.headers.emplace_back("Allow", allowed);
   return reply;
 }
 
 }  // namespace
 
 Pages::Pages(Intake& intake, const Clock& clock, Options options)
-    : intake_(intake), clock_(clock), options_(std::move(options)) {}
+    : intake_(intake), clock_(clock), options_(std::move(options)) {
+  for (const PageFile& file : options_.files) zipped_.push_back(zipped(file.body));
+}
 
 std::optional<HttpReply> Pages::refusal(const HttpRequest& request) const {
   const bool guarded =
       request.path == "/submit_event" || request.path == "/readyz" || request.path == "/metrics";
-  if (request.anybody || !guarded) return std::nullopt;
-  if (request.access == nullptr) return unauthorized("say who you are: Authorization: Bearer ...");
+  if (request.anybody || !guarded || request.method == "OPTIONS") return std::nullopt;
+  if (request.access == nullptr) return unauthorized("say who you are: Authorization: Bearer ...", clock_.wall_us());
   if (request.access->may_get(request.path)) return std::nullopt;
   const std::string why = "a " + std::string(request.access->role->name) + " may not use " + request.path;
-  return request.path == "/submit_event" ? json_error(403, ErrorType::forbidden, why, clock_.wall_us()) : plain(403, why);
+  return error_reply(403, ErrorType::forbidden, why, clock_.wall_us());
 }
 
 void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
@@ -129,7 +140,7 @@ void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer
   if (request.path == "/submit_event" && request.method == "POST" && own_origin) {
     return submit_event(request, answer);
   }
-  if (request.path != "/metrics" || !is_read(request)) return answer(reply_to(request));
+  if (request.path != "/metrics" || !is_read(request)) return answer(reply_to(request, own_origin));
   options_.metrics([answer](std::string text) {
     HttpReply reply;
     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -138,22 +149,35 @@ void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer
   });
 }
 
-HttpReply Pages::reply_to(const HttpRequest& request) {
-  if (request.path == "/submit_event") {
-    if (request.method != "POST") return not_allowed("POST");
-    return json_error(403, ErrorType::forbidden, "the Origin is another site's", clock_.wall_us());
+std::string_view Pages::methods(std::string_view path) const {
+  if (path == "/submit_event") return "POST";
+  const bool known = file(path) != nullptr || path == "/" || path == "/healthz" || path == "/readyz" || path == "/metrics";
+  return known ? "GET, HEAD" : path == "/ws" ? "GET" : path == "*" ? "GET, HEAD, POST" : "";
+}
+
+HttpReply Pages::reply_to(const HttpRequest& request, bool own_origin) {
+  const std::int64_t now_us = clock_.wall_us();
+  const std::string allowed(methods(request.path));
+  if (allowed.empty()) {
+    return error_reply(404, ErrorType::bad_request, "nothing is at " + printable(request.path), now_us);
   }
+  if (request.method == "OPTIONS") {
+    HttpReply reply;
+    reply.status = 204;
+    reply.headers.emplace_back("Allow", allowed + ", OPTIONS");
+    return reply;
+  }
+  const bool takes_event = request.path == "/submit_event";
+  if (takes_event ? request.method != "POST" : !is_read(request)) return not_allowed(request, allowed, now_us);
+  if (takes_event && !own_origin) {
+    return error_reply(403, ErrorType::forbidden, "the Origin is another site's", now_us);
+  }
+  if (request.path == "/ws") return upgrade_required("/ws is for WebSocket clients", now_us);
   const PageFile* const page_file = file(request.path);
-  const bool known = page_file != nullptr || request.path == "/" || request.path == "/healthz" ||
-                     request.path == "/readyz" || request.path == "/metrics";
-  if (!known) {
-    return request.path == "/ws" ? upgrade_required("connect with a WebSocket client")
-                                 : plain(404, "not found");
-  }
-  if (!is_read(request)) return not_allowed("GET, HEAD");
   HttpReply reply;
   if (page_file != nullptr) {
     reply = serve(*page_file, request);
+    if (reply.status == 200) reply.gzipped = zipped_[static_cast<std::size_t>(page_file - options_.files.data())];
   } else if (request.path == "/") {
     reply = home(request);
   } else if (request.path == "/healthz") {
@@ -193,7 +217,7 @@ HttpReply Pages::home(const HttpRequest& request) const {
 // A large body is taken in between what the others want, with an account of its own.
 void Pages::submit_event(const HttpRequest& request, const HttpAnswer& answer) {
   if (options_.full()) {
-    return answer(json_error(503, ErrorType::busy,
+    return answer(error_reply(503, ErrorType::busy,
                              "events wait to be written to the journal (journal.before_delivery)",
                              clock_.wall_us()));
   }
@@ -235,10 +259,10 @@ HttpReply Pages::submitted(const IntakeOutcome& outcome) const {
                            : too_large ? ErrorType::too_large
                                        : ErrorType::bad_request;
     if (outcome.first_reject == Reject::forbidden_source) {
-      return json_error(403, ErrorType::forbidden,
+      return error_reply(403, ErrorType::forbidden,
                         std::string(reject_name(outcome.first_reject)) + ": " + outcome.first_detail, clock_.wall_us());
     }
-    return json_error(400, type,
+    return error_reply(400, type,
                       std::string(reject_name(outcome.first_reject)) + ": " + outcome.first_detail,
                       clock_.wall_us());
   }

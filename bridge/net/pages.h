@@ -36,7 +36,9 @@ class Pages {
   void handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer);
 
  private:
-  HttpReply reply_to(const HttpRequest& request);
+  HttpReply reply_to(const HttpRequest& request, bool own_origin);
+  // What a path may be asked with; "" where there is none.
+  std::string_view methods(std::string_view path) const;
   // Nothing where whoever asks may have that path. The dashboard's files and /healthz are for everybody.
   std::optional<HttpReply> refusal(const HttpRequest& request) const;
   void submit_event(const HttpRequest& request, const HttpAnswer& answer);
@@ -48,6 +50,7 @@ class Pages {
   Intake& intake_;
   const Clock& clock_;
   const Options options_;
+  std::vector<std::string> zipped_;  // the files as gzip; "" where that is no smaller
 };
 
 }  // namespace bridge

@@ -68,12 +68,17 @@ class PermessageDeflate {
   void received() { receiving_.release(); }
 
   // It is compressed: `out` becomes what it says. 1009 where that is too large, 1007 where it
-  // is not deflate.
-  Error finish(std::string& out) {
+  // is not deflate. `keeps_context`: it goes on from an earlier one, which was agreed not to be.
+  Error finish(std::string& out, bool* keeps_context) {
     const auto gathered = std::move(gathered_);
+    const bool first = !std::exchange(some_came_, true);
     switch (inflate_message(gathered ? *gathered : std::string(), bytes_max_, out)) {
       case Inflated::whole:
         return {};
+      case Inflated::refers_back:
+        *keeps_context = !first;
+        if (*keeps_context) return {};
+        break;
       case Inflated::too_large:
         return error(websocketpp::processor::error::message_too_big);
       case Inflated::not_deflate:
@@ -99,6 +104,7 @@ class PermessageDeflate {
   }
 
   std::uint32_t bytes_max_ = 0;  // 0: nothing was agreed on
+  bool some_came_ = false;       // compressed messages
   std::unique_ptr<std::string> gathered_;
   mutable MemoryHold receiving_;
 };

@@ -50,6 +50,9 @@ class WireMessage {
   void set_prepared(bool value) { prepared_ = value; }
   bool get_compressed() const { return compressed_; }
   void set_compressed(bool value) { compressed_ = value; }
+  // It is compressed against what was agreed on: there is nothing in it.
+  bool keeps_context() const { return keeps_context_; }
+  void set_keeps_context() { keeps_context_ = true; }
   bool get_terminal() const { return terminal_; }
   void set_terminal(bool value) { terminal_ = value; }
   bool get_fin() const { return fin_; }
@@ -82,6 +85,7 @@ class WireMessage {
   bool fin_ = true;
   bool terminal_ = false;
   bool compressed_ = false;
+  bool keeps_context_ = false;
 };
 
 }  // namespace bridge

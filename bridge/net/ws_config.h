@@ -89,10 +89,10 @@ inline lib::error_code hybi13<bridge::WsConfig>::validate_incoming_extended_head
   }
   const uint8_t code = frame::get_basic_size(h);
   const uint64_t size = frame::get_payload_size(h, e);
-  if ((code == frame::payload_size_code_16bit && size <= frame::limits::payload_size_basic) ||
-      (code == frame::payload_size_code_64bit && size <= frame::limits::payload_size_extended)) {
-    return error::make_error_code(error::non_minimal_encoding);
-  }
+  const bool shortest = (code != frame::payload_size_code_16bit || size > frame::limits::payload_size_basic) &&
+                        (code != frame::payload_size_code_64bit || size > frame::limits::payload_size_extended);
+  // Section 5.2; websocketpp has codes of its own for these, which would close with 1011.
+  if (!shortest || size >> 63 != 0) return error::make_error_code(error::protocol_violation);
   const bool counts = !frame::opcode::is_control(frame::get_opcode(h)) && size <= m_max_message_size;
   if (counts && !m_permessage_deflate.expect(size)) {
     return error::make_error_code(error::message_too_big);
@@ -109,7 +109,14 @@ inline lib::error_code hybi13<bridge::WsConfig>::finalize_message() {
   m_permessage_deflate.received();
   if (message->get_compressed()) {
     std::string& out = message->get_raw_payload();
-    if (const lib::error_code failed = m_permessage_deflate.finish(out)) return failed;
+    bool keeps_context = false;
+    if (const lib::error_code failed = m_permessage_deflate.finish(out, &keeps_context)) return failed;
+    if (keeps_context) {
+      out.clear();
+      message->set_keeps_context();
+      m_state = READY;
+      return {};
+    }
     if (text && !m_current_msg->validator.decode(out.begin(), out.end())) {
       return error::make_error_code(error::invalid_utf8);
     }

@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "net/client_socket.h"
-#include "net/http_answer.h"
+#include "net/http_connection.h"
 #include "net/tls_greeting.h"
 #include "net/waiting_connections.h"
 
@@ -27,7 +27,7 @@ constexpr std::size_t kTicksAPass = 50;  // of tick(), until all clients were lo
 
 }  // namespace
 
-class WsServer::Impl final : private RequestGate {
+class WsServer::Impl final : public HttpSite {
  public:
   Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
       : io_(io), context_(context), options_(std::move(options)), on_http_(std::move(on_http)) {
@@ -46,7 +46,7 @@ class WsServer::Impl final : private RequestGate {
       return websocketpp::lib::error_code();
     });
     server_.set_max_message_size(options_.message_bytes_max);
-    server_.set_max_http_body_size(options_.http_body_bytes_max);
+    server_.set_open_handshake_timeout(0);  // HttpConnection keeps that time
     server_.set_pong_timeout(0);  // sessions keep that time themselves
     server_.set_user_agent("");
     if (options_.tls != nullptr) {
@@ -54,11 +54,9 @@ class WsServer::Impl final : private RequestGate {
       server_.set_greeting([this](const auto& con, auto done) { greeting_->begin(con, std::move(done)); });
     }
     server_.set_tcp_pre_init_handler([this](auto hdl) { on_tcp(hdl); });
-    server_.set_tcp_post_init_handler([this](auto hdl) { before_request(hdl); });
     server_.set_validate_handler([this](auto hdl) { return validate(hdl); });
     server_.set_open_handler([this](auto hdl) { on_open(hdl); });
     server_.set_close_handler([this](auto hdl) { on_close(hdl); });
-    server_.set_http_handler([this](auto hdl) { on_request(hdl); });
     server_.set_message_handler([this](auto hdl, auto message) { on_message(hdl, *message); });
     server_.set_ping_handler([this](auto hdl, std::string payload) {
       if (const auto client = connection(hdl)->client) client->on_ping(std::move(payload));
@@ -190,9 +188,9 @@ class WsServer::Impl final : private RequestGate {
     const auto con = connection(hdl);
     const HandshakeRequest& request = con->get_request();
     request.deflate = options_.deflate_level != 0;
-    request.gate = this;
-    request.memory.of((*options_.memory)[Queue::http]);
     request.messages = &(*options_.memory)[Queue::requests];
+    con->set_front(std::make_unique<HttpConnection>(io_, *con, *this, context_.clock, (*options_.memory)[Queue::http],
+                                                    options_.http_body_bytes_max, options_.handshake_timeout));
     con->number = ++last_number_;
     con->set_open_by(std::chrono::steady_clock::now() + options_.handshake_timeout);
     asio::error_code ec;
@@ -210,62 +208,49 @@ class WsServer::Impl final : private RequestGate {
     out->get_raw_socket().close(ec);
   }
 
-  // Its request has the time that is left.
-  void before_request(const websocketpp::connection_hdl& hdl) {
-    const auto con = connection(hdl);
-    const auto left = con->open_by() - std::chrono::steady_clock::now();
-    con->set_open_handshake_timeout(
-        std::max<long>(1, std::chrono::duration_cast<std::chrono::milliseconds>(left).count()));
-  }
+  HttpPlace place() const { return {address_, options_.sites}; }
 
-  // What a request says in its head is judged before its body is read.
-  void look(HandshakeRequest& request) override {
-    using Cut = HandshakeRequest::Cut;
-    if (!request.memory.try_take(request.received())) {
-      request.cut(Cut::no_memory);
-    } else if (request.has_head() && !is_own_host(request.get_header("Host"), address_, options_.sites)) {
-      request.cut(Cut::foreign_host);
-    } else if (request.has_head() && request.is_upgrade()) {
-      if (request.get_header("Sec-WebSocket-Version") != "13") request.cut(Cut::old_version);
-    } else if (request.has_head() && !request.ready() && !own_origin(request)) {
-      request.cut(Cut::foreign_origin);
+  std::optional<HttpReply> judge(Connection& con, const HttpHead& head) override {
+    const std::int64_t now_us = context_.clock.wall_us();
+    const bool upgrade = is_websocket_handshake(head);
+    auto refusal = refuse_head(head, place(), now_us);
+    if (refusal && refusal->status == 421) ++context_.counters.requests_of_foreign_hosts;
+    if (!refusal && upgrade) refusal = refuse_handshake(head, place(), now_us);
+    if (!refusal && !comes_from_own_site(head, place()) && head.method != "GET" && head.method != "HEAD") {
+      refusal = foreign_origin(now_us);
     }
-  }
-
-  bool own_origin(const HandshakeRequest& request) {
-    return is_own_origin(request.get_header("Origin"), request.get_header("Host"), address_, options_.sites);
+    if (!refusal && !read_access(con, head)) refusal = unauthorized(kWrongToken, now_us);
+    if (!upgrade) ++context_.counters.http_requests;
+    if (!refusal || !upgrade) return refusal;
+    ++context_.counters.clients_refused;
+    spdlog::warn("refused a WebSocket from {} with {}: its Origin is {}", con.get_remote_endpoint(), refusal->status,
+                 printable(head.field("origin")));
+    return refusal;
   }
 
   // Who a request says it comes from. False where its token is none.
-  bool read_access(Connection& con) {
+  bool read_access(Connection& con, const HttpHead& head) {
+    con.access = nullptr;
     const Authenticator* const authenticator = options_.session.authenticator;
-    const std::string_view token = bearer_token(con.get_request_header("Authorization"));
+    const std::string authorization = head.field("authorization");
+    const std::string_view token = bearer_token(authorization);
     if (authenticator == nullptr || token.empty()) return true;
     con.access = authenticator->find(token);
     if (con.access == nullptr) ++context_.counters.tokens_refused;
     return con.access != nullptr;
   }
 
+  // HttpConnection has judged it.
   bool validate(const websocketpp::connection_hdl& hdl) {
-    using websocketpp::http::status_code::forbidden;
-    using websocketpp::http::status_code::not_found;
     const auto con = connection(hdl);
-    std::string path = con->get_resource();
-    path.resize(std::min(path.find('?'), path.size()));
-    if (path == "/ws" && own_origin(con->get_request())) {
-      if (read_access(*con)) return true;
-      ++context_.counters.clients_refused;
-      answer(*con, unauthorized(kWrongToken), false);
-      return false;
-    }
-    ++context_.counters.clients_refused;
-    con->set_status(path == "/ws" ? forbidden : not_found);
-    con->set_body(path == "/ws" ? "the Origin is another site's\n" : "the WebSocket is at /ws\n");
-    if (path == "/ws") {
-      spdlog::warn("refused a WebSocket from {}: its Origin is {}", con->get_remote_endpoint(),
-                   printable(con->get_request_header("Origin")));
-    }
-    return false;
+    const auto& offered = con->get_requested_subprotocols();
+    if (!offered.empty()) con->select_subprotocol(offered.front());
+    return true;
+  }
+
+  static HttpReply foreign_origin(std::int64_t now_us) {
+    return error_reply(403, ErrorType::forbidden,
+                       "the Origin is another site's; websocket.origins names those that may", now_us);
   }
 
   void on_open(const websocketpp::connection_hdl& hdl) {
@@ -314,6 +299,11 @@ class WsServer::Impl final : private RequestGate {
     // The session may end the connection while it answers.
     const std::shared_ptr<ClientSocket> client = con->client;
     if (!client) return;
+    if (message.keeps_context()) {
+      client->close(CloseCode::protocol_error,
+                    "compressed with the context of an earlier message; client_no_context_takeover was agreed on");
+      return;
+    }
     if (message.get_opcode() != websocketpp::frame::opcode::text) {
       client->close(CloseCode::unsupported, "text messages only");
       return;
@@ -321,53 +311,26 @@ class WsServer::Impl final : private RequestGate {
     client->session().on_text(message.get_payload());
   }
 
-  void on_request(const websocketpp::connection_hdl& hdl) {
-    const auto con = connection(hdl);
-    ++context_.counters.http_requests;
-    if (con->get_request().why_cut() == HandshakeRequest::Cut::old_version) {
-      ++context_.counters.clients_refused;
-      return answer(*con, upgrade_required("only version 13 is spoken (RFC 6455)"), false);
-    }
-    if (con->get_request().why_cut() == HandshakeRequest::Cut::foreign_host) {
-      ++context_.counters.requests_of_foreign_hosts;
-      HttpReply reply;
-      reply.status = 421;  // Misdirected Request (RFC 9110 section 15.5.20)
-      reply.body = "no bridge is called " + printable(con->get_request_header("Host")) +
-                   " here; websocket.hosts names further hosts\n";
-      return answer(*con, std::move(reply), false);
-    }
-    if (con->get_request().why_cut() == HandshakeRequest::Cut::no_memory) {
-      HttpReply reply;
-      reply.status = 503;
-      reply.body = "too much is being sent at a time; try again soon\n";
-      return answer(*con, std::move(reply), false);
-    }
-    if (!read_access(*con)) return answer(*con, unauthorized(kWrongToken), false);
+  void answer(Connection& con, const HttpHead& head, std::string_view body, const HttpAnswer& answer) override {
     HttpRequest request;
     request.anybody = options_.session.authenticator == nullptr;
-    request.access = con->access;
-    request.method = con->get_request().get_method();
-    request.path = con->get_resource();
-    request.path.resize(std::min(request.path.find('?'), request.path.size()));
-    request.origin = con->get_request_header("Origin");
-    request.host = con->get_request_header("Host");
-    request.if_none_match = con->get_request_header("If-None-Match");
-    request.secure = con->is_secure();
-    request.remote = con->get_remote_endpoint();
-    request.body = con->get_request_body();
-    request.owner = con;
-    // The connection may have gone before an answer that comes later; then nobody reads it.
-    const auto within = std::make_shared<bool>(true);
-    const auto answered = std::make_shared<bool>(false);
-    on_http_(request, own_origin(con->get_request()),
-             [con, within, answered, head = request.method == "HEAD"](HttpReply reply) {
-               *answered = true;
-               answer(*con, std::move(reply), head);
-               websocketpp::lib::error_code ec;
-               if (!*within) con->send_http_response(ec);
-             });
-    *within = false;
-    if (!*answered) con->defer_http_response();
+    request.access = con.access;
+    request.method = head.method;
+    request.path = head.path;
+    request.query = head.query;
+    request.origin = head.field("origin");
+    request.host = head.host;
+    request.if_none_match = head.field("if-none-match");
+    request.secure = con.is_secure();
+    request.remote = con.get_remote_endpoint();
+    request.body = body;
+    request.owner = con.get_shared();
+    on_http_(request, comes_from_own_site(head, place()), answer);
+  }
+
+  bool finish(const HttpHead& head, HttpReply& reply) override {
+    allow_origin(head, place(), reply);
+    return !draining_;
   }
 
   asio::io_context& io_;

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 namespace bridge {
@@ -53,6 +54,11 @@ void check_ipc_path(const std::string& endpoint) {
 }  // namespace
 
 std::string bind_socket(zmq::socket_t& socket, const std::string& endpoint) {
+  // libzmq takes a name that it binds to for that of a network interface.
+  constexpr std::string_view kLocalhost = "tcp://localhost:";
+  if (endpoint.compare(0, kLocalhost.size(), kLocalhost) == 0) {
+    return bind_socket(socket, "tcp://127.0.0.1:" + endpoint.substr(kLocalhost.size()));
+  }
   check_ipc_path(endpoint);
   set_ipv6(socket, endpoint);
   socket.bind(endpoint);

@@ -19,8 +19,9 @@ void FramesBuilder::add(const Block& block, std::size_t index) {
     bytes_.append(block.frame(index));
     return;
   }
-  array_.append(1, array_.empty() ? '[' : ',').append(block.json(index));
-  if (array_.size() >= kBlockBytesMax) close_array();
+  const std::string_view json = block.json(index);
+  if (array_.size() + json.size() + 2 > kBlockBytesMax) close_array();
+  array_.append(1, array_.empty() ? '[' : ',').append(json);
 }
 
 void FramesBuilder::add_gap(std::string_view frame) {

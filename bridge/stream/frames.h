@@ -20,8 +20,8 @@ struct Frames {
   std::uint64_t gaps = 0;
 };
 
-// Puts events one behind the other: a message each, or, `batch`, JSON arrays of at most about
-// kBlockBytesMax. One thread.
+// Puts events one behind the other: a message each, or, `batch`, JSON arrays of at most
+// kBlockBytesMax, unless one event alone is larger. One thread.
 class FramesBuilder {
  public:
   // With a deflater, which must outlive it, arrays for which it pays are compressed.

@@ -92,7 +92,9 @@ TEST_CASE("deflate offer: the first that can be taken up is") {
 TEST_CASE("deflate offer: a connection agrees only where it may, and gathers within its limit") {
   using websocketpp::processor::error::make_error_code;
   namespace error = websocketpp::processor::error;
+  MemoryLedger memory;
   HandshakeRequest request;
+  request.messages = &memory[Queue::requests];
   request.append_header("Sec-WebSocket-Extensions", "permessage-deflate");
   PermessageDeflate off;
   CHECK(off.negotiate(request, 100).second.empty());
@@ -106,12 +108,22 @@ TEST_CASE("deflate offer: a connection agrees only where it may, and gathers wit
   std::string out;
   CHECK(!on.decompress(bytes, 60, out));
   CHECK(on.decompress(bytes, 60, out) == make_error_code(error::message_too_big));
-  CHECK(on.finish(out) == make_error_code(error::invalid_payload));
+  bool keeps_context = false;
+  CHECK(on.finish(out, &keeps_context) == make_error_code(error::invalid_payload));
   // And the next message stands alone.
   const std::string hello("\xf2\x48\xcd\xc9\xc9\x07\x00", 7);
   CHECK(!on.decompress(reinterpret_cast<const std::uint8_t*>(hello.data()), 7, out));
-  CHECK(!on.finish(out));
+  CHECK(!on.finish(out, &keeps_context));
   CHECK(out == "Hello");
+  // One that goes on from it is told apart from garbage; the first of all can be nothing else.
+  const std::string again("\xf2\x00\x11\x00\x00", 5);  // RFC 7692, 7.2.3.2
+  CHECK(!on.decompress(reinterpret_cast<const std::uint8_t*>(again.data()), 5, out));
+  CHECK(!on.finish(out, &keeps_context));
+  CHECK(keeps_context);
+  PermessageDeflate fresh;
+  CHECK(fresh.negotiate(request, 100).second == kTaken);
+  CHECK(!fresh.decompress(reinterpret_cast<const std::uint8_t*>(again.data()), 5, out));
+  CHECK(fresh.finish(out, &keeps_context) == make_error_code(error::invalid_payload));
   HandshakeRequest malformed;
   malformed.append_header("Sec-WebSocket-Extensions", "permessage-deflate; =");
   CHECK(PermessageDeflate().negotiate(malformed, 100).first ==

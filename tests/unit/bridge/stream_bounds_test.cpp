@@ -193,7 +193,7 @@ TEST_CASE("snapshot: bytes are bounded as well as entries, and one entry always 
   CHECK(small.bytes() == bytes);
 }
 
-TEST_CASE("frames: an array is closed once it is as long as a block") {
+TEST_CASE("frames: an array is no longer than a block, unless one event is") {
   Bench bench;
   for (int i = 0; i < 60; ++i) bench.event("t" + std::to_string(i), padded(10'000));
   catch_up(bench.snapshot, bench.log);
@@ -204,8 +204,17 @@ TEST_CASE("frames: an array is closed once it is as long as a block") {
                             .frames;
   const auto arrays = payloads(std::string_view(*frames.bytes));
   REQUIRE(arrays.size() == 3);
-  CHECK(arrays[0].size() >= kBlockBytesMax);
-  CHECK(arrays[0].size() < kBlockBytesMax + 11'000);
+  for (const auto& array : arrays) CHECK(array.size() <= kBlockBytesMax);
+  CHECK(arrays[0].size() > kBlockBytesMax - 11'000);
+  bench.event("large", padded(kBlockBytesMax));
+  bench.event("small", padded(10));
+  catch_up(bench.snapshot, bench.log);
+  work = 0;
+  const Frames more = bench.snapshot.frames(subscription(R"({"batch":true})"), 0, bench.log.head(), 100 * kStepWork, &work).frames;
+  const auto with_large = payloads(std::string_view(*more.bytes));
+  REQUIRE(with_large.size() == 5);
+  CHECK(with_large[3].size() > kBlockBytesMax);
+  CHECK(with_large[3].find("\"small\"") == std::string::npos);
 }
 
 TEST_CASE("replay: numbers at the ends of their ranges") {
