@@ -15,6 +15,7 @@
 
 #include "app/bridge_app.h"
 #include "app/config.h"
+#include "app/config_commands.h"
 #include "app/token_commands.h"
 #include "base/log.h"
 #include "version.h"
@@ -49,11 +50,7 @@ int fail(int code, const std::string& message) {
 
 int main(int argc, char** argv) {
   CLI::App cli{
-      "Forwards events of reinforcement-learning trainers from ZeroMQ to WebSocket clients."};
-  cli.footer(
-      "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
-      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read credentials and certificate anew.\n"
-      "Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags or configuration.");
+      "Forwards events of reinforcement-learning trainers from ZeroMQ to WebSocket clients.", "ppo-bridge"};
   bridge::ConfigSources sources;
   std::string log_level;
   bool check_only = false;
@@ -67,12 +64,17 @@ int main(int argc, char** argv) {
   cli.add_flag("--check-config", check_only, "Check the configuration and exit");
   cli.add_flag("--print-config", print_config, "Print every key at its default and exit");
   cli.set_version_flag("--version", std::string("ppo-bridge ") + bridge::kVersion);
+  bridge::ConfigCommands configs(cli, sources);
   bridge::TokenCommands tokens(cli, [&sources]() -> bridge::Result<std::string> {
     sources.environment = environment();
     const auto config = bridge::load_config(sources);
     if (!config) return config.error();
     return config.value().auth.credentials;
   });
+  cli.footer(
+      "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
+      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read credentials and certificate anew.\n"
+      "Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags or configuration.");
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -85,6 +87,7 @@ int main(int argc, char** argv) {
   }
   if (!log_level.empty()) sources.settings.push_back("log.level=" + log_level);
   sources.environment = environment();
+  if (configs.given()) return configs.run();
   const auto config = bridge::load_config(sources);
   if (!config) return fail(2, config.error().message);
   if (check_only) {

@@ -25,15 +25,6 @@ const ConfigKey* find_key(std::string_view name) {
   return nullptr;
 }
 
-// websocket.listen -> PPO_BRIDGE_WEBSOCKET_LISTEN
-std::string environment_name(const ConfigKey& key) {
-  std::string name(kEnvironmentPrefix);
-  for (const char* p = key.name; *p != '\0'; ++p) {
-    name += *p == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(*p)));
-  }
-  return name;
-}
-
 std::string range_of(const ConfigKey& key) {
   if (std::holds_alternative<std::int64_t>(key.fallback)) {
     return "an integer " + std::to_string(key.min) + ".." + std::to_string(key.max);
@@ -148,19 +139,30 @@ class Values {
     Config config;
     for (const ConfigKey& key : config_keys()) {
       const auto it = values_.find(key.name);
-      key.set(config, it == values_.end() ? key.fallback : it->second);
+      key.set(config, it == values_.end() ? key.fallback : it->second.first);
     }
     return config;
+  }
+
+  std::vector<ConfigEntry> entries() const {
+    std::vector<ConfigEntry> entries;
+    for (const ConfigKey& key : config_keys()) {
+      const auto it = values_.find(key.name);
+      const bool given = it != values_.end();
+      entries.push_back({key.name, value_text(key, given ? it->second.first : key.fallback),
+                         given ? it->second.second : kFromDefault});
+    }
+    return entries;
   }
 
  private:
   std::optional<Failure> keep(const ConfigKey& key, ConfigValue value, const std::string& from) {
     if (auto failure = check(key, value, from)) return failure;
-    values_[key.name] = std::move(value);
+    values_[key.name] = {std::move(value), from};
     return std::nullopt;
   }
 
-  std::map<std::string, ConfigValue> values_;
+  std::map<std::string, std::pair<ConfigValue, std::string>> values_;
 };
 
 std::optional<Failure> read_file(const std::string& path, Values& values) {
@@ -233,21 +235,7 @@ std::string quoted(const std::string& text) {
   return out;
 }
 
-std::string default_text(const ConfigKey& key) {
-  if (const auto* n = std::get_if<std::int64_t>(&key.fallback)) return std::to_string(*n);
-  if (const auto* b = std::get_if<bool>(&key.fallback)) return *b ? "true" : "false";
-  if (const auto* text = std::get_if<std::string>(&key.fallback)) return quoted(*text);
-  if (key.is_table) return "{}";
-  std::string out = "[";
-  for (const std::string& entry : std::get<std::vector<std::string>>(key.fallback)) {
-    out += (out.size() > 1 ? ", " : "") + quoted(entry);
-  }
-  return out + "]";
-}
-
-}  // namespace
-
-Result<Config> load_config(const ConfigSources& sources) {
+Result<Values> read_all(const ConfigSources& sources) {
   Values values;
   if (!sources.file.empty()) {
     if (auto failure = read_file(sources.file, values)) return *failure;
@@ -256,7 +244,46 @@ Result<Config> load_config(const ConfigSources& sources) {
   for (const std::string& setting : sources.settings) {
     if (auto failure = read_setting(setting, values)) return *failure;
   }
-  Config config = values.config();
+  return values;
+}
+
+}  // namespace
+
+std::string environment_name(const ConfigKey& key) {
+  std::string name(kEnvironmentPrefix);
+  for (const char* p = key.name; *p != '\0'; ++p) {
+    name += *p == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(*p)));
+  }
+  return name;
+}
+
+std::string allowed_text(const ConfigKey& key) {
+  return range_of(key) + (*key.unit != '\0' ? std::string(", ") + key.unit : "") + ".";
+}
+
+std::string value_text(const ConfigKey& key, const ConfigValue& value) {
+  if (const auto* n = std::get_if<std::int64_t>(&value)) return std::to_string(*n);
+  if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
+  if (const auto* text = std::get_if<std::string>(&value)) return quoted(*text);
+  std::string out;
+  for (const std::string& entry : std::get<std::vector<std::string>>(value)) {
+    const std::size_t equals = entry.find('=');
+    out += (out.empty() ? "" : ", ") +
+           (key.is_table ? quoted(entry.substr(0, equals)) + " = " + quoted(entry.substr(equals + 1)) : quoted(entry));
+  }
+  return key.is_table ? "{" + out + "}" : "[" + out + "]";
+}
+
+Result<std::vector<ConfigEntry>> effective_config(const ConfigSources& sources) {
+  const auto values = read_all(sources);
+  if (!values) return values.error();
+  return values.value().entries();
+}
+
+Result<Config> load_config(const ConfigSources& sources) {
+  const auto values = read_all(sources);
+  if (!values) return values.error();
+  Config config = values.value().config();
   if (config.events.message_bytes_max < config.events.event_bytes_max) {
     return Failure{"events.message_bytes_max is " +
                    std::to_string(config.events.message_bytes_max) +
@@ -298,9 +325,7 @@ std::string default_config_text() {
     }
     std::istringstream lines(key.meaning);
     for (std::string line; std::getline(lines, line);) out += "# " + line + "\n";
-    out += "# " + range_of(key);
-    if (*key.unit != '\0') out += std::string(", ") + key.unit;
-    out += ".\n" + name.substr(dot + 1) + " = " + default_text(key) + "\n";
+    out += "# " + allowed_text(key) + "\n" + name.substr(dot + 1) + " = " + value_text(key, key.fallback) + "\n";
   }
   return out;
 }

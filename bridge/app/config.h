@@ -103,6 +103,17 @@ struct ConfigSources {
 // Puts them together and checks every value. Reads the file.
 Result<Config> load_config(const ConfigSources& sources);
 
+// A key with the value that it has (as TOML) and where that is from.
+struct ConfigEntry {
+  std::string key;
+  std::string value;
+  std::string from;
+};
+inline constexpr const char* kFromDefault = "default";
+
+// All keys, in the order of the table. Each value is checked, not whether they fit together.
+Result<std::vector<ConfigEntry>> effective_config(const ConfigSources& sources);
+
 // The file that holds every key at its default, with meaning, unit and range: conf/bridge.toml.
 std::string default_config_text();
 

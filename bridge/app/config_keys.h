@@ -31,4 +31,11 @@ struct ConfigKey {
 // In the order of conf/bridge.toml: sections together.
 const std::vector<ConfigKey>& config_keys();
 
+// websocket.listen -> PPO_BRIDGE_WEBSOCKET_LISTEN
+std::string environment_name(const ConfigKey& key);
+// "an integer 1..100000, clients."
+std::string allowed_text(const ConfigKey& key);
+// As TOML.
+std::string value_text(const ConfigKey& key, const ConfigValue& value);
+
 }  // namespace bridge
