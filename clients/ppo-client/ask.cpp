@@ -1,7 +1,9 @@
 #include "ppo-client/ask.h"
 
 #include <algorithm>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "feed/client.h"
 #include "feed/json.h"
@@ -9,6 +11,7 @@
 #include "ppo-client/connection.h"
 #include "ppo-client/event_printer.h"
 #include "ppo-client/json_text.h"
+#include "ppo-client/registry.h"
 #include "ppo-client/report.h"
 #include "ppo-client/runs_text.h"
 #include "ppo-client/trainer_reply.h"
@@ -48,7 +51,7 @@ void show_events(std::string_view result, bool as_json, const Style& style, Outp
   EventPrinter printer(style);
   const std::string_view events = json::member(result, "events");
   json::for_each_element(events.empty() ? result : events, [&](std::string_view event) {
-    out.line(as_json ? one_line(event) : printer.event(event));
+    out.line(as_json ? one_line(event, out.is_terminal()) : printer.event(event));
   });
   if (json::member(result, "complete") == "false") {
     out.flush();
@@ -88,6 +91,23 @@ void show_report(std::string_view result, const Style& style, Output& out) {
   }
 }
 
+// For a shell's completion.
+std::vector<std::string> words_of(std::string_view result, std::string_view kind) {
+  std::vector<std::string> words;
+  if (kind == "runs" || kind == "types") {
+    json::for_each_element(json::member(result, kind == "runs" ? "runs" : "event_types"), [&](std::string_view entry) {
+      const auto word = json::as_string(json::member(entry, kind == "runs" ? "run_id" : "type"));
+      if (word) words.push_back(*word);
+    });
+    return words;
+  }
+  const Registry registry = read_registry(result);
+  return kind == "sources"    ? registry.source_names()
+         : kind == "agents"   ? registry.agents()
+         : kind == "commands" ? registry.commands()
+                              : registry.targets("");
+}
+
 }  // namespace
 
 ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, const Style& style,
@@ -101,6 +121,10 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
     return code_of(reply.error_type);
   }
   const std::string_view result = result_of(reply.text);
+  if (task.show == AskOptions::Show::kWords) {
+    for (const std::string& word : words_of(result, task.words)) out.line(printable(word));
+    return kExitOk;
+  }
   if (task.show == AskOptions::Show::kEvents) {
     show_events(result, as_json, style, out, err);
   } else if (!as_json && task.show == AskOptions::Show::kAlerts) {
@@ -112,7 +136,7 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
   } else if (!as_json && task.show >= AskOptions::Show::kRuns) {
     return show_runs(result, task, style, out, err);
   } else if (as_json) {
-    out.line(one_line(result));
+    out.line(one_line(result, out.is_terminal()));
   } else if (task.show == AskOptions::Show::kReport) {
     show_report(result, style, out);
   } else {

@@ -16,6 +16,8 @@ constexpr size_t kSeqMax = 15;
 constexpr size_t kTypeMax = 24;
 constexpr size_t kNameMax = 28;  // of who and item, where there is room enough
 constexpr size_t kNameMin = 10;
+constexpr size_t kWhoMin = 17;     // trainer-1/agent_0
+constexpr size_t kTimeNarrow = 8;  // 00:00:00
 
 // What the columns show of an event. Read one by one, so that a number which no double can hold
 // spoils only the member it stands in.
@@ -47,10 +49,10 @@ Fields read_fields(std::string_view event) {
   return fields;
 }
 
-// "trainer-1/agent_0"; the agent alone where there is no room for both.
-std::string who_of(const std::string& source, const std::string& agent, bool narrow) {
+// "trainer-1/agent_0"
+std::string who_of(const std::string& source, const std::string& agent) {
   if (agent.empty()) return source;
-  return source.empty() || narrow ? agent : source + "/" + agent;
+  return source.empty() ? agent : source + "/" + agent;
 }
 
 // Grows towards what is needed, and never shrinks.
@@ -72,18 +74,23 @@ std::string EventPrinter::event(std::string_view text) {
   const auto data = parse(fields.data);
   const Value nothing;
   const Value& known = data ? *data : nothing;
-  const std::string who = who_of(fields.source, string_of(find(known, "agent_id")), narrow());
+  const std::string who = who_of(fields.source, string_of(find(known, "agent_id")));
   const std::string item = string_of(find(known, "item"));
 
   const size_t share = style_.width_max == 0 ? kNameMax : style_.width_max / (narrow() ? 8 : 7);
   const size_t name_max = std::clamp(share, kNameMin, kNameMax);
   const char* const between = narrow() ? " " : "  ";
+  const size_t who_max = std::max(name_max, kWhoMin);
   Line line;
-  line.add(local_time(fields.timestamp), Colour::kDim).add(between);
-  line.right_column(fields.seq, widen(widths_.seq, fields.seq, kSeqMax), Colour::kDim).add(between);
+  // Who, what and how much come before when to the millisecond, and which number it has.
+  const std::string time = local_time(fields.timestamp);
+  line.add(narrow() ? time.substr(0, kTimeNarrow) : time, Colour::kDim).add(between);
+  if (!narrow()) {
+    line.right_column(fields.seq, widen(widths_.seq, fields.seq, kSeqMax), Colour::kDim).add(between);
+  }
   line.column(fields.type, widen(widths_.type, fields.type, kTypeMax), type_colour(fields.type))
       .add(between);
-  line.column(who, widen(widths_.who, who, name_max), Colour::kPlain, Cut::kBeginning).add(between);
+  line.column(who, widen(widths_.who, who, who_max), Colour::kPlain, Cut::kBeginning).add(between);
   line.column(item, widen(widths_.item, item, name_max), Colour::kBold).add(between);
   if (!add_details(line, fields.type, known)) line.add(compact(fields.data));
   return line.render(style_);

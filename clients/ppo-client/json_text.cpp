@@ -105,10 +105,15 @@ std::string pretty(std::string_view text) {
   return out;
 }
 
-std::string one_line(std::string_view text) {
+std::string one_line(std::string_view text, bool terminal) {
   std::string line(text);
   for (char& c : line) {
     if (c == '\n' || c == '\r') c = ' ';
+  }
+  if (terminal) {
+    std::string safe;
+    append_string(safe, line);
+    return safe;
   }
   return line;
 }

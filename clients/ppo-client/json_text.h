@@ -18,8 +18,8 @@ std::string compact(std::string_view text);
 std::string pretty(std::string_view text);
 
 // On one line, otherwise byte for byte: a line break in JSON is only ever a space between tokens.
-// REQUIRES: feed::json::valid(text)
-std::string one_line(std::string_view text);
+// On a terminal also with escapes as compact() has them. REQUIRES: feed::json::valid(text)
+std::string one_line(std::string_view text, bool terminal = false);
 
 // The tree of a text; nothing where it is not valid or nested so deeply that walking it is no good
 // idea.

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <stdexcept>
 #include <string_view>
@@ -36,15 +37,13 @@ ExitCode export_to_file(const Options& options, const ReplayOptions& task, Outpu
   Output out(file.descriptor(), stop_requested);
   const ExitCode code = replay(options, task, {}, out, err, stop_requested);
   if (code != kExitOk) return code;
-  if (out.broken()) throw std::runtime_error(task.output + " cannot be written");
+  if (out.broken()) throw std::runtime_error(task.output + " cannot be written: " + std::strerror(out.error()));
   if (stop_requested()) throw std::runtime_error("stopped; " + task.output + " is not written");
   file.keep();
   return kExitOk;
 }
 
-ExitCode run(const Options& options) {
-  Output out(STDOUT_FILENO, stop_requested);
-  Output err(STDERR_FILENO, stop_requested);
+ExitCode run(const Options& options, Output& out, Output& err) {
   const Style style{wants_colours(options.colour, out.is_terminal()), out.terminal_width()};
   if (const auto* task = std::get_if<TailOptions>(&options.task)) {
     catch_stop_signals();
@@ -59,17 +58,27 @@ ExitCode run(const Options& options) {
   return ask(options, std::get<AskOptions>(options.task), style, out, err);
 }
 
+// What has been printed counts where it could be written, or nobody wanted it.
+ExitCode said(ExitCode code, Output& out) {
+  out.flush();
+  if (out.error() == 0) return code;
+  throw std::runtime_error(std::string("standard output cannot be written: ") + std::strerror(out.error()));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
     ignore_broken_pipes();
+    Output out(STDOUT_FILENO, stop_requested);
+    Output err(STDERR_FILENO, stop_requested);
     const auto parsed = parse_options(argc, argv);
     if (const auto* leave = std::get_if<Leave>(&parsed)) {
-      std::fputs(leave->text.c_str(), leave->code == kExitOk ? stdout : stderr);
-      return leave->code;
+      (leave->code == kExitOk ? out : err).text(leave->text);
+      err.flush();
+      return said(leave->code, out);
     }
-    return run(std::get<Options>(parsed));
+    return said(run(std::get<Options>(parsed), out, err), out);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return kExitFailed;

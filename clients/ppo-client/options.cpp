@@ -46,6 +46,9 @@ Exit codes: 0 ok, also after Ctrl-C; 1 the bridge cannot be reached; 2 wrong usa
 been carried out, or may yet be.
 Environment: PPO_BRIDGE_URL, PPO_TOKEN, PPO_TOKEN_FILE, NO_COLOR.)";
 
+constexpr const char* kOthers =
+    "Before or behind it also --url, --token-file, --color, --wait, --json and --timeout: ppo-client --help.";
+
 constexpr const char* kTailHelp =
     R"(A connection that is lost comes back by itself and goes on after the last event shown; what
 the bridge no longer has is shown as a gap.
@@ -92,7 +95,7 @@ struct Texts {
   std::string search, sort = "-started", axis = "step", series_format = "table";
   std::uint64_t offset = 0, points = 2000;
   bool hidden = false;
-  std::string rule, name, lasting, webhook;
+  std::string rule, name, lasting, webhook, words;
   std::uint64_t alert = 0;
 };
 
@@ -360,7 +363,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
     texts.timeout_s = static_cast<double>(shell->timeout.count()) / 1000;
   }
   CLI::App app("Watches and asks a PPO bridge.", "ppo-client");
-  if (shell == nullptr) app.footer(kExamples);
+  if (shell == nullptr) app.footer(kOthers);  // each subcommand takes it over, or has its own
   app.require_subcommand(1);
   app.fallthrough();  // these may also stand behind the subcommand
   if (shell == nullptr) {
@@ -506,6 +509,12 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
        "get_snapshot", Show::kEvents},
   };
 
+  CLI::App* words = streaming.add_subcommand("words", "Prints names for a shell's completion, one a line")->group("");
+  words->add_option("KIND", texts.words)
+      ->required()
+      ->check(CLI::IsMember({"sources", "agents", "commands", "targets", "types", "runs"}));
+
+  if (shell == nullptr) app.footer(kExamples);
   try {
     app.parse(argc, argv);
     const milliseconds timeout = seconds_option("--timeout", texts.timeout_s, 0.1);
@@ -544,6 +553,13 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
                                     Object().add_number("alert_id", texts.alert).text(), timeout);
     } else if (command->parsed()) {
       options.task = any_command(texts, timeout);
+    } else if (words->parsed()) {
+      const char* const asked = texts.words == "runs"    ? "get_runs"
+                                : texts.words == "types" ? "get_event_types"
+                                                         : "get_sources";
+      AskOptions ask = bridge_command(asked, Show::kWords, "{}", timeout);
+      ask.words = texts.words;
+      options.task = ask;
     }
     for (const Thin& entry : thin) {
       if (entry.app->parsed()) {

@@ -30,6 +30,7 @@ struct TailOptions {
 // One request, and how to show its answer.
 struct AskOptions {
   enum class Show {
+    kWords,   // names, one a line
     kReport,  // tables
     kEvents,  // its `events` as lines
     kResult,  // pretty JSON
@@ -44,6 +45,7 @@ struct AskOptions {
   std::string fields;  // of the request, besides action and id: a JSON object
   Show show = Show::kReport;
   std::vector<std::string> runs;  // of kCompare, in this order
+  std::string words;              // of kWords: sources, agents, commands, targets, types or runs
   std::chrono::milliseconds deadline{5000};  // for the answer
 };
 

@@ -15,7 +15,7 @@ constexpr size_t kBufferBytesMax = 1u << 16;
 }  // namespace
 
 Output::Output(int descriptor, std::function<bool()> give_up)
-    : descriptor_(descriptor), give_up_(std::move(give_up)) {}
+    : descriptor_(descriptor), give_up_(std::move(give_up)), terminal_(::isatty(descriptor) == 1) {}
 
 void Output::line(std::string_view text) {
   buffer_.append(text).append("\n");
@@ -39,6 +39,7 @@ void Output::flush() {
       if (::poll(&waiting, 1, -1) < 0 && give_up_()) broken_ = true;
     } else if (errno != EINTR || give_up_()) {
       broken_ = true;
+      if (errno != EINTR && errno != EPIPE) error_ = errno;
     }
   }
   buffer_.clear();
@@ -48,10 +49,6 @@ bool Output::reader_gone() {
   pollfd state{descriptor_, 0, 0};
   if (::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLNVAL)) != 0) broken_ = true;
   return broken_;
-}
-
-bool Output::is_terminal() const {
-  return ::isatty(descriptor_) == 1;
 }
 
 size_t Output::terminal_width() const {

@@ -9,7 +9,7 @@
 namespace client {
 
 // A buffered writer of lines to a file descriptor, which must outlive it. A reader that went away
-// is no error: the output is then broken, and whoever writes should end quietly. SIGPIPE must be
+// is no error, a full disk is one: the output is then broken, and whoever writes should end quietly. SIGPIPE must be
 // ignored. One thread.
 class Output {
  public:
@@ -24,20 +24,24 @@ class Output {
 
   bool empty() const { return buffer_.empty(); }
   bool broken() const { return broken_; }
+  // Why it is broken, as errno has it; 0: it is not, or its reader went away.
+  int error() const { return error_; }
 
   // Whether the reader of a pipe has gone, also while there is nothing to write. Makes the output
   // broken.
   bool reader_gone();
 
-  bool is_terminal() const;
+  bool is_terminal() const { return terminal_; }
   // Columns of the terminal; 0 where it is none or does not say.
   size_t terminal_width() const;
 
  private:
   const int descriptor_;
   const std::function<bool()> give_up_;
+  const bool terminal_;
   std::string buffer_;
   bool broken_ = false;
+  int error_ = 0;
 };
 
 }  // namespace client

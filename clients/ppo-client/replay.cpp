@@ -56,10 +56,10 @@ class Show {
         out_.line(printer_.event(text));
         return;
       case ReplayOptions::Format::kNdjson:
-        out_.line(one_line(unmarked(text)));
+        out_.line(one_line(unmarked(text), out_.is_terminal()));
         return;
       case ReplayOptions::Format::kCsv:
-        out_.line(csv_line(text));
+        out_.line(out_.is_terminal() ? printable(csv_line(text)) : csv_line(text));
         return;
     }
   }

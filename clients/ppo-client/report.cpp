@@ -61,7 +61,12 @@ std::string short_text(std::string_view name, const Value& value) {
   if (value.IsNumber()) return number_text(name, value);
   if (value.IsBool()) return value.GetBool() ? "yes" : "no";
   if (value.IsNull()) return "-";
-  if (value.IsObject()) return to_text(value);
+  if (value.IsObject()) {
+    const Value* const known = find(value, "name");
+    const Value* const is = find(value, "value");
+    const bool setting = known != nullptr && known->IsString() && is != nullptr && !is->IsObject();
+    return setting ? string_of(known) + "=" + short_text("", *is) : to_text(value);
+  }
   if (value.Empty()) return "none";
   std::string list;
   for (const Value& element : value.GetArray()) {

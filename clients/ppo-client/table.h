@@ -1,4 +1,5 @@
-// A table as wide as its contents, at most as wide as the terminal.
+// A table as wide as its contents. Where that is wider than the terminal, each row becomes a few lines of its own,
+// so that nothing is cut.
 #pragma once
 
 #include <string>
@@ -25,6 +26,8 @@ class Table {
   std::string render(const Style& style, size_t indent = 0) const;
 
  private:
+  std::string records(const Style& style, size_t indent) const;
+
   std::vector<std::string> header_;
   std::vector<std::vector<Cell>> rows_;
 };

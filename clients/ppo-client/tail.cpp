@@ -1,10 +1,14 @@
 #include "ppo-client/tail.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "feed/client.h"
+#include "feed/json.h"
 #include "ppo-client/connection.h"
 #include "ppo-client/event_printer.h"
 #include "ppo-client/json_text.h"
@@ -18,6 +22,8 @@ using feed::Message;
 
 // How soon a signal, or a reader that went away, is noticed while nothing comes.
 constexpr std::chrono::milliseconds kTailTick{100};
+constexpr std::chrono::milliseconds kTypesWait{1000};
+constexpr size_t kTypesShown = 20;
 
 std::string lost_line(const feed::Notice& notice) {
   std::string line = "connection lost (" + notice.reason + "); ";
@@ -46,10 +52,10 @@ class Tail {
   bool take(const Message& message) {
     switch (message.kind) {
       case Message::Kind::kEvent:
-        out_.line(json_ ? one_line(message.text) : printer_.event(message.text));
+        out_.line(json_ ? one_line(message.text, out_.is_terminal()) : printer_.event(message.text));
         return !count_ || ++shown_ < *count_;
       case Message::Kind::kGap:
-        out_.line(json_ ? one_line(message.text) : printer_.gap(message.gap));
+        out_.line(json_ ? one_line(message.text, out_.is_terminal()) : printer_.gap(message.gap));
         return true;
       case Message::Kind::kReply:
         say("the bridge says: " + compact(message.text));
@@ -93,6 +99,34 @@ class Tail {
   ExitCode code_ = kExitOk;
 };
 
+// Which of the wanted types no event has had so far, and which there are; "" where all were seen, or the bridge does
+// not say. A name that is misspelt would be waited for without a word.
+std::string unseen_types(feed::Client& client, const std::vector<std::string>& wanted) {
+  const std::string fields = R"({"command":"get_event_types","params":{}})";
+  const feed::Reply reply = client.request("command", fields, kTypesWait);
+  if (!reply.ok) return {};
+  std::vector<std::string> seen;
+  feed::json::for_each_element(feed::json::member(feed::json::member(reply.text, "result"), "event_types"),
+                               [&](std::string_view entry) {
+                                 const auto type = feed::json::as_string(feed::json::member(entry, "type"));
+                                 if (type) seen.push_back(*type);
+                               });
+  std::string unseen, others;
+  for (const std::string& type : wanted) {
+    const bool prefix = !type.empty() && type.back() == '*';
+    const std::string_view begin = std::string_view(type).substr(0, type.size() - (prefix ? 1 : 0));
+    const bool there = std::any_of(seen.begin(), seen.end(), [&](const std::string& one) {
+      return prefix ? one.compare(0, begin.size(), begin) == 0 : one == type;
+    });
+    if (!there) unseen += (unseen.empty() ? "" : ", ") + type;
+  }
+  for (size_t i = 0; i < seen.size() && i < kTypesShown; ++i) others += (i == 0 ? "" : ", ") + seen[i];
+  if (seen.size() > kTypesShown) others += ", ...";
+  if (unseen.empty()) return {};
+  return printable("no event of type " + unseen + " since the bridge began; " +
+                   (others.empty() ? "none of any" : "there are " + others));
+}
+
 }  // namespace
 
 ExitCode tail(const Options& options, const TailOptions& task, const Style& style, Output& out,
@@ -103,6 +137,12 @@ ExitCode tail(const Options& options, const TailOptions& task, const Style& styl
   if (const auto failed = await_connection(client, options, err, stop, &first)) return *failed;
   if (first.recovered == false) {
     err.line("the bridge's history does not reach back as far as --since asks");
+    err.flush();
+  }
+
+  if (task.subscription.types && !task.subscription.types->empty()) {
+    const std::string unseen = unseen_types(client, *task.subscription.types);
+    if (!unseen.empty()) err.line(unseen);
     err.flush();
   }
 

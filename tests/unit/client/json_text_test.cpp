@@ -29,6 +29,8 @@ TEST_CASE("json text: pretty is the same over several lines") {
 
 TEST_CASE("json text: one line is byte for byte but for line breaks between tokens") {
   CHECK(client::one_line("{\"a\" :\r\n 1.50}") == "{\"a\" :   1.50}");
+  CHECK(client::one_line("{\"a\" :\n \"x\xc2\x9b\xe2\x80\xae\"}") == "{\"a\" :  \"x\xc2\x9b\xe2\x80\xae\"}");
+  CHECK(client::one_line("{\"a\" :\n \"x\xc2\x9b\xe2\x80\xae\"}", true) == "{\"a\" :  \"x\\u009b\\u202e\"}");
 }
 
 TEST_CASE("json text: what is invalid or bottomless has no tree") {

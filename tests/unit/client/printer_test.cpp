@@ -166,7 +166,7 @@ TEST_CASE("printer: no line is wider than the terminal, and a narrow one shows l
       narrow.event(event("trade_executed",
                          R"({"agent_id":"agent_0","action_type":"buy","item":"Prayer potion four",)"
                          R"("price":13215,"quantity":5,"total_value":66075})")) ==
-      "00:00:00.251 1,042 trade_executed   agent_0 Prayer po… buy 5 @ 13.2k = 66k");
+      "00:00:00 trade_executed   trainer-1/agent_0 Prayer po… buy 5 @ 13.2k = 66k");
 }
 
 TEST_CASE("printer: colours say buy and sell, gain and loss") {

@@ -139,3 +139,35 @@ TEST_CASE("program: an export's file is written whole or not at all, and replace
   Process alone = run({"export", "--force"}, bridge.url());
   CHECK(alone.wait_exit() == 2);
 }
+
+TEST_CASE("program: what cannot be written is an error with its reason; a reader that went away is none") {
+  FakeBridge bridge([](FakeConnection& connection, int) {
+    if (!register_client(connection, "e", 9)) return;
+    const auto request = connection.receive();
+    if (!request) return;
+    connection.send(answer(*request, R"("success":true,"result":{"replay":1})"));
+    connection.send(R"({"type":"t","data":{},"timestamp":2,"seq":6,"replay":true})");
+    connection.send(
+        R"({"type":"replay_end","data":{"replay":1,"reason":"done","events":1,"missing":0},"replay":true,"timestamp":3})");
+    connection.wait_until_gone();
+  });
+  const std::string client = PPO_CLIENT " --url " + bridge.url() + " ";
+  for (const std::string& command : {client + "export", client + "--help", client + "tail --help"}) {
+    CAPTURE(command);
+    Process full({"/bin/sh", "-c", command + " > /dev/full"}, {});
+    CHECK(full.wait_exit() == 1);
+    CHECK(full.stderr_text().find("error: standard output cannot be written: No space left on device\n") !=
+          std::string::npos);
+  }
+  Process gone({"/bin/bash", "-c", "set -o pipefail; " + client + "export | true"}, {});
+  CHECK(gone.wait_exit() == 0);
+}
+
+TEST_CASE("program: a subcommand's help has its own options, and says where the others are") {
+  Process help = run({"sources", "--help"});
+  CHECK(help.wait_exit() == 0);
+  std::string text;
+  for (const std::string& line : help.stdout_lines()) text += line + "\n";
+  CHECK(text.find("Examples:") == std::string::npos);
+  CHECK(text.find("ppo-client --help") != std::string::npos);
+}

@@ -71,7 +71,7 @@ TEST_CASE("report: sections and tables of whatever columns the rows have") {
         "  1\n");
 }
 
-TEST_CASE("table: is as wide as its contents, at most as wide as the terminal") {
+TEST_CASE("table: is as wide as its contents; where the terminal is not, nothing is cut all the same") {
   client::Table table({"name", "n"});
   CHECK(table.render({}) == "name  n\n");
   table.add({{"龍の骨", false, client::Colour::kPlain}, {"1,000", true, client::Colour::kPlain}});
@@ -80,8 +80,19 @@ TEST_CASE("table: is as wide as its contents, at most as wide as the terminal") 
         "name        n\n"
         "龍の骨  1,000\n"
         "a␊b\n");
-  CHECK(table.render({false, 9}, 1) ==
-        " name   …\n"
-        " 龍の骨 …\n"
+  CHECK(table.render({false, 14}, 1) ==
+        " name        n\n"
+        " 龍の骨  1,000\n"
         " a␊b\n");
+  CHECK(table.render({false, 13}, 1) ==
+        " 龍の骨\n"
+        "   n 1,000\n"
+        " a␊b\n");
+  client::Table wide({"source", "state", "agents", "commands"});
+  wide.add({{"trainer-1"}, {"live"}, {"agent_0, agent_1"}, {"cancel_order, get_parameters, load_checkpoint, pause"}});
+  CHECK(wide.render({false, 40}) ==
+        "trainer-1\n"
+        "  state live   agents agent_0, agent_1\n"
+        "  commands cancel_order, get_parameters,\n"
+        "    load_checkpoint, pause\n");
 }

@@ -161,6 +161,23 @@ TEST_CASE("tail: ends quietly when nobody reads any more, also while nothing com
   }
 }
 
+TEST_CASE("tail: a type that no event had so far is told, with those that there are") {
+  FakeBridge bridge([](FakeConnection& connection, int) {
+    register_client(connection, "k3f", 0);
+    connection.send(answer(connection.receive().value_or("{}"),
+                           R"("success":true,"result":{"event_types":[{"type":"trade_executed","events":3},{"type":"error","events":1}]})"));
+    connection.send(event(1));
+    connection.wait_until_gone();
+  });
+  TailOptions task = count(1);
+  task.subscription.types = {{"tade_executed", "trade_*", "err", "error", "episode_*"}};
+  Running tail(bridge, task, true);
+  CHECK(tail.exit_code() == 0);
+  CHECK(tail.out() == event(1) + "\n");
+  CHECK(tail.err() ==
+        "no event of type tade_executed, err, episode_* since the bridge began; there are trade_executed, error\n");
+}
+
 TEST_CASE("tail: a subscription that the bridge refuses has a code of its own") {
   FakeBridge bridge([&](FakeConnection& connection, int) {
     connection.shake_hands();

@@ -1,0 +1,98 @@
+"""ppo-client on a terminal, against the real bridge."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import unittest
+from pathlib import Path
+
+from ppo_bridge import Publisher
+
+from support import Bridge, wait_until
+
+CLIENT = Path(os.environ["PPO_BRIDGE_BIN"]).with_name("ppo-client")
+COLUMNS = 80
+
+
+@unittest.skipUnless(CLIENT.exists(), "ppo-client is not built")
+class Terminal(unittest.TestCase):
+    def setUp(self) -> None:
+        self.bridge = Bridge()
+        self.addCleanup(self.bridge.close)
+        self.publisher = Publisher(source="trainer-1", endpoint=self.bridge.events_in, control=self.bridge.control)
+        self.addCleanup(self.publisher.close)
+        for command in ("cancel_order", "get_hyperparameters", "load_checkpoint", "pause", "place_order", "resume"):
+            self.publisher.command(command)(lambda given: None)
+
+    def publish(self, kind: str, data: dict) -> None:
+        before = self.bridge.ask("get_status")["result"]["seq"]
+        self.publisher.publish(kind, data)
+        wait_until(lambda: self.bridge.ask("get_status")["result"]["seq"] > before)
+
+    def shown(self, *arguments: str, **environment: str) -> str:
+        """What it writes to a terminal of 80 columns."""
+        here, there = pty.openpty()
+        fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+        process = subprocess.Popen([CLIENT, "--url", self.bridge.ws, *arguments], stdout=there, stderr=subprocess.DEVNULL,
+                                   stdin=subprocess.DEVNULL, env={**os.environ, "TERM": "xterm", **environment})
+        os.close(there)
+        text = b""
+        while True:
+            try:
+                piece = os.read(here, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not piece:
+                break
+            text += piece
+        os.close(here)
+        self.assertEqual(process.wait(20), 0)
+        return text.decode().replace("\r\n", "\n")
+
+    def test_nothing_that_came_steers_the_terminal(self) -> None:
+        self.publish("trade_executed", {"agent_id": "a", "item": "x\u009b31m\u202ey\u2066", "price": 1.50})
+        export = ["export", "trade_executed"]
+        for arguments in (["recent", "--type", "trade_executed", "--json"], export, [*export, "--format", "csv"],
+                          ["tail", "--since", "0", "-n", "1", "--json", "trade_executed"], ["recent"]):
+            with self.subTest(arguments):
+                text = self.shown(*arguments, NO_COLOR="1")
+                self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+        self.assertIn(r'"x\u009b31m\u202ey\u2066"', self.shown(*export))
+        piped = subprocess.run([CLIENT, "--url", self.bridge.ws, *export], capture_output=True, text=True, check=True)
+        self.assertIn("x\u009b31m\u202ey\u2066", piped.stdout)  # as it came
+
+    def test_eighty_columns_cut_nobodys_name_nor_state(self) -> None:
+        self.publish("trade_executed", {"agent_id": "agent_0", "item": "Coal", "action_type": "buy", "quantity": 1, "price": 5})
+        wait_until(lambda: self.bridge.source("trainer-1")["commands"])
+        sources = self.shown("sources", NO_COLOR="1")
+        for word in ("trainer-1", "agent_0", "get_hyperparameters", "state live", "resume"):
+            self.assertIn(word, sources)
+        self.assertRegex(self.shown("clients", NO_COLOR="1"), r"connection \d+\n(.*\n)*.*lag 0")
+        tail = self.shown("tail", "--since", "0", "-n", "1", "trade_executed", NO_COLOR="1")
+        self.assertRegex(tail, r"trade_executed +trainer-1/agent_0 +Coal +buy 1 @ 5")
+        for text in (sources, tail):
+            self.assertLessEqual(max(map(len, text.splitlines())), COLUMNS)
+
+    def test_colours_are_for_terminals_that_are_not_refused_them(self) -> None:
+        self.publish("trade_executed", {"agent_id": "agent_0", "item": "Coal"})
+        colour = re.compile("\x1b\\[")
+        self.assertRegex(self.shown("recent"), colour)
+        self.assertNotRegex(self.shown("recent", NO_COLOR="1"), colour)
+        self.assertRegex(self.shown("recent", "--color", "always", NO_COLOR="1"), colour)
+        self.assertNotRegex(self.shown("recent", TERM="dumb"), colour)
+
+    def test_a_type_that_never_came_is_told(self) -> None:
+        self.publish("trade_executed", {"agent_id": "agent_0"})
+        done = subprocess.run(["timeout", "-s", "INT", "2", CLIENT, "--url", self.bridge.ws, "tail", "tade_executed"],
+                              capture_output=True, text=True)
+        self.assertRegex(done.stderr, r"^no event of type tade_executed since the bridge began; there are .*trade_executed")
+
+
+if __name__ == "__main__":
+    unittest.main()
