@@ -47,7 +47,7 @@ been carried out, or may yet be.
 Environment: PPO_BRIDGE_URL, PPO_TOKEN, PPO_TOKEN_FILE, NO_COLOR.)";
 
 constexpr const char* kOthers =
-    "Before or behind it also --url, --token-file, --color, --wait, --json and --timeout: ppo-client --help.";
+    "Before or behind it also --url, --token-file, --ca, --color, --wait, --json and --timeout: ppo-client --help.";
 
 constexpr const char* kTailHelp =
     R"(A connection that is lost comes back by itself and goes on after the last event shown; what
