@@ -89,10 +89,6 @@ def _version() -> str:
     return "".join(file.read_text(encoding="utf-8").strip() for file in _HERE.glob("*/VERSION"))
 
 
-def _version() -> str:
-    return "".join(file.read_text(encoding="utf-8").strip() for file in _HERE.glob("*/VERSION"))
-
-
 def _text(key: str) -> str:
     found = re.search(r'^%s = "([^"]*)"$' % re.escape(key), _project(), re.M)
     if found is None:

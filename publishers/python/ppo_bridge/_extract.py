@@ -87,15 +87,6 @@ def number(value: Any) -> Any:
     return None
 
 
-def flag(value: Any) -> bool:
-    if value is False or value is True:
-        return value
-    try:
-        return bool(value)
-    except Exception:  # an array of several
-        return False
-
-
 def _is_tuple(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and not hasattr(value, "_asdict")
 

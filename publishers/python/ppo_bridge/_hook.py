@@ -6,7 +6,6 @@ import copy
 import inspect
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Callable
 
 from . import _extract, _quick_text, _steps
@@ -14,6 +13,7 @@ from ._extract import is_mapping, number
 from ._hooked_method import HookedMethod
 from ._log import log
 from ._names import printable
+from ._stats import HookStats
 from .publisher import Publisher
 
 _SCALARS = (int, float, str, bool, type(None))
@@ -23,20 +23,6 @@ _NAN = float("nan")
 
 # What is read of an info, or of an observation for what that leaves out.
 _INFO = "cash gp total_value inventory inventory_value realized_pnl agent_id step_trades".split()
-
-
-@dataclass
-class HookStats:
-    """Events that hooks gave to the publisher, by kind, and what they could not give."""
-
-    decisions: int = 0
-    trades: int = 0
-    portfolios: int = 0
-    training_updates: int = 0
-    episodes: int = 0
-    not_finite: int = 0  # rewards that were NaN, infinite or no number; their episode's is null
-    unrecognised: int = 0  # results in which nothing was found to publish
-    failed: int = 0  # refused by the publisher, or reading the result raised
 
 
 class Hook:

@@ -1,4 +1,4 @@
-"""What a publisher counts."""
+"""What a publisher and its hooks count."""
 
 from __future__ import annotations
 
@@ -30,3 +30,17 @@ class CommandStats:
     malformed: int = 0  # of those received, that could not be answered
     unheard: int = 0  # answers, or commands not begun, whose bridge had gone
     connected: bool = False  # to a bridge's control socket
+
+
+@dataclass
+class HookStats:
+    """Events that hooks gave to the publisher, by kind, and what they could not give."""
+
+    decisions: int = 0
+    trades: int = 0
+    portfolios: int = 0
+    training_updates: int = 0
+    episodes: int = 0
+    not_finite: int = 0  # rewards that were NaN, infinite or no number; their episode's is null
+    unrecognised: int = 0  # results in which nothing was found to publish
+    failed: int = 0  # refused by the publisher, or reading the result raised
