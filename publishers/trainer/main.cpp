@@ -4,10 +4,8 @@
 #include <exception>
 #include <iostream>
 #include <optional>
-#include <vector>
 
 #include "market/items/item.h"
-#include "market/items/item_csv.h"
 #include "trainer/commands/trainer_commands.h"
 #include "trainer/run/options.h"
 #include "trainer/run/progress.h"
@@ -34,19 +32,7 @@ Progress::Style progress_style(const Options& options) {
 }
 
 int run(const Options& options) {
-  std::vector<market::ItemFacts> items = market::builtin_items();
   Progress progress(std::cerr, progress_style(options), options.steps, options.agents);
-  if (!options.items_path.empty()) {
-    market::ItemLoad load = market::load_items(options.items_path);
-    if (!load.ok()) {
-      std::cerr << "ppo-trainer: " << load.error << "\n";
-      return kExitBadUsage;
-    }
-    progress.say(std::to_string(load.items.size()) + " items from " + options.items_path + ", " +
-                 std::to_string(load.rows_skipped) + " rows without both prices skipped");
-    items = std::move(load.items);
-  }
-
   const StopSignal stop;
   std::optional<Telemetry> telemetry;
   if (options.publish) {
@@ -56,7 +42,8 @@ int run(const Options& options) {
       return kExitBadUsage;
     }
   }
-  TrainingRun training(options, items, telemetry ? &*telemetry : nullptr, progress, stop);
+  TrainingRun training(options, market::builtin_items(), telemetry ? &*telemetry : nullptr,
+                       progress, stop);
   std::optional<TrainerCommands> commands;
   if (telemetry && !options.control.empty()) {
     commands.emplace(training, telemetry->publisher(), options.checkpoints);

@@ -93,7 +93,6 @@ void declare(CLI::App& app, Options& options, Without& no) {
                  "name that the events carry; default made up of host and program");
   app.add_option("--run", options.run, "name of this start of the source; default made up");
   app.add_option("--run-name", options.run_name, "what people call this run; default made up");
-  app.add_option("--items", options.items_path, "item table (csv) in place of the built-in one");
   app.add_option("--events", options.events, "ZeroMQ address where the bridge takes events in")
       ->capture_default_str();
   app.add_option("--control", options.control,

@@ -17,7 +17,6 @@ struct Options {
   std::string source;           // who publishes; 1-64 of A-Z a-z 0-9 _ . : -; empty: made up
   std::string run;              // which start of it; empty: made up
   std::string run_name;         // for people; empty: made up
-  std::string items_path;       // empty: the built-in table
   std::string events = ppo::events_address();    // where the bridge takes events in
   std::string control = ppo::control_address();  // where it sends commands from; empty: none
   std::string checkpoints = "./checkpoints";     // where checkpoints are kept

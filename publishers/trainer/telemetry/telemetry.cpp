@@ -175,7 +175,6 @@ void Telemetry::began(const Options& options) {
                         {"minibatch_size", ppo.minibatch_size},
                         {"epochs", ppo.epochs},
                         {"hidden", ppo.hidden},
-                        {"items", options.items_path.empty() ? "built in" : options.items_path},
                         {"items_per_market", env.items_per_market},
                         {"episode_steps", env.episode_steps},
                         {"start_gp", env.start_gp},

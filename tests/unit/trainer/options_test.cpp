@@ -106,8 +106,6 @@ TEST_CASE("options: defaults stand and flags replace them") {
                             "t-1",
                             "--run",
                             "r",
-                            "--items",
-                            "f.csv",
                             "--events",
                             "tcp://127.0.0.1:1",
                             "--control",
@@ -133,7 +131,6 @@ TEST_CASE("options: defaults stand and flags replace them") {
   CHECK(options.seed == 9);
   CHECK(options.source == "t-1");
   CHECK(options.run == "r");
-  CHECK(options.items_path == "f.csv");
   CHECK(options.events == "tcp://127.0.0.1:1");
   CHECK(options.control == "tcp://127.0.0.1:2");
   CHECK(options.checkpoints == "c");

@@ -8,7 +8,6 @@
 #include <doctest/doctest.h>
 
 #include "support/process.h"
-#include "support/scratch_directory.h"
 
 using testing_support::Process;
 
@@ -41,13 +40,9 @@ std::vector<std::string> with(std::vector<std::string> base, const std::vector<s
 
 }  // namespace
 
-TEST_CASE("program: a bad flag, table or address ends it with 2 and one line") {
-  for (const auto& arguments :
-       std::vector<std::vector<std::string>>{{"--agents", "0"},
-                                             {"--bogus"},
-                                             {"--items", "/nonexistent.csv"},
-                                             {"--control", "nowhere"},
-                                             {"--events", "nowhere"}}) {
+TEST_CASE("program: a bad flag or address ends it with 2 and one line") {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {"--agents", "0"}, {"--bogus"}, {"--control", "nowhere"}, {"--events", "nowhere"}}) {
     CAPTURE(arguments.front());
     const Run bad = run(arguments);
     CHECK(bad.exit_code == 2);
@@ -66,22 +61,6 @@ TEST_CASE("program: the last line on stdout is the result, the same for a seed, 
   const Run second = run(with(kShort, {"--no-publish", "--quiet"}));
   CHECK(second.out == first.out);
   CHECK(second.err.empty());
-}
-
-TEST_CASE("program: trains on a table of one's own") {
-  const testing_support::ScratchDirectory scratch;
-  const std::string path = scratch.path() + "/items.csv";
-  {
-    std::ofstream file(path);
-    file << "item_id,name,members,buy_limit,high_alch,high_price,low_price,high_volume_1h,"
-            "low_volume_1h\n29963,Chichilihui ros\xC3\xA9,1,,60,2000,1950,100,613\n"
-            "13190,Old school bond,0,100,,14017360,13505000,720,248\n1,Unpriced,0,,,,,,\n";
-  }
-  const Run own = run(with(kShort, {"--items", path}));
-  CHECK(own.exit_code == 0);
-  CHECK(own.out.size() == 1);
-  CHECK(own.err.find("2 items from " + path + ", 1 rows without both prices skipped") !=
-        std::string::npos);
 }
 
 TEST_CASE("program: SIGINT and SIGTERM stop it at once, with a line and exit code 0") {
