@@ -288,16 +288,17 @@ const Wish kWishes[] = {
 }  // namespace
 
 // What is counted for each is in the unit tests (turn_bounds_test.cpp): this one shows the real loop, with much room for
-// a machine that has other things to do.
+// a machine that has other things to do, and for a bridge that is not optimized.
 TEST_CASE("turns: the longest that each known wish causes") {
   for (const Wish& wish : kWishes) {
     CAPTURE(wish.name);
     BridgeProcess bridge;
     wish.ask(bridge);
-    const double longest_us = metric(bridge, "ppo_bridge_loop_turn_us_max");
-    CHECK(metric(bridge, "ppo_bridge_loop_turns_total") > 1);
-    MESSAGE(std::string(wish.name) << ": " << longest_us << " us, " << metric(bridge, "ppo_bridge_loop_turns_long_total")
-                      << " turns over 2 ms");
-    CHECK(longest_us < (PPO_SANITIZED ? 2'000'000 : 200'000));
+    const auto told = [&bridge](const std::string& what) { return metric(bridge, "ppo_bridge_loop_" + what); };
+    CHECK(told("turns_total") > 1);
+    MESSAGE(std::string(wish.name) << ": longest turn " << told("turn_us_max") << " us, of the processor "
+                                   << told("turn_cpu_us_max") << " us; over 2 ms " << told("turns_long_total")
+                                   << ", of the processor " << told("turns_cpu_long_total"));
+    CHECK(told("turn_cpu_us_max") < (PPO_SANITIZED ? 2'000'000 : 100'000));
   }
 }

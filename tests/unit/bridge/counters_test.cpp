@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <ctime>
 #include <set>
 #include <string>
 
@@ -71,4 +72,28 @@ TEST_CASE("counters: long turns are counted, and the longest is told for a minut
   clock.advance_us(600'000'000);
   turn(1);
   CHECK(counters.loop_turn_us_max == 1);
+}
+
+TEST_CASE("counters: of a long turn it is told how much of the processor it took") {
+  Counters counters;
+  FakeClock clock;
+  const LoopTurns turns(counters, clock);
+  LoopTurns::begin();
+  clock.advance_us(3'600'000'000);  // it waited
+  LoopTurns::end();
+  CHECK(counters.loop_turns_long == 1);
+  CHECK(counters.loop_turns_cpu_long == 0);
+  LoopTurns::begin();
+  const std::clock_t until = std::clock() + CLOCKS_PER_SEC / 100;
+  while (std::clock() < until) {
+  }
+  clock.advance_us(3'600'000'000);
+  LoopTurns::end();
+  CHECK(counters.loop_turns_cpu_long == 1);
+  CHECK(counters.loop_turn_cpu_us_max >= 5'000);
+  CHECK(counters.loop_turn_cpu_us_max < 3'600'000'000);
+  clock.advance_us(60'000'000);
+  LoopTurns::begin();
+  LoopTurns::end();
+  CHECK(counters.loop_turn_cpu_us_max == 0);
 }
