@@ -27,14 +27,16 @@
 
 #include <ppo_publisher/value.h>
 
-namespace ppo {
+#include "ppo_publisher/export.h"
+
+namespace ppo PPO_PUBLISHER_API {
 
 struct Command {
-  std::string id;             // the bridge's name for it
-  std::string name;           // as registered
+  std::string id{};           // the bridge's name for it
+  std::string name{};         // as registered
   std::string params = "{}";  // the text of a JSON object (RFC 8259), on one line
-  std::string agent_id;       // whom it is for; empty: all agents of this source
-  std::chrono::steady_clock::time_point deadline;  // after it nobody waits for the answer
+  std::string agent_id{};     // whom it is for; empty: all agents of this source
+  std::chrono::steady_clock::time_point deadline{};  // after it nobody waits for the answer
 };
 
 // What a handler answers.
@@ -73,7 +75,7 @@ using CommandHandler = std::function<CommandResult(const Command&)>;
 
 // Something that can be set while the program runs, and its present value.
 struct Parameter {
-  std::string name;  // 1-256 bytes
+  std::string name{};  // 1-256 bytes
   Value value = nullptr;
   std::string kind = "number";  // or integer, boolean, text, choice
   std::optional<double> min = {};

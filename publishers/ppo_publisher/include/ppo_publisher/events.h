@@ -14,15 +14,17 @@
 #include <string>
 #include <string_view>
 
-namespace ppo {
+#include "ppo_publisher/export.h"
+
+namespace ppo PPO_PUBLISHER_API {
 
 // Prices and values are in gp. `action_type` is free text; "buy", "sell" and "hold" are usual.
 struct TradeExecuted {
   static constexpr std::string_view kType = "trade_executed";
 
-  std::string agent_id;
-  std::string action_type;
-  std::string item;
+  std::string agent_id{};
+  std::string action_type{};
+  std::string item{};
   std::int64_t price = 0;
   std::int64_t quantity = 0;
   double profit = 0;
@@ -33,7 +35,7 @@ struct TradeExecuted {
 struct PriceUpdate {
   static constexpr std::string_view kType = "price_update";
 
-  std::string item;
+  std::string item{};
   std::int64_t price = 0;
   std::int64_t change = 0;
   double change_percent = 0;
@@ -43,7 +45,7 @@ struct PriceUpdate {
 struct MarginUpdate {
   static constexpr std::string_view kType = "margin_update";
 
-  std::string item;
+  std::string item{};
   std::int64_t buy_price = 0;
   std::int64_t sell_price = 0;
   std::int64_t margin = 0;
@@ -54,20 +56,20 @@ struct MarginUpdate {
 struct AgentDecision {
   static constexpr std::string_view kType = "agent_decision";
 
-  std::string agent_id;
-  std::string action_type;
-  std::string item;
+  std::string agent_id{};
+  std::string action_type{};
+  std::string item{};
   std::int64_t price = 0;
   std::int64_t quantity = 0;
-  std::string reasoning;
+  std::string reasoning{};
 };
 
 struct PortfolioUpdate {
   static constexpr std::string_view kType = "portfolio_update";
 
-  std::string agent_id;
+  std::string agent_id{};
   std::int64_t gp = 0;
-  std::map<std::string, std::int64_t> inventory;  // item -> how many
+  std::map<std::string, std::int64_t> inventory{};  // item -> how many
   std::int64_t total_value = 0;
   std::int64_t inventory_value = 0;
 };
@@ -75,24 +77,24 @@ struct PortfolioUpdate {
 struct MarketAnalysis {
   static constexpr std::string_view kType = "market_analysis";
 
-  std::string item;
-  std::string analysis_type;
+  std::string item{};
+  std::string analysis_type{};
   std::string data = "{}";  // a JSON object's text; anything else is refused
 };
 
 struct SystemStatus {
   static constexpr std::string_view kType = "system_status";
 
-  std::string status;
-  std::string message;
+  std::string status{};
+  std::string message{};
 };
 
 // The event type `error`.
 struct ErrorEvent {
   static constexpr std::string_view kType = "error";
 
-  std::string error_type;
-  std::string message;
+  std::string error_type{};
+  std::string message{};
   std::string details = "{}";  // a JSON object's text; anything else is refused
 };
 
@@ -101,22 +103,22 @@ struct ErrorEvent {
 struct TrainingUpdate {
   static constexpr std::string_view kType = "training_update";
 
-  std::string agent_id;
+  std::string agent_id{};
   std::int64_t update = 0;  // which update, from 1
   std::int64_t steps = 0;   // environment steps taken so far
-  std::optional<double> policy_loss;
-  std::optional<double> value_loss;
-  std::optional<double> entropy;
-  std::optional<double> approx_kl;
-  std::optional<double> clip_fraction;
-  std::optional<double> explained_variance;
-  std::optional<double> steps_per_second;
+  std::optional<double> policy_loss{};
+  std::optional<double> value_loss{};
+  std::optional<double> entropy{};
+  std::optional<double> approx_kl{};
+  std::optional<double> clip_fraction{};
+  std::optional<double> explained_variance{};
+  std::optional<double> steps_per_second{};
 };
 
 struct EpisodeEnd {
   static constexpr std::string_view kType = "episode_end";
 
-  std::string agent_id;
+  std::string agent_id{};
   std::int64_t episode = 0;  // which episode, from 1
   std::int64_t steps = 0;    // of this episode; written as `length` as well
   double reward = 0;         // summed over the episode, as the environment gave it
@@ -130,7 +132,7 @@ struct EpisodeEnd {
 struct Scalar {
   static constexpr std::string_view kType = "scalar";
 
-  std::string_view tag;
+  std::string_view tag{};
   double value = 0;
   std::optional<std::int64_t> step = {};
   std::string_view agent_id = {};  // empty: of all of this source

@@ -21,14 +21,16 @@
 
 #include <ppo_publisher/events.h>
 
-namespace ppo {
+#include "ppo_publisher/export.h"
+
+namespace ppo PPO_PUBLISHER_API {
 
 // What can be read from the result of step() or reset(). An empty `agent_id` in its events stands
 // for the hook's own.
 struct StepReport {
-  std::vector<TradeExecuted> trades;
-  std::optional<PortfolioUpdate> portfolio;
-  std::optional<std::int64_t> realized_pnl;  // since the episode began, gp
+  std::vector<TradeExecuted> trades{};
+  std::optional<PortfolioUpdate> portfolio{};
+  std::optional<std::int64_t> realized_pnl{};  // since the episode began, gp
   double reward = 0;                         // as the environment gave it
   bool done = false;
 };

@@ -27,7 +27,9 @@
 #include <ppo_publisher/extract.h>
 #include <ppo_publisher/publisher.h>
 
-namespace ppo {
+#include "ppo_publisher/export.h"
+
+namespace ppo PPO_PUBLISHER_API {
 
 // Stands for an agent that must outlive it. As thread-safe as the agent: the wrapper adds no state
 // of its own that calls could race on. Copies are the same hook.

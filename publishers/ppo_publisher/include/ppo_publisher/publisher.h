@@ -36,7 +36,9 @@
 #include <ppo_publisher/events.h>
 #include <ppo_publisher/value.h>
 
-namespace ppo {
+#include "ppo_publisher/export.h"
+
+namespace ppo PPO_PUBLISHER_API {
 
 // $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. An empty
 // $PPO_CONTROL_ADDRESS means no commands.
@@ -50,13 +52,13 @@ struct PublisherOptions {
   std::string control = control_address();
   // Who publishes; empty: made up from host, program and a random part, the same for as long as
   // this process runs (a second publisher beside the first has -2 behind it).
-  std::string source;
-  std::string run;  // which start of it; empty: a fresh random name
+  std::string source{};
+  std::string run{};  // which start of it; empty: a fresh random name
 
   // With any of these a run begins at once, as start_run() has it.
-  std::string run_name;
-  Object config;
-  std::vector<std::string> tags;
+  std::string run_name{};
+  Object config{};
+  std::vector<std::string> tags{};
 
   // What is kept in memory: what waits, and what was sent and may be asked for again.
   std::size_t ring_events_max = 65'536;

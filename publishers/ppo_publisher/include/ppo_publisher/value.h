@@ -22,7 +22,9 @@
 #include <utility>
 #include <vector>
 
-namespace ppo {
+#include "ppo_publisher/export.h"
+
+namespace ppo PPO_PUBLISHER_API {
 
 struct Field;
 class Object;

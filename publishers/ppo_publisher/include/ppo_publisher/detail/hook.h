@@ -14,7 +14,9 @@
 #include <ppo_publisher/extract.h>
 #include <ppo_publisher/publisher.h>
 
-namespace ppo {
+#include "ppo_publisher/export.h"
+
+namespace ppo PPO_PUBLISHER_API {
 
 // Events that hooks gave to the publisher, by kind, and what they could not give.
 struct HookStats {
