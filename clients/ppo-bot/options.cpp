@@ -129,7 +129,7 @@ void declare(CLI::App& app, Options& options, Texts& texts, double& exposure) {
       ->check(CLI::Range(std::int64_t{1}, kPriceMax))
       ->capture_default_str();
   app.add_option("--min-margin-percent", limits.margin_percent_min,
-                 "The same, in percent of the buying price")
+                 "The same, in percent of the buying price: 5 where an\nevent's margin_percent is 0.05")
       ->check(within(0.0, 1000.0))
       ->capture_default_str();
   app.add_option("--orders-max", limits.orders_max, "Orders at a time; an account has eight slots")
