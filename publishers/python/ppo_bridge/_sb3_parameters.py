@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any, Callable
 
+from ._steering_parameter import access
 from .steering import Steering
 
 # What train() and collect_rollouts() read, by the class of the algorithm.
@@ -97,18 +98,14 @@ def _special(model: Any, name: str) -> tuple[Callable, Callable, str]:
     if name == "ent_coef" and hasattr(model, "log_ent_coef"):
         return _entropy_of_sac(model)
     if name == "target_entropy" and model.log_ent_coef is None:
-        return (*_attribute(model, name), "the entropy coefficient is fixed, so nothing reads it")
+        return (*access(model, name), "the entropy coefficient is fixed, so nothing reads it")
     if name.startswith("exploration_"):
         return (*_exploration(model, name), "")
-    return (*_attribute(model, name), "")
+    return (*access(model, name), "")
 
 
 def _progress(model: Any) -> float:
     return getattr(model, "_current_progress_remaining", 1.0)
-
-
-def _attribute(model: Any, name: str) -> tuple[Callable, Callable]:
-    return (lambda: getattr(model, name)), (lambda value: setattr(model, name, value))
 
 
 def _optimizers(model: Any) -> list:
