@@ -1,4 +1,5 @@
 // ppo-trainer: trains PPO agents on a simulated Grand Exchange and publishes what happens.
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <exception>
@@ -26,13 +27,18 @@ ppo::PublisherOptions publisher_options(const Options& options) {
   return publisher;
 }
 
+std::size_t columns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 Progress::Style progress_style(const Options& options) {
   if (options.quiet) return Progress::Style::kQuiet;
   return ::isatty(STDERR_FILENO) == 1 ? Progress::Style::kTerminal : Progress::Style::kLines;
 }
 
 int run(const Options& options) {
-  Progress progress(std::cerr, progress_style(options), options.steps, options.agents);
+  Progress progress(std::cerr, progress_style(options), options.steps, options.agents, columns);
   const StopSignal stop;
   std::optional<Telemetry> telemetry;
   if (options.publish) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <utility>
 
 namespace trainer {
 namespace {
@@ -12,8 +13,14 @@ constexpr double kRecentEpisodes = 20.0;
 
 }  // namespace
 
-Progress::Progress(std::ostream& out, Style style, std::int64_t steps_total, std::int64_t agents)
-    : out_(out), style_(style), steps_total_(steps_total), agents_(agents), redraw_at_(started_) {}
+Progress::Progress(std::ostream& out, Style style, std::int64_t steps_total, std::int64_t agents,
+                   std::function<std::size_t()> columns)
+    : out_(out),
+      style_(style),
+      steps_total_(steps_total),
+      agents_(agents),
+      columns_(std::move(columns)),
+      redraw_at_(started_) {}
 
 void Progress::episode_ended(std::int64_t profit) {
   ++episodes_;
@@ -32,8 +39,12 @@ void Progress::stepped(std::int64_t steps_done) {
     if (now < redraw_at_ && steps_done < steps_total_) return;
     redraw_at_ = now + kRedrawEvery;
     std::string text = line(steps_done);
+    // One that wraps could not be drawn over. What comes last matters least.
+    const std::size_t columns = columns_ ? columns_() : 0;
+    const std::size_t room = columns == 0 ? text.size() : columns - 1;
+    if (text.size() > room) text.resize(std::min(text.rfind("  ", room), room));
     const std::size_t width = text.size();
-    if (width < drawn_) text.append(drawn_ - width, ' ');
+    if (width < drawn_) text.append(std::min(drawn_, std::max(room, width)) - width, ' ');
     drawn_ = width;
     out_ << '\r' << text << std::flush;
   } else if (style_ == Style::kLines && steps_done * 10 >= next_tenth_ * steps_total_) {

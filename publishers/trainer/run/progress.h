@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <ostream>
 #include <string>
 
@@ -16,8 +18,10 @@ class Progress {
  public:
   enum class Style { kTerminal, kLines, kQuiet };
 
-  // `steps_total`: of each agent; at least 1. `out` must outlive it.
-  Progress(std::ostream& out, Style style, std::int64_t steps_total, std::int64_t agents);
+  // `steps_total`: of each agent; at least 1. `out` must outlive it. `columns`: how wide the terminal is now, 0 where
+  // it does not say; a line is never wider.
+  Progress(std::ostream& out, Style style, std::int64_t steps_total, std::int64_t agents,
+           std::function<std::size_t()> columns = {});
 
   void episode_ended(std::int64_t profit);  // gp
   void updated(const UpdateStats& stats);
@@ -38,6 +42,7 @@ class Progress {
   Style style_;
   std::int64_t steps_total_;
   std::int64_t agents_;
+  std::function<std::size_t()> columns_;
   Clock::time_point started_ = Clock::now();
   Clock::time_point redraw_at_;
   std::int64_t next_tenth_ = 1;

@@ -36,6 +36,21 @@ TEST_CASE("progress: elsewhere than on a terminal, a line every tenth of the way
   CHECK(std::count(single.begin(), single.end(), '\n') == 2);
 }
 
+TEST_CASE("progress: a line is never as wide as the terminal, also where that becomes narrower") {
+  std::ostringstream out;
+  std::size_t columns = 300;
+  Progress progress(out, Progress::Style::kTerminal, 3, 2, [&columns] { return columns; });
+  for (const std::size_t width : {300u, 80u, 1u}) {
+    out.str("");
+    columns = width;
+    progress.stepped(3);  // the last one is always drawn
+    const std::string text = out.str();
+    CHECK(text.size() <= width);  // with the \r in front
+    CHECK((text.find("kl") != std::string::npos) == (width == 300));
+    CHECK((text.find("3/3 (100 %)") != std::string::npos) == (width >= 80));
+  }
+}
+
 TEST_CASE("progress: on a terminal one line is drawn over, and ended before the next") {
   const std::string text = shown(Progress::Style::kTerminal, 1000);
   CHECK(text.front() == '\r');
