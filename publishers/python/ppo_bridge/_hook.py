@@ -17,7 +17,6 @@ from ._stats import HookStats
 from .publisher import Publisher
 
 _SCALARS = (int, float, str, bool, type(None))
-_NUMBERS = frozenset((int, float))
 _NUMBERS_OR_NONE = frozenset((int, float, type(None)))
 _NAN = float("nan")
 
@@ -42,7 +41,7 @@ class Hook:
         self._methods: list[HookedMethod] = []
         self._said: set[str] = set()
         self._updates = self._decisions = 0
-        self._decision_templates = _quick_text.Decisions(agent_id)
+        self._decision_texts = _quick_text.Decisions(agent_id)
         # Of environments.
         self._env: Any = None  # asked for what info leaves out
         self._env_tells = False
@@ -107,13 +106,10 @@ class Hook:
     def see_decision(self, result: Any) -> None:
         self._decisions += 1
         first = result[0] if type(result) is tuple and result else result
-        if type(first) is dict:
-            price, quantity = first.get("price"), first.get("quantity")
-            if type(price) in _NUMBERS and type(quantity) in _NUMBERS:
-                template = self._decision_templates.of(first)
-                if template is not None:
-                    self._stats.decisions += self._publish_filled(template, (price, quantity))
-                    return
+        text = self._decision_texts.of(first) if type(first) is dict else None
+        if text is not None:
+            self._stats.decisions += self._publish_text(text)
+            return
         found = _extract.decision(result)
         if found is None:
             self.unrecognised("sample_action", result, "action_type, type, side or action by name")
@@ -296,8 +292,9 @@ class Hook:
         if self._template and gp is not None and total is not None:
             held = total - gp if value is None else value
             numbers = (gp, total, held) if realized is None else (gp, total, held, realized)
-            if _NUMBERS.issuperset(map(type, numbers)):
-                self._stats.portfolios += self._publish_filled(self._template, numbers)
+            text = _quick_text.filled(self._template, numbers)
+            if text is not None:
+                self._stats.portfolios += self._publish_text(text)
                 return
         data: dict = {"agent_id": self._info_agent}
         if gp is not None:
@@ -381,10 +378,10 @@ class Hook:
         self._stats.failed += 1
         return False
 
-    def _publish_filled(self, template: str, numbers: tuple) -> bool:
+    def _publish_text(self, text: str) -> bool:
         if not self.active:
             return False
-        if self._publisher._outbox.offer_filled(template, numbers):
+        if self._publisher._outbox.offer_text(text):
             return True
         self._stats.failed += 1
         return False

@@ -33,8 +33,7 @@ class Outbox:
         # Texts shorter than this need no closer look: no character takes more than four bytes.
         self._chars_unchecked = max(event_bytes_max // 4 - _ENVELOPE_CHARS_MAX, 0)
         self._prefixes: dict[Any, str] = {}
-        # Texts that lack their end, or templates of them; times; numbers for a template.
-        self._inbox: deque[tuple[str, float, tuple | None]] = deque()
+        self._inbox: deque[tuple[str, float]] = deque()  # texts that lack their end, and times
         self._chars_in = 0
         self._chars_out = 0
         self.offered = 0  # events accepted
@@ -78,24 +77,24 @@ class Outbox:
             return self.refuse(self._why_not(text), event_type)
         self.offered += 1
         self._chars_in += size
-        inbox.append((text, at, None))
+        inbox.append((text, at))
         if self.asleep:
             self.asleep = False
             self.wake()
         return True
 
-    def offer_filled(self, template: str, numbers: tuple) -> bool:
-        """As offer(), of an event whose JSON up to the end of its data is `template % numbers`, of ints and
-        floats. For what is published at every step: take() fills it in."""
+    def offer_text(self, text: str) -> bool:
+        """As offer(), of an event whose JSON up to the end of its data is at hand, not deep and without NaN:
+        for what is published at every step."""
         inbox = self._inbox
-        size = len(template)
+        size = len(text)
         if size > self._chars_unchecked or self.error or len(inbox) > 256:
-            why = self._why_not(template)
+            why = self._why_not(text)
             if why:
                 return self.refuse(why)
         self.offered += 1
         self._chars_in += size
-        inbox.append((template, time(), numbers))
+        inbox.append((text, time()))
         if self.asleep:
             self.asleep = False
             self.wake()
@@ -158,21 +157,10 @@ class Outbox:
         """What came first: texts that lack their end, with their times. One thread."""
         pop = self._inbox.popleft
         taken = [pop() for _ in range(min(len(self._inbox), events_max))]
-        self._chars_out += sum([len(text) for text, _, _ in taken])
+        self._chars_out += sum([len(text) for text, _ in taken])
         if not self._inbox:  # threads that count at the same time may have lost one another's
             self._chars_out = self._chars_in
-        return [(text if of is None else self._filled(text, of), at) for text, at, of in taken]
-
-    def _filled(self, template: str, numbers: tuple) -> str:
-        try:
-            if sum(numbers) * 0 == 0:  # neither NaN nor infinite
-                return template % numbers
-        except (OverflowError, ValueError):  # large, or of more digits than Python shows
-            pass
-        teller = Teller()
-        told = teller.tell(dict(enumerate(numbers)))
-        self.count_lost("hooked", teller)
-        return template % tuple(map(encode, told.values()))
+        return taken
 
     def _prefix_of(self, event_type: str) -> str:
         if not is_event_type(event_type):

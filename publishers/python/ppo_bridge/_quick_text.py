@@ -1,9 +1,8 @@
-"""Templates for the JSON of what hooks publish at every step, of the parts that seldom change; see
-Outbox.offer_filled().
+"""The JSON of what hooks publish at every step, by templates of the parts that seldom change.
 
 A step's own work drives this library out of the processor's caches, and this library that work: how much
-is read and called counts more than what is done, and later once more as long. So a step only picks up its
-numbers. What is not of the usual kind has no template, and is encoded as any other event.
+is read and called counts more than what is done, and later once more as long. What is not of the usual kind
+has no text here, and is encoded as any other event.
 """
 
 from __future__ import annotations
@@ -14,12 +13,24 @@ from . import _extract
 from ._json import encode
 
 _TEXTS = ("agent_id", "action_type", "type", "item", "reasoning")
+_AMOUNTS = ("price", "quantity")
+_NUMBERS = frozenset((int, float))
 _KEPT_MAX = 4096
 _TEXT_CHARS_MAX = 128  # of those kept
 _HELD_CHARS_MAX = 8192  # of an inventory's JSON
 
 _DECISION = '{"type":"agent_decision","data":%s,"price":%%s,"quantity":%%s}'
 _PORTFOLIO = '{"type":"portfolio_update","data":%s,"gp":%%s,"total_value":%%s,"inventory_value":%%s'
+
+
+def filled(template: str, numbers: tuple) -> str | None:
+    """None where one is no int or float, not finite, or of too many digits."""
+    try:
+        if _NUMBERS.issuperset(map(type, numbers)) and sum(numbers) * 0 == 0:
+            return template % numbers
+    except (OverflowError, ValueError):
+        pass
+    return None
 
 
 class Decisions:
@@ -30,11 +41,13 @@ class Decisions:
         self._templates: dict[tuple, str] = {}
 
     def of(self, thing: dict) -> str | None:
-        texts = tuple(map(thing.get, _TEXTS))
+        get = thing.get
+        texts = tuple(map(get, _TEXTS))
         try:
-            return self._templates[texts]
+            template: str | None = self._templates[texts]
         except (KeyError, TypeError):
-            return self._learn(texts)
+            template = self._learn(texts)
+        return None if template is None else filled(template, tuple(map(get, _AMOUNTS)))
 
     def _learn(self, texts: tuple) -> str | None:
         """None where one that is needed is no string, or one is long."""
