@@ -16,6 +16,7 @@
 #include "app/bridge_app.h"
 #include "app/config.h"
 #include "app/config_commands.h"
+#include "app/curve_commands.h"
 #include "app/token_commands.h"
 #include "base/log.h"
 #include "version.h"
@@ -65,12 +66,17 @@ int main(int argc, char** argv) {
   cli.add_flag("--print-config", print_config, "Print every key at its default and exit");
   cli.set_version_flag("--version", std::string("ppo-bridge ") + bridge::kVersion);
   bridge::ConfigCommands configs(cli, sources);
-  bridge::TokenCommands tokens(cli, [&sources]() -> bridge::Result<std::string> {
-    sources.environment = environment();
-    const auto config = bridge::load_config(sources);
-    if (!config) return config.error();
-    return config.value().auth.credentials;
-  });
+  const auto configured = [&sources](auto key) {
+    return [&sources, key]() -> bridge::Result<std::string> {
+      sources.environment = environment();
+      const auto config = bridge::load_config(sources);
+      if (!config) return config.error();
+      return key(config.value());
+    };
+  };
+  const auto credentials = configured([](const bridge::Config& c) { return c.auth.credentials; });
+  bridge::TokenCommands tokens(cli, credentials);
+  bridge::CurveCommands keys(cli, credentials, configured([](const bridge::Config& c) { return c.zmq.curve_key; }));
   cli.footer(
       "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
       "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read credentials and certificate anew.\n"
@@ -81,6 +87,7 @@ int main(int argc, char** argv) {
     return cli.exit(e) == 0 ? 0 : 2;
   }
   if (tokens.given()) return tokens.run();
+  if (keys.given()) return keys.run();
   if (print_config) {
     std::cout << bridge::default_config_text();
     return 0;

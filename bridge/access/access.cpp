@@ -48,6 +48,16 @@ bool Access::may_command(std::string_view command) const { return covers(role->c
 
 bool Access::may_get(std::string_view path) const { return covers(role->paths, path); }
 
+bool Access::may_read_topic(std::string_view) const { return reads(); }
+
+bool Access::may_attach(std::string_view domain) const {
+  constexpr std::string_view kControlOf = "control/";
+  if (domain == "out") return reads();
+  if (domain == "commands") return !role->commands.empty();
+  if (domain.substr(0, kControlOf.size()) == kControlOf) return may_publish_as(domain.substr(kControlOf.size()));
+  return (domain == "events" || domain == "control") && (role->publishes_own || role->publishes_all);
+}
+
 bool Access::may_publish_as(std::string_view source) const {
   if (role->publishes_all) return true;
   if (!role->publishes_own || source.substr(0, name.size()) != name) return false;

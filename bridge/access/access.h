@@ -34,6 +34,11 @@ struct Access {
   bool reads() const { return role->reads; }
   bool may_command(std::string_view command) const;
   bool may_get(std::string_view path) const;
+  // Whether it may read every event whose topic for bots (TYPE/SOURCE/) begins so.
+  bool may_read_topic(std::string_view prefix) const;
+  // Whether it has business at a ZeroMQ socket: `events` (in), `out`, `commands`, or `control`, behind which
+  // `control/SOURCE` names the one source that is wanted there.
+  bool may_attach(std::string_view domain) const;
   // Whether it may publish as this source; "" is an event that names none.
   bool may_publish_as(std::string_view source) const;
   bool expired(std::int64_t now_s) const { return expires_s != 0 && now_s >= expires_s; }

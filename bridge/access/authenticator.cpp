@@ -29,6 +29,14 @@ std::shared_ptr<const Access> Authenticator::find(std::string_view token) const 
   return std::atomic_load(&credentials_)->find(token, now_s());
 }
 
+std::shared_ptr<const Access> Authenticator::find_key(std::string_view public_key) const {
+  return std::atomic_load(&credentials_)->find_key(public_key, now_s());
+}
+
+std::shared_ptr<const Access> Authenticator::by_id(std::string_view id) const {
+  return std::atomic_load(&credentials_)->by_id(id, now_s());
+}
+
 std::shared_ptr<const Access> Authenticator::again(const Access& access) const {
   auto now = std::atomic_load(&credentials_)->by_id(access.credential, now_s());
   return now != nullptr && now->name == access.name ? now : nullptr;

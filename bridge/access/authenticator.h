@@ -1,4 +1,4 @@
-// Who a token belongs to, by the file of credentials as it is now.
+// Who a token or a key belongs to, by the file of credentials as it is now.
 #pragma once
 
 #include <atomic>
@@ -24,6 +24,9 @@ class Authenticator {
 
   // Null where the token is wrong, revoked or expired.
   std::shared_ptr<const Access> find(std::string_view token) const;
+  // The same of a CURVE public key (Z85), and of a credential's id.
+  std::shared_ptr<const Access> find_key(std::string_view public_key) const;
+  std::shared_ptr<const Access> by_id(std::string_view id) const;
   // The same of a connection that is there already; null where its credential is no longer good.
   std::shared_ptr<const Access> again(const Access& access) const;
 

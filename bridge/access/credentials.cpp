@@ -65,6 +65,16 @@ bool is_hex_digest(std::string_view text) {
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+std::string random_id() {
+  std::array<unsigned char, kIdBytes> random{};
+  if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) {
+    throw std::runtime_error("the system gives no random bytes");
+  }
+  std::string id;
+  for (const unsigned char byte : random) id += kIdAlphabet[byte % kIdAlphabet.size()];
+  return id;
+}
+
 bool is_id(std::string_view text) {
   return text.size() == kIdBytes && text.find_first_not_of(kIdAlphabet) == std::string_view::npos;
 }
@@ -81,7 +91,10 @@ std::vector<std::string_view> split(std::string_view text, char at) {
 
 Result<Credential> parse_line(std::string_view line) {
   const auto fields = split(line, '\t');
-  if (fields.size() != 8 || fields[0] != "token") return Failure{"is not `token` and seven fields behind it"};
+  const bool is_key = fields[0] == "curve";
+  if (fields.size() != 8 || (!is_key && fields[0] != "token")) {
+    return Failure{"is not `token` or `curve` and seven fields behind it"};
+  }
   Credential credential;
   credential.name = fields[1];
   if (!is_name(credential.name)) return Failure{"name is \"" + printable(fields[1]) + "\", which is none"};
@@ -91,9 +104,14 @@ Result<Credential> parse_line(std::string_view line) {
   }
   credential.id = fields[3];
   if (!is_id(credential.id)) return Failure{"id is \"" + printable(fields[3]) + "\", which is none"};
-  constexpr std::string_view kHash = "sha256:";
-  credential.sha256 = fields[4].substr(0, kHash.size()) == kHash ? fields[4].substr(kHash.size()) : "";
-  if (!is_hex_digest(credential.sha256)) return Failure{"has no sha256:<64 hex digits>"};
+  if (is_key) {
+    credential.public_key = fields[4];
+    if (!is_curve_key(fields[4])) return Failure{"has no public key of 40 characters (Z85)"};
+  } else {
+    constexpr std::string_view kHash = "sha256:";
+    credential.sha256 = fields[4].substr(0, kHash.size()) == kHash ? fields[4].substr(kHash.size()) : "";
+    if (!is_hex_digest(credential.sha256)) return Failure{"has no sha256:<64 hex digits>"};
+  }
   const auto created = parse_utc(fields[5]);
   if (!created) return Failure{"created " + created.error().message};
   credential.created_s = created.value();
@@ -167,13 +185,21 @@ void make_folder_of(const std::string& path) {
 
 }  // namespace
 
+bool is_curve_key(std::string_view text) {
+  constexpr std::string_view kZ85 =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+  return text.size() == 40 && text.find_first_not_of(kZ85) == std::string_view::npos;
+}
+
+std::string make_credential_id() { return random_id(); }
+
 NewToken make_token() {
-  std::array<unsigned char, 32 + kIdBytes> random{};
+  std::array<unsigned char, 32> random{};
   if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) {
     throw std::runtime_error("the system gives no random bytes");
   }
   NewToken token;
-  for (std::size_t i = 32; i < random.size(); ++i) token.id += kIdAlphabet[random[i] % kIdAlphabet.size()];
+  token.id = random_id();
   token.text = std::string(kTokenPrefix) + token.id + "_";
   std::uint32_t bits = 0;
   int held = 0;
@@ -224,6 +250,12 @@ Result<Credentials> Credentials::parse(std::string_view text) {
   const auto twice = std::adjacent_find(credentials.all_.begin(), credentials.all_.end(),
                                         [](const Credential& a, const Credential& b) { return a.id == b.id; });
   if (twice != credentials.all_.end()) return Failure{"id " + twice->id + " is there twice"};
+  for (std::size_t i = 0; i < credentials.all_.size(); ++i) {
+    const Credential& one = credentials.all_[i];
+    if (one.is_key() && !credentials.by_key_.emplace(one.public_key, i).second) {
+      return Failure{"the key " + one.public_key + " is there twice"};
+    }
+  }
   return credentials;
 }
 
@@ -246,10 +278,15 @@ std::shared_ptr<const Access> Credentials::find(std::string_view token, std::int
   const Credential* const credential =
       formed ? with_id(token.substr(kTokenPrefix.size(), kIdBytes)) : nullptr;
   static const std::string kNone(2 * SHA256_DIGEST_LENGTH, '-');
-  const std::string& wanted = credential == nullptr ? kNone : credential->sha256;
+  const std::string& wanted = credential == nullptr || credential->is_key() ? kNone : credential->sha256;
   const std::string given = sha256_hex(token.substr(0, kTokenBytes + 1));
-  const bool same = CRYPTO_memcmp(given.data(), wanted.data(), wanted.size()) == 0;
+  const bool same = CRYPTO_memcmp(given.data(), wanted.data(), kNone.size()) == 0;
   return same && credential != nullptr ? access_of(*credential, now_s) : nullptr;
+}
+
+std::shared_ptr<const Access> Credentials::find_key(std::string_view public_key, std::int64_t now_s) const {
+  const auto found = by_key_.find(std::string(public_key));
+  return found == by_key_.end() ? nullptr : access_of(all_[found->second], now_s);
 }
 
 std::shared_ptr<const Access> Credentials::by_id(std::string_view id, std::int64_t now_s) const {
@@ -289,8 +326,9 @@ Result<bool> edit_credentials(const std::string& path,
 }
 
 std::string credential_line(const Credential& credential) {
-  return "token\t" + credential.name + "\t" + std::string(credential.role->name) + "\t" + credential.id +
-         "\tsha256:" + credential.sha256 + "\t" + utc_text(credential.created_s) + "\t" +
+  return (credential.is_key() ? "curve\t" : "token\t") + credential.name + "\t" + std::string(credential.role->name) +
+         "\t" + credential.id + "\t" + (credential.is_key() ? credential.public_key : "sha256:" + credential.sha256) +
+         "\t" + utc_text(credential.created_s) + "\t" +
          (credential.expires_s == 0 ? "-" : utc_text(credential.expires_s)) + "\t" + credential.note;
 }
 

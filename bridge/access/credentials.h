@@ -1,8 +1,9 @@
-// The file of credentials: who may attach, as `ppo-bridge token` writes it and the bridge reads it.
+// The file of credentials: who may attach, as `ppo-bridge token` and `ppo-bridge curve` write it and the bridge reads it.
 //
 // One credential a line, separated by tabs; lines that begin with # stay as they are:
 //     token <name> <role> <id> sha256:<64 hex> <created> <expires, or -> <note>
-// with times as in 2026-11-26T18:00:00Z. No token is in it: only what one is recognised by.
+//     curve <name> <role> <id> <public key, 40 characters Z85> <created> <expires, or -> <note>
+// with times as in 2026-11-26T18:00:00Z. No secret is in it: only what one is recognised by.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "access/access.h"
@@ -25,11 +27,20 @@ struct Credential {
   std::string name;
   const Role* role = nullptr;
   std::string id;      // 8 characters
-  std::string sha256;  // of the token, 64 hex digits in lower case
+  std::string sha256;  // of the token, 64 hex digits in lower case; of a key empty
   std::int64_t created_s = 0;
   std::int64_t expires_s = 0;  // 0: never
   std::string note;
+  std::string public_key = {};  // of CURVE; of a token empty
+
+  bool is_key() const { return !public_key.empty(); }
 };
+
+// Whether it has the form of a CURVE key: 40 characters of Z85 (ZeroMQ RFC 32).
+bool is_curve_key(std::string_view text);
+
+// Throws std::runtime_error where the system has no random bytes.
+std::string make_credential_id();
 
 // A token, `ppo1_<8: id>_<43: 32 random bytes, base64url (RFC 4648 section 5)>`, and what is kept of it.
 struct NewToken {
@@ -57,6 +68,9 @@ class Credentials {
 
   // The identity of a token; null where it is none of these, or has expired. Takes as long for a wrong one.
   std::shared_ptr<const Access> find(std::string_view token, std::int64_t now_s) const;
+  // The identity of who has shown that he has the secret to this public key; null where it is none of these, or has
+  // expired.
+  std::shared_ptr<const Access> find_key(std::string_view public_key, std::int64_t now_s) const;
   // What the credential of that id says now; null where it is gone, or has expired.
   std::shared_ptr<const Access> by_id(std::string_view id, std::int64_t now_s) const;
 
@@ -66,6 +80,7 @@ class Credentials {
   const Credential* with_id(std::string_view id) const;
 
   std::vector<Credential> all_;  // by id
+  std::unordered_map<std::string, std::size_t> by_key_;
 };
 
 // Changes a file of credentials: holds a lock on FILE.lock, and replaces the file as a whole.

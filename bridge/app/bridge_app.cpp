@@ -37,9 +37,11 @@
 #include "net/page_file.h"
 #include "net/pages.h"
 #include "net/trainer_channel.h"
+#include "net/zmq_guard.h"
 #include "net/zmq_receiver.h"
 #include "runs/runs_thread.h"
 #include "sources/intake.h"
+#include "sources/refused_sources.h"
 #include "store/journal.h"
 #include "version.h"
 
@@ -83,8 +85,10 @@ class BridgeApp::Impl {
   explicit Impl(const Config& config)
       : config_(config),
         clients_max_(clients_that_fit(config)),
-        authenticator_(auth_is_on(config) ? std::make_unique<Authenticator>(config.auth.credentials, clock_)
-                                          : nullptr),
+        auth_is_on_(auth_is_on(config)),
+        authenticator_(auth_is_on_ || !config.zmq.curve_key.empty()
+                           ? std::make_unique<Authenticator>(config.auth.credentials, clock_)
+                           : nullptr),
         tls_(make_tls(config)),
         journal_(make_journal(config)),
         log_start_(log_start()),
@@ -94,8 +98,9 @@ class BridgeApp::Impl {
         commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
                    history_limits(config), clients_max_, kVersion, &memory_, &work_, &past_}),
         own_events_(log_, types_, clock_, [this] { announce_soon(); }),
-        trainers_(io_, zmq_, counters_, memory_[Queue::commands], taken_,
-                  {[this](auto connection, auto json) { on_trainer(connection, json); },
+        guard_(io_, zmq_, authenticator_.get(), clock_, guard_options()),
+        trainers_(io_, zmq_, guard_, counters_, memory_[Queue::commands], taken_,
+                  {[this](const TrainerChannel::Message& message) { on_trainer(message); },
                    [this](auto connection) { sources_.disconnected(connection); }}),
         dispatcher_(commands_, sources_, trainers_, own_events_, counters_, clock_,
                     config.trainers.deadline_ms * 1000),
@@ -113,11 +118,11 @@ class BridgeApp::Impl {
               pages_.handle(r, own, answer);
             },
             [this] { regulate(); }),
-        receiver_(io_, zmq_, intake_, taken_, [this] { announce(); }),
-        bot_publisher_(io_, zmq_, log_, counters_, memory_[Queue::bot_events],
+        receiver_(io_, zmq_, guard_, intake_, counters_, taken_, [this] { announce(); }),
+        bot_publisher_(io_, zmq_, guard_, log_, counters_, memory_[Queue::bot_events],
                        memory_[Queue::bot_topics], taken_),
-        bot_commands_(io_, zmq_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
-                      taken_, authenticator_.get()),
+        bot_commands_(io_, zmq_, guard_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
+                      taken_, auth_is_on_ ? authenticator_.get() : nullptr),
         signals_(io_, SIGINT, SIGTERM, SIGHUP),
         tick_timer_(io_),
         command_timer_(io_),
@@ -165,6 +170,8 @@ class BridgeApp::Impl {
       if (!loaded) return loaded;
       warn_of_tls();
     }
+    if (!guard_failure_.empty()) return Failure{guard_failure_};
+    guard_.start();
     auto listening = client_servers_.start();
     if (!listening) return listening;
     auto receiving = receiver_.start(receiver_options(config_));
@@ -235,12 +242,20 @@ class BridgeApp::Impl {
     options.server.clients_max = clients_max_;
     options.server.listening_socket = service_.listening_socket();
     options.server.memory = &memory_;
-    options.server.session.authenticator = authenticator_.get();
+    options.server.session.authenticator = auth_is_on_ ? authenticator_.get() : nullptr;
     options.server.tls = tls_.get();
     options.server.http_body_bytes_max =
         std::min(options.server.http_body_bytes_max, memory_[Queue::http].bytes_max());
     options.log_start = log_start_;
     return options;
+  }
+
+  // What is wrong with them, start() tells.
+  ZmqGuardOptions guard_options() {
+    auto options = zmq_guard_options(config_);
+    if (options) return std::move(options.value());
+    guard_failure_ = options.error().message;
+    return {};
   }
 
   AlertsLinks alerts_links() {
@@ -287,6 +302,9 @@ class BridgeApp::Impl {
   }
 
   void log_reject(const RejectedBody& body) {
+    if (body.why == Reject::forbidden_source && refused_sources_.tell(body.source, clock_.steady_us())) {
+      own_events_.publish("system_status", source_refused_data(body.source, body.peer));
+    }
     if (!reject_lines_[static_cast<std::size_t>(body.why)].allow(clock_.steady_us())) return;
     spdlog::warn("rejected a body of {}{}{}: {}: {}; it begins: {}",
                  body.source.empty() ? "an anonymous source" : "source ", body.source,
@@ -428,13 +446,19 @@ class BridgeApp::Impl {
   }
 
   // What a trainer says over its connection: who it is, or an answer.
-  void on_trainer(std::string_view connection, std::string_view json) {
+  void on_trainer(const TrainerChannel::Message& message) {
     const std::uint64_t before = log_.last_seq();
+    const SourceRule rule = [&](std::string_view source) { return message.sender.may_publish_as(source); };
+    const PeerName peer = [&] { return "the control socket" + message.sender.label(); };
+    HelloFrom from;
+    from.peer = &peer;
+    from.since = message.since;
+    if (message.sender.kind != ZmqSender::Kind::local) from.rule = &rule;
     std::string reply;
-    if (!intake_.take_hello(connection, json, &reply)) {
-      dispatcher_.router().on_answer(connection, json);
+    if (!intake_.take_hello(message.connection, message.json, &reply, from)) {
+      dispatcher_.router().on_answer(message.connection, message.json);
     } else if (!reply.empty()) {
-      (void)trainers_.send(std::string(connection), reply);
+      (void)trainers_.send(std::string(message.connection), reply);
     }
     if (log_.last_seq() != before) announce_soon();
   }
@@ -525,13 +549,20 @@ class BridgeApp::Impl {
     const auto loaded = authenticator_->reload();
     if (loaded) {
       spdlog::info("read the credentials anew");
+      check_keys();
     } else {
       spdlog::error("the credentials stay as they were: {}", loaded.error().message);
     }
   }
 
+  void check_keys() {
+    trainers_.check_keys();
+    bot_publisher_.check_keys();
+  }
+
   void tick() {
     if (authenticator_ && authenticator_->changed()) reload();
+    check_keys();  // some may have run out
     const std::int64_t now = clock_.steady_us();
     if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6, now);
     last_tick_us_ = now;
@@ -627,7 +658,8 @@ class BridgeApp::Impl {
   WorkQueue work_{[this](std::function<void()> f) { asio::post(io_, std::move(f)); }, clock_};
   Counters counters_;
   const std::size_t clients_max_;
-  const std::unique_ptr<Authenticator> authenticator_;  // null: nobody has to say who he is
+  const bool auth_is_on_;  // clients of WebSocket and HTTP, and bots without a key, have to say who they are
+  const std::unique_ptr<Authenticator> authenticator_;  // null: nobody has a token or a key
   const std::unique_ptr<TlsContext> tls_;               // null: plain
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
   const std::unique_ptr<Journal> journal_;  // null where it is off
@@ -643,6 +675,8 @@ class BridgeApp::Impl {
                    {[this](std::function<void()> f) { asio::post(io_, std::move(f)); },
                     [this](const RunQuery& query, auto done) { prepare_runs(query, std::move(done)); }}};
   OwnEvents own_events_;
+  std::string guard_failure_;
+  ZmqGuard guard_;  // before all other sockets
   TrainerChannel trainers_;
   CommandDispatcher dispatcher_;
   Alerts alerts_{{memory_[Queue::alerts].bytes_max(), 1'000, config_.alerts.webhook_hosts}, log_, own_events_, counters_,
@@ -671,6 +705,7 @@ class BridgeApp::Impl {
   MemoryWatch memory_watch_{memory_, [this] { count_memory(); }, [this] { return zmq_endpoints(); },
                             taken_, [this](int descriptor) { receiver_.drop_from(descriptor); }};
   std::array<LogLimiter, kRejectCount> reject_lines_;
+  RefusedSources refused_sources_;
   WallWatch wall_watch_;
   std::string clock_step_;  // the last one
   std::int64_t clock_step_at_us_ = 0;

@@ -301,6 +301,9 @@ Result<Config> load_config(const ConfigSources& sources) {
     return Failure{std::string("tls.") + (key ? "key" : "certificate") + " is \"\", but tls." +
                    (key ? "certificate" : "key") + " is not; TLS needs both"};
   }
+  if (config.zmq.curve_on_loopback && config.zmq.curve_key.empty()) {
+    return Failure{"zmq.curve_on_loopback is true, but zmq.curve_key is \"\"; it needs a key"};
+  }
   MemoryLedger ledger;
   if (const auto fits = share_memory(config, ledger); !fits) return fits.error();
   return config;

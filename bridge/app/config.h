@@ -46,6 +46,11 @@ struct Config {
     std::int64_t timeout_s = 0;
   } auth;
   struct {
+    std::string curve_key;
+    bool curve_on_loopback = false;
+    std::vector<std::string> ipc_uids;
+  } zmq;
+  struct {
     std::vector<std::string> bind;
     std::vector<std::string> connect;
     std::int64_t event_bytes_max = 0;

@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdlib>
 
 #include "alerts/webhooks.h"
@@ -55,6 +56,13 @@ std::string check_auth_mode(const std::string& value) {
 std::string check_tls_version(const std::string& value) {
   if (value == "1.2" || value == "1.3") return {};
   return "\"" + printable(value) + "\" must be 1.2 or 1.3";
+}
+
+std::string check_uid(const std::string& value) {
+  std::uint32_t uid = 0;
+  const auto read = std::from_chars(value.data(), value.data() + value.size(), uid);
+  const bool number = !value.empty() && read.ec == std::errc{} && read.ptr == value.data() + value.size();
+  return number ? std::string() : "\"" + printable(value) + "\" is no user id";
 }
 
 std::string check_level(const std::string& value) {
@@ -204,6 +212,18 @@ std::vector<ConfigKey> make_keys() {
            [](C& c, Text v) { c.auth.credentials = in_home(v); }),
       integer("auth.timeout_s", "A client that has not said who it is by then is closed with 4001.", "seconds", 5, 1, 60,
               [](C& c, Integer v) { c.auth.timeout_s = v; }),
+
+      text("zmq.curve_key",
+           "The file with the bridge's own key pair (`ppo-bridge curve create`), which nobody else may read. With it\n"
+           "ZeroMQ is encrypted (CURVE) at every tcp address beyond loopback, and let in is who has a key that is listed in\n"
+           "auth.credentials (`ppo-bridge curve create NAME --role ROLE`). \"\" = off.",
+           "a path; a leading ~/ is the home directory", "", {}, [](C& c, Text v) { c.zmq.curve_key = in_home(v); }),
+      boolean("zmq.curve_on_loopback",
+              "Whether that goes for tcp addresses on loopback too. Else any user of this machine may publish there.", false,
+              [](C& c, bool v) { c.zmq.curve_on_loopback = v; }),
+      list("zmq.ipc_uids",
+           "Users, besides the bridge's own, whose programs may come to ipc:// addresses. They need no key.",
+           "a user id, as \"1000\"", {}, check_uid, [](C& c, List v) { c.zmq.ipc_uids = std::move(v); }),
 
       list("events.bind", "Where sources connect their PUB sockets.", kEndpointForm,
            {"tcp://127.0.0.1:5556"}, check_endpoint,

@@ -132,6 +132,13 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
     f.sample(static_cast<double>(c.rejected[r]),
              {{"reason", reject_name(static_cast<Reject>(r))}});
   }
+  f.begin("ppo_bridge_zmq_handshakes_failed_total", "ZeroMQ peers that did not get in, by reason.", MetricType::Counter);
+  for (const auto& [reason, count] : {std::pair<const char*, std::uint64_t>{"refused", c.handshakes_refused},
+                                      {"without_key", c.handshakes_without_key},
+                                      {"wrong_server_key", c.handshakes_wrong_server_key},
+                                      {"broken", c.handshakes_broken}}) {
+    f.sample(static_cast<double>(count), {{"reason", reason}});
+  }
   f.gauge("ppo_bridge_events_held", "Events that wait behind a hole.",
           static_cast<double>(view.tracker.held_events()));
   f.gauge("ppo_bridge_held_bytes", "Memory that they take.",

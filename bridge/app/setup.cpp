@@ -136,6 +136,19 @@ std::unique_ptr<TlsContext> make_tls(const Config& config) {
   return std::make_unique<TlsContext>(std::move(options));
 }
 
+Result<ZmqGuardOptions> zmq_guard_options(const Config& config) {
+  ZmqGuardOptions options;
+  options.curve_on_loopback = config.zmq.curve_on_loopback;
+  for (const std::string& uid : config.zmq.ipc_uids) {
+    options.ipc_uids.push_back(static_cast<std::uint32_t>(std::stoul(uid)));
+  }
+  if (config.zmq.curve_key.empty()) return options;
+  auto keys = load_server_keys(config.zmq.curve_key);
+  if (!keys) return Failure{"zmq.curve_key: " + keys.error().message};
+  options.keys = std::move(keys.value());
+  return options;
+}
+
 ClientServersOptions client_servers_options(const Config& config) {
   ClientServersOptions options;
   options.threads = static_cast<std::size_t>(config.websocket.threads);

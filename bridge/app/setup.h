@@ -12,6 +12,7 @@
 #include "log/history.h"
 #include "net/client_servers.h"
 #include "net/tls_context.h"
+#include "net/zmq_guard.h"
 #include "net/zmq_receiver.h"
 #include "runs/runs_thread.h"
 #include "store/journal_file.h"
@@ -47,6 +48,8 @@ bool auth_is_on(const Config& config);
 // Whether the WebSocket port speaks TLS; what it needs for that, null where it does not.
 bool tls_is_on(const Config& config);
 std::unique_ptr<TlsContext> make_tls(const Config& config);
+// Reads the bridge's own key, where there is one.
+Result<ZmqGuardOptions> zmq_guard_options(const Config& config);
 
 // Without what is known only later: the log's start, and how many clients fit.
 ClientServersOptions client_servers_options(const Config& config);

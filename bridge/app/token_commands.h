@@ -1,17 +1,13 @@
 // `ppo-bridge token create|list|revoke`: edits the file of credentials. The bridge itself reads it within a second.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include <CLI/CLI.hpp>
 
-#include "base/result.h"
+#include "app/credential_commands.h"
 
 namespace bridge {
-
-// Where to find the file when a command is run.
-using CredentialsPath = std::function<Result<std::string>()>;
 
 class TokenCommands {
  public:

@@ -96,6 +96,14 @@ std::string source_lost_data(const SourceLost& lost) {
   return json.end_object().take();
 }
 
+std::string source_refused_data(std::string_view source, std::string_view by) {
+  JsonWriter json;
+  json.object().field("status", "source_refused");
+  json.field("message", "somebody who may not speaks for " + std::string(source) + ": " +
+                            (by.empty() ? "who posts events" : printable(by)));
+  return json.field("source", source).end_object().take();
+}
+
 std::optional<SourceLost> read_source_lost(std::string_view data) {
   if (data.substr(0, kSourceLostStart.size()) != kSourceLostStart) return std::nullopt;
   SourceLost lost;

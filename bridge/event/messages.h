@@ -81,6 +81,9 @@ std::string source_lost_gap(const SourceLost& lost, std::int64_t now_us);
 std::string clock_step_message(std::int64_t step_us);
 std::string clock_step_data(std::int64_t step_us);
 
+// The `data` of a system_status: somebody who may not has spoken for that source. `by`: from where, for people.
+std::string source_refused_data(std::string_view source, std::string_view by);
+
 // Writes a reply a field at a time: {"status":S,"action":A,"id":I, ... ,"timestamp":T}.
 class ReplyWriter : public JsonWriter {
  public:

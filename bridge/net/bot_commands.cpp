@@ -38,10 +38,12 @@ std::string requester_of(const std::string& routing_id) {
 
 }  // namespace
 
-BotCommands::BotCommands(asio::io_context& io, zmq::context_t& context,
+BotCommands::BotCommands(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard,
                          CommandDispatcher& dispatcher, Counters& counters, const Clock& clock,
                          MemoryShare& unread, TakenBytes& taken, const Authenticator* authenticator)
     : io_(io),
+      context_(context),
+      guard_(guard),
       dispatcher_(dispatcher),
       counters_(counters),
       clock_(clock),
@@ -57,10 +59,20 @@ Result<bool> BotCommands::start(const std::string& endpoint, std::int64_t messag
   try {
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::router_mandatory, true);
-    socket_.set(zmq::sockopt::router_handover, true);
+    // A bot that comes again before its old connection has ended takes it over, but with keys: it would be another's.
+    keys_ = guard_.wants_key(endpoint);
+    socket_.set(zmq::sockopt::router_handover, !keys_);
     socket_.set(zmq::sockopt::rcvhwm, kRequestsWaitingMax);
     socket_.set(zmq::sockopt::maxmsgsize, message_bytes_max);
-    endpoint_ = bind_socket(socket_, endpoint);
+    monitor_ = std::make_unique<ZmqMonitor>(io_, context_, socket_, counters_, [this](int descriptor) {
+      if (!keys_) return;
+      const auto ended = [descriptor](const auto& bot) { return bot.second.descriptor == descriptor; };
+      const auto bot = std::find_if(known_.begin(), known_.end(), ended);
+      if (bot == known_.end()) return;
+      bot->second.connection.reset();
+      bot->second.descriptor = -1;  // it will be another's
+    });
+    endpoint_ = guard_.bind(socket_, endpoint, "commands");
   } catch (const zmq::error_t& e) {
     return Failure{"bots.commands: cannot listen on " + endpoint + ": " + e.what()};
   }
@@ -73,6 +85,7 @@ Turn BotCommands::take_turn() {
   std::size_t bytes = 0;
   for (int i = 0; i < kRequestsPerTurnMax && bytes < kTurnBytesMax; ++i) {
     if (!receive_frames(socket_, frames, &taken_)) return Turn::drained;
+    if (keys_) monitor_->catch_up();
     bytes += frames.back().size();
     ++counters_.bot_requests;
     Peer peer;
@@ -85,7 +98,7 @@ Turn BotCommands::take_turn() {
       continue;
     }
     if (frames.size() == (peer.delimiter ? 3u : 2u)) {
-      handle(peer, frames.back().to_string_view());
+      handle(peer, frames.back().to_string_view(), guard_.sender_of(frames.back()));
       continue;
     }
     ++counters_.bot_requests_unusable;
@@ -102,6 +115,8 @@ void BotCommands::look_up(Peer& peer, int descriptor) {
     sweep_at_ = 2 * known_.size() + kBotsKnownMin;
   }
   Known& bot = known_[peer.routing_id];
+  if (bot.descriptor != descriptor || !bot.connection) bot.connection = std::make_shared<char>();
+  peer.connection = bot.connection;
   bot.descriptor = descriptor;
   peer.unread = bot.unread.lock();
   if (!peer.unread) {
@@ -132,7 +147,7 @@ void BotCommands::shed() {
   known_.erase(oldest);
 }
 
-void BotCommands::handle(const Peer& peer, std::string_view body) {
+void BotCommands::handle(const Peer& peer, std::string_view body, const ZmqSender& sender) {
   const bool taken = peer.budget->take();
   const auto request = read_document(body);
   if (!request || !request.value().IsObject()) {
@@ -153,8 +168,13 @@ void BotCommands::handle(const Peer& peer, std::string_view body) {
     ++counters_.requests_rate_limited;
     return refuse(peer, ErrorType::rate_limited, peer.budget->refusal(), id.value());
   }
-  std::shared_ptr<const Access> access;
-  if (authenticator_ != nullptr) {
+  if (sender.kind == ZmqSender::Kind::nobody) {
+    return refuse(peer, ErrorType::unauthorized, "the key of this connection is no longer good", id.value());
+  }
+  std::shared_ptr<const Access> access = sender.access;
+  // A routing id is anybody's: with a key a bot is called as its key is.
+  const std::string name = access == nullptr ? requester_of(peer.routing_id) : "bot-" + access->name;
+  if (access == nullptr && authenticator_ != nullptr) {
     const auto token = request.value().FindMember("token");
     if (token != request.value().MemberEnd() && token->value.IsString()) {
       access = authenticator_->find({token->value.GetString(), token->value.GetStringLength()});
@@ -165,13 +185,17 @@ void BotCommands::handle(const Peer& peer, std::string_view body) {
     }
   }
   // The reply that is owed keeps the budget, and so what it waits for.
-  dispatcher_.execute(request.value(), id.value(), {requester_of(peer.routing_id), peer.budget, std::move(access)},
+  dispatcher_.execute(request.value(), id.value(), {name, peer.budget, std::move(access)},
                       [this, peer, alive = std::weak_ptr<char>(alive_)](const std::string& json) {
                         if (!alive.expired()) reply(peer, json);
                       });
 }
 
 void BotCommands::reply(const Peer& peer, const std::string& json) {
+  if (keys_) {
+    monitor_->catch_up();
+    if (peer.connection.expired()) return;
+  }
   watch_->look_again();
   try {
     using zmq::send_flags;

@@ -16,6 +16,8 @@
 #include "base/memory_ledger.h"
 #include "base/result.h"
 #include "commands/command_dispatcher.h"
+#include "net/zmq_guard.h"
+#include "net/zmq_monitor.h"
 #include "net/zmq_peers.h"
 #include "net/zmq_watch.h"
 
@@ -24,8 +26,8 @@ namespace bridge {
 // Lives on the loop's thread. References must outlive it.
 class BotCommands {
  public:
-  // `authenticator`: where bots have to say who they are, by a `token` in each request; null: nowhere.
-  BotCommands(asio::io_context& io, zmq::context_t& context, CommandDispatcher& dispatcher,
+  // `authenticator`: where bots without a key have to say who they are, by a `token` in each request; null: nowhere.
+  BotCommands(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, CommandDispatcher& dispatcher,
               Counters& counters, const Clock& clock, MemoryShare& unread, TakenBytes& taken,
               const Authenticator* authenticator = nullptr);
 
@@ -44,23 +46,27 @@ class BotCommands {
     bool delimiter = true;  // a REQ's; a bare DEALER has none
     std::shared_ptr<MemoryShare> unread;  // replies that it has yet to take
     std::shared_ptr<RequestBudget> budget;
+    std::weak_ptr<char> connection;  // that it asked over; another may get its routing id after it
   };
   // What is known of a bot, at least while it has replies to take.
   struct Known {
     std::weak_ptr<MemoryShare> unread;
     std::shared_ptr<RequestBudget> budget;
     int descriptor = -1;
+    std::shared_ptr<char> connection;  // until that descriptor is closed
     std::uint64_t since = 0;  // counts accounts: the lower, the longer something has been unread
   };
   Turn take_turn();
   void look_up(Peer& peer, int descriptor);
   void shed();
-  void handle(const Peer& peer, std::string_view body);
+  void handle(const Peer& peer, std::string_view body, const ZmqSender& sender);
   void reply(const Peer& peer, const std::string& json);
   void refuse(const Peer& peer, ErrorType type, std::string message,
               const std::string& id_json = {});
 
   asio::io_context& io_;
+  zmq::context_t& context_;
+  ZmqGuard& guard_;
   CommandDispatcher& dispatcher_;
   Counters& counters_;
   const Clock& clock_;
@@ -74,6 +80,8 @@ class BotCommands {
   std::weak_ptr<MemoryShare> shedding_;  // of who was disconnected last
   zmq::socket_t socket_;
   std::string endpoint_;
+  bool keys_ = false;  // that bots have to have one
+  std::unique_ptr<ZmqMonitor> monitor_;
   std::unique_ptr<ZmqWatch> watch_;
   // Answers of trainers may come after the end.
   const std::shared_ptr<char> alive_ = std::make_shared<char>();

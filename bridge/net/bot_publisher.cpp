@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include <spdlog/spdlog.h>
 
+#include "base/text.h"
 #include "net/zmq_peers.h"
 
 namespace bridge {
@@ -18,6 +20,8 @@ constexpr std::int64_t kSubscriptionBytesMax = 512;
 // Of one bot, in ZeroMQ. libzmq takes up what has come whenever it is called, before it can be counted here, and
 // with more than one it finds ever more where its other thread reads faster than this one takes up.
 constexpr int kSubscriptionsWaitingMax = 1;
+// With ZAP, libzmq 4.3.4 never hands over the first where there may be but one.
+constexpr int kSubscriptionsWaitingMaxAsked = 2;
 constexpr std::size_t kSentBytesMax = 64 * 1024;
 constexpr int kSubscriptionsPerTurnMax = 1024;
 constexpr std::size_t kTopicSharePerBot = 4;  // the part of all topics' memory that one bot may have
@@ -28,10 +32,12 @@ std::size_t topic_cost(const std::string& topic) { return 1024 + 40 * topic.size
 
 }  // namespace
 
-BotPublisher::BotPublisher(asio::io_context& io, zmq::context_t& context, EventLog& log,
+BotPublisher::BotPublisher(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, EventLog& log,
                            Counters& counters, MemoryShare& unread, MemoryShare& topics,
                            TakenBytes& taken)
     : io_(io),
+      context_(context),
+      guard_(guard),
       log_(log),
       counters_(counters),
       taken_(taken),
@@ -45,9 +51,14 @@ Result<bool> BotPublisher::start(const std::string& endpoint) {
   try {
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::sndhwm, kSendMessagesMax);
-    socket_.set(zmq::sockopt::rcvhwm, kSubscriptionsWaitingMax);
     socket_.set(zmq::sockopt::maxmsgsize, kSubscriptionBytesMax);
-    endpoint_ = bind_socket(socket_, endpoint);
+    keys_ = guard_.wants_key(endpoint);
+    socket_.set(zmq::sockopt::xpub_manual, keys_);
+    const bool asks = guard_.asks(endpoint);
+    socket_.set(zmq::sockopt::rcvhwm, asks ? kSubscriptionsWaitingMaxAsked : kSubscriptionsWaitingMax);
+    monitor_ = std::make_unique<ZmqMonitor>(io_, context_, socket_, counters_,
+                                            [this](int descriptor) { drop_topics_of(descriptor); });
+    endpoint_ = guard_.bind(socket_, endpoint, "out");
   } catch (const zmq::error_t& e) {
     return Failure{"bots.events: cannot listen on " + endpoint + ": " + e.what()};
   }
@@ -73,16 +84,68 @@ bool BotPublisher::read_subscriptions() {
     if (!socket_.recv(message, zmq::recv_flags::dontwait)) return true;
     taken_.count(message);
     if (message.size() == 0) continue;
-    std::string topic(message.to_string_view().substr(1));
-    const char kind = *message.data<char>();
-    if (kind == 1) {
-      if (topics_.empty()) cursor_ = log_.head();
-      add_topic(std::move(topic), descriptor_of(message));
-    } else if (kind == 0) {
-      drop_topic(topic);
-    }
+    take_subscription(message);
   }
   return false;
+}
+
+void BotPublisher::take_subscription(zmq::message_t& message) {
+  std::string topic(message.to_string_view().substr(1));
+  const char kind = *message.data<char>();
+  const int descriptor = descriptor_of(message);
+  if (keys_) {
+    if (descriptor < 0) return;  // of one who has gone, whose topics the monitor tells of
+    monitor_->catch_up();
+    const ZmqSender& sender = guard_.sender_of(message);
+    const bool allowed = sender.access != nullptr && sender.access->may_read_topic(topic);
+    if (kind == 1 && !allowed) {
+      ++counters_.bot_topics_refused;
+      if (refused_lines_.allow(std::chrono::duration_cast<std::chrono::microseconds>(
+                                   std::chrono::steady_clock::now().time_since_epoch()).count())) {
+        spdlog::warn("a bot{} may not subscribe to \"{}\"", sender.label(), printable(topic));
+      }
+      return;
+    }
+    // These act on the connection that the message came over.
+    if (kind == 1) {
+      socket_.set(zmq::sockopt::subscribe, topic);
+      readers_[descriptor] = sender.access;
+    } else if (kind == 0) {
+      socket_.set(zmq::sockopt::unsubscribe, topic);
+    }
+    topic.insert(0, std::to_string(descriptor) + '\0');
+  }
+  if (kind == 1) {
+    if (topics_.empty()) cursor_ = log_.head();
+    add_topic(std::move(topic), descriptor);
+  } else if (kind == 0) {
+    drop_topic(topic);
+  }
+}
+
+void BotPublisher::drop_topics_of(int descriptor) {
+  if (readers_.erase(descriptor) == 0) return;
+  std::vector<std::string> theirs;
+  for (const auto& [topic, whose] : topics_) {
+    if (whose == descriptor) theirs.push_back(topic);
+  }
+  for (const std::string& topic : theirs) drop_topic(topic);
+}
+
+void BotPublisher::check_keys() {
+  if (readers_.empty()) return;
+  monitor_->catch_up();
+  std::unordered_map<int, std::shared_ptr<const Access>> now;
+  for (const auto& [descriptor, access] : readers_) now[descriptor] = guard_.again(*access);
+  const auto may_still = [&](const std::string& topic, int descriptor) {
+    const auto& access = now[descriptor];
+    return access != nullptr && access->may_read_topic(std::string_view(topic).substr(topic.find('\0') + 1));
+  };
+  std::set<int> lost;
+  for (const auto& [topic, descriptor] : topics_) {
+    if (!may_still(topic, descriptor)) lost.insert(descriptor);
+  }
+  for (const int descriptor : lost) (void)cut_peer(descriptor, endpoint_);
 }
 
 void BotPublisher::add_topic(std::string topic, int descriptor) {

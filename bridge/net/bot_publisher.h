@@ -1,4 +1,7 @@
 // Events out for bots: the XPUB socket, one more cursor into the log (PROTOCOL section 3).
+//
+// Where bots have keys, each subscription is looked at by itself (ZMQ_XPUB_MANUAL), and one to what the key's role may
+// not read does not come about.
 #pragma once
 
 #include <chrono>
@@ -11,9 +14,12 @@
 #include <zmq.hpp>
 
 #include "base/counters.h"
+#include "base/log.h"
 #include "base/memory_ledger.h"
 #include "base/result.h"
 #include "log/event_log.h"
+#include "net/zmq_guard.h"
+#include "net/zmq_monitor.h"
 #include "net/zmq_peers.h"
 #include "net/zmq_watch.h"
 
@@ -23,7 +29,7 @@ namespace bridge {
 class BotPublisher {
  public:
   // What bots have yet to take counts as `unread`, what they subscribe to as `topics`.
-  BotPublisher(asio::io_context& io, zmq::context_t& context, EventLog& log, Counters& counters,
+  BotPublisher(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, EventLog& log, Counters& counters,
                MemoryShare& unread, MemoryShare& topics, TakenBytes& taken);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
@@ -38,26 +44,38 @@ class BotPublisher {
   // one that is furthest behind is disconnected.
   void publish();
 
+  // Keys may no longer be good, or read less: those who have them are disconnected. Call about once a second.
+  void check_keys();
+
  private:
   Turn take_turn();
   // False where there are more than a turn's worth.
   bool read_subscriptions();
+  void take_subscription(zmq::message_t& message);
   void add_topic(std::string topic, int descriptor);
   void drop_topic(const std::string& topic);
+  void drop_topics_of(int descriptor);
   void shed();
 
   asio::io_context& io_;
+  zmq::context_t& context_;
+  ZmqGuard& guard_;
   EventLog& log_;
   Counters& counters_;
   TakenBytes& taken_;
   zmq::socket_t socket_;
   std::string endpoint_;
+  bool keys_ = false;  // that bots have to have one
+  std::unique_ptr<ZmqMonitor> monitor_;
   std::unique_ptr<ZmqWatch> watch_;
   std::uint64_t cursor_ = 0;
   MemoryShare& unread_;
   MemoryHold topic_bytes_;
   MemoryShare& topics_share_;
-  std::unordered_map<std::string, int> topics_;     // by whom: the first who wanted it
+  // By whom: the first who wanted it. With keys each has his own entries, with his descriptor and a 0 in front.
+  std::unordered_map<std::string, int> topics_;
+  std::unordered_map<int, std::shared_ptr<const Access>> readers_;  // with keys: who has subscribed
+  LogLimiter refused_lines_;
   std::unordered_map<int, std::size_t> bot_bytes_;  // of topics, by who wanted them
   std::chrono::steady_clock::time_point shed_at_;   // when a slow bot was last disconnected
   std::string topic_;                               // reused

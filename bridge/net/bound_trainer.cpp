@@ -20,16 +20,21 @@ zmq::socket_t make_dealer(zmq::context_t& context) {
 
 }  // namespace
 
-BoundTrainer::BoundTrainer(asio::io_context& io, zmq::context_t& context,
-                           const std::string& endpoint,
-                           std::function<void(std::string_view)> on_answer,
+BoundTrainer::BoundTrainer(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, Counters& counters,
+                           const std::string& source, const std::string& endpoint, OnAnswer on_answer,
                            std::function<void()> on_disconnected)
-    : endpoint_(endpoint),
+    : guard_(guard),
+      source_(source),
+      endpoint_(endpoint),
       on_answer_(std::move(on_answer)),
       socket_(make_dealer(context)),
-      monitor_(io, context, socket_, [f = std::move(on_disconnected)](int) { f(); }),
+      monitor_(io, context, socket_, counters, [f = std::move(on_disconnected)](int) { f(); }),
       watch_(io, socket_, [this] { return take_turn(); }) {
-  connect_socket(socket_, endpoint);
+  guard_.connect(socket_, endpoint, "control/" + source_);
+}
+
+bool BoundTrainer::has_lost_key() const {
+  return guard_.wants_key(endpoint_) && guard_.has_lost("control/" + source_);
 }
 
 bool BoundTrainer::send(const std::string& json) {
@@ -46,7 +51,9 @@ bool BoundTrainer::send(const std::string& json) {
 Turn BoundTrainer::take_turn() {
   std::vector<zmq::message_t> frames;
   while (receive_frames(socket_, frames)) {
-    if (frames.size() == 2 && frames[0].size() == 0) on_answer_(frames[1].to_string_view());
+    if (frames.size() != 2 || frames[0].size() != 0) continue;
+    const ZmqSender& sender = guard_.sender_of(frames[1]);
+    if (sender.may_publish_as(source_)) on_answer_(frames[1].to_string_view(), sender);
   }
   return Turn::drained;
 }

@@ -25,10 +25,11 @@ void set_trainer_options(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::rcvhwm, kWaitingMax);
 }
 
-TrainerChannel::TrainerChannel(asio::io_context& io, zmq::context_t& context, Counters& counters,
+TrainerChannel::TrainerChannel(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, Counters& counters,
                                MemoryShare& unread, TakenBytes& taken, Listener listener)
     : io_(io),
       context_(context),
+      guard_(guard),
       counters_(counters),
       unread_(unread),
       taken_(taken),
@@ -42,9 +43,10 @@ Result<bool> TrainerChannel::start(const std::string& endpoint) {
     // Without mandatory a command to nobody vanishes. A second connection with a routing id in use is
     // ignored: with handover it would get the first one's commands.
     socket_.set(zmq::sockopt::router_mandatory, true);
-    monitor_ = std::make_unique<ZmqMonitor>(io_, context_, socket_,
+    monitor_ = std::make_unique<ZmqMonitor>(io_, context_, socket_, counters_,
                                             [this](int descriptor) { on_disconnected(descriptor); });
-    endpoint_ = bind_socket(socket_, endpoint);
+    keys_ = guard_.wants_key(endpoint);
+    endpoint_ = guard_.bind(socket_, endpoint, "control");
   } catch (const zmq::error_t& e) {
     return Failure{"trainers.control: cannot listen on " + endpoint + ": " + e.what()};
   }
@@ -61,10 +63,7 @@ Result<std::string> TrainerChannel::connect(const std::string& source, const std
                    std::to_string(kBoundTrainersMax) + " trainers are connected to already"};
   }
   try {
-    auto bound = std::make_unique<BoundTrainer>(
-        io_, context_, endpoint,
-        [this, connection](std::string_view json) { listener_.on_message(connection, json); },
-        [this, connection] { listener_.on_disconnected(connection); });
+    auto bound = make_bound(source, endpoint);
     if (found != bound_.end()) listener_.on_disconnected(connection);
     bound_[connection] = std::move(bound);
   } catch (const zmq::error_t& e) {
@@ -73,10 +72,20 @@ Result<std::string> TrainerChannel::connect(const std::string& source, const std
   return connection;
 }
 
+std::unique_ptr<BoundTrainer> TrainerChannel::make_bound(const std::string& source, const std::string& endpoint) {
+  const std::string connection = kReplyingConnection + source;
+  return std::make_unique<BoundTrainer>(
+      io_, context_, guard_, counters_, source, endpoint,
+      [this, connection](std::string_view json, const ZmqSender& sender) {
+        listener_.on_message({connection, json, sender});
+      },
+      [this, connection] { listener_.on_disconnected(connection); });
+}
+
 bool TrainerChannel::send(const std::string& connection, const std::string& json) {
   const auto bound = bound_.find(connection);
   if (bound != bound_.end()) return bound->second->send(json);
-  if (!watch_) return false;
+  if (!watch_ || (keys_ && known_.count(connection) == 0)) return false;
   if (!unread_.has_room_for(json.size())) return unread_.refuse();
   watch_->look_again();
   try {
@@ -97,7 +106,57 @@ void TrainerChannel::on_disconnected(int descriptor) {
   if (found == by_descriptor_.end()) return;
   const std::string connection = std::move(found->second);
   by_descriptor_.erase(found);
+  // Another may have its routing id by now.
+  const auto known = known_.find(connection);
+  if (keys_ && (known == known_.end() || known->second.descriptor != descriptor)) return;
+  if (keys_) known_.erase(known);
   listener_.on_disconnected(connection);
+}
+
+// The connection with this message counted; null where nothing is taken from it. A routing id that somebody has chosen
+// must be a name of a source of his: commands for a source that says no hello go by it.
+const TrainerChannel::Known* TrainerChannel::know(const std::string& connection, const ZmqSender& sender,
+                                                  int descriptor) {
+  if (sender.kind == ZmqSender::Kind::nobody) {
+    (void)cut_peer(descriptor, endpoint_);
+    return nullptr;
+  }
+  if (connection.front() != '\0' && !sender.may_publish_as(connection)) return nullptr;
+  Known& known = known_[connection];
+  if (known.since != 0 && (known.descriptor != descriptor || known.access->credential != sender.access->credential)) {
+    listener_.on_disconnected(connection);
+    known.since = 0;
+  }
+  if (known.since == 0) known.since = ++connections_;
+  known.descriptor = descriptor;
+  known.access = sender.access;
+  return &known;
+}
+
+void TrainerChannel::check_keys() {
+  std::vector<std::string> gone;
+  for (const auto& [connection, known] : known_) {
+    const auto now = guard_.again(*known.access);
+    if (now == nullptr || !now->may_attach("control")) gone.push_back(connection);
+  }
+  for (const std::string& connection : gone) {
+    (void)cut_peer(known_[connection].descriptor, endpoint_);
+    known_.erase(connection);
+    listener_.on_disconnected(connection);
+  }
+  for (auto it = bound_.begin(); it != bound_.end();) {
+    if (!it->second->has_lost_key()) {
+      ++it;
+      continue;
+    }
+    listener_.on_disconnected(it->first);
+    try {
+      it->second = make_bound(it->first.substr(1), it->second->endpoint());
+      ++it;
+    } catch (const zmq::error_t&) {
+      it = bound_.erase(it);
+    }
+  }
 }
 
 Turn TrainerChannel::take_turn() {
@@ -112,8 +171,15 @@ Turn TrainerChannel::take_turn() {
       ++counters_.command_answers_unusable;
       continue;
     }
-    by_descriptor_[zmq_msg_get(frames[0].handle(), ZMQ_SRCFD)] = connection;
-    listener_.on_message(connection, frames.back().to_string_view());
+    const int descriptor = descriptor_of(frames.back());
+    const ZmqSender& sender = guard_.sender_of(frames.back());
+    const Known* const known = keys_ ? know(std::string(connection), sender, descriptor) : nullptr;
+    if (keys_ && known == nullptr) {
+      ++counters_.hellos_refused;
+      continue;
+    }
+    by_descriptor_[descriptor] = connection;
+    listener_.on_message({connection, frames.back().to_string_view(), sender, known == nullptr ? 0 : known->since});
   }
   return Turn::more;
 }

@@ -10,14 +10,32 @@
 
 namespace bridge {
 
-ZmqMonitor::ZmqMonitor(asio::io_context& io, zmq::context_t& context, zmq::socket_t& socket,
+namespace {
+
+constexpr int kMonitoredEvents = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                        ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+
+// What a failed handshake counts as; null: it is none.
+std::uint64_t Counters::*failed_handshake(int event, int value) {
+  if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) return &Counters::handshakes_refused;
+  if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) return &Counters::handshakes_broken;
+  if (event != ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) return nullptr;
+  if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) return &Counters::handshakes_without_key;
+  if (value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC) return &Counters::handshakes_wrong_server_key;
+  return &Counters::handshakes_broken;
+}
+
+}  // namespace
+
+ZmqMonitor::ZmqMonitor(asio::io_context& io, zmq::context_t& context, zmq::socket_t& socket, Counters& counters,
                        std::function<void(int)> on_disconnected)
-    : socket_(socket),
+    : counters_(counters),
+      socket_(socket),
       events_(context, zmq::socket_type::pair),
       on_disconnected_(std::move(on_disconnected)) {
   static std::atomic<int> count{0};
   const std::string address = "inproc://monitor-" + std::to_string(++count);
-  if (zmq_socket_monitor(socket.handle(), address.c_str(), ZMQ_EVENT_DISCONNECTED) != 0) {
+  if (zmq_socket_monitor(socket.handle(), address.c_str(), kMonitoredEvents) != 0) {
     throw zmq::error_t();
   }
   events_.set(zmq::sockopt::linger, 0);
@@ -40,6 +58,7 @@ Turn ZmqMonitor::take_turn() {
     std::memcpy(&event, frames.front().data(), sizeof event);
     std::memcpy(&value, frames.front().data<char>() + sizeof event, sizeof value);
     if (event == ZMQ_EVENT_DISCONNECTED) on_disconnected_(value);
+    if (const auto counter = failed_handshake(event, value)) ++(counters_.*counter);
   }
   return Turn::drained;
 }

@@ -1,4 +1,4 @@
-// Tells when a connection of a ZeroMQ socket has ended.
+// Tells when a connection of a ZeroMQ socket has ended, and counts handshakes that failed.
 #pragma once
 
 #include <functional>
@@ -7,6 +7,7 @@
 #include <asio/io_context.hpp>
 #include <zmq.hpp>
 
+#include "base/counters.h"
 #include "net/zmq_watch.h"
 
 namespace bridge {
@@ -16,7 +17,7 @@ class ZmqMonitor {
  public:
   // `on_disconnected` is called with the descriptor that the connection had (what ZMQ_SRCFD says of its
   // messages).
-  ZmqMonitor(asio::io_context& io, zmq::context_t& context, zmq::socket_t& socket,
+  ZmqMonitor(asio::io_context& io, zmq::context_t& context, zmq::socket_t& socket, Counters& counters,
              std::function<void(int descriptor)> on_disconnected);
   ~ZmqMonitor();
   ZmqMonitor(const ZmqMonitor&) = delete;
@@ -29,6 +30,7 @@ class ZmqMonitor {
  private:
   Turn take_turn();
 
+  Counters& counters_;
   zmq::socket_t& socket_;
   zmq::socket_t events_;
   const std::function<void(int)> on_disconnected_;

@@ -17,16 +17,20 @@ constexpr auto kQuiet = std::chrono::milliseconds(20);
 
 }  // namespace
 
-ZmqReceiver::ZmqReceiver(asio::io_context& io, zmq::context_t& context, Intake& intake,
-                         TakenBytes& taken, std::function<void()> on_batch)
+ZmqReceiver::ZmqReceiver(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, Intake& intake,
+                         Counters& counters, TakenBytes& taken, std::function<void()> on_batch)
     : io_(io),
+      context_(context),
+      guard_(guard),
       intake_(intake),
+      counters_(counters),
       taken_(taken),
       on_batch_(std::move(on_batch)),
       socket_(context, zmq::socket_type::sub),
+      rule_([this](std::string_view source) { return sender_.may_publish_as(source); }),
       peer_([this] {
         const char* const address = zmq_msg_gets(frame_.handle(), "Peer-Address");
-        return std::string(address == nullptr ? "" : address);
+        return std::string(address == nullptr ? "" : address) + sender_.label();
       }) {}
 
 Result<bool> ZmqReceiver::start(const ReceiverOptions& options) {
@@ -36,13 +40,14 @@ Result<bool> ZmqReceiver::start(const ReceiverOptions& options) {
     socket_.set(zmq::sockopt::rcvhwm, options.receive_messages_max);
     socket_.set(zmq::sockopt::maxmsgsize, options.message_bytes_max);
     socket_.set(zmq::sockopt::subscribe, "");
+    monitor_ = std::make_unique<ZmqMonitor>(io_, context_, socket_, counters_, [](int) {});
     for (const std::string& endpoint : options.bind) {
       doing = "events.bind: cannot listen on " + endpoint;
-      endpoints_.push_back(bind_socket(socket_, endpoint));
+      endpoints_.push_back(guard_.bind(socket_, endpoint, "events"));
     }
     for (const std::string& endpoint : options.connect) {
       doing = "events.connect: cannot connect to " + endpoint;
-      connect_socket(socket_, endpoint);
+      guard_.connect(socket_, endpoint, "events");
     }
   } catch (const zmq::error_t& e) {
     return Failure{doing + ": " + e.what()};
@@ -83,7 +88,7 @@ Turn ZmqReceiver::take_turn() {
           taken += 64;
           continue;
         }
-        batch_.emplace(frame_.to_string_view(), &peer_);
+        begin_batch();
       }
       taken += intake_.take_some(*batch_, kReadTurnBytesMax - taken);
       if (batch_->ended) batch_.reset();
@@ -96,9 +101,20 @@ Turn ZmqReceiver::take_turn() {
   return turn;
 }
 
+// Whose key is no longer good is told so by what becomes of his connection, and when he comes again.
+void ZmqReceiver::begin_batch() {
+  sender_ = guard_.sender_of(frame_);
+  batch_.emplace(frame_.to_string_view(), &peer_);
+  if (sender_.kind == ZmqSender::Kind::local) return;
+  batch_->rule = &rule_;
+  if (sender_.kind == ZmqSender::Kind::key) return;
+  for (const std::string& endpoint : endpoints_) (void)cut_peer(descriptor_of(frame_), endpoint);
+}
+
 void ZmqReceiver::stop(std::int64_t drain_us) {
   if (!watch_) return;
   watch_.reset();
+  monitor_.reset();
   using Steady = std::chrono::steady_clock;
   const auto end = Steady::now() + std::chrono::microseconds(drain_us);
   // What sources have sent may still be on its way through the kernel: drained means that nothing

@@ -15,6 +15,8 @@
 #include <zmq.hpp>
 
 #include "base/result.h"
+#include "net/zmq_guard.h"
+#include "net/zmq_monitor.h"
 #include "net/zmq_peers.h"
 #include "net/zmq_watch.h"
 #include "sources/intake.h"
@@ -32,7 +34,7 @@ struct ReceiverOptions {
 class ZmqReceiver {
  public:
   // `on_batch` is called after each turn that took messages in.
-  ZmqReceiver(asio::io_context& io, zmq::context_t& context, Intake& intake,
+  ZmqReceiver(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, Intake& intake, Counters& counters,
               TakenBytes& taken, std::function<void()> on_batch);
 
   // Binds and connects. A failure names the address and the reason.
@@ -54,15 +56,22 @@ class ZmqReceiver {
 
  private:
   Turn take_turn();
+  void begin_batch();
 
   asio::io_context& io_;
+  zmq::context_t& context_;
+  ZmqGuard& guard_;
   Intake& intake_;
+  Counters& counters_;
   TakenBytes& taken_;
   const std::function<void()> on_batch_;
   zmq::socket_t socket_;
   zmq::message_t frame_;              // what batch_ is of
   std::optional<IntakeBatch> batch_;  // being taken in
+  ZmqSender sender_;                  // whose it is
+  const SourceRule rule_;
   const PeerName peer_;
+  std::unique_ptr<ZmqMonitor> monitor_;
   std::unique_ptr<ZmqWatch> watch_;
   std::vector<std::string> endpoints_;
   std::set<int> dropped_;  // descriptors

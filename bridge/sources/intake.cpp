@@ -169,18 +169,27 @@ void Intake::announce() {
   if (tracker_.ready()) follow_up();
 }
 
-bool Intake::take_hello(std::string_view connection, std::string_view body, std::string* reply) {
+bool Intake::take_hello(std::string_view connection, std::string_view body, std::string* reply,
+                        const HelloFrom& from) {
   // Cheap to tell: what a trainer sends besides are answers, which hardly ever hold this.
   if (body.find("\"_source\"") == std::string_view::npos || taking_) return false;
   const Envelope& event = parser_.envelope();
   if (parser_.parse(body) != Reject::none || event.type != "_source" || event.source.empty()) {
     return false;
   }
+  if (from.rule != nullptr && !(*from.rule)(event.source)) {
+    ++counters_.hellos_refused;
+    if (on_reject_) {
+      on_reject_({Reject::forbidden_source, kForbiddenDetail, body, event.source,
+                  from.peer == nullptr ? std::string() : (*from.peer)()});
+    }
+    return true;
+  }
   begin_turn();
   const Announcement said = read_announcement(event.data);
   taking_ = true;
   Run* const run =
-      sources_.hello(connection, event.source, event.run, said, wall_us_, steady_us_);
+      sources_.hello(connection, event.source, event.run, said, wall_us_, steady_us_, from.since);
   if (run == nullptr) {
     ++counters_.hellos_refused;
   } else {

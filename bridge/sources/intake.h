@@ -35,6 +35,13 @@ using PeerName = std::function<std::string()>;
 // Whether its sender may publish as this source; "" is an event that names none.
 using SourceRule = std::function<bool(std::string_view source)>;
 
+// Of whom a control connection is.
+struct HelloFrom {
+  const SourceRule* rule = nullptr;  // null: any source's
+  const PeerName* peer = nullptr;
+  std::uint64_t since = 0;  // see SourceTable::hello()
+};
+
 // A message that is being taken in: a body, or several separated by newlines. Its bytes must stay.
 struct IntakeBatch {
   // `peer` may be null where nobody knows.
@@ -87,7 +94,8 @@ class Intake {
 
   // Takes what comes over a control connection, where it is a hello: true, and `reply` is what to answer
   // (empty: nothing). False where it is something else.
-  bool take_hello(std::string_view connection, std::string_view body, std::string* reply);
+  bool take_hello(std::string_view connection, std::string_view body, std::string* reply,
+                  const HelloFrom& from = {});
 
   // Where clients and browsers connect, for those that say hello; of characters that JSON takes as they are.
   void set_clients_address(std::string ws) { clients_address_ = std::move(ws); }

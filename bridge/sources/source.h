@@ -119,6 +119,7 @@ struct Run {
   bool repairs_any_time = false;  // answers `_replay` beside a command
 
   ControlLine control;  // with a connection: the run said a hello over it
+  std::uint64_t connected_since = 0;  // of two connections the newer has the higher one; 0: nobody knows
   RunOrder order;
 
   bool connected() const { return !control.connection.empty(); }

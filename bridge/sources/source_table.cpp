@@ -202,13 +202,18 @@ bool SourceTable::announce(Run& run, const Announcement& said, std::int64_t stea
 }
 
 Run* SourceTable::hello(std::string_view connection, std::string_view source, std::string_view id,
-                        const Announcement& said, std::int64_t wall_us, std::int64_t steady_us) {
+                        const Announcement& said, std::int64_t wall_us, std::int64_t steady_us, std::uint64_t since) {
   Run* const run = find_or_add(source, id, true, wall_us, steady_us);
-  if (run == nullptr || (run->connected() && run->control.connection != connection)) return nullptr;
+  if (run == nullptr) return nullptr;
+  if (run->connected() && run->control.connection != connection) {
+    if (since <= run->connected_since) return nullptr;
+    disconnected(std::string(run->control.connection));
+  }
   if (!run->connected()) {
     // One that says another name than before is somebody else now.
     if (lines_.count(std::string(connection)) != 0) disconnected(connection);
     run->control.connection = connection;
+    run->connected_since = since;
     lines_[run->control.connection] = &run->control;
     run->ended_us = 0;
     run->order.superseded = false;

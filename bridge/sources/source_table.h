@@ -100,9 +100,10 @@ class SourceTable {
   bool announce(Run& run, const Announcement& said, std::int64_t steady_us);
 
   // What a connection says: that it is this run of this source. Null where there is no room, or where
-  // another connection has said the same before and lives.
+  // another connection has said the same before and lives. That one loses it to a higher `since`: where keys tell who may
+  // say so, the newer connection is the one that is not about to end.
   Run* hello(std::string_view connection, std::string_view source, std::string_view run,
-             const Announcement& said, std::int64_t wall_us, std::int64_t steady_us);
+             const Announcement& said, std::int64_t wall_us, std::int64_t steady_us, std::uint64_t since = 0);
   // The connection has ended. One that was never heard of is none.
   void disconnected(std::string_view connection);
 

@@ -112,6 +112,49 @@ TEST_CASE("credentials: a token is found by what is kept of it, and only it") {
   }
 }
 
+TEST_CASE("credentials: a key is found by its public half, and is no token") {
+  const std::string key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+  Credential curve{"trainer-1", find_role("trainer"), "aaaaaaaa", "", 1'700'000'000, 2'000, ""};
+  curve.public_key = key;
+  const std::string line = credential_line(curve);
+  CHECK(line == "curve\ttrainer-1\ttrainer\taaaaaaaa\t" + key + "\t2023-11-14T22:13:20Z\t1970-01-01T00:33:20Z\t");
+  const auto parsed = Credentials::parse(line + "\n" + credential_line(credential(make_token(), "alice", "viewer")) + "\n");
+  REQUIRE(parsed);
+  const Credentials& credentials = parsed.value();
+  CHECK(credentials.find_key(key, 1'999)->name == "trainer-1");
+  CHECK(credentials.find_key(key, 1'999)->credential == "aaaaaaaa");
+  CHECK(credentials.find_key(key, 2'000) == nullptr);
+  CHECK(credentials.find_key("", 0) == nullptr);
+  CHECK(credentials.find_key(std::string(40, 'a'), 0) == nullptr);
+  // There is no hash in its line that anything could equal.
+  for (const std::string& secret : {std::string(43, 'A'), std::string(43, '-')}) {
+    CHECK(credentials.find("ppo1_aaaaaaaa_" + secret, 0) == nullptr);
+  }
+  std::string twice = line;
+  twice.replace(twice.find("aaaaaaaa"), 8, "bbbbbbbb");
+  CHECK(Credentials::parse(line + "\n" + twice + "\n").error().message.find("is there twice") != std::string::npos);
+  for (const std::string& bad : {key.substr(1), key + "a", std::string(40, ' '), std::string(40, '~')}) {
+    std::string wrong = line;
+    wrong.replace(wrong.find(key), key.size(), bad);
+    CHECK(Credentials::parse(wrong).error().message.find("no public key of 40") != std::string::npos);
+  }
+}
+
+TEST_CASE("access: who has business at which ZeroMQ socket") {
+  const auto sockets = [](const char* role) {
+    std::string may;
+    const Access access = as(role, "t-1");
+    for (const char* domain : {"events", "out", "commands", "control", "control/t-1", "control/t-1-b", "control/t-2", "", "ipc"}) {
+      if (access.may_attach(domain)) may += std::string(domain) + " ";
+    }
+    return may;
+  };
+  CHECK(sockets("trainer") == "events control control/t-1 control/t-1-b ");
+  CHECK(sockets("admin") == "events out commands control control/t-1 control/t-1-b control/t-2 ");
+  for (const char* role : {"viewer", "operator", "bot"}) CHECK(sockets(role) == "out commands ");
+  CHECK(sockets("metrics").empty());
+}
+
 TEST_CASE("credentials: a line that is wrong is told with its number") {
   const std::string good = credential_line(credential(make_token(), "alice", "viewer"));
   const auto changed = [&](const std::string& from, const std::string& to) {
@@ -120,7 +163,7 @@ TEST_CASE("credentials: a line that is wrong is told with its number") {
     return line;
   };
   const std::vector<std::pair<std::string, std::string>> wrong = {
-      {"nonsense", "seven fields"}, {good + "\tmore", "seven fields"}, {changed("token", "curve"), "seven fields"},
+      {"nonsense", "seven fields"}, {good + "\tmore", "seven fields"}, {changed("token", "curve"), "no public key of 40"}, {changed("token", "key"), "seven fields"},
       {changed("alice", "al ice"), "name is"}, {changed("viewer", "root"), "must be one of viewer, operator"},
       {changed("sha256:", "sha1:"), "sha256"}, {changed("2023-", "2023"), "created is"},
       {changed("\t-\t", "\ttomorrow\t"), "expires is"}, {changed("\t-\t", "\t2026-02-30T00:00:00Z\t"), "expires is"},

@@ -1,0 +1,145 @@
+#include "app/credential_commands.h"
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+#include <iostream>
+#include <utility>
+
+#include "base/text.h"
+#include "event/json_writer.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::int64_t kLifetimeMaxS = 10LL * 366 * 24 * 3600;
+
+// 90d, 12h, 30m, 45s; "never" is 0.
+Result<std::int64_t> parse_lifetime(const std::string& text) {
+  if (text == "never") return std::int64_t{0};
+  std::int64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, count);
+  const std::int64_t unit = read.ptr + 1 != end    ? 0
+                            : *read.ptr == 'd' ? 24 * 3600
+                            : *read.ptr == 'h' ? 3600
+                            : *read.ptr == 'm' ? 60
+                            : *read.ptr == 's' ? 1
+                                               : 0;
+  if (read.ec != std::errc{} || unit == 0 || count < 1 || count > kLifetimeMaxS / unit) {
+    return Failure{"--expires is \"" + printable(text) + "\"; must be never, or like 90d, 12h, 30m or 45s, at most 3660d"};
+  }
+  return count * unit;
+}
+
+// Of a line of the file, as Credentials::parse has taken it.
+std::string field(const std::string& line, int number) {
+  std::size_t from = 0;
+  for (; number > 0; --number) from = line.find('\t', from) + 1;
+  return line.substr(from, line.find('\t', from) - from);
+}
+
+std::string padded(std::string text, std::size_t size) {
+  text.resize(std::max(text.size() + 1, size), ' ');
+  return text;
+}
+
+}  // namespace
+
+int fail_command(int code, const std::string& message) {
+  std::cerr << "ppo-bridge: " << message << "\n";
+  return code;
+}
+
+Result<Credential> new_credential(const CredentialRequest& request) {
+  Credential credential;
+  credential.name = request.name;
+  if (!is_name(request.name)) {
+    return Failure{"NAME is \"" + printable(request.name) + "\"; must be 1-64 characters of A-Z a-z 0-9 _ . : -"};
+  }
+  credential.role = find_role(request.role);
+  if (credential.role == nullptr) {
+    return Failure{"--role is \"" + printable(request.role) + "\"; must be one of " + role_names()};
+  }
+  const auto lifetime = parse_lifetime(request.expires);
+  if (!lifetime) return lifetime.error();
+  const std::string& note = request.note;
+  const bool plain = std::none_of(note.begin(), note.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (note.size() > kCredentialNoteBytesMax || !plain || !is_utf8(note)) {
+    return Failure{"--note must be at most 128 bytes of UTF-8 without control characters"};
+  }
+  credential.created_s = std::time(nullptr);
+  credential.expires_s = lifetime.value() == 0 ? 0 : credential.created_s + lifetime.value();
+  credential.note = note;
+  return credential;
+}
+
+Result<bool> add_credential(const std::string& path, const Credential& credential) {
+  return edit_credentials(path, [&](CredentialLines lines) -> Result<CredentialLines> {
+    lines.push_back(credential_line(credential));
+    return lines;
+  });
+}
+
+std::string lifetime_text(const Credential& credential) {
+  return credential.expires_s == 0 ? "for ever" : "until " + utc_text(credential.expires_s);
+}
+
+int list_credentials(const std::string& path, CredentialKind kind, bool as_json) {
+  const auto credentials = Credentials::load(path);
+  if (!credentials) return fail_command(1, credentials.error().message);
+  const bool keys = kind == CredentialKind::key;
+  const std::int64_t now_s = std::time(nullptr);
+  const auto state = [now_s](const Credential& c) {
+    return c.expires_s != 0 && now_s >= c.expires_s ? "expired" : "good";
+  };
+  JsonWriter json;
+  json.object().key("credentials").list();
+  std::string table = "ID        NAME             ROLE      STATE    EXPIRES               ";
+  table += keys ? padded("PUBLIC KEY", 41) + "NOTE\n" : "NOTE\n";
+  for (const Credential& c : credentials.value().all()) {
+    if (c.is_key() != keys) continue;
+    json.object().field("id", c.id).field("name", c.name).field("role", c.role->name).field("state", state(c));
+    json.field("created", utc_text(c.created_s)).key("expires");
+    c.expires_s == 0 ? json.raw("null") : json.add(utc_text(c.expires_s));
+    if (keys) json.field("public_key", c.public_key);
+    json.field("note", c.note).end_object();
+    table += padded(c.id, 10) + padded(c.name, 17) + padded(std::string(c.role->name), 10) + padded(state(c), 9);
+    table += padded(c.expires_s == 0 ? "never" : utc_text(c.expires_s), 22);
+    table += (keys ? padded(c.public_key, 41) : "") + c.note + "\n";
+  }
+  std::cout << (as_json ? json.end_list().end_object().take() + "\n" : table) << std::flush;
+  return std::cout ? 0 : 1;
+}
+
+int revoke_credentials(const std::string& path, CredentialKind kind, const std::string& id, const std::string& name) {
+  const std::string type = kind == CredentialKind::key ? "curve" : "token";
+  const std::string noun = kind == CredentialKind::key ? "key" : "token";
+  if (id.empty() && name.empty()) return fail_command(2, type + " revoke: give an ID, or --all NAME");
+  std::size_t gone = 0;
+  std::size_t others = 0;
+  const auto edited = edit_credentials(path, [&](CredentialLines lines) -> Result<CredentialLines> {
+    const auto kept = std::remove_if(lines.begin(), lines.end(), [&](const std::string& line) {
+      if (line.empty() || line.front() == '#') return false;
+      if (id.empty() ? field(line, 1) != name : field(line, 3) != id) return false;
+      if (field(line, 0) == type) return true;
+      ++others;
+      return false;
+    });
+    gone = static_cast<std::size_t>(lines.end() - kept);
+    lines.erase(kept, lines.end());
+    if (gone != 0) return lines;
+    return Failure{id.empty() ? "nobody called " + printable(name) + " has a " + noun
+                              : "no " + noun + " has the id " + printable(id)};
+  });
+  if (!edited) return fail_command(1, edited.error().message);
+  std::cerr << "ppo-bridge: revoked " << gone << " " << noun << (gone == 1 ? "\n" : "s\n");
+  if (others != 0) {
+    const char* const other = kind == CredentialKind::key ? "token" : "curve";
+    std::cerr << "ppo-bridge: " << name << " still has others; to take those away: ppo-bridge " << other
+              << " revoke --all " << name << "\n";
+  }
+  return 0;
+}
+
+}  // namespace bridge

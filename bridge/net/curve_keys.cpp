@@ -1,0 +1,100 @@
+#include "net/curve_keys.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+#include <string_view>
+
+#include <zmq.h>
+
+#include "access/credentials.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::size_t kKeyFileBytesMax = 4096;
+
+Failure file_failure(const std::string& path) { return Failure{path + ": " + std::strerror(errno)}; }
+
+Result<std::string> read_secret(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return file_failure(path);
+  struct stat about {};
+  std::array<char, kKeyFileBytesMax> text;
+  const bool looked = ::fstat(fd, &about) == 0;
+  const ssize_t n = looked && S_ISREG(about.st_mode) ? ::read(fd, text.data(), text.size()) : 0;
+  const Failure failure = file_failure(path);
+  ::close(fd);
+  if (!looked || n < 0) return failure;
+  if (!S_ISREG(about.st_mode)) return Failure{path + " is no regular file"};
+  if (about.st_uid != 0 && about.st_uid != ::geteuid()) {
+    return Failure{path + " belongs to another user (" + std::to_string(about.st_uid) + ")"};
+  }
+  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return Failure{path + " can be read by others; run: chmod 600 " + path};
+  }
+  return std::string(text.data(), static_cast<std::size_t>(n));
+}
+
+}  // namespace
+
+Result<CurveKeys> make_curve_keys() {
+  std::array<char, 41> public_key{};
+  std::array<char, 41> secret_key{};
+  do {
+    if (zmq_curve_keypair(public_key.data(), secret_key.data()) != 0) {
+      return Failure{"this libzmq was built without CURVE"};
+    }
+  } while (public_key.front() == '-');  // it would look like a flag
+  return CurveKeys{public_key.data(), secret_key.data()};
+}
+
+Result<CurveKeys> load_server_keys(const std::string& path) {
+  const auto text = read_secret(path);
+  if (!text) return text.error();
+  std::istringstream words(text.value());
+  CurveKeys keys;
+  std::string more;
+  words >> keys.public_key >> keys.secret_key;
+  if (!is_curve_key(keys.public_key) || !is_curve_key(keys.secret_key) || words >> more) {
+    return Failure{path + " must hold two lines, a public and a secret key of 40 characters (Z85), as "
+                          "`ppo-bridge curve create` writes them"};
+  }
+  std::array<char, 41> derived{};
+  if (zmq_curve_public(derived.data(), keys.secret_key.c_str()) != 0) {
+    return Failure{zmq_has("curve") != 0 ? path + ": its second line is no secret key"
+                                         : "this libzmq was built without CURVE"};
+  }
+  if (keys.public_key != derived.data()) return Failure{path + ": its two keys do not belong together"};
+  return keys;
+}
+
+Result<bool> write_key_file(const std::string& path, const std::string& text) {
+  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    ::mkdir(path.substr(0, at).c_str(), 0700);
+  }
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    if (errno == EEXIST) return Failure{path + " is there already, and keys are never overwritten"};
+    return file_failure(path);
+  }
+  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+  const Failure failure = file_failure(path);
+  ::close(fd);
+  if (written) return true;
+  ::unlink(path.c_str());
+  return failure;
+}
+
+std::string curve_key_text(const void* bytes) {
+  std::array<char, 41> text{};
+  zmq_z85_encode(text.data(), static_cast<const std::uint8_t*>(bytes), 32);
+  return text.data();
+}
+
+}  // namespace bridge

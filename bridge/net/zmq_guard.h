@@ -1,0 +1,84 @@
+// How ZeroMQ's sockets are guarded, and who sent a message: CURVE keys over tcp, users over ipc, nobody asked elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <asio/io_context.hpp>
+#include <zmq.hpp>
+
+#include "access/authenticator.h"
+#include "base/result.h"
+#include "net/curve_keys.h"
+#include "net/zap_handler.h"
+
+namespace bridge {
+
+struct ZmqGuardOptions {
+  CurveKeys keys;  // empty: no CURVE
+  bool curve_on_loopback = false;
+  std::vector<std::uint32_t> ipc_uids;
+};
+
+// Who sent a message.
+struct ZmqSender {
+  enum class Kind {
+    local,   // over loopback or ipc, without a key: may do what everybody may there
+    key,     // `access` says who
+    nobody,  // his key was let in, and is no longer good
+  } kind = Kind::local;
+  std::shared_ptr<const Access> access;
+
+  bool may_publish_as(std::string_view source) const {
+    return kind == Kind::local || (access != nullptr && access->may_publish_as(source));
+  }
+  // For messages, behind an address.
+  std::string label() const {
+    return kind == Kind::local ? "" : access == nullptr ? ", whose key is no longer good" : ", who is " + access->name;
+  }
+};
+
+// Lives on the loop's thread, and longer than the sockets.
+class ZmqGuard {
+ public:
+  // `authenticator`: null where nobody has a key.
+  ZmqGuard(asio::io_context& io, zmq::context_t& context, const Authenticator* authenticator, const Clock& clock,
+           ZmqGuardOptions options);
+
+  // To be called before any other socket is made. Throws zmq::error_t.
+  void start() { zap_.start(); }
+
+  // Whether peers at this endpoint have to have a key.
+  bool wants_key(std::string_view endpoint) const;
+  // Whether ZAP is asked for each of them, be it for their user or for nothing.
+  bool asks(std::string_view endpoint) const;
+
+  // Binds or connects a socket of the bridge's, who is the server (in CURVE's sense) either way. `domain` as in
+  // zap_handler.h. Throws zmq::error_t. bind() returns where it is bound.
+  std::string bind(zmq::socket_t& socket, const std::string& endpoint, const std::string& domain) const;
+  void connect(zmq::socket_t& socket, const std::string& endpoint, const std::string& domain) const;
+
+  // Of a frame that came over a connection; good until the next call. Costs 60 ns where it is the sender of the last.
+  const ZmqSender& sender_of(zmq::message_t& frame);
+
+  // What a key that was good may do now; null: nothing.
+  std::shared_ptr<const Access> again(const Access& access) const { return authenticator_->again(access); }
+  // Whether who was let in last by a domain control/SOURCE would not be any more.
+  bool has_lost(const std::string& domain) const;
+
+ private:
+  void set_options(zmq::socket_t& socket, const std::string& endpoint, const std::string& domain) const;
+
+  const Authenticator* const authenticator_;
+  const ZmqGuardOptions options_;
+  ZapHandler zap_;
+  const char* last_user_ = nullptr;  // as libzmq has it; looked at beside the text, for memory is used again
+  std::string last_text_;
+  std::uint64_t last_version_ = 0;
+  ZmqSender last_;
+};
+
+}  // namespace bridge
