@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
 from collections import deque
@@ -12,6 +13,7 @@ import zmq
 
 from ._backoff import Backoff
 from ._cursor import Cursor
+from ._curve import Handshakes, find_key
 from ._errors import CommandFailed
 from ._json import loads
 from ._token import find_token
@@ -46,17 +48,23 @@ class BotFeed:
         since: dict | None = None,
         name: str | None = None,
         token: str | None = None,
+        curve: str | os.PathLike | None = None,
         timeout_s: float = 3.0,
         check_s: float = 1.0,
         page_events: int = 5000,
     ) -> None:
         """`types`: also beginnings, "order_*"; left out: all. `since`: {"epoch":e,"seq":n} or
         {"last":n}; left out: from now on. `name`: who the bridge knows a dead-man's switch by.
+        `curve`: the file with the key by which the bridge knows this bot, where it wants one (`ppo-bridge
+        curve create NAME`), else $PPO_CURVE_FILE; `name` counts for nothing then. Where the bridge does not let
+        it in, CommandFailed says so (`unauthorized`).
         `check_s`: it is asked so often where there is no sign. `page_events`: at a time, 1..10000."""
         self._types = types
         self._cursor = Cursor(since)
         self._address = commands
-        self._name, self._token = name, find_token(token)
+        self._key = find_key(curve)
+        # With a key a bot is called as its key is, and a routing id could only be in its own way.
+        self._name, self._token = name if self._key is None else None, find_token(token)
         self._timeout_s, self._check_s, self._page_events = timeout_s, check_s, page_events
         self._backoff = Backoff()
         self._unread: deque[dict] = deque()
@@ -64,19 +72,22 @@ class BotFeed:
         self._next_look = self._pause_until = 0.0
         self._answered = True
         self._context = zmq.Context()
-        self._signs = self._open(zmq.SUB, events, RCVHWM=_SIGNS_WAITING_MAX)
+        self._signs = self._open(zmq.SUB, RCVHWM=_SIGNS_WAITING_MAX)
+        self._signs.connect(events)
+        self._events, self._refused = events, False
         for type in ["*"] if types is None else types:
             # A topic ends in a delimiter: without, `trade` would match `trades` too.
             topic = type[:-1] if type.endswith("*") else type + "/"
             self._signs.subscribe(topic.encode())
         self._requests: zmq.Socket | None = None
 
-    def _open(self, kind: int, address: str, **options: Any) -> zmq.Socket:
+    def _open(self, kind: int, **options: Any) -> zmq.Socket:
         socket = self._context.socket(kind)
         options = {"RECONNECT_IVL": _RECONNECT_MS[0], "RECONNECT_IVL_MAX": _RECONNECT_MS[1], **options}
         for option, value in {"LINGER": 0, **options}.items():
             socket.setsockopt(getattr(zmq, option), value)
-        socket.connect(address)
+        if self._key is not None:
+            self._key.set_on(socket)
         return socket
 
     @property
@@ -180,18 +191,51 @@ class BotFeed:
     def _ask_once(self, request: dict, wait_s: float) -> dict | None:
         if self._requests is None:
             name = {"ROUTING_ID": self._name.encode()} if self._name else {}
-            self._requests = self._open(zmq.REQ, self._address, **name)
+            self._requests = self._open(zmq.REQ, **name)
+            self._handshakes = Handshakes(self._requests, self._key)
+            self._requests.connect(self._address)
         id = uuid.uuid4().hex[:16]
         given = {name: value for name, value in request.items() if value is not None}
         self._requests.send(json.dumps({**given, "id": id}).encode())
-        if self._requests.poll(int(wait_s * 1000)):
+        trouble = self._wait_reply(wait_s)
+        if trouble is None:
             reply = loads(self._requests.recv())
             if reply.get("id") == id:
+                self._let_in()
                 return reply
         # One that waits for an answer takes no other question, and one that comes late is to no other.
+        self._handshakes.close()
         self._requests.close()
         self._requests = None
+        if trouble:
+            self._refused = True
+            raise CommandFailed("unauthorized", "the bridge at %s %s" % (self._address, trouble))
         return None
+
+    def _wait_reply(self, wait_s: float) -> str | None:
+        """None: it is there; else why there will be none, "" where nobody knows."""
+        assert self._requests is not None
+        until = time.monotonic() + wait_s
+        poller = zmq.Poller()
+        poller.register(self._requests, zmq.POLLIN)
+        poller.register(self._handshakes.monitor, zmq.POLLIN)
+        while True:
+            ready = dict(poller.poll(max(int((until - time.monotonic()) * 1000), 0)))
+            if self._requests in ready:
+                return None
+            trouble = self._handshakes.trouble() if ready else ""
+            if trouble or not ready:
+                return trouble
+
+    def _let_in(self) -> None:
+        """ZeroMQ does not come again by itself to where it was refused."""
+        if self._refused:
+            self._refused = False
+            try:
+                self._signs.disconnect(self._events)
+            except zmq.ZMQError:
+                pass
+            self._signs.connect(self._events)
 
     def close(self) -> None:
         self._context.destroy(linger=0)

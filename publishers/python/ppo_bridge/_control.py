@@ -12,6 +12,7 @@ import zmq
 
 from . import _commands as commands
 from ._clock import BridgeClock
+from ._curve import CurveKey
 from ._commands import Command, CommandQueue, Handlers, Waiting
 from ._json import strict_body
 from ._link import ControlLink
@@ -44,10 +45,11 @@ class Control:
         ring: EventRing,
         wake: Callable[[], None],
         handlers: Handlers,
+        key: CurveKey | None = None,
     ) -> None:
         """Connects; raises zmq.ZMQError where ZeroMQ does not take the endpoint. `wake`
         makes the sending thread look around."""
-        self._link = ControlLink(context, endpoint)
+        self._link = ControlLink(context, endpoint, key)
         self._run = run
         self._ring = ring
         self._wake = wake
@@ -166,6 +168,7 @@ class Control:
     def due(self, now: float) -> list[float]:
         """When there is something to do."""
         found = [q.next_deadline() for q in (self.polled, self.library)]
+        found.append(self._link.handshakes.again_at)
         if self._link.socket is None:
             found.append(self._link.reopen_at)
         elif now < self._settled_at:
@@ -192,7 +195,7 @@ class Control:
 
     def see_news(self, ready: dict) -> None:
         link = self._link
-        if link.socket is None or link.monitor in ready:
+        if link.socket is None or link.monitor in ready or link.handshakes.again_at is not None:
             link.see_news()
         self.connected = link.connected
         if self._connection != link.connection:  # nobody waits for these any more

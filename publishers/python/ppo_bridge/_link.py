@@ -12,23 +12,33 @@ from typing import Iterator
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from ._curve import FAILURES, CurveKey, Handshakes
+
 # How soon a bridge that started is found.
 _RECONNECT_MS_MIN = 50
 _RECONNECT_MS_MAX = 1000
 _CONNECT_MS_MAX = 5000
 
-_NEWS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+_NEWS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | FAILURES
 
 
-def _connections(monitor: zmq.Socket) -> Iterator[bool]:
+def _connections(monitor: zmq.Socket, handshakes: Handshakes) -> Iterator[bool]:
     """What the monitor has to tell: a connection made (True) or ended."""
     while True:
         try:
             frames = monitor.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
             return
-        if len(frames) == 2 and len(frames[0]) == 6:
-            yield parse_monitor_message(frames)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        if len(frames) != 2 or len(frames[0]) != 6:
+            continue
+        told = parse_monitor_message(frames)
+        if told["event"] & FAILURES:
+            handshakes.failed(told["event"], told["value"])
+            continue
+        opened = told["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        if opened:
+            handshakes.succeeded()
+        yield opened
 
 
 def _set_reconnecting(socket: zmq.Socket) -> None:
@@ -63,7 +73,9 @@ class EventLink:
 
     _INCOMING_BYTES_MAX = 64 * 1024  # of one subscription; nothing else comes in
 
-    def __init__(self, context: zmq.Context, endpoint: str, repaired: bool) -> None:
+    def __init__(
+        self, context: zmq.Context, endpoint: str, repaired: bool, key: CurveKey | None = None
+    ) -> None:
         """Begins to connect; raises zmq.ZMQError where ZeroMQ does not take the endpoint.
 
         `repaired`: what was sent can be had again. Then each connection has a socket of its own: what
@@ -73,6 +85,8 @@ class EventLink:
         self._context = context
         self._endpoint = endpoint
         self._repaired = repaired
+        self._key = key
+        self.handshakes = Handshakes(endpoint, key)
         self.connections = 0  # made so far
         self._body_left: bytes | None = None
         self._begin()
@@ -83,6 +97,8 @@ class EventLink:
         self._body_left = None
         self.socket = self._context.socket(zmq.XPUB)
         _set_reconnecting(self.socket)
+        if self._key is not None:
+            self._key.set_on(self.socket)
         self.socket.setsockopt(zmq.XPUB_NODROP, 1)
         self.socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         self.socket.setsockopt(zmq.SNDHWM, self._QUEUE_MESSAGES_MAX)
@@ -106,6 +122,7 @@ class EventLink:
     def see_news(self) -> None:
         """Takes note of what happened since the last call."""
         self._see_connection()
+        self.handshakes.connect_again(self.socket)
         while not self._lost:
             try:
                 message = self.socket.recv(zmq.NOBLOCK)
@@ -127,7 +144,7 @@ class EventLink:
             _close(*old, 0)
 
     def _see_connection(self) -> None:
-        for opened in _connections(self.monitor):
+        for opened in _connections(self.monitor, self.handshakes):
             if opened:
                 self.connections += 1
             else:
@@ -179,10 +196,12 @@ class ControlLink:
     _QUEUE_MESSAGES_MAX = 256
     _REQUEST_BYTES_MAX = 1024 * 1024
 
-    def __init__(self, context: zmq.Context, endpoint: str) -> None:
+    def __init__(self, context: zmq.Context, endpoint: str, key: CurveKey | None = None) -> None:
         """Begins to connect; raises zmq.ZMQError where ZeroMQ does not take the endpoint."""
         self._context = context
         self._endpoint = endpoint
+        self._key = key
+        self.handshakes = Handshakes(endpoint, key)
         self.socket: zmq.Socket | None = None
         self.monitor: zmq.Socket | None = None
         self.connected = False
@@ -194,6 +213,8 @@ class ControlLink:
         socket = self._context.socket(zmq.DEALER)
         self.socket = socket
         _set_reconnecting(socket)
+        if self._key is not None:
+            self._key.set_on(socket)
         socket.setsockopt(zmq.SNDHWM, self._QUEUE_MESSAGES_MAX)
         socket.setsockopt(zmq.RCVHWM, self._QUEUE_MESSAGES_MAX)
         socket.setsockopt(zmq.MAXMSGSIZE, self._REQUEST_BYTES_MAX)
@@ -217,13 +238,15 @@ class ControlLink:
                     self._abandon()
             return
         lost = False
-        for opened in _connections(self.monitor):
+        for opened in _connections(self.monitor, self.handshakes):
             if opened:
                 self.connected = True
             elif self.connected:  # ends an attempt that failed, otherwise: ZeroMQ goes on trying
                 lost = True
         if lost:
             self._abandon()
+        else:
+            self.handshakes.connect_again(self.socket)
 
     def _abandon(self) -> None:
         self.connected = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from ._curve import CurveKey, find_key
 from ._names import NAME_RANGE, fresh_run, is_name, printable
 
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5556"
@@ -24,6 +25,7 @@ class Options:
     run: str
     endpoint: str
     control: str
+    curve: CurveKey | None
     system_metrics_s: float
     ring_events_max: int
     ring_bytes_max: int
@@ -66,6 +68,7 @@ def complete(
     run: str | None,
     endpoint: str | None,
     control: str | None,
+    curve: str | os.PathLike | None,
     system_metrics_s: float | None,
     **limits: int,
 ) -> Options:
@@ -81,6 +84,7 @@ def complete(
         run=fresh_run() if run is None else run,
         endpoint=endpoint,
         control=control,
+        curve=find_key(curve),
         system_metrics_s=system_metrics_s,
         **limits,
     )

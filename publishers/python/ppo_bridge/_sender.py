@@ -66,7 +66,9 @@ class Sender:
         self._context = zmq.Context()
         self.control: Control | None = None
         try:
-            self._events = EventLink(self._context, options.endpoint, bool(options.control))
+            self._events = EventLink(
+                self._context, options.endpoint, bool(options.control), options.curve
+            )
             try:
                 if options.control:
                     self.control = Control(
@@ -76,6 +78,7 @@ class Sender:
                         self._ring,
                         self._wake_up.signal,
                         handlers,
+                        options.curve,
                     )
             except Exception:
                 self._events.close(0)
@@ -210,7 +213,8 @@ class Sender:
 
     def _see_news(self, ready: dict) -> None:
         events = self._events
-        if events.monitor in ready or events.socket in ready:
+        waits = events.handshakes.again_at is not None
+        if events.monitor in ready or events.socket in ready or waits:
             events.see_news()
             self.connected = events.connected
             self._ever_connected = self._ever_connected or self.connected
@@ -310,6 +314,8 @@ class Sender:
             due.append(now + _CLOSING_STEP_S)
         if self._greeting is not None:
             due += self._greeting.due()
+        if self._events.handshakes.again_at is not None:
+            due.append(self._events.handshakes.again_at)
         if self._to_log() != self._logged:
             due.append(self._logged_at + _LOG_EVERY_S)
         sockets = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]

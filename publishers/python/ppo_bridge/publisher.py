@@ -42,7 +42,8 @@ class Publisher(RunCalls):
     publish() waits for nothing and raises nothing, whether the bridge is up, down or stuck. What it
     refuses is counted, and logged ("ppo_bridge") at most once a second.
 
-    Thread-safe. After a fork the child's events go out under a source of its own, SOURCE.PID, which
+    Thread-safe. After a fork the child's events go out under a source of its own, SOURCE.PID (with a
+    key SOURCE-PID, for which it is good too), which
     has no commands and no run; what the parent had not sent yet, the parent sends. So do those of a
     worker of multiprocessing that makes it once more because it imports the program. Cannot be pickled.
     """
@@ -58,6 +59,7 @@ class Publisher(RunCalls):
         system_metrics_s: float | None = None,
         endpoint: str | None = None,
         control: str | None = None,
+        curve: str | os.PathLike | None = None,
         page: str | None = None,
         ring_events_max: int = 65_536,
         ring_bytes_max: int = 32 * 1024 * 1024,
@@ -75,6 +77,8 @@ class Publisher(RunCalls):
         `endpoint`, `control`: where the bridge takes events in and sends commands from; left out:
         $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. With
         control="" there are neither commands nor repair.
+        `curve`: the file with the key by which the bridge knows this publisher, where it wants one
+        (`ppo-bridge curve create NAME`); left out: $PPO_CURVE_FILE.
         `page`: where to watch, for the line on stderr; left out, what the bridge tells.
         `gather_ms`: how long events may wait for others to leave together with, half of it where they are
         few. Each time costs the script a moment; an event that comes alone leaves at once.
@@ -87,6 +91,7 @@ class Publisher(RunCalls):
             run,
             endpoint,
             control,
+            curve,
             system_metrics_s,
             ring_events_max=ring_events_max,
             ring_bytes_max=ring_bytes_max,
@@ -362,7 +367,9 @@ class Publisher(RunCalls):
 
     def _wait_for_use(self) -> None:
         """In a worker: nobody is to hear of it before it publishes, and then by a name of its own."""
-        source = with_suffix(self._options.source, ".%d" % os.getpid())
+        # A key is good for NAME and NAME-... only.
+        between = "." if self._options.curve is None else "-"
+        source = with_suffix(self._options.source, "%s%d" % (between, os.getpid()))
         self._options = replace(self._options, source=source)
         self._runs = self._fresh_runs()
         self._outbox.asleep = True
