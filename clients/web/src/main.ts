@@ -1,5 +1,6 @@
 // The dashboard, put together.
 import './style.css';
+import './views.css';
 import { Feed, steadyNow, wallNow, type FeedState, type WallSeconds } from './feed/index.js';
 import { Alerts, alertTypes } from './model/alerts.js';
 import { BridgeStatus } from './model/bridge_status.js';
@@ -57,7 +58,8 @@ const feed = new Feed({
   onEvents: (events) => {
     store.came(events, feed.backlogTo);
     backfill.apply(events);
-    for (const model of past) model.apply(events);
+    runs.apply(events);
+    for (const model of asked) model.apply(events);
     painter.later();
   },
   onGap: (gap) => {
@@ -93,15 +95,16 @@ const alerts = new Alerts({ ...asking, between: () => state, visible: () => !doc
 const tags = new Tags(asking);
 const curves = new Curves({ ...asking, started: (runId) => runs.find(runId)?.started });
 const marks = new Marks(asking);
+const runMarks = new Marks(asking);
 const prices = new PriceHistory(asking);
 const spans = new RunEvents('span', readSpan, 2000, asking);
 const histograms = new RunEvents('histogram', readHistogram, 2000, asking);
 const texts = new RunEvents('text', readText, 100, asking);
-const past = [runs, alerts, tags, curves, marks, prices, spans, histograms, texts];
+const asked = [alerts, tags, curves, marks, runMarks, prices, spans, histograms, texts];
 backfill.onRefill(() => {
   void stretch.askAgain();
   runs.reload();
-  for (const model of [alerts, tags, curves, marks, prices, spans, histograms, texts]) model.refill();
+  for (const model of asked) model.refill();
 });
 
 const travel = new Travel({
@@ -125,7 +128,7 @@ const app: App = {
   get store() {
     return travel.store ?? store;
   },
-  runs, tags, curves, marks, prices, spans, histograms, texts, status, alerts, feed, clientId, ask,
+  runs, tags, curves, marks, runMarks, prices, spans, histograms, texts, status, alerts, feed, clientId, ask,
   onRefill: (listener) => backfill.onRefill(listener),
   whyNot: (command) => whyNot(feed.state.access, command),
   get state() {

@@ -4,7 +4,7 @@ import type { Part, Past } from '../past/backfill.js';
 import { positionOf } from '../past/origin.js';
 import { Series } from './series.js';
 import { agentOf, runId, type Tallied, type Tallies } from './tallies.js';
-import { BoundedMap, listOf, numberOf, objectOf, textOf } from './values.js';
+import { BoundedMap, eventsOf, listOf, numberOf, objectOf, textOf } from './values.js';
 
 const agentsMax = 2048;
 const valuePointsMax = 400;
@@ -115,7 +115,7 @@ export class Agents implements Part {
       if (id === '' && !this.tallies.all.has(textOf(run.run_id) ?? '')) continue;
       this.get(source, id, textOf(run.run) ?? '').lastEvent_s = numberOf(run.last_event) ?? 0;
     }
-    const events = [snapshot, values, commands].flatMap((answer) => listOf(answer.events)) as unknown as BridgeEvent[];
+    const events = [snapshot, values, commands].flatMap(eventsOf);
     const bySeq = new Map(events.map((event) => [event.seq, event]));
     for (const event of [...bySeq.values()].sort((a, b) => a.seq - b.seq)) this.apply(event);
     ++this.version;

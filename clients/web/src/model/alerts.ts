@@ -3,7 +3,7 @@
 import type { BridgeEvent, Json, JsonObject, WallSeconds } from '../feed/index.js';
 import { paramsText, whoDid } from './commands.js';
 import { compareValues } from './order.js';
-import { listOf, numberOf, objectOf, textOf } from './values.js';
+import { eventsOf, listOf, numberOf, objectOf, textOf, wordsOf } from './values.js';
 
 export interface Raised {
   /** The event with which it began. */
@@ -124,12 +124,12 @@ export class Alerts {
       }) : undefined]);
       this.all = listOf(list.alerts).map((alert) => alertOf(objectOf(alert)));
       this.complete = list.complete !== false;
-      if (recent !== undefined) this.history = (listOf(recent.events) as unknown as BridgeEvent[]).reverse();
+      if (recent !== undefined) this.history = eventsOf(recent).reverse();
       this.loaded = true;
       this.problem = '';
     } catch (error) {
       this.refill();
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.problem = wordsOf(error);
     }
     this.asking = false;
     ++this.version;

@@ -3,7 +3,7 @@ import { jsonText, type BridgeEvent, type Json, type JsonObject, type Position }
 import type { Ask } from '../past/ask.js';
 import type { Part, Past } from '../past/backfill.js';
 import { positionOf } from '../past/origin.js';
-import { listOf, numberOf, textOf } from './values.js';
+import { eventsOf, numberOf, textOf } from './values.js';
 
 export interface CommandTold {
   seq: number;
@@ -37,7 +37,7 @@ export class Commands implements Part {
   async fill({ ask }: Past): Promise<Position> {
     const answer = await ask('get_recent_events', { type, count: page });
     ++this.generation;
-    this.told = eventsOf(answer.events);
+    this.told = told(answer);
     this.more = answer.more === true;
     ++this.version;
     return positionOf(answer);
@@ -58,7 +58,7 @@ export class Commands implements Part {
     try {
       const answer = await ask('get_recent_events', { type, count: page, ...(before !== undefined && { before_seq: before }) });
       if (generation !== this.generation) return;
-      const older = eventsOf(answer.events);
+      const older = told(answer);
       this.told = [...this.told, ...older].slice(0, toldMax);
       this.more = answer.more === true && this.told.length < toldMax;
       ++this.version;
@@ -68,8 +68,8 @@ export class Commands implements Part {
   }
 }
 
-function eventsOf(events: Json | undefined): CommandTold[] {
-  return (listOf(events) as unknown as BridgeEvent[]).filter(({ source }) => source === 'ppo-bridge').map(toldBy).reverse();
+function told(answer: JsonObject): CommandTold[] {
+  return eventsOf(answer).filter(({ source }) => source === 'ppo-bridge').map(toldBy).reverse();
 }
 
 function toldBy({ seq, timestamp, data }: BridgeEvent): CommandTold {

@@ -7,7 +7,7 @@ import type { Asking } from './asking.js';
 import { Curve } from './curve.js';
 import { noPoints, readPoints, type Points } from './points.js';
 import { runIdOfEvent, samplesOf } from './samples.js';
-import { listOf, numberOf, objectOf } from './values.js';
+import { listOf, numberOf, objectOf, wordsOf } from './values.js';
 
 export type Axis = 'step' | 'time' | 'relative';
 
@@ -182,7 +182,7 @@ export class Curves {
       this.take(family, curves, range, pointsMax, result);
       family.problem = '';
     } catch (error) {
-      family.problem = error instanceof Error ? error.message : String(error);
+      family.problem = wordsOf(error);
       family.retry_ms = this.options.now_ms() + again_ms;
       this.options.after(again_ms, () => this.options.changed());
     } finally {

@@ -4,6 +4,7 @@ import type { BridgeEvent, JsonObject } from '../feed/index.js';
 import type { Asking } from './asking.js';
 import { paramsText } from './commands.js';
 import type { Points } from './points.js';
+import { Question } from './question.js';
 import { listOf, numberOf, objectOf, textOf } from './values.js';
 
 export interface RunMark {
@@ -16,7 +17,6 @@ export interface RunMark {
   data: JsonObject;
 }
 
-const again_ms = 2000;
 const runsMax = 64;
 const kinds = new Set(['run_started', 'run_ended', 'error', 'command_executed']);
 
@@ -24,59 +24,46 @@ export class Marks {
   version = 0;
   private byRun = new Map<string, RunMark[]>();
   private runIds: readonly string[] = [];
-  private stale = true;
-  private asking = false;
-  private asked_ms = -Infinity;
+  private readonly question: Question;
 
-  constructor(private readonly options: Asking) {}
+  constructor(private readonly world: Asking) {
+    this.question = new Question(world, () => this.ask());
+  }
 
   /** By run; asks where that is due. Of more than 64 runs those of the first. */
   of(runIds: readonly string[]): ReadonlyMap<string, RunMark[]> {
     if (runIds.join('\n') !== this.runIds.join('\n')) {
       this.runIds = runIds;
-      this.stale = true;
-      this.asked_ms = -Infinity;
+      this.question.restart();
     }
-    if (this.stale && !this.asking && this.options.now_ms() - this.asked_ms >= again_ms) void this.ask();
+    this.question.look();
     return this.byRun;
   }
 
   refill(): void {
-    this.stale = true;
-    this.asked_ms = -Infinity;
+    this.question.restart();
   }
 
   apply(events: readonly BridgeEvent[]): void {
-    if (events.some(({ type }) => kinds.has(type))) this.stale = true;
+    if (events.some(({ type }) => kinds.has(type))) this.question.expire();
   }
 
   private async ask(): Promise<void> {
-    this.asking = true;
-    this.stale = false;
-    this.asked_ms = this.options.now_ms();
-    const { runIds } = this;
-    try {
-      // No curve has no name.
-      const result = await this.options.ask('get_series', {
-        run_ids: runIds.slice(0, runsMax), tags: [''], x: 'step', points_max: 1, marks: true,
-      });
-      const found = new Map<string, RunMark[]>();
-      for (const entry of listOf(result.marks).map(objectOf)) {
-        const runId = String(entry.run_id);
-        const mark = {
-          runId, seq: numberOf(entry.seq) ?? 0, kind: String(entry.kind), timestamp: numberOf(entry.timestamp) ?? 0,
-          data: objectOf(entry.data),
-        };
-        found.set(runId, [...(found.get(runId) ?? []), mark]);
-      }
-      this.byRun = found;
-      ++this.version;
-    } catch {
-      this.stale = true; // the connection went, or the bridge is busy
+    // No curve has no name.
+    const result = await this.world.ask('get_series', {
+      run_ids: this.runIds.slice(0, runsMax), tags: [''], x: 'step', points_max: 1, marks: true,
+    });
+    const found = new Map<string, RunMark[]>();
+    for (const entry of listOf(result.marks).map(objectOf)) {
+      const runId = String(entry.run_id);
+      const mark = {
+        runId, seq: numberOf(entry.seq) ?? 0, kind: String(entry.kind), timestamp: numberOf(entry.timestamp) ?? 0,
+        data: objectOf(entry.data),
+      };
+      found.set(runId, [...(found.get(runId) ?? []), mark]);
     }
-    this.asking = false;
-    if (this.stale) this.options.after(again_ms, () => this.options.changed());
-    this.options.changed();
+    this.byRun = found;
+    ++this.version;
   }
 }
 

@@ -24,3 +24,8 @@ export function heldOrder<T>(before: readonly string[], now: readonly T[], id: (
   const place = new Map(before.map((name, i) => [name, i]));
   return [...now].sort((a, b) => (place.get(id(a)) ?? Infinity) - (place.get(id(b)) ?? Infinity) || 0);
 }
+
+/** The order that a click on a column's head asks for: downward first, upward where it was so. */
+export function nextSort(now: string, column: string): string {
+  return now === `-${column}` ? column : `-${column}`;
+}

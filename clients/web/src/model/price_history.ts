@@ -4,7 +4,7 @@ import type { BridgeEvent, Json } from '../feed/index.js';
 import type { Asking } from './asking.js';
 import { beginOf, Candles, candleLengths_s, type CandleLength } from './candles.js';
 import { marginOf } from './market.js';
-import { listOf, numberOf, textOf } from './values.js';
+import { eventsOf, numberOf, textOf, wordsOf } from './values.js';
 
 export interface Shown {
   source: string;
@@ -108,7 +108,7 @@ export class PriceHistory {
         const answer = await this.options.ask('get_recent_events', before_seq === undefined ? question : { ...question, before_seq });
         if (asked !== this.asked) return;
         if (page === 0) this.begin(length_s);
-        const events = listOf(answer.events) as unknown as BridgeEvent[];
+        const events = eventsOf(answer);
         for (const event of events) if ((event.source ?? '') === shown.source) this.add(event);
         before_seq = events[0]?.seq;
         oldest_s = events[0]?.timestamp ?? oldest_s;
@@ -124,7 +124,7 @@ export class PriceHistory {
       this.problem = '';
     } catch (error) {
       if (asked !== this.asked) return;
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.problem = wordsOf(error);
       this.stale = true;
       this.retry_ms = this.options.now_ms() + again_ms;
       this.options.after(again_ms, () => this.options.changed());

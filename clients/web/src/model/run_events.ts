@@ -2,49 +2,47 @@
 // and those that come. They are events, not curves: they outlive no journal.
 import type { BridgeEvent } from '../feed/index.js';
 import type { Asking } from './asking.js';
+import { Question } from './question.js';
 import { runIdOf } from './runs.js';
-import { listOf, numberOf, textOf } from './values.js';
+import { eventsOf, numberOf, textOf } from './values.js';
 
 const runsMax = 16;
-const again_ms = 2000;
 
 interface OfRun<T> {
   all: { seq: number; value: T }[];
   /** The values alone; undefined: to be made. */
   values: T[] | undefined;
-  asked: boolean;
+  question: Question;
   used: number;
 }
 
 export class RunEvents<T> {
   version = 0;
   private readonly byRun = new Map<string, OfRun<T>>();
-  private asking = false;
-  private retry_ms = 0;
   private used = 0;
 
   /** `read`: what is kept of an event; undefined: it is none. `countMax`: of a run. */
   constructor(private readonly type: string, private readonly read: (event: BridgeEvent) => T | undefined,
-              private readonly countMax: number, private readonly options: Asking) {}
+              private readonly countMax: number, private readonly world: Asking) {}
 
   /** Of the run, the oldest first; asks for those from before the first time. */
   of(runId: string): readonly T[] {
     let run = this.byRun.get(runId);
     if (run === undefined) {
-      this.byRun.set(runId, (run = { all: [], values: undefined, asked: false, used: 0 }));
+      const made: OfRun<T> = { all: [], values: undefined, used: 0, question: new Question(this.world, () => this.ask(runId, made)) };
+      this.byRun.set(runId, (run = made));
       if (this.byRun.size > runsMax) {
         const [oldest] = [...this.byRun].sort(([, a], [, b]) => a.used - b.used).filter(([id]) => id !== runId);
         this.byRun.delete(oldest![0]);
       }
     }
     run.used = ++this.used;
-    if (!run.asked && !this.asking && this.options.now_ms() >= this.retry_ms) void this.ask(runId, run);
+    run.question.look();
     return (run.values ??= run.all.map(({ value }) => value));
   }
 
   refill(): void {
-    this.retry_ms = 0;
-    for (const run of this.byRun.values()) run.asked = false;
+    for (const run of this.byRun.values()) run.question.restart();
   }
 
   apply(events: readonly BridgeEvent[]): void {
@@ -64,29 +62,19 @@ export class RunEvents<T> {
 
   private async ask(runId: string, run: OfRun<T>): Promise<void> {
     const [, source = '', start = '', agent] = /^([^@]*)@([^/]*)(?:\/(.*))?$/s.exec(runId) ?? [];
-    this.asking = true;
-    run.asked = true;
-    try {
-      const result = await this.options.ask('get_recent_events', {
-        type: this.type, source, count: this.countMax, ...(start !== '' && { run: start }), ...(agent !== undefined && { agent_id: agent }),
+    const result = await this.world.ask('get_recent_events', {
+      type: this.type, source, count: this.countMax, ...(start !== '' && { run: start }), ...(agent !== undefined && { agent_id: agent }),
+    });
+    const older = eventsOf(result)
+      .filter((event) => runIdOf(event.source, event.run, event.data.agent_id) === runId)
+      .flatMap((event) => {
+        const value = this.read(event);
+        return value === undefined ? [] : [{ seq: event.seq, value }];
       });
-      const older = listOf(result.events).map((event) => event as unknown as BridgeEvent)
-        .filter((event) => runIdOf(event.source, event.run, event.data.agent_id) === runId)
-        .flatMap((event) => {
-          const value = this.read(event);
-          return value === undefined ? [] : [{ seq: event.seq, value }];
-        });
-      const last = numberOf(result.seq) ?? older.at(-1)?.seq ?? 0;
-      run.all = [...older, ...run.all.filter(({ seq }) => seq > last)].slice(-this.countMax);
-      run.values = undefined;
-      ++this.version;
-    } catch {
-      run.asked = false;
-      this.retry_ms = this.options.now_ms() + again_ms;
-      this.options.after(again_ms, () => this.options.changed());
-    }
-    this.asking = false;
-    this.options.changed();
+    const last = numberOf(result.seq) ?? older.at(-1)?.seq ?? 0;
+    run.all = [...older, ...run.all.filter(({ seq }) => seq > last)].slice(-this.countMax);
+    run.values = undefined;
+    ++this.version;
   }
 }
 

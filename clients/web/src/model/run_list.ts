@@ -3,7 +3,7 @@
 import { jsonText, type Json, type JsonObject } from '../feed/index.js';
 import { collator, compareValues, rank, type CellValue } from './order.js';
 import type { Run } from './runs.js';
-import { numberOf } from './values.js';
+import { numberOf, wordsOf } from './values.js';
 
 /** What has a value in each run: `name`, `steps`, ..., `config:KEY`, `metric:TAG`. */
 export interface ListColumn {
@@ -100,7 +100,7 @@ export function reader(find: string): { test: (text: string) => boolean; problem
       const expression = new RegExp(find, 'im'); // what needs no `u`, such as \-
       return { test: (text) => expression.test(text), problem: '' };
     } catch (error) {
-      return { test: () => true, problem: String(error instanceof Error ? error.message : error) };
+      return { test: () => true, problem: wordsOf(error) };
     }
   }
 }

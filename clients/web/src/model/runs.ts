@@ -5,7 +5,7 @@ import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
 import type { Asking } from './asking.js';
 import { runsBetween, tellingRuns } from './run_list.js';
 import { agentOf, runId } from './tallies.js';
-import { listOf, numberOf, objectOf, textOf } from './values.js';
+import { listOf, numberOf, objectOf, textOf, wordsOf } from './values.js';
 
 export type RunState = 'running' | 'finished' | 'crashed' | 'interrupted' | 'lost';
 
@@ -232,7 +232,7 @@ export class Runs {
     } catch (error) {
       // The connection went, or the bridge is busy: a tick asks again.
       this.askedAll_ms = this.options.now_ms() - askAll_ms + askAgain_ms;
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.problem = wordsOf(error);
     } finally {
       this.working = false;
     }

@@ -9,7 +9,7 @@ import { Market } from './market.js';
 import { Ring } from './ring.js';
 import { Tallies } from './tallies.js';
 import { Tape } from './tape.js';
-import { BoundedMap, listOf } from './values.js';
+import { BoundedMap, eventsOf } from './values.js';
 
 const gapsMax = 200;
 const typesMax = 512;
@@ -106,7 +106,7 @@ export class Store {
     const answer = await ask('get_recent_events', { count: tapeAtFirst });
     const at = positionOf(answer);
     if (this.begun && at.epoch === position?.epoch && at.seq - position.seq <= tapeCatchesUp) return undefined;
-    for (const event of listOf(answer.events) as unknown as BridgeEvent[]) {
+    for (const event of eventsOf(answer)) {
       if (this.isNew(event)) this.tape.push(event, true);
     }
     this.begun = true;
@@ -127,7 +127,7 @@ class RecentPart implements Part {
     const before = { before_seq: at.seq + 1 };
     const recent = await Promise.all(this.types.map((type) =>
       ask('get_recent_events', { type, count: recentMax, ...before })));
-    const events = [snapshot, ...recent].flatMap(({ events }) => listOf(events)) as unknown as BridgeEvent[];
+    const events = [snapshot, ...recent].flatMap(eventsOf);
     const bySeq = new Map(events.map((event) => [event.seq, event]));
     this.model.clear();
     for (const event of [...bySeq.values()].sort((a, b) => a.seq - b.seq)) this.model.apply(event);

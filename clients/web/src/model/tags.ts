@@ -1,6 +1,7 @@
 // Which curves the chosen runs have (get_tags). A tag that comes live is added at once.
 import type { BridgeEvent } from '../feed/index.js';
 import type { Asking } from './asking.js';
+import { Question } from './question.js';
 import { runIdOfEvent, samplesOf } from './samples.js';
 import { listOf, numberOf, objectOf } from './values.js';
 
@@ -10,7 +11,6 @@ export interface Tag {
   runs: number;
 }
 
-const again_ms = 2000;
 const runsMax = 256; // of a question
 const tagsMax = 20_000;
 const byName = new Intl.Collator('en', { numeric: true });
@@ -22,31 +22,32 @@ export class Tags {
   loaded = false;
   /** Not all are here. */
   cut = false;
-  problem = '';
   private known = new Map<string, Tag>();
   private runIds: readonly string[] = [];
   private runs = new Set<string>();
-  private stale = true;
-  private asking = false;
-  private retry_ms = 0;
+  private readonly question: Question;
 
-  constructor(private readonly options: Asking) {}
+  constructor(private readonly world: Asking) {
+    this.question = new Question(world, () => this.ask());
+  }
+
+  get problem(): string {
+    return this.question.problem;
+  }
 
   /** Says which runs; asks where that is due. */
   of(runIds: readonly string[]): Tag[] {
     if (runIds !== this.runIds && runIds.join('\n') !== this.runIds.join('\n')) {
       this.runs = new Set(runIds);
-      this.stale = true;
-      this.retry_ms = 0;
+      this.question.restart();
     }
     this.runIds = runIds;
-    if (this.stale && !this.asking && this.options.now_ms() >= this.retry_ms) void this.ask();
+    this.question.look();
     return this.all;
   }
 
   refill(): void {
-    this.stale = true;
-    this.retry_ms = 0;
+    this.question.restart();
   }
 
   apply(events: readonly BridgeEvent[]): void {
@@ -64,36 +65,23 @@ export class Tags {
 
   private async ask(): Promise<void> {
     const { runIds } = this;
-    this.asking = true;
-    this.stale = false;
-    try {
-      const found = new Map<string, Tag>();
-      let cut = false;
-      for (let i = 0; i < runIds.length; i += runsMax) {
-        const result = await this.options.ask('get_tags', { run_ids: runIds.slice(i, i + runsMax) });
-        cut ||= result.complete === false;
-        for (const entry of listOf(result.tags).map(objectOf)) {
-          const tag = String(entry.tag);
-          if (found.size >= tagsMax && !found.has(tag)) cut = true;
-          else found.set(tag, { tag, runs: (found.get(tag)?.runs ?? 0) + (numberOf(entry.runs) ?? 1) });
-        }
+    const found = new Map<string, Tag>();
+    let cut = false;
+    for (let i = 0; i < runIds.length; i += runsMax) {
+      const result = await this.world.ask('get_tags', { run_ids: runIds.slice(i, i + runsMax) });
+      cut ||= result.complete === false;
+      for (const entry of listOf(result.tags).map(objectOf)) {
+        const tag = String(entry.tag);
+        if (found.size >= tagsMax && !found.has(tag)) cut = true;
+        else found.set(tag, { tag, runs: (found.get(tag)?.runs ?? 0) + (numberOf(entry.runs) ?? 1) });
       }
-      // What came live meanwhile stays, as long as the runs are the same.
-      if (runIds === this.runIds) for (const [tag, one] of this.known) if (!found.has(tag)) found.set(tag, one);
-      this.known = found;
-      this.cut = cut;
-      this.loaded = true;
-      this.problem = '';
-      this.sort();
-    } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
-      this.stale = true;
-      this.retry_ms = this.options.now_ms() + again_ms;
-      this.options.after(again_ms, () => this.options.changed());
-    } finally {
-      this.asking = false;
     }
-    this.options.changed();
+    // What came live meanwhile stays, as long as the runs are the same.
+    if (runIds === this.runIds) for (const [tag, one] of this.known) if (!found.has(tag)) found.set(tag, one);
+    this.known = found;
+    this.cut = cut;
+    this.loaded = true;
+    this.sort();
   }
 
   private sort(): void {

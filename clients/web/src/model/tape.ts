@@ -6,7 +6,7 @@ import type { Ask } from '../past/ask.js';
 import { ByteDeque } from './byte_deque.js';
 import { noFilter, type Filter } from './filter.js';
 import { bytesOf, gapText, isMark, type Mark, type Row } from './tape_rows.js';
-import { listOf, numberOf } from './values.js';
+import { eventsOf, numberOf, wordsOf } from './values.js';
 
 /** Of the texts of events, about. */
 export const memoryBytesMax = 24 * 1024 * 1024;
@@ -225,7 +225,7 @@ export class Tape {
         this.lookingUp = false;
       });
       if (answer === undefined || generation !== this.generation) return 0;
-      const events = listOf(answer.events) as unknown as BridgeEvent[];
+      const events = eventsOf(answer);
       found = events.filter((event) => this.passes(event));
       for (const event of events) this.fetched.add(event);
       this.attached = answer.more !== true && (this.to_s !== Infinity || this.memory.length === 0);
@@ -355,14 +355,14 @@ export class Tape {
     } catch (error) {
       if (generation !== this.generation) return;
       this.older = 'failed';
-      this.olderText = error instanceof Error ? error.message : String(error);
+      this.olderText = wordsOf(error);
       ++this.version;
     }
     this.onChange();
   }
 
   private take(answer: JsonObject): void {
-    const events = listOf(answer.events) as unknown as BridgeEvent[];
+    const events = eventsOf(answer);
     const found: Row[] = events.filter((event) => this.passes(event));
     for (const event of found) this.fetched.add(event as BridgeEvent);
     const oldest = events[0];

@@ -1,5 +1,5 @@
 // Reading what events hold, whatever they hold.
-import { isObject, type Json, type JsonObject } from '../feed/index.js';
+import { isObject, type BridgeEvent, type Json, type JsonObject } from '../feed/index.js';
 
 /** A number that can be drawn; nothing for all else, null (what NaN became) included. */
 export function numberOf(value: Json | undefined): number | undefined {
@@ -17,6 +17,16 @@ export function objectOf(value: Json | undefined): JsonObject {
 
 export function listOf(value: Json | undefined): Json[] {
   return Array.isArray(value) ? value : [];
+}
+
+/** Of an answer of the bridge. */
+export function eventsOf(answer: JsonObject): BridgeEvent[] {
+  return listOf(answer.events) as unknown as BridgeEvent[];
+}
+
+/** What was wrong, for people. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** A map that lets go of what was set longest ago when it holds too much. */

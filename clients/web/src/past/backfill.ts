@@ -2,9 +2,10 @@
 // answer of the bridge that is true at a position, and goes on with the events behind that position. So it
 // is the same in each tab and after each reload. After a gap, in another epoch and after a long time out of
 // sight all parts are begun anew.
-import { FeedError, type BridgeEvent, type FeedState, type Gap, type JsonObject, type Message,
-         type Position, type Since, type Subscription } from '../feed/index.js';
+import type { BridgeEvent, FeedState, Gap, JsonObject, Message,
+  Position, Since, Subscription } from '../feed/index.js';
 import type { Ask } from './ask.js';
+import { wordsOf } from '../model/values.js';
 
 export type Reason = 'start' | 'gap' | 'epoch' | 'hidden';
 
@@ -145,7 +146,7 @@ export class Backfill {
       } catch (error) {
         this.wanted ??= reason;
         this.wait_ms = Math.min(waitMax_ms, this.wait_ms * 2);
-        this.problem = error instanceof FeedError ? error.message : String(error);
+        this.problem = wordsOf(error);
       }
       this.onChange();
     }

@@ -3,6 +3,7 @@ import { FeedError, type WallSeconds } from '../feed/index.js';
 import { Tallies } from '../model/tallies.js';
 import type { Ask } from './ask.js';
 import { pastAsOf } from './travel.js';
+import { wordsOf } from '../model/values.js';
 
 export class Stretch {
   /** As of the beginning; nothing where there is none, or before the answer. */
@@ -31,7 +32,7 @@ export class Stretch {
     try {
       if (begin_s !== undefined) before = await Tallies.asOf(await pastAsOf(this.ask, begin_s), begin_s);
     } catch (error) {
-      problem = error instanceof FeedError ? error.message : String(error);
+      problem = wordsOf(error);
       // What the bridge does not have it will not have later either; else it is asked again soon.
       const never = error instanceof FeedError && error.errorType === 'bad_request';
       if (!never && asked === this.asked) this.begin_s = undefined;

@@ -1,10 +1,9 @@
 // Looks at the past: everything as it was at a moment, and from there on a replay of what followed, in a store
 // of its own beside the live one. Answers of the bridge begin it, as they begin the live one; the events that
 // follow are those of the command `replay`.
-import { FeedError, type BridgeEvent, type CommandReply, type JsonObject, type SteadyMs,
-         type WallSeconds } from '../feed/index.js';
+import type { BridgeEvent, CommandReply, JsonObject, SteadyMs, WallSeconds } from '../feed/index.js';
 import type { Store } from '../model/store.js';
-import { listOf, numberOf, objectOf } from '../model/values.js';
+import { listOf, numberOf, objectOf, wordsOf } from '../model/values.js';
 import type { Ask } from './ask.js';
 import type { Past } from './backfill.js';
 
@@ -180,8 +179,4 @@ function runAsOf(run: JsonObject, moment_s: WallSeconds): JsonObject[] {
   if ((numberOf(run.started) ?? 0) > moment_s) return [];
   if ((numberOf(run.last_event) ?? 0) <= moment_s) return [run];
   return [{ ...run, last_event: moment_s, ended: null, state: 'running' }];
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof FeedError ? error.message : String(error);
 }

@@ -53,11 +53,23 @@ export function setName(element: HTMLElement, name: string, charactersMax?: numb
   setTitle(element, shown === name ? undefined : name);
 }
 
+/** What a field holds, unless somebody writes in it. */
+export function setValue(input: HTMLInputElement, value: string): void {
+  if (input.value !== value && document.activeElement !== input) input.value = value;
+}
+
 /** Grey where there is a reason, which is told to who points at it; a click does nothing then. */
 export function setDenied(element: HTMLElement, why: string): void {
   if (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement) element.disabled = why !== '';
   else element.setAttribute('aria-disabled', String(why !== ''));
   setTitle(element, why === '' ? undefined : why);
+}
+
+/** The same as an element of its own. */
+export function named(name: string, charactersMax?: number): HTMLElement {
+  const element = h('span');
+  setName(element, name, charactersMax);
+  return element;
 }
 
 export function setClass(element: Element, name: string): void {

@@ -65,9 +65,11 @@ export function runLook(runId: string): RunLook {
 }
 
 /** A short line as the run's curves are drawn, for keys and rows. */
-export function runSwatch(): SVGSVGElement {
-  return svg('svg', { class: 'run-swatch', width: '26', height: '8', 'aria-hidden': 'true' },
-             svg('line', { x1: '0', x2: '26', y1: '4', y2: '4', 'stroke-width': '2.5' }));
+export function runSwatch(runId?: string): SVGSVGElement {
+  const swatch = svg('svg', { class: 'run-swatch', width: '26', height: '8', 'aria-hidden': 'true' },
+                     svg('line', { x1: '0', x2: '26', y1: '4', y2: '4', 'stroke-width': '2.5' }));
+  if (runId !== undefined) setRunSwatch(swatch, runId);
+  return swatch;
 }
 
 export function setRunSwatch(element: SVGSVGElement, runId: string): void {

@@ -5,6 +5,7 @@ import { parseRule, RuleError } from '../model/rule.js';
 import { rangeText, readValue, targetsOf, type Parameter, type Target } from '../model/targets.js';
 import type { SourceInfo } from '../model/bridge_status.js';
 import { h, setText } from '../ui/dom.js';
+import { wordsOf } from '../model/values.js';
 
 const setting = 'set_hyperparameter';
 const shownMax = 500; // names that are offered
@@ -148,7 +149,7 @@ export class AlertForm {
       for (const { box } of [this.rule, this.title, this.command, this.target, this.value, this.params, this.webhook]) box.value = '';
       this.showParams();
     } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
+      const words = wordsOf(error);
       const field = this.fieldOf(words);
       const text = `The bridge refused: ${words}`;
       if (field === undefined) setText(this.problem, text);

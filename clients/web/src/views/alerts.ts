@@ -3,10 +3,10 @@ import type { BridgeEvent } from '../feed/index.js';
 import { waitingOf, type Alert, type Raised } from '../model/alerts.js';
 import { heldOrder } from '../model/order.js';
 import { runIdOf } from '../model/runs.js';
-import { numberOf, textOf } from '../model/values.js';
+import { numberOf, textOf, wordsOf } from '../model/values.js';
 import type { UiState } from '../state/ui_state.js';
 import { load, save } from '../storage.js';
-import { setBadge } from '../ui/badge.js';
+import { fillBadge, setBadge } from '../ui/badge.js';
 import { ask } from '../ui/dialog.js';
 import { h, setName, setText, setTitle } from '../ui/dom.js';
 import { dateTime, full, nameText, shortDate } from '../ui/format.js';
@@ -65,7 +65,7 @@ export class AlertsView implements View {
       columns: [
         { name: 'Time', fill: (cell, { seq, timestamp }) =>
           this.link(cell, shortDate(timestamp), { view: 'tape', seq, filter: '' }, `${dateTime(timestamp)}, on the tape`) },
-        { name: 'What', fill: (cell, { type }) => setBadge(firstOf(cell, 'span'), type.slice('alert_'.length)) },
+        { name: 'What', fill: (cell, { type }) => fillBadge(cell, type.slice('alert_'.length)) },
         textColumn('Alert', ({ data }) => textOf(data.name) ?? textOf(data.rule) ?? '', { kind: 'text' }),
         { name: 'Who', fill: (cell, { data }) => this.linkRun(cell, whoText(data), runIdOf(textOf(data.source), textOf(data.run), data.agent_id)) },
         textColumn('Value, or why', ({ data }) => [valueText(data.value, data.rule), reasonText(data), data.action, data.outcome, textOf(data.message)].filter(Boolean).join(': '),
@@ -110,7 +110,7 @@ export class AlertsView implements View {
       await change();
       setText(this.problem, '');
     } catch (error) {
-      setText(this.problem, `The bridge refused: ${error instanceof Error ? error.message : String(error)}`);
+      setText(this.problem, `The bridge refused: ${wordsOf(error)}`);
     }
     this.app.repaint();
   }
@@ -183,7 +183,8 @@ export class AlertsView implements View {
   }
 
   private link(parent: HTMLElement, text: string, to: Partial<UiState>, title: string): void {
-    const link = firstOf(parent, 'a');
+    let link = parent.querySelector('a');
+    if (link === null) parent.replaceChildren(link = h('a'));
     if (parent instanceof HTMLTableCellElement) link.tabIndex = -1; // the row is the tab stop
     link.onclick = (event) => event.stopPropagation(); // it is not the row that is meant
     setName(link, text);
@@ -246,12 +247,4 @@ export function keptRules(text: string | null): string[] {
   } catch {
     return [];
   }
-}
-
-function firstOf<K extends 'a' | 'span'>(parent: HTMLElement, name: K): HTMLElementTagNameMap[K] {
-  const found = parent.querySelector(name);
-  if (found !== null) return found;
-  const made = h(name);
-  parent.replaceChildren(made);
-  return made;
 }

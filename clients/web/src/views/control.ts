@@ -4,7 +4,7 @@ import { outcomeText, type CommandTold } from '../model/commands.js';
 import { Ring } from '../model/ring.js';
 import { addressesOf, targetsOf, type Target } from '../model/targets.js';
 import { listOf, objectOf } from '../model/values.js';
-import { setBadge } from '../ui/badge.js';
+import { fillBadge } from '../ui/badge.js';
 import { ask } from '../ui/dialog.js';
 import { h, setDenied, setName, setText, setTitle } from '../ui/dom.js';
 import { dash, dateTime, duration, full } from '../ui/format.js';
@@ -70,7 +70,7 @@ export class ControlView implements View {
         { name: 'Time', fill: (cell, { time_s }) => fillTime(cell, time_s) },
         textColumn('Command', ({ command, params }) => `${command}${params === '{}' ? '' : ` ${params}`}`, { kind: 'text' }),
         { name: 'To', fill: (cell, { target }) => setName(cell, target, 32) },
-        { name: 'Answer', fill: (cell, { state }) => setBadge(spanOf(cell), state) },
+        { name: 'Answer', fill: (cell, { state }) => fillBadge(cell, state) },
         { name: '', kind: 'text answer', fill: fillAnswer },
         textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)), { kind: 'num wide' }),
       ],
@@ -82,7 +82,7 @@ export class ControlView implements View {
         textColumn('Who', ({ by }) => by || dash),
         textColumn('Command', ({ command, params, params_bytes }) => command + paramsText(params, params_bytes), { kind: 'text' }),
         { name: 'To', fill: (cell, { target, trainer }) => setName(cell, target === '' || target === '*' ? `${target} ${trainer}` : target, 32) },
-        { name: 'Outcome', fill: (cell, { outcome, message }) => setBadge(spanOf(cell), outcomeText(outcome, message).state) },
+        { name: 'Outcome', fill: (cell, { outcome, message }) => fillBadge(cell, outcomeText(outcome, message).state) },
         textColumn('', ({ outcome, message }) => outcomeText(outcome, message).text, { kind: 'text told' }),
         textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)), { kind: 'num wide' }),
       ],
@@ -273,9 +273,4 @@ function form(submit: () => void, ...children: Node[]): HTMLFormElement {
     event.preventDefault();
     submit();
   } }, ...children);
-}
-
-function spanOf(cell: HTMLElement): HTMLElement {
-  if (cell.firstElementChild === null) cell.append(h('span'));
-  return cell.firstElementChild as HTMLElement;
 }

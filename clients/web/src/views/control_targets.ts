@@ -1,7 +1,7 @@
 // To whom commands go: all agents that take any, those that are gone among them, with why.
 import type { Target } from '../model/targets.js';
 import { setBadge } from '../ui/badge.js';
-import { h, setName, setText, setTitle } from '../ui/dom.js';
+import { h, named, setText, setTitle } from '../ui/dom.js';
 
 const searchFrom = 12; // targets
 
@@ -101,9 +101,7 @@ export class ControlTargets {
         this.showChosen();
         this.changed();
       } });
-      const text = h('span');
-      setName(text, name, 48);
-      box = { input, badge, label: h('label', { class: 'target' }, input, text, badge) };
+      box = { input, badge, label: h('label', { class: 'target' }, input, named(name, 48), badge) };
       this.boxes.set(name, box);
     }
     return box;

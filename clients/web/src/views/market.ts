@@ -1,9 +1,9 @@
 // What can be earned on which item, and what the open one did: its price in candles, what was traded, its margin.
-import { heldOrder } from '../model/order.js';
+import { heldOrder, nextSort } from '../model/order.js';
 import type { Item } from '../model/market.js';
 import { sortItems, type SortKey } from '../model/market_order.js';
 import { load, save } from '../storage.js';
-import { h, setClass, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
+import { h, setClass, setName, setQuantity, setText, setTitle, setValue } from '../ui/dom.js';
 import { compact, dash, dateTime, duration, full, nameText, percent } from '../ui/format.js';
 import { Grid, type GridColumn } from '../ui/grid.js';
 import { MarketPanes } from './market_panes.js';
@@ -49,8 +49,7 @@ export class MarketView implements View {
       isOpen: ({ key }) => key === this.openKey(),
       toggleGroup: () => {},
       sort: (id) => {
-        const now = app.state.order || usualSort;
-        const sort = now === `-${id}` ? id : `-${id}`;
+        const sort = nextSort(app.state.order || usualSort, id);
         app.go({ order: sort === usualSort ? '' : sort }, 'replace');
       },
       repaint: () => app.repaint(),
@@ -67,7 +66,7 @@ export class MarketView implements View {
 
   update(): void {
     const { state, store } = this.app;
-    if (this.search.value !== state.look && document.activeElement !== this.search) this.search.value = state.look;
+    setValue(this.search, state.look);
     this.list();
     this.grid.update(this.rows.map((row) => ({ row })), columns(this.app.now_s()), state.order || usualSort,
       store.market.items.size === 0 ? 'No prices or margins yet. They come as price_update and margin_update.' : 'No item passes this search.');

@@ -4,7 +4,7 @@ import type { Agent } from '../model/agents.js';
 import { filterOfAgent } from '../model/filter.js';
 import { numberOf } from '../model/values.js';
 import { Chart } from '../ui/chart.js';
-import { setBadge } from '../ui/badge.js';
+import { fillBadge } from '../ui/badge.js';
 import { card, h, setClass, setName, setText, setTitle } from '../ui/dom.js';
 import { compact, dash, dateTime, duration, full, percent, quantity } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
@@ -51,7 +51,7 @@ export class Overview implements View {
         { name: 'Agent', kind: 'name', sort: ({ source, agent }) => `${source}/${agent}`,
           fill: (cell, row) => this.fillName(cell, row) },
         { name: 'State', sort: (row) => app.store.agents.state(row),
-          fill: (cell, row) => setBadge(span(cell), app.store.agents.state(row)) },
+          fill: (cell, row) => fillBadge(cell, app.store.agents.state(row)) },
         { name: 'Value', kind: 'num', sort: ({ value }) => numberOf(value),
           fill: (cell, { value }) => this.fillTold(cell, value) },
         { name: 'Trend', kind: 'trend wide', fill: (cell, row) => this.fillTrend(cell, row) },
@@ -164,11 +164,6 @@ export class Overview implements View {
   private showOnTape({ source, agent }: Agent): void {
     this.app.go({ view: 'tape', filter: filterOfAgent(source, agent) });
   }
-}
-
-function span(cell: HTMLElement): HTMLElement {
-  if (cell.firstElementChild === null) cell.append(h('span'));
-  return cell.firstElementChild as HTMLElement;
 }
 
 function fillDecision(cell: HTMLTableCellElement, { decision }: Agent): void {

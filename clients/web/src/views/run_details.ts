@@ -1,10 +1,12 @@
 // The panel beside the runs' table: all there is to know of one run, or what differs between the chosen ones.
 import type { Json } from '../feed/index.js';
+import { markText } from '../model/marks.js';
 import { configDiff, configText, flatConfig } from '../model/run_list.js';
 import type { Run } from '../model/runs.js';
-import { listOf, numberOf, objectOf, textOf } from '../model/values.js';
+import { listOf, objectOf, textOf } from '../model/values.js';
 import { setBadge } from '../ui/badge.js';
-import { h, setClass, setDenied, setName, setText, setTitle, type Child } from '../ui/dom.js';
+import { copyText } from '../ui/clipboard.js';
+import { h, named, setClass, setDenied, setName, setText, setTitle, type Child } from '../ui/dom.js';
 import { dash, dateTime, digits, duration, full, quantity, timeWithMillis } from '../ui/format.js';
 import { runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { durationOf, type RunWork } from './run_work.js';
@@ -14,7 +16,6 @@ import type { App } from './view.js';
 const comparedMax = 16;
 const marksShown = 200;
 const framesMax = 40;
-const marksEvery_ms = 10_000;
 
 export class RunDetails {
   readonly element = h('aside', { class: 'card detail', 'aria-label': 'Details of a run', hidden: true });
@@ -35,8 +36,7 @@ export class RunDetails {
   private readonly one: HTMLElement;
   private shown = '';
   private shownConfig = '';
-  private marksOf = '';
-  private marks_ms = -Infinity;
+  private shownMarks = '';
 
   constructor(private readonly app: App, private readonly work: RunWork) {
     const id = () => app.state.run;
@@ -105,7 +105,7 @@ export class RunDetails {
       fill(this.config, [...flatConfig(run.config)].map(([key, value]) => [key, configText(value)]), 'It told none.');
       fill(this.values, Object.entries(run.metrics).map(([tag, value]) => [tag, value === undefined ? 'NaN' : digits(value)]), 'None yet.');
     }
-    void this.askMarks(run, other);
+    this.showMarks(run);
   }
 
   private showFacts(run: Run): void {
@@ -130,32 +130,14 @@ export class RunDetails {
     });
   }
 
-  // What happened to it, and the error's last frames: from the bridge, now and then while it runs.
-  private async askMarks(run: Run, other: boolean): Promise<void> {
-    const key = `${run.run_id}\n${run.state}`;
-    const now_ms = performance.now();
-    if (key === this.marksOf && (run.state !== 'running' || now_ms - this.marks_ms < marksEvery_ms)) return;
-    this.marksOf = key;
-    this.marks_ms = now_ms;
-    if (other) {
-      this.marks.replaceChildren();
-      this.error.replaceChildren();
-      this.error.hidden = true;
-    }
-    let marks: Json[] = [];
-    try {
-      // Of no curve: its marks are what is wanted.
-      const answer = await this.app.runs.ask('get_series', { run_ids: [run.run_id], tags: ['\u0001'], points_max: 1, marks: true });
-      marks = listOf(answer.marks);
-    } catch {
-      this.marksOf = '';
-      this.marks_ms = now_ms;
-    }
-    if (this.app.state.run !== run.run_id) return;
-    const rows = marks.map(objectOf).sort((a, b) => (numberOf(b.timestamp) ?? 0) - (numberOf(a.timestamp) ?? 0));
-    this.showError(run, rows.find(({ kind }) => kind === 'error')?.data);
-    fill(this.marks, rows.slice(0, marksShown).map(({ timestamp, kind, data }) =>
-      [timeWithMillis(numberOf(timestamp) ?? 0), markText(String(kind), data)]), 'Nothing was noted.');
+  // What happened to it, and the error's last frames.
+  private showMarks(run: Run): void {
+    const marks = [...this.app.runMarks.of([run.run_id]).get(run.run_id) ?? []].sort((a, b) => b.timestamp - a.timestamp);
+    const shown = JSON.stringify([run.run_id, run.error, marks.map(({ seq }) => seq)]);
+    if (shown === this.shownMarks) return;
+    this.shownMarks = shown;
+    this.showError(run, marks.find(({ kind }) => kind === 'error')?.data);
+    fill(this.marks, marks.slice(0, marksShown).map((mark) => [timeWithMillis(mark.timestamp), markText(mark)]), 'Nothing was noted.');
   }
 
   private showError(run: Run, data: Json | undefined): void {
@@ -181,12 +163,8 @@ export class RunDetails {
   }
 
   private async copyLink(): Promise<void> {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      this.work.say('The link is copied. Whoever opens it on this machine sees the same.');
-    } catch {
-      this.work.say(`Copy it from the address line: ${location.href}`);
-    }
+    this.work.say(await copyText(location.href) ? 'The link is copied. Whoever opens it on this machine sees the same.'
+      : `Copy it from the address line: ${location.href}`);
   }
 
   private showDiff(): void {
@@ -211,15 +189,10 @@ export class RunDetails {
     if (this.content.dataset.diff === key && this.content.firstElementChild?.classList.contains('diff')) return;
     this.content.dataset.diff = key;
     const ids = compared.map(({ run_id }) => run_id);
-    const head = h('tr', {}, h('th', { scope: 'col' }, 'What'), ...ids.map((id) => {
-      const mark = runSwatch();
-      setRunSwatch(mark, id);
-      const name = h('span');
-      setName(name, runs.label(id, ids), 28);
-      return h('th', { scope: 'col', title: id }, mark, name);
-    }));
+    const head = h('tr', {}, h('th', { scope: 'col' }, 'What'), ...ids.map((id) =>
+      h('th', { scope: 'col', title: id }, runSwatch(id), named(runs.label(id, ids), 28))));
     const line = ([name, values, differs]: [string, string[], boolean]) => h('tr', { class: differs ? 'differs' : 'alike' },
-      h('th', { scope: 'row' }, named(name)), ...values.map((value) => h('td', {}, named(value))));
+      h('th', { scope: 'row' }, named(name, 36)), ...values.map((value) => h('td', {}, named(value, 36))));
     const notes: Child[] = [`${full(diff.length - alike)} of ${full(diff.length)} settings differ; these stand first.`,
       known.length > comparedMax ? ` The first ${comparedMax} of ${known.length} chosen runs are compared.` : undefined];
     this.content.replaceChildren(h('div', { class: 'diff' },
@@ -231,19 +204,13 @@ export class RunDetails {
   }
 }
 
-function named(text: string): HTMLElement {
-  const element = h('span');
-  setName(element, text, 36);
-  return element;
-}
-
 function table(title: string, body: HTMLElement): HTMLElement {
   return h('section', {}, h('h3', {}, title), h('table', { class: 'pairs', 'aria-label': title }, body));
 }
 
 function fill(body: HTMLElement, pairs: [string, string][], none: string): void {
   body.replaceChildren(...(pairs.length === 0 ? [h('tr', {}, h('td', { class: 'muted' }, none))]
-    : pairs.map(([name, value]) => h('tr', {}, h('th', { scope: 'row' }, named(name)), h('td', {}, value)))));
+    : pairs.map(([name, value]) => h('tr', {}, h('th', { scope: 'row' }, named(name, 36)), h('td', {}, value)))));
 }
 
 function endingOf({ state, started, ended, last_event }: Run): string {
@@ -252,14 +219,4 @@ function endingOf({ state, started, ended, last_event }: Run): string {
     case 'lost': return `no word since ${dateTime(last_event)}: it was killed, or lost contact`;
     default: return `at ${dateTime(ended ?? last_event)}`;
   }
-}
-
-function markText(kind: string, data: Json | undefined): string {
-  const told = objectOf(data);
-  const params = objectOf(told.params);
-  if (kind === 'error') return `error: ${textOf(told.error_type) ?? ''} ${textOf(told.message) ?? ''}`;
-  if (kind === 'ended') return `ended: ${textOf(told.state) ?? ''} ${textOf(told.error) ?? ''}`.trim();
-  if (kind === 'set_hyperparameter') return `${configText(params.name)} = ${configText(params.value)}`;
-  const what = Object.keys(params).length > 0 ? ` ${configText(params)}` : '';
-  return `${kind}${what}`;
 }

@@ -5,6 +5,7 @@ import { ask } from '../ui/dialog.js';
 import { h, setText } from '../ui/dom.js';
 import { full, nameText } from '../ui/format.js';
 import type { App } from './view.js';
+import { wordsOf } from '../model/values.js';
 
 const chosenMax = 64; // as many as an address holds
 const chosenTextMax = 6000; // characters of it
@@ -44,7 +45,7 @@ export class RunWork {
       await this.app.runs.set(ids, change);
       return true;
     } catch (error) {
-      this.say(`Not done: ${error instanceof Error ? error.message : String(error)}`);
+      this.say(`Not done: ${wordsOf(error)}`);
       return false;
     } finally {
       this.app.repaint();

@@ -1,12 +1,12 @@
 // All runs that there ever were. Those that are chosen here are laid over each other in every view.
-import { heldOrder } from '../model/order.js';
+import { heldOrder, nextSort } from '../model/order.js';
 import { configColumn, configText, flatConfig, keysSeen, listRuns, runsBetween, metricColumn,
          tellingRuns, type Group, type ListColumn } from '../model/run_list.js';
 import type { Run } from '../model/runs.js';
 import { numberOf } from '../model/values.js';
 import { setBadge } from '../ui/badge.js';
 import { ColumnMenu } from '../ui/column_menu.js';
-import { h, setClass, setDenied, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
+import { h, setClass, setDenied, setName, setQuantity, setText, setTitle, setValue } from '../ui/dom.js';
 import { compact, dash, dateTime, digits, duration, full, shortDate } from '../ui/format.js';
 import { Grid, type GridColumn, type GridItem } from '../ui/grid.js';
 import { runSwatch, setRunSwatch } from '../ui/run_colours.js';
@@ -120,8 +120,7 @@ export class RunsView implements View {
   }
 
   private sortBy(id: string): void {
-    const now = this.app.state.sort || usualSort;
-    const sort = now === `-${id}` ? id : `-${id}`;
+    const sort = nextSort(this.app.state.sort || usualSort, id);
     this.order = [];
     this.app.go({ sort: sort === usualSort ? '' : sort }, 'replace');
   }
@@ -158,7 +157,7 @@ export class RunsView implements View {
 
   private showBars(): void {
     const { state, runs } = this.app;
-    if (this.find.value !== state.find && document.activeElement !== this.find) this.find.value = state.find;
+    setValue(this.find, state.find);
     this.hidden.checked = state.hidden;
     setText(this.hiddenLabel, runs.hiddenTotal > 0 ? `Show hidden (${full(runs.hiddenTotal)})` : 'Show hidden');
     this.chosenBar.hidden = state.runs.length === 0;

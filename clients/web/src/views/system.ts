@@ -3,7 +3,7 @@ import type { ClientInfo, SourceInfo } from '../model/bridge_status.js';
 import type { SeenGap } from '../model/store.js';
 import { objectOf } from '../model/values.js';
 import { jsonText, type Json } from '../feed/index.js';
-import { setBadge } from '../ui/badge.js';
+import { fillBadge } from '../ui/badge.js';
 import { Chart } from '../ui/chart.js';
 import { card, h, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
 import { bytes, compact, dash, dateTime, duration, full, time } from '../ui/format.js';
@@ -59,7 +59,7 @@ export class SystemView implements View {
           setTitle(cell, targets.length > 1 ? `${source}, two processes: ${targets.join(', ')}` : run ? `${source}, run ${run}` : source || undefined);
         } },
         { name: 'State', title: 'Live; stalled: connected, but silent; gone', sort: ({ state }) => state, fill: (cell, { state, activity, targets }) =>
-          setBadge(spanOf(cell), targets.length > 1 ? 'conflict'
+          fillBadge(cell, targets.length > 1 ? 'conflict'
             : state === 'live' && activity === 'paused' ? 'paused' : state) },
         { name: 'Events', title: 'Accepted of it since the bridge started', kind: 'num', sort: ({ events }) => events, fill: (cell, { events }) => setQuantity(cell, events) },
         textColumn('Events/s', ({ events_per_s }) => compact(Math.round(events_per_s)), { kind: 'num', sort: ({ events_per_s }) => events_per_s }),
@@ -199,9 +199,4 @@ function gapRange(gap: SeenGap): string {
 function range(from: number | bigint | undefined, to: number | bigint | undefined): string {
   if (from === undefined || to === undefined) return dash;
   return from === to ? full(from) : `${full(from)} to ${full(to)} (${full(Number(to) - Number(from) + 1)})`;
-}
-
-function spanOf(cell: HTMLElement): HTMLElement {
-  if (cell.firstElementChild === null) cell.append(h('span'));
-  return cell.firstElementChild as HTMLElement;
 }

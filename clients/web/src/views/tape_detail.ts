@@ -2,7 +2,7 @@
 import type { BridgeEvent } from '../feed/index.js';
 import { eventText, filterOfAgent } from '../model/filter.js';
 import { runIdOf } from '../model/runs.js';
-import { listOf, numberOf, objectOf, textOf } from '../model/values.js';
+import { listOf, numberOf, objectOf, textOf, wordsOf } from '../model/values.js';
 import type { UiState } from '../state/ui_state.js';
 import { copyText } from '../ui/clipboard.js';
 import { h, setName, setText } from '../ui/dom.js';
@@ -53,7 +53,7 @@ export class TapeDetail {
       if (event?.seq === seq) this.fill(event);
       else this.say(seq, 'Neither the bridge nor its journal has an event of this number any more.');
     } catch (error) {
-      if (this.wanted === seq) this.say(seq, `The bridge did not answer: ${error instanceof Error ? error.message : String(error)}`);
+      if (this.wanted === seq) this.say(seq, `The bridge did not answer: ${wordsOf(error)}`);
     }
   }
 

@@ -1,8 +1,8 @@
 // Curves of the chosen runs laid over each other: every tag there is, found by search, in groups.
 import { ChartGroup, type Range } from '../ui/chart_group.js';
-import { h, setName, setText } from '../ui/dom.js';
+import { h, named, setText, setValue } from '../ui/dom.js';
 import { dash, full } from '../ui/format.js';
-import { runLook, runSwatch, setRunSwatch } from '../ui/run_colours.js';
+import { runLook, runSwatch } from '../ui/run_colours.js';
 import { isDark, onThemeChange } from '../ui/theme.js';
 import { TrainingPhases } from './training_phases.js';
 import { TrainingSpread } from './training_spread.js';
@@ -139,7 +139,7 @@ export class TrainingView implements View {
   private updateBar(): void {
     const { state } = this.app;
     const { smooth = 0 } = state;
-    if (document.activeElement !== this.search && this.search.value !== state.tags) this.search.value = state.tags;
+    setValue(this.search, state.tags);
     this.axis.value = state.x;
     if (Number(this.smooth.value) !== smooth) this.smooth.value = String(smooth);
     setText(this.smoothText, smooth === 0 ? dash : smooth.toFixed(2));
@@ -157,14 +157,10 @@ export class TrainingView implements View {
     const toggle = (id: string) => app.go({ off: off.has(id) ? app.state.off.filter((one) => one !== id) : [...app.state.off, id] }, 'replace');
     const only = (id: string) => app.go({ off: chosen.filter((one) => one !== id) }, 'replace');
     this.chips.replaceChildren(...chosen.map((id) => {
-      const swatch = runSwatch();
-      setRunSwatch(swatch, id);
-      const name = h('span');
-      setName(name, runLook(id).label, 40);
       const state = app.runs.find(id)?.state;
       return h('button', { class: 'chip', 'aria-pressed': String(!off.has(id)), title: `${id} · alt and click: only this one`,
         onclick: (event: MouseEvent) => (event.altKey ? only(id) : toggle(id)) },
-        swatch, name, state === undefined || state === 'running' ? undefined : h('small', {}, ` ${state}`));
+        runSwatch(id), named(runLook(id).label, 40), state === undefined || state === 'running' ? undefined : h('small', {}, ` ${state}`));
     }));
   }
 
@@ -208,13 +204,11 @@ export class TrainingView implements View {
     if (group === undefined) {
       const count = h('small', { class: 'muted' });
       const grid = h('div', { class: 'grid' });
-      const label = h('span');
-      setName(label, name === pins ? 'Pinned' : name, 60);
       const element = h('details', { class: 'tags' }, h('summary', { onclick: (event: Event) => {
         event.preventDefault(); // it opens as the state says
         const { closed } = this.app.state;
         this.app.go({ closed: closed.includes(name) ? closed.filter((one) => one !== name) : [...closed, name] }, 'replace');
-      } }, label, ' ', count), grid);
+      } }, named(name === pins ? 'Pinned' : name, 60), ' ', count), grid);
       this.groups.set(name, (group = { element, grid, count }));
     }
     return group;

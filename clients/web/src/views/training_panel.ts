@@ -4,10 +4,10 @@ import { markText, stepAt, type RunMark } from '../model/marks.js';
 import { Chart, type Happening } from '../ui/chart.js';
 import { csvOf, download, pngOf, svgOf } from '../ui/chart_export.js';
 import type { ChartGroup, Range } from '../ui/chart_group.js';
-import { h, setName, setText } from '../ui/dom.js';
+import { h, named, setName, setText } from '../ui/dom.js';
 import { compact, time } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
-import { runLook, runSwatch, setRunSwatch } from '../ui/run_colours.js';
+import { runLook, runSwatch } from '../ui/run_colours.js';
 import { colour } from '../ui/theme.js';
 import type { App } from './view.js';
 
@@ -191,13 +191,7 @@ export class TrainingPanel {
   private fillKey(runIds: readonly string[]): void {
     if (this.key.dataset.runs === runIds.join('\n')) return;
     this.key.dataset.runs = runIds.join('\n');
-    this.key.replaceChildren(...runIds.map((runId) => {
-      const swatch = runSwatch();
-      setRunSwatch(swatch, runId);
-      const name = h('span');
-      setName(name, runLook(runId).label, 48);
-      return h('span', {}, swatch, ' ', name);
-    }));
+    this.key.replaceChildren(...runIds.map((runId) => h('span', {}, runSwatch(runId), ' ', named(runLook(runId).label, 48))));
   }
 
   private fold(): void {

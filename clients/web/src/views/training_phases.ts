@@ -3,7 +3,7 @@ import { markText, type RunMark } from '../model/marks.js';
 import type { Span } from '../model/run_events.js';
 import { Chart } from '../ui/chart.js';
 import { ChartGroup } from '../ui/chart_group.js';
-import { h, setName, setText } from '../ui/dom.js';
+import { h, named, setName, setText } from '../ui/dom.js';
 import { digits, full, percent, timeWithMillis } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
 import { runLook } from '../ui/run_colours.js';
@@ -88,8 +88,8 @@ export class TrainingPhases {
     if (key === this.listKey) return;
     this.listKey = key;
     this.list.replaceChildren(...newest.slice(0, marksShown).map((mark) => {
-      const name = h('span', { class: 'muted' });
-      setName(name, runLook(mark.runId).label, 40);
+      const name = named(runLook(mark.runId).label, 40);
+      name.className = 'muted';
       return h('li', {}, h('span', { class: 'muted' }, timeWithMillis(mark.timestamp)), ' ', h('span', {}, markText(mark)), ' ', name);
     }));
     setText(this.more, left > 0 ? `and ${full(left)} before these` : '');
@@ -114,12 +114,9 @@ export class TrainingPhases {
     run.chart.update({ lines: [], curves: [], marks: [], lanes, x: 'time', range });
     const first = Math.min(...all.map(({ start }) => start));
     const last = Math.max(...all.map(({ start, duration_s }) => start + duration_s));
-    run.rows.replaceChildren(...phases.slice(0, lanesMax).map(({ name, spans: of, total_s, longest_s }) => {
-      const cell = h('td');
-      setName(cell, name, 40);
-      return h('tr', {}, cell, ...[percent(total_s / (last - first || 1)), ms(total_s / of.length), ms(longest_s), full(of.length)]
-        .map((text) => h('td', { class: 'num' }, text)));
-    }));
+    run.rows.replaceChildren(...phases.slice(0, lanesMax).map(({ name, spans: of, total_s, longest_s }) =>
+      h('tr', {}, h('td', {}, named(name, 40)), ...[percent(total_s / (last - first || 1)), ms(total_s / of.length), ms(longest_s), full(of.length)]
+        .map((text) => h('td', { class: 'num' }, text)))));
     setText(run.note, `of the newest ${full(all.length)} spans` +
       (phases.length > lanesMax ? `; ${full(phases.length - lanesMax)} shorter phases are not shown` : ''));
   }

@@ -21,6 +21,8 @@ export interface App {
   readonly tags: Tags;
   readonly curves: Curves;
   readonly marks: Marks;
+  /** Of the run whose details are open. */
+  readonly runMarks: Marks;
   /** Of the market's open item. */
   readonly prices: PriceHistory;
   readonly spans: RunEvents<Span>;
