@@ -31,23 +31,28 @@ bool is_one_of(const std::string& text, const char* const (&names)[N]) {
   return std::find(std::begin(names), std::end(names), text) != std::end(names);
 }
 
-zmq::socket_t socket_to(zmq::context_t& context, zmq::socket_type type) {
+zmq::socket_t socket_to(zmq::context_t& context, zmq::socket_type type, const std::optional<CurveKey>& key) {
   zmq::socket_t socket(context, type);
   socket.set(zmq::sockopt::linger, 0);  // what was not sent in time must not be sent later
   socket.set(zmq::sockopt::reconnect_ivl, kReconnectMsMin);
   socket.set(zmq::sockopt::reconnect_ivl_max, kReconnectMsMax);
   socket.set(zmq::sockopt::maxmsgsize, kAnswerBytesMax);
+  if (key) key->set_on(socket);
   return socket;
 }
 
-enum class Waited { kReadable, kInVain, kInterrupted };
+enum class Waited { kReadable, kOther, kInVain, kInterrupted };
 
-Waited wait_readable(zmq::socket_t& socket, std::chrono::steady_clock::time_point until) {
+// Until the socket is readable or, if that is not null, `other`.
+Waited wait_readable(zmq::socket_t& socket, std::chrono::steady_clock::time_point until,
+                     zmq::socket_t* other = nullptr) {
   const auto wait = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
-  zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
+  zmq::pollitem_t items[] = {{socket.handle(), 0, ZMQ_POLLIN, 0},
+                             {other == nullptr ? nullptr : other->handle(), -1, ZMQ_POLLIN, 0}};
   try {
-    const int ready = zmq::poll(&item, 1, std::max(wait, milliseconds(0)));
-    return ready > 0 ? Waited::kReadable : Waited::kInVain;
+    const int ready = zmq::poll(items, other == nullptr ? 1 : 2, std::max(wait, milliseconds(0)));
+    if (ready > 0) return items[0].revents != 0 ? Waited::kReadable : Waited::kOther;
+    return Waited::kInVain;
   } catch (const zmq::error_t& error) {
     if (error.num() != EINTR) throw;
     return Waited::kInterrupted;
@@ -70,7 +75,7 @@ Message gap_message(Gap gap) {
 
 BotFeed::BotFeed(BotFeedOptions options)
     : options_(std::move(options)),
-      signs_(socket_to(context_, zmq::socket_type::sub)),
+      signs_(socket_to(context_, zmq::socket_type::sub, options_.key)),
       cursor_(options_.since),
       backoff_({}, std::random_device()()) {
   signs_.set(zmq::sockopt::rcvhwm, kSignsMax);
@@ -81,9 +86,24 @@ BotFeed::BotFeed(BotFeedOptions options)
 }
 
 void BotFeed::open_requests() {
-  requests_ = socket_to(context_, zmq::socket_type::req);
-  if (!options_.name.empty()) requests_.set(zmq::sockopt::routing_id, options_.name);
+  handshakes_.reset();
+  requests_ = socket_to(context_, zmq::socket_type::req, options_.key);
+  // With a key a bot is called as its key is, and a routing id could only be in its own way.
+  if (!options_.name.empty() && !options_.key) requests_.set(zmq::sockopt::routing_id, options_.name);
+  handshakes_ = std::make_unique<Handshakes>(context_, requests_);
   requests_.connect(options_.commands);
+}
+
+// ZeroMQ does not come again by itself to where it was refused.
+void BotFeed::let_in() {
+  if (!signs_refused_) return;
+  signs_refused_ = false;
+  try {
+    signs_.disconnect(options_.events);
+  } catch (const zmq::error_t&) {
+    // It had given that up already.
+  }
+  signs_.connect(options_.events);
 }
 
 BotFeed::News BotFeed::next(milliseconds wait) {
@@ -186,13 +206,23 @@ void BotFeed::take_page(std::string_view result, const Since& since, News& news)
 // With `for_events` a signal ends the wait: its user looks at what it meant, and asks again.
 std::optional<std::string> BotFeed::answer_to(const std::string& question, bool for_events,
                                               Clock::time_point until) {
+  refusal_.clear();
   bool given_up = !requests_.send(zmq::buffer(question), zmq::send_flags::dontwait);
   while (!given_up) {
-    const Waited waited = wait_readable(requests_, until);
+    const Waited waited = wait_readable(requests_, until, &handshakes_->monitor());
     zmq::message_t answer;
+    if (waited == Waited::kOther) {
+      const std::string why = handshakes_->trouble(options_.key);
+      if (!why.empty()) {
+        refusal_ = "the bridge at " + options_.commands + " " + why;
+        signs_refused_ = true;
+        break;
+      }
+    }
     if (waited == Waited::kReadable && requests_.recv(answer, zmq::recv_flags::dontwait)) {
       while (answer.more() && requests_.recv(answer, zmq::recv_flags::dontwait)) {
       }
+      let_in();
       return answer.to_string();
     }
     given_up = Clock::now() >= until || (for_events && waited == Waited::kInterrupted);
@@ -218,6 +248,12 @@ Answer BotFeed::ask(std::string_view command, std::string_view params, std::stri
       answer_to(question.text(), command == kEventsCommand, Clock::now() + wait);
   // The answer to another question is one that came too late.
   if (!text || !json::valid(*text) || json::as_u64(json::member(*text, "id")) != id) {
+    if (!text && !refusal_.empty()) {
+      answer.kind = Answer::Kind::kRefused;
+      answer.error_type = "unauthorized";
+      answer.error = refusal_;
+      return answer;
+    }
     answer.error_type = text ? "bad_answer" : "no_answer";
     answer.error = text ? "the bridge's answer is no answer to what was asked"
                         : "none came from " + options_.commands + " within " +

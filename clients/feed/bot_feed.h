@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "feed/backoff.h"
 #include "feed/cursor.h"
+#include "feed/curve_key.h"
 #include "feed/message.h"
 
 namespace feed {
@@ -20,6 +22,7 @@ struct BotFeedOptions {
   std::string commands = "tcp://127.0.0.1:5558";
   std::string name;                         // who a dead-man's switch is known by; empty: no name
   std::string token;                        // empty: none
+  std::optional<CurveKey> key;              // where the bridge wants one; `name` counts for nothing then
   std::vector<std::string> types;           // without patterns
   Since since;                              // a Position, a SinceLast, or from now on
   std::chrono::milliseconds timeout{3000};  // for one answer
@@ -73,6 +76,7 @@ class BotFeed {
   bool is_time(Clock::time_point until);
   void take_signs();
   void open_requests();
+  void let_in();
   std::optional<std::string> answer_to(const std::string& question, bool for_events,
                                        Clock::time_point until);
   void take_page(std::string_view result, const Since& since, News& news);
@@ -81,6 +85,9 @@ class BotFeed {
   zmq::context_t context_;
   zmq::socket_t signs_;
   zmq::socket_t requests_;
+  std::unique_ptr<Handshakes> handshakes_;  // of requests_
+  std::string refusal_;         // why the last question did not even get there
+  bool signs_refused_ = false;  // those do not come by themselves then
   Cursor cursor_;
   Backoff backoff_;
   bool behind_ = true;    // the bridge has, or may have, more

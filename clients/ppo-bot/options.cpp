@@ -30,7 +30,7 @@ order's number (`order`) or, where the trainer names none, with its item, side a
 cannot be read, or may be lost, freezes its item until the account starts over.
 
 Exit codes: 0 ended by SIGINT or SIGTERM; 1 failed; 2 wrong usage; 3 refused by the bridge.
-Environment: PPO_TOKEN, PPO_TOKEN_FILE.)";
+Environment: PPO_TOKEN, PPO_TOKEN_FILE, PPO_CURVE_FILE.)";
 
 constexpr std::size_t kNameMax = 194;  // SOURCE@RUN/AGENT, 64 characters each
 constexpr std::int64_t kExposureMax = 1'000'000'000'000'000;
@@ -38,6 +38,7 @@ constexpr std::int64_t kExposureMax = 1'000'000'000'000'000;
 // What the options' texts are read into.
 struct Texts {
   std::string token_file;
+  std::string curve_file;
   std::vector<std::string> items;
   double price_age_s = 5;
   double order_age_s = 60;
@@ -102,6 +103,7 @@ void declare(CLI::App& app, Options& options, Texts& texts, double& exposure) {
       ->capture_default_str();
   app.add_option("--token-file", texts.token_file, "Where the token is, if the bridge wants one; else PPO_TOKEN,\n"
                                                    "PPO_TOKEN_FILE, ~/.config/ppo-bridge/token");
+  app.add_option("--curve", texts.curve_file, "Where the key is, if the bridge wants one over ZeroMQ; else PPO_CURVE_FILE");
   app.add_option("--target", options.bot.target,
                  "Whose account trades: AGENT, SOURCE/AGENT or SOURCE@RUN/AGENT")
       ->check(name)
@@ -191,6 +193,9 @@ std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
   if (!token) return Leave{kExitUsage, token.error() + "\n"};
   BotOptions& bot = options.bot;
   bot.feed.token = *token;
+  const auto key = feed::find_curve_key(texts.curve_file);
+  if (!key) return Leave{kExitUsage, key.error() + "\n"};
+  bot.feed.key = *key;
   if (bot.prices_from.empty()) {
     const std::size_t end = bot.target.find_first_of("/@");
     if (end != std::string::npos) bot.prices_from = bot.target.substr(0, end);

@@ -19,7 +19,7 @@ struct Leave {
   std::string text;  // to stdout where the code is kExitOk, else to stderr
 };
 
-// Reads the command line and the environment (PPO_TOKEN, PPO_TOKEN_FILE).
+// Reads the command line and the environment (PPO_TOKEN, PPO_TOKEN_FILE, PPO_CURVE_FILE).
 std::variant<Options, Leave> parse_options(int argc, const char* const* argv);
 
 }  // namespace bot

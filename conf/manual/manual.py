@@ -19,7 +19,8 @@ LISTS = ("Positionals", "Options", "Subcommands")
 # What a completion asks the bridge for, by the name of the option or positional.
 LIVE = {"--target": "targets", "--source": "sources", "--prices-from": "sources", "--agent": "agents", "--run": "runs",
         "RUN": "runs", "--type": "types", "--types": "types", "TYPE": "types", "NAME": "commands", "--command": "commands"}
-FILES = ("-c", "--config", "-o", "--output", "--token-file", "--ca", "--credentials", "--items", "--checkpoints")
+FILES = ("-c", "--config", "-o", "--output", "--token-file", "--ca", "--credentials", "--items", "--checkpoints",
+         "--curve", "--server-key", "--out")
 
 
 @dataclass

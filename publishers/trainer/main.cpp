@@ -22,6 +22,7 @@ ppo::PublisherOptions publisher_options(const Options& options) {
   ppo::PublisherOptions publisher;
   publisher.endpoint = options.events;
   publisher.control = options.control;
+  publisher.curve = options.curve;
   publisher.source = options.source;
   publisher.run = options.run;
   return publisher;

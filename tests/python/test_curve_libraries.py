@@ -1,8 +1,9 @@
-"""The publisher library and the bots', with a key; and what they say without the right one."""
+"""The publisher library, the bots' and ours that are compiled, with a key; and what they say without the right one."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 import unittest
 from pathlib import Path
@@ -105,6 +106,24 @@ class Bots(KeyedBridge):
             feed.ask("get_status")
         self.listed("add", "late", "--role", "bot", "--", pub.decode())
         self.assertEqual(feed.ask("get_status")["status"], "running")
+
+    def test_the_compiled_bot(self) -> None:
+        bot = Path(os.environ["PPO_BRIDGE_BIN"]).with_name("ppo-bot")
+        if not bot.exists():
+            self.skipTest("there is none beside the bridge")
+        self.key("a", "bot")
+        run = [bot, "--events", self.bridge.events_out, "--commands", self.bridge.commands, "--json"]
+        good = subprocess.Popen([*run, "--curve", self.file("a")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(good.wait)
+        self.addCleanup(good.kill)
+        wait_until(lambda: self.ask("get_status")["result"]["bots"]["requests"] > 20)
+        self.assertIsNone(good.poll())
+        pub, sec = zmq.curve_keypair()
+        (self.home / "stranger.key").write_bytes(b"%b\n%b\n%b\n" % (pub, sec, self.public.encode()))
+        (self.home / "stranger.key").chmod(0o600)
+        done = subprocess.run([*run, "--curve", self.file("stranger")], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        self.assertIn("does not let in the key", done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

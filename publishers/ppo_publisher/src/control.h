@@ -34,7 +34,7 @@ class Control {
  public:
   // Connects; all but the strings must outlive it. Throws zmq::error_t when ZeroMQ does not take
   // the endpoint.
-  Control(zmq::context_t& context, const std::string& endpoint, const std::string& run,
+  Control(zmq::context_t& context, const std::string& endpoint, Handshakes handshakes, const std::string& run,
           Outbox& outbox, const Announcement& announcement);
 
   // As close_commands().

@@ -28,14 +28,15 @@ constexpr std::int64_t kRequestBytesMax = 1024 * 1024;
 
 }  // namespace
 
-ControlLink::ControlLink(zmq::context_t& context, std::string endpoint)
-    : endpoint_(std::move(endpoint)), context_(context) {
+ControlLink::ControlLink(zmq::context_t& context, std::string endpoint, Handshakes handshakes)
+    : endpoint_(std::move(endpoint)), handshakes_(std::move(handshakes)), context_(context) {
   open();
 }
 
 void ControlLink::open() {
   socket_ = zmq::socket_t(context_, zmq::socket_type::dealer);
   monitor_ = zmq::socket_t(context_, zmq::socket_type::pair);
+  if (handshakes_.key()) handshakes_.key()->set_on(socket_);
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::sndhwm, kQueueMessagesMax);
   socket_.set(zmq::sockopt::rcvhwm, kQueueMessagesMax);
@@ -49,7 +50,8 @@ void ControlLink::open() {
   socket_.set(zmq::sockopt::connect_timeout, kConnectMsMax);
   monitor_.set(zmq::sockopt::linger, 0);
   const std::string address = "inproc://control-monitor-" + std::to_string(connection_);
-  constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+  constexpr int kEvents =
+      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | Handshakes::kFailures;
   if (zmq_socket_monitor(socket_.handle(), address.c_str(), kEvents) != 0) throw zmq::error_t();
   monitor_.connect(address);
   socket_.connect(endpoint_);
@@ -68,13 +70,14 @@ void ControlLink::see_news() {
     std::uint16_t what = 0;  // the frame begins with it, in the machine's own order
     if (event.size() < sizeof what) continue;
     std::memcpy(&what, event.data(), sizeof what);
+    if (handshakes_.see(what)) continue;
     if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       connected_ = true;
     } else if (connected_) {  // ends an attempt that failed, otherwise: ZeroMQ goes on trying
       lost = true;
     }
   }
-  if (!lost) return;
+  if (!lost) return handshakes_.connect_again(socket_);
   connected_ = false;
   abandon();
 }

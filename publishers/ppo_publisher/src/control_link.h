@@ -15,6 +15,8 @@
 #include <string_view>
 #include <zmq.hpp>
 
+#include "curve_key.h"
+
 namespace ppo {
 
 // Made in one thread, then used by one other. ZeroMQ's errors leave it as zmq::error_t. A context
@@ -26,17 +28,17 @@ class ControlLink {
 
   // Begins to connect; that goes on by itself until close(). Throws zmq::error_t when the endpoint
   // is not one that ZeroMQ takes.
-  ControlLink(zmq::context_t& context, std::string endpoint);
+  ControlLink(zmq::context_t& context, std::string endpoint, Handshakes handshakes);
 
   ControlLink(const ControlLink&) = delete;
   ControlLink& operator=(const ControlLink&) = delete;
 
   // To be waited for: readable where there are requests, and where there is news. Null between two
-  // connections; the next one is made at reopens_at(), the end of time otherwise.
+  // connections; the next one is made, or tried again, at reopens_at(), the end of time otherwise.
   void* socket() { return socket_.handle(); }
   void* monitor() { return monitor_.handle(); }
   Clock::time_point reopens_at() const {
-    return socket_.handle() != nullptr ? Clock::time_point::max() : reopen_at_;
+    return socket_.handle() != nullptr ? handshakes_.again_at() : reopen_at_;
   }
 
   // Takes note of connections made and lost.
@@ -62,6 +64,7 @@ class ControlLink {
   void reopen();
 
   const std::string endpoint_;
+  Handshakes handshakes_;
   zmq::context_t& context_;
   zmq::socket_t socket_;  // closed, like the monitor, between two connections
   zmq::socket_t monitor_;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace ppo {
 namespace {
@@ -31,8 +32,11 @@ constexpr char kMonitorEndpoint[] = "inproc://events-monitor";
 
 }  // namespace
 
-Link::Link(zmq::context_t& context, const std::string& endpoint)
-    : socket_(context, zmq::socket_type::xpub), monitor_(context, zmq::socket_type::pair) {
+Link::Link(zmq::context_t& context, const std::string& endpoint, Handshakes handshakes)
+    : handshakes_(std::move(handshakes)),
+      socket_(context, zmq::socket_type::xpub),
+      monitor_(context, zmq::socket_type::pair) {
+  if (handshakes_.key()) handshakes_.key()->set_on(socket_);
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::xpub_nodrop, true);
   socket_.set(zmq::sockopt::xpub_verbose, true);  // a new connection repeats what an old one wanted
@@ -48,7 +52,8 @@ Link::Link(zmq::context_t& context, const std::string& endpoint)
   socket_.set(zmq::sockopt::connect_timeout, kConnectMsMax);
   monitor_.set(zmq::sockopt::linger, 0);
   constexpr int kEvents =
-      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_MONITOR_STOPPED;
+      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_MONITOR_STOPPED |
+      Handshakes::kFailures;
   if (zmq_socket_monitor(socket_.handle(), kMonitorEndpoint, kEvents) != 0) throw zmq::error_t();
   monitor_.connect(kMonitorEndpoint);
   socket_.connect(endpoint);
@@ -57,6 +62,7 @@ Link::Link(zmq::context_t& context, const std::string& endpoint)
 void Link::see_news() {
   see_connection();
   if (!socket_.handle()) return;
+  handshakes_.connect_again(socket_);
   zmq::message_t message;
   while (socket_.recv(message, zmq::recv_flags::dontwait)) {
     if (message.size() == 0) continue;
@@ -79,6 +85,7 @@ void Link::see_connection() {
     std::uint16_t what = 0;  // the frame begins with it, in the machine's own order
     if (event.size() < sizeof what) continue;
     std::memcpy(&what, event.data(), sizeof what);
+    if (handshakes_.see(what)) continue;
     gone_ = gone_ || what == ZMQ_EVENT_MONITOR_STOPPED;  // ZeroMQ has let the socket go
     open_ = what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
     if (open_) ++connections_;

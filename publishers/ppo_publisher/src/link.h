@@ -18,6 +18,8 @@
 #include <string_view>
 #include <zmq.hpp>
 
+#include "curve_key.h"
+
 namespace ppo {
 
 // Made in one thread, then used by one other. ZeroMQ's errors leave it as zmq::error_t. A context
@@ -26,7 +28,7 @@ class Link {
  public:
   // Begins to connect; that goes on by itself until close(). Throws zmq::error_t when the endpoint
   // is not one that ZeroMQ takes.
-  Link(zmq::context_t& context, const std::string& endpoint);
+  Link(zmq::context_t& context, const std::string& endpoint, Handshakes handshakes);
 
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -48,6 +50,8 @@ class Link {
   // Readable (edge-triggered) when there is news or room.
   int socket_fd() { return socket_.get(zmq::sockopt::fd); }
   int monitor_fd() { return monitor_.get(zmq::sockopt::fd); }
+  // When to see_news() even if there is none.
+  Handshakes::Clock::time_point next() const { return handshakes_.again_at(); }
 
   // Gives what is queued at most this long to leave, and returns at once; gone() is true when it
   // has, or the time is over.
@@ -61,6 +65,7 @@ class Link {
   void see_connection();
   bool flush_body();
 
+  Handshakes handshakes_;
   zmq::socket_t socket_;
   zmq::socket_t monitor_;
   bool open_ = false;

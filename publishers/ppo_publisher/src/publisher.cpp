@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <stdexcept>
 #include <utility>
 
 #include "announcement.h"
@@ -78,6 +79,11 @@ std::string control_address() {
   return address != nullptr ? address : "tcp://127.0.0.1:5559";
 }
 
+std::string curve_file() {
+  const char* const path = std::getenv("PPO_CURVE_FILE");
+  return path != nullptr ? path : "";
+}
+
 class Publisher::Impl {
  public:
   explicit Impl(PublisherOptions options)
@@ -91,6 +97,8 @@ class Publisher::Impl {
         sender_.emplace(options_, outbox_, announcement_);
         if (control() == nullptr && !options_.control.empty())
           command_error_ = sender_->no_control();
+      } catch (const std::invalid_argument& e) {  // of the key
+        wrong = e.what();
       } catch (const std::exception& e) {
         wrong = "endpoint " + printable(options_.endpoint) + ": " + e.what();
       }

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <exception>
 #include <utility>
 
+#include "curve_key.h"
 #include "names.h"
 #include "signals_blocked.h"
 
@@ -34,6 +36,15 @@ int ms_left(std::chrono::steady_clock::time_point until) {
   return static_cast<int>(std::clamp(left, milliseconds(0), milliseconds(1'000'000)).count());
 }
 
+void say_on_stderr(const std::string& trouble) {
+  std::fprintf(stderr, "ppo_publisher: %s\n", trouble.c_str());
+}
+
+Handshakes handshakes(const PublisherOptions& options, const std::string& endpoint) {
+  return {endpoint, read_curve_key(options.curve),
+          options.on_trouble ? options.on_trouble : say_on_stderr};
+}
+
 }  // namespace
 
 Sender::Sender(const PublisherOptions& options, Outbox& outbox, Announcement& announcement)
@@ -41,7 +52,7 @@ Sender::Sender(const PublisherOptions& options, Outbox& outbox, Announcement& an
       announcement_(announcement),
       topic_end_('/' + options.source + '/'),
       flush_(options.flush_ms),
-      link_(context_, options.endpoint) {
+      link_(context_, options.endpoint, handshakes(options, options.endpoint)) {
   start_control(options);
   const SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
@@ -51,8 +62,8 @@ void Sender::start_control(const PublisherOptions& options) {
   no_control_ = "control is empty; must be a ZeroMQ address";
   if (options.control.empty()) return;
   try {
-    control_ =
-        std::make_unique<Control>(context_, options.control, options.run, outbox_, announcement_);
+    control_ = std::make_unique<Control>(context_, options.control, handshakes(options, options.control),
+                                         options.run, outbox_, announcement_);
     announcement_.begin();
   } catch (const std::exception& e) {
     no_control_ = "control " + printable(options.control) + ": " + e.what();
@@ -214,6 +225,7 @@ Sender::Clock::time_point Sender::until(Step step) const {
   if (events_ended_ && closing_) at = Clock::now() + kLingerStep;
   if (!events_ended_) {
     if (finishing()) at = std::min({at, finish_by_, started_ + kFirstContact});
+    at = std::min(at, link_.next());
     if (announcement_.begun() && link_.connected()) at = std::min(at, schedule_.next());
   }
   if (control_ != nullptr && !control_ended_) at = std::min(at, control_->next());

@@ -98,6 +98,9 @@ void declare(CLI::App& app, Options& options, Without& no) {
   app.add_option("--control", options.control,
                  "ZeroMQ address where the bridge sends commands from; '' = take none")
       ->capture_default_str();
+  app.add_option("--curve", options.curve,
+                 "file with the key by which the bridge knows this trainer, where it wants one; default\n"
+                 "$PPO_CURVE_FILE");
   app.add_flag("--no-commands", no.commands, "take no commands");
   app.add_option("--checkpoints", options.checkpoints,
                  "directory that commands save checkpoints to and load them from")

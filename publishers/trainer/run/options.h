@@ -19,6 +19,7 @@ struct Options {
   std::string run_name;         // for people; empty: made up
   std::string events = ppo::events_address();    // where the bridge takes events in
   std::string control = ppo::control_address();  // where it sends commands from; empty: none
+  std::string curve = ppo::curve_file();         // the file with the key for both; empty: none
   std::string checkpoints = "./checkpoints";     // where checkpoints are kept
   double learning_rate = 3e-3;                   // above 0, at most 1
   double gamma = 0.99;                           // 0..1

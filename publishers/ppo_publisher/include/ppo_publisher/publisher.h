@@ -25,6 +25,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -44,12 +45,20 @@ namespace ppo PPO_PUBLISHER_API {
 // $PPO_CONTROL_ADDRESS means no commands.
 std::string events_address();
 std::string control_address();
+// $PPO_CURVE_FILE, or empty.
+std::string curve_file();
 
 // Names (`source`, `run`, agent ids) are 1-64 of `A-Z a-z 0-9 _ . : -`.
 struct PublisherOptions {
   std::string endpoint = events_address();  // where the bridge takes events in
   // Where it asks and sends commands from; empty: no commands, and nothing is ever sent again.
   std::string control = control_address();
+  // The file with the key by which the bridge knows this publisher, where it wants one (`ppo-bridge
+  // curve create NAME`); empty: none. Only its owner may read it.
+  std::string curve = curve_file();
+  // Told on the library's thread what keeps the bridge from letting this publisher in, once each
+  // time. Left out: a line on stderr. Events wait meanwhile.
+  std::function<void(const std::string& trouble)> on_trouble;
   // Who publishes; empty: made up from host, program and a random part, the same for as long as
   // this process runs (a second publisher beside the first has -2 behind it).
   std::string source{};

@@ -1,0 +1,58 @@
+// The key by which a publisher says over ZeroMQ who it is (CURVE), and what becomes of it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <zmq.hpp>
+
+namespace ppo {
+
+struct CurveKey {
+  std::string path;
+  std::string public_key;
+  std::string secret_key;
+  std::string server_key;  // the bridge's public one
+
+  void set_on(zmq::socket_t& socket) const;
+};
+
+// What `ppo-bridge curve create NAME` wrote to the file; nothing where `path` is empty. Throws
+// std::invalid_argument, which names the file, where it cannot be used or others can read it.
+std::optional<CurveKey> read_curve_key(const std::string& path);
+
+// What the monitor of a connecting socket tells of handshakes: says once what is wrong, and when to
+// connect anew, which ZeroMQ does never where it was refused, and else without a pause. One thread.
+class Handshakes {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Say = std::function<void(const std::string&)>;
+
+  static constexpr int kFailures = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                                   ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                   ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+
+  Handshakes(std::string endpoint, std::optional<CurveKey> key, Say say);
+
+  const std::optional<CurveKey>& key() const { return key_; }
+
+  // An event of the monitor; true where it is one of kFailures.
+  bool see(int event);
+  // Connects anew where it is time; nothing else may have to be done with the socket then.
+  void connect_again(zmq::socket_t& socket);
+  // The end of time: not at all.
+  Clock::time_point again_at() const { return again_at_; }
+
+ private:
+  void trouble(const std::string& why);
+
+  const std::string endpoint_;
+  const std::optional<CurveKey> key_;
+  const Say say_;
+  int broken_ = 0;
+  std::string said_;
+  Clock::time_point again_at_ = Clock::time_point::max();
+};
+
+}  // namespace ppo
