@@ -91,6 +91,16 @@ void show_report(std::string_view result, const Style& style, Output& out) {
   }
 }
 
+// Whether the list in an answer is empty.
+bool has_none(std::string_view result) {
+  bool none = true;
+  for (const char* const list : {"events", "event_types"}) {
+    json::for_each_element(json::member(result, list), [&](std::string_view) { none = false; });
+  }
+  json::for_each_element(result, [&](std::string_view) { none = false; });
+  return none;
+}
+
 // For a shell's completion.
 std::vector<std::string> words_of(std::string_view result, std::string_view kind) {
   std::vector<std::string> words;
@@ -141,6 +151,11 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
     show_report(result, style, out);
   } else {
     show_result(reply.text, style, out);
+  }
+  const bool of_now = task.command == "get_snapshot" || task.command == "get_event_types";
+  if (of_now && !as_json && has_none(result)) {
+    out.flush();
+    err.line("no event since the bridge began; `recent` and `export` have older ones, if there are any");
   }
   const ExitCode code = code_of_all(reply.text);
   if (code != kExitOk) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "feed/client.h"
@@ -100,8 +101,8 @@ class Tail {
 };
 
 // Which of the wanted types no event has had so far, and which there are; "" where all were seen, or the bridge does
-// not say. A name that is misspelt would be waited for without a word.
-std::string unseen_types(feed::Client& client, const std::vector<std::string>& wanted) {
+// not say, or where it has begun anew and older ones are wanted. A name that is misspelt would be waited for without a word.
+std::string unseen_types(feed::Client& client, const std::vector<std::string>& wanted, bool only_new) {
   const std::string fields = R"({"command":"get_event_types","params":{}})";
   const feed::Reply reply = client.request("command", fields, kTypesWait);
   if (!reply.ok) return {};
@@ -122,7 +123,7 @@ std::string unseen_types(feed::Client& client, const std::vector<std::string>& w
   }
   for (size_t i = 0; i < seen.size() && i < kTypesShown; ++i) others += (i == 0 ? "" : ", ") + seen[i];
   if (seen.size() > kTypesShown) others += ", ...";
-  if (unseen.empty()) return {};
+  if (unseen.empty() || (seen.empty() && !only_new)) return {};
   return printable("no event of type " + unseen + " since the bridge began; " +
                    (others.empty() ? "none of any" : "there are " + others));
 }
@@ -141,7 +142,8 @@ ExitCode tail(const Options& options, const TailOptions& task, const Style& styl
   }
 
   if (task.subscription.types && !task.subscription.types->empty()) {
-    const std::string unseen = unseen_types(client, *task.subscription.types);
+    const bool only_new = std::holds_alternative<std::monostate>(task.subscription.since);
+    const std::string unseen = unseen_types(client, *task.subscription.types, only_new);
     if (!unseen.empty()) err.line(unseen);
     err.flush();
   }

@@ -87,6 +87,19 @@ class Terminal(unittest.TestCase):
         self.assertRegex(self.shown("recent", "--color", "always", NO_COLOR="1"), colour)
         self.assertNotRegex(self.shown("recent", TERM="dumb"), colour)
 
+    def test_what_only_knows_of_now_says_where_older_events_are(self) -> None:
+        for command in ("types", "snapshot"):
+            with self.subTest(command):
+                bridge = Bridge()
+                self.addCleanup(bridge.close)
+                done = subprocess.run([CLIENT, "--url", bridge.ws, command], capture_output=True, text=True)
+                self.assertEqual((done.returncode, done.stderr), (0, "no event since the bridge began; `recent` and `export` "
+                                                                  "have older ones, if there are any\n"))
+        self.publish("trade_executed", {"agent_id": "a", "item": "Coal"})
+        for command in ("types", "snapshot"):
+            done = subprocess.run([CLIENT, "--url", self.bridge.ws, command], capture_output=True, text=True)
+            self.assertEqual(done.stderr, "")
+
     def test_a_type_that_never_came_is_told(self) -> None:
         self.publish("trade_executed", {"agent_id": "agent_0"})
         done = subprocess.run(["timeout", "-s", "INT", "2", CLIENT, "--url", self.bridge.ws, "tail", "tade_executed"],
