@@ -75,11 +75,12 @@ int main(int argc, char** argv) {
     };
   };
   const auto credentials = configured([](const bridge::Config& c) { return c.auth.credentials; });
-  bridge::TokenCommands tokens(cli, credentials);
-  bridge::CurveCommands keys(cli, credentials, configured([](const bridge::Config& c) { return c.zmq.curve_key; }));
+  const auto roles = configured([](const bridge::Config& c) { return c.auth.roles; });
+  bridge::TokenCommands tokens(cli, credentials, roles);
+  bridge::CurveCommands keys(cli, credentials, configured([](const bridge::Config& c) { return c.zmq.curve_key; }), roles);
   cli.footer(
       "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
-      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read credentials and certificate anew.\n"
+      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read credentials, roles and certificate anew.\n"
       "Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags or configuration.");
   try {
     cli.parse(argc, argv);
@@ -97,6 +98,7 @@ int main(int argc, char** argv) {
   if (configs.given()) return configs.run();
   const auto config = bridge::load_config(sources);
   if (!config) return fail(2, config.error().message);
+  if (const auto wrong = bridge::wrong_roles(config.value())) return fail(2, wrong->message);
   if (check_only) {
     std::cout << "configuration ok\n";
     return 0;

@@ -1,67 +1,75 @@
 #include "access/access.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "access/pattern.h"
 
 namespace bridge {
 namespace {
 
-const std::vector<Role>& roles() {
-  static const std::vector<Role> all = [] {
-    const std::vector<std::string_view> reading = {"get_*", "list_*", "replay", "replay_stop"};
-    std::vector<std::string_view> trading = reading;
-    trading.insert(trading.end(), {"place_order", "cancel_order", "arm_dead_mans_switch", "disarm_dead_mans_switch"});
-    std::vector<Role> made(6);
-    made[0] = {"viewer", true, false, false, false, reading, {"/readyz"}};
-    made[1] = {"operator", true, false, false, true, {"*"}, {"/readyz", "/metrics"}};
-    made[2] = {"bot", true, false, false, false, trading, {}};
-    made[3] = {"trainer", false, true, false, false, {}, {"/submit_event"}};
-    made[4] = {"metrics", false, false, false, false, {}, {"/readyz", "/metrics"}};
-    made[5] = {"admin", true, false, true, true, {"*"}, {"*"}};
-    return made;
-  }();
-  return all;
+ReadScopePtr scope_of(const Role& role, const std::string& name) {
+  std::vector<ReadRule> rules;
+  for (const ReadRule& rule : role.read) {
+    rules.push_back({rule.types, for_holder(rule.sources, name), for_holder(rule.agents, name)});
+  }
+  return ReadScope::of(std::move(rules));
 }
 
-bool covers(const std::vector<std::string_view>& patterns, std::string_view text) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](std::string_view pattern) {
-    if (pattern.empty() || pattern.back() != '*') return pattern == text;
-    pattern.remove_suffix(1);
-    return text.substr(0, pattern.size()) == pattern;
-  });
+std::vector<std::vector<std::string>> publish_of(const Role& role, const std::string& name) {
+  std::vector<std::vector<std::string>> lists;
+  for (const auto& sources : role.publish) lists.push_back(for_holder(sources, name));
+  return lists;
 }
 
 }  // namespace
 
-const Role* find_role(std::string_view name) {
-  const auto found =
-      std::find_if(roles().begin(), roles().end(), [&](const Role& role) { return role.name == name; });
-  return found == roles().end() ? nullptr : &*found;
+bool CommandTargets::covers(std::string_view source, std::string_view agent) const {
+  return std::any_of(patterns_.begin(), patterns_.end(), [&](std::string_view pattern) {
+    const std::size_t slash = pattern.find('/');
+    if (!bridge::covers(pattern.substr(0, slash), source)) return false;
+    return slash == std::string_view::npos || (!agent.empty() && bridge::covers(pattern.substr(slash + 1), agent));
+  });
 }
 
-std::string role_names() {
-  std::string names;
-  for (const Role& role : roles()) names += (names.empty() ? "" : ", ") + std::string(role.name);
-  return names;
+Access::Access(std::string name_, std::shared_ptr<const Role> role_, std::string credential_, std::int64_t expires_s_)
+    : name(std::move(name_)),
+      role(std::move(role_)),
+      credential(std::move(credential_)),
+      expires_s(expires_s_),
+      scope(scope_of(*role, name)),
+      publish_(publish_of(*role, name)) {}
+
+bool Access::may_command(std::string_view command) const {
+  return std::any_of(role->command.begin(), role->command.end(),
+                     [command](const CommandRule& rule) { return any_covers(rule.commands, command); });
 }
 
-bool Access::may_command(std::string_view command) const { return covers(role->commands, command); }
+CommandTargetsPtr Access::targets_of(std::string_view command) const {
+  std::vector<std::string> all;
+  for (const CommandRule& rule : role->command) {
+    if (!any_covers(rule.commands, command)) continue;
+    if (is_all(rule.targets)) return nullptr;
+    for (const std::string& target : rule.targets) all.push_back(for_holder(target, name));
+  }
+  return std::make_shared<const CommandTargets>(std::move(all));
+}
 
-bool Access::may_get(std::string_view path) const { return covers(role->paths, path); }
+bool Access::may_get(std::string_view path) const { return !role->paths.empty() && any_covers(role->paths, path); }
 
-bool Access::may_read_topic(std::string_view) const { return reads(); }
+bool Access::may_read_topic(std::string_view prefix) const { return scope == nullptr || scope->may_read_topic(prefix); }
 
 bool Access::may_attach(std::string_view domain) const {
   constexpr std::string_view kControlOf = "control/";
   if (domain == "out") return reads();
-  if (domain == "commands") return !role->commands.empty();
+  if (domain == "commands") return !role->command.empty();
   if (domain.substr(0, kControlOf.size()) == kControlOf) return may_publish_as(domain.substr(kControlOf.size()));
-  return (domain == "events" || domain == "control") && (role->publishes_own || role->publishes_all);
+  return (domain == "events" || domain == "control") && !publish_.empty();
 }
 
 bool Access::may_publish_as(std::string_view source) const {
-  if (role->publishes_all) return true;
-  if (!role->publishes_own || source.substr(0, name.size()) != name) return false;
-  return source.size() == name.size() || source[name.size()] == '-';
+  return std::any_of(publish_.begin(), publish_.end(),
+                     [source](const auto& sources) { return any_covers(sources, source); });
 }
 
 }  // namespace bridge

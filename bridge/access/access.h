@@ -1,38 +1,49 @@
-// What somebody may do: a name, one of the built-in roles, and how long (PROTOCOL section 10).
+// What somebody may do: a name, a role, and how long (PROTOCOL section 10).
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "access/read_scope.h"
+#include "access/roles.h"
+
 namespace bridge {
 
-// One of the fixed set below; never made anew. All of it is allowed, nothing is denied.
-struct Role {
-  std::string_view name;
-  bool reads = false;                       // events, and every answer made from them
-  bool publishes_own = false;               // events of its own source: NAME and NAME-*
-  bool publishes_all = false;
-  bool sees_all_clients = false;            // in get_clients; else its own connection
-  std::vector<std::string_view> commands;   // a name, or a beginning with `*`
-  std::vector<std::string_view> paths;      // of HTTP
-};
+// Whom a command may be for. Immutable.
+class CommandTargets {
+ public:
+  explicit CommandTargets(std::vector<std::string> patterns) : patterns_(std::move(patterns)) {}
 
-// Null where there is none of that name.
-const Role* find_role(std::string_view name);
-// For messages: "viewer, operator, ...".
-std::string role_names();
+  // Whether that agent of the source may be commanded, or, without one, the source itself.
+  bool covers(std::string_view source, std::string_view agent) const;
+  const std::vector<std::string>& patterns() const { return patterns_; }
+
+ private:
+  std::vector<std::string> patterns_;
+};
+// Null stands for everybody.
+using CommandTargetsPtr = std::shared_ptr<const CommandTargets>;
 
 // An identity as one credential shows it. Immutable, and shared between threads.
 struct Access {
-  std::string name;
-  const Role* role = nullptr;
-  std::string credential;      // its id
-  std::int64_t expires_s = 0;  // since 1970; 0: never
+  // REQUIRES: there is a role.
+  Access(std::string name, std::shared_ptr<const Role> role, std::string credential = {}, std::int64_t expires_s = 0);
 
-  bool reads() const { return role->reads; }
+  const std::string name;
+  const std::shared_ptr<const Role> role;
+  const std::string credential;      // its id
+  const std::int64_t expires_s = 0;  // since 1970; 0: never
+  const ReadScopePtr scope;          // null: it reads everything
+
+  // Whether there is anything for it over a WebSocket.
+  bool may_converse() const { return reads() || !role->command.empty(); }
+  bool reads() const { return scope == nullptr || !scope->nothing(); }
   bool may_command(std::string_view command) const;
+  // Whom, of trainers. REQUIRES: may_command().
+  CommandTargetsPtr targets_of(std::string_view command) const;
   bool may_get(std::string_view path) const;
   // Whether it may read every event whose topic for bots (TYPE/SOURCE/) begins so.
   bool may_read_topic(std::string_view prefix) const;
@@ -42,6 +53,9 @@ struct Access {
   // Whether it may publish as this source; "" is an event that names none.
   bool may_publish_as(std::string_view source) const;
   bool expired(std::int64_t now_s) const { return expires_s != 0 && now_s >= expires_s; }
+
+ private:
+  const std::vector<std::vector<std::string>> publish_;
 };
 
 }  // namespace bridge

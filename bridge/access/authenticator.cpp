@@ -1,25 +1,39 @@
 #include "access/authenticator.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cctype>
+
+#include "access/private_file.h"
 
 namespace bridge {
 
 std::string Authenticator::stamp() const {
-  struct stat about {};
-  if (::stat(path_.c_str(), &about) != 0) return {};
-  return std::to_string(about.st_ino) + " " + std::to_string(about.st_size) + " " +
-         std::to_string(about.st_mtim.tv_sec) + "." + std::to_string(about.st_mtim.tv_nsec);
+  return file_stamp(path_) + "/" + (roles_path_.empty() ? "" : file_stamp(roles_path_));
 }
 
 Result<bool> Authenticator::reload() {
   stamp_ = stamp();
+  std::string wrong;
+  bool changes = false;
+  if (!roles_path_.empty()) {
+    auto roles = Roles::load(roles_path_);
+    if (roles) {
+      roles_ = std::move(roles.value());
+      changes = true;
+    } else {
+      wrong = "auth.roles: " + roles.error().message;
+    }
+  }
   auto loaded = Credentials::load(path_);
-  if (!loaded) return loaded.error();
+  changes = changes || loaded.ok();
+  if (!loaded) {
+    wrong += (wrong.empty() ? "auth.credentials: " : "; auth.credentials: ") + loaded.error().message;
+    loaded = *std::atomic_load(&credentials_);
+  }
+  without_role_ = loaded.value().bind(roles_);
   std::atomic_store(&credentials_, std::make_shared<const Credentials>(std::move(loaded.value())));
-  ++version_;
+  if (changes) ++version_;
+  if (!wrong.empty()) return Failure{wrong};
   return true;
 }
 
@@ -40,6 +54,17 @@ std::shared_ptr<const Access> Authenticator::by_id(std::string_view id) const {
 std::shared_ptr<const Access> Authenticator::again(const Access& access) const {
   auto now = std::atomic_load(&credentials_)->by_id(access.credential, now_s());
   return now != nullptr && now->name == access.name ? now : nullptr;
+}
+
+std::shared_ptr<const void> Authenticator::admit(const std::string& name) const {
+  const std::lock_guard<std::mutex> lock(connections_->mutex);
+  if (connections_->of[name] >= connections_max_) return nullptr;
+  ++connections_->of[name];
+  return std::shared_ptr<const std::string>(new std::string(name), [all = connections_](const std::string* whose) {
+    const std::lock_guard<std::mutex> guard(all->mutex);
+    if (--all->of[*whose] == 0) all->of.erase(*whose);
+    delete whose;
+  });
 }
 
 std::string_view bearer_token(std::string_view header) {

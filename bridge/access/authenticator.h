@@ -1,11 +1,16 @@
-// Who a token or a key belongs to, by the file of credentials as it is now.
+// Who a token or a key belongs to and what he may do, by the files of credentials and of roles as they are now.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "access/credentials.h"
 #include "base/clock.h"
@@ -15,12 +20,16 @@ namespace bridge {
 // reload() and changed() on one thread, everything else on any. Outlives whoever asks it.
 class Authenticator {
  public:
-  Authenticator(std::string path, const Clock& clock) : path_(std::move(path)), clock_(clock) {}
+  // `roles_path`: of roles besides the built-in ones; empty: none.
+  Authenticator(std::string path, const Clock& clock, std::string roles_path = {})
+      : path_(std::move(path)), roles_path_(std::move(roles_path)), clock_(clock) {}
 
-  // Reads the file anew. A failure leaves all as it was.
+  // Reads both files anew. One that is wrong leaves what is known of it as it was, and is no reason not to take the other.
   Result<bool> reload();
-  // Whether the file is another one than at the last reload(), by its inode, size and time. Call about once a second.
+  // Whether one of them is another one than at the last reload(). Call about once a second.
   bool changed() const;
+  // Credentials whose role is not there, as of the last reload().
+  const std::vector<Credential>& without_role() const { return without_role_; }
 
   // Null where the token is wrong, revoked or expired.
   std::shared_ptr<const Access> find(std::string_view token) const;
@@ -30,6 +39,13 @@ class Authenticator {
   // The same of a connection that is there already; null where its credential is no longer good.
   std::shared_ptr<const Access> again(const Access& access) const;
 
+  // A place for one more connection of that name, held until it is let go of; null where there are as many already as
+  // there may be.
+  std::shared_ptr<const void> admit(const std::string& name) const;
+  // Call before the first admit().
+  void set_connections_max(std::size_t max) { connections_max_ = max; }
+  std::size_t connections_max() const { return connections_max_; }
+
   std::int64_t now_s() const { return clock_.wall_us() / 1'000'000; }
   // Grows with each reload().
   std::uint64_t version() const { return version_.load(); }
@@ -38,10 +54,19 @@ class Authenticator {
   std::string stamp() const;
 
   const std::string path_;
+  const std::string roles_path_;
   const Clock& clock_;
+  Roles roles_;
+  std::vector<Credential> without_role_;
   std::shared_ptr<const Credentials> credentials_ = std::make_shared<const Credentials>();  // by atomic_load
   std::string stamp_;
   std::atomic<std::uint64_t> version_{0};
+  std::size_t connections_max_ = SIZE_MAX;  // of one name
+  struct Connections {
+    std::mutex mutex;
+    std::map<std::string, std::size_t> of;  // guarded
+  };
+  const std::shared_ptr<Connections> connections_ = std::make_shared<Connections>();
 };
 
 // The token of an `Authorization: Bearer` header (RFC 6750 section 2.1); empty where it is none.

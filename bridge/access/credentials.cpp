@@ -17,6 +17,7 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include "access/private_file.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -28,7 +29,6 @@ constexpr std::size_t kSecretBytes = 43;  // 32 bytes in base64url without paddi
 constexpr std::size_t kTokenBytes = kTokenPrefix.size() + kIdBytes + 1 + kSecretBytes;
 constexpr std::string_view kIdAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
 constexpr std::string_view kBase64Url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::size_t kFileBytesMax = 4 * 1024 * 1024;
 constexpr std::int64_t kTimeMax = 253'402'300'799;  // the end of the year 9999
 
 Failure system_failure(const std::string& what) { return Failure{what + ": " + std::strerror(errno)}; }
@@ -98,10 +98,8 @@ Result<Credential> parse_line(std::string_view line) {
   Credential credential;
   credential.name = fields[1];
   if (!is_name(credential.name)) return Failure{"name is \"" + printable(fields[1]) + "\", which is none"};
-  credential.role = find_role(fields[2]);
-  if (credential.role == nullptr) {
-    return Failure{"role is \"" + printable(fields[2]) + "\"; must be one of " + role_names()};
-  }
+  credential.role = fields[2];
+  if (!is_name(credential.role)) return Failure{"role is \"" + printable(fields[2]) + "\", which is none"};
   credential.id = fields[3];
   if (!is_id(credential.id)) return Failure{"id is \"" + printable(fields[3]) + "\", which is none"};
   if (is_key) {
@@ -127,43 +125,11 @@ Result<Credential> parse_line(std::string_view line) {
   return credential;
 }
 
-std::shared_ptr<const Access> access_of(const Credential& credential, std::int64_t now_s) {
-  auto access = std::make_shared<Access>();
-  access->name = credential.name;
-  access->role = credential.role;
-  access->credential = credential.id;
-  access->expires_s = credential.expires_s;
-  if (access->expired(now_s)) return nullptr;
-  return access;
-}
-
+// A file that is not there has no lines.
 Result<std::string> read_file(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) {
-    if (errno == ENOENT) return std::string();
-    return system_failure(path);
-  }
-  struct stat about {};
-  if (::fstat(file.get(), &about) != 0) return system_failure(path);
-  if (!S_ISREG(about.st_mode)) return Failure{path + " is no regular file"};
-  if (about.st_uid != 0 && about.st_uid != ::geteuid()) {
-    return Failure{path + " belongs to another user (" + std::to_string(about.st_uid) + ")"};
-  }
-  if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return Failure{path + " can be written by others; run: chmod go-w " + path};
-  }
-  std::string text;
-  std::array<char, 65'536> part;
-  for (;;) {
-    const ssize_t n = ::read(file.get(), part.data(), part.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return system_failure(path);
-    if (n == 0) return text;
-    text.append(part.data(), static_cast<std::size_t>(n));
-    if (text.size() > kFileBytesMax) {
-      return Failure{path + " is longer than " + std::to_string(kFileBytesMax) + " bytes"};
-    }
-  }
+  auto text = read_private_file(path);
+  if (!text) return text.error();
+  return text.value().value_or("");
 }
 
 bool write_all(int fd, std::string_view text) {
@@ -256,6 +222,7 @@ Result<Credentials> Credentials::parse(std::string_view text) {
       return Failure{"the key " + one.public_key + " is there twice"};
     }
   }
+  (void)credentials.bind(Roles());
   return credentials;
 }
 
@@ -267,31 +234,47 @@ Result<Credentials> Credentials::load(const std::string& path) {
   return credentials;
 }
 
-const Credential* Credentials::with_id(std::string_view id) const {
+std::vector<Credential> Credentials::bind(const Roles& roles) {
+  std::vector<Credential> without;
+  accesses_.clear();
+  for (const Credential& credential : all_) {
+    const auto role = roles.find(credential.role);
+    if (role == nullptr) without.push_back(credential);
+    accesses_.push_back(role == nullptr ? nullptr
+                                        : std::make_shared<const Access>(credential.name, role, credential.id,
+                                                                         credential.expires_s));
+  }
+  return without;
+}
+
+std::size_t Credentials::with_id(std::string_view id) const {
   const auto found = std::lower_bound(all_.begin(), all_.end(), id,
                                       [](const Credential& c, std::string_view wanted) { return c.id < wanted; });
-  return found == all_.end() || found->id != id ? nullptr : &*found;
+  return static_cast<std::size_t>((found == all_.end() || found->id != id ? all_.end() : found) - all_.begin());
+}
+
+std::shared_ptr<const Access> Credentials::good(std::size_t at, std::int64_t now_s) const {
+  if (at == all_.size() || accesses_[at] == nullptr || accesses_[at]->expired(now_s)) return nullptr;
+  return accesses_[at];
 }
 
 std::shared_ptr<const Access> Credentials::find(std::string_view token, std::int64_t now_s) const {
   const bool formed = token.size() == kTokenBytes && token.substr(0, kTokenPrefix.size()) == kTokenPrefix;
-  const Credential* const credential =
-      formed ? with_id(token.substr(kTokenPrefix.size(), kIdBytes)) : nullptr;
+  const std::size_t at = formed ? with_id(token.substr(kTokenPrefix.size(), kIdBytes)) : all_.size();
   static const std::string kNone(2 * SHA256_DIGEST_LENGTH, '-');
-  const std::string& wanted = credential == nullptr || credential->is_key() ? kNone : credential->sha256;
+  const std::string& wanted = at == all_.size() || all_[at].is_key() ? kNone : all_[at].sha256;
   const std::string given = sha256_hex(token.substr(0, kTokenBytes + 1));
   const bool same = CRYPTO_memcmp(given.data(), wanted.data(), kNone.size()) == 0;
-  return same && credential != nullptr ? access_of(*credential, now_s) : nullptr;
+  return same ? good(at, now_s) : nullptr;
 }
 
 std::shared_ptr<const Access> Credentials::find_key(std::string_view public_key, std::int64_t now_s) const {
   const auto found = by_key_.find(std::string(public_key));
-  return found == by_key_.end() ? nullptr : access_of(all_[found->second], now_s);
+  return found == by_key_.end() ? nullptr : good(found->second, now_s);
 }
 
 std::shared_ptr<const Access> Credentials::by_id(std::string_view id, std::int64_t now_s) const {
-  const Credential* const credential = with_id(id);
-  return credential == nullptr ? nullptr : access_of(*credential, now_s);
+  return good(with_id(id), now_s);
 }
 
 Result<bool> edit_credentials(const std::string& path,
@@ -326,7 +309,7 @@ Result<bool> edit_credentials(const std::string& path,
 }
 
 std::string credential_line(const Credential& credential) {
-  return (credential.is_key() ? "curve\t" : "token\t") + credential.name + "\t" + std::string(credential.role->name) +
+  return (credential.is_key() ? "curve\t" : "token\t") + credential.name + "\t" + credential.role +
          "\t" + credential.id + "\t" + (credential.is_key() ? credential.public_key : "sha256:" + credential.sha256) +
          "\t" + utc_text(credential.created_s) + "\t" +
          (credential.expires_s == 0 ? "-" : utc_text(credential.expires_s)) + "\t" + credential.note;

@@ -25,7 +25,7 @@ inline constexpr std::size_t kCredentialNoteBytesMax = 128;
 
 struct Credential {
   std::string name;
-  const Role* role = nullptr;
+  std::string role;    // its name; that it is there is not said
   std::string id;      // 8 characters
   std::string sha256;  // of the token, 64 hex digits in lower case; of a key empty
   std::int64_t created_s = 0;
@@ -60,11 +60,12 @@ class Credentials {
  public:
   Credentials() = default;
 
-  // Fails with the number of the line and what is wrong with it.
+  // Fails with the number of the line and what is wrong with it. Its roles are the built-in ones, until bind().
   static Result<Credentials> parse(std::string_view text);
-  // Reads the file: a regular one of root's or one's own that nobody else may write (open(2), stat(2)); a file that is
-  // not there holds none.
+  // Reads the file, as read_private_file(); one that is not there holds none.
   static Result<Credentials> load(const std::string& path);
+  // From now on they have these roles. Returns those whose role is none of them; nobody is found by them.
+  std::vector<Credential> bind(const Roles& roles);
 
   // The identity of a token; null where it is none of these, or has expired. Takes as long for a wrong one.
   std::shared_ptr<const Access> find(std::string_view token, std::int64_t now_s) const;
@@ -77,10 +78,12 @@ class Credentials {
   const std::vector<Credential>& all() const { return all_; }
 
  private:
-  const Credential* with_id(std::string_view id) const;
+  std::shared_ptr<const Access> good(std::size_t at, std::int64_t now_s) const;
+  std::size_t with_id(std::string_view id) const;  // the end where there is none
 
   std::vector<Credential> all_;  // by id
   std::unordered_map<std::string, std::size_t> by_key_;
+  std::vector<std::shared_ptr<const Access>> accesses_;  // of each; null: it has no role
 };
 
 // Changes a file of credentials: holds a lock on FILE.lock, and replaces the file as a whole.

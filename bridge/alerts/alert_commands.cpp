@@ -36,7 +36,10 @@ bool Alerts::knows(std::string_view command) {
 }
 
 void Alerts::run(std::string_view command, const rapidjson::Value& params, const AlertsAsker& asker, const Done& done) {
-  if (command == "list_alerts") return done(list());
+  if (command == "list_alerts") return done(list(asker.scope));
+  if (asker.scope != nullptr) {
+    return done(RequestError{ErrorType::forbidden, "alerts are made and ended by who may read everything", R"({"permission":"read"})"});
+  }
   static const Params kNothing(rapidjson::kObjectType);
   const Params& fields = params.IsObject() ? params : kNothing;
   if (command == "create_alert") return create(fields, done);
@@ -164,7 +167,7 @@ void Alerts::remove(Alert& alert, const std::string& by, const Done& done) {
   keep_rows(std::move(rows), [this, done](bool kept) { answer("\"deleted\":true", kept, done); });
 }
 
-std::string Alerts::list() const {
+std::string Alerts::list(const ReadScopePtr& scope) const {
   JsonWriter json;
   json.object().key("alerts").list();
   bool complete = true;
@@ -175,11 +178,14 @@ std::string Alerts::list() const {
     }
     json.object().field("alert_id", id).key("name");
     alert.name.empty() ? json.raw("null") : json.add(alert.name);
-    json.field("rule", alert.rule).key("action").raw(alert.shown_action.empty() ? "null" : alert.shown_action);
+    json.field("rule", alert.rule).key("action").raw(alert.shown_action.empty() || scope != nullptr ? "null" : alert.shown_action);
     json.key("created").seconds(alert.created_us).field("after_seq", alert.after_seq).field("times", alert.times);
     json.field("unacknowledged", alert.unacknowledged).field("suppressed", alert.suppressed);
-    json.key("last_action").raw(alert.last_action.empty() ? "null" : alert.last_action).key("raised").list();
-    for (const auto& [subject, raised] : alert.raised) json.raw(row_of(raised));
+    json.key("last_action").raw(alert.last_action.empty() || scope != nullptr ? "null" : alert.last_action).key("raised").list();
+    for (const auto& [subject, raised] : alert.raised) {
+      const bool readable = scope == nullptr || scope->may_read(raised.change.type, subject.source, subject.agent_id);
+      if (readable) json.raw(row_of(raised));
+    }
     json.end_list().end_object();
   }
   json.end_list().field("count", std::uint64_t{alerts_.size()}).field("complete", complete);

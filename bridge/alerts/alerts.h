@@ -20,6 +20,7 @@
 
 #include <rapidjson/document.h>
 
+#include "access/read_scope.h"
 #include "alerts/alerts_thread.h"
 #include "alerts/webhooks.h"
 #include "base/clock.h"
@@ -59,6 +60,7 @@ struct AlertsLinks {
 // Who asks: what he calls himself, and who that is, where one has to say so.
 struct AlertsAsker {
   std::string client_id, identity;
+  ReadScopePtr scope = {};  // what of it may be told; null: everything
 };
 
 // One thread: the log's. References must outlive it.
@@ -107,7 +109,7 @@ class Alerts {
   void create(const Params& params, const Done& done);
   void acknowledge(Alert& alert, const std::string& by, const Done& done);
   void remove(Alert& alert, const std::string& by, const Done& done);
-  std::string list() const;
+  std::string list(const ReadScopePtr& scope) const;
   std::optional<RequestError> read_action(const rapidjson::Value& action, Alert* alert) const;
   void answer(const std::string& members, bool kept, const Done& done) const;
 

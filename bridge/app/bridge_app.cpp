@@ -53,6 +53,7 @@ constexpr std::int64_t kDrainSourcesUs = 500'000;
 constexpr std::int64_t kJournalStopUs = 5'000'000;
 constexpr std::size_t kRejectBytesShown = 32;
 constexpr std::int64_t kTellClockStepUs = 60'000'000;
+constexpr std::size_t kWithoutRoleTold = 10;  // credentials by name
 constexpr std::int64_t kCertificateWarningS = 14 * 86'400;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
@@ -87,7 +88,7 @@ class BridgeApp::Impl {
         clients_max_(clients_that_fit(config)),
         auth_is_on_(auth_is_on(config)),
         authenticator_(auth_is_on_ || !config.zmq.curve_key.empty()
-                           ? std::make_unique<Authenticator>(config.auth.credentials, clock_)
+                           ? std::make_unique<Authenticator>(config.auth.credentials, clock_, config.auth.roles)
                            : nullptr),
         tls_(make_tls(config)),
         journal_(make_journal(config)),
@@ -161,7 +162,9 @@ class BridgeApp::Impl {
   Result<bool> start() {
     if (authenticator_) {
       const auto loaded = authenticator_->reload();
-      if (!loaded) return Failure{"auth.credentials: " + loaded.error().message};
+      if (!loaded) return loaded.error();
+      tell_without_role();
+      authenticator_->set_connections_max(static_cast<std::size_t>(config_.limits.connections_per_identity_max));
     }
     const auto handed_over = service_.check_socket(parse_address(config_.websocket.listen).value());
     if (!handed_over) return handed_over;
@@ -548,11 +551,20 @@ class BridgeApp::Impl {
   void reload() {
     const auto loaded = authenticator_->reload();
     if (loaded) {
-      spdlog::info("read the credentials anew");
+      spdlog::info("read the credentials and roles anew");
       check_keys();
     } else {
-      spdlog::error("the credentials stay as they were: {}", loaded.error().message);
+      spdlog::error("the credentials stay as they were, or the roles do: {}", loaded.error().message);
     }
+    tell_without_role();
+  }
+
+  void tell_without_role() const {
+    const std::vector<Credential>& without = authenticator_->without_role();
+    for (std::size_t i = 0; i < without.size() && i < kWithoutRoleTold; ++i) {
+      spdlog::warn("credential {} of {} is refused: there is no role {}", without[i].id, without[i].name, without[i].role);
+    }
+    if (without.size() > kWithoutRoleTold) spdlog::warn("{} credentials are refused for the like", without.size());
   }
 
   void check_keys() {

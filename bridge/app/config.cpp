@@ -9,6 +9,7 @@
 #define TOML_HEADER_ONLY 0
 #include <toml++/toml.h>
 
+#include "access/roles.h"
 #include "app/config_keys.h"
 #include "app/memory_shares.h"
 #include "base/text.h"
@@ -307,6 +308,12 @@ Result<Config> load_config(const ConfigSources& sources) {
   MemoryLedger ledger;
   if (const auto fits = share_memory(config, ledger); !fits) return fits.error();
   return config;
+}
+
+std::optional<Failure> wrong_roles(const Config& config) {
+  if (config.auth.roles.empty()) return std::nullopt;
+  const auto roles = Roles::load(config.auth.roles);
+  return roles ? std::nullopt : std::optional<Failure>(Failure{"auth.roles: " + roles.error().message});
 }
 
 std::string default_config_text() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,7 @@ struct Config {
   struct {
     std::string mode;  // auto, on, off
     std::string credentials;
+    std::string roles;  // "" = the built-in ones alone
     std::int64_t timeout_s = 0;
   } auth;
   struct {
@@ -89,6 +91,7 @@ struct Config {
   } alerts;
   struct {
     std::int64_t memory_bytes_max = 0;
+    std::int64_t connections_per_identity_max = 0;
   } limits;
   struct {
     std::string level;
@@ -118,6 +121,10 @@ inline constexpr const char* kFromDefault = "default";
 
 // All keys, in the order of the table. Each value is checked, not whether they fit together.
 Result<std::vector<ConfigEntry>> effective_config(const ConfigSources& sources);
+
+// What is wrong with the file of roles, if there is one. It stops the start as a wrong configuration does, but not
+// `token revoke`.
+std::optional<Failure> wrong_roles(const Config& config);
 
 // The file that holds every key at its default, with meaning, unit and range: conf/bridge.toml.
 std::string default_config_text();

@@ -121,6 +121,7 @@ int ConfigCommands::run() {
   }
   const auto config = load_config(sources_);
   if (!config) return fail(config.error().message);
+  if (const auto wrong = wrong_roles(config.value()); wrong && check_->parsed()) return fail(wrong->message);
   std::cout << (check_->parsed() ? "configuration ok\n" : file_text(effective_config(sources_).value(), changed_));
   return written();
 }

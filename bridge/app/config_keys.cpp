@@ -210,6 +210,10 @@ std::vector<ConfigKey> make_keys() {
            "it changes.",
            "a path; a leading ~/ is the home directory", "~/.config/ppo-bridge/credentials", {},
            [](C& c, Text v) { c.auth.credentials = in_home(v); }),
+      text("auth.roles",
+           "Roles of your own besides the built-in ones, which may read and command less: a TOML file that people\n"
+           "write (PROTOCOL section 10), read anew when it changes. \"\" = none.",
+           "a path; a leading ~/ is the home directory", "", {}, [](C& c, Text v) { c.auth.roles = in_home(v); }),
       integer("auth.timeout_s", "A client that has not said who it is by then is closed with 4001.", "seconds", 5, 1, 60,
               [](C& c, Integer v) { c.auth.timeout_s = v; }),
 
@@ -332,6 +336,10 @@ std::vector<ConfigKey> make_keys() {
               "come to must fit into it. Left at its default it grows with them.",
               "bytes", kMemoryBytesDefault, 96 * kMiB, 1024 * kGiB,
               [](C& c, Integer v) { c.limits.memory_bytes_max = v; }),
+      integer("limits.connections_per_identity_max",
+              "WebSocket clients of one name, by whatever token of it. One more is closed with 1013, or answered busy\n"
+              "where it says its token in a message.",
+              "clients", 64, 1, 100'000, [](C& c, Integer v) { c.limits.connections_per_identity_max = v; }),
 
       text("log.level", "What is logged.", "trace, debug, info, warn, error or off", "info",
            check_level, [](C& c, Text v) { c.log.level = std::move(v); }),

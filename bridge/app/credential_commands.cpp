@@ -46,20 +46,34 @@ std::string padded(std::string text, std::size_t size) {
 
 }  // namespace
 
+Result<Roles> RolesFile::load() const {
+  if (!file.empty()) return Roles::load(file);
+  const auto path = configured();
+  if (!path) return path.error();
+  if (path.value().empty()) return Roles();
+  return Roles::load(path.value());
+}
+
 int fail_command(int code, const std::string& message) {
   std::cerr << "ppo-bridge: " << message << "\n";
   return code;
 }
 
-Result<Credential> new_credential(const CredentialRequest& request) {
+Result<Credential> new_credential(const CredentialRequest& request, const RolesFile& roles) {
   Credential credential;
   credential.name = request.name;
   if (!is_name(request.name)) {
     return Failure{"NAME is \"" + printable(request.name) + "\"; must be 1-64 characters of A-Z a-z 0-9 _ . : -"};
   }
-  credential.role = find_role(request.role);
-  if (credential.role == nullptr) {
-    return Failure{"--role is \"" + printable(request.role) + "\"; must be one of " + role_names()};
+  credential.role = request.role;
+  if (Roles().find(request.role) == nullptr) {
+    const auto known = roles.load();
+    if (!known) {
+      return Failure{"--role is \"" + printable(request.role) + "\", and the file of roles cannot be read: " + known.error().message};
+    }
+    if (known.value().find(request.role) == nullptr) {
+      return Failure{"--role is \"" + printable(request.role) + "\"; must be one of " + known.value().names()};
+    }
   }
   const auto lifetime = parse_lifetime(request.expires);
   if (!lifetime) return lifetime.error();
@@ -85,12 +99,15 @@ std::string lifetime_text(const Credential& credential) {
   return credential.expires_s == 0 ? "for ever" : "until " + utc_text(credential.expires_s);
 }
 
-int list_credentials(const std::string& path, CredentialKind kind, bool as_json) {
+int list_credentials(const std::string& path, CredentialKind kind, bool as_json, const RolesFile& roles) {
   const auto credentials = Credentials::load(path);
   if (!credentials) return fail_command(1, credentials.error().message);
   const bool keys = kind == CredentialKind::key;
   const std::int64_t now_s = std::time(nullptr);
-  const auto state = [now_s](const Credential& c) {
+  const auto known = roles.load();
+  if (!known) std::cerr << "ppo-bridge: the file of roles cannot be read: " << known.error().message << "\n";
+  const auto state = [now_s, &known](const Credential& c) {
+    if (known && known.value().find(c.role) == nullptr) return "no role";
     return c.expires_s != 0 && now_s >= c.expires_s ? "expired" : "good";
   };
   JsonWriter json;
@@ -99,12 +116,12 @@ int list_credentials(const std::string& path, CredentialKind kind, bool as_json)
   table += keys ? padded("PUBLIC KEY", 41) + "NOTE\n" : "NOTE\n";
   for (const Credential& c : credentials.value().all()) {
     if (c.is_key() != keys) continue;
-    json.object().field("id", c.id).field("name", c.name).field("role", c.role->name).field("state", state(c));
+    json.object().field("id", c.id).field("name", c.name).field("role", c.role).field("state", state(c));
     json.field("created", utc_text(c.created_s)).key("expires");
     c.expires_s == 0 ? json.raw("null") : json.add(utc_text(c.expires_s));
     if (keys) json.field("public_key", c.public_key);
     json.field("note", c.note).end_object();
-    table += padded(c.id, 10) + padded(c.name, 17) + padded(std::string(c.role->name), 10) + padded(state(c), 9);
+    table += padded(c.id, 10) + padded(c.name, 17) + padded(c.role, 10) + padded(state(c), 9);
     table += padded(c.expires_s == 0 ? "never" : utc_text(c.expires_s), 22);
     table += (keys ? padded(c.public_key, 41) : "") + c.note + "\n";
   }

@@ -13,6 +13,14 @@ namespace bridge {
 // Where to find the file when a command is run.
 using CredentialsPath = std::function<Result<std::string>()>;
 
+// Which roles there are besides the built-in ones: `file`, or where that is empty what the configuration says.
+struct RolesFile {
+  std::string file;
+  CredentialsPath configured;
+
+  Result<Roles> load() const;
+};
+
 enum class CredentialKind { token, key };
 
 struct CredentialRequest {
@@ -26,13 +34,13 @@ struct CredentialRequest {
 int fail_command(int code, const std::string& message);
 
 // Without an id, and what it is recognised by. A failure names the argument.
-Result<Credential> new_credential(const CredentialRequest& request);
+Result<Credential> new_credential(const CredentialRequest& request, const RolesFile& roles);
 Result<bool> add_credential(const std::string& path, const Credential& credential);
 // "for ever" or "until ...".
 std::string lifetime_text(const Credential& credential);
 
 // These print what they did, and return the program's exit code: 1 the file cannot be used, 2 wrong arguments.
-int list_credentials(const std::string& path, CredentialKind kind, bool json);
+int list_credentials(const std::string& path, CredentialKind kind, bool json, const RolesFile& roles);
 // By `id`, or all of that kind that `name` has.
 int revoke_credentials(const std::string& path, CredentialKind kind, const std::string& id, const std::string& name);
 

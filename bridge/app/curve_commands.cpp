@@ -8,10 +8,11 @@
 
 namespace bridge {
 
-CurveCommands::CurveCommands(CLI::App& cli, CredentialsPath credentials, CredentialsPath server_key)
-    : default_credentials_(std::move(credentials)), default_server_key_(std::move(server_key)) {
+CurveCommands::CurveCommands(CLI::App& cli, CredentialsPath credentials, CredentialsPath server_key, CredentialsPath roles)
+    : default_credentials_(std::move(credentials)), default_server_key_(std::move(server_key)), roles_{"", std::move(roles)} {
   curve_ = cli.add_subcommand("curve", "Make, list and revoke the keys by which trainers and bots say over ZeroMQ who they are");
   curve_->require_subcommand(1);
+  curve_->add_option("--roles", roles_.file, "The file of roles of your own (default: auth.roles of the configuration)");
   curve_->add_option("--credentials", credentials_file_,
                      "The file of credentials (default: auth.credentials of the configuration)");
   curve_->add_option("--server-key", server_file_,
@@ -19,7 +20,7 @@ CurveCommands::CurveCommands(CLI::App& cli, CredentialsPath credentials, Credent
                      "credentials)");
   const auto add_request = [this](CLI::App* command, bool required) {
     auto* const name = command->add_option("NAME", request_.name, "Whose it is; a trainer speaks for the sources NAME and NAME-...");
-    auto* const role = command->add_option("--role", request_.role, "What it may do: " + role_names());
+    auto* const role = command->add_option("--role", request_.role, "What it may do: " + Roles().names() + ", or one of auth.roles");
     if (required) name->required();
     if (required) role->required();
     command->add_option("--expires", request_.expires, "For how long it is good: never, or like 90d, 12h, 30m, 45s")->capture_default_str();
@@ -58,7 +59,7 @@ int CurveCommands::run() {
   if (add_->parsed()) return add();
   const auto file = credentials();
   if (!file) return fail_command(2, file.error().message);
-  if (list_->parsed()) return list_credentials(file.value(), CredentialKind::key, json_);
+  if (list_->parsed()) return list_credentials(file.value(), CredentialKind::key, json_, roles_);
   return revoke_credentials(file.value(), CredentialKind::key, id_, all_of_);
 }
 
@@ -76,7 +77,7 @@ int CurveCommands::create_server() {
 }
 
 int CurveCommands::create() {
-  auto credential = new_credential(request_);
+  auto credential = new_credential(request_, roles_);
   if (!credential) return fail_command(2, credential.error().message);
   const auto file = credentials();
   if (!file) return fail_command(2, file.error().message);
@@ -101,7 +102,7 @@ int CurveCommands::create() {
 }
 
 int CurveCommands::add() {
-  auto credential = new_credential(request_);
+  auto credential = new_credential(request_, roles_);
   if (!credential) return fail_command(2, credential.error().message);
   if (!is_curve_key(public_key_)) {
     return fail_command(2, "PUBLICKEY is \"" + printable(public_key_) + "\"; must be 40 characters of Z85");

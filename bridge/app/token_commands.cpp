@@ -7,13 +7,15 @@
 
 namespace bridge {
 
-TokenCommands::TokenCommands(CLI::App& cli, CredentialsPath path) : default_path_(std::move(path)) {
+TokenCommands::TokenCommands(CLI::App& cli, CredentialsPath path, CredentialsPath roles)
+    : default_path_(std::move(path)), roles_{"", std::move(roles)} {
   token_ = cli.add_subcommand("token", "Make, list and revoke the tokens by which clients say who they are");
   token_->require_subcommand(1);
   token_->add_option("--credentials", file_, "The file of credentials (default: auth.credentials of the configuration)");
+  token_->add_option("--roles", roles_.file, "The file of roles of your own (default: auth.roles of the configuration)");
   create_ = token_->add_subcommand("create", "Make a token and print it, once, on stdout");
   create_->add_option("NAME", name_, "Whose it is: 1-64 characters of A-Z a-z 0-9 _ . : -")->required();
-  create_->add_option("--role", role_, "What it may do: " + role_names())->required();
+  create_->add_option("--role", role_, "What it may do: " + Roles().names() + ", or one of auth.roles")->required();
   create_->add_option("--expires", expires_, "For how long it is good: 90d, 12h, 30m, 45s or never")->capture_default_str();
   create_->add_option("--note", note_, "What it is for, at most 128 bytes");
   list_ = token_->add_subcommand("list", "List them, without the tokens themselves, which nobody has");
@@ -35,7 +37,7 @@ int TokenCommands::run() {
 }
 
 int TokenCommands::create() {
-  auto credential = new_credential({name_, role_, expires_, note_});
+  auto credential = new_credential({name_, role_, expires_, note_}, roles_);
   if (!credential) return fail_command(2, credential.error().message);
   const auto file = path();
   if (!file) return fail_command(2, file.error().message);
@@ -53,7 +55,7 @@ int TokenCommands::create() {
 int TokenCommands::list() {
   const auto file = path();
   if (!file) return fail_command(2, file.error().message);
-  return list_credentials(file.value(), CredentialKind::token, json_);
+  return list_credentials(file.value(), CredentialKind::token, json_, roles_);
 }
 
 int TokenCommands::revoke() {

@@ -12,7 +12,7 @@ namespace bridge {
 class TokenCommands {
  public:
   // Adds them to the program's own. Lives as long as `cli`.
-  TokenCommands(CLI::App& cli, CredentialsPath path);
+  TokenCommands(CLI::App& cli, CredentialsPath path, CredentialsPath roles);
 
   // Whether one of them was given.
   bool given() const { return token_->parsed(); }
@@ -26,6 +26,7 @@ class TokenCommands {
   int revoke();
 
   const CredentialsPath default_path_;
+  RolesFile roles_;
   CLI::App* token_;
   CLI::App* create_;
   CLI::App* list_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "access/access.h"
 #include "event/messages.h"
 
 namespace bridge {
@@ -23,6 +24,7 @@ struct Command {
   std::string idempotency_key;   // empty = none
   std::string requester;         // owns the key; named in the command_executed event
   std::string identity;          // who that is, where one has to say so; `requester` begins with it and a slash
+  CommandTargetsPtr targets;     // whom it may be for; null: everybody
 };
 
 // One trainer's answer, or what took its place.
@@ -41,6 +43,9 @@ struct CommandOutcome {
   std::vector<TrainerAnswer> answers;   // one, or with "*" one a trainer
   std::int64_t elapsed_us = 0;
 };
+
+// What a `forbidden` names: {"permission":"command","command":"pause","target":"trainer-1"}. The target may be left out.
+std::string permission_details(const std::string& command, const std::string& target);
 
 using Respond = std::function<void(const CommandOutcome&)>;
 

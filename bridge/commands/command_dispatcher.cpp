@@ -19,6 +19,7 @@ using rapidjson::Value;
 // Of a bridge that has come back: trainers and the owners of switches find it again meanwhile.
 constexpr std::int64_t kRestoredUs = 10'000'000;
 constexpr std::size_t kParamsToldBytesMax = 4096;  // in command_executed
+constexpr const char* kTargets = "_targets";  // of a switch that is kept: whom its owner could command
 constexpr std::string_view kArm = "arm_dead_mans_switch";
 constexpr std::string_view kDisarm = "disarm_dead_mans_switch";
 
@@ -59,15 +60,12 @@ Result<Command, RequestError> CommandDispatcher::parse(const Value& request,
   }
   command.name = view(*name);
   if (access != nullptr && !access->may_command(command.name)) {
-    JsonWriter details;
-    details.object().field("permission", "command").field("command", command.name);
-    if (const Value* const target = find(request, "target"); target != nullptr && target->IsString()) {
-      details.field("target", view(*target));
-    }
-    return RequestError{ErrorType::forbidden,
-                        "a " + std::string(access->role->name) + " may not command " + command.name,
-                        details.end_object().take()};
+    const Value* const target = find(request, "target");
+    return RequestError{
+        ErrorType::forbidden, "a " + access->role->name + " may not command " + command.name,
+        permission_details(command.name, target != nullptr && target->IsString() ? std::string(view(*target)) : "")};
   }
+  if (access != nullptr) command.targets = access->targets_of(command.name);
   if (const Value* const params = find(request, "params")) {
     if (!params->IsObject()) return bad("params must be an object");
     command.params_json = json_text(*params);
@@ -101,14 +99,21 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
   const Value& params = found == nullptr ? kNull : *found;
 
   if (OwnCommands::knows(command.name)) {
-    const bool all_clients = requester.access == nullptr || requester.access->role->sees_all_clients;
+    if (requester.access != nullptr && command.name == "create_alert") {
+      if (const auto error = check_action(params, *requester.access)) return reply(refusal(*error, id_json));
+    }
+    AskerRights rights;
+    if (requester.access != nullptr) {
+      rights.scope = requester.access->scope;
+      if (!requester.access->role->sees_all_clients) rights.only_client = requester.connection;
+    }
     own_.run(command.name, params, requester.account,
              [this, name = command.name, id_json, began_us,
               reply = std::move(reply)](const Result<std::string, RequestError>& result) {
                reply(result ? own_result(name, result.value(), id_json, began_us)
                             : refusal(result.error(), id_json));
              },
-             all_clients ? std::nullopt : std::optional(requester.connection), {requester.name, command.identity});
+             rights, {requester.name, command.identity, rights.scope});
     return;
   }
   if (command.name == kArm || command.name == kDisarm) {
@@ -118,7 +123,7 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
     };
     if (command.name == kDisarm) {
       answer(switches_.disarm(requester.owner()) ? R"({"disarmed":true})" : R"({"disarmed":false})");
-    } else if (const auto error = arm(params, requester.owner(), requester.access.get(), answer)) {
+    } else if (const auto error = arm(params, requester.owner(), requester.access.get(), nullptr, answer)) {
       reply(refusal(*error, id_json));
     }
     return;
@@ -139,7 +144,7 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
 
 // `answer` is called with the result once it is known whether the switch outlives the bridge.
 std::optional<RequestError> CommandDispatcher::arm(
-    const Value& params, const std::string& requester, const Access* access,
+    const Value& params, const std::string& requester, const Access* access, CommandTargetsPtr owners_targets,
     const std::function<void(const std::string& result_json)>& answer) {
   const Value* const timeout = params.IsObject() ? find(params, "timeout_ms") : nullptr;
   const auto ms = read_number(timeout, "params.timeout_ms", kSwitchTimeoutMinUs / 1000,
@@ -160,7 +165,16 @@ std::optional<RequestError> CommandDispatcher::arm(
     return bad("params.on_expiry.target must name a trainer, an agent or \"*\"");
   }
   command.value().idempotency_key.clear();  // each expiry is a command of its own
+  if (owners_targets != nullptr) command.value().targets = std::move(owners_targets);
   std::string params_json = json_text(params);
+  if (const CommandTargetsPtr& targets = command.value().targets) {
+    const auto aims = router_.look_up(command.value());
+    if (!aims && aims.error().type == ErrorType::forbidden) return aims.error();
+    // They outlive the bridge with the switch.
+    JsonWriter kept_json;
+    kept_json.object().key("timeout_ms").raw(json_text(*timeout)).key("on_expiry").raw(json_text(*on_expiry));
+    params_json = kept_json.key(kTargets).raw(json_list(targets->patterns())).end_object().take();
+  }
   if (params_json.size() > kSwitchBytesMax) {
     return bad("params must be at most " + std::to_string(kSwitchBytesMax) + " bytes");
   }
@@ -181,7 +195,16 @@ std::optional<RequestError> CommandDispatcher::arm(
 void CommandDispatcher::restore_switch(const std::string& name, const std::string& params_json) {
   switches_.restore(name, params_json);
   const auto params = read_document(params_json);
-  if (params) (void)arm(params.value(), name, nullptr, [](const std::string&) {});
+  CommandTargetsPtr kept;
+  const Value* const targets = params && params.value().IsObject() ? find(params.value(), kTargets) : nullptr;
+  if (targets != nullptr && targets->IsArray()) {
+    std::vector<std::string> patterns;
+    for (const Value& target : targets->GetArray()) {
+      if (target.IsString()) patterns.emplace_back(view(target));
+    }
+    kept = std::make_shared<const CommandTargets>(std::move(patterns));
+  }
+  if (params) (void)arm(params.value(), name, nullptr, std::move(kept), [](const std::string&) {});
   switches_.spare(name, kRestoredUs);
 }
 
@@ -193,6 +216,17 @@ void CommandDispatcher::switch_expired(const std::string& name, const Command& c
              name + " has not been heard of; issuing " + command.name + " to " + command.target);
   events_.publish("system_status", data.field("client_id", name).end_object().take());
   router_.submit(command, [](const CommandOutcome&) {});  // command_executed tells how it went
+}
+
+std::optional<RequestError> CommandDispatcher::check_action(const Value& params, const Access& access) {
+  const Value* const action = params.IsObject() ? find(params, "action") : nullptr;
+  const Value* const command = action != nullptr && action->IsObject() ? find(*action, "command") : nullptr;
+  if (command == nullptr || !command->IsString()) return std::nullopt;
+  const std::string name(view(*command));
+  if (access.may_command(name) && access.targets_of(name) == nullptr) return std::nullopt;
+  // Whom it will be for is not known yet.
+  return RequestError{ErrorType::forbidden, "params.action: a " + access.role->name + " may not command " + name + " to everybody",
+                      permission_details(name, "*")};
 }
 
 std::optional<RequestError> CommandDispatcher::check(const Value& command) const {

@@ -88,11 +88,13 @@ class CommandDispatcher final : public CommandTaker {
   bool busy() const { return router_.busy() || !switches_.empty(); }
 
  private:
+  // Why somebody may not have an alert act as it is to.
+  static std::optional<RequestError> check_action(const rapidjson::Value& params, const Access& access);
   // `requester` names the one who asks, `access` is what he may do; null: everything.
   Result<Command, RequestError> parse(const rapidjson::Value& request, const std::string& requester,
                                       const Access* access = nullptr) const;
   std::optional<RequestError> arm(
-      const rapidjson::Value& params, const std::string& requester, const Access* access,
+      const rapidjson::Value& params, const std::string& requester, const Access* access, CommandTargetsPtr owners_targets,
       const std::function<void(const std::string& result_json)>& answer);
   void switch_expired(const std::string& name, const Command& command);
   void report(const Command& command, const TrainerAnswer& answer);

@@ -43,6 +43,13 @@ std::size_t part_bytes(const Command& command) { return 1024 + command.params_js
 
 }  // namespace
 
+std::string permission_details(const std::string& command, const std::string& target) {
+  JsonWriter details;
+  details.object().field("permission", "command").field("command", command);
+  if (!target.empty()) details.field("target", utf8_prefix(target, 2 * kNameBytesMax + 1));
+  return details.end_object().take();
+}
+
 CommandRouter::CommandRouter(SourceTable& sources, TrainerLink& link, Counters& counters,
                              const Clock& clock, Executed on_executed)
     : sources_(sources),
@@ -76,7 +83,7 @@ bool CommandRouter::join_earlier(const Command& command, const Respond& respond)
 void CommandRouter::submit(Command command, Respond respond) {
   ++counters_.commands;
   if (join_earlier(command, respond)) return;
-  auto aims = find_targets(sources_, command.target);
+  auto aims = look_up(command);
   if (!aims) {
     CommandOutcome outcome;
     outcome.refusal = std::move(aims.error());
@@ -91,6 +98,16 @@ void CommandRouter::submit(Command command, Respond respond) {
   request->submitted_us = clock_.steady_us();
   remembered_.add(request);
   for (const CommandAim& aim : aims.value()) assign(aim, request);
+}
+
+Result<std::vector<CommandAim>, RequestError> CommandRouter::look_up(const Command& command) const {
+  auto aims = find_targets(sources_, command.target, command.targets.get());
+  if (!aims && aims.error().type == ErrorType::forbidden) {
+    RequestError error = aims.error();
+    error.details_json = permission_details(command.name, command.target);
+    return error;
+  }
+  return aims;
 }
 
 void CommandRouter::assign(const CommandAim& aim, const CommandRequestPtr& request) {

@@ -59,6 +59,9 @@ class CommandRouter final : public RepairLink {
   // when its requester is long gone, and must bear that.
   void submit(Command command, Respond respond);
 
+  // Whom a command would go to now, or why to nobody.
+  Result<std::vector<CommandAim>, RequestError> look_up(const Command& command) const;
+
   // Set before the first ask(). It may ask again.
   void set_repair_listener(std::function<void(const RepairAnswer&)> on_repaired) {
     on_repaired_ = std::move(on_repaired);

@@ -84,13 +84,19 @@ ControlLine* CommandAim::line(const SourceTable& table) const {
   return known == nullptr ? nullptr : &known->by_name;
 }
 
-Result<std::vector<CommandAim>, RequestError> find_targets(const SourceTable& table,
-                                                           const std::string& target) {
-  if (target == "*") return find_all(table);
+Result<std::vector<CommandAim>, RequestError> find_targets(const SourceTable& table, const std::string& target,
+                                                           const CommandTargets* allowed) {
+  const RequestError forbidden = {ErrorType::forbidden, "target is \"" + printable(target) + "\", which you may not command"};
+  if (target == "*") return allowed == nullptr ? find_all(table) : forbidden;
   const std::size_t slash = target.find('/');
   const std::string agent = slash == std::string::npos ? "" : target.substr(slash + 1);
   const std::string name = target.substr(0, slash);
   const std::size_t at = name.find('@');
+  const auto may = [allowed](std::string_view its_source, std::string_view its_agent) {
+    return allowed == nullptr || allowed->covers(its_source, its_agent);
+  };
+  const bool names_source = slash != std::string::npos || at != std::string::npos;
+  if (names_source && !may(name.substr(0, at), agent)) return forbidden;
   if (at != std::string::npos) {
     Run* const run = table.find(name.substr(0, at), name.substr(at + 1));
     if (run == nullptr || run->ended()) return unknown(target, "there is no such run");
@@ -101,11 +107,13 @@ Result<std::vector<CommandAim>, RequestError> find_targets(const SourceTable& ta
   const Source* const source = table.find(name);
   const bool is_source = source != nullptr && source->first_seen_us != 0;
   if (is_source) {
+    if (!may(name, agent)) return forbidden;
     add_aims(*source, agent, aims);
   } else if (slash == std::string::npos) {
     for (const auto& [other, known] : table.sources()) {
-      if (takes_commands(*known)) add_aims(*known, name, aims);
+      if (may(other, name) && takes_commands(*known)) add_aims(*known, name, aims);
     }
+    if (aims.empty() && !may(name, {})) return forbidden;
     // It may be a trainer that has not said a word yet; its socket will tell.
     if (aims.empty() && is_name(name)) aims.push_back({name, nullptr, {}});
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "access/access.h"
 #include "base/result.h"
 #include "event/messages.h"
 #include "sources/source_table.h"
@@ -21,8 +22,9 @@ struct CommandAim {
 };
 
 // `target` is a source, an agent, SOURCE/AGENT, SOURCE@RUN, SOURCE@RUN/AGENT or "*" (PROTOCOL section 5).
-// At least one aim, or why there is none.
-Result<std::vector<CommandAim>, RequestError> find_targets(const SourceTable& table,
-                                                           const std::string& target);
+// At least one aim, or why there is none. With `allowed` it means one of those, as if there were no others; where it means none
+// of them it is `forbidden`, and so is "*".
+Result<std::vector<CommandAim>, RequestError> find_targets(const SourceTable& table, const std::string& target,
+                                                           const CommandTargets* allowed = nullptr);
 
 }  // namespace bridge

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "commands/run_commands.h"
 #include "event/json_writer.h"
+#include "event/readable.h"
 
 namespace bridge {
 namespace {
@@ -73,21 +74,24 @@ void ClientsReport::add(const ClientsReport& other) {
 
 void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
                       const std::shared_ptr<RequestBudget>& account, const Done& done,
-                      std::optional<std::uint64_t> only_client, const AlertsAsker& asker) {
+                      const AskerRights& rights, const AlertsAsker& asker) {
+  const ReadScopePtr& scope = rights.scope;
   if (command == "get_status") {
     const auto answer = [this, done](const ClientsReport& report) { done(get_status(report)); };
     directory_ == nullptr ? answer({}) : directory_->report(answer);
   } else if (command == "get_clients") {
-    get_clients(account, done, only_client);
+    get_clients(account, done, rights.only_client);
   } else if (command == "get_recent_events" || command == kTrades) {
-    get_recent_events(params, account, done, command == kTrades ? "trade_executed" : nullptr);
+    get_recent_events(params, account, done, command == kTrades ? "trade_executed" : nullptr, scope);
   } else if (is_run_command(command)) {
-    ask_runs(command, params, account, done);
+    ask_runs(command, params, account, done, scope);
   } else if (Alerts::knows(command)) {
     if (view_.alerts == nullptr) return done(RequestError{ErrorType::busy, "there are no alerts"});
     view_.alerts->run(command, params, asker, done);
   } else if (command == "get_sources") {
-    get_sources(account, done);
+    get_sources(account, done, scope);
+  } else if (scope != nullptr) {
+    get_readable(account, done, scope, command != "get_snapshot");
   } else if (command == "get_snapshot") {
     get_snapshot(account, done);
   } else {
@@ -172,10 +176,10 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
 
 void OwnCommands::get_recent_events(const rapidjson::Value& params,
                                     const std::shared_ptr<RequestBudget>& account,
-                                    const Done& done, const char* only_type) {
+                                    const Done& done, const char* only_type, const ReadScopePtr& scope) {
   auto search =
       RecentEvents::of(view_.log, view_.past != nullptr ? *view_.past : nothing_past_, params,
-                       [this](RecentEvents* events) { on_past(events); }, only_type, search_memory_);
+                       [this](RecentEvents* events) { on_past(events); }, only_type, search_memory_, scope);
   if (!search) return done(search.error());
   const bool all_at_once = view_.work == nullptr || account == nullptr;
   if (!go_on({std::move(search.value()), account, all_at_once, done}, true)) {
@@ -184,13 +188,13 @@ void OwnCommands::get_recent_events(const rapidjson::Value& params,
 }
 
 void OwnCommands::ask_runs(std::string_view command, const rapidjson::Value& params,
-                           const std::shared_ptr<RequestBudget>& account, const Done& done) {
+                           const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope) {
   auto query = parse_run_query(command, params);
   if (!query) return done(query.error());
   std::weak_ptr<const void> asker = nobody_;
   if (account) asker = account;
   const bool taken = view_.runs != nullptr &&
-                     view_.runs->ask(std::move(query.value()), asker,
+                     view_.runs->ask(std::move(query.value()), scope, asker,
                                      [this, account = std::weak_ptr<RequestBudget>(account),
                                       done](const Result<RunAnswer, RequestError>& answer) {
     if (!answer) return done(answer.error());
@@ -238,14 +242,14 @@ void OwnCommands::on_past(RecentEvents* events) {
   (void)go_on(search, false);
 }
 
-void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done) {
+void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope) {
   struct SourceList : GrowingReply {
     using GrowingReply::GrowingReply;
     std::string after;  // the last one that was looked at
   };
   const auto list = std::make_shared<SourceList>(view_.memory);
   list->json.object().key("sources").list();
-  in_steps(account, done, [this, done, list](bool* ended) {
+  in_steps(account, done, [this, done, list, scope](bool* ended) {
     std::uint64_t work = 0;
     JsonWriter& json = list->json;
     const auto& sources = view_.sources.sources();
@@ -254,7 +258,8 @@ void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, con
       const std::size_t before = json.bytes();
       list->after = source->first;
       // Else it is known from an earlier process alone.
-      if (source->second->first_seen_us != 0 || source->second->bound) put_source(json, *source->second);
+      const bool readable = scope == nullptr || scope->may_read_some(source->first);
+      if (readable && (source->second->first_seen_us != 0 || source->second->bound)) put_source(json, *source->second, scope.get());
       work += kListedWork + (json.bytes() - before) / kDataBytesPerWork;
     }
     *ended = source == sources.end() || json.bytes() > kReplyBytesMax;
@@ -269,7 +274,8 @@ void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, con
   });
 }
 
-void OwnCommands::put_source(JsonWriter& json, const Source& source) {
+void OwnCommands::put_source(JsonWriter& json, const Source& source, const ReadScope* scope) {
+  const bool whole = scope == nullptr || scope->may_read_all(source.name);
   static const Run kNoRun;
   const Run* const current = source.current();
   const Run& run = current == nullptr ? kNoRun : *current;
@@ -281,22 +287,24 @@ void OwnCommands::put_source(JsonWriter& json, const Source& source) {
     json.add(run.id);
   }
   json.key("agents").list();
-  for (const std::string& agent : run.agents) json.add(agent);
+  for (const std::string& agent : run.agents) {
+    if (scope == nullptr || scope->may_read_some(source.name, agent)) json.add(agent);
+  }
   json.end_list();
   json.key("commands").raw(run.commands_json.empty() ? "[]" : run.commands_json);
-  if (!run.parameters_json.empty()) json.key("parameters").raw(run.parameters_json);
+  if (whole && !run.parameters_json.empty()) json.key("parameters").raw(run.parameters_json);
   json.field("events", tally.events).field("events_per_s", source.events_per_s);
   json.field("last_source_seq", run.last_source_seq).field("lost", tally.lost);
   json.field("repaired", tally.repaired).field("duplicates", tally.duplicates);
   json.field("held", tally.held);
   json.key("first_seen").time(source.first_seen_us);
   json.key("last_event").time(source.last_event_us);
-  if (!run.host.empty()) json.field("host", run.host);
-  if (run.pid != 0) json.field("pid", run.pid);
+  if (whole && !run.host.empty()) json.field("host", run.host);
+  if (whole && run.pid != 0) json.field("pid", run.pid);
   json.field("state", source_state_name(run.state));
   json.field("connected", run.connected());
-  if (!run.activity.empty()) json.field("activity", run.activity);
-  if (source.in_conflict) {
+  if (whole && !run.activity.empty()) json.field("activity", run.activity);
+  if (whole && source.in_conflict) {
     json.key("runs").list();
     for (const auto& one : source.runs) {
       if (!is_live(*one)) continue;
@@ -377,6 +385,68 @@ void OwnCommands::get_snapshot(const std::shared_ptr<RequestBudget>& account, co
     const std::string json = snapshot_json();
     work += view_.snapshot.entries().size() + json.size() / kCopiedBytesPerWork;
     done(json);
+    return work;
+  });
+}
+
+void OwnCommands::get_readable(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope,
+                               bool types_only) {
+  struct Found : GrowingReply {
+    using GrowingReply::GrowingReply;
+    std::optional<std::uint64_t> to_seq;  // the newest event that it is about
+    std::uint64_t after = 0;
+    std::map<std::string, std::int64_t> types;  // and when their last event came
+    std::uint64_t count = 0;
+    bool complete = true;
+  };
+  const auto found = std::make_shared<Found>(view_.memory);
+  found->json.object().key(types_only ? "event_types" : "events").list();
+  in_steps(account, done, [this, done, scope, types_only, found](bool* ended) {
+    std::uint64_t work = 0;
+    *ended = view_.snapshot.catch_up(view_.log, kStepWork, &work);
+    if (!*ended) return work;
+    if (!found->to_seq) found->to_seq = view_.log.head();
+    JsonWriter& json = found->json;
+    // What changes meanwhile has moved behind its end.
+    const auto& entries = view_.snapshot.entries();
+    auto entry = entries.upper_bound(found->after);
+    for (; entry != entries.end() && entry->first <= *found->to_seq && work < kStepWork && found->complete; ++entry) {
+      const Snapshot::Entry& e = entry->second;
+      found->after = entry->first;
+      work += kListedWork / 2 + e.json.size() / kDataBytesPerWork;
+      std::string_view type;
+      if (!may_read(scope, e.json, e.data_bytes, &type)) continue;
+      if (types_only) {
+        std::int64_t& last_us = found->types[std::string(type)];
+        last_us = std::max(last_us, e.timestamp_us);
+      } else if (json.bytes() + e.json.size() > kReplyBytesMax) {
+        found->complete = false;
+      } else {
+        json.raw(e.json);
+        ++found->count;
+      }
+    }
+    *ended = entry == entries.end() || entry->first > *found->to_seq || !found->complete;
+    if (!found->fits()) {
+      *ended = true;
+      done(no_room());
+      return work;
+    }
+    if (!*ended) return work;
+    if (types_only) {
+      for (const auto& [type, last_us] : found->types) {
+        const auto counted = view_.types.counts().find(type);
+        json.object().field("type", type).key("events");
+        scope->may_read_all_of_type(type) && counted != view_.types.counts().end() ? json.raw(std::to_string(counted->second.events)) : json.raw("null");
+        json.key("last_event").time(last_us).end_object();
+      }
+      json.end_list();
+    } else {
+      json.end_list().field("count", found->count);
+      json.field("complete", found->complete && view_.snapshot.evicted() == 0);
+      json.field("epoch", view_.log.epoch()).field("seq", *found->to_seq);
+    }
+    done(json.end_object().take());
     return work;
   });
 }

@@ -94,6 +94,12 @@ struct BridgeView {
   Alerts* alerts = nullptr;   // null: likewise
 };
 
+// What who asks may be told.
+struct AskerRights {
+  ReadScopePtr scope;                        // null: everything
+  std::optional<std::uint64_t> only_client;  // of clients this connection alone; nothing: of all
+};
+
 // One thread: the log's.
 class OwnCommands {
  public:
@@ -117,8 +123,8 @@ class OwnCommands {
   // Calls `done` once, now or, where it is about clients or takes long, later, unless the account
   // ends before. `params` may be null (JSON) or an object. REQUIRES: knows(command).
   void run(std::string_view command, const rapidjson::Value& params,
-           const std::shared_ptr<RequestBudget>& account, const Done& done,
-           std::optional<std::uint64_t> only_client = std::nullopt, const AlertsAsker& asker = {});
+           const std::shared_ptr<RequestBudget>& account, const Done& done, const AskerRights& rights = {},
+           const AlertsAsker& asker = {});
 
   const BridgeView& view() const { return view_; }
 
@@ -133,9 +139,9 @@ class OwnCommands {
   };
   void get_recent_events(const rapidjson::Value& params,
                          const std::shared_ptr<RequestBudget>& account, const Done& done,
-                         const char* only_type);
+                         const char* only_type, const ReadScopePtr& scope);
   void ask_runs(std::string_view command, const rapidjson::Value& params,
-                const std::shared_ptr<RequestBudget>& account, const Done& done);
+                const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
   bool go_on(const Search& search, bool at_once);
   std::uint64_t step(const Search& search, bool* paused);
   void on_past(RecentEvents* events);
@@ -146,10 +152,13 @@ class OwnCommands {
   void get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done,
                    std::optional<std::uint64_t> only);
   void list_clients(const std::shared_ptr<ClientList>& list);
-  void get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done);
-  static void put_source(JsonWriter& json, const Source& source);
+  void get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
+  static void put_source(JsonWriter& json, const Source& source, const ReadScope* scope);
   void get_snapshot(const std::shared_ptr<RequestBudget>& account, const Done& done);
   std::string snapshot_json();
+  // The same, and the types of it, for who may not read everything.
+  void get_readable(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope,
+                    bool types_only);
   std::string get_event_types();
 
   BridgeView view_;

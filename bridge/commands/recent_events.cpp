@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "event/json_writer.h"
 #include "event/number_field.h"
+#include "event/readable.h"
 #include "event/subscription.h"
 #include "event/event_fields.h"
 
@@ -48,7 +49,7 @@ bool RecentEvents::Query::matches(const Block& block, std::size_t i) const {
          (!to_us || e.timestamp_us <= *to_us) &&
          (!agent_id || is_text(block, e, e.agent_id, e.agent_kind, "agent_id", *agent_id)) &&
          (!item || is_text(block, e, e.item, e.item_kind, "item", *item)) && (!run || *run == block.text(e.run)) &&
-         (!min_profit || profit_of(block.text(e.data)) >= *min_profit);
+         (!min_profit || profit_of(block.text(e.data)) >= *min_profit) && may_read(scope, block, i);
 }
 
 std::size_t RecentEvents::Query::bytes() const {
@@ -120,10 +121,11 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
 Result<std::shared_ptr<RecentEvents>, RequestError> RecentEvents::of(
     EventLog& log, PastCache& past, const rapidjson::Value& params,
     std::function<void(RecentEvents*)> on_ready, const char* only_type,
-    std::shared_ptr<SearchMemory> memory) {
+    std::shared_ptr<SearchMemory> memory, ReadScopePtr scope) {
   auto query = parse(params);
   if (!query) return query.error();
   Query& wanted = query.value();
+  wanted.scope = std::move(scope);
   if (only_type != nullptr) wanted.types = {only_type};
   if (wanted.epoch && wanted.since_seq && *wanted.epoch != log.epoch()) {
     log.seal();

@@ -41,11 +41,11 @@ class RecentEvents {
  public:
   // `on_ready` is called with the search when one that waited for the journal need wait no more. `only_type`: in
   // place of `type`; null: any. What it has found counts in `memory`, if that is not null: where half of its
-  // share is taken, all but the oldest wait.
+  // share is taken, all but the oldest wait. `scope`: what who asks may read; null: everything.
   static Result<std::shared_ptr<RecentEvents>, RequestError> of(
       EventLog& log, PastCache& past, const rapidjson::Value& params,
       std::function<void(RecentEvents*)> on_ready, const char* only_type = nullptr,
-      std::shared_ptr<SearchMemory> memory = nullptr);
+      std::shared_ptr<SearchMemory> memory = nullptr, ReadScopePtr scope = nullptr);
   ~RecentEvents();
 
   // Looks at more, for about `work_max` at most, and adds what it cost. See RequestBudget.
@@ -64,6 +64,7 @@ class RecentEvents {
     std::optional<std::uint64_t> before_seq;
     std::optional<std::int64_t> from_us, to_us;  // both included
     std::optional<double> min_profit;
+    ReadScopePtr scope;
 
     bool matches(const Block& block, std::size_t i) const;
     std::size_t bytes() const;

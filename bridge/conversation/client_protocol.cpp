@@ -74,6 +74,7 @@ Verdict ClientProtocol::handle(std::string_view text) {
   if (!then.gap.empty() && !feed_.say(then.gap)) return Verdict::too_slow;
   feed_.give(then.snapshot_to);
   if (!is_open() && wrong_tokens_ >= kWrongTokensMax) return Verdict::unauthorized;
+  if (access_ != nullptr && !access_->may_converse()) return Verdict::forbidden;
   return budget_->hopeless() ? Verdict::rate_limited : Verdict::keep;
 }
 
@@ -82,11 +83,21 @@ void ClientProtocol::require_access(const Authenticator& asked, std::shared_ptr<
   access_ = std::move(access);
 }
 
-void ClientProtocol::set_access(std::shared_ptr<const Access> access) {
+bool ClientProtocol::admit() {
+  if (access_ != nullptr && place_ == nullptr) place_ = authenticator_->admit(access_->name);
+  return access_ == nullptr || place_ != nullptr;
+}
+
+Verdict ClientProtocol::set_access(std::shared_ptr<const Access> access) {
+  const ReadScopePtr before = scope();
   access_ = std::move(access);
-  if (access_->reads()) return;
-  if (!feed_.subscription().nothing()) (void)feed_.subscribe({}, std::nullopt);
-  (void)replays_.stop(&feed_);
+  if (!access_->may_converse()) return Verdict::forbidden;
+  if (same_scope(before, scope())) return Verdict::keep;
+  replays_.end(&feed_);
+  if (feed_.subscription().patterns().empty()) return Verdict::keep;
+  Subscription other = feed_.subscription();
+  other.set_scope(scope());
+  return feed_.exchange(std::move(other)) ? Verdict::keep : Verdict::too_slow;
 }
 
 std::string ClientProtocol::reply_to(const ClientRequest& request, SubscribeOutcome* then) {
@@ -127,8 +138,19 @@ std::optional<RequestError> ClientProtocol::take_token(const ClientRequest& requ
     return RequestError{ErrorType::unauthorized, "the token is wrong, or no longer good"};
   }
   wrong_tokens_ = 0;
-  set_access(std::move(access));
-  return std::nullopt;
+  if (place_ == nullptr) place_ = authenticator_->admit(access->name);
+  if (place_ == nullptr) {
+    return RequestError{ErrorType::busy, access->name + " has " + std::to_string(authenticator_->connections_max()) +
+                                             " connections already (limits.connections_per_identity_max)"};
+  }
+  switch (set_access(std::move(access))) {
+    case Verdict::keep:
+      return std::nullopt;
+    case Verdict::forbidden:
+      return RequestError{ErrorType::forbidden, "there is nothing here for a " + access_->role->name};
+    default:
+      return RequestError{ErrorType::busy, "too many requests wait for their reply"};
+  }
 }
 
 std::string ClientProtocol::on_authenticate(const ClientRequest& request) {
@@ -152,8 +174,9 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, Subscribe
   if (is_register && !client_type) return bad(client_type.error());
   auto parsed = parse_subscribe(request.document);
   if (!parsed) return bad(parsed.error());
-  const bool limited = access_ != nullptr && !access_->reads();
-  if (limited) parsed.value() = {};
+  const ReadScopePtr may_read = scope();
+  parsed.value().subscription.set_scope(may_read);
+  const bool limited = parsed.value().subscription.limited();
   const std::optional<Since>& since = parsed.value().since;
   if (since && since->kind == Since::Kind::position && since->epoch == log_.epoch() &&
       since->seq > log_.last_seq()) {
@@ -229,7 +252,7 @@ std::string ClientProtocol::on_replay(const ClientRequest& request, std::string_
   if (command == kReplayStop) {
     result = replays_.stop(&feed_);
   } else {
-    auto started = replays_.start(&feed_, given, [this, alive = std::weak_ptr<char>(alive_)] {
+    auto started = replays_.start(&feed_, given, scope(), [this, alive = std::weak_ptr<char>(alive_)] {
       if (!alive.expired()) on_late_reply_(Verdict::keep);
     });
     if (!started) return refuse(request, started.error().type, started.error().message);

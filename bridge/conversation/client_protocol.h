@@ -24,6 +24,7 @@ enum class Verdict {
   too_slow,      // its replies pile up: close 4008
   rate_limited,  // it goes on after being told: close 4029
   unauthorized,  // it does not say who it is: close 4001
+  forbidden,     // its role may do nothing here: close 4003
 };
 
 // {"name":N,"role":R,"expires":S}, as a client is told who it is; `expires` is null where it never does.
@@ -46,9 +47,12 @@ class ClientProtocol {
 
   // From now on the client has to say who it is, unless `access` says it already. `asked` outlives this.
   void require_access(const Authenticator& asked, std::shared_ptr<const Access> access);
-  // Who it is by now; null: it has not said, or does not have to. A role that reads nothing ends its subscription.
+  // Who it is by now; null: it has not said, or does not have to. Where another one may read something else, its
+  // subscription goes on with that from the newest event on, and a replay ends.
   const std::shared_ptr<const Access>& access() const { return access_; }
-  void set_access(std::shared_ptr<const Access> access);
+  [[nodiscard]] Verdict set_access(std::shared_ptr<const Access> access);
+  // Whether there is room for one more connection of who it is; asked once, where it said so with its handshake.
+  [[nodiscard]] bool admit();
   bool is_open() const { return authenticator_ == nullptr || access_ != nullptr; }
 
   const std::string& client_id() const { return client_id_; }
@@ -64,6 +68,7 @@ class ClientProtocol {
   // Takes the token of a request; what is wrong with it, or nothing.
   std::optional<RequestError> take_token(const ClientRequest& request);
   std::string on_replay(const ClientRequest& request, std::string_view command);
+  ReadScopePtr scope() const { return access_ == nullptr ? nullptr : access_->scope; }
   std::string refuse(const ClientRequest& request, ErrorType type, std::string message);
   std::string refuse(const ClientRequest& request, const RequestError& error);
 
@@ -78,6 +83,7 @@ class ClientProtocol {
   std::string client_type_;
   const Authenticator* authenticator_ = nullptr;  // null: everybody may do everything
   std::shared_ptr<const Access> access_;
+  std::shared_ptr<const void> place_;  // among the connections of its name
   int wrong_tokens_ = 0;
   const std::uint64_t connection_;
   const std::string connection_name_;

@@ -39,6 +39,10 @@ void Session::open() {
   const std::int64_t now_us = context_.clock.wall_us();
   const std::string& version = context_.options.version;
   const std::shared_ptr<const Access>& access = protocol_.access();
+  if (!protocol_.admit()) {
+    ++context_.counters.clients_refused;
+    return close(CloseCode::try_again_later, "full: too many connections of " + access->name);
+  }
   auto welcome = std::make_shared<const std::string>(text_frame(
       protocol_.is_open() ? welcome_message(version, context_.log.epoch(), context_.log.head(), now_us,
                                             access == nullptr ? "" : access_json(*access))
@@ -67,6 +71,10 @@ void Session::act_on(Verdict verdict) {
     case Verdict::unauthorized:
       pump();
       if (!closing_) close(CloseCode::unauthorized, "not authenticated");
+      return;
+    case Verdict::forbidden:
+      pump();
+      if (!closing_) close(CloseCode::forbidden, "nothing here for a " + protocol_.access()->role->name);
       return;
     case Verdict::rate_limited:
       close(CloseCode::rate_limited, "too many requests");
@@ -156,7 +164,8 @@ bool Session::check_access() {
       close(CloseCode::unauthorized, "the token is no longer good");
       return false;
     }
-    protocol_.set_access(now);
+    act_on(protocol_.set_access(now));
+    if (closing_) return false;
   }
   const std::int64_t expires_s = protocol_.access()->expires_s;
   if (protocol_.access()->expired(authenticator->now_s())) {

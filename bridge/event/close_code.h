@@ -15,6 +15,7 @@ enum class CloseCode : std::uint16_t {
   internal_error = 1011,
   try_again_later = 1013,  // full
   unauthorized = 4001,     // token missing or wrong
+  forbidden = 4003,        // nothing here for that role
   too_slow = 4008,         // does not even take control messages
   no_pong = 4012,
   rate_limited = 4029,

@@ -9,6 +9,7 @@
 #include "event/json_document.h"
 #include "event/json_value.h"
 #include "event/number_field.h"
+#include "event/readable.h"
 
 namespace bridge {
 namespace {
@@ -273,8 +274,11 @@ void Subscription::finish() {
     compared += key.values.size();
     if (key.key != "source" && key.key != "agent_id" && key.key != "item") ++data_keys_;
   }
+  if (scope_ != nullptr) compared += scope_->size();
+  if (scope_ != nullptr && scope_->by_agent()) ++data_keys_;
   list_work_ = 1 + compared / 8;
-  key_ = deflate() ? "z[]" : batch_ ? "[]" : "";
+  key_ = scope_ == nullptr ? "" : '@' + scope_->key();
+  key_ += deflate() ? "z[]" : batch_ ? "[]" : "";
   if (latest()) key_ += std::to_string(latest_interval_us_) + '|';
   for (const std::string& p : sorted_unique(patterns_)) key_ += p + ',';
   key_ += '-';
@@ -303,11 +307,38 @@ bool Subscription::wants_type(std::string_view type) const {
 bool Subscription::matches(const Block& block, std::size_t index) const {
   if (!wants_type(block.text(block.entry(index).type))) return false;
   return std::all_of(filter_.begin(), filter_.end(),
-                     [&](const FilterKey& key) { return passes(key, block, index); });
+                     [&](const FilterKey& key) { return passes(key, block, index); }) &&
+         may_read(scope_, block, index);
+}
+
+bool Subscription::limited() const {
+  if (scope_ == nullptr || patterns_.empty()) return false;
+  // None where there may be others: values that are no text stand for events without one.
+  const auto names_of = [this](std::string_view wanted) {
+    std::vector<std::string> names;
+    for (const FilterKey& key : filter_) {
+      if (key.key != wanted) continue;
+      for (const FilterValue& value : key.values) {
+        if (value.kind != FilterValue::Kind::text || value.text.empty()) return std::vector<std::string>();
+        names.push_back(value.text);
+      }
+      return names;
+    }
+    return names;
+  };
+  std::vector<std::string> sources = names_of("source");
+  const std::vector<std::string> agents = names_of("agent_id");
+  // What the bridge itself says may be about anybody, and an alert tell of any type.
+  if (std::find(sources.begin(), sources.end(), kOwnSource) != sources.end()) sources.clear();
+  const bool own = sources.empty();
+  return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) {
+    const bool alerts = own && pattern_matches(pattern, "alert_raised");
+    return alerts || !scope_->may_read_all_of(pattern, sources, agents);
+  });
 }
 
 bool Subscription::may_want_source(std::string_view source) const {
-  if (nothing()) return false;
+  if (nothing() || (scope_ != nullptr && !scope_->may_read_some(source))) return false;
   return std::all_of(filter_.begin(), filter_.end(), [&](const FilterKey& key) {
     return key.key != "source" ||
            std::any_of(key.values.begin(), key.values.end(), [&](const FilterValue& v) {

@@ -5,10 +5,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rapidjson/document.h>
 
+#include "access/read_scope.h"
 #include "base/request_budget.h"
 #include "base/result.h"
 #include "event/block.h"
@@ -68,8 +70,15 @@ class Subscription {
   // Wants, of events of this source, at least some: a gap in them concerns it.
   bool may_want_source(std::string_view source) const;
 
-  // Wants every event.
-  bool everything() const { return all_types_ && excluded_.empty() && filter_.empty(); }
+  // From now on only what of it may be read passes. Null: all.
+  void set_scope(ReadScopePtr scope) {
+    scope_ = std::move(scope);
+    finish();
+  }
+  const ReadScopePtr& scope() const { return scope_; }
+
+  // Wants every event, and may read it.
+  bool everything() const { return all_types_ && excluded_.empty() && filter_.empty() && scope_ == nullptr; }
   // Wants many events a message, as a JSON array.
   bool batch() const { return batch_; }
   // Takes those arrays compressed (permessage-deflate), which no request says but the connection.
@@ -83,8 +92,10 @@ class Subscription {
   bool latest() const { return latest_interval_us_ != 0; }
   // ... at most once in so many microseconds.
   std::int64_t latest_interval_us() const { return latest_interval_us_; }
-  // Wants none.
-  bool nothing() const { return patterns_.empty(); }
+  // Wants some event that it may not read, as far as its lists tell.
+  bool limited() const;
+  // Wants none, or may read none.
+  bool nothing() const { return patterns_.empty() || (scope_ != nullptr && scope_->nothing()); }
 
   const std::vector<std::string>& patterns() const { return patterns_; }
   const std::vector<std::string>& excluded() const { return excluded_; }
@@ -109,6 +120,7 @@ class Subscription {
   std::string filter_json_;
   std::string filter_key_;
   std::string key_;
+  ReadScopePtr scope_;
   bool all_types_ = false;
   bool batch_ = false;
   bool deflate_ = false;

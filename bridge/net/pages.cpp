@@ -131,7 +131,7 @@ std::optional<HttpReply> Pages::refusal(const HttpRequest& request) const {
   if (request.anybody || !guarded || request.method == "OPTIONS") return std::nullopt;
   if (request.access == nullptr) return unauthorized("say who you are: Authorization: Bearer ...", clock_.wall_us());
   if (request.access->may_get(request.path)) return std::nullopt;
-  const std::string why = "a " + std::string(request.access->role->name) + " may not use " + request.path;
+  const std::string why = "a " + request.access->role->name + " may not use " + request.path;
   return error_reply(403, ErrorType::forbidden, why, clock_.wall_us());
 }
 

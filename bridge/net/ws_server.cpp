@@ -220,6 +220,9 @@ class WsServer::Impl final : public HttpSite {
       refusal = foreign_origin(now_us);
     }
     if (!refusal && !read_access(con, head)) refusal = unauthorized(kWrongToken, now_us);
+    if (!refusal && upgrade && con.access != nullptr && !con.access->may_converse()) {
+      refusal = error_reply(403, ErrorType::forbidden, "there is nothing here for a " + con.access->role->name, now_us);
+    }
     if (!upgrade) ++context_.counters.http_requests;
     if (!refusal || !upgrade) return refusal;
     ++context_.counters.clients_refused;

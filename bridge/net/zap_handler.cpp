@@ -77,7 +77,7 @@ std::string ZapHandler::decide_key(const Request& request) {
     return {};
   }
   if (!access->may_attach(request.domain)) {
-    refuse(request, "is " + access->name + ", and the role " + std::string(access->role->name) + " has no business there");
+    refuse(request, "is " + access->name + ", and the role " + access->role->name + " has no business there");
     return {};
   }
   if (request.domain.substr(0, kControlOf.size()) == kControlOf) {

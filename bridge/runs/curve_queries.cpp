@@ -55,8 +55,18 @@ void add_marks(Database& db, JsonWriter& json, const std::string& run_id, std::u
   }
 }
 
+// Whether all that the curve may be of may be read: a scalar may have any tag.
+bool may_read_curve(const ReadScope* scope, const RunName& run, std::string_view tag) {
+  if (scope == nullptr) return true;
+  if (!scope->may_read("scalar", run.source, run.agent_id)) return false;
+  const std::string_view type = tag.substr(0, tag.find('/'));
+  if (type != "training_update" && type != "episode_end") return true;
+  return scope->may_read(type, run.source, run.agent_id);
+}
+
 struct FoundRun {
   std::string id;
+  RunName name;
   std::uint64_t row;
   double started;
   double last;
@@ -66,9 +76,18 @@ struct FoundRuns {
   std::vector<std::string> unknown;
 };
 
-// Each once.
-FoundRuns find_runs(Database& db, const std::vector<std::string>& ids) {
+// Each once. One of which no curve may be read is none.
+FoundRuns find_runs(Database& db, const std::vector<std::string>& ids, const ReadScope* scope) {
   FoundRuns found;
+  Statement tags(db, "SELECT tag FROM curves WHERE run=? AND points>0");
+  const auto may_read_any = [&](const RunName& name, std::uint64_t row) {
+    if (scope == nullptr) return true;
+    tags.bind(1, row);
+    bool any = false;
+    while (!any && tags.step()) any = may_read_curve(scope, name, tags.text(0));
+    tags.reset();
+    return any;
+  };
   std::set<std::string_view> seen;
   Statement find(db, "SELECT id,started,last FROM runs WHERE source=? AND run=? AND agent_id=? AND deleted=0");
   for (const std::string& id : ids) {
@@ -79,8 +98,8 @@ FoundRuns find_runs(Database& db, const std::vector<std::string>& ids) {
       find.bind(2, std::string_view(name->run));
       find.bind(3, std::string_view(name->agent_id));
     }
-    if (name && find.step()) {
-      found.runs.push_back({id, find.number(0), find.real(1), find.real(2)});
+    if (name && find.step() && may_read_any(*name, find.number(0))) {
+      found.runs.push_back({id, *name, find.number(0), find.real(1), find.real(2)});
     } else {
       found.unknown.push_back(id);
     }
@@ -116,9 +135,9 @@ struct Tag {
 
 }  // namespace
 
-Answer answer_tags(Database& db, const TagsQuery& query, const std::function<bool()>& cancelled) {
+Answer answer_tags(Database& db, const TagsQuery& query, const std::function<bool()>& cancelled, const ReadScope* scope) {
   RunAnswer answer;
-  const FoundRuns found = find_runs(db, query.run_ids);
+  const FoundRuns found = find_runs(db, query.run_ids, scope);
   std::map<std::string, Tag, std::less<>> tags;
   Statement curves(db, ("SELECT tag,points,last,last_step,(SELECT step_min FROM chunks WHERE id=curves.id<<" +
                         std::to_string(kChunkBits) +
@@ -131,6 +150,7 @@ Answer answer_tags(Database& db, const TagsQuery& query, const std::function<boo
     if (cancelled()) break;
     curves.bind(1, run.row);
     for (; curves.step(); ++answer.work) {
+      if (!may_read_curve(scope, run.name, curves.text(0))) continue;
       auto known = tags.find(curves.text(0));
       if (known == tags.end()) {
         bytes += curves.text(0).size() + kTagBytes;
@@ -163,9 +183,9 @@ Answer answer_tags(Database& db, const TagsQuery& query, const std::function<boo
   return answer;
 }
 
-Answer answer_series(Database& db, const SeriesQuery& query, const std::function<bool()>& cancelled) {
+Answer answer_series(Database& db, const SeriesQuery& query, const std::function<bool()>& cancelled, const ReadScope* scope) {
   RunAnswer answer;
-  const FoundRuns found = find_runs(db, query.run_ids);
+  const FoundRuns found = find_runs(db, query.run_ids, scope);
   JsonWriter json;
   json.object().key("series").list();
   Statement curves(db, "SELECT id,tag FROM curves WHERE run=? ORDER BY tag");
@@ -175,6 +195,7 @@ Answer answer_series(Database& db, const SeriesQuery& query, const std::function
     curves.bind(1, run.row);
     while (complete && curves.step()) {
       if (!is_wanted(query.tags, curves.text(1)) || cancelled()) continue;
+      if (!may_read_curve(scope, run.name, curves.text(1))) continue;
       complete = json.bytes() <= kReplyBytesMax && count++ < kSeriesMax;
       if (!complete) break;
       SeriesRange range = query.range;
@@ -186,7 +207,10 @@ Answer answer_series(Database& db, const SeriesQuery& query, const std::function
   json.end_list();
   if (query.marks) {
     json.key("marks").list();
-    for (const FoundRun& run : found.runs) add_marks(db, json, run.id, run.row);
+    for (const FoundRun& run : found.runs) {
+      // A command's name may be any kind's, and a command is told of no agent.
+      if (scope == nullptr || scope->may_read_all(run.name.source)) add_marks(db, json, run.id, run.row);
+    }
     json.end_list();
   }
   finish(answer, json, found, complete, db);

@@ -18,9 +18,10 @@ namespace bridge {
 
 using Answer = Result<RunAnswer, RequestError>;
 
-Answer answer_tags(Database& db, const TagsQuery& query, const std::function<bool()>& cancelled);
-Answer answer_series(Database& db, const SeriesQuery& query, const std::function<bool()>& cancelled);
-Answer answer_tallies(Database& db, const TalliesQuery& query);
+// `scope`: what may be read; null: everything.
+Answer answer_tags(Database& db, const TagsQuery& query, const std::function<bool()>& cancelled, const ReadScope* scope);
+Answer answer_series(Database& db, const SeriesQuery& query, const std::function<bool()>& cancelled, const ReadScope* scope);
+Answer answer_tallies(Database& db, const TalliesQuery& query, const ReadScope* scope);
 
 // With all its digits; null where it is no number.
 inline void append_digits(std::string& out, double value) {

@@ -22,9 +22,7 @@ void add_choice(std::string* sql, std::vector<std::string>* bound, const char* c
 }
 
 // What an agent lacks of these its run as a whole has.
-constexpr const char* kRunsWhere =
-    " FROM runs r LEFT JOIN runs w ON w.source=r.source AND w.run=r.run AND w.agent_id='' "
-    "WHERE r.deleted=0";
+constexpr const char* kRunsJoin = " FROM runs r LEFT JOIN runs w ON w.source=r.source AND w.run=r.run AND w.agent_id=''";
 
 struct SortKey {
   const char* name;
@@ -55,14 +53,47 @@ void add_metrics(JsonWriter& json, Statement& metrics, std::uint64_t run) {
   json.end_object();
 }
 
-Answer answer_runs(Database& db, const RunsQuery& query, const std::function<bool()>& cancelled) {
+// Whether every type of a run may be read, as a function of SQL: may_read_all(source, agent_id). For as long as it lives.
+class MayReadAll {
+ public:
+  // `scope` null: there is no such function.
+  MayReadAll(Database& db, const ReadScope* scope) : db_(scope == nullptr ? nullptr : db.handle()) {
+    if (db_ == nullptr) return;
+    const auto call = [](sqlite3_context* context, int, sqlite3_value** values) {
+      const auto text = [](sqlite3_value* value) {
+        const auto* const bytes = reinterpret_cast<const char*>(sqlite3_value_text(value));
+        return bytes == nullptr ? std::string_view()
+                                : std::string_view(bytes, static_cast<std::size_t>(sqlite3_value_bytes(value)));
+      };
+      const auto* const may = static_cast<const ReadScope*>(sqlite3_user_data(context));
+      sqlite3_result_int(context, may->may_read_all(text(values[0]), text(values[1])) ? 1 : 0);
+    };
+    const int code = sqlite3_create_function(db_, kName, 2, SQLITE_UTF8, const_cast<ReadScope*>(scope), call, nullptr, nullptr);
+    if (code != SQLITE_OK) throw DatabaseError(code, sqlite3_errmsg(db_));
+  }
+  ~MayReadAll() {
+    if (db_ != nullptr) sqlite3_create_function(db_, kName, 2, SQLITE_UTF8, nullptr, nullptr, nullptr, nullptr);
+  }
+  MayReadAll(const MayReadAll&) = delete;
+  MayReadAll& operator=(const MayReadAll&) = delete;
+
+ private:
+  static constexpr const char* kName = "may_read_all";
+  sqlite3* const db_;
+};
+
+Answer answer_runs(Database& db, const RunsQuery& query, const std::function<bool()>& cancelled, const ReadScope* scope) {
+  const MayReadAll may_read_all(db, scope);
   const std::string order = order_of(query.sort);
   if (order.empty()) {
     return RequestError{ErrorType::bad_request,
                         "params.sort must be started, ended, last, steps, state, source or name, or one of "
                         "these behind a -"};
   }
-  std::string where = kRunsWhere;
+  std::string where = kRunsJoin;
+  if (scope != nullptr) where += " AND may_read_all(w.source,'')";
+  where += " WHERE r.deleted=0";
+  if (scope != nullptr) where += " AND may_read_all(r.source,r.agent_id)";
   std::vector<std::string> bound;
   add_choice(&where, &bound,
              "r.source||'@'||r.run||CASE r.agent_id WHEN '' THEN '' ELSE '/'||r.agent_id END", query.ids);
@@ -131,7 +162,7 @@ Answer answer_runs(Database& db, const RunsQuery& query, const std::function<boo
 }  // namespace
 
 Result<RunAnswer, RequestError> answer_query(Database& database, const RunQuery& query,
-                                             const std::function<bool()>& cancelled) {
+                                             const std::function<bool()>& cancelled, const ReadScope* scope) {
   database.run("BEGIN");
   struct End {
     Database& db;
@@ -143,12 +174,12 @@ Result<RunAnswer, RequestError> answer_query(Database& database, const RunQuery&
     }
   } const end{database};
   Answer answer = std::get_if<RunsQuery>(&query) != nullptr
-                      ? answer_runs(database, std::get<RunsQuery>(query), cancelled)
+                      ? answer_runs(database, std::get<RunsQuery>(query), cancelled, scope)
                   : std::get_if<TagsQuery>(&query) != nullptr
-                      ? answer_tags(database, std::get<TagsQuery>(query), cancelled)
+                      ? answer_tags(database, std::get<TagsQuery>(query), cancelled, scope)
                   : std::get_if<SeriesQuery>(&query) != nullptr
-                      ? answer_series(database, std::get<SeriesQuery>(query), cancelled)
-                      : answer_tallies(database, std::get<TalliesQuery>(query));
+                      ? answer_series(database, std::get<SeriesQuery>(query), cancelled, scope)
+                      : answer_tallies(database, std::get<TalliesQuery>(query), scope);
   if (!answer) return answer;
   JsonWriter since;
   since.object().field("seq", folded_to(database, "since_seq")).key("timestamp");

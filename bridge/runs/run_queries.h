@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "access/read_scope.h"
 #include "base/result.h"
 #include "event/messages.h"
 #include "runs/database.h"
@@ -51,8 +52,9 @@ struct RunAnswer {
 };
 
 // Of what is written. Nothing is written meanwhile, or it goes unseen: the answer is of one moment. `cancelled` is
-// asked in between; then any answer will do. Throws DatabaseError. REQUIRES: no RunChange.
+// asked in between; then any answer will do. It tells what may be read: `scope`, null: everything (PROTOCOL section 10).
+// Throws DatabaseError. REQUIRES: no RunChange.
 Result<RunAnswer, RequestError> answer_query(Database& database, const RunQuery& query,
-                                             const std::function<bool()>& cancelled);
+                                             const std::function<bool()>& cancelled, const ReadScope* scope);
 
 }  // namespace bridge

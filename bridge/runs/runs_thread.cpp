@@ -23,6 +23,12 @@ RequestError unknown_run(const RunChange& change) {
   return {ErrorType::bad_request, "params.run_id is \"" + change.run_id + "\", which is no run"};
 }
 
+bool may_change(const ReadScopePtr& scope, const RunChange& change) {
+  if (scope == nullptr) return true;
+  const auto name = RunName::parse(change.run_id);
+  return name && scope->may_read_all(name->source, name->agent_id);
+}
+
 }  // namespace
 
 RunsThread::RunsThread(RunsThreadOptions options, const Clock& clock, Listener listener)
@@ -43,18 +49,22 @@ RunsThread::~RunsThread() {
   thread_.join();
 }
 
-bool RunsThread::ask(RunQuery query, std::weak_ptr<const void> asker, Done done) {
+bool RunsThread::ask(RunQuery query, ReadScopePtr scope, std::weak_ptr<const void> asker, Done done) {
   const void* const who = asker.lock().get();
   if (waiting_count_ >= kWaitingMax || waiting_[who] >= kWaitingOfOneMax) return false;
   ++waiting_count_;
   ++waiting_[who];
-  Question question{std::move(query), std::move(asker),
+  Question question{std::move(query), std::move(scope), std::move(asker),
                     [this, who, done = std::move(done)](const auto& answer) {
                       --waiting_count_;
                       if (--waiting_[who] == 0) waiting_.erase(who);
                       done(answer);
                     }};
   const RunQuery& asked = question.query;
+  if (const auto* const change = std::get_if<RunChange>(&asked); change != nullptr && !may_change(question.scope, *change)) {
+    listener_.post([question, error = unknown_run(*change)] { question.done(error); });
+    return true;
+  }
   listener_.prepare(asked, [this, question, alive = std::weak_ptr<char>(alive_)](Prepared prepared) {
     if (!alive.expired()) on_prepared(question, prepared);
   });
@@ -170,7 +180,7 @@ Result<RunAnswer, RequestError> RunsThread::answer(const Question& question) {
       sqlite3_busy_timeout(file.handle(), kReaderBusyMs);
       file.run("PRAGMA mmap_size=1073741824");
       file.run("PRAGMA cache_size=-8192");
-      return answer_query(file, question.query, cancelled);
+      return answer_query(file, question.query, cancelled, question.scope.get());
     }
     begin_in_memory();
     const auto* const change = std::get_if<RunChange>(&question.query);
@@ -179,7 +189,7 @@ Result<RunAnswer, RequestError> RunsThread::answer(const Question& question) {
     memory_->run("COMMIT");
     if (!found) return unknown_run(*change);
     if (change != nullptr) return RunAnswer{"\"changed\":true", std::nullopt, 1};
-    return answer_query(*memory_, question.query, cancelled);
+    return answer_query(*memory_, question.query, cancelled, question.scope.get());
   } catch (const DatabaseError& error) {
     return RequestError{ErrorType::busy, std::string("the runs cannot be read: ") + error.what()};
   }

@@ -25,7 +25,8 @@ class PastRuns {
   virtual ~PastRuns() = default;
 
   // `done` is called once, later, on this thread, unless `asker` has expired. False where too much waits already.
-  [[nodiscard]] virtual bool ask(RunQuery query, std::weak_ptr<const void> asker, Done done) = 0;
+  // `scope`: what he may read; null: everything. What he may not read he may not change.
+  [[nodiscard]] virtual bool ask(RunQuery query, ReadScopePtr scope, std::weak_ptr<const void> asker, Done done) = 0;
 };
 
 struct RunsThreadOptions {
@@ -50,7 +51,7 @@ class RunsThread final : public PastRuns {
   RunsThread(const RunsThread&) = delete;
   RunsThread& operator=(const RunsThread&) = delete;
 
-  bool ask(RunQuery query, std::weak_ptr<const void> asker, Done done) override;
+  bool ask(RunQuery query, ReadScopePtr scope, std::weak_ptr<const void> asker, Done done) override;
 
   // Folds a block in, in memory. What there is no room for is counted as missed.
   void push(BlockPtr block);
@@ -60,6 +61,7 @@ class RunsThread final : public PastRuns {
  private:
   struct Question {
     RunQuery query;
+    ReadScopePtr scope;
     std::weak_ptr<const void> asker;
     Done done;
   };

@@ -100,7 +100,7 @@ std::optional<RequestError> go_back(Database& db, std::uint64_t at, std::uint64_
 
 }  // namespace
 
-Answer answer_tallies(Database& db, const TalliesQuery& query) {
+Answer answer_tallies(Database& db, const TalliesQuery& query, const ReadScope* scope) {
   RunAnswer answer;
   answer.seq = folded_to(db, "seq");
   Tallies tallies;
@@ -125,11 +125,14 @@ Answer answer_tallies(Database& db, const TalliesQuery& query) {
   JsonWriter json;
   json.object().key("tallies").list();
   bool complete = true;
-  for (const auto& [key, tally] : tallies) {
+  for (auto& [key, tally] : tallies) {
+    const auto& [source, run, agent] = key;
+    if (scope != nullptr && !scope->may_read("trade_executed", source, agent)) continue;
+    if (scope != nullptr && !scope->may_read("portfolio_update", source, agent)) tally.value.reset();
     if (tally.trades == 0 && !tally.value) continue;
     complete = json.bytes() <= kReplyBytesMax;
     if (!complete) break;
-    const RunName name{std::get<0>(key), std::get<1>(key), std::get<2>(key)};
+    const RunName name{source, run, agent};
     json.object().field("run_id", name.id()).field("source", name.source);
     add_text_or_null(json, "run", name.run);
     add_text_or_null(json, "agent_id", name.agent_id);

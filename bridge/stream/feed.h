@@ -100,6 +100,10 @@ class Feed final : private PastCache::Waiter {
                                      const StreamOptions& options,
                                      std::function<std::string(const SubscribeOutcome&)> reply);
 
+  // Puts this one in the place of the one that was asked for last, from the newest event on; all else stays. False where too
+  // many messages wait, as say() has it.
+  [[nodiscard]] bool exchange(Subscription subscription);
+
   // The subscription that was asked for last.
   const Subscription& subscription() const { return *requested_; }
 

@@ -67,6 +67,14 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
   return outcome;
 }
 
+bool Feed::exchange(Subscription subscription) {
+  if (queued_.size() >= kQueuedMessagesMax) return false;
+  StreamOptions options;
+  options.on_lag = on_lag_;
+  (void)subscribe(std::move(subscription), std::nullopt, options);
+  return true;
+}
+
 void Feed::request(Subscription subscription) {
   if (deflate_) subscription.set_deflate();
   auto shared = std::make_shared<const Subscription>(std::move(subscription));

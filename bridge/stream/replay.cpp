@@ -223,10 +223,11 @@ std::string Replay::end_message(const char* reason) const {
 
 Replays::~Replays() = default;
 
-Result<std::string, RequestError> Replays::start(Feed* feed, const Value& params,
+Result<std::string, RequestError> Replays::start(Feed* feed, const Value& params, ReadScopePtr scope,
                                                  std::function<void()> nudge) {
   auto request = ReplayRequest::parse(params, clock_);
   if (!request) return request.error();
+  request.value().subscription.set_scope(std::move(scope));
   if (replays_.count(feed) != 0) {
     return RequestError{ErrorType::busy, "this client has a replay already; replay_stop ends it"};
   }

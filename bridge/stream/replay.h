@@ -94,10 +94,15 @@ class Replays {
 
   // Starts one into `feed`, whose `nudge` is called when there is something to pull. Returns the
   // command's result as JSON text.
-  Result<std::string, RequestError> start(Feed* feed, const rapidjson::Value& params,
+  // `scope`: what its client may read.
+  Result<std::string, RequestError> start(Feed* feed, const rapidjson::Value& params, ReadScopePtr scope,
                                           std::function<void()> nudge);
   // Ends the feed's replay, if it has one; the client is told. Returns the result.
   std::string stop(Feed* feed);
+  // The same where nobody asked for it.
+  void end(Feed* feed) {
+    if (replays_.count(feed) != 0) (void)stop(feed);
+  }
   // The feed goes.
   void forget(Feed* feed) { replays_.erase(feed); }
 

@@ -22,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kGoodbyeMax{250};
 constexpr std::uint16_t kCloseUnauthorized = 4001;
+constexpr std::uint16_t kCloseForbidden = 4003;
 constexpr std::uint16_t kCloseTryLater = 1013;
 constexpr std::uint16_t kCloseRateLimit = 4029;
 // A connection that stood this long, or brought something, was a good one (PROTOCOL.md, section 4).
@@ -237,6 +238,8 @@ void Client::Impl::on_closed(Wire::Closed closed) {
     end();
   } else if (closed.code == kCloseUnauthorized) {
     fail("unauthorized", closed.reason);
+  } else if (closed.code == kCloseForbidden) {
+    fail("forbidden", closed.reason);
   } else if (closed.needs_a_person && !ever_connected_) {
     fail("", closed.reason);
   } else {

@@ -144,7 +144,7 @@ class Asker {
       if (!answer) problem = answer.error().message;
       if (answer) bytes = answer.value().members.size();
     };
-    if (!thread_.ask(query, here_, done)) throw std::runtime_error("busy");
+    if (!thread_.ask(query, nullptr, here_, done)) throw std::runtime_error("busy");
     std::function<void()> answer;
     {
       std::unique_lock<std::mutex> lock(mutex_);

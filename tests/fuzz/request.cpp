@@ -1,4 +1,5 @@
-// What clients and bots send: requests of every action against a bridge with some history.
+// What clients and bots send: requests of every action against a bridge with some history; the same from one whose role reads
+// some of it, who must not come to know anything of the rest.
 
 #include <cstdint>
 #include <cstdlib>
@@ -25,8 +26,22 @@ struct World {
     for (int i = 0; i < 40; ++i) {
       intake.take(R"({"type":"t)" + std::to_string(i % 3) + R"(","source":"s","data":{"item":"i",)" +
                   R"("agent_id":"a","n":)" + std::to_string(i) + "}}");
+      // All that the narrow role may not read is marked.
+      const std::string data = R"(,"data":{"item":"HIDDENi","agent_id":")";
+      intake.take(R"({"type":"t0","source":"HIDDENs")" + data + R"(a"}})");
+      intake.take(R"({"type":"t0","source":"s")" + data + R"(HIDDENa"}})");
+      intake.take(R"({"type":"HIDDENt","source":"s")" + data + R"(a"}})");
+      intake.take(R"({"type":"t0")" + data + R"(a"}})");
+    }
+    for (const char* source : {"s", "HIDDENs"}) {
+      intake.take(std::string(R"({"type":"_source","source":")") + source + R"(","run":"r","data":{"agents":["a","HIDDENa"],)" +
+                  R"("host":"HIDDENh","parameters":[{"name":"HIDDENp"}]}})");
     }
   }
+  // Reads t* of s and its agent a; may command s.
+  std::shared_ptr<const Access> narrow = std::make_shared<const Access>(
+      "narrow", Roles::parse("[[role.n.read]]\ntypes=['t*']\nsources=['s']\nagents=['a']\n"
+                             "[[role.n.command]]\ncommands=['*']\ntargets=['s']\n", "roles").value().find("n"));
   FakeClock clock;
   Counters counters;
   Snapshot snapshot{100, 1 << 20};
@@ -75,9 +90,28 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::cerr << "FAILED: no valid reply\ninput: " << printable(input, 100'000) << "\n";
     std::abort();
   }
+  const bool echoes = input.find("HIDDEN") != std::string_view::npos;
+  const auto check_hidden = [&](std::string_view told) {
+    if (echoes || told.find("HIDDEN") == std::string_view::npos) return;
+    std::cerr << "FAILED: a narrow role is told of what it may not read\ninput: " << printable(input, 100'000)
+              << "\ntold: " << printable(told, 100'000) << "\n";
+    std::abort();
+  };
+  {
+    static const Authenticator nobody("/nonexistent", world.clock);
+    Feed narrow_feed(world.log, world.cohorts, world.clock, [] {});
+    ClientProtocol narrow(narrow_feed, world.dispatcher, world.replays, world.log, world.counters, world.clock, 1000, 2, [](Verdict) {});
+    narrow.require_access(nobody, world.narrow);
+    (void)narrow.handle(input);
+    world.replays.tick();
+    for (int turn = 0; turn < 4; ++turn) {
+      for (const auto& buffer : narrow_feed.pull(1 << 20).buffers) check_hidden(*buffer);
+    }
+  }
   // The same as a bot's request.
   const auto document = read_document(input);
   if (!document || !document.value().IsObject()) return 0;
+  world.dispatcher.execute(document.value(), "", {"bot-n", nullptr, world.narrow}, check_hidden);
   int replies = 0;
   world.dispatcher.execute(document.value(), "", {"bot-x"}, [&replies](const std::string& reply) {
     replies += read_document(reply).ok() ? 1 : 2;

@@ -38,16 +38,32 @@ Ended run(std::vector<std::string> arguments) {
   return ended;
 }
 
+// A role of one's own: some of two sources' events, and commands to one agent.
+constexpr const char* kDeskRole = R"([role.desk]
+http = ["/readyz", "/submit_event"]
+[[role.desk.read]]
+types = ["trade_*"]
+sources = ["t1", "{name}-*"]
+[[role.desk.publish]]
+sources = ["{name}-*"]
+[[role.desk.command]]
+commands = ["get_*", "arm_dead_mans_switch"]
+[[role.desk.command]]
+commands = ["pause", "cancel_order"]
+targets = ["t1/a1", "{name}"]
+)";
+
 // A bridge where everybody has to say who he is, with one of each role, who is called as it is.
 struct GuardedBridge {
   GuardedBridge() {
-    for (const char* role : {"viewer", "operator", "bot", "trainer", "metrics", "admin"}) tokens[role] = make(role, role);
+    std::ofstream(roles) << kDeskRole;
+    for (const char* role : {"viewer", "operator", "bot", "trainer", "metrics", "admin", "desk"}) tokens[role] = make(role, role);
     BridgeOptions options;
-    options.settings = {"auth.mode=on", "auth.credentials=" + file, "auth.timeout_s=2"};
+    options.settings = {"auth.mode=on", "auth.credentials=" + file, "auth.roles=" + roles, "auth.timeout_s=2"};
     bridge = std::make_unique<BridgeProcess>(options);
   }
   Ended token(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), {"token", "--credentials", file});
+    arguments.insert(arguments.begin(), {"token", "--credentials", file, "--roles", roles});
     return run(arguments);
   }
   std::string make(const std::string& name, const std::string& role, const std::string& expires = "1h") const {
@@ -69,7 +85,7 @@ struct GuardedBridge {
   }
 
   const ScratchDirectory scratch;
-  const std::string file = scratch.file("credentials");
+  const std::string file = scratch.file("credentials"), roles = scratch.file("roles.toml");
   std::map<std::string, std::string> tokens;
   std::unique_ptr<BridgeProcess> bridge;
 };
@@ -90,7 +106,7 @@ TEST_CASE("access: every role against every path") {
   };
   for (const Row& row : {Row{"", 401, 401, 401}, Row{"viewer", 200, 403, 403}, Row{"operator", 200, 200, 403},
                          Row{"bot", 403, 403, 403}, Row{"trainer", 403, 403, 200}, Row{"metrics", 200, 200, 403},
-                         Row{"admin", 200, 200, 200}}) {
+                         Row{"admin", 200, 200, 200}, Row{"desk", 200, 403, 403}}) {
     CAPTURE(std::string(row.role));
     CHECK(g.status(row.role, "GET", "/") == 200);
     CHECK(g.status(row.role, "GET", "/healthz") == 200);
@@ -98,6 +114,8 @@ TEST_CASE("access: every role against every path") {
     CHECK(g.status(row.role, "GET", "/metrics") == row.metrics);
     CHECK(g.status(row.role, "POST", "/submit_event", own) == row.submit);
   }
+  CHECK(g.status("desk", "POST", "/submit_event", R"({"type":"t","source":"desk-1","data":{}})") == 200);
+  CHECK(g.status("desk", "POST", "/submit_event", R"({"type":"t","source":"desk","data":{}})") == 403);
   const HttpResponse asked = http(g.bridge->websocket(), "GET", "/metrics");
   CHECK(asked.header("WWW-Authenticate") == "Bearer realm=\"ppo-bridge\"");
   const HttpResponse wrong = http(g.bridge->websocket(), "GET", "/healthz", {{"Authorization", "Bearer ppo1_nonsense"}});
@@ -121,11 +139,22 @@ TEST_CASE("access: every role against every command") {
       {'n', R"("command":"set_run","params":{"run_id":"nobody@"})"}};
   zmq::context_t context;
   for (const Row& row : {Row{"", ""}, Row{"viewer", "cprs"}, Row{"operator", "cdhnoprs"}, Row{"bot", "cdoprs"},
-                         Row{"trainer", ""}, Row{"metrics", ""}, Row{"admin", "cdhnoprs"}}) {
+                         Row{"trainer", ""}, Row{"metrics", ""}, Row{"admin", "cdhnoprs"}, Row{"desk", "crs"}}) {
     const std::string role = row.role;
     CAPTURE(role);
     const std::string denied = role.empty() ? "unauthorized" : "forbidden";
-    ProtocolClient client = g.client(role);
+    const bool converses = role != "trainer" && role != "metrics";
+    std::unique_ptr<ProtocolClient> client;
+    if (converses) {
+      client = std::make_unique<ProtocolClient>(g.client(role));
+    } else {
+      WebSocketOptions options;
+      options.headers = g.headers(role);
+      CHECK(RawWebSocket::try_connect(g.bridge->websocket(), options).status == 403);
+      ProtocolClient late(g.bridge->websocket());
+      CHECK(refusal(late.request(R"({"action":"authenticate","token":")" + g.tokens.at(role) + "\"}")) == "forbidden");
+      CHECK(late.connection().wait_close() == 4003);
+    }
     zmq::socket_t bot(context, zmq::socket_type::req);
     bot.set(zmq::sockopt::linger, 0);
     bot.set(zmq::sockopt::rcvtimeo, 15'000);
@@ -139,7 +168,7 @@ TEST_CASE("access: every role against every command") {
     };
     std::string may, bot_may;
     for (const auto& [letter, command] : commands) {
-      if (refusal(client.request("{\"action\":\"command\"," + command + "}")) != denied) may += letter;
+      if (client != nullptr && refusal(client->request("{\"action\":\"command\"," + command + "}")) != denied) may += letter;
       if (letter == 'p') {
         if (std::string(row.may).find('p') != std::string::npos) bot_may += 'p';  // bots have no stream of their own
       } else if (ask_as_bot(command) != denied) {
@@ -148,13 +177,13 @@ TEST_CASE("access: every role against every command") {
     }
     CHECK(may == row.may);
     CHECK(bot_may == row.may);
-    const Json subscribed = client.request(R"({"action":"register","subscriptions":["*"]})");
-    const bool reads = role != "" && role != "trainer" && role != "metrics";
+    if (!converses) continue;
+    const Json subscribed = client->request(R"({"action":"register","subscriptions":["*"]})");
     if (role.empty()) {
       CHECK(refusal(subscribed) == "unauthorized");
     } else {
       CHECK(subscribed.string("/status") == "registered");
-      CHECK(subscribed.has("/limited") == !reads);
+      CHECK(subscribed.has("/limited") == (role == "desk"));
     }
   }
   zmq::socket_t stranger(context, zmq::socket_type::req);
@@ -184,7 +213,7 @@ TEST_CASE("access: what is done is told with who did it, and clients with who th
 TEST_CASE("access: a trainer's events are its own") {
   GuardedBridge g;
   ProtocolClient viewer = g.client("viewer");
-  viewer.request(R"({"action":"register","subscriptions":["*"]})");
+  viewer.request(R"({"action":"register","subscriptions":["t"]})");
   const TcpAddress at = g.bridge->websocket();
   const auto post = [&](const std::string& body) { return http(at, "POST", "/submit_event", g.headers("trainer"), body); };
   CHECK(post(R"({"type":"t","source":"trainer-2","data":{}})").status == 200);
@@ -218,7 +247,7 @@ TEST_CASE("access: a revoked token ends its connections within a second or two, 
   // SIGHUP does not end the bridge, and a file that is broken changes nothing.
   std::ofstream(g.file, std::ios::app) << "broken\n";
   g.bridge->process().signal(SIGHUP);
-  CHECK(wait_until([&] { return g.bridge->process().stderr_text().find("the credentials stay as they were") != std::string::npos; }));
+  CHECK(wait_until([&] { return g.bridge->process().stderr_text().find("the credentials stay as they were, or the roles do: auth.credentials: ") != std::string::npos; }));
   CHECK(honest.request(R"({"action":"ping"})").string("/status") == "pong");
   CHECK(g.status("viewer", "GET", "/readyz") == 200);
 }

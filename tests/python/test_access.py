@@ -101,6 +101,24 @@ class Clients(GuardedBridge):
 
         asyncio.run(asyncio.wait_for(use(), PATIENCE_S))
 
+    def test_a_role_that_may_do_nothing_here_is_tried_once(self) -> None:
+        tokens = {role: self.token(role, role) for role in ("trainer", "operator")}
+
+        async def use(role: str) -> None:
+            async with Client(self.bridge.ws, token=tokens[role], backoff_s=QUICK) as client:
+                await client.command("get_status")
+
+        def read() -> bool:  # the bridge reads the file within a second
+            try:
+                asyncio.run(asyncio.wait_for(use("operator"), PATIENCE_S))
+                return True
+            except Refused:
+                return False
+
+        wait_until(read)
+        with self.assertRaisesRegex(Refused, "nothing here"):
+            asyncio.run(asyncio.wait_for(use("trainer"), PATIENCE_S))
+
     def test_bots_say_it_with_each_request(self) -> None:
         at = {"events": self.bridge.events_out, "commands": self.bridge.commands}
         feed = BotFeed(**at, token=self.viewer)

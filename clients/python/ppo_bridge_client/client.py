@@ -29,6 +29,7 @@ _EVENTS_WAITING_MAX = 10_000
 _ANSWER_GRACE_S = 2.0  # beyond a command's deadline, for the bridge's own answer
 _RETRY_S = 0.01  # after a connection was found dead
 _TOKEN_REFUSED = 4001
+_NOT_ALLOWED = 4003
 _LOST = (OSError, ValueError, asyncio.TimeoutError, websockets.WebSocketException)
 
 
@@ -310,6 +311,8 @@ class Client:
             received = getattr(closed, "rcvd", None)
             if received is not None and received.code == _TOKEN_REFUSED:
                 raise Refused("the token is missing or wrong") from None
+            if received is not None and received.code == _NOT_ALLOWED:
+                raise Refused("the token's role may do nothing here") from None
             raise
         finally:
             self._socket = None

@@ -155,11 +155,11 @@ TEST_CASE("details: a replay that is stopped is named by its number, and one of 
   bench.event();
   Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
   Feed other(bench.log, bench.cohorts, bench.clock, [] {});
-  REQUIRE(bench.replays.start(&feed, parse_json(R"({"speed":0.001})"), [] {}).ok());
-  const auto started = bench.replays.start(&other, parse_json(R"({"speed":0.001})"), [] {});
+  REQUIRE(bench.replays.start(&feed, parse_json(R"({"speed":0.001})"), nullptr, [] {}).ok());
+  const auto started = bench.replays.start(&other, parse_json(R"({"speed":0.001})"), nullptr, [] {});
   REQUIRE(started.ok());
   CHECK(parse_json(bench.replays.stop(&other))["replay"].GetInt() == parse_json(started.value())["replay"].GetInt());
-  const auto refused = bench.replays.start(&other, parse_json(R"({"from":{"seq":9223372036854775808}})"), [] {});
+  const auto refused = bench.replays.start(&other, parse_json(R"({"from":{"seq":9223372036854775808}})"), nullptr, [] {});
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().message.find("from.seq") != std::string::npos);
 }

@@ -144,10 +144,7 @@ TEST_CASE("desk: * gives one reply with an entry a trainer") {
 TEST_CASE("dispatcher: switches and keys belong to who made them") {
   Dispatcher d;
   const auto identity = [](const char* name) {
-    auto access = std::make_shared<Access>();
-    access->name = name;
-    access->role = find_role("operator");
-    return access;
+    return std::make_shared<const Access>(name, Roles().find("operator"));
   };
   // All of them call themselves alike.
   const auto ask = [&](const std::shared_ptr<const Access>& access, const std::string& request) {
@@ -161,7 +158,7 @@ TEST_CASE("dispatcher: switches and keys belong to who made them") {
                           R"("on_expiry":{"command":"pause","target":"*"}}})";
   const std::string disarm = R"({"command":"disarm_dead_mans_switch"})";
   CHECK(ask(alice, arm)["result"]["name"] == "alice/me");
-  for (const auto& other : {eve, std::shared_ptr<Access>()}) {
+  for (const auto& other : {eve, std::shared_ptr<const Access>()}) {
     CHECK_FALSE(ask(other, disarm)["result"]["disarmed"].GetBool());
   }
   CHECK(ask(alice, disarm)["result"]["disarmed"].GetBool());
@@ -176,6 +173,108 @@ TEST_CASE("dispatcher: switches and keys belong to who made them") {
   const auto told = parse_json(d.events_of("command_executed").at(0));
   CHECK(told["data"]["client_id"] == "me");
   CHECK(told["data"]["identity"] == "alice");
+}
+
+namespace {
+
+// d-1 may pause a1 of t1 and all of t3, and have its switch do so; t1, t2 and t3 have an agent a1 each.
+struct Desk : Dispatcher {
+  explicit Desk(const std::string& more = {}) {
+    for (const char* source : {"t2", "t3"}) {
+      bench.take(std::string(R"({"type":"_source","source":")") + source + R"(","run":"r","data":{"agents":["a1","a2"]}})");
+      bench.link.connected.insert(source);
+    }
+    const auto roles = Roles::parse("[[role.desk.command]]\ncommands=['pause','arm_*']\ntargets=['t1/a1','t3']\n"
+                                    "[[role.desk.command]]\ncommands=['resume','create_alert']\n[[role.desk.read]]\n" + more, "f");
+    REQUIRE(roles);
+    access = std::make_shared<const Access>("d-1", roles.value().find("desk"));
+  }
+  // "forbidden" and so on, or where it went.
+  std::string sent(const std::string& request) {
+    replies.clear();
+    bench.link.sent.clear();
+    bench.dispatcher.execute(parse_json(request), "9", {"me", nullptr, access},
+                             [this](const std::string& json) { replies.push_back(json); });
+    if (!replies.empty()) {
+      const auto r = parse_json(replies[0]);
+      details = r["status"] == "error" ? r["data"]["details"].HasMember("target") ? r["data"]["details"]["target"].GetString() : "" : "";
+      message = r["status"] == "error" ? r["data"]["message"].GetString() : "";
+      return r["status"] == "error" ? r["data"]["error_type"].GetString() : "done";
+    }
+    std::string to;
+    for (const auto& [source, json] : bench.link.sent) {
+      const auto command = parse_json(json);
+      to += source + (command.HasMember("agent_id") ? std::string("/") + command["agent_id"].GetString() : "");
+      bench.dispatcher.router().on_answer(source, R"({"id":")" + std::string(command["id"].GetString()) + R"(","success":true,"result":{}})");
+    }
+    return to;
+  }
+  std::string pause(const std::string& target) { return sent(R"({"command":"pause","target":")" + target + "\"}"); }
+
+  std::shared_ptr<const Access> access;
+  std::string details, message;
+};
+
+}  // namespace
+
+TEST_CASE("dispatcher: a role's commands go to its targets, after they were resolved, and to nobody else") {
+  Desk d;
+  CHECK(d.pause("t1/a1") == "t1/a1");
+  CHECK(d.pause("t1@r/a1") == "t1/a1");
+  CHECK(d.pause("t3") == "t3");
+  CHECK(d.pause("t3/a2") == "t3/a2");
+  for (const char* other : {"t1", "t1@r", "t2", "t2/a1", "t2@r/a1", "t1/a2", "*", "nobody", "t4/a1", "t2@none", "t1@none"}) {
+    CAPTURE(std::string(other));
+    CHECK(d.pause(other) == "forbidden");
+    CHECK(d.details == other);
+    CHECK(d.bench.link.sent.empty());
+  }
+  CHECK(d.pause("t1@none/a1") == "unknown_target");
+  CHECK(d.pause("t3/a9") == "unknown_target");
+  // Of an agent that several have, those of others are as if they were not there.
+  CHECK(d.pause("a1") == "unknown_target");
+  CHECK(d.message.find("t1/a1, t3/a1") != std::string::npos);
+  CHECK(d.message.find("t2") == std::string::npos);
+  CHECK(d.pause("a2") == "t3/a2");
+  CHECK(d.sent(R"({"command":"resume","target":"t2"})") == "t2");
+  CHECK(d.sent(R"({"command":"resume","target":"*"})") == "t1t2t3");
+  CHECK(d.sent(R"({"command":"reset","target":"t1/a1"})") == "forbidden");
+}
+
+TEST_CASE("dispatcher: a switch and an alert do no more than who made them may") {
+  const auto arm = [](const std::string& target) {
+    return R"({"command":"arm_dead_mans_switch","params":{"timeout_ms":1000,"_targets":["*"],"on_expiry":{"command":"pause","target":")" +
+           target + "\"}}}";
+  };
+  Desk d;
+  std::map<std::string, std::string> store;
+  d.bench.dispatcher.set_switch_store([&store](const std::string& name, const std::string& params, const auto& done) {
+    store[name] = params;
+    done(true);
+  });
+  for (const char* other : {"*", "t2", "t1", "nobody"}) CHECK(d.sent(arm(other)) == "forbidden");
+  CHECK(d.sent(arm("a2")) == "done");
+  const std::string kept = store.at("d-1/me");
+  // By the time that it fires the name means another one's agent too; it is for t3's alone.
+  d.bench.take(R"({"type":"_source","source":"t1","run":"r","data":{"agents":["a1","a2"]}})");
+  d.bench.link.sent.clear();
+  d.advance(1'100'000);
+  REQUIRE(d.bench.link.sent.size() == 1);
+  CHECK(d.bench.link.sent[0].first == "t3");
+  // The same where the bridge has come back meanwhile.
+  CHECK(kept.find(R"("_targets":["t1/a1","t3"])") != std::string::npos);
+  Desk next;
+  next.bench.dispatcher.restore_switch("d-1/me", kept);
+  next.bench.take(R"({"type":"_source","source":"t3","run":"r","data":{"agents":["a1"]}})");
+  next.bench.link.sent.clear();
+  next.advance(10'100'000);
+  CHECK(next.bench.link.sent.empty());  // a2 is t2's alone by now
+  const auto alert = [](const std::string& name) {
+    return R"({"command":"create_alert","params":{"rule":"t","action":{"command":")" + name + R"(","target":"t3"}}})";
+  };
+  CHECK(d.sent(alert("pause")) == "forbidden");
+  CHECK(d.sent(alert("reset")) == "forbidden");
+  CHECK(d.sent(alert("resume")) == "busy");  // there are no alerts here
 }
 
 TEST_CASE("switch: it fires unless it is re-armed, once, and says so") {

@@ -313,7 +313,7 @@ namespace {
 std::vector<std::string> replayed(PastWorld& world, const std::string& params, int ticks,
                                   std::int64_t step_us = 1000) {
   PastClient client(world);
-  const auto started = world.replays.start(&client.feed, parse_json(params), [] {});
+  const auto started = world.replays.start(&client.feed, parse_json(params), nullptr, [] {});
   REQUIRE_MESSAGE(started.ok(), started.error().message);
   std::vector<std::string> got;
   for (int i = 0; i < ticks; ++i) {
@@ -378,12 +378,12 @@ TEST_CASE("replay: wrong params, a second one, and a stop") {
         R"({"speed":"fast"})", R"({"speed":1e-300})", R"({"to":{"seq":18446744073709551615}})",
         R"({"from":{"seconds":-1}})", R"({"subscriptions":5})"}) {
     CAPTURE(wrong);
-    const auto refused = world.replays.start(&client.feed, parse_json(wrong), [] {});
+    const auto refused = world.replays.start(&client.feed, parse_json(wrong), nullptr, [] {});
     REQUIRE_FALSE(refused.ok());
     CHECK(refused.error().message.find("params.") == 0);
   }
-  REQUIRE(world.replays.start(&client.feed, parse_json(R"({"from":1})"), [] {}).ok());
-  CHECK(world.replays.start(&client.feed, parse_json("{}"), [] {}).error().type ==
+  REQUIRE(world.replays.start(&client.feed, parse_json(R"({"from":1})"), nullptr, [] {}).ok());
+  CHECK(world.replays.start(&client.feed, parse_json("{}"), nullptr, [] {}).error().type ==
         ErrorType::busy);
   CHECK(world.replays.stop(&client.feed).find("\"stopped\":true") != std::string::npos);
   CHECK(world.replays.stop(&client.feed).find("\"stopped\":false") != std::string::npos);
@@ -393,7 +393,7 @@ TEST_CASE("replay: wrong params, a second one, and a stop") {
   std::vector<std::unique_ptr<PastClient>> many;
   for (std::size_t i = 0; i <= kReplaysMax; ++i) {
     many.push_back(std::make_unique<PastClient>(world));
-    CHECK(world.replays.start(&many.back()->feed, parse_json("{}"), [] {}).ok() ==
+    CHECK(world.replays.start(&many.back()->feed, parse_json("{}"), nullptr, [] {}).ok() ==
           (i < kReplaysMax));
   }
   for (const auto& c : many) world.replays.forget(&c->feed);

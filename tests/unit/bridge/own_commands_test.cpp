@@ -17,7 +17,7 @@ using namespace bridge;
 namespace {
 
 struct FakeRuns final : PastRuns {
-  bool ask(RunQuery query, std::weak_ptr<const void> asker, Done done) override {
+  bool ask(RunQuery query, ReadScopePtr, std::weak_ptr<const void> asker, Done done) override {
     if (full) return false;
     asked = std::move(query);
     who = std::move(asker);

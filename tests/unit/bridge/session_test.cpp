@@ -174,6 +174,7 @@ namespace {
 struct Guarded {
   Guarded() {
     write();
+    write_roles("");
     REQUIRE(authenticator.reload());
     SessionOptions options{"0.0.0"};
     options.authenticator = &authenticator;
@@ -183,13 +184,14 @@ struct Guarded {
   void write(const char* alices_role = "operator") {
     std::ofstream file(scratch.file("credentials"));
     const auto line = [&](const NewToken& token, const char* name, const char* role, std::int64_t expires_s = 0) {
-      file << credential_line({name, find_role(role), token.id, token.sha256, 1, expires_s, ""}) << "\n";
+      file << credential_line({name, role, token.id, token.sha256, 1, expires_s, ""}) << "\n";
     };
     if (*alices_role != '\0') line(alice, "alice", alices_role, 1'619'395'300);
     line(alice_later, "alice", "operator");
     line(bob, "bob", "viewer");
     line(tom, "tom", "trainer");
   }
+  void write_roles(const std::string& text) { std::ofstream(scratch.file("roles.toml")) << text; }
   void read_again() {
     REQUIRE(authenticator.reload());
     c->session.tick();
@@ -221,7 +223,7 @@ struct Guarded {
   const testing_support::ScratchDirectory scratch;
   const NewToken alice = make_token(), alice_later = make_token(), bob = make_token(), tom = make_token();
   FakeClock clock;
-  Authenticator authenticator{scratch.file("credentials"), clock};
+  Authenticator authenticator{scratch.file("credentials"), clock, scratch.file("roles.toml")};
   std::unique_ptr<Connected> c;
 };
 
@@ -287,14 +289,118 @@ TEST_CASE("session: who has said who he is may do what his role does") {
   CHECK(g.c->session.info().identity == "bob");
 }
 
-TEST_CASE("session: who reads nothing gets nothing, and is told") {
+TEST_CASE("session: a role that may do nothing here ends it with 4003, and what it asked for is not done") {
   Guarded g;
-  CHECK(g.ask(R"({"action":"register","subscriptions":["*"],"token":")" + g.tom.text + "\"}")["limited"].GetBool());
+  SUBCASE("as it registers") {
+    CHECK(g.error(R"({"action":"register","subscriptions":["*"],"token":")" + g.tom.text + "\"}") == "forbidden");
+  }
+  SUBCASE("as it says who it is") { CHECK(g.say(g.tom)["data"]["error_type"] == "forbidden"); }
+  CHECK(g.c->socket.closed == 4003);
   const std::size_t said = g.c->socket.got.size();
   g.c->bench.event();
+  g.ask(R"({"action":"command","command":"get_recent_events"})");
   CHECK(g.c->socket.got.size() == said);
-  CHECK(g.error(R"({"action":"command","command":"get_recent_events"})") == "forbidden");
-  CHECK(g.error(R"({"action":"command","command":"replay","params":{"seconds":10}})") == "forbidden");
+}
+
+namespace {
+
+constexpr const char* kDesk = "[[role.desk.read]]\ntypes=['a','b']\n[[role.desk.command]]\ncommands=['get_*','replay']\n";
+
+}  // namespace
+
+TEST_CASE("session: another role's scope holds from the newest event on, as by a subscribe") {
+  Guarded g;
+  g.write_roles(kDesk);
+  g.write("desk");
+  g.read_again();
+  REQUIRE(g.say(g.alice)["role"] == "desk");
+  const auto reply = g.ask(R"({"action":"register","subscriptions":["*"]})");
+  CHECK(reply["limited"].GetBool());
+  CHECK(reply["subscriptions"][0] == "*");
+  CHECK_FALSE(g.ask(R"({"action":"subscribe","subscriptions":["a"]})").HasMember("limited"));
+  CHECK(g.ask(R"({"action":"subscribe","subscriptions":["a","c"]})")["limited"].GetBool());
+  const auto types = [&g](std::size_t from) {
+    std::string all;
+    for (std::size_t i = from; i < g.c->socket.got.size(); ++i) all += parse_json(g.c->socket.got[i])["type"].GetString();
+    return all;
+  };
+  g.ask(R"({"action":"subscribe"})");
+  std::size_t said = g.c->socket.got.size();
+  const auto events = [&](const std::string& of) {
+    for (const char type : of) g.c->bench.event(std::string(1, type));
+    g.c->write_all();
+  };
+  events("abc");
+  CHECK(types(said) == "ab");
+  g.write_roles("[[role.desk.read]]\ntypes=['b','c']\n[[role.desk.command]]\ncommands=['get_*']\n");
+  events("c");
+  g.read_again();
+  events("abc");
+  CHECK(types(said) == "abbc");
+  // The same role, written differently: nothing changes. Broken: nothing either.
+  g.write_roles("# desk\n[[role.desk.read]]\ntypes=['c','b','c']\n[[role.desk.command]]\ncommands=['get_*']\n");
+  g.read_again();
+  g.write_roles("[[role.desk.read]]\ntypes=['c d']\n");
+  CHECK_FALSE(g.authenticator.reload());
+  g.c->session.tick();
+  g.c->write_all();
+  said = g.c->socket.got.size();
+  events("abc");
+  CHECK(types(said) == "bc");
+  // All of it again, by a role that reads everything.
+  g.write("operator");
+  g.write_roles("");
+  g.read_again();
+  said = g.c->socket.got.size();
+  events("abc");
+  CHECK(types(said) == "abc");
+  // And a role that is gone.
+  g.write("desk");
+  g.read_again();
+  CHECK(g.c->socket.closed == 4001);
+}
+
+TEST_CASE("session: one name has so many connections, and a place again once one has gone") {
+  Guarded g;
+  g.authenticator.set_connections_max(2);
+  SessionOptions options{"0.0.0"};
+  options.authenticator = &g.authenticator;
+  REQUIRE(g.say(g.alice)["status"] == "authenticated");
+  REQUIRE(g.say(g.alice_later)["status"] == "authenticated");  // the same connection
+  auto second = std::make_unique<Connected>(options, g.authenticator.find(g.alice.text));
+  CHECK(second->socket.closed == 0);
+  Connected third(options, g.authenticator.find(g.alice_later.text));
+  CHECK(third.socket.closed == 1013);
+  CHECK(third.socket.got.empty());
+  Connected late(options);
+  const auto say = R"({"action":"authenticate","token":")" + g.alice.text + "\"}";
+  late.session.on_text(say);
+  late.write_all();
+  CHECK(parse_json(late.socket.got.back())["data"]["error_type"] == "busy");
+  CHECK(late.socket.closed == 0);
+  Connected other(options, g.authenticator.find(g.bob.text));
+  CHECK(other.socket.closed == 0);
+  second.reset();
+  late.session.on_text(say);
+  late.write_all();
+  CHECK(parse_json(late.socket.got.back())["status"] == "authenticated");
+}
+
+TEST_CASE("session: a replay ends where the role changes, and goes on where it does not") {
+  Guarded g;
+  g.write_roles(kDesk);
+  g.write("desk");
+  g.read_again();
+  REQUIRE(g.say(g.alice)["role"] == "desk");
+  g.c->bench.event("a");
+  g.c->bench.event("c");
+  REQUIRE(g.ask(R"({"action":"command","command":"replay","params":{"speed":0.001}})")["status"] == "command_result");
+  g.write_roles(kDesk + std::string("# the same\n"));
+  g.read_again();
+  CHECK(g.c->bench.replays.count() == 1);
+  g.write_roles(std::string(kDesk) + "[[role.desk.read]]\ntypes=['c']\n");
+  g.read_again();
+  CHECK(g.c->bench.replays.count() == 0);
 }
 
 TEST_CASE("session: a token that runs out is told a minute ahead, and can be followed by another") {
@@ -329,14 +435,19 @@ TEST_CASE("session: a token that is revoked ends it, a role that changes holds a
   g.read_again();
   CHECK(g.c->socket.closed == 0);
   CHECK(g.error(R"({"action":"command","command":"pause","target":"t-1"})") == "forbidden");
-  g.write("metrics");
-  g.read_again();
-  const std::size_t said = g.c->socket.got.size();
-  g.c->bench.event();
-  CHECK(g.c->socket.got.size() == said);
-  g.write("");
-  g.read_again();
-  CHECK(g.c->socket.closed == 4001);
+  SUBCASE("one that may do nothing here") {
+    g.write("metrics");
+    g.read_again();
+    CHECK(g.c->socket.closed == 4003);
+    const std::size_t said = g.c->socket.got.size();
+    g.c->bench.event();
+    CHECK(g.c->socket.got.size() == said);
+  }
+  SUBCASE("none") {
+    g.write("");
+    g.read_again();
+    CHECK(g.c->socket.closed == 4001);
+  }
 }
 
 TEST_CASE("session: whoever said it with the handshake is known from the start") {

@@ -244,7 +244,7 @@ TEST_CASE("replay: one that ends at a time ends in the turn of its last event") 
   const std::string soon = std::to_string(bench.clock.wall_us() / 1'000'000 + 1);
   bench.clock.advance_us(5'000'000);
   bench.event();
-  REQUIRE(bench.replays.start(&client.feed, parse_json(R"({"speed":0,"to":)" + soon + "}"), [] {}).ok());
+  REQUIRE(bench.replays.start(&client.feed, parse_json(R"({"speed":0,"to":)" + soon + "}"), nullptr, [] {}).ok());
   bench.replays.tick();
   const auto got = payloads(client.feed.pull(1 << 20));
   REQUIRE(got.size() == 2);

@@ -300,7 +300,7 @@ TEST_CASE("replay: across a step back of the clock events are as far apart as th
   bench.event("c");
   bench.clock.advance_us(2'000'000);
   bench.event("d");
-  REQUIRE(bench.replays.start(&feed, parse_json(R"({"speed":1})"), [] {}).ok());
+  REQUIRE(bench.replays.start(&feed, parse_json(R"({"speed":1})"), nullptr, [] {}).ok());
   std::vector<std::size_t> got;
   for (int half_second = 0; half_second <= 6; ++half_second) {
     bench.replays.tick();

@@ -283,7 +283,7 @@ TEST_CASE("turns: a replay that passes nothing is looked through in steps, charg
   Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
   feed.charge_to(asker.account);
   const auto start = [&] {
-    REQUIRE(bench.replays.start(&feed, parse_json(R"({"speed":0,"filter":{"n":-1}})"), [] {}).ok());
+    REQUIRE(bench.replays.start(&feed, parse_json(R"({"speed":0,"filter":{"n":-1}})"), nullptr, [] {}).ok());
     bench.replays.tick();
     CHECK(bench.posted.size() == 1);
   };

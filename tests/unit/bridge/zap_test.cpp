@@ -73,7 +73,7 @@ std::string binary(const std::string& key) {
 }
 
 std::string line(const char* name, const char* role, const char* id, const std::string& key, std::int64_t expires_s = 0) {
-  Credential credential{name, find_role(role), id, "", 1, expires_s, ""};
+  Credential credential{name, role, id, "", 1, expires_s, ""};
   credential.public_key = key;
   return credential_line(credential) + "\n";
 }

@@ -155,6 +155,20 @@ TEST_CASE("feed: a close for want of a token is for good, any other is not") {
   CHECK(failed.notice.reason == "closed by the bridge (4001 token wrong)");
 }
 
+TEST_CASE("feed: a role that may do nothing here is for good too") {
+  FakeBridge bridge([&](FakeConnection& connection, int) {
+    register_client(connection, "k3f", 0);
+    connection.close(4003, "nothing for a trainer");
+    connection.wait_until_gone();
+  });
+  Client client(test_options(bridge));
+  client.start();
+  next(client, Kind::kConnected);
+  const feed::Message failed = next(client);
+  CHECK(failed.kind == Kind::kFailed);
+  CHECK(failed.notice.error_type == "forbidden");
+}
+
 TEST_CASE("feed: what went wrong is told once an outage, in words") {
   struct Case {
     const char* name;

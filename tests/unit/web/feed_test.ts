@@ -245,6 +245,18 @@ test('feed: a bridge that does not want it is not asked again', async () => {
   assert.equal(bridge.sockets.length, 1);
 });
 
+test('feed: closed for good, it does not come again by itself', () => {
+  for (const code of [4001, 4003]) {
+    const { bridge, feed } = setUp();
+    bridge.socket.accept('e', 0);
+    bridge.socket.lose(code, 'nothing for you');
+    assert.equal(feed.state.status, 'refused');
+    assert.equal(feed.state.wantsToken, true);
+    bridge.pass(100_000);
+    assert.equal(bridge.sockets.length, 1);
+  }
+});
+
 test('feed: commands are answered by id, whatever comes between', async () => {
   const { bridge, feed } = setUp();
   await assert.rejects(feed.command('pause'), { errorType: 'not_connected' });

@@ -20,6 +20,7 @@ const defaultDeadline_ms = 2000;
 // A reply may take this much longer than the deadline that the bridge keeps.
 const replyGrace_ms = 1000;
 const closeUnauthorized = 4001;
+const closeForbidden = 4003;
 // Of the contract: codes for "you are not wanted", as against "come back later".
 const finalErrors = new Set(['unauthorized', 'forbidden']);
 // To `authenticate`: nobody has to say here who one is.
@@ -180,7 +181,7 @@ export class Feed {
     let trouble: string | undefined;
     socket.onclose = ({ code, reason }) => {
       if (this.socket !== socket) return;
-      if (code === closeUnauthorized) this.refused(reason || 'unauthorized', true);
+      if (code === closeUnauthorized || code === closeForbidden) this.refused(reason || `closed with ${code}`, true);
       else this.lost(reason || trouble || `closed with ${code}`);
     };
     socket.onerror = ({ message }) => {

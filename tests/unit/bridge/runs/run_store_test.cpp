@@ -17,7 +17,7 @@ using namespace bridge;
 namespace {
 
 rapidjson::Document ask(Database& db, const RunQuery& query) {
-  const auto answer = answer_query(db, query, [] { return false; });
+  const auto answer = answer_query(db, query, [] { return false; }, nullptr);
   REQUIRE_MESSAGE(answer.ok(), answer.error().message);
   rapidjson::Document out;
   out.Parse(("{" + answer.value().members + "}").c_str());

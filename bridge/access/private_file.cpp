@@ -1,0 +1,57 @@
+#include "access/private_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace bridge {
+namespace {
+
+constexpr std::size_t kPrivateFileBytesMax = 4 * 1024 * 1024;
+
+}  // namespace
+
+Result<std::optional<std::string>> read_private_file(const std::string& path) {
+  struct Opened {
+    int fd;
+    ~Opened() {
+      if (fd >= 0) ::close(fd);
+    }
+  } const file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  const auto failed = [&path] { return Failure{path + ": " + std::strerror(errno)}; };
+  if (file.fd < 0 && errno == ENOENT) return std::optional<std::string>();
+  struct stat about {};
+  if (file.fd < 0 || ::fstat(file.fd, &about) != 0) return failed();
+  if (!S_ISREG(about.st_mode)) return Failure{path + " is no regular file"};
+  if (about.st_uid != 0 && about.st_uid != ::geteuid()) {
+    return Failure{path + " belongs to another user (" + std::to_string(about.st_uid) + ")"};
+  }
+  if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return Failure{path + " can be written by others; run: chmod go-w " + path};
+  }
+  std::string text;
+  std::array<char, 65'536> part;
+  for (;;) {
+    const ssize_t n = ::read(file.fd, part.data(), part.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failed();
+    if (n == 0) return std::optional<std::string>(std::move(text));
+    text.append(part.data(), static_cast<std::size_t>(n));
+    if (text.size() > kPrivateFileBytesMax) {
+      return Failure{path + " is longer than " + std::to_string(kPrivateFileBytesMax) + " bytes"};
+    }
+  }
+}
+
+std::string file_stamp(const std::string& path) {
+  struct stat about {};
+  if (::stat(path.c_str(), &about) != 0) return {};
+  return std::to_string(about.st_ino) + " " + std::to_string(about.st_size) + " " +
+         std::to_string(about.st_mtim.tv_sec) + "." + std::to_string(about.st_mtim.tv_nsec);
+}
+
+}  // namespace bridge

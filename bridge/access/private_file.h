@@ -1,0 +1,18 @@
+// Files that say who may do what.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace bridge {
+
+// A regular file of root's or one's own that nobody else may write (open(2), stat(2)), of at most 4 MiB; nothing where it
+// is not there.
+Result<std::optional<std::string>> read_private_file(const std::string& path);
+
+// Another one whenever the file has changed, by its inode, size and time; empty where it is not there.
+std::string file_stamp(const std::string& path);
+
+}  // namespace bridge
