@@ -112,7 +112,8 @@ class BridgeApp::Impl {
                {kVersion, page_files(), [this](auto done) { metrics(std::move(done)); },
                 [this] { return trouble(); }, [this] { return notice(); },
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
-                [this] { announce(); }, &work_}),
+                [this] { announce(); }, &work_, &dispatcher_,
+                static_cast<std::uint64_t>(config.websocket.requests_per_s_max)}),
         client_servers_(
             {io_, log_, snapshot_, journal_.get(), dispatcher_, counters_, clock_, work_}, serving(),
             [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {

@@ -153,6 +153,8 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
               c.receive_to_send);
   f.gauge("ppo_bridge_clients", "WebSocket clients connected.",
           static_cast<double>(depths.serving.clients));
+  f.gauge("ppo_bridge_event_streams", "Of these, by GET /events.",
+          static_cast<double>(depths.serving.event_streams));
   f.gauge("ppo_bridge_client_lag_events", "Events that clients have yet to be given, over all.",
           static_cast<double>(depths.serving.lag));
   f.gauge("ppo_bridge_client_lag_events_max", "The same of the client that lags most.",

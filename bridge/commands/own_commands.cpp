@@ -63,6 +63,7 @@ bool OwnCommands::knows(std::string_view command) {
 
 void ClientsReport::add(const ClientsReport& other) {
   clients += other.clients;
+  event_streams += other.event_streams;
   lag += other.lag;
   lag_max = std::max(lag_max, other.lag_max);
   cohorts += other.cohorts;
@@ -136,7 +137,7 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
       group = row.group;
       json.key(group).object();
       if (group == "clients") {
-        json.field("connected", report.clients);
+        json.field("connected", report.clients).field("event_streams", report.event_streams);
         json.field("max", std::uint64_t{view_.clients_max});
         json.field("cohorts", std::uint64_t{report.cohorts});
       } else if (group == "events") {
@@ -351,6 +352,7 @@ void OwnCommands::list_clients(const std::shared_ptr<ClientList>& list) {
       json.object().field("connection", client.connection).field("client_id", client.client_id);
       if (!client.identity.empty()) json.field("identity", client.identity);
       json.field("client_type", client.client_type).field("remote", client.remote);
+      json.field("transport", client.event_stream ? "sse" : "websocket");
       json.key("deflate").raw(client.deflate ? "true" : "false");
       json.key("connected_since").time(client.connected_us);
       json.key("subscriptions").raw(json_list(client.subscriptions));

@@ -42,6 +42,7 @@ struct ClientInfo {
   std::string identity;           // empty where nobody has to say who he is
   std::string remote;             // address:port
   bool deflate = false;           // it takes compressed messages
+  bool event_stream = false;      // by GET /events; else by WebSocket
   std::int64_t connected_us = 0;  // wall clock
   std::vector<std::string> subscriptions;
   std::string filter_json;  // may be empty
@@ -54,6 +55,7 @@ struct ClientInfo {
 // Serving clients at the moment, over all threads that do.
 struct ClientsReport {
   std::uint64_t clients = 0;
+  std::uint64_t event_streams = 0;  // of these, by GET /events
   std::uint64_t lag = 0;  // over all of them
   std::uint64_t lag_max = 0;
   std::size_t cohorts = 0;

@@ -16,16 +16,17 @@ constexpr std::int64_t kExpiryToldS = 60;  // ahead
 }  // namespace
 
 Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connection,
-                 std::string remote, bool deflate, std::shared_ptr<const Access> access)
+                 std::string remote, bool deflate, std::shared_ptr<const Access> access, bool event_stream)
     : context_(context),
       sink_(sink),
       feed_(
-          context.log, context.cohorts, context.clock, [this] { pump(); }, deflate),
+          context.log, context.cohorts, context.clock, [this] { pump(); }, deflate, event_stream),
       protocol_(feed_, context.dispatcher, context.replays, context.log, context.counters,
                 context.clock, context.options.requests_per_s_max, connection,
                 [this](Verdict verdict) { act_on(verdict); }),
       connection_(connection),
       remote_(std::move(remote)),
+      event_stream_(event_stream),
       connected_us_(context.clock.wall_us()),
       last_ping_us_(context.clock.steady_us()),
       opened_us_(context.clock.steady_us()) {
@@ -43,6 +44,7 @@ void Session::open() {
     ++context_.counters.clients_refused;
     return close(CloseCode::try_again_later, "full: too many connections of " + access->name);
   }
+  if (event_stream_) return;
   auto welcome = std::make_shared<const std::string>(text_frame(
       protocol_.is_open() ? welcome_message(version, context_.log.epoch(), context_.log.head(), now_us,
                                             access == nullptr ? "" : access_json(*access))
@@ -220,6 +222,7 @@ ClientInfo Session::info() const {
   if (protocol_.access() != nullptr) info.identity = protocol_.access()->name;
   info.remote = remote_;
   info.deflate = feed_.deflate();
+  info.event_stream = event_stream_;
   info.connected_us = connected_us_;
   info.subscriptions = feed_.subscription().patterns();
   info.filter_json = feed_.subscription().filter_json();

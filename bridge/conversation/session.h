@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,13 +66,14 @@ class Session {
  public:
   // `connection` counts connections from 1, `remote` is the peer's address for get_clients.
   // `deflate`: the client takes compressed messages.
-  // `access`: who it is, where it has said so with its handshake.
+  // `access`: who it is, where it has said so with its handshake. `event_stream`: what it is given is one, not
+  // frames, and begins with the reply to its only request.
   Session(SessionContext& context, FrameSink& sink, std::uint64_t connection, std::string remote,
-          bool deflate = false, std::shared_ptr<const Access> access = nullptr);
+          bool deflate = false, std::shared_ptr<const Access> access = nullptr, bool event_stream = false);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Says the welcome.
+  // Says the welcome, unless it is an event stream.
   void open();
 
   // From the socket.
@@ -90,6 +92,11 @@ class Session {
   void cut();
 
   ClientInfo info() const;
+  bool is_event_stream() const { return event_stream_; }
+  // As Feed's, where nothing of it is on its way.
+  std::optional<std::uint64_t> position() const {
+    return in_flight_bytes_ == 0 ? feed_.position() : std::nullopt;
+  }
   std::uint64_t lag() const { return feed_.subscription().nothing() ? 0 : feed_.lag(); }
 
  private:
@@ -107,6 +114,7 @@ class Session {
   ClientProtocol protocol_;
   const std::uint64_t connection_;
   const std::string remote_;
+  const bool event_stream_;
   const std::int64_t connected_us_;
   std::size_t in_flight_bytes_ = 0;
   std::size_t in_flight_unread_ = 0;

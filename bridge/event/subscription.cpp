@@ -278,7 +278,7 @@ void Subscription::finish() {
   if (scope_ != nullptr && scope_->by_agent()) ++data_keys_;
   list_work_ = 1 + compared / 8;
   key_ = scope_ == nullptr ? "" : '@' + scope_->key();
-  key_ += deflate() ? "z[]" : batch_ ? "[]" : "";
+  key_ += event_stream_ ? "id:" : deflate() ? "z[]" : batch_ ? "[]" : "";
   if (latest()) key_ += std::to_string(latest_interval_us_) + '|';
   for (const std::string& p : sorted_unique(patterns_)) key_ += p + ',';
   key_ += '-';

@@ -88,6 +88,14 @@ class Subscription {
     finish();
   }
   bool deflate() const { return batch_ && deflate_; }
+  // Takes messages as an event stream has them (event/stream_text.h), which the connection says as well.
+  void set_event_stream() {
+    event_stream_ = true;
+    finish();
+  }
+  bool event_stream() const { return event_stream_; }
+  // A block's own frames are what it takes, where it wants all of them.
+  bool takes_frames() const { return !batch_ && !event_stream_; }
   // Wants only the newest event of each thing (type, source, agent_id, item) ...
   bool latest() const { return latest_interval_us_ != 0; }
   // ... at most once in so many microseconds.
@@ -124,6 +132,7 @@ class Subscription {
   bool all_types_ = false;
   bool batch_ = false;
   bool deflate_ = false;
+  bool event_stream_ = false;
   std::int64_t latest_interval_us_ = 0;  // 0: every event
   std::uint64_t list_work_ = 1;          // of going through the lists above
   std::uint64_t data_keys_ = 0;          // keys of the filter for which `data` is walked

@@ -50,6 +50,12 @@ inline std::string text_frame(std::string_view payload) {
   return out;
 }
 
+// The payload of a whole frame that was made here.
+inline std::string_view frame_payload(std::string_view frame) {
+  const auto size = static_cast<unsigned char>(frame[1]);
+  return frame.substr(size < 126 ? 2 : size == 126 ? 4 : 10);
+}
+
 // A whole pong. REQUIRES: `payload` is a ping's, so at most 125 bytes.
 inline std::string pong_frame(std::string_view payload) {
   return std::string{static_cast<char>(0x8A), static_cast<char>(payload.size())}.append(payload);

@@ -35,6 +35,8 @@ class HttpSite {
   // Answers it now or later; the request's views last until the reply is given.
   virtual void answer(Connection& connection, const HttpHead& head, std::string_view body,
                       const HttpAnswer& answer) = 0;
+  // It has ended, other than by becoming a WebSocket. It may have been answered with a stream.
+  virtual void ended(Connection& connection) = 0;
   // What each reply gets besides. False where the connection is to end behind it.
   virtual bool finish(const HttpHead& head, HttpReply& reply) = 0;
 
@@ -58,13 +60,15 @@ class HttpConnection final : public Front {
         deadline_(io) {}
 
   void begin() override {
+    asio::error_code ec;
+    con_.get_raw_socket().set_option(asio::ip::tcp::no_delay(true), ec);  // answers behind each other go at once
     wait(con_.open_by() - std::chrono::steady_clock::now());  // TLS may have taken its part of it
     read();
   }
 
  private:
   using Code = websocketpp::lib::error_code;
-  enum class State { reading, answering, writing, lingering, ended };
+  enum class State { reading, answering, writing, streaming, lingering, ended };
 
   void read() {
     if (std::exchange(reads_, true)) return;
@@ -81,7 +85,8 @@ class HttpConnection final : public Front {
       lingered_ += size;
       return lingered_ > kLingerBytesMax ? end() : read();
     }
-    if (state_ != State::reading) return;  // it is refused already
+    if (state_ == State::streaming) return read();  // only its end is of interest
+    if (state_ != State::reading) return;           // it is refused already
     unread_ = {buffer_.data(), size};
     go_on();
   }
@@ -170,7 +175,12 @@ class HttpConnection final : public Front {
 
   void reply(HttpReply given) {
     reply_ = std::move(given);
-    keep_ = site_.finish(parser_.head(), reply_) && !refused_ && parser_.head().keeps_alive();
+    keep_ = site_.finish(parser_.head(), reply_) && !refused_ && !reply_.stream && !reply_.last && parser_.head().keeps_alive();
+    if (reply_.stream) return write();
+    if (!memory_.try_take(reply_.body.size())) {
+      reply_ = error_reply(503, ErrorType::busy, "the answers under way take too much memory; try again soon",
+                           clock_.wall_us());
+    }
     const bool text = reply_.content_type.find("text/") == 0 || reply_.content_type.find("application/") == 0 ||
                       reply_.content_type.find("+xml") != std::string::npos;
     if (!text || reply_.body.size() < Gzip::kWorthBytes) return write();
@@ -217,6 +227,7 @@ class HttpConnection final : public Front {
   }
 
   void on_written() {
+    if (reply_.stream) return stream();
     reply_ = {};
     unzip_.reset();
     memory_.release();
@@ -227,6 +238,17 @@ class HttpConnection final : public Front {
     wait(kIdle);
     if (unread_.empty()) return read();
     later(&HttpConnection::go_on);  // others are due
+  }
+
+  void stream() {
+    state_ = State::streaming;
+    deadline_.cancel();
+    memory_.release();
+    const auto begin = std::exchange(reply_, {}).stream;
+    begin([this, con = std::weak_ptr<Connection>(con_.get_shared())] {
+      if (!con.expired()) end();
+    });
+    if (state_ == State::streaming) read();
   }
 
   // What was sent and not read would take the answer with it when the connection is closed.
@@ -241,6 +263,8 @@ class HttpConnection final : public Front {
   void end() {
     if (std::exchange(state_, State::ended) == State::ended) return;
     deadline_.cancel();
+    const auto con = con_.get_shared();
+    site_.ended(con_);
     con_.terminate(websocketpp::error::make_error_code(websocketpp::error::http_connection_ended));
   }
 

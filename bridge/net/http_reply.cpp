@@ -16,6 +16,7 @@ constexpr std::pair<int, std::string_view> kReasons[] = {
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
+    {409, "Conflict"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
     {415, "Unsupported Media Type"},
@@ -64,6 +65,26 @@ HttpReply error_reply(int status, ErrorType type, std::string message, std::int6
   return reply;
 }
 
+HttpReply reply_of_error(std::string_view json) {
+  constexpr std::pair<std::string_view, int> kStatuses[] = {
+      {"unauthorized", 401},    {"forbidden", 403},    {"unknown_command", 404}, {"unknown_target", 404},
+      {"ambiguous_target", 409}, {"rejected", 409},    {"too_large", 413},       {"rate_limited", 429},
+      {"unknown_outcome", 502}, {"busy", 503},         {"timeout", 504}};
+  constexpr std::string_view kKey = "\"error_type\":\"";
+  HttpReply reply;
+  reply.status = 400;
+  reply.content_type = "application/json";
+  reply.body = std::string(json) + "\n";
+  const std::size_t at = json.find(kKey);
+  const std::string_view behind = at == std::string_view::npos ? std::string_view() : json.substr(at + kKey.size());
+  for (const auto& [type, status] : kStatuses) {
+    if (behind.substr(0, behind.find('"')) == type) reply.status = status;
+  }
+  if (reply.status == 503 || reply.status == 429) reply.headers.emplace_back("Retry-After", "1");
+  if (reply.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"ppo-bridge\"");
+  return reply;
+}
+
 HttpReply unauthorized(const std::string& why, std::int64_t now_us) {
   HttpReply reply = error_reply(401, ErrorType::unauthorized, why, now_us);
   reply.headers = {{"WWW-Authenticate", "Bearer realm=\"ppo-bridge\""}};
@@ -86,7 +107,7 @@ std::string reply_head(const HttpReply& reply, std::size_t body_bytes, bool keep
   const bool bodiless = reply.status == 204 || reply.status == 304;
   if (!bodiless) {
     add("Content-Type", reply.content_type);
-    add("Content-Length", std::to_string(body_bytes));
+    if (!reply.stream) add("Content-Length", std::to_string(body_bytes));
   }
   add("X-Content-Type-Options", "nosniff");
   add("Cache-Control", reply.cache_control);

@@ -36,6 +36,10 @@ struct HttpReply {
   std::string body;
   std::string cache_control = "no-store";
   std::vector<std::pair<std::string, std::string>> headers;  // besides the usual ones
+  bool last = false;  // the connection ends behind it
+  // Where it is set the body is only the beginning of one without end: called once that is on its way, with what
+  // ends the connection. From then on whoever it tells writes to it, and nothing else is answered.
+  std::function<void(std::function<void()> end)> stream = {};
   std::string_view gzipped = {};  // the body as gzip, where that is had; lives as long as the program
 };
 
@@ -43,13 +47,17 @@ struct HttpReply {
 HttpReply error_reply(int status, ErrorType type, std::string message, std::int64_t now_us,
                       std::string details_json = "{}");
 
+// The same of an error object that is there already: the status is that of its error_type.
+HttpReply reply_of_error(std::string_view json);
+
 // RFC 9110, 15.5.2 and RFC 6750, 3.
 HttpReply unauthorized(const std::string& why, std::int64_t now_us);
 
 // RFC 9110, 15.5.22 and RFC 6455, 4.4.
 HttpReply upgrade_required(const std::string& why, std::int64_t now_us);
 
-// The status line and the fields, the empty line behind them included. `body_bytes`: of the body, as it goes out.
+// The status line and the fields, the empty line behind them included. `body_bytes`: of the body, as it goes out; of
+// a stream it is not told.
 std::string reply_head(const HttpReply& reply, std::size_t body_bytes, bool keeps_alive, std::int64_t now_us);
 
 // "Not Found"; "" where it is not one of those that are given here.

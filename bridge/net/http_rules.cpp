@@ -25,9 +25,11 @@ bool is_handshake_key(std::string_view key) {
          key.find_first_not_of(kBase64) == kKeyCharacters - 2;
 }
 
-// HTTP/1.0 needs no Host, and who watches over many services by it sends none. Nothing else is to be had so.
+// HTTP/1.0 needs no Host, and who watches over many services by it sends none; HAProxy asks for OPTIONS / unless told
+// otherwise. Nothing else is to be had so.
 bool is_health_check(const HttpHead& head) {
-  return head.minor == 0 && (head.path == "/healthz" || head.path == "/readyz");
+  return head.minor == 0 && (head.path == "/healthz" || head.path == "/readyz" ||
+                             (head.path == "/" && head.method == "OPTIONS"));
 }
 
 bool is_allowed_origin(const HttpHead& head, const HttpPlace& place) {
@@ -43,6 +45,32 @@ HttpReply problem_reply(const HttpProblem& problem, std::int64_t now_us) {
   return error_reply(problem.status, problem.status == 413 ? ErrorType::too_large : ErrorType::bad_request,
                      problem.where + " is " + problem.what + "; must be " + problem.allowed, now_us,
                      details.end_object().take());
+}
+
+HttpReply foreign_origin(std::int64_t now_us) {
+  return error_reply(403, ErrorType::forbidden, "the Origin is another site's; websocket.origins names those that may",
+                     now_us);
+}
+
+std::optional<HttpReply> refuse_stream(const HttpHead& head, const HttpPlace& place, bool must_say_who,
+                                       const Access* access, std::int64_t now_us) {
+  if (!comes_from_own_site(head, place)) return foreign_origin(now_us);
+  if (!must_say_who) return std::nullopt;
+  if (access == nullptr) return unauthorized("say who you are: Authorization: Bearer ...", now_us);
+  if (access->reads()) return std::nullopt;
+  return error_reply(403, ErrorType::forbidden, "a " + std::string(access->role->name) + " may not read events", now_us);
+}
+
+HttpRequest request_of(const HttpHead& head, std::string_view body) {
+  HttpRequest request;
+  request.method = head.method;
+  request.path = head.path;
+  request.query = head.query;
+  request.origin = head.field("origin");
+  request.host = head.host;
+  request.if_none_match = head.field("if-none-match");
+  request.body = body;
+  return request;
 }
 
 bool is_websocket_handshake(const HttpHead& head) {
@@ -89,8 +117,7 @@ std::optional<HttpReply> refuse_handshake(const HttpHead& head, const HttpPlace&
     return error_reply(404, ErrorType::bad_request, "the WebSocket is at /ws, not " + printable(head.path), now_us);
   }
   if (!comes_from_own_site(head, place)) {
-    return error_reply(403, ErrorType::forbidden,
-                       "the Origin is another site's; websocket.origins names those that may", now_us);
+    return foreign_origin(now_us);
   }
   if (!is_handshake_key(head.field("sec-websocket-key"))) {
     return bad(400, "Sec-WebSocket-Key", quoted_value(head.field("sec-websocket-key")), "16 bytes in base64, once",

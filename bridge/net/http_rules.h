@@ -34,6 +34,16 @@ std::optional<HttpReply> refuse_head(const HttpHead& head, const HttpPlace& plac
 // The same for a WebSocket handshake, which has passed that.
 std::optional<HttpReply> refuse_handshake(const HttpHead& head, const HttpPlace& place, std::int64_t now_us);
 
+// The refusal of what a page of another site asks for.
+HttpReply foreign_origin(std::int64_t now_us);
+
+// Why GET /events is refused; `must_say_who`: whoever asks must have said who he is. `access`: null: he has not.
+std::optional<HttpReply> refuse_stream(const HttpHead& head, const HttpPlace& place, bool must_say_who,
+                                       const Access* access, std::int64_t now_us);
+
+// What of a request stands in it. `body` is shown, not copied.
+HttpRequest request_of(const HttpHead& head, std::string_view body);
+
 // The handshake as websocketpp is to see it: what has been judged and nothing else.
 std::string plain_handshake(const HttpHead& head);
 

@@ -122,6 +122,9 @@ HttpReply not_allowed(const HttpRequest& request, const std::string& allowed, st
 
 Pages::Pages(Intake& intake, const Clock& clock, Options options)
     : intake_(intake), clock_(clock), options_(std::move(options)) {
+  if (options_.commands != nullptr) {
+    api_.emplace(*options_.commands, clock, options_.version, options_.requests_per_s_max);
+  }
   for (const PageFile& file : options_.files) zipped_.push_back(zipped(file.body));
 }
 
@@ -140,6 +143,7 @@ void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer
   if (request.path == "/submit_event" && request.method == "POST" && own_origin) {
     return submit_event(request, answer);
   }
+  if (api_ && ApiPages::knows(request.path) && is_read(request)) return api_->handle(request, own_origin, answer);
   if (request.path != "/metrics" || !is_read(request)) return answer(reply_to(request, own_origin));
   options_.metrics([answer](std::string text) {
     HttpReply reply;
@@ -151,7 +155,8 @@ void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer
 
 std::string_view Pages::methods(std::string_view path) const {
   if (path == "/submit_event") return "POST";
-  const bool known = file(path) != nullptr || path == "/" || path == "/healthz" || path == "/readyz" || path == "/metrics";
+  const bool known = file(path) != nullptr || path == "/" || path == "/healthz" || path == "/readyz" || path == "/metrics" ||
+                     path == "/events" || (api_ && ApiPages::knows(path));
   return known ? "GET, HEAD" : path == "/ws" ? "GET" : path == "*" ? "GET, HEAD, POST" : "";
 }
 

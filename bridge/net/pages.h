@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/work_queue.h"
+#include "net/api_pages.h"
 #include "net/http_reply.h"
 #include "net/page_file.h"
 #include "sources/intake.h"
@@ -29,6 +30,8 @@ class Pages {
     std::function<bool()> full;            // takes no events for now
     std::function<void()> on_batch;  // called after events were taken in
     WorkQueue* work = nullptr;       // for large bodies; null: all is done at once
+    CommandTaker* commands = nullptr;  // what answers /api/...; null: nothing is there
+    std::uint64_t requests_per_s_max = 1000;  // of these, of each who asks
   };
   Pages(Intake& intake, const Clock& clock, Options options);
 
@@ -50,6 +53,7 @@ class Pages {
   Intake& intake_;
   const Clock& clock_;
   const Options options_;
+  std::optional<ApiPages> api_;
   std::vector<std::string> zipped_;  // the files as gzip; "" where that is no smaller
 };
 

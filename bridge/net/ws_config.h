@@ -21,10 +21,12 @@
 namespace bridge {
 
 class ClientSocket;
+class EventStream;
 
 // What websocketpp keeps with each connection for us.
 struct ConnectionData {
   std::shared_ptr<ClientSocket> client;  // once the handshake is through
+  std::shared_ptr<EventStream> stream;   // once it was asked for events by HTTP
   std::shared_ptr<void> counted;         // in the number of open TCP connections
   std::uint64_t number = 0;              // of the TCP connection
   std::shared_ptr<const Access> access;  // who it said to be, with its handshake or request

@@ -8,12 +8,15 @@
 
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
+#include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 #include <websocketpp/common/network.hpp>
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "net/api_pages.h"
 #include "net/client_socket.h"
+#include "net/event_stream.h"
 #include "net/http_connection.h"
 #include "net/tls_greeting.h"
 #include "net/waiting_connections.h"
@@ -69,7 +72,10 @@ class WsServer::Impl final : public HttpSite {
 
   ~Impl() {
     // Handlers that the loop still holds may keep connections; their sessions must not outlive us.
-    for (const auto& [con, number] : numbers_) con->client.reset();
+    for (const auto& [con, number] : numbers_) {
+      con->client.reset();
+      con->stream.reset();
+    }
   }
 
   void listen_on(const Address& address) {
@@ -117,8 +123,8 @@ class WsServer::Impl final : public HttpSite {
       auto next = clients_.upper_bound(ticked_);
       if (next == clients_.end()) next = clients_.begin();
       ticked_ = next->first;
-      const std::shared_ptr<ClientSocket> client = next->second;  // it may end with this
-      client->session().tick();
+      const std::shared_ptr<Session> client = next->second;  // it may end with this
+      client->tick();
       if (ticked_ == clients_.rbegin()->first) return;
     }
   }
@@ -128,13 +134,14 @@ class WsServer::Impl final : public HttpSite {
     if (server_.is_listening()) server_.stop_listening(ec);
     draining_ = true;
     const auto all = clients_;  // some may end with this
-    for (const auto& [number, client] : all) client->session().drain();
+    for (const auto& [number, client] : all) client->drain();
   }
 
   void report(ClientsReport& report) const {
     report.clients = clients_.size();
+    report.event_streams = event_streams_;
     for (const auto& [number, client] : clients_) {
-      const std::uint64_t lag = client->session().lag();
+      const std::uint64_t lag = client->lag();
       report.lag += lag;
       report.lag_max = std::max(report.lag_max, lag);
     }
@@ -144,7 +151,7 @@ class WsServer::Impl final : public HttpSite {
     std::vector<ClientInfo> infos;
     auto client = clients_.upper_bound(connection);
     for (; client != clients_.end() && infos.size() < max; ++client) {
-      infos.push_back(client->second->session().info());
+      infos.push_back(client->second->info());
     }
     return infos;
   }
@@ -161,15 +168,15 @@ class WsServer::Impl final : public HttpSite {
     shed_posted_ = false;
     if (!shedding_.expired()) return;
     const auto most = std::max_element(clients_.begin(), clients_.end(), [](auto& a, auto& b) {
-      return a.second->session().unread_bytes() < b.second->session().unread_bytes();
+      return a.second->unread_bytes() < b.second->unread_bytes();
     });
     if (most == clients_.end()) return;
-    const std::shared_ptr<ClientSocket> client = most->second;
+    const std::shared_ptr<Session> client = most->second;
     shedding_ = client;
-    const ClientInfo info = client->session().info();
+    const ClientInfo info = client->info();
     spdlog::warn("cut off {} ({}): it has {} bytes unread, and all clients too many", info.remote,
-                 printable(info.client_id), client->session().unread_bytes());
-    client->session().cut();
+                 printable(info.client_id), client->unread_bytes());
+    client->cut();
   }
 
   // Why the address cannot be listened on; "" where it can.
@@ -251,11 +258,6 @@ class WsServer::Impl final : public HttpSite {
     return true;
   }
 
-  static HttpReply foreign_origin(std::int64_t now_us) {
-    return error_reply(403, ErrorType::forbidden,
-                       "the Origin is another site's; websocket.origins names those that may", now_us);
-  }
-
   void on_open(const websocketpp::connection_hdl& hdl) {
     const auto con = connection(hdl);
     websocketpp::lib::error_code error;
@@ -267,33 +269,46 @@ class WsServer::Impl final : public HttpSite {
                  draining_ ? "the bridge stops" : "full", error);
       return;
     }
-    asio::error_code ec;
-    auto& socket = con->get_raw_socket();
-    socket.set_option(asio::ip::tcp::no_delay(true), ec);
-    if (ec) spdlog::warn("cannot set TCP_NODELAY for a client: {}", ec.message());
-    if (options_.send_buffer_bytes > 0) {
-      socket.set_option(asio::socket_base::send_buffer_size(options_.send_buffer_bytes), ec);
-    }
-    ++context_.counters.clients_accepted;
+    tune(*con);
     const std::uint64_t number = ++options_.admission->last_number;
     const bool deflate = !con->get_response_header("Sec-WebSocket-Extensions").empty();
     con->client = std::make_shared<ClientSocket>(io_, con, context_, number,
                                                  con->get_remote_endpoint(), deflate,
                                                  std::move(con->access));
-    clients_.emplace(number, con->client);
-    numbers_.emplace(con.get(), number);
-    waiting_->erase(con->number);
+    add(*con, number, std::shared_ptr<Session>(con->client, &con->client->session()));
     con->get_request().forget();
     con->client->session().open();
   }
 
-  void on_close(const websocketpp::connection_hdl& hdl) {
-    const auto con = connection(hdl);
-    const auto number = numbers_.find(con.get());
+  // What is written goes out at once.
+  void tune(Connection& con) {
+    asio::error_code ec;
+    auto& socket = con.get_raw_socket();
+    socket.set_option(asio::ip::tcp::no_delay(true), ec);
+    if (ec) spdlog::warn("cannot set TCP_NODELAY for a client: {}", ec.message());
+    if (options_.send_buffer_bytes > 0) {
+      socket.set_option(asio::socket_base::send_buffer_size(options_.send_buffer_bytes), ec);
+    }
+  }
+
+  void add(Connection& con, std::uint64_t number, std::shared_ptr<Session> session) {
+    ++context_.counters.clients_accepted;
+    if (session->is_event_stream()) ++event_streams_;
+    clients_.emplace(number, std::move(session));
+    numbers_.emplace(&con, number);
+    waiting_->erase(con.number);
+  }
+
+  void on_close(const websocketpp::connection_hdl& hdl) { remove(*connection(hdl)); }
+
+  void remove(Connection& con) {
+    const auto number = numbers_.find(&con);
     if (number == numbers_.end()) return;
+    if (con.stream) --event_streams_;
     clients_.erase(number->second);
     numbers_.erase(number);
-    con->client.reset();
+    con.client.reset();
+    con.stream.reset();
     --options_.admission->clients;
   }
 
@@ -315,21 +330,48 @@ class WsServer::Impl final : public HttpSite {
   }
 
   void answer(Connection& con, const HttpHead& head, std::string_view body, const HttpAnswer& answer) override {
-    HttpRequest request;
+    if (head.path == "/events" && (head.method == "GET" || head.method == "HEAD")) return stream(con, head, answer);
+    HttpRequest request = request_of(head, body);
     request.anybody = options_.session.authenticator == nullptr;
     request.access = con.access;
-    request.method = head.method;
-    request.path = head.path;
-    request.query = head.query;
-    request.origin = head.field("origin");
-    request.host = head.host;
-    request.if_none_match = head.field("if-none-match");
     request.secure = con.is_secure();
     request.remote = con.get_remote_endpoint();
-    request.body = body;
     request.owner = con.get_shared();
     on_http_(request, comes_from_own_site(head, place()), answer);
   }
+
+  // GET /events: a client like any other, but for what it is written as.
+  void stream(Connection& con, const HttpHead& head, const HttpAnswer& answer) {
+    const std::int64_t now_us = context_.clock.wall_us();
+    const bool must_say_who = options_.session.authenticator != nullptr;
+    if (auto refusal = refuse_stream(head, place(), must_say_who, con.access.get(), now_us)) return answer(*refusal);
+    const auto request = stream_request(head.query, head.field("last-event-id"));
+    if (!request) return answer(error_reply(400, ErrorType::bad_request, request.error().message, now_us));
+    if (head.method == "HEAD") {
+      HttpReply reply;
+      reply.content_type = "text/event-stream";
+      return answer(std::move(reply));
+    }
+    if (draining_ || ++options_.admission->clients > options_.clients_max) {
+      if (!draining_) --options_.admission->clients;
+      ++context_.counters.clients_refused;
+      HttpReply reply = error_reply(503, ErrorType::busy, draining_ ? "the bridge stops" : "full", now_us);
+      reply.headers.emplace_back("Retry-After", "1");
+      return answer(std::move(reply));
+    }
+    tune(con);
+    // Its pongs: what it was sent must be acknowledged.
+    const auto patience_ms = static_cast<int>(options_.session.pong_timeout_us / 1000);
+    ::setsockopt(con.get_raw_socket().native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
+    const std::uint64_t number = ++options_.admission->last_number;
+    con.stream = std::make_shared<EventStream>(io_, con.get_shared(), context_, number, con.get_remote_endpoint(),
+                                               con.access, answer);
+    add(con, number, std::shared_ptr<Session>(con.stream, &con.stream->session()));
+    const std::shared_ptr<EventStream> stream = con.stream;  // it may end with this
+    stream->begin(request.value());
+  }
+
+  void ended(Connection& con) override { remove(con); }
 
   bool finish(const HttpHead& head, HttpReply& reply) override {
     allow_origin(head, place(), reply);
@@ -341,13 +383,14 @@ class WsServer::Impl final : public HttpSite {
   WsServerOptions options_;
   const HttpHandler on_http_;
   Address address_;
-  std::map<std::uint64_t, std::shared_ptr<ClientSocket>> clients_;
+  std::map<std::uint64_t, std::shared_ptr<Session>> clients_;  // each owned by its connection
   std::uint64_t ticked_ = 0;  // whom tick() looked after last
   std::unordered_map<Connection*, std::uint64_t> numbers_;
   const std::shared_ptr<WaitingConnections<Connection>> waiting_ =
       std::make_shared<WaitingConnections<Connection>>();
   std::uint64_t last_number_ = 0;  // of a TCP connection
-  std::weak_ptr<ClientSocket> shedding_;
+  std::weak_ptr<Session> shedding_;
+  std::size_t event_streams_ = 0;  // of the clients
   bool shed_posted_ = false;
   bool joins_ = false;  // the port is another's, who shares it
   std::shared_ptr<asio::ip::tcp::acceptor> acceptor_;  // websocketpp's

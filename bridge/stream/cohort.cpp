@@ -18,7 +18,7 @@ constexpr std::uint64_t kPartWork = 8 * kStepWork;  // about half a millisecond
 }  // namespace
 
 std::uint64_t Cohort::work(const Block& block, std::uint64_t events) const {
-  const bool as_is = subscription_->everything() && !subscription_->batch();
+  const bool as_is = subscription_->everything() && subscription_->takes_frames();
   if (as_is) return 1;
   const std::size_t bytes = block.frames().size() / block.size();
   return events * (subscription_->work(bytes) +
@@ -39,7 +39,7 @@ Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64
     return build(*block, static_cast<std::size_t>(from_seq - block->first_seq()),
                  static_cast<std::size_t>(to_seq - block->first_seq()) + 1);
   }
-  const bool as_is = !subscription_->batch();
+  const bool as_is = subscription_->takes_frames();
   if (as_is && subscription_->everything()) {
     return {std::shared_ptr<const std::string>(block, &block->frames()), block->size(),
             block->gaps()};
@@ -90,7 +90,7 @@ void Cohort::let_go() {
 }
 
 Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const {
-  FramesBuilder builder(subscription_->batch(), deflater_);
+  FramesBuilder builder(*subscription_, deflater_, epoch());
   for (std::size_t i = from; i < to; ++i) {
     if (block.entry(i).gap_size != 0 && wants_gap(block, i)) builder.add_gap(block.gap_frame(i));
     if (subscription_->everything() || subscription_->matches(block, i)) builder.add(block, i);
@@ -108,7 +108,7 @@ Snapshot::Part Cohort::latest(const Snapshot& snapshot, std::uint64_t after_seq,
     if (kept.after_seq == after_seq) return kept.part;
   }
   const Snapshot::Part part =
-      snapshot.frames(*subscription_, after_seq, to_seq, kPartWork, work, deflater_);
+      snapshot.frames(*subscription_, after_seq, to_seq, kPartWork, work, deflater_, epoch());
   latest_bytes_ += part.frames.bytes ? part.frames.bytes->size() : 0;
   latest_.push_back({after_seq, part});
   count(kept_bytes_ + latest_bytes_);

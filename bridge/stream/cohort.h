@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/memory_ledger.h"
@@ -39,10 +40,12 @@ struct KeptFrames {
 class Cohort {
  public:
   // `all` must outlive it, and so must the deflater, for a subscription with deflate() only and else
-  // null.
-  Cohort(std::shared_ptr<const Subscription> subscription, KeptFrames& all, Deflater* deflater)
+  // null, and the log, whose epoch an event stream names.
+  Cohort(std::shared_ptr<const Subscription> subscription, KeptFrames& all, Deflater* deflater,
+         const EventLog* log = nullptr)
       : subscription_(std::move(subscription)),
         deflater_(deflater),
+        log_(log),
         all_(all),
         place_(all.by_use.insert(all.by_use.end(), this)) {}
   ~Cohort() {
@@ -97,11 +100,13 @@ class Cohort {
   };
   void count(std::size_t bytes);
   void let_go();
+  std::string_view epoch() const { return log_ == nullptr ? std::string_view() : log_->epoch(); }
   Frames build(const Block& block, std::size_t from, std::size_t to) const;
   bool wants_gap(const Block& block, std::size_t index) const;
 
   const std::shared_ptr<const Subscription> subscription_;
   Deflater* const deflater_;
+  const EventLog* const log_;
   std::deque<Kept> kept_;  // newest last
   std::size_t kept_bytes_ = 0;  // of kept_
   std::size_t counted_ = 0;     // in all_: those and latest_'s

@@ -20,7 +20,7 @@ constexpr std::uint64_t kLookWork = 8;              // at a cohort
 Cohort* Cohorts::join(const std::shared_ptr<const Subscription>& subscription) {
   std::unique_ptr<Cohort>& cohort = cohorts_[subscription->key()];
   if (!cohort) {
-    cohort = std::make_unique<Cohort>(subscription, kept_, deflater_of(*subscription));
+    cohort = std::make_unique<Cohort>(subscription, kept_, deflater_of(*subscription), &log_);
     cohort->edition_seq = log_.head();
     if (subscription->latest()) ++latest_cohorts_;
     if (subscription->deflate()) ++deflate_cohorts_;
@@ -164,7 +164,7 @@ Snapshot::Part Cohorts::snapshot(const Subscription& subscription, std::uint64_t
                                  std::uint64_t to_seq, std::uint64_t* work) {
   if (!snapshot_.catch_up(log_, kPassWork, work)) return {{}, after_seq};
   return snapshot_.frames(subscription, after_seq, to_seq, kPassWork, work,
-                          deflater_of(subscription));
+                          deflater_of(subscription), log_.epoch());
 }
 
 }  // namespace bridge

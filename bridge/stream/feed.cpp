@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "event/messages.h"
+#include "event/stream_text.h"
 #include "event/ws_frame.h"
 
 namespace bridge {
@@ -44,20 +45,25 @@ void join_small_buffers(Outgoing& out, MemoryShare& unread) {
 }  // namespace
 
 Feed::Feed(EventLog& log, Cohorts& cohorts, const Clock& clock, std::function<void()> on_ready,
-           bool deflate)
+           bool deflate, bool event_stream)
     : log_(log),
       cohorts_(cohorts),
       clock_(clock),
       on_ready_(std::move(on_ready)),
-      deflate_(deflate) {}
+      deflate_(deflate),
+      event_stream_(event_stream) {}
 
 Feed::~Feed() {
   cohorts_.past().forget(this);
   if (cohort_ != nullptr) cohorts_.leave(cohort_, this);
 }
 
+std::string Feed::message(std::string_view json) const {
+  return event_stream_ ? stream_message(json) : text_frame(json);
+}
+
 bool Feed::say(std::string_view json) {
-  return say_frames(std::make_shared<const std::string>(text_frame(json)));
+  return say_frames(std::make_shared<const std::string>(message(json)));
 }
 
 bool Feed::say_frames(std::shared_ptr<const std::string> frames) {
@@ -267,7 +273,7 @@ void Feed::skip_to_newest(Outgoing& out) {
 void Feed::skip_to(Outgoing& out, std::uint64_t resume_at, std::string_view reason) {
   ++gaps_;
   auto frame = std::make_shared<const std::string>(
-      text_frame(gap_message(cursor_ + 1, resume_at - 1, reason, clock_.wall_us())));
+      message(gap_message(cursor_ + 1, resume_at - 1, reason, clock_.wall_us())));
   cursor_ = resume_at - 1;
   out.bytes += frame->size();
   out.buffers.push_back(std::move(frame));
@@ -293,6 +299,11 @@ void Feed::stop_waiting() {
   if (!waiting_) return;
   wake(cohort_->checked_seq);
   cohorts_.stop_waiting(cohort_, this);
+}
+
+std::optional<std::uint64_t> Feed::position() const {
+  if (!waiting_) return std::nullopt;
+  return std::max(cursor_, cohort_->checked_seq);
 }
 
 std::uint64_t Feed::lag() const {

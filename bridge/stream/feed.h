@@ -70,9 +70,10 @@ struct Outgoing {
 class Feed final : private PastCache::Waiter {
  public:
   // `on_ready` is called when a feed that pull() left empty has something to give. It must not
-  // destroy the feed. `deflate`: its client takes batches compressed.
+  // destroy the feed. `deflate`: its client takes batches compressed; `event_stream`: messages as an event
+  // stream has them, in place of frames.
   Feed(EventLog& log, Cohorts& cohorts, const Clock& clock, std::function<void()> on_ready,
-       bool deflate = false);
+       bool deflate = false, bool event_stream = false);
   ~Feed();
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
@@ -137,6 +138,10 @@ class Feed final : private PastCache::Waiter {
   // Whether its client takes batches compressed.
   bool deflate() const { return deflate_; }
 
+  // Where its client comes back to without missing anything, if it has read all that was pulled; nothing where
+  // more is to be had at once.
+  std::optional<std::uint64_t> position() const;
+
   // Memory of what waits to be pulled and nobody else holds.
   std::size_t unread_bytes() const;
 
@@ -173,6 +178,8 @@ class Feed final : private PastCache::Waiter {
     std::function<std::string(const SubscribeOutcome&)> reply;
   };
 
+  // A message's bytes, as its client takes them.
+  std::string message(std::string_view json) const;
   void wake(std::uint64_t checked_seq);
   void notify() { on_ready_(); }
   void on_past() override;
@@ -223,6 +230,7 @@ class Feed final : private PastCache::Waiter {
   std::shared_ptr<RequestBudget> account_;
   OnLag on_lag_ = OnLag::read_back;
   const bool deflate_;
+  const bool event_stream_;
   bool waiting_ = false;
   bool waiting_for_journal_ = false;
 };

@@ -77,6 +77,7 @@ bool Feed::exchange(Subscription subscription) {
 
 void Feed::request(Subscription subscription) {
   if (deflate_) subscription.set_deflate();
+  if (event_stream_) subscription.set_event_stream();
   auto shared = std::make_shared<const Subscription>(std::move(subscription));
   const std::size_t bytes = shared->bytes();
   requested_ = counted<Subscription>(std::move(shared), bytes, cohorts_.subscriptions());
@@ -219,8 +220,8 @@ void Feed::answer_look_up(SubscribeOutcome outcome) {
   const std::unique_ptr<LookUp> answered = std::move(look_up_);
   const auto mark = std::find_if(queued_.begin(), queued_.end(),
                                  [](const QueuedMessage& m) { return m.open; });
-  std::string frames = text_frame(answered->reply(outcome));
-  if (!outcome.gap.empty()) frames += text_frame(outcome.gap);
+  std::string frames = message(answered->reply(outcome));
+  if (!outcome.gap.empty()) frames += message(outcome.gap);
   mark->open = false;
   queued_bytes_ += frames.size();
   mark->frame = counted(std::make_shared<const std::string>(std::move(frames)), cohorts_.unread());

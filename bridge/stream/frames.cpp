@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "event/stream_text.h"
 #include "event/ws_frame.h"
 
 namespace bridge {
@@ -15,6 +16,7 @@ constexpr std::size_t kDeflateBytesMin = 1024;
 
 void FramesBuilder::add(const Block& block, std::size_t index) {
   ++events_;
+  if (event_stream_) return append_stream_event(bytes_, epoch_, block.seq(index), block.json(index));
   if (!batch_) {
     bytes_.append(block.frame(index));
     return;
@@ -26,7 +28,11 @@ void FramesBuilder::add(const Block& block, std::size_t index) {
 
 void FramesBuilder::add_gap(std::string_view frame) {
   close_array();
-  bytes_.append(frame);
+  if (event_stream_) {
+    bytes_ += stream_message(frame_payload(frame));
+  } else {
+    bytes_.append(frame);
+  }
   ++gaps_;
 }
 

@@ -9,6 +9,7 @@
 
 #include "event/block.h"
 #include "event/deflate.h"
+#include "event/subscription.h"
 
 namespace bridge {
 
@@ -20,13 +21,17 @@ struct Frames {
   std::uint64_t gaps = 0;
 };
 
-// Puts events one behind the other: a message each, or, `batch`, JSON arrays of at most
+// Puts events one behind the other: a message each, as a frame or as an event stream has it, or, `batch`, JSON arrays of at most
 // kBlockBytesMax, unless one event alone is larger. One thread.
 class FramesBuilder {
  public:
-  // With a deflater, which must outlive it, arrays for which it pays are compressed.
-  explicit FramesBuilder(bool batch, Deflater* deflater = nullptr)
-      : batch_(batch), deflater_(batch ? deflater : nullptr) {}
+  // As the subscription wants them. With a deflater, which must outlive it, arrays for which it pays are
+  // compressed. `epoch`: of the log, for positions in an event stream.
+  FramesBuilder(const Subscription& wanted, Deflater* deflater, std::string_view epoch)
+      : batch_(wanted.batch() && !wanted.event_stream()),
+        event_stream_(wanted.event_stream()),
+        deflater_(batch_ ? deflater : nullptr),
+        epoch_(epoch) {}
 
   void add(const Block& block, std::size_t index);
 
@@ -40,7 +45,9 @@ class FramesBuilder {
   void close_array();
 
   const bool batch_;
+  const bool event_stream_;
   Deflater* const deflater_;
+  const std::string epoch_;
   std::string bytes_;
   std::string array_;  // being gathered, without its ']'; empty before its first event
   std::uint64_t events_ = 0;

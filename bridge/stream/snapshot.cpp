@@ -92,9 +92,9 @@ bool Snapshot::catch_up(EventLog& log, std::uint64_t work_max, std::uint64_t* wo
 
 Snapshot::Part Snapshot::frames(const Subscription& subscription, std::uint64_t after_seq,
                                 std::uint64_t to_seq, std::uint64_t work_max, std::uint64_t* work,
-                                Deflater* deflater) const {
+                                Deflater* deflater, std::string_view epoch) const {
   const std::uint64_t enough = *work + work_max;
-  FramesBuilder frames(subscription.batch(), deflater);
+  FramesBuilder frames(subscription, deflater, epoch);
   BlockBuilder builder;
   auto entry = entries_.upper_bound(after_seq);
   for (; entry != entries_.end() && entry->first <= to_seq && *work < enough; ++entry) {

@@ -44,9 +44,10 @@ class Snapshot {
     std::uint64_t to_seq = 0;
   };
   // What passes of the entries after `after_seq` and up to `to_seq`, in order of seq, until that has cost
-  // about `work_max`; compressed by the deflater, if there is one.
+  // about `work_max`; compressed by the deflater, if there is one. `epoch` as for FramesBuilder.
   Part frames(const Subscription& subscription, std::uint64_t after_seq, std::uint64_t to_seq,
-              std::uint64_t work_max, std::uint64_t* work, Deflater* deflater = nullptr) const;
+              std::uint64_t work_max, std::uint64_t* work, Deflater* deflater = nullptr,
+              std::string_view epoch = {}) const;
 
   // By seq: the one that changed longest ago first.
   const std::map<std::uint64_t, Entry>& entries() const { return entries_; }

@@ -1,4 +1,4 @@
-// Requests of HTTP behind each other, and a body as gzip.
+// Requests of HTTP behind each other, what their queries say, and a body as gzip.
 
 #include <algorithm>
 #include <cstdint>
@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/text.h"
+#include "event/json_document.h"
+#include "net/api_pages.h"
 #include "net/gzip.h"
 #include "net/http_parser.h"
 #include "net/http_rules.h"
@@ -22,6 +24,18 @@ constexpr std::size_t kBodyMax = 4096;
 [[noreturn]] void fail(const char* what, std::string_view input) {
   std::cerr << "FAILED: " << what << "\ninput: " << printable(input, 100'000) << "\n";
   std::abort();
+}
+
+// What a query becomes is JSON.
+void check_query(const HttpHead& head, std::string_view input) {
+  const auto request = stream_request(head.query, head.field("last-event-id"));
+  if (request && !read_document(request.value())) fail("a request that is no JSON", input);
+  const auto parameters = parse_query(head.query);
+  for (const ApiPath& api : api_paths()) {
+    if (!parameters) break;
+    const auto members = members_of(parameters.value(), api.parameters);
+    if (members && !read_document("{" + members.value() + "}")) fail("params that are no JSON", input);
+  }
 }
 
 // What came of it, however it was cut into parts.
@@ -47,6 +61,7 @@ std::vector<std::string> read(std::string_view input, std::size_t part) {
       requests.push_back(head.method + " " + head.path + "?" + head.query + " " + head.host + "\n" + parser.body());
       const Address listen{"127.0.0.1", 1};
       const WebSites sites{{}, {"http://a.example"}};
+      check_query(head, input);
       HttpReply reply;
       allow_origin(head, {listen, sites}, reply);
       if (!refuse_head(head, {listen, sites}, 0) && !refuse_handshake(head, {listen, sites}, 0)) {

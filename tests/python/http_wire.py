@@ -28,10 +28,14 @@ class Reply:
 class Wire:
     """One connection."""
 
-    def __init__(self, ws: str) -> None:
+    def __init__(self, ws: str, buffer: int = 0) -> None:
         host, port = ws.split("://")[1].split("/")[0].rsplit(":", 1)
         self.host = "%s:%s" % (host, port)
-        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        self.socket = socket.socket()
+        self.socket.settimeout(PATIENCE_S)
+        if buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.connect((host, int(port)))
         self.unread = b""
 
     def __enter__(self) -> Wire:

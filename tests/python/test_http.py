@@ -143,6 +143,7 @@ class Requests(OneBridge):
                     wire.send("%s %s HTTP/1.0\r\n\r\n" % (method, path))
                     self.assertIn(wire.reply(head_only=method == "HEAD").status, (200, 204))
                     self.assertTrue(wire.at_end())
+        self.assertEqual(self.ask("OPTIONS / HTTP/1.0\r\n\r\n").status, 204)  # HAProxy's httpchk
         for text in ("GET / HTTP/1.0\r\n\r\n", "GET /metrics HTTP/1.0\r\n\r\n", "GET /healthz HTTP/1.1\r\n\r\n"):
             reply = self.ask(text)
             self.assertEqual((text, reply.status), (text, 400))
