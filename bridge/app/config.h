@@ -24,6 +24,7 @@ struct Config {
     std::string listen;
     std::vector<std::string> hosts;
     std::vector<std::string> origins;
+    std::vector<std::string> trusted_proxies;
     std::int64_t clients_max = 0;
     std::int64_t message_bytes_max = 0;
     std::int64_t ping_interval_s = 0;

@@ -10,6 +10,7 @@
 #include "base/address.h"
 #include "base/text.h"
 #include "net/origin.h"
+#include "net/proxies.h"
 
 namespace bridge {
 namespace {
@@ -144,6 +145,11 @@ std::vector<ConfigKey> make_keys() {
            "Sites whose pages may use it, besides its own.",
            "up to 64 of http://HOST or https://HOST, either with :PORT, in lower case", {}, check_site_origin,
            [](C& c, List v) { c.websocket.origins = std::move(v); }),
+      list("websocket.trusted_proxies",
+           "Proxies in front of it, whose X-Forwarded-For and X-Forwarded-Proto are believed: who asks, and whether he\n"
+           "came by https. From anybody else these are passed over. See conf/nginx.conf.",
+           "up to 64 addresses or networks, such as 127.0.0.1 or 10.0.0.0/8", {}, check_proxy,
+           [](C& c, List v) { c.websocket.trusted_proxies = std::move(v); }),
       integer("websocket.clients_max",
               "Clients at a time. One more is closed with 1013, \"full\".", "clients", 4096, 1,
               100'000, [](C& c, Integer v) { c.websocket.clients_max = v; }),

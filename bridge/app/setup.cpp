@@ -162,6 +162,7 @@ ClientServersOptions client_servers_options(const Config& config) {
   options.server.listen = parse_address(config.websocket.listen).value();
   session.auth_timeout_us = config.auth.timeout_s * 1'000'000;
   options.server.sites = {config.websocket.hosts, config.websocket.origins, tls_is_on(config)};
+  options.server.trusted_proxies = config.websocket.trusted_proxies;
   options.server.handshake_timeout = std::chrono::seconds(config.websocket.handshake_timeout_s);
   options.server.message_bytes_max =
       static_cast<std::size_t>(config.websocket.message_bytes_max);

@@ -15,6 +15,7 @@
 #include "access/access.h"
 #include "net/at_once_transport.h"
 #include "net/permessage_deflate.h"
+#include "net/proxies.h"
 #include "net/wire_message.h"
 #include "tls/either_socket.h"
 
@@ -29,6 +30,7 @@ struct ConnectionData {
   std::shared_ptr<EventStream> stream;   // once it was asked for events by HTTP
   std::shared_ptr<void> counted;         // in the number of open TCP connections
   std::uint64_t number = 0;              // of the TCP connection
+  Asker asker;                           // of the last request
   std::shared_ptr<const Access> access;  // who it said to be, with its handshake or request
 };
 

@@ -33,7 +33,10 @@ constexpr std::size_t kTicksAPass = 50;  // of tick(), until all clients were lo
 class WsServer::Impl final : public HttpSite {
  public:
   Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
-      : io_(io), context_(context), options_(std::move(options)), on_http_(std::move(on_http)) {
+      : io_(io), context_(context), options_(std::move(options)), on_http_(std::move(on_http)),
+        proxies_(options_.trusted_proxies),
+        plain_sites_{options_.sites.hosts, options_.sites.origins, false},
+        secure_sites_{options_.sites.hosts, options_.sites.origins, true} {
     // It finds out the byte order at its first use and keeps it unguarded: before there are threads.
     (void)websocketpp::lib::net::_htonll(0);
     server_.init_asio(&io);
@@ -215,15 +218,16 @@ class WsServer::Impl final : public HttpSite {
     out->get_raw_socket().close(ec);
   }
 
-  HttpPlace place() const { return {address_, options_.sites}; }
+  HttpPlace place(const Connection& con) const { return {address_, con.asker.secure ? secure_sites_ : plain_sites_}; }
 
   std::optional<HttpReply> judge(Connection& con, const HttpHead& head) override {
     const std::int64_t now_us = context_.clock.wall_us();
     const bool upgrade = is_websocket_handshake(head);
-    auto refusal = refuse_head(head, place(), now_us);
+    con.asker = proxies_.asker({con.get_remote_endpoint(), con.is_secure()}, head);
+    auto refusal = refuse_head(head, place(con), now_us);
     if (refusal && refusal->status == 421) ++context_.counters.requests_of_foreign_hosts;
-    if (!refusal && upgrade) refusal = refuse_handshake(head, place(), now_us);
-    if (!refusal && !comes_from_own_site(head, place()) && head.method != "GET" && head.method != "HEAD") {
+    if (!refusal && upgrade) refusal = refuse_handshake(head, place(con), now_us);
+    if (!refusal && !comes_from_own_site(head, place(con)) && head.method != "GET" && head.method != "HEAD") {
       refusal = foreign_origin(now_us);
     }
     if (!refusal && !read_access(con, head)) refusal = unauthorized(kWrongToken, now_us);
@@ -233,7 +237,7 @@ class WsServer::Impl final : public HttpSite {
     if (!upgrade) ++context_.counters.http_requests;
     if (!refusal || !upgrade) return refusal;
     ++context_.counters.clients_refused;
-    spdlog::warn("refused a WebSocket from {} with {}: its Origin is {}", con.get_remote_endpoint(), refusal->status,
+    spdlog::warn("refused a WebSocket from {} with {}: its Origin is {}", con.asker.remote, refusal->status,
                  printable(head.field("origin")));
     return refusal;
   }
@@ -273,7 +277,7 @@ class WsServer::Impl final : public HttpSite {
     const std::uint64_t number = ++options_.admission->last_number;
     const bool deflate = !con->get_response_header("Sec-WebSocket-Extensions").empty();
     con->client = std::make_shared<ClientSocket>(io_, con, context_, number,
-                                                 con->get_remote_endpoint(), deflate,
+                                                 con->asker.remote, deflate,
                                                  std::move(con->access));
     add(*con, number, std::shared_ptr<Session>(con->client, &con->client->session()));
     con->get_request().forget();
@@ -334,17 +338,17 @@ class WsServer::Impl final : public HttpSite {
     HttpRequest request = request_of(head, body);
     request.anybody = options_.session.authenticator == nullptr;
     request.access = con.access;
-    request.secure = con.is_secure();
-    request.remote = con.get_remote_endpoint();
+    request.secure = con.asker.secure;
+    request.remote = con.asker.remote;
     request.owner = con.get_shared();
-    on_http_(request, comes_from_own_site(head, place()), answer);
+    on_http_(request, comes_from_own_site(head, place(con)), answer);
   }
 
   // GET /events: a client like any other, but for what it is written as.
   void stream(Connection& con, const HttpHead& head, const HttpAnswer& answer) {
     const std::int64_t now_us = context_.clock.wall_us();
     const bool must_say_who = options_.session.authenticator != nullptr;
-    if (auto refusal = refuse_stream(head, place(), must_say_who, con.access.get(), now_us)) return answer(*refusal);
+    if (auto refusal = refuse_stream(head, place(con), must_say_who, con.access.get(), now_us)) return answer(*refusal);
     const auto request = stream_request(head.query, head.field("last-event-id"));
     if (!request) return answer(error_reply(400, ErrorType::bad_request, request.error().message, now_us));
     if (head.method == "HEAD") {
@@ -364,7 +368,7 @@ class WsServer::Impl final : public HttpSite {
     const auto patience_ms = static_cast<int>(options_.session.pong_timeout_us / 1000);
     ::setsockopt(con.get_raw_socket().native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
     const std::uint64_t number = ++options_.admission->last_number;
-    con.stream = std::make_shared<EventStream>(io_, con.get_shared(), context_, number, con.get_remote_endpoint(),
+    con.stream = std::make_shared<EventStream>(io_, con.get_shared(), context_, number, con.asker.remote,
                                                con.access, answer);
     add(con, number, std::shared_ptr<Session>(con.stream, &con.stream->session()));
     const std::shared_ptr<EventStream> stream = con.stream;  // it may end with this
@@ -374,7 +378,7 @@ class WsServer::Impl final : public HttpSite {
   void ended(Connection& con) override { remove(con); }
 
   bool finish(const HttpHead& head, HttpReply& reply) override {
-    allow_origin(head, place(), reply);
+    allow_origin(head, {address_, options_.sites}, reply);
     return !draining_;
   }
 
@@ -382,6 +386,8 @@ class WsServer::Impl final : public HttpSite {
   SessionContext& context_;
   WsServerOptions options_;
   const HttpHandler on_http_;
+  const TrustedProxies proxies_;
+  const WebSites plain_sites_, secure_sites_;  // as a request was sent, to the bridge or to a proxy
   Address address_;
   std::map<std::uint64_t, std::shared_ptr<Session>> clients_;  // each owned by its connection
   std::uint64_t ticked_ = 0;  // whom tick() looked after last

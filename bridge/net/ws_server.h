@@ -34,6 +34,7 @@ struct Admission {
 struct WsServerOptions {
   Address listen;
   WebSites sites;
+  std::vector<std::string> trusted_proxies;  // websocket.trusted_proxies
   TlsContext* tls = nullptr;  // outlives the server and its connections; null: plain
   std::chrono::milliseconds handshake_timeout{5000};  // from TCP to the end of the request
   std::shared_ptr<Admission> admission = std::make_shared<Admission>();  // shared where the port is

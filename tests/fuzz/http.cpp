@@ -1,4 +1,4 @@
-// Requests of HTTP behind each other, what their queries say, and a body as gzip.
+// Requests of HTTP behind each other, what their queries and proxies say, and a body as gzip.
 
 #include <algorithm>
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include "net/gzip.h"
 #include "net/http_parser.h"
 #include "net/http_rules.h"
+#include "net/proxies.h"
 
 namespace {
 
@@ -62,6 +63,7 @@ std::vector<std::string> read(std::string_view input, std::size_t part) {
       const Address listen{"127.0.0.1", 1};
       const WebSites sites{{}, {"http://a.example"}};
       check_query(head, input);
+      (void)TrustedProxies({"127.0.0.0/8", "fd00::/8"}).asker({"127.0.0.1:1", false}, head);
       HttpReply reply;
       allow_origin(head, {listen, sites}, reply);
       if (!refuse_head(head, {listen, sites}, 0) && !refuse_handshake(head, {listen, sites}, 0)) {
