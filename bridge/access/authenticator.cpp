@@ -6,6 +6,15 @@
 #include "access/private_file.h"
 
 namespace bridge {
+namespace {
+
+// The same until then at the latest; 0: as it is.
+std::shared_ptr<const Access> until(const std::shared_ptr<const Access>& access, std::int64_t end_s) {
+  if (access == nullptr || end_s == 0 || (access->expires_s != 0 && access->expires_s <= end_s)) return access;
+  return std::make_shared<const Access>(access->name, access->role, access->credential, end_s);
+}
+
+}  // namespace
 
 std::string Authenticator::stamp() const {
   return file_stamp(path_) + "/" + (roles_path_.empty() ? "" : file_stamp(roles_path_));
@@ -25,6 +34,12 @@ Result<bool> Authenticator::reload() {
     }
   }
   auto loaded = Credentials::load(path_);
+  auto key = CookieKey::load(path_ + ".key", cookie_key());
+  if (key) {
+    std::atomic_store(&cookie_key_, key.value());
+  } else {
+    wrong += (wrong.empty() ? "auth.credentials: " : "; auth.credentials: ") + key.error().message;
+  }
   changes = changes || loaded.ok();
   if (!loaded) {
     wrong += (wrong.empty() ? "auth.credentials: " : "; auth.credentials: ") + loaded.error().message;
@@ -53,7 +68,20 @@ std::shared_ptr<const Access> Authenticator::by_id(std::string_view id) const {
 
 std::shared_ptr<const Access> Authenticator::again(const Access& access) const {
   auto now = std::atomic_load(&credentials_)->by_id(access.credential, now_s());
-  return now != nullptr && now->name == access.name ? now : nullptr;
+  return now != nullptr && now->name == access.name ? until(now, access.expires_s) : nullptr;
+}
+
+std::string Authenticator::make_cookie(const Access& access, std::int64_t expires_s) const {
+  const auto key = cookie_key();
+  return key == nullptr ? std::string() : key->sign({access.name, access.credential, expires_s});
+}
+
+std::shared_ptr<const Access> Authenticator::find_cookie(std::string_view cookie) const {
+  const auto key = cookie_key();
+  const auto claims = key == nullptr ? std::nullopt : key->read(cookie);
+  if (!claims || claims->expires_s <= now_s()) return nullptr;
+  const auto access = by_id(claims->credential);
+  return access != nullptr && access->name == claims->name ? until(access, claims->expires_s) : nullptr;
 }
 
 std::shared_ptr<const void> Authenticator::admit(const std::string& name) const {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "access/cookie.h"
 #include "access/credentials.h"
 #include "base/clock.h"
 
@@ -36,8 +37,16 @@ class Authenticator {
   // The same of a CURVE public key (Z85), and of a credential's id.
   std::shared_ptr<const Access> find_key(std::string_view public_key) const;
   std::shared_ptr<const Access> by_id(std::string_view id) const;
-  // The same of a connection that is there already; null where its credential is no longer good.
+  // The same of a connection that is there already; null where its credential is no longer good. It ends no later than it
+  // was to end before.
   std::shared_ptr<const Access> again(const Access& access) const;
+
+  // By what a browser is known again until then. REQUIRES: reload() has succeeded once.
+  std::string make_cookie(const Access& access, std::int64_t expires_s) const;
+  // Null where it is forged or has expired, or its credential is no longer good.
+  std::shared_ptr<const Access> find_cookie(std::string_view cookie) const;
+  // Its key is in `path`.key. Null before the first reload().
+  std::shared_ptr<const CookieKey> cookie_key() const { return std::atomic_load(&cookie_key_); }
 
   // A place for one more connection of that name, held until it is let go of; null where there are as many already as
   // there may be.
@@ -59,6 +68,7 @@ class Authenticator {
   Roles roles_;
   std::vector<Credential> without_role_;
   std::shared_ptr<const Credentials> credentials_ = std::make_shared<const Credentials>();  // by atomic_load
+  std::shared_ptr<const CookieKey> cookie_key_;  // by atomic_load
   std::string stamp_;
   std::atomic<std::uint64_t> version_{0};
   std::size_t connections_max_ = SIZE_MAX;  // of one name

@@ -47,6 +47,11 @@ Result<std::optional<std::string>> read_private_file(const std::string& path) {
   }
 }
 
+bool is_open_to_others(const std::string& path) {
+  struct stat about {};
+  return ::stat(path.c_str(), &about) != 0 || (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+}
+
 std::string file_stamp(const std::string& path) {
   struct stat about {};
   if (::stat(path.c_str(), &about) != 0) return {};

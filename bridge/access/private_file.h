@@ -12,6 +12,9 @@ namespace bridge {
 // is not there.
 Result<std::optional<std::string>> read_private_file(const std::string& path);
 
+// Whether others than its owner may do anything with it, or it cannot be told.
+bool is_open_to_others(const std::string& path);
+
 // Another one whenever the file has changed, by its inode, size and time; empty where it is not there.
 std::string file_stamp(const std::string& path);
 

@@ -113,7 +113,8 @@ class BridgeApp::Impl {
                 [this] { return trouble(); }, [this] { return notice(); },
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
                 [this] { announce(); }, &work_, &dispatcher_,
-                static_cast<std::uint64_t>(config.websocket.requests_per_s_max)}),
+                static_cast<std::uint64_t>(config.websocket.requests_per_s_max),
+                LoginPages(auth_is_on_ ? authenticator_.get() : nullptr, &counters_, config.auth.session_s)}),
         client_servers_(
             {io_, log_, snapshot_, journal_.get(), dispatcher_, counters_, clock_, work_}, serving(),
             [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
@@ -166,6 +167,9 @@ class BridgeApp::Impl {
       if (!loaded) return loaded.error();
       tell_without_role();
       authenticator_->set_connections_max(static_cast<std::size_t>(config_.limits.connections_per_identity_max));
+      if (const std::string& why = authenticator_->cookie_key()->why_not_kept(); auth_is_on_ && !why.empty()) {
+        spdlog::warn("browsers are to log in again when the bridge starts anew: its key cannot be kept: {}", why);
+      }
     }
     const auto handed_over = service_.check_socket(parse_address(config_.websocket.listen).value());
     if (!handed_over) return handed_over;

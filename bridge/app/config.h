@@ -47,6 +47,7 @@ struct Config {
     std::string credentials;
     std::string roles;  // "" = the built-in ones alone
     std::int64_t timeout_s = 0;
+    std::int64_t session_s = 0;
   } auth;
   struct {
     std::string curve_key;

@@ -222,6 +222,8 @@ std::vector<ConfigKey> make_keys() {
            "a path; a leading ~/ is the home directory", "", {}, [](C& c, Text v) { c.auth.roles = in_home(v); }),
       integer("auth.timeout_s", "A client that has not said who it is by then is closed with 4001.", "seconds", 5, 1, 60,
               [](C& c, Integer v) { c.auth.timeout_s = v; }),
+      integer("auth.session_s", "How long a browser is known by its cookie, once it has said its token.", "seconds", 43'200,
+              300, 2'592'000, [](C& c, Integer v) { c.auth.session_s = v; }),
 
       text("zmq.curve_key",
            "The file with the bridge's own key pair (`ppo-bridge curve create`), which nobody else may read. With it\n"

@@ -28,6 +28,7 @@ struct HttpRequest {
   bool anybody = true;                     // may do everything; else
   std::shared_ptr<const Access> access = {};  // who asks; null: nobody has said
   std::string query = {};                     // behind the question mark
+  std::string content_type = {};              // header, may be empty
 };
 
 struct HttpReply {

@@ -69,6 +69,7 @@ HttpRequest request_of(const HttpHead& head, std::string_view body) {
   request.origin = head.field("origin");
   request.host = head.host;
   request.if_none_match = head.field("if-none-match");
+  request.content_type = head.field("content-type");
   request.body = body;
   return request;
 }

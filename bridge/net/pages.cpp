@@ -157,6 +157,7 @@ std::string_view Pages::methods(std::string_view path) const {
   if (path == "/submit_event") return "POST";
   const bool known = file(path) != nullptr || path == "/" || path == "/healthz" || path == "/readyz" || path == "/metrics" ||
                      path == "/events" || (api_ && ApiPages::knows(path));
+  if (path == "/login" || path == "/logout") return "POST";
   return known ? "GET, HEAD" : path == "/ws" ? "GET" : path == "*" ? "GET, HEAD, POST" : "";
 }
 
@@ -172,11 +173,13 @@ HttpReply Pages::reply_to(const HttpRequest& request, bool own_origin) {
     reply.headers.emplace_back("Allow", allowed + ", OPTIONS");
     return reply;
   }
-  const bool takes_event = request.path == "/submit_event";
-  if (takes_event ? request.method != "POST" : !is_read(request)) return not_allowed(request, allowed, now_us);
-  if (takes_event && !own_origin) {
+  const bool takes_post = allowed == "POST";
+  if (takes_post ? request.method != "POST" : !is_read(request)) return not_allowed(request, allowed, now_us);
+  if (takes_post && !own_origin) {
     return error_reply(403, ErrorType::forbidden, "the Origin is another site's", now_us);
   }
+  if (request.path == "/login") return options_.login.login(request, now_us);
+  if (request.path == "/logout") return options_.login.logout(request, now_us);
   if (request.path == "/ws") return upgrade_required("/ws is for WebSocket clients", now_us);
   const PageFile* const page_file = file(request.path);
   HttpReply reply;

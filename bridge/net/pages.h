@@ -1,5 +1,5 @@
-// The pages on the WebSocket's port: the dashboard's files, /healthz, /readyz, /metrics and POST
-// /submit_event.
+// The pages on the WebSocket's port: the dashboard's files, /healthz, /readyz, /metrics, POST
+// /submit_event, and /login and /logout.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,7 @@
 #include "base/work_queue.h"
 #include "net/api_pages.h"
 #include "net/http_reply.h"
+#include "net/login_pages.h"
 #include "net/page_file.h"
 #include "sources/intake.h"
 
@@ -32,6 +33,7 @@ class Pages {
     WorkQueue* work = nullptr;       // for large bodies; null: all is done at once
     CommandTaker* commands = nullptr;  // what answers /api/...; null: nothing is there
     std::uint64_t requests_per_s_max = 1000;  // of these, of each who asks
+    LoginPages login = {};
   };
   Pages(Intake& intake, const Clock& clock, Options options);
 

@@ -18,6 +18,7 @@
 #include "net/client_socket.h"
 #include "net/event_stream.h"
 #include "net/http_connection.h"
+#include "net/login_pages.h"
 #include "net/tls_greeting.h"
 #include "net/waiting_connections.h"
 
@@ -230,7 +231,7 @@ class WsServer::Impl final : public HttpSite {
     if (!refusal && !comes_from_own_site(head, place(con)) && head.method != "GET" && head.method != "HEAD") {
       refusal = foreign_origin(now_us);
     }
-    if (!refusal && !read_access(con, head)) refusal = unauthorized(kWrongToken, now_us);
+    if (!refusal) refusal = read_access(con, head, now_us);
     if (!refusal && upgrade && con.access != nullptr && !con.access->may_converse()) {
       refusal = error_reply(403, ErrorType::forbidden, "there is nothing here for a " + con.access->role->name, now_us);
     }
@@ -242,16 +243,32 @@ class WsServer::Impl final : public HttpSite {
     return refusal;
   }
 
-  // Who a request says it comes from. False where its token is none.
-  bool read_access(Connection& con, const HttpHead& head) {
+  // Who a request says it comes from; refused where its token is none. A cookie that is none counts for nothing: the page
+  // that is to ask for a token is to be had with it.
+  std::optional<HttpReply> read_access(Connection& con, const HttpHead& head, std::int64_t now_us) {
     con.access = nullptr;
     const Authenticator* const authenticator = options_.session.authenticator;
+    if (authenticator == nullptr) return std::nullopt;
     const std::string authorization = head.field("authorization");
-    const std::string_view token = bearer_token(authorization);
-    if (authenticator == nullptr || token.empty()) return true;
-    con.access = authenticator->find(token);
-    if (con.access == nullptr) ++context_.counters.tokens_refused;
-    return con.access != nullptr;
+    if (const std::string_view token = bearer_token(authorization); !token.empty()) {
+      con.access = authenticator->find(token);
+      if (con.access != nullptr) return std::nullopt;
+      ++context_.counters.tokens_refused;
+      return unauthorized(kWrongToken, now_us);
+    }
+    const auto cookies = session_cookies(head.field("cookie"), con.asker.secure);
+    if (cookies.empty()) return std::nullopt;
+    const bool only_reads = (head.method == "GET" || head.method == "HEAD") && !is_websocket_handshake(head);
+    if (!only_reads && head.field("origin").empty()) {
+      return error_reply(403, ErrorType::forbidden,
+                         "a cookie without an Origin counts for nothing here; give the token: Authorization: Bearer ...",
+                         now_us);
+    }
+    if (!comes_from_own_site(head, place(con))) return std::nullopt;
+    for (const std::string& cookie : cookies) {
+      if (con.access == nullptr) con.access = authenticator->find_cookie(cookie);
+    }
+    return std::nullopt;
   }
 
   // HttpConnection has judged it.

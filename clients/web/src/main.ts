@@ -22,7 +22,7 @@ import { tabName } from './storage.js';
 import { formatState, parseState, resolve, usualState } from './state/ui_state.js';
 import { ConnectionLine, standingOf } from './ui/connection.js';
 import { h, setText } from './ui/dom.js';
-import { askToken } from './ui/login.js';
+import { askToken, logIn, logOut } from './ui/login.js';
 import { nameText, visible } from './ui/format.js';
 import { momentText } from './ui/origin.js';
 import { RangeBar } from './ui/range_bar.js';
@@ -164,6 +164,8 @@ const alertCount = h('span', { class: 'count', hidden: true, title: 'Raised and 
 links[links.length - 1]!.append(alertCount);
 const content = h('main', { id: 'main', tabindex: '-1' });
 const who = h('span', { class: 'muted who', title: 'Who you are here, and your role' });
+const leave = h('button', { class: 'plain', hidden: true, title: 'This browser is to be asked for a token again',
+                            onclick: () => void logOut().catch((error: unknown) => showToast('Not logged out', String(error))) }, 'Log out');
 const help = h('dialog', { 'aria-label': 'Keys' }, h('form', { method: 'dialog' }, h('h2', {}, 'Keys'),
   h('dl', { class: 'keys' }, ...[
     ['1 – 8', 'open a view'], ['t', 'light or dark'], ['/', 'search'], ['space', 'tape: hold, follow'],
@@ -178,7 +180,7 @@ document.getElementById('app')!.replaceChildren(
   } }, 'Skip to the content'),
   h('header', {}, h('strong', { class: 'brand' }, 'PPO Bridge'),
     h('nav', { 'aria-label': 'Views' }, ...links),
-    h('div', { class: 'right' }, who, connection.badge,
+    h('div', { class: 'right' }, who, leave, connection.badge,
       h('button', { class: 'plain', title: 'Light or dark (t)', 'aria-label': 'Light or dark',
                     onclick: () => toggleTheme() }, '◐'),
       h('button', { class: 'plain', title: 'Keys (?)', 'aria-label': 'Keys', onclick: () => help.showModal() }, '?'))),
@@ -220,14 +222,20 @@ function showStanding(): void {
   connection.show(standing, current.title, feed.state.status === 'waiting');
 }
 
-let token: string | undefined; // by which the person at this page says who they are
 let asksToken = false;
+let hasLoggedIn = false; // and has not been live since
 async function wantToken(why: string): Promise<void> {
   if (asksToken) return;
   asksToken = true;
-  token = await askToken(token === undefined ? undefined : why);
+  let wrong = hasLoggedIn ? 'your browser keeps no cookie of it' : wasLive ? why : undefined;
+  hasLoggedIn = false;
+  for (let token = await askToken(wrong); token !== undefined && !hasLoggedIn;) {
+    wrong = await logIn(token);
+    hasLoggedIn = wrong === undefined;
+    if (!hasLoggedIn) token = await askToken(wrong);
+  }
   asksToken = false;
-  if (token !== undefined) feed.useToken(token);
+  if (hasLoggedIn) feed.useToken(undefined);
 }
 
 function onState(state: FeedState): void {
@@ -237,6 +245,8 @@ function onState(state: FeedState): void {
     store.newEpoch(feed.epoch);
     const { access } = feed.state;
     setText(who, access === undefined ? '' : `${nameText(access.name, 24)} · ${nameText(access.role, 24)}`);
+    leave.hidden = access === undefined;
+    hasLoggedIn = false;
     alerts.onLive(feed.epoch, feed.backlogTo);
     if (travel.store === undefined) void travel.show(momentAsked_s); // a link to it was opened
     void refresh();
@@ -259,8 +269,7 @@ async function refresh(): Promise<void> {
   try {
     await status.refresh((command) => feed.command(command), withClients);
     if (withClients && readsMetrics(feed.state.access)) {
-      const headers: HeadersInit = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-      const metrics = await fetch('metrics', { headers });
+      const metrics = await fetch('metrics');
       if (metrics.ok) status.takeMetrics(await metrics.text());
     }
     store.agents.applySources(status.sources);
@@ -345,13 +354,17 @@ addEventListener('keydown', (event) => {
   event.preventDefault();
 });
 
-alerts.onRaised = ({ data }) => {
-  const title = textOf(data.name) ?? textOf(data.rule) ?? 'alert';
-  const text = raisedText(data);
+function showToast(title: string, text: string): void {
   const toast = h('div', { class: 'toast' }, h('strong', {}, title), h('span', {}, text));
   toasts.append(toast);
   while (toasts.childElementCount > 4) toasts.firstElementChild!.remove();
   setTimeout(() => toast.remove(), 6000);
+}
+
+alerts.onRaised = ({ data }) => {
+  const title = textOf(data.name) ?? textOf(data.rule) ?? 'alert';
+  const text = raisedText(data);
+  showToast(title, text);
   if (typeof Notification !== 'undefined' && Notification.permission === 'granted') {
     new Notification(visible(title), { body: visible(text), tag: `alert ${String(data.alert_id)}` });
   }

@@ -98,8 +98,11 @@ export class Feed {
     if (this.current.status === 'waiting') this.attempt();
   }
 
-  /** From the next connection on, which is tried at once where the last one was refused for want of a token. */
-  useToken(token: string): void {
+  /**
+   * From the next connection on, which is tried at once where the last one was refused for want of a token. Nothing where
+   * the browser has a cookie by which it is known.
+   */
+  useToken(token: string | undefined): void {
     this.token = token;
     if (this.current.status === 'refused' && this.current.wantsToken) this.attempt();
   }
