@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <cctype>
 
+#include <spdlog/spdlog.h>
+
+#include "access/jwt_issuer.h"
 #include "access/private_file.h"
+#include "base/text.h"
 
 namespace bridge {
 namespace {
@@ -17,7 +21,11 @@ std::shared_ptr<const Access> until(const std::shared_ptr<const Access>& access,
 }  // namespace
 
 std::string Authenticator::stamp() const {
-  return file_stamp(path_) + "/" + (roles_path_.empty() ? "" : file_stamp(roles_path_));
+  std::string stamps = file_stamp(path_);
+  for (const std::string& other : {roles_path_, jwt_options_.keys, jwt_options_.revoked}) {
+    stamps += "/" + (other.empty() ? "" : file_stamp(other));
+  }
+  return stamps;
 }
 
 Result<bool> Authenticator::reload() {
@@ -47,15 +55,51 @@ Result<bool> Authenticator::reload() {
   }
   without_role_ = loaded.value().bind(roles_);
   std::atomic_store(&credentials_, std::make_shared<const Credentials>(std::move(loaded.value())));
-  if (changes) ++version_;
+  load_jwt(wrong);
+  if (changes || !jwt_options_.keys.empty()) ++version_;
   if (!wrong.empty()) return Failure{wrong};
   return true;
+}
+
+void Authenticator::load_jwt(std::string& wrong) {
+  if (jwt_options_.keys.empty()) return;
+  const auto before = std::atomic_load(&jwt_);
+  auto issuer = JwtIssuer::load(jwt_options_);
+  if (!issuer) wrong += (wrong.empty() ? "" : "; ") + issuer.error().message;
+  if (!issuer && before == nullptr) return;
+  std::atomic_store(&jwt_, std::make_shared<const Jwt>(Jwt{issuer ? issuer.value() : before->issuer, roles_}));
 }
 
 bool Authenticator::changed() const { return stamp() != stamp_; }
 
 std::shared_ptr<const Access> Authenticator::find(std::string_view token) const {
-  return std::atomic_load(&credentials_)->find(token, now_s());
+  const auto jwt = std::atomic_load(&jwt_);
+  if (jwt == nullptr || token.find('.') == std::string_view::npos) return std::atomic_load(&credentials_)->find(token, now_s());
+  const auto claims = jwt->issuer->read(token, now_s());
+  if (!claims) spdlog::debug("a JSON Web Token is refused: {}", claims.error().message);
+  return claims ? access_of(claims.value()) : nullptr;
+}
+
+std::shared_ptr<const Access> Authenticator::access_of(const JwtClaims& claims) const {
+  const auto role = std::atomic_load(&jwt_)->roles.find(claims.role);
+  if (role == nullptr) {
+    spdlog::debug("a JSON Web Token is refused: there is no role {}", printable(claims.role));
+    return nullptr;
+  }
+  return std::make_shared<const Access>(claims.name, role, jwt_credential(claims), claims.expires_s);
+}
+
+std::shared_ptr<const Access> Authenticator::good(std::string_view name, std::string_view credential,
+                                                  std::int64_t expires_s) const {
+  auto claims = claims_of_credential(credential);
+  if (!claims) {
+    const auto access = by_id(credential);
+    return access != nullptr && access->name == name ? until(access, expires_s) : nullptr;
+  }
+  claims->name = name;
+  claims->expires_s = expires_s;
+  const auto jwt = std::atomic_load(&jwt_);
+  return jwt != nullptr && expires_s > now_s() && jwt->issuer->is_good(*claims) ? access_of(*claims) : nullptr;
 }
 
 std::shared_ptr<const Access> Authenticator::find_key(std::string_view public_key) const {
@@ -67,8 +111,7 @@ std::shared_ptr<const Access> Authenticator::by_id(std::string_view id) const {
 }
 
 std::shared_ptr<const Access> Authenticator::again(const Access& access) const {
-  auto now = std::atomic_load(&credentials_)->by_id(access.credential, now_s());
-  return now != nullptr && now->name == access.name ? until(now, access.expires_s) : nullptr;
+  return good(access.name, access.credential, access.expires_s);
 }
 
 std::string Authenticator::make_cookie(const Access& access, std::int64_t expires_s) const {
@@ -80,8 +123,7 @@ std::shared_ptr<const Access> Authenticator::find_cookie(std::string_view cookie
   const auto key = cookie_key();
   const auto claims = key == nullptr ? std::nullopt : key->read(cookie);
   if (!claims || claims->expires_s <= now_s()) return nullptr;
-  const auto access = by_id(claims->credential);
-  return access != nullptr && access->name == claims->name ? until(access, claims->expires_s) : nullptr;
+  return good(claims->name, claims->credential, claims->expires_s);
 }
 
 std::shared_ptr<const void> Authenticator::admit(const std::string& name) const {

@@ -14,18 +14,21 @@
 
 #include "access/cookie.h"
 #include "access/credentials.h"
+#include "access/jwt_claims.h"
 #include "base/clock.h"
 
 namespace bridge {
+
+class JwtIssuer;
 
 // reload() and changed() on one thread, everything else on any. Outlives whoever asks it.
 class Authenticator {
  public:
   // `roles_path`: of roles besides the built-in ones; empty: none.
-  Authenticator(std::string path, const Clock& clock, std::string roles_path = {})
-      : path_(std::move(path)), roles_path_(std::move(roles_path)), clock_(clock) {}
+  Authenticator(std::string path, const Clock& clock, std::string roles_path = {}, JwtOptions jwt = {})
+      : path_(std::move(path)), roles_path_(std::move(roles_path)), jwt_options_(std::move(jwt)), clock_(clock) {}
 
-  // Reads both files anew. One that is wrong leaves what is known of it as it was, and is no reason not to take the other.
+  // Reads all files anew. One that is wrong leaves what is known of it as it was, and is no reason not to take the other.
   Result<bool> reload();
   // Whether one of them is another one than at the last reload(). Call about once a second.
   bool changed() const;
@@ -61,14 +64,24 @@ class Authenticator {
 
  private:
   std::string stamp() const;
+  void load_jwt(std::string& wrong);
+  std::shared_ptr<const Access> access_of(const JwtClaims& claims) const;
+  // What that credential of that name says now; null where it is no longer good.
+  std::shared_ptr<const Access> good(std::string_view name, std::string_view credential, std::int64_t expires_s) const;
 
   const std::string path_;
   const std::string roles_path_;
+  const JwtOptions jwt_options_;
   const Clock& clock_;
   Roles roles_;
   std::vector<Credential> without_role_;
   std::shared_ptr<const Credentials> credentials_ = std::make_shared<const Credentials>();  // by atomic_load
   std::shared_ptr<const CookieKey> cookie_key_;  // by atomic_load
+  struct Jwt {
+    std::shared_ptr<const JwtIssuer> issuer;
+    Roles roles;
+  };
+  std::shared_ptr<const Jwt> jwt_;  // by atomic_load; null: none is good
   std::string stamp_;
   std::atomic<std::uint64_t> version_{0};
   std::size_t connections_max_ = SIZE_MAX;  // of one name

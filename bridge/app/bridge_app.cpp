@@ -88,7 +88,7 @@ class BridgeApp::Impl {
         clients_max_(clients_that_fit(config)),
         auth_is_on_(auth_is_on(config)),
         authenticator_(auth_is_on_ || !config.zmq.curve_key.empty()
-                           ? std::make_unique<Authenticator>(config.auth.credentials, clock_, config.auth.roles)
+                           ? std::make_unique<Authenticator>(config.auth.credentials, clock_, config.auth.roles, jwt_options(config))
                            : nullptr),
         tls_(make_tls(config)),
         journal_(make_journal(config)),

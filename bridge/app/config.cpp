@@ -302,6 +302,13 @@ Result<Config> load_config(const ConfigSources& sources) {
     return Failure{std::string("tls.") + (key ? "key" : "certificate") + " is \"\", but tls." +
                    (key ? "certificate" : "key") + " is not; TLS needs both"};
   }
+  if (!config.auth.jwt_keys.empty() && (config.auth.jwt_issuer.empty() || config.auth.jwt_audience.empty())) {
+    return Failure{std::string("auth.jwt_") + (config.auth.jwt_issuer.empty() ? "issuer" : "audience") +
+                   " is \"\", but auth.jwt_keys is not; JSON Web Tokens need it"};
+  }
+  if (config.auth.jwt_keys.empty() && !config.auth.jwt_revoked.empty()) {
+    return Failure{"auth.jwt_revoked is set, but auth.jwt_keys is \"\"; there is nothing to revoke"};
+  }
   if (config.zmq.curve_on_loopback && config.zmq.curve_key.empty()) {
     return Failure{"zmq.curve_on_loopback is true, but zmq.curve_key is \"\"; it needs a key"};
   }

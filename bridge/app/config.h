@@ -48,6 +48,11 @@ struct Config {
     std::string roles;  // "" = the built-in ones alone
     std::int64_t timeout_s = 0;
     std::int64_t session_s = 0;
+    std::string jwt_keys;  // "" = no JSON Web Tokens
+    std::string jwt_issuer;
+    std::string jwt_audience;
+    std::int64_t jwt_lifetime_max_s = 0;
+    std::string jwt_revoked;
   } auth;
   struct {
     std::string curve_key;

@@ -224,6 +224,20 @@ std::vector<ConfigKey> make_keys() {
               [](C& c, Integer v) { c.auth.timeout_s = v; }),
       integer("auth.session_s", "How long a browser is known by its cookie, once it has said its token.", "seconds", 43'200,
               300, 2'592'000, [](C& c, Integer v) { c.auth.session_s = v; }),
+      text("auth.jwt_keys",
+           "Keys of an issuer whose JSON Web Tokens are good as well: a JWKS file (RFC 7517) with keys for HS256, RS256,\n"
+           "ES256 or EdDSA (Ed25519), read anew when it changes. Nothing is fetched.",
+           "a path; a leading ~/ is the home directory; \"\" = none", "", {}, [](C& c, Text v) { c.auth.jwt_keys = in_home(v); }),
+      text("auth.jwt_issuer", "What such a token must have as `iss`.", "a text; needed with auth.jwt_keys", "", {},
+           [](C& c, Text v) { c.auth.jwt_issuer = std::move(v); }),
+      text("auth.jwt_audience", "What it must have as `aud`, or among them.", "a text", "ppo-bridge", {},
+           [](C& c, Text v) { c.auth.jwt_audience = std::move(v); }),
+      integer("auth.jwt_lifetime_max_s", "How far away its `exp` may be.", "seconds", 86'400, 60, 2'592'000,
+              [](C& c, Integer v) { c.auth.jwt_lifetime_max_s = v; }),
+      text("auth.jwt_revoked",
+           "Such tokens that are good no longer, a line each: `jti VALUE`, or `sub VALUE` for all of somebody; read anew\n"
+           "when it changes.",
+           "a path, as above; \"\" = none", "", {}, [](C& c, Text v) { c.auth.jwt_revoked = in_home(v); }),
 
       text("zmq.curve_key",
            "The file with the bridge's own key pair (`ppo-bridge curve create`), which nobody else may read. With it\n"

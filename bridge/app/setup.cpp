@@ -116,9 +116,14 @@ RunsThreadOptions runs_options(const Config& config, std::size_t runs_bytes) {
   return options;
 }
 
+JwtOptions jwt_options(const Config& config) {
+  const auto& auth = config.auth;
+  return {auth.jwt_keys, auth.jwt_revoked, {auth.jwt_issuer, auth.jwt_audience, auth.jwt_lifetime_max_s}};
+}
+
 bool auth_is_on(const Config& config) {
   if (config.auth.mode != "auto") return config.auth.mode == "on";
-  return ::access(config.auth.credentials.c_str(), F_OK) == 0;
+  return !config.auth.jwt_keys.empty() || ::access(config.auth.credentials.c_str(), F_OK) == 0;
 }
 
 bool tls_is_on(const Config& config) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "access/jwt_claims.h"
 #include "app/config.h"
 #include "log/history.h"
 #include "net/client_servers.h"
@@ -41,6 +42,9 @@ ReceiverOptions receiver_options(const Config& config);
 // `runs_bytes`: the share of memory that runs have.
 JournalFileOptions journal_options(const Config& config, std::size_t runs_bytes);
 RunsThreadOptions runs_options(const Config& config, std::size_t runs_bytes);
+
+// Whose JSON Web Tokens are good.
+JwtOptions jwt_options(const Config& config);
 
 // Whether clients have to say who they are.
 bool auth_is_on(const Config& config);
