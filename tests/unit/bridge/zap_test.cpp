@@ -41,7 +41,10 @@ class Zap {
     zmq::message_t frame;
     for (int tries = 0; tries < 2000 && reply.empty(); ++tries) {
       io_.run_for(std::chrono::milliseconds(5));
-      while (asker_.recv(frame, zmq::recv_flags::dontwait)) reply.push_back(frame.to_string());
+      while (asker_.recv(frame, zmq::recv_flags::dontwait)) {
+        reply.push_back(frame.to_string());
+        if (!frame.more()) return reply;  // a REQ that has its reply is not to be read from
+      }
     }
     return reply;
   }
