@@ -161,7 +161,7 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
     }
     if (cohort_->subscription().latest()) return take_latest(out, end);
     const History& history = log_.history();
-    if (cursor_ == history.last_seq()) log_.seal();
+    if (cursor_ >= history.last_seq()) log_.seal();  // it may have begun within what is not sealed yet
     const std::uint64_t next = cursor_ + 1;
     if (next < history.first_seq() && cursor_ >= resuming_until_ && on_lag_ != OnLag::read_back) {
       fall_behind(out);
