@@ -76,8 +76,10 @@ int main(int argc, char** argv) {
   };
   const auto credentials = configured([](const bridge::Config& c) { return c.auth.credentials; });
   const auto roles = configured([](const bridge::Config& c) { return c.auth.roles; });
-  bridge::TokenCommands tokens(cli, credentials, roles);
-  bridge::CurveCommands keys(cli, credentials, configured([](const bridge::Config& c) { return c.zmq.curve_key; }), roles);
+  const auto audit = configured([](const bridge::Config& c) { return c.audit.file; });
+  bridge::TokenCommands tokens(cli, credentials, roles, audit);
+  bridge::CurveCommands keys(cli, credentials, configured([](const bridge::Config& c) { return c.zmq.curve_key; }), roles,
+                             audit);
   cli.footer(
       "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
       "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read credentials, roles and certificate anew.\n"

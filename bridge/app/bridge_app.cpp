@@ -14,6 +14,7 @@
 
 #include "access/authenticator.h"
 #include "alerts/alerts.h"
+#include "audit/audit.h"
 #include "app/memory_shares.h"
 #include "app/metrics.h"
 #include "app/service_manager.h"
@@ -90,6 +91,7 @@ class BridgeApp::Impl {
         authenticator_(auth_is_on_ || !config.zmq.curve_key.empty()
                            ? std::make_unique<Authenticator>(config.auth.credentials, clock_, config.auth.roles, jwt_options(config))
                            : nullptr),
+        audit_(std::make_shared<Audit>(audit_options(config), clock_)),
         tls_(make_tls(config)),
         journal_(make_journal(config)),
         log_start_(log_start()),
@@ -114,7 +116,7 @@ class BridgeApp::Impl {
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
                 [this] { announce(); }, &work_, &dispatcher_,
                 static_cast<std::uint64_t>(config.websocket.requests_per_s_max),
-                LoginPages(auth_is_on_ ? authenticator_.get() : nullptr, &counters_, config.auth.session_s)}),
+                LoginPages(auth_is_on_ ? authenticator_.get() : nullptr, &counters_, config.auth.session_s, audit_.get()), audit_.get()}),
         client_servers_(
             {io_, log_, snapshot_, journal_.get(), dispatcher_, counters_, clock_, work_}, serving(),
             [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
@@ -133,6 +135,10 @@ class BridgeApp::Impl {
     commands_.set_directory(&client_servers_);
     commands_.set_runs(&runs_);
     commands_.set_alerts(&alerts_);
+    commands_.set_audit(audit_.get());
+    dispatcher_.set_audit(audit_);
+    bot_commands_.set_audit(audit_.get());
+    guard_.set_audit(audit_.get());
     if (!journal_) log_.add_on_seal([this](const BlockPtr& block) { runs_.push(block); });
     tracker_.set_link(&dispatcher_.router());
     // The rest is for what trainers have yet to read.
@@ -178,6 +184,8 @@ class BridgeApp::Impl {
       if (!loaded) return loaded;
       warn_of_tls();
     }
+    const auto auditing = audit_->start();
+    if (!auditing) return auditing;
     if (!guard_failure_.empty()) return Failure{guard_failure_};
     guard_.start();
     auto listening = client_servers_.start();
@@ -251,10 +259,18 @@ class BridgeApp::Impl {
     options.server.listening_socket = service_.listening_socket();
     options.server.memory = &memory_;
     options.server.session.authenticator = auth_is_on_ ? authenticator_.get() : nullptr;
+    options.server.session.audit = audit_.get();
     options.server.tls = tls_.get();
     options.server.http_body_bytes_max =
         std::min(options.server.http_body_bytes_max, memory_[Queue::http].bytes_max());
     options.log_start = log_start_;
+    return options;
+  }
+
+  AuditOptions audit_options(const Config& config) {
+    AuditOptions options;
+    options.file = {config.audit.file, config.audit.file_bytes_max, config.audit.files_max};
+    options.post = [this](std::function<void()> f) { asio::post(io_, std::move(f)); };
     return options;
   }
 
@@ -304,12 +320,20 @@ class BridgeApp::Impl {
       const auto journal = journal_status();
       done(metrics_text(commands_.view(),
                         {report, dispatcher_.router().pending(),
-                         static_cast<double>(clock_.steady_us() - started_us_) / 1e6, tls_.get()},
+                         static_cast<double>(clock_.steady_us() - started_us_) / 1e6, tls_.get(), audit_.get()},
                         journal ? &*journal : nullptr));
     });
   }
 
   void log_reject(const RejectedBody& body) {
+    if (body.why == Reject::forbidden_source) {
+      AuditEntry entry;
+      entry.what = "source_refused";
+      entry.remote = body.peer;
+      entry.target = body.source;
+      entry.outcome = reject_name(body.why);
+      audit_->record(entry);
+    }
     if (body.why == Reject::forbidden_source && refused_sources_.tell(body.source, clock_.steady_us())) {
       own_events_.publish("system_status", source_refused_data(body.source, body.peer));
     }
@@ -412,6 +436,8 @@ class BridgeApp::Impl {
     }
     const std::string tls = tls_ ? tls_->problem(clock_.wall_us() / 1'000'000) : std::string();
     if (!tls.empty()) lines += "tls: " + tls + "\n";
+    const std::string audit = audit_->problem();
+    if (!audit.empty()) lines += "audit: " + audit + "\n";
     return lines;
   }
 
@@ -555,6 +581,11 @@ class BridgeApp::Impl {
   // Whoever is no longer good is closed within a second.
   void reload() {
     const auto loaded = authenticator_->reload();
+    AuditEntry entry;
+    entry.what = "reload";
+    entry.target = config_.auth.credentials;
+    entry.outcome = loaded ? "success" : "failed";
+    audit_->record(entry);
     if (loaded) {
       spdlog::info("read the credentials and roles anew");
       check_keys();
@@ -677,6 +708,7 @@ class BridgeApp::Impl {
   const std::size_t clients_max_;
   const bool auth_is_on_;  // clients of WebSocket and HTTP, and bots without a key, have to say who they are
   const std::unique_ptr<Authenticator> authenticator_;  // null: nobody has a token or a key
+  const std::shared_ptr<Audit> audit_;
   const std::unique_ptr<TlsContext> tls_;               // null: plain
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
   const std::unique_ptr<Journal> journal_;  // null where it is off

@@ -101,6 +101,11 @@ struct Config {
     std::int64_t connections_per_identity_max = 0;
   } limits;
   struct {
+    std::string file;  // "" = to the log
+    std::int64_t file_bytes_max = 0;
+    std::int64_t files_max = 0;
+  } audit;
+  struct {
     std::string level;
     std::string file;
     std::int64_t file_bytes_max = 0;

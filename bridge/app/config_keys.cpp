@@ -363,6 +363,15 @@ std::vector<ConfigKey> make_keys() {
               "where it says its token in a message.",
               "clients", 64, 1, 100'000, [](C& c, Integer v) { c.limits.connections_per_identity_max = v; }),
 
+      text("audit.file",
+           "A file (0600) that says who came in, who was refused, and who commanded what: one JSON object a line, never\n"
+           "with a token or params. Admins read it by get_audit too. \"\" = to the log, commands that only ask left out.",
+           "a path; a leading ~/ is the home directory", "", {}, [](C& c, Text v) { c.audit.file = in_home(v); }),
+      integer("audit.file_bytes_max", "Size at which it is put away as FILE.1, and FILE.1 as FILE.2.", "bytes", 10 * kMiB, 65'536,
+              10 * kGiB, [](C& c, Integer v) { c.audit.file_bytes_max = v; }),
+      integer("audit.files_max", "Such files that are kept, with the newest.", "files", 10, 1, 1000,
+              [](C& c, Integer v) { c.audit.files_max = v; }),
+
       text("log.level", "What is logged.", "trace, debug, info, warn, error or off", "info",
            check_level, [](C& c, Text v) { c.log.level = std::move(v); }),
       text("log.file", "A file to log to besides stderr; it is rotated. \"\" = none.", "a path", "",

@@ -1,11 +1,16 @@
 #include "app/credential_commands.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <ctime>
 #include <iostream>
 #include <utility>
 
+#include "audit/audit_file.h"
+#include "audit/audit_lines.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "event/json_writer.h"
 
@@ -37,6 +42,23 @@ std::string field(const std::string& line, int number) {
   std::size_t from = 0;
   for (; number > 0; --number) from = line.find('\t', from) + 1;
   return line.substr(from, line.find('\t', from) - from);
+}
+
+// The bridge itself notes no more than that the file has changed.
+void tell_audit(const CredentialsPath& audit, const char* what, const std::string& name, const std::string& id,
+                const std::string& role) {
+  const auto file = audit();
+  if (file && file.value().empty()) return;
+  AuditEntry entry;
+  entry.what = what;
+  entry.name = name;
+  entry.credential = id;
+  entry.client = "uid " + std::to_string(::getuid());
+  entry.target = role;
+  entry.outcome = "success";
+  const std::string line = audit_line(entry, SystemClock().wall_us());
+  const std::string why = file ? append_audit_line(file.value(), line) : file.error().message;
+  if (!why.empty()) std::cerr << "ppo-bridge: this is not in the audit log: " << (file ? file.value() + ": " : "") << why << "\n";
 }
 
 std::string padded(std::string text, std::size_t size) {
@@ -88,11 +110,16 @@ Result<Credential> new_credential(const CredentialRequest& request, const RolesF
   return credential;
 }
 
-Result<bool> add_credential(const std::string& path, const Credential& credential) {
-  return edit_credentials(path, [&](CredentialLines lines) -> Result<CredentialLines> {
+Result<bool> add_credential(const std::string& path, const Credential& credential, const CredentialsPath& audit) {
+  auto added = edit_credentials(path, [&](CredentialLines lines) -> Result<CredentialLines> {
     lines.push_back(credential_line(credential));
     return lines;
   });
+  if (added) {
+    tell_audit(audit, credential.is_key() ? "key_created" : "token_created", credential.name, credential.id,
+               credential.role);
+  }
+  return added;
 }
 
 std::string lifetime_text(const Credential& credential) {
@@ -129,28 +156,31 @@ int list_credentials(const std::string& path, CredentialKind kind, bool as_json,
   return std::cout ? 0 : 1;
 }
 
-int revoke_credentials(const std::string& path, CredentialKind kind, const std::string& id, const std::string& name) {
+int revoke_credentials(const std::string& path, CredentialKind kind, const std::string& id, const std::string& name,
+                       const CredentialsPath& audit) {
   const std::string type = kind == CredentialKind::key ? "curve" : "token";
   const std::string noun = kind == CredentialKind::key ? "key" : "token";
   if (id.empty() && name.empty()) return fail_command(2, type + " revoke: give an ID, or --all NAME");
-  std::size_t gone = 0;
+  CredentialLines gone;
   std::size_t others = 0;
   const auto edited = edit_credentials(path, [&](CredentialLines lines) -> Result<CredentialLines> {
-    const auto kept = std::remove_if(lines.begin(), lines.end(), [&](const std::string& line) {
-      if (line.empty() || line.front() == '#') return false;
-      if (id.empty() ? field(line, 1) != name : field(line, 3) != id) return false;
-      if (field(line, 0) == type) return true;
+    const auto kept = std::stable_partition(lines.begin(), lines.end(), [&](const std::string& line) {
+      if (line.empty() || line.front() == '#') return true;
+      if (id.empty() ? field(line, 1) != name : field(line, 3) != id) return true;
+      if (field(line, 0) == type) return false;
       ++others;
-      return false;
+      return true;
     });
-    gone = static_cast<std::size_t>(lines.end() - kept);
+    gone.assign(kept, lines.end());
     lines.erase(kept, lines.end());
-    if (gone != 0) return lines;
+    if (!gone.empty()) return lines;
     return Failure{id.empty() ? "nobody called " + printable(name) + " has a " + noun
                               : "no " + noun + " has the id " + printable(id)};
   });
   if (!edited) return fail_command(1, edited.error().message);
-  std::cerr << "ppo-bridge: revoked " << gone << " " << noun << (gone == 1 ? "\n" : "s\n");
+  const char* const what = kind == CredentialKind::key ? "key_revoked" : "token_revoked";
+  for (const std::string& line : gone) tell_audit(audit, what, field(line, 1), field(line, 3), field(line, 2));
+  std::cerr << "ppo-bridge: revoked " << gone.size() << " " << noun << (gone.size() == 1 ? "\n" : "s\n");
   if (others != 0) {
     const char* const other = kind == CredentialKind::key ? "token" : "curve";
     std::cerr << "ppo-bridge: " << name << " still has others; to take those away: ppo-bridge " << other

@@ -35,13 +35,15 @@ int fail_command(int code, const std::string& message);
 
 // Without an id, and what it is recognised by. A failure names the argument.
 Result<Credential> new_credential(const CredentialRequest& request, const RolesFile& roles);
-Result<bool> add_credential(const std::string& path, const Credential& credential);
+// `audit`: where audit.file is had, to which it is told too; a file that cannot be written is said on stderr, and all.
+Result<bool> add_credential(const std::string& path, const Credential& credential, const CredentialsPath& audit);
 // "for ever" or "until ...".
 std::string lifetime_text(const Credential& credential);
 
 // These print what they did, and return the program's exit code: 1 the file cannot be used, 2 wrong arguments.
 int list_credentials(const std::string& path, CredentialKind kind, bool json, const RolesFile& roles);
 // By `id`, or all of that kind that `name` has.
-int revoke_credentials(const std::string& path, CredentialKind kind, const std::string& id, const std::string& name);
+int revoke_credentials(const std::string& path, CredentialKind kind, const std::string& id, const std::string& name,
+                       const CredentialsPath& audit);
 
 }  // namespace bridge

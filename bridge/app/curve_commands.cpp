@@ -8,8 +8,12 @@
 
 namespace bridge {
 
-CurveCommands::CurveCommands(CLI::App& cli, CredentialsPath credentials, CredentialsPath server_key, CredentialsPath roles)
-    : default_credentials_(std::move(credentials)), default_server_key_(std::move(server_key)), roles_{"", std::move(roles)} {
+CurveCommands::CurveCommands(CLI::App& cli, CredentialsPath credentials, CredentialsPath server_key, CredentialsPath roles,
+                             CredentialsPath audit)
+    : default_credentials_(std::move(credentials)),
+      default_server_key_(std::move(server_key)),
+      roles_{"", std::move(roles)},
+      audit_(std::move(audit)) {
   curve_ = cli.add_subcommand("curve", "Make, list and revoke the keys by which trainers and bots say over ZeroMQ who they are");
   curve_->require_subcommand(1);
   curve_->add_option("--roles", roles_.file, "The file of roles of your own (default: auth.roles of the configuration)");
@@ -60,7 +64,7 @@ int CurveCommands::run() {
   const auto file = credentials();
   if (!file) return fail_command(2, file.error().message);
   if (list_->parsed()) return list_credentials(file.value(), CredentialKind::key, json_, roles_);
-  return revoke_credentials(file.value(), CredentialKind::key, id_, all_of_);
+  return revoke_credentials(file.value(), CredentialKind::key, id_, all_of_, audit_);
 }
 
 int CurveCommands::create_server() {
@@ -93,7 +97,7 @@ int CurveCommands::create() {
   if (!written) return fail_command(1, written.error().message);
   credential.value().id = make_credential_id();
   credential.value().public_key = keys.value().public_key;
-  const auto added = add_credential(file.value(), credential.value());
+  const auto added = add_credential(file.value(), credential.value(), audit_);
   if (!added) return fail_command(1, added.error().message + " (" + out + " was written, and is not listed)");
   std::cout << out << std::endl;
   std::cerr << "ppo-bridge: " << request_.name << " is " << request_.role << " by this key, id "
@@ -111,7 +115,7 @@ int CurveCommands::add() {
   if (!file) return fail_command(2, file.error().message);
   credential.value().id = make_credential_id();
   credential.value().public_key = public_key_;
-  const auto added = add_credential(file.value(), credential.value());
+  const auto added = add_credential(file.value(), credential.value(), audit_);
   if (!added) return fail_command(1, added.error().message);
   std::cout << credential.value().id << std::endl;
   return std::cout ? 0 : 1;

@@ -14,7 +14,8 @@ class CurveCommands {
  public:
   // Adds them to the program's own. `credentials` and `server_key` find the files when a command is run. Lives as
   // long as `cli`.
-  CurveCommands(CLI::App& cli, CredentialsPath credentials, CredentialsPath server_key, CredentialsPath roles);
+  CurveCommands(CLI::App& cli, CredentialsPath credentials, CredentialsPath server_key, CredentialsPath roles,
+                CredentialsPath audit);
 
   // Whether one of them was given.
   bool given() const { return curve_->parsed(); }
@@ -31,6 +32,7 @@ class CurveCommands {
   const CredentialsPath default_credentials_;
   const CredentialsPath default_server_key_;
   RolesFile roles_;
+  const CredentialsPath audit_;
   CLI::App* curve_;
   CLI::App* create_;
   CLI::App* add_;

@@ -113,6 +113,13 @@ void add_tls(Families& f, const TlsContext& tls) {
           static_cast<double>(tls.not_after_s()));
 }
 
+void add_audit(Families& f, const Audit& audit) {
+  const AuditCounts counts = audit.counts();
+  f.counter("ppo_bridge_audit_lines_total", "Lines of the audit log.", counts.lines);
+  f.counter("ppo_bridge_audit_left_out_total", "Those that its queue had no room for.", counts.left_out);
+  f.counter("ppo_bridge_audit_failed_total", "Those that the disk did not take.", counts.failed);
+}
+
 }  // namespace
 
 std::string metrics_text(const BridgeView& view, const Depths& depths,
@@ -184,6 +191,7 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
              [](const MemoryShare& s) { return s.refused(); });
   if (journal != nullptr) add_journal(f, *journal);
   if (depths.tls != nullptr) add_tls(f, *depths.tls);
+  if (depths.audit != nullptr) add_audit(f, *depths.audit);
   const auto each = [&](const char* name, const char* help, MetricType type,
                         std::uint64_t SourceTally::*count) {
     f.begin(name, help, type);

@@ -16,6 +16,7 @@ struct Depths {
   std::size_t commands_pending = 0;
   double uptime_s = 0;
   const TlsContext* tls = nullptr;  // null: plain
+  const Audit* audit = nullptr;     // null: there is none
 };
 
 // Reads the counters of the moment; keeps nothing. Call on the log's thread.

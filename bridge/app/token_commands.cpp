@@ -7,8 +7,8 @@
 
 namespace bridge {
 
-TokenCommands::TokenCommands(CLI::App& cli, CredentialsPath path, CredentialsPath roles)
-    : default_path_(std::move(path)), roles_{"", std::move(roles)} {
+TokenCommands::TokenCommands(CLI::App& cli, CredentialsPath path, CredentialsPath roles, CredentialsPath audit)
+    : default_path_(std::move(path)), roles_{"", std::move(roles)}, audit_(std::move(audit)) {
   token_ = cli.add_subcommand("token", "Make, list and revoke the tokens by which clients say who they are");
   token_->require_subcommand(1);
   token_->add_option("--credentials", file_, "The file of credentials (default: auth.credentials of the configuration)");
@@ -44,7 +44,7 @@ int TokenCommands::create() {
   const NewToken token = make_token();
   credential.value().id = token.id;
   credential.value().sha256 = token.sha256;
-  const auto added = add_credential(file.value(), credential.value());
+  const auto added = add_credential(file.value(), credential.value(), audit_);
   if (!added) return fail_command(1, added.error().message);
   std::cout << token.text << std::endl;
   std::cerr << "ppo-bridge: " << name_ << " is " << role_ << " by this token, id " << token.id << ", "
@@ -61,7 +61,7 @@ int TokenCommands::list() {
 int TokenCommands::revoke() {
   const auto file = path();
   if (!file) return fail_command(2, file.error().message);
-  return revoke_credentials(file.value(), CredentialKind::token, id_, all_of_);
+  return revoke_credentials(file.value(), CredentialKind::token, id_, all_of_, audit_);
 }
 
 }  // namespace bridge

@@ -12,7 +12,7 @@ namespace bridge {
 class TokenCommands {
  public:
   // Adds them to the program's own. Lives as long as `cli`.
-  TokenCommands(CLI::App& cli, CredentialsPath path, CredentialsPath roles);
+  TokenCommands(CLI::App& cli, CredentialsPath path, CredentialsPath roles, CredentialsPath audit);
 
   // Whether one of them was given.
   bool given() const { return token_->parsed(); }
@@ -27,6 +27,7 @@ class TokenCommands {
 
   const CredentialsPath default_path_;
   RolesFile roles_;
+  const CredentialsPath audit_;
   CLI::App* token_;
   CLI::App* create_;
   CLI::App* list_;

@@ -32,7 +32,44 @@ void add_error(JsonWriter& json, const RequestError& error) {
   json.field("error_type", error_type_name(error.type)).field("message", error.message);
 }
 
+std::string text_of(const Value& object, const char* name) {
+  const Value* const found = object.IsObject() ? find(object, name) : nullptr;
+  return found != nullptr && found->IsString() ? std::string(view(*found)) : std::string();
+}
+
+const char* name_of(const CommandOutcome& outcome) {
+  if (outcome.refusal) return error_type_name(outcome.refusal->type);
+  for (const TrainerAnswer& answer : outcome.answers) {
+    if (!answer.success) return error_type_name(answer.error.type);
+  }
+  return "success";
+}
+
+AuditEntry entry_of(const Command& command, const std::string& requester) {
+  AuditEntry entry;
+  entry.what = "command";
+  entry.name = command.identity;
+  entry.client = requester;
+  entry.command = command.name;
+  entry.target = command.target;
+  return entry;
+}
+
 }  // namespace
+
+AuditEntry audit_entry(const Requester& requester, const Value& request) {
+  AuditEntry entry;
+  entry.what = "command";
+  if (requester.access != nullptr) {
+    entry.name = requester.access->name;
+    entry.credential = requester.access->credential;
+  }
+  entry.remote = requester.remote;
+  entry.client = requester.name;
+  entry.command = text_of(request, "command");
+  entry.target = text_of(request, "target");
+  return entry;
+}
 
 CommandDispatcher::CommandDispatcher(OwnCommands& own, SourceTable& sources,
                                      TrainerLink& link, OwnEvents& events, Counters& counters,
@@ -88,8 +125,10 @@ Result<Command, RequestError> CommandDispatcher::parse(const Value& request,
 void CommandDispatcher::execute(const Value& request, const std::string& id_json,
                                 const Requester& requester, Reply reply) {
   const std::int64_t began_us = clock_.steady_us();
+  const auto note = std::make_shared<AuditNote>(audit_, audit_entry(requester, request));
   auto parsed = parse(request, requester.owner(), requester.access.get());
   if (!parsed) {
+    note->end(error_type_name(parsed.error().type));
     reply(refusal(parsed.error(), id_json));
     return;
   }
@@ -100,7 +139,10 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
 
   if (OwnCommands::knows(command.name)) {
     if (requester.access != nullptr && command.name == "create_alert") {
-      if (const auto error = check_action(params, *requester.access)) return reply(refusal(*error, id_json));
+      if (const auto error = check_action(params, *requester.access)) {
+        note->end(error_type_name(error->type));
+        return reply(refusal(*error, id_json));
+      }
     }
     AskerRights rights;
     if (requester.access != nullptr) {
@@ -108,8 +150,9 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
       if (!requester.access->role->sees_all_clients) rights.only_client = requester.connection;
     }
     own_.run(command.name, params, requester.account,
-             [this, name = command.name, id_json, began_us,
+             [this, name = command.name, id_json, began_us, note,
               reply = std::move(reply)](const Result<std::string, RequestError>& result) {
+               note->end(result ? "success" : error_type_name(result.error().type));
                reply(result ? own_result(name, result.value(), id_json, began_us)
                             : refusal(result.error(), id_json));
              },
@@ -117,18 +160,21 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
     return;
   }
   if (command.name == kArm || command.name == kDisarm) {
-    const auto answer = [this, name = command.name, id_json, began_us,
+    const auto answer = [this, name = command.name, id_json, began_us, note,
                          reply](const std::string& result) {
+      note->end("success");
       reply(own_result(name, result, id_json, began_us));
     };
     if (command.name == kDisarm) {
       answer(switches_.disarm(requester.owner()) ? R"({"disarmed":true})" : R"({"disarmed":false})");
     } else if (const auto error = arm(params, requester.owner(), requester.access.get(), nullptr, answer)) {
+      note->end(error_type_name(error->type));
       reply(refusal(*error, id_json));
     }
     return;
   }
   if (command.target.empty()) {
+    note->end(error_type_name(ErrorType::unknown_command));
     reply(refusal({ErrorType::unknown_command,
                    "command is \"" + command.name +
                        "\", which the bridge does not know; for a trainer, name a target"},
@@ -136,8 +182,8 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
     return;
   }
   Command kept = command;
-  router_.submit(std::move(command), [this, kept = std::move(kept), id_json,
-                                      reply = std::move(reply)](const CommandOutcome& outcome) {
+  submit(std::move(command), note, [this, kept = std::move(kept), id_json,
+                                    reply = std::move(reply)](const CommandOutcome& outcome) {
     reply(routed_result(kept, outcome, id_json));
   });
 }
@@ -215,7 +261,8 @@ void CommandDispatcher::switch_expired(const std::string& name, const Command& c
   data.field("message",
              name + " has not been heard of; issuing " + command.name + " to " + command.target);
   events_.publish("system_status", data.field("client_id", name).end_object().take());
-  router_.submit(command, [](const CommandOutcome&) {});  // command_executed tells how it went
+  const auto note = std::make_shared<AuditNote>(audit_, entry_of(command, command.requester));
+  submit(command, note, [](const CommandOutcome&) {});  // command_executed tells how it went
 }
 
 std::optional<RequestError> CommandDispatcher::check_action(const Value& params, const Access& access) {
@@ -241,12 +288,20 @@ void CommandDispatcher::issue(const Value& wanted, const std::string& target, co
   Command& command = parsed.value();
   command.idempotency_key.clear();  // each is a command of its own
   if (command.target.empty()) command.target = target;
-  router_.submit(std::move(command), [done](const CommandOutcome& outcome) {
+  const auto note = std::make_shared<AuditNote>(audit_, entry_of(command, requester));
+  submit(std::move(command), note, [done](const CommandOutcome& outcome) {
     if (outcome.refusal) return done(error_type_name(outcome.refusal->type), outcome.refusal->message);
     for (const TrainerAnswer& answer : outcome.answers) {
       if (!answer.success) return done(error_type_name(answer.error.type), answer.source + ": " + answer.error.message);
     }
     done("success", "");
+  });
+}
+
+void CommandDispatcher::submit(Command command, std::shared_ptr<AuditNote> note, Respond respond) {
+  router_.submit(std::move(command), [note = std::move(note), respond = std::move(respond)](const CommandOutcome& outcome) {
+    note->end(name_of(outcome));
+    respond(outcome);
   });
 }
 

@@ -13,6 +13,7 @@
 #include <rapidjson/document.h>
 
 #include "access/access.h"
+#include "audit/audit.h"
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/request_budget.h"
@@ -30,11 +31,12 @@ using Reply = std::function<void(const std::string& json)>;
 // everything.
 struct Requester {
   Requester(std::string name_, std::shared_ptr<RequestBudget> account_ = nullptr,
-            std::shared_ptr<const Access> access_ = nullptr, std::uint64_t connection_ = 0)
+            std::shared_ptr<const Access> access_ = nullptr, std::uint64_t connection_ = 0, std::string remote_ = {})
       : name(std::move(name_)),
         account(std::move(account_)),
         access(std::move(access_)),
-        connection(connection_) {}
+        connection(connection_),
+        remote(std::move(remote_)) {}
 
   // Whom his switches and idempotency keys belong to: nobody else, by whatever name.
   std::string owner() const { return access == nullptr ? name : access->name + "/" + name; }
@@ -43,7 +45,11 @@ struct Requester {
   std::shared_ptr<RequestBudget> account;
   std::shared_ptr<const Access> access;
   std::uint64_t connection;  // of a WebSocket client; 0: none
+  std::string remote;        // address:port, for the audit log
 };
+
+// What the audit log says of him, without an outcome. `request` as for CommandTaker::execute().
+AuditEntry audit_entry(const Requester& requester, const rapidjson::Value& request);
 
 // Takes commands: the dispatcher itself, or what brings them to it from another thread.
 class CommandTaker {
@@ -70,6 +76,9 @@ class CommandDispatcher final : public CommandTaker {
                const Requester& requester, Reply reply) override;
 
   CommandRouter& router() { return router_; }
+
+  // Where each command is recorded, whoever it comes from.
+  void set_audit(std::weak_ptr<Audit> audit) { audit_ = std::move(audit); }
 
   // Where armed switches are kept; see DeadMansSwitches.
   void set_switch_store(DeadMansSwitches::Keep keep) { switches_.set_store(std::move(keep)); }
@@ -98,6 +107,8 @@ class CommandDispatcher final : public CommandTaker {
       const std::function<void(const std::string& result_json)>& answer);
   void switch_expired(const std::string& name, const Command& command);
   void report(const Command& command, const TrainerAnswer& answer);
+  // Carries it out, and notes what becomes of it.
+  void submit(Command command, std::shared_ptr<AuditNote> note, Respond respond);
   std::string own_result(std::string_view name, std::string_view result_json,
                          const std::string& id_json, std::int64_t began_us) const;
   std::string routed_result(const Command& command, const CommandOutcome& outcome,
@@ -111,6 +122,7 @@ class CommandDispatcher final : public CommandTaker {
   const std::int64_t default_deadline_us_;
   CommandRouter router_;
   DeadMansSwitches switches_;
+  std::weak_ptr<Audit> audit_;
 };
 
 }  // namespace bridge

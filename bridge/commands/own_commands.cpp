@@ -8,8 +8,11 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "commands/run_commands.h"
+#include "event/json_value.h"
 #include "event/json_writer.h"
+#include "event/number_field.h"
 #include "event/readable.h"
+#include "event/request_fields.h"
 
 namespace bridge {
 namespace {
@@ -37,8 +40,9 @@ constexpr std::uint64_t kListedWork = 64;  // of a source or a client, beside it
 constexpr std::size_t kClientsAStep = 32;
 
 constexpr std::string_view kTrades = "get_trades";
-constexpr std::array<std::string_view, 7> kNames = {"get_status",   "get_recent_events", "get_sources", "get_clients",
-                                                    "get_snapshot", "get_event_types",   kTrades};
+constexpr std::string_view kAudit = "get_audit";
+constexpr std::array<std::string_view, 8> kNames = {"get_status",   "get_recent_events", "get_sources", "get_clients",
+                                                    "get_snapshot", "get_event_types",   kTrades,       kAudit};
 
 std::uint64_t sum(const std::array<std::uint64_t, 16>& counts) {
   std::uint64_t n = 0;
@@ -91,6 +95,8 @@ void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
     view_.alerts->run(command, params, asker, done);
   } else if (command == "get_sources") {
     get_sources(account, done, scope);
+  } else if (command == kAudit) {
+    get_audit(params, account, done);
   } else if (scope != nullptr) {
     get_readable(account, done, scope, command != "get_snapshot");
   } else if (command == "get_snapshot") {
@@ -170,6 +176,11 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
       json.field("refused", share.refused()).end_object();
     }
     json.end_object().end_object();
+  }
+  if (view_.audit != nullptr) {
+    const AuditCounts audit = view_.audit->counts();
+    json.key("audit").object().field("lines", audit.lines).field("left_out", audit.left_out);
+    json.field("failed", audit.failed).end_object();
   }
   json.end_object();
   return json.take();
@@ -475,6 +486,25 @@ std::string OwnCommands::snapshot_json() {
   json.end_list().field("count", count).field("complete", complete);
   json.field("epoch", view_.log.epoch()).field("seq", view_.log.last_seq());
   return json.end_object().take();
+}
+
+void OwnCommands::get_audit(const rapidjson::Value& params, const std::shared_ptr<RequestBudget>& account,
+                            const Done& done) {
+  const rapidjson::Value* const wanted = params.IsObject() ? find(params, "count") : nullptr;
+  const auto count = wanted == nullptr ? Result<std::uint64_t>(std::uint64_t{100})
+                                       : read_integer(wanted, "params.count", 1, kAuditLinesAskedMax);
+  if (!count) return done(RequestError{ErrorType::bad_request, count.error().message});
+  const auto before = params.IsObject() ? optional_text(params, "before", 64) : Result<std::string>(std::string());
+  if (!before) return done(RequestError{ErrorType::bad_request, "params." + before.error().message});
+  if (view_.audit == nullptr || !view_.audit->has_file()) {
+    return done(RequestError{ErrorType::bad_request, "audit.file is not set: the audit log is part of the bridge's own log"});
+  }
+  const bool taken = view_.audit->ask(before.value(), static_cast<std::size_t>(count.value()),
+                                      [done, account = std::weak_ptr<RequestBudget>(account)](const std::string& json) {
+                                        if (const auto payer = account.lock()) payer->charge(json.size() / kCopiedBytesPerWork);
+                                        done(json);
+                                      });
+  if (!taken) done(RequestError{ErrorType::busy, kTooMuchAsked});
 }
 
 std::string OwnCommands::get_event_types() {

@@ -15,6 +15,7 @@
 #include <rapidjson/document.h>
 
 #include "alerts/alerts.h"
+#include "audit/audit.h"
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/memory_ledger.h"
@@ -94,6 +95,7 @@ struct BridgeView {
   PastCache* past = nullptr;  // what lies behind memory; null: nothing
   PastRuns* runs = nullptr;   // null: questions about runs are refused
   Alerts* alerts = nullptr;   // null: likewise
+  Audit* audit = nullptr;     // null: likewise
 };
 
 // What who asks may be told.
@@ -109,6 +111,7 @@ class OwnCommands {
 
   void set_runs(PastRuns* runs) { view_.runs = runs; }
   void set_alerts(Alerts* alerts) { view_.alerts = alerts; }
+  void set_audit(Audit* audit) { view_.audit = audit; }
 
   // The bridge's sockets by their names in the ready line; empty: off. Told by get_status once set.
   using Addresses = std::vector<std::pair<std::string, std::string>>;
@@ -162,6 +165,7 @@ class OwnCommands {
   void get_readable(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope,
                     bool types_only);
   std::string get_event_types();
+  void get_audit(const rapidjson::Value& params, const std::shared_ptr<RequestBudget>& account, const Done& done);
 
   BridgeView view_;
   Addresses addresses_;

@@ -83,6 +83,23 @@ void ClientProtocol::require_access(const Authenticator& asked, std::shared_ptr<
   access_ = std::move(access);
 }
 
+void ClientProtocol::set_audit(Audit* audit, std::string remote) {
+  audit_ = audit;
+  remote_ = std::move(remote);
+}
+
+Requester ClientProtocol::requester() const {
+  return {client_id_.empty() ? connection_name_ : client_id_, budget_, access_, connection_, remote_};
+}
+
+void ClientProtocol::record(const char* what, const ClientRequest& request, std::string outcome) const {
+  if (audit_ == nullptr) return;
+  AuditEntry entry = audit_entry(requester(), request.document);
+  entry.what = what;
+  entry.outcome = std::move(outcome);
+  audit_->record(entry);
+}
+
 bool ClientProtocol::admit() {
   if (access_ != nullptr && place_ == nullptr) place_ = authenticator_->admit(access_->name);
   return access_ == nullptr || place_ != nullptr;
@@ -130,23 +147,28 @@ std::optional<RequestError> ClientProtocol::take_token(const ClientRequest& requ
   }
   auto access = authenticator_->find({token->value.GetString(), token->value.GetStringLength()});
   if (access != nullptr && access_ != nullptr && access->name != access_->name) {
+    record("refused", request, error_type_name(ErrorType::forbidden));
     return RequestError{ErrorType::forbidden, "the token is another one's; connect anew to be somebody else"};
   }
   if (access == nullptr) {
     ++wrong_tokens_;
     ++counters_.tokens_refused;
+    record("refused", request, error_type_name(ErrorType::unauthorized));
     return RequestError{ErrorType::unauthorized, "the token is wrong, or no longer good"};
   }
   wrong_tokens_ = 0;
   if (place_ == nullptr) place_ = authenticator_->admit(access->name);
   if (place_ == nullptr) {
+    record("refused", request, error_type_name(ErrorType::busy));
     return RequestError{ErrorType::busy, access->name + " has " + std::to_string(authenticator_->connections_max()) +
                                              " connections already (limits.connections_per_identity_max)"};
   }
   switch (set_access(std::move(access))) {
     case Verdict::keep:
+      record("login", request, "success");
       return std::nullopt;
     case Verdict::forbidden:
+      record("refused", request, error_type_name(ErrorType::forbidden));
       return RequestError{ErrorType::forbidden, "there is nothing here for a " + access_->role->name};
     default:
       return RequestError{ErrorType::busy, "too many requests wait for their reply"};
@@ -246,6 +268,7 @@ std::string ClientProtocol::on_replay(const ClientRequest& request, std::string_
   const auto params = request.document.FindMember("params");
   const rapidjson::Value& given = params == request.document.MemberEnd() ? kNull : params->value;
   if (!given.IsNull() && !given.IsObject()) {
+    record("command", request, error_type_name(ErrorType::bad_request));
     return refuse(request, ErrorType::bad_request, "params must be an object");
   }
   std::string result;
@@ -255,9 +278,13 @@ std::string ClientProtocol::on_replay(const ClientRequest& request, std::string_
     auto started = replays_.start(&feed_, given, scope(), [this, alive = std::weak_ptr<char>(alive_)] {
       if (!alive.expired()) on_late_reply_(Verdict::keep);
     });
-    if (!started) return refuse(request, started.error().type, started.error().message);
+    if (!started) {
+      record("command", request, error_type_name(started.error().type));
+      return refuse(request, started.error().type, started.error().message);
+    }
     result = std::move(started.value());
   }
+  record("command", request, "success");
   ReplyWriter reply("command_result", "command", request.id_json);
   reply.field("command", command).field("source", kOwnSource).field("success", true);
   reply.key("result").raw(result);
@@ -280,7 +307,7 @@ std::string ClientProtocol::on_command(const ClientRequest& request) {
   const auto exchange = std::make_shared<Exchange>();
   dispatcher_.execute(
       request.document, request.id_json,
-      {client_id_.empty() ? connection_name_ : client_id_, budget_, access_, connection_},
+      requester(),
       [this, exchange, alive = std::weak_ptr<char>(alive_)](const std::string& reply) {
         if (exchange->under_way) {
           exchange->reply = reply;

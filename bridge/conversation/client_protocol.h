@@ -45,6 +45,9 @@ class ClientProtocol {
   // answer first, later.
   [[nodiscard]] Verdict handle(std::string_view text);
 
+  // Where its logins, and commands that are answered here, are recorded; `remote` is its address.
+  void set_audit(Audit* audit, std::string remote);
+
   // From now on the client has to say who it is, unless `access` says it already. `asked` outlives this.
   void require_access(const Authenticator& asked, std::shared_ptr<const Access> access);
   // Who it is by now; null: it has not said, or does not have to. Where another one may read something else, its
@@ -69,6 +72,8 @@ class ClientProtocol {
   std::optional<RequestError> take_token(const ClientRequest& request);
   std::string on_replay(const ClientRequest& request, std::string_view command);
   ReadScopePtr scope() const { return access_ == nullptr ? nullptr : access_->scope; }
+  Requester requester() const;
+  void record(const char* what, const ClientRequest& request, std::string outcome) const;
   std::string refuse(const ClientRequest& request, ErrorType type, std::string message);
   std::string refuse(const ClientRequest& request, const RequestError& error);
 
@@ -85,6 +90,8 @@ class ClientProtocol {
   std::shared_ptr<const Access> access_;
   std::shared_ptr<const void> place_;  // among the connections of its name
   int wrong_tokens_ = 0;
+  Audit* audit_ = nullptr;
+  std::string remote_;
   const std::uint64_t connection_;
   const std::string connection_name_;
   const std::function<void(Verdict)> on_late_reply_;

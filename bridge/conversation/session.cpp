@@ -30,6 +30,7 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
       connected_us_(context.clock.wall_us()),
       last_ping_us_(context.clock.steady_us()),
       opened_us_(context.clock.steady_us()) {
+  protocol_.set_audit(context.options.audit, remote_);
   const Authenticator* const authenticator = context.options.authenticator;
   if (authenticator == nullptr) return;
   access_version_ = authenticator->version();

@@ -43,6 +43,7 @@ struct SessionOptions {
   std::uint64_t requests_per_s_max = 1000;
   const Authenticator* authenticator = nullptr;  // null: nobody has to say who he is; outlives the sessions
   std::int64_t auth_timeout_us = 5'000'000;      // to say it
+  Audit* audit = nullptr;                        // null: nothing is recorded; outlives the sessions
 };
 
 // What sessions of one thread share; outlives them all.

@@ -222,7 +222,7 @@ void ApiPages::handle(const HttpRequest& request, bool own_origin, const HttpAns
   const auto asked = read_document(R"({"command":")" + std::string(api.command) + R"(","params":{)" + members.value() + "}}");
   if (!asked) return answer(error_reply(400, ErrorType::bad_request, "the query " + asked.error().message, now_us));
   // The account lasts until the answer: with it the question ends.
-  dispatcher_.execute(asked.value(), {}, {"http " + request.remote, account, request.access, 0},
+  dispatcher_.execute(asked.value(), {}, {"http " + request.remote, account, request.access, 0, request.remote},
                       [account, answer](const std::string& json) { answer(api_reply(json)); });
 }
 

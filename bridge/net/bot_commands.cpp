@@ -90,6 +90,8 @@ Turn BotCommands::take_turn() {
     ++counters_.bot_requests;
     Peer peer;
     peer.routing_id = frames[0].to_string();
+    const char* const address = zmq_msg_gets(frames.back().handle(), "Peer-Address");
+    if (address != nullptr) peer.remote = address;
     peer.delimiter = frames.size() >= 2 && frames[1].size() == 0;
     look_up(peer, descriptor_of(frames.back()));
     if (peer.unread->bytes() > unread_.bytes_max() / kSharePerBot) {
@@ -169,7 +171,8 @@ void BotCommands::handle(const Peer& peer, std::string_view body, const ZmqSende
     return refuse(peer, ErrorType::rate_limited, peer.budget->refusal(), id.value());
   }
   if (sender.kind == ZmqSender::Kind::nobody) {
-    return refuse(peer, ErrorType::unauthorized, "the key of this connection is no longer good", id.value());
+    return refuse_access(peer, {requester_of(peer.routing_id), nullptr, nullptr, 0, peer.remote}, request.value(),
+                         "the key of this connection is no longer good", id.value());
   }
   std::shared_ptr<const Access> access = sender.access;
   // A routing id is anybody's: with a key a bot is called as its key is.
@@ -181,11 +184,12 @@ void BotCommands::handle(const Peer& peer, std::string_view body, const ZmqSende
       if (access == nullptr) ++counters_.tokens_refused;
     }
     if (access == nullptr) {
-      return refuse(peer, ErrorType::unauthorized, "token is missing, wrong, or no longer good", id.value());
+      return refuse_access(peer, {name, nullptr, nullptr, 0, peer.remote}, request.value(),
+                           "token is missing, wrong, or no longer good", id.value());
     }
   }
   // The reply that is owed keeps the budget, and so what it waits for.
-  dispatcher_.execute(request.value(), id.value(), {name, peer.budget, std::move(access)},
+  dispatcher_.execute(request.value(), id.value(), {name, peer.budget, std::move(access), 0, peer.remote},
                       [this, peer, alive = std::weak_ptr<char>(alive_)](const std::string& json) {
                         if (!alive.expired()) reply(peer, json);
                       });
@@ -207,6 +211,17 @@ void BotCommands::reply(const Peer& peer, const std::string& json) {
   } catch (const zmq::error_t&) {
     // The bot has gone; it would ask again.
   }
+}
+
+void BotCommands::refuse_access(const Peer& peer, const Requester& requester, const rapidjson::Value& request,
+                                std::string message, const std::string& id_json) {
+  if (audit_ != nullptr) {
+    AuditEntry entry = audit_entry(requester, request);
+    entry.what = "refused";
+    entry.outcome = error_type_name(ErrorType::unauthorized);
+    audit_->record(entry);
+  }
+  refuse(peer, ErrorType::unauthorized, std::move(message), id_json);
 }
 
 void BotCommands::refuse(const Peer& peer, ErrorType type, std::string message,

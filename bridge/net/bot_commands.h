@@ -31,6 +31,9 @@ class BotCommands {
               Counters& counters, const Clock& clock, MemoryShare& unread, TakenBytes& taken,
               const Authenticator* authenticator = nullptr);
 
+  // Where tokens and keys that are not good are recorded; outlives this.
+  void set_audit(Audit* audit) { audit_ = audit; }
+
   // Binds; "" leaves it off. A failure names the address and the reason.
   // `requests_per_s_max`: of each bot; see RequestBudget.
   Result<bool> start(const std::string& endpoint, std::int64_t message_bytes_max,
@@ -43,6 +46,7 @@ class BotCommands {
   // Who asked, and in which envelope.
   struct Peer {
     std::string routing_id;
+    std::string remote;
     bool delimiter = true;  // a REQ's; a bare DEALER has none
     std::shared_ptr<MemoryShare> unread;  // replies that it has yet to take
     std::shared_ptr<RequestBudget> budget;
@@ -61,6 +65,8 @@ class BotCommands {
   void shed();
   void handle(const Peer& peer, std::string_view body, const ZmqSender& sender);
   void reply(const Peer& peer, const std::string& json);
+  void refuse_access(const Peer& peer, const Requester& requester, const rapidjson::Value& request,
+                     std::string message, const std::string& id_json);
   void refuse(const Peer& peer, ErrorType type, std::string message,
               const std::string& id_json = {});
 
@@ -73,6 +79,7 @@ class BotCommands {
   MemoryShare& unread_;
   TakenBytes& taken_;
   const Authenticator* const authenticator_;
+  Audit* audit_ = nullptr;
   std::uint64_t requests_per_s_max_ = 0;
   std::map<std::string, Known> known_;
   std::size_t sweep_at_ = 0;  // entries

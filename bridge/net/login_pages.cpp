@@ -87,6 +87,18 @@ HttpReply LoginPages::login(const HttpRequest& request, std::int64_t now_us) con
     return bad_login(400, ErrorType::bad_request, "the body must be {\"token\":\"...\"}", now_us);
   }
   const auto access = authenticator_->find({token->value.GetString(), token->value.GetStringLength()});
+  if (audit_ != nullptr) {
+    AuditEntry entry;
+    entry.what = access == nullptr ? "refused" : "login";
+    if (access != nullptr) {
+      entry.name = access->name;
+      entry.credential = access->credential;
+    }
+    entry.remote = request.remote;
+    entry.target = request.path;
+    entry.outcome = access == nullptr ? "unauthorized" : "success";
+    audit_->record(entry);
+  }
   if (access == nullptr) {
     ++counters_->tokens_refused;
     return unauthorized("the token is wrong, or no longer good", now_us);

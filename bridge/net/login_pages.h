@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "access/authenticator.h"
+#include "audit/audit.h"
 #include "base/counters.h"
 #include "net/http_reply.h"
 
@@ -21,8 +22,8 @@ class LoginPages {
   // Where nobody has to say who he is.
   LoginPages() = default;
   // `authenticator`: null as well.
-  LoginPages(const Authenticator* authenticator, Counters* counters, std::int64_t session_s)
-      : authenticator_(authenticator), counters_(counters), session_s_(session_s) {}
+  LoginPages(const Authenticator* authenticator, Counters* counters, std::int64_t session_s, Audit* audit = nullptr)
+      : authenticator_(authenticator), counters_(counters), session_s_(session_s), audit_(audit) {}
 
   // REQUIRES, of both: it is a POST that no other site's page has sent.
   HttpReply login(const HttpRequest& request, std::int64_t now_us) const;
@@ -32,6 +33,7 @@ class LoginPages {
   const Authenticator* authenticator_ = nullptr;
   Counters* counters_ = nullptr;
   std::int64_t session_s_ = 0;
+  Audit* audit_ = nullptr;  // null: logins are not recorded
 };
 
 }  // namespace bridge

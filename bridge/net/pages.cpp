@@ -132,8 +132,20 @@ std::optional<HttpReply> Pages::refusal(const HttpRequest& request) const {
   const bool guarded =
       request.path == "/submit_event" || request.path == "/readyz" || request.path == "/metrics";
   if (request.anybody || !guarded || request.method == "OPTIONS") return std::nullopt;
+  if (request.access != nullptr && request.access->may_get(request.path)) return std::nullopt;
+  if (options_.audit != nullptr) {
+    AuditEntry entry;
+    entry.what = "refused";
+    if (request.access != nullptr) {
+      entry.name = request.access->name;
+      entry.credential = request.access->credential;
+    }
+    entry.remote = request.remote;
+    entry.target = request.path;
+    entry.outcome = error_type_name(request.access == nullptr ? ErrorType::unauthorized : ErrorType::forbidden);
+    options_.audit->record(entry);
+  }
   if (request.access == nullptr) return unauthorized("say who you are: Authorization: Bearer ...", clock_.wall_us());
-  if (request.access->may_get(request.path)) return std::nullopt;
   const std::string why = "a " + request.access->role->name + " may not use " + request.path;
   return error_reply(403, ErrorType::forbidden, why, clock_.wall_us());
 }

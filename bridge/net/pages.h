@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/audit.h"
 #include "base/clock.h"
 #include "base/work_queue.h"
 #include "net/api_pages.h"
@@ -34,6 +35,7 @@ class Pages {
     CommandTaker* commands = nullptr;  // what answers /api/...; null: nothing is there
     std::uint64_t requests_per_s_max = 1000;  // of these, of each who asks
     LoginPages login = {};
+    Audit* audit = nullptr;          // where refusals are recorded; null: nowhere
   };
   Pages(Intake& intake, const Clock& clock, Options options);
 

@@ -252,6 +252,7 @@ class WsServer::Impl final : public HttpSite {
     const std::string authorization = head.field("authorization");
     if (const std::string_view token = bearer_token(authorization); !token.empty()) {
       con.access = authenticator->find(token);
+      record_access(con);
       if (con.access != nullptr) return std::nullopt;
       ++context_.counters.tokens_refused;
       return unauthorized(kWrongToken, now_us);
@@ -268,7 +269,22 @@ class WsServer::Impl final : public HttpSite {
     for (const std::string& cookie : cookies) {
       if (con.access == nullptr) con.access = authenticator->find_cookie(cookie);
     }
+    record_access(con);
     return std::nullopt;
+  }
+
+  // Who came in by it, or did not.
+  void record_access(const Connection& con) const {
+    if (options_.session.audit == nullptr) return;
+    AuditEntry entry;
+    entry.what = con.access == nullptr ? "refused" : "login";
+    if (con.access != nullptr) {
+      entry.name = con.access->name;
+      entry.credential = con.access->credential;
+    }
+    entry.remote = con.asker.remote;
+    entry.outcome = con.access == nullptr ? "unauthorized" : "success";
+    options_.session.audit->record(entry);
   }
 
   // HttpConnection has judged it.

@@ -77,12 +77,13 @@ std::string ZapHandler::decide_key(const Request& request) {
     return {};
   }
   if (!access->may_attach(request.domain)) {
-    refuse(request, "is " + access->name + ", and the role " + access->role->name + " has no business there");
+    refuse(request, "is " + access->name + ", and the role " + access->role->name + " has no business there", access.get());
     return {};
   }
   if (request.domain.substr(0, kControlOf.size()) == kControlOf) {
     admitted_[std::string(request.domain)] = access->credential;
   }
+  record(request, "login", access.get());
   return access->credential;
 }
 
@@ -97,7 +98,23 @@ bool ZapHandler::is_ours(std::string_view address) const {
   return uid == ::geteuid() || std::find(ipc_uids_.begin(), ipc_uids_.end(), uid) != ipc_uids_.end();
 }
 
-void ZapHandler::refuse(const Request& request, const std::string& why) {
+void ZapHandler::record(const Request& request, const char* what, const Access* access) const {
+  if (audit_ == nullptr) return;
+  AuditEntry entry;
+  entry.what = what;
+  if (access != nullptr) {
+    entry.name = access->name;
+    entry.credential = access->credential;
+  }
+  entry.remote = request.address;
+  entry.target = request.domain;
+  const bool refused = entry.what == std::string_view("refused");
+  entry.outcome = !refused ? "success" : access == nullptr ? "unauthorized" : "forbidden";
+  audit_->record(entry);
+}
+
+void ZapHandler::refuse(const Request& request, const std::string& why, const Access* access) {
+  record(request, "refused", access);
   if (!lines_.allow(clock_.steady_us())) return;
   spdlog::warn("refused a ZeroMQ peer at {}: {} {}", printable(request.domain), printable(request.address), why);
 }

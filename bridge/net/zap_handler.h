@@ -23,6 +23,7 @@
 #include <zmq.hpp>
 
 #include "access/authenticator.h"
+#include "audit/audit.h"
 #include "base/log.h"
 #include "net/zmq_watch.h"
 
@@ -41,6 +42,9 @@ class ZapHandler {
   // Binds; to be called before any other socket is made. Throws zmq::error_t.
   void start();
 
+  // Where it is recorded who was let in and who was not; outlives this.
+  void set_audit(Audit* audit) { audit_ = audit; }
+
   // The credential that was let in last by a domain control/SOURCE; empty: none.
   std::string admitted(const std::string& domain) const;
 
@@ -56,7 +60,8 @@ class ZapHandler {
   std::string decide(const Request& request);
   std::string decide_key(const Request& request);
   bool is_ours(std::string_view ipc_address) const;
-  void refuse(const Request& request, const std::string& why);
+  void refuse(const Request& request, const std::string& why, const Access* access = nullptr);
+  void record(const Request& request, const char* what, const Access* access) const;
 
   asio::io_context& io_;
   const Authenticator* const authenticator_;
@@ -64,6 +69,7 @@ class ZapHandler {
   const std::vector<std::uint32_t> ipc_uids_;
   std::map<std::string, std::string, std::less<>> admitted_;  // by domain, of control/SOURCE
   LogLimiter lines_;
+  Audit* audit_ = nullptr;
   zmq::socket_t socket_;
   std::unique_ptr<ZmqWatch> watch_;
 };

@@ -50,6 +50,8 @@ class ZmqGuard {
 
   // To be called before any other socket is made. Throws zmq::error_t.
   void start() { zap_.start(); }
+  // Where keys that come in, and those that do not, are recorded; outlives this.
+  void set_audit(Audit* audit) { zap_.set_audit(audit); }
 
   // Whether peers at this endpoint have to have a key.
   bool wants_key(std::string_view endpoint) const;

@@ -172,6 +172,11 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
     one->add_option("ID", texts.alert, "As `alerts list` has it")->required()->check(CLI::Range(std::uint64_t{1}, std::uint64_t{INT64_MAX}));
   }
 
+  CLI::App* audit = app.add_subcommand("audit", "Who came in, was refused, and commanded what; for admins");
+  CLI::Option* audit_count = audit->add_option("-n,--count", texts.count, "How many lines at most, the newest first (100)")
+                                 ->check(CLI::Range(1, 1000));
+  audit->add_option("--before", texts.since, "Older ones than those: what `before` was in an answer");
+
   CLI::App* command = app.add_subcommand("command", "Has a command carried out, prints the result");
   command->footer(
       "A --param's VALUE is JSON where it is valid JSON (5, true, [1,2], \"5\"), else a text.");
@@ -234,6 +239,12 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
       options.task = ask_series(texts, timeout);
     } else if (compare->parsed()) {
       options.task = ask_compare(texts, timeout);
+    } else if (audit->parsed()) {
+      if (audit_count->count() == 0) texts.count = 100;
+      Object params;
+      params.add_number("count", texts.count);
+      if (!texts.since.empty()) params.add_string("before", texts.since);
+      options.task = bridge_command("get_audit", Show::kReport, params.text(), timeout);
     } else if (list_alerts->parsed()) {
       options.task = bridge_command("list_alerts", Show::kAlerts, "{}", timeout);
     } else if (new_alert->parsed()) {

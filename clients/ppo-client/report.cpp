@@ -33,7 +33,7 @@ std::string number_text(std::string_view name, const Value& value) {
   }
   const bool time = ends_with(name, "timestamp") || ends_with(name, "_at") ||
                     ends_with(name, "since") || ends_with(name, "_seen") ||
-                    is_one_of(name, {"time", "started", "last_event"});
+                    is_one_of(name, {"t", "time", "started", "last_event"});
   if (time && amount >= kTimestampMin) return local_date_time(amount);
   if (ends_with(name, "_ms")) return number(value) + " ms";
   const bool rate = ends_with(name, "per_s") || ends_with(name, "events_s");
