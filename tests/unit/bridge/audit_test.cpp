@@ -165,7 +165,7 @@ TEST_CASE("audit: a file of more lines than a page is read to its beginning") {
   int expected = 9'999;
   std::string before;
   do {
-    const AuditFile::Page page = file.read(before, 1000);
+    const AuditFile::Page page = file.read(before, 5000);
     for (const std::string& got : page.lines) {
       if (got + "\n" != line(expected)) FAIL(got);
       --expected;
@@ -187,6 +187,10 @@ TEST_CASE("audit: a full disk is counted and said, and one that has gone is foun
   std::rename(path.c_str(), scratch.file("elsewhere").c_str());
   CHECK(file.append(line(1)) == 0);
   CHECK(contents(path) == line(1));
+  std::rename(path.c_str(), scratch.file("elsewhere").c_str());
+  std::ofstream(path) << line(7);
+  CHECK(file.append(line(8)) == 0);
+  CHECK(contents(path) == line(7) + line(8));
   CHECK_FALSE(AuditFile({scratch.file("no/where"), 4096, 3}).open());
 }
 
