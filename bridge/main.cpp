@@ -17,6 +17,7 @@
 #include "app/config.h"
 #include "app/config_commands.h"
 #include "app/curve_commands.h"
+#include "app/setup_command.h"
 #include "app/token_commands.h"
 #include "base/log.h"
 #include "version.h"
@@ -80,6 +81,7 @@ int main(int argc, char** argv) {
   bridge::TokenCommands tokens(cli, credentials, roles, audit);
   bridge::CurveCommands keys(cli, credentials, configured([](const bridge::Config& c) { return c.zmq.curve_key; }), roles,
                              audit);
+  bridge::SetupCommand setup(cli, credentials);
   cli.footer(
       "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
       "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read credentials, roles and certificate anew.\n"
@@ -91,6 +93,7 @@ int main(int argc, char** argv) {
   }
   if (tokens.given()) return tokens.run();
   if (keys.given()) return keys.run();
+  if (setup.given()) return setup.run();
   if (print_config) {
     std::cout << bridge::default_config_text();
     return 0;

@@ -506,7 +506,10 @@ class BridgeApp::Impl {
   }
 
   void connect_announced(const std::string& source, const std::string& endpoint) {
-    const auto checked = check_zmq_endpoint(endpoint);
+    // Anybody may say so: it leads to no other machine.
+    const Result<std::string> checked = is_beyond_loopback(endpoint)
+                                            ? Failure{"\"" + printable(endpoint) + "\" is beyond loopback"}
+                                            : check_zmq_endpoint(endpoint);
     const Result<std::string> connected =
         checked ? connect_trainer(source, endpoint) : Result<std::string>(checked.error());
     if (!connected && control_lines_.allow(clock_.steady_us())) {

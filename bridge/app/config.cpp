@@ -12,6 +12,7 @@
 #include "access/roles.h"
 #include "app/config_keys.h"
 #include "app/memory_shares.h"
+#include "app/reach.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -312,6 +313,7 @@ Result<Config> load_config(const ConfigSources& sources) {
   if (config.zmq.curve_on_loopback && config.zmq.curve_key.empty()) {
     return Failure{"zmq.curve_on_loopback is true, but zmq.curve_key is \"\"; it needs a key"};
   }
+  if (auto wrong = check_reach(config)) return std::move(*wrong);
   MemoryLedger ledger;
   if (const auto fits = share_memory(config, ledger); !fits) return fits.error();
   return config;

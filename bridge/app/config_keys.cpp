@@ -24,13 +24,7 @@ using List = std::vector<std::string>;
 
 std::string check_listen(const std::string& value) {
   const auto address = parse_address(value);
-  if (!address) return address.error().message;
-  if (!is_loopback(address.value().host)) {
-    return "\"" + value +
-           "\" is beyond loopback; without authentication only 127.0.0.1, [::1] and localhost are "
-           "allowed";
-  }
-  return {};
+  return address ? std::string() : address.error().message;
 }
 
 std::string check_endpoint(const std::string& value) {
@@ -128,13 +122,13 @@ std::string in_home(const std::string& path) {
   return home == nullptr ? path : home + path.substr(1);
 }
 
-constexpr const char* kEndpointForm = "tcp://HOST:PORT on loopback (port 0 = any free one) or ipc://PATH";
+constexpr const char* kEndpointForm = "tcp://HOST:PORT (port 0 = any free one; beyond loopback with zmq.curve_key) or ipc://PATH";
 
 std::vector<ConfigKey> make_keys() {
   using C = Config;
   return {
       text("websocket.listen", "Where WebSocket clients and browsers connect.",
-           "HOST:PORT on loopback; port 0 = any free one", "127.0.0.1:5178", check_listen,
+           "HOST:PORT; port 0 = any free one; beyond loopback with TLS (tls.certificate) and auth", "127.0.0.1:5178", check_listen,
            [](C& c, Text v) { c.websocket.listen = std::move(v); }),
       list("websocket.hosts",
            "By which names it may be asked for (a request's Host), besides loopback and the address it listens on:\n"
@@ -209,7 +203,8 @@ std::vector<ConfigKey> make_keys() {
 
       text("auth.mode",
            "Whether WebSocket clients, HTTP requests and bots' commands have to say who they are, by a token\n"
-           "(`ppo-bridge token create`). \"auto\": where the file of credentials is there at the start.",
+           "(`ppo-bridge token create`). \"auto\": where the file of credentials is there at the start, and wherever\n"
+           "anything listens beyond loopback.",
            "auto, on or off", "auto", check_auth_mode, [](C& c, Text v) { c.auth.mode = std::move(v); }),
       text("auth.credentials",
            "The file that says which tokens are good; written by `ppo-bridge token` alone, and read anew when\n"

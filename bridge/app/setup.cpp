@@ -11,6 +11,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "app/reach.h"
 #include "base/address.h"
 #include "base/limits.h"
 #include "net/zmq_peers.h"
@@ -123,7 +124,8 @@ JwtOptions jwt_options(const Config& config) {
 
 bool auth_is_on(const Config& config) {
   if (config.auth.mode != "auto") return config.auth.mode == "on";
-  return !config.auth.jwt_keys.empty() || ::access(config.auth.credentials.c_str(), F_OK) == 0;
+  return reaches_beyond_loopback(config) || !config.auth.jwt_keys.empty() ||
+         ::access(config.auth.credentials.c_str(), F_OK) == 0;
 }
 
 bool tls_is_on(const Config& config) {

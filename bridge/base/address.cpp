@@ -5,6 +5,12 @@
 #include "base/text.h"
 
 namespace bridge {
+namespace {
+
+constexpr std::string_view kTcp = "tcp://";
+constexpr std::string_view kIpc = "ipc://";
+
+}  // namespace
 
 Result<Address> parse_address(std::string_view text) {
   const auto bad = [text] {
@@ -46,22 +52,19 @@ bool is_loopback(std::string_view host) {
 }
 
 Result<std::string> check_zmq_endpoint(std::string_view endpoint) {
-  constexpr std::string_view kTcp = "tcp://";
-  constexpr std::string_view kIpc = "ipc://";
-  if (endpoint.substr(0, kIpc.size()) == kIpc && endpoint.size() > kIpc.size()) {
-    return std::string(endpoint);
-  }
+  if (endpoint.substr(0, kIpc.size()) == kIpc && endpoint.size() > kIpc.size()) return std::string(endpoint);
   if (endpoint.substr(0, kTcp.size()) != kTcp) {
     return Failure{"\"" + printable(endpoint) + "\" must be tcp://HOST:PORT or ipc://PATH"};
   }
   const auto address = parse_address(endpoint.substr(kTcp.size()));
   if (!address) return address.error();
-  if (!is_loopback(address.value().host)) {
-    return Failure{"\"" + printable(endpoint) +
-                   "\" is beyond loopback; without authentication only 127.0.0.1, [::1] and "
-                   "localhost are allowed"};
-  }
   return std::string(endpoint);
+}
+
+bool is_beyond_loopback(std::string_view zmq_endpoint) {
+  if (zmq_endpoint.substr(0, kTcp.size()) != kTcp) return false;
+  const auto address = parse_address(zmq_endpoint.substr(kTcp.size()));
+  return address && !is_loopback(address.value().host);
 }
 
 }  // namespace bridge

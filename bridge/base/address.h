@@ -23,8 +23,11 @@ std::string to_string(const Address& address);
 // True for localhost, 127.0.0.0/8 and ::1 (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).
 bool is_loopback(std::string_view host);
 
-// Checks a ZeroMQ endpoint that the bridge listens on or connects to: tcp://HOST:PORT on the loopback
-// or ipc://PATH. The failure says what is wrong with it, without naming the key it came from.
+// Checks a ZeroMQ endpoint that the bridge listens on or connects to: tcp://HOST:PORT or ipc://PATH. The failure says
+// what is wrong with it, without naming the key it came from.
 Result<std::string> check_zmq_endpoint(std::string_view endpoint);
+
+// Whether it is one that other machines may reach, or be: tcp:// with another host than loopback.
+bool is_beyond_loopback(std::string_view zmq_endpoint);
 
 }  // namespace bridge

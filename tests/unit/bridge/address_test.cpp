@@ -28,11 +28,18 @@ TEST_CASE("address: only the loopback is the loopback") {
   }
 }
 
-TEST_CASE("address: ZeroMQ endpoints are loopback tcp or ipc") {
-  CHECK(check_zmq_endpoint("tcp://127.0.0.1:*").ok());
-  CHECK(check_zmq_endpoint("ipc:///tmp/x").ok());
-  for (const char* bad : {"", "127.0.0.1:1", "tcp://*:5556", "tcp://0.0.0.0:1", "udp://127.0.0.1:1",
-                          "ipc://", "inproc://x", "tcp://eth0:1"}) {
+TEST_CASE("address: ZeroMQ endpoints are tcp or ipc, and some reach beyond loopback") {
+  for (const char* own : {"tcp://127.0.0.1:*", "tcp://[::1]:5", "tcp://localhost:5", "ipc:///tmp/x"}) {
+    CAPTURE(std::string(own));
+    CHECK(check_zmq_endpoint(own).ok());
+    CHECK_FALSE(is_beyond_loopback(own));
+  }
+  for (const char* beyond : {"tcp://*:5556", "tcp://0.0.0.0:1", "tcp://[::]:1", "tcp://eth0:1", "tcp://10.0.0.7:1"}) {
+    CAPTURE(std::string(beyond));
+    CHECK(check_zmq_endpoint(beyond).ok());
+    CHECK(is_beyond_loopback(beyond));
+  }
+  for (const char* bad : {"", "127.0.0.1:1", "udp://127.0.0.1:1", "ipc://", "inproc://x", "tcp://127.0.0.1"}) {
     CAPTURE(std::string(bad));
     CHECK_FALSE(check_zmq_endpoint(bad).ok());
   }

@@ -65,7 +65,16 @@ TEST_CASE("config: an unknown key is named with its value") {
   CHECK(load_config(sources).error().message.find("unknown variable PPO_BRIDGE_NONSENSE") == 0);
 }
 
-TEST_CASE("config: nothing beyond loopback, as there is no authentication") {
+TEST_CASE("config: nothing beyond loopback without encryption and identities, anything with them") {
+  for (const char* setting : {"websocket.listen=10.0.0.7:5178", "websocket.listen=[::]:5178", "events.bind=tcp://*:5556",
+                              "trainers.connect={\"t\" = \"tcp://10.0.0.9:1\"}"}) {
+    CAPTURE(std::string(setting));
+    ConfigSources sources;
+    sources.settings = {setting, "tls.certificate=/c.pem", "tls.key=/c.key", "zmq.curve_key=/s.key", "websocket.hosts=b.lab"};
+    CHECK(load_config(sources).ok());
+    sources.settings.push_back("auth.mode=off");
+    CHECK(load_config(sources).error().message.find("auth.mode = \"on\"") != std::string::npos);
+  }
   for (const char* setting :
        {"websocket.listen=0.0.0.0:5178", "websocket.listen=*:1", "websocket.listen=example.org:1",
         "events.bind=tcp://*:5556", "events.connect=tcp://10.0.0.1:1", "bots.events=tcp://0.0.0.0:1",

@@ -1,0 +1,141 @@
+"""A bridge that other machines may reach: what it asks for, what `setup` makes, and two machines (network namespaces)."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from support import PATIENCE_S, die_with_parent, wait_until
+
+BRIDGE = os.environ["PPO_BRIDGE_BIN"]
+HERE = Path(__file__).resolve().parent
+FILES = ("bridge.toml", "credentials", "server.key", "certificate.pem", "certificate.key", "token")
+
+
+def run(*command: str, **options: object) -> subprocess.CompletedProcess:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+
+
+class Setup(unittest.TestCase):
+    def setUp(self) -> None:
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.home = Path(place.name) / "bridge"
+
+    def setup_at(self, listen: str, *more: str) -> subprocess.CompletedProcess:
+        return run(BRIDGE, "setup", "--listen", listen, "--directory", str(self.home), *more)
+
+    def test_it_makes_all_that_is_needed_and_tells_no_secret(self) -> None:
+        done = self.setup_at("0.0.0.0", "--host", "bridge.lab", "--host", "10.0.0.7")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for file in FILES:
+            self.assertEqual((self.home / file).stat().st_mode & 0o777, 0o600, file)
+        self.assertEqual(run(BRIDGE, "-c", str(self.home / "bridge.toml"), "--check-config").returncode, 0)
+        shown = run("openssl", "x509", "-in", str(self.home / "certificate.pem"), "-noout", "-fingerprint", "-sha256",
+                    "-ext", "subjectAltName,basicConstraints,extendedKeyUsage").stdout
+        self.assertIn(re.search(r"SHA-256: (\S+)", done.stdout).group(1), shown)
+        for part in ("DNS:bridge.lab", "IP Address:10.0.0.7", "IP Address:127.0.0.1", "DNS:localhost", "CA:TRUE"):
+            self.assertIn(part, shown)
+        verified = run("openssl", "verify", "-x509_strict", "-CAfile", *[str(self.home / "certificate.pem")] * 2)
+        self.assertEqual(verified.returncode, 0, verified.stderr)
+        secrets = [(self.home / "token").read_text().strip(), (self.home / "server.key").read_text().split()[1]]
+        for secret in secrets:
+            self.assertNotIn(secret, done.stdout)
+
+    def test_it_overwrites_nothing(self) -> None:
+        self.home.mkdir()
+        (self.home / "token").write_text("mine")
+        done = self.setup_at("10.0.0.7")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("token is there already", done.stderr)
+        self.assertEqual(os.listdir(self.home), ["token"])
+
+    def test_what_is_wrong_is_named(self) -> None:
+        for listen, more in (("10.0.0.7:5178", ()), ("*", ()), ("0.0.0.0", ("--host", "Bridge.Lab")), ("0.0.0.0", ("--days", "0"))):
+            with self.subTest(listen=listen, more=more):
+                self.assertEqual(self.setup_at(listen, *more).returncode, 2)
+        self.assertFalse(self.home.exists())
+
+    def test_beyond_loopback_it_starts_with_all_of_it_or_not_at_all(self) -> None:
+        self.setup_at("0.0.0.0", "--host", "bridge.lab")
+        config = self.home / "bridge.toml"
+        for setting, wanted in (
+            ('tls.certificate=""', "tls.key"),
+            ("auth.mode=off", "auth.mode ="),
+            ("websocket.hosts=[]", "websocket.hosts ="),
+            ('zmq.curve_key=""', "zmq.curve_key ="),
+        ):
+            with self.subTest(setting=setting):
+                settings = ["--set", setting]
+                if wanted == "tls.key":
+                    settings += ["--set", 'tls.key=""']
+                done = run(BRIDGE, "-c", str(config), "--check-config", *settings)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn("beyond loopback", done.stderr)
+                self.assertIn(wanted, done.stderr)
+
+
+def may_make_namespaces() -> bool:
+    return os.geteuid() == 0 and run("unshare", "-n", "ip", "link", "add", "v0", "type", "veth", "peer", "v1").returncode == 0
+
+
+@unittest.skipUnless(may_make_namespaces(), "network namespaces may not be made here")
+class TwoMachines(unittest.TestCase):
+    def machine(self) -> int:
+        holder = subprocess.Popen(["unshare", "-n", "sleep", "300"], preexec_fn=die_with_parent)
+        self.addCleanup(lambda: (holder.kill(), holder.wait()))
+        own = os.readlink("/proc/self/ns/net")
+        wait_until(lambda: os.readlink("/proc/%d/ns/net" % holder.pid) != own)
+        return holder.pid
+
+    def on(self, machine: int, *command: str) -> list[str]:
+        return ["nsenter", "-t", str(machine), "-n", *command]
+
+    def do(self, machine: int, *command: str) -> subprocess.CompletedProcess:
+        done = run(*self.on(machine, *command))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def test_a_trainer_a_client_and_a_bot_on_another_machine(self) -> None:
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        home = Path(place.name) / "bridge"
+        ours, theirs = self.machine(), self.machine()
+        self.do(ours, "ip", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", str(theirs))
+        for machine, address in ((ours, "10.77.0.1"), (theirs, "10.77.0.2")):
+            self.do(machine, "ip", "address", "add", address + "/24", "dev", "wire")
+            for link in ("lo", "wire"):
+                self.do(machine, "ip", "link", "set", link, "up")
+        self.do(ours, BRIDGE, "setup", "--listen", "10.77.0.1", "--directory", str(home))
+        config = ("-c", str(home / "bridge.toml"))
+        for name, role in (("trainer-1", "trainer"), ("bot-1", "bot")):
+            self.do(ours, BRIDGE, *config, "curve", "create", name, "--role", role, "--out", str(home / (name + ".key")))
+        with open(home / "log", "w+b") as log:
+            bridge = subprocess.Popen(
+                self.on(ours, BRIDGE, *config, "--set", 'journal.path=""'),
+                stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=die_with_parent,
+            )
+            self.addCleanup(lambda: (bridge.kill(), bridge.wait(), bridge.stdout.close()))
+            self.assertIn("wss://10.77.0.1:5178", bridge.stdout.readline(), (home / "log").read_text())
+            done = run(*self.on(theirs, sys.executable, str(HERE / "beyond_case.py"), str(home), "10.77.0.1"))
+            self.assertEqual((done.returncode, done.stdout.strip()), (0, "ok"), done.stderr + (home / "log").read_text())
+            plain = run(*self.on(theirs, "curl", "-s", "-m", "5", "http://10.77.0.1:5178/metrics"))
+            self.assertIn("https", plain.stdout)
+            ca = str(home / "certificate.pem")
+            nobody = run(*self.on(theirs, "curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", ca,
+                                  "https://10.77.0.1:5178/metrics"))
+            self.assertEqual(nobody.stdout, "401")
+            bridge.send_signal(signal.SIGTERM)
+            self.assertEqual(bridge.wait(PATIENCE_S), 0)
+            written = (home / "log").read_text()
+            self.assertNotIn((home / "token").read_text().strip(), written)
+
+
+if __name__ == "__main__":
+    unittest.main()
