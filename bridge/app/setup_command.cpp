@@ -110,7 +110,7 @@ int SetupCommand::run() {
   if (!certificate) return fail_command(1, certificate.error().message);
   const auto keys = make_curve_keys();
   if (!keys) return fail_command(1, keys.error().message);
-  auto credential = new_credential({"admin", "admin", "90d", "made by setup"});
+  auto credential = new_credential({"admin", "admin", "90d", "made by setup"}, {});
   if (!credential) return fail_command(1, credential.error().message);
   const NewToken token = make_token();
   credential.value().id = token.id;
