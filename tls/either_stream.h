@@ -192,7 +192,7 @@ class EitherStream {
 
   template <class Buffers, class Handler>
   void write_some(const Buffers& buffers, Handler handler, bool on_own_turn) {
-    std::array<iovec, kVectorsMax> vectors;
+    std::array<iovec, kVectorsMax> vectors{};
     std::size_t count = 0;
     auto it = asio::buffer_sequence_begin(buffers);
     for (; it != asio::buffer_sequence_end(buffers) && count < vectors.size(); ++it) {

@@ -23,7 +23,7 @@ using namespace bridge;
 
 namespace {
 
-using Frames = std::vector<std::string>;
+using ZapFrames = std::vector<std::string>;
 
 // The bridge's end, and libzmq's.
 class Zap {
@@ -33,11 +33,11 @@ class Zap {
     asker_.set(zmq::sockopt::linger, 0);
     asker_.connect("inproc://zeromq.zap.01");
   }
-  Frames ask(const Frames& request) {
+  ZapFrames ask(const ZapFrames& request) {
     for (std::size_t i = 0; i < request.size(); ++i) {
       asker_.send(zmq::buffer(request[i]), i + 1 < request.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
     }
-    Frames reply;
+    ZapFrames reply;
     zmq::message_t frame;
     for (int tries = 0; tries < 2000 && reply.empty(); ++tries) {
       io_.run_for(std::chrono::milliseconds(5));
@@ -51,7 +51,7 @@ class Zap {
   // The User-Id; "" where it is refused.
   std::string user(const std::string& domain, const std::string& mechanism, const std::string& credentials,
                    const std::string& address = "10.0.0.7") {
-    const Frames reply = ask({"1.0", "7", domain, address, "", mechanism, credentials});
+    const ZapFrames reply = ask({"1.0", "7", domain, address, "", mechanism, credentials});
     REQUIRE(reply.size() == 6);
     CHECK(reply[0] == "1.0");
     CHECK(reply[1] == "7");
@@ -130,9 +130,9 @@ TEST_CASE("zap: who is let in where") {
 
 TEST_CASE("zap: what is no request is refused, and the next one is answered") {
   Zap zap(nullptr);
-  for (const Frames& request : {Frames{"2.0", "7", "local", "", "", "NULL"}, Frames{"1.0"}, Frames{"", ""},
-                                Frames(20, "x")}) {
-    const Frames reply = zap.ask(request);
+  for (const ZapFrames& request : {ZapFrames{"2.0", "7", "local", "", "", "NULL"}, ZapFrames{"1.0"}, ZapFrames{"", ""},
+                                ZapFrames(20, "x")}) {
+    const ZapFrames reply = zap.ask(request);
     REQUIRE(reply.size() == 6);
     CHECK(reply[2] == "400");
   }
