@@ -139,7 +139,7 @@ int SetupCommand::run() {
     const auto written = write_key_file(at(file), text);
     if (!written) return fail_command(1, "setup: " + written.error().message);
   }
-  const auto added = add_credential(at("credentials"), credential.value());
+  const auto added = add_credential(at("credentials"), credential.value(), [] { return Result<std::string>(std::string()); });
   if (!added) return fail_command(1, "setup: " + added.error().message);
 
   const std::string host = bracketed(hosts.front());

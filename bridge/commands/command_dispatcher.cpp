@@ -32,7 +32,7 @@ void add_error(JsonWriter& json, const RequestError& error) {
   json.field("error_type", error_type_name(error.type)).field("message", error.message);
 }
 
-std::string text_of(const Value& object, const char* name) {
+std::string member_text(const Value& object, const char* name) {
   const Value* const found = object.IsObject() ? find(object, name) : nullptr;
   return found != nullptr && found->IsString() ? std::string(view(*found)) : std::string();
 }
@@ -66,8 +66,8 @@ AuditEntry audit_entry(const Requester& requester, const Value& request) {
   }
   entry.remote = requester.remote;
   entry.client = requester.name;
-  entry.command = text_of(request, "command");
-  entry.target = text_of(request, "target");
+  entry.command = member_text(request, "command");
+  entry.target = member_text(request, "target");
   return entry;
 }
 

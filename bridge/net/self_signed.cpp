@@ -41,7 +41,7 @@ bool add_extension(X509* certificate, int kind, const std::string& value) {
 
 // What `write` puts into it.
 template <class Write>
-std::string text_of(Write&& write) {
+std::string pem_of(Write&& write) {
   const BioPtr bio(BIO_new(BIO_s_mem()));
   if (!bio || write(bio.get()) != 1) return {};
   char* data = nullptr;
@@ -91,8 +91,8 @@ Result<SelfSigned> make_self_signed(const std::vector<std::string>& hosts, int d
       add_extension(x, NID_subject_alt_name, names) && X509_sign(x, key.get(), EVP_sha256()) != 0;
   if (!made) return failure;
   SelfSigned all;
-  all.certificate = text_of([&](BIO* bio) { return PEM_write_bio_X509(bio, x); });
-  all.key = text_of([&](BIO* bio) {
+  all.certificate = pem_of([&](BIO* bio) { return PEM_write_bio_X509(bio, x); });
+  all.key = pem_of([&](BIO* bio) {
     return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
   });
   all.fingerprint = fingerprint_of(x);
