@@ -58,7 +58,7 @@ struct PublisherOptions {
   std::string curve = curve_file();
   // Told on the library's thread what keeps the bridge from letting this publisher in, once each
   // time. Left out: a line on stderr. Events wait meanwhile.
-  std::function<void(const std::string& trouble)> on_trouble;
+  std::function<void(const std::string& trouble)> on_trouble{};
   // Who publishes; empty: made up from host, program and a random part, the same for as long as
   // this process runs (a second publisher beside the first has -2 behind it).
   std::string source{};
