@@ -1,6 +1,6 @@
 #include "app/setup_command.h"
 
-#include <fcntl.h>
+#include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -75,7 +75,9 @@ SetupCommand::SetupCommand(CLI::App& cli, CredentialsPath credentials) : default
 
 int SetupCommand::run() {
   const std::string listen = listen_.size() > 2 && listen_.front() == '[' ? listen_.substr(1, listen_.size() - 2) : listen_;
-  if (!parse_address(bracketed(listen) + ":0") || listen == "*") {
+  in6_addr six{};
+  const bool address = listen.find(':') == std::string::npos || ::inet_pton(AF_INET6, listen.c_str(), &six) == 1;
+  if (!address || !parse_address(bracketed(listen) + ":0") || listen == "*") {
     return fail_command(2, "setup: --listen is \"" + printable(listen_) + "\"; must be an address of this machine, or 0.0.0.0 or ::");
   }
   std::vector<std::string> hosts = hosts_;

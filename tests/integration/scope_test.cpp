@@ -192,8 +192,10 @@ struct World {
       REQUIRE(publisher.publish(source.empty() ? event_body(type, data) : event_body(type, data, source, "r", ++numbers[source])));
     }
     REQUIRE(wait_until([&] {
-      return admin.request(R"({"action":"command","command":"list_alerts"})").integer("/result/behind") == 0 &&
-             admin.request(R"({"action":"command","command":"get_status"})").integer("/result/events/accepted") >= 400;
+      return admin.request(R"({"action":"command","command":"get_status"})").integer("/result/events/accepted") >= 400 &&
+             admin.request(R"({"action":"command","command":"list_alerts"})").integer("/result/behind") == 0 &&
+             admin.request(R"({"action":"command","command":"get_recent_events","params":{"type":"alert_raised"}})")
+                     .integer("/result/count") > 0;
     }));
     admin.request(R"({"action":"command","command":"pause","target":"t1","deadline_ms":50})");
     // Nothing more comes by itself: sources stall and go while the test reads, so their events are left out below.
