@@ -56,7 +56,7 @@ class KeyedBridge(unittest.TestCase):
             wait_until(lambda: self.readings() > before)
 
     def readings(self) -> int:
-        return self.bridge.log().count("read the credentials anew") if self.bridge else 0
+        return self.bridge.log().count("read the credentials") if self.bridge else 0
 
     def file(self, name: str) -> str:
         return str(self.home / (name + ".key"))

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <exception>
 #include <fstream>
-#include <regex>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -47,12 +46,20 @@ bool is_commit(std::string_view text) {
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+// Whether a flag of this name is followed by what nobody else is to see.
 bool is_secret(const std::string& name) {
-  static const std::regex secret(
-      "(?:|.*[-_])(?:password|passwd|secret|api[-_]?key"
-      "|(?:access|api|auth|bearer|github|hf|wandb)[-_]?token)|-*token",
-      std::regex::icase);
-  return std::regex_match(name, secret);
+  constexpr std::string_view kLast[] = {
+      "password",   "passwd",      "secret",     "api_key",    "apikey",       "access_token", "accesstoken", "api_token",
+      "apitoken",   "auth_token",  "authtoken",  "bearer_token", "bearertoken", "github_token", "githubtoken", "hf_token",
+      "hftoken",    "wandb_token", "wandbtoken"};
+  std::string plain;
+  for (const char c : name) plain += c == '-' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  for (const std::string_view last : kLast) {
+    if (plain.size() < last.size()) continue;
+    const std::size_t at = plain.size() - last.size();
+    if (plain.compare(at, last.size(), last) == 0 && (at == 0 || plain[at - 1] == '_')) return true;
+  }
+  return plain.substr(std::min(plain.find_first_not_of('_'), plain.size())) == "token";
 }
 
 // Of packed-refs, whose lines are `COMMIT REF`.
