@@ -50,9 +50,9 @@ sys.modules["stable_baselines3"].PPO = lambda policy, env: sb3.PPO(policy, sb3.v
 
 const ways = {
   Python: (text, options) => run(python, ['-c', text], options),
-  CleanRL: (text, options) => run('bash', ['-ec', text], options),
+  CleanRL: (text, options) => run('bash', ['--norc', '-ec', text], options),
   SB3: (text, options) => run(python, ['-c', text.replace('100_000', '200')], options),
-  curl: (text, options) => run('bash', ['-ec', text], options),
+  curl: (text, options) => run('bash', ['--norc', '-ec', text], options),
 };
 for (const [name, carryOut] of Object.entries(ways)) {
   test(`overview: nothing runs, and what it says of ${name} attaches a program to this bridge`, async () => {
