@@ -33,6 +33,25 @@ std::vector<BlockPtr> lone_blocks(int events) {
   return blocks;
 }
 
+// Fifty events, an event a block, of which memory has the newest ten and a journal all.
+struct Spilled {
+  Spilled() {
+    log.add_on_seal([this](const BlockPtr& block) { journal.blocks.push_back(block); });
+    Envelope event;
+    event.type = "t";
+    event.data = "{}";
+    for (int i = 0; i < 50; ++i) {
+      log.append(event, clock.wall_us());
+      log.seal();
+    }
+  }
+  FakeClock clock;
+  Snapshot snapshot{100, 1 << 20};
+  FakeJournal journal;
+  EventLog log{"e", {10, 1 << 20}, [this](const Block& block) { snapshot.fold(block); }};
+  Cohorts cohorts{log, snapshot, clock, &journal};
+};
+
 struct Waiting final : PastCache::Waiter {
   void on_past() override {}
 };
@@ -233,22 +252,10 @@ TEST_CASE("details: subscriptions are kept up to so many bytes, large ones up to
 
 TEST_CASE("details: a place whose last event before memory's is gone is not recovered") {
   for (const bool whole : {true, false}) {
-    FakeClock clock;
-    Snapshot snapshot{100, 1 << 20};
-    FakeJournal journal;
-    EventLog log("e", {10, 1 << 20}, [&snapshot](const Block& block) { snapshot.fold(block); });
-    log.add_on_seal([&journal](const BlockPtr& block) { journal.blocks.push_back(block); });
-    Envelope event;
-    event.type = "t";
-    event.data = "{}";
-    for (int i = 0; i < 50; ++i) {
-      log.append(event, clock.wall_us());
-      log.seal();
-    }
-    const std::uint64_t in_memory = log.history().first_seq();
-    Cohorts cohorts{log, snapshot, clock, &journal};
-    if (!whole) journal.blocks.erase(journal.blocks.begin() + static_cast<std::ptrdiff_t>(in_memory) - 2);
-    Feed feed(log, cohorts, clock, [] {});
+    Spilled of;
+    const std::uint64_t in_memory = of.log.history().first_seq();
+    if (!whole) of.journal.blocks.erase(of.journal.blocks.begin() + static_cast<std::ptrdiff_t>(in_memory) - 2);
+    Feed feed(of.log, of.cohorts, of.clock, [] {});
     Since since;
     since.epoch = "e";
     since.seq = in_memory - 3;
@@ -272,27 +279,15 @@ TEST_CASE("details: while as many messages wait as may, nothing more is looked u
 }
 
 TEST_CASE("details: a replay of what is lost misses so many, and no more than it was asked for") {
-  FakeClock clock;
-  Snapshot snapshot{100, 1 << 20};
-  FakeJournal journal;
-  EventLog log("e", {10, 1 << 20}, [&snapshot](const Block& block) { snapshot.fold(block); });
-  log.add_on_seal([&journal](const BlockPtr& block) { journal.blocks.push_back(block); });
-  Envelope event;
-  event.type = "t";
-  event.data = "{}";
-  for (int i = 0; i < 50; ++i) {
-    log.append(event, clock.wall_us());
-    log.seal();
-  }
-  journal.blocks.resize(1);  // of the first twenty it has one
-  Cohorts cohorts{log, snapshot, clock, &journal};
+  Spilled of;
+  of.journal.blocks.resize(1);  // of the forty that memory let go it has one
   const auto ended = [&](const std::string& params) {
-    ReplayRequest request = ReplayRequest::parse(parse_json(params), clock).value();
-    Replay replay(1, std::move(request), log, cohorts, clock);
+    ReplayRequest request = ReplayRequest::parse(parse_json(params), of.clock).value();
+    Replay replay(1, std::move(request), of.log, of.cohorts, of.clock);
     for (int i = 0; i < 10 && !replay.ended(); ++i) {
       std::uint64_t work = 0;
       replay.look_on(1 << 20, 1 << 20, &work);
-      journal.answer();
+      of.journal.answer();
     }
     CHECK(replay.ended());
     rapidjson::Document out;
