@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string_view>
 #include <utility>
 
@@ -52,7 +53,10 @@ void TlsGreeting::look(const GuestPtr& guest) {
         if (!guest->done) return;
         unsigned char first = 0;
         const auto descriptor = static_cast<int>(guest->connection->get_raw_socket().native_handle());
-        if (ec || ::recv(descriptor, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) return end(guest, false);
+        const ::ssize_t n = ec ? 0 : ::recv(descriptor, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+        // It was told of too early: what an earlier connection of this descriptor had may still be on its way.
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return look(guest);
+        if (n != 1) return end(guest, false);
         if (first != kHandshakeRecord) return answer_plain(guest);
         if (waiting_.empty() && context_.rate().take(std::chrono::steady_clock::now())) return handshake(guest);
         enqueue(guest);
