@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <iostream>
 #include <utility>
 
@@ -88,17 +89,15 @@ int SetupCommand::run() {
   if (hosts.empty() || hosts.size() > kHostsMax) {
     return fail_command(2, "setup: " + std::to_string(hosts.size()) + " names for this machine; must be 1..64, by --host");
   }
-  std::string directory = directory_;
-  if (directory.empty()) {
+  std::filesystem::path given = directory_;
+  if (given.empty()) {
     const auto credentials = default_credentials_();
     if (!credentials) return fail_command(2, credentials.error().message);
-    directory = credentials.value().substr(0, credentials.value().rfind('/'));
+    given = std::filesystem::path(credentials.value()).parent_path();
   }
-  if (directory.front() != '/') {
-    std::array<char, 4096> here{};
-    if (::getcwd(here.data(), here.size()) == nullptr) return fail_command(1, "setup: the working directory is gone");
-    directory = std::string(here.data()) + "/" + directory;
-  }
+  std::error_code gone;
+  const std::string directory = given.is_absolute() ? given.string() : (std::filesystem::current_path(gone) / given).string();
+  if (gone) return fail_command(1, "setup: the working directory is gone");
   const auto at = [&directory](const char* file) { return directory + "/" + file; };
   for (const char* file : {"bridge.toml", "credentials", "server.key", "certificate.pem", "certificate.key", "token"}) {
     if (::access(at(file).c_str(), F_OK) == 0) {

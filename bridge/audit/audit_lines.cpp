@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "access/access.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -104,6 +105,12 @@ std::string kind_of(const AuditEntry& entry) {
 }
 
 }  // namespace
+
+void AuditEntry::by(const Access* access) {
+  if (access == nullptr) return;
+  name = access->name;
+  credential = access->credential;
+}
 
 bool is_question(std::string_view command) {
   return command.substr(0, 4) == "get_" || command.substr(0, 5) == "list_" || command == "replay" || command == "replay_stop";

@@ -9,6 +9,8 @@
 
 namespace bridge {
 
+struct Access;
+
 // Who did what, from where, and what became of it. An empty text is told as null.
 struct AuditEntry {
   const char* what = "";  // login, refused, command, source_refused, token_created, token_revoked, reload, lost
@@ -19,6 +21,9 @@ struct AuditEntry {
   std::string command;
   std::string target;
   std::string outcome;
+
+  // By this identity; null: by somebody who has not said who he is.
+  void by(const Access* access);
 };
 
 // {"t":..,"what":..,...} and a line break. `more` is left out where it is 0. Of each text 256 bytes are told; control

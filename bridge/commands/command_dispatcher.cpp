@@ -60,10 +60,7 @@ AuditEntry entry_of(const Command& command, const std::string& requester) {
 AuditEntry audit_entry(const Requester& requester, const Value& request) {
   AuditEntry entry;
   entry.what = "command";
-  if (requester.access != nullptr) {
-    entry.name = requester.access->name;
-    entry.credential = requester.access->credential;
-  }
+  entry.by(requester.access.get());
   entry.remote = requester.remote;
   entry.client = requester.name;
   entry.command = member_text(request, "command");

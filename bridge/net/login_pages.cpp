@@ -90,10 +90,7 @@ HttpReply LoginPages::login(const HttpRequest& request, std::int64_t now_us) con
   if (audit_ != nullptr) {
     AuditEntry entry;
     entry.what = access == nullptr ? "refused" : "login";
-    if (access != nullptr) {
-      entry.name = access->name;
-      entry.credential = access->credential;
-    }
+    entry.by(access.get());
     entry.remote = request.remote;
     entry.target = request.path;
     entry.outcome = access == nullptr ? "unauthorized" : "success";

@@ -136,10 +136,7 @@ std::optional<HttpReply> Pages::refusal(const HttpRequest& request) const {
   if (options_.audit != nullptr) {
     AuditEntry entry;
     entry.what = "refused";
-    if (request.access != nullptr) {
-      entry.name = request.access->name;
-      entry.credential = request.access->credential;
-    }
+    entry.by(request.access.get());
     entry.remote = request.remote;
     entry.target = request.path;
     entry.outcome = error_type_name(request.access == nullptr ? ErrorType::unauthorized : ErrorType::forbidden);

@@ -278,10 +278,7 @@ class WsServer::Impl final : public HttpSite {
     if (options_.session.audit == nullptr) return;
     AuditEntry entry;
     entry.what = con.access == nullptr ? "refused" : "login";
-    if (con.access != nullptr) {
-      entry.name = con.access->name;
-      entry.credential = con.access->credential;
-    }
+    entry.by(con.access.get());
     entry.remote = con.asker.remote;
     entry.outcome = con.access == nullptr ? "unauthorized" : "success";
     options_.session.audit->record(entry);

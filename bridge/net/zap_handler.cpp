@@ -102,10 +102,7 @@ void ZapHandler::record(const Request& request, const char* what, const Access* 
   if (audit_ == nullptr) return;
   AuditEntry entry;
   entry.what = what;
-  if (access != nullptr) {
-    entry.name = access->name;
-    entry.credential = access->credential;
-  }
+  entry.by(access);
   entry.remote = request.address;
   entry.target = request.domain;
   const bool refused = entry.what == std::string_view("refused");

@@ -12,6 +12,7 @@
 
 #include <zmq.hpp>
 
+#include "run_bridge.h"
 #include "support/bridge_process.h"
 #include "support/event_publisher.h"
 #include "support/http.h"
@@ -21,22 +22,6 @@
 using namespace testing_support;
 
 namespace {
-
-struct Ended {
-  int code = -1;
-  std::string out;  // lines, each with its newline
-  std::string err;
-};
-
-Ended run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), std::getenv("PPO_BRIDGE_BIN"));
-  Process process(arguments);
-  Ended ended;
-  ended.code = process.wait_exit().value();
-  for (const std::string& line : process.stdout_lines()) ended.out += line + "\n";
-  ended.err = process.stderr_text();
-  return ended;
-}
 
 // A role of one's own: some of two sources' events, and commands to one agent.
 constexpr const char* kDeskRole = R"([role.desk]
@@ -64,7 +49,7 @@ struct GuardedBridge {
   }
   Ended token(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {"token", "--credentials", file, "--roles", roles});
-    return run(arguments);
+    return run_bridge(arguments);
   }
   std::string make(const std::string& name, const std::string& role, const std::string& expires = "1h") const {
     const Ended made = token({"create", name, "--role", role, "--expires", expires});
@@ -277,7 +262,7 @@ TEST_CASE("access: tokens are made, listed and revoked by the program itself") {
   const std::string file = scratch.file("deep/credentials");
   const auto token = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"token", "--credentials", file});
-    return run(arguments);
+    return run_bridge(arguments);
   };
   const Ended made = token({"create", "alice", "--role", "operator", "--expires", "2h", "--note", "laptop, blue"});
   CHECK(made.code == 0);
@@ -310,9 +295,9 @@ TEST_CASE("access: tokens are made, listed and revoked by the program itself") {
   CHECK(token({"list", "--json"}).out.find("alice") == std::string::npos);
   // A bridge whose file is broken does not start.
   std::ofstream(file) << "broken\n";
-  const Ended ended = run({"--set", "auth.mode=on", "--set", "auth.credentials=" + file, "--set", "websocket.listen=127.0.0.1:0",
+  const Ended ended = run_bridge({"--set", "auth.mode=on", "--set", "auth.credentials=" + file, "--set", "websocket.listen=127.0.0.1:0",
                            "--set", "journal.path=\"\""});
   CHECK(ended.code == 1);
   CHECK(ended.err.find("auth.credentials: " + file + ": line 1 is not `token`") != std::string::npos);
-  CHECK(run({"--set", "auth.mode=maybe", "--check-config"}).code == 2);
+  CHECK(run_bridge({"--set", "auth.mode=maybe", "--check-config"}).code == 2);
 }

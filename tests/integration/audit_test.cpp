@@ -15,6 +15,7 @@
 
 #include <zmq.hpp>
 
+#include "run_bridge.h"
 #include "support/bridge_process.h"
 #include "support/http.h"
 #include "support/protocol_client.h"
@@ -23,22 +24,6 @@
 using namespace testing_support;
 
 namespace {
-
-struct Ended {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-Ended run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), std::getenv("PPO_BRIDGE_BIN"));
-  Process process(arguments);
-  Ended ended;
-  ended.code = process.wait_exit().value();
-  for (const std::string& line : process.stdout_lines()) ended.out += line + "\n";
-  ended.err = process.stderr_text();
-  return ended;
-}
 
 struct AuditedBridge {
   explicit AuditedBridge(std::string audit_file = {}, std::vector<std::string> settings = {}) {
@@ -55,7 +40,7 @@ struct AuditedBridge {
   }
   Ended command(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {"--set", "audit.file=" + file, "token", "--credentials", credentials});
-    return run(arguments);
+    return run_bridge(arguments);
   }
   HttpHeaders headers(const std::string& role) const {
     return role.empty() ? HttpHeaders{} : HttpHeaders{{"Authorization", "Bearer " + tokens.at(role)}};
@@ -236,10 +221,10 @@ TEST_CASE("audit: a full disk is counted and said, and stops nothing") {
 }
 
 TEST_CASE("audit: a file that cannot be opened ends the start; without one it is told in the log") {
-  const Ended ended = run({"--set", "audit.file=/nonexistent/audit", "--set", "websocket.listen=127.0.0.1:0", "--set", "journal.path=\"\""});
+  const Ended ended = run_bridge({"--set", "audit.file=/nonexistent/audit", "--set", "websocket.listen=127.0.0.1:0", "--set", "journal.path=\"\""});
   CHECK(ended.code == 1);
   CHECK(ended.err.find("audit.file is /nonexistent/audit: No such file or directory") != std::string::npos);
-  CHECK(run({"--set", "audit.files_max=0", "--check-config"}).code == 2);
+  CHECK(run_bridge({"--set", "audit.files_max=0", "--check-config"}).code == 2);
   BridgeProcess bridge;
   ProtocolClient client(bridge.websocket());
   client.request(R"({"action":"command","command":"get_status"})");

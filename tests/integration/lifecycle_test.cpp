@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "run_bridge.h"
 #include "support/bridge_process.h"
 #include "support/event_publisher.h"
 #include "support/http.h"
@@ -20,45 +21,21 @@
 
 using namespace testing_support;
 
-namespace {
-
-struct Ended {
-  int code;
-  std::string out;
-  std::string err;
-};
-
-// Runs the bridge with these arguments to its end.
-Ended run(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
-  arguments.insert(arguments.begin(), std::getenv("PPO_BRIDGE_BIN"));
-  ProcessOptions options;
-  options.environment = std::move(environment);
-  options.environment.push_back("PPO_BRIDGE_JOURNAL_PATH=");
-  Process process(arguments, options);
-  const auto code = process.wait_exit();
-  REQUIRE(code);
-  std::string out;
-  for (const auto& line : process.stdout_lines()) out += line + "\n";
-  return {*code, out, process.stderr_text()};
-}
-
-}  // namespace
-
 TEST_CASE("lifecycle: version, help and a checked configuration end with 0, mistakes with 2") {
-  CHECK(run({"--version"}).out.find("ppo-bridge ") == 0);
-  const Ended help = run({"--help"});
+  CHECK(run_bridge({"--version"}).out.find("ppo-bridge ") == 0);
+  const Ended help = run_bridge({"--help"});
   CHECK(help.code == 0);
   CHECK(help.out.find("--check-config") != std::string::npos);
-  CHECK(run({"--check-config"}).code == 0);
-  CHECK(run({"--nonsense"}).code == 2);
-  const Ended unknown = run({"--set", "history.event_max=5"});
+  CHECK(run_bridge({"--check-config"}).code == 0);
+  CHECK(run_bridge({"--nonsense"}).code == 2);
+  const Ended unknown = run_bridge({"--set", "history.event_max=5"});
   CHECK(unknown.code == 2);
   CHECK(unknown.err.find("history.event_max") != std::string::npos);
-  const Ended range = run({"--check-config"}, {"PPO_BRIDGE_HISTORY_EVENTS_MAX=0"});
+  const Ended range = run_bridge({"--check-config"}, {"PPO_BRIDGE_HISTORY_EVENTS_MAX=0"});
   CHECK(range.code == 2);
   CHECK(range.err.find("history.events_max is 0; must be an integer 1..100000000") !=
         std::string::npos);
-  const Ended beyond = run({"--set", "websocket.listen=0.0.0.0:0"});
+  const Ended beyond = run_bridge({"--set", "websocket.listen=0.0.0.0:0"});
   CHECK(beyond.code == 2);
   CHECK(beyond.err.find("beyond loopback") != std::string::npos);
 }
@@ -66,12 +43,12 @@ TEST_CASE("lifecycle: version, help and a checked configuration end with 0, mist
 TEST_CASE("lifecycle: a port in use is one line that names the address, exit 1") {
   BridgeProcess bridge;
   const std::string ws = bridge.websocket().text();
-  const Ended same_ws = run({"--set", "websocket.listen=" + ws, "--set", "events.bind=tcp://127.0.0.1:0"});
+  const Ended same_ws = run_bridge({"--set", "websocket.listen=" + ws, "--set", "events.bind=tcp://127.0.0.1:0"});
   CHECK(same_ws.code == 1);
   CHECK(same_ws.err.find(ws) != std::string::npos);
   CHECK(same_ws.err.find("Address already in use") != std::string::npos);
   CHECK(same_ws.err.find('\n') == same_ws.err.size() - 1);
-  const Ended same_zmq = run({"--set", "websocket.listen=127.0.0.1:0", "--set",
+  const Ended same_zmq = run_bridge({"--set", "websocket.listen=127.0.0.1:0", "--set",
                               "events.bind=" + bridge.events_in()});
   CHECK(same_zmq.code == 1);
   CHECK(same_zmq.err.find(bridge.events_in()) != std::string::npos);
@@ -94,7 +71,7 @@ TEST_CASE("lifecycle: an ipc path that is a file, or another bridge's, is refuse
         arguments.insert(arguments.end(), {"--set", free});
       }
       arguments.insert(arguments.end(), {"--set", std::string(key) + "=ipc://" + taken});
-      const Ended ended = run(arguments);
+      const Ended ended = run_bridge(arguments);
       CHECK(ended.code == 1);
       CHECK(ended.err.find(std::string(key) + ": cannot listen on ipc://" + taken + ": ") !=
             std::string::npos);
