@@ -102,7 +102,8 @@ void ClientThread::call(std::function<void()> f) {
   if (inboxes_.put_call(index_, std::move(f))) wake();
 }
 
-// The request's body is copied: the connection may go before the log's thread comes to it.
+// The request's body is copied: the connection may go before the log's thread comes to it. The answer
+// stays here: it holds the connection, which no other thread may let go of.
 void ClientThread::ask_page(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
   struct Kept {
     HttpRequest request;
@@ -111,11 +112,15 @@ void ClientThread::ask_page(const HttpRequest& request, bool own_origin, const H
   const auto kept = std::make_shared<Kept>(Kept{request, std::string(request.body)});
   kept->request.body = kept->body;
   kept->request.owner = nullptr;  // the connection belongs to this thread
-  asio::post(main_.io, [this, kept, own_origin, answer] {
+  const std::uint64_t number = ++asked_;
+  answers_.emplace(number, answer);
+  asio::post(main_.io, [this, kept, own_origin, number] {
     HttpRequest there = kept->request;
     there.owner = kept;
-    on_http_(there, own_origin, [this, answer](HttpReply reply) {
-      call([answer, reply = std::move(reply)] { answer(reply); });
+    on_http_(there, own_origin, [this, number](HttpReply reply) {
+      call([this, number, reply = std::move(reply)] {
+        if (const auto asked = answers_.extract(number)) asked.mapped()(reply);
+      });
     });
   });
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -129,6 +131,8 @@ class ClientThread {
   PostedCommands dispatcher_;
   ClientServer server_;
   bool taking_ = false;  // of the post, right now
+  std::uint64_t asked_ = 0;                      // pages, of the log's thread
+  std::map<std::uint64_t, HttpAnswer> answers_;  // by number: one a connection at most
   std::thread thread_;
 };
 
