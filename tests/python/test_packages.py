@@ -144,19 +144,6 @@ class Debian(unittest.TestCase):
                     self.assertEqual(done.stdout, "")
 
 
-class Readme(unittest.TestCase):
-    def test_python_in_the_readmes_runs_as_far_as_it_can(self) -> None:
-        """Every block compiles, and the two lines that attach a script work."""
-        blocks = []
-        for name in ("README.md", *(folder + "/README.md" for folder in FOLDERS)):
-            text = (ROOT / name).read_text()
-            blocks += [(name, b) for b in re.findall(r"```python\n(.*?)```", text, re.S)]
-        self.assertGreater(len(blocks), 6)
-        for name, block in blocks:
-            with self.subTest(name):
-                compile(block, name, "exec", flags=0x2000)  # await outside a function is allowed
-
-
 class Example(unittest.TestCase):
     def test_the_numpy_trainer_learns_and_is_seen(self) -> None:
         bridge = Bridge()

@@ -3,7 +3,7 @@
 
     margin_bot.py --target trainer-1/agent_0 --position-max 50 --exposure-max 5000000
 
-The ten lines of the top README grown up. Strategy decides and knows no sockets; ppo_bridge_client's BotFeed
+The ten lines of clients/BOTS.md grown up. Strategy decides and knows no sockets; ppo_bridge_client's BotFeed
 makes certain that no fill is missed or comes twice; Bot holds them together. Needs pyzmq.
 """
 
