@@ -170,3 +170,20 @@ test('ask: a few at a time, and again where the bridge has no time just now', as
   assert.equal(most, askedAtOnceMax);
   assert.equal(waits.length, 2);
 });
+
+test('ask: searches of the journal hold up no other question', async () => {
+  const answer: (() => void)[] = [];
+  const asked: string[] = [];
+  const { ask } = new Asker((command) => {
+    asked.push(command);
+    return new Promise((done) => answer.push(() => done({ command, result: {} })));
+  });
+  const all = [...Array.from({ length: 10 }, () => ask('get_recent_events')), ask('get_series')];
+  await settled();
+  assert.deepEqual(asked, ['get_recent_events', 'get_recent_events', 'get_series']);
+  while (answer.length > 0) {
+    answer.shift()!();
+    await settled();
+  }
+  await Promise.all(all);
+});

@@ -137,3 +137,10 @@ test('delay: what was fetched later than it came counts for nothing', () => {
   store.came([event('t', {}, { timestamp: 99.5, seq: 101 })], 100);
   assert.deepEqual([...store.delays], [500]);
 });
+
+test('agents: an alert that names an agent makes none of the bridge', () => {
+  const { store, apply } = setUp();
+  apply([event('alert_raised', { agent_id: 'agent_0', source: 'trainer-1' }, { source: 'ppo-bridge' }),
+    event('agent_decision', { agent_id: 'agent_0' }, { source: 'trainer-1' })]);
+  assert.deepEqual([...store.agents.all.values()].map(({ source }) => source), ['trainer-1']);
+});

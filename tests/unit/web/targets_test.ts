@@ -68,6 +68,9 @@ test('commands: the newest first, older ones when asked, and only what the bridg
   commands.apply(told(501, { client_id: 'new' }));
   commands.apply(told(502, {}, 'liar'));
   commands.apply({ ...told(503, {}), type: 'other' });
+  const looked = () => new Promise<void>((done) => commands.look(ask, done));
+  await looked();
+  commands.look(ask, () => assert.fail('asked once'));
   assert.deepEqual([commands.told.length, commands.told[0]!.by, commands.told[200]!.by, commands.more], [201, 'new', 'c301', true]);
   await Promise.all([commands.lookOlder(ask), commands.lookOlder(ask)]);
   assert.deepEqual([commands.told.length, commands.told[400]!.by], [401, 'c101']);

@@ -17,7 +17,7 @@ const announced_s = 3;
 export type AgentStateName = 'live' | 'paused' | 'stalled' | 'gone';
 
 export class Agent {
-  readonly values = new Series(1, valuePointsMax);
+  values = new Series(1, valuePointsMax);
   lastTrade: BridgeEvent | undefined;
   decision: BridgeEvent | undefined;
   lastEvent_s = 0;
@@ -96,15 +96,15 @@ export class Agents implements Part {
 
   constructor(readonly tallies: Tallies, private readonly now_s: () => number = () => Date.now() / 1000) {}
 
-  async fill({ ask }: Past): Promise<Position> {
+  // What it takes a search of the journal to tell comes later: paths to now, and pauses of long ago.
+  async fill({ ask, asOf }: Past): Promise<Position> {
     const [snapshot, runs] = await Promise.all([
       ask('get_snapshot'), ask('get_runs', { sort: '-last', count: runsAtFirst }), this.tallies.filled]);
     const at = positionOf(snapshot);
     const before = { before_seq: at.seq + 1 };
-    const [values, commands] = await Promise.all([
-      ask('get_recent_events', { type: 'portfolio_update', count: valuesAtFirst, ...before }),
-      ask('get_recent_events', { type: ['system_status', 'command_executed'], count: commandsAtFirst, ...before }),
-    ]);
+    const past = [['portfolio_update', valuesAtFirst], [['system_status', 'command_executed'], commandsAtFirst]] as const;
+    const taken = past.map(async ([type, count]) =>
+      this.takePast(eventsOf(await ask('get_recent_events', { type: type as Json, count, ...before }))));
     this.all = new BoundedMap<Agent>(agentsMax);
     this.runsLeftOut = Math.max(0, (numberOf(runs.count) ?? 0) - listOf(runs.runs).length);
     // The one that was heard of last comes last, so that of too many it stays, and gives the row its run.
@@ -115,16 +115,34 @@ export class Agents implements Part {
       if (id === '' && !this.tallies.all.has(textOf(run.run_id) ?? '')) continue;
       this.get(source, id, textOf(run.run) ?? '').lastEvent_s = numberOf(run.last_event) ?? 0;
     }
-    const events = [snapshot, values, commands].flatMap(eventsOf);
-    const bySeq = new Map(events.map((event) => [event.seq, event]));
-    for (const event of [...bySeq.values()].sort((a, b) => a.seq - b.seq)) this.apply(event);
+    for (const event of eventsOf(snapshot)) this.apply(event);
     ++this.version;
+    const all = Promise.all(taken);
+    if (asOf !== undefined) await all;
+    else all.catch(() => {}); // it does without
     return at;
+  }
+
+  // Events from before, in order; what is known by now of the same is newer.
+  private takePast(events: readonly BridgeEvent[]): void {
+    const past = new Agents(this.tallies, this.now_s);
+    for (const { source, agent, run } of this.all.values()) past.get(source, agent, run);
+    for (const event of events) past.apply(event);
+    for (const then of past.all.values()) {
+      const now = this.get(then.source, then.agent, undefined);
+      if (then.changed_s > now.changed_s) [now.paused, now.changed_s] = [then.paused, then.changed_s];
+      if (then.values.length > 0) now.values = then.values.followedBy(now.values);
+      if (now.run === '') now.startRun(then.run);
+      now.told ??= then.told;
+      now.lastEvent_s ||= then.lastEvent_s;
+    }
+    ++this.version;
   }
 
   apply(event: BridgeEvent): void {
     if (event.type === 'system_status') return this.applyStatus(event);
     if (event.type === 'command_executed' && event.source === 'ppo-bridge') return this.applyCommand(event);
+    if (event.source === 'ppo-bridge') return; // an alert names the agent that raised it
     const id = agentOf(event.data);
     // A run as a whole has a row only where it trades.
     const trades = event.type === 'portfolio_update' || event.type === 'trade_executed';

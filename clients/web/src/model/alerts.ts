@@ -93,7 +93,11 @@ export class Alerts {
   apply(events: readonly BridgeEvent[]): void {
     for (const event of events) {
       if (event.source !== 'ppo-bridge' || !alertTypes.includes(event.type)) continue;
-      this.refill();
+      this.stale = true;
+      if (this.options.between().to === undefined && event.seq > (this.history[0]?.seq ?? 0)) {
+        this.history = [event, ...this.history.slice(0, historyMax - 1)];
+        ++this.version;
+      }
       if (event.seq <= this.toldTo) continue;
       this.toldTo = event.seq;
       if (event.type === 'alert_raised') this.onRaised(event);
@@ -118,15 +122,12 @@ export class Alerts {
     const again = stretch !== this.historyOf;
     this.historyOf = stretch;
     try {
-      const [list, recent] = await Promise.all([ask('list_alerts'), again ? ask('get_recent_events', {
-        type: alertTypes, source: 'ppo-bridge', count: historyMax,
-        ...(from !== undefined && { from_time: from }), ...(to !== undefined && { to_time: to }),
-      }) : undefined]);
+      const list = await ask('list_alerts');
       this.all = listOf(list.alerts).map((alert) => alertOf(objectOf(alert)));
       this.complete = list.complete !== false;
-      if (recent !== undefined) this.history = eventsOf(recent).reverse();
       this.loaded = true;
       this.problem = '';
+      if (again) void this.askHistory(from, to);
     } catch (error) {
       this.refill();
       this.problem = wordsOf(error);
@@ -134,6 +135,25 @@ export class Alerts {
     this.asking = false;
     ++this.version;
     changed();
+  }
+
+  // A search of the journal: those that come are added to it.
+  private async askHistory(from: number | undefined, to: number | undefined): Promise<void> {
+    const asked = this.historyOf;
+    try {
+      const answer = await this.options.ask('get_recent_events', {
+        type: alertTypes, source: 'ppo-bridge', count: historyMax,
+        ...(from !== undefined && { from_time: from }), ...(to !== undefined && { to_time: to }),
+      });
+      if (asked !== this.historyOf) return;
+      const events = eventsOf(answer).reverse();
+      const newer = to === undefined ? this.history.filter(({ seq }) => seq > (numberOf(answer.seq) ?? Infinity)) : [];
+      this.history = [...newer, ...events].slice(0, historyMax);
+      ++this.version;
+      this.options.changed();
+    } catch {
+      if (asked === this.historyOf) this.historyOf = undefined; // with the next tick
+    }
   }
 
   /** Rejects with a FeedError where the bridge refuses it. */

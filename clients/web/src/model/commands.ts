@@ -33,14 +33,24 @@ export class Commands implements Part {
   version = 0;
   private asking = false;
   private generation = 0;
+  private looked = false;
 
+  /** Only where it is: what was before takes a search of the journal, for who looks at it. */
   async fill({ ask }: Past): Promise<Position> {
-    const answer = await ask('get_recent_events', { type, count: page });
+    const answer = await ask('get_snapshot');
     ++this.generation;
-    this.told = told(answer);
-    this.more = answer.more === true;
+    this.told = [];
+    this.more = true;
+    this.looked = false;
     ++this.version;
     return positionOf(answer);
+  }
+
+  /** Call as long as somebody looks. */
+  look(ask: Ask, changed: () => void): void {
+    if (this.looked) return;
+    this.looked = true;
+    void this.lookOlder(ask).catch(() => {}).finally(changed);
   }
 
   apply(event: BridgeEvent): void {
@@ -58,7 +68,8 @@ export class Commands implements Part {
     try {
       const answer = await ask('get_recent_events', { type, count: page, ...(before !== undefined && { before_seq: before }) });
       if (generation !== this.generation) return;
-      const older = told(answer);
+      const first = this.told[this.told.length - 1]?.seq ?? Infinity; // some came meanwhile
+      const older = told(answer).filter(({ seq }) => seq < first);
       this.told = [...this.told, ...older].slice(0, toldMax);
       this.more = answer.more === true && this.told.length < toldMax;
       ++this.version;

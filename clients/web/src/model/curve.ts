@@ -121,6 +121,7 @@ export class Curve {
   }
 
   private join(withPart: boolean): Points {
+    if (this.whole === undefined) return noPoints; // its end alone would look like all of it
     const whole = joinPoints([this.whole?.points ?? noPoints, this.tailBehind(this.whole?.seq ?? 0)]);
     if (!withPart) return whole;
     const { from = -Infinity, to = Infinity, points, seq } = this.part!;

@@ -18,12 +18,15 @@ export interface RunMark {
 }
 
 const runsMax = 64;
-const kinds = new Set(['run_started', 'run_ended', 'error', 'command_executed']);
+const kinds = new Set(['run_started', 'run_ended', 'command_executed']);
+// Some trainers report an error a second, and all marks are asked for at once.
+const errorsAgain_ms = 15_000;
 
 export class Marks {
   version = 0;
   private byRun = new Map<string, RunMark[]>();
   private runIds: readonly string[] = [];
+  private answered_ms = -Infinity;
   private readonly question: Question;
 
   constructor(private readonly world: Asking) {
@@ -45,7 +48,8 @@ export class Marks {
   }
 
   apply(events: readonly BridgeEvent[]): void {
-    if (events.some(({ type }) => kinds.has(type))) this.question.expire();
+    const old = this.world.now_ms() - this.answered_ms > errorsAgain_ms;
+    if (events.some(({ type }) => kinds.has(type) || (old && type === 'error'))) this.question.expire();
   }
 
   private async ask(): Promise<void> {
@@ -63,6 +67,7 @@ export class Marks {
       found.set(runId, [...(found.get(runId) ?? []), mark]);
     }
     this.byRun = found;
+    this.answered_ms = this.world.now_ms();
     ++this.version;
   }
 }

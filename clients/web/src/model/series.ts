@@ -32,6 +32,15 @@ export class Series {
     if (this.x.length >= this.pointsMax) this.thin();
   }
 
+  /** With those points of `later` that are behind it. */
+  followedBy({ x, columns }: Series): this {
+    const end = this.x[this.length - 1] ?? -Infinity;
+    x.forEach((at, i) => {
+      if (at > end) this.push(at, columns.map((column) => column[i]!));
+    });
+    return this;
+  }
+
   private cut(length: number): void {
     this.x.length = length;
     for (const column of this.columns) column.length = length;

@@ -114,19 +114,19 @@ export class Store {
   }
 }
 
-/** A model that is made from events alone: the latest of each thing, and as many of the newest as one asks for. */
+/** A model that is made from the latest event of each thing. */
 class RecentPart implements Part {
   readonly optional = true;
 
   constructor(readonly name: string, private readonly model: { clear(): void; apply(event: BridgeEvent): void },
               private readonly types: readonly string[]) {}
 
-  async fill({ ask }: Past): Promise<Position> {
+  async fill({ ask, asOf }: Past): Promise<Position> {
     const snapshot = await ask('get_snapshot');
     const at = positionOf(snapshot);
-    const before = { before_seq: at.seq + 1 };
-    const recent = await Promise.all(this.types.map((type) =>
-      ask('get_recent_events', { type, count: recentMax, ...before })));
+    // Of a moment long ago the bridge has no snapshot.
+    const recent = asOf === undefined ? [] : await Promise.all(this.types.map((type) =>
+      ask('get_recent_events', { type, count: recentMax })));
     const events = [snapshot, ...recent].flatMap(eventsOf);
     const bySeq = new Map(events.map((event) => [event.seq, event]));
     this.model.clear();

@@ -1,5 +1,6 @@
 // Questions to the bridge: a few at a time, with time enough for an answer out of the journal, and asked
-// again a little later where the bridge has no time just now.
+// again a little later where the bridge has no time just now. Searches of the journal, which may take seconds, hold up
+// no other question: these have turns of their own.
 import { FeedError, type CommandReply, type JsonObject } from '../feed/index.js';
 
 /** What a command's `result` is. Rejects with a FeedError. */
@@ -8,27 +9,33 @@ export type Ask = (command: string, params?: JsonObject) => Promise<JsonObject>;
 type Command = (command: string, options: { params?: JsonObject; deadline_ms: number }) => Promise<CommandReply>;
 type Wait = (delay_ms: number) => Promise<void>;
 
-export const askedAtOnceMax = 4;
+export const askedAtOnceMax = 2; // of each kind
 const deadline_ms = 15_000;
 const triesMax = 6;
 const firstWait_ms = 250;
 // Over soon: the bridge says so.
 const passing = new Set(['rate_limited', 'busy', 'timeout']);
 
+interface Lane {
+  asked: number;
+  queue: (() => void)[];
+}
+
 export class Asker {
-  private asked = 0;
-  private readonly queue: (() => void)[] = [];
+  private readonly searches: Lane = { asked: 0, queue: [] };
+  private readonly others: Lane = { asked: 0, queue: [] };
 
   constructor(private readonly command: Command, private readonly wait: Wait = sleep) {}
 
   readonly ask: Ask = async (command, params) => {
-    if (this.asked >= askedAtOnceMax) await new Promise<void>((turn) => this.queue.push(turn));
-    else ++this.asked;
+    const lane = command === 'get_recent_events' ? this.searches : this.others;
+    if (lane.asked >= askedAtOnceMax) await new Promise<void>((turn) => lane.queue.push(turn));
+    else ++lane.asked;
     try {
       return await this.askUntilAnswered(command, params);
     } finally {
-      const next = this.queue.shift();
-      if (next === undefined) --this.asked;
+      const next = lane.queue.shift();
+      if (next === undefined) --lane.asked;
       else next(); // it takes this one's place
     }
   };

@@ -71,7 +71,7 @@ export class ControlView implements View {
         textColumn('Command', ({ command, params }) => `${command}${params === '{}' ? '' : ` ${params}`}`, { kind: 'text' }),
         { name: 'To', fill: (cell, { target }) => setName(cell, target, 32) },
         { name: 'Answer', fill: (cell, { state }) => fillBadge(cell, state) },
-        { name: '', kind: 'text answer', fill: fillAnswer },
+        { name: 'What came of it', kind: 'text answer', fill: fillAnswer },
         textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)), { kind: 'num wide' }),
       ],
     });
@@ -83,7 +83,7 @@ export class ControlView implements View {
         textColumn('Command', ({ command, params, params_bytes }) => command + paramsText(params, params_bytes), { kind: 'text' }),
         { name: 'To', fill: (cell, { target, trainer }) => setName(cell, target === '' || target === '*' ? `${target} ${trainer}` : target, 32) },
         { name: 'Outcome', fill: (cell, { outcome, message }) => fillBadge(cell, outcomeText(outcome, message).state) },
-        textColumn('', ({ outcome, message }) => outcomeText(outcome, message).text, { kind: 'text told' }),
+        textColumn('What came of it', ({ outcome, message }) => outcomeText(outcome, message).text, { kind: 'text told' }),
         textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)), { kind: 'num wide' }),
       ],
     });
@@ -95,7 +95,8 @@ export class ControlView implements View {
     this.checkpointCard = this.makeCheckpointCard();
     this.othersCard = this.makeOthersCard();
     this.element.append(this.denied, this.targets.element,
-      h('div', { class: 'grid narrow' }, this.trainingCard(), this.parameters.element, this.checkpointCard, this.orders.element, this.othersCard),
+      h('div', { class: 'grid' }, h('div', { class: 'stack' }, this.trainingCard(), this.checkpointCard), this.parameters.element,
+        h('div', { class: 'stack' }, this.orders.element, this.othersCard)),
       h('section', { class: 'card' }, h('h2', {}, 'Answers ', h('small', { class: 'muted' }, 'to what this page asked')), this.answersTable.element),
       h('section', { class: 'card' }, h('h2', {}, 'History ', h('small', { class: 'muted' }, 'of everybody’s commands, as the log has it')),
         h('div', { class: 'bar' }, this.historySearch), this.historyTable.element, h('div', { class: 'bar' }, this.older)));
@@ -233,6 +234,7 @@ export class ControlView implements View {
 
   private updateHistory(): void {
     const { commands } = this.app.store;
+    commands.look(this.app.ask, () => this.app.repaint());
     const { from, to } = this.app.state;
     const wanted = this.historySearch.value.trim().toLowerCase();
     const version = `${commands.version} ${from} ${to} ${wanted}`;
