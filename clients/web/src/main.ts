@@ -354,11 +354,24 @@ addEventListener('keydown', (event) => {
   event.preventDefault();
 });
 
+// One for each alert, however often it is raised meanwhile.
+const told = new Map<string, { element: HTMLElement; times: number; timer: number }>();
 function showToast(title: string, text: string): void {
-  const toast = h('div', { class: 'toast' }, h('strong', {}, title), h('span', {}, text));
-  toasts.append(toast);
-  while (toasts.childElementCount > 4) toasts.firstElementChild!.remove();
-  setTimeout(() => toast.remove(), 6000);
+  const toast = told.get(title) ?? { element: h('div', { class: 'toast' }, h('strong', {}, title), h('small'), h('span')), times: 0, timer: 0 };
+  const [, times, what] = toast.element.children as unknown as [HTMLElement, HTMLElement, HTMLElement];
+  setText(times, ++toast.times > 1 ? `${toast.times} times, the last one:` : '');
+  setText(what, text);
+  clearTimeout(toast.timer);
+  toast.timer = window.setTimeout(() => removeToast(title), 6000);
+  told.delete(title);
+  told.set(title, toast); // the newest stands last
+  toasts.append(toast.element);
+  if (told.size > 4) removeToast(told.keys().next().value!);
+}
+
+function removeToast(title: string): void {
+  told.get(title)?.element.remove();
+  told.delete(title);
 }
 
 alerts.onRaised = ({ data }) => {

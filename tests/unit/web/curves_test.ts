@@ -271,7 +271,8 @@ test('axes: ticks that are close still differ, and the range holds what is seen'
   assert.deepEqual(tickTexts('plain', [0.10001, 0.10002]), ['0.10001', '0.10002']);
   assert.deepEqual(tickTexts('plain', [2300, 2325, 2350]), ['2300', '2325', '2350']);
   assert.deepEqual(tickTexts('plain', [0, 5e5, 1e6]), ['0', '500k', '1m']);
-  assert.deepEqual(tickTexts('plain', [-0.0003, 0.0003]), ['−3.00e-4', '3.00e-4']);
+  assert.deepEqual(tickTexts('plain', [-0.0003, 0.0003]), ['−0.0003', '0.0003']);
+  assert.deepEqual(tickTexts('plain', [0, 0.00005, 0.0001]), ['0', '5.00e-5', '1.00e-4']);
   assert.deepEqual(tickTexts('relative', [0, 0.5, 61, 3725]), ['0:00', '0:00.5', '1:01', '1:02:05']);
   const usual = { log: false, zero: false, marks: [] };
   const points = readPoints([[0, 0, 0, 0, 0, 1], [10, 10, 10, 10, 10, 1]]);

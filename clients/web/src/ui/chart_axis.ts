@@ -41,6 +41,10 @@ export function tickTexts(kind: AxisKind, ticks: readonly (number | null)[]): st
   // Three digits where they say it: no more than a hair beside the tick.
   const apart = shown.length > 1 ? Math.abs(shown[1]! - shown[0]!) : Infinity;
   const rounds = shown.every((tick) => Math.abs(Number(tick.toPrecision(3)) - tick) <= apart / 50);
+  // All alike: as fractions, or all with an exponent.
+  const tiny = shown.some((tick) => tick !== 0 && Math.abs(tick) < 1e-4);
+  const plain = (value: number) => (Math.abs(value) >= 10_000 && Math.abs(value) < 1e15 ? compact(value)
+    : tiny || Math.abs(value) >= 1e15 ? digits(value) : short(value));
   const format = kind === 'relative' ? elapsed : rounds ? (kind === 'plain' ? plain : compact) : exact;
   return ticks.map((tick) => (tick === null ? '' : format(tick)));
 }
@@ -60,14 +64,13 @@ function timeTexts(ticks: readonly (number | null)[], shown: number[]): string[]
   });
 }
 
-function plain(value: number): string {
-  const size = Math.abs(value);
-  return size >= 10_000 && size < 1e15 ? compact(value) : digits(value);
+function short(value: number): string {
+  return String(Number(value.toPrecision(3))).replace('-', '−');
 }
 
 function exact(value: number): string {
   const size = Math.abs(value);
-  if (size >= 1e4 && size < 1e15) return full(Number(value.toPrecision(15))).replace('-', '−');
+  if (size >= 1e4 && size < 1e15) return full(Number(value.toPrecision(15)));
   return String(Number(value.toPrecision(15))).replace('-', '−').replace(/e−/, 'e-');
 }
 

@@ -39,7 +39,7 @@ export function standingOf(now: Condition): Standing {
   const { feed } = now;
   const why = feed.reason ? ` (${feed.reason})` : '';
   if (feed.status === 'refused') {
-    return { kind: 'bad', icon: 'lost', word: '✕ refused', line: `The bridge refuses this page${why}.` };
+    return { kind: 'bad', icon: 'lost', word: '✕ refused', line: feed.wantsToken ? 'This bridge wants to know who looks at it.' : `The bridge refuses this page${why}.` };
   }
   if (feed.status !== 'live') {
     const word = now.wasLive ? '▲ connection lost' : '… connecting';

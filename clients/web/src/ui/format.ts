@@ -35,7 +35,7 @@ export function digits(value: number): string {
 export function full(value: number | bigint): string {
   if (Number.isNaN(value)) return 'more than a number of 64 bits can hold';
   if (typeof value === 'number' && Math.abs(value) >= 1e21) return value.toString().replace('-', '−');
-  return grouped.format(value);
+  return grouped.format(value).replace('-', '−');
 }
 
 /** A value of an event as a short text and, for numbers, one with every digit. */

@@ -16,7 +16,7 @@ export function askToken(wrong?: string): Promise<string | undefined> {
           : `The bridge says: ${wrong}. Give another one, as `, h('code', {}, 'ppo-bridge token create NAME --role viewer'),
           ' prints it. This browser is known from then on, until you log out or the token ends.'),
         token, h('div', { class: 'bar' }, h('button', { value: 'no', type: 'button', onclick: () => dialog.close() }, 'Cancel'),
-          h('button', { value: 'yes' }, 'Go on'))));
+          h('button', { value: 'yes', class: 'primary' }, 'Go on'))));
     dialog.addEventListener('close', () => {
       resolve(dialog.returnValue === 'yes' && token.value.trim() !== '' ? token.value.trim() : undefined);
       dialog.remove();

@@ -13,6 +13,7 @@ import { dateTime, full, nameText, shortDate } from '../ui/format.js';
 import { reasonText, valueText, whoText } from '../ui/summary.js';
 import { Table, textColumn } from '../ui/table.js';
 import { AlertForm } from './alert_form.js';
+import { when } from './tape_columns.js';
 import type { App, View } from './view.js';
 
 const examples = [
@@ -41,7 +42,7 @@ interface Entry {
 export class AlertsView implements View {
   readonly name = 'alerts';
   readonly title = 'Alerts';
-  readonly element = h('div', { class: 'view' });
+  readonly element = h('div', { class: 'view alerts' });
   private readonly form: AlertForm;
   private readonly making: HTMLElement;
   private readonly denied = h('p', { class: 'note', hidden: true });
@@ -64,7 +65,7 @@ export class AlertsView implements View {
       onRow: ({ seq }) => app.go({ view: 'tape', seq, filter: '' }),
       columns: [
         { name: 'Time', fill: (cell, { seq, timestamp }) =>
-          this.link(cell, shortDate(timestamp), { view: 'tape', seq, filter: '' }, `${dateTime(timestamp)}, on the tape`) },
+          this.link(cell, when(timestamp), { view: 'tape', seq, filter: '' }, `${dateTime(timestamp)}, on the tape`) },
         { name: 'What', fill: (cell, { type }) => fillBadge(cell, type.slice('alert_'.length)) },
         textColumn('Alert', ({ data }) => textOf(data.name) ?? textOf(data.rule) ?? '', { kind: 'text' }),
         { name: 'Who', fill: (cell, { data }) => this.linkRun(cell, whoText(data), runIdOf(textOf(data.source), textOf(data.run), data.agent_id)) },
@@ -80,9 +81,9 @@ export class AlertsView implements View {
         h('button', { class: 'chip', type: 'button', onclick: () => this.form.propose(text) }, text))));
     this.element.append(
       this.kept, this.denied, this.making,
-      h('section', { class: 'card' }, h('h2', {}, 'Alerts ', h('small', { class: 'muted' }, 'as they are now')), this.note, this.problem, this.list,
+      h('section', { class: 'card now' }, h('h2', {}, 'Alerts ', h('small', { class: 'muted' }, 'as they are now')), this.note, this.problem, this.list,
         h('div', { class: 'bar' }, this.permission, this.permissionNote)),
-      h('section', { class: 'card' }, h('h2', {}, 'What they told ', h('small', { class: 'muted' }, 'in the stretch of time that is chosen above: the newest; ', this.onTape)),
+      h('section', { class: 'card told' }, h('h2', {}, 'What they told ', h('small', { class: 'muted' }, 'in the stretch of time that is chosen above: the newest; ', this.onTape)),
         this.history.element));
   }
 

@@ -156,12 +156,12 @@ function readWatched(): Set<string> {
 
 function columns(now_s: number): GridColumn<Item>[] {
   return [
-    { id: 'name', name: 'Item', width: 120, grow: 2, fill: fillName },
-    { id: 'margin', name: 'Margin', title: 'Of one item bought and sold, after tax; gp', width: 74, num: true, fill: fillMargin },
-    { id: 'percent', name: '%', title: 'Of the buying price', width: 82, num: true, spare: 2, fill: (cell, { netPercent }) => setText(cell, percent(netPercent, 2)) },
-    { id: 'buy', name: 'Buy', width: 70, num: true, spare: 3, fill: (cell, { buyPrice }) => setQuantity(cell, buyPrice) },
-    { id: 'sell', name: 'Sell', width: 70, num: true, spare: 4, fill: (cell, { sellPrice }) => setQuantity(cell, sellPrice) },
-    { id: 'price', name: 'Price', width: 70, num: true, spare: 1, fill: (cell, { price }) => setQuantity(cell, price) },
+    { id: 'name', name: 'Item', width: 175, grow: 2, fill: fillName },
+    { id: 'margin', name: 'Margin', title: 'Of one item bought and sold, after tax; gp', width: 70, num: true, fill: fillMargin },
+    { id: 'percent', name: '%', title: 'Of the buying price', width: 80, num: true, spare: 2, fill: (cell, { netPercent }) => setText(cell, percent(netPercent, 2)) },
+    { id: 'buy', name: 'Buy', width: 62, num: true, spare: 3, fill: (cell, { buyPrice }) => setQuantity(cell, buyPrice) },
+    { id: 'sell', name: 'Sell', width: 62, num: true, spare: 4, fill: (cell, { sellPrice }) => setQuantity(cell, sellPrice) },
+    { id: 'price', name: 'Price', width: 62, num: true, spare: 1, fill: (cell, { price }) => setQuantity(cell, price) },
     { id: 'heard', name: 'Heard', title: 'How long ago anything was told of it', width: 66, num: true, spare: 5, fill: (cell, { updated_s }) => {
       setText(cell, updated_s === 0 ? dash : duration(Math.max(0, now_s - updated_s)));
       setTitle(cell, dateTime(updated_s));

@@ -11,7 +11,7 @@ import { colour } from '../ui/theme.js';
 import type { App } from './view.js';
 
 const candlesAtFirst = 120;
-const candlesAtLeast = 30; // fewer would be too wide to be read
+const candlesAtLeast = 15; // fewer would be too wide to be read
 // px; a high window gives its height to the prices.
 const priceHeight = 270;
 const priceHeightMax = 640;

@@ -59,7 +59,7 @@ export class Overview implements View {
         { name: 'Trades', kind: 'num', sort: ({ trades }) => trades,
           fill: (cell, { trades }) => this.fillTold(cell, trades) },
         textColumn('Win rate', ({ closed, wins }) => percent(closed ? wins / closed : undefined),
-                   { kind: 'num', sort: ({ closed, wins }) => (closed ? wins / closed : undefined) }),
+                   { kind: 'num wide', sort: ({ closed, wins }) => (closed ? wins / closed : undefined) }),
         { name: 'Last decision', kind: 'wide text', fill: fillDecision },
         textColumn('Heard', ({ lastEvent_s }) => ago(lastEvent_s, app.now_s()),
                    { kind: 'num wide', sort: ({ lastEvent_s }) => lastEvent_s }),
@@ -118,6 +118,7 @@ export class Overview implements View {
 
   private updateValues(agents: Agent[]): void {
     this.valuesCard.hidden = agents.length === 0;
+    this.values.resizeTo(Math.round(Math.max(260, 0.28 * innerHeight)));
     const names = agents.map(({ run_id }) => `${run_id} ${runLook(run_id).colour}`).join();
     if (!this.redraw.due(names, agents.map(({ values }) => values.version).join())) return;
     const lines = agents.map(({ source, agent, run_id }) => ({ ...runLook(run_id), label: `${source}/${agent}`, id: run_id }));

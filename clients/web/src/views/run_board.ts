@@ -8,7 +8,7 @@ import { compact, dateTime, duration, full } from '../ui/format.js';
 import { runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { durationOf } from './run_work.js';
 
-const namedMax = 5;
+const namedMax = 8;
 
 interface Column {
   title: string;
@@ -16,6 +16,7 @@ interface Column {
   find: string;
   link: HTMLAnchorElement;
   list: HTMLElement;
+  rest: HTMLElement;
 }
 
 export class RunBoard {
@@ -32,8 +33,9 @@ export class RunBoard {
 
   constructor(private readonly runs: Runs, private readonly address: (change: Partial<UiState>) => string) {
     this.columns = [['Alive', '^running$'], ['Stalled', '^running$'], ['Crashed', '^crashed$'], ['Ended', '^(finished|interrupted|lost)$']].map(([title, find]) =>
-      ({ title: title!, find: find!, link: h('a', { class: 'board-head' }), list: h('ul') }));
-    this.element = card('Runs', h('div', { class: 'board' }, ...this.columns.map(({ title, link, list }) => h('section', { class: title === 'Crashed' ? 'crashes' : undefined }, h('h3', {}, link), list))));
+      ({ title: title!, find: find!, link: h('a', { class: 'board-head' }), list: h('ul'), rest: h('small', { class: 'muted' }) }));
+    this.element = card('Runs', h('div', { class: 'board' }, ...this.columns.map(({ title, link, list, rest }) =>
+      h('section', { class: title === 'Crashed' ? 'crashes' : undefined }, h('h3', {}, link), list, rest))));
   }
 
   /** `stalledSources`: those that have been silent for too long. `from`, `to`: the stretch of time looked at. */
@@ -53,11 +55,12 @@ export class RunBoard {
     this.columns.forEach((column, i) => this.show(column, found[i]!));
   }
 
-  private show({ title, find, link, list }: Column, found: readonly Run[]): void {
+  private show({ title, find, link, list, rest }: Column, found: readonly Run[]): void {
     setText(link, `${full(found.length)} ${title.toLowerCase()}`);
     link.href = this.address({ view: 'runs', find: title === 'Stalled' ? anyOf(found) ?? find : find });
     setTitle(link, `${title}: all of them. As the bridge tells${this.runs.since_s === undefined ? '' : `, since ${dateTime(this.runs.since_s)}`}.`);
     const named = found.slice(0, namedMax);
+    setText(rest, found.length > namedMax ? `and ${full(found.length - namedMax)} more` : '');
     while (list.children.length > named.length) list.lastElementChild!.remove();
     named.forEach((run, i) => {
       const entry = list.children[i] as HTMLElement ?? list.appendChild(h('li', {}, h('a', {}, runSwatch(), h('span', { class: 'board-name' })), h('small')));

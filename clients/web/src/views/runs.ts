@@ -185,9 +185,8 @@ export class RunsView implements View {
     const { work } = this;
     const now_s = this.app.now_s();
     const base: Column[] = [
-      { id: 'name', name: 'Run', width: 130, grow: 3, value: ({ run_id, name }) => name || run_id, fill: fillName },
-      { id: 'agent', name: 'Agent', width: 90, grow: 0.7, spare: 5, value: ({ agent }) => agent || undefined,
-        fill: (cell, { agent }) => setName(cell, agent || dash, 24) },
+      { id: 'name', name: 'Run', width: 145, grow: 3, value: ({ run_id, name }) => name || run_id, fill: fillName },
+      { id: 'agent', name: 'Agent', width: 130, grow: 1, spare: 5, value: ({ source, agent }) => `${source}/${agent}`, fill: fillAgent },
       { id: 'state', name: 'State', width: 106, grow: 2.2, value: ({ state }) => state, fill: fillState },
       { id: 'started', name: 'Started', width: 150, spare: 4, value: ({ started }) => started, fill: (cell, { started }) => {
         setText(cell, shortDate(started));
@@ -232,6 +231,13 @@ function fillName(cell: HTMLElement, { run_id, name, pinned, agent }: Run): void
   setText(text.children[0]!, shown.slice(0, cut).join(''));
   setText(text.children[1]!, shown.slice(cut).join(''));
   setTitle(cell, name === '' ? run_id : `${name}\n${run_id}`);
+}
+
+function fillAgent(cell: HTMLElement, { source, agent }: Run): void {
+  if (cell.firstChild === null) cell.append(h('span'), ' ', h('small', { class: 'muted' }));
+  setName(cell.children[0] as HTMLElement, agent, 24);
+  setName(cell.children[1] as HTMLElement, source, 24);
+  setTitle(cell, `${agent || 'the run as a whole'}, of ${source}`);
 }
 
 function fillState(cell: HTMLElement, { state, error }: Run): void {

@@ -33,7 +33,7 @@ const meanings: { [tile: string]: string } = {
 export class SystemView implements View {
   readonly name = 'system';
   readonly title = 'System';
-  readonly element = h('div', { class: 'view' });
+  readonly element = h('div', { class: 'view system' });
   private readonly tiles = new Tiles([
     'Events in/s', 'Events out/s', 'Bytes out/s', 'Clients', 'History', 'Journal', 'Memory',
     'Longest turn', 'Handed on in', 'Delay to here', 'Up for', 'Version',
@@ -105,9 +105,10 @@ export class SystemView implements View {
       card('Events a second', this.rates.element,
            h('p', { class: 'key' }, h('span', {}, h('i', { class: 'swatch curve-0' }), 'in'),
              h('span', {}, h('i', { class: 'swatch curve-1' }), 'out, over all clients'))),
-      h('div', { class: 'grid' }, card('Sources', this.sources.element), card('Clients, the slowest first', this.clients.element),
-        card('Memory by queue', this.memory.element), delays, card('Gaps seen by this page', this.gaps.element),
-        card('Rejects by reason', this.rejects.element), card('Events by type seen by this page', this.types.element), journal));
+      h('div', { class: 'grid' },
+        stack(card('Sources', this.sources.element), card('Rejects by reason', this.rejects.element), card('Events by type seen by this page', this.types.element)),
+        stack(card('Clients, the slowest first', this.clients.element), delays, card('Gaps seen by this page', this.gaps.element)),
+        stack(card('Memory by queue', this.memory.element), journal)));
   }
 
   update(): void {
@@ -171,6 +172,10 @@ export class SystemView implements View {
   }
 }
 
+function stack(...cards: HTMLElement[]): HTMLElement {
+  return h('div', { class: 'stack' }, ...cards);
+}
+
 function pairs(label: string, empty: string): Table<Pair> {
   return new Table<Pair>({
     label, empty,
@@ -179,8 +184,9 @@ function pairs(label: string, empty: string): Table<Pair> {
         setText(cell, name);
         setTitle(cell, title);
       } },
-      { name: '', kind: 'num', fill: (cell, { value }) =>
-        typeof value === 'object' && value !== null ? setText(cell, jsonText(value)) : setQuantity(cell, value) },
+      { name: '', kind: 'num', fill: (cell, { name, value }) =>
+        typeof value === 'object' && value !== null ? setText(cell, jsonText(value))
+          : name.includes('bytes') ? setText(cell, bytes(Number(value))) : setQuantity(cell, value) },
     ],
   });
 }

@@ -133,8 +133,8 @@ export class TapeView implements View {
   // Why the rows stand still.
   private holding(): string {
     if (this.paused) return 'held';
-    if (this.tape.cut || this.scroller.scrollTop > rowHeight / 2) return 'scrolled';
-    return this.pointed ? 'pointed at' : '';
+    if (this.tape.cut || this.scroller.scrollTop > rowHeight / 2) return 'held: scrolled';
+    return this.pointed ? 'held: pointed at' : '';
   }
 
   private hold(on: boolean): void {
@@ -159,7 +159,7 @@ export class TapeView implements View {
     this.holdButton.setAttribute('aria-pressed', String(this.paused));
     const closed = this.app.state.to !== undefined;
     setText(this.count, `${full(tape.events)} shown · ${full(tape.total)} seen` +
-      (closed ? ' · a range' : why === '' ? ' · following' : ` · holding (${why})`));
+      (closed ? ' · a range' : why === '' ? ' · following' : ` · ${why}`));
     setTitle(this.count, `The newest ${full(tape.kept)} events are here (${bytes(tape.bytes)} of text); ` +
       `${full(tape.letGo)} older ones were let go of, and are asked of the bridge when one scrolls to them.`);
     this.held.hidden = tape.heldBack === 0;

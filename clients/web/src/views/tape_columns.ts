@@ -35,7 +35,7 @@ const known: TapeColumn[] = [
   { name: 'time', title: 'Time', width: '8.4rem', fill: fillTime('timestamp') },
   { name: 'sent', title: 'Sent', width: '8.4rem', fill: fillTime('source_timestamp') },
   { name: 'type', title: 'Type', width: '10rem', fill: (cell, { type }) => setText(cell, type) },
-  { name: 'who', title: 'Who', width: '10.5rem', fill: (cell, event) => setName(cell, who(event), 30) },
+  { name: 'who', title: 'Who', width: '12rem', fill: (cell, event) => setName(cell, who(event), 23) },
   { name: 'source', title: 'Source', width: '8rem', fill: (cell, { source }) => setName(cell, source ?? '', 30) },
   { name: 'run', title: 'Run', width: '6rem', fill: (cell, { run }) => setName(cell, run ?? '', 30) },
   { name: 'agent_id', title: 'Agent', width: '7rem', fill: fillField('agent_id') },
