@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { command, openPage, screenshot, startBridge, startTrainer, stop, stopAll, submit, until } from './support.mjs';
+import { command, hide, openPage, restsSoon, startBridge, startTrainer, stop, stopAll, submit, until } from './support.mjs';
 
 const scratch = mkdtempSync(join(tmpdir(), 'ppo-alerts-'));
 after(stopAll);
@@ -159,26 +159,25 @@ const notices = (opening) => opening.addInitScript(() => {
   };
 });
 const notified = (page) => page.evaluate(() => window.notified);
-const look = (page, hidden) => page.evaluate((value) => {
-  Object.defineProperty(document, 'hidden', { value, configurable: true });
-  document.dispatchEvent(new Event('visibilitychange'));
-}, hidden);
 
 test('alerts: a browser notification for each, also where nobody looks at the page, and none twice', async () => {
   const bridge = await startBridge();
   await create(bridge, { rule: 'trade_executed where profit > 5', name: 'p' });
-  const page = await openAlerts(bridge, { before: notices });
+  const page = await openAlerts(bridge, { before: async (opening) => {
+    await notices(opening);
+    await restsSoon(opening);
+  } });
   const wanted = ['p | trainer-1/agent_0: 6'];
   await submit(bridge, trade(6), trade(7));
   await until('the first', async () => (await notified(page)).length > 0);
   assert.deepEqual(await notified(page), wanted);
-  await look(page, true);
+  await hide(page, true);
   const asksFor = async () => (await command(bridge, 'get_clients')).result.clients.find(({ client_type }) => client_type === 'dashboard').subscriptions;
   await until('it asks for alerts only', async () => !(await asksFor()).includes('*'), 40_000);
   await submit(bridge, trade(1), trade(8));
   wanted.push('p | trainer-1/agent_0: 8');
   await until('the second', async () => (await notified(page)).length > 1);
-  await look(page, false);
+  await hide(page, false);
   await until('it asks for everything', async () => (await asksFor()).includes('*'));
   await told(page).filter({ hasText: 'raised' }).nth(1).waitFor();
   assert.deepEqual(await notified(page), wanted);
@@ -237,29 +236,4 @@ test('alerts: rules kept in this browser are moved to the bridge once', async ()
   const { result } = await command(bridge, 'list_alerts');
   assert.deepEqual(result.alerts.map(({ rule }) => rule), ['gap', 'source stalled']);
   assert.deepEqual(page.problems, []);
-});
-
-test('alerts: pictures, light and dark, wide and narrow', async () => {
-  const bridge = await startBridge();
-  const hostile = '<img src=x onerror="document.title=1">';
-  await create(bridge, { rule: 'training_update where policy_loss is NaN', name: 'NaN', action: { command: 'pause', target: 'trainer-1' } });
-  await create(bridge, { rule: 'trade_executed where profit > 100k and item = "Coal"', action: { webhook: 'http://127.0.0.1:9/hook' } });
-  await create(bridge, { rule: `trade_executed where item = ${JSON.stringify(hostile)} for 30s`, name: hostile });
-  await create(bridge, { rule: 'source stalled for 30s' });
-  await submit(bridge, nan(), trade(200_000), ...[...Array(13).keys()].map((n) => event('trade_executed', { profit: 2e5, item: 'Coal', agent_id: `agent_${n}` })));
-  for (const colorScheme of ['light', 'dark']) {
-    for (const [width, height] of [[390, 844], [1440, 900]]) {
-      const page = await openAlerts(bridge, { colorScheme, viewport: { width, height } });
-      await badge(page, '14');
-      await entry(page, hostile).waitFor();
-      await told(page).nth(1).waitFor();
-      await screenshot(page, `alerts-${colorScheme}-${width}`);
-      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.ok(wider <= 0, `${wider} px wider than ${width}`);
-      await page.locator('main section').last().scrollIntoViewIfNeeded();
-      await screenshot(page, `alerts-${colorScheme}-${width}-told`);
-      assert.deepEqual(page.problems, []);
-      await page.context().close();
-    }
-  }
 });

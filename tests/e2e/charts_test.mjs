@@ -322,8 +322,8 @@ test('charts: the stretch of time that is chosen is the part of each axis that w
   const bridge = await start();
   const wave = (from, to) => Array.from({ length: to - from }, (_, i) => scalar('wave', from + i, i));
   await submitAll(bridge, wave(0, 50));
-  await new Promise((done) => setTimeout(done, 2500));
-  const middle = Date.now() / 1000 - 1;
+  await new Promise((done) => setTimeout(done, 1200));
+  const middle = Date.now() / 1000 - 0.5;
   await submitAll(bridge, wave(50, 100));
   for (const x of ['step', 'relative', 'time']) {
     const page = await openPage(bridge, { view: `training?x=${x}&from=${middle}` });

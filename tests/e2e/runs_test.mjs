@@ -258,7 +258,7 @@ test('runs: one of last week beside a live one, and the same picture in a second
     await until('a picture that stays', async () => {
       const last = before;
       before = await picture(of);
-      await of.waitForTimeout(700);
+      await of.waitForTimeout(300);
       return before === last && before.length > 3000;
     });
     return before;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openPage, screenshot, startBridge, startStorm, stopAll, until } from './support.mjs';
 
-const seconds = Number(process.env.PPO_STORM_SECONDS ?? 15);
+const seconds = Number(process.env.PPO_STORM_SECONDS ?? 10);
 const rate = Number(process.env.PPO_STORM_RATE ?? 20_000);
 // On a machine of its own every click answers within 200 ms: PPO_STORM_ANSWER_MS=200 demands it. This one may be
 // busy with other things, and one pause of it says nothing about the page; so the worst may take longer here.

@@ -157,6 +157,22 @@ export async function openPage(bridge, { view = 'overview', before, ...options }
   return page;
 }
 
+// As where somebody takes another tab, and comes back.
+export async function hide(page, hidden) {
+  await page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { value, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+}
+
+// A page that is hidden rests after 15 s. Here, before it is opened: after 300 ms.
+export async function restsSoon(page) {
+  await page.addInitScript(() => {
+    const { setTimeout } = window;
+    window.setTimeout = (run, delay_ms, ...more) => setTimeout(run, delay_ms === 15_000 ? 300 : delay_ms, ...more);
+  });
+}
+
 // What a browser says where the bridge was killed.
 export const lostConnection = /WebSocket connection|ERR_CONNECTION_(RESET|REFUSED)/;
 
