@@ -82,7 +82,8 @@ class Gymnasium(HookTest):
         envs.reset(seed=1)
         waits = [False] * envs.num_envs
         lengths, told = [0] * envs.num_envs, []
-        mode = getattr(envs.metadata.get("autoreset_mode"), "value", "SameStep")
+        one = "NextStep" if self.gym.__version__.startswith("1.0") else "SameStep"
+        mode = getattr(envs.metadata.get("autoreset_mode"), "value", one)
         for _ in range(steps):
             _, _, terminated, truncated, _ = envs.step(envs.action_space.sample())
             for n in range(envs.num_envs):

@@ -100,6 +100,15 @@ class OneEnvironment(EpisodeTest):
         self.assertEqual([e.get("not_finite") for e in events], [1, 1, 2, 1, 1, 1, None])
         self.assertEqual(self.hooked.stats.not_finite, 7)
 
+    def test_a_reward_that_is_a_flag_counts_as_it_does_in_a_sum(self) -> None:
+        rewards = (True, numpy.bool_(True), False, 0.5)
+        env = Scripted(*((0, r, n == 3, False, {}) for n, r in enumerate(rewards)))
+        self.hooked.hook_env(env, "env_0")
+        for _ in rewards:
+            env.step(0)
+        (event,) = self.episodes(1)
+        self.assertEqual(event["reward"], sum(rewards))
+
     def test_statistics_of_the_environment_s_own_are_preferred_to_normalised_rewards(self) -> None:
         env = stand_ins.NormalizeReward(RecordEpisodeStatistics(Env()))
         self.played(env, 20)

@@ -207,14 +207,16 @@ class Hook:
             self._see_info(result, None)
 
     def _read_reward(self, reward: Any, result: Any) -> Any:
-        found = number(reward)
-        if found is None:
-            self.unrecognised("step", result, "a reward that is a number")
-            return _NAN
+        """A flag is 0 or 1, as it is to whoever adds rewards up."""
         try:
-            return float(found)
+            if not isinstance(reward, (str, bytes)):
+                return float(reward)
         except OverflowError:
             return _NAN
+        except Exception:
+            pass
+        self.unrecognised("step", result, "a reward that is a number")
+        return _NAN
 
     def _see_not_finite(self, reward: float) -> None:
         if reward - reward != 0.0:
