@@ -264,6 +264,37 @@ class Agents(HookTest):
 
 
 class Envs(HookTest):
+    def test_trades_of_any_kind_of_values_are_told_as_they_were_done(self) -> None:
+        """Those of plain values go another way than the others; their events are alike."""
+        whip = {"type": "buy", "item": "50 % off %s", "price": 7, "quantity": 3}
+        kinds = (
+            (whip, {"profit": 0.0, "total_value": 21, "agent_id": "env_0"}),
+            ({**whip, "price": 8, "pnl": -1.5}, {"price": 8, "profit": -1.5, "total_value": 24}),
+            ({**whip, "profit": 2, "pnl": 9, "cost": 20}, {"profit": 2, "total_value": 20}),
+            ({**whip, "total_value": 5, "cost": 20}, {"total_value": 5}),
+            ({**whip, "agent_id": "b"}, {"agent_id": "b"}),
+            ({**whip, "success": True}, {"total_value": 21}),
+            ({**whip, "success": False}, None),
+            ({**whip, "order": 4}, {"order": 4, "total_value": 21}),
+            ({**whip, "price": numpy.float32(0.5)}, {"price": 0.5, "total_value": 1.5}),
+            ({**whip, "price": math.nan}, {"price": None, "total_value": None}),
+            ({**whip, "price": "7"}, {"price": "7", "total_value": 0}),
+            ({**whip, "quantity": None}, {"quantity": 0, "total_value": 0}),
+            ({**whip, "item": 4151}, {"item": "4151", "item_id": 4151}),
+            ({"side": "sell", "item_name": "Coal", "price": 2, "quantity": 2}, {"action_type": "sell"}),
+        )
+        info = {"step_trades": [dict(each) for each, _ in kinds]}
+        env = Env([(0, 0.0, False, info)] * 2)
+        self.hooked.hook_env(env, "env_0")
+        env.step(0)
+        env.step(0)  # now the templates are known
+        wanted = [told for _, told in kinds if told is not None]
+        events = self.sent(2 * len(wanted), "trade_executed")
+        for found, told in zip(events, wanted * 2):
+            self.assertEqual({key: found[key] for key in told}, told)
+        self.assertEqual(events[0]["item"], whip["item"])
+        self.assertEqual(events[: len(wanted)], events[len(wanted) :])
+
     def test_steps_of_both_kinds_are_seen(self) -> None:
         trade = {"type": "buy", "item": "Coal", "price": 150, "quantity": 2}
         info = {

@@ -41,7 +41,7 @@ class Hook:
         self._methods: list[HookedMethod] = []
         self._said: set[str] = set()
         self._updates = self._decisions = 0
-        self._decision_texts = _quick_text.Decisions(agent_id)
+        self._actions = _quick_text.Actions(agent_id)
         # Of environments.
         self._env: Any = None  # asked for what info leaves out
         self._env_tells = False
@@ -106,9 +106,9 @@ class Hook:
     def see_decision(self, result: Any) -> None:
         self._decisions += 1
         first = result[0] if type(result) is tuple and result else result
-        text = self._decision_texts.of(first) if type(first) is dict else None
-        if text is not None:
-            self._stats.decisions += self._publish_text(text)
+        quick = self._actions.decision(first) if type(first) is dict else None
+        if quick is not None:
+            self._stats.decisions += self._offer(*quick)
             return
         found = _extract.decision(result)
         if found is None:
@@ -294,9 +294,8 @@ class Hook:
         if self._template and gp is not None and total is not None:
             held = total - gp if value is None else value
             numbers = (gp, total, held) if realized is None else (gp, total, held, realized)
-            text = _quick_text.filled(self._template, numbers)
-            if text is not None:
-                self._stats.portfolios += self._publish_text(text)
+            if _quick_text.NUMBERS.issuperset(map(type, numbers)):
+                self._stats.portfolios += self._offer(self._template, numbers)
                 return
         data: dict = {"agent_id": self._info_agent}
         if gp is not None:
@@ -315,12 +314,23 @@ class Hook:
             self._stats.portfolios += self._publish("portfolio_update", data)
 
     def _see_told_trades(self, told: Any, info: Mapping) -> None:
-        trades = _steps.trades_of(told, info, self._env)
-        if trades is None:
-            looked_for = "trades, executed_trades, fills or trade_history"
-            self.unrecognised("step", info, looked_for + " beside the number in step_trades")
-        else:
-            self._see_trades(trades)
+        if not isinstance(told, (list, tuple)):
+            trades = _steps.counted_trades(told, info, self._env)
+            if trades is None:
+                looked_for = "trades, executed_trades, fills or trade_history"
+                self.unrecognised("step", info, looked_for + " beside the number in step_trades")
+            else:
+                self._see_trades(trades)
+            return
+        agent = self.agent_id if self._info_agent is None else self._info_agent
+        for each in told:
+            quick = self._actions.trade(each, agent) if type(each) is dict else None
+            if quick is not None:
+                self._stats.trades += self._offer(*quick)
+                continue
+            found = _extract.trade(each)
+            if found is not None:
+                self._see_trades([found])
 
     def _see_trades(self, trades: list) -> None:
         _steps.name_items(trades, self._env)
@@ -380,10 +390,10 @@ class Hook:
         self._stats.failed += 1
         return False
 
-    def _publish_text(self, text: str) -> bool:
+    def _offer(self, template: str, numbers: tuple) -> bool:
         if not self.active:
             return False
-        if self._publisher._outbox.offer_text(text):
+        if self._publisher._outbox.offer_filled(template, numbers):
             return True
         self._stats.failed += 1
         return False

@@ -1,68 +1,88 @@
 """The JSON of what hooks publish at every step, by templates of the parts that seldom change.
 
 A step's own work drives this library out of the processor's caches, and this library that work: how much
-is read and called counts more than what is done, and later once more as long. What is not of the usual kind
-has no text here, and is encoded as any other event.
+is read and called counts more than what is done, and later once more as long. So the training thread only
+finds the template, and the sending thread fills in the numbers. What is not of the usual kind has no
+template, and is encoded as any other event.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from . import _extract
 from ._json import encode
 
+NUMBERS = frozenset((int, float))
+
 _TEXTS = ("agent_id", "action_type", "type", "item", "reasoning")
 _AMOUNTS = ("price", "quantity")
-_NUMBERS = frozenset((int, float))
+_TRADE = "agent_id action_type type item success order price quantity profit pnl total_value cost".split()
 _KEPT_MAX = 4096
 _TEXT_CHARS_MAX = 128  # of those kept
 _HELD_CHARS_MAX = 8192  # of an inventory's JSON
 
-_DECISION = '{"type":"agent_decision","data":%s,"price":%%s,"quantity":%%s}'
-_PORTFOLIO = '{"type":"portfolio_update","data":%s,"gp":%%s,"total_value":%%s,"inventory_value":%%s'
+_EVENT = '{"type":"%s","data":%s%s}'
+_PORTFOLIO = ',"gp":%s,"total_value":%s,"inventory_value":%s'
 
 
-def filled(template: str, numbers: tuple) -> str | None:
-    """None where one is no int or float, not finite, or of too many digits."""
-    try:
-        if _NUMBERS.issuperset(map(type, numbers)) and sum(numbers) * 0 == 0:
-            return template % numbers
-    except (OverflowError, ValueError):
-        pass
-    return None
-
-
-class Decisions:
-    """Of one agent: what decision() in _extract reads from a dict that has a price and a quantity."""
+class Actions:
+    """Of one agent: what decision() and trade() in _extract read from a dict that has a price and a
+    quantity. Each gives a template and its numbers, or None."""
 
     def __init__(self, agent_id: str) -> None:
         self._agent_id = agent_id
-        self._templates: dict[tuple, str] = {}
+        self._templates: dict[tuple, str | None] = {}
 
-    def of(self, thing: dict) -> str | None:
+    def decision(self, thing: dict) -> tuple | None:
         get = thing.get
         texts = tuple(map(get, _TEXTS))
         try:
-            template: str | None = self._templates[texts]
+            template = self._templates[texts]
         except (KeyError, TypeError):
-            template = self._learn(texts)
-        return None if template is None else filled(template, tuple(map(get, _AMOUNTS)))
+            template = self._learn("agent_decision", _extract.decision, texts, _TEXTS, _AMOUNTS)
+        numbers = get("price"), get("quantity")
+        if template is None or not NUMBERS.issuperset(map(type, numbers)):
+            return None
+        return template, numbers
 
-    def _learn(self, texts: tuple) -> str | None:
+    def trade(self, thing: dict, agent_id: str) -> tuple | None:
+        """`agent_id`: whose it is, where it does not say so."""
+        whose, *names, success, order, price, quantity, profit, pnl, total, cost = map(thing.get, _TRADE)
+        if success is False or order is not None:
+            return None
+        texts = agent_id if whose is None else whose, *names
+        try:
+            template = self._templates[texts]
+        except (KeyError, TypeError):
+            numbers = "price", "quantity", "profit", "total_value"
+            template = self._learn("trade_executed", _extract.trade, texts, _TRADE, numbers)
+        if profit is None:
+            profit = 0.0 if pnl is None else pnl
+        amounts = price, quantity
+        if template is None or not NUMBERS.issuperset(map(type, amounts)):
+            return None
+        if total is None:
+            total = price * quantity if cost is None else cost
+        numbers = *amounts, profit, total
+        return (template, numbers) if NUMBERS.issuperset(map(type, numbers)) else None
+
+    def _learn(self, kind: str, read: Callable, texts: tuple, names: Any, numbers: tuple) -> str | None:
         """None where one that is needed is no string, or one is long."""
         for text in texts:
             if text is not None and (type(text) is not str or len(text) > _TEXT_CHARS_MAX):
                 return None
-        data = _extract.decision(dict(zip(_TEXTS, texts)))
+        data = read(dict(zip(names, texts)))
         if data is None or texts[3] is None:
             return None
-        del data["price"], data["quantity"]
+        for name in numbers:
+            del data[name]
         if data["agent_id"] is None:
             data["agent_id"] = self._agent_id
         if len(self._templates) >= _KEPT_MAX:
             self._templates.clear()
-        template = _DECISION % encode(data)[:-1].replace("%", "%%")
+        fields = "".join([',"%s":%%s' % name for name in numbers])
+        template = _EVENT % (kind, encode(data)[:-1].replace("%", "%%"), fields)
         self._templates[texts] = template
         return template
 
@@ -79,5 +99,5 @@ def portfolio(agent_id: str, inventory: dict | None, pnl: bool) -> str:
     odd = text.count("{") > 2 or "[" in text or "NaN" in text or "Infinity" in text
     if odd or len(text) > _HELD_CHARS_MAX:
         return ""
-    end = ',"realized_pnl":%s}' if pnl else "}"
-    return _PORTFOLIO % text[:-1].replace("%", "%%") + end
+    fields = _PORTFOLIO + ',"realized_pnl":%s' if pnl else _PORTFOLIO
+    return _EVENT % ("portfolio_update", text[:-1].replace("%", "%%"), fields)

@@ -130,11 +130,8 @@ def how_ended(told_apart: bool, truncated: bool, info: Any) -> str:
     return "truncated" if truncated else "terminated"
 
 
-def trades_of(told: Any, info: Mapping, env: Any) -> list | None:
-    """The trades of a step: `told` itself where it is a list, or the last `told` of a list beside it.
-    None where there should be some and none were found."""
-    if isinstance(told, (list, tuple)):
-        return [found for found in map(trade, told) if found is not None]
+def counted_trades(told: Any, info: Mapping, env: Any) -> list | None:
+    """The last `told` trades of a list beside it. None where there should be some and none were found."""
     count = number(told)
     if count is None or count < 1:
         return []
