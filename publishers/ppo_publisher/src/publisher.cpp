@@ -142,11 +142,10 @@ class Publisher::Impl {
     });
   }
 
-  template <class Event>
-  bool publish(const Event& event) noexcept {
-    return with_scratch(Event::kType, [&](std::string& scratch) {
-      if (encode(event, scratch)) return outbox_.offer(Event::kType, scratch);
-      return outbox_.refuse(Event::kType, scratch);
+  bool publish_typed(std::string_view type, const void* event, Encode encode) noexcept {
+    if (!is_event_type(type)) return refuse(type, [] { return bad_type(); });
+    return with_scratch(type, [&](std::string& scratch) {
+      return encode(event, scratch) ? outbox_.offer(type, scratch) : outbox_.refuse(type, scratch);
     });
   }
 
@@ -339,39 +338,8 @@ bool Publisher::publish(std::string_view type, std::initializer_list<Field> data
 bool Publisher::publish(std::string_view type, const Object& data) noexcept {
   return impl_ != nullptr && impl_->publish(type, data.fields().data(), data.fields().size());
 }
-bool Publisher::publish(const TradeExecuted& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
-}
-bool Publisher::publish(const PriceUpdate& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
-}
-bool Publisher::publish(const MarginUpdate& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
-}
-bool Publisher::publish(const AgentDecision& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
-}
-bool Publisher::publish(const PortfolioUpdate& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
-}
-bool Publisher::publish(const MarketAnalysis& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
-}
-bool Publisher::publish(const SystemStatus& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
-}
-bool Publisher::publish(const ErrorEvent& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
-}
-bool Publisher::publish(const TrainingUpdate& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
-}
-bool Publisher::publish(const EpisodeEnd& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
-}
-
-bool Publisher::publish(const Scalar& event) noexcept {
-  return impl_ != nullptr && impl_->publish(event);
+bool Publisher::publish_typed(std::string_view type, const void* event, Encode encode) noexcept {
+  return impl_ != nullptr && impl_->publish_typed(type, event, encode);
 }
 
 bool Publisher::start_run(std::string_view name, const Object& config,

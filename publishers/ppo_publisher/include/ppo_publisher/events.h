@@ -138,4 +138,18 @@ struct Scalar {
   std::string_view agent_id = {};  // empty: of all of this source
 };
 
+// What Publisher::publish() makes of them: appends the event's `data` object to `out`, which is empty, on one line. False
+// when an agent id is not a name, or a member that should be the text of a JSON object is not; `out` then says so.
+[[nodiscard]] bool encode(const TradeExecuted& event, std::string& out);
+[[nodiscard]] bool encode(const PriceUpdate& event, std::string& out);
+[[nodiscard]] bool encode(const MarginUpdate& event, std::string& out);
+[[nodiscard]] bool encode(const AgentDecision& event, std::string& out);
+[[nodiscard]] bool encode(const PortfolioUpdate& event, std::string& out);
+[[nodiscard]] bool encode(const MarketAnalysis& event, std::string& out);
+[[nodiscard]] bool encode(const SystemStatus& event, std::string& out);
+[[nodiscard]] bool encode(const ErrorEvent& event, std::string& out);
+[[nodiscard]] bool encode(const TrainingUpdate& event, std::string& out);
+[[nodiscard]] bool encode(const EpisodeEnd& event, std::string& out);
+[[nodiscard]] bool encode(const Scalar& event, std::string& out);
+
 }  // namespace ppo

@@ -125,18 +125,13 @@ class Publisher {
   bool publish(std::string_view type, std::initializer_list<Field> data) noexcept;
   bool publish(std::string_view type, const Object& data) noexcept;
 
-  // The same for the typed events. False also when `agent_id` is not a name.
-  bool publish(const TradeExecuted& event) noexcept;
-  bool publish(const PriceUpdate& event) noexcept;
-  bool publish(const MarginUpdate& event) noexcept;
-  bool publish(const AgentDecision& event) noexcept;
-  bool publish(const PortfolioUpdate& event) noexcept;
-  bool publish(const MarketAnalysis& event) noexcept;
-  bool publish(const SystemStatus& event) noexcept;
-  bool publish(const ErrorEvent& event) noexcept;
-  bool publish(const TrainingUpdate& event) noexcept;
-  bool publish(const EpisodeEnd& event) noexcept;
-  bool publish(const Scalar& event) noexcept;
+  // The same for the typed events (events.h). False also when `agent_id` is not a name.
+  template <class Event, class = decltype(Event::kType)>
+  bool publish(const Event& event) noexcept {
+    return publish_typed(Event::kType, &event, [](const void* of, std::string& out) {
+      return encode(*static_cast<const Event*>(of), out);
+    });
+  }
 
   // One point of a curve, see Scalar.
   bool scalar(std::string_view tag, double value, std::optional<std::int64_t> step = {},
@@ -234,6 +229,10 @@ class Publisher {
   void close() noexcept;
 
  private:
+  // Appends an event's data to `out`, or says there what is wrong with it.
+  using Encode = bool (*)(const void* event, std::string& out);
+  bool publish_typed(std::string_view type, const void* event, Encode encode) noexcept;
+
   class Impl;
   Impl* impl_ = nullptr;  // its own; null only when memory ran out in the constructor
 };
