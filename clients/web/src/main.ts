@@ -161,14 +161,14 @@ const connection = new ConnectionLine(() => feed.retryNow());
 const links = views.map((view, i) =>
   h('a', { href: `#/${view.name}`, title: `Key ${i + 1}` }, h('span', {}, view.title)));
 const alertCount = h('span', { class: 'count', hidden: true, title: 'Raised and not acknowledged' });
-links[links.length - 1]!.append(alertCount);
+links[views.findIndex(({ name }) => name === 'alerts')]!.append(alertCount);
 const content = h('main', { id: 'main', tabindex: '-1' });
 const who = h('span', { class: 'muted who', title: 'Who you are here, and your role' });
 const leave = h('button', { class: 'plain', hidden: true, title: 'This browser is to be asked for a token again',
                             onclick: () => void logOut().catch((error: unknown) => showToast('Not logged out', String(error))) }, 'Log out');
 const help = h('dialog', { 'aria-label': 'Keys' }, h('form', { method: 'dialog' }, h('h2', {}, 'Keys'),
   h('dl', { class: 'keys' }, ...[
-    ['1 – 8', 'open a view'], ['t', 'light or dark'], ['/', 'search'], ['space', 'tape: hold, follow'],
+    [`1 – ${views.length}`, 'open a view'], ['t', 'light or dark'], ['/', 'search'], ['space', 'tape: hold, follow'],
     ['j k', 'tape: next, previous event'], ['↑ ↓', 'tables: to the next row; space chooses it, Enter opens it'], ['← → + − 0', 'charts: crosshair (with shift: pan), closer, further, all'], ['Esc', 'close what is open'], ['?', 'this list'],
   ].map(([key, what]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)))),
   h('button', {}, 'Close')));
