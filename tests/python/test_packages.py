@@ -124,7 +124,8 @@ class Debian(unittest.TestCase):
     def test_each_holds_its_own(self) -> None:
         bridge, python = self.contents("bridge"), self.contents("python")
         self.assertLessEqual({"/etc/ppo-bridge/bridge.toml", "/lib/systemd/system/ppo-bridge.service",
-                              "/usr/share/doc/ppo-bridge/changelog.Debian.gz"}, bridge)
+                              "/usr/share/doc/ppo-bridge/changelog.Debian.gz",
+                              "/usr/share/ppo-bridge/schemas/types/trade_executed.json"}, bridge)
         modules = "/usr/lib/python3/dist-packages/"
         self.assertLessEqual({modules + "ppo_bridge/__init__.py", modules + "ppo_bridge_client/VERSION"}, python)
         self.assertFalse([file for file in python if "__pycache__" in file or file.endswith("/RECORD")])
