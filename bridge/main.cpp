@@ -84,7 +84,8 @@ int main(int argc, char** argv) {
   bridge::SetupCommand setup(cli, credentials);
   cli.footer(
       "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
-      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read credentials, roles and certificate anew.\n"
+      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read the file anew,\n"
+      "and credentials, roles and certificate; `config explain KEY` says what can change.\n"
       "Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags or configuration.");
   try {
     cli.parse(argc, argv);
@@ -101,10 +102,12 @@ int main(int argc, char** argv) {
   if (!log_level.empty()) sources.settings.push_back("log.level=" + log_level);
   sources.environment = environment();
   if (configs.given()) return configs.run();
-  const auto config = bridge::load_config(sources);
-  if (!config) return fail(2, config.error().message);
-  if (const auto wrong = bridge::wrong_roles(config.value())) return fail(2, wrong->message);
+  const auto loaded = bridge::read_config(sources);
+  if (!loaded) return fail(2, loaded.error().message);
+  const bridge::Config& config = loaded.value().config;
+  if (const auto wrong = bridge::wrong_roles(config)) return fail(2, wrong->message);
   if (check_only) {
+    for (const std::string& warning : loaded.value().warnings) std::cerr << "ppo-bridge: warning: " << warning << "\n";
     std::cout << "configuration ok\n";
     return 0;
   }
@@ -112,16 +115,18 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write
   bridge::LogOptions log;
-  log.level = config.value().log.level;
-  log.file = config.value().log.file;
-  log.file_bytes_max = config.value().log.file_bytes_max;
-  log.files_max = config.value().log.files_max;
+  log.level = config.log.level;
+  log.file = config.log.file;
+  log.file_bytes_max = config.log.file_bytes_max;
+  log.files_max = config.log.files_max;
   const auto logging = bridge::init_log(log);
   const LogEnd log_end;
   if (!logging) return fail(1, logging.error().message);
 
   try {
-    bridge::BridgeApp app(config.value());
+    bridge::ReadConfig read_anew;
+    if (!sources.file.empty()) read_anew = [&sources] { return bridge::read_config(sources); };
+    bridge::BridgeApp app(loaded.value(), sources.file, read_anew);
     const auto started = app.start();
     if (!started) return fail(1, started.error().message);
     std::cout << app.ready_line() << std::endl;

@@ -32,7 +32,9 @@ Result<bool> Authenticator::reload() {
   stamp_ = stamp();
   std::string wrong;
   bool changes = false;
-  if (!roles_path_.empty()) {
+  if (roles_path_.empty()) {
+    roles_ = Roles();
+  } else {
     auto roles = Roles::load(roles_path_);
     if (roles) {
       roles_ = std::move(roles.value());
@@ -62,7 +64,7 @@ Result<bool> Authenticator::reload() {
 }
 
 void Authenticator::load_jwt(std::string& wrong) {
-  if (jwt_options_.keys.empty()) return;
+  if (jwt_options_.keys.empty()) return std::atomic_store(&jwt_, std::shared_ptr<const Jwt>());
   const auto before = std::atomic_load(&jwt_);
   auto issuer = JwtIssuer::load(jwt_options_);
   if (!issuer) wrong += (wrong.empty() ? "" : "; ") + issuer.error().message;

@@ -28,6 +28,12 @@ class Authenticator {
   Authenticator(std::string path, const Clock& clock, std::string roles_path = {}, JwtOptions jwt = {})
       : path_(std::move(path)), roles_path_(std::move(roles_path)), jwt_options_(std::move(jwt)), clock_(clock) {}
 
+  // For the next reload().
+  void set_files(std::string path, std::string roles_path, JwtOptions jwt) {
+    path_ = std::move(path);
+    roles_path_ = std::move(roles_path);
+    jwt_options_ = std::move(jwt);
+  }
   // Reads all files anew. One that is wrong leaves what is known of it as it was, and is no reason not to take the other.
   Result<bool> reload();
   // Whether one of them is another one than at the last reload(). Call about once a second.
@@ -54,7 +60,7 @@ class Authenticator {
   // A place for one more connection of that name, held until it is let go of; null where there are as many already as
   // there may be.
   std::shared_ptr<const void> admit(const std::string& name) const;
-  // Call before the first admit().
+  // Any thread; those that are there already stay.
   void set_connections_max(std::size_t max) { connections_max_ = max; }
   std::size_t connections_max() const { return connections_max_; }
 
@@ -69,9 +75,9 @@ class Authenticator {
   // What that credential of that name says now; null where it is no longer good.
   std::shared_ptr<const Access> good(std::string_view name, std::string_view credential, std::int64_t expires_s) const;
 
-  const std::string path_;
-  const std::string roles_path_;
-  const JwtOptions jwt_options_;
+  std::string path_;
+  std::string roles_path_;
+  JwtOptions jwt_options_;
   const Clock& clock_;
   Roles roles_;
   std::vector<Credential> without_role_;
@@ -84,7 +90,7 @@ class Authenticator {
   std::shared_ptr<const Jwt> jwt_;  // by atomic_load; null: none is good
   std::string stamp_;
   std::atomic<std::uint64_t> version_{0};
-  std::size_t connections_max_ = SIZE_MAX;  // of one name
+  std::atomic<std::size_t> connections_max_{SIZE_MAX};  // of one name
   struct Connections {
     std::mutex mutex;
     std::map<std::string, std::size_t> of;  // guarded

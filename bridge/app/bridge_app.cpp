@@ -54,8 +54,6 @@ constexpr std::int64_t kDrainSourcesUs = 500'000;
 constexpr std::int64_t kJournalStopUs = 5'000'000;
 constexpr std::size_t kRejectBytesShown = 32;
 constexpr std::int64_t kTellClockStepUs = 60'000'000;
-constexpr std::size_t kWithoutRoleTold = 10;  // credentials by name
-constexpr std::int64_t kCertificateWarningS = 14 * 86'400;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
@@ -84,7 +82,10 @@ class JournalPositions final : public PositionStore {
 
 class BridgeApp::Impl {
  public:
-  explicit Impl(const Config& config)
+  Impl(const LoadedConfig& loaded, const std::string& file, ReadConfig read)
+      : Impl(loaded.config, loaded, file, std::move(read)) {}
+
+  Impl(const Config& config, const LoadedConfig& loaded, const std::string& file, ReadConfig read)
       : config_(config),
         clients_max_(clients_that_fit(config)),
         auth_is_on_(auth_is_on(config)),
@@ -93,6 +94,7 @@ class BridgeApp::Impl {
                            : nullptr),
         audit_(std::make_shared<Audit>(audit_options(config), clock_)),
         tls_(make_tls(config)),
+        reloader_(loaded, file, std::move(read), reload_parts()),
         journal_(make_journal(config)),
         log_start_(log_start()),
         log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
@@ -118,7 +120,7 @@ class BridgeApp::Impl {
                 static_cast<std::uint64_t>(config.websocket.requests_per_s_max),
                 LoginPages(auth_is_on_ ? authenticator_.get() : nullptr, &counters_, config.auth.session_s, audit_.get()), audit_.get()}),
         client_servers_(
-            {io_, log_, snapshot_, journal_.get(), dispatcher_, counters_, clock_, work_}, serving(),
+            {io_, log_, snapshot_, journal_.get(), dispatcher_, counters_, clock_, work_}, serving(config, clients_max_),
             [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
               pages_.handle(r, own, answer);
             },
@@ -136,15 +138,13 @@ class BridgeApp::Impl {
     commands_.set_runs(&runs_);
     commands_.set_alerts(&alerts_);
     commands_.set_audit(audit_.get());
+    commands_.set_config(&reloader_.status());
     dispatcher_.set_audit(audit_);
     bot_commands_.set_audit(audit_.get());
     guard_.set_audit(audit_.get());
     if (!journal_) log_.add_on_seal([this](const BlockPtr& block) { runs_.push(block); });
     tracker_.set_link(&dispatcher_.router());
-    // The rest is for what trainers have yet to read.
-    dispatcher_.router().set_bytes_max(memory_[Queue::commands].bytes_max() / 2);
-    sources_.set_detail_bytes_max(memory_[Queue::sources].bytes_max() -
-                                  static_cast<std::size_t>(config.sources.runs_max) * kRunBytes);
+    share_out();
     if (journal_) {
       positions_ = std::make_unique<JournalPositions>(*journal_);
       const bool all = journal_->positions().size() < positions_known(config);
@@ -168,22 +168,11 @@ class BridgeApp::Impl {
   ~Impl() { receiver_.stop(0); }
 
   Result<bool> start() {
-    if (authenticator_) {
-      const auto loaded = authenticator_->reload();
-      if (!loaded) return loaded.error();
-      tell_without_role();
-      authenticator_->set_connections_max(static_cast<std::size_t>(config_.limits.connections_per_identity_max));
-      if (const std::string& why = authenticator_->cookie_key()->why_not_kept(); auth_is_on_ && !why.empty()) {
-        spdlog::warn("browsers are to log in again when the bridge starts anew: its key cannot be kept: {}", why);
-      }
-    }
+    const auto read = reloader_.load_files();
+    if (!read) return read;
+    if (authenticator_) authenticator_->set_connections_max(static_cast<std::size_t>(config_.limits.connections_per_identity_max));
     const auto handed_over = service_.check_socket(parse_address(config_.websocket.listen).value());
     if (!handed_over) return handed_over;
-    if (tls_) {
-      const auto loaded = tls_->load();
-      if (!loaded) return loaded;
-      warn_of_tls();
-    }
     const auto auditing = audit_->start();
     if (!auditing) return auditing;
     if (!guard_failure_.empty()) return Failure{guard_failure_};
@@ -253,18 +242,53 @@ class BridgeApp::Impl {
             {"control", trainers_.endpoint()}};
   }
 
-  ClientServersOptions serving() {
-    ClientServersOptions options = client_servers_options(config_);
-    options.server.clients_max = clients_max_;
-    options.server.listening_socket = service_.listening_socket();
-    options.server.memory = &memory_;
+  ClientServersOptions serving(const Config& config, std::size_t clients_max) {
+    ClientServersOptions options = client_servers_options(config);
+    options.server.clients_max = clients_max;
     options.server.session.authenticator = auth_is_on_ ? authenticator_.get() : nullptr;
     options.server.session.audit = audit_.get();
+    options.server.listening_socket = service_.listening_socket();
+    options.server.memory = &memory_;
     options.server.tls = tls_.get();
     options.server.http_body_bytes_max =
         std::min(options.server.http_body_bytes_max, memory_[Queue::http].bytes_max());
     options.log_start = log_start_;
     return options;
+  }
+
+  // Parts of memory that follow from shares of it.
+  void share_out() {
+    // The rest is for what trainers have yet to read.
+    dispatcher_.router().set_bytes_max(memory_[Queue::commands].bytes_max() / 2);
+    sources_.set_detail_bytes_max(memory_[Queue::sources].bytes_max() -
+                                  static_cast<std::size_t>(config_.sources.runs_max) * kRunBytes);
+  }
+
+  ReloadParts reload_parts() {
+    return {clock_, authenticator_.get(), auth_is_on_, tls_.get(), audit_.get(),
+            [this](const Config& config) { apply(config); }, [this] { check_keys(); }};
+  }
+
+  // What has changed by SIGHUP, to those whom it is about. Alerts and runs keep the share of memory that they began with.
+  void apply(const Config& config) {
+    spdlog::default_logger()->set_level(spdlog::level::from_str(config.log.level));
+    (void)share_memory(config, memory_);  // it was checked
+    share_out();
+    const std::size_t clients_max = clients_that_fit(config);
+    const auto requests_per_s_max = static_cast<std::uint64_t>(config.websocket.requests_per_s_max);
+    log_.set_limits(history_limits(config));
+    commands_.set_limits(history_limits(config), clients_max);
+    tracker_.set_held_bytes_max(static_cast<std::size_t>(config.events.held_bytes_max));
+    intake_.set_event_bytes_max(static_cast<std::size_t>(config.events.event_bytes_max));
+    dispatcher_.set_default_deadline(config.trainers.deadline_ms * 1000);
+    pages_.set_limits(requests_per_s_max, config.auth.session_s);
+    bot_commands_.set_requests_per_s_max(requests_per_s_max);
+    client_servers_.apply(serving(config, clients_max));
+    if (journal_) journal_->set_limits(journal_limits(config));
+    if (tls_) tls_->rate().set(config.websocket.tls_handshakes_per_s_max);
+    if (authenticator_) {
+      authenticator_->set_connections_max(static_cast<std::size_t>(config.limits.connections_per_identity_max));
+    }
   }
 
   AuditOptions audit_options(const Config& config) {
@@ -436,6 +460,7 @@ class BridgeApp::Impl {
     }
     const std::string tls = tls_ ? tls_->problem(clock_.wall_us() / 1'000'000) : std::string();
     if (!tls.empty()) lines += "tls: " + tls + "\n";
+    if (const std::string& wrong = reloader_.status().error; !wrong.empty()) lines += "config: " + wrong + "\n";
     const std::string audit = audit_->problem();
     if (!audit.empty()) lines += "audit: " + audit + "\n";
     return lines;
@@ -445,7 +470,8 @@ class BridgeApp::Impl {
   std::string status_line() const {
     const std::string trouble = this->trouble();
     return "seq " + std::to_string(log_.last_seq()) + ", " + std::to_string(client_servers_.client_count()) +
-           " clients" + (trouble.empty() ? "" : "; " + trouble);
+           " clients" + (trouble.empty() ? "" : "; " + trouble) +
+           (reloader_.status().error.empty() ? "" : "; reload failed: " + reloader_.status().error);
   }
 
   void watch_clock() {
@@ -538,7 +564,7 @@ class BridgeApp::Impl {
       if (ec) return;
       if (number == SIGHUP) {
         service_.reloading(clock_.steady_us());
-        reload_all();
+        reloader_.reload();
         service_.ready(status_line());
         return watch_signals();
       }
@@ -552,67 +578,13 @@ class BridgeApp::Impl {
     });
   }
 
-  // A file that is broken changes nothing.
-  void reload_all() {
-    if (authenticator_) reload();
-    if (tls_) reload_tls();
-    if (!authenticator_ && !tls_) {
-      spdlog::info("nothing to read anew: nobody has to say who he is (auth.mode), and no TLS is spoken");
-    }
-  }
-
-  // Whoever comes from now on is shown the new certificate.
-  void reload_tls() {
-    const auto loaded = tls_->load();
-    if (loaded) {
-      spdlog::info("read the certificate anew");
-    } else {
-      spdlog::error("the certificate stays as it was: {}", loaded.error().message);
-    }
-    warn_of_tls();
-  }
-
-  void warn_of_tls() const {
-    const std::int64_t left_s = tls_->not_after_s() - clock_.wall_us() / 1'000'000;
-    if (left_s <= 0) {
-      spdlog::error("tls: {}", tls_->problem(clock_.wall_us() / 1'000'000));
-    } else if (left_s < kCertificateWarningS) {
-      spdlog::warn("the certificate {} is good for {} days", config_.tls.certificate, left_s / 86'400);
-    }
-  }
-
-  // Whoever is no longer good is closed within a second.
-  void reload() {
-    const auto loaded = authenticator_->reload();
-    AuditEntry entry;
-    entry.what = "reload";
-    entry.target = config_.auth.credentials;
-    entry.outcome = loaded ? "success" : "failed";
-    audit_->record(entry);
-    if (loaded) {
-      spdlog::info("read the credentials and roles anew");
-      check_keys();
-    } else {
-      spdlog::error("the credentials stay as they were, or the roles do: {}", loaded.error().message);
-    }
-    tell_without_role();
-  }
-
-  void tell_without_role() const {
-    const std::vector<Credential>& without = authenticator_->without_role();
-    for (std::size_t i = 0; i < without.size() && i < kWithoutRoleTold; ++i) {
-      spdlog::warn("credential {} of {} is refused: there is no role {}", without[i].id, without[i].name, without[i].role);
-    }
-    if (without.size() > kWithoutRoleTold) spdlog::warn("{} credentials are refused for the like", without.size());
-  }
-
   void check_keys() {
     trainers_.check_keys();
     bot_publisher_.check_keys();
   }
 
   void tick() {
-    if (authenticator_ && authenticator_->changed()) reload();
+    if (authenticator_ && authenticator_->changed()) (void)reloader_.reload_credentials();
     check_keys();  // some may have run out
     const std::int64_t now = clock_.steady_us();
     if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6, now);
@@ -698,7 +670,7 @@ class BridgeApp::Impl {
     });
   }
 
-  const Config config_;
+  const Config config_;  // as at the start
   MemoryLedger memory_;  // before all that may hold bytes of it
   const bool memory_fits_ = share_memory(config_, memory_).ok();
   TakenBytes taken_;
@@ -713,6 +685,7 @@ class BridgeApp::Impl {
   const std::unique_ptr<Authenticator> authenticator_;  // null: nobody has a token or a key
   const std::shared_ptr<Audit> audit_;
   const std::unique_ptr<TlsContext> tls_;               // null: plain
+  Reloader reloader_;
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
   const std::unique_ptr<Journal> journal_;  // null where it is off
   const LogStart log_start_;
@@ -769,7 +742,8 @@ class BridgeApp::Impl {
   bool stopping_ = false;
 };
 
-BridgeApp::BridgeApp(const Config& config) : impl_(std::make_unique<Impl>(config)) {}
+BridgeApp::BridgeApp(const LoadedConfig& config, const std::string& file, ReadConfig read)
+    : impl_(std::make_unique<Impl>(config, file, std::move(read))) {}
 BridgeApp::~BridgeApp() = default;
 Result<bool> BridgeApp::start() { return impl_->start(); }
 std::string BridgeApp::ready_line() const { return impl_->ready_line(); }

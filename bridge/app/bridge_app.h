@@ -8,6 +8,7 @@
 #include <asio/io_context.hpp>
 
 #include "app/config.h"
+#include "app/reload.h"
 #include "base/result.h"
 
 namespace bridge {
@@ -15,8 +16,9 @@ namespace bridge {
 // One thread: whoever calls run().
 class BridgeApp {
  public:
-  // Nothing is opened yet.
-  explicit BridgeApp(const Config& config);
+  // Nothing is opened yet. `file` is where `config` is from, and `read` reads it anew for SIGHUP; without them that
+  // reads only the files that it names.
+  explicit BridgeApp(const LoadedConfig& config, const std::string& file = {}, ReadConfig read = {});
   ~BridgeApp();
   BridgeApp(const BridgeApp&) = delete;
   BridgeApp& operator=(const BridgeApp&) = delete;

@@ -107,14 +107,44 @@ std::optional<Failure> check(const ConfigKey& key, const ConfigValue& value,
   return std::nullopt;
 }
 
-// Collects values by key; later ones win.
+// Where a value is from: later ones win.
+enum class Level { file, environment, setting };
+
+// Collects values by key.
 class Values {
  public:
+  explicit Values(const std::vector<DeprecatedKey>& deprecated) : deprecated_(deprecated) {}
+
+  // The key that `name` sets; null where there is none. One that is called otherwise now is a warning, and a failure
+  // where the new name is used beside it.
+  Result<const ConfigKey*> key_named(const std::string& name, Level level, const std::string& from) {
+    const auto old = std::find_if(deprecated_.begin(), deprecated_.end(), [&](const auto& d) { return d.name == name; });
+    const ConfigKey* const key = find_key(old == deprecated_.end() ? name : old->successor);
+    if (key == nullptr) return key;
+    const auto before = names_.emplace(std::make_pair(level, key), name).first;
+    if (before->second != name) {
+      return Failure{before->second + " and " + name + " are the same key (" + from + "); must be " + key->name + " alone"};
+    }
+    if (old != deprecated_.end()) warnings_.push_back(name + " is called " + old->successor + " now (" + from + ")");
+    return key;
+  }
+
   std::optional<Failure> put(const ConfigKey& key, const toml::node& node,
                              const std::string& from) {
     auto value = convert(key, node);
     if (!value) return not_allowed(key, shown(node), from);
     return keep(key, std::move(*value), from);
+  }
+
+  // Of the key that an environment variable stands for, now or of old; "" where there is none.
+  std::string name_of_variable(const std::string& variable) const {
+    for (const ConfigKey& key : config_keys()) {
+      if (environment_name(key.name) == variable) return key.name;
+    }
+    for (const DeprecatedKey& old : deprecated_) {
+      if (environment_name(old.name) == variable) return old.name;
+    }
+    return {};
   }
 
   // `text` is a TOML value, or a bare word that stands for a string.
@@ -137,14 +167,17 @@ class Values {
     return keep(key, std::move(*value), from);
   }
 
-  Config config() const {
-    Config config;
+  // All, in the order of the table.
+  std::vector<ConfigValue> values() const {
+    std::vector<ConfigValue> all;
     for (const ConfigKey& key : config_keys()) {
       const auto it = values_.find(key.name);
-      key.set(config, it == values_.end() ? key.fallback : it->second.first);
+      all.push_back(it == values_.end() ? key.fallback : it->second.first);
     }
-    return config;
+    return all;
   }
+
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
   std::vector<ConfigEntry> entries() const {
     std::vector<ConfigEntry> entries;
@@ -164,7 +197,10 @@ class Values {
     return std::nullopt;
   }
 
+  const std::vector<DeprecatedKey>& deprecated_;
   std::map<std::string, std::pair<ConfigValue, std::string>> values_;
+  std::map<std::pair<Level, const ConfigKey*>, std::string> names_;  // by which each was set
+  std::vector<std::string> warnings_;
 };
 
 std::optional<Failure> read_file(const std::string& path, Values& values) {
@@ -186,12 +222,13 @@ std::optional<Failure> read_file(const std::string& path, Values& values) {
     for (const auto& [name, value] : *table) {
       const std::string full = section_name + "." + std::string(name.str());
       const std::string from = path + ":" + std::to_string(value.source().begin.line);
-      const ConfigKey* const key = find_key(full);
-      if (key == nullptr) {
+      const auto key = values.key_named(full, Level::file, from);
+      if (!key) return key.error();
+      if (key.value() == nullptr) {
         return Failure{"unknown key " + printable(full) + " with value " +
                        printable(shown(value)) + " (" + from + "); conf/bridge.toml holds them all"};
       }
-      if (auto failure = values.put(*key, value, from)) return failure;
+      if (auto failure = values.put(*key.value(), value, from)) return failure;
     }
   }
   return std::nullopt;
@@ -201,17 +238,17 @@ std::optional<Failure> read_environment(
     const std::vector<std::pair<std::string, std::string>>& environment, Values& values) {
   for (const auto& [name, value] : environment) {
     if (name.compare(0, kEnvironmentPrefix.size(), kEnvironmentPrefix) != 0) continue;
-    const auto& keys = config_keys();
-    const auto key = std::find_if(keys.begin(), keys.end(), [&name = name](const ConfigKey& k) {
-      return environment_name(k) == name;
-    });
-    if (key == keys.end()) {
+    const std::string key_name = values.name_of_variable(name);
+    if (key_name.empty()) {
       // Other programs of this project have variables with the same beginning.
       if (name == "PPO_BRIDGE_URL" || name == "PPO_BRIDGE_TOKEN" || name == "PPO_BRIDGE_BIN") continue;
       return Failure{"unknown variable " + printable(name) + " with value " + printable(value) +
                      " (environment); a key SECTION.KEY is PPO_BRIDGE_SECTION_KEY"};
     }
-    if (auto failure = values.put_text(*key, value, "environment " + name)) return failure;
+    const std::string from = "environment " + name;
+    const auto key = values.key_named(key_name, Level::environment, from);
+    if (!key) return key.error();
+    if (auto failure = values.put_text(*key.value(), value, from)) return failure;
   }
   return std::nullopt;
 }
@@ -222,13 +259,14 @@ std::optional<Failure> read_setting(const std::string& setting, Values& values) 
     return Failure{"--set " + printable(setting) + ": must be section.key=value"};
   }
   const std::string name = setting.substr(0, equals);
-  const ConfigKey* const key = find_key(name);
-  if (key == nullptr) {
+  const auto key = values.key_named(name, Level::setting, "--set");
+  if (!key) return key.error();
+  if (key.value() == nullptr) {
     return Failure{"unknown key " + printable(name) + " with value " +
                    printable(setting.substr(equals + 1)) +
                    " (--set); conf/bridge.toml holds them all"};
   }
-  return values.put_text(*key, setting.substr(equals + 1), "--set");
+  return values.put_text(*key.value(), setting.substr(equals + 1), "--set");
 }
 
 std::string quoted(const std::string& text) {
@@ -237,8 +275,8 @@ std::string quoted(const std::string& text) {
   return out;
 }
 
-Result<Values> read_all(const ConfigSources& sources) {
-  Values values;
+Result<Values> read_all(const ConfigSources& sources, const std::vector<DeprecatedKey>& deprecated) {
+  Values values(deprecated);
   if (!sources.file.empty()) {
     if (auto failure = read_file(sources.file, values)) return *failure;
   }
@@ -251,16 +289,26 @@ Result<Values> read_all(const ConfigSources& sources) {
 
 }  // namespace
 
-std::string environment_name(const ConfigKey& key) {
+std::string environment_name(std::string_view key_name) {
   std::string name(kEnvironmentPrefix);
-  for (const char* p = key.name; *p != '\0'; ++p) {
-    name += *p == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(*p)));
+  for (const char c : key_name) {
+    name += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   return name;
 }
 
 std::string allowed_text(const ConfigKey& key) {
   return range_of(key) + (*key.unit != '\0' ? std::string(", ") + key.unit : "") + ".";
+}
+
+const char* reload_text(const ConfigKey& key) {
+  switch (key.reload) {
+    case Reload::at_start: break;
+    case Reload::at_once: return "by SIGHUP";
+    case Reload::with_tls: return "by SIGHUP, where TLS is spoken before and after it";
+    case Reload::with_auth: return "by SIGHUP, where clients have to say who they are already";
+  }
+  return "at the next start";
 }
 
 std::string value_text(const ConfigKey& key, const ConfigValue& value) {
@@ -277,15 +325,12 @@ std::string value_text(const ConfigKey& key, const ConfigValue& value) {
 }
 
 Result<std::vector<ConfigEntry>> effective_config(const ConfigSources& sources) {
-  const auto values = read_all(sources);
+  const auto values = read_all(sources, deprecated_keys());
   if (!values) return values.error();
   return values.value().entries();
 }
 
-Result<Config> load_config(const ConfigSources& sources) {
-  const auto values = read_all(sources);
-  if (!values) return values.error();
-  Config config = values.value().config();
+std::optional<Failure> wrong_together(const Config& config) {
   if (config.events.message_bytes_max < config.events.event_bytes_max) {
     return Failure{"events.message_bytes_max is " +
                    std::to_string(config.events.message_bytes_max) +
@@ -316,7 +361,33 @@ Result<Config> load_config(const ConfigSources& sources) {
   if (auto wrong = check_reach(config)) return std::move(*wrong);
   MemoryLedger ledger;
   if (const auto fits = share_memory(config, ledger); !fits) return fits.error();
+  return std::nullopt;
+}
+
+const std::vector<DeprecatedKey>& deprecated_keys() {
+  static const std::vector<DeprecatedKey> keys;
+  return keys;
+}
+
+Config make_config(const std::vector<ConfigValue>& values) {
+  Config config;
+  for (std::size_t i = 0; i < config_keys().size(); ++i) config_keys()[i].set(config, values[i]);
   return config;
+}
+
+Result<LoadedConfig> read_config(const ConfigSources& sources, const std::vector<DeprecatedKey>& deprecated) {
+  const auto values = read_all(sources, deprecated);
+  if (!values) return values.error();
+  LoadedConfig loaded{{}, values.value().values(), values.value().warnings()};
+  loaded.config = make_config(loaded.values);
+  if (auto wrong = wrong_together(loaded.config)) return std::move(*wrong);
+  return loaded;
+}
+
+Result<Config> load_config(const ConfigSources& sources) {
+  auto loaded = read_config(sources);
+  if (!loaded) return loaded.error();
+  return std::move(loaded.value().config);
 }
 
 std::optional<Failure> wrong_roles(const Config& config) {
@@ -331,7 +402,10 @@ std::string default_config_text() {
       "#\n"
       "# The command line (--set section.key=value) overrides the environment\n"
       "# (PPO_BRIDGE_SECTION_KEY=value), which overrides this file. A wrong or unknown key stops\n"
-      "# the start and is named; ppo-bridge --check-config -c FILE tells without starting.\n";
+      "# the start and is named; ppo-bridge --check-config -c FILE tells without starting.\n"
+      "#\n"
+      "# SIGHUP (systemctl reload ppo-bridge) reads this file anew. What changes by it says so; what else is different\n"
+      "# is named in the log and stays until the next start. Where anything is wrong nothing changes.\n";
   std::string section;
   for (const ConfigKey& key : config_keys()) {
     const std::string name = key.name;
@@ -344,7 +418,8 @@ std::string default_config_text() {
     }
     std::istringstream lines(key.meaning);
     for (std::string line; std::getline(lines, line);) out += "# " + line + "\n";
-    out += "# " + allowed_text(key) + "\n" + name.substr(dot + 1) + " = " + value_text(key, key.fallback) + "\n";
+    const std::string reload = key.reload == Reload::at_start ? "" : std::string(" Changes ") + reload_text(key) + ".";
+    out += "# " + allowed_text(key) + reload + "\n" + name.substr(dot + 1) + " = " + value_text(key, key.fallback) + "\n";
   }
   return out;
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
@@ -120,8 +121,30 @@ struct ConfigSources {
   std::vector<std::string> settings;                              // "key=value", in order
 };
 
+using ConfigValue = std::variant<std::int64_t, bool, std::string, std::vector<std::string>>;
+
+// A key's name of old, which still sets what is called otherwise now; who uses it is told.
+struct DeprecatedKey {
+  std::string name;
+  std::string successor;
+};
+const std::vector<DeprecatedKey>& deprecated_keys();
+
+struct LoadedConfig {
+  Config config;
+  std::vector<ConfigValue> values;    // what it is made of, in the order of the table
+  std::vector<std::string> warnings;  // keys that are called otherwise now
+};
+
 // Puts them together and checks every value. Reads the file.
+Result<LoadedConfig> read_config(const ConfigSources& sources,
+                                 const std::vector<DeprecatedKey>& deprecated = deprecated_keys());
 Result<Config> load_config(const ConfigSources& sources);
+
+// REQUIRES: each value was checked, and stands at its key's place in the table.
+Config make_config(const std::vector<ConfigValue>& values);
+// What is wrong with values that are allowed each, but not together.
+std::optional<Failure> wrong_together(const Config& config);
 
 // A key with the value that it has (as TOML) and where that is from.
 struct ConfigEntry {

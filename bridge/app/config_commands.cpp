@@ -95,7 +95,7 @@ std::string schema_text() {
     out += (first ? "\n      " : ",\n      ") + json_text(name_of(key.name)) + ": {" + type_schema(key);
     // TOML's values of these kinds are JSON's, but for tables, which are empty here.
     out += R"(, "default": )" + value_text(key, key.fallback) + R"(, "description": )" +
-           json_text(meaning + " " + allowed_text(key)) + "}";
+           json_text(meaning + " " + allowed_text(key) + " Changes " + reload_text(key) + ".") + "}";
   }
   return out + "\n    }}\n  }\n}\n";
 }
@@ -119,15 +119,21 @@ int ConfigCommands::run() {
     std::cout << schema_text();
     return written();
   }
-  const auto config = load_config(sources_);
-  if (!config) return fail(config.error().message);
-  if (const auto wrong = wrong_roles(config.value()); wrong && check_->parsed()) return fail(wrong->message);
+  const auto loaded = read_config(sources_);
+  if (!loaded) return fail(loaded.error().message);
+  for (const std::string& warning : loaded.value().warnings) std::cerr << "ppo-bridge: warning: " << warning << "\n";
+  if (const auto wrong = wrong_roles(loaded.value().config); wrong && check_->parsed()) return fail(wrong->message);
   std::cout << (check_->parsed() ? "configuration ok\n" : file_text(effective_config(sources_).value(), changed_));
   return written();
 }
 
 int ConfigCommands::explain() {
   const auto& keys = config_keys();
+  for (const DeprecatedKey& old : deprecated_keys()) {
+    if (key_ != old.name) continue;
+    std::cout << old.name << " is called " << old.successor << " now\n\n";
+    key_ = old.successor;
+  }
   const auto key = std::find_if(keys.begin(), keys.end(), [this](const ConfigKey& k) { return key_ == k.name; });
   if (key == keys.end()) {
     std::string others;
@@ -142,7 +148,8 @@ int ConfigCommands::explain() {
   std::cout << key->name << "\n\n" << key->meaning << "\n\n"
             << "allowed      " << allowed_text(*key) << "\n"
             << "default      " << value_text(*key, key->fallback) << "\n"
-            << "environment  " << environment_name(*key) << "\n"
+            << "changes      " << reload_text(*key) << "\n"
+            << "environment  " << environment_name(key->name) << "\n"
             << "value        " << entry.value << "\n"
             << "from         " << entry.from << "\n";
   return written();

@@ -108,6 +108,12 @@ ConfigKey boolean(const char* name, const char* meaning, bool fallback,
   return key;
 }
 
+// The same key, of which a change is taken up before the next start.
+ConfigKey live(ConfigKey key, Reload reload = Reload::at_once) {
+  key.reload = reload;
+  return key;
+}
+
 constexpr const char* kJournalPathDefault = "~/.local/state/ppo-bridge/journal.sqlite";
 
 // The path with the home directory in place of a leading ~/. Without one it stays, and opening it fails
@@ -130,39 +136,39 @@ std::vector<ConfigKey> make_keys() {
       text("websocket.listen", "Where WebSocket clients and browsers connect.",
            "HOST:PORT; port 0 = any free one; beyond loopback with TLS (tls.certificate) and auth", "127.0.0.1:5178", check_listen,
            [](C& c, Text v) { c.websocket.listen = std::move(v); }),
-      list("websocket.hosts",
-           "By which names it may be asked for (a request's Host), besides loopback and the address it listens on:\n"
-           "those that a proxy or tunnel in front has. Any other is answered with 421.",
-           "up to 64 names in lower case or addresses, without a port", {}, check_site_host,
-           [](C& c, List v) { c.websocket.hosts = std::move(v); }),
-      list("websocket.origins",
-           "Sites whose pages may use it, besides its own.",
-           "up to 64 of http://HOST or https://HOST, either with :PORT, in lower case", {}, check_site_origin,
-           [](C& c, List v) { c.websocket.origins = std::move(v); }),
-      list("websocket.trusted_proxies",
-           "Proxies in front of it, whose X-Forwarded-For and X-Forwarded-Proto are believed: who asks, and whether he\n"
-           "came by https. From anybody else these are passed over. See conf/nginx.conf.",
-           "up to 64 addresses or networks, such as 127.0.0.1 or 10.0.0.0/8", {}, check_proxy,
-           [](C& c, List v) { c.websocket.trusted_proxies = std::move(v); }),
-      integer("websocket.clients_max",
-              "Clients at a time. One more is closed with 1013, \"full\".", "clients", 4096, 1,
-              100'000, [](C& c, Integer v) { c.websocket.clients_max = v; }),
+      live(list("websocket.hosts",
+                "By which names it may be asked for (a request's Host), besides loopback and the address it listens on:\n"
+                "those that a proxy or tunnel in front has. Any other is answered with 421.",
+                "up to 64 names in lower case or addresses, without a port", {}, check_site_host,
+                [](C& c, List v) { c.websocket.hosts = std::move(v); })),
+      live(list("websocket.origins",
+                "Sites whose pages may use it, besides its own.",
+                "up to 64 of http://HOST or https://HOST, either with :PORT, in lower case", {}, check_site_origin,
+                [](C& c, List v) { c.websocket.origins = std::move(v); })),
+      live(list("websocket.trusted_proxies",
+                "Proxies in front of it, whose X-Forwarded-For and X-Forwarded-Proto are believed: who asks, and whether he\n"
+                "came by https. From anybody else these are passed over. See conf/nginx.conf.",
+                "up to 64 addresses or networks, such as 127.0.0.1 or 10.0.0.0/8", {}, check_proxy,
+                [](C& c, List v) { c.websocket.trusted_proxies = std::move(v); })),
+      live(integer("websocket.clients_max",
+                   "Clients at a time. One more is closed with 1013, \"full\".", "clients", 4096, 1,
+                   100'000, [](C& c, Integer v) { c.websocket.clients_max = v; })),
       integer("websocket.message_bytes_max",
               "A message that a client may send. A larger one closes it with 1009.", "bytes", 65'536,
               1024, 16 * kMiB, [](C& c, Integer v) { c.websocket.message_bytes_max = v; }),
-      integer("websocket.ping_interval_s", "How often each client is pinged.", "seconds", 20, 1,
-              3600, [](C& c, Integer v) { c.websocket.ping_interval_s = v; }),
-      integer("websocket.pong_timeout_s",
-              "A client that has not answered a ping for so long is closed with 4012.", "seconds",
-              60, 1, 86'400, [](C& c, Integer v) { c.websocket.pong_timeout_s = v; }),
-      integer("websocket.requests_per_s_max",
-              "Requests of one client, with bursts of twice as many. More are refused as\n"
-              "rate_limited; a client that goes on regardless is closed with 4029.",
-              "requests a second", 1000, 1, 1'000'000,
-              [](C& c, Integer v) { c.websocket.requests_per_s_max = v; }),
-      integer("websocket.send_buffer_bytes",
-              "The kernel's send buffer for each client (SO_SNDBUF). 0 = the system decides.",
-              "bytes", 0, 0, kGiB, [](C& c, Integer v) { c.websocket.send_buffer_bytes = v; }),
+      live(integer("websocket.ping_interval_s", "How often each client is pinged.", "seconds", 20, 1,
+                   3600, [](C& c, Integer v) { c.websocket.ping_interval_s = v; })),
+      live(integer("websocket.pong_timeout_s",
+                   "A client that has not answered a ping for so long is closed with 4012.", "seconds",
+                   60, 1, 86'400, [](C& c, Integer v) { c.websocket.pong_timeout_s = v; })),
+      live(integer("websocket.requests_per_s_max",
+                   "Requests of one client, with bursts of twice as many. More are refused as\n"
+                   "rate_limited; a client that goes on regardless is closed with 4029.",
+                   "requests a second", 1000, 1, 1'000'000,
+                   [](C& c, Integer v) { c.websocket.requests_per_s_max = v; })),
+      live(integer("websocket.send_buffer_bytes",
+                   "The kernel's send buffer for each client (SO_SNDBUF). 0 = the system decides.",
+                   "bytes", 0, 0, kGiB, [](C& c, Integer v) { c.websocket.send_buffer_bytes = v; })),
       integer("websocket.deflate_level",
               "How hard batches are compressed for clients that offer permessage-deflate and ask for\n"
               "\"batch\": 1 the quickest, 9 the smallest, 0 = never. At 20,000 events/s in batches of 100,\n"
@@ -176,63 +182,63 @@ std::vector<ConfigKey> make_keys() {
               "system gives it (SO_REUSEPORT), and keeps a snapshot of its own.",
               "threads", 1, 1, 64,
               [](C& c, Integer v) { c.websocket.threads = v; }),
-      integer("websocket.handshake_timeout_s",
-              "A connection that has not come to the end of its request by then is closed; what TLS takes is in it.",
-              "seconds", 5, 1, 60, [](C& c, Integer v) { c.websocket.handshake_timeout_s = v; }),
-      integer("websocket.tls_handshakes_per_s_max",
-              "TLS handshakes that begin, over all addresses; others wait, in rotation among the addresses. Each takes\n"
-              "about a millisecond that events would have had (with an ECDSA key; with RSA up to five).",
-              "handshakes a second", 200, 1, 100'000,
-              [](C& c, Integer v) { c.websocket.tls_handshakes_per_s_max = v; }),
+      live(integer("websocket.handshake_timeout_s",
+                   "A connection that has not come to the end of its request by then is closed; what TLS takes is in it.",
+                   "seconds", 5, 1, 60, [](C& c, Integer v) { c.websocket.handshake_timeout_s = v; })),
+      live(integer("websocket.tls_handshakes_per_s_max",
+                   "TLS handshakes that begin, over all addresses; others wait, in rotation among the addresses. Each takes\n"
+                   "about a millisecond that events would have had (with an ECDSA key; with RSA up to five).",
+                   "handshakes a second", 200, 1, 100'000,
+                   [](C& c, Integer v) { c.websocket.tls_handshakes_per_s_max = v; }), Reload::with_tls),
 
-      text("tls.certificate",
-           "The certificate of the WebSocket and HTTP port, in PEM, with those that lead to its root behind it. With it\n"
-           "wss:// and https:// are spoken there, and nothing else. SIGHUP reads it and its key anew; connections stay,\n"
-           "and where a file is broken the old certificate does as well.",
-           "a path; a leading ~/ is the home directory; \"\" = no TLS", "", {},
-           [](C& c, Text v) { c.tls.certificate = in_home(v); }),
-      text("tls.key",
-           "Its private key, in PEM, without a pass phrase, and open to nobody else (chmod 600). ECDSA (P-256) costs a\n"
-           "tenth of what RSA does.",
-           "a path, as above", "", {}, [](C& c, Text v) { c.tls.key = in_home(v); }),
-      text("tls.min_version", "The oldest TLS that is spoken.", "1.2 or 1.3", "1.2", check_tls_version,
-           [](C& c, Text v) { c.tls.min_version = std::move(v); }),
-      boolean("tls.kernel",
-              "Let the kernel encrypt what goes out where it can (kTLS: its module tls must be loaded; AES-GCM).", true,
-              [](C& c, bool v) { c.tls.kernel = v; }),
+      live(text("tls.certificate",
+                "The certificate of the WebSocket and HTTP port, in PEM, with those that lead to its root behind it. With it\n"
+                "wss:// and https:// are spoken there, and nothing else. SIGHUP reads it and its key anew; connections stay,\n"
+                "and where a file is broken the old certificate does as well.",
+                "a path; a leading ~/ is the home directory; \"\" = no TLS", "", {},
+                [](C& c, Text v) { c.tls.certificate = in_home(v); }), Reload::with_tls),
+      live(text("tls.key",
+                "Its private key, in PEM, without a pass phrase, and open to nobody else (chmod 600). ECDSA (P-256) costs a\n"
+                "tenth of what RSA does.",
+                "a path, as above", "", {}, [](C& c, Text v) { c.tls.key = in_home(v); }), Reload::with_tls),
+      live(text("tls.min_version", "The oldest TLS that is spoken.", "1.2 or 1.3", "1.2", check_tls_version,
+                [](C& c, Text v) { c.tls.min_version = std::move(v); }), Reload::with_tls),
+      live(boolean("tls.kernel",
+                   "Let the kernel encrypt what goes out where it can (kTLS: its module tls must be loaded; AES-GCM).", true,
+                   [](C& c, bool v) { c.tls.kernel = v; }), Reload::with_tls),
 
       text("auth.mode",
            "Whether WebSocket clients, HTTP requests and bots' commands have to say who they are, by a token\n"
            "(`ppo-bridge token create`). \"auto\": where the file of credentials is there at the start, and wherever\n"
            "anything listens beyond loopback.",
            "auto, on or off", "auto", check_auth_mode, [](C& c, Text v) { c.auth.mode = std::move(v); }),
-      text("auth.credentials",
-           "The file that says which tokens are good; written by `ppo-bridge token` alone, and read anew when\n"
-           "it changes.",
-           "a path; a leading ~/ is the home directory", "~/.config/ppo-bridge/credentials", {},
-           [](C& c, Text v) { c.auth.credentials = in_home(v); }),
-      text("auth.roles",
-           "Roles of your own besides the built-in ones, which may read and command less: a TOML file that people\n"
-           "write (PROTOCOL section 10), read anew when it changes. \"\" = none.",
-           "a path; a leading ~/ is the home directory", "", {}, [](C& c, Text v) { c.auth.roles = in_home(v); }),
-      integer("auth.timeout_s", "A client that has not said who it is by then is closed with 4001.", "seconds", 5, 1, 60,
-              [](C& c, Integer v) { c.auth.timeout_s = v; }),
-      integer("auth.session_s", "How long a browser is known by its cookie, once it has said its token.", "seconds", 43'200,
-              300, 2'592'000, [](C& c, Integer v) { c.auth.session_s = v; }),
-      text("auth.jwt_keys",
-           "Keys of an issuer whose JSON Web Tokens are good as well: a JWKS file (RFC 7517) with keys for HS256, RS256,\n"
-           "ES256 or EdDSA (Ed25519), read anew when it changes. Nothing is fetched.",
-           "a path; a leading ~/ is the home directory; \"\" = none", "", {}, [](C& c, Text v) { c.auth.jwt_keys = in_home(v); }),
-      text("auth.jwt_issuer", "What such a token must have as `iss`.", "a text; needed with auth.jwt_keys", "", {},
-           [](C& c, Text v) { c.auth.jwt_issuer = std::move(v); }),
-      text("auth.jwt_audience", "What it must have as `aud`, or among them.", "a text", "ppo-bridge", {},
-           [](C& c, Text v) { c.auth.jwt_audience = std::move(v); }),
-      integer("auth.jwt_lifetime_max_s", "How far away its `exp` may be.", "seconds", 86'400, 60, 2'592'000,
-              [](C& c, Integer v) { c.auth.jwt_lifetime_max_s = v; }),
-      text("auth.jwt_revoked",
-           "Such tokens that are good no longer, a line each: `jti VALUE`, or `sub VALUE` for all of somebody; read anew\n"
-           "when it changes.",
-           "a path, as above; \"\" = none", "", {}, [](C& c, Text v) { c.auth.jwt_revoked = in_home(v); }),
+      live(text("auth.credentials",
+                "The file that says which tokens are good; written by `ppo-bridge token` alone, and read anew when\n"
+                "it changes.",
+                "a path; a leading ~/ is the home directory", "~/.config/ppo-bridge/credentials", {},
+                [](C& c, Text v) { c.auth.credentials = in_home(v); }), Reload::with_auth),
+      live(text("auth.roles",
+                "Roles of your own besides the built-in ones, which may read and command less: a TOML file that people\n"
+                "write (PROTOCOL section 10), read anew when it changes. \"\" = none.",
+                "a path; a leading ~/ is the home directory", "", {}, [](C& c, Text v) { c.auth.roles = in_home(v); }), Reload::with_auth),
+      live(integer("auth.timeout_s", "A client that has not said who it is by then is closed with 4001.", "seconds", 5, 1, 60,
+                   [](C& c, Integer v) { c.auth.timeout_s = v; }), Reload::with_auth),
+      live(integer("auth.session_s", "How long a browser is known by its cookie, once it has said its token.", "seconds", 43'200,
+                   300, 2'592'000, [](C& c, Integer v) { c.auth.session_s = v; }), Reload::with_auth),
+      live(text("auth.jwt_keys",
+                "Keys of an issuer whose JSON Web Tokens are good as well: a JWKS file (RFC 7517) with keys for HS256, RS256,\n"
+                "ES256 or EdDSA (Ed25519), read anew when it changes. Nothing is fetched.",
+                "a path; a leading ~/ is the home directory; \"\" = none", "", {}, [](C& c, Text v) { c.auth.jwt_keys = in_home(v); }), Reload::with_auth),
+      live(text("auth.jwt_issuer", "What such a token must have as `iss`.", "a text; needed with auth.jwt_keys", "", {},
+                [](C& c, Text v) { c.auth.jwt_issuer = std::move(v); }), Reload::with_auth),
+      live(text("auth.jwt_audience", "What it must have as `aud`, or among them.", "a text", "ppo-bridge", {},
+                [](C& c, Text v) { c.auth.jwt_audience = std::move(v); }), Reload::with_auth),
+      live(integer("auth.jwt_lifetime_max_s", "How far away its `exp` may be.", "seconds", 86'400, 60, 2'592'000,
+                   [](C& c, Integer v) { c.auth.jwt_lifetime_max_s = v; }), Reload::with_auth),
+      live(text("auth.jwt_revoked",
+                "Such tokens that are good no longer, a line each: `jti VALUE`, or `sub VALUE` for all of somebody; read anew\n"
+                "when it changes.",
+                "a path, as above; \"\" = none", "", {}, [](C& c, Text v) { c.auth.jwt_revoked = in_home(v); }), Reload::with_auth),
 
       text("zmq.curve_key",
            "The file with the bridge's own key pair (`ppo-bridge curve create`), which nobody else may read. With it\n"
@@ -252,9 +258,9 @@ std::vector<ConfigKey> make_keys() {
       list("events.connect", "PUB sockets that sources bind and the bridge connects to.",
            kEndpointForm, {}, check_endpoint,
            [](C& c, List v) { c.events.connect = std::move(v); }),
-      integer("events.event_bytes_max", "One event's body. A larger one is rejected and counted.",
-              "bytes", kMiB, 256, 16 * kMiB,
-              [](C& c, Integer v) { c.events.event_bytes_max = v; }),
+      live(integer("events.event_bytes_max", "One event's body. A larger one is rejected and counted.",
+                   "bytes", kMiB, 256, 16 * kMiB,
+                   [](C& c, Integer v) { c.events.event_bytes_max = v; })),
       integer("events.message_bytes_max",
               "One ZeroMQ message or POST, which may hold many events. A source that sends a larger\n"
               "one is disconnected, and must not be below events.event_bytes_max.",
@@ -266,11 +272,11 @@ std::vector<ConfigKey> make_keys() {
               "they can be taken in, more of them is more memory.",
               "messages", 768, 1, 10'000'000,
               [](C& c, Integer v) { c.events.receive_messages_max = v; }),
-      integer("events.held_bytes_max",
-              "Events, of all sources together, that wait until what is missing in front of them has\n"
-              "been asked for. More are let go of and asked for later.",
-              "bytes", 64 * kMiB, kMiB, 64 * kGiB,
-              [](C& c, Integer v) { c.events.held_bytes_max = v; }),
+      live(integer("events.held_bytes_max",
+                   "Events, of all sources together, that wait until what is missing in front of them has\n"
+                   "been asked for. More are let go of and asked for later.",
+                   "bytes", 64 * kMiB, kMiB, 64 * kGiB,
+                   [](C& c, Integer v) { c.events.held_bytes_max = v; })),
 
       text("bots.events", "Where trading bots subscribe to events (ZeroMQ XPUB). \"\" = off.",
            kEndpointForm, "tcp://127.0.0.1:5557", check_endpoint_or_off,
@@ -282,9 +288,9 @@ std::vector<ConfigKey> make_keys() {
       text("trainers.control", "Where trainers take commands (ZeroMQ ROUTER). \"\" = off.",
            kEndpointForm, "tcp://127.0.0.1:5559", check_endpoint_or_off,
            [](C& c, Text v) { c.trainers.control = std::move(v); }),
-      integer("trainers.deadline_ms", "How long a trainer may take to answer where the client does\n"
-              "not say.", "milliseconds", 2000, 1, 60'000,
-              [](C& c, Integer v) { c.trainers.deadline_ms = v; }),
+      live(integer("trainers.deadline_ms", "How long a trainer may take to answer where the client does\n"
+                   "not say.", "milliseconds", 2000, 1, 60'000,
+                   [](C& c, Integer v) { c.trainers.deadline_ms = v; })),
       table("trainers.connect",
             "Trainers that bind a plain REP, by name: the bridge connects and asks them, as in\n"
             "{ \"trainer-1\" = \"tcp://127.0.0.1:6001\" }.",
@@ -301,11 +307,11 @@ std::vector<ConfigKey> make_keys() {
               "connected; where all are live, events of one more go on without being put in order.",
               "runs", 4096, 16, 1'000'000, [](C& c, Integer v) { c.sources.runs_max = v; }),
 
-      integer("history.events_max",
-              "Events kept in memory, for clients that resume, that are slow, or that ask.",
-              "events", 200'000, 1, 100'000'000, [](C& c, Integer v) { c.history.events_max = v; }),
-      integer("history.bytes_max", "The same, by the memory that it takes.", "bytes", 256 * kMiB,
-              kMiB, 64 * kGiB, [](C& c, Integer v) { c.history.bytes_max = v; }),
+      live(integer("history.events_max",
+                   "Events kept in memory, for clients that resume, that are slow, or that ask.",
+                   "events", 200'000, 1, 100'000'000, [](C& c, Integer v) { c.history.events_max = v; })),
+      live(integer("history.bytes_max", "The same, by the memory that it takes.", "bytes", 256 * kMiB,
+                   kMiB, 64 * kGiB, [](C& c, Integer v) { c.history.bytes_max = v; })),
 
       text("journal.path",
            "The file that keeps events on disk (SQLite), so that clients get what they missed while\n"
@@ -323,22 +329,22 @@ std::vector<ConfigKey> make_keys() {
               "as late as the disk is slow. The bridge then does not start without its journal, and takes\n"
               "no more events while it cannot be written.",
               false, [](C& c, bool v) { c.journal.before_delivery = v; }),
-      integer("journal.bytes_max",
-              "Beyond this size the oldest events leave the journal. The file's room is used again; it\n"
-              "does not shrink.",
-              "bytes", 10 * kGiB, kMiB, 1024 * kGiB,
-              [](C& c, Integer v) { c.journal.bytes_max = v; }),
-      integer("journal.age_max_s", "Events older than this leave the journal.", "seconds",
-              7 * 86'400, 1, 10 * 365 * 86'400,
-              [](C& c, Integer v) { c.journal.age_max_s = v; }),
-      integer("journal.runs_bytes_max",
-              "Curves of runs, which stay when the events are gone, beside those. Beyond this size the\n"
-              "curves of the run that has been silent longest leave.",
-              "bytes", 2 * kGiB, kMiB, 1024 * kGiB,
-              [](C& c, Integer v) { c.journal.runs_bytes_max = v; }),
-      integer("journal.runs_age_max_s", "Runs that have been silent for longer leave the journal.",
-              "seconds", 365 * 86'400, 60, 100ll * 365 * 86'400,
-              [](C& c, Integer v) { c.journal.runs_age_max_s = v; }),
+      live(integer("journal.bytes_max",
+                   "Beyond this size the oldest events leave the journal. The file's room is used again; it\n"
+                   "does not shrink.",
+                   "bytes", 10 * kGiB, kMiB, 1024 * kGiB,
+                   [](C& c, Integer v) { c.journal.bytes_max = v; })),
+      live(integer("journal.age_max_s", "Events older than this leave the journal.", "seconds",
+                   7 * 86'400, 1, 10 * 365 * 86'400,
+                   [](C& c, Integer v) { c.journal.age_max_s = v; })),
+      live(integer("journal.runs_bytes_max",
+                   "Curves of runs, which stay when the events are gone, beside those. Beyond this size the\n"
+                   "curves of the run that has been silent longest leave.",
+                   "bytes", 2 * kGiB, kMiB, 1024 * kGiB,
+                   [](C& c, Integer v) { c.journal.runs_bytes_max = v; })),
+      live(integer("journal.runs_age_max_s", "Runs that have been silent for longer leave the journal.",
+                   "seconds", 365 * 86'400, 60, 100ll * 365 * 86'400,
+                   [](C& c, Integer v) { c.journal.runs_age_max_s = v; })),
 
       list("alerts.webhook_hosts",
            "Where alerts may be sent besides loopback, by HTTP POST. Whoever may make alerts may have the\n"
@@ -353,10 +359,10 @@ std::vector<ConfigKey> make_keys() {
               "come to must fit into it. Left at its default it grows with them.",
               "bytes", kMemoryBytesDefault, 96 * kMiB, 1024 * kGiB,
               [](C& c, Integer v) { c.limits.memory_bytes_max = v; }),
-      integer("limits.connections_per_identity_max",
-              "WebSocket clients of one name, by whatever token of it. One more is closed with 1013, or answered busy\n"
-              "where it says its token in a message.",
-              "clients", 64, 1, 100'000, [](C& c, Integer v) { c.limits.connections_per_identity_max = v; }),
+      live(integer("limits.connections_per_identity_max",
+                   "WebSocket clients of one name, by whatever token of it. One more is closed with 1013, or answered busy\n"
+                   "where it says its token in a message.",
+                   "clients", 64, 1, 100'000, [](C& c, Integer v) { c.limits.connections_per_identity_max = v; })),
 
       text("audit.file",
            "A file (0600) that says who came in, who was refused, and who commanded what: one JSON object a line, never\n"
@@ -367,8 +373,8 @@ std::vector<ConfigKey> make_keys() {
       integer("audit.files_max", "Such files that are kept, with the newest.", "files", 10, 1, 1000,
               [](C& c, Integer v) { c.audit.files_max = v; }),
 
-      text("log.level", "What is logged.", "trace, debug, info, warn, error or off", "info",
-           check_level, [](C& c, Text v) { c.log.level = std::move(v); }),
+      live(text("log.level", "What is logged.", "trace, debug, info, warn, error or off", "info",
+                check_level, [](C& c, Text v) { c.log.level = std::move(v); })),
       text("log.file", "A file to log to besides stderr; it is rotated. \"\" = none.", "a path", "",
            {}, [](C& c, Text v) { c.log.file = std::move(v); }),
       integer("log.file_bytes_max", "Size at which the log file is rotated.", "bytes", 10 * kMiB,

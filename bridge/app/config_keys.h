@@ -4,14 +4,20 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <variant>
+#include <string_view>
 #include <vector>
 
 #include "app/config.h"
 
 namespace bridge {
 
-using ConfigValue = std::variant<std::int64_t, bool, std::string, std::vector<std::string>>;
+// When a change of a key in the file is taken up.
+enum class Reload {
+  at_start,   // by the next start alone
+  at_once,    // by SIGHUP
+  with_tls,   // by SIGHUP, where TLS is spoken before and after it
+  with_auth,  // by SIGHUP, where clients have to say who they are already
+};
 
 struct ConfigKey {
   const char* name;     // section.key
@@ -26,15 +32,18 @@ struct ConfigKey {
   std::function<void(Config&, const ConfigValue&)> set;
   const char* allowed = "";  // of text, for people
   bool is_table = false;     // a list of NAME=TEXT stands for a table
+  Reload reload = Reload::at_start;
 };
 
 // In the order of conf/bridge.toml: sections together.
 const std::vector<ConfigKey>& config_keys();
 
 // websocket.listen -> PPO_BRIDGE_WEBSOCKET_LISTEN
-std::string environment_name(const ConfigKey& key);
+std::string environment_name(std::string_view key_name);
 // "an integer 1..100000, clients."
 std::string allowed_text(const ConfigKey& key);
+// "by SIGHUP", "at the next start", ...
+const char* reload_text(const ConfigKey& key);
 // As TOML.
 std::string value_text(const ConfigKey& key, const ConfigValue& value);
 

@@ -190,6 +190,12 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   each_queue("ppo_bridge_memory_refused_total", "How often its bound said no.", MetricType::Counter,
              [](const MemoryShare& s) { return s.refused(); });
   if (journal != nullptr) add_journal(f, *journal);
+  if (view.config != nullptr) {
+    f.gauge("ppo_bridge_config_last_reload_successful", "Whether the last SIGHUP was taken up, or none came.",
+            view.config->error.empty() ? 1 : 0);
+    f.gauge("ppo_bridge_config_last_reload_success_timestamp_seconds", "When one was last, since 1970; 0: never.",
+            static_cast<double>(view.config->reloaded_us) / 1e6);
+  }
   if (depths.tls != nullptr) add_tls(f, *depths.tls);
   if (depths.audit != nullptr) add_audit(f, *depths.audit);
   const auto each = [&](const char* name, const char* help, MetricType type,

@@ -91,16 +91,18 @@ std::size_t positions_known(const Config& config) {
   return static_cast<std::size_t>(config.sources.runs_max) / 2;
 }
 
+JournalLimits journal_limits(const Config& config) {
+  return {static_cast<std::uint64_t>(config.journal.bytes_max), config.journal.age_max_s * 1'000'000,
+          static_cast<std::uint64_t>(config.journal.runs_bytes_max), config.journal.runs_age_max_s * 1'000'000};
+}
+
 JournalFileOptions journal_options(const Config& config, std::size_t runs_bytes) {
   JournalFileOptions options;
   options.path = config.journal.path;
   options.make_directory = config.journal.is_default;
   options.sync_each_commit = config.journal.before_delivery;
-  options.bytes_max = static_cast<std::uint64_t>(config.journal.bytes_max);
+  journal_limits(config).put_into(&options);
   options.positions_max = positions_known(config);
-  options.age_max_us = config.journal.age_max_s * 1'000'000;
-  options.runs.bytes_max = static_cast<std::uint64_t>(config.journal.runs_bytes_max);
-  options.runs.age_max_us = config.journal.runs_age_max_s * 1'000'000;
   options.runs.memory_bytes_max = runs_bytes / 2;
   return options;
 }
@@ -133,14 +135,17 @@ bool tls_is_on(const Config& config) {
 }
 
 std::unique_ptr<TlsContext> make_tls(const Config& config) {
-  if (!tls_is_on(config)) return nullptr;
+  return tls_is_on(config) ? std::make_unique<TlsContext>(tls_options(config)) : nullptr;
+}
+
+TlsOptions tls_options(const Config& config) {
   TlsOptions options;
   options.certificate = config.tls.certificate;
   options.key = config.tls.key;
   options.only_1_3 = config.tls.min_version == "1.3";
   options.kernel = config.tls.kernel;
   options.handshakes_per_s_max = config.websocket.tls_handshakes_per_s_max;
-  return std::make_unique<TlsContext>(std::move(options));
+  return options;
 }
 
 Result<ZmqGuardOptions> zmq_guard_options(const Config& config) {

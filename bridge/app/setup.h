@@ -41,6 +41,7 @@ std::size_t positions_known(const Config& config);
 ReceiverOptions receiver_options(const Config& config);
 // `runs_bytes`: the share of memory that runs have.
 JournalFileOptions journal_options(const Config& config, std::size_t runs_bytes);
+JournalLimits journal_limits(const Config& config);
 RunsThreadOptions runs_options(const Config& config, std::size_t runs_bytes);
 
 // Whose JSON Web Tokens are good.
@@ -52,6 +53,7 @@ bool auth_is_on(const Config& config);
 // Whether the WebSocket port speaks TLS; what it needs for that, null where it does not.
 bool tls_is_on(const Config& config);
 std::unique_ptr<TlsContext> make_tls(const Config& config);
+TlsOptions tls_options(const Config& config);
 // Reads the bridge's own key, where there is one.
 Result<ZmqGuardOptions> zmq_guard_options(const Config& config);
 

@@ -77,6 +77,9 @@ class CommandDispatcher final : public CommandTaker {
 
   CommandRouter& router() { return router_; }
 
+  // How long a trainer may take to answer where nobody says.
+  void set_default_deadline(std::int64_t deadline_us) { default_deadline_us_ = deadline_us; }
+
   // Where each command is recorded, whoever it comes from.
   void set_audit(std::weak_ptr<Audit> audit) { audit_ = std::move(audit); }
 
@@ -119,7 +122,7 @@ class CommandDispatcher final : public CommandTaker {
   OwnEvents& events_;
   Counters& counters_;
   const Clock& clock_;
-  const std::int64_t default_deadline_us_;
+  std::int64_t default_deadline_us_;
   CommandRouter router_;
   DeadMansSwitches switches_;
   std::weak_ptr<Audit> audit_;

@@ -44,6 +44,20 @@ constexpr std::string_view kAudit = "get_audit";
 constexpr std::array<std::string_view, 8> kNames = {"get_status",   "get_recent_events", "get_sources", "get_clients",
                                                     "get_snapshot", "get_event_types",   kTrades,       kAudit};
 
+void put_config(JsonWriter& json, const ConfigStatus& config) {
+  // A path may be no UTF-8.
+  const auto text = [&json](const char* name, const std::string& value) {
+    json.key(name);
+    value.empty() || !is_utf8(value) ? json.raw("null") : json.add(value);
+  };
+  json.key("config").object();
+  text("file", config.file);
+  json.key("reloaded_at");
+  config.reloaded_us == 0 ? json.raw("null") : json.time(config.reloaded_us);
+  text("reload_error", config.error);
+  json.key("waiting_for_restart").raw(json_list(config.waiting)).end_object();
+}
+
 std::uint64_t sum(const std::array<std::uint64_t, 16>& counts) {
   std::uint64_t n = 0;
   for (const std::uint64_t c : counts) n += c;
@@ -166,6 +180,7 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   json.field("first_seq", history.first_seq()).field("bytes", std::uint64_t{history.bytes()});
   json.field("events_max", view_.history_limits.events_max);
   json.field("bytes_max", std::uint64_t{view_.history_limits.bytes_max}).end_object();
+  if (view_.config != nullptr) put_config(json, *view_.config);
   if (const MemoryLedger* const memory = view_.memory) {
     json.key("memory").object().field("bytes_max", std::uint64_t{memory->bytes_max()});
     json.field("resident_bytes", std::uint64_t{resident_bytes()}).key("queues").object();

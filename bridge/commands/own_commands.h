@@ -24,6 +24,7 @@
 #include "event/deflate.h"
 #include "event/json_writer.h"
 #include "event/messages.h"
+#include "commands/config_status.h"
 #include "commands/recent_events.h"
 #include "log/event_log.h"
 #include "log/past_cache.h"
@@ -96,6 +97,7 @@ struct BridgeView {
   PastRuns* runs = nullptr;   // null: questions about runs are refused
   Alerts* alerts = nullptr;   // null: likewise
   Audit* audit = nullptr;     // null: likewise
+  const ConfigStatus* config = nullptr;  // null: nothing is told of it
 };
 
 // What who asks may be told.
@@ -112,6 +114,12 @@ class OwnCommands {
   void set_runs(PastRuns* runs) { view_.runs = runs; }
   void set_alerts(Alerts* alerts) { view_.alerts = alerts; }
   void set_audit(Audit* audit) { view_.audit = audit; }
+  void set_config(const ConfigStatus* config) { view_.config = config; }
+  // Told of from now on.
+  void set_limits(HistoryLimits history, std::size_t clients_max) {
+    view_.history_limits = history;
+    view_.clients_max = clients_max;
+  }
 
   // The bridge's sockets by their names in the ready line; empty: off. Told by get_status once set.
   using Addresses = std::vector<std::pair<std::string, std::string>>;

@@ -87,6 +87,7 @@ class EnvelopeParser {
   std::size_t not_finite_count() const { return not_finite_count_; }
 
   std::size_t event_bytes_max() const { return event_bytes_max_; }
+  void set_event_bytes_max(std::size_t bytes) { event_bytes_max_ = bytes; }
 
  private:
   void forget();
@@ -98,7 +99,7 @@ class EnvelopeParser {
   bool other_seen_before(std::string_view key);
   std::string_view decode(const JsonString& s);
 
-  const std::size_t event_bytes_max_;
+  std::size_t event_bytes_max_;
   Envelope envelope_;
   // Of the body being parsed: a bit for each known key that it has, its other keys, decoded, and how
   // many keys it has.

@@ -79,6 +79,12 @@ class EventLog {
   // What is sealed.
   const History& history() const { return history_; }
 
+  // Of the history, from now on; see History::set_limits().
+  void set_limits(HistoryLimits limits) {
+    limits_ = limits;
+    history_.set_limits(limits);
+  }
+
   // The newest event that readers may have: all, unless hold_back() was called.
   std::uint64_t head() const { return held_back_ ? head_ : last_seq_; }
   // From now on readers get only what release() names.
@@ -104,7 +110,7 @@ class EventLog {
   std::size_t earlier_epochs_ = 0;  // of these, from before this process
   const std::function<std::string()> name_epoch_;
   std::vector<std::function<void()>> on_epochs_;
-  const HistoryLimits limits_;
+  HistoryLimits limits_;
   std::vector<std::function<void(const BlockPtr&)>> on_seal_;
   History history_;
   BlockBuilder open_;

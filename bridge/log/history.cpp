@@ -13,11 +13,15 @@ namespace {
 constexpr std::size_t kMergeCount = 16;
 constexpr std::size_t kSmallSizes[] = {1024, 16 * 1024};
 
+// Lower limits are come to by so much with each block.
+constexpr std::uint64_t kEventsAStep = 8192;
+constexpr std::size_t kBytesAStep = 4u << 20;
+
 }  // namespace
 
 History::History(HistoryLimits limits, std::function<void(const Block&)> on_evict,
                  std::uint64_t last_seq)
-    : limits_(limits), on_evict_(std::move(on_evict)), last_seq_(last_seq) {}
+    : limits_(limits), wanted_(limits), on_evict_(std::move(on_evict)), last_seq_(last_seq) {}
 
 void History::append(BlockPtr block) {
   put(std::move(block));
@@ -69,7 +73,22 @@ void History::merge_small_blocks() {
   }
 }
 
+void History::set_limits(HistoryLimits limits) {
+  wanted_ = limits;
+  limits_.events_max = std::max(limits_.events_max, limits.events_max);
+  limits_.bytes_max = std::max(limits_.bytes_max, limits.bytes_max);
+}
+
+void History::approach_limits() {
+  const auto step = [](auto limit, auto held, auto wanted, auto by) {
+    return limit <= wanted ? wanted : std::max(wanted, std::min(limit, held) - std::min(std::min(limit, held), by));
+  };
+  limits_.events_max = step(limits_.events_max, events_, wanted_.events_max, kEventsAStep);
+  limits_.bytes_max = step(limits_.bytes_max, bytes_, wanted_.bytes_max, kBytesAStep);
+}
+
 void History::evict() {
+  approach_limits();
   while (blocks_.size() > 1) {
     const BlockPtr& oldest = blocks_.front();
     if (events_ - oldest->size() < limits_.events_max && bytes_ <= limits_.bytes_max) return;

@@ -48,6 +48,10 @@ class History {
     on_merge_ = std::move(on_merge);
   }
 
+  // From now on. Where it is less than before, the oldest leave a little at a time, as others come: who looks into what
+  // leaves (on_evict) must not take long.
+  void set_limits(HistoryLimits limits);
+
   // The block that holds `seq`, or null.
   BlockPtr find(std::uint64_t seq) const;
 
@@ -64,10 +68,12 @@ class History {
  private:
   void merge_small_blocks();
   void put(BlockPtr block);
+  void approach_limits();
   void evict();
   std::size_t index_of(std::uint64_t seq) const;
 
-  const HistoryLimits limits_;
+  HistoryLimits limits_;
+  HistoryLimits wanted_;  // what these are on their way to
   const std::function<void(const Block&)> on_evict_;
   std::function<void(const BlockPtr&)> on_merge_;
   std::deque<BlockPtr> blocks_;

@@ -48,11 +48,13 @@ class HttpAccounts {
       : clock_(clock), requests_per_s_max_(requests_per_s_max) {}
 
   std::shared_ptr<RequestBudget> of(const HttpRequest& request);
+  // Of accounts that are opened from now on.
+  void set_requests_per_s_max(std::uint64_t max) { requests_per_s_max_ = max; }
 
  private:
   using Entry = std::pair<std::string, std::shared_ptr<RequestBudget>>;
   const Clock& clock_;
-  const std::uint64_t requests_per_s_max_;
+  std::uint64_t requests_per_s_max_;
   std::list<Entry> by_use_;  // asked last first
   std::unordered_map<std::string, std::list<Entry>::iterator> by_name_;
 };
@@ -64,6 +66,8 @@ class ApiPages {
       : dispatcher_(dispatcher), clock_(clock), version_(std::move(version)), accounts_(clock, requests_per_s_max) {}
 
   static bool knows(std::string_view path);
+
+  void set_requests_per_s_max(std::uint64_t max) { accounts_.set_requests_per_s_max(max); }
 
   // Answers, now or later. REQUIRES: knows(request.path); a GET or HEAD.
   void handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer);

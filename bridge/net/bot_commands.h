@@ -38,6 +38,8 @@ class BotCommands {
   // `requests_per_s_max`: of each bot; see RequestBudget.
   Result<bool> start(const std::string& endpoint, std::int64_t message_bytes_max,
                      std::uint64_t requests_per_s_max);
+  // Of bots that come from now on.
+  void set_requests_per_s_max(std::uint64_t max) { requests_per_s_max_ = max; }
 
   // Where it is bound; empty where it is off.
   const std::string& endpoint() const { return endpoint_; }

@@ -50,6 +50,12 @@ class ClientServer {
   void listen_on(const Address& address) { server_.listen_on(address); }
   const Address& address() const { return server_.address(); }
 
+  // As WsServer::apply(), and of the sessions that there are.
+  void apply(const WsServerOptions& options) {
+    sessions_.options = options.session;
+    server_.apply(options);
+  }
+
   // The log has grown.
   void announce();
 

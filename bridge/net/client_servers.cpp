@@ -122,6 +122,11 @@ void ClientServers::release(std::uint64_t seq) {
   call_each([seq](ClientThread& thread) { thread.release(seq); });
 }
 
+void ClientServers::apply(const ClientServersOptions& options) {
+  if (local_) return local_->apply(options.server);
+  call_each([options](ClientThread& thread) { thread.apply(options); });
+}
+
 void ClientServers::drain() {
   if (local_) return local_->drain();
   log_.seal();

@@ -56,6 +56,9 @@ class ClientServers final : public ClientDirectory {
   // Events up to here may be delivered. REQUIRES: holds_back.
   void release(std::uint64_t seq);
 
+  // As ClientServer::apply(), on all threads, and the limits of their logs. With one thread the log is the caller's.
+  void apply(const ClientServersOptions& options);
+
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
   void drain();
   std::size_t client_count() const { return admission_->clients; }

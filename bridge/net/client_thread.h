@@ -91,6 +91,10 @@ class ClientThread {
   // For calls through the inbox only: they run on this thread.
   void release(std::uint64_t seq);
   void follow_epochs(const std::vector<EpochStart>& epochs) { log_.follow_epochs(epochs); }
+  void apply(const ClientServersOptions& options) {
+    log_.set_limits(options.history_limits);
+    server_.apply(options.server);
+  }
   void drain() { server_.drain(); }
   ClientsReport report() const;
   std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const {

@@ -23,11 +23,13 @@ class HandshakeRate {
     return true;
   }
 
-  std::chrono::nanoseconds interval() const { return std::chrono::nanoseconds(interval_ns_); }
+  void set(std::int64_t per_second) { interval_ns_ = 1'000'000'000 / per_second; }
+
+  std::chrono::nanoseconds interval() const { return std::chrono::nanoseconds(interval_ns_.load()); }
 
  private:
   static constexpr std::int64_t kAheadNs = 10'000'000;
-  const std::int64_t interval_ns_;
+  std::atomic<std::int64_t> interval_ns_;
   std::atomic<std::int64_t> next_{0};
 };
 

@@ -25,6 +25,8 @@ class LoginPages {
   LoginPages(const Authenticator* authenticator, Counters* counters, std::int64_t session_s, Audit* audit = nullptr)
       : authenticator_(authenticator), counters_(counters), session_s_(session_s), audit_(audit) {}
 
+  void set_session(std::int64_t session_s) { session_s_ = session_s; }
+
   // REQUIRES, of both: it is a POST that no other site's page has sent.
   HttpReply login(const HttpRequest& request, std::int64_t now_us) const;
   HttpReply logout(const HttpRequest& request, std::int64_t now_us) const;

@@ -147,6 +147,11 @@ std::optional<HttpReply> Pages::refusal(const HttpRequest& request) const {
   return error_reply(403, ErrorType::forbidden, why, clock_.wall_us());
 }
 
+void Pages::set_limits(std::uint64_t requests_per_s_max, std::int64_t session_s) {
+  if (api_) api_->set_requests_per_s_max(requests_per_s_max);
+  options_.login.set_session(session_s);
+}
+
 void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
   if (auto refused = refusal(request)) return answer(std::move(*refused));
   if (request.path == "/submit_event" && request.method == "POST" && own_origin) {

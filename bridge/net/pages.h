@@ -39,6 +39,9 @@ class Pages {
   };
   Pages(Intake& intake, const Clock& clock, Options options);
 
+  // From now on: of who asks anew, and of logins.
+  void set_limits(std::uint64_t requests_per_s_max, std::int64_t session_s);
+
   // `own_origin`: the request comes from no other site's page.
   void handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer);
 
@@ -56,7 +59,7 @@ class Pages {
 
   Intake& intake_;
   const Clock& clock_;
-  const Options options_;
+  Options options_;
   std::optional<ApiPages> api_;
   std::vector<std::string> zipped_;  // the files as gzip; "" where that is no smaller
 };

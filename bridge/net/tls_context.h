@@ -41,6 +41,9 @@ class TlsContext {
   // as well, and the message names the file, what is wrong with it and what would help.
   Result<bool> load();
 
+  // For the next load(); on its thread. The rate is set by itself.
+  void set_options(TlsOptions options) { options_ = std::move(options); }
+
   // One connection's. REQUIRES: load() has succeeded.
   tls::SslPtr accept() const;
 
@@ -54,7 +57,7 @@ class TlsContext {
  private:
   Result<tls::ContextPtr> make() const;
 
-  const TlsOptions options_;
+  TlsOptions options_;
   std::shared_ptr<SSL_CTX> context_;  // by atomic_load
   std::string problem_;
   std::int64_t not_after_s_ = 0;

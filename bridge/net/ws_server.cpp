@@ -122,6 +122,17 @@ class WsServer::Impl final : public HttpSite {
 
   const Address& address() const { return address_; }
 
+  void apply(const WsServerOptions& options) {
+    options_.sites = options.sites;
+    options_.clients_max = options.clients_max;
+    options_.handshake_timeout = options.handshake_timeout;
+    options_.send_buffer_bytes = options.send_buffer_bytes;
+    options_.session = options.session;
+    plain_sites_ = {options_.sites.hosts, options_.sites.origins, false};
+    secure_sites_ = {options_.sites.hosts, options_.sites.origins, true};
+    proxies_ = TrustedProxies(options.trusted_proxies);
+  }
+
   void tick() {
     for (std::size_t left = clients_.size() / kTicksAPass + 1; left > 0 && !clients_.empty(); --left) {
       auto next = clients_.upper_bound(ticked_);
@@ -416,8 +427,8 @@ class WsServer::Impl final : public HttpSite {
   SessionContext& context_;
   WsServerOptions options_;
   const HttpHandler on_http_;
-  const TrustedProxies proxies_;
-  const WebSites plain_sites_, secure_sites_;  // as a request was sent, to the bridge or to a proxy
+  TrustedProxies proxies_;
+  WebSites plain_sites_, secure_sites_;  // as a request was sent, to the bridge or to a proxy
   Address address_;
   std::map<std::uint64_t, std::shared_ptr<Session>> clients_;  // each owned by its connection
   std::uint64_t ticked_ = 0;  // whom tick() looked after last
@@ -443,6 +454,7 @@ WsServer::~WsServer() = default;
 Result<bool> WsServer::start() { return impl_->start(); }
 void WsServer::listen_on(const Address& address) { impl_->listen_on(address); }
 const Address& WsServer::address() const { return impl_->address(); }
+void WsServer::apply(const WsServerOptions& options) { impl_->apply(options); }
 void WsServer::tick() { impl_->tick(); }
 void WsServer::drain() { impl_->drain(); }
 void WsServer::report(ClientsReport& report) const { impl_->report(report); }

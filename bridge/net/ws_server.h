@@ -73,6 +73,9 @@ class WsServer {
   // Call every 20 ms: looks after a fiftieth of the clients, so that each has its turn about once a second.
   void tick();
 
+  // Sites, proxies and limits of these options, for who comes from now on; the rest stays as it was.
+  void apply(const WsServerOptions& options);
+
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
   void drain();
 

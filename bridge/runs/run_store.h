@@ -75,6 +75,12 @@ class RunStore {
   // Goes back to what is written.
   void forget();
 
+  // From now on.
+  void set_limits(std::uint64_t bytes_max, std::int64_t age_max_us) {
+    limits_.bytes_max = bytes_max;
+    limits_.age_max_us = age_max_us;
+  }
+
   // False where there is no such run. REQUIRES: a transaction.
   bool set_run(const RunChange& change);
 
@@ -144,7 +150,7 @@ class RunStore {
   std::uint64_t number(const char* sql);
 
   Database& db_;
-  const RunLimits limits_;
+  RunLimits limits_;
   const std::uint64_t past_seq_;
   std::unique_ptr<Statements> statements_;
   std::uint64_t seq_ = 0;        // folded in

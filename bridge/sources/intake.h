@@ -74,6 +74,9 @@ class Intake {
          SourceTracker& tracker, TypeCounts& types, OwnEvents& own_events, Counters& counters,
          const Clock& clock, RejectListener on_reject);
 
+  // Of the next ones.
+  void set_event_bytes_max(std::size_t bytes) { parser_.set_event_bytes_max(bytes); }
+
   // Takes one message: a body, or several separated by newlines, of which a bad one rejects itself
   // only. A body that is spread over lines (as people write JSON by hand) counts as one.
   // `outcome` may be null where nobody asks, `peer` where nobody knows.

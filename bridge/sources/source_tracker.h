@@ -97,6 +97,8 @@ class SourceTracker {
   // `held_bytes_max` is for all sources together.
   SourceTracker(SourceTable& table, std::size_t held_bytes_max, Counters& counters)
       : table_(table), held_bytes_max_(held_bytes_max), counters_(counters) {}
+  // From now on; what is held already stays.
+  void set_held_bytes_max(std::size_t bytes) { held_bytes_max_ = bytes; }
   SourceTracker(const SourceTracker&) = delete;
   SourceTracker& operator=(const SourceTracker&) = delete;
 
@@ -181,7 +183,7 @@ class SourceTracker {
   bool step_of(Run& run, Step* step, std::int64_t now_us);
 
   SourceTable& table_;
-  const std::size_t held_bytes_max_;
+  std::size_t held_bytes_max_;
   RepairLink* link_ = nullptr;
   PositionStore* store_ = nullptr;
   bool store_holds_more_ = false;

@@ -75,6 +75,9 @@ class Journal final : public PastReader {
   // nothing more should come in.
   bool congested() const;
 
+  // Size and age, of events and of runs, from now on. Any thread.
+  void set_limits(const JournalLimits& limits) { thread_.set_limits(limits); }
+
   // Writes what is left, for at most `patience_us`, and ends the epoch cleanly. Idempotent.
   void stop(std::int64_t patience_us);
 

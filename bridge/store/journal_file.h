@@ -63,6 +63,21 @@ struct JournalFileOptions {
   RunLimits runs;
 };
 
+// What may change while it runs.
+struct JournalLimits {
+  std::uint64_t bytes_max = 0;
+  std::int64_t age_max_us = 0;
+  std::uint64_t runs_bytes_max = 0;
+  std::int64_t runs_age_max_us = 0;
+
+  void put_into(JournalFileOptions* options) const {
+    options->bytes_max = bytes_max;
+    options->age_max_us = age_max_us;
+    options->runs.bytes_max = runs_bytes_max;
+    options->runs.age_max_us = runs_age_max_us;
+  }
+};
+
 // One thread at a time. After a failure that may not pass, only the destructor may be called.
 class JournalFile {
  public:
@@ -119,6 +134,8 @@ class JournalFile {
   // See RunStore::set_run(): whether there is such a run.
   JournalResult<bool> set_run(const RunChange& change);
 
+  void set_limits(const JournalLimits& limits);
+
   // Deletes old events, at most `rows_max`, where there are too many bytes or they are too old at
   // `now_us`; tells how many. The newest event always stays.
   JournalResult<std::uint64_t> trim(std::uint64_t rows_max, std::int64_t now_us);
@@ -165,7 +182,7 @@ class JournalFile {
   template <class F>
   JournalResult<bool> change_runs(F&& f);
 
-  const JournalFileOptions options_;
+  JournalFileOptions options_;
   std::unique_ptr<Lock> lock_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<Statements> statements_;

@@ -360,6 +360,11 @@ JournalResult<bool> JournalFile::trim_runs(std::int64_t now_us) {
   return change_runs([&] { return runs_->trim(now_us); });
 }
 
+void JournalFile::set_limits(const JournalLimits& limits) {
+  limits.put_into(&options_);
+  runs_->set_limits(limits.runs_bytes_max, limits.runs_age_max_us);
+}
+
 JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int64_t now_us) {
   return guarded([&]() -> std::uint64_t {
     const std::uint64_t sources_max =

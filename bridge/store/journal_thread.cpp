@@ -122,6 +122,7 @@ void JournalThread::run() {
         wake_.wait_for(lock, std::chrono::microseconds(next_due_us(now) - now + 1));
       }
       if (stopping_) break;
+      if (new_limits_) take_limits();
       if (write) take_group();
     }
     if (!problem_.empty() && clock_.steady_us() >= retry_at_us_) {
@@ -135,6 +136,18 @@ void JournalThread::run() {
     ask_for_more();
   }
   finish();
+}
+
+void JournalThread::set_limits(const JournalLimits& limits) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  new_limits_ = limits;
+}
+
+// REQUIRES: the lock is held.
+void JournalThread::take_limits() {
+  new_limits_->put_into(&options_);
+  if (file_ != nullptr) file_->set_limits(*new_limits_);
+  new_limits_.reset();
 }
 
 // REQUIRES: the lock is held.

@@ -87,6 +87,9 @@ class JournalThread {
   void find_position(SourcePosition run, std::vector<BlockPtr> newest,
                      std::function<void(std::optional<std::uint64_t>)> done);
 
+  // From its next turn on.
+  void set_limits(const JournalLimits& limits);
+
   // See JournalFile::keep(). `done` is told by the listener's post() whether it is written.
   void keep(std::vector<KeptRow> rows, std::function<void(bool)> done);
 
@@ -121,6 +124,7 @@ class JournalThread {
   void run();
   std::int64_t next_due_us(std::int64_t now_us) const;
   bool write_due(std::int64_t now_us) const;
+  void take_limits();
   void take_group();
   bool begin_epochs(JournalFile& file, std::uint64_t last_seq);
   void write_group();
@@ -146,7 +150,7 @@ class JournalThread {
   void publish();
   void finish();
 
-  const JournalFileOptions options_;
+  JournalFileOptions options_;  // the thread's own, but for the path
   const Clock& clock_;
   const Listener listener_;
 
@@ -157,6 +161,7 @@ class JournalThread {
   std::uint64_t queued_seq_ = 0;   // guarded: newest ever pushed
   std::deque<Request> requests_;   // guarded
   std::vector<EpochStart> new_epochs_;  // guarded
+  std::optional<JournalLimits> new_limits_;  // guarded
   JournalStatus status_;           // guarded
   bool stopping_ = false;          // guarded
   bool clean_ = false;             // guarded: stopping in order, not for want of an owner

@@ -55,8 +55,9 @@ class Bridge:
     """The real one, $PPO_BRIDGE_BIN, on free ports; the same ones again after restart(). Without a
     journal unless `settings` name one: the user's own would be shared by all bridges of all tests."""
 
-    def __init__(self, *settings: str) -> None:
+    def __init__(self, *settings: str, config: Path | str | None = None) -> None:
         self._settings = list(settings)
+        self._config = config  # a file
         self._addresses = {
             "ws": "127.0.0.1:0",
             "events_in": "tcp://127.0.0.1:0",
@@ -81,6 +82,8 @@ class Bridge:
             *self._settings,
         ]
         command = [os.environ["PPO_BRIDGE_BIN"]]
+        if self._config is not None:
+            command += ["-c", str(self._config)]
         for setting in settings:
             command += ["--set", setting]
         self._log = tempfile.TemporaryFile()

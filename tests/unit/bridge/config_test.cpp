@@ -1,4 +1,5 @@
 #include "app/config.h"
+#include "app/config_reload.h"
 
 #include <doctest/doctest.h>
 
@@ -123,4 +124,58 @@ TEST_CASE("config: conf/bridge.toml is every key at its default, and loads") {
   ConfigSources sources;
   sources.file = path;
   CHECK(load_config(sources).ok());
+}
+
+TEST_CASE("config: a key's name of old sets what is called otherwise now, and is told") {
+  const std::vector<DeprecatedKey> old = {{"log.loudness", "log.level"}, {"history.count", "history.events_max"}};
+  const File file("[log]\nloudness = \"warn\"\n");
+  ConfigSources sources;
+  sources.file = file.path;
+  sources.environment = {{"PPO_BRIDGE_HISTORY_COUNT", "7"}};
+  const auto loaded = read_config(sources, old);
+  REQUIRE(loaded.ok());
+  CHECK(loaded.value().config.log.level == "warn");
+  CHECK(loaded.value().config.history.events_max == 7);
+  CHECK(loaded.value().warnings ==
+        std::vector<std::string>{"log.loudness is called log.level now (" + std::string(file.path) + ":2)",
+                                 "history.count is called history.events_max now (environment PPO_BRIDGE_HISTORY_COUNT)"});
+  // What is wrong is told by the new name, a later place wins by whichever, and both in one place are a mistake.
+  sources.settings = {"history.count=0"};
+  CHECK(read_config(sources, old).error().message.find("history.events_max is 0; must be") == 0);
+  sources.settings = {"history.events_max=8", "history.events_max=9"};
+  CHECK(read_config(sources, old).value().config.history.events_max == 9);
+  sources.settings = {"history.events_max=8", "history.count=8"};
+  CHECK(read_config(sources, old).error().message ==
+        "history.events_max and history.count are the same key (--set); must be history.events_max alone");
+  CHECK(read_config(sources).error().message.find("unknown key log.loudness") == 0);
+}
+
+TEST_CASE("config: what a reload changes, and what has to wait") {
+  const auto loaded = [](std::vector<std::string> settings) {
+    ConfigSources sources;
+    sources.settings = std::move(settings);
+    return read_config(sources).value();
+  };
+  const LoadedConfig plain = loaded({});
+  const auto same = plan_reload(plain, plain, false);
+  REQUIRE(same.ok());
+  CHECK(same.value().changed.empty());
+  CHECK(same.value().kept.empty());
+  const LoadedConfig other = loaded({"log.level=warn", "websocket.threads=2", "auth.timeout_s=7", "tls.min_version=1.3"});
+  const auto plan = plan_reload(plain, other, false).value();
+  CHECK(plan.changed == std::vector<std::string>{"log.level is \"warn\" (was \"info\")"});
+  CHECK(plan.waiting == std::vector<std::string>{"websocket.threads", "tls.min_version", "auth.timeout_s"});
+  CHECK(plan.now.config.log.level == "warn");
+  CHECK(plan.now.config.websocket.threads == 1);
+  CHECK(plan.changes("log"));
+  CHECK_FALSE(plan.changes("lo"));
+  CHECK(plan_reload(plain, other, true).value().now.config.auth.timeout_s == 7);
+  // TLS changes where it is spoken before and after.
+  const LoadedConfig secure = loaded({"tls.certificate=/c", "tls.key=/k"});
+  CHECK(plan_reload(plain, secure, false).value().changed.empty());
+  CHECK(plan_reload(secure, plain, false).value().changed.empty());
+  CHECK(plan_reload(secure, loaded({"tls.certificate=/d", "tls.key=/k"}), false).value().now.config.tls.certificate == "/d");
+  // What changes must fit to what stays.
+  CHECK_FALSE(plan_reload(loaded({"limits.memory_bytes_max=900000000"}),
+                          loaded({"limits.memory_bytes_max=7000000000", "history.bytes_max=1000000000"}), false).ok());
 }

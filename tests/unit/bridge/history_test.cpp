@@ -145,3 +145,23 @@ TEST_CASE("history: a log that follows another shares its blocks, merged ones to
   }
   CHECK(next == 1001);
 }
+
+TEST_CASE("history: lower limits are come to in steps, higher ones at once") {
+  std::uint64_t evicted = 0;
+  EventLog log("e", {100'000, 1 << 30}, [&](const Block& b) { evicted += b.size(); });
+  append(log, 60'000);
+  log.set_limits({100, 1 << 30});
+  CHECK(evicted == 0);
+  for (int n = 0; n < 30 && log.history().events() > 200; ++n) {
+    const std::uint64_t before = evicted;
+    append(log, 1);
+    CHECK(evicted - before <= 8192 + 100'000 / 8);
+  }
+  CHECK(log.history().events() <= 200);
+  log.set_limits({100'000, 1 << 30});
+  append(log, 1000);
+  CHECK(log.history().events() >= 1100);
+  log.set_limits({100'000, 4096});
+  append(log, 1, 0, 2000);
+  CHECK(log.history().bytes() <= 8192);
+}

@@ -1,0 +1,188 @@
+"""SIGHUP: the configuration is read anew. What can change does, what cannot is named, what is wrong changes nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import tempfile
+import unittest
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from support import PATIENCE_S, Bridge, wait_until
+
+ORIGIN = "https://charts.lab"
+
+
+class Reload(unittest.TestCase):
+    def setUp(self) -> None:
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.home = Path(place.name)
+        self.file = self.home / "bridge.toml"
+
+    def begin(self, text: str = "", *settings: str) -> Bridge:
+        self.file.write_text(text)
+        self.bridge = Bridge(*settings, config=self.file)
+        self.addCleanup(self.bridge.close)
+        return self.bridge
+
+    def reload(self, text: str | None = None) -> str:
+        """What is logged of it."""
+        if text is not None:
+            self.file.write_text(text)
+        before = len(self.bridge.log())
+        self.bridge.signal(signal.SIGHUP)
+        ended = re.compile("read .*bridge.toml anew|the configuration stays")
+        return wait_until(lambda: (said := self.bridge.log()[before:]) and ended.search(said) and said)
+
+    def status(self) -> dict:
+        return self.bridge.ask("get_status")["result"]
+
+    def page(self, path: str, **headers: str) -> tuple[int, str, dict]:
+        base = self.bridge.ws.replace("ws:", "http:").replace("/ws", "")
+        request = urllib.request.Request(base + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+                return answer.status, answer.read().decode(), dict(answer.headers)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode(), dict(error.headers)
+
+
+class Limits(Reload):
+    def test_what_can_change_does_and_what_cannot_is_named_and_stays(self) -> None:
+        for threads in ("1", "3"):
+            with self.subTest(threads=threads):
+                self.begin("[websocket]\nthreads = %s\n" % threads)
+                self.assertEqual(self.status()["config"], {"file": str(self.file), "reloaded_at": None,
+                                                           "reload_error": None, "waiting_for_restart": []})
+                self.assertNotIn("Access-Control-Allow-Origin", self.page("/healthz", Origin=ORIGIN)[2])
+                said = self.reload('[websocket]\nthreads = 2\nclients_max = 7\norigins = ["%s"]\n[history]\nevents_max = 11\n'
+                                   '[log]\nlevel = "debug"\n[bots]\nevents = ""\n' % ORIGIN)
+                for line in ("websocket.clients_max is 7 (was 4096)", 'log.level is "debug" (was "info")',
+                             'websocket.origins is ["%s"] (was [])' % ORIGIN,
+                             "websocket.threads stays %s (2 at the next start)" % threads, "4 values changed, 1 wait"):
+                    self.assertIn(line, said)
+                # A flag wins over the file, now as at the start.
+                self.assertNotIn("bots.events", said)
+                status = self.status()
+                self.assertEqual(status["config"]["waiting_for_restart"], ["websocket.threads"])
+                self.assertIsNotNone(status["config"]["reloaded_at"])
+                self.assertEqual((status["clients"]["max"], status["history"]["events_max"]), (7, 11))
+                wait_until(lambda: self.page("/healthz", Origin=ORIGIN)[2].get("Access-Control-Allow-Origin") == ORIGIN)
+                self.assertIn("0 values changed, 1 wait", self.reload())
+                self.bridge.close()
+
+    def test_a_wrong_file_changes_nothing_and_is_said_until_it_is_mended(self) -> None:
+        self.begin("[history]\nevents_max = 9\n")
+        for text, why in (("[history]\nevents_max = 5\nbytes_max = 0\n",
+                           "history.bytes_max is 0; must be an integer 1048576..68719476736 (%s:3)" % self.file),
+                          ("[history]\nevents_max = 5\n[log]\nlevl = 1\n", "unknown key log.levl with value 1 (%s:4)" % self.file),
+                          ("[history\n", "cannot read %s:1: " % self.file)):
+            with self.subTest(text):
+                said = self.reload(text)
+                self.assertIn("the configuration stays as it was: " + why, said)
+                status = self.status()
+                self.assertIn(why, status["config"]["reload_error"])
+                self.assertIsNone(status["config"]["reloaded_at"])
+                self.assertEqual(status["history"]["events_max"], 9)
+                code, text, _ = self.page("/readyz")
+                self.assertEqual(code, 200)
+                self.assertIn("config: " + why, text)
+                self.assertIn("\nppo_bridge_config_last_reload_successful 0\n", self.page("/metrics")[1])
+        self.file.unlink()
+        self.assertIn("cannot read %s" % self.file, self.reload())
+        self.assertIn("1 values changed", self.reload("[history]\nevents_max = 5\n"))
+        self.assertIsNone(self.status()["config"]["reload_error"])
+        self.assertIn("\nppo_bridge_config_last_reload_successful 1\n", self.page("/metrics")[1])
+
+    def test_what_changes_must_fit_to_what_stays(self) -> None:
+        self.begin("[events]\nmessage_bytes_max = 4096\nevent_bytes_max = 4096\n")
+        said = self.reload("[events]\nmessage_bytes_max = 8192\nevent_bytes_max = 8192\n")
+        self.assertIn("events.message_bytes_max is 4096; must be at least events.event_bytes_max, 8192; what cannot change", said)
+
+    def test_the_journal_takes_its_new_size_up(self) -> None:
+        path = self.home / "journal.sqlite"
+        self.begin("", "journal.path=%s" % path)
+        base = self.bridge.ws.replace("ws:", "http:").replace("/ws", "/submit_event")
+        body = b"\n".join(b'{"type":"t","data":{"n":%d,"text":"%s"}}' % (n, b"x" * 1000) for n in range(4000))
+        for _ in range(2):
+            urllib.request.urlopen(urllib.request.Request(base, body, {"Content-Type": "application/json"})).close()
+        journal = lambda: {line.split()[0]: float(line.split()[1]) for line in self.page("/metrics")[1].splitlines()  # noqa: E731
+                           if line.startswith("ppo_bridge_journal_")}
+        wait_until(lambda: journal()["ppo_bridge_journal_rows_total"] == 8000)
+        self.assertEqual(journal()["ppo_bridge_journal_trimmed_rows_total"], 0)
+        self.reload("[journal]\nbytes_max = 1048576\n")
+        wait_until(lambda: journal()["ppo_bridge_journal_trimmed_rows_total"] > 5000)
+
+
+class Files(Reload):
+    def certificate(self, name: str) -> str:
+        path = str(self.home / name)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                        "/CN=" + name, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path + ".key", "-out", path + ".pem"],
+                       check=True, capture_output=True)
+        os.chmod(path + ".key", 0o600)
+        return path
+
+    def shown(self) -> str:
+        host, port = self.bridge.ws.split("://")[1].replace("/ws", "").split(":")
+        return ssl.get_server_certificate((host, int(port)))
+
+    def test_a_certificate_by_another_name_is_taken_up_and_one_that_is_missing_is_not(self) -> None:
+        one, two = self.certificate("one"), self.certificate("two")
+        text = '[tls]\ncertificate = "%s.pem"\nkey = "%s.key"\n'
+        self.begin(text % (one, one))
+        pem = [Path(path + ".pem").read_text() for path in (one, two)]
+        self.assertEqual(self.shown(), pem[0])
+        for broken, why in ((text % ("/none/c", one), "tls.certificate: /none/c.pem: No such file"),
+                            (text % (two, one), "is not the key of"), (text % (one, "/none/k"), "tls.key: /none/k.key")):
+            said = self.reload(broken + "[history]\nevents_max = 3\n")
+            self.assertIn("the configuration stays as it was: tls.", said)
+            self.assertIn(why, said)
+            self.assertIn(why, self.status()["config"]["reload_error"])
+            self.assertEqual(self.shown(), pem[0])
+            self.assertEqual(self.status()["history"]["events_max"], 200000)
+        self.assertIn("2 values changed", self.reload(text % (two, two)))
+        self.assertEqual(self.shown(), pem[1])
+        # Without TLS it would be another port: that waits.
+        said = self.reload("")
+        self.assertIn('tls.certificate stays "%s.pem" ("" at the next start)' % two, said)
+        self.assertEqual(self.shown(), pem[1])
+        # The file that is in use breaks: what else is in the configuration is taken up, and the certificate stays.
+        shutil.copy(one + ".key", two + ".key")
+        self.assertIn("events_max is 4", self.reload(text % (two, two) + "[history]\nevents_max = 4\n"))
+        wait_until(lambda: "is not the key of" in (self.status()["config"]["reload_error"] or ""))
+        self.assertEqual(self.shown(), pem[1])
+
+    def test_credentials_by_another_name(self) -> None:
+        tokens = []
+        for name in ("one", "two"):
+            made = subprocess.run([os.environ["PPO_BRIDGE_BIN"], "token", "--credentials", str(self.home / name), "create", "alice",
+                                   "--role", "admin"], check=True, capture_output=True, text=True)
+            tokens.append({"Authorization": "Bearer " + made.stdout.strip()})
+        text = '[auth]\ncredentials = "%s"\nroles = "%s"\n'
+        self.file.write_text(text.replace("roles", "# roles") % (self.home / "one", ""))
+        self.bridge = Bridge("auth.mode=on", config=self.file)
+        self.addCleanup(self.bridge.close)
+        codes = lambda: [self.page("/metrics", **token)[0] for token in tokens]  # noqa: E731
+        self.assertEqual(codes(), [200, 401])
+        self.assertIn("auth.roles: %s is not there" % (self.home / "none"), self.reload(text % (self.home / "two", self.home / "none")))
+        self.assertEqual(codes(), [200, 401])
+        self.reload(text % (self.home / "two", ""))
+        wait_until(lambda: codes() == [401, 200])
+        roles = self.home / "roles"
+        roles.write_text("[role.x]\n")
+        roles.chmod(0o600)
+        self.assertIn("auth.roles is", self.reload(text % (self.home / "two", roles)))
+        wait_until(lambda: codes() == [401, 200])
+
+
+if __name__ == "__main__":
+    unittest.main()
