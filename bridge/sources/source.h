@@ -48,6 +48,7 @@ struct RunOrder {
   std::uint64_t expected = 1;     // the next source_seq
   std::uint64_t passed_to = 0;    // the last that came through; what is between was given up
   std::uint64_t seen_to = 0;      // the newest that is known to exist and was looked for
+  std::uint64_t heard_to = 0;     // the newest that came on the line of events itself
   std::uint64_t gone_to = 0;      // what is missing up to here cannot be had
   std::uint64_t head = 0;         // as announced last
   std::uint64_t previous_head = 0;  // as announced before that
@@ -62,6 +63,7 @@ struct RunOrder {
   std::int64_t announced_us = 0;  // when it announced something last
   std::int64_t moved_us = 0;  // when `expected` last went on
   std::int64_t head_us = 0;   // when `head` grew last
+  std::int64_t troubled_us = 0;  // when `troubled` became true
   std::int64_t since_us = 0;  // when the present hole was seen, or last got smaller
   std::int64_t retry_us = 0;  // not to be asked before
   int failures = 0;

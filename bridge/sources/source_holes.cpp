@@ -39,12 +39,19 @@ bool SourceTracker::only_announced(const Run& run) {
   return run.order.held.empty() || run.order.held.begin()->first > covered_to(run);
 }
 
+// Of the next event nothing but words is known, and they came a moment ago.
+bool SourceTracker::may_be_coming(const RunOrder& order, std::int64_t now_us) {
+  return order.heard_to <= order.expected &&
+         now_us - std::max(order.troubled_us, order.moved_us) < kGoneGraceUs;
+}
+
 void SourceTracker::disbelieve(Run& run, Held::iterator held) {
   std::string body = take(run, held);
   held_bytes_ += body.size();
   ++held_events_;
   ++counters_.events_unbelieved;
   run.order.unbelieved.push_back(std::move(body));
+  run.order.heard_to = run.order.held.empty() ? 0 : run.order.held.rbegin()->first;
   make_ready(run);
 }
 
@@ -135,7 +142,11 @@ void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
       if (answer_max_ >= from) {
         // It gives the oldest that it has first: what is not there below its newest it does not have.
         order.since_us = now_us;
-        give_up(run, std::min(answer_max_, to));
+        if (order.expected <= answer_max_ && missing_to(order) >= order.expected && may_be_coming(order, now_us)) {
+          order.retry_us = now_us + kRepairRetryUs;
+        } else {
+          give_up(run, std::min(answer_max_, to));
+        }
       } else if (order.held.empty() && missing_to(order) > near_to(order)) {
         deny(order);
       } else {
@@ -215,7 +226,7 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
   }
   if (!order.troubled) {
     order.troubled = true;
-    order.since_us = now_us;
+    order.troubled_us = order.since_us = now_us;
     order.retry_us = 0;
   }
   watch(run);
@@ -230,8 +241,11 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
   // Nobody has seen anything of it, and anybody may have said so: so much is not called lost for that.
   const bool hearsay = order.held.empty() && !run.connected() && to > near_to(order);
   if (hearsay && (order.deaf || order.oldest > order.expected)) return deny(order);
+  std::uint64_t ask_from = order.expected;
   if (order.deaf) {
     give_up(run, order.seen_to);
+  } else if (order.oldest > order.expected && may_be_coming(order, now_us)) {
+    ask_from = order.oldest;
   } else if (order.oldest > order.expected) {
     const std::uint64_t gone = std::min(order.oldest - 1, to);
     if (order.held.empty()) order.claimed_to = gone;
@@ -244,9 +258,9 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
     if (!settle(run, to, now_us)) order.since_us = now_us;
     return;
   }
-  if (order.deaf || order.asking || now_us < order.retry_us) return;
-  const std::uint64_t ask_to = std::min(to, order.expected + order.ask_span - 1);
-  order.askable = link_ != nullptr && link_->ask(run, order.expected, ask_to);
+  if (order.deaf || order.asking || now_us < order.retry_us || ask_from > to) return;
+  const std::uint64_t ask_to = std::min(to, ask_from + order.ask_span - 1);
+  order.askable = link_ != nullptr && link_->ask(run, ask_from, ask_to);
   if (order.askable) {
     ++counters_.repairs_asked;
     order.asking = true;

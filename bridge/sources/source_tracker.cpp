@@ -115,6 +115,7 @@ SourceTracker::Verdict SourceTracker::observe_out_of_order(Run& run, std::uint64
 void SourceTracker::hold(Run& run, std::uint64_t seq, std::string_view body) {
   RunOrder& order = run.order;
   if (seq <= covered_to(run)) order.seen_to = std::max(order.seen_to, seq);
+  if (!answering_) order.heard_to = std::max(order.heard_to, seq);
   const auto has_room = [&] {
     return order.held.size() < kHeldEventsPerRunMax && held_bytes_ + body.size() <= held_bytes_max_;
   };

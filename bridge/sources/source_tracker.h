@@ -38,6 +38,9 @@ inline constexpr std::int64_t kFirstSightUs = 500'000;
 inline constexpr std::int64_t kComingBackUs = 1'500'000;
 // An announced head may be ahead of events that are on their way.
 inline constexpr std::int64_t kTailGraceUs = 300'000;
+// What the source says it has let go of may be on its way yet, too: its words overtake its events, which come on
+// another line. It is lost once a later event has come, or nothing has for so long.
+inline constexpr std::int64_t kGoneGraceUs = 2'000'000;
 // A hole that nothing has come to close for so long is given up. Longer than a trainer that does one thing
 // at a time is kept from questions by the lost answer to a command.
 inline constexpr std::int64_t kRepairPatienceUs = 15'000'000;
@@ -169,6 +172,7 @@ class SourceTracker {
   std::string take(Run& run, Held::iterator held);
   static std::uint64_t missing_to(const RunOrder& order);
   static bool only_announced(const Run& run);
+  static bool may_be_coming(const RunOrder& order, std::int64_t now_us);
   static std::uint64_t covered_to(const Run& run);
   static std::uint64_t near_to(const RunOrder& order);
   static void deny(RunOrder& order);

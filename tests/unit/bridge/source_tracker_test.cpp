@@ -237,6 +237,29 @@ TEST_CASE("tracker: first met in the middle") {
   }
 }
 
+TEST_CASE("tracker: what the source has let go of may be on its way yet") {
+  Tracking t;
+  t.events(1, 3).announce(Tracking::numbers(3, 1)).take();
+  t.announce(Tracking::numbers(9, 8));  // 4 to 7 were sent, and its words were quicker
+  t.pass(2 * kTailGraceUs);
+  REQUIRE(t.link.asked.size() == 1);
+  CHECK(t.link.asked[0].from == 8);  // what it has is not waited for
+  CHECK(t.answer({8, 9}).take().empty());
+  SUBCASE("and comes") {
+    t.event(4).pass(kGoneGraceUs - kTailGraceUs);
+    CHECK(t.events(5, 9).take() == "4 5 6 7 8 9");
+    CHECK(t.tally().lost == 0);
+  }
+  SUBCASE("and does not come: a later event comes in its place") {
+    CHECK(t.event(10).take() == "!4-7 8 9 10");
+  }
+  SUBCASE("and does not come: nothing does") {
+    CHECK(t.pass(kGoneGraceUs - 4 * kTailGraceUs).take().empty());
+    CHECK(t.pass(4 * kTailGraceUs).take() == "!4-7 8 9");
+  }
+  CHECK(t.link.asked.size() == 1);
+}
+
 TEST_CASE("tracker: a lost tail is asked for when the announced head stays ahead") {
   Tracking t;
   t.events(1, 3).announce(Tracking::numbers(5, 1));
