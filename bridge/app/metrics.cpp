@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,14 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
+// What the table of counters has in microseconds is told in seconds, the unit that Prometheus wants.
+std::string in_seconds(std::string text) {
+  for (const auto& [from, to] : {std::pair<std::string_view, std::string_view>{"_us_", "_seconds_"}, {"microseconds", "seconds"}}) {
+    if (const std::size_t at = text.find(from); at != std::string::npos) text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
 // Collects families; a name's samples stay together.
 class Families {
  public:
@@ -28,9 +37,10 @@ class Families {
     sample(value);
   }
   void add(const CounterRow& row, std::uint64_t value) {
-    begin("ppo_bridge_" + std::string(row.metric), std::string(row.help),
+    const bool us = row.metric.find("_us_") != std::string_view::npos;
+    begin(in_seconds("ppo_bridge_" + std::string(row.metric)), in_seconds(std::string(row.help)),
           row.is_level() ? MetricType::Gauge : MetricType::Counter);
-    sample(static_cast<double>(value));
+    sample(static_cast<double>(value) / (us ? 1e6 : 1));
   }
   void begin(std::string name, std::string help, MetricType type) {
     MetricFamily family;

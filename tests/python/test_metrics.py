@@ -1,0 +1,137 @@
+"""/metrics as Prometheus would have it, and what conf/monitoring makes of it: nothing there names what is not there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import ssl
+import subprocess
+import tempfile
+import unittest
+import urllib.request
+from pathlib import Path
+
+from ppo_bridge import Publisher
+from support import ROOT, Bridge, wait_until
+
+MONITORING = ROOT / "conf/monitoring"
+PROMTOOL = shutil.which("promtool")  # Debian: prometheus
+SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)")
+LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
+METRIC = re.compile(r"\bppo_bridge_[a-z0-9_]+")
+# https://prometheus.io/docs/practices/naming/: base units, written out.
+ABBREVIATED = {"s", "ms", "us", "ns", "sec", "secs", "kb", "mb", "gb", "kib", "mib", "gib", "b", "h", "min", "pct"}
+NOT_BASE = {"milliseconds", "microseconds", "nanoseconds", "minutes", "hours", "kilobytes", "megabytes", "percent"}
+
+
+@unittest.skipUnless(shutil.which("openssl"), "there is no openssl")
+class Metrics(unittest.TestCase):
+    """Of a bridge that has all there is to count: a journal, TLS, an audit log, a source."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        place = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(place.cleanup)
+        folder = Path(place.name)
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=b",
+             "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key", "-out", folder / "pem"],
+            check=True, capture_output=True,
+        )
+        (folder / "key").chmod(0o600)
+        settings = ("journal.path=%s/j" % folder, "tls.certificate=%s/pem" % folder, "tls.key=%s/key" % folder)
+        bridge = Bridge(*settings, "audit.file=%s/audit" % folder)
+        cls.addClassCleanup(bridge.close)
+        publisher = Publisher("trainer-1", endpoint=bridge.events_in, control=bridge.control)
+        cls.addClassCleanup(publisher.close, 0)
+        publisher.publish("t", {})
+        wait_until(lambda: bridge.source("trainer-1"))
+        trusting = ssl.create_default_context(cafile=folder / "pem")
+        address = re.sub("^wss://(.*)/ws$", r"https://\1/metrics", bridge.ws)
+        cls.text = urllib.request.urlopen(address, timeout=20, context=trusting).read().decode()
+        cls.types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", cls.text, re.M))
+        cls.helps = dict(re.findall(r"^# HELP (\S+) (.+)$", cls.text, re.M))
+        cls.labels: dict = {}  # of each name of a sample
+        for line in cls.text.splitlines():
+            if not line.startswith("#"):
+                name, labels, _ = SAMPLE.fullmatch(line).groups()
+                cls.labels.setdefault(name, set()).update(key for key, _ in LABEL.findall(labels or ""))
+
+    def family(self, name: str) -> str:
+        found = re.sub("_(bucket|sum|count)$", "", name)
+        return found if self.types.get(found) == "histogram" else name
+
+    def test_names_and_help_follow_the_conventions(self) -> None:
+        self.assertGreater(len(self.labels), 90)
+        self.assertEqual(len(re.findall("^# TYPE ", self.text, re.M)), len(self.types), "a family comes twice")
+        for name in self.labels:
+            family = self.family(name)
+            with self.subTest(name):
+                self.assertTrue(family.startswith("ppo_bridge_"))
+                self.assertIn(family, self.types)
+                self.assertRegex(self.helps.get(family, ""), r"^[A-Z0-9_].*\.$")
+                words = set(family.split("_"))
+                self.assertFalse(words & ABBREVIATED, "an abbreviated unit")
+                self.assertFalse(words & NOT_BASE, "not a base unit")
+                self.assertEqual(family.endswith("_total"), self.types[family] == "counter")
+                self.assertFalse(self.labels[name] & {"job", "instance"}, "Prometheus' own labels")
+
+    @unittest.skipUnless(PROMTOOL, "there is no promtool")
+    def test_promtool_finds_nothing(self) -> None:
+        done = subprocess.run([PROMTOOL, "check", "metrics"], input=self.text, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+        for what, file in (("rules", "alerts.yml"), ("config", "prometheus.yml")):
+            done = subprocess.run([PROMTOOL, "check", what, file], cwd=MONITORING, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        # What Grafana asks is PromQL too.
+        rules = [{"record": "a:b", "expr": expr.replace("$__rate_interval", "1m")} for expr in self.grafana()]
+        with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+            json.dump({"groups": [{"name": str(n), "rules": [rule]} for n, rule in enumerate(rules)]}, file)
+            file.flush()
+            done = subprocess.run([PROMTOOL, "check", "rules", file.name], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def grafana(self) -> list:
+        dashboard = json.loads((MONITORING / "grafana.json").read_text())
+        asked = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+        return asked + [note["expr"] for note in dashboard["annotations"]["list"]]
+
+    def test_everything_that_is_asked_for_is_there(self) -> None:
+        rules = re.findall(r"^ +expr: (.*)$", (MONITORING / "alerts.yml").read_text(), re.M)
+        self.assertGreater(len(rules), 15)
+        self.assertGreater(len(self.grafana()), 50)
+        for expr in rules + self.grafana():
+            with self.subTest(expr):
+                names = METRIC.findall(expr)
+                if "up{" not in expr:
+                    self.assertTrue(names)
+                self.assertEqual(set(names) - set(self.labels), set())
+                there = set.union({"job", "instance", "le"}, *(self.labels[name] for name in names))
+                asked = set(re.findall(r"[{,]\s*([a-z_]+)\s*(?:=|!)", expr))
+                for by in re.findall(r"by \(([^)]*)\)", expr):
+                    asked |= {label.strip() for label in by.split(",")}
+                self.assertLessEqual(asked, there)
+                self.assertEqual(bool(re.search(r"(rate|increase|resets)\(", expr)), "[" in expr)
+        for expr in rules + self.grafana():
+            for name in re.findall(r"(?:rate|increase)\((\w+)", expr):
+                with self.subTest(expr + ": a rate is of a counter"):
+                    self.assertIn(self.types[self.family(name)], ("counter", "histogram"))
+
+    def test_the_dashboard_is_laid_out(self) -> None:
+        panels = json.loads((MONITORING / "grafana.json").read_text())["panels"]
+        self.assertEqual(len({panel["id"] for panel in panels}), len(panels))
+        taken = set()
+        for panel in panels:
+            at = panel["gridPos"]
+            cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+            with self.subTest(panel["title"]):
+                self.assertFalse(cells & taken)
+                self.assertLessEqual(at["x"] + at["w"], 24)
+                if panel["type"] != "row":
+                    self.assertTrue(panel["description"].endswith("."))
+            taken |= cells
+
+
+if __name__ == "__main__":
+    unittest.main()
