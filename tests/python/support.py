@@ -170,12 +170,13 @@ class Bridge:
 
     def commands_of(self, name: str) -> list[str]:
         """What it can be commanded by now."""
-        found = self.source(name) or {}
+        found = self.source(name)
         return found["commands"] if found.get("connected") else []
 
-    def source(self, name: str) -> dict | None:
-        found = [s for s in self.ask("get_sources")["result"]["sources"] if s["source"] == name]
-        return found[0] if found else None
+    def source(self, name: str) -> dict:
+        """What it tells of it; empty while it does not know it."""
+        sources = self.ask("get_sources")["result"]["sources"]
+        return next((s for s in sources if s["source"] == name), {})
 
 
 class FakeBridge:

@@ -55,7 +55,7 @@ class Live(BridgeTest):
         publisher = self.publisher("pages")
         for n in range(5000):
             publisher.publish("p", {"n": n})
-        wait_until(lambda: (self.bridge.source("pages") or {})["last_source_seq"] == 5000)
+        wait_until(lambda: self.bridge.source("pages").get("last_source_seq") == 5000)
         self.assertEqual([e["data"]["n"] for e in take(feed, 5000)], list(range(5000)))
 
     def test_a_place_is_a_start_for_another_time(self) -> None:
@@ -160,7 +160,7 @@ class Trouble(unittest.TestCase):
         self.addCleanup(publisher.close, 0)
         for n in range(5000):
             publisher.publish("n", {"n": n})
-        wait_until(lambda: (bridge.source("gone") or {}).get("last_source_seq") == 5000)
+        wait_until(lambda: bridge.source("gone").get("last_source_seq") == 5000)
         gap, *events = feed.catch_up()
         self.assertEqual((gap["type"], gap["data"]["from_seq"]), ("gap", 1))
         numbers = [event["data"]["n"] for event in events]

@@ -159,7 +159,7 @@ class Real(BridgeTest):
                 for n in range(20_000):
                     publisher.publish("n", {"n": n, "more": "x" * 500})
                 last = first + 19_999
-                wait_until(lambda: (self.bridge.source("unread") or {})["last_source_seq"] > last)
+                wait_until(lambda: self.bridge.source("unread").get("last_source_seq", 0) > last)
                 for _ in range(3):
                     await client.command("get_status", deadline_s=1.0)
                 self.assertLessEqual(len(client._inbox._messages), 100)

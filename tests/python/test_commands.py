@@ -543,7 +543,7 @@ class RealBridge(BridgeTest):
         second.close()
         wait_until(lambda: self.who("trainer-2") == first.run)
         first.close(0)
-        wait_until(lambda: self.bridge.source("trainer-2")["state"] == "gone")
+        wait_until(lambda: self.bridge.source("trainer-2").get("state") == "gone")
 
     def test_a_trainer_that_was_frozen_does_nothing_that_is_over(self) -> None:
         trainer = start_frozen(self, self.bridge.events_in, self.bridge.control)

@@ -210,7 +210,7 @@ class Revoked(KeyedBridge):
         finally:
             stop.set()
             loading.join()
-        wait_until(lambda: self.source("trainer-2")["events"] == sent[0])
+        wait_until(lambda: self.source("trainer-2").get("events") == sent[0])
         self.assertEqual(self.source("trainer-2")["lost"], 0)
         self.assertEqual(self.events(type="late"), [])
         self.assertIn("trainer-1", [t["source"] for t in self.statuses("source_refused")])
@@ -220,7 +220,7 @@ class Revoked(KeyedBridge):
         s = self.connected(zmq.DEALER, "trainer-1", self.bridge.control)
         hello = {"type": "_source", "source": "trainer-1", "run": "r1", "data": {"commands": ["pause"]}}
         s.send_multipart([b"", json.dumps(hello).encode()])
-        wait_until(lambda: (self.source("trainer-1") or {}).get("connected"))
+        wait_until(lambda: self.source("trainer-1").get("connected"))
         self.revoke("trainer-1")
         wait_until(lambda: not self.source("trainer-1").get("connected"))
         self.assertEqual(self.ask("pause", target="trainer-1")["data"]["error_type"], "unknown_target")
@@ -241,9 +241,9 @@ class Revoked(KeyedBridge):
 
         wait_until(refused)
 
-    def source(self, name: str) -> dict | None:
-        found = [s for s in self.ask("get_sources")["result"]["sources"] if s["source"] == name]
-        return found[0] if found else None
+    def source(self, name: str) -> dict:
+        sources = self.ask("get_sources")["result"]["sources"]
+        return next((s for s in sources if s["source"] == name), {})
 
 
 if __name__ == "__main__":

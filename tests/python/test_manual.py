@@ -92,7 +92,7 @@ class Completion(Made):
         self.addCleanup(publisher.close)
         publisher.command("pause")(lambda command: None)
         publisher.publish("trade_executed", {"agent_id": "agent:0", "item": "Coal"})
-        wait_until(lambda: (bridge.source("trainer-1") or {}).get("agents"))
+        wait_until(lambda: bridge.source("trainer-1").get("agents"))
         environment = {**os.environ, "PATH": "%s:%s" % (BIN, os.environ["PATH"]), "PPO_BRIDGE_URL": bridge.ws}
 
         def complete(*words: str) -> list:

@@ -69,7 +69,7 @@ class Terminal(unittest.TestCase):
 
     def test_eighty_columns_cut_nobodys_name_nor_state(self) -> None:
         self.publish("trade_executed", {"agent_id": "agent_0", "item": "Coal", "action_type": "buy", "quantity": 1, "price": 5})
-        wait_until(lambda: self.bridge.source("trainer-1")["commands"])
+        wait_until(lambda: self.bridge.source("trainer-1").get("commands"))
         sources = self.shown("sources", NO_COLOR="1")
         for word in ("trainer-1", "agent_0", "get_hyperparameters", "state live", "resume"):
             self.assertIn(word, sources)

@@ -836,7 +836,7 @@ class Fork(BridgeTest):
         self.assertEqual([e["type"] for e in events], ["run_started", "run_ended"])
         events = self.bridge.wait_events(1, source="importing." + first)
         self.assertEqual([e["type"] for e in events], ["work"])
-        self.assertIsNone(self.bridge.source("importing." + second))
+        self.assertEqual(self.bridge.source("importing." + second), {})
         self.assertEqual(self.bridge.source("importing." + first)["commands"], [])
 
     def test_pickling_is_refused_with_a_reason(self) -> None:

@@ -66,7 +66,7 @@ class Rewards(Sb3Test):
         expected = [("agent_0", 4.0, 12), ("agent_1", 6.0, 18), ("agent_0", 4.0, 24)]
         expected += [("agent_0", 4.0, 36), ("agent_1", 6.0, 36), ("agent_2", 12.0, 36)]
         self.assertEqual(found, expected)
-        wait_until(lambda: len(self.bridge.source(self.source)["agents"]) == 3)
+        wait_until(lambda: len(self.bridge.source(self.source).get("agents", ())) == 3)
 
     def test_decisions_and_portfolios(self) -> None:
         env = vec([4], info={"cash": 5, "total_value": 9})
@@ -326,7 +326,7 @@ class Steered(Sb3Test):
                 callback._checkpoint_dir = os.path.join(saved["path"], "no folder")
                 self.assertIn("Error", ask("checkpoint"))
                 ask("pause")
-                wait_until(lambda: self.bridge.source(self.source)["activity"] == "paused")
+                wait_until(lambda: self.bridge.source(self.source).get("activity") == "paused")
                 ask("resume")
 
             self.steer(sb3.PPO("MlpPolicy", env), callback, operate)

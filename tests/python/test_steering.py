@@ -73,11 +73,11 @@ class Commands(SteeringTest):
         def operate() -> None:
             wait_until(lambda: "pause" in self.bridge.commands_of(self.source))
             self.assertTrue(self.bridge.ask("pause", self.source)["success"])
-            wait_until(lambda: self.bridge.source(self.source)["activity"] == "paused")
+            wait_until(lambda: self.bridge.source(self.source).get("activity") == "paused")
             steps.append(steering.steps)
             self.assertEqual(self.bridge.ask("get_hyperparameters", self.source)["result"]["step"], steps[0])
             self.bridge.ask("resume", self.source)
-            wait_until(lambda: self.bridge.source(self.source)["activity"] == "running")
+            wait_until(lambda: self.bridge.source(self.source).get("activity") == "running")
             steps.append(steering.steps)
             self.bridge.ask("stop", self.source)
 
@@ -275,7 +275,7 @@ class Agents(SteeringTest):
         for steering in both:
             steering.parameter("clip", value=0.2, min=0, max=1)
         both[1].parameter("only_b", value=1.0)
-        wait_until(lambda: (self.bridge.source(self.source) or {}).get("agents"))
+        wait_until(lambda: self.bridge.source(self.source).get("agents"))
         self.assertEqual(self.set(both, "clip", 0.5, "a")["clip"], 0.5)
         self.assertEqual([s["clip"] for s in both], [0.5, 0.2])
         self.assertEqual(set(self.set(both, "clip", 0.75)["agents"]), {"a", "b"})
@@ -329,7 +329,7 @@ class CleanRl(SteeringTest):
         self.assertIn(rates[-1], (0.5, 0.25))
 
         def declared() -> dict:
-            found = self.bridge.source(self.source)["parameters"]
+            found = self.bridge.source(self.source).get("parameters", [])
             return {p["name"]: p["value"] for p in found if p["name"] != "learning_rate"}
 
         wait_until(lambda: declared() == {"clip_coef": 0.125, "ent_coef": 0.25})
