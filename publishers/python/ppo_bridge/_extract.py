@@ -71,8 +71,8 @@ def number(value: Any) -> Any:
         return value
     if isinstance(value, bool) or isinstance(value, (str, bytes)):
         return None
-    if isinstance(value, (int, float)):
-        return value
+    if isinstance(value, (int, float)):  # of an enum, numpy's float64
+        return int(value) if isinstance(value, int) else float(value)
     try:
         item = getattr(value, "item", None)
         if callable(item):

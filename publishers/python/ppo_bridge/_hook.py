@@ -13,15 +13,13 @@ from ._extract import is_mapping, number
 from ._hooked_method import HookedMethod
 from ._log import log
 from ._names import printable
+from ._quick_text import DECISION, NUMBERS
 from ._stats import HookStats
 from .publisher import Publisher
 
 _SCALARS = (int, float, str, bool, type(None))
 _NUMBERS_OR_NONE = frozenset((int, float, type(None)))
 _NAN = float("nan")
-
-# What is read of an info, or of an observation for what that leaves out.
-_INFO = "cash gp total_value inventory inventory_value realized_pnl agent_id step_trades".split()
 
 
 class Hook:
@@ -49,9 +47,9 @@ class Hook:
         self._reward_from = "steps"
         self._episode = 1
         self._seen: tuple = ()  # of the portfolio, last published
+        self._shape: tuple | None = None  # what of it the template is for
         self._inventory: dict | None = None  # a copy of the one last seen
         self._template = ""  # of the portfolio's text
-        self._template_of: tuple | None = None
         self._info_agent: Any = None
         self._resetting = False  # the next step only resets
         self._start_episode()
@@ -84,7 +82,7 @@ class Hook:
     def guarded(self, body: Callable, *args: Any) -> Any:
         """Reading and publishing must not disturb the call that they watch."""
         try:
-            return body(*args)
+            return body(*args) if self.active else None
         except Exception as error:
             return self.failed(error)
 
@@ -106,10 +104,21 @@ class Hook:
     def see_decision(self, result: Any) -> None:
         self._decisions += 1
         first = result[0] if type(result) is tuple and result else result
-        quick = self._actions.decision(first) if type(first) is dict else None
-        if quick is not None:
-            self._stats.decisions += self._offer(*quick)
-            return
+        if type(first) is dict:
+            get = first.get
+            # One by one: map() brings code of its own, which other work has driven out.
+            texts = get("agent_id"), get("action_type"), get("type"), get("item"), get("reasoning")
+            price, quantity = get("price"), get("quantity")
+            try:
+                template = self._actions.templates[texts]
+            except (KeyError, TypeError):
+                template = self._actions.decision(texts)
+            if template is not None and type(price) in NUMBERS and type(quantity) in NUMBERS:
+                if self._publisher._outbox.offer_filled(template, (price, quantity)):
+                    self._stats.decisions += 1
+                else:
+                    self._stats.failed += 1
+                return
         found = _extract.decision(result)
         if found is None:
             self.unrecognised("sample_action", result, "action_type, type, side or action by name")
@@ -229,7 +238,10 @@ class Hook:
             if not is_mapping(observation):
                 return
             info, observation = observation, None
-        cash, gp, total, inventory, value, realized, agent, told = map(info.get, _INFO)
+        get = info.get
+        cash, gp, total, inventory = get("cash"), get("gp"), get("total_value"), get("inventory")
+        value, realized = get("inventory_value"), get("realized_pnl")
+        agent, told = get("agent_id"), get("step_trades")
         if cash is not None:
             gp = cash
         if (gp is None or total is None or inventory is None) and is_mapping(observation):
@@ -250,8 +262,35 @@ class Hook:
             self._profit = realized
         if (gp is None or inventory is None) and self._env is not None:
             gp, inventory = self._ask_env(gp, total, inventory, bool(told))
-        if gp is not None or total is not None or value is not None or inventory is not None:
-            self._see_portfolio(gp, total, value, inventory, realized)
+        if gp is None and total is None and value is None and inventory is None:
+            return
+        if total is not None:
+            self._final_value = total
+        if type(inventory) is not dict and not is_mapping(inventory):
+            inventory = None
+        elif inventory != self._inventory:  # which the environment may go on changing
+            self._seen, self._shape = (), None
+            self._inventory = inventory = {
+                k: v if type(v) in _SCALARS else copy.deepcopy(v) for k, v in inventory.items()
+            }
+        seen = gp, total, value, realized, self._info_agent, inventory is None
+        if seen == self._seen:
+            return
+        self._seen = seen
+        shape = self._info_agent or self.agent_id, inventory is None, realized is None
+        if shape != self._shape:
+            self._shape = shape
+            held = None if inventory is None else self._inventory
+            self._template = _quick_text.portfolio(shape[0], held, realized is not None)
+        if self._template and gp is not None and total is not None:
+            held = total - gp if value is None else value
+            numbers = (gp, total, held) if realized is None else (gp, total, held, realized)
+            if self._publisher._outbox.offer_filled(self._template, numbers):
+                self._stats.portfolios += 1
+            else:
+                self._stats.failed += 1
+        else:
+            self._publish_portfolio(*seen[:4], inventory)
 
     def _ask_env(self, gp: Any, total: Any, inventory: Any, traded: bool) -> tuple:
         """What it holds changes with its cash or a trade; between these it is not asked again, and one
@@ -269,34 +308,9 @@ class Hook:
         self._env_tells = told is not None or inventory is not None
         return gp, inventory
 
-    def _see_portfolio(
-        self, gp: Any, total: Any, value: Any, inventory: Any, realized: Any
+    def _publish_portfolio(
+        self, gp: Any, total: Any, value: Any, realized: Any, inventory: Any
     ) -> None:
-        if total is not None:
-            self._final_value = total
-        if type(inventory) is not dict and not is_mapping(inventory):
-            inventory = None
-        elif inventory != self._inventory:  # which the environment may go on changing
-            self._seen, self._template_of = (), None
-            self._inventory = inventory = {
-                k: v if type(v) in _SCALARS else copy.deepcopy(v) for k, v in inventory.items()
-            }
-        seen = (gp, total, value, realized, self._info_agent, inventory is None)
-        if seen == self._seen:
-            return
-        self._seen = seen
-        whose = self._info_agent or self.agent_id, inventory is None, realized is None
-        if whose != self._template_of:
-            self._template_of = whose
-            held = None if inventory is None else self._inventory
-            pnl = realized is not None
-            self._template = _quick_text.portfolio(whose[0], held, pnl)
-        if self._template and gp is not None and total is not None:
-            held = total - gp if value is None else value
-            numbers = (gp, total, held) if realized is None else (gp, total, held, realized)
-            if _quick_text.NUMBERS.issuperset(map(type, numbers)):
-                self._stats.portfolios += self._offer(self._template, numbers)
-                return
         data: dict = {"agent_id": self._info_agent}
         if gp is not None:
             data["gp"] = gp
@@ -326,7 +340,9 @@ class Hook:
         for each in told:
             quick = self._actions.trade(each, agent) if type(each) is dict else None
             if quick is not None:
-                self._stats.trades += self._offer(*quick)
+                told = self._publisher._outbox.offer_filled(*quick)
+                self._stats.trades += told
+                self._stats.failed += not told
                 continue
             found = _extract.trade(each)
             if found is not None:
@@ -386,14 +402,6 @@ class Hook:
         if data["agent_id"] is None:
             data["agent_id"] = self.agent_id
         if self._publisher.publish(event_type, data):
-            return True
-        self._stats.failed += 1
-        return False
-
-    def _offer(self, template: str, numbers: tuple) -> bool:
-        if not self.active:
-            return False
-        if self._publisher._outbox.offer_filled(template, numbers):
             return True
         self._stats.failed += 1
         return False

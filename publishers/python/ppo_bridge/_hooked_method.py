@@ -50,7 +50,8 @@ class HookedMethod:
         if self._plain:  # first, for what happens at every step
             result = self._original(*args, **kwargs)
             try:
-                self._see(result)
+                if self._plain:  # nobody has unhooked it meanwhile
+                    self._see(result)
             except Exception as error:
                 self._hook.failed(error)
             return result

@@ -18,6 +18,8 @@ from ._values import Unencodable, as_mapping
 INBOX_EVENTS_MAX = 1 << 17
 INBOX_CHARS_MAX = 64 * 1024 * 1024
 
+_CHARS_UNCOUNTED = INBOX_CHARS_MAX // INBOX_EVENTS_MAX  # of a text so short the number is bound enough
+
 _TYPES_KEPT_MAX = 1024
 _ENVELOPE_CHARS_MAX = 256  # around type and data
 _SECONDS_MAX = 1e11  # since 1970: the year 5138
@@ -32,12 +34,13 @@ class Outbox:
         self._event_bytes_max = event_bytes_max
         # Texts shorter than this need no closer look: no character takes more than four bytes.
         self._chars_unchecked = max(event_bytes_max // 4 - _ENVELOPE_CHARS_MAX, 0)
+        self._chars_quick = min(self._chars_unchecked, _CHARS_UNCOUNTED)
         self._prefixes: dict[Any, str] = {}
         # Texts that lack their end, times, and numbers to be filled in.
         self._inbox: deque[tuple[str, float, tuple]] = deque()
         self._chars_in = 0
         self._chars_out = 0
-        self.offered = 0  # events accepted
+        self._taken = 0
         self.refused = 0
         self.complaint = ""  # why the last one was refused
         self.nulled = 0  # values of accepted events that could not be told
@@ -76,8 +79,8 @@ class Outbox:
         inbox = self._inbox
         if self.error or (len(inbox) > 256 and self._is_full()):
             return self.refuse(self._why_not(text), event_type)
-        self.offered += 1
-        self._chars_in += size
+        if size > _CHARS_UNCOUNTED:
+            self._chars_in += size
         inbox.append((text, at, ()))
         if self.asleep:
             self.asleep = False
@@ -88,13 +91,12 @@ class Outbox:
         """As offer(), of what is published at every step: the JSON of an event up to the end of its data, in
         which the sending thread fills in these ints and floats."""
         inbox = self._inbox
-        size = len(template)
-        if size > self._chars_unchecked or self.error or (len(inbox) > 256 and self._is_full()):
+        if self.error or len(template) > self._chars_quick or len(inbox) > 256:
             why = self._why_not(template)
             if why:
                 return self.refuse(why)
-        self.offered += 1
-        self._chars_in += size
+            if len(template) > _CHARS_UNCOUNTED:
+                self._chars_in += len(template)
         inbox.append((template, time(), numbers))
         if self.asleep:
             self.asleep = False
@@ -154,11 +156,19 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._inbox)
 
+    @property
+    def offered(self) -> int:
+        """Events accepted. Of what is just being taken it is never too few."""
+        waiting = len(self._inbox)
+        return waiting + self._taken
+
     def take(self, events_max: int) -> list[tuple[str, float]]:
         """What came first: texts that lack their end, with their times. One thread."""
         pop = self._inbox.popleft
-        taken = [pop() for _ in range(min(len(self._inbox), events_max))]
-        self._chars_out += sum([len(text) for text, _, _ in taken])
+        count = min(len(self._inbox), events_max)
+        self._taken += count
+        taken = [pop() for _ in range(count)]
+        self._chars_out += sum([len(text) for text, _, _ in taken if len(text) > _CHARS_UNCOUNTED])
         if not self._inbox:  # threads that count at the same time may have lost one another's
             self._chars_out = self._chars_in
         return [(self._filled(text, numbers) if numbers else text, at) for text, at, numbers in taken]
@@ -204,10 +214,11 @@ class Outbox:
         waiting = len(self._inbox)
         if waiting > 256 and self._is_full():
             return "%d events wait already" % waiting
-        try:
-            self._check_size(text)
-        except Unencodable as error:
-            return str(error)
+        if len(text) > self._chars_unchecked:
+            try:
+                self._check_size(text)
+            except Unencodable as error:
+                return str(error)
         return ""
 
 

@@ -14,10 +14,9 @@ from . import _extract
 from ._json import encode
 
 NUMBERS = frozenset((int, float))
+DECISION = ("agent_id", "action_type", "type", "item", "reasoning")
 
-_TEXTS = ("agent_id", "action_type", "type", "item", "reasoning")
 _AMOUNTS = ("price", "quantity")
-_TRADE = "agent_id action_type type item success order price quantity profit pnl total_value cost".split()
 _KEPT_MAX = 4096
 _TEXT_CHARS_MAX = 128  # of those kept
 _HELD_CHARS_MAX = 8192  # of an inventory's JSON
@@ -28,44 +27,37 @@ _PORTFOLIO = ',"gp":%s,"total_value":%s,"inventory_value":%s'
 
 class Actions:
     """Of one agent: what decision() and trade() in _extract read from a dict that has a price and a
-    quantity. Each gives a template and its numbers, or None."""
+    quantity, by templates."""
 
     def __init__(self, agent_id: str) -> None:
         self._agent_id = agent_id
-        self._templates: dict[tuple, str | None] = {}
+        self.templates: dict[tuple, str] = {}  # by texts
 
-    def decision(self, thing: dict) -> tuple | None:
-        get = thing.get
-        texts = tuple(map(get, _TEXTS))
-        try:
-            template = self._templates[texts]
-        except (KeyError, TypeError):
-            template = self._learn("agent_decision", _extract.decision, texts, _TEXTS, _AMOUNTS)
-        numbers = get("price"), get("quantity")
-        if template is None or not NUMBERS.issuperset(map(type, numbers)):
-            return None
-        return template, numbers
+    def decision(self, texts: tuple) -> str | None:
+        """`texts`: what a decision has under the names in DECISION. The template for its price and quantity,
+        which is now in `templates`; None where it has none."""
+        return self._learn("agent_decision", _extract.decision, texts, DECISION, _AMOUNTS)
 
     def trade(self, thing: dict, agent_id: str) -> tuple | None:
-        """`agent_id`: whose it is, where it does not say so."""
-        whose, *names, success, order, price, quantity, profit, pnl, total, cost = map(thing.get, _TRADE)
-        if success is False or order is not None:
+        """A template and its numbers, or None. `agent_id`: whose it is, where it does not say so."""
+        get = thing.get
+        if get("success") is False or get("order") is not None:
             return None
-        texts = agent_id if whose is None else whose, *names
+        whose, price, quantity, total = get("agent_id"), get("price"), get("quantity"), get("total_value")
+        texts = agent_id if whose is None else whose, get("action_type"), get("type"), get("item")
         try:
-            template = self._templates[texts]
+            template: str | None = self.templates[texts]
         except (KeyError, TypeError):
             numbers = "price", "quantity", "profit", "total_value"
-            template = self._learn("trade_executed", _extract.trade, texts, _TRADE, numbers)
-        if profit is None:
-            profit = 0.0 if pnl is None else pnl
-        amounts = price, quantity
-        if template is None or not NUMBERS.issuperset(map(type, amounts)):
+            template = self._learn("trade_executed", _extract.trade, texts, DECISION, numbers)
+        if template is None or type(price) not in NUMBERS or type(quantity) not in NUMBERS:
             return None
+        profit = get("profit", get("pnl", 0.0))
         if total is None:
-            total = price * quantity if cost is None else cost
-        numbers = *amounts, profit, total
-        return (template, numbers) if NUMBERS.issuperset(map(type, numbers)) else None
+            total = get("cost", price * quantity)
+        if type(profit) not in NUMBERS or type(total) not in NUMBERS:
+            return None
+        return template, (price, quantity, profit, total)
 
     def _learn(self, kind: str, read: Callable, texts: tuple, names: Any, numbers: tuple) -> str | None:
         """None where one that is needed is no string, or one is long."""
@@ -79,11 +71,11 @@ class Actions:
             del data[name]
         if data["agent_id"] is None:
             data["agent_id"] = self._agent_id
-        if len(self._templates) >= _KEPT_MAX:
-            self._templates.clear()
+        if len(self.templates) >= _KEPT_MAX:
+            self.templates.clear()
         fields = "".join([',"%s":%%s' % name for name in numbers])
         template = _EVENT % (kind, encode(data)[:-1].replace("%", "%%"), fields)
-        self._templates[texts] = template
+        self.templates[texts] = template
         return template
 
 
