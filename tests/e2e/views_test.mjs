@@ -107,6 +107,10 @@ test('views: with real trainers, the portfolio is the one that they published', 
     await page.locator(`tr:has-text("${data.agent_id}"):has-text("${source}") td[title^="${full}. "]`).waitFor();
   }
   await command(trained, 'resume', {}, '*');
+  // Of the runs that are chosen, theirs alone.
+  const [{ run_id: id }] = (await command(trained, 'get_runs', { filter: { source: 'trainer-1', agent_id: 'agent_1' } })).result.runs;
+  const one = await openPage(trained, { view: `overview?runs=${encodeURIComponent(encodeURIComponent(id))}` });
+  await until('its curve alone', async () => (await one.locator('.overview .key > span').allTextContents()).join().trim() === 'trainer-1/agent_1');
   assert.deepEqual(page.problems, []);
 });
 

@@ -20,10 +20,6 @@ export class ByteDeque<T extends { seq: number }> {
     return index < 0 ? undefined : this.items[this.head + index];
   }
 
-  sizeAt(index: number): number {
-    return this.sizes[this.head + index] ?? 0;
-  }
-
   push(item: T, bytes: number): void {
     this.items.push(item);
     this.sizes.push(bytes);

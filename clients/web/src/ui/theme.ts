@@ -4,25 +4,29 @@ import { load, save } from '../storage.js';
 const key = 'ppo-theme';
 const listeners = new Set<() => void>();
 let colours = new Map<string, string>();
+let chosen: string | null;
 
 // Okabe and Ito's palette, which the colour-blind can tell apart; the names are in style.css.
 const curveColours = 8;
 
+const system = () => matchMedia('(prefers-color-scheme: dark)');
+const ofSystem = () => (system().matches ? 'dark' : 'light');
+
 export function startTheme(): void {
-  apply(load(key));
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', changed);
+  chosen = load(key);
+  apply();
+  system().addEventListener('change', apply);
 }
 
 export function isDark(): boolean {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen === undefined ? matchMedia('(prefers-color-scheme: dark)').matches : chosen === 'dark';
+  return document.documentElement.dataset.theme === 'dark';
 }
 
 export function toggleTheme(): void {
   const wanted = isDark() ? 'light' : 'dark';
-  const system = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
-  save(key, wanted === system ? null : wanted);
-  apply(wanted === system ? null : wanted);
+  chosen = wanted === ofSystem() ? null : wanted;
+  save(key, chosen);
+  apply();
 }
 
 /** Returns what ends it. */
@@ -45,13 +49,8 @@ export function seriesColour(index: number): string {
   return colour(`--curve-${index % curveColours}`);
 }
 
-function apply(theme: string | null): void {
-  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
-  changed();
-}
-
-function changed(): void {
+function apply(): void {
+  document.documentElement.dataset.theme = chosen === 'light' || chosen === 'dark' ? chosen : ofSystem();
   colours = new Map();
   for (const listener of listeners) listener();
 }

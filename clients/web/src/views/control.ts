@@ -54,6 +54,7 @@ export class ControlView implements View {
   private readonly checkpointCard: HTMLElement;
   private readonly othersCard: HTMLElement;
   private readonly denied = h('p', { class: 'note', role: 'status', hidden: true });
+  private readonly past = h('p', { class: 'note', role: 'status', hidden: true }, 'What is sent here goes to the trainers as they are now.');
   private readonly answers = new Ring<Answer>(answersMax);
   private readonly answersTable: Table<Answer>;
   private readonly historyTable: Table<CommandTold>;
@@ -94,7 +95,7 @@ export class ControlView implements View {
     } }, 'Older');
     this.checkpointCard = this.makeCheckpointCard();
     this.othersCard = this.makeOthersCard();
-    this.element.append(this.denied, this.targets.element,
+    this.element.append(this.denied, this.past, this.targets.element,
       h('div', { class: 'grid' }, h('div', { class: 'stack' }, this.trainingCard(), this.checkpointCard), this.parameters.element,
         h('div', { class: 'stack' }, this.orders.element, this.othersCard)),
       h('section', { class: 'card' }, h('h2', {}, 'Answers ', h('small', { class: 'muted' }, 'to what this page asked')), this.answersTable.element),
@@ -120,6 +121,7 @@ export class ControlView implements View {
     this.othersCard.hidden = !may('pause');
     if (!may('place_order')) this.orders.element.hidden = true;
     this.denied.hidden = may('pause');
+    this.past.hidden = this.app.state.to === undefined;
     setText(this.denied, this.app.whyNot('pause') && `${this.app.whyNot('pause')} What trainers are told here takes a token of the role operator.`);
     this.updateOthers();
     this.answersTable.update([...this.answers.newestFirst()]);

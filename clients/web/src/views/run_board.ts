@@ -23,7 +23,7 @@ export class RunBoard {
   readonly element: HTMLElement;
   alive = 0;
   stalled = 0;
-  crashed = 0;
+  total = 0;
   private readonly columns: Column[];
   private version = -1;
   private readonly shown = new WeakMap<Element, Run>();
@@ -48,10 +48,11 @@ export class RunBoard {
     this.version = runs.listVersion;
     this.stalledWere = were;
     const all = runsBetween(tellingRuns(runs.all), from, to).filter(({ hidden }) => !hidden).sort((a, b) => b.last_event - a.last_event || (a.run_id < b.run_id ? -1 : 1));
+    this.total = all.length;
     const running = all.filter(({ state, run }) => state === 'running' && run !== '').sort((a, b) => b.started - a.started);
     const found = [running.filter(({ source }) => !stalledSources.has(source)), running.filter(({ source }) => stalledSources.has(source)),
                    all.filter(({ state }) => state === 'crashed'), all.filter(({ state }) => /^(finished|interrupted|lost)$/.test(state))];
-    [this.alive, this.stalled, this.crashed] = found.map(({ length }) => length) as [number, number, number, number];
+    [this.alive, this.stalled] = found.map(({ length }) => length) as [number, number];
     this.columns.forEach((column, i) => this.show(column, found[i]!));
   }
 

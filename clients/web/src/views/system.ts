@@ -49,6 +49,7 @@ export class SystemView implements View {
   private readonly gaps: Table<SeenGap>;
   private readonly ofMetrics: HTMLElement[];
   private painted = -1;
+  private readonly past = h('p', { class: 'note', role: 'status', hidden: true }, 'How the bridge is now: of the past it keeps what happened, not how it was itself.');
 
   constructor(private readonly app: App) {
     this.sources = new Table<SourceInfo>({
@@ -101,7 +102,7 @@ export class SystemView implements View {
     const delays = card('Delay in the bridge, of live events', this.delays.element);
     const journal = card('Journal', this.journal.element);
     this.ofMetrics = [delays, journal];
-    this.element.append(this.tiles.element,
+    this.element.append(this.past, this.tiles.element,
       card('Events a second', this.rates.element,
            h('p', { class: 'key' }, h('span', {}, h('i', { class: 'swatch curve-0' }), 'in'),
              h('span', {}, h('i', { class: 'swatch curve-1' }), 'out, over all clients'))),
@@ -112,7 +113,8 @@ export class SystemView implements View {
   }
 
   update(): void {
-    const { status, store } = this.app;
+    const { status, store, state } = this.app;
+    this.past.hidden = state.to === undefined;
     this.gaps.update([...store.gaps.newestFirst()]);
     this.types.update([...store.types].sort(([, a], [, b]) => b - a).map(([name, value]) => ({ name, value })));
     this.updateDelay([...store.delays]);
