@@ -329,8 +329,10 @@ function openFromAddress(): void {
   current = opened;
   links.forEach((link, i) => {
     link.href = app.address({ view: views[i]!.name }); // what is chosen stays
-    if (views[i] === current) link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
+    if (views[i] !== current) return link.removeAttribute('aria-current');
+    const changed = !link.hasAttribute('aria-current');
+    link.setAttribute('aria-current', 'page');
+    if (changed && innerWidth < 700) link.scrollIntoView({ block: 'nearest', inline: 'center' });
   });
   showStanding();
   painter.soon();

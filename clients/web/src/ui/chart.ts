@@ -243,7 +243,7 @@ export class Chart {
         y: { distr: this.data.log ? 3 : 1, range: () => [...this.rangeOfY()] },
       },
       axes: [
-        { ...axis, size: 22, gap: 4, space: 70, incrs: kind === 'time' || kind === 'relative' ? timeSteps : undefined,
+        { ...axis, size: 26, gap: 8, space: 70, incrs: kind === 'time' || kind === 'relative' ? timeSteps : undefined,
           values: (_, ticks) => texts('x', ticks) },
         {
           ...axis, size: lanes === undefined ? 54 : 110, gap: 4, space: 32, values: (_, ticks) => texts('y', ticks),

@@ -132,8 +132,9 @@ export class Grid<T> {
 
   private paint(): void {
     const { scroller, items } = this;
-    this.first = Math.max(0, Math.min(Math.floor(scroller.scrollTop / rowHeight) - rowsBeyond, items.length));
     const fit = Math.ceil(scroller.clientHeight / rowHeight) + 2 * rowsBeyond;
+    // Where there are fewer now than it was scrolled by, the last of them.
+    this.first = Math.max(0, Math.min(Math.floor(scroller.scrollTop / rowHeight) - rowsBeyond, items.length - fit));
     const count = Math.max(0, Math.min(fit, items.length - this.first));
     this.rows.style.transform = `translateY(${this.first * rowHeight}px)`;
     while (this.rows.children.length > count) this.rows.lastElementChild!.remove();

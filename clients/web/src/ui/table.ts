@@ -50,9 +50,10 @@ export class Table<T> {
     this.table = h('table', { 'aria-label': options.label },
       h('thead', { hidden: options.columns.every(({ name }) => name === '') },
         h('tr', {}, ...this.heads)), this.body);
-    this.body.addEventListener('pointermove', ({ pointerType }) => (this.pointed = pointerType !== 'touch'));
-    this.body.addEventListener('pointerleave', () => (this.pointed = false));
     this.element = h('div', { class: 'table' }, this.table, this.emptyNote);
+    // The head, too: what grows above the table may push the rows on from under the pointer.
+    this.element.addEventListener('pointermove', ({ pointerType }) => (this.pointed = pointerType !== 'touch'));
+    this.element.addEventListener('pointerleave', () => (this.pointed = false));
     this.markSorted();
   }
 
@@ -68,7 +69,7 @@ export class Table<T> {
 
   private held(rows: T[]): T[] {
     const { id } = this.options;
-    if (id === undefined || !this.pointed || !this.body.matches(':hover')) return rows;
+    if (id === undefined || !this.pointed || !this.element.matches(':hover')) return rows;
     return heldOrder(this.shown.map(id), rows, id);
   }
 
@@ -126,6 +127,7 @@ export class Table<T> {
   private sortBy(column: number): void {
     const descending = this.sortedBy?.column === column ? !this.sortedBy.descending : true;
     this.sortedBy = { column, descending };
+    this.shown = []; // no order to be kept
     this.markSorted();
     this.onSort();
   }
