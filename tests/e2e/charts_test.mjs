@@ -46,11 +46,11 @@ async function csv(page, tag) {
 }
 
 // Waits for as many points as there are to be.
-async function csvOf(page, tag, points) {
+async function csvOf(page, tag, points, timeout_ms) {
   return until(`${points} points of ${tag}`, async () => {
     const rows = await csv(page, tag);
     return rows.reduce((sum, { n }) => sum + n, 0) >= points && rows;
-  });
+  }, timeout_ms);
 }
 
 // How many pixels of the plot's upper (0..0.5) or any part are of a colour that is near to no grey.
@@ -81,7 +81,7 @@ test('charts: a spike among 1,000,000 points is seen at every zoom', { timeout: 
   t.diagnostic(`published in ${Date.now() - begin} ms`);
   const page = await openPage(bridge, { view: 'training' });
   await chart(page, 'loss').waitFor();
-  await csvOf(page, 'loss', n);
+  await csvOf(page, 'loss', n, 90_000); // first the journal has them
   await panel(page, 'loss').getByText('✕ 3 NaN').waitFor(); // within thousands of numbers each
   for (const half of [Infinity, 200_000, 20_000, 2000, 200, 20]) {
     if (half < Infinity) {
