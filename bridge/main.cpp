@@ -84,7 +84,8 @@ int main(int argc, char** argv) {
   bridge::SetupCommand setup(cli, credentials);
   cli.footer(
       "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
-      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGHUP: read the file anew,\n"
+      "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGUSR1: take no more clients,\n"
+      "send those that are there away over websocket.drain_s, exit 0. SIGHUP: read the file anew,\n"
       "and credentials, roles and certificate; `config explain KEY` says what can change.\n"
       "Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags or configuration.");
   try {

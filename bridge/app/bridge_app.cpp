@@ -15,6 +15,7 @@
 #include "access/authenticator.h"
 #include "alerts/alerts.h"
 #include "audit/audit.h"
+#include "app/drain.h"
 #include "app/memory_shares.h"
 #include "app/metrics.h"
 #include "app/service_manager.h"
@@ -131,6 +132,7 @@ class BridgeApp::Impl {
         bot_commands_(io_, zmq_, guard_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
                       taken_, auth_is_on_ ? authenticator_.get() : nullptr),
         signals_(io_, SIGINT, SIGTERM, SIGHUP),
+        drain_(client_servers_, clock_, [this] { begin_stop("drained"); }),
         tick_timer_(io_),
         command_timer_(io_),
         drain_timer_(io_) {
@@ -139,6 +141,11 @@ class BridgeApp::Impl {
     commands_.set_alerts(&alerts_);
     commands_.set_audit(audit_.get());
     commands_.set_config(&reloader_.status());
+    commands_.set_drain([this](auto drain_s, const auto& by) {
+      const std::int64_t seconds = drain_s.value_or(reloader_.config().websocket.drain_s);
+      return std::make_pair(seconds, drain_.begin(seconds, "asked for by " + printable(by)));
+    });
+    signals_.add(SIGUSR1);
     dispatcher_.set_audit(audit_);
     bot_commands_.set_audit(audit_.get());
     guard_.set_audit(audit_.get());
@@ -440,6 +447,7 @@ class BridgeApp::Impl {
   // Why the bridge is not ready; "" where it is.
   std::string trouble() const {
     if (stopping_) return "stopping";
+    if (drain_.active()) return drain_.progress();
     const std::string journal = journal_ ? journal_->problem() : std::string();
     if (journal.empty()) return journal;
     return "journal: " + journal +
@@ -553,6 +561,7 @@ class BridgeApp::Impl {
     memory_watch_.check();
     (void)keep_descriptors_free(zmq_endpoints());
     service_.tick(clock_.steady_us());
+    drain_.tick();
     command_timer_.expires_after(kCommandTick);
     command_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) command_tick();
@@ -566,6 +575,10 @@ class BridgeApp::Impl {
         service_.reloading(clock_.steady_us());
         reloader_.reload();
         service_.ready(status_line());
+        return watch_signals();
+      }
+      if (number == SIGUSR1) {
+        if (!drain_.active()) drain_.begin(reloader_.config().websocket.drain_s, "SIGUSR1");
         return watch_signals();
       }
       if (stopping_) {
@@ -714,6 +727,7 @@ class BridgeApp::Impl {
   BotPublisher bot_publisher_;
   BotCommands bot_commands_;
   asio::signal_set signals_;
+  Drain drain_;
   asio::steady_timer tick_timer_;
   asio::steady_timer command_timer_;
   asio::steady_timer drain_timer_;

@@ -36,6 +36,7 @@ struct Config {
     std::int64_t threads = 0;
     std::int64_t handshake_timeout_s = 0;
     std::int64_t tls_handshakes_per_s_max = 0;
+    std::int64_t drain_s = 0;
   } websocket;
   struct {
     std::string certificate;  // "" = plain

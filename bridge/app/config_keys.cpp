@@ -8,6 +8,7 @@
 
 #include "alerts/webhooks.h"
 #include "base/address.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "net/origin.h"
 #include "net/proxies.h"
@@ -190,6 +191,10 @@ std::vector<ConfigKey> make_keys() {
                    "about a millisecond that events would have had (with an ECDSA key; with RSA up to five).",
                    "handshakes a second", 200, 1, 100'000,
                    [](C& c, Integer v) { c.websocket.tls_handshakes_per_s_max = v; }), Reload::with_tls),
+      live(integer("websocket.drain_s",
+                   "Over how long clients are told to go where the bridge is drained (SIGUSR1, `ppo-client drain`), so that they do\n"
+                   "not all come back at once. Then it ends.",
+                   "seconds", 10, 0, kDrainSecondsMax, [](C& c, Integer v) { c.websocket.drain_s = v; })),
 
       live(text("tls.certificate",
                 "The certificate of the WebSocket and HTTP port, in PEM, with those that lead to its root behind it. With it\n"

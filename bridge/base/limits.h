@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace bridge {
 
@@ -11,6 +12,8 @@ inline constexpr std::size_t kNameBytesMax = 64;      // source, run, agent id, 
 inline constexpr std::size_t kClientNameBytesMax = 128;  // client_id and client_type
 inline constexpr int kJsonDepthMax = 64;              // levels; the body's own object is the first
 inline constexpr std::size_t kTopLevelKeysMax = 256;  // keys of an event body's object
+
+inline constexpr std::int64_t kDrainSecondsMax = 3600;
 
 inline constexpr std::size_t kBlockBytesMax = 256 * 1024;  // a block is closed when it passes this
 

@@ -41,8 +41,9 @@ constexpr std::size_t kClientsAStep = 32;
 
 constexpr std::string_view kTrades = "get_trades";
 constexpr std::string_view kAudit = "get_audit";
-constexpr std::array<std::string_view, 8> kNames = {"get_status",   "get_recent_events", "get_sources", "get_clients",
-                                                    "get_snapshot", "get_event_types",   kTrades,       kAudit};
+constexpr std::string_view kDrain = "drain";
+constexpr std::array<std::string_view, 9> kNames = {"get_status",   "get_recent_events", "get_sources", "get_clients",
+                                                    "get_snapshot", "get_event_types",   kTrades,       kAudit, kDrain};
 
 void put_config(JsonWriter& json, const ConfigStatus& config) {
   // A path may be no UTF-8.
@@ -109,6 +110,8 @@ void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
     view_.alerts->run(command, params, asker, done);
   } else if (command == "get_sources") {
     get_sources(account, done, scope);
+  } else if (command == kDrain) {
+    drain(params, asker.client_id, done);
   } else if (command == kAudit) {
     get_audit(params, account, done);
   } else if (scope != nullptr) {
@@ -501,6 +504,20 @@ std::string OwnCommands::snapshot_json() {
   json.end_list().field("count", count).field("complete", complete);
   json.field("epoch", view_.log.epoch()).field("seq", view_.log.last_seq());
   return json.end_object().take();
+}
+
+void OwnCommands::drain(const rapidjson::Value& params, const std::string& by, const Done& done) {
+  std::optional<std::int64_t> wanted;
+  if (const rapidjson::Value* const given = params.IsObject() ? find(params, "drain_s") : nullptr) {
+    const auto read = read_integer(given, "params.drain_s", 0, kDrainSecondsMax);
+    if (!read) return done(RequestError{ErrorType::bad_request, read.error().message});
+    wanted = static_cast<std::int64_t>(read.value());
+  }
+  if (!drain_) return done(RequestError{ErrorType::busy, "it cannot be drained"});
+  const auto [seconds, clients] = drain_(wanted, by);
+  JsonWriter json;
+  json.object().field("drain_s", static_cast<std::uint64_t>(seconds)).field("clients", std::uint64_t{clients});
+  done(json.end_object().take());
 }
 
 void OwnCommands::get_audit(const rapidjson::Value& params, const std::shared_ptr<RequestBudget>& account,

@@ -114,6 +114,12 @@ class OwnCommands {
   void set_runs(PastRuns* runs) { view_.runs = runs; }
   void set_alerts(Alerts* alerts) { view_.alerts = alerts; }
   void set_audit(Audit* audit) { view_.audit = audit; }
+  // Begins to drain the bridge, over so many seconds, or as it is configured; returns how long and how many clients it
+  // has.
+  using Drained = std::pair<std::int64_t, std::size_t>;
+  void set_drain(std::function<Drained(std::optional<std::int64_t> drain_s, const std::string& by)> drain) {
+    drain_ = std::move(drain);
+  }
   void set_config(const ConfigStatus* config) { view_.config = config; }
   // Told of from now on.
   void set_limits(HistoryLimits history, std::size_t clients_max) {
@@ -173,11 +179,13 @@ class OwnCommands {
   void get_readable(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope,
                     bool types_only);
   std::string get_event_types();
+  void drain(const rapidjson::Value& params, const std::string& by, const Done& done);
   void get_audit(const rapidjson::Value& params, const std::shared_ptr<RequestBudget>& account, const Done& done);
 
   BridgeView view_;
   Addresses addresses_;
   const ClientDirectory* directory_ = nullptr;
+  std::function<Drained(std::optional<std::int64_t>, const std::string&)> drain_;  // null: it cannot be
   PastCache nothing_past_{nullptr};
   std::map<RecentEvents*, Search> waiting_;  // for the journal
   const std::shared_ptr<char> nobody_ = std::make_shared<char>();  // asks in place of who has no account

@@ -312,10 +312,12 @@ std::string ClientProtocol::on_command(const ClientRequest& request) {
         if (exchange->under_way) {
           exchange->reply = reply;
         } else if (!alive.expired()) {
+          --owed_;
           on_late_reply_(feed_.say(reply) ? Verdict::keep : Verdict::too_slow);
         }
       });
   exchange->under_way = false;
+  if (exchange->reply.empty()) ++owed_;
   return std::move(exchange->reply);
 }
 

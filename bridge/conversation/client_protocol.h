@@ -56,6 +56,8 @@ class ClientProtocol {
   [[nodiscard]] Verdict set_access(std::shared_ptr<const Access> access);
   // Whether there is room for one more connection of who it is; asked once, where it said so with its handshake.
   [[nodiscard]] bool admit();
+  // Whether replies are owed that come later.
+  bool owes_replies() const { return owed_ != 0; }
   bool is_open() const { return authenticator_ == nullptr || access_ != nullptr; }
 
   const std::string& client_id() const { return client_id_; }
@@ -90,6 +92,7 @@ class ClientProtocol {
   std::shared_ptr<const Access> access_;
   std::shared_ptr<const void> place_;  // among the connections of its name
   int wrong_tokens_ = 0;
+  std::size_t owed_ = 0;
   Audit* audit_ = nullptr;
   std::string remote_;
   const std::uint64_t connection_;

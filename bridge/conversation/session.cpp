@@ -125,7 +125,7 @@ bool Session::give(Outgoing out) {
     return false;
   }
   if (out.empty()) {
-    if (draining_ && !out.more) close(CloseCode::going_away, "the bridge stops");
+    if (draining_ && !out.more && (draining_at_once_ || !protocol_.owes_replies())) close(CloseCode::going_away, "the bridge stops");
     return false;
   }
   events_sent_ += out.events;
@@ -198,8 +198,9 @@ void Session::tick() {
   }
 }
 
-void Session::drain() {
+void Session::drain(bool at_once) {
   draining_ = true;
+  draining_at_once_ = draining_at_once_ || at_once;
   pump();
 }
 

@@ -85,8 +85,9 @@ class Session {
   // Call about once a second: pings, and gives up on a client that does not answer.
   void tick();
 
-  // Gives the client what there is and then says 1001. No request is answered any more.
-  void drain();
+  // Gives the client what there is and then says 1001. No request is taken any more; replies that are owed are waited for
+  // unless it is called with `at_once`, which it may be later.
+  void drain(bool at_once = true);
 
   // Memory of what the client has yet to read and nobody else holds.
   std::size_t unread_bytes() const { return feed_.unread_bytes() + in_flight_unread_; }
@@ -129,6 +130,7 @@ class Session {
   std::int64_t expiry_told_s_ = 0;  // of the expiry that was told ahead
   bool pump_waits_ = false;  // for its turn
   bool draining_ = false;
+  bool draining_at_once_ = false;
   bool closing_ = false;
 };
 

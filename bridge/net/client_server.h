@@ -59,6 +59,9 @@ class ClientServer {
   // The log has grown.
   void announce();
 
+  // As ClientServers::drain_until().
+  void drain_until(std::int64_t by_us) { server_.drain_until(by_us); }
+
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
   void drain();
 

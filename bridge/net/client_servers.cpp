@@ -127,6 +127,11 @@ void ClientServers::apply(const ClientServersOptions& options) {
   call_each([options](ClientThread& thread) { thread.apply(options); });
 }
 
+void ClientServers::drain_until(std::int64_t by_us) {
+  if (local_) return local_->drain_until(by_us);
+  call_each([by_us](ClientThread& thread) { thread.drain_until(by_us); });
+}
+
 void ClientServers::drain() {
   if (local_) return local_->drain();
   log_.seal();

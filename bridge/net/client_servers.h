@@ -59,6 +59,10 @@ class ClientServers final : public ClientDirectory {
   // As ClientServer::apply(), on all threads, and the limits of their logs. With one thread the log is the caller's.
   void apply(const ClientServersOptions& options);
 
+  // Refuses clients from now on (503); those that are there are given what there is, their replies and then 1001, spread over
+  // the time until `by_us` (steady).
+  void drain_until(std::int64_t by_us);
+
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
   void drain();
   std::size_t client_count() const { return admission_->clients; }

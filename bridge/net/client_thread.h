@@ -95,6 +95,7 @@ class ClientThread {
     log_.set_limits(options.history_limits);
     server_.apply(options.server);
   }
+  void drain_until(std::int64_t by_us) { server_.drain_until(by_us); }
   void drain() { server_.drain(); }
   ClientsReport report() const;
   std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const {

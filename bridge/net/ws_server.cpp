@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_map>
 #include <utility>
 
@@ -134,6 +135,7 @@ class WsServer::Impl final : public HttpSite {
   }
 
   void tick() {
+    if (drain_.by_us != 0) go_on_draining();
     for (std::size_t left = clients_.size() / kTicksAPass + 1; left > 0 && !clients_.empty(); --left) {
       auto next = clients_.upper_bound(ticked_);
       if (next == clients_.end()) next = clients_.begin();
@@ -142,6 +144,11 @@ class WsServer::Impl final : public HttpSite {
       client->tick();
       if (ticked_ == clients_.rbegin()->first) return;
     }
+  }
+
+  void drain_until(std::int64_t by_us) {
+    const auto left = std::distance(clients_.upper_bound(drain_.last), clients_.end());
+    drain_ = {context_.clock.steady_us(), by_us, static_cast<std::int64_t>(left), 0, drain_.last};
   }
 
   void drain() {
@@ -176,6 +183,31 @@ class WsServer::Impl final : public HttpSite {
  private:
   Server::connection_ptr connection(websocketpp::connection_hdl hdl) {
     return server_.get_con_from_hdl(std::move(hdl));
+  }
+
+  bool refuses_clients() const { return draining_ || drain_.by_us != 0; }
+
+  // Tells so many to go as should have been told by now.
+  void go_on_draining() {
+    const std::int64_t span_us = drain_.by_us - drain_.began_us;
+    const std::int64_t passed_us = context_.clock.steady_us() - drain_.began_us;
+    const std::int64_t due = passed_us >= span_us ? drain_.clients : drain_.clients * passed_us / span_us + 1;
+    while (drain_.told < due) {
+      const auto next = clients_.upper_bound(drain_.last);
+      if (next == clients_.end()) return;
+      drain_.last = next->first;
+      ++drain_.told;
+      const std::shared_ptr<Session> client = next->second;  // it may end with this
+      client->drain(false);
+    }
+  }
+
+  HttpReply full(std::int64_t now_us) const {
+    const std::int64_t left_us = draining_ ? 0 : drain_.by_us - context_.clock.steady_us();
+    HttpReply reply = error_reply(503, ErrorType::busy,
+                                  draining_ ? "the bridge stops" : refuses_clients() ? "the bridge is being drained" : "full", now_us);
+    reply.headers.emplace_back("Retry-After", std::to_string(1 + std::max<std::int64_t>(0, left_us) / 1'000'000));
+    return reply;
   }
 
   // Whoever has most unread goes; the next one only once the memory of this one is free.
@@ -239,6 +271,10 @@ class WsServer::Impl final : public HttpSite {
     auto refusal = refuse_head(head, place(con), now_us);
     if (refusal && refusal->status == 421) ++context_.counters.requests_of_foreign_hosts;
     if (!refusal && upgrade) refusal = refuse_handshake(head, place(con), now_us);
+    if (!refusal && upgrade && refuses_clients()) {
+      ++context_.counters.clients_refused;
+      return full(now_us);
+    }
     if (!refusal && !comes_from_own_site(head, place(con)) && head.method != "GET" && head.method != "HEAD") {
       refusal = foreign_origin(now_us);
     }
@@ -306,12 +342,12 @@ class WsServer::Impl final : public HttpSite {
   void on_open(const websocketpp::connection_hdl& hdl) {
     const auto con = connection(hdl);
     websocketpp::lib::error_code error;
-    if (draining_ || ++options_.admission->clients > options_.clients_max) {
-      if (!draining_) --options_.admission->clients;
+    if (refuses_clients() || ++options_.admission->clients > options_.clients_max) {
+      if (!refuses_clients()) --options_.admission->clients;
       ++context_.counters.clients_refused;
       con->close(static_cast<websocketpp::close::status::value>(
-                     draining_ ? CloseCode::going_away : CloseCode::try_again_later),
-                 draining_ ? "the bridge stops" : "full", error);
+                     refuses_clients() ? CloseCode::going_away : CloseCode::try_again_later),
+                 refuses_clients() ? "the bridge stops" : "full", error);
       return;
     }
     tune(*con);
@@ -397,12 +433,10 @@ class WsServer::Impl final : public HttpSite {
       reply.content_type = "text/event-stream";
       return answer(std::move(reply));
     }
-    if (draining_ || ++options_.admission->clients > options_.clients_max) {
-      if (!draining_) --options_.admission->clients;
+    if (refuses_clients() || ++options_.admission->clients > options_.clients_max) {
+      if (!refuses_clients()) --options_.admission->clients;
       ++context_.counters.clients_refused;
-      HttpReply reply = error_reply(503, ErrorType::busy, draining_ ? "the bridge stops" : "full", now_us);
-      reply.headers.emplace_back("Retry-After", "1");
-      return answer(std::move(reply));
+      return answer(full(now_us));
     }
     tune(con);
     // Its pongs: what it was sent must be acknowledged.
@@ -442,6 +476,14 @@ class WsServer::Impl final : public HttpSite {
   bool joins_ = false;  // the port is another's, who shares it
   std::shared_ptr<asio::ip::tcp::acceptor> acceptor_;  // websocketpp's
   bool draining_ = false;
+  // drain_until().
+  struct {
+    std::int64_t began_us = 0;
+    std::int64_t by_us = 0;    // 0: it was not called
+    std::int64_t clients = 0;  // to be told to go in that time
+    std::int64_t told = 0;     // of these
+    std::uint64_t last = 0;    // who was told last, in order of numbers
+  } drain_;
   std::unique_ptr<TlsGreeting> greeting_;  // null: plain
   Server server_;  // last: its connections may still call back while they go
 };
@@ -456,6 +498,7 @@ void WsServer::listen_on(const Address& address) { impl_->listen_on(address); }
 const Address& WsServer::address() const { return impl_->address(); }
 void WsServer::apply(const WsServerOptions& options) { impl_->apply(options); }
 void WsServer::tick() { impl_->tick(); }
+void WsServer::drain_until(std::int64_t by_us) { impl_->drain_until(by_us); }
 void WsServer::drain() { impl_->drain(); }
 void WsServer::report(ClientsReport& report) const { impl_->report(report); }
 std::vector<ClientInfo> WsServer::list(std::uint64_t connection, std::size_t max) const {

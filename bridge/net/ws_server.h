@@ -76,6 +76,9 @@ class WsServer {
   // Sites, proxies and limits of these options, for who comes from now on; the rest stays as it was.
   void apply(const WsServerOptions& options);
 
+  // As ClientServers::drain_until(); who is there is told by tick().
+  void drain_until(std::int64_t by_us);
+
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
   void drain();
 

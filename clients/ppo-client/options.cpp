@@ -177,6 +177,10 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
                                  ->check(CLI::Range(1, 1000));
   audit->add_option("--before", texts.since, "Older ones than those: what `before` was in an answer");
 
+  CLI::App* drain = app.add_subcommand("drain", "Has the bridge take no more clients, send those that are there away, and end");
+  CLI::Option* drain_over = drain->add_option("--over", texts.drain_s, "Seconds over which they go; else websocket.drain_s of the bridge")
+                                ->check(CLI::Range(0, 3600));
+
   CLI::App* command = app.add_subcommand("command", "Has a command carried out, prints the result");
   command->footer(
       "A --param's VALUE is JSON where it is valid JSON (5, true, [1,2], \"5\"), else a text.");
@@ -245,6 +249,10 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
       params.add_number("count", texts.count);
       if (!texts.since.empty()) params.add_string("before", texts.since);
       options.task = bridge_command("get_audit", Show::kReport, params.text(), timeout);
+    } else if (drain->parsed()) {
+      Object params;
+      if (drain_over->count() != 0) params.add_number("drain_s", texts.drain_s);
+      options.task = bridge_command("drain", Show::kReport, params.text(), timeout);
     } else if (list_alerts->parsed()) {
       options.task = bridge_command("list_alerts", Show::kAlerts, "{}", timeout);
     } else if (new_alert->parsed()) {

@@ -26,6 +26,7 @@ struct Texts {
   std::string command, params, target, idempotency_key;
   std::vector<std::string> param;
   std::uint64_t deadline_ms = 0;
+  std::uint64_t drain_s = 0;
   std::string from, to, output, format = "ndjson";
   bool force = false;
   double speed = 1;
