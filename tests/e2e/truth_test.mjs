@@ -313,6 +313,8 @@ test('truth: a number says since when and from where', async () => {
   await isLive(page);
   const tile = page.locator('.tile', { hasText: 'Realised profit' }).locator('dd');
   assert.match(await tile.getAttribute('title'), /Since .*\d{4}.* \(event 1\), from the bridge's journal up to event [\d,]+, and live from there/);
+  const mute = () => [...document.querySelectorAll('.tile dd, table[aria-label=Agents] td.num')].filter((one) => /\d/.test(one.textContent) && one.title === '');
+  assert.deepEqual(await page.evaluate(`(${mute})().map((one) => one.outerHTML)`), []);
 });
 
 test('truth: with 1,000 runs in the journal the first numbers are there at once', async (t) => {

@@ -77,10 +77,11 @@ export function setClass(element: Element, name: string): void {
 }
 
 /** A short number, with every digit when pointed at. */
-export function setQuantity(element: HTMLElement, value: Json | undefined): void {
+/** `origin`: since when it counts, and from where. */
+export function setQuantity(element: HTMLElement, value: Json | undefined, origin = ''): void {
   const { text, full } = quantity(value);
   setText(element, text);
-  setTitle(element, full === text ? undefined : full);
+  setTitle(element, full !== undefined && origin !== '' ? `${full}. ${origin}` : full === text ? undefined : full);
 }
 
 export function card(title: string, ...children: Child[]): HTMLElement {

@@ -1,16 +1,15 @@
 // A row an agent: what it has, what it earned, what it did last, how it is.
-import type { Json } from '../feed/index.js';
 import type { Agent } from '../model/agents.js';
 import { filterOfAgent } from '../model/filter.js';
 import { numberOf } from '../model/values.js';
 import { Chart } from '../ui/chart.js';
 import { fillBadge } from '../ui/badge.js';
-import { card, h, setClass, setName, setText, setTitle } from '../ui/dom.js';
+import { card, h, setClass, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
 import { compact, dash, dateTime, duration, full, percent, quantity } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
 import { runLook, runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { Sparkline } from '../ui/sparkline.js';
-import { Table, textColumn } from '../ui/table.js';
+import { Table } from '../ui/table.js';
 import { originText } from '../ui/origin.js';
 import { Tiles } from '../ui/tiles.js';
 import { FirstVisit } from './first_visit.js';
@@ -53,16 +52,20 @@ export class Overview implements View {
         { name: 'State', sort: (row) => app.store.agents.state(row),
           fill: (cell, row) => fillBadge(cell, app.store.agents.state(row)) },
         { name: 'Value', kind: 'num', sort: ({ value }) => numberOf(value),
-          fill: (cell, { value }) => this.fillTold(cell, value) },
+          fill: (cell, { value }) => setQuantity(cell, value, this.from) },
         { name: 'Trend', kind: 'trend wide', fill: (cell, row) => this.fillTrend(cell, row) },
         { name: 'Profit', kind: 'num', sort: ({ profit }) => profit, fill: (cell, row) => this.fillProfit(cell, row) },
         { name: 'Trades', kind: 'num', sort: ({ trades }) => trades,
-          fill: (cell, { trades }) => this.fillTold(cell, trades) },
-        textColumn('Win rate', ({ closed, wins }) => percent(closed ? wins / closed : undefined),
-                   { kind: 'num wide', sort: ({ closed, wins }) => (closed ? wins / closed : undefined) }),
+          fill: (cell, { trades }) => setQuantity(cell, trades, this.from) },
+        { name: 'Win rate', kind: 'num wide', sort: ({ closed, wins }) => (closed ? wins / closed : undefined), fill: (cell, { closed, wins }) => {
+          setText(cell, percent(closed ? wins / closed : undefined));
+          setTitle(cell, `${full(wins)} of ${full(closed)} sales. ${this.from}`);
+        } },
         { name: 'Last decision', kind: 'wide text', fill: fillDecision },
-        textColumn('Heard', ({ lastEvent_s }) => ago(lastEvent_s, app.now_s()),
-                   { kind: 'num wide', sort: ({ lastEvent_s }) => lastEvent_s }),
+        { name: 'Heard', title: 'How long ago', kind: 'num wide', sort: ({ lastEvent_s }) => lastEvent_s, fill: (cell, { lastEvent_s }) => {
+          setText(cell, ago(lastEvent_s, app.now_s()));
+          setTitle(cell, lastEvent_s === 0 ? undefined : dateTime(lastEvent_s));
+        } },
       ],
     });
     this.table.onSort = () => app.repaint();
@@ -104,14 +107,14 @@ export class Overview implements View {
     const trades = all.reduce((sum, agent) => sum + agent.trades, 0);
     const closed = all.reduce((sum, agent) => sum + agent.closed, 0);
     const wins = all.reduce((sum, agent) => sum + agent.wins, 0);
-    this.tiles.set('Agents live', `${live} of ${all.length}`);
+    this.tiles.set('Agents live', `${live} of ${all.length}`, 'Now; the others are paused, stalled or gone');
     this.tiles.set('Portfolio value', compact(value), `${full(value)}. The last one of each agent. ${this.from}`);
     this.tiles.set('Realised profit', compact(profit), `${full(profit)}. ${this.from}`);
     this.tiles.set('Trades', compact(trades), `${full(trades)}. ${this.from}`);
     this.tiles.set('Win rate', percent(closed ? wins / closed : undefined), `${full(wins)} of ${full(closed)} sales. ${this.from}`);
     const { rates } = this.app.status;
     const rate = rates.columns[0]![rates.length - 1];
-    this.tiles.set('Events/s', rate === null || rate === undefined ? dash : compact(Math.round(rate)));
+    this.tiles.set('Events/s', rate === null || rate === undefined ? dash : compact(Math.round(rate)), 'Accepted from all sources, over the last second');
     this.table.update(all);
     const { runs: chosen } = this.app.state;
     this.updateValues(all.filter(({ values, run_id }) => values.length > 1 && (chosen.length === 0 || chosen.includes(run_id))).slice(0, curvesMax));
@@ -141,15 +144,8 @@ export class Overview implements View {
     setName(cell.children[1] as HTMLElement, source || 'no source');
   }
 
-  // With every digit, since when and from where.
-  private fillTold(cell: HTMLTableCellElement, value: Json | undefined): void {
-    const told = quantity(value);
-    setText(cell, told.text);
-    setTitle(cell, `${told.full ?? told.text}. ${this.from}`);
-  }
-
   private fillProfit(cell: HTMLTableCellElement, { profit }: Agent): void {
-    this.fillTold(cell, profit ?? NaN);
+    setQuantity(cell, profit ?? NaN, this.from);
     setClass(cell, profit === undefined ? 'num' : profit > 0 ? 'num gain' : profit < 0 ? 'num loss' : 'num');
   }
 

@@ -9,6 +9,7 @@ import { ColumnMenu } from '../ui/column_menu.js';
 import { h, setClass, setDenied, setName, setQuantity, setText, setTitle, setValue } from '../ui/dom.js';
 import { compact, dash, dateTime, digits, duration, full, shortDate } from '../ui/format.js';
 import { Grid, type GridColumn, type GridItem } from '../ui/grid.js';
+import { originText } from '../ui/origin.js';
 import { runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { RunDetails } from './run_details.js';
 import { durationOf, RunWork } from './run_work.js';
@@ -184,6 +185,7 @@ export class RunsView implements View {
   private columns(): Column[] {
     const { work } = this;
     const now_s = this.app.now_s();
+    const from = originText(this.app.store.tallies.origin);
     const base: Column[] = [
       { id: 'name', name: 'Run', width: 145, grow: 3, value: ({ run_id, name }) => name || run_id, fill: fillName },
       { id: 'agent', name: 'Agent', width: 130, grow: 1, spare: 5, value: ({ source, agent }) => `${source}/${agent}`, fill: fillAgent },
@@ -194,11 +196,11 @@ export class RunsView implements View {
       } },
       { id: 'duration', name: 'Duration', width: 74, num: true, spare: 6, value: (run) => durationOf(run, now_s),
         fill: (cell, run) => setText(cell, duration(durationOf(run, now_s))) },
-      { id: 'steps', name: 'Steps', width: 74, num: true, spare: 3, value: ({ steps }) => steps, fill: (cell, { steps }) => setQuantity(cell, steps ?? null) },
-      { id: 'reward', name: 'Reward', title: 'Of the last episode', width: 80, num: true, spare: 1, value: ({ reward }) => reward, fill: (cell, { reward }) => fillNumber(cell, reward) },
+      { id: 'steps', name: 'Steps', width: 74, num: true, spare: 3, value: ({ steps }) => steps, fill: (cell, { steps, last_event }) => setQuantity(cell, steps, lastTold(last_event)) },
+      { id: 'reward', name: 'Reward', title: 'Of the last episode', width: 80, num: true, spare: 1, value: ({ reward }) => reward, fill: (cell, run) => fillNumber(cell, run.reward, run) },
       { id: 'profit', name: 'Profit', width: 74, num: true, spare: 2, value: ({ run_id }) => work.tallyOf(run_id)?.profit, fill: (cell, { run_id }) => {
         const profit = work.tallyOf(run_id)?.profit;
-        setQuantity(cell, profit ?? null);
+        setQuantity(cell, profit, from);
         setClass(cell, profit === undefined ? 'num' : profit > 0 ? 'num gain' : profit < 0 ? 'num loss' : 'num');
       } },
     ];
@@ -207,8 +209,8 @@ export class RunsView implements View {
       const name = rest.join(':');
       if (kind === 'config' && name !== '') return [{ ...configColumn(name), name, width: 90, grow: 0.5, num: true, fill: (cell, run) => fillConfig(cell, run, name) }];
       if (kind !== 'metric' || name === '') return [];
-      return [{ ...metricColumn(name), name, width: 90, grow: 0.5, num: true, fill: (cell, { metrics }) =>
-        (Object.hasOwn(metrics, name) ? fillNumber(cell, metrics[name], 'NaN') : setText(cell, dash)) }];
+      return [{ ...metricColumn(name), name, width: 90, grow: 0.5, num: true, fill: (cell, run) =>
+        (Object.hasOwn(run.metrics, name) ? fillNumber(cell, run.metrics[name], run, 'NaN') : setText(cell, dash)) }];
     });
     return [...base, ...chosen,
       { id: 'note', name: 'Tags, note', width: 120, grow: 1.5, spare: 7, value: ({ tags, note }) => [...tags, note].join(' ') || undefined, fill: fillNote }];
@@ -247,9 +249,11 @@ function fillState(cell: HTMLElement, { state, error }: Run): void {
   setTitle(cell, error || undefined);
 }
 
-function fillNumber(cell: HTMLElement, value: number | undefined, none = dash): void {
+const lastTold = (last_s: number) => `The last one told, up to ${dateTime(last_s)}.`;
+
+function fillNumber(cell: HTMLElement, value: number | undefined, { last_event }: Run, none = dash): void {
   setText(cell, value === undefined ? none : Math.abs(value) >= 10_000 ? compact(value) : digits(value));
-  setTitle(cell, value === undefined ? undefined : full(value));
+  setTitle(cell, value === undefined ? undefined : `${full(value)}. ${lastTold(last_event)}`);
 }
 
 function fillConfig(cell: HTMLElement, { config }: Run, key: string): void {
