@@ -48,7 +48,7 @@ test('alerts: one that was raised before the page is not told, one after it once
 test('alerts: are asked for after each change and now and then, and not while nobody looks', async () => {
   const { alerts, world, commands, asked } = setUp();
   await alerts.tick();
-  await new Promise(setImmediate);
+  await new Promise((done) => setTimeout(done));
   assert.deepEqual(commands(), ['list_alerts', 'get_recent_events']);
   assert.deepEqual(alerts.history.map(({ seq }) => seq), [2, 1]);
   world.now_ms = 4000;
