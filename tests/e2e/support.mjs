@@ -1,11 +1,13 @@
-// Starts what the end-to-end tests need: the real bridge, real trainers, a real browser. Whatever a
-// test started is ended by stopAll(), which every test file calls when it is done.
+// Starts what the end-to-end tests need: the real bridge, real trainers, a real browser. What a test started ends with
+// it, so that the next one has the machine to itself; what a file's before() started is ended by stopAll(), which
+// every test file calls when it is done.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { afterEach, beforeEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -17,6 +19,7 @@ const bin = process.env.PPO_BIN ?? resolve(here, '../../build/release/bin');
 export const screenshots = process.env.PPO_SCREENSHOTS ?? resolve(here, '../../build/screenshots');
 const patience_ms = 30_000;
 const running = new Set();
+const contexts = new Set();
 let browser;
 
 export async function until(what, condition, timeout_ms = patience_ms) {
@@ -136,6 +139,8 @@ export async function openPage(bridge, { view = 'overview', before, ...options }
            ...(process.env.PPO_PAGE ? ['--disable-features=LocalNetworkAccessChecks'] : [])],
   });
   const context = await browser.newContext({ viewport: { width: 1360, height: 850 }, ...options });
+  contexts.add(context);
+  context.on('close', () => contexts.delete(context));
   const page = await context.newPage();
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(String(error)));
@@ -185,11 +190,26 @@ export async function screenshot(page, name) {
   await page.screenshot({ path: join(screenshots, `${name}.png`) });
 }
 
+async function end(started) {
+  for (const each of started) each.child.kill('SIGKILL');
+  await Promise.all(started.map(({ exited }) => exited));
+}
+
+if (process.env.NODE_TEST_CONTEXT) { // not where a benchmark uses this
+  let before;
+  beforeEach(() => {
+    before = new Set([...running, ...contexts]);
+  });
+  afterEach(async () => {
+    await Promise.all([...contexts].filter((one) => !before.has(one)).map((one) => one.close()));
+    await end([...running].filter((one) => !before.has(one)));
+  });
+}
+
 export async function stopAll() {
   await browser?.close();
   browser = undefined;
-  for (const started of running) started.child.kill('SIGKILL');
-  await Promise.all([...running].map(({ exited }) => exited));
+  await end([...running]);
   if (checkpoints !== undefined) rmSync(checkpoints, { recursive: true, force: true });
   checkpoints = undefined;
 }
