@@ -1,165 +1,185 @@
 #include "trainer/agent/checkpoint.h"
 
-#include <algorithm>
-#include <cstring>
-#include <limits>
+#include <array>
+#include <cstdio>
+
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 namespace trainer {
 namespace {
 
-constexpr std::string_view kMagic = "PPOCKPT1";
-constexpr std::size_t kNumberBytes = 8;
-constexpr std::uint64_t kAgentsMax = 256;
-constexpr std::uint64_t kIdBytesMax = 64;
+using rapidjson::Value;
 
-std::uint64_t fnv1a(std::string_view bytes) {
+// Infinities and NaN are read so that they can be refused as what they are.
+using Writer = rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>,
+                                 rapidjson::CrtAllocator, rapidjson::kWriteNanAndInfFlag>;
+constexpr unsigned kParsing = rapidjson::kParseFullPrecisionFlag |
+                              rapidjson::kParseNanAndInfFlag | rapidjson::kParseIterativeFlag;
+
+constexpr std::string_view kFormat = "ppo-trainer 2";
+constexpr std::string_view kChecksum = R"(,"checksum":")";
+constexpr std::size_t kAgentsMax = 256;
+constexpr std::size_t kIdBytesMax = 64;
+
+// The end of a checkpoint that begins with this text.
+std::string checksum_of(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char c : bytes) {
+  for (const char c : text) {
     hash ^= static_cast<unsigned char>(c);
     hash *= 0x100000001b3ULL;
   }
-  return hash;
+  std::array<char, 17> digits{};
+  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return std::string(kChecksum) + digits.data() + "\"}";
 }
 
-void put(std::string& out, std::uint64_t number) {
-  for (std::size_t i = 0; i < kNumberBytes; ++i) {
-    out += static_cast<char>(static_cast<unsigned char>(number >> (8 * i)));
-  }
+void put(Writer& out, const char* name, std::string_view text) {
+  out.Key(name);
+  out.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
-void put(std::string& out, std::int64_t number) {
-  put(out, static_cast<std::uint64_t>(number));
+void put(Writer& out, const char* name, std::int64_t number) {
+  out.Key(name);
+  out.Int64(number);
 }
 
-void put(std::string& out, const Eigen::VectorXd& reals) {
-  for (const double real : reals) {
-    std::uint64_t bits = 0;
-    static_assert(sizeof bits == sizeof real);
-    std::memcpy(&bits, &real, sizeof bits);
-    put(out, bits);
-  }
+void put(Writer& out, const char* name, const Eigen::VectorXd& reals) {
+  out.Key(name);
+  out.StartArray();
+  for (const double real : reals) out.Double(real);
+  out.EndArray();
 }
-
-// Takes apart what put() wrote. After a failure everything is 0 or empty.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : left_(bytes) {}
-
-  bool ok() const { return ok_; }
-  bool at_end() const { return left_.empty(); }
-
-  std::string_view text(std::uint64_t size) {
-    if (!ok_ || size > left_.size()) {
-      ok_ = false;
-      return {};
-    }
-    const std::string_view found = left_.substr(0, size);
-    left_.remove_prefix(size);
-    return found;
-  }
-
-  std::uint64_t number() {
-    const std::string_view bytes = text(kNumberBytes);
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-    }
-    return value;
-  }
-
-  std::int64_t count() {
-    const std::uint64_t value = number();
-    if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) ok_ = false;
-    return ok_ ? static_cast<std::int64_t>(value) : 0;
-  }
-
-  Eigen::VectorXd reals(std::uint64_t size) {
-    if (!ok_ || size > left_.size() / kNumberBytes) {
-      ok_ = false;
-      return {};
-    }
-    Eigen::VectorXd values(static_cast<Eigen::Index>(size));
-    for (double& value : values) {
-      const std::uint64_t bits = number();
-      std::memcpy(&value, &bits, sizeof value);
-    }
-    return values;
-  }
-
- private:
-  std::string_view left_;
-  bool ok_ = true;
-};
 
 CheckpointLoad refused(std::string why) {
   return {{}, std::move(why)};
 }
 
-AgentCheckpoint read_agent(Reader& reader) {
-  AgentCheckpoint agent;
-  const std::uint64_t id_size = reader.number();
-  agent.agent_id = reader.text(std::min(id_size, kIdBytesMax + 1));
-  agent.features = reader.count();
-  agent.hidden = reader.count();
-  agent.updates = reader.count();
-  agent.steps = reader.count();
-  agent.learnt.adam.steps = reader.count();
-  const std::uint64_t parameters = reader.number();
-  agent.learnt.parameters = reader.reals(parameters);
-  agent.learnt.adam.first_moment = reader.reals(parameters);
-  agent.learnt.adam.second_moment = reader.reals(parameters);
-  return agent;
-}
+// The members of one agent. Once one is missing or of another kind, none of it counts.
+class Reader {
+ public:
+  explicit Reader(const Value& agent) : agent_(agent) {}
 
-bool is_finite(const Learnt& learnt) {
-  return learnt.parameters.allFinite() && learnt.adam.first_moment.allFinite() &&
-         learnt.adam.second_moment.allFinite() && (learnt.adam.second_moment.array() >= 0.0).all();
+  bool ok() const { return ok_; }
+
+  std::string text(const char* name) {
+    const Value* value = member(name);
+    if (value == nullptr || !value->IsString()) return no<std::string>();
+    return {value->GetString(), value->GetStringLength()};
+  }
+
+  std::int64_t count(const char* name) {
+    const Value* value = member(name);
+    const bool good = value != nullptr && value->IsInt64() && value->GetInt64() >= 0;
+    return good ? value->GetInt64() : no<std::int64_t>();
+  }
+
+  Eigen::VectorXd reals(const char* name) {
+    const Value* value = member(name);
+    if (value == nullptr || !value->IsArray()) return no<Eigen::VectorXd>();
+    Eigen::VectorXd found(static_cast<Eigen::Index>(value->Size()));
+    double* to = found.data();
+    for (const Value& real : value->GetArray()) {
+      if (!real.IsNumber()) return no<Eigen::VectorXd>();
+      *to++ = real.GetDouble();
+    }
+    return found;
+  }
+
+ private:
+  const Value* member(const char* name) const {
+    if (!agent_.IsObject()) return nullptr;
+    const auto found = agent_.FindMember(name);
+    return found == agent_.MemberEnd() ? nullptr : &found->value;
+  }
+
+  template <typename T>
+  T no() {
+    ok_ = false;
+    return T{};
+  }
+
+  const Value& agent_;
+  bool ok_ = true;
+};
+
+// Empty, or why it is refused.
+std::string read_agent(const Value& value, AgentCheckpoint& agent) {
+  Reader reader(value);
+  agent.agent_id = reader.text("agent_id");
+  agent.features = reader.count("features");
+  agent.hidden = reader.count("hidden");
+  agent.updates = reader.count("updates");
+  agent.steps = reader.count("steps");
+  Learnt& learnt = agent.learnt;
+  learnt.adam.steps = reader.count("adam_steps");
+  const Eigen::VectorXd& parameters = learnt.parameters = reader.reals("parameters");
+  const Eigen::VectorXd& first = learnt.adam.first_moment = reader.reals("first_moment");
+  const Eigen::VectorXd& second = learnt.adam.second_moment = reader.reals("second_moment");
+  if (!reader.ok()) return "a member of an agent is missing, or of another kind";
+  if (agent.agent_id.size() > kIdBytesMax) return "an agent id is too long";
+  if (first.size() != parameters.size() || second.size() != parameters.size()) {
+    return "its lengths do not fit";
+  }
+  const bool finite = parameters.allFinite() && first.allFinite() && second.allFinite() &&
+                      (second.array() >= 0.0).all();
+  return finite ? "" : "a weight is not a finite number";
 }
 
 }  // namespace
 
 std::string encode_checkpoint(const std::vector<AgentCheckpoint>& agents) {
-  std::string out(kMagic);
-  put(out, static_cast<std::uint64_t>(agents.size()));
+  rapidjson::StringBuffer buffer;
+  Writer out(buffer);
+  out.StartObject();
+  put(out, "format", kFormat);
+  out.Key("agents");
+  out.StartArray();
   for (const AgentCheckpoint& agent : agents) {
-    put(out, static_cast<std::uint64_t>(agent.agent_id.size()));
-    out += agent.agent_id;
-    put(out, agent.features);
-    put(out, agent.hidden);
-    put(out, agent.updates);
-    put(out, agent.steps);
-    put(out, agent.learnt.adam.steps);
-    put(out, static_cast<std::int64_t>(agent.learnt.parameters.size()));
-    put(out, agent.learnt.parameters);
-    put(out, agent.learnt.adam.first_moment);
-    put(out, agent.learnt.adam.second_moment);
+    out.StartObject();
+    put(out, "agent_id", agent.agent_id);
+    put(out, "features", agent.features);
+    put(out, "hidden", agent.hidden);
+    put(out, "updates", agent.updates);
+    put(out, "steps", agent.steps);
+    put(out, "adam_steps", agent.learnt.adam.steps);
+    put(out, "parameters", agent.learnt.parameters);
+    put(out, "first_moment", agent.learnt.adam.first_moment);
+    put(out, "second_moment", agent.learnt.adam.second_moment);
+    out.EndObject();
   }
-  put(out, fnv1a(out));
-  return out;
+  out.EndArray();
+  const std::string text(buffer.GetString(), buffer.GetSize());
+  return text + checksum_of(text);
 }
 
 CheckpointLoad decode_checkpoint(std::string_view bytes) {
-  if (bytes.substr(0, kMagic.size()) != kMagic) {
-    return refused("it is no checkpoint of version 1: it does not begin with PPOCKPT1");
-  }
-  if (bytes.size() < kMagic.size() + 2 * kNumberBytes) return refused("it is damaged: cut short");
-  const std::string_view content = bytes.substr(0, bytes.size() - kNumberBytes);
-  if (Reader(bytes.substr(content.size())).number() != fnv1a(content)) {
+  const std::string_view text = bytes.substr(0, bytes.rfind(kChecksum));
+  rapidjson::Document document;
+  if (bytes.substr(text.size()) == checksum_of(text)) {
+    document.Parse<kParsing>(bytes.data(), bytes.size());
+  } else if (text.size() < bytes.size()) {
     return refused("it is damaged: its checksum does not fit");
   }
-  Reader reader(content.substr(kMagic.size()));
-  const std::uint64_t count = reader.number();
-  if (count < 1 || count > kAgentsMax) {
-    return refused("it holds " + std::to_string(count) + " agents; must be 1.." +
+  if (document.HasParseError() || !document.IsObject() || !document.HasMember("format") ||
+      document["format"] != Value(kFormat.data(), kFormat.size())) {
+    return refused("it is no checkpoint of version 2, or cut short");
+  }
+  if (!document.HasMember("agents") || !document["agents"].IsArray()) {
+    return refused("it holds no agents");
+  }
+  const Value& agents = document["agents"];
+  if (agents.Empty() || agents.Size() > kAgentsMax) {
+    return refused("it holds " + std::to_string(agents.Size()) + " agents; must be 1.." +
                    std::to_string(kAgentsMax));
   }
   CheckpointLoad load;
-  for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
-    load.agents.push_back(read_agent(reader));
-    if (load.agents.back().agent_id.size() > kIdBytesMax) return refused("an agent id is too long");
-    if (!is_finite(load.agents.back().learnt)) return refused("a weight is not a finite number");
+  for (const Value& agent : agents.GetArray()) {
+    load.agents.emplace_back();
+    const std::string why = read_agent(agent, load.agents.back());
+    if (!why.empty()) return refused(why);
   }
-  if (!reader.ok() || !reader.at_end()) return refused("its lengths do not fit");
   return load;
 }
 

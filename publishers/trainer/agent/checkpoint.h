@@ -1,13 +1,11 @@
 // Checkpoints: what agents have learnt, as a file.
 //
-// All numbers little-endian; lengths and integers of 8 bytes, reals as IEEE 754 doubles:
+//   {"format":"ppo-trainer 2","agents":[{"agent_id":...,"features":...,"hidden":...,"updates":...,
+//     "steps":...,"adam_steps":...,"parameters":[...],"first_moment":[...],"second_moment":[...]}],
+//     "checksum":"FNV-1a (64 bit, hexadecimal) of the text before this member"}
 //
-//   "PPOCKPT1"  agents
-//   an agent:   id length, id, features, hidden units, updates, steps, Adam's steps,
-//               parameter count, parameters, first moments, second moments
-//   FNV-1a (64 bit) of everything before it
-//
-// So what is loaded is what was saved, bit for bit, or it is refused.
+// JSON, so that other programs can read it, whose reals are written to be read back the same: what
+// is loaded is what was saved, bit for bit, or it is refused.
 #pragma once
 
 #include <cstdint>
