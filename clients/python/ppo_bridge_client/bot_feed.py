@@ -13,7 +13,8 @@ import zmq
 
 from ._backoff import Backoff
 from ._cursor import Cursor
-from ._curve import Handshakes, find_key
+from ._curve import Handshakes
+from ._curve_key import find_key
 from ._errors import CommandFailed
 from ._json import loads
 from ._token import find_token

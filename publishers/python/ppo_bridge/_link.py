@@ -12,7 +12,8 @@ from typing import Iterator
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from ._curve import FAILURES, CurveKey, Handshakes
+from ._curve import Handshakes
+from ._curve_key import FAILURES, CurveKey
 
 # How soon a bridge that started is found.
 _RECONNECT_MS_MIN = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ._curve import CurveKey, find_key
+from ._curve_key import CurveKey, find_key
 from ._names import NAME_RANGE, fresh_run, is_name, printable
 
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5556"

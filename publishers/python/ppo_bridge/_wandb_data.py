@@ -22,7 +22,7 @@ class UsageError(Error):
     pass
 
 
-class Config:
+class Config(Mapping):
     """Items, by key or by attribute. Tells `changed` what was set."""
 
     def __init__(self, items: dict, changed: Callable[[dict], None]) -> None:
@@ -59,9 +59,6 @@ class Config:
             raise AttributeError("the config has no %s" % key)
         return self._items[key]
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._items
-
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
 
@@ -70,18 +67,6 @@ class Config:
 
     def __repr__(self) -> str:
         return repr(self._items)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self._items.get(key, default)
-
-    def keys(self) -> Any:
-        return self._items.keys()
-
-    def values(self) -> Any:
-        return self._items.values()
-
-    def items(self) -> Any:
-        return self._items.items()
 
     def as_dict(self) -> dict:
         return dict(self._items)
