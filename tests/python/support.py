@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import queue
@@ -87,6 +88,8 @@ class Bridge:
         for setting in settings:
             command += ["--set", setting]
         self._log = tempfile.TemporaryFile()
+        # Where it is read has nothing to do with where the bridge writes.
+        fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self._log, text=True, preexec_fn=die_with_parent
         )
