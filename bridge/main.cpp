@@ -86,7 +86,8 @@ int main(int argc, char** argv) {
       "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"
       "SIGTERM and SIGINT: tell the clients, drain for at most 5 s, exit 0. SIGUSR1: take no more clients,\n"
       "send those that are there away over websocket.drain_s, exit 0. SIGHUP: read the file anew,\n"
-      "and credentials, roles and certificate; `config explain KEY` says what can change.\n"
+      "and credentials, roles and certificate; `config explain KEY` says what can change. SIGUSR2: hand over to\n"
+      "the program as it is on disk by now, without closing the port.\n"
       "Exit codes: 0 stopped as asked, 1 could not start, 2 wrong flags or configuration.");
   try {
     cli.parse(argc, argv);
@@ -124,16 +125,21 @@ int main(int argc, char** argv) {
   const LogEnd log_end;
   if (!logging) return fail(1, logging.error().message);
 
+  const bridge::Program program = bridge::this_program(argc, argv);
+  std::vector<int> handed_over;
   try {
     bridge::ReadConfig read_anew;
     if (!sources.file.empty()) read_anew = [&sources] { return bridge::read_config(sources); };
-    bridge::BridgeApp app(loaded.value(), sources.file, read_anew);
+    bridge::BridgeApp app(loaded.value(), sources.file, read_anew, program);
     const auto started = app.start();
     if (!started) return fail(1, started.error().message);
     std::cout << app.ready_line() << std::endl;
     app.run();
+    handed_over = app.handed_over();
   } catch (const std::exception& e) {
     return fail(1, e.what());
   }
-  return 0;
+  if (handed_over.empty()) return 0;
+  bridge::end_log();
+  return fail(1, bridge::become(program, handed_over));
 }

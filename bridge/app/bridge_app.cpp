@@ -16,6 +16,7 @@
 #include "alerts/alerts.h"
 #include "audit/audit.h"
 #include "app/drain.h"
+#include "app/hand_over.h"
 #include "app/memory_shares.h"
 #include "app/metrics.h"
 #include "app/service_manager.h"
@@ -51,6 +52,7 @@ namespace bridge {
 namespace {
 
 constexpr std::int64_t kDrainUs = 5'000'000;
+constexpr std::int64_t kHandOverDrainUs = 1'000'000;  // nobody is served meanwhile; who is cut off resumes
 constexpr std::int64_t kDrainSourcesUs = 500'000;
 constexpr std::int64_t kJournalStopUs = 5'000'000;
 constexpr std::size_t kRejectBytesShown = 32;
@@ -83,10 +85,10 @@ class JournalPositions final : public PositionStore {
 
 class BridgeApp::Impl {
  public:
-  Impl(const LoadedConfig& loaded, const std::string& file, ReadConfig read)
-      : Impl(loaded.config, loaded, file, std::move(read)) {}
+  Impl(const LoadedConfig& loaded, const std::string& file, ReadConfig read, Program program)
+      : Impl(loaded.config, loaded, file, std::move(read), std::move(program)) {}
 
-  Impl(const Config& config, const LoadedConfig& loaded, const std::string& file, ReadConfig read)
+  Impl(const Config& config, const LoadedConfig& loaded, const std::string& file, ReadConfig read, Program program)
       : config_(config),
         clients_max_(clients_that_fit(config)),
         auth_is_on_(auth_is_on(config)),
@@ -133,6 +135,7 @@ class BridgeApp::Impl {
                       taken_, auth_is_on_ ? authenticator_.get() : nullptr),
         signals_(io_, SIGINT, SIGTERM, SIGHUP),
         drain_(client_servers_, clock_, [this] { begin_stop("drained"); }),
+        hand_over_(std::move(program)),
         tick_timer_(io_),
         command_timer_(io_),
         drain_timer_(io_) {
@@ -146,6 +149,7 @@ class BridgeApp::Impl {
       return std::make_pair(seconds, drain_.begin(seconds, "asked for by " + printable(by)));
     });
     signals_.add(SIGUSR1);
+    signals_.add(SIGUSR2);
     dispatcher_.set_audit(audit_);
     bot_commands_.set_audit(audit_.get());
     guard_.set_audit(audit_.get());
@@ -178,8 +182,7 @@ class BridgeApp::Impl {
     const auto read = reloader_.load_files();
     if (!read) return read;
     if (authenticator_) authenticator_->set_connections_max(static_cast<std::size_t>(config_.limits.connections_per_identity_max));
-    const auto handed_over = service_.check_socket(parse_address(config_.websocket.listen).value());
-    if (!handed_over) return handed_over;
+    if (!sockets_fit_) return sockets_fit_;
     const auto auditing = audit_->start();
     if (!auditing) return auditing;
     if (!guard_failure_.empty()) return Failure{guard_failure_};
@@ -226,9 +229,17 @@ class BridgeApp::Impl {
     return line;
   }
 
+  const std::vector<int>& handed_over() const { return handed_over_; }
+
   void run() {
-    const LoopTurns turns(counters_, clock_);
-    io_.run();
+    {
+      const LoopTurns turns(counters_, clock_);
+      io_.run();
+    }
+    if (handed_over_.empty()) return;
+    asio::error_code ec;
+    signals_.clear(ec);
+    ignore_signals();
   }
 
   void stop() {
@@ -254,7 +265,7 @@ class BridgeApp::Impl {
     options.server.clients_max = clients_max;
     options.server.session.authenticator = auth_is_on_ ? authenticator_.get() : nullptr;
     options.server.session.audit = audit_.get();
-    options.server.listening_socket = service_.listening_socket();
+    options.listening_sockets = service_.listening_sockets();
     options.server.memory = &memory_;
     options.server.tls = tls_.get();
     options.server.http_body_bytes_max =
@@ -562,6 +573,7 @@ class BridgeApp::Impl {
     (void)keep_descriptors_free(zmq_endpoints());
     service_.tick(clock_.steady_us());
     drain_.tick();
+    watch_hand_over();
     command_timer_.expires_after(kCommandTick);
     command_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) command_tick();
@@ -581,8 +593,13 @@ class BridgeApp::Impl {
         if (!drain_.active()) drain_.begin(reloader_.config().websocket.drain_s, "SIGUSR1");
         return watch_signals();
       }
+      if (number == SIGUSR2) {
+        if (!stopping_ && !drain_.active() && hand_over_.begin(clock_.steady_us())) service_.reloading(clock_.steady_us());
+        return watch_signals();
+      }
       if (stopping_) {
         spdlog::warn("a second signal: stopping at once");
+        handed_over_.clear();
         io_.stop();
         return;
       }
@@ -638,24 +655,38 @@ class BridgeApp::Impl {
     return all;
   }
 
+  void watch_hand_over() {
+    const HandOver::Answer answer = hand_over_.answer(clock_.steady_us());
+    if (answer == HandOver::Answer::none || stopping_) return;
+    if (answer == HandOver::Answer::bad) return service_.ready(status_line());
+    handed_over_ = client_servers_.copy_listening_sockets();
+    if (handed_over_.empty()) {
+      spdlog::error("does not hand over, and goes on: no descriptor is free");
+      return service_.ready(status_line());
+    }
+    begin_stop("handing over", kHandOverDrainUs);
+  }
+
   // Sources first: what they sent before now still reaches the clients. Then the clients, who get
   // everything there is and a 1001; the loop ends once they are gone or time is up.
-  void begin_stop(const char* why) {
+  void begin_stop(const char* why, std::int64_t drain_us = kDrainUs) {
     if (stopping_) return;
     stopping_ = true;
     spdlog::info("stopping: {}", why);
-    service_.stopping(std::string("stopping: ") + why);
+    // The service goes on where it is handed over.
+    if (handed_over_.empty()) service_.stopping(std::string("stopping: ") + why);
     receiver_.resume();
     receiver_.stop(kDrainSourcesUs);
     intake_.stop();
     announce();
-    stop_by_us_ = clock_.steady_us() + kDrainUs;
+    drain_us_ = drain_us;
+    stop_by_us_ = clock_.steady_us() + drain_us;
     await_written();
   }
 
   // Clients may be owed what is not on disk yet.
   void await_written() {
-    if (log_.head() < log_.last_seq() && clock_.steady_us() < stop_by_us_ - kDrainUs / 2) {
+    if (log_.head() < log_.last_seq() && clock_.steady_us() < stop_by_us_ - drain_us_ / 2) {
       journal_->pump();
       drain_timer_.expires_after(kDrainTick);
       drain_timer_.async_wait([this](const asio::error_code& ec) {
@@ -691,6 +722,9 @@ class BridgeApp::Impl {
   zmq::context_t zmq_{1};
   SystemClock clock_;
   ServiceManager service_;
+  // Before anybody is told of them.
+  const Result<bool> sockets_fit_ =
+      service_.check_sockets(parse_address(config_.websocket.listen).value(), static_cast<std::size_t>(config_.websocket.threads));
   WorkQueue work_{[this](std::function<void()> f) { asio::post(io_, std::move(f)); }, clock_};
   Counters counters_;
   const std::size_t clients_max_;
@@ -728,6 +762,8 @@ class BridgeApp::Impl {
   BotCommands bot_commands_;
   asio::signal_set signals_;
   Drain drain_;
+  HandOver hand_over_;
+  std::vector<int> handed_over_;  // copies of listening sockets; empty: nothing is
   asio::steady_timer tick_timer_;
   asio::steady_timer command_timer_;
   asio::steady_timer drain_timer_;
@@ -751,17 +787,19 @@ class BridgeApp::Impl {
   LogLimiter control_lines_;  // of announced control addresses that are not used
   const std::int64_t started_us_ = clock_.steady_us();
   std::int64_t last_tick_us_ = 0;
+  std::int64_t drain_us_ = 0;
   std::int64_t stop_by_us_ = 0;
   bool announcing_ = false;
   bool stopping_ = false;
 };
 
-BridgeApp::BridgeApp(const LoadedConfig& config, const std::string& file, ReadConfig read)
-    : impl_(std::make_unique<Impl>(config, file, std::move(read))) {}
+BridgeApp::BridgeApp(const LoadedConfig& config, const std::string& file, ReadConfig read, Program program)
+    : impl_(std::make_unique<Impl>(config, file, std::move(read), std::move(program))) {}
 BridgeApp::~BridgeApp() = default;
 Result<bool> BridgeApp::start() { return impl_->start(); }
 std::string BridgeApp::ready_line() const { return impl_->ready_line(); }
 void BridgeApp::run() { impl_->run(); }
+const std::vector<int>& BridgeApp::handed_over() const { return impl_->handed_over(); }
 void BridgeApp::stop() { impl_->stop(); }
 
 }  // namespace bridge

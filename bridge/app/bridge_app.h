@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <asio/io_context.hpp>
 
 #include "app/config.h"
+#include "app/hand_over.h"
 #include "app/reload.h"
 #include "base/result.h"
 
@@ -17,8 +19,8 @@ namespace bridge {
 class BridgeApp {
  public:
   // Nothing is opened yet. `file` is where `config` is from, and `read` reads it anew for SIGHUP; without them that
-  // reads only the files that it names.
-  explicit BridgeApp(const LoadedConfig& config, const std::string& file = {}, ReadConfig read = {});
+  // reads only the files that it names. `program` is what SIGUSR2 hands over to.
+  explicit BridgeApp(const LoadedConfig& config, const std::string& file = {}, ReadConfig read = {}, Program program = {});
   ~BridgeApp();
   BridgeApp(const BridgeApp&) = delete;
   BridgeApp& operator=(const BridgeApp&) = delete;
@@ -32,6 +34,10 @@ class BridgeApp {
   // Serves until SIGTERM or SIGINT came and the clients are drained (at most kDrainSeconds), or
   // stop() was called. A second signal ends it at once.
   void run();
+
+  // Once run() has returned: sockets that the program is to be become with (become()), once this is gone; empty where
+  // nothing was handed over.
+  const std::vector<int>& handed_over() const;
 
   // Begins to stop, as a signal would. From any thread.
   void stop();

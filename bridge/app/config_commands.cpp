@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "app/config_keys.h"
+#include "app/setup.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -106,6 +107,7 @@ ConfigCommands::ConfigCommands(CLI::App& cli, const ConfigSources& sources) : so
   config_ = cli.add_subcommand("config", "Check, show and explain the configuration");
   config_->require_subcommand(1)->fallthrough();
   check_ = config_->add_subcommand("check", "Say whether it is good");
+  check_->add_flag("--files", files_, "And whether the files that it names can be used: credentials, roles, certificate, keys");
   show_ = config_->add_subcommand("show", "Print every key with its value and where that is from, as a file");
   show_->add_flag("--changed", changed_, "Only what is not from the defaults");
   explain_ = config_->add_subcommand("explain", "Tell what a key means, which values it takes, and the one it has");
@@ -123,6 +125,9 @@ int ConfigCommands::run() {
   if (!loaded) return fail(loaded.error().message);
   for (const std::string& warning : loaded.value().warnings) std::cerr << "ppo-bridge: warning: " << warning << "\n";
   if (const auto wrong = wrong_roles(loaded.value().config); wrong && check_->parsed()) return fail(wrong->message);
+  if (files_) {
+    if (const auto wrong = wrong_files(loaded.value().config)) return fail(wrong->message);
+  }
   std::cout << (check_->parsed() ? "configuration ok\n" : file_text(effective_config(sources_).value(), changed_));
   return written();
 }

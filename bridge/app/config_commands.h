@@ -28,6 +28,7 @@ class ConfigCommands {
   CLI::App* show_;
   CLI::App* explain_;
   bool changed_ = false;
+  bool files_ = false;
   std::string key_;
 };
 

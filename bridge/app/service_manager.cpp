@@ -5,15 +5,21 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
 
+#include <spdlog/spdlog.h>
+
+#include "app/hand_over.h"
+
 namespace bridge {
 namespace {
 
+constexpr std::int64_t kSocketsMax = 64;  // as many as there may be threads
 constexpr int kFirstSocketGiven = 3;  // SD_LISTEN_FDS_START
 
 // A variable's whole number, 0 where there is none.
@@ -30,12 +36,12 @@ Result<Address> address_of(int socket) {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
   if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
-    return Failure{"descriptor 3 is no socket"};
+    return Failure{"descriptor " + std::to_string(socket) + " is no socket"};
   }
   int listens = 0;
   size = sizeof listens;
   if (::getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
-    return Failure{"descriptor 3 does not listen"};
+    return Failure{"descriptor " + std::to_string(socket) + " does not listen"};
   }
   Address address;
   char text[INET6_ADDRSTRLEN] = "";
@@ -48,7 +54,7 @@ Result<Address> address_of(int socket) {
     ::inet_ntop(AF_INET6, &in.sin6_addr, text, sizeof text);
     address.port = ntohs(in.sin6_port);
   } else {
-    return Failure{"descriptor 3 is no TCP socket"};
+    return Failure{"descriptor " + std::to_string(socket) + " is no TCP socket"};
   }
   address.host = text;
   return address;
@@ -58,9 +64,12 @@ Result<Address> address_of(int socket) {
 
 ServiceManager::ServiceManager() {
   if (const std::int64_t given = number_in("LISTEN_FDS"); given != 0 && number_in("LISTEN_PID") == ::getpid()) {
-    listening_socket_ = kFirstSocketGiven;
-    sockets_given_ = static_cast<int>(given);
-    ::fcntl(listening_socket_, F_SETFD, FD_CLOEXEC);
+    const char* const names = std::getenv("LISTEN_FDNAMES");
+    handed_over_ = names != nullptr && std::strncmp(names, kHandedOver, std::strlen(kHandedOver)) == 0;
+    for (int i = 0; i < std::min<std::int64_t>(given, kSocketsMax); ++i) {
+      sockets_.push_back(kFirstSocketGiven + i);
+      ::fcntl(sockets_.back(), F_SETFD, FD_CLOEXEC);
+    }
   }
   const char* const path = std::getenv("NOTIFY_SOCKET");
   const std::string_view name = path == nullptr ? "" : path;
@@ -78,20 +87,26 @@ ServiceManager::~ServiceManager() {
   if (socket_ >= 0) ::close(socket_);
 }
 
-Result<bool> ServiceManager::check_socket(const Address& listen) const {
-  if (listening_socket_ < 0) return true;
+Result<bool> ServiceManager::check_sockets(const Address& listen, std::size_t threads) {
   const std::string what = "the socket that the service manager handed over cannot be used: ";
-  if (sockets_given_ != 1) {
-    return Failure{what + "there are " + std::to_string(sockets_given_) + "; must be 1, the one of websocket.listen"};
+  if (sockets_.size() > 1 && !handed_over_) {
+    return Failure{what + "there are " + std::to_string(sockets_.size()) + "; must be 1, the one of websocket.listen"};
   }
-  const auto address = address_of(listening_socket_);
-  if (!address) return Failure{what + address.error().message};
-  const std::string& host = address.value().host;
-  const bool same_host = host == listen.host || (listen.host == "localhost" && host == "127.0.0.1");
-  if (!same_host || (listen.port != 0 && listen.port != address.value().port)) {
-    return Failure{what + "it listens on " + to_string(address.value()) + "; must be websocket.listen, " +
-                   to_string(listen)};
+  for (const int socket : sockets_) {
+    const auto address = address_of(socket);
+    if (!address) return Failure{what + address.error().message};
+    const std::string& host = address.value().host;
+    const bool same_host = host == listen.host || (listen.host == "localhost" && host == "127.0.0.1");
+    if (same_host && (listen.port == 0 || listen.port == address.value().port)) continue;
+    const std::string where = "it listens on " + to_string(address.value()) + "; must be websocket.listen, " + to_string(listen);
+    if (!handed_over_) return Failure{what + where};
+    spdlog::warn("{} is closed: it is not websocket.listen any more, {}", to_string(address.value()), to_string(listen));
+    for (const int one : sockets_) ::close(one);
+    sockets_.clear();
+    break;
   }
+  // Who waits in their queues connects again.
+  for (; sockets_.size() > threads; sockets_.pop_back()) ::close(sockets_.back());
   return true;
 }
 

@@ -1,5 +1,5 @@
 // The service manager that started the bridge, systemd as a rule: what it is told (sd_notify(3)), and the
-// socket that it hands over (sd_listen_fds(3)). Both by environment variables; without them nothing happens.
+// sockets that it hands over (sd_listen_fds(3)). Both by environment variables; without them nothing happens.
 #pragma once
 
 #include <sys/socket.h>
@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/address.h"
 #include "base/result.h"
@@ -22,10 +23,11 @@ class ServiceManager {
   ServiceManager(const ServiceManager&) = delete;
   ServiceManager& operator=(const ServiceManager&) = delete;
 
-  // The socket that listens already for WebSocket clients; -1: none was handed over.
-  int listening_socket() const { return listening_socket_; }
-  // Whether it is one, and listens where the configuration says.
-  Result<bool> check_socket(const Address& listen) const;
+  // Sockets that listen already for WebSocket clients; empty: none were handed over.
+  const std::vector<int>& listening_sockets() const { return sockets_; }
+  // Whether they are some, and listen where the configuration says. Those of a bridge that handed over are closed where
+  // the configuration has another address now, and so are those that are more than there are threads.
+  Result<bool> check_sockets(const Address& listen, std::size_t threads);
 
   void ready(const std::string& status) { tell("READY=1\nSTATUS=" + status); }
   void status(const std::string& status) { tell("STATUS=" + status); }
@@ -42,8 +44,8 @@ class ServiceManager {
   socklen_t address_size_ = 0;
   std::int64_t watchdog_us_ = 0;  // 0: there is none
   std::int64_t fed_us_ = 0;
-  int listening_socket_ = -1;
-  int sockets_given_ = 0;
+  std::vector<int> sockets_;
+  bool handed_over_ = false;  // by a bridge (app/hand_over.h)
 };
 
 }  // namespace bridge

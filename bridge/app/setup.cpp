@@ -12,7 +12,9 @@
 #include <spdlog/spdlog.h>
 
 #include "app/reach.h"
+#include "access/authenticator.h"
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "net/zmq_peers.h"
 #include "version.h"
@@ -159,6 +161,19 @@ Result<ZmqGuardOptions> zmq_guard_options(const Config& config) {
   if (!keys) return Failure{"zmq.curve_key: " + keys.error().message};
   options.keys = std::move(keys.value());
   return options;
+}
+
+std::optional<Failure> wrong_files(const Config& config) {
+  if (auto wrong = wrong_roles(config)) return wrong;
+  if (auth_is_on(config) || !config.zmq.curve_key.empty()) {
+    const SystemClock clock;
+    const auto read = Authenticator(config.auth.credentials, clock, config.auth.roles, jwt_options(config)).reload();
+    if (!read) return read.error();
+  }
+  if (const auto keys = zmq_guard_options(config); !keys) return keys.error();
+  if (!tls_is_on(config)) return std::nullopt;
+  const auto certificate = TlsContext(tls_options(config)).load();
+  return certificate ? std::nullopt : std::optional<Failure>(certificate.error());
 }
 
 ClientServersOptions client_servers_options(const Config& config) {

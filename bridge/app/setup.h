@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,9 @@ std::unique_ptr<TlsContext> make_tls(const Config& config);
 TlsOptions tls_options(const Config& config);
 // Reads the bridge's own key, where there is one.
 Result<ZmqGuardOptions> zmq_guard_options(const Config& config);
+
+// Why the files that it names cannot be used: roles, credentials, certificate and keys. Looks at all but the journal.
+std::optional<Failure> wrong_files(const Config& config);
 
 // Without what is known only later: the log's start, and how many clients fit.
 ClientServersOptions client_servers_options(const Config& config);

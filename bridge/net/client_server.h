@@ -49,6 +49,7 @@ class ClientServer {
   // In place of the address in the options. Call before start().
   void listen_on(const Address& address) { server_.listen_on(address); }
   const Address& address() const { return server_.address(); }
+  int listening_socket() const { return server_.listening_socket(); }
 
   // As WsServer::apply(), and of the sessions that there are.
   void apply(const WsServerOptions& options) {

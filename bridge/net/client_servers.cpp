@@ -1,5 +1,7 @@
 #include "net/client_servers.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -17,12 +19,15 @@ ClientServers::ClientServers(const ClientServerParts& main, ClientServersOptions
       on_relieved_(std::move(on_relieved)),
       admission_(options.server.admission),
       inboxes_(options.threads) {
+  const std::vector<int>& sockets = options.listening_sockets;
   if (options.threads == 1) {
+    if (!sockets.empty()) options.server.listening_socket = sockets.front();
     local_ = std::make_unique<ClientServer>(main, options.server, on_http);
     return;
   }
   options.server.share_port = true;
   for (std::size_t i = 0; i < options.threads; ++i) {
+    if (!sockets.empty()) options.server.listening_socket = sockets[i % sockets.size()];
     states_.push_back(std::make_unique<State>());
     threads_.push_back(std::make_unique<ClientThread>(i, inboxes_, main, options, on_http,
                                                       [this, i] { on_idle(i); }));
@@ -57,6 +62,17 @@ void ClientServers::follow_log(std::function<PastExtent()> extent) {
 
 const Address& ClientServers::address() const {
   return local_ ? local_->address() : threads_.front()->address();
+}
+
+std::vector<int> ClientServers::copy_listening_sockets() const {
+  std::vector<int> copies;
+  const auto copy = [&copies](const auto& server) {
+    copies.push_back(::fcntl(server.listening_socket(), F_DUPFD_CLOEXEC, 0));
+  };
+  if (local_) copy(*local_);
+  for (const auto& thread : threads_) copy(*thread);
+  copies.erase(std::remove(copies.begin(), copies.end(), -1), copies.end());
+  return copies;
 }
 
 bool ClientServers::somebody_idle() const {

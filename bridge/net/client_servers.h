@@ -43,6 +43,10 @@ class ClientServers final : public ClientDirectory {
   void follow_log(std::function<PastExtent()> extent);
   const Address& address() const;
 
+  // Copies of what they listen with, which go on listening when these are gone; the caller's to close. REQUIRES: start()
+  // has succeeded, and drain() was not called.
+  std::vector<int> copy_listening_sockets() const;
+
   // The log has grown. Call after each batch of appends.
   void announce();
 

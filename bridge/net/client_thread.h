@@ -57,6 +57,7 @@ class PostedPastReader final : public PastReader {
 struct ClientServersOptions {
   std::size_t threads = 1;  // 1: the log's own
   WsServerOptions server;
+  std::vector<int> listening_sockets;  // for server.listening_socket of each, in rotation; empty: none
   LogStart log_start;
   HistoryLimits history_limits;
   bool holds_back = false;  // readers get only what release() names
@@ -80,6 +81,7 @@ class ClientThread {
   // Another thread's address: the port is shared. Call before start().
   void listen_on(const Address& address) { server_.listen_on(address); }
   const Address& address() const { return server_.address(); }
+  int listening_socket() const { return server_.listening_socket(); }
   void run();
 
   // Looks into its inbox soon. Any thread.

@@ -1,6 +1,7 @@
 #include "net/ws_server.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
@@ -123,6 +124,8 @@ class WsServer::Impl final : public HttpSite {
 
   const Address& address() const { return address_; }
 
+  int listening_socket() const { return acceptor_->native_handle(); }
+
   void apply(const WsServerOptions& options) {
     options_.sites = options.sites;
     options_.clients_max = options.clients_max;
@@ -153,7 +156,13 @@ class WsServer::Impl final : public HttpSite {
 
   void drain() {
     websocketpp::lib::error_code ec;
-    if (server_.is_listening()) server_.stop_listening(ec);
+    if (server_.is_listening()) {
+      // Copies of the socket may stay open, and then closing it would not take it out of the loop.
+      asio::error_code error;
+      const int socket = acceptor_->release(error);
+      server_.stop_listening(ec);
+      if (!error) ::close(socket);
+    }
     draining_ = true;
     const auto all = clients_;  // some may end with this
     for (const auto& [number, client] : all) client->drain();
@@ -497,6 +506,7 @@ Result<bool> WsServer::start() { return impl_->start(); }
 void WsServer::listen_on(const Address& address) { impl_->listen_on(address); }
 const Address& WsServer::address() const { return impl_->address(); }
 void WsServer::apply(const WsServerOptions& options) { impl_->apply(options); }
+int WsServer::listening_socket() const { return impl_->listening_socket(); }
 void WsServer::tick() { impl_->tick(); }
 void WsServer::drain_until(std::int64_t by_us) { impl_->drain_until(by_us); }
 void WsServer::drain() { impl_->drain(); }

@@ -70,6 +70,9 @@ class WsServer {
   // Where it listens, with the real port.
   const Address& address() const;
 
+  // What it listens with, until drain(). REQUIRES: start() has succeeded.
+  int listening_socket() const;
+
   // Call every 20 ms: looks after a fiftieth of the clients, so that each has its turn about once a second.
   void tick();
 
