@@ -1,4 +1,5 @@
-// Whether the dashboard's memory stays flat: a page that is used, under a steady stream, for an hour.
+// Whether the dashboard's memory stays flat: a page that is used, under a steady stream, for an hour. And how long its
+// clicks take, from the hand to the next picture, and the longest of its tasks, by the processor's time alone.
 // The heap is measured after a collection, once a minute; what counts is how its middle changes from the first
 // third of the time, without the beginning, to the last.
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,6 +34,21 @@ const session = await page.context().newCDPSession(page);
 await session.send('Performance.enable', { timeDomain: 'threadTicks' });
 const metric = async (wanted) => (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === wanted).value;
 
+await page.evaluate(() => {
+  window.clicks = [];
+  new PerformanceObserver((list) => {
+    for (const { name, duration } of list.getEntries()) if (name === 'click') window.clicks.push(duration);
+  }).observe({ type: 'event', durationThreshold: 16 });
+});
+// The longest task of a stretch of time, ms of the processor.
+const threads = new Set();
+let longest_ms = 0;
+session.on('Tracing.dataCollected', ({ value }) => {
+  for (const { name, args, pid, tid } of value) if (name === 'thread_name' && args.name === 'CrRendererMain') threads.add(`${pid} ${tid}`);
+  for (const { name, pid, tid, tdur = 0 } of value) {
+    if (/RunTask$/.test(name) && threads.has(`${pid} ${tid}`)) longest_ms = Math.max(longest_ms, tdur / 1000);
+  }
+});
 const storm = startStorm(bridge, ['--rate', String(rate), '--seconds', String(60 * minutes)]);
 const begin_ms = Date.now();
 const passed_s = () => (Date.now() - begin_ms) / 1000;
@@ -41,8 +57,12 @@ const heaps = [];
 let failed = '';
 try {
   for (let i = 0; passed_s() < 60 * minutes; ++i) {
+    await session.send('Tracing.start', { traceConfig: { includedCategories: ['toplevel'], excludedCategories: ['*'] }, transferMode: 'ReportEvents' });
     await page.getByRole('link', { name: views[i % views.length] }).click();
     await sleep(1000 * look_s);
+    const told = new Promise((done) => session.once('Tracing.tracingComplete', done));
+    await session.send('Tracing.end');
+    await told;
     if (passed_s() < every_s * (heaps.length + 1)) continue;
     await session.send('HeapProfiler.collectGarbage');
     const { usedSize } = await session.send('Runtime.getHeapUsage');
@@ -54,6 +74,9 @@ try {
   const third = Math.floor(heaps.length / 3);
   const [before, after] = [middle(heaps.slice(Math.min(2, third), third + 1)), middle(heaps.slice(-Math.max(1, third)))];
   console.log(`heap ${(before / 1e6).toFixed(1)} MB in the first third, ${(after / 1e6).toFixed(1)} MB in the last: ${(after / before).toFixed(3)} of it`);
+  const clicks = (await page.evaluate(() => window.clicks)).sort((a, b) => a - b);
+  console.log(`${clicks.length} clicks took longer than 16 ms: half of these ${clicks[Math.floor(clicks.length / 2)] ?? 0} ms, the longest ${clicks.at(-1) ?? 0} ms; ` +
+    `the longest task took ${longest_ms.toFixed(0)} ms of the processor`);
   if (after > grownMax * before) failed = 'the heap has grown';
   if (page.problems.length > 0) failed = page.problems.slice(0, 5).join('; ');
 } finally {

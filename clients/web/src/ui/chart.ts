@@ -160,6 +160,7 @@ export class Chart {
   }
 
   resizeTo(height: number): void {
+    if (this.element.style.height === `${height}px`) return; // to look at its size lays out the page
     this.element.style.height = `${height}px`;
     this.resize();
   }
