@@ -215,25 +215,3 @@ test('alerts: over a restart of the bridge they stay raised, and nobody is told 
   await page.keyboard.press('Enter');
   await page.getByLabel('The event as JSON').getByText('"reason": "acknowledged"').waitFor();
 });
-
-test('alerts: rules kept in this browser are moved to the bridge once', async () => {
-  const bridge = await startBridge();
-  const page = await openAlerts(bridge);
-  const kept = [{ text: 'gap', enabled: true }, { text: 'source stalled', enabled: true }, { text: 'run lost', enabled: false }, { text: 'x where ! y' }];
-  await page.evaluate((rules) => localStorage.setItem('ppo-alerts', JSON.stringify(rules)), kept);
-  await page.reload();
-  const offer = page.getByRole('region', { name: 'Rules kept in this browser' });
-  await offer.getByText('3 rules kept in this browser').waitFor();
-  await offer.getByRole('button', { name: 'Move them to the bridge' }).click();
-  await entry(page, 'source stalled').waitFor();
-  await page.getByText(/The bridge refused: .*byte 8/).waitFor(); // nothing that is refused is thrown away
-  assert.deepEqual(await page.evaluate(() => JSON.parse(localStorage.getItem('ppo-alerts'))), [{ text: 'x where ! y' }]);
-  await page.reload();
-  await offer.getByText('1 rule kept in this browser').waitFor();
-  await offer.getByRole('button', { name: 'Forget them' }).click();
-  await offer.waitFor({ state: 'hidden' });
-  assert.equal(await page.evaluate(() => localStorage.getItem('ppo-alerts')), null);
-  const { result } = await command(bridge, 'list_alerts');
-  assert.deepEqual(result.alerts.map(({ rule }) => rule), ['gap', 'source stalled']);
-  assert.deepEqual(page.problems, []);
-});

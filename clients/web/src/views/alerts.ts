@@ -5,7 +5,6 @@ import { heldOrder } from '../model/order.js';
 import { runIdOf } from '../model/runs.js';
 import { numberOf, textOf, wordsOf } from '../model/values.js';
 import type { UiState } from '../state/ui_state.js';
-import { load, save } from '../storage.js';
 import { fillBadge, setBadge } from '../ui/badge.js';
 import { ask } from '../ui/dialog.js';
 import { h, setName, setText, setTitle } from '../ui/dom.js';
@@ -26,7 +25,6 @@ const examples = [
   'gap',
 ];
 const raisedShown = 10; // of one alert
-const keptKey = 'ppo-alerts'; // where pages kept rules of their own
 
 interface Entry {
   element: HTMLElement;
@@ -47,7 +45,6 @@ export class AlertsView implements View {
   private readonly making: HTMLElement;
   private readonly denied = h('p', { class: 'note', hidden: true });
   private readonly problem = h('p', { class: 'bad-note', role: 'alert' });
-  private readonly kept = h('section', { class: 'card', 'aria-label': 'Rules kept in this browser', hidden: true });
   private readonly list = h('ul', { class: 'rules', 'aria-label': 'Alerts' });
   private readonly note = h('p', { class: 'muted', role: 'status' });
   private readonly onTape = h('a', {}, 'all of it on the tape');
@@ -74,13 +71,12 @@ export class AlertsView implements View {
         { name: 'Event', kind: 'num wide', fill: (cell, { data }) => this.linkEvent(cell, numberOf(data.seq)) },
       ],
     });
-    this.offerKept();
     this.making = h('section', { class: 'card' }, h('h2', {}, 'A new alert'), this.form.element,
       h('p', { class: 'muted' }, 'The bridge watches, also while no page is open. For example:'),
       h('div', { class: 'chips' }, ...examples.map((text) =>
         h('button', { class: 'chip', type: 'button', onclick: () => this.form.propose(text) }, text))));
     this.element.append(
-      this.kept, this.denied, this.making,
+      this.denied, this.making,
       h('section', { class: 'card now' }, h('h2', {}, 'Alerts ', h('small', { class: 'muted' }, 'as they are now')), this.note, this.problem, this.list,
         h('div', { class: 'bar' }, this.permission, this.permissionNote)),
       h('section', { class: 'card told' }, h('h2', {}, 'What they told ', h('small', { class: 'muted' }, 'in the stretch of time that is chosen above: the newest; ', this.onTape)),
@@ -204,28 +200,6 @@ export class AlertsView implements View {
     else this.link(parent, `event ${full(seq)}`, { view: 'tape', seq, filter: '' }, 'What raised it, on the tape');
   }
 
-  // Before the bridge watched, each browser had rules of its own.
-  private offerKept(): void {
-    let rules = keptRules(load(keptKey));
-    this.kept.hidden = rules.length === 0;
-    if (this.kept.hidden) return save(keptKey, null);
-    const offer = h('p', {}, `${rules.length} rule${rules.length === 1 ? '' : 's'} kept in this browser:`);
-    const codes = h('ul', { class: 'rules' }, ...rules.map((rule) => h('li', {}, h('code', {}, rule))));
-    const move = h('button', { class: 'primary', onclick: () => void this.attempt(async () => {
-      for (const rule of [...rules]) {
-        await this.app.alerts.create({ rule });
-        rules = rules.filter((other) => other !== rule);
-        save(keptKey, JSON.stringify(rules.map((text) => ({ text }))));
-      }
-      forget();
-    }) }, 'Move them to the bridge');
-    const forget = () => {
-      save(keptKey, null);
-      this.kept.hidden = true;
-    };
-    this.kept.append(offer, codes, h('div', { class: 'bar' }, move, h('button', { onclick: forget }, 'Forget them')));
-  }
-
   private updatePermission(): void {
     const state = typeof Notification === 'undefined' ? 'denied' : Notification.permission;
     this.permission.hidden = state !== 'default';
@@ -237,15 +211,5 @@ export class AlertsView implements View {
   private async askPermission(): Promise<void> {
     await Notification.requestPermission();
     this.app.repaint();
-  }
-}
-
-/** Rules that a page kept in its browser; those that were turned off are none. */
-export function keptRules(text: string | null): string[] {
-  try {
-    const kept = JSON.parse(text ?? '[]') as { text: unknown; enabled?: unknown }[];
-    return kept.flatMap((rule) => (rule.enabled !== false && typeof rule.text === 'string' ? [rule.text] : []));
-  } catch {
-    return [];
   }
 }
