@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BridgeEvent, CommandReply, JsonObject } from '../../../clients/web/src/feed/index.js';
+import type { BridgeEvent, CommandReply, Json, JsonObject } from '../../../clients/web/src/feed/index.js';
+import { Agents, type Agent } from '../../../clients/web/src/model/agents.js';
 import { BridgeStatus } from '../../../clients/web/src/model/bridge_status.js';
 import { Ring } from '../../../clients/web/src/model/ring.js';
 import { Series } from '../../../clients/web/src/model/series.js';
 import { Store } from '../../../clients/web/src/model/store.js';
+import { Tallies } from '../../../clients/web/src/model/tallies.js';
 import { taxOf } from '../../../clients/web/src/model/tax.js';
 import { compact, digits, duration, full } from '../../../clients/web/src/ui/format.js';
 
@@ -143,4 +145,30 @@ test('agents: an alert that names an agent makes none of the bridge', () => {
   apply([event('alert_raised', { agent_id: 'agent_0', source: 'trainer-1' }, { source: 'ppo-bridge' }),
     event('agent_decision', { agent_id: 'agent_0' }, { source: 'trainer-1' })]);
   assert.deepEqual([...store.agents.all.values()].map(({ source }) => source), ['trainer-1']);
+});
+
+test('agents: what takes a search of the journal comes later, and what is newer stays', async () => {
+  const agents = new Agents(new Tallies(), () => 1000);
+  const value = (timestamp: number, agent = 'a') => event('portfolio_update', { agent_id: agent, total_value: timestamp }, { run: 'r', timestamp });
+  const command = (name: string, agent: string, timestamp: number) => event('command_executed',
+    { command: name, target: `s/${agent}`, trainer: 's', outcome: 'success' }, { source: 'ppo-bridge', timestamp });
+  const events = (...all: BridgeEvent[]) => ({ events: all as unknown as Json });
+  const answers: { [command: string]: JsonObject } = {
+    get_snapshot: { ...events(value(10), value(10, 'b')), epoch: 'e', seq: 50 },
+    get_runs: { runs: ['a', 'b'].map((id) => ({ run_id: `s@r/${id}`, source: 's', run: 'r', agent_id: id, state: 'running', last_event: 10 })), count: 2 },
+  };
+  const searches: ((answer: JsonObject) => void)[] = [];
+  await agents.fill({
+    ask: (name) => (name === 'get_recent_events' ? new Promise((done) => searches.push(done)) : Promise.resolve(answers[name]!)),
+    reason: 'start', position: undefined,
+  });
+  const [a, b] = ['a', 'b'].map((id) => agents.all.get(`s\n${id}`)!) as [Agent, Agent];
+  agents.apply(value(20));
+  agents.apply(command('resume', 'b', 30));
+  assert.deepEqual([a.value, a.values.x, agents.state(a)], [20, [10, 20], 'live']);
+  searches[0]!(events(value(1), value(2), value(10)));
+  searches[1]!(events(command('pause', 'a', 5), command('pause', 'b', 5)));
+  await new Promise((done) => setTimeout(done));
+  assert.deepEqual([a.value, a.values.x, b.values.x], [20, [1, 2, 10, 20], [10]]);
+  assert.deepEqual([agents.state(a), agents.state(b)], ['paused', 'live']);
 });
