@@ -102,6 +102,8 @@ test('runs: hidden ones are known, and what another browser said of one is seen'
   assert.equal(bridge.runs.all.size, 3);
   await bridge.runs.set(['s@r0/a'], { note: '' });
   assert.equal(bridge.runs.find('s@r0/a')!.note, 'as it was given', 'what the bridge says counts');
+  await bridge.runs.set(['s@r2/a'], { hidden: true });
+  assert.equal(bridge.runs.hiddenTotal, 3, 'told at once');
   await bridge.runs.set(['s@r2/a'], { deleted: true });
   assert.equal(bridge.runs.find('s@r2/a'), undefined);
 });

@@ -172,7 +172,10 @@ export class Runs {
         await this.options.ask('set_run', { run_id: id, ...change } as JsonObject);
         const run = this.all.get(id);
         if (change.deleted) this.remove(id);
-        else if (run !== undefined) Object.assign(run, change); // at once; the answer is what counts
+        else if (run !== undefined) {
+          if (change.hidden !== undefined && change.hidden !== run.hidden) this.hiddenTotal = this.counts.hidden += change.hidden ? 1 : -1;
+          Object.assign(run, change); // at once; the answer is what counts
+        }
         this.listChanged();
       }
     } finally {
