@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import os
 import re
+import selectors
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from ppo_bridge import Publisher
 from support import PATIENCE_S, Bridge, wait_until
 
 ORIGIN = "https://charts.lab"
+HANDSHAKE = (b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
 
 
 class Reload(unittest.TestCase):
@@ -120,6 +127,74 @@ class Limits(Reload):
         self.assertEqual(journal()["ppo_bridge_journal_trimmed_rows_total"], 0)
         self.reload("[journal]\nbytes_max = 1048576\n")
         wait_until(lambda: journal()["ppo_bridge_journal_trimmed_rows_total"] > 5000)
+
+
+class Load(Reload):
+    CLIENTS = 100
+    EVENTS_PER_S = 1000
+    SECONDS = 2.5
+
+    def test_100_clients_miss_nothing_and_none_is_late_for_it(self) -> None:
+        self.begin("")
+        where = self.bridge.ws.split("://")[1].split("/")[0].split(":")
+        # A history that has much to let go of.
+        page = self.bridge.ws.replace("ws:", "http:").replace("/ws", "/submit_event")
+        for _ in range(15):
+            body = b"\n".join(b'{"type":"old","data":{"agent_id":"a%d"}}' % n for n in range(4000))
+            urllib.request.urlopen(urllib.request.Request(page, body, {"Content-Type": "application/json"})).close()
+        readers = selectors.DefaultSelector()
+        left: dict = {}
+        for _ in range(self.CLIENTS):
+            client = socket.create_connection((where[0], int(where[1])))
+            self.addCleanup(client.close)
+            client.sendall(HANDSHAKE)
+            text = b'{"action":"register","subscriptions":["n"],"batch":true}'
+            client.sendall(bytes([0x81, 0x80 | len(text)]) + bytes(4) + text)  # masked with zeros
+            wait_until(lambda c=client: b'"registered"' in c.recv(1 << 16), "for the reply")
+            client.setblocking(False)
+            left[client] = b""
+            readers.register(client, selectors.EVENT_READ)
+        publisher = Publisher("load", endpoint=self.bridge.events_in, control=self.bridge.control, gather_ms=1)
+        self.addCleanup(publisher.close, 0)
+        wait_until(lambda: publisher.connected)
+        count = int(self.EVENTS_PER_S * self.SECONDS)
+        reloads = 6
+
+        def publish() -> None:
+            begin = time.monotonic()
+            for n in range(count):
+                publisher.publish("n", {"n": n})
+                if n % 10 == 9:
+                    time.sleep(max(begin + n / self.EVENTS_PER_S - time.monotonic(), 0))
+
+        def reload() -> None:
+            for n in range(reloads):
+                time.sleep(self.SECONDS / 7)
+                small = n % 2 == 0
+                self.file.write_text('[history]\nevents_max = %d\n[websocket]\nping_interval_s = %d\norigins = ["https://%s.lab"]\n'
+                                     % ((5_000, 10, "a") if small else (200_000, 20, "b")))
+                self.bridge.signal(signal.SIGHUP)
+
+        threads = [threading.Thread(target=work) for work in (publish, reload)]
+        for thread in threads:
+            thread.start()
+        counts = dict.fromkeys(left, 0)
+        until = time.monotonic() + 2 * PATIENCE_S
+        while min(counts.values()) < count and time.monotonic() < until:
+            for key, _ in readers.select(0.1):
+                client = key.fileobj
+                data = left[client] + client.recv(1 << 20)
+                for n in re.findall(rb'"n":(\d+)}', data):
+                    self.assertEqual(int(n), counts[client])
+                    counts[client] += 1
+                left[client] = data[data.rfind(b"}") + 1:]
+        for thread in threads:
+            thread.join()
+        self.assertEqual(set(counts.values()), {count})
+        wait_until(lambda: self.bridge.log().count("anew: ") == reloads)
+        self.assertLess(self.status()["history"]["events"], 60_000)
+        # What a reload delays is what waits for its turn of the loop. Time on the processor: other programs do not count.
+        self.assertLess(self.status()["loop"]["turn_cpu_us_max"], 50_000)
 
 
 class Files(Reload):
