@@ -7,12 +7,7 @@
 namespace market {
 namespace {
 
-// In ascending order: tools, food, low arrows and darts, teleports, energy potions, and the bond.
-constexpr int kExemptIds[] = {233,  315,  329,  347,  351,  355,   361,   365,  379,  558,
-                              806,  807,  808,  882,  884,  886,   952,   1733, 1735, 1755,
-                              1785, 1891, 2140, 2142, 2309, 2327,  2347,  2552, 3008, 3010,
-                              3012, 3014, 3853, 5325, 5329, 5331,  5341,  5343, 8007, 8008,
-                              8009, 8010, 8011, 8013, 8794, 13190, 28790, 28824};
+constexpr int kExemptIds[] = {TAX_EXEMPT_IDS};  // of tax_exempt.csv, in ascending order
 
 }  // namespace
 

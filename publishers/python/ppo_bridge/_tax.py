@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from ._extract import number
@@ -11,57 +12,9 @@ PERCENT = 2  # of the price of each item sold, rounded down for each
 FREE_BELOW = 50  # gp; cheaper items are not taxed
 PER_ITEM_MAX = 5_000_000  # gp
 
-# Items that are not taxed: the bond, and what beginners trade.
-EXEMPT = {
-    13190: "Old school bond",
-    3008: "Energy potion(4)",
-    3010: "Energy potion(3)",
-    3012: "Energy potion(2)",
-    3014: "Energy potion(1)",
-    882: "Bronze arrow",
-    806: "Bronze dart",
-    884: "Iron arrow",
-    807: "Iron dart",
-    558: "Mind rune",
-    886: "Steel arrow",
-    808: "Steel dart",
-    365: "Bass",
-    2309: "Bread",
-    1891: "Cake",
-    2140: "Cooked chicken",
-    2142: "Cooked meat",
-    347: "Herring",
-    379: "Lobster",
-    355: "Mackerel",
-    2327: "Meat pie",
-    351: "Pike",
-    329: "Salmon",
-    315: "Shrimps",
-    361: "Tuna",
-    8011: "Ardougne teleport (tablet)",
-    8010: "Camelot teleport (tablet)",
-    28824: "Civitas illa fortis teleport",
-    8009: "Falador teleport (tablet)",
-    3853: "Games necklace(8)",
-    28790: "Kourend castle teleport (tablet)",
-    8008: "Lumbridge teleport (tablet)",
-    2552: "Ring of dueling(8)",
-    8013: "Teleport to house (tablet)",
-    8007: "Varrock teleport (tablet)",
-    1755: "Chisel",
-    5325: "Gardening trowel",
-    1785: "Glassblowing pipe",
-    2347: "Hammer",
-    1733: "Needle",
-    233: "Pestle and mortar",
-    5341: "Rake",
-    8794: "Saw",
-    5329: "Secateurs",
-    5343: "Seed dibber",
-    1735: "Shears",
-    952: "Spade",
-    5331: "Watering can",
-}
+# Items that are not taxed, by their numbers: the bond, and what beginners trade.
+_LINES = Path(__file__).with_name("tax_exempt.csv").read_text(encoding="utf-8").splitlines()[1:]
+EXEMPT = {int(id): name for id, name in (line.split(",", 1) for line in _LINES)}
 _NAMES = frozenset(name.lower() for name in EXEMPT.values())
 
 
