@@ -7,10 +7,13 @@
 
 #include "access/jwt_issuer.h"
 #include "access/private_file.h"
+#include "base/address.h"
 #include "base/text.h"
 
 namespace bridge {
 namespace {
+
+constexpr std::int64_t kMinuteUs = 60'000'000;
 
 // The same until then at the latest; 0: as it is.
 std::shared_ptr<const Access> until(const std::shared_ptr<const Access>& access, std::int64_t end_s) {
@@ -82,6 +85,25 @@ std::shared_ptr<const Access> Authenticator::find(std::string_view token) const 
   return claims ? access_of(claims.value()) : nullptr;
 }
 
+void Authenticator::set_failures_per_minute_max(std::int64_t max) {
+  if (failures_ == nullptr) failures_ = std::make_unique<AddressBudget>(kMinuteUs / max, max);
+  failures_->set(kMinuteUs / max, max);
+}
+
+Authenticator::Attempt Authenticator::attempt(std::string_view token, std::string_view remote) const {
+  if (failures_ == nullptr) return {find(token), 0};
+  const std::string peer = peer_of(remote);
+  const std::int64_t now_us = clock_.steady_us();
+  const auto wait_s = [&] { return (failures_->wait_us(peer, now_us) + 999'999) / 1'000'000; };
+  // What costs a signature's check is not looked at for who was wrong too often.
+  const bool signed_token = token.find('.') != std::string_view::npos;
+  if (const std::int64_t wait = signed_token ? wait_s() : 0; wait != 0) return {nullptr, wait};
+  auto access = find(token);
+  if (access != nullptr) return {std::move(access), 0};
+  if (failures_->take(peer, now_us) == AddressBudget::Answer::granted) return {};
+  return {nullptr, std::max<std::int64_t>(1, wait_s())};
+}
+
 std::shared_ptr<const Access> Authenticator::access_of(const JwtClaims& claims) const {
   const auto role = std::atomic_load(&jwt_)->roles.find(claims.role);
   if (role == nullptr) {
@@ -129,14 +151,13 @@ std::shared_ptr<const Access> Authenticator::find_cookie(std::string_view cookie
 }
 
 std::shared_ptr<const void> Authenticator::admit(const std::string& name) const {
-  const std::lock_guard<std::mutex> lock(connections_->mutex);
-  if (connections_->of[name] >= connections_max_) return nullptr;
-  ++connections_->of[name];
-  return std::shared_ptr<const std::string>(new std::string(name), [all = connections_](const std::string* whose) {
-    const std::lock_guard<std::mutex> guard(all->mutex);
-    if (--all->of[*whose] == 0) all->of.erase(*whose);
-    delete whose;
-  });
+  return connections_.take(name, connections_max_).held;
+}
+
+std::string refusal_of(const Authenticator::Attempt& attempt) {
+  if (attempt.wait_s == 0) return "the token is wrong, or no longer good";
+  return "too many wrong tokens came from your address (auth.failures_per_minute_max); try again in " +
+         std::to_string(attempt.wait_s) + " s";
 }
 
 std::string_view bearer_token(std::string_view header) {

@@ -4,9 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,7 +13,9 @@
 #include "access/cookie.h"
 #include "access/credentials.h"
 #include "access/jwt_claims.h"
+#include "base/address_budget.h"
 #include "base/clock.h"
+#include "base/places.h"
 
 namespace bridge {
 
@@ -43,6 +43,16 @@ class Authenticator {
 
   // Null where the token is wrong, revoked or expired.
   std::shared_ptr<const Access> find(std::string_view token) const;
+  // The same of a token that somebody says from there (as peer_of() takes it). Of an address so many wrong ones are
+  // answered, and from then on a JSON Web Token is not looked at; one of our own is found whatever others there said.
+  struct Attempt {
+    std::shared_ptr<const Access> access;  // null:
+    std::int64_t wait_s = 0;               // too many were wrong, for so long; 0: this one is
+  };
+  Attempt attempt(std::string_view token, std::string_view remote) const;
+  // The first time, before the first attempt().
+  void set_failures_per_minute_max(std::int64_t max);
+
   // The same of a CURVE public key (Z85), and of a credential's id.
   std::shared_ptr<const Access> find_key(std::string_view public_key) const;
   std::shared_ptr<const Access> by_id(std::string_view id) const;
@@ -91,12 +101,12 @@ class Authenticator {
   std::string stamp_;
   std::atomic<std::uint64_t> version_{0};
   std::atomic<std::size_t> connections_max_{SIZE_MAX};  // of one name
-  struct Connections {
-    std::mutex mutex;
-    std::map<std::string, std::size_t> of;  // guarded
-  };
-  const std::shared_ptr<Connections> connections_ = std::make_shared<Connections>();
+  const Places connections_;
+  std::unique_ptr<AddressBudget> failures_;  // null: as many as there are
 };
+
+// What somebody is told whose token is refused.
+std::string refusal_of(const Authenticator::Attempt& attempt);
 
 // The token of an `Authorization: Bearer` header (RFC 6750 section 2.1); empty where it is none.
 std::string_view bearer_token(std::string_view header);

@@ -181,7 +181,10 @@ class BridgeApp::Impl {
   Result<bool> start() {
     const auto read = reloader_.load_files();
     if (!read) return read;
-    if (authenticator_) authenticator_->set_connections_max(static_cast<std::size_t>(config_.limits.connections_per_identity_max));
+    if (authenticator_) {
+      authenticator_->set_failures_per_minute_max(config_.auth.failures_per_minute_max);
+      authenticator_->set_connections_max(static_cast<std::size_t>(config_.limits.connections_per_identity_max));
+    }
     if (!sockets_fit_) return sockets_fit_;
     const auto auditing = audit_->start();
     if (!auditing) return auditing;
@@ -263,6 +266,7 @@ class BridgeApp::Impl {
   ClientServersOptions serving(const Config& config, std::size_t clients_max) {
     ClientServersOptions options = client_servers_options(config);
     options.server.clients_max = clients_max;
+    options.server.addresses = addresses_;
     options.server.session.authenticator = auth_is_on_ ? authenticator_.get() : nullptr;
     options.server.session.audit = audit_.get();
     options.listening_sockets = service_.listening_sockets();
@@ -303,8 +307,10 @@ class BridgeApp::Impl {
     bot_commands_.set_requests_per_s_max(requests_per_s_max);
     client_servers_.apply(serving(config, clients_max));
     if (journal_) journal_->set_limits(journal_limits(config));
+    addresses_->set(address_limits(config, auth_is_on_));
     if (tls_) tls_->rate().set(config.websocket.tls_handshakes_per_s_max);
     if (authenticator_) {
+      authenticator_->set_failures_per_minute_max(config.auth.failures_per_minute_max);
       authenticator_->set_connections_max(static_cast<std::size_t>(config.limits.connections_per_identity_max));
     }
   }
@@ -362,7 +368,8 @@ class BridgeApp::Impl {
       const auto journal = journal_status();
       done(metrics_text(commands_.view(),
                         {report, dispatcher_.router().pending(),
-                         static_cast<double>(clock_.steady_us() - started_us_) / 1e6, tls_.get(), audit_.get()},
+                         static_cast<double>(clock_.steady_us() - started_us_) / 1e6, tls_.get(), audit_.get(),
+                         addresses_->forgotten()},
                         journal ? &*journal : nullptr));
     });
   }
@@ -729,6 +736,7 @@ class BridgeApp::Impl {
   Counters counters_;
   const std::size_t clients_max_;
   const bool auth_is_on_;  // clients of WebSocket and HTTP, and bots without a key, have to say who they are
+  const std::shared_ptr<AddressLimits> addresses_ = std::make_shared<AddressLimits>(address_limits(config_, auth_is_on_));
   const std::unique_ptr<Authenticator> authenticator_;  // null: nobody has a token or a key
   const std::shared_ptr<Audit> audit_;
   const std::unique_ptr<TlsContext> tls_;               // null: plain

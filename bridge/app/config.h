@@ -55,6 +55,7 @@ struct Config {
     std::string jwt_audience;
     std::int64_t jwt_lifetime_max_s = 0;
     std::string jwt_revoked;
+    std::int64_t failures_per_minute_max = 0;
   } auth;
   struct {
     std::string curve_key;
@@ -101,6 +102,8 @@ struct Config {
   struct {
     std::int64_t memory_bytes_max = 0;
     std::int64_t connections_per_identity_max = 0;
+    std::int64_t connections_per_address_max = 0;           // 0 = as auth.mode says
+    std::int64_t handshakes_per_address_per_s_max = 0;  // likewise
   } limits;
   struct {
     std::string file;  // "" = to the log

@@ -244,6 +244,11 @@ std::vector<ConfigKey> make_keys() {
                 "Such tokens that are good no longer, a line each: `jti VALUE`, or `sub VALUE` for all of somebody; read anew\n"
                 "when it changes.",
                 "a path, as above; \"\" = none", "", {}, [](C& c, Text v) { c.auth.jwt_revoked = in_home(v); }), Reload::with_auth),
+      live(integer("auth.failures_per_minute_max",
+                   "Wrong tokens that one address (of IPv6, one /64) may say at once and in a minute. One more is answered 429, or\n"
+                   "rate_limited, and no JSON Web Token of that address is looked at. The bridge's own tokens are good whoever\n"
+                   "else was wrong there.",
+                   "failures", 10, 1, 1'000'000, [](C& c, Integer v) { c.auth.failures_per_minute_max = v; }), Reload::with_auth),
 
       text("zmq.curve_key",
            "The file with the bridge's own key pair (`ppo-bridge curve create`), which nobody else may read. With it\n"
@@ -368,6 +373,16 @@ std::vector<ConfigKey> make_keys() {
                    "WebSocket clients of one name, by whatever token of it. One more is closed with 1013, or answered busy\n"
                    "where it says its token in a message.",
                    "clients", 64, 1, 100'000, [](C& c, Integer v) { c.limits.connections_per_identity_max = v; })),
+      live(integer("limits.connections_per_address_max",
+                   "Connections of one address (of IPv6, one /64) to the WebSocket and HTTP port. A further one is answered 429,\n"
+                   "many more are closed at once. Those of websocket.trusted_proxies count for who is behind them. 0 = 256 where\n"
+                   "somebody has to say who he is (auth.mode); else, where only loopback can be reached, as many as there may be.",
+                   "connections", 0, 0, 100'000, [](C& c, Integer v) { c.limits.connections_per_address_max = v; })),
+      live(integer("limits.handshakes_per_address_per_s_max",
+                   "Connections that one address may begin, with bursts of ten seconds' worth. Further ones are treated likewise.\n"
+                   "0 = 100 where somebody has to say who he is, else as many as come.",
+                   "connections a second", 0, 0, 100'000,
+                   [](C& c, Integer v) { c.limits.handshakes_per_address_per_s_max = v; })),
 
       text("audit.file",
            "A file (0600) that says who came in, who was refused, and who commanded what: one JSON object a line, never\n"

@@ -208,6 +208,8 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   }
   if (depths.tls != nullptr) add_tls(f, *depths.tls);
   if (depths.audit != nullptr) add_audit(f, *depths.audit);
+  f.counter("ppo_bridge_addresses_forgotten_total", "Addresses that limits are kept for and there was no room for.",
+            depths.addresses_forgotten);
   const auto each = [&](const char* name, const char* help, MetricType type,
                         std::uint64_t SourceTally::*count) {
     f.begin(name, help, type);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "commands/own_commands.h"
@@ -17,6 +18,7 @@ struct Depths {
   double uptime_s = 0;
   const TlsContext* tls = nullptr;  // null: plain
   const Audit* audit = nullptr;     // null: there is none
+  std::uint64_t addresses_forgotten = 0;
 };
 
 // Reads the counters of the moment; keeps nothing. Call on the log's thread.

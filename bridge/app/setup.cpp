@@ -176,6 +176,16 @@ std::optional<Failure> wrong_files(const Config& config) {
   return certificate ? std::nullopt : std::optional<Failure>(certificate.error());
 }
 
+AddressLimits::Options address_limits(const Config& config, bool guarded) {
+  constexpr std::int64_t kConnectionsMax = 256;
+  constexpr std::int64_t kHandshakesPerSMax = 100;
+  const auto or_else = [guarded](std::int64_t given, std::int64_t otherwise) {
+    return given == 0 && guarded ? otherwise : given;
+  };
+  return {static_cast<std::size_t>(or_else(config.limits.connections_per_address_max, kConnectionsMax)),
+          or_else(config.limits.handshakes_per_address_per_s_max, kHandshakesPerSMax)};
+}
+
 ClientServersOptions client_servers_options(const Config& config) {
   ClientServersOptions options;
   options.threads = static_cast<std::size_t>(config.websocket.threads);

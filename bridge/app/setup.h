@@ -61,6 +61,9 @@ Result<ZmqGuardOptions> zmq_guard_options(const Config& config);
 // Why the files that it names cannot be used: roles, credentials, certificate and keys. Looks at all but the journal.
 std::optional<Failure> wrong_files(const Config& config);
 
+// `guarded`: clients have to say who they are.
+AddressLimits::Options address_limits(const Config& config, bool guarded);
+
 // Without what is known only later: the log's start, and how many clients fit.
 ClientServersOptions client_servers_options(const Config& config);
 

@@ -1,11 +1,10 @@
 #include "audit/audit_lines.h"
 
-#include <arpa/inet.h>
-
 #include <cstdio>
 #include <cstring>
 
 #include "access/access.h"
+#include "base/address.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -67,19 +66,6 @@ void add(std::string& out, const char* name, std::string_view text) {
   }
 }
 
-// Without the port; of IPv6 its /64, which one customer has.
-std::string address_of(const std::string& remote) {
-  const std::size_t colon = remote.rfind(':');
-  if (colon == std::string::npos || remote.find(':') == colon) return remote.substr(0, colon);
-  const std::size_t bracket = remote.find(']');
-  const std::string text = remote[0] == '[' && bracket != std::string::npos ? remote.substr(1, bracket - 1) : remote;
-  unsigned char address[16];
-  if (::inet_pton(AF_INET6, text.c_str(), address) != 1) return text;
-  constexpr unsigned char kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  const bool v4 = std::memcmp(address, kMapped, sizeof kMapped) == 0;
-  return std::string(reinterpret_cast<const char*>(address), v4 ? 16 : 8);
-}
-
 // Refusals of a kind say little each, and whoever is refused may choose all that is in them.
 bool is_refusal(const AuditEntry& entry) {
   for (const char* what : {"refused", "source_refused"}) {
@@ -99,7 +85,7 @@ bool has_line_of_its_own(const AuditEntry& entry) {
 }
 
 std::string kind_of(const AuditEntry& entry) {
-  std::string kind = std::string(entry.what) + '\n' + entry.credential + '\n' + address_of(entry.remote);
+  std::string kind = std::string(entry.what) + '\n' + entry.credential + '\n' + peer_of(entry.remote);
   if (!is_refusal(entry)) kind += '\n' + entry.command + '\n' + entry.outcome;
   return kind;
 }

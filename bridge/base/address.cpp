@@ -1,5 +1,9 @@
 #include "base/address.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/text.h"
@@ -49,6 +53,19 @@ bool is_loopback(std::string_view host) {
     if (c != '.' && (c < '0' || c > '9')) return false;
   }
   return dots == 3;
+}
+
+std::string peer_of(std::string_view remote) {
+  const std::size_t colon = remote.rfind(':');
+  if (colon == std::string_view::npos || remote.find(':') == colon) return std::string(remote.substr(0, colon));
+  const std::size_t bracket = remote.find(']');
+  const std::string text(remote[0] == '[' && bracket != std::string_view::npos ? remote.substr(1, bracket - 1) : remote);
+  std::array<unsigned char, 16> address{};
+  if (::inet_pton(AF_INET6, text.c_str(), address.data()) != 1) return text;
+  constexpr std::array<unsigned char, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (!std::equal(kMapped.begin(), kMapped.end(), address.begin())) return std::string(address.begin(), address.begin() + 8);
+  std::array<char, INET_ADDRSTRLEN> v4{};
+  return ::inet_ntop(AF_INET, address.data() + kMapped.size(), v4.data(), v4.size());
 }
 
 Result<std::string> check_zmq_endpoint(std::string_view endpoint) {

@@ -73,6 +73,7 @@ Verdict ClientProtocol::handle(std::string_view text) {
   if (!reply.empty() && !feed_.say(reply)) return Verdict::too_slow;
   if (!then.gap.empty() && !feed_.say(then.gap)) return Verdict::too_slow;
   feed_.give(then.snapshot_to);
+  if (!is_open() && limited_) return Verdict::rate_limited;
   if (!is_open() && wrong_tokens_ >= kWrongTokensMax) return Verdict::unauthorized;
   if (access_ != nullptr && !access_->may_converse()) return Verdict::forbidden;
   return budget_->hopeless() ? Verdict::rate_limited : Verdict::keep;
@@ -145,7 +146,8 @@ std::optional<RequestError> ClientProtocol::take_token(const ClientRequest& requ
                         "say first who you are: {\"action\":\"authenticate\",\"token\":\"...\"}, or connect with an "
                         "Authorization header (Bearer)"};
   }
-  auto access = authenticator_->find({token->value.GetString(), token->value.GetStringLength()});
+  const auto attempt = authenticator_->attempt({token->value.GetString(), token->value.GetStringLength()}, remote_);
+  std::shared_ptr<const Access> access = attempt.access;
   if (access != nullptr && access_ != nullptr && access->name != access_->name) {
     record("refused", request, error_type_name(ErrorType::forbidden));
     return RequestError{ErrorType::forbidden, "the token is another one's; connect anew to be somebody else"};
@@ -153,8 +155,11 @@ std::optional<RequestError> ClientProtocol::take_token(const ClientRequest& requ
   if (access == nullptr) {
     ++wrong_tokens_;
     ++counters_.tokens_refused;
-    record("refused", request, error_type_name(ErrorType::unauthorized));
-    return RequestError{ErrorType::unauthorized, "the token is wrong, or no longer good"};
+    if (attempt.wait_s != 0) ++counters_.tokens_limited;
+    limited_ = attempt.wait_s != 0;
+    const ErrorType type = limited_ ? ErrorType::rate_limited : ErrorType::unauthorized;
+    record("refused", request, error_type_name(type));
+    return RequestError{type, refusal_of(attempt)};
   }
   wrong_tokens_ = 0;
   if (place_ == nullptr) place_ = authenticator_->admit(access->name);

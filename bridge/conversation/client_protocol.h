@@ -22,7 +22,7 @@ namespace bridge {
 enum class Verdict {
   keep,
   too_slow,      // its replies pile up: close 4008
-  rate_limited,  // it goes on after being told: close 4029
+  rate_limited,  // it goes on after being told, or its address says too many wrong tokens: close 4029
   unauthorized,  // it does not say who it is: close 4001
   forbidden,     // its role may do nothing here: close 4003
 };
@@ -93,6 +93,7 @@ class ClientProtocol {
   std::shared_ptr<const void> place_;  // among the connections of its name
   int wrong_tokens_ = 0;
   std::size_t owed_ = 0;
+  bool limited_ = false;  // the last one was one too many of its address
   Audit* audit_ = nullptr;
   std::string remote_;
   const std::uint64_t connection_;

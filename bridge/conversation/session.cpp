@@ -80,7 +80,8 @@ void Session::act_on(Verdict verdict) {
       if (!closing_) close(CloseCode::forbidden, "nothing here for a " + protocol_.access()->role->name);
       return;
     case Verdict::rate_limited:
-      close(CloseCode::rate_limited, "too many requests");
+      pump();  // it is told first
+      if (!closing_) close(CloseCode::rate_limited, "refused again and again");
       return;
   }
 }

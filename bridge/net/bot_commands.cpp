@@ -178,14 +178,19 @@ void BotCommands::handle(const Peer& peer, std::string_view body, const ZmqSende
   // A routing id is anybody's: with a key a bot is called as its key is.
   const std::string name = access == nullptr ? requester_of(peer.routing_id) : "bot-" + access->name;
   if (access == nullptr && authenticator_ != nullptr) {
+    Authenticator::Attempt attempt;
     const auto token = request.value().FindMember("token");
     if (token != request.value().MemberEnd() && token->value.IsString()) {
-      access = authenticator_->find({token->value.GetString(), token->value.GetStringLength()});
+      attempt = authenticator_->attempt({token->value.GetString(), token->value.GetStringLength()}, peer.remote);
+      access = attempt.access;
       if (access == nullptr) ++counters_.tokens_refused;
+      if (attempt.wait_s != 0) ++counters_.tokens_limited;
     }
     if (access == nullptr) {
+      const bool limited = attempt.wait_s != 0;
       return refuse_access(peer, {name, nullptr, nullptr, 0, peer.remote}, request.value(),
-                           "token is missing, wrong, or no longer good", id.value());
+                           limited ? refusal_of(attempt) : "token is missing, wrong, or no longer good", id.value(),
+                           limited ? ErrorType::rate_limited : ErrorType::unauthorized);
     }
   }
   // The reply that is owed keeps the budget, and so what it waits for.
@@ -214,14 +219,14 @@ void BotCommands::reply(const Peer& peer, const std::string& json) {
 }
 
 void BotCommands::refuse_access(const Peer& peer, const Requester& requester, const rapidjson::Value& request,
-                                std::string message, const std::string& id_json) {
+                                std::string message, const std::string& id_json, ErrorType type) {
   if (audit_ != nullptr) {
     AuditEntry entry = audit_entry(requester, request);
     entry.what = "refused";
-    entry.outcome = error_type_name(ErrorType::unauthorized);
+    entry.outcome = error_type_name(type);
     audit_->record(entry);
   }
-  refuse(peer, ErrorType::unauthorized, std::move(message), id_json);
+  refuse(peer, type, std::move(message), id_json);
 }
 
 void BotCommands::refuse(const Peer& peer, ErrorType type, std::string message,

@@ -68,7 +68,7 @@ class BotCommands {
   void handle(const Peer& peer, std::string_view body, const ZmqSender& sender);
   void reply(const Peer& peer, const std::string& json);
   void refuse_access(const Peer& peer, const Requester& requester, const rapidjson::Value& request,
-                     std::string message, const std::string& id_json);
+                     std::string message, const std::string& id_json, ErrorType type = ErrorType::unauthorized);
   void refuse(const Peer& peer, ErrorType type, std::string message,
               const std::string& id_json = {});
 

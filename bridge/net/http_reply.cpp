@@ -91,6 +91,17 @@ HttpReply unauthorized(const std::string& why, std::int64_t now_us) {
   return reply;
 }
 
+HttpReply too_many(const std::string& why, std::int64_t wait_s, std::int64_t now_us) {
+  HttpReply reply = error_reply(429, ErrorType::rate_limited, why, now_us);
+  reply.headers.emplace_back("Retry-After", std::to_string(wait_s));
+  return reply;
+}
+
+HttpReply refused_token(const Authenticator::Attempt& attempt, std::int64_t now_us) {
+  const std::string why = refusal_of(attempt);
+  return attempt.wait_s == 0 ? unauthorized(why, now_us) : too_many(why, attempt.wait_s, now_us);
+}
+
 HttpReply upgrade_required(const std::string& why, std::int64_t now_us) {
   HttpReply reply = error_reply(426, ErrorType::bad_request, why, now_us);
   reply.headers = {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}};

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "access/access.h"
+#include "access/authenticator.h"
 #include "event/messages.h"
 
 namespace bridge {
@@ -53,6 +53,12 @@ HttpReply reply_of_error(std::string_view json);
 
 // RFC 9110, 15.5.2 and RFC 6750, 3.
 HttpReply unauthorized(const std::string& why, std::int64_t now_us);
+
+// RFC 6585, 4. REQUIRES: wait_s > 0.
+HttpReply too_many(const std::string& why, std::int64_t wait_s, std::int64_t now_us);
+
+// REQUIRES: the attempt was none. One of the two above.
+HttpReply refused_token(const Authenticator::Attempt& attempt, std::int64_t now_us);
 
 // RFC 9110, 15.5.22 and RFC 6455, 4.4.
 HttpReply upgrade_required(const std::string& why, std::int64_t now_us);

@@ -86,19 +86,21 @@ HttpReply LoginPages::login(const HttpRequest& request, std::int64_t now_us) con
   if (!body.IsObject() || token == body.MemberEnd() || !token->value.IsString()) {
     return bad_login(400, ErrorType::bad_request, "the body must be {\"token\":\"...\"}", now_us);
   }
-  const auto access = authenticator_->find({token->value.GetString(), token->value.GetStringLength()});
+  const auto attempt = authenticator_->attempt({token->value.GetString(), token->value.GetStringLength()}, request.remote);
+  const std::shared_ptr<const Access>& access = attempt.access;
   if (audit_ != nullptr) {
     AuditEntry entry;
     entry.what = access == nullptr ? "refused" : "login";
     entry.by(access.get());
     entry.remote = request.remote;
     entry.target = request.path;
-    entry.outcome = access == nullptr ? "unauthorized" : "success";
+    entry.outcome = access != nullptr ? "success" : attempt.wait_s == 0 ? "unauthorized" : "rate_limited";
     audit_->record(entry);
   }
   if (access == nullptr) {
     ++counters_->tokens_refused;
-    return unauthorized("the token is wrong, or no longer good", now_us);
+    if (attempt.wait_s != 0) ++counters_->tokens_limited;
+    return refused_token(attempt, now_us);
   }
   const std::int64_t now_s = authenticator_->now_s();
   const std::int64_t end_s = now_s + session_s_;

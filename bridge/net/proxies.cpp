@@ -82,9 +82,14 @@ bool TrustedProxies::trusts(const Bytes& address) const {
   });
 }
 
+bool TrustedProxies::trusts(std::string_view remote) const {
+  Bytes address{};
+  return !networks_.empty() && read_address(without_port(remote), &address) && trusts(address);
+}
+
 Asker TrustedProxies::asker(Asker peer, const HttpHead& head) const {
   Bytes address{};
-  if (networks_.empty() || !read_address(without_port(peer.remote), &address) || !trusts(address)) return peer;
+  if (!trusts(peer.remote)) return peer;
   const std::string proto = head.field("x-forwarded-proto");
   std::string_view protos = proto;
   if (!proto.empty()) peer.secure = last_element(protos) == "https";

@@ -28,6 +28,9 @@ class TrustedProxies {
   // REQUIRES: check_proxy() has found them good.
   explicit TrustedProxies(const std::vector<std::string>& networks);
 
+  // Whether it is ADDRESS:PORT of one of them.
+  bool trusts(std::string_view remote) const;
+
   // `peer`: who sent the request himself.
   Asker asker(Asker peer, const HttpHead& head) const;
 

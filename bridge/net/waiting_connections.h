@@ -9,15 +9,12 @@
 
 #include <asio/ip/address.hpp>
 
+#include "base/address.h"
+
 namespace bridge {
 
-// Whom an address belongs to, as far as it shows: an IPv4 address, or the /64 of an IPv6 one, which is what one
-// customer is given (RFC 6177).
-inline std::string peer_key(const asio::ip::address& address) {
-  if (!address.is_v6() || address.to_v6().is_v4_mapped()) return address.to_string();
-  const auto bytes = address.to_v6().to_bytes();
-  return std::string(bytes.begin(), bytes.begin() + 8);
-}
+// As peer_of().
+inline std::string peer_key(const asio::ip::address& address) { return peer_of(address.to_string()); }
 
 // By number, which grows, and by peer. Where there is no room, the oldest of the peer who has most of them makes
 // it: however many of one peer are silent, or come, another's handshake goes through. One thread.

@@ -13,6 +13,7 @@
 #include <websocketpp/server.hpp>
 
 #include "access/access.h"
+#include "net/address_limits.h"
 #include "net/at_once_transport.h"
 #include "net/permessage_deflate.h"
 #include "net/proxies.h"
@@ -31,6 +32,8 @@ struct ConnectionData {
   std::shared_ptr<void> counted;         // in the number of open TCP connections
   std::uint64_t number = 0;              // of the TCP connection
   Asker asker;                           // of the last request
+  std::string peer;                      // whose it is, as peer_of(); "": a proxy's, nobody's yet
+  AddressLimits::Arrival arrival;        // of that one
   std::shared_ptr<const Access> access;  // who it said to be, with its handshake or request
 };
 

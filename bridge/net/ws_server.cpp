@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 #include <websocketpp/common/network.hpp>
 
+#include "base/address.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "net/api_pages.h"
@@ -26,8 +27,6 @@
 
 namespace bridge {
 namespace {
-
-constexpr const char* kWrongToken = "the token is wrong, or no longer good";
 
 constexpr std::size_t kTicksAPass = 50;  // of tick(), until all clients were looked after
 
@@ -263,12 +262,42 @@ class WsServer::Impl final : public HttpSite {
           --admission->connections;
           waiting->erase(n);
         });
-    if (++options_.admission->connections <= options_.clients_max + kOtherConnectionsMax) return;
+    const bool crowded = ++options_.admission->connections > options_.clients_max + kOtherConnectionsMax;
+    const std::string remote = con->get_remote_endpoint();
+    if (!proxies_.trusts(remote) && !arrive(*con, peer_of(remote))) {
+      waiting_->erase(con->number);
+      return turn_away(*con);
+    }
+    if (!crowded) return;
     // One that has not become a client makes room: it may be silent for good.
     ++context_.counters.clients_refused;
-    Connection* const out = waiting_->crowded_out();
-    if (greeting_) return greeting_->abandon(*out);
-    out->get_raw_socket().close(ec);
+    turn_away(*waiting_->crowded_out());
+  }
+
+  // Counts the connection with those of an address. False where it is to end without a word.
+  bool arrive(Connection& con, std::string peer) {
+    con.arrival = {};  // another's place, behind a proxy
+    con.arrival = options_.addresses->arrive(peer, context_.clock.steady_us());
+    con.peer = std::move(peer);
+    if (con.arrival.answer != AddressBudget::Answer::granted) ++context_.counters.connections_over_address;
+    return con.arrival.answer != AddressBudget::Answer::far_over;
+  }
+
+  // Nothing was said over it yet.
+  void turn_away(Connection& con) {
+    if (greeting_) return greeting_->abandon(con);
+    asio::error_code ec;
+    con.get_raw_socket().close(ec);
+  }
+
+  // Whether whoever asks has too many connections; told over one, of which there is no other use.
+  std::optional<HttpReply> refuse_crowd(Connection& con, std::int64_t now_us) {
+    const std::string peer = peer_of(con.asker.remote);
+    if (peer != con.peer && !proxies_.trusts(con.asker.remote)) (void)arrive(con, peer);
+    if (con.arrival.answer == AddressBudget::Answer::granted) return std::nullopt;
+    const bool at_once = con.arrival.why.empty();
+    return too_many(at_once ? "your address begins too many connections" : con.arrival.why,
+                    std::max<std::int64_t>(1, con.arrival.wait_s), now_us);
   }
 
   HttpPlace place(const Connection& con) const { return {address_, con.asker.secure ? secure_sites_ : plain_sites_}; }
@@ -277,7 +306,8 @@ class WsServer::Impl final : public HttpSite {
     const std::int64_t now_us = context_.clock.wall_us();
     const bool upgrade = is_websocket_handshake(head);
     con.asker = proxies_.asker({con.get_remote_endpoint(), con.is_secure()}, head);
-    auto refusal = refuse_head(head, place(con), now_us);
+    auto refusal = refuse_crowd(con, now_us);
+    if (!refusal) refusal = refuse_head(head, place(con), now_us);
     if (refusal && refusal->status == 421) ++context_.counters.requests_of_foreign_hosts;
     if (!refusal && upgrade) refusal = refuse_handshake(head, place(con), now_us);
     if (!refusal && upgrade && refuses_clients()) {
@@ -290,6 +320,7 @@ class WsServer::Impl final : public HttpSite {
     if (!refusal) refusal = read_access(con, head, now_us);
     if (!refusal && upgrade && con.access != nullptr && !con.access->may_converse()) {
       refusal = error_reply(403, ErrorType::forbidden, "there is nothing here for a " + con.access->role->name, now_us);
+      record(con, "forbidden", head.path);
     }
     if (!upgrade) ++context_.counters.http_requests;
     if (!refusal || !upgrade) return refusal;
@@ -307,11 +338,13 @@ class WsServer::Impl final : public HttpSite {
     if (authenticator == nullptr) return std::nullopt;
     const std::string authorization = head.field("authorization");
     if (const std::string_view token = bearer_token(authorization); !token.empty()) {
-      con.access = authenticator->find(token);
-      record_access(con);
+      const Authenticator::Attempt attempt = authenticator->attempt(token, con.asker.remote);
+      con.access = attempt.access;
+      record(con, con.access != nullptr ? "success" : attempt.wait_s != 0 ? "rate_limited" : "unauthorized");
       if (con.access != nullptr) return std::nullopt;
       ++context_.counters.tokens_refused;
-      return unauthorized(kWrongToken, now_us);
+      if (attempt.wait_s != 0) ++context_.counters.tokens_limited;
+      return refused_token(attempt, now_us);
     }
     const auto cookies = session_cookies(head.field("cookie"), con.asker.secure);
     if (cookies.empty()) return std::nullopt;
@@ -325,18 +358,19 @@ class WsServer::Impl final : public HttpSite {
     for (const std::string& cookie : cookies) {
       if (con.access == nullptr) con.access = authenticator->find_cookie(cookie);
     }
-    record_access(con);
+    record(con, con.access != nullptr ? "success" : "unauthorized");
     return std::nullopt;
   }
 
-  // Who came in by it, or did not.
-  void record_access(const Connection& con) const {
+  // Who came in, or did not; `path`: what was refused to whom it is known to be.
+  void record(const Connection& con, const char* outcome, const std::string& path = {}) const {
     if (options_.session.audit == nullptr) return;
     AuditEntry entry;
-    entry.what = con.access == nullptr ? "refused" : "login";
+    entry.outcome = outcome;
+    entry.what = entry.outcome == "success" ? "login" : "refused";
     entry.by(con.access.get());
     entry.remote = con.asker.remote;
-    entry.outcome = con.access == nullptr ? "unauthorized" : "success";
+    entry.target = path;
     options_.session.audit->record(entry);
   }
 
@@ -434,7 +468,10 @@ class WsServer::Impl final : public HttpSite {
   void stream(Connection& con, const HttpHead& head, const HttpAnswer& answer) {
     const std::int64_t now_us = context_.clock.wall_us();
     const bool must_say_who = options_.session.authenticator != nullptr;
-    if (auto refusal = refuse_stream(head, place(con), must_say_who, con.access.get(), now_us)) return answer(*refusal);
+    if (auto refusal = refuse_stream(head, place(con), must_say_who, con.access.get(), now_us)) {
+      if (must_say_who) record(con, con.access == nullptr ? "unauthorized" : "forbidden", head.path);
+      return answer(*refusal);
+    }
     const auto request = stream_request(head.query, head.field("last-event-id"));
     if (!request) return answer(error_reply(400, ErrorType::bad_request, request.error().message, now_us));
     if (head.method == "HEAD") {

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "commands/own_commands.h"
 #include "conversation/session.h"
+#include "net/address_limits.h"
 #include "net/http_reply.h"
 #include "net/origin.h"
 #include "net/tls_context.h"
@@ -38,6 +39,7 @@ struct WsServerOptions {
   TlsContext* tls = nullptr;  // outlives the server and its connections; null: plain
   std::chrono::milliseconds handshake_timeout{5000};  // from TCP to the end of the request
   std::shared_ptr<Admission> admission = std::make_shared<Admission>();  // shared where the port is
+  std::shared_ptr<AddressLimits> addresses = std::make_shared<AddressLimits>(AddressLimits::Options{});  // likewise
   int listening_socket = -1;                // that listens at `listen` already and stays open; -1: none
   bool share_port = false;                  // with other servers of this process (SO_REUSEPORT)
   std::size_t clients_max = 4096;

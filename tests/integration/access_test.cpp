@@ -44,7 +44,7 @@ struct GuardedBridge {
     std::ofstream(roles) << kDeskRole;
     for (const char* role : {"viewer", "operator", "bot", "trainer", "metrics", "admin", "desk"}) tokens[role] = make(role, role);
     BridgeOptions options;
-    options.settings = {"auth.mode=on", "auth.credentials=" + file, "auth.roles=" + roles, "auth.timeout_s=2"};
+    options.settings = {"auth.mode=on", "auth.credentials=" + file, "auth.roles=" + roles, "auth.timeout_s=2", "auth.failures_per_minute_max=1000"};
     bridge = std::make_unique<BridgeProcess>(options);
   }
   Ended token(std::vector<std::string> arguments) const {

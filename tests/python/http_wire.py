@@ -28,13 +28,15 @@ class Reply:
 class Wire:
     """One connection."""
 
-    def __init__(self, ws: str, buffer: int = 0) -> None:
+    def __init__(self, ws: str, buffer: int = 0, from_host: str = "") -> None:
         host, port = ws.split("://")[1].split("/")[0].rsplit(":", 1)
         self.host = "%s:%s" % (host, port)
         self.socket = socket.socket()
         self.socket.settimeout(PATIENCE_S)
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        if from_host:
+            self.socket.bind((from_host, 0))
         self.socket.connect((host, int(port)))
         self.unread = b""
 
@@ -88,6 +90,6 @@ class Wire:
         return not self.unread and not self.more()
 
 
-def ask(ws: str, text: str | bytes) -> Reply:
-    with Wire(ws) as wire:
+def ask(ws: str, text: str | bytes, from_host: str = "") -> Reply:
+    with Wire(ws, from_host=from_host) as wire:
         return wire.ask(text)

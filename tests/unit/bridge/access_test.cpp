@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/address_budget.h"
 #include "base/clock.h"
 #include "support/scratch_directory.h"
 
@@ -253,4 +254,57 @@ TEST_CASE("authenticator: the token of a header") {
   CHECK(bearer_token("Bearer abc") == "abc");
   CHECK(bearer_token("bearer   abc") == "abc");
   for (const char* none : {"", "Bearer", "Bearer ", "Basic abc", "Bearerabc", "abc"}) CHECK(bearer_token(none).empty());
+}
+
+TEST_CASE("address budget: a burst, then one an interval, and who goes on is told a few times") {
+  AddressBudget budget(100, 3, 2);
+  const auto take = [&budget](const std::string& peer, int times, std::int64_t now_us) {
+    std::string answers;
+    for (int i = 0; i < times; ++i) answers += "gof"[static_cast<int>(budget.take(peer, now_us))];
+    return answers;
+  };
+  CHECK(take("a", 7, 1'000'000) == "gggooff");
+  CHECK(take("b", 1, 1'000'000) == "g");
+  CHECK(budget.wait_us("a", 1'000'000) == 100);
+  CHECK(take("a", 3, 1'000'100) == "gff");  // that it was told costs it nothing
+  CHECK(take("a", 2, 2'000'100) == "gg");
+  CHECK(budget.wait_us("a", 2'000'100) == 0);
+  CHECK(take("a", 3, 2'000'100) == "gof");
+}
+
+TEST_CASE("address budget: of more addresses than it knows those go that have done nothing for longest") {
+  AddressBudget budget(1'000'000'000, 1);
+  const auto refused = [&budget](int n) { return budget.take(std::to_string(n), 1) != AddressBudget::Answer::granted; };
+  CHECK_FALSE(refused(0));
+  const int many = AddressBudget::kAddressesMax * 3;
+  for (int n = 1; n <= many; ++n) {
+    CHECK_FALSE(refused(n));
+    if (n % 1000 == 0) CHECK(refused(0));  // it goes on
+  }
+  CHECK(refused(many));
+  CHECK_FALSE(refused(1));
+  CHECK(budget.forgotten() >= static_cast<std::uint64_t>(many) - AddressBudget::kAddressesMax);
+}
+
+TEST_CASE("authenticator: of an address so many wrong tokens are answered, and a right one always is") {
+  const testing_support::ScratchDirectory scratch;
+  const std::string path = scratch.path() + "/credentials";
+  const NewToken token = make_token();
+  std::ofstream(path) << credential_line(credential(token, "alice", "viewer")) << "\n";
+  FakeClock clock;
+  Authenticator authenticator(path, clock);
+  REQUIRE(authenticator.reload());
+  authenticator.set_failures_per_minute_max(2);
+  const auto wait_s = [&](const char* from) { return authenticator.attempt("ppo1_wrong", from).wait_s; };
+  CHECK(wait_s("10.0.0.1:5") == 0);
+  CHECK(wait_s("10.0.0.1:6") == 0);
+  CHECK(wait_s("10.0.0.1:7") == 30);
+  CHECK(wait_s("10.0.0.2:5") == 0);
+  CHECK(authenticator.attempt(token.text, "10.0.0.1:8").access != nullptr);
+  CHECK(wait_s("[2001:db8::1]:5") + wait_s("[2001:db8::2]:5") == 0);
+  CHECK(wait_s("[2001:db8::3]:5") == 30);
+  CHECK(wait_s("[2001:db8:0:1::1]:5") == 0);
+  clock.advance_us(30'000'000);
+  CHECK(wait_s("10.0.0.1:5") == 0);
+  CHECK(wait_s("10.0.0.1:5") == 30);
 }

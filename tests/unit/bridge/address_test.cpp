@@ -112,6 +112,9 @@ TEST_CASE("waiting connections: who has most makes room") {
   CHECK(from("2001:db8::1") == from("2001:db8::ffff:1"));  // one /64
   CHECK(from("2001:db8::1") != from("2001:db8:0:1::1"));
   CHECK(from("::ffff:10.0.0.1") != from("::ffff:10.0.0.2"));
+  CHECK(peer_of("[::ffff:10.0.0.1]:5") == peer_of("10.0.0.1"));
+  CHECK(peer_of("10.0.0.1:5") == from("10.0.0.1"));
+  CHECK(peer_of("[2001:db8::1]:0") == from("2001:db8::2"));
   waiting.add(1, &sockets[0], from("10.0.0.1"));
   for (int i = 1; i < 5; ++i) waiting.add(static_cast<std::uint64_t>(i) + 1, &sockets[i], from("10.0.0.2"));
   CHECK(waiting.crowded_out() == &sockets[1]);
