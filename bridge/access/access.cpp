@@ -16,10 +16,10 @@ ReadScopePtr scope_of(const Role& role, const std::string& name) {
   return ReadScope::of(std::move(rules));
 }
 
-std::vector<std::vector<std::string>> publish_of(const Role& role, const std::string& name) {
-  std::vector<std::vector<std::string>> lists;
-  for (const auto& sources : role.publish) lists.push_back(for_holder(sources, name));
-  return lists;
+std::vector<PublishRule> publish_of(const Role& role, const std::string& name) {
+  std::vector<PublishRule> rules;
+  for (const PublishRule& rule : role.publish) rules.push_back({rule.types, for_holder(rule.sources, name)});
+  return rules;
 }
 
 }  // namespace
@@ -71,7 +71,14 @@ bool Access::may_attach(std::string_view domain) const {
 
 bool Access::may_publish_as(std::string_view source) const {
   return std::any_of(publish_.begin(), publish_.end(),
-                     [source](const auto& sources) { return any_covers(sources, source); });
+                     [source](const PublishRule& rule) { return any_covers(rule.sources, source); });
+}
+
+bool Access::may_publish(std::string_view type, std::string_view source) const {
+  const bool of_no_type = type.substr(0, 1) == "_";
+  return std::any_of(publish_.begin(), publish_.end(), [=](const PublishRule& rule) {
+    return any_covers(rule.sources, source) && (of_no_type || any_covers(rule.types, type));
+  });
 }
 
 }  // namespace bridge

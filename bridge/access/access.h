@@ -50,12 +50,14 @@ struct Access {
   // Whether it has business at a ZeroMQ socket: `events` (in), `out`, `commands`, or `control`, behind which
   // `control/SOURCE` names the one source that is wanted there.
   bool may_attach(std::string_view domain) const;
-  // Whether it may publish as this source; "" is an event that names none.
+  // Whether it may speak for this source; "" stands for events that name none.
   bool may_publish_as(std::string_view source) const;
+  // Whether it may publish events of this type as this source. Of types that begin with _ there are no events.
+  bool may_publish(std::string_view type, std::string_view source) const;
   bool expired(std::int64_t now_s) const { return expires_s != 0 && now_s >= expires_s; }
 
  private:
-  const std::vector<std::vector<std::string>> publish_;
+  const std::vector<PublishRule> publish_;
 };
 
 }  // namespace bridge

@@ -20,12 +20,13 @@ std::vector<Role> built_in_roles() {
   std::vector<std::string> trading = reading;
   trading.insert(trading.end(), {"place_order", "cancel_order", "arm_dead_mans_switch", "disarm_dead_mans_switch"});
   const std::vector<ReadRule> all = {{}};
+  const std::vector<PublishRule> anything = {{}};
   return {{"viewer", all, {}, {{reading, {}}}, {"/readyz"}, false},
           {"operator", all, {}, {{{"*"}, {}}}, {"/readyz", "/metrics"}, true},
           {"bot", all, {}, {{trading, {}}}, {}, false},
-          {"trainer", {}, {{"{name}", "{name}-*"}}, {}, {"/submit_event"}, false},
+          {"trainer", {}, {{{}, {"{name}", "{name}-*"}}}, {}, {"/submit_event"}, false},
           {"metrics", {}, {}, {}, {"/readyz", "/metrics"}, false},
-          {"admin", all, {{}}, {{{"*"}, {}}}, {"*"}, true}};
+          {"admin", all, anything, {{{"*"}, {}}}, {"*"}, true}};
 }
 
 // A mistake in the file; never leaves this one.
@@ -76,8 +77,8 @@ class RoleReader {
       role_.read.push_back({list(rule, where, "types", kType), list(rule, where, "sources", kSource),
                             list(rule, where, "agents", kAgent)});
     });
-    each(table, "publish", {"sources"}, [this](const toml::table& rule, const std::string& where) {
-      role_.publish.push_back(list(rule, where, "sources", kSource));
+    each(table, "publish", {"types", "sources"}, [this](const toml::table& rule, const std::string& where) {
+      role_.publish.push_back({list(rule, where, "types", kType), list(rule, where, "sources", kSource)});
     });
     each(table, "command", {"commands", "targets"}, [this](const toml::table& rule, const std::string& where) {
       if (!rule.contains("commands")) {

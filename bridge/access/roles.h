@@ -24,11 +24,17 @@ struct CommandRule {
   std::vector<std::string> commands, targets;
 };
 
+// Allows events of these types as these sources; an empty list is all, and of sources also events that name none. What a
+// source says of itself (_source) is of no type.
+struct PublishRule {
+  std::vector<std::string> types, sources;
+};
+
 // Immutable. All of it is allowed, nothing is denied. In sources, agents and targets {name} stands for who has the role.
 struct Role {
   std::string name;
   std::vector<ReadRule> read;
-  std::vector<std::vector<std::string>> publish;  // lists of sources; an empty one is all, and events that name none
+  std::vector<PublishRule> publish;
   std::vector<CommandRule> command;
   std::vector<std::string> paths;  // of HTTP
   bool sees_all_clients = false;   // in get_clients; else its own connection

@@ -162,7 +162,7 @@ class BridgeApp::Impl {
       tracker_.restore(journal_->positions(), positions_.get(), !all);
     }
     dispatcher_.router().set_repair_listener([this](const RepairAnswer& answer) {
-      if (intake_.take_repair(answer)) announce_soon();
+      if (intake_.take_repair(answer, answering_)) announce_soon();
     });
     intake_.set_on_more([this] {
       asio::post(io_, [this] {
@@ -375,7 +375,7 @@ class BridgeApp::Impl {
   }
 
   void log_reject(const RejectedBody& body) {
-    if (body.why == Reject::forbidden_source) {
+    if (body.why == Reject::forbidden_source || body.why == Reject::forbidden_type) {
       AuditEntry entry;
       entry.what = "source_refused";
       entry.remote = body.peer;
@@ -534,7 +534,9 @@ class BridgeApp::Impl {
   // What a trainer says over its connection: who it is, or an answer.
   void on_trainer(const TrainerChannel::Message& message) {
     const std::uint64_t before = log_.last_seq();
-    const SourceRule rule = [&](std::string_view source) { return message.sender.may_publish_as(source); };
+    const SenderRule rule = [&](std::string_view type, std::string_view source) {
+      return message.sender.may_publish(type, source);
+    };
     const PeerName peer = [&] { return "the control socket" + message.sender.label(); };
     HelloFrom from;
     from.peer = &peer;
@@ -542,7 +544,9 @@ class BridgeApp::Impl {
     if (message.sender.kind != ZmqSender::Kind::local) from.rule = &rule;
     std::string reply;
     if (!intake_.take_hello(message.connection, message.json, &reply, from)) {
+      answering_ = from.rule;
       dispatcher_.router().on_answer(message.connection, message.json);
+      answering_ = nullptr;
     } else if (!reply.empty()) {
       (void)trainers_.send(std::string(message.connection), reply);
     }
@@ -797,6 +801,7 @@ class BridgeApp::Impl {
   std::int64_t last_tick_us_ = 0;
   std::int64_t drain_us_ = 0;
   std::int64_t stop_by_us_ = 0;
+  const SenderRule* answering_ = nullptr;  // of the trainer whose answer is being taken
   bool announcing_ = false;
   bool stopping_ = false;
 };

@@ -27,8 +27,9 @@ enum class Reject : std::uint8_t {
   too_many_keys,
   own_source,  // an event that claims to be the bridge's own
   forbidden_source,  // its sender may not speak for that source
+  forbidden_type,    // may, but not with events of that type
 };
-inline constexpr std::size_t kRejectCount = 13;
+inline constexpr std::size_t kRejectCount = 14;
 
 // The source of what the bridge itself reports.
 inline constexpr std::string_view kOwnSource = "ppo-bridge";

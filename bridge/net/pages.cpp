@@ -247,14 +247,16 @@ void Pages::submit_event(const HttpRequest& request, const HttpAnswer& answer) {
     std::shared_ptr<const void> owner;
     PeerName peer;
     IntakeBatch batch;
-    SourceRule rule;
+    SenderRule rule;
   };
   const auto account = std::make_shared<RequestBudget>(clock_, 1);
   const auto posted = std::make_shared<Posted>(
       Posted{request.owner, [remote = request.remote] { return remote; }, IntakeBatch(request.body), {}});
   posted->batch.peer = &posted->peer;
   if (!request.anybody) {
-    posted->rule = [access = request.access](std::string_view source) { return access->may_publish_as(source); };
+    posted->rule = [access = request.access](std::string_view type, std::string_view source) {
+      return access->may_publish(type, source);
+    };
     posted->batch.rule = &posted->rule;
   }
   const auto step = [this, account, answer, posted](bool* done) {
@@ -280,7 +282,7 @@ HttpReply Pages::submitted(const IntakeOutcome& outcome) const {
                                ? ErrorType::bad_json
                            : too_large ? ErrorType::too_large
                                        : ErrorType::bad_request;
-    if (outcome.first_reject == Reject::forbidden_source) {
+    if (outcome.first_reject == Reject::forbidden_source || outcome.first_reject == Reject::forbidden_type) {
       return error_reply(403, ErrorType::forbidden,
                         std::string(reject_name(outcome.first_reject)) + ": " + outcome.first_detail, clock_.wall_us());
     }

@@ -35,6 +35,9 @@ struct ZmqSender {
   bool may_publish_as(std::string_view source) const {
     return kind == Kind::local || (access != nullptr && access->may_publish_as(source));
   }
+  bool may_publish(std::string_view type, std::string_view source) const {
+    return kind == Kind::local || (access != nullptr && access->may_publish(type, source));
+  }
   // For messages, behind an address.
   std::string label() const {
     return kind == Kind::local ? "" : access == nullptr ? ", whose key is no longer good" : ", who is " + access->name;

@@ -27,7 +27,7 @@ ZmqReceiver::ZmqReceiver(asio::io_context& io, zmq::context_t& context, ZmqGuard
       taken_(taken),
       on_batch_(std::move(on_batch)),
       socket_(context, zmq::socket_type::sub),
-      rule_([this](std::string_view source) { return sender_.may_publish_as(source); }),
+      rule_([this](std::string_view type, std::string_view source) { return sender_.may_publish(type, source); }),
       peer_([this] {
         const char* const address = zmq_msg_gets(frame_.handle(), "Peer-Address");
         return std::string(address == nullptr ? "" : address) + sender_.label();

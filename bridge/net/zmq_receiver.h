@@ -69,7 +69,7 @@ class ZmqReceiver {
   zmq::message_t frame_;              // what batch_ is of
   std::optional<IntakeBatch> batch_;  // being taken in
   ZmqSender sender_;                  // whose it is
-  const SourceRule rule_;
+  const SenderRule rule_;
   const PeerName peer_;
   std::unique_ptr<ZmqMonitor> monitor_;
   std::unique_ptr<ZmqWatch> watch_;

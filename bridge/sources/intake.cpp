@@ -20,6 +20,8 @@ constexpr std::size_t kFollowUpsATurn = 1024;
 
 const std::string kOwnSourceDetail = "source must not be ppo-bridge, which is the bridge itself";
 const std::string kForbiddenDetail = "source is not one that whoever sent it may speak for";
+const std::string kForbiddenTypeDetail = "type is not one that whoever sent it may publish";
+constexpr std::string_view kSourceType = "_source";
 
 }  // namespace
 
@@ -115,9 +117,7 @@ bool Intake::take_body(std::string_view body, IntakeOutcome& outcome) {
   ++counters_.bodies_received;
   Reject why = parser_.parse(body);
   if (why == Reject::none && parser_.envelope().source == kOwnSource) why = Reject::own_source;
-  if (why == Reject::none && rule_ != nullptr && !(*rule_)(parser_.envelope().source)) {
-    why = Reject::forbidden_source;
-  }
+  if (why == Reject::none) why = judge(rule_);
   if (why != Reject::none) {
     reject(why, body, outcome);
     return false;
@@ -126,6 +126,13 @@ bool Intake::take_body(std::string_view body, IntakeOutcome& outcome) {
   ++outcome.accepted;
   accept(body);
   return true;
+}
+
+// Whether the sender may publish what the parser holds.
+Reject Intake::judge(const SenderRule* rule) const {
+  const Envelope& event = parser_.envelope();
+  if (rule == nullptr || (*rule)(event.type, event.source)) return Reject::none;
+  return (*rule)(kSourceType, event.source) ? Reject::forbidden_type : Reject::forbidden_source;
 }
 
 void Intake::accept(std::string_view body) {
@@ -177,7 +184,7 @@ bool Intake::take_hello(std::string_view connection, std::string_view body, std:
   if (parser_.parse(body) != Reject::none || event.type != "_source" || event.source.empty()) {
     return false;
   }
-  if (from.rule != nullptr && !(*from.rule)(event.source)) {
+  if (from.rule != nullptr && !(*from.rule)(kSourceType, event.source)) {
     ++counters_.hellos_refused;
     if (on_reject_) {
       on_reject_({Reject::forbidden_source, kForbiddenDetail, body, event.source,
@@ -239,13 +246,13 @@ void Intake::report_lost(const SourceTracker::Step& step) {
                                                          step.from, step.to}));
 }
 
-bool Intake::take_repair(const RepairAnswer& answer) {
+bool Intake::take_repair(const RepairAnswer& answer, const SenderRule* rule) {
   if (taking_) {
     assert(answer.events.empty());
     deferred_.push_back(answer);
     return false;
   }
-  return change([&] { take_answer(answer); });
+  return change([&] { take_answer(answer, rule); });
 }
 
 void Intake::take_deferred() {
@@ -258,16 +265,17 @@ void Intake::take_deferred() {
   }
 }
 
-void Intake::take_answer(const RepairAnswer& answer) {
+void Intake::take_answer(const RepairAnswer& answer, const SenderRule* rule) {
   Run* const run = sources_.find(answer.source, answer.run);
   if (run == nullptr) return;
   tracker_.begin_answer(answer.from);
   if (answer.outcome == RepairOutcome::events || answer.outcome == RepairOutcome::late) {
     for_each_repaired(answer.events, [&](std::string_view body) {
-      const Reject why = parser_.parse(body);
+      Reject why = parser_.parse(body);
+      if (why == Reject::none) why = judge(rule);
       if (why != Reject::none) {
         tracker_.on_broken();
-        if (on_reject_) on_reject_({why, parser_.detail(), body, answer.source, "its repair"});
+        if (on_reject_) on_reject_({why, detail_of(why), body, answer.source, "its repair"});
         return;
       }
       const Envelope& event = parser_.envelope();
@@ -294,11 +302,16 @@ void Intake::stop() {
   change([this] { tracker_.stop(); });
 }
 
+const std::string& Intake::detail_of(Reject why) const {
+  return why == Reject::own_source         ? kOwnSourceDetail
+         : why == Reject::forbidden_source ? kForbiddenDetail
+         : why == Reject::forbidden_type   ? kForbiddenTypeDetail
+                                           : parser_.detail();
+}
+
 void Intake::reject(Reject why, std::string_view body, IntakeOutcome& outcome) {
   ++counters_.rejected[static_cast<std::size_t>(why)];
-  const std::string& detail = why == Reject::own_source         ? kOwnSourceDetail
-                              : why == Reject::forbidden_source ? kForbiddenDetail
-                                                                : parser_.detail();
+  const std::string& detail = detail_of(why);
   if (outcome.rejected == 0) {
     outcome.first_reject = why;
     outcome.first_detail = detail;

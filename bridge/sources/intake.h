@@ -32,12 +32,13 @@ struct IntakeOutcome {
 // The address of who sent a message; asked for only where something is wrong with it.
 using PeerName = std::function<std::string()>;
 
-// Whether its sender may publish as this source; "" is an event that names none.
-using SourceRule = std::function<bool(std::string_view source)>;
+// Whether its sender may publish events of this type as this source, "" for one that names none; of type _source: whether
+// he may speak for it at all.
+using SenderRule = std::function<bool(std::string_view type, std::string_view source)>;
 
 // Of whom a control connection is.
 struct HelloFrom {
-  const SourceRule* rule = nullptr;  // null: any source's
+  const SenderRule* rule = nullptr;  // null: any source's
   const PeerName* peer = nullptr;
   std::uint64_t since = 0;  // see SourceTable::hello()
 };
@@ -50,7 +51,7 @@ struct IntakeBatch {
 
   std::string_view left;
   const PeerName* peer;
-  const SourceRule* rule = nullptr;  // null: as any; stays until the batch has ended
+  const SenderRule* rule = nullptr;  // null: anything; stays until the batch has ended
   IntakeOutcome outcome;
   bool begun = false;
   bool one_body = false;
@@ -110,8 +111,8 @@ class Intake {
 
   // Takes what a source sent again, or that it did not. True where it added to the log. What comes
   // while something is being taken (a source restarts, and so its questions end) is taken behind
-  // it.
-  bool take_repair(const RepairAnswer& answer);
+  // it. `rule`: of who sends them; null: anything.
+  bool take_repair(const RepairAnswer& answer, const SenderRule* rule = nullptr);
 
   // Looks after holes. Call every few milliseconds while tracker().busy(). True where it added to
   // the log.
@@ -131,7 +132,9 @@ class Intake {
   template <class Change>
   bool change(Change&& f);
   void follow_up();
-  void take_answer(const RepairAnswer& answer);
+  void take_answer(const RepairAnswer& answer, const SenderRule* rule = nullptr);
+  Reject judge(const SenderRule* rule) const;
+  const std::string& detail_of(Reject why) const;
   void take_deferred();
   void report_lost(const SourceTracker::Step& step);
   void reject(Reject reject, std::string_view body, IntakeOutcome& outcome);
@@ -151,7 +154,7 @@ class Intake {
   std::int64_t steady_us_ = 0;
   SourceTracker::Step step_;           // kept for its memory
   const PeerName* peer_ = nullptr;     // of the message that is being taken
-  const SourceRule* rule_ = nullptr;   // likewise
+  const SenderRule* rule_ = nullptr;   // likewise
   std::function<void()> on_more_;
   std::size_t follow_ups_left_ = 0;    // in this turn
   bool more_ = false;                  // on_more_ was called

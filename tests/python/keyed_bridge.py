@@ -20,7 +20,9 @@ SOON_S = 0.5  # what has not come by then does not come
 class KeyedBridge(unittest.TestCase):
     """A bridge that wants keys on loopback too."""
 
-    settings: tuple = ()
+    settings: tuple = ()  # HOME stands for the place of its files
+    roles = ""  # of one's own, as TOML
+    holders: tuple = (("trainer-1", "trainer"), ("trainer-2", "trainer"), ("boss", "operator"))
     bridge: Bridge | None = None
 
     def setUp(self) -> None:
@@ -30,20 +32,40 @@ class KeyedBridge(unittest.TestCase):
         self.credentials = str(self.home / "credentials")
         self.context = zmq.Context()
         self.addCleanup(lambda: self.context.destroy(linger=0))
+        if self.roles:
+            (self.home / "roles.toml").write_text(self.roles)
         self.public = self.curve("create").stdout.strip()
-        for name, role in (("trainer-1", "trainer"), ("trainer-2", "trainer"), ("boss", "operator")):
+        self.prepare()
+        for name, role in self.holders:
             self.key(name, role)
         self.bridge = Bridge(
             "zmq.curve_key=%s/server.key" % self.home,
             "zmq.curve_on_loopback=true",
             "auth.credentials=" + self.credentials,
-            *self.settings,
+            *(["auth.roles=%s/roles.toml" % self.home] if self.roles else []),
+            *(setting.replace("HOME", str(self.home)) for setting in self.settings),
         )
         self.addCleanup(self.bridge.close)
 
+    def prepare(self) -> None:
+        """What else is to be there before the bridge starts."""
+
     def curve(self, *arguments: str) -> subprocess.CompletedProcess:
-        command = [os.environ["PPO_BRIDGE_BIN"], "curve", "--credentials", self.credentials]
+        return self.program("curve", *arguments)
+
+    def program(self, subcommand: str, *arguments: str) -> subprocess.CompletedProcess:
+        command = [os.environ["PPO_BRIDGE_BIN"], subcommand, "--credentials", self.credentials]
+        if self.roles:
+            command += ["--roles", str(self.home / "roles.toml")]
         return subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+
+    def token(self, name: str, role: str) -> str:
+        """By the time it returns, the bridge takes it."""
+        before = self.readings()
+        made = self.program("token", "create", name, "--role", role).stdout.strip()
+        if self.bridge is not None:
+            wait_until(lambda: self.readings() > before)
+        return made
 
     def key(self, name: str, role: str) -> None:
         self.listed("create", name, "--role", role, "--out", self.file(name))

@@ -108,6 +108,37 @@ class Hijack(KeyedBridge):
         return {s["source"] for s in sources if s.get("connected")}
 
 
+class Types(KeyedBridge):
+    """Who may publish some types only."""
+
+    roles = """[[role.gauge.publish]]
+types = ["metric_*"]
+sources = ["{name}"]
+[role.gauge]
+http = ["/submit_event"]
+"""
+    holders = (("g", "gauge"), ("boss", "operator"))
+
+    def test_by_whichever_way(self) -> None:
+        own = self.connected(zmq.DEALER, "g", self.bridge.control)
+        hello: dict = {"type": "_source", "source": "g", "run": "r1", "data": {"head": 0, "oldest": 1, "commands": ["pause"]}}
+        own.send_multipart([b"", json.dumps(hello).encode()])
+        wait_until(lambda: [s for s in self.ask("get_sources")["result"]["sources"] if s.get("connected")])
+        publisher = self.publisher("g")
+        publisher.send(b"\n".join((body("g", 1, "metric_a"), body("g", 2, "order"), body("g", type="order"), body("g", 3, "metric_b"))))
+        wait_until(lambda: self.rejected() == 2)
+        hello["data"]["head"] = 3
+        own.send_multipart([b"", json.dumps(hello).encode()])
+        self.assertTrue(own.poll(PATIENCE_S * 1000))
+        request = json.loads(own.recv_multipart()[1])
+        self.assertEqual(request["command"], "_replay")
+        again = [json.loads(body("g", n, "order")) for n in range(request["params"]["from"], request["params"]["to"] + 1)]
+        own.send_multipart([b"", json.dumps({"id": request["id"], "success": True, "result": {"events": again}}).encode()])
+        wait_until(lambda: self.statuses("source_lost"))
+        self.assertEqual({e["type"] for e in self.events(source="g")}, {"metric_a", "metric_b"})
+        self.assertIn("type is not one that whoever sent it may publish", self.bridge.log())
+
+
 class Bots(KeyedBridge):
     def test_a_bot_is_who_its_key_is(self) -> None:
         self.key("a", "bot")

@@ -52,7 +52,7 @@ TEST_CASE("roles: a mistake in the file is told with its line, its place and wha
       {"[[role.r.read]]\nsources = [\"a*b\"]", "sources[0] is \"a*b\""},
       {"[[role.r.read]]\nagents = [\"\"]", "agents[0] is \"\"; must be \"*\", 1-256 bytes"},
       {"[[role.r.read]]\nfilter = [\"\"]", "role.r.read[0].filter is not known; may be types, sources, agents"},
-      {"[[role.r.publish]]\ntypes = [\"t\"]", "role.r.publish[0].types is not known; may be sources"},
+      {"[[role.r.publish]]\nagents = [\"t\"]", "role.r.publish[0].agents is not known; may be types, sources"},
       {"[[role.r.command]]\ntargets = [\"t\"]", "role.r.command[0] has no commands"},
       {"[[role.r.command]]\ncommands = [\"pause\"]\ntargets = [\"t@run\"]", "role.r.command[0].targets[0] is \"t@run\"; must be \"*\", SOURCE or SOURCE/AGENT"},
       {"[role.r]\nhttp = [\"/\"]", "role.r.http[0] is \"/\"; must be \"*\", \"/readyz\""},
@@ -151,6 +151,20 @@ TEST_CASE("roles: commands go to targets that a rule covers, and a source covers
   CHECK_FALSE(pause->covers("t2", ""));
   CHECK_FALSE(a.targets_of("resume")->covers("t2", "any"));
   CHECK_FALSE(holder("").may_command("pause"));
+}
+
+TEST_CASE("roles: types and sources of events") {
+  const Access a = holder("[[role.r.publish]]\ntypes=['metrics*','t']\nsources=['{name}']\n[[role.r.publish]]\nsources=['x']\n");
+  CHECK(a.may_publish("metrics_update", "alice"));
+  CHECK(a.may_publish("t", "alice"));
+  CHECK_FALSE(a.may_publish("order", "alice"));
+  CHECK(a.may_publish("order", "x"));
+  CHECK_FALSE(a.may_publish("t", "y"));
+  CHECK_FALSE(a.may_publish("t", ""));
+  CHECK(a.may_publish("_source", "alice"));
+  CHECK_FALSE(a.may_publish("_source", "y"));
+  CHECK(holder("[[role.r.publish]]\ntypes=['t']").may_publish("t", ""));
+  CHECK_FALSE(holder("").may_publish("t", "alice"));
 }
 
 TEST_CASE("roles: paths and sources of events") {
