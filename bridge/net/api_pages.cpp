@@ -199,6 +199,8 @@ bool ApiPages::knows(std::string_view path) {
   return path == kOpenApiPath || api_path(path) != nullptr;
 }
 
+bool ApiPages::is_question(std::string_view path) { return api_path(path) != nullptr; }
+
 void ApiPages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
   const std::int64_t now_us = clock_.wall_us();
   if (!own_origin) return answer(error_reply(403, ErrorType::forbidden, "the Origin is another site's", now_us));
@@ -209,9 +211,6 @@ void ApiPages::handle(const HttpRequest& request, bool own_origin, const HttpAns
     return answer(std::move(reply));
   }
   const ApiPath& api = *api_path(request.path);
-  if (!request.anybody && request.access == nullptr) {
-    return answer(unauthorized("say who you are: Authorization: Bearer ...", now_us));
-  }
   const auto account = accounts_.of(request);
   if (!account->take()) {
     return answer(reply_of_error(error_message({ErrorType::rate_limited, account->refusal()}, {}, {}, now_us)));

@@ -66,10 +66,13 @@ class ApiPages {
       : dispatcher_(dispatcher), clock_(clock), version_(std::move(version)), accounts_(clock, requests_per_s_max) {}
 
   static bool knows(std::string_view path);
+  // What is asked of the bridge; of the paths that it knows the other one describes them.
+  static bool is_question(std::string_view path);
 
   void set_requests_per_s_max(std::uint64_t max) { accounts_.set_requests_per_s_max(max); }
 
-  // Answers, now or later. REQUIRES: knows(request.path); a GET or HEAD.
+  // Answers, now or later. REQUIRES: knows(request.path); a GET or HEAD; of a question it is known who asks, where that
+  // matters.
   void handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer);
 
  private:

@@ -131,8 +131,9 @@ Pages::Pages(Intake& intake, const Clock& clock, Options options)
 std::optional<HttpReply> Pages::refusal(const HttpRequest& request) const {
   const bool guarded =
       request.path == "/submit_event" || request.path == "/readyz" || request.path == "/metrics";
-  if (request.anybody || !guarded || request.method == "OPTIONS") return std::nullopt;
-  if (request.access != nullptr && request.access->may_get(request.path)) return std::nullopt;
+  const bool question = ApiPages::is_question(request.path);  // what its role may ask is the command's to say
+  if (request.anybody || !(guarded || question) || request.method == "OPTIONS") return std::nullopt;
+  if (request.access != nullptr && (question || request.access->may_get(request.path))) return std::nullopt;
   if (options_.audit != nullptr) {
     AuditEntry entry;
     entry.what = "refused";
