@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -50,24 +51,6 @@ class WhoGetsIn(KeyedBridge):
         self.assertEqual(len(self.events(type="t")), 1)
         self.assertIn("which is not listed", self.bridge.log())
 
-    def test_a_role_has_business_at_its_own_sockets_only(self) -> None:
-        self.key("eyes", "viewer")
-        at = {"events": self.bridge.events_in, "control": self.bridge.control,
-              "commands": self.bridge.commands, "out": self.bridge.events_out}
-        may = {"trainer-1": {"events", "control"}, "eyes": {"commands", "out"}, "boss": {"commands", "out"}}
-        for name, sockets in may.items():
-            for socket, address in at.items():
-                with self.subTest(name=name, socket=socket):
-                    s = self.socket(zmq.DEALER if socket in ("control", "commands") else zmq.XPUB
-                                    if socket == "events" else zmq.SUB, name)
-                    watch = s.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH)
-                    s.connect(address)
-                    self.assertTrue(watch.poll(PATIENCE_S * 1000))
-                    event = int.from_bytes(watch.recv_multipart()[0][:2], "little")
-                    self.assertEqual(event == zmq.EVENT_HANDSHAKE_SUCCEEDED, socket in sockets)
-                    s.disable_monitor()
-                    s.close()
-
     def test_a_key_that_is_listed_later_gets_in_and_a_broken_file_changes_nothing(self) -> None:
         pub, sec = zmq.curve_keypair()
         (self.home / "late.key").write_bytes(b"%b\n%b\n%b\n" % (pub, sec, self.public.encode()))
@@ -81,6 +64,111 @@ class WhoGetsIn(KeyedBridge):
         good.send(body("late"))
         wait_until(lambda: len(self.events(source="late")) == 2)
         self.publisher("trainer-1")
+
+
+class Roles(KeyedBridge):
+    """Each role, and who has none, against each socket."""
+
+    roles = """[[role.desk.publish]]
+types = ["t", "m*"]
+sources = ["{name}"]
+[[role.desk.read]]
+types = ["t", "last"]
+[[role.desk.command]]
+commands = ["get_status"]
+[role.idle]
+"""
+    may = {
+        "viewer": {"out", "commands"},
+        "operator": {"out", "commands"},
+        "bot": {"out", "commands"},
+        "trainer": {"events", "control"},
+        "metrics": set(),
+        "admin": {"events", "control", "out", "commands"},
+        "desk": {"events", "control", "out", "commands"},
+        "idle": set(),
+    }
+    holders = tuple((role, role) for role in may) + (("boss", "operator"),)
+    kinds = {"events": zmq.XPUB, "control": zmq.DEALER, "commands": zmq.DEALER, "out": zmq.SUB}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.at = {"events": self.bridge.events_in, "control": self.bridge.control,
+                   "commands": self.bridge.commands, "out": self.bridge.events_out}
+        pub, sec = (word.decode() for word in zmq.curve_keypair())
+        Path(self.file("stranger")).write_text("\n".join((pub, sec, self.public)))
+        words = Path(self.file("admin")).read_text().split()
+        Path(self.file("lost")).write_text("\n".join((*words[:2], pub)))
+
+    def test_who_is_let_in_where(self) -> None:
+        watched = []
+        for name in (*self.may, "stranger", "lost", None):
+            for socket, kind in self.kinds.items():
+                s = self.socket(kind, name)
+                watch = s.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+                                             | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_DISCONNECTED)
+                watched.append((name, socket, watch, s))
+                s.connect(self.at[socket])
+        for name, socket, watch, _ in watched:
+            with self.subTest(name=name, socket=socket):
+                self.assertTrue(watch.poll(PATIENCE_S * 1000))
+                event = int.from_bytes(watch.recv_multipart()[0][:2], "little")
+                self.assertEqual(event == zmq.EVENT_HANDSHAKE_SUCCEEDED, socket in self.may.get(name, ()), event)
+                if name in self.may and socket not in self.may[name]:
+                    self.assertEqual(event, zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+
+    def test_what_is_done_there(self) -> None:
+        readers = {}
+        for name, sockets in self.may.items():
+            if "out" in sockets:
+                s = readers[name] = self.socket(zmq.SUB, name)
+                for topic in (b"t/trainer/", b"t/admin/", b"t/another/", b"t/desk/", b"other/admin/", b"last/trainer/"):
+                    s.subscribe(topic)
+                s.connect(self.at["out"])
+        publishers = {name: self.publisher(name) for name, sockets in self.may.items() if "events" in sockets}
+        for s in readers.values():
+            while not s.poll(20):  # until its subscription is there
+                publishers["trainer"].send(body("trainer"))
+        for name, s in publishers.items():
+            for type in ("t", "other"):
+                for source in (name, "another"):
+                    s.send(body(source, type=type, by=name))
+        # trainer: its two; admin: all four; desk: t of its own.
+        wait_until(lambda: self.rejected() == 2 + 0 + 3)
+        events = {(e["data"]["by"], e["type"], e["source"]) for e in self.events() if "by" in e["data"]}
+        self.assertEqual(events, {("trainer", "t", "trainer"), ("trainer", "other", "trainer"), ("desk", "t", "desk")}
+                         | {("admin", type, source) for type in ("t", "other") for source in ("admin", "another")})
+        publishers["trainer"].send(body("trainer", type="last"))
+        for name, s in readers.items():
+            with self.subTest(reader=name):
+                seen = []
+                while (not seen or seen[-1][0] != "last") and s.poll(PATIENCE_S * 1000):
+                    event = json.loads(s.recv_multipart()[-1])
+                    if event["type"] == "last" or "by" in event["data"]:
+                        seen.append((event["type"], event["source"]))
+                wanted = {("t", "trainer"), ("t", "admin"), ("t", "another"), ("t", "desk"), ("other", "admin"), ("last", "trainer")}
+                self.assertEqual(set(seen), wanted - {("other", "admin")} if name == "desk" else wanted)
+        for name, outcomes in {"viewer": (None, "forbidden", "forbidden"), "bot": (None, "forbidden", "unknown_target"),
+                               "operator": (None, "unknown_target", "unknown_target"),
+                               "admin": (None, "unknown_target", "unknown_target"),
+                               "desk": (None, "forbidden", "forbidden")}.items():
+            for command, outcome in zip(("get_status", "pause", "place_order"), outcomes):
+                with self.subTest(name=name, command=command):
+                    reply = self.ask(command, key=name, target=None if outcome is None else "nobody")
+                    self.assertEqual(reply.get("data", {}).get("error_type"), outcome)
+        trainers = []
+        for name in ("trainer", "admin", "desk"):
+            for source in (name, "x-" + name):
+                s = self.connected(zmq.DEALER, name, self.at["control"])
+                trainers.append(s)
+                s.send_multipart([b"", body(source, type="_source", commands=["pause"])])
+        # Only an admin says hello as somebody else.
+        wait_until(lambda: self.connected_sources() == {"trainer", "admin", "desk", "x-admin"})
+        for s in trainers:
+            s.close()
+
+    def connected_sources(self) -> set[str]:
+        return {s["source"] for s in self.ask("get_sources")["result"]["sources"] if s.get("connected")}
 
 
 class Connecting(KeyedBridge):
