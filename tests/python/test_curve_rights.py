@@ -9,7 +9,7 @@ import unittest
 
 import zmq
 from keyed_bridge import SOON_S, KeyedBridge, body
-from support import PATIENCE_S, wait_until
+from support import PATIENCE_S, free_port, wait_until
 
 
 class Hijack(KeyedBridge):
@@ -275,6 +275,48 @@ class Revoked(KeyedBridge):
     def source(self, name: str) -> dict:
         sources = self.ask("get_sources")["result"]["sources"]
         return next((s for s in sources if s["source"] == name), {})
+
+
+class Bound(KeyedBridge):
+    """A trainer that binds a REP, to which the bridge connects."""
+
+    def setUp(self) -> None:
+        port = free_port()
+        self.endpoint = "tcp://127.0.0.1:%d" % port
+        self.settings = ('trainers.connect={"trainer-1"="%s"}' % self.endpoint,)
+        super().setUp()
+
+    def answered(self, s: zmq.Socket, key: str) -> bool:
+        """Whether a command came to it, and its answer back."""
+        replies: list = []
+        asking = threading.Thread(target=lambda: replies.append(self.ask("pause", target="trainer-1")))
+        asking.start()
+        reached = bool(s.poll(SOON_S * 1000))
+        if reached:
+            request = json.loads(s.recv())
+            s.send(json.dumps({"id": request["id"], "success": True, "result": {"by": key}}).encode())
+        asking.join()
+        self.assertEqual(replies[0].get("result") == {"by": key}, reached)
+        return reached
+
+    def test_only_whose_name_it_is_is_commanded_and_no_more_once_his_key_is_gone(self) -> None:
+        own = self.socket(zmq.REP, "trainer-1")
+        own.bind(self.endpoint)
+        wait_until(lambda: self.answered(own, "trainer-1"))
+        self.revoke("trainer-1")
+        wait_until(lambda: not self.answered(own, "trainer-1"))
+        own.close()
+        other = self.socket(zmq.REP, "trainer-2")
+        wait_until(lambda: self.bound(other))
+        wait_until(lambda: self.failed()["refused"] >= 2)
+        self.assertFalse(self.answered(other, "trainer-2"))
+
+    def bound(self, s: zmq.Socket) -> bool:
+        try:
+            s.bind(self.endpoint)
+            return True
+        except zmq.ZMQError:
+            return False
 
 
 if __name__ == "__main__":
