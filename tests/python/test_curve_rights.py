@@ -214,6 +214,32 @@ class Bots(KeyedBridge):
         self.assertLess(max(seen["a"]), 3999)
 
 
+class Runs(KeyedBridge):
+    """Who reads one source, and may name runs."""
+
+    roles = """[[role.eyes.read]]
+sources = ["trainer-1"]
+[[role.eyes.command]]
+commands = ["get_runs", "set_run"]
+"""
+    holders = (("trainer-1", "trainer"), ("trainer-2", "trainer"), ("boss", "operator"), ("eyes", "eyes"))
+
+    def names(self, key: str) -> dict:
+        return {run["run_id"]: run["name"] for run in self.ask("get_runs", key)["result"]["runs"]}
+
+    def test_a_run_that_is_not_read_is_not_named_either(self) -> None:
+        own, other = "trainer-1@r1/a", "trainer-2@r1/a"
+        for name in ("trainer-1", "trainer-2"):
+            self.publisher(name).send(body(name, 1, "episode_end", agent_id="a", reward=1.0))
+        wait_until(lambda: {own, other} <= set(self.names("boss")))
+        self.assertEqual({run.split("@")[0] for run in self.names("eyes")}, {"trainer-1"})
+        self.assertEqual(self.ask("set_run", "eyes", run_id=own, name="mine")["status"], "command_result")
+        self.assertEqual(self.ask("set_run", "eyes", run_id=other, name="mine")["data"]["error_type"],
+                         self.ask("set_run", "eyes", run_id="none@r1/a", name="mine")["data"]["error_type"])
+        names = self.names("boss")
+        self.assertEqual((names[own], names[other] == "mine"), ("mine", False))
+
+
 class Revoked(KeyedBridge):
     def test_under_load_from_the_next_message_on_and_others_lose_nothing(self) -> None:
         first, second = self.publisher("trainer-1"), self.publisher("trainer-2")
