@@ -13,6 +13,7 @@
 #include "frame_checker.h"
 #include "histogram.h"
 #include "hop.h"
+#include "latency.h"
 #include "ingest.h"
 #include "ingest_text.h"
 #include "load.h"
@@ -417,4 +418,21 @@ TEST_CASE("storm: all who come back get what they missed, from memory and from t
     CHECK(got.resident_bytes_peak >= got.resident_bytes_before);
     CHECK(got.p99_while_ms > 0.0);
   }
+}
+
+// How late they may be is for a machine with nothing else to do; test_reload.py bounds the turn that a reload takes.
+TEST_CASE("latency: with another configuration every 400 ms nothing is lost, and what it delays is told") {
+  Options reloading = options;
+  reloading.subjects = {"bridge"};
+  reloading.rounds = 1;
+  reloading.seconds = 1.2;
+  reloading.warmup_seconds = 0.3;
+  reloading.latency_events_per_s = 1000.0;
+  reloading.reload_every_s = 0.4;
+  const LatencyRow row = measure_latency(reloading).front();
+  CHECK(row.lost == "");
+  CHECK(row.clients == 100);
+  CHECK(row.reloads >= 2);
+  CHECK(row.reload_max_ms > 0.0);
+  CHECK(std::max(row.reload_max_ms, row.calm_max_ms) == doctest::Approx(row.max_ms).epsilon(0.05));
 }

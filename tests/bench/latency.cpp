@@ -1,6 +1,7 @@
 #include "latency.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -21,6 +22,8 @@ using testing_support::milliseconds;
 
 // Time for the publisher to connect before the first event is due.
 constexpr milliseconds kHeadStart{300};
+// A reload is told in one turn of the loop: what it delays is due by then.
+constexpr milliseconds kReloadEffect{100};
 
 class LatencyRecorder : public EventListener {
  public:
@@ -28,17 +31,30 @@ class LatencyRecorder : public EventListener {
       : begin_(begin), events_per_s_(events_per_s), first_(first) {}
 
   void on_event(std::uint64_t number, steady_clock::time_point read_at) override {
-    if (number >= first_) histogram_.add(read_at - due(begin_, events_per_s_, number));
+    if (number < first_) return;
+    const auto due_at = due(begin_, events_per_s_, number);
+    histogram_.add(read_at - due_at);
+    const steady_clock::time_point reload{steady_clock::duration(reloaded_at_)};
+    steady_clock::duration& most = read_at >= reload && due_at <= reload + kReloadEffect ? reload_max_ : calm_max_;
+    most = std::max(most, read_at - due_at);
   }
+
+  // From now on events are about a reload. On the main thread.
+  void mark_reload() { reloaded_at_ = steady_clock::now().time_since_epoch().count(); }
 
   // Look at it when the reader has stopped.
   const Histogram& histogram() const { return histogram_; }
+  steady_clock::duration reload_max() const { return reload_max_; }
+  steady_clock::duration calm_max() const { return calm_max_; }
 
  private:
   const steady_clock::time_point begin_;
   const double events_per_s_;
   const std::uint64_t first_;  // those before it are warm-up
   Histogram histogram_;
+  std::atomic<steady_clock::rep> reloaded_at_{0};
+  steady_clock::duration reload_max_{0};
+  steady_clock::duration calm_max_{0};
 };
 
 LatencyRow measure_latency(Subject& subject, const Options& options) {
@@ -59,8 +75,14 @@ LatencyRow measure_latency(Subject& subject, const Options& options) {
   const auto end =
       begin + std::chrono::duration_cast<steady_clock::duration>(
                   std::chrono::duration<double>(options.warmup_seconds + options.seconds));
+  auto next_reload = begin + std::chrono::duration_cast<steady_clock::duration>(
+                                 std::chrono::duration<double>(options.warmup_seconds));
   while (!interrupted && !reader.failed() && steady_clock::now() < end) {
     std::this_thread::sleep_for(milliseconds{20});
+    if (options.reload_every_s == 0.0 || steady_clock::now() < next_reload) continue;
+    next_reload += std::chrono::duration_cast<steady_clock::duration>(std::chrono::duration<double>(options.reload_every_s));
+    recorder.mark_reload();
+    if (subject.reload()) ++row.reloads;
   }
   load.stop();
   const bool drained = load.failure().empty() && wait_drained(reader, load.published());
@@ -77,14 +99,20 @@ LatencyRow measure_latency(Subject& subject, const Options& options) {
   row.p90_ms = in_ms(recorder.histogram().percentile(0.9));
   row.p99_ms = in_ms(recorder.histogram().percentile(0.99));
   row.max_ms = in_ms(recorder.histogram().max());
+  row.reload_max_ms = in_ms(recorder.reload_max());
+  row.calm_max_ms = in_ms(recorder.calm_max());
   return row;
 }
 
 LatencyRow median_row(const std::vector<LatencyRow>& rounds) {
   LatencyRow row = rounds.front();
+  row.reloads = 0;
   for (const LatencyRow& round : rounds) {
     if (!round.lost.empty()) row.lost = round.lost;
     row.max_ms = std::max(row.max_ms, round.max_ms);
+    row.reload_max_ms = std::max(row.reload_max_ms, round.reload_max_ms);
+    row.calm_max_ms = std::max(row.calm_max_ms, round.calm_max_ms);
+    row.reloads += round.reloads;
   }
   row.p50_ms = median_of(rounds, &LatencyRow::p50_ms);
   row.p90_ms = median_of(rounds, &LatencyRow::p90_ms);

@@ -1,6 +1,7 @@
 // Mode latency: from the moment an event is due to be published to the clients' reading it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct LatencyRow {
   double p90_ms = 0.0;
   double p99_ms = 0.0;
   double max_ms = 0.0;
+  std::uint64_t reloads = 0;   // options.reload_every_s
+  double reload_max_ms = 0.0;  // of events that were under way at one, or came within 100 ms after it
+  double calm_max_ms = 0.0;    // of the others
 };
 
 // Of every subject that takes events. The schedule is an open loop and each event counts from the

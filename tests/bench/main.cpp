@@ -214,6 +214,10 @@ int run(int argc, char** argv) {
   app.add_option("--rate", options.latency_events_per_s, "latency: events/s")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();
+  app.add_option("--reload-every", options.reload_every_s,
+                 "latency: seconds after which the bridge is told to read another configuration; 0 = never")
+      ->check(CLI::Range(0.0, 60.0))
+      ->capture_default_str();
   app.add_option("--require-p99-of-best-peer", wanted.p99_of_best_peer,
                  "fail if the 99th percentile is more times that of the best peer");
 

@@ -24,6 +24,9 @@ class ProgramSubject : public Subject {
   std::string control() const override { return addresses_.at("control"); }
   std::vector<pid_t> processes() const override { return {process_->pid()}; }
 
+ protected:
+  testing_support::Process& process() { return *process_; }
+
  private:
   const std::string name_;
   const std::vector<std::string> command_;

@@ -285,6 +285,10 @@ void print_tables(const Report& report, const Options& options) {
       continue;
     }
     std::printf("%9.3f %9.3f %9.3f %9.3f\n", row.p50_ms, row.p90_ms, row.p99_ms, row.max_ms);
+    if (row.reloads != 0) {
+      std::printf("  %-9s %llu times another configuration was read; of events then the latest took %.3f ms, of the others %.3f ms\n", "",
+                  static_cast<unsigned long long>(row.reloads), row.reload_max_ms, row.calm_max_ms);
+    }
   }
   print_hop(report.hop, options);
   print_commands(report);
@@ -327,6 +331,9 @@ std::string to_json(const Report& report, const Options& options) {
     member(writer, "p90_ms", row.p90_ms);
     member(writer, "p99_ms", row.p99_ms);
     member(writer, "max_ms", row.max_ms);
+    member(writer, "reloads", row.reloads);
+    member(writer, "reload_max_ms", row.reload_max_ms);
+    member(writer, "calm_max_ms", row.calm_max_ms);
   });
   writer.Key("hop");
   write_hop(writer, report.hop);

@@ -1,6 +1,8 @@
 #include "subject.h"
 
 #include <algorithm>
+#include <csignal>
+#include <fstream>
 #include <future>
 #include <stdexcept>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "support/bridge_process.h"
 #include "support/json.h"
 #include "support/process.h"
+#include "support/scratch_directory.h"
 
 namespace bench {
 namespace {
@@ -67,15 +70,44 @@ class RawSubject : public ProgramSubject {
   static constexpr std::uint64_t kCycle = 1000;
 };
 
+// Takes up as much of a file as there is that changes much: sizes of the history, limits, sites, the log.
+class BridgeSubject : public ProgramSubject {
+ public:
+  BridgeSubject(std::vector<std::string> command, std::unique_ptr<testing_support::ScratchDirectory> home)
+      : ProgramSubject("bridge", std::move(command)), home_(std::move(home)) {}
+
+  static std::string file(const testing_support::ScratchDirectory& home) { return home.file("bridge.toml"); }
+
+  bool reload() override {
+    if (home_ == nullptr) return false;
+    const bool small = ++reloads_ % 2 == 1;
+    std::ofstream(file(*home_)) << "[history]\nevents_max = " << (small ? 1000 : 200'000) << "\n[websocket]\nping_interval_s = "
+                                << (small ? 10 : 20) << "\norigins = [\"https://" << (small ? "a" : "b")
+                                << ".example\"]\n[log]\nlevel = \"" << (small ? "warn" : "info") << "\"\n";
+    process().signal(SIGHUP);
+    return true;
+  }
+
+ private:
+  const std::unique_ptr<testing_support::ScratchDirectory> home_;  // null: it has no file
+  int reloads_ = 0;
+};
+
 std::unique_ptr<Subject> make_bridge(const Options& options) {
   testing_support::BridgeOptions bridge;
   bridge.program = options.bridge_program;
   bridge.settings = {"websocket.clients_max=20000", "websocket.requests_per_s_max=1000000"};
   bridge.settings.insert(bridge.settings.end(), options.bridge_settings.begin(),
                          options.bridge_settings.end());
+  std::unique_ptr<testing_support::ScratchDirectory> home;
+  if (options.reload_every_s != 0.0) {
+    home = std::make_unique<testing_support::ScratchDirectory>();
+    std::ofstream(BridgeSubject::file(*home)) << "";
+    bridge.arguments = {"-c", BridgeSubject::file(*home)};
+  }
   std::vector<std::string> command = testing_support::bridge_command_line(bridge);
   command.insert(command.begin(), options.bridge_prefix.begin(), options.bridge_prefix.end());
-  return std::make_unique<ProgramSubject>("bridge", std::move(command));
+  return std::make_unique<BridgeSubject>(std::move(command), std::move(home));
 }
 
 }  // namespace

@@ -30,6 +30,9 @@ class Subject {
   // Ends it, with all its processes. Idempotent.
   virtual void stop() = 0;
 
+  // Has it read another configuration than before; false where it cannot.
+  virtual bool reload() { return false; }
+
   virtual testing_support::TcpAddress websocket() const = 0;
   virtual std::string path() const { return "/ws"; }
   // What clients say in their handshake besides what every one says.
