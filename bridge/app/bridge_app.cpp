@@ -99,6 +99,7 @@ class BridgeApp::Impl {
         tls_(make_tls(config)),
         reloader_(loaded, file, std::move(read), reload_parts()),
         journal_(make_journal(config)),
+        schemas_(load_schemas(config)),
         log_start_(log_start()),
         log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
         sources_(static_cast<std::size_t>(config.sources.runs_max), counters_),
@@ -116,7 +117,7 @@ class BridgeApp::Impl {
                 types_, own_events_, counters_, clock_,
                 [this](const RejectedBody& body) { log_reject(body); }),
         pages_(intake_, clock_,
-               {kVersion, page_files(), [this](auto done) { metrics(std::move(done)); },
+               {kVersion, served_files(), [this](auto done) { metrics(std::move(done)); },
                 [this] { return trouble(); }, [this] { return notice(); },
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
                 [this] { announce(); }, &work_, &dispatcher_,
@@ -150,6 +151,10 @@ class BridgeApp::Impl {
     });
     signals_.add(SIGUSR1);
     signals_.add(SIGUSR2);
+    if (Schemas* const schemas = this->schemas(); schemas != nullptr && config.schemas.mode != "off") {
+      commands_.set_schemas(schemas);
+      intake_.set_schemas(schemas, config.schemas.mode == "reject");
+    }
     dispatcher_.set_audit(audit_);
     bot_commands_.set_audit(audit_.get());
     guard_.set_audit(audit_.get());
@@ -189,6 +194,7 @@ class BridgeApp::Impl {
     const auto auditing = audit_->start();
     if (!auditing) return auditing;
     if (!guard_failure_.empty()) return Failure{guard_failure_};
+    if (!schemas_) return schemas_.error();
     guard_.start();
     auto listening = client_servers_.start();
     if (!listening) return listening;
@@ -261,6 +267,23 @@ class BridgeApp::Impl {
             {"events_out", bot_publisher_.endpoint()},
             {"commands", bot_commands_.endpoint()},
             {"control", trainers_.endpoint()}};
+  }
+
+  static Result<std::unique_ptr<Schemas>> load_schemas(const Config& config) {
+    if (!config.schemas.directory.empty()) return Schemas::load(config.schemas.directory);
+    if (config.schemas.mode == "off") return std::unique_ptr<Schemas>();
+    return Failure{"schemas.mode is \"" + config.schemas.mode + "\"; it needs schemas.directory"};
+  }
+
+  // Null where there are none.
+  Schemas* schemas() { return schemas_ ? schemas_.value().get() : nullptr; }
+
+  std::vector<PageFile> served_files() {
+    std::vector<PageFile> files = page_files();
+    if (const Schemas* const known = schemas()) {
+      for (const Schemas::File& file : known->files()) files.push_back({file.path, "application/json", file.etag, false, file.text});
+    }
+    return files;
   }
 
   ClientServersOptions serving(const Config& config, std::size_t clients_max) {
@@ -747,6 +770,7 @@ class BridgeApp::Impl {
   Reloader reloader_;
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
   const std::unique_ptr<Journal> journal_;  // null where it is off
+  Result<std::unique_ptr<Schemas>> schemas_;  // null where there are none
   const LogStart log_start_;
   EventLog log_;
   SourceTable sources_;

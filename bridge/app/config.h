@@ -100,6 +100,10 @@ struct Config {
     std::vector<std::string> webhook_hosts;
   } alerts;
   struct {
+    std::string directory;  // "" = none
+    std::string mode;       // off, count, reject
+  } schemas;
+  struct {
     std::int64_t memory_bytes_max = 0;
     std::int64_t connections_per_identity_max = 0;
     std::int64_t connections_per_address_max = 0;           // 0 = as auth.mode says

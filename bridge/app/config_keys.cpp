@@ -49,6 +49,11 @@ std::string check_auth_mode(const std::string& value) {
   return "\"" + printable(value) + "\" must be auto, on or off";
 }
 
+std::string check_schemas_mode(const std::string& value) {
+  if (value == "off" || value == "count" || value == "reject") return {};
+  return "\"" + printable(value) + "\" must be off, count or reject";
+}
+
 std::string check_tls_version(const std::string& value) {
   if (value == "1.2" || value == "1.3") return {};
   return "\"" + printable(value) + "\" must be 1.2 or 1.3";
@@ -361,6 +366,17 @@ std::vector<ConfigKey> make_keys() {
            "bridge send to these hosts, to any path.",
            "HOST or HOST:PORT", {}, check_webhook_host,
            [](C& c, List v) { c.alerts.webhook_hosts = std::move(v); }),
+
+      text("schemas.directory",
+           "JSON Schemas: types/TYPE.json of what the data of an event type holds (a type of your own by a file of its\n"
+           "own), and beside that folder any others. All are served at /schemas/. Those of the packages are in\n"
+           "/usr/share/ppo-bridge/schemas.",
+           "a path; a leading ~/ is the home directory; \"\" = none", "", {}, [](C& c, Text v) { c.schemas.directory = in_home(v); }),
+      text("schemas.mode",
+           "What becomes of events whose data is not as the schema of their type says. off: nobody looks; count: they\n"
+           "are counted (get_event_types, /metrics); reject: they are refused as schema_mismatch as well.",
+           "off, count or reject; the last two need schemas.directory", "off", check_schemas_mode,
+           [](C& c, Text v) { c.schemas.mode = std::move(v); }),
 
       integer("limits.memory_bytes_max",
               "Memory of everything that sources, clients and bots can make grow. Each queue has a share of\n"

@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -210,6 +211,16 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   if (depths.audit != nullptr) add_audit(f, *depths.audit);
   f.counter("ppo_bridge_addresses_forgotten_total", "Addresses that limits are kept for and there was no room for.",
             depths.addresses_forgotten);
+  if (view.schemas != nullptr) {
+    for (const auto& [name, help, count] :
+         {std::tuple{"ppo_bridge_schema_checked_total", "Events checked against the schema of their type.", &Schemas::Tally::checked},
+          std::tuple{"ppo_bridge_schema_mismatched_total", "Those that it does not fit.", &Schemas::Tally::mismatched}}) {
+      f.begin(name, help, MetricType::Counter);
+      view.schemas->for_each_type([&f, count = count](const std::string& type, const Schemas::Tally& tally) {
+        if (tally.checked != 0) f.sample(static_cast<double>(tally.*count), {{"type", type}});
+      });
+    }
+  }
   const auto each = [&](const char* name, const char* help, MetricType type,
                         std::uint64_t SourceTally::*count) {
     f.begin(name, help, type);

@@ -544,7 +544,11 @@ std::string OwnCommands::get_event_types() {
   json.object().key("event_types").list();
   for (const auto& [type, count] : view_.types.counts()) {
     json.object().field("type", type).field("events", count.events);
-    json.key("last_event").time(count.last_event_us).end_object();
+    json.key("last_event").time(count.last_event_us);
+    if (const Schemas::Tally* const schema = view_.schemas == nullptr ? nullptr : view_.schemas->tally(type)) {
+      json.field("checked", schema->checked).field("mismatched", schema->mismatched);
+    }
+    json.end_object();
   }
   json.end_list().field("other_events", view_.types.other().events).end_object();
   return json.take();

@@ -24,6 +24,7 @@
 #include "event/deflate.h"
 #include "event/json_writer.h"
 #include "event/messages.h"
+#include "event/schemas.h"
 #include "commands/config_status.h"
 #include "commands/recent_events.h"
 #include "log/event_log.h"
@@ -97,6 +98,7 @@ struct BridgeView {
   PastRuns* runs = nullptr;   // null: questions about runs are refused
   Alerts* alerts = nullptr;   // null: likewise
   Audit* audit = nullptr;     // null: likewise
+  const Schemas* schemas = nullptr;  // null: no type has one
   const ConfigStatus* config = nullptr;  // null: nothing is told of it
 };
 
@@ -120,6 +122,7 @@ class OwnCommands {
   void set_drain(std::function<Drained(std::optional<std::int64_t> drain_s, const std::string& by)> drain) {
     drain_ = std::move(drain);
   }
+  void set_schemas(const Schemas* schemas) { view_.schemas = schemas; }
   void set_config(const ConfigStatus* config) { view_.config = config; }
   // Told of from now on.
   void set_limits(HistoryLimits history, std::size_t clients_max) {

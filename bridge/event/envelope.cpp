@@ -13,7 +13,7 @@ namespace {
 constexpr std::array<const char*, kRejectCount> kRejectNames = {
     "none",          "not_json",      "not_utf8", "no_type",   "no_data",      "wrong_type",
     "reserved_type", "duplicate_key", "too_deep", "too_large", "too_many_keys",
-    "own_source",    "forbidden_source", "forbidden_type"};
+    "own_source",    "forbidden_source", "forbidden_type", "schema_mismatch"};
 
 // Whether it is that word; the compiler knows the size of what it compares.
 template <std::size_t N>

@@ -28,8 +28,9 @@ enum class Reject : std::uint8_t {
   own_source,  // an event that claims to be the bridge's own
   forbidden_source,  // its sender may not speak for that source
   forbidden_type,    // may, but not with events of that type
+  schema_mismatch,   // schemas.mode = "reject": data is not as the type's schema says
 };
-inline constexpr std::size_t kRejectCount = 14;
+inline constexpr std::size_t kRejectCount = 15;
 
 // The source of what the bridge itself reports.
 inline constexpr std::string_view kOwnSource = "ppo-bridge";

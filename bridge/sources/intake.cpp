@@ -118,6 +118,7 @@ bool Intake::take_body(std::string_view body, IntakeOutcome& outcome) {
   Reject why = parser_.parse(body);
   if (why == Reject::none && parser_.envelope().source == kOwnSource) why = Reject::own_source;
   if (why == Reject::none) why = judge(rule_);
+  if (why == Reject::none && against_schema()) why = Reject::schema_mismatch;
   if (why != Reject::none) {
     reject(why, body, outcome);
     return false;
@@ -133,6 +134,13 @@ Reject Intake::judge(const SenderRule* rule) const {
   const Envelope& event = parser_.envelope();
   if (rule == nullptr || (*rule)(event.type, event.source)) return Reject::none;
   return (*rule)(kSourceType, event.source) ? Reject::forbidden_type : Reject::forbidden_source;
+}
+
+// Of the event that the parser holds; false also where nobody minds.
+bool Intake::against_schema() {
+  if (schemas_ == nullptr) return false;
+  mismatch_ = schemas_->check(parser_.envelope().type, parser_.envelope().data);
+  return schemas_reject_ && !mismatch_.empty();
 }
 
 void Intake::accept(std::string_view body) {
@@ -273,6 +281,7 @@ void Intake::take_answer(const RepairAnswer& answer, const SenderRule* rule) {
     for_each_repaired(answer.events, [&](std::string_view body) {
       Reject why = parser_.parse(body);
       if (why == Reject::none) why = judge(rule);
+      if (why == Reject::none && against_schema()) why = Reject::schema_mismatch;
       if (why != Reject::none) {
         tracker_.on_broken();
         if (on_reject_) on_reject_({why, detail_of(why), body, answer.source, "its repair"});
@@ -306,6 +315,7 @@ const std::string& Intake::detail_of(Reject why) const {
   return why == Reject::own_source         ? kOwnSourceDetail
          : why == Reject::forbidden_source ? kForbiddenDetail
          : why == Reject::forbidden_type   ? kForbiddenTypeDetail
+         : why == Reject::schema_mismatch  ? mismatch_
                                            : parser_.detail();
 }
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "event/envelope.h"
+#include "event/schemas.h"
 #include "log/event_log.h"
 #include "log/own_events.h"
 #include "log/type_counts.h"
@@ -78,6 +79,13 @@ class Intake {
   // Of the next ones.
   void set_event_bytes_max(std::size_t bytes) { parser_.set_event_bytes_max(bytes); }
 
+  // From now on events' data is checked against these, and with `reject` refused where it is not as they say.
+  // Null: nothing is.
+  void set_schemas(Schemas* schemas, bool reject) {
+    schemas_ = schemas;
+    schemas_reject_ = reject;
+  }
+
   // Takes one message: a body, or several separated by newlines, of which a bad one rejects itself
   // only. A body that is spread over lines (as people write JSON by hand) counts as one.
   // `outcome` may be null where nobody asks, `peer` where nobody knows.
@@ -126,6 +134,7 @@ class Intake {
  private:
   bool take_body(std::string_view body, IntakeOutcome& outcome);
   bool is_one_body_over_lines(std::string_view message);
+  bool against_schema();
   void accept(std::string_view body);
   void announce();
   void append(Run* run, bool numbered);
@@ -155,6 +164,9 @@ class Intake {
   SourceTracker::Step step_;           // kept for its memory
   const PeerName* peer_ = nullptr;     // of the message that is being taken
   const SenderRule* rule_ = nullptr;   // likewise
+  Schemas* schemas_ = nullptr;
+  bool schemas_reject_ = false;
+  std::string mismatch_;               // of the event that was checked last
   std::function<void()> on_more_;
   std::size_t follow_ups_left_ = 0;    // in this turn
   bool more_ = false;                  // on_more_ was called

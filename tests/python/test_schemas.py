@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import unittest
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, Iterator
@@ -198,7 +199,7 @@ class Real(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.bridge = Bridge()
+        cls.bridge = Bridge("schemas.directory=%s" % SCHEMAS, "schemas.mode=reject")
         cls.addClassCleanup(cls.bridge.close)
 
     def start(self, *command: Any) -> None:
@@ -210,6 +211,7 @@ class Real(unittest.TestCase):
 
     def test_events_and_messages_are_as_the_schemas_say(self) -> None:
         bridge, bin = self.bridge, Path(os.environ["PPO_BRIDGE_BIN"]).parent
+        rejected = bridge.counters()["rejected"]
         to = ("--events", bridge.events_in, "--control", bridge.control)
         self.start(bin / "ppo-trainer", "--agents", "2", "--steps", "100000000", "--pace", "300", "--detail-rate", "300",
                    "--source", "trainer-1", *to)
@@ -245,6 +247,49 @@ class Real(unittest.TestCase):
             asyncio.run(asyncio.wait_for(watch(), 60))
         except asyncio.TimeoutError:
             self.fail("never seen: %s, %s" % (wanted, kinds))
+        # The bridge's own check (RapidJSON's) has nothing against any of it either.
+        self.assertEqual(bridge.counters()["rejected"], rejected)
+        told = {one["type"]: one for one in bridge.ask("get_event_types")["result"]["event_types"]}
+        for type in self.TEN - {"system_status", "error"}:
+            self.assertGreater(told[type]["checked"], 0)
+            self.assertEqual(told[type]["mismatched"], 0)
+
+    def get(self, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        request = urllib.request.Request(self.bridge.ws.replace("ws://", "http://").replace("/ws", path), body)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def test_the_bridge_serves_them(self) -> None:
+        status, body = self.get("/schemas/")
+        paths = json.loads(body)["schemas"]
+        self.assertEqual(status, 200)
+        files = {"/schemas/" + file.relative_to(SCHEMAS).as_posix() for file in SCHEMAS.rglob("*.json")}
+        self.assertEqual(set(paths), files)
+        for path in paths:
+            self.assertEqual(self.get(path), (200, (SCHEMAS / path[len("/schemas/"):]).read_bytes()))
+        self.assertEqual(self.get("/schemas/types/nothing.json")[0], 404)
+        self.assertEqual(self.get("/schemas/../bridge.toml")[0], 404)
+
+    def test_an_event_that_does_not_fit_is_refused_and_told_why(self) -> None:
+        status, body = self.get("/submit_event", b'{"type":"scalar","data":{"tag":5,"value":1}}')
+        self.assertEqual(status, 400)
+        why = 'schema_mismatch: data/tag is against "type" of /schemas/types/scalar.json'
+        self.assertEqual(json.loads(body)["data"]["message"], why)
+        self.assertEqual(self.get("/submit_event", b'{"type":"of_mine","data":{"item":5}}')[0], 200)
+
+    def test_a_bridge_that_cannot_have_them_does_not_start(self) -> None:
+        for settings, why in ((("schemas.mode=count",), "needs schemas.directory"), (("schemas.directory=/nowhere",), "cannot list /nowhere"),
+                              (("schemas.mode=maybe",), "must be off, count or reject")):
+            command = [os.environ["PPO_BRIDGE_BIN"], "--set", "journal.path=", "--set", "websocket.listen=127.0.0.1:0"]
+            for setting in (*settings, 'events.bind=["tcp://127.0.0.1:*"]', "bots.events=", "bots.commands=", "trainers.control="):
+                command += ["--set", setting]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+            with self.subTest(settings):
+                self.assertIn(done.returncode, (1, 2))
+                self.assertIn(why, done.stderr)
 
     def test_openapi_is_what_the_bridge_serves(self) -> None:
         address = self.bridge.ws.replace("ws://", "http://").replace("/ws", "/api/openapi.json")
