@@ -25,7 +25,7 @@ struct Folder {
   const std::string path = scratch.path();
 };
 
-constexpr const char* kTrade = R"({"type":"object","required":["item"],"properties":{"item":{"type":"string","maxLength":9},
+constexpr const char* kTradeSchema = R"({"type":"object","required":["item"],"properties":{"item":{"type":"string","maxLength":9},
   "price":{"type":["number","null"]},"tags":{"type":"array","items":{"enum":["a","b"]}}}})";
 
 std::size_t index_of(Reject why) { return static_cast<std::size_t>(why); }
@@ -55,7 +55,7 @@ TEST_CASE("schemas: a folder that cannot be used is named, with its file") {
 
 TEST_CASE("schemas: data is as its type's schema says, or the place is named") {
   Folder folder;
-  folder.put("types/trade.json", kTrade);
+  folder.put("types/trade.json", kTradeSchema);
   folder.put("types/readme.txt", "no schema");
   const auto schemas = std::move(Schemas::load(folder.path).value());
   const auto check = [&](const char* data) { return schemas->check("trade", data); };
@@ -78,20 +78,20 @@ TEST_CASE("schemas: data is as its type's schema says, or the place is named") {
 
 TEST_CASE("schemas: what is served is a list and each file as it is") {
   Folder folder;
-  folder.put("types/trade.json", kTrade);
+  folder.put("types/trade.json", kTradeSchema);
   folder.put("messages.json", R"({"definitions":{"a":{"$ref":"#"}}})");
   const auto schemas = std::move(Schemas::load(folder.path).value());
   const auto& files = schemas->files();
   REQUIRE(files.size() == 3);
   CHECK(files[0].path == "/schemas/");
   CHECK(files[0].text == R"({"schemas":["/schemas/messages.json","/schemas/types/trade.json"]})");
-  CHECK(files[2].text == kTrade);
+  CHECK(files[2].text == kTradeSchema);
   CHECK(files[1].etag != files[2].etag);
 }
 
 TEST_CASE("schemas: what does not fit is counted, or rejected too, also when it is sent again") {
   Folder folder;
-  folder.put("types/trade.json", kTrade);
+  folder.put("types/trade.json", kTradeSchema);
   const auto schemas = std::move(Schemas::load(folder.path).value());
   const std::string wrong = R"({"type":"trade","data":{"item":5}})";
   Bench bench;
