@@ -81,7 +81,7 @@ class BridgeSubject : public ProgramSubject {
   bool reload() override {
     if (home_ == nullptr) return false;
     const bool small = ++reloads_ % 2 == 1;
-    std::ofstream(file(*home_)) << "[history]\nevents_max = " << (small ? 1000 : 200'000) << "\n[websocket]\nping_interval_s = "
+    std::ofstream(file(*home_)) << "[history]\nevents_max = " << (small ? 50'000 : 200'000) << "\n[websocket]\nping_interval_s = "
                                 << (small ? 10 : 20) << "\norigins = [\"https://" << (small ? "a" : "b")
                                 << ".example\"]\n[log]\nlevel = \"" << (small ? "warn" : "info") << "\"\n";
     process().signal(SIGHUP);
