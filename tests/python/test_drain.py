@@ -84,7 +84,8 @@ class Draining(unittest.TestCase):
         self.assertIn("t", got)
         self.assertGreater(ends[-1] - ends[0], 0.8)
         self.assertLess(ends[-1], 4)
-        self.assertGreater(sum(b - a > 0.02 for a, b in zip(ends, ends[1:])), 4, ends)
+        # Each thread lets its own go, one after the other; 12 over three threads are four on one of them at least.
+        self.assertGreaterEqual(sum(b - a > 0.02 for a, b in zip(ends, ends[1:])), 3, ends)
         self.assertEqual(bridge.process.wait(PATIENCE_S), 0)
         bridge.close()
 
