@@ -6,13 +6,12 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 import unittest
 import urllib.request
 from pathlib import Path
 
 import zmq
-from support import PATIENCE_S, Bridge, wait_until
+from support import PATIENCE_S, Bridge, scratch, wait_until
 
 SOON_S = 0.5  # what has not come by then does not come
 
@@ -26,9 +25,7 @@ class KeyedBridge(unittest.TestCase):
     bridge: Bridge | None = None
 
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.home = Path(place.name)
+        self.home = scratch(self)
         self.credentials = str(self.home / "credentials")
         self.context = zmq.Context()
         self.addCleanup(lambda: self.context.destroy(linger=0))

@@ -40,6 +40,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def scratch(test: unittest.TestCase) -> Path:
+    """A folder that goes when the test ends."""
+    place = tempfile.TemporaryDirectory()
+    test.addCleanup(place.cleanup)
+    return Path(place.name)
+
+
 def wait_until(condition: Callable[[], Any], what: str = "", timeout_s: float = PATIENCE_S) -> Any:
     """What `condition` gives once that is true; fails the test after `timeout_s`."""
     until = time.monotonic() + timeout_s

@@ -16,16 +16,14 @@ from unittest import mock
 import websockets
 from ppo_bridge_client import BotFeed, Client, CommandFailed, Refused
 from ppo_bridge_client._token import find_token
-from support import PATIENCE_S, Bridge, wait_until
+from support import PATIENCE_S, Bridge, scratch, wait_until
 
 QUICK = (0.01, 0.05)
 
 
 class GuardedBridge(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.home = Path(place.name)
+        self.home = scratch(self)
         self.credentials = str(self.home / "credentials")
         self.viewer = self.token("viewer", "viewer")
         self.bridge = Bridge("auth.mode=on", "auth.credentials=" + self.credentials)

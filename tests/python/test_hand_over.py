@@ -9,18 +9,16 @@ import shutil
 import signal
 import socket
 import sqlite3
-import tempfile
 import threading
 import time
 import unittest
 import urllib.request
-from pathlib import Path
 from unittest import mock
 
 import websockets
 from ppo_bridge import Publisher
 from ppo_bridge_client import Client
-from support import PATIENCE_S, Bridge, wait_until
+from support import PATIENCE_S, Bridge, scratch, wait_until
 
 EVENTS_PER_S = 1000  # of each trainer
 SECONDS = 3
@@ -30,9 +28,7 @@ TRAINERS = ("one", "two")
 
 class HandOver(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.home = Path(place.name)
+        self.home = scratch(self)
         self.program = self.home / "ppo-bridge"
         shutil.copy(os.environ["PPO_BRIDGE_BIN"], self.program)
         self.file = self.home / "bridge.toml"

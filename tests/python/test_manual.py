@@ -7,13 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
 from ppo_bridge import Publisher
 
-from support import ROOT, Bridge, wait_until
+from support import ROOT, Bridge, scratch, wait_until
 
 BIN = Path(os.environ["PPO_BRIDGE_BIN"]).parent
 PROGRAMS = [name for name in ("ppo-bridge", "ppo-client", "ppo-bot", "ppo-trainer") if (BIN / name).exists()]
@@ -34,9 +33,7 @@ def output(*command: object, **options) -> str:
 
 class Made(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = scratch(self)
 
     def make(self, kind: str, program: str) -> Path:
         out = self.place / (program + "." + kind)

@@ -8,16 +8,14 @@ import os
 import shutil
 import ssl
 import subprocess
-import tempfile
 import time
 import unittest
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import websockets
 from http_wire import ask
-from support import ROOT, Bridge, die_with_parent, free_port, wait_until
+from support import ROOT, Bridge, die_with_parent, free_port, scratch, wait_until
 
 NGINX = os.environ.get("PPO_NGINX") or shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
@@ -25,9 +23,7 @@ NGINX = os.environ.get("PPO_NGINX") or shutil.which("nginx", path=os.environ.get
 @unittest.skipUnless(NGINX and shutil.which("openssl"), "there is no nginx, or no openssl")
 class Nginx(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = scratch(self)
         self.bridge = Bridge('websocket.hosts=["ppo.example"]', 'websocket.trusted_proxies=["127.0.0.1"]',
                              "websocket.ping_interval_s=1")
         self.addCleanup(self.bridge.close)
@@ -45,14 +41,14 @@ class Nginx(unittest.TestCase):
         ):
             self.assertEqual(site.count(old), 1, old)
             site = site.replace(old, new)
-        temporary = "".join("%s_temp_path %s/%s;\n" % (name, place.name, name)
+        temporary = "".join("%s_temp_path %s/%s;\n" % (name, self.place, name)
                             for name in ("client_body", "proxy", "fastcgi", "scgi", "uwsgi"))
         (self.place / "nginx.conf").write_text(
             "daemon off;\nmaster_process off;\npid %s/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n%s%s}\n"
-            % (place.name, temporary, site))
+            % (self.place, temporary, site))
         self.log = open(self.place / "log", "w+")
         self.addCleanup(self.log.close)
-        nginx = subprocess.Popen([NGINX, "-e", "stderr", "-p", place.name, "-c", str(self.place / "nginx.conf")],
+        nginx = subprocess.Popen([NGINX, "-e", "stderr", "-p", self.place, "-c", str(self.place / "nginx.conf")],
                                  stderr=self.log, preexec_fn=die_with_parent)
         self.addCleanup(nginx.wait)
         self.addCleanup(nginx.kill)

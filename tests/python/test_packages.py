@@ -12,7 +12,7 @@ import unittest
 import zipfile
 from pathlib import Path
 
-from support import ROOT, Bridge
+from support import ROOT, Bridge, scratch
 
 FOLDERS = ("publishers/python", "clients/python")
 VERSION = (ROOT / "VERSION").read_text().strip()
@@ -42,9 +42,7 @@ class Install(unittest.TestCase):
     OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = scratch(self)
         left_out = shutil.ignore_patterns("__pycache__")
         for folder in FOLDERS:
             shutil.copytree(ROOT / folder, self.place / folder, symlinks=False, ignore=left_out)

@@ -15,7 +15,7 @@ import unittest
 import urllib.request
 from pathlib import Path
 
-from support import PATIENCE_S, ROOT, Bridge, die_with_parent
+from support import PATIENCE_S, ROOT, Bridge, die_with_parent, scratch
 
 QUIET = ["events.bind=tcp://127.0.0.1:0", "bots.events=", "bots.commands=", "trainers.control=", 'journal.path=""',
          "auth.mode=off"]
@@ -25,9 +25,7 @@ class Service(unittest.TestCase):
     """Stands in for PID 1."""
 
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = scratch(self)
         self.log = self.place / "log"
 
     def start(self, *settings: str, given: socket.socket | None = None, count: int = 1, **environment: str):

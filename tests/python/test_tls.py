@@ -9,15 +9,13 @@ import shutil
 import signal
 import ssl
 import subprocess
-import tempfile
 import unittest
 import urllib.request
-from pathlib import Path
 from unittest import mock
 
 import websockets
 from ppo_bridge_client import Client, Refused
-from support import PATIENCE_S, Bridge, wait_until
+from support import PATIENCE_S, Bridge, scratch, wait_until
 
 QUICK = (0.01, 0.05)
 
@@ -26,9 +24,7 @@ class TlsBridge(unittest.TestCase):
     settings: tuple = ()
 
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.home = Path(place.name)
+        self.home = scratch(self)
         self.ca = self.certificate("bridge")
         self.bridge = Bridge(
             "tls.certificate=" + self.ca, "tls.key=" + self.ca.replace(".pem", ".key"), *self.settings
