@@ -1,0 +1,95 @@
+// One bridge's part in a shared log: reads it in order, folds it, hands on what became an event, and proposes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "cluster/fold.h"
+#include "cluster/proposer.h"
+#include "cluster/shared_log.h"
+#include "cluster/stream_cursor.h"
+
+namespace bridge {
+
+// Why a node takes no further part. None of it mends itself.
+enum class ClusterTrouble : std::uint8_t {
+  none,
+  replaced,        // a later process of this node's name has taken its place
+  unknown_format,  // the log holds what only a later program understands
+  went_back,       // the log ends before what was folded of it
+  diverged,        // at least as many nodes have made something else of the same messages as agree
+  behind,          // the log has let go of messages that this node has yet to fold
+};
+
+// A sentence for a person.
+const char* cluster_trouble_text(ClusterTrouble trouble);
+
+// Who takes what the log comes to.
+class ClusterSink {
+ public:
+  virtual ~ClusterSink() = default;
+  // The numbering begins, or goes on elsewhere, with the next event.
+  virtual void on_epoch(const FoldEpoch& epoch) = 0;
+  virtual void on_event(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us) = 0;
+  // What this node proposed of a run behind `last` does not count: it is to be proposed again from there.
+  virtual void on_taken_back(const std::string& source, const std::string& run, std::uint64_t last) = 0;
+};
+
+struct ClusterNode {
+  std::string name;
+  std::size_t payload_bytes_max = 0;
+  FoldLimits limits;
+};
+
+// Pure logic: no thread, no clock. One thread. References must outlive it.
+class ClusterLog final : public SharedLogListener {
+ public:
+  // `saved` is a fold's save() from earlier, or empty; what is not one counts as empty: see restored().
+  ClusterLog(ClusterNode node, SharedLog& shared, ClusterSink& sink, std::string_view saved);
+
+  bool restored() const { return restored_; }
+  const Fold& fold() const { return fold_; }
+  ClusterTrouble trouble() const { return trouble_; }
+  // It has folded all that was in the log when it came: proposals may be made. `wall_us` below is of that moment.
+  bool ready() const { return proposer_.started() && trouble_ == ClusterTrouble::none; }
+  // Messages of the log that are known of and not folded yet.
+  std::uint64_t behind() const { return cursor_.behind(); }
+  // More waits than should: no more is to be read from sources.
+  bool congested() const;
+  Proposer& proposer() { return proposer_; }
+
+  // Call every millisecond, about.
+  void tick(std::int64_t now_us, std::int64_t wall_us);
+
+  void on_message(std::uint64_t seq, std::string_view bytes, std::int64_t now_us) override;
+  void on_missing(std::uint64_t seq, std::int64_t now_us) override;
+  void on_end(std::uint64_t folded, std::uint64_t first_seq, std::uint64_t last_seq,
+              std::int64_t now_us) override;
+  void on_ack(std::uint64_t no, std::uint64_t seq, std::int64_t now_us) override;
+  void on_no_leader(std::int64_t now_us) override { proposer_.on_no_leader(now_us); }
+
+ private:
+  void fold_one(std::uint64_t seq, std::string_view bytes);
+  void hand_on(const Folded& folded);
+  void compare(const ProposalHeader& header, bool diverged);
+
+  const ClusterNode node_;
+  SharedLog& shared_;
+  ClusterSink& sink_;
+  Fold fold_;
+  bool restored_;
+  StreamCursor cursor_;
+  Proposer proposer_;
+  ClusterTrouble trouble_ = ClusterTrouble::none;
+  bool end_known_ = false;
+  std::uint64_t end_at_start_ = 0;
+  std::int64_t end_asked_us_ = INT64_MIN / 2;
+  std::int64_t short_since_us_ = -1;  // since when the log is said to end before what was folded
+  std::map<std::string, bool, std::less<>> disagrees_;  // by node: its last word
+  std::string message_;  // kept for its memory
+};
+
+}  // namespace bridge

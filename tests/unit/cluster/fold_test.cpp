@@ -1,0 +1,223 @@
+#include "cluster/fold.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "proposals.h"
+
+namespace {
+
+using namespace bridge;
+using cluster_test::kPayloadMax;
+using cluster_test::P;
+
+// A fold that is given message after message.
+struct Folding {
+  Folding() : Folding(FoldLimits()) {}
+  explicit Folding(FoldLimits limits) : fold(kPayloadMax, limits) {}
+  const Folded& operator()(const std::string& bytes) { return folded = fold.apply(++seq, bytes); }
+  const Folded& operator()(P& proposal) { return (*this)(proposal.bytes()); }
+  Fold fold;
+  Folded folded;
+  std::uint64_t seq = 0;
+};
+
+}  // namespace
+
+TEST_CASE("fold: what is no proposal changes nothing but the hash") {
+  Folding a;
+  Folding b;
+  CHECK(a("hello").verdict == Verdict::malformed);
+  CHECK(b("hallo").verdict == Verdict::malformed);
+  CHECK(a.fold.last_seq() == 0);
+  CHECK(a.fold.stream_seq() == 1);
+  CHECK(a.fold.hash() != b.fold.hash());
+}
+
+TEST_CASE("fold: a message of a later format is not folded") {
+  Folding fold;
+  CHECK(fold("PPO2 {}").verdict == Verdict::unknown_format);
+  CHECK(fold.fold.stream_seq() == 0);
+}
+
+TEST_CASE("fold: proposals of a node count in the order of their numbers, each once") {
+  Folding fold;
+  CHECK(fold(P("n1", 2).uncounted()).verdict == Verdict::out_of_order);
+  CHECK(fold(P("n1", 1).uncounted()).verdict == Verdict::accepted);
+  CHECK(fold(P("n1", 3).uncounted()).verdict == Verdict::out_of_order);
+  CHECK(fold(P("n1", 1).uncounted(5)).verdict == Verdict::duplicate);
+  CHECK(fold(P("n2", 1).uncounted()).verdict == Verdict::accepted);
+  CHECK(fold(P("n1", 2).uncounted()).verdict == Verdict::accepted);
+  CHECK(fold.fold.last_seq() == 3);
+}
+
+TEST_CASE("fold: a later process of a name takes the place of the one before, from its first proposal on") {
+  Folding fold;
+  CHECK(fold(P("n1", 1, 10).uncounted()).verdict == Verdict::accepted);
+  CHECK(fold(P("n1", 2, 20).uncounted()).verdict == Verdict::out_of_order);
+  CHECK(fold(P("n1", 2, 10).uncounted()).verdict == Verdict::accepted);
+  CHECK(fold(P("n1", 1, 20).uncounted()).verdict == Verdict::accepted);
+  CHECK(fold(P("n1", 3, 10).uncounted()).verdict == Verdict::replaced);
+  CHECK(fold(P("n1", 2, 20).uncounted()).verdict == Verdict::accepted);
+  CHECK(fold.fold.chain_of("n1").started == 20);
+  CHECK(fold.fold.chain_of("n2").started == 0);
+}
+
+TEST_CASE("fold: of a run what came before is trimmed, what is next accepted, what is ahead refused") {
+  Folding fold;
+  struct {
+    std::uint64_t from, to;      // what is proposed
+    std::uint64_t accepted;      // events of it
+    std::size_t first_line;
+    bool refused;
+  } const rows[] = {
+      {2, 5, 0, 0, true},   // never heard of: begins at 1
+      {1, 3, 3, 0, false},
+      {1, 3, 0, 0, false},
+      {2, 6, 3, 2, false},
+      {8, 9, 0, 0, true},
+      {7, 9, 3, 0, false},
+      {1, 10, 1, 9, false},
+  };
+  std::uint64_t no = 0;
+  std::uint64_t seq = 0;
+  for (const auto& row : rows) {
+    CAPTURE(row.from);
+    CAPTURE(row.to);
+    const std::uint64_t last = fold.fold.position_of("a", "r").value_or(0);
+    const Folded& folded = fold(P("n1", ++no).events("a", "r", row.from, row.to));
+    CHECK(folded.verdict == Verdict::accepted);
+    CHECK(folded.events == row.accepted);
+    CHECK(folded.refused.size() == (row.refused ? 1 : 0));
+    if (row.refused) CHECK(folded.refused[0].last == last);
+    CHECK(folded.ranges.size() == (row.accepted != 0 ? 1 : 0));
+    if (row.accepted == 0) continue;
+    CHECK(folded.ranges[0].line == row.first_line);
+    CHECK(folded.ranges[0].first_seq == seq + 1);
+    seq += row.accepted;
+    CHECK(fold.fold.position_of("a", "r") == row.to);
+  }
+  CHECK(fold.fold.last_seq() == 10);
+}
+
+TEST_CASE("fold: a loss counts where it is next, and not where somebody had the events after all") {
+  Folding fold;
+  fold(P("n1", 1).events("a", "r", 1, 3));
+  CHECK(fold(P("n1", 2).lost("a", "r", 3, 5)).events == 0);
+  const Folded& ahead = fold(P("n1", 3).lost("a", "r", 5, 6));
+  CHECK(ahead.events == 0);
+  CHECK(ahead.refused.size() == 1);
+  CHECK(fold(P("n1", 4).lost("a", "r", 4, 6)).events == 1);
+  CHECK(fold.fold.position_of("a", "r") == 6);
+  CHECK(fold(P("n1", 5).lost("b", "r", 1, 6)).events == 1);
+}
+
+TEST_CASE("fold: a run may begin in its middle, once") {
+  Folding fold;
+  fold(P("n1", 1).begin("a", "r", 50).events("a", "r", 50, 51));
+  CHECK(fold.folded.events == 2);
+  fold(P("n2", 1).begin("a", "r", 40).events("a", "r", 40, 55));
+  CHECK(fold.folded.events == 4);
+  CHECK(fold.folded.trimmed == 12);
+}
+
+TEST_CASE("fold: stamps never decrease") {
+  Folding fold;
+  CHECK(fold(P("n1", 1).uncounted().stamp(500)).stamp_us == 500);
+  CHECK(fold(P("n2", 1).uncounted().stamp(400)).stamp_us == 500);
+  CHECK(fold(P("n2", 2).uncounted().stamp(600)).stamp_us == 600);
+}
+
+TEST_CASE("fold: the first event begins an epoch; a later one goes on ahead of what is numbered") {
+  Folding fold;
+  fold(P("n1", 1, 77).uncounted(3));
+  REQUIRE(fold.folded.epochs.size() == 1);
+  CHECK(fold.folded.epochs[0].name == "n1-77");
+  CHECK(fold(P("n1", 2, 77).epoch("late", 3)).epochs.empty());
+  const Folded& began = fold(P("n1", 3, 77).epoch("e2", 100).uncounted());
+  REQUIRE(began.epochs.size() == 1);
+  CHECK(began.ranges[0].first_seq == 100);
+  CHECK(fold(P("n2", 1).epoch("e2", 100).uncounted()).epochs.empty());
+  CHECK(fold.fold.last_seq() == 101);
+}
+
+TEST_CASE("fold: what is remembered is bounded, and who was heard of longest ago goes") {
+  FoldLimits limits;
+  limits.sources = 2;
+  limits.runs_per_source = 2;
+  limits.nodes = 2;
+  limits.epochs = 2;
+  Folding fold(limits);
+  fold(P("n1", 1).events("a", "1", 1, 1));
+  fold(P("n1", 2).events("b", "1", 1, 1));
+  fold(P("n1", 3).events("a", "2", 1, 1));
+  fold(P("n1", 4).events("c", "1", 1, 1));  // b goes
+  CHECK(fold.fold.position_of("a", "1") == 1);
+  CHECK_FALSE(fold.fold.position_of("b", "1"));
+  fold(P("n1", 5).events("a", "3", 1, 1));  // a's first run goes
+  CHECK_FALSE(fold.fold.position_of("a", "1"));
+  CHECK(fold.fold.position_of("a", "2") == 1);
+  fold(P("n2", 1).uncounted());
+  fold(P("n3", 1).uncounted());
+  CHECK(fold.fold.chain_of("n1").no == 0);
+  CHECK(fold.fold.chain_of("n2").no == 1);
+  for (std::uint64_t i = 2; i < 9; ++i) fold(P("n2", i).epoch("e" + std::to_string(i), i * 100));
+  CHECK(fold.fold.epochs().size() == 2);
+}
+
+TEST_CASE("fold: a writer that had made something else of the same messages is told") {
+  Folding fold;
+  fold(P("n1", 1).uncounted());
+  const std::uint64_t hash = fold.fold.hash();
+  CHECK_FALSE(fold(P("n2", 1).uncounted().at(1, hash)).diverged);
+  CHECK(fold(P("n2", 2).uncounted().at(1, hash + 1)).diverged);
+  CHECK_FALSE(fold(P("n2", 3).uncounted().at(9, hash)).diverged);  // nothing is known of that yet
+}
+
+TEST_CASE("fold: it is restored from what was saved, and from nothing else") {
+  Folding fold;
+  fold(P("n1", 1).events("a", "r", 1, 3).events("b", "r", 1, 3).stamp(9));
+  fold(P("n2", 1).events("a", "r2", 1, 3));
+  const std::string saved = fold.fold.save();
+  Fold other(kPayloadMax);
+  REQUIRE(other.restore(saved));
+  CHECK(other.save() == saved);
+  const std::string next = P("n1", 2).events("a", "r", 2, 5).bytes();
+  fold(next);
+  other.apply(fold.seq, next);
+  CHECK(other.save() == fold.fold.save());
+
+  Fold untouched(kPayloadMax);
+  const std::string empty = untouched.save();
+  for (std::size_t size = 0; size < saved.size(); ++size) {
+    CAPTURE(size);
+    // Cut where an epoch's line begins or within its number, it reads like another's.
+    if (untouched.restore(saved.substr(0, size))) CHECK(untouched.save() == saved.substr(0, size));
+  }
+  Fold clean(kPayloadMax);
+  for (const std::string& wrong : {std::string("PPOFOLD2 0 0 0 0\n"), saved + "x", saved + saved,
+                                   std::string("PPOFOLD1 1 2 3 4\nnode b 1 1 1\nnode a 1 1 1\n"),
+                                   std::string("PPOFOLD1 1 2 3 18446744073709551615\n"),
+                                   std::string("PPOFOLD1 1 2 3 4\nsource a 1\n")}) {
+    CHECK_FALSE(clean.restore(wrong));
+  }
+  CHECK(clean.save() == empty);
+}
+
+TEST_CASE("fold: full of the longest names it is saved in less than 1 MB") {
+  Folding fold;
+  for (std::uint64_t i = 0; i < 1030; ++i) {
+    P proposal("n1", i + 1);
+    for (std::uint64_t run = 0; run < 5; ++run) {
+      std::string source = std::to_string(i);
+      std::string name = std::to_string(run);
+      source.resize(64, 's');
+      name.resize(64, 'r');
+      proposal.events(source, name, 1, 1);
+    }
+    fold(proposal);
+  }
+  CHECK(fold.fold.save().size() < 1'000'000);
+}
