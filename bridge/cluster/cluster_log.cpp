@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t kAskEndUs = 500'000;
 constexpr std::int64_t kWentBackUs = 5'000'000;
+constexpr std::int64_t kWordUs = 5'000'000;
 constexpr std::size_t kOpenBytesMax = 64 << 20;
 constexpr std::size_t kAheadBytesFull = 32 << 20;
 
@@ -38,7 +39,7 @@ ClusterLog::ClusterLog(ClusterNode node, SharedLog& shared, ClusterSink& sink, s
       fold_(node_.payload_bytes_max, node_.limits),
       restored_(fold_.restore(saved)),
       cursor_(fold_.stream_seq() + 1),
-      proposer_(node_.name) {}
+      proposer_(node_.name, node_.proposal_events_max) {}
 
 bool ClusterLog::congested() const {
   return proposer_.bytes() > kOpenBytesMax || cursor_.ahead_bytes() > kAheadBytesFull;
@@ -65,7 +66,7 @@ void ClusterLog::tick(std::int64_t now_us, std::int64_t wall_us) {
 void ClusterLog::on_message(std::uint64_t seq, std::string_view bytes, std::int64_t now_us) {
   if (trouble_ != ClusterTrouble::none) return;
   cursor_.on_message(seq, bytes, now_us);
-  while (trouble_ == ClusterTrouble::none && cursor_.take(&seq, &message_)) fold_one(seq, message_);
+  while (trouble_ == ClusterTrouble::none && cursor_.take(&seq, &message_)) fold_one(seq, message_, now_us);
 }
 
 void ClusterLog::on_missing(std::uint64_t seq, std::int64_t now_us) { cursor_.on_missing(seq, now_us); }
@@ -93,7 +94,7 @@ void ClusterLog::on_ack(std::uint64_t no, std::uint64_t seq, std::int64_t now_us
   proposer_.on_ack(no, now_us);
 }
 
-void ClusterLog::fold_one(std::uint64_t seq, std::string_view bytes) {
+void ClusterLog::fold_one(std::uint64_t seq, std::string_view bytes, std::int64_t now_us) {
   const Folded& folded = fold_.apply(seq, bytes);
   if (folded.verdict == Verdict::unknown_format) {
     trouble_ = ClusterTrouble::unknown_format;
@@ -101,7 +102,7 @@ void ClusterLog::fold_one(std::uint64_t seq, std::string_view bytes) {
   }
   if (folded.verdict == Verdict::malformed) return;
   const ProposalHeader& header = fold_.proposal().header;
-  compare(header, folded.diverged);
+  compare(header, folded.diverged, now_us);
   if (trouble_ != ClusterTrouble::none) return;
   hand_on(folded);
   if (header.node != node_.name) return;
@@ -123,18 +124,21 @@ void ClusterLog::hand_on(const Folded& folded) {
 }
 
 // One that read another history must not stop all others, and must not go on itself.
-void ClusterLog::compare(const ProposalHeader& header, bool diverged) {
+void ClusterLog::compare(const ProposalHeader& header, bool diverged, std::int64_t now_us) {
   if (header.node == node_.name) return;
-  const auto known = disagrees_.find(header.node);
-  if (known != disagrees_.end()) {
-    known->second = diverged;
-  } else if (disagrees_.size() < node_.limits.nodes) {
-    disagrees_.emplace(header.node, diverged);
+  const auto known = words_.find(header.node);
+  if (known != words_.end()) {
+    known->second = {diverged, now_us};
+  } else if (words_.size() < node_.limits.nodes) {
+    words_.emplace(header.node, Word{diverged, now_us});
   }
   if (!diverged) return;
-  const auto others = static_cast<std::size_t>(
-      std::count_if(disagrees_.begin(), disagrees_.end(), [](const auto& node) { return node.second; }));
-  if (2 * others >= disagrees_.size() + 1) trouble_ = ClusterTrouble::diverged;
+  int agree = 1;  // this node
+  int disagree = 0;
+  for (const auto& [name, word] : words_) {
+    if (word.heard_us >= now_us - kWordUs) ++(word.disagrees ? disagree : agree);
+  }
+  if (disagree >= agree) trouble_ = ClusterTrouble::diverged;
 }
 
 }  // namespace bridge

@@ -20,7 +20,7 @@ enum class ClusterTrouble : std::uint8_t {
   replaced,        // a later process of this node's name has taken its place
   unknown_format,  // the log holds what only a later program understands
   went_back,       // the log ends before what was folded of it
-  diverged,        // at least as many nodes have made something else of the same messages as agree
+  diverged,        // of the nodes heard of lately as many have made something else of the same messages as agree
   behind,          // the log has let go of messages that this node has yet to fold
 };
 
@@ -41,6 +41,7 @@ class ClusterSink {
 struct ClusterNode {
   std::string name;
   std::size_t payload_bytes_max = 0;
+  std::size_t proposal_events_max = kProposalEventsMax;
   FoldLimits limits;
 };
 
@@ -51,6 +52,7 @@ class ClusterLog final : public SharedLogListener {
   ClusterLog(ClusterNode node, SharedLog& shared, ClusterSink& sink, std::string_view saved);
 
   bool restored() const { return restored_; }
+  // As handed on so far; where there is trouble it is ahead of that, and not to be saved.
   const Fold& fold() const { return fold_; }
   ClusterTrouble trouble() const { return trouble_; }
   // It has folded all that was in the log when it came: proposals may be made. `wall_us` below is of that moment.
@@ -72,9 +74,14 @@ class ClusterLog final : public SharedLogListener {
   void on_no_leader(std::int64_t now_us) override { proposer_.on_no_leader(now_us); }
 
  private:
-  void fold_one(std::uint64_t seq, std::string_view bytes);
+  struct Word {
+    bool disagrees = false;
+    std::int64_t heard_us = 0;
+  };
+
+  void fold_one(std::uint64_t seq, std::string_view bytes, std::int64_t now_us);
   void hand_on(const Folded& folded);
-  void compare(const ProposalHeader& header, bool diverged);
+  void compare(const ProposalHeader& header, bool diverged, std::int64_t now_us);
 
   const ClusterNode node_;
   SharedLog& shared_;
@@ -88,7 +95,7 @@ class ClusterLog final : public SharedLogListener {
   std::uint64_t end_at_start_ = 0;
   std::int64_t end_asked_us_ = INT64_MIN / 2;
   std::int64_t short_since_us_ = -1;  // since when the log is said to end before what was folded
-  std::map<std::string, bool, std::less<>> disagrees_;  // by node: its last word
+  std::map<std::string, Word, std::less<>> words_;  // of each other node the last
   std::string message_;  // kept for its memory
 };
 

@@ -121,7 +121,7 @@ class Fold {
   void use(const Segment& segment, Run& run, std::uint64_t last);
   bool disagrees(const ProposalHeader& header) const;
 
-  static constexpr std::size_t kTrail = 65'536;
+  static constexpr std::size_t kTrail = 16'384;
 
   std::size_t payload_bytes_max_;
   FoldLimits limits_;

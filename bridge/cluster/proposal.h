@@ -91,6 +91,8 @@ class ProposalReader {
 // Gathers what the next proposal holds. One thread.
 class ProposalWriter {
  public:
+  explicit ProposalWriter(std::size_t events_max = kProposalEventsMax) : events_max_(events_max) {}
+
   // A counted event joins the segment that it continues.
   void add(const Envelope& event);
   // `event` is the bridge's own that tells of it. REQUIRES: from <= to.
@@ -104,7 +106,7 @@ class ProposalWriter {
   std::uint64_t events() const { return index_.size() / 8; }
   // It takes no more: one event may go beyond kProposalBytesFull, alone if it is large.
   bool full() const {
-    return bytes() >= kProposalBytesFull || events() >= kProposalEventsMax || segments_ >= kProposalSegmentsMax;
+    return bytes() >= kProposalBytesFull || events() >= events_max_ || segments_ >= kProposalSegmentsMax;
   }
 
   // The proposal's bytes; the writer is empty after. REQUIRES: !empty().
@@ -115,6 +117,7 @@ class ProposalWriter {
   void begin_segment();
   void put_line(const Envelope& event);
 
+  const std::size_t events_max_;
   std::string header_;  // the segments so far
   std::string index_;
   std::string lines_;

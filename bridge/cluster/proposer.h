@@ -29,7 +29,9 @@ class Proposer {
     std::string_view bytes;  // good until something is folded
   };
 
-  explicit Proposer(std::string node) : node_(std::move(node)) {}
+  // `events_max`: of a proposal. REQUIRES: 1..kProposalEventsMax.
+  explicit Proposer(std::string node, std::size_t events_max = kProposalEventsMax)
+      : node_(std::move(node)), open_(events_max) {}
 
   // From now on proposals may go out. `started` is greater than that of any process before of this name.
   void start(std::uint64_t started) { started_ = started; }

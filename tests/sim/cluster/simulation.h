@@ -1,0 +1,24 @@
+// One seed: a cluster drawn from it, run to its end, every promise held against what happens.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace sim {
+
+struct ClusterOutcome {
+  std::string violation;  // empty: none
+  std::int64_t at_us = 0;
+  std::uint64_t digest = 0;
+  std::uint64_t events = 0;
+  std::uint64_t messages = 0;   // in the shared log
+  std::uint64_t resent = 0;     // proposals
+  std::uint64_t restarts = 0;
+  std::uint64_t damage_told = 0;  // nodes that said that the log is not what they had read
+};
+
+ClusterOutcome simulate_cluster(std::uint64_t seed,
+                                std::function<void(std::int64_t now_us, const std::string& what)> trace = {});
+
+}  // namespace sim
