@@ -122,6 +122,35 @@ class Agents(HookTest):
         self.assertEqual((untold["price"], untold["quantity"]), (None, 0.25))
         self.assertEqual(self.hooked.publisher.stats().nulled, 1)
 
+    def test_as_many_names_as_before_may_be_other_names(self) -> None:
+        agent = Agent()
+        self.hooked.hook_agent(agent, "agent_0")
+        usual = {"type": "buy", "item": "Coal", "price": 1, "quantity": 2}
+        with_more = {**usual, "confidence": 0.5}
+        actions = (
+            usual,
+            {"type": "buy", "item_name": "Rune", "price": 3, "quantity": 4},
+            {"action": "sell", "item": "Coal", "price": 5, "quantity": 6},
+            {"type": "buy", "item": "Coal", "price": 7, "reasoning": "cheap"},
+            with_more,
+            {**usual, "reasoning": "cheap"},
+            {**usual, "agent_id": "b"},
+            {**with_more, "price": 8},
+            {**usual, "price": 9},
+        )
+        for action in (*actions, *actions):
+            agent.action = dict(action)
+            agent.sample_action(0)
+        got = self.sent(2 * len(actions))
+        self.assertEqual(got[: len(actions)], got[len(actions) :])
+        told = [(d["action_type"], d["item"], d["price"], d["quantity"]) for d in got[: len(actions)]]
+        coal = ("buy", "Coal", 1, 2)
+        others = [("buy", "Rune", 3, 4), ("sell", "Coal", 5, 6), ("buy", "Coal", 7, 0)]
+        last = [("buy", "Coal", 8, 2), ("buy", "Coal", 9, 2)]
+        self.assertEqual(told, [coal, *others, coal, coal, coal, *last])
+        self.assertEqual([n for n, d in enumerate(got) if d["reasoning"]], [3, 5, 12, 14])
+        self.assertEqual([n for n, d in enumerate(got) if d["agent_id"] == "b"], [6, 15])
+
     def test_what_the_calls_raise_is_unchanged_and_nothing_is_sent(self) -> None:
         agent = Agent()
         self.hooked.hook_agent(agent, "agent_0")
@@ -374,6 +403,46 @@ class Envs(HookTest):
         self.assertEqual((got[3]["gp"], got[3]["inventory"]), (None, {"Coal": 1}))
         big = {"agent_id": "b", "gp": 1, "total_value": 10**20, "inventory_value": 10**20 - 1}
         self.assertEqual(got[4:], [big, {"agent_id": "b", "total_value": 3}])
+
+    def test_infos_of_other_names_and_kinds_are_told_as_they_come(self) -> None:
+        usual = {"cash": 1, "total_value": 2, "inventory": {"Coal": 1}, "realized_pnl": 1}
+        told = {"agent_id": "a", "gp": 1, "inventory": {"Coal": 1}, "total_value": 2, "inventory_value": 1}
+        known = {**told, "realized_pnl": 1}
+        left_out = {"cash": 6, "total_value": 7, "inventory": {"Coal": 1}}
+        expected: tuple = (
+            (usual, known),
+            (usual, None),
+            ({**usual, "cash": 0}, {**known, "gp": 0, "inventory_value": 2}),
+            ({**left_out, "lives": 3}, {**told, "gp": 6, "total_value": 7}),
+            ({**left_out, "inventory_value": 5}, {**told, "gp": 6, "total_value": 7, "inventory_value": 5}),
+            ({**usual, "realized_pnl": None}, told),
+            ({**usual, "lives": 3}, known),
+            ({**usual, "lives": 2}, None),
+            ({**usual, "realized_pnl": 4, "lives": 1}, {**known, "realized_pnl": 4}),
+            ({**usual, "agent_id": "b"}, {**known, "agent_id": "b"}),
+            ({**usual, "total_value": 0.5}, {**known, "agent_id": "b", "total_value": 0.5, "inventory_value": -0.5}),
+            ({**usual, "cash": 10**400, "total_value": 2.5}, {**known, "agent_id": "b", "gp": 10**400,
+              "total_value": 2.5, "inventory_value": None}),
+            ({**usual, "inventory": numpy.ones(2)}, {"agent_id": "b", "gp": 1, "total_value": 2,
+              "inventory_value": 1, "realized_pnl": 1}),
+            (usual, {**known, "agent_id": "b"}),
+        )
+        env = Env([(0, 0.0, info is expected[-1][0], dict(info)) for info, _ in expected])
+        self.hooked.hook_env(env, "env_0", "a")
+        for _ in expected:
+            env.step(0)
+        events = [told for _, told in expected if told is not None]
+        self.assertEqual(self.sent(len(events), "portfolio_update"), events)
+
+    def test_the_profit_of_an_episode_is_that_of_its_last_step(self) -> None:
+        usual = {"cash": 1, "total_value": 2, "inventory": {}, "realized_pnl": 1}
+        infos = usual, {**usual, "realized_pnl": 5, "total_value": 9}, usual, usual, {}
+        env = Env([(0, 0.0, n in (1, 3, 4), dict(info)) for n, info in enumerate(infos)])
+        self.hooked.hook_env(env, "env_0", "a")
+        for _ in infos:
+            env.step(0)
+        ends = [(e.get("profit"), e.get("final_value")) for e in self.sent(3, "episode_end")]
+        self.assertEqual(ends, [(5, 9), (1, 2), (None, None)])
 
     def test_an_inventory_that_changes_in_place_is_seen(self) -> None:
         inventory = {"Coal": 1, "Rune": {"bought": 1}}

@@ -62,9 +62,9 @@ class EnvHook(Hook):
     def acted_by(self, agents: list[str]) -> None:
         """`agents`: all that are hooked. A lone one acts here, unless another was named."""
         if self._given is None:
-            self.agent_id = agents[0] if len(agents) == 1 else self._env_id
+            self.rename(agents[0] if len(agents) == 1 else self._env_id)
             for key, part in self._parts.items():
-                part.agent_id = self._name_of(key)
+                part.rename(self._name_of(key))
 
     # ---- One, or several at once.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import threading
 from collections.abc import Mapping
 from typing import Any, Callable
@@ -13,11 +12,11 @@ from ._extract import is_mapping, number
 from ._hooked_method import HookedMethod
 from ._log import log
 from ._names import printable
-from ._quick_text import DECISION, NUMBERS
+from ._quick_text import NUMBERS
 from ._stats import HookStats
 from .publisher import Publisher
 
-_SCALARS = (int, float, str, bool, type(None))
+SCALARS = (int, float, str, bool, type(None))
 _NUMBERS_OR_NONE = frozenset((int, float, type(None)))
 _NAN = float("nan")
 
@@ -38,7 +37,6 @@ class Hook:
         self._lock = threading.RLock()  # guards the next
         self._methods: list[HookedMethod] = []
         self._said: set[str] = set()
-        self._updates = self._decisions = 0
         self._actions = _quick_text.Actions(agent_id)
         # Of environments.
         self._env: Any = None  # asked for what info leaves out
@@ -50,6 +48,10 @@ class Hook:
         self._shape: tuple | None = None  # what of it the template is for
         self._inventory: dict | None = None  # a copy of the one last seen
         self._template = ""  # of the portfolio's text
+        # How many names an info has in which no more than numbers change, and what reads just these names.
+        self._usual = -1
+        self._numbers_of: Callable = tuple
+        self._rest_of: Callable = tuple
         self._info_agent: Any = None
         self._resetting = False  # the next step only resets
         self._start_episode()
@@ -68,6 +70,10 @@ class Hook:
                 text = "cannot hook %s of a %s: %s"
                 log.warning(text, name, type(owner).__name__, printable(str(error)))
         return bool(self._methods)
+
+    def rename(self, agent_id: str) -> None:
+        if agent_id != self.agent_id:
+            self.agent_id, self._usual = agent_id, -1
 
     def end(self) -> None:
         with self._lock:
@@ -99,80 +105,6 @@ class Hook:
             text = "%s: %s() gave %s; looked for %s"
             log.warning(text, self.agent_id, method, _steps.described(result), looked_for)
 
-    # ---- Agents.
-
-    def see_decision(self, result: Any) -> None:
-        self._decisions += 1
-        first = result[0] if type(result) is tuple and result else result
-        if type(first) is dict:
-            get = first.get
-            # One by one: map() brings code of its own, which other work has driven out.
-            texts = get("agent_id"), get("action_type"), get("type"), get("item"), get("reasoning")
-            price, quantity = get("price"), get("quantity")
-            try:
-                template = self._actions.templates[texts]
-            except (KeyError, TypeError):
-                template = self._actions.decision(texts)
-            if template is not None and type(price) in NUMBERS and type(quantity) in NUMBERS:
-                if self._publisher._outbox.offer_filled(template, (price, quantity)):
-                    self._stats.decisions += 1
-                else:
-                    self._stats.failed += 1
-                return
-        found = _extract.decision(result)
-        if found is None:
-            self.unrecognised("sample_action", result, "action_type, type, side or action by name")
-        else:
-            self._stats.decisions += self._publish("agent_decision", found)
-
-    def see_update(self, result: Any) -> None:
-        """What update() returned keeps its names; a known field of training_update that has another
-        name is there as well, and what is not known is also a scalar."""
-        found = _extract.losses(result)
-        self._updates += 1
-        if found is None:
-            self.unrecognised("update", result, "losses by name, or numbers")
-            return
-        data = {"agent_id": self.agent_id, "update": self._updates}
-        step = self._decisions if self._decisions > 0 else None
-        if step is not None:
-            data["steps"] = step
-        data.update(found)
-        others = {}
-        for tag, value in found.items():
-            known = _extract.update_field(tag)
-            if known is not None:
-                data.setdefault(known, value)
-            if known != tag and type(value) is not list:
-                others[tag] = value
-        self._stats.training_updates += self._publish("training_update", data)
-        if others and self.active:
-            self._publisher.scalars(others, self._updates if step is None else step, self.agent_id)
-
-    def read_trade(self, original: Callable, args: tuple, kwargs: dict) -> tuple:
-        """The trade that record_trade() is called with: an argument, or the arguments by name."""
-        for each in (*args, *kwargs.values()):
-            if isinstance(each, Mapping) or not isinstance(each, (*_SCALARS, bytes)):
-                found = _extract.trade(each)
-                if found is not None:
-                    return found, args
-        try:
-            named = dict(inspect.signature(original).bind(*args, **kwargs).arguments)
-        except (TypeError, ValueError):
-            named = dict(kwargs)
-        if isinstance(named.get("trade_type"), str):
-            named.setdefault("action_type", named["trade_type"])
-        return _extract.trade(named), args
-
-    def see_trade(self, result: Any, seen: tuple | None) -> None:
-        if seen is None:  # reading it failed, which is counted
-            return
-        trade, args = seen
-        if trade is None:
-            self.unrecognised("record_trade", args, "an action, or an item and a price, by name")
-        else:
-            self._see_trades([trade])
-
     # ---- Environments.
 
     def see_step(self, result: Any, global_step: int | None = None) -> None:
@@ -197,11 +129,35 @@ class Hook:
         self._reward = total = self._reward + reward
         if total - total != 0.0:  # NaN or infinite
             self._see_not_finite(reward)
-        self._see_info(info, observation)
+        if type(info) is not dict or len(info) != self._usual or not self._see_usual(info):
+            self._see_info(info, observation)
         if done is not False or cut is not False:
             truncated = _steps.flag(cut)
             if truncated or _steps.flag(done):
                 self._end_episode(_steps.how_ended(len(result) == 5, truncated, info), info)
+
+    def _see_usual(self, info: dict) -> bool:
+        """_see_info() where no more than numbers changed; False where it has to look more closely."""
+        try:
+            numbers = self._numbers_of(info)
+            inventory, told = self._rest_of(info)
+            if type(inventory) is not dict or inventory != self._inventory:
+                return False
+        except Exception:  # of other names, or not to be compared
+            return False
+        for one in numbers:
+            if type(one) not in NUMBERS:
+                return False
+        if told:
+            self._see_told_trades(told, info)
+        self._told = numbers
+        if numbers != self._seen:
+            self._seen = numbers
+            if self._publisher.offer_filled(self._template, numbers):
+                self._stats.portfolios += 1
+            else:
+                self._stats.failed += 1
+        return True
 
     def _see_many(self, result: Any) -> bool:
         """Whether it was the result of several, and seen as that."""
@@ -238,13 +194,16 @@ class Hook:
             if not is_mapping(observation):
                 return
             info, observation = observation, None
+        self._take_told()
+        self._usual = -1
         get = info.get
         cash, gp, total, inventory = get("cash"), get("gp"), get("total_value"), get("inventory")
         value, realized = get("inventory_value"), get("realized_pnl")
         agent, told = get("agent_id"), get("step_trades")
         if cash is not None:
             gp = cash
-        if (gp is None or total is None or inventory is None) and is_mapping(observation):
+        complete = gp is not None and total is not None and inventory is not None
+        if not complete and is_mapping(observation):
             get = observation.get  # says what info leaves out
             gp = get("cash", get("gp")) if gp is None else gp
             total = get("total_value") if total is None else total
@@ -254,8 +213,9 @@ class Hook:
         numbers = gp, total, value, realized
         if not _NUMBERS_OR_NONE.issuperset(map(type, numbers)):
             gp, total, value, realized = map(number, numbers)
-        if agent is not None:
-            self._info_agent = agent if type(agent) is str else str(agent)
+        named = agent if agent is None or type(agent) is str else str(agent)
+        if named is not None and named != self._info_agent:
+            self._info_agent, self._seen = named, ()
         if told:
             self._see_told_trades(told, info)
         if realized is not None:
@@ -269,28 +229,33 @@ class Hook:
         if type(inventory) is not dict and not is_mapping(inventory):
             inventory = None
         elif inventory != self._inventory:  # which the environment may go on changing
-            self._seen, self._shape = (), None
+            self._shape = None
             self._inventory = inventory = {
-                k: v if type(v) in _SCALARS else copy.deepcopy(v) for k, v in inventory.items()
+                k: v if type(v) in SCALARS else copy.deepcopy(v) for k, v in inventory.items()
             }
-        seen = gp, total, value, realized, self._info_agent, inventory is None
-        if seen == self._seen:
-            return
-        self._seen = seen
-        shape = self._info_agent or self.agent_id, inventory is None, realized is None
+        shape = self._info_agent or self.agent_id, inventory is None, value is None, realized is None
         if shape != self._shape:
+            if self._shape is None or self._shape[1:] != shape[1:]:
+                self._seen = ()
             self._shape = shape
             held = None if inventory is None else self._inventory
-            self._template = _quick_text.portfolio(shape[0], held, realized is not None)
-        if self._template and gp is not None and total is not None:
-            held = total - gp if value is None else value
-            numbers = (gp, total, held) if realized is None else (gp, total, held, realized)
-            if self._publisher._outbox.offer_filled(self._template, numbers):
-                self._stats.portfolios += 1
-            else:
-                self._stats.failed += 1
+            self._template = _quick_text.portfolio(shape[0], held, value is not None, realized is not None)
+        quick = self._template != "" and gp is not None and total is not None
+        numbers = gp, total, value, realized
+        if quick:
+            numbers = tuple([number for number in numbers if number is not None])
+            if complete and inventory is not None and agent is None and type(info) is dict:
+                found = _quick_text.portfolio_getters(tuple(info), len(numbers))
+                self._usual, self._numbers_of, self._rest_of = found
+        if numbers == self._seen:
+            return
+        self._seen = numbers
+        if not quick:
+            self._publish_portfolio(gp, total, value, realized, inventory)
+        elif self._publisher.offer_filled(self._template, numbers):
+            self._stats.portfolios += 1
         else:
-            self._publish_portfolio(*seen[:4], inventory)
+            self._stats.failed += 1
 
     def _ask_env(self, gp: Any, total: Any, inventory: Any, traded: bool) -> tuple:
         """What it holds changes with its cash or a trade; between these it is not asked again, and one
@@ -340,7 +305,7 @@ class Hook:
         for each in told:
             quick = self._actions.trade(each, agent) if type(each) is dict else None
             if quick is not None:
-                told = self._publisher._outbox.offer_filled(*quick)
+                told = self._publisher.offer_filled(*quick)
                 self._stats.trades += told
                 self._stats.failed += not told
                 continue
@@ -362,8 +327,17 @@ class Hook:
         self._profit: Any = None  # as long as nothing says so
         self._final_value: Any = None
         self._life_lost = 0  # after how many steps
+        self._told: tuple | None = None  # the numbers of a portfolio, after _profit and _final_value
+
+    def _take_told(self) -> None:
+        told, self._told = self._told, None
+        if told is not None:
+            self._final_value = told[1]
+            if self._shape is not None and not self._shape[-1]:
+                self._profit = told[-1]
 
     def _end_episode(self, ended: str, info: Any) -> None:
+        self._take_told()
         told = _steps.told_episode(info)
         reward, steps, source = self._reward, self._steps, self._reward_from
         if told is not None:

@@ -50,8 +50,7 @@ class HookedMethod:
         if self._plain:  # first, for what happens at every step
             result = self._original(*args, **kwargs)
             try:
-                if self._plain:  # nobody has unhooked it meanwhile
-                    self._see(result)
+                self._see(result)
             except Exception as error:
                 self._hook.failed(error)
             return result
@@ -81,6 +80,7 @@ class HookedMethod:
         """REQUIRES: the hook has ended. Puts back what was there, unless somebody has put something else in its place since: then
         this one only passes calls on."""
         self._plain = False
+        self._see = _unseen  # for a call that has begun
         if getattr(self._owner, "__dict__", {}).get(self._name) is not self:
             return
         had_own, own = self._had_own, self._own
@@ -102,6 +102,10 @@ class HookedMethod:
         if self._had_own:
             return _itself, (self._own,)
         return getattr, (self._owner, self._name)
+
+
+def _unseen(*seen: Any) -> None:
+    pass
 
 
 def _itself(thing: Any) -> Any:

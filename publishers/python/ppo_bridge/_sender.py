@@ -11,7 +11,6 @@ import zmq
 from ._announce import Announcer
 from ._commands import DEADLINE_MS_MAX, Handlers
 from ._control import Control
-from ._json import to_utf8
 from ._greeting import Greeting
 from ._link import EventLink
 from ._log import log
@@ -19,7 +18,7 @@ from ._options import Options
 from ._outbox import Outbox, WakeUp
 from ._ring import EventRing
 
-_GATHER_ALONE_S = 0.1  # while no bridge is there
+_GATHER_ALONE_S = 0.25  # while no bridge is there
 _CLOSING_STEP_S = 0.01
 
 # After so long with the interpreter, at so many events at a time, the thread lets others have it for
@@ -223,18 +222,11 @@ class Sender:
 
     def _take_in(self, turn_s: float) -> int:
         """From the inbox to the ring, numbered, for about this long; how many."""
-        outbox, ring, identity = self._outbox, self._ring, self._identity
+        outbox, ring = self._outbox, self._ring
         before = ring.head
         until = time.monotonic() + turn_s
         while not outbox.empty():
-            bodies = [
-                '%s,"timestamp":%.6f%s%d}' % (text, at, identity, number)
-                for number, (text, at) in enumerate(outbox.take(_EVENTS_AT_ONCE), ring.head + 1)
-            ]
-            try:
-                ring.extend([body.encode() for body in bodies])
-            except UnicodeEncodeError:
-                ring.extend([to_utf8(body) for body in bodies])
+            ring.extend(outbox.take(_EVENTS_AT_ONCE, ring.head + 1, self._identity))
             if time.monotonic() >= until:
                 break
         return ring.head - before

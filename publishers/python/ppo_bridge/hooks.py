@@ -10,12 +10,13 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from ._agent_hook import AgentHook
 from ._env_hook import EnvHook
 from ._hook import Hook, HookStats, log
 from ._names import is_name
 from .publisher import Publisher
 
-__all__ = ["EnvHook", "Hook", "HookStats", "Hooks"]
+__all__ = ["AgentHook", "EnvHook", "Hook", "HookStats", "Hooks"]
 
 
 class Hooks:
@@ -32,7 +33,7 @@ class Hooks:
         """Publishes agent_decision from what sample_action() returns, trade_executed from what
         record_trade() is called with, training_update from what update() returns. Hooking an id
         again ends the hook that had it. False where the agent has none of these methods."""
-        hook = Hook(self._publisher, agent_id, self.stats)
+        hook = AgentHook(self._publisher, agent_id, self.stats)
         sees = {
             "sample_action": (hook.see_decision, None),
             "record_trade": (hook.see_trade, hook.read_trade),

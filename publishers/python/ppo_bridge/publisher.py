@@ -65,7 +65,7 @@ class Publisher(RunCalls):
         ring_bytes_max: int = 32 * 1024 * 1024,
         batch_bytes_max: int = 256 * 1024,
         event_bytes_max: int = 1024 * 1024,
-        gather_ms: int = 100,
+        gather_ms: int = 250,
         flush_ms: int = 1000,
     ) -> None:
         """`source`: who publishes; made up of host, program and a random part where left out: the same
@@ -103,6 +103,7 @@ class Publisher(RunCalls):
         self._lock = threading.RLock()  # guards starting and closing
         self._options = options
         self._outbox = Outbox(options.event_bytes_max)
+        self.offer_filled = self._outbox.offer_filled  # for hooks
         self._gatherers: weakref.WeakSet[Any] = weakref.WeakSet()
         self._runs = self._fresh_runs()
         self._handlers = Handlers()
@@ -361,7 +362,9 @@ class Publisher(RunCalls):
         self._sender = None
         self._options = replace(self._options, run=fresh_run())
         self._outbox = Outbox(self._options.event_bytes_max)
-        self._outbox.error = error
+        self.offer_filled = self._outbox.offer_filled
+        if error:
+            self._outbox.fail(error)
         self._handlers = Handlers()
         self._wait_for_use()
 

@@ -17,7 +17,7 @@ from . import _sb3_parameters
 from ._curves import Curves, note
 from ._extract import number
 from ._steps import Facts
-from .hooks import Hook, HookStats
+from .hooks import AgentHook, HookStats
 from .publisher import Publisher
 from .steering import Steering
 
@@ -76,7 +76,7 @@ class BridgeCallback(BaseCallback):
         self._agent_id = agent_id
         self._decision = decision
         self._checkpoint_dir = checkpoint_dir
-        self._hooks: dict[str, Hook] = {}
+        self._hooks: dict[str, AgentHook] = {}
         self._log_writer = _LogWriter(Curves(publisher, agent_id))
         self._env: Any = None
         self._run_is_own = False
@@ -99,7 +99,7 @@ class BridgeCallback(BaseCallback):
         self._raw_rewards = facts.raw_rewards
         for agent in agents:
             if agent not in self._hooks:
-                self._hooks[agent] = Hook(self.publisher, agent, self.stats, "train")
+                self._hooks[agent] = AgentHook(self.publisher, agent, self.stats, "train")
             hook = self._hooks[agent]
             hook.active, hook._monitored = True, facts.monitored
             if began_anew:
@@ -202,7 +202,7 @@ class BridgeCallback(BaseCallback):
 
     # ---- What is seen.
 
-    def _see(self, hook: Hook, n: int, rewards: Any, dones: Any, infos: Any, actions: Any) -> None:
+    def _see(self, hook: AgentHook, n: int, rewards: Any, dones: Any, infos: Any, actions: Any) -> None:
         hook.see_step((None, rewards[n], dones[n], infos[n]), self.num_timesteps)
         if self._decision is not None and actions is not None:
             found = self._decision(actions[n], n)
