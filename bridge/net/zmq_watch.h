@@ -3,6 +3,10 @@
 // ZeroMQ's descriptor tells of changes, not of messages waiting: it is edge-triggered, and any call on
 // the socket, a send as well, may take the edge away. So each wake-up reads until nothing is left, or
 // gives way to the other sockets and goes on after them; and who has sent asks to look again.
+//
+// A socket takes from its peers in rotation, a message of each, but only from those of whom it knows that they have sent; and as
+// long as there is always something to read it looks for others once in a hundred messages. Of a peer that floods with batches
+// that is many megabytes. So it is made to look each turn.
 #pragma once
 
 #include <functional>
@@ -23,6 +27,7 @@ class ZmqWatch {
   // `turn` reads what has come, at most a turn's worth, and tells whether it read all.
   ZmqWatch(asio::io_context& io, zmq::socket_t& socket, std::function<Turn()> turn)
       : io_(io),
+        socket_(socket),
         turn_(std::move(turn)),
         readable_(std::make_shared<asio::posix::stream_descriptor>(
             io, socket.get(zmq::sockopt::fd))) {
@@ -45,6 +50,7 @@ class ZmqWatch {
 
  private:
   void run() {
+    look_for_peers();
     if (turn_() == Turn::more) {
       look_again();
     } else if (!waiting_) {
@@ -59,7 +65,17 @@ class ZmqWatch {
     }
   }
 
+  // Asking for its events has a socket take up what its peers have told it meanwhile.
+  void look_for_peers() {
+    try {
+      (void)socket_.get(zmq::sockopt::events);
+    } catch (const zmq::error_t&) {
+      // The context is going down: the turn finds out.
+    }
+  }
+
   asio::io_context& io_;
+  zmq::socket_t& socket_;
   const std::function<Turn()> turn_;
   const std::shared_ptr<asio::posix::stream_descriptor> readable_;
   bool posted_ = false;
