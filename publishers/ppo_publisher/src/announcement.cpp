@@ -114,11 +114,16 @@ void Announcement::set_commands(std::vector<std::string> names) {
   changed();
 }
 
-std::string Announcement::body(Numbering numbering, std::optional<std::int64_t> clock_us) const {
+std::string Announcement::body(Numbering numbering, std::optional<std::int64_t> clock_us,
+                               std::optional<ClockHeard> heard) const {
   std::string text = start_ + std::to_string(numbering.head);
   text += ",\"oldest\":" + std::to_string(numbering.oldest);
   text += ",\"replay\":\"any_time\"";  // also while a command waits for its answer
   if (clock_us) (text += ",\"clock\":") += Timestamp(*clock_us).view();
+  if (clock_us && heard) {
+    (text += ",\"clock_heard\":{\"at\":") += Timestamp(heard->at_us).view();
+    ((text += ",\"clock\":") += Timestamp(heard->clock_us).view()) += '}';
+  }
   const std::lock_guard lock(mutex_);
   append_list(text, ",\"agents\":", agents_);
   append_list(text, ",\"commands\":", commands_);

@@ -36,9 +36,16 @@ class Announcement {
   // Another number after each change.
   std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
 
+  // What of the bridge's clock was heard last, and ours then: microseconds since 1970.
+  struct ClockHeard {
+    std::int64_t at_us = 0;
+    std::int64_t clock_us = 0;
+  };
+
   // The body, on one line. It has no source_seq of its own. `clock_us`: our time since 1970, where
-  // the bridge is asked for its own.
-  std::string body(Numbering numbering, std::optional<std::int64_t> clock_us = {}) const;
+  // the bridge is asked for its own; with it the bridge can tell from `heard` how far ours is ahead.
+  std::string body(Numbering numbering, std::optional<std::int64_t> clock_us = {},
+                   std::optional<ClockHeard> heard = {}) const;
 
  private:
   void changed() noexcept { version_.fetch_add(1, std::memory_order_release); }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <utility>
 
@@ -169,7 +170,7 @@ void Control::say_hello_if_due() {
   const std::uint64_t version = announcement_.version() * 2 + (settled_ ? 1 : 0);
   if (!schedule_.due(now, version, link_.connection())) return;
   const auto clock_us = settled_ ? std::optional(wall_us()) : std::nullopt;
-  const bool sent = link_.try_send(announcement_.body(outbox_.numbering(), clock_us));
+  const bool sent = link_.try_send(announcement_.body(outbox_.numbering(), clock_us, clock_heard_));
   if (sent && clock_us) bridge_clock_.asked(*clock_us, now);
   schedule_.said(now, sent);
 }
@@ -197,7 +198,10 @@ bool Control::take_requests() {
 void Control::take(const std::string& body) {
   const Clock::time_point now = Clock::now();
   ParsedRequest parsed = parse_request(body);
-  if (parsed.clock) return bridge_clock_.answered(parsed.clock->clock, parsed.clock->at, now);
+  if (parsed.clock) {
+    clock_heard_ = {std::llround(parsed.clock->at * 1e6), wall_us()};
+    return bridge_clock_.answered(parsed.clock->clock, parsed.clock->at, now);
+  }
   if (!parsed.request) return refuse(parsed.id, parsed.error_type, parsed.message);
   CommandRequest& request = *parsed.request;
   if (request.run != run_name_) {
@@ -265,6 +269,7 @@ void Control::forget_lost_connection() {
   if (connection_ == link_.connection()) return;
   connection_ = link_.connection();
   bridge_clock_.forget();
+  clock_heard_.reset();
   count(&CommandStats::unheard, polled_.take_all().size() + library_.take_all().size());
 }
 

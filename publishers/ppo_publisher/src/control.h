@@ -126,6 +126,7 @@ class Control {
   bool settled_ = false;
   AnnouncementSchedule schedule_;
   BridgeClock bridge_clock_;  // of this connection's bridge
+  std::optional<Announcement::ClockHeard> clock_heard_;  // likewise
 
   mutable std::mutex mutex_;  // guards all below, up to the thread
   std::map<std::string, Entry, std::less<>> handlers_;

@@ -67,7 +67,7 @@ class Announcer:
             self._beside.tried(now, beside, sent)
         hello = *what, control.connection, control.settled(now)
         if control.connected and self._hello.due(now, hello):
-            sent = control.say_hello(lambda clock: self._body(control, clock), now)
+            sent = control.say_hello(lambda clock, heard: self._body(control, clock, heard), now)
             self._hello.tried(now, hello, sent)
 
     def due(self, events: EventLink, control: Control) -> list[float]:
@@ -75,8 +75,11 @@ class Announcer:
         found = [self._beside.next] if events.connected else []
         return found + ([self._hello.next] if control.connected else [])
 
-    def _body(self, control: Control, clock: float | None = None) -> bytes:
-        """`clock`: our time, where the bridge is asked for its own."""
+    def _body(
+        self, control: Control, clock: float | None = None, heard: tuple[float, float] | None = None
+    ) -> bytes:
+        """`clock`: our time, where the bridge is asked for its own; `heard`: its time as it was heard last,
+        and ours then."""
         data = {
             "head": self._ring.head,
             "oldest": self._ring.oldest,
@@ -91,6 +94,8 @@ class Announcer:
             data["parameters"] = self._parameters
         if clock is not None:
             data["clock"] = clock
+            if heard is not None:
+                data["clock_heard"] = {"at": heard[0], "clock": heard[1]}
         body = {
             "type": "_source",
             "source": self._options.source,

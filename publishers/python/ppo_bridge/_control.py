@@ -64,6 +64,7 @@ class Control:
         self._connection = self._link.connection
 
         self._clock = BridgeClock()  # of this connection's bridge
+        self._clock_heard: tuple[float, float] | None = None  # its time and ours, when it told
         self.clients_address = ""  # of the bridge that was there last, as it gave it
         self.received = self.executed = self.refused = self.malformed = self.unheard = 0
         self.late = 0
@@ -184,11 +185,13 @@ class Control:
         """Requests are taken at once."""
         return now >= self._settled_at
 
-    def say_hello(self, hello: Callable[[float | None], bytes], now: float) -> bool:
-        """`hello`: of our time, where the bridge is asked for its own, which is only done once its
+    def say_hello(
+        self, hello: Callable[[float | None, tuple[float, float] | None], bytes], now: float
+    ) -> bool:
+        """`hello`: of our time and what was heard of the bridge's, where the bridge is asked for its own, which is only done once its
         answer is taken at once. False where it cannot be said now."""
         clock = round(time.time(), 6) if self.settled(now) else None
-        sent = self._link.try_send(hello(clock))
+        sent = self._link.try_send(hello(clock, self._clock_heard))
         if sent and clock is not None:
             self._clock.asked(clock, now)
         return sent
@@ -201,6 +204,7 @@ class Control:
         if self._connection != link.connection:  # nobody waits for these any more
             self._connection = link.connection
             self._clock.forget()
+            self._clock_heard = None
             for queue in (self.polled, self.library):
                 self.unheard += len(queue.take(lambda waiting: True))
 
@@ -243,6 +247,7 @@ class Control:
         request = commands.parse_request(body)
         if request.clock is not None:
             *times, self.clients_address = request.clock
+            self._clock_heard = times[1], round(time.time(), 6)
             return self._clock.answered(*times, now)
         if request.message:
             return self._refuse(request.id, request.error_type, request.message)
