@@ -14,6 +14,7 @@
 #include "ppo-client/registry.h"
 #include "ppo-client/report.h"
 #include "ppo-client/runs_text.h"
+#include "ppo-client/slow_text.h"
 #include "ppo-client/trainer_reply.h"
 
 namespace client {
@@ -143,6 +144,8 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
       out.flush();
       err.line("there are more than fit into one answer");
     }
+  } else if (!as_json && task.show == AskOptions::Show::kSlow) {
+    out.text(slow_text(result, style));
   } else if (!as_json && task.show >= AskOptions::Show::kRuns) {
     return show_runs(result, task, style, out, err);
   } else if (as_json) {

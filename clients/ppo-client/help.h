@@ -10,6 +10,7 @@ inline constexpr const char* kExamples = R"(Examples:
   ppo-client tail --filter 'profit>=100k' --filter action_type=sell
   ppo-client tail --json | jq .data
   ppo-client recent --type error --count 20
+  ppo-client top                                      the bridge at a glance
   ppo-client replay --from 1d --speed 100             yesterday again, a hundred times as fast
   ppo-client export --format csv --output events.csv  all that the bridge holds
   ppo-client command pause --target agent_0

@@ -18,6 +18,7 @@
 #include "ppo-client/shell.h"
 #include "ppo-client/stop_signal.h"
 #include "ppo-client/tail.h"
+#include "ppo-client/top.h"
 
 namespace {
 
@@ -53,6 +54,10 @@ ExitCode run(const Options& options, Output& out, Output& err) {
     catch_stop_signals();
     if (!task->output.empty()) return export_to_file(options, *task, err);
     return replay(options, *task, style, out, err, stop_requested);
+  }
+  if (const auto* task = std::get_if<TopOptions>(&options.task)) {
+    catch_stop_signals();
+    return top(options, *task, style, out, err, stop_requested);
   }
   if (std::holds_alternative<ShellOptions>(options.task)) return shell(options, style, out, err);
   return ask(options, std::get<AskOptions>(options.task), style, out, err);

@@ -1,6 +1,7 @@
 #include "ppo-client/options.h"
 
 #include <cmath>
+#include <filesystem>
 #include <cstdlib>
 #include <sstream>
 #include <string_view>
@@ -19,7 +20,13 @@ namespace {
 using feed::json::Object;
 using std::chrono::milliseconds;
 
+constexpr milliseconds kBackupDeadline{3'600'000};  // of a journal of many GB
 constexpr int kCountMax = 1'000'000'000;
+
+// A name as it is, a path as it is from everywhere.
+std::string place_of(const std::string& file) {
+  return file.find('/') == std::string::npos ? file : std::filesystem::absolute(file).lexically_normal().string();
+}
 
 milliseconds seconds_option(const char* name, double seconds, double min) {
   if (!(seconds >= min && seconds <= 3600)) {
@@ -111,6 +118,13 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   CLI::App* interactive = streaming.add_subcommand("shell", "Commands from a prompt or a pipe");
   interactive->footer(kShellHelp);
 
+  CLI::App* watching = streaming.add_subcommand("top", "The bridge at a glance: sources, clients by lag, delays, memory");
+  bool once = false;
+  watching->add_flag("--once", once, "Print it once, after a second, and end");
+  watching->add_option("--interval", texts.interval_s, "Seconds between two looks")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+
   CLI::App* recent = app.add_subcommand("recent", "Shows events of the recent past and ends");
   CLI::Option* recent_count =
       recent->add_option("-n,--count", texts.count, "How many at most, the newest (20)")
@@ -181,6 +195,10 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   CLI::Option* drain_over = drain->add_option("--over", texts.drain_s, "Seconds over which they go; else websocket.drain_s of the bridge")
                                 ->check(CLI::Range(0, 3600));
 
+  CLI::App* backup = app.add_subcommand("backup", "Has the bridge copy its journal while it goes on; for admins");
+  backup->add_option("FILE", texts.output, "On the bridge's machine, where journal.backup_directory allows; must not be there yet")
+      ->required();
+
   CLI::App* command = app.add_subcommand("command", "Has a command carried out, prints the result");
   command->footer(
       "A --param's VALUE is JSON where it is valid JSON (5, true, [1,2], \"5\"), else a text.");
@@ -203,6 +221,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
       {app.add_subcommand("status", "How the bridge is"), "get_status", Show::kReport},
       {app.add_subcommand("sources", "Who publishes"), "get_sources", Show::kReport},
       {app.add_subcommand("clients", "Who listens"), "get_clients", Show::kReport},
+      {app.add_subcommand("slow", "What held the bridge up: its last turns of more than 5 ms"), "get_slow_turns", Show::kSlow},
       {app.add_subcommand("types", "Which event types there are"), "get_event_types",
        Show::kReport},
       {app.add_subcommand("snapshot", "The latest event of each type, agent and item"),
@@ -231,6 +250,8 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
       options.task = tail_options(texts, tail_count->count() > 0);
     } else if (again->parsed() || exporting->parsed()) {
       options.task = replay_options(texts, exporting->parsed());
+    } else if (watching->parsed()) {
+      options.task = TopOptions{once, seconds_option("--interval", texts.interval_s, 0.1)};
     } else if (interactive->parsed()) {
       options.task = ShellOptions();
     } else if (recent->parsed()) {
@@ -253,6 +274,9 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
       Object params;
       if (drain_over->count() != 0) params.add_number("drain_s", texts.drain_s);
       options.task = bridge_command("drain", Show::kReport, params.text(), timeout);
+    } else if (backup->parsed()) {
+      options.task = bridge_command("backup", Show::kReport, Object().add_string("file", place_of(texts.output)).text(),
+                                    std::max(timeout, kBackupDeadline));
     } else if (list_alerts->parsed()) {
       options.task = bridge_command("list_alerts", Show::kAlerts, "{}", timeout);
     } else if (new_alert->parsed()) {

@@ -39,6 +39,7 @@ struct AskOptions {
     kSeries,       // a table of curves
     kSeriesCsv,    // their points
     kSeriesNdjson,
+    kSlow,         // turns of the bridge that took long
     kAlerts,       // alerts, or what became of one
   };
   std::string command;
@@ -58,6 +59,12 @@ struct ReplayOptions {
   bool replace = false;  // it, where it is there already
 };
 
+// The bridge at a glance, again and again.
+struct TopOptions {
+  bool once = false;
+  std::chrono::milliseconds interval{1000};
+};
+
 // Commands from a prompt, or a line each from a pipe.
 struct ShellOptions {};
 
@@ -72,7 +79,7 @@ struct Options {
   std::chrono::milliseconds timeout{5000};  // to connect, and for an answer
   std::chrono::milliseconds wait{0};        // how long a first connection is tried again
   feed::Backoff::Range backoff;
-  std::variant<TailOptions, AskOptions, ReplayOptions, ShellOptions> task;
+  std::variant<TailOptions, AskOptions, ReplayOptions, ShellOptions, TopOptions> task;
 };
 
 // Nothing to do but to say `text` and to end: help, version or a mistake.

@@ -57,4 +57,10 @@ size_t Output::terminal_width() const {
   return size.ws_col;
 }
 
+size_t Output::terminal_height() const {
+  winsize size{};
+  if (!is_terminal() || ::ioctl(descriptor_, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_row;
+}
+
 }  // namespace client

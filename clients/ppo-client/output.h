@@ -34,6 +34,7 @@ class Output {
   bool is_terminal() const { return terminal_; }
   // Columns of the terminal; 0 where it is none or does not say.
   size_t terminal_width() const;
+  size_t terminal_height() const;  // lines, likewise
 
  private:
   const int descriptor_;

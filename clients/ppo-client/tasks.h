@@ -29,6 +29,7 @@ struct Texts {
   std::uint64_t drain_s = 0;
   std::string from, to, output, format = "ndjson";
   bool force = false;
+  double interval_s = 1;
   double speed = 1;
   std::vector<std::string> states, runs, tags;
   std::string search, sort = "-started", axis = "step", series_format = "table";

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
+import signal
+import sqlite3
 import struct
 import subprocess
+import tempfile
 import termios
 import unittest
+import urllib.request
 from pathlib import Path
 
 from ppo_bridge import Publisher
@@ -67,6 +72,45 @@ class Terminal(unittest.TestCase):
         piped = subprocess.run([CLIENT, "--url", self.bridge.ws, *export], capture_output=True, text=True, check=True)
         self.assertIn("x\u009b31m\u202ey\u2066", piped.stdout)  # as it came
 
+    def test_top_shows_everything_at_a_glance_and_leaves_the_terminal_as_it_was(self) -> None:
+        self.publish("trade_executed", {"agent_id": "agent_0"})
+        wait_until(lambda: self.bridge.source("trainer-1").get("connected"))
+        once = self.shown("top", "--once", NO_COLOR="1")
+        self.assertLessEqual(max(map(len, once.splitlines())), COLUMNS)
+        for word in (r"trainer-1 +live +running", r"ppo-client-\d+ +ws", "DELAY", "MEMORY"):
+            self.assertRegex(once, word)
+        self.assertNotIn("\x1b", once)
+        piped = subprocess.run([CLIENT, "--url", self.bridge.ws, "top", "--once", "--json"], capture_output=True, text=True, check=True)
+        told = json.loads(piped.stdout)
+        self.assertEqual([source["source"] for source in told["sources"]], ["trainer-1"])
+        self.assertIn("delays", told["status"])
+
+        here, there = pty.openpty()
+        self.addCleanup(os.close, here)
+        fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+        process = subprocess.Popen([CLIENT, "--url", self.bridge.ws, "top", "--interval", "0.1"], stdout=there, stderr=there,
+                                   stdin=there, env={**os.environ, "TERM": "xterm"})
+        self.addCleanup(process.kill)
+        os.close(there)
+        text = ""
+        while text.count("trainer-1") < 2:  # drawn again
+            text += os.read(here, 65536).decode()
+        process.send_signal(signal.SIGINT)
+        try:
+            while piece := os.read(here, 65536):
+                text += piece.decode()
+        except OSError:  # the other end is closed
+            pass
+        self.assertEqual(process.wait(20), 0)
+        self.assertTrue(text.startswith("\x1b[?1049h"))
+        self.assertTrue(text.endswith("\x1b[?25h\x1b[?1049l"))
+
+    def test_slow_tells_of_turns(self) -> None:
+        done = subprocess.run([CLIENT, "--url", self.bridge.ws, "slow", "--json"], capture_output=True, text=True, check=True)
+        self.assertEqual(json.loads(done.stdout)["longer_than_ms"], 5)
+        page = self.bridge.ws.replace("ws:", "http:").replace("/ws", "/debug/slow")
+        self.assertIn("turns", json.load(urllib.request.urlopen(page, timeout=20)))
+
     def test_eighty_columns_cut_nobodys_name_nor_state(self) -> None:
         self.publish("trade_executed", {"agent_id": "agent_0", "item": "Coal", "action_type": "buy", "quantity": 1, "price": 5})
         wait_until(lambda: self.bridge.source("trainer-1").get("commands"))
@@ -105,6 +149,44 @@ class Terminal(unittest.TestCase):
         done = subprocess.run(["timeout", "-s", "INT", "2", CLIENT, "--url", self.bridge.ws, "tail", "tade_executed"],
                               capture_output=True, text=True)
         self.assertRegex(done.stderr, r"^no event of type tade_executed since the bridge began; there are .*trade_executed")
+
+
+@unittest.skipUnless(CLIENT.exists(), "ppo-client is not built")
+class Backup(unittest.TestCase):
+    def test_a_copy_is_made_beside_the_journal_and_nothing_is_written_over(self) -> None:
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        folder = Path(place.name)
+        bridge = Bridge("journal.path=%s/j.sqlite" % folder)
+        self.addCleanup(bridge.close)
+        publisher = Publisher(source="t", endpoint=bridge.events_in, control=bridge.control)
+        self.addCleanup(publisher.close, 0)
+        for n in range(100):
+            publisher.publish("note", {"n": n})
+        wait_until(lambda: bridge.counters()["accepted"] >= 100)
+        wait_until(lambda: sqlite3.connect("file:%s/j.sqlite?mode=ro" % folder, uri=True).execute(
+            "SELECT count(*) FROM events WHERE type='note'").fetchone()[0] == 100)
+
+        def backup(file: str) -> subprocess.CompletedProcess:
+            return subprocess.run([CLIENT, "--url", bridge.ws, "backup", file], capture_output=True, text=True, cwd=folder)
+
+        done = backup("copy.sqlite")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(str(folder.resolve() / "copy.sqlite"), done.stdout)
+        copied = sqlite3.connect(folder / "copy.sqlite").execute("SELECT count(*) FROM events WHERE type='note'").fetchone()
+        self.assertEqual(copied, (100,))
+        for file, why in (("copy.sqlite", "it is there already"), ("/tmp/copy.sqlite", "must be a name, or a path in"),
+                          ("./j.sqlite-wal", "must not begin with")):
+            with self.subTest(file):
+                refused = backup(file)
+                self.assertEqual(refused.returncode, 3)
+                self.assertIn(why, refused.stderr)
+        self.assertEqual(backup("./another.sqlite").returncode, 0)
+        # It is a journal: a bridge goes on in it.
+        again = Bridge("journal.path=%s/copy.sqlite" % folder)
+        self.addCleanup(again.close)
+        self.assertEqual(len(again.events("note")), 100)
+        self.assertIsNone(again.ask("get_status")["result"]["journal"]["problem"])
 
 
 if __name__ == "__main__":

@@ -196,6 +196,9 @@ TEST_CASE("options: the thin commands ask for what they are called") {
   CHECK(ask({"snapshot"}).command == "get_snapshot");
   CHECK(ask({"drain"}).fields == R"({"command":"drain","params":{}})");
   CHECK(ask({"drain", "--over", "0"}).fields == R"({"command":"drain","params":{"drain_s":0}})");
+  CHECK(ask({"backup", "copy.db"}).fields == R"({"command":"backup","params":{"file":"copy.db"}})");
+  CHECK(ask({"backup", "/a/./copy.db"}).fields == R"({"command":"backup","params":{"file":"/a/copy.db"}})");
+  CHECK(ask({"backup", "copy.db"}).deadline >= std::chrono::minutes(10));
   CHECK(ask({"audit"}).fields == R"({"command":"get_audit","params":{"count":100}})");
   CHECK(ask({"audit", "-n", "5", "--before", "7:9"}).fields ==
         R"({"command":"get_audit","params":{"count":5,"before":"7:9"}})");
