@@ -118,6 +118,7 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write
   bridge::LogOptions log;
   log.level = config.log.level;
+  log.json = config.log.format == "json";
   log.file = config.log.file;
   log.file_bytes_max = config.log.file_bytes_max;
   log.files_max = config.log.files_max;

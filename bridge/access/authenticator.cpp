@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cctype>
 
-#include <spdlog/spdlog.h>
-
 #include "access/jwt_issuer.h"
 #include "access/private_file.h"
 #include "base/address.h"
+#include "base/log.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -81,7 +80,7 @@ std::shared_ptr<const Access> Authenticator::find(std::string_view token) const 
   const auto jwt = std::atomic_load(&jwt_);
   if (jwt == nullptr || token.find('.') == std::string_view::npos) return std::atomic_load(&credentials_)->find(token, now_s());
   const auto claims = jwt->issuer->read(token, now_s());
-  if (!claims) spdlog::debug("a JSON Web Token is refused: {}", claims.error().message);
+  if (!claims) log_debug("token_refused", "a JSON Web Token is refused: {}", claims.error().message);
   return claims ? access_of(claims.value()) : nullptr;
 }
 
@@ -107,7 +106,7 @@ Authenticator::Attempt Authenticator::attempt(std::string_view token, std::strin
 std::shared_ptr<const Access> Authenticator::access_of(const JwtClaims& claims) const {
   const auto role = std::atomic_load(&jwt_)->roles.find(claims.role);
   if (role == nullptr) {
-    spdlog::debug("a JSON Web Token is refused: there is no role {}", printable(claims.role));
+    log_debug("token_refused", "a JSON Web Token is refused: there is no role {}", printable(claims.role));
     return nullptr;
   }
   return std::make_shared<const Access>(claims.name, role, jwt_credential(claims), claims.expires_s);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
@@ -82,11 +83,11 @@ void Alerts::load(const AlertsLinks::Rows& rows) {
     auto rule = parse_rule(alert.rule);
     const rapidjson::Value* const action = find(row.value(), "action");
     if (alert.id == 0 || !rule) {
-      spdlog::warn("the journal has an alert that cannot be read: {}", printable(name));
+      log_warn("alert_unreadable", "the journal has an alert that cannot be read: {}", printable(name));
       continue;
     }
     if (action != nullptr) {
-      if (const auto error = read_action(*action, &alert)) spdlog::warn("alert {}: {}", alert.id, error->message);
+      if (const auto error = read_action(*action, &alert)) log_warn("alert_unreadable", "alert {}: {}", alert.id, error->message);
     }
     last_id_ = std::max(last_id_, alert.id);
     watch(alert, std::move(rule.value()));
@@ -349,7 +350,7 @@ void Alerts::acted(std::uint64_t id, std::uint64_t seq, const char* action, cons
   Alert& alert = found->second;
   if (!success && failed_lines_.allow(clock_.steady_us())) {
     const std::string where = action[0] == 'w' ? " to " + printable(shown_webhook(alert.webhook), 200) : "";
-    spdlog::warn("alert {}: its {}{} came to nothing: {}: {}", printable(alert.called()), action, where, outcome,
+    log_warn("alert_action_failed", "alert {}: its {}{} came to nothing: {}: {}", printable(alert.called()), action, where, outcome,
                  printable(message, 200));
   }
   JsonWriter last;

@@ -10,7 +10,6 @@
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
-#include <spdlog/spdlog.h>
 
 #include "access/authenticator.h"
 #include "alerts/alerts.h"
@@ -225,7 +224,7 @@ class BridgeApp::Impl {
     command_tick();
     last_tick_us_ = clock_.steady_us();
     tick();
-    spdlog::info("ppo-bridge {} is up, epoch {}", kVersion, log_.epoch());
+    log_info("bridge_up", "ppo-bridge {} is up, epoch {}", kVersion, log_.epoch());
     service_.ready(status_line());
     return true;
   }
@@ -316,7 +315,7 @@ class BridgeApp::Impl {
 
   // What has changed by SIGHUP, to those whom it is about. Alerts and runs keep the share of memory that they began with.
   void apply(const Config& config) {
-    spdlog::default_logger()->set_level(spdlog::level::from_str(config.log.level));
+    set_log_level(config.log.level);
     (void)share_memory(config, memory_);  // it was checked
     share_out();
     const std::size_t clients_max = clients_that_fit(config);
@@ -410,7 +409,7 @@ class BridgeApp::Impl {
       own_events_.publish("system_status", source_refused_data(body.source, body.peer));
     }
     if (!reject_lines_[static_cast<std::size_t>(body.why)].allow(clock_.steady_us())) return;
-    spdlog::warn("rejected a body of {}{}{}: {}: {}; it begins: {}",
+    log_warn("event_rejected", "rejected a body of {}{}{}: {}: {}; it begins: {}",
                  body.source.empty() ? "an anonymous source" : "source ", body.source,
                  body.peer.empty() ? "" : " from " + printable(body.peer), reject_name(body.why),
                  body.detail, printable(body.body, kRejectBytesShown));
@@ -420,7 +419,7 @@ class BridgeApp::Impl {
     for (std::size_t r = 0; r < kRejectCount; ++r) {
       const std::uint64_t more = reject_lines_[r].take_held_back(now_us);
       if (more != 0) {
-        spdlog::warn("rejected {} more bodies: {}", more, reject_name(static_cast<Reject>(r)));
+        log_warn("events_rejected", "rejected {} more bodies: {}", more, reject_name(static_cast<Reject>(r)));
       }
     }
   }
@@ -444,7 +443,7 @@ class BridgeApp::Impl {
       return Failure{"journal.before_delivery is true, but the journal cannot be written: " + problem};
     }
     if (problem.empty()) {
-      spdlog::info("journal {}: epoch {} goes on behind seq {}", config_.journal.path, log_.epoch(),
+      log_info("journal_opened", "journal {}: epoch {} goes on behind seq {}", config_.journal.path, log_.epoch(),
                    log_.last_seq());
     }
     if (config_.journal.before_delivery) log_.hold_back();
@@ -528,7 +527,7 @@ class BridgeApp::Impl {
     if (step_us == 0) return;
     clock_step_ = clock_step_message(step_us);
     clock_step_at_us_ = clock_.steady_us();
-    spdlog::warn("{}", clock_step_);
+    log_warn("clock_step", "{}", clock_step_);
     own_events_.publish("system_status", clock_step_data(step_us));
   }
 
@@ -592,7 +591,7 @@ class BridgeApp::Impl {
     const Result<std::string> connected =
         checked ? connect_trainer(source, endpoint) : Result<std::string>(checked.error());
     if (!connected && control_lines_.allow(clock_.steady_us())) {
-      spdlog::warn("source {} announces a control address that is not used: {}", source,
+      log_warn("control_address_refused", "source {} announces a control address that is not used: {}", source,
                    connected.error().message);
     }
   }
@@ -632,7 +631,7 @@ class BridgeApp::Impl {
         return watch_signals();
       }
       if (stopping_) {
-        spdlog::warn("a second signal: stopping at once");
+        log_warn("stopping_at_once", "a second signal: stopping at once");
         handed_over_.clear();
         io_.stop();
         return;
@@ -695,7 +694,7 @@ class BridgeApp::Impl {
     if (answer == HandOver::Answer::bad) return service_.ready(status_line());
     handed_over_ = client_servers_.copy_listening_sockets();
     if (handed_over_.empty()) {
-      spdlog::error("does not hand over, and goes on: no descriptor is free");
+      log_error("hand_over_failed", "does not hand over, and goes on: no descriptor is free");
       return service_.ready(status_line());
     }
     begin_stop("handing over", kHandOverDrainUs);
@@ -706,7 +705,7 @@ class BridgeApp::Impl {
   void begin_stop(const char* why, std::int64_t drain_us = kDrainUs) {
     if (stopping_) return;
     stopping_ = true;
-    spdlog::info("stopping: {}", why);
+    log_info("stopping", "stopping: {}", why);
     // The service goes on where it is handed over.
     if (handed_over_.empty()) service_.stopping(std::string("stopping: ") + why);
     receiver_.resume();
@@ -735,10 +734,10 @@ class BridgeApp::Impl {
   void await_drained() {
     const std::size_t clients = client_servers_.client_count();
     if (clients == 0 || clock_.steady_us() >= stop_by_us_) {
-      if (clients != 0) spdlog::warn("{} clients did not take all in time", clients);
+      if (clients != 0) log_warn("clients_left", "{} clients did not take all in time", clients);
       client_servers_.stop();
       if (journal_) journal_->stop(kJournalStopUs);
-      spdlog::info("stopped at seq {}", log_.last_seq());
+      log_info("stopped", "stopped at seq {}", log_.last_seq());
       io_.stop();
       return;
     }

@@ -116,6 +116,7 @@ struct Config {
   } audit;
   struct {
     std::string level;
+    std::string format;
     std::string file;
     std::int64_t file_bytes_max = 0;
     std::int64_t files_max = 0;

@@ -54,6 +54,11 @@ std::string check_schemas_mode(const std::string& value) {
   return "\"" + printable(value) + "\" must be off, count or reject";
 }
 
+std::string check_log_format(const std::string& value) {
+  if (value == "text" || value == "json") return {};
+  return "\"" + printable(value) + "\" must be text or json";
+}
+
 std::string check_tls_version(const std::string& value) {
   if (value == "1.2" || value == "1.3") return {};
   return "\"" + printable(value) + "\" must be 1.2 or 1.3";
@@ -411,6 +416,8 @@ std::vector<ConfigKey> make_keys() {
 
       live(text("log.level", "What is logged.", "trace, debug, info, warn, error or off", "info",
                 check_level, [](C& c, Text v) { c.log.level = std::move(v); })),
+      text("log.format", "How a line is written; each has the name of its event, which stays the same.",
+           "text, or json: an object a line", "text", check_log_format, [](C& c, Text v) { c.log.format = std::move(v); }),
       text("log.file", "A file to log to besides stderr; it is rotated. \"\" = none.", "a path", "",
            {}, [](C& c, Text v) { c.log.file = std::move(v); }),
       integer("log.file_bytes_max", "Size at which the log file is rotated.", "bytes", 10 * kMiB,

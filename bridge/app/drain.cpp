@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include <spdlog/spdlog.h>
+#include "base/log.h"
 
 namespace bridge {
 
 std::size_t Drain::begin(std::int64_t drain_s, const std::string& why) {
   const std::size_t clients = clients_.client_count();
-  spdlog::info("draining {} clients over {} s: {}", clients, drain_s, why);
+  log_info("draining", "draining {} clients over {} s: {}", clients, drain_s, why);
   by_us_ = clock_.steady_us() + drain_s * 1'000'000;
   clients_.drain_until(by_us_);
   return clients;

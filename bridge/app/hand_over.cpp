@@ -11,7 +11,7 @@
 #include <cstring>
 #include <utility>
 
-#include <spdlog/spdlog.h>
+#include "base/log.h"
 
 extern char** environ;
 
@@ -46,7 +46,7 @@ HandOver::~HandOver() {
 bool HandOver::begin(std::int64_t now_us) {
   if (child_ != 0) return false;
   if (program_.path.empty()) {
-    spdlog::error("cannot hand over: it is not known which program this is (/proc/self/exe)");
+    log_error("hand_over_failed", "cannot hand over: it is not known which program this is (/proc/self/exe)");
     return false;
   }
   std::vector<std::string> arguments = program_.arguments;
@@ -59,7 +59,7 @@ bool HandOver::begin(std::int64_t now_us) {
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) {
     child_ = 0;
-    spdlog::error("cannot hand over: {}: {}", program_.path, std::strerror(failed));
+    log_error("hand_over_failed", "cannot hand over: {}: {}", program_.path, std::strerror(failed));
     return false;
   }
   give_up_us_ = now_us + kAnswerUs;
@@ -77,7 +77,7 @@ HandOver::Answer HandOver::answer(std::int64_t now_us) {
   }
   child_ = 0;
   if (ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) return Answer::good;
-  spdlog::error("does not hand over, and goes on: {} {} (it says why on stderr)", program_.path,
+  log_error("hand_over_failed", "does not hand over, and goes on: {} {} (it says why on stderr)", program_.path,
                 ended == 0               ? std::string("has not looked at its configuration in time")
                 : WIFEXITED(status) ? "refuses its configuration: exit code " + std::to_string(WEXITSTATUS(status))
                                          : "was ended by signal " + std::to_string(WTERMSIG(status)));

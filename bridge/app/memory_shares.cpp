@@ -3,9 +3,8 @@
 #include <string>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "base/limits.h"
+#include "base/log.h"
 #include "sources/source_table.h"
 
 namespace bridge {
@@ -49,7 +48,7 @@ Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
   auto bytes_max = static_cast<std::size_t>(config.limits.memory_bytes_max);
   if (fixed + kLeftMin > bytes_max && config.limits.memory_bytes_max == kMemoryBytesDefault) {
     bytes_max = fixed + kMemoryBytesDefault / 4;
-    spdlog::warn("limits.memory_bytes_max is not set, and {} for what other keys ask for", bytes_max);
+    log_warn("memory_short", "limits.memory_bytes_max is not set, and {} for what other keys ask for", bytes_max);
   }
   if (fixed + kLeftMin > bytes_max) {
     return Failure{"limits.memory_bytes_max is " + std::to_string(bytes_max) + "; must be at least " +

@@ -2,9 +2,8 @@
 
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "app/setup.h"
+#include "base/log.h"
 
 namespace bridge {
 namespace {
@@ -21,7 +20,7 @@ void add(std::string& all, const std::string& more) {
 Reloader::Reloader(LoadedConfig running, std::string file, ReadConfig read, ReloadParts parts)
     : running_(std::move(running)), read_(std::move(read)), parts_(std::move(parts)) {
   status_.file = std::move(file);
-  for (const std::string& warning : running_.warnings) spdlog::warn("{}", warning);
+  for (const std::string& warning : running_.warnings) log_warn("config_warning", "{}", warning);
 }
 
 Result<bool> Reloader::load_files() {
@@ -30,7 +29,7 @@ Result<bool> Reloader::load_files() {
     if (!loaded) return loaded;
     tell_without_role();
     if (const std::string& why = parts_.authenticator->cookie_key()->why_not_kept(); parts_.auth && !why.empty()) {
-      spdlog::warn("browsers are to log in again when the bridge starts anew: its key cannot be kept: {}", why);
+      log_warn("login_key_lost", "browsers are to log in again when the bridge starts anew: its key cannot be kept: {}", why);
     }
   }
   if (parts_.tls == nullptr) return true;
@@ -45,7 +44,7 @@ void Reloader::reload() {
   if (parts_.authenticator != nullptr) add(wrong, reload_credentials());
   if (parts_.tls != nullptr) add(wrong, reload_certificate());
   if (!read_ && parts_.authenticator == nullptr && parts_.tls == nullptr) {
-    spdlog::info("nothing to read anew: there is no configuration file (-c), nobody has to say who he is (auth.mode), "
+    log_info("config_unchanged", "nothing to read anew: there is no configuration file (-c), nobody has to say who he is (auth.mode), "
                  "and no TLS is spoken");
   }
   if (wrong.empty()) status_.reloaded_us = parts_.clock.wall_us();
@@ -55,7 +54,7 @@ void Reloader::reload() {
 // What is wrong with it, or "".
 std::string Reloader::take_config() {
   const auto refuse = [&](const std::string& why) {
-    spdlog::error("the configuration stays as it was: {}", why);
+    log_error("config_refused", "the configuration stays as it was: {}", why);
     return why;
   };
   const auto wanted = read_();
@@ -75,10 +74,10 @@ std::string Reloader::take_config() {
   running_ = reload.now;
   status_.waiting = reload.waiting;
   if (!reload.changed.empty()) parts_.apply(config);
-  for (const std::string& warning : wanted.value().warnings) spdlog::warn("{}", warning);
-  for (const std::string& line : reload.changed) spdlog::info("configuration: {}", line);
-  for (const std::string& line : reload.kept) spdlog::warn("configuration: {}", line);
-  spdlog::info("read {} anew: {} values changed, {} wait for the next start", status_.file, reload.changed.size(),
+  for (const std::string& warning : wanted.value().warnings) log_warn("config_warning", "{}", warning);
+  for (const std::string& line : reload.changed) log_info("config_changed", "configuration: {}", line);
+  for (const std::string& line : reload.kept) log_warn("config_kept", "configuration: {}", line);
+  log_info("config_read", "read {} anew: {} values changed, {} wait for the next start", status_.file, reload.changed.size(),
                reload.kept.size());
   return {};
 }
@@ -104,9 +103,9 @@ Result<bool> Reloader::try_files(const Config& wanted) const {
 std::string Reloader::reload_certificate() {
   const auto loaded = parts_.tls->load();
   if (loaded) {
-    spdlog::info("read the certificate anew");
+    log_info("certificate_read", "read the certificate anew");
   } else {
-    spdlog::error("the certificate stays as it was: {}", loaded.error().message);
+    log_error("certificate_refused", "the certificate stays as it was: {}", loaded.error().message);
   }
   warn_of_certificate();
   return loaded ? "" : loaded.error().message;
@@ -116,9 +115,9 @@ void Reloader::warn_of_certificate() const {
   const std::int64_t now_s = parts_.clock.wall_us() / 1'000'000;
   const std::int64_t left_s = parts_.tls->not_after_s() - now_s;
   if (left_s <= 0) {
-    spdlog::error("tls: {}", parts_.tls->problem(now_s));
+    log_error("certificate_bad", "tls: {}", parts_.tls->problem(now_s));
   } else if (left_s < kCertificateWarningS) {
-    spdlog::warn("the certificate {} is good for {} days", config().tls.certificate, left_s / 86'400);
+    log_warn("certificate_ends", "the certificate {} is good for {} days", config().tls.certificate, left_s / 86'400);
   }
 }
 
@@ -130,10 +129,10 @@ std::string Reloader::reload_credentials() {
   entry.outcome = loaded ? "success" : "failed";
   parts_.audit->record(entry);
   if (loaded) {
-    spdlog::info("read the credentials and roles anew");
+    log_info("credentials_read", "read the credentials and roles anew");
     parts_.on_credentials();
   } else {
-    spdlog::error("the credentials stay as they were, or the roles do: {}", loaded.error().message);
+    log_error("credentials_refused", "the credentials stay as they were, or the roles do: {}", loaded.error().message);
   }
   tell_without_role();
   return loaded ? "" : loaded.error().message;
@@ -142,9 +141,9 @@ std::string Reloader::reload_credentials() {
 void Reloader::tell_without_role() const {
   const std::vector<Credential>& without = parts_.authenticator->without_role();
   for (std::size_t i = 0; i < without.size() && i < kWithoutRoleTold; ++i) {
-    spdlog::warn("credential {} of {} is refused: there is no role {}", without[i].id, without[i].name, without[i].role);
+    log_warn("credential_refused", "credential {} of {} is refused: there is no role {}", without[i].id, without[i].name, without[i].role);
   }
-  if (without.size() > kWithoutRoleTold) spdlog::warn("{} credentials are refused for the like", without.size());
+  if (without.size() > kWithoutRoleTold) log_warn("credentials_left_out", "{} credentials are refused for the like", without.size());
 }
 
 }  // namespace bridge

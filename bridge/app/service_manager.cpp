@@ -12,9 +12,8 @@
 #include <cstring>
 #include <string_view>
 
-#include <spdlog/spdlog.h>
-
 #include "app/hand_over.h"
+#include "base/log.h"
 
 namespace bridge {
 namespace {
@@ -100,7 +99,7 @@ Result<bool> ServiceManager::check_sockets(const Address& listen, std::size_t th
     if (same_host && (listen.port == 0 || listen.port == address.value().port)) continue;
     const std::string where = "it listens on " + to_string(address.value()) + "; must be websocket.listen, " + to_string(listen);
     if (!handed_over_) return Failure{what + where};
-    spdlog::warn("{} is closed: it is not websocket.listen any more, {}", to_string(address.value()), to_string(listen));
+    log_warn("socket_closed", "{} is closed: it is not websocket.listen any more, {}", to_string(address.value()), to_string(listen));
     for (const int one : sockets_) ::close(one);
     sockets_.clear();
     break;

@@ -9,13 +9,12 @@
 #include <random>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "app/reach.h"
 #include "access/authenticator.h"
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "net/zmq_peers.h"
 #include "version.h"
 
@@ -59,7 +58,7 @@ bool keep_descriptors_free(const std::vector<std::string>& zmq_endpoints) {
   if (lowest_free >= 0) ::close(lowest_free);
   if (lowest_free >= 0 && lowest_free < descriptors - kDescriptorsKept / 2) return true;
   const std::size_t cut = cut_newest(zmq_endpoints, zmq_peers_that_fit(descriptors));
-  if (cut != 0) spdlog::warn("hardly any of {} descriptors is free: disconnected {} ZeroMQ peers", descriptors, cut);
+  if (cut != 0) log_warn("descriptors_short", "hardly any of {} descriptors is free: disconnected {} ZeroMQ peers", descriptors, cut);
   return false;
 }
 
@@ -69,7 +68,7 @@ std::size_t clients_that_fit(const Config& config) {
   const auto others = static_cast<std::int64_t>(kOtherConnectionsMax + zmq_peers_that_fit(descriptors));
   const std::int64_t room = std::max<std::int64_t>(1, descriptors - kDescriptorsKept - others);
   if (wanted > room) {
-    spdlog::warn("websocket.clients_max is {}, but only {} files may be open: taking {}", wanted,
+    log_warn("clients_max_lowered", "websocket.clients_max is {}, but only {} files may be open: taking {}", wanted,
                  descriptors, room);
   }
   return static_cast<std::size_t>(std::min(wanted, room));

@@ -10,8 +10,7 @@
 #include <thread>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
+#include "base/log.h"
 #include "event/json_document.h"
 #include "event/json_writer.h"
 
@@ -95,7 +94,7 @@ void Audit::State::write(std::unique_lock<std::mutex>& lock) {
   } else {
     for (std::size_t from = 0, to = 0; from < text.size(); from = to + 1) {
       to = text.find('\n', from);
-      spdlog::info("audit {}", std::string_view(text).substr(from, to - from));
+      log_info("audit", "audit {}", std::string_view(text).substr(from, to - from));
     }
   }
   lock.lock();
@@ -105,10 +104,10 @@ void Audit::State::write(std::unique_lock<std::mutex>& lock) {
   if (ended || (problem.empty() && before.empty())) return;
   const std::int64_t now = clock.steady_us();
   if (problem.empty()) {
-    spdlog::warn("audit.file {} is written again; {} lines are lost", options.file.path, counts.failed);
+    log_warn("audit_file_written", "audit.file {} is written again; {} lines are lost", options.file.path, counts.failed);
   } else if (before.empty() || now - said_us >= kSayAgainUs) {
     said_us = now;
-    spdlog::error("audit.file {}: {}; {} lines are lost so far", options.file.path, problem, counts.failed);
+    log_error("audit_file_failed", "audit.file {}: {}; {} lines are lost so far", options.file.path, problem, counts.failed);
   }
 }
 

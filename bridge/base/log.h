@@ -2,12 +2,16 @@
 // neither: lines go into a bounded queue for each, which a thread of its own empties, and are dropped
 // and counted where it is full.
 //
+// A line has a name that stays the same whatever its words are: what watches a log looks for that. It is the literal that is
+// given with it.
+//
 // Event bodies, tokens and other outside text reach a log line only through printable().
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -17,13 +21,39 @@ namespace bridge {
 
 struct LogOptions {
   std::string level = "info";            // trace, debug, info, warn, error, off
+  bool json = false;                     // a JSON object a line; else text
   std::string file;                      // "" = stderr only
   std::int64_t file_bytes_max = 10 << 20;  // a file that grows past this is rotated
   std::int64_t files_max = 5;            // rotated files that are kept
 };
 
+template <class... Args>
+void log_line(spdlog::level::level_enum level, const char* event, spdlog::format_string_t<Args...> format, Args&&... args) {
+  spdlog::default_logger_raw()->log(spdlog::source_loc{event, 1, event}, level, format, std::forward<Args>(args)...);
+}
+template <class... Args>
+void log_debug(const char* event, spdlog::format_string_t<Args...> format, Args&&... args) {
+  log_line(spdlog::level::debug, event, format, std::forward<Args>(args)...);
+}
+template <class... Args>
+void log_info(const char* event, spdlog::format_string_t<Args...> format, Args&&... args) {
+  log_line(spdlog::level::info, event, format, std::forward<Args>(args)...);
+}
+template <class... Args>
+void log_warn(const char* event, spdlog::format_string_t<Args...> format, Args&&... args) {
+  log_line(spdlog::level::warn, event, format, std::forward<Args>(args)...);
+}
+template <class... Args>
+void log_error(const char* event, spdlog::format_string_t<Args...> format, Args&&... args) {
+  log_line(spdlog::level::err, event, format, std::forward<Args>(args)...);
+}
+
+// From now on. REQUIRES: it is one of LogOptions' levels.
+void set_log_level(const std::string& level);
+
 // Installs the process's logger. Call once, before threads start, and end_log() before the program
-// ends. Fails where the file cannot be opened; logging then stays on stderr.
+// ends. Where stderr is the service manager's journal (JOURNAL_STREAM), lines there begin with their priority and
+// have no time, as sd-daemon(3) has it. Fails where the file cannot be opened; logging then stays on stderr.
 Result<bool> init_log(const LogOptions& options);
 
 // Gives what waits a second to be written. What is logged after it is dropped.

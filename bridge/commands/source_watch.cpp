@@ -59,7 +59,7 @@ void SourceWatch::report(const char* status, const std::string& message, const R
     data.end_list();
   }
   events_.publish("system_status", data.end_object().take());
-  spdlog::info("{}", printable(message, kLoggedBytesMax));
+  log_info("source_changed", "{}", printable(message, kLoggedBytesMax));
 }
 
 }  // namespace bridge

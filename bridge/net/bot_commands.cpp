@@ -5,9 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include <spdlog/spdlog.h>
-
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "event/json_document.h"
 #include "event/request_fields.h"
@@ -143,7 +142,7 @@ void BotCommands::shed() {
       [&](const auto& a, const auto& b) { return since(a.second) < since(b.second); });
   if (oldest == known_.end() || !cut_peer(oldest->second.descriptor, endpoint_)) return;
   unread_.refuse();
-  spdlog::warn("disconnected {} from bots.commands: it has {} bytes of replies unread",
+  log_warn("bot_cut_off", "disconnected {} from bots.commands: it has {} bytes of replies unread",
                requester_of(oldest->first), bytes(oldest->second));
   shedding_ = oldest->second.unread;
   known_.erase(oldest);

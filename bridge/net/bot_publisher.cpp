@@ -6,8 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <spdlog/spdlog.h>
-
+#include "base/log.h"
 #include "base/text.h"
 #include "net/zmq_peers.h"
 
@@ -102,7 +101,7 @@ void BotPublisher::take_subscription(zmq::message_t& message) {
       ++counters_.bot_topics_refused;
       if (refused_lines_.allow(std::chrono::duration_cast<std::chrono::microseconds>(
                                    std::chrono::steady_clock::now().time_since_epoch()).count())) {
-        spdlog::warn("a bot{} may not subscribe to \"{}\"", sender.label(), printable(topic));
+        log_warn("bot_topic_refused", "a bot{} may not subscribe to \"{}\"", sender.label(), printable(topic));
       }
       return;
     }
@@ -160,7 +159,7 @@ void BotPublisher::add_topic(std::string topic, int descriptor) {
   const int whose = too_many ? descriptor : most->first;
   if (!cut_peer(whose, endpoint_)) return;
   topics_share_.refuse();
-  spdlog::warn("disconnected a bot from bots.events: it subscribes to too many topics");
+  log_warn("bot_cut_off", "disconnected a bot from bots.events: it subscribes to too many topics");
 }
 
 void BotPublisher::drop_topic(const std::string& topic) {
@@ -183,7 +182,7 @@ void BotPublisher::shed() {
   });
   if (slowest == peers.end() || !cut_peer(slowest->descriptor, endpoint_)) return;
   unread_.refuse();
-  spdlog::warn("disconnected a bot from bots.events: bots have {} bytes unread, and it is furthest behind",
+  log_warn("bot_cut_off", "disconnected a bot from bots.events: bots have {} bytes unread, and it is furthest behind",
                unread_.bytes());
 }
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include <spdlog/spdlog.h>
+#include "base/log.h"
 
 namespace bridge {
 namespace {
@@ -90,7 +90,7 @@ void MemoryWatch::act() {
     share.refuse();
     ++cut;
   }
-  spdlog::warn("{} bytes of memory are in no queue: disconnected {} ZeroMQ peers {}; sources repair, bots resume",
+  log_warn("zmq_peers_cut_off", "{} bytes of memory are in no queue: disconnected {} ZeroMQ peers {}; sources repair, bots resume",
                share.bytes(), cut, all_idle ? "that may have sent them" : "that sent most of them");
 }
 

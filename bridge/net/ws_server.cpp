@@ -11,11 +11,11 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
 #include <netinet/tcp.h>
-#include <spdlog/spdlog.h>
 #include <websocketpp/common/network.hpp>
 
 #include "base/address.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "net/api_pages.h"
 #include "net/client_socket.h"
@@ -229,7 +229,7 @@ class WsServer::Impl final : public HttpSite {
     const std::shared_ptr<Session> client = most->second;
     shedding_ = client;
     const ClientInfo info = client->info();
-    spdlog::warn("cut off {} ({}): it has {} bytes unread, and all clients too many", info.remote,
+    log_warn("client_cut_off", "cut off {} ({}): it has {} bytes unread, and all clients too many", info.remote,
                  printable(info.client_id), client->unread_bytes());
     client->cut();
   }
@@ -325,7 +325,7 @@ class WsServer::Impl final : public HttpSite {
     if (!upgrade) ++context_.counters.http_requests;
     if (!refusal || !upgrade) return refusal;
     ++context_.counters.clients_refused;
-    spdlog::warn("refused a WebSocket from {} with {}: its Origin is {}", con.asker.remote, refusal->status,
+    log_warn("client_refused", "refused a WebSocket from {} with {}: its Origin is {}", con.asker.remote, refusal->status,
                  printable(head.field("origin")));
     return refusal;
   }
@@ -409,7 +409,7 @@ class WsServer::Impl final : public HttpSite {
     asio::error_code ec;
     auto& socket = con.get_raw_socket();
     socket.set_option(asio::ip::tcp::no_delay(true), ec);
-    if (ec) spdlog::warn("cannot set TCP_NODELAY for a client: {}", ec.message());
+    if (ec) log_warn("socket_option_failed", "cannot set TCP_NODELAY for a client: {}", ec.message());
     if (options_.send_buffer_bytes > 0) {
       socket.set_option(asio::socket_base::send_buffer_size(options_.send_buffer_bytes), ec);
     }

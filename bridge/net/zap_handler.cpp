@@ -6,8 +6,7 @@
 #include <charconv>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
+#include "base/log.h"
 #include "base/text.h"
 #include "net/curve_keys.h"
 #include "net/zmq_frames.h"
@@ -113,7 +112,7 @@ void ZapHandler::record(const Request& request, const char* what, const Access* 
 void ZapHandler::refuse(const Request& request, const std::string& why, const Access* access) {
   record(request, "refused", access);
   if (!lines_.allow(clock_.steady_us())) return;
-  spdlog::warn("refused a ZeroMQ peer at {}: {} {}", printable(request.domain), printable(request.address), why);
+  log_warn("zmq_peer_refused", "refused a ZeroMQ peer at {}: {} {}", printable(request.domain), printable(request.address), why);
 }
 
 }  // namespace bridge

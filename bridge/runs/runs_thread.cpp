@@ -5,8 +5,7 @@
 #include <chrono>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
+#include "base/log.h"
 #include "base/step_back.h"
 
 namespace bridge {
@@ -165,7 +164,7 @@ void RunsThread::fold(const std::deque<BlockPtr>& blocks) {
     }
     memory_->run("COMMIT");
   } catch (const DatabaseError& error) {
-    spdlog::error("runs: cannot be kept in memory: {}", error.what());
+    log_error("runs_failed", "runs: cannot be kept in memory: {}", error.what());
     store_.reset();
     memory_.reset();
   }

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "base/limits.h"
+#include "base/log.h"
 
 namespace bridge {
 namespace {
@@ -78,7 +77,7 @@ void Journal::start_without(LogStart* start) {
   }
   epoch_ = {start->epoch, start->last_seq + 1};
   start->epochs.push_back(epoch_);
-  spdlog::warn("journal: events are numbered from {} on: {}", epoch_.first_seq,
+  log_warn("journal_numbering", "journal: events are numbered from {} on: {}", epoch_.first_seq,
                held ? "it goes no further, as can be seen without writing to it"
                     : "the time in microseconds, as it cannot be seen how far it goes");
 }

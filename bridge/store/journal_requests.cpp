@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "store/journal_thread.h"
+
+#include "base/log.h"
 
 namespace bridge {
 namespace {
@@ -196,7 +196,7 @@ void JournalThread::read_failed(const JournalFailure& failure, std::uint64_t seq
   const std::int64_t now = clock_.steady_us();
   if (now < log_reads_at_us_) return;
   log_reads_at_us_ = now + kLogReadsUs;
-  spdlog::error("journal: cannot be read at seq {}: {}", seq, failure.message);
+  log_error("journal_read_failed", "journal: cannot be read at seq {}: {}", seq, failure.message);
 }
 
 // One step back through the log; other requests and writes come between two.

@@ -6,9 +6,8 @@
 #include <chrono>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "base/limits.h"
+#include "base/log.h"
 
 namespace bridge {
 namespace {
@@ -218,7 +217,7 @@ void JournalThread::write_group() {
     ++counts_.holes;
     counts_.events_in_holes += hole.to - hole.from + 1;
     new_holes_.push_back(hole);
-    spdlog::warn("journal: events {} to {} were not written in time and are missing in it",
+    log_warn("journal_hole", "journal: events {} to {} were not written in time and are missing in it",
                  hole.from, hole.to);
   }
   rows_since_trim_ += rows;
@@ -245,11 +244,11 @@ void JournalThread::write_failed(const JournalFailure& failure) {
 void JournalThread::set_problem(const std::string& problem) {
   if (problem == problem_) return;
   if (!problem.empty()) {
-    spdlog::error("journal: {}; {}", problem,
+    log_error("journal_failed", "journal: {}; {}", problem,
                   options_.sync_each_commit ? "events wait until it can be written"
                                             : "events are delivered but not kept");
   } else {
-    spdlog::info("journal: it is written again");
+    log_info("journal_written", "journal: it is written again");
   }
   problem_ = problem;
   publish();
@@ -325,12 +324,12 @@ void JournalThread::finish() {
     std::vector<JournalItem> hole;
     add_hole(stop_seq_, &hole);
     if (!file_->append(hole, clock_.wall_us())) return;
-    spdlog::warn("journal: events {} to {} were not written in time and are missing in it",
+    log_warn("journal_hole", "journal: events {} to {} were not written in time and are missing in it",
                  hole.front().hole.from, hole.front().hole.to);
   }
   (void)file_->flush_runs();
   const auto ended = file_->end_epoch();
-  if (!ended) spdlog::error("journal: {}", ended.error().message);
+  if (!ended) log_error("journal_failed", "journal: {}", ended.error().message);
   file_.reset();
 }
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "store/journal_thread.h"
+
+#include "base/log.h"
 
 namespace bridge {
 namespace {
@@ -81,7 +81,7 @@ bool JournalThread::watch_log() {
   const bool held = bytes > options_.log_bytes_max;
   if (held && !counts_.wal_is_held) {
     ++counts_.wal_held;
-    spdlog::warn("journal: {}-wal has grown to {} bytes: another program reads it in one transaction",
+    log_warn("journal_wal_held", "journal: {}-wal has grown to {} bytes: another program reads it in one transaction",
                  options_.path, bytes);
   }
   counts_.wal_is_held = held;
