@@ -16,6 +16,8 @@
 #include "audit/audit.h"
 #include "app/drain.h"
 #include "app/hand_over.h"
+#include "app/journal_positions.h"
+#include "app/kept_journal.h"
 #include "app/memory_shares.h"
 #include "app/metrics.h"
 #include "app/service_manager.h"
@@ -30,6 +32,7 @@
 #include "base/work_queue.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
+#include "commands/slow_turns_json.h"
 #include "commands/source_watch.h"
 #include "log/own_events.h"
 #include "net/bot_commands.h"
@@ -61,26 +64,6 @@ constexpr auto kCommandTick = std::chrono::milliseconds(20);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
 
 }  // namespace
-
-// Positions of runs that the table has forgotten, as the journal has them.
-class JournalPositions final : public PositionStore {
- public:
-  explicit JournalPositions(Journal& journal) : journal_(journal) {}
-  bool find(const std::string& source, const std::string& run, Found found) override {
-    if (asked_ >= kAskedMax) return false;
-    ++asked_;
-    journal_.find_position(source, run, [this, found = std::move(found)](auto last) {
-      --asked_;
-      found(last);
-    });
-    return true;
-  }
-
- private:
-  static constexpr std::size_t kAskedMax = 256;
-  Journal& journal_;
-  std::size_t asked_ = 0;
-};
 
 class BridgeApp::Impl {
  public:
@@ -117,19 +100,20 @@ class BridgeApp::Impl {
                 [this](const RejectedBody& body) { log_reject(body); }),
         pages_(intake_, clock_,
                {kVersion, served_files(), [this](auto done) { metrics(std::move(done)); },
+                [this] { return slow_turns_json(slow_turns_); },
                 [this] { return trouble(); }, [this] { return notice(); },
                 [this] { return config_.journal.before_delivery && journal_->congested(); },
                 [this] { announce(); }, &work_, &dispatcher_,
                 static_cast<std::uint64_t>(config.websocket.requests_per_s_max),
                 LoginPages(auth_is_on_ ? authenticator_.get() : nullptr, &counters_, config.auth.session_s, audit_.get()), audit_.get()}),
         client_servers_(
-            {io_, log_, snapshot_, journal_.get(), dispatcher_, counters_, clock_, work_}, serving(config, clients_max_),
+            {io_, log_, snapshot_, journal_.get(), dispatcher_, counters_, clock_, work_, &slow_turns_}, serving(config, clients_max_),
             [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
               pages_.handle(r, own, answer);
             },
             [this] { regulate(); }),
         receiver_(io_, zmq_, guard_, intake_, counters_, taken_, [this] { announce(); }),
-        bot_publisher_(io_, zmq_, guard_, log_, counters_, memory_[Queue::bot_events],
+        bot_publisher_(io_, zmq_, guard_, log_, counters_, clock_, memory_[Queue::bot_events],
                        memory_[Queue::bot_topics], taken_),
         bot_commands_(io_, zmq_, guard_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
                       taken_, auth_is_on_ ? authenticator_.get() : nullptr),
@@ -140,6 +124,7 @@ class BridgeApp::Impl {
         command_timer_(io_),
         drain_timer_(io_) {
     commands_.set_directory(&client_servers_);
+    commands_.set_slow_turns(&slow_turns_);
     commands_.set_runs(&runs_);
     commands_.set_alerts(&alerts_);
     commands_.set_audit(audit_.get());
@@ -161,6 +146,8 @@ class BridgeApp::Impl {
     tracker_.set_link(&dispatcher_.router());
     share_out();
     if (journal_) {
+      kept_journal_.emplace(config, *journal_, [this](std::function<void()> f) { asio::post(io_, std::move(f)); });
+      commands_.set_journal(&*kept_journal_);
       positions_ = std::make_unique<JournalPositions>(*journal_);
       const bool all = journal_->positions().size() < positions_known(config);
       tracker_.restore(journal_->positions(), positions_.get(), !all);
@@ -241,7 +228,7 @@ class BridgeApp::Impl {
 
   void run() {
     {
-      const LoopTurns turns(counters_, clock_);
+      const LoopTurns turns(counters_, clock_, &slow_turns_);
       io_.run();
     }
     if (handed_over_.empty()) return;
@@ -389,9 +376,7 @@ class BridgeApp::Impl {
     client_servers_.report([this, done = std::move(done)](const ClientsReport& report) {
       const auto journal = journal_status();
       done(metrics_text(commands_.view(),
-                        {report, dispatcher_.router().pending(),
-                         static_cast<double>(clock_.steady_us() - started_us_) / 1e6, tls_.get(), audit_.get(),
-                         addresses_->forgotten()},
+                        {report, dispatcher_.router().pending(), tls_.get(), audit_.get(), addresses_->forgotten()},
                         journal ? &*journal : nullptr));
     });
   }
@@ -501,11 +486,7 @@ class BridgeApp::Impl {
     if (!clock_step_.empty() && clock_.steady_us() - clock_step_at_us_ <= kTellClockStepUs) {
       lines = "clock: " + clock_step_ + "\n";
     }
-    const auto journal = journal_status();
-    if (journal && journal->wal_is_held) {
-      lines += "journal: its log has grown to " + std::to_string(journal->wal_bytes) +
-               " bytes: another program reads it in one transaction\n";
-    }
+    if (kept_journal_) lines += kept_journal_->notice();
     const std::string tls = tls_ ? tls_->problem(clock_.wall_us() / 1'000'000) : std::string();
     if (!tls.empty()) lines += "tls: " + tls + "\n";
     if (const std::string& wrong = reloader_.status().error; !wrong.empty()) lines += "config: " + wrong + "\n";
@@ -555,6 +536,7 @@ class BridgeApp::Impl {
 
   // What a trainer says over its connection: who it is, or an answer.
   void on_trainer(const TrainerChannel::Message& message) {
+    const TurnPart part("what a trainer says");
     const std::uint64_t before = log_.last_seq();
     const SenderRule rule = [&](std::string_view type, std::string_view source) {
       return message.sender.may_publish(type, source);
@@ -598,6 +580,7 @@ class BridgeApp::Impl {
 
   // Deadlines of commands, dead-man's switches and holes in sources' numbers, to within kCommandTick.
   void command_tick() {
+    const TurnPart part("deadlines");
     watch_clock();
     if (dispatcher_.busy()) dispatcher_.tick();
     alerts_.tick();
@@ -617,6 +600,7 @@ class BridgeApp::Impl {
     signals_.async_wait([this](const asio::error_code& ec, int number) {
       if (ec) return;
       if (number == SIGHUP) {
+        const TurnPart part("reload");
         service_.reloading(clock_.steady_us());
         reloader_.reload();
         service_.ready(status_line());
@@ -647,6 +631,7 @@ class BridgeApp::Impl {
   }
 
   void tick() {
+    const TurnPart part("once a second");
     if (authenticator_ && authenticator_->changed()) (void)reloader_.reload_credentials();
     check_keys();  // some may have run out
     const std::int64_t now = clock_.steady_us();
@@ -760,6 +745,7 @@ class BridgeApp::Impl {
       service_.check_sockets(parse_address(config_.websocket.listen).value(), static_cast<std::size_t>(config_.websocket.threads));
   WorkQueue work_{[this](std::function<void()> f) { asio::post(io_, std::move(f)); }, clock_};
   Counters counters_;
+  SlowTurns slow_turns_;
   const std::size_t clients_max_;
   const bool auth_is_on_;  // clients of WebSocket and HTTP, and bots without a key, have to say who they are
   const std::shared_ptr<AddressLimits> addresses_ = std::make_shared<AddressLimits>(address_limits(config_, auth_is_on_));
@@ -774,6 +760,7 @@ class BridgeApp::Impl {
   EventLog log_;
   SourceTable sources_;
   SourceTracker tracker_;
+  std::optional<KeptJournal> kept_journal_;   // nothing where there is none
   std::unique_ptr<PositionStore> positions_;  // null where there is no journal
   TypeCounts types_;
   PastCache past_{journal_.get(), kSearchCacheBytesMax};  // for commands
@@ -820,7 +807,6 @@ class BridgeApp::Impl {
   std::string clock_step_;  // the last one
   std::int64_t clock_step_at_us_ = 0;
   LogLimiter control_lines_;  // of announced control addresses that are not used
-  const std::int64_t started_us_ = clock_.steady_us();
   std::int64_t last_tick_us_ = 0;
   std::int64_t drain_us_ = 0;
   std::int64_t stop_by_us_ = 0;

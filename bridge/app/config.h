@@ -88,7 +88,8 @@ struct Config {
     std::int64_t bytes_max = 0;
   } history;
   struct {
-    std::string path;         // "" = off
+    std::string path;
+    std::string backup_directory;         // "" = off
     bool is_default = false;  // nobody named a path
     bool before_delivery = false;
     std::int64_t bytes_max = 0;

@@ -349,6 +349,10 @@ std::vector<ConfigKey> make_keys() {
               "as late as the disk is slow. The bridge then does not start without its journal, and takes\n"
               "no more events while it cannot be written.",
               false, [](C& c, bool v) { c.journal.before_delivery = v; }),
+      text("journal.backup_directory",
+           "Where the command `backup` (ppo-client backup) may write copies of the journal. \"\" = where the\n"
+           "journal is.",
+           "a folder", "", {}, [](C& c, Text v) { c.journal.backup_directory = std::move(v); }),
       live(integer("journal.bytes_max",
                    "Beyond this size the oldest events leave the journal. The file's room is used again; it\n"
                    "does not shrink.",

@@ -1,5 +1,7 @@
 #include "app/hand_over.h"
 
+#include "base/log.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -10,8 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <utility>
-
-#include "base/log.h"
 
 extern char** environ;
 

@@ -1,83 +1,19 @@
 #include "app/metrics.h"
 
-#include <algorithm>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <tuple>
 #include <utility>
-#include <vector>
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
+#include "app/metric_families.h"
+#include "app/process_metrics.h"
+#include "app/source_metrics.h"
 
 namespace bridge {
 namespace {
 
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
-using prometheus::MetricType;
-
-// What the table of counters has in microseconds is told in seconds, the unit that Prometheus wants.
-std::string in_seconds(std::string text) {
-  for (const auto& [from, to] : {std::pair<std::string_view, std::string_view>{"_us_", "_seconds_"}, {"microseconds", "seconds"}}) {
-    if (const std::size_t at = text.find(from); at != std::string::npos) text.replace(at, from.size(), to);
-  }
-  return text;
-}
-
-// Collects families; a name's samples stay together.
-class Families {
- public:
-  void counter(const char* name, const char* help, std::uint64_t value) {
-    begin(name, help, MetricType::Counter);
-    sample(static_cast<double>(value));
-  }
-  void gauge(const char* name, const char* help, double value) {
-    begin(name, help, MetricType::Gauge);
-    sample(value);
-  }
-  void add(const CounterRow& row, std::uint64_t value) {
-    const bool us = row.metric.find("_us_") != std::string_view::npos;
-    begin(in_seconds("ppo_bridge_" + std::string(row.metric)), in_seconds(std::string(row.help)),
-          row.is_level() ? MetricType::Gauge : MetricType::Counter);
-    sample(static_cast<double>(value) / (us ? 1e6 : 1));
-  }
-  void begin(std::string name, std::string help, MetricType type) {
-    MetricFamily family;
-    family.name = std::move(name);
-    family.help = std::move(help);
-    family.type = type;
-    families_.push_back(std::move(family));
-  }
-  void sample(double value, std::vector<ClientMetric::Label> labels = {}) {
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    (families_.back().type == MetricType::Counter ? metric.counter.value : metric.gauge.value) =
-        value;
-    families_.back().metric.push_back(std::move(metric));
-  }
-  // In seconds.
-  void histogram(const char* name, const char* help, const DurationHistogram& durations) {
-    begin(name, help, MetricType::Histogram);
-    ClientMetric metric;
-    std::uint64_t below = 0;
-    for (std::size_t i = 0; i < DurationHistogram::kBoundsUs.size(); ++i) {
-      below += durations.in_bucket(i);
-      metric.histogram.bucket.push_back(
-          {below, static_cast<double>(DurationHistogram::kBoundsUs[i]) / 1e6});
-    }
-    metric.histogram.bucket.push_back(
-        {durations.count(), std::numeric_limits<double>::infinity()});
-    metric.histogram.sample_count = durations.count();
-    metric.histogram.sample_sum = durations.sum_us() / 1e6;
-    families_.back().metric.push_back(std::move(metric));
-  }
-  std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
-
- private:
-  std::vector<MetricFamily> families_;
-};
+using Families = MetricFamilies;
+using MetricType = Families::Type;
 
 void add_journal(Families& f, const JournalStatus& j) {
   f.gauge("ppo_bridge_journal_writing", "1 while the journal can be written.",
@@ -86,9 +22,8 @@ void add_journal(Families& f, const JournalStatus& j) {
   f.counter("ppo_bridge_journal_trimmed_rows_total", "Events that left it, too old or too many.",
             j.rows_trimmed);
   f.counter("ppo_bridge_journal_commits_total", "Transactions that wrote them.", j.commits);
-  f.begin("ppo_bridge_journal_commit_seconds_total", "Time that those took.", MetricType::Counter);
-  f.sample(static_cast<double>(j.commit_us) / 1e6);
-  f.gauge("ppo_bridge_journal_commit_seconds_max", "The slowest of them.",
+  f.counter("ppo_bridge_journal_commit_seconds_total", "Time that those took.", static_cast<double>(j.commit_us) / 1e6);
+  f.gauge("ppo_bridge_journal_commit_max_seconds", "The slowest of them.",
           static_cast<double>(j.commit_us_max) / 1e6);
   f.gauge("ppo_bridge_journal_queue_bytes", "Memory of what waits to be written.",
           static_cast<double>(j.queue_bytes));
@@ -108,6 +43,13 @@ void add_journal(Families& f, const JournalStatus& j) {
           static_cast<double>(j.wal_bytes));
   f.counter("ppo_bridge_journal_wal_held_total",
             "Times that another program's reading made that larger than 256 MiB.", j.wal_held);
+  f.gauge("ppo_bridge_journal_disk_free_bytes", "Room on its disk that the bridge may use.",
+          static_cast<double>(j.disk_free_bytes));
+  f.gauge("ppo_bridge_journal_event_bytes", "Of its file, without the runs; 0: there are too few to tell.", j.event_bytes);
+  f.gauge("ppo_bridge_journal_holds_seconds", "How long it will hold events at the present rate; +Inf: not known, or none come.",
+          j.holds_s.value_or(std::numeric_limits<double>::infinity()));
+  f.gauge("ppo_bridge_journal_age_max_seconds", "How long it should, where its size allows (journal.age_max_s).",
+          static_cast<double>(j.age_max_us) / 1e6);
 }
 
 void add_tls(Families& f, const TlsContext& tls) {
@@ -120,7 +62,7 @@ void add_tls(Families& f, const TlsContext& tls) {
   f.counter("ppo_bridge_tls_handshakes_failed_total", "Those that did not.", c.handshakes_failed);
   f.counter("ppo_bridge_tls_plain_requests_total", "Connections that spoke no TLS, and were told to.",
             c.plain_requests);
-  f.gauge("ppo_bridge_tls_not_after_seconds", "Until when the certificate in use is good, since 1970.",
+  f.gauge("ppo_bridge_tls_not_after_timestamp_seconds", "Until when the certificate in use is good, since 1970.",
           static_cast<double>(tls.not_after_s()));
 }
 
@@ -141,7 +83,6 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   Families f;
   f.begin("ppo_bridge_info", "Version of the bridge.", MetricType::Gauge);
   f.sample(1, {{"version", view.version}, {"epoch", view.log.epoch()}});
-  f.gauge("ppo_bridge_uptime_seconds", "Since the bridge started.", depths.uptime_s);
   for (const CounterRow& row : kCounterRows) {
     if (!row.metric.empty()) f.add(row, c.*row.member);
   }
@@ -164,18 +105,24 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   const Deflater::Tally& deflated = depths.serving.deflated;
   f.counter("ppo_bridge_deflated_messages_total",
             "Batches compressed, each once for all clients that share it.", deflated.messages);
-  f.counter("ppo_bridge_deflated_bytes_before_total", "Their bytes before.", deflated.bytes_before);
-  f.counter("ppo_bridge_deflated_bytes_after_total", "Their bytes after.", deflated.bytes_after);
-  f.histogram("ppo_bridge_receive_to_send_seconds",
-              "From accepting a live event to handing it to a client's socket.",
-              c.receive_to_send);
+  f.counter("ppo_bridge_deflate_input_bytes_total", "Their bytes before.", deflated.bytes_before);
+  f.counter("ppo_bridge_deflate_output_bytes_total", "Their bytes after.", deflated.bytes_after);
+  const auto by_delivery = [&f](const char* name, const char* help, const DeliveryDelays& delays, std::size_t count) {
+    f.begin(name, help, MetricType::Histogram);
+    for (std::size_t i = 0; i < count; ++i) f.sample(delays[i], {{"delivery", std::string(kDeliveryNames[i])}});
+  };
+  by_delivery("ppo_bridge_receive_to_send_seconds", "From accepting a live event to handing it to a client's socket.",
+              c.receive_to_send, kDeliveryNames.size());
+  by_delivery("ppo_bridge_send_to_ack_seconds",
+              "From a ping, behind all that a client was given, to its pong: when it had read that.", c.send_to_ack,
+              static_cast<std::size_t>(Delivery::event_stream));
   f.gauge("ppo_bridge_clients", "WebSocket clients connected.",
           static_cast<double>(depths.serving.clients));
   f.gauge("ppo_bridge_event_streams", "Of these, by GET /events.",
           static_cast<double>(depths.serving.event_streams));
   f.gauge("ppo_bridge_client_lag_events", "Events that clients have yet to be given, over all.",
           static_cast<double>(depths.serving.lag));
-  f.gauge("ppo_bridge_client_lag_events_max", "The same of the client that lags most.",
+  f.gauge("ppo_bridge_client_lag_max_events", "The same of the client that lags most.",
           static_cast<double>(depths.serving.lag_max));
   f.gauge("ppo_bridge_cohorts", "Distinct subscriptions.",
           static_cast<double>(depths.serving.cohorts));
@@ -196,7 +143,7 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   };
   each_queue("ppo_bridge_memory_bytes", "Memory that a queue takes.", MetricType::Gauge,
              [](const MemoryShare& s) { return s.bytes(); });
-  each_queue("ppo_bridge_memory_bytes_max", "What it may take.", MetricType::Gauge,
+  each_queue("ppo_bridge_memory_max_bytes", "What it may take.", MetricType::Gauge,
              [](const MemoryShare& s) { return s.bytes_max(); });
   each_queue("ppo_bridge_memory_refused_total", "How often its bound said no.", MetricType::Counter,
              [](const MemoryShare& s) { return s.refused(); });
@@ -221,24 +168,8 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
       });
     }
   }
-  const auto each = [&](const char* name, const char* help, MetricType type,
-                        std::uint64_t SourceTally::*count) {
-    f.begin(name, help, type);
-    for (const auto& [source, known] : view.sources.sources()) {
-      if (known->first_seen_us == 0) continue;
-      f.sample(static_cast<double>(known->tally.*count), {{"source", source}});
-    }
-  };
-  each("ppo_bridge_source_events_total", "Events of each source.", MetricType::Counter,
-       &SourceTally::events);
-  each("ppo_bridge_source_lost_total", "Events of each source that nobody has.",
-       MetricType::Counter, &SourceTally::lost);
-  each("ppo_bridge_source_repaired_total", "Events had by asking it again.", MetricType::Counter,
-       &SourceTally::repaired);
-  each("ppo_bridge_source_duplicates_total", "Events that came a second time, or too late.",
-       MetricType::Counter, &SourceTally::duplicates);
-  each("ppo_bridge_source_held", "Events that wait behind a hole.", MetricType::Gauge,
-       &SourceTally::held);
+  add_sources(f, view.sources, view.clock.steady_us());
+  add_process(f);
   return f.text();
 }
 

@@ -15,7 +15,6 @@ namespace bridge {
 struct Depths {
   const ClientsReport& serving;
   std::size_t commands_pending = 0;
-  double uptime_s = 0;
   const TlsContext* tls = nullptr;  // null: plain
   const Audit* audit = nullptr;     // null: there is none
   std::uint64_t addresses_forgotten = 0;

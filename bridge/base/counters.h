@@ -12,6 +12,11 @@
 
 namespace bridge {
 
+// How a client is served: what it is told of apart.
+enum class Delivery : std::uint8_t { each, batch, latest, event_stream, bot };
+inline constexpr std::array<std::string_view, 5> kDeliveryNames = {"each", "batch", "latest", "sse", "bot"};
+using DeliveryDelays = std::array<DurationHistogram, kDeliveryNames.size()>;
+
 // One thread.
 struct Counters {
 #define COUNTER(member, group, name, metric, help) std::uint64_t member = 0;
@@ -19,7 +24,9 @@ struct Counters {
 #undef COUNTER
   std::array<std::uint64_t, 16> rejected{};  // bodies, by event::Reject
   // From accepting a live event to handing it to a client's socket; replayed ones are not in it.
-  DurationHistogram receive_to_send;
+  DeliveryDelays receive_to_send;
+  // From handing a ping to a client's socket, behind all that it was given, to its pong. Bots and event streams have none.
+  DeliveryDelays send_to_ack;
 
   Counters& operator+=(const Counters& other);
 };
@@ -34,7 +41,7 @@ struct CounterRow {
   std::string_view help;
 
   constexpr bool is_level() const { return !ends_in("_total"); }
-  constexpr bool is_max() const { return ends_in("_max"); }
+  constexpr bool is_max() const { return metric.find("_max_") != std::string_view::npos; }
   constexpr bool ends_in(std::string_view end) const {
     return metric.size() >= end.size() && metric.substr(metric.size() - end.size()) == end;
   }
@@ -53,7 +60,10 @@ inline Counters& Counters::operator+=(const Counters& other) {
     this->*row.member = row.is_max() ? std::max(mine, its) : mine + its;
   }
   for (std::size_t i = 0; i < rejected.size(); ++i) rejected[i] += other.rejected[i];
-  receive_to_send += other.receive_to_send;
+  for (std::size_t i = 0; i < kDeliveryNames.size(); ++i) {
+    receive_to_send[i] += other.receive_to_send[i];
+    send_to_ack[i] += other.send_to_ack[i];
+  }
   return *this;
 }
 

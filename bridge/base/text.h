@@ -53,6 +53,28 @@ void append_json_string(std::string& out, std::string_view s);
 // REQUIRES: us >= 0.
 void append_seconds(std::string& out, std::int64_t us);
 
+// The same back: microseconds of plain decimals, "1619395200.251003", to the microsecond; -1 for any other text, and from
+// the year 33658 on.
+inline std::int64_t parse_seconds(std::string_view text) {
+  constexpr std::int64_t kSecondsEnd = 1'000'000'000'000;
+  std::size_t at = 0;
+  std::int64_t us = 0;
+  for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) {
+    us = us * 10 + (text[at] - '0');
+    if (us >= kSecondsEnd) return -1;
+  }
+  if (at == 0) return -1;
+  us *= 1'000'000;
+  if (at == text.size()) return us;
+  if (text[at] != '.') return -1;
+  std::int64_t unit = 100'000;
+  for (++at; at < text.size(); ++at, unit /= 10) {
+    if (text[at] < '0' || text[at] > '9') return -1;
+    us += (text[at] - '0') * unit;
+  }
+  return us;
+}
+
 // Appends decimal digits.
 void append_number(std::string& out, std::uint64_t n);
 

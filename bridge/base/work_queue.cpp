@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/loop_turns.h"
+
 namespace bridge {
 namespace {
 
@@ -54,6 +56,7 @@ bool WorkQueue::take_step(const Piece& piece) {
 }
 
 void WorkQueue::take_turn() {
+  const TurnPart part("long requests");
   const std::int64_t began_us = clock_.steady_us();
   std::int64_t now_us = began_us;
   for (int i = 0; i < kStepsATurn && !lanes_.empty() && now_us - began_us < kTurnUs; ++i) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/loop_turns.h"
 #include "base/text.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
@@ -121,6 +122,7 @@ Result<Command, RequestError> CommandDispatcher::parse(const Value& request,
 
 void CommandDispatcher::execute(const Value& request, const std::string& id_json,
                                 const Requester& requester, Reply reply) {
+  const TurnPart part("a command");
   const std::int64_t began_us = clock_.steady_us();
   const auto note = std::make_shared<AuditNote>(audit_, audit_entry(requester, request));
   auto parsed = parse(request, requester.owner(), requester.access.get());

@@ -7,7 +7,9 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "commands/delays_json.h"
 #include "commands/run_commands.h"
+#include "commands/slow_turns_json.h"
 #include "event/json_value.h"
 #include "event/json_writer.h"
 #include "event/number_field.h"
@@ -38,12 +40,15 @@ RequestError no_room() { return {ErrorType::busy, "what is being asked takes too
 
 constexpr std::uint64_t kListedWork = 64;  // of a source or a client, beside its text
 constexpr std::size_t kClientsAStep = 32;
+constexpr std::size_t kBackupPathBytesMax = 1024;
 
 constexpr std::string_view kTrades = "get_trades";
 constexpr std::string_view kAudit = "get_audit";
 constexpr std::string_view kDrain = "drain";
-constexpr std::array<std::string_view, 9> kNames = {"get_status",   "get_recent_events", "get_sources", "get_clients",
-                                                    "get_snapshot", "get_event_types",   kTrades,       kAudit, kDrain};
+constexpr std::string_view kSlowTurns = "get_slow_turns";
+constexpr std::string_view kBackup = "backup";
+constexpr std::array<std::string_view, 11> kNames = {"get_status",   "get_recent_events", "get_sources", "get_clients",
+                                                    "get_snapshot", "get_event_types",   kTrades,       kAudit, kDrain, kSlowTurns, kBackup};
 
 void put_config(JsonWriter& json, const ConfigStatus& config) {
   // A path may be no UTF-8.
@@ -112,6 +117,10 @@ void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
     get_sources(account, done, scope);
   } else if (command == kDrain) {
     drain(params, asker.client_id, done);
+  } else if (command == kBackup) {
+    backup(params, done);
+  } else if (command == kSlowTurns) {
+    done(slow_turns_ == nullptr ? slow_turns_json(SlowTurns()) : slow_turns_json(*slow_turns_));
   } else if (command == kAudit) {
     get_audit(params, account, done);
   } else if (scope != nullptr) {
@@ -174,6 +183,7 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
     json.field(row.name, c.*row.member);
   }
   json.end_object();
+  put_delays(json, c, view_.sources);
   const Deflater::Tally& deflated = report.deflated;
   json.key("deflate").object().field("messages", deflated.messages);
   json.field("bytes_before", deflated.bytes_before).field("bytes_after", deflated.bytes_after);
@@ -183,6 +193,7 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   json.field("first_seq", history.first_seq()).field("bytes", std::uint64_t{history.bytes()});
   json.field("events_max", view_.history_limits.events_max);
   json.field("bytes_max", std::uint64_t{view_.history_limits.bytes_max}).end_object();
+  if (journal_ != nullptr) put_journal(json, journal_->report());
   if (view_.config != nullptr) put_config(json, *view_.config);
   if (const MemoryLedger* const memory = view_.memory) {
     json.key("memory").object().field("bytes_max", std::uint64_t{memory->bytes_max()});
@@ -289,7 +300,9 @@ void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, con
       list->after = source->first;
       // Else it is known from an earlier process alone.
       const bool readable = scope == nullptr || scope->may_read_some(source->first);
-      if (readable && (source->second->first_seen_us != 0 || source->second->bound)) put_source(json, *source->second, scope.get());
+      if (readable && (source->second->first_seen_us != 0 || source->second->bound)) {
+        put_source(json, *source->second, scope.get(), view_.clock.steady_us());
+      }
       work += kListedWork + (json.bytes() - before) / kDataBytesPerWork;
     }
     *ended = source == sources.end() || json.bytes() > kReplyBytesMax;
@@ -304,7 +317,7 @@ void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, con
   });
 }
 
-void OwnCommands::put_source(JsonWriter& json, const Source& source, const ReadScope* scope) {
+void OwnCommands::put_source(JsonWriter& json, const Source& source, const ReadScope* scope, std::int64_t steady_us) {
   const bool whole = scope == nullptr || scope->may_read_all(source.name);
   static const Run kNoRun;
   const Run* const current = source.current();
@@ -333,6 +346,7 @@ void OwnCommands::put_source(JsonWriter& json, const Source& source, const ReadS
   if (whole && run.pid != 0) json.field("pid", run.pid);
   json.field("state", source_state_name(run.state));
   json.field("connected", run.connected());
+  if (whole) put_clock(json, run, steady_us);
   if (whole && !run.activity.empty()) json.field("activity", run.activity);
   if (whole && source.in_conflict) {
     json.key("runs").list();
@@ -518,6 +532,14 @@ void OwnCommands::drain(const rapidjson::Value& params, const std::string& by, c
   JsonWriter json;
   json.object().field("drain_s", static_cast<std::uint64_t>(seconds)).field("clients", std::uint64_t{clients});
   done(json.end_object().take());
+}
+
+void OwnCommands::backup(const rapidjson::Value& params, const Done& done) {
+  const auto file = params.IsObject() ? optional_text(params, "file", kBackupPathBytesMax) : Result<std::string>(std::string());
+  if (!file) return done(RequestError{ErrorType::bad_request, "params." + file.error().message});
+  if (file.value().empty()) return done(RequestError{ErrorType::bad_request, "params.file is missing; must be a file's name"});
+  if (journal_ == nullptr) return done(RequestError{ErrorType::bad_request, "there is no journal (journal.path)"});
+  journal_->backup(file.value(), done);
 }
 
 void OwnCommands::get_audit(const rapidjson::Value& params, const std::shared_ptr<RequestBudget>& account,

@@ -20,12 +20,14 @@
 #include "base/counters.h"
 #include "base/memory_ledger.h"
 #include "base/result.h"
+#include "base/slow_turns.h"
 #include "base/work_queue.h"
 #include "event/deflate.h"
 #include "event/json_writer.h"
 #include "event/messages.h"
 #include "event/schemas.h"
 #include "commands/config_status.h"
+#include "commands/journal_report.h"
 #include "commands/recent_events.h"
 #include "log/event_log.h"
 #include "log/past_cache.h"
@@ -123,6 +125,8 @@ class OwnCommands {
     drain_ = std::move(drain);
   }
   void set_schemas(const Schemas* schemas) { view_.schemas = schemas; }
+  void set_journal(JournalKeeper* journal) { journal_ = journal; }
+  void set_slow_turns(const SlowTurns* turns) { slow_turns_ = turns; }
   void set_config(const ConfigStatus* config) { view_.config = config; }
   // Told of from now on.
   void set_limits(HistoryLimits history, std::size_t clients_max) {
@@ -175,7 +179,7 @@ class OwnCommands {
                    std::optional<std::uint64_t> only);
   void list_clients(const std::shared_ptr<ClientList>& list);
   void get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
-  static void put_source(JsonWriter& json, const Source& source, const ReadScope* scope);
+  static void put_source(JsonWriter& json, const Source& source, const ReadScope* scope, std::int64_t steady_us);
   void get_snapshot(const std::shared_ptr<RequestBudget>& account, const Done& done);
   std::string snapshot_json();
   // The same, and the types of it, for who may not read everything.
@@ -183,12 +187,15 @@ class OwnCommands {
                     bool types_only);
   std::string get_event_types();
   void drain(const rapidjson::Value& params, const std::string& by, const Done& done);
+  void backup(const rapidjson::Value& params, const Done& done);
   void get_audit(const rapidjson::Value& params, const std::shared_ptr<RequestBudget>& account, const Done& done);
 
   BridgeView view_;
   Addresses addresses_;
   const ClientDirectory* directory_ = nullptr;
   std::function<Drained(std::optional<std::int64_t>, const std::string&)> drain_;  // null: it cannot be
+  JournalKeeper* journal_ = nullptr;  // null: there is none
+  const SlowTurns* slow_turns_ = nullptr;  // null: nobody tells of them
   PastCache nothing_past_{nullptr};
   std::map<RecentEvents*, Search> waiting_;  // for the journal
   const std::shared_ptr<char> nobody_ = std::make_shared<char>();  // asks in place of who has no account

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/loop_turns.h"
 #include "event/messages.h"
 #include "event/ws_frame.h"
 
@@ -134,8 +135,7 @@ bool Session::give(Outgoing out) {
   context_.counters.events_sent += out.events;
   context_.counters.bytes_sent += out.bytes;
   if (out.live_events != 0) {
-    context_.counters.receive_to_send.add(context_.clock.wall_us() - out.live_since_us,
-                                          out.live_events);
+    context_.counters.receive_to_send[delivery()].add(context_.clock.wall_us() - out.live_since_us, out.live_events);
   }
   in_flight_bytes_ = out.bytes;
   in_flight_unread_ = out.unread_bytes;
@@ -144,11 +144,24 @@ bool Session::give(Outgoing out) {
 }
 
 void Session::on_written(std::size_t bytes) {
+  const TurnPart part("to a client that has read");
   in_flight_bytes_ -= bytes;
   if (in_flight_bytes_ == 0) pump();
 }
 
+std::size_t Session::delivery() const {
+  const Subscription& wanted = feed_.subscription();
+  return static_cast<std::size_t>(event_stream_      ? Delivery::event_stream
+                                  : wanted.latest() ? Delivery::latest
+                                  : wanted.batch()  ? Delivery::batch
+                                                    : Delivery::each);
+}
+
 void Session::on_pong() {
+  // One that nobody asked for is no answer.
+  if (unanswered_since_us_ != 0) {
+    context_.counters.send_to_ack[delivery()].add(context_.clock.steady_us() - unanswered_since_us_, 1);
+  }
   unanswered_since_us_ = 0;
 }
 

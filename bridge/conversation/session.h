@@ -109,6 +109,8 @@ class Session {
   void close(CloseCode code, const std::string& reason);
   // False where the client is not, or no longer, one that may be here: then it is closed.
   bool check_access();
+  // Its class, as an index of DeliveryDelays.
+  std::size_t delivery() const;
 
   SessionContext& context_;
   FrameSink& sink_;

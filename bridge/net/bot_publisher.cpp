@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/loop_turns.h"
 #include "base/text.h"
 #include "net/zmq_peers.h"
 
@@ -32,13 +33,14 @@ std::size_t topic_cost(const std::string& topic) { return 1024 + 40 * topic.size
 }  // namespace
 
 BotPublisher::BotPublisher(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, EventLog& log,
-                           Counters& counters, MemoryShare& unread, MemoryShare& topics,
+                           Counters& counters, const Clock& clock, MemoryShare& unread, MemoryShare& topics,
                            TakenBytes& taken)
     : io_(io),
       context_(context),
       guard_(guard),
       log_(log),
       counters_(counters),
+      clock_(clock),
       taken_(taken),
       socket_(context, zmq::socket_type::xpub),
       unread_(unread),
@@ -67,6 +69,7 @@ Result<bool> BotPublisher::start(const std::string& endpoint) {
 }
 
 void BotPublisher::publish() {
+  const TurnPart part("to bots");
   if (!watch_) return;
   if (topics_.empty()) {
     cursor_ = log_.head();  // nobody listens: nothing to do for an event
@@ -188,6 +191,7 @@ void BotPublisher::shed() {
 
 Turn BotPublisher::take_turn() {
   std::size_t bytes = 0;
+  const std::int64_t now_us = clock_.wall_us();
   try {
     const bool read_all = read_subscriptions();
     if (topics_.empty()) return read_all ? Turn::drained : Turn::more;
@@ -213,6 +217,7 @@ Turn BotPublisher::take_turn() {
         socket_.send(counted_frame(json, unread_), zmq::send_flags::dontwait);
         bytes += json.size() + 64;
         ++counters_.bot_events_sent;
+        counters_.receive_to_send[static_cast<std::size_t>(Delivery::bot)].add(now_us - entry.timestamp_us, 1);
       }
     }
     if (!read_all) return Turn::more;

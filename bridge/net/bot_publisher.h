@@ -30,7 +30,7 @@ class BotPublisher {
  public:
   // What bots have yet to take counts as `unread`, what they subscribe to as `topics`.
   BotPublisher(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, EventLog& log, Counters& counters,
-               MemoryShare& unread, MemoryShare& topics, TakenBytes& taken);
+               const Clock& clock, MemoryShare& unread, MemoryShare& topics, TakenBytes& taken);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
   Result<bool> start(const std::string& endpoint);
@@ -62,6 +62,7 @@ class BotPublisher {
   ZmqGuard& guard_;
   EventLog& log_;
   Counters& counters_;
+  const Clock& clock_;
   TakenBytes& taken_;
   zmq::socket_t socket_;
   std::string endpoint_;

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/loop_turns.h"
+
 namespace bridge {
 namespace {
 
@@ -39,6 +41,7 @@ Result<bool> ClientServer::start() {
 }
 
 void ClientServer::announce() {
+  const TurnPart part("to clients");
   if (gathering_) return;
   const std::int64_t wait_us = cohorts_.announce_or_wait();
   if (wait_us == 0) return;
@@ -52,6 +55,7 @@ void ClientServer::announce() {
 
 // Replays' paces, editions of the latest, and pings.
 void ClientServer::tick() {
+  const TurnPart part("clients' clock");
   server_.tick();
   replays_.tick();
   cohorts_.tick();

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/result.h"
+#include "base/slow_turns.h"
 #include "base/work_queue.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
@@ -36,6 +37,7 @@ struct ClientServerParts {
   Counters& counters;
   const Clock& clock;
   WorkQueue& work;
+  SlowTurns* slow_turns = nullptr;  // where long turns are told of; null: nowhere
 };
 
 // One thread: that of its io_context. Only start() may be called before that runs.

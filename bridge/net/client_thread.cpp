@@ -83,7 +83,7 @@ ClientThread::ClientThread(std::size_t index, Inboxes& inboxes, const ClientServ
 void ClientThread::run() {
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), ("fan-out-" + std::to_string(index_ + 1)).c_str());
-    const LoopTurns turns(counters_, main_.clock);
+    const LoopTurns turns(counters_, main_.clock, main_.slow_turns);
     io_.run();
   });
 }
@@ -129,6 +129,7 @@ void ClientThread::ask_page(const HttpRequest& request, bool own_origin, const H
 // that to the loop that is under way.
 void ClientThread::take_post() {
   if (taking_) return;
+  const TurnPart part("what the log's thread hands on");
   taking_ = true;
   Inboxes::Post post = inboxes_.take(index_);
   if (post.extent) past_.set_extent(std::move(post.extent));

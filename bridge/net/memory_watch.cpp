@@ -1,10 +1,10 @@
 #include "net/memory_watch.h"
 
+#include "base/log.h"
+
 #include <malloc.h>
 
 #include <algorithm>
-
-#include "base/log.h"
 
 namespace bridge {
 namespace {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/address.h"
+#include "base/loop_turns.h"
 #include "base/text.h"
 #include "event/messages.h"
 #include "net/gzip.h"
@@ -12,6 +13,7 @@ namespace bridge {
 namespace {
 
 constexpr const char* kJsonType = "application/json";
+constexpr std::string_view kSlowPath = "/debug/slow";
 constexpr std::size_t kStepBytesMax = 32 * 1024;  // of a body, taken in at a time
 
 // Only what comes from this very host, and nothing written into the page itself. With trusted types
@@ -129,11 +131,11 @@ Pages::Pages(Intake& intake, const Clock& clock, Options options)
 }
 
 std::optional<HttpReply> Pages::refusal(const HttpRequest& request) const {
-  const bool guarded =
-      request.path == "/submit_event" || request.path == "/readyz" || request.path == "/metrics";
+  const bool guarded = request.path == "/submit_event" || request.path == "/readyz" || request.path == "/metrics" ||
+                       request.path == kSlowPath;
   const bool question = ApiPages::is_question(request.path);  // what its role may ask is the command's to say
   if (request.anybody || !(guarded || question) || request.method == "OPTIONS") return std::nullopt;
-  if (request.access != nullptr && (question || request.access->may_get(request.path))) return std::nullopt;
+  if (request.access != nullptr && (question || request.access->may_get(request.path == kSlowPath ? "/metrics" : request.path))) return std::nullopt;
   if (options_.audit != nullptr) {
     AuditEntry entry;
     entry.what = "refused";
@@ -154,6 +156,7 @@ void Pages::set_limits(std::uint64_t requests_per_s_max, std::int64_t session_s)
 }
 
 void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
+  const TurnPart part("a page");
   if (auto refused = refusal(request)) return answer(std::move(*refused));
   if (request.path == "/submit_event" && request.method == "POST" && own_origin) {
     return submit_event(request, answer);
@@ -170,7 +173,7 @@ void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer
 
 std::string_view Pages::methods(std::string_view path) const {
   if (path == "/submit_event") return "POST";
-  const bool known = file(path) != nullptr || path == "/" || path == "/healthz" || path == "/readyz" || path == "/metrics" ||
+  const bool known = file(path) != nullptr || path == "/" || path == "/healthz" || path == "/readyz" || path == "/metrics" || path == kSlowPath ||
                      path == "/events" || (api_ && ApiPages::knows(path));
   if (path == "/login" || path == "/logout") return "POST";
   return known ? "GET, HEAD" : path == "/ws" ? "GET" : path == "*" ? "GET, HEAD, POST" : "";
@@ -205,6 +208,9 @@ HttpReply Pages::reply_to(const HttpRequest& request, bool own_origin) {
     reply = home(request);
   } else if (request.path == "/healthz") {
     reply = plain(200, "ok");
+  } else if (request.path == kSlowPath) {
+    reply.content_type = kJsonType;
+    reply.body = options_.slow_turns() + "\n";
   } else {
     const std::string trouble = options_.trouble();
     const std::string notice = options_.notice();

@@ -1,4 +1,4 @@
-// The pages on the WebSocket's port: the dashboard's files, /healthz, /readyz, /metrics, POST
+// The pages on the WebSocket's port: the dashboard's files, /healthz, /readyz, /metrics, /debug/slow, POST
 // /submit_event, and /login and /logout.
 #pragma once
 
@@ -27,6 +27,7 @@ class Pages {
     std::vector<PageFile> files;           // the dashboard; empty: "/" says how to get it
     // Calls back, now or later, with Prometheus's text exposition format.
     std::function<void(std::function<void(std::string text)>)> metrics;
+    std::function<std::string()> slow_turns;  // JSON
     std::function<std::string()> trouble;  // why it is not ready; "" = it is
     std::function<std::string()> notice;   // lines that /readyz tells besides; "" = none
     std::function<bool()> full;            // takes no events for now

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/loop_turns.h"
 #include "net/zmq_peers.h"
 
 namespace bridge {
@@ -69,6 +70,7 @@ void ZmqReceiver::resume() {
 
 Turn ZmqReceiver::take_turn() {
   if (paused_) return Turn::drained;
+  const TurnPart part("events in");
   std::size_t taken = 0;
   Turn turn = Turn::more;
   try {

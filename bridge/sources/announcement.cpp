@@ -52,6 +52,13 @@ Announcement read_announcement(std::string_view text) {
       said.control = view(value);
     } else if (name == "clock" && value.IsNumber()) {
       said.clock_json = json_text(value);
+      said.clock_s = value.GetDouble();
+    } else if (name == "clock_heard" && value.IsObject()) {
+      const rapidjson::Value* const at = find(value, "at");
+      const rapidjson::Value* const clock = find(value, "clock");
+      if (at == nullptr || clock == nullptr || !at->IsNumber() || !clock->IsNumber()) continue;
+      said.heard_at_s = at->GetDouble();
+      said.heard_clock_s = clock->GetDouble();
     } else if (name == "head" || name == "oldest") {
       // Of a number beyond what a source_seq may be, nothing is believed.
       const auto n = read_integer(&value, name, 0, kIntegerMax);

@@ -27,6 +27,10 @@ struct Announcement {
   bool repairs_any_time = false;
   std::string control;  // the address of a REP that it has bound
   std::string clock_json;  // its clock, a number's text; empty: not said
+  double clock_s = 0;      // the same
+  // The bridge's time as it heard it last, and its own then; 0: not said.
+  double heard_at_s = 0;
+  double heard_clock_s = 0;
 
   bool stopped() const { return activity == "stopped"; }  // nothing is on its way behind this
 };

@@ -12,6 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "base/duration_histogram.h"
+#include "sources/source_clock.h"
+
 namespace bridge {
 
 // How a source is doing. Only one that announces itself once a second (PROTOCOL section 6) can be told
@@ -120,6 +123,7 @@ struct Run {
   bool lists_agents = false;  // it names some
   bool repairs_any_time = false;  // answers `_replay` beside a command
 
+  SourceClock clock;
   ControlLine control;  // with a connection: the run said a hello over it
   std::uint64_t connected_since = 0;  // of two connections the newer has the higher one; 0: nobody knows
   RunOrder order;
@@ -142,6 +146,7 @@ struct Source {
   std::vector<std::unique_ptr<Run>> runs;  // in the order in which they were met
   ControlLine by_name;
   SourceTally tally;
+  DurationHistogram publish_to_receive;  // of events whose run's clock is known
   double events_per_s = 0;         // smoothed over about five seconds
   std::int64_t first_seen_us = 0;  // wall clock
   std::int64_t last_event_us = 0;  // wall clock; 0 = none yet

@@ -174,6 +174,10 @@ void SourceTable::count(Run& run, const Envelope& event, std::int64_t wall_us) {
   Source& source = *run.source;
   ++source.tally.events;
   source.last_event_us = wall_us;
+  if (run.clock.known()) {
+    const std::int64_t published_us = parse_seconds(event.source_timestamp);
+    if (published_us >= 0) source.publish_to_receive.add(wall_us - (published_us - run.clock.offset_us()), 1);
+  }
   if (!run.lists_agents && event.agent_id.kind == IndexedField::Kind::text) {
     add_agent(run, event.agent_id.text);
   }

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/loop_turns.h"
 
 namespace bridge {
 namespace {
@@ -98,6 +99,7 @@ void Journal::start(EventLog& log, std::function<void()> on_progress) {
 }
 
 void Journal::pump() {
+  const TurnPart part("to the journal");
   if (log_ == nullptr || stopped_) return;
   if (idle_ && cursor_ == log_->history().last_seq()) log_->seal();
   catch_up();
@@ -168,6 +170,7 @@ void Journal::stop(std::int64_t patience_us) {
 std::uint64_t Journal::last_seq() const { return readable_ ? std::max(cursor_, committed_seq_) : 0; }
 
 void Journal::on_progress(const JournalProgress& progress) {
+  const TurnPart part("what the journal tells");
   first_seq_ = progress.first_seq;
   committed_seq_ = std::max(committed_seq_, progress.committed_seq);
   for (; !unwritten_.empty() && unwritten_.front().last_seq <= committed_seq_;

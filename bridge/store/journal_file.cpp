@@ -204,6 +204,12 @@ void JournalFile::load_contents() {
   contents_ = read_contents(*database_, options_.positions_max);
   last_row_seq_ = contents_.last_row_seq;
   first_seq_ = contents_.first_seq;
+  rows_ = last_row_seq_ == 0 ? 0 : last_row_seq_ + 1 - first_seq_;
+  for (const SeqRange& hole : contents_.holes) {
+    if (hole.to >= first_seq_ && hole.from <= last_row_seq_) {
+      rows_ -= std::min(rows_, std::min(hole.to, last_row_seq_) + 1 - std::max(hole.from, first_seq_));
+    }
+  }
   source_rows_ = static_cast<std::uint64_t>(
       database_->number("SELECT count(*) FROM sources").value_or(0));
   Statement switches(*database_, "SELECT name,params FROM switches ORDER BY name");

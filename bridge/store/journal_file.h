@@ -10,6 +10,7 @@
 // seq: each further index would cost every event a random write, for questions that a person asks once.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -151,7 +152,9 @@ class JournalFile {
 
   std::uint64_t first_seq() const { return first_seq_; }
   std::uint64_t last_row_seq() const { return last_row_seq_; }
+  std::uint64_t rows() const { return rows_; }  // events that it has
   std::uint64_t bytes();      // of the file that hold something
+  std::uint64_t events_bytes() { return bytes() - std::min(bytes(), std::uint64_t{runs_->bytes()}); }  // without the runs
   std::uint64_t wal_bytes() const;
 
  private:
@@ -190,6 +193,7 @@ class JournalFile {
   JournalContents contents_;
   std::uint64_t first_seq_ = 1;
   std::uint64_t last_row_seq_ = 0;
+  std::uint64_t rows_ = 0;
   std::uint64_t page_bytes_ = 4096;
   std::uint64_t device_ = 0;
   std::uint64_t inode_ = 0;

@@ -28,6 +28,7 @@ constexpr std::size_t kBlocksBack = 8;          // in one answer of read_back()
 JournalResult<bool> JournalFile::append(const std::vector<JournalItem>& items,
                                         std::int64_t now_us) {
   const std::uint64_t last_before = last_row_seq_;
+  const std::uint64_t rows_before = rows_;
   auto done = guarded([&] {
     statements_->begin.run();
     const bool up_to_date = !runs_are_behind();
@@ -46,6 +47,7 @@ JournalResult<bool> JournalFile::append(const std::vector<JournalItem>& items,
   });
   if (!done) {
     last_row_seq_ = last_before;
+    rows_ = rows_before;
     last_position_ = nullptr;
     // Where they cannot be read again either, the file must be opened anew.
     const auto forgotten = guarded([&] { return runs_->forget(), true; });
@@ -109,6 +111,7 @@ void JournalFile::insert_block(const Block& block, std::size_t index) {
     if (entry.source_seq != 0) observe(block, entry, seq);
   }
   last_row_seq_ = block.last_seq();
+  rows_ += block.size() - index;
 }
 
 void JournalFile::insert_hole(const JournalItem& item, std::int64_t now_us) {
@@ -391,6 +394,7 @@ JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int6
     statements_->remove.bind(1, keep_from);
     statements_->remove.run();
     const auto removed = static_cast<std::uint64_t>(sqlite3_changes64(database_->handle()));
+    rows_ -= std::min(rows_, removed);
     statements_->remove_holes.bind(1, keep_from);
     statements_->remove_holes.run();
     const auto first = stamp_at(keep_from);

@@ -17,6 +17,7 @@
 #include "base/wall_watch.h"
 #include "log/past_reader.h"
 #include "store/journal_file.h"
+#include "store/retention.h"
 
 namespace bridge {
 
@@ -40,6 +41,13 @@ struct JournalStatus {
   std::uint64_t wal_bytes = 0;
   std::uint64_t wal_held = 0;       // times that a reader kept it beyond JournalFileOptions::log_bytes_max
   bool wal_is_held = false;         // now
+  std::uint64_t disk_free_bytes = 0;  // room on its disk that the bridge may use
+  std::uint64_t bytes_max = 0;
+  std::int64_t age_max_us = 0;
+  // See Retention.
+  double events_per_s = 0;
+  double event_bytes = 0;
+  std::optional<double> holds_s;
 };
 
 // What main has to know soon.
@@ -145,6 +153,8 @@ class JournalThread {
   void fold_past();
   bool can_wait_for(std::uint64_t seq);
   bool watch_log();
+  void watch_disk();
+  void foresee();
   void trim();
   void ask_for_more();
   void publish();
@@ -188,6 +198,7 @@ class JournalThread {
   std::int64_t log_reads_at_us_ = 0;
   bool reader_waits_ = false;  // a request for more than one turn, or for what is still queued
   std::uint64_t rows_since_trim_ = 0;
+  Retention retention_;
   bool asked_ = false;
   bool runs_are_behind_ = false;
 

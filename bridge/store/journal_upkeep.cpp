@@ -1,7 +1,10 @@
 // What the journal's thread does for its file besides writing and reading: opens it anew, trims it, and keeps
 // SQLite's log small.
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "store/journal_thread.h"
@@ -92,10 +95,40 @@ bool JournalThread::watch_log() {
   return false;
 }
 
+void JournalThread::watch_disk() {
+  struct statvfs disk {};
+  const std::size_t slash = options_.path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : options_.path.substr(0, slash + 1);
+  if (::statvfs(folder.c_str(), &disk) != 0) return;
+  counts_.disk_free_bytes = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+}
+
+// How long the journal will hold, and that it is less than was wished for.
+void JournalThread::foresee() {
+  counts_.bytes_max = options_.bytes_max;
+  counts_.age_max_us = options_.age_max_us;
+  if (file_ == nullptr) return;
+  const std::int64_t now = clock_.steady_us();
+  retention_.observe(counts_.rows, file_->rows(), file_->events_bytes(), options_.bytes_max, counts_.disk_free_bytes, now);
+  counts_.events_per_s = retention_.events_per_s();
+  counts_.event_bytes = retention_.event_bytes();
+  counts_.holds_s = retention_.holds_s();
+  if (!retention_.became_short(options_.age_max_us, now)) return;
+  log_warn("journal_short",
+           "journal: at {:.0f} events/s of {:.0f} bytes it holds {:.0f} s, less than journal.age_max_s ({}): a larger "
+           "journal.bytes_max (now {}) or disk ({} bytes free) would hold more",
+           counts_.events_per_s, counts_.event_bytes, *counts_.holds_s, options_.age_max_us / 1'000'000, options_.bytes_max,
+           counts_.disk_free_bytes);
+}
+
 void JournalThread::trim() {
   const std::int64_t now = clock_.steady_us();
   const bool look_after = now >= look_after_at_us_;
-  if (look_after) look_after_at_us_ = now + kLookAfterUs;
+  if (look_after) {
+    look_after_at_us_ = now + kLookAfterUs;
+    watch_disk();
+    foresee();
+  }
   if (file_ == nullptr || (!look_after && rows_since_trim_ < kTrimRowsMin)) return;
   if (look_after && !file_->in_place()) {
     file_.reset();

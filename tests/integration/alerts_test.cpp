@@ -85,7 +85,7 @@ TEST_CASE("alerts: raised and cleared are events, told once each, and listed mea
   CHECK(ask(client, "delete_alert", R"({"alert_id":1})").string("/data/message") ==
         "params.alert_id is 1, which is no alert");
   CHECK(metric(bridge, "ppo_bridge_alerts_raised_total") == 1);
-  CHECK(metric(bridge, "ppo_bridge_alerts_raised") == 0);
+  CHECK(metric(bridge, "ppo_bridge_alerts_firing") == 0);
 }
 
 TEST_CASE("alerts: who acknowledged one is told, after a restart too; it is who did so first") {
@@ -184,7 +184,7 @@ TEST_CASE("alerts: ten thousand are a thousand and a clear no") {
   // All thousand of them look at the same event.
   EventPublisher publisher(bridge.events_in());
   REQUIRE(publish(publisher, "t", R"({"x":500.5})", 1));
-  CHECK(wait_until([&] { return metric(bridge, "ppo_bridge_alerts_raised") == 501; }));
+  CHECK(wait_until([&] { return metric(bridge, "ppo_bridge_alerts_firing") == 501; }));
   const Json list = settled(client);
   CHECK(list.integer("/result/count") == 1'000);
   CHECK(list.boolean("/result/complete"));
@@ -269,7 +269,7 @@ TEST_CASE("alerts: what was in the journal but not looked at is looked at after 
   settled(client);
   CHECK(told(client, "alert_raised").integer("/result/count") == 1);
   CHECK(ask(client, "list_alerts").size("/result/alerts/0/raised") == 1);
-  CHECK(metric(bridge, "ppo_bridge_alerts_raised") == 1);
+  CHECK(metric(bridge, "ppo_bridge_alerts_firing") == 1);
 }
 
 TEST_CASE("alerts: a command pauses the trainer that raised it, and what came of it is told") {

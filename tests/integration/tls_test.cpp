@@ -175,7 +175,7 @@ TEST_CASE("tls: what works plainly works over it, and the page's own origin is h
   CHECK(client.next_event().string("/type") == "t");
   CHECK(http(at, "GET", "/readyz").body == "ready\n");
   CHECK(metric(at, "ppo_bridge_tls_connections{ktls=\"no\"}") + metric(at, "ppo_bridge_tls_connections{ktls=\"yes\"}") >= 2);
-  CHECK(metric(at, "ppo_bridge_tls_not_after_seconds") > static_cast<double>(std::time(nullptr)) + 29 * 86'400);
+  CHECK(metric(at, "ppo_bridge_tls_not_after_timestamp_seconds") > static_cast<double>(std::time(nullptr)) + 29 * 86'400);
 }
 
 TEST_CASE("tls: who speaks plainly is told to speak TLS, and the other way about") {
@@ -326,7 +326,7 @@ TEST_CASE("tls: a new certificate is shown from the next connection on, and nobo
   replace_file(files.key, slurp(old.key), 0600);
   reload("was good until");
   CHECK(http(at, "GET", "/readyz").body.find("was good until") != std::string::npos);
-  CHECK(metric(at, "ppo_bridge_tls_not_after_seconds") < static_cast<double>(std::time(nullptr)));
+  CHECK(metric(at, "ppo_bridge_tls_not_after_timestamp_seconds") < static_cast<double>(std::time(nullptr)));
 }
 
 TEST_CASE("tls: the feed trusts what it was given, and says each time that the bridge is another") {

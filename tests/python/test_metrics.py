@@ -19,7 +19,7 @@ MONITORING = ROOT / "conf/monitoring"
 PROMTOOL = shutil.which("promtool")  # Debian: prometheus
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)")
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
-METRIC = re.compile(r"\bppo_bridge_[a-z0-9_]+")
+METRIC = re.compile(r"\b(?:ppo_bridge|process)_[a-z0-9_]+")
 # https://prometheus.io/docs/practices/naming/: base units, written out.
 ABBREVIATED = {"s", "ms", "us", "ns", "sec", "secs", "kb", "mb", "gb", "kib", "mib", "gib", "b", "h", "min", "pct"}
 NOT_BASE = {"milliseconds", "microseconds", "nanoseconds", "minutes", "hours", "kilobytes", "megabytes", "percent"}
@@ -48,7 +48,11 @@ class Metrics(unittest.TestCase):
         cls.addClassCleanup(publisher.close, 0)
         publisher.publish("note", {})
         publisher.publish("scalar", {"tag": 5})
-        wait_until(lambda: bridge.source("trainer-1") and bridge.counters()["accepted"] >= 2)
+        wait_until(lambda: "clock_error_ms" in bridge.source("trainer-1"))
+        publisher.publish("note", {})
+        wait_until(lambda: bridge.counters()["accepted"] >= 3)
+        cls.source = bridge.source("trainer-1")
+        cls.status = bridge.ask("get_status") if hasattr(bridge, "ask") else {}
         trusting = ssl.create_default_context(cafile=folder / "pem")
         address = re.sub("^wss://(.*)/ws$", r"https://\1/metrics", bridge.ws)
         cls.text = urllib.request.urlopen(address, timeout=20, context=trusting).read().decode()
@@ -70,13 +74,17 @@ class Metrics(unittest.TestCase):
         for name in self.labels:
             family = self.family(name)
             with self.subTest(name):
-                self.assertTrue(family.startswith("ppo_bridge_"))
+                self.assertTrue(family.startswith(("ppo_bridge_", "process_")))
                 self.assertIn(family, self.types)
                 self.assertRegex(self.helps.get(family, ""), r"^[A-Z0-9_].*\.$")
                 words = set(family.split("_"))
                 self.assertFalse(words & ABBREVIATED, "an abbreviated unit")
                 self.assertFalse(words & NOT_BASE, "not a base unit")
                 self.assertEqual(family.endswith("_total"), self.types[family] == "counter")
+                unit = words & {"seconds", "bytes"}
+                if unit:
+                    self.assertRegex(family, "_%s(_total)?$" % unit.pop(), "the unit comes last")
+                self.assertFalse(family.endswith(("_max", "_min", "_avg", "_count", "_sum", "_bucket", "_uptime_seconds")))
                 self.assertFalse(self.labels[name] & {"job", "instance"}, "Prometheus' own labels")
 
     @unittest.skipUnless(PROMTOOL, "there is no promtool")
@@ -114,7 +122,7 @@ class Metrics(unittest.TestCase):
                 for by in re.findall(r"by \(([^)]*)\)", expr):
                     asked |= {label.strip() for label in by.split(",")}
                 self.assertLessEqual(asked, there)
-                self.assertEqual(bool(re.search(r"(rate|increase|resets)\(", expr)), "[" in expr)
+                self.assertEqual(bool(re.search(r"(rate|increase|resets|changes)\(", expr)), "[" in expr)
         for expr in rules + self.grafana():
             for name in re.findall(r"(?:rate|increase)\((\w+)", expr):
                 with self.subTest(expr + ": a rate is of a counter"):

@@ -34,7 +34,9 @@ TEST_CASE("counters: the sum of two threads' is of every line") {
     b.*row.member = 1000;
   }
   a.rejected[3] = b.rejected[3] = 7;
-  b.receive_to_send.add(5, 2);
+  b.receive_to_send[1].add(5, 2);
+  a.send_to_ack[0].add(5, 1);
+  b.send_to_ack[0].add(5, 1);
   a += b;
   n = 0;
   for (const CounterRow& row : kCounterRows) {
@@ -42,7 +44,9 @@ TEST_CASE("counters: the sum of two threads' is of every line") {
     ++n;
   }
   CHECK(a.rejected[3] == 14);
-  CHECK(a.receive_to_send.count() == 2);
+  CHECK(a.receive_to_send[1].count() == 2);
+  CHECK(a.receive_to_send[0].count() == 0);
+  CHECK(a.send_to_ack[0].count() == 2);
 }
 
 TEST_CASE("counters: long turns are counted, and the longest is told for a minute") {
@@ -72,6 +76,73 @@ TEST_CASE("counters: long turns are counted, and the longest is told for a minut
   clock.advance_us(600'000'000);
   turn(1);
   CHECK(counters.loop_turn_us_max == 1);
+}
+
+TEST_CASE("counters: of a slow turn it is told what it did, of each part without those within it") {
+  Counters counters;
+  FakeClock clock;
+  SlowTurns slow;
+  const LoopTurns turns(counters, clock, &slow);
+  const auto turn = [&](std::int64_t us) {
+    LoopTurns::begin();
+    const TurnPart events("events in");
+    counters.bodies_received += 7;
+    clock.advance_us(us);
+    {
+      const TurnPart clients("to clients");
+      clock.advance_us(1'000);
+    }
+    clock.advance_us(500);
+    const TurnPart again("to clients");
+    clock.advance_us(10);
+    LoopTurns::end();
+  };
+  turn(3'490);  // with the rest exactly as long as is nothing to tell of
+  CHECK(slow.list().empty());
+  turn(4'000);
+  REQUIRE(slow.list().size() == 1);
+  const SlowTurn told = slow.list().front();
+  CHECK(told.took_us == 5'510);
+  CHECK(told.bodies_in == 7);
+  CHECK_FALSE(told.thread.empty());
+  REQUIRE(told.parts_count == 3);
+  CHECK(told.parts[0].us == 0);
+  CHECK(std::string(told.parts[1].what) == "events in");
+  CHECK(told.parts[1].us == 4'500);
+  CHECK(told.parts[2].us == 1'010);
+  CHECK(told.parts[2].times == 2);
+  for (int i = 0; i < 300; ++i) turn(4'000 + i);
+  CHECK(slow.count() == 301);
+  REQUIRE(slow.list().size() == kSlowTurnsMax);
+  CHECK(slow.list().front().took_us == 5'809);
+}
+
+TEST_CASE("counters: a turn of more kinds of things than there is room for is told of all the same") {
+  Counters counters;
+  FakeClock clock;
+  SlowTurns slow;
+  const LoopTurns turns(counters, clock, &slow);
+  static const char* const kNames[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"};
+  LoopTurns::begin();
+  for (const char* const name : kNames) {
+    const TurnPart part(name);
+    clock.advance_us(1'000);
+    if (name == kNames[13]) LoopTurns::begin();  // a turn within a turn: the part's end finds another turn
+  }
+  clock.advance_us(6'000);
+  LoopTurns::end();
+  LoopTurns::begin();
+  for (const char* const name : kNames) {
+    const TurnPart part(name);
+    clock.advance_us(1'000);
+  }
+  LoopTurns::end();
+  REQUIRE(slow.list().size() == 2);
+  CHECK(slow.list()[0].parts_count == SlowTurn::kPartsMax);
+  std::int64_t sum = 0;
+  for (const SlowTurn::Part& part : slow.list()[0].parts) sum += part.us;
+  CHECK(sum == 14'000);
+  CHECK(slow.list()[1].parts[0].us == 6'000);
 }
 
 TEST_CASE("counters: of a long turn it is told how much of the processor it took") {

@@ -25,7 +25,7 @@ struct Site {
   int batches = 0;
   std::vector<PageFile> files;
   Pages pages{bench.intake, bench.clock,
-              {"9.9.9", files, [](auto done) { done("metrics"); }, [this] { return trouble; }, [this] { return notice; }, [] { return false; },
+              {"9.9.9", files, [](auto done) { done("metrics"); }, [] { return "{}"; }, [this] { return trouble; }, [this] { return notice; }, [] { return false; },
                [this] { ++batches; }}};
 };
 
@@ -36,6 +36,8 @@ TEST_CASE("pages: paths, methods and readiness") {
   CHECK(site.get("GET", "/").body.find("9.9.9") != std::string::npos);
   CHECK(site.get("GET", "/").body.find("ws://127.0.0.1:1/ws") != std::string::npos);
   CHECK(site.get("GET", "/healthz").status == 200);
+  CHECK(site.get("GET", "/debug/slow").body == "{}\n");
+  CHECK(site.get("POST", "/debug/slow").status == 405);
   CHECK(site.get("HEAD", "/readyz").status == 200);
   CHECK(site.get("GET", "/readyz").body == "ready\n");
   site.notice = "clock: it has stepped\n";
@@ -121,7 +123,7 @@ TEST_CASE("pages: a large body is taken in step by step, and answered behind its
   HttpReply got;
   got.status = 0;
   Pages pages(site.bench.intake, site.bench.clock,
-              {"9.9.9", {}, {}, {}, {}, [] { return false; }, [] {}, &site.bench.work});
+              {"9.9.9", {}, {}, {}, {}, {}, [] { return false; }, [] {}, &site.bench.work});
   pages.handle({"POST", "/submit_event", "", "127.0.0.1:1", "", body}, true,
                [&got](HttpReply reply) { got = std::move(reply); });
   int turns = 0;

@@ -1,0 +1,31 @@
+// The journal as commands, /metrics and /readyz see it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "app/config.h"
+#include "commands/journal_report.h"
+#include "store/journal.h"
+#include "store/journal_backup.h"
+
+namespace bridge {
+
+// One thread: the log's. The journal must outlive it.
+class KeptJournal final : public JournalKeeper {
+ public:
+  KeptJournal(const Config& config, const Journal& journal, std::function<void(std::function<void()>)> post)
+      : journal_(journal), backup_(config.journal.path, config.journal.backup_directory, std::move(post)) {}
+
+  JournalReport report() const override;
+  void backup(const std::string& file, std::function<void(const Result<std::string, RequestError>&)> done) override;
+
+  // What /readyz tells besides; "" = nothing.
+  std::string notice() const;
+
+ private:
+  const Journal& journal_;
+  JournalBackup backup_;
+};
+
+}  // namespace bridge
