@@ -15,7 +15,9 @@ void put_journal(JsonWriter& json, const JournalReport& report) {
   json.field("bytes", report.bytes).field("bytes_max", report.bytes_max);
   json.field("age_max_s", static_cast<std::uint64_t>(report.age_max_us / 1'000'000));
   json.field("disk_free_bytes", report.disk_free_bytes).field("events_per_s", report.events_per_s);
-  json.field("bytes_per_event", report.event_bytes).key("holds_s");
+  json.key("bytes_per_event");
+  report.event_bytes > 0 ? json.add(report.event_bytes) : json.raw("null");
+  json.key("holds_s");
   report.holds_s ? json.add(*report.holds_s) : json.raw("null");
   json.end_object();
 }

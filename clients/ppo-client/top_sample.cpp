@@ -47,7 +47,7 @@ void read_delays(const Value& delays, TopSample* sample) {
   const auto add = [&](const std::string& name, const Value& counts) {
     TopDelays read;
     for_each(counts, [&](const Value& one) { read.push_back(one.IsUint64() ? one.GetUint64() : 0); });
-    if (read.size() == sample->bounds_ms.size() + 1) sample->delays[name] = std::move(read);
+    if (read.size() == sample->bounds_ms.size() + 1) sample->delays.emplace_back(name, std::move(read));
   };
   add("publish to bridge", at(delays, "publish_to_receive"));
   for (const auto& [name, key] : {std::pair{"bridge to client", "receive_to_send"}, std::pair{"until a client has read", "send_to_ack"}}) {

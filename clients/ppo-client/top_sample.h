@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace client {
@@ -46,7 +46,7 @@ struct TopSample {
   std::vector<TopClient> client_list;
   std::vector<TopQueue> queues;
   std::vector<double> bounds_ms;
-  std::map<std::string, TopDelays> delays;  // by hop and, in brackets, how clients are served
+  std::vector<std::pair<std::string, TopDelays>> delays;  // by hop, in their order, and how clients are served
 };
 
 // Reads the answers to get_status, get_sources and get_clients. What is not there stays 0: an older bridge tells less.

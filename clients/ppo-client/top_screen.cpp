@@ -193,7 +193,7 @@ class Screen {
     for (const auto& [name, counts] : now_.delays) {
       TopDelays wanted = counts;
       if (since != nullptr) {
-        const auto found = since->delays.find(name);
+        const auto found = std::find_if(since->delays.begin(), since->delays.end(), [&name = name](const auto& d) { return d.first == name; });
         if (found != since->delays.end()) wanted = difference(counts, found->second);
       }
       std::uint64_t all = 0;

@@ -136,6 +136,7 @@ TEST_CASE("session: a ping that is not answered in time closes with 4012, an ans
   c.session.tick();
   CHECK(c.socket.closed == 4012);
   CHECK(c.bench.counters.clients_closed_no_pong == 1);
+  CHECK(c.bench.counters.send_to_ack[static_cast<std::size_t>(Delivery::each)].count() == 2);  // no pong that nobody asked for
 }
 
 TEST_CASE("session: a drained client gets all there is and then 1001") {

@@ -51,6 +51,53 @@ std::string body(const std::string& source, const std::string& run, int seq) {
 
 }  // namespace
 
+TEST_CASE("sources: what an event took to come is told in the bridge's time, once the source's clock is known") {
+  Bench bench;
+  const auto text = [&bench](std::int64_t us_from_now) {
+    std::string seconds;
+    append_seconds(seconds, bench.clock.wall_us() + us_from_now);
+    return seconds;
+  };
+  constexpr std::int64_t kAhead = 3'600'000'000;
+  const auto publish = [&] {  // 20 ms ago, by a clock that is an hour ahead
+    bench.take(R"({"type":"t","data":{},"source":"s","run":"r1","timestamp":)" + text(kAhead - 20'000) + "}");
+  };
+  REQUIRE(bench.hello("c1", announcement("s", "r1", R"("clock":)" + text(kAhead))));
+  const std::string asked = bench.hello_reply.substr(bench.hello_reply.find(R"("at":)") + 5);
+  const std::string at = asked.substr(0, asked.find(','));
+  publish();
+  const Source& source = *bench.sources.find("s");
+  CHECK(source.publish_to_receive.count() == 0);
+  // A trainer that knows nothing of it says only its time again; one that does, also what it heard and when.
+  bench.clock.advance_us(500);
+  const std::string heard = text(kAhead);
+  bench.clock.advance_us(1'000'000);
+  const std::string said = text(kAhead);
+  bench.clock.advance_us(500);
+  SUBCASE("known") {
+    REQUIRE(bench.hello("c1", announcement("s", "r1", R"("clock":)" + said + R"(,"clock_heard":{"at":)" + at + R"(,"clock":)" + heard + "}")));
+    publish();
+    CHECK(source.publish_to_receive.count() == 1);
+    CHECK(source.publish_to_receive.sum_us() == doctest::Approx(20'000).epsilon(0.1));
+    bench.take(R"({"type":"t","data":{},"source":"s","run":"r1","timestamp":1e9})");  // not as decimals: it does not count
+    bench.take(R"({"type":"t","data":{},"source":"s","run":"r1"})");
+    CHECK(source.publish_to_receive.count() == 1);
+    CHECK(bench.run("get_sources").find(R"("clock_ahead_ms":3600000.)") != std::string::npos);
+  }
+  SUBCASE("not known: what it heard is not what was said") {
+    REQUIRE(bench.hello("c1", announcement("s", "r1", R"("clock":)" + said + R"(,"clock_heard":{"at":1,"clock":)" + heard + "}")));
+    publish();
+    CHECK(source.publish_to_receive.count() == 0);
+  }
+  SUBCASE("not known: it says nothing, or no numbers") {
+    for (const char* const bad : {"5", "{}", R"({"at":"1","clock":2})", "null", R"({"at":1e300,"clock":-1e300})"}) {
+      REQUIRE(bench.hello("c1", announcement("s", "r1", R"("clock":)" + said + R"(,"clock_heard":)" + bad)));
+    }
+    publish();
+    CHECK(source.publish_to_receive.count() == 0);
+  }
+}
+
 TEST_CASE("sources: a new run begins anew, and what is on its way of the old one is no restart") {
   Bench bench;
   Hearing hearing(bench);
