@@ -113,7 +113,7 @@ def publish_us(endpoint: str) -> float:
         "reasoning": "High profit potential based on margin analysis of the last hours",
         "profit": 1234.5678,
     }
-    publisher = Publisher("bench", endpoint=endpoint, control="", flush_ms=0)
+    publisher = Publisher("bench", endpoint=endpoint, control="")
     times = []
     for _ in range(20):
         begin = time.perf_counter()

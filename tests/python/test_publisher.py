@@ -570,6 +570,18 @@ class Overload(unittest.TestCase):
         for _ in range(300):
             self.assertTrue(outbox.offer("x", {}, None), outbox.complaint)
 
+    def test_many_wake_a_thread_that_gathers_once(self) -> None:
+        for data, few in (({}, 4097), ({"text": "x" * 500_000}, 8)):
+            outbox = Outbox(1024 * 1024)
+            outbox.wake = mock.Mock()
+            outbox.gathering = True
+            for _ in range(few):
+                outbox.offer("x", data, None)
+            self.assertEqual((outbox.wake.call_count, outbox.gathering), (0, True))
+            for _ in range(10):
+                outbox.offer("x", data, None)
+            self.assertEqual((outbox.wake.call_count, outbox.gathering), (1, False))
+
 
 class Wire(BridgeTest):
     """What the bridge makes of the bytes."""
@@ -867,6 +879,24 @@ class Pressure(BridgeTest):
         events = self.bridge.wait_events(5000, source="frozen", type="n")
         self.assertEqual([e["data"]["n"] for e in events], list(range(5000)))
         self.assertEqual(publisher.stats().dropped, 0)
+
+    def test_a_burst_is_not_let_go_of_while_a_bridge_reads(self) -> None:
+        small, large = {"agent_id": "agent_0", "price": 199}, {"text": "x" * 400_000}
+        for limits, data, count in (
+            ({"ring_events_max": 100}, small, 300),
+            ({"ring_bytes_max": 12_000}, small, 300),
+            ({}, large, 60),
+            ({}, small, 3 * 65_536),
+        ):
+            with self.subTest(limits=limits, count=count):
+                publisher = self.publisher("burst", **limits)
+                self.assertTrue(publisher.publish("first", {}) and publisher.flush())
+                for _ in range(count):
+                    publisher.publish("n", data)
+                self.assertTrue(publisher.flush(30))
+                stats = publisher.stats()
+                self.assertEqual((stats.sent, stats.refused, stats.dropped), (count + 1, 0, 0))
+                publisher.close()
 
 
 if __name__ == "__main__":

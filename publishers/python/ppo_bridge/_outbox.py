@@ -14,13 +14,14 @@ from ._quick_text import Held
 from ._names import TYPE_RANGE, is_event_type, printable
 from ._values import Unencodable, as_mapping
 
-# What may lie here until the sending thread comes by, which it does within half a second;
-# beyond it events are refused. Reached only if that thread gets no turn at all.
-INBOX_EVENTS_MAX = 1 << 17
+# What may lie here until the sending thread comes by; beyond it events are refused. A program that does
+# nothing but publish reaches it in about a second: it leaves that thread one turn in five at the interpreter.
+INBOX_EVENTS_MAX = 1 << 18
 INBOX_CHARS_MAX = 64 * 1024 * 1024
 
-_CHARS_UNCOUNTED = INBOX_CHARS_MAX // INBOX_EVENTS_MAX  # of a text so short the number is bound enough
+_CHARS_UNCOUNTED = 512  # of a text so short the number is bound enough
 _EVENTS_UNCHECKED = 4096  # so many may lie there whatever their length
+_CHARS_GATHERED = 4 * 1024 * 1024  # with more the sending thread no longer waits for others to come
 
 _TYPES_KEPT_MAX = 1024
 _ENVELOPE_CHARS_MAX = 256  # around type and data
@@ -50,6 +51,7 @@ class Outbox:
         self.error = ""  # why nothing is accepted any more
         self._unchecked = _EVENTS_UNCHECKED  # none once there is an error
         self.asleep = False  # the sending thread waits for wake()
+        self.gathering = False  # it waits for more to come, until many() is true
         self.wake: Callable[[], None] = lambda: None
 
     def offer(self, event_type: str, data: Any, timestamp: float | None) -> bool:
@@ -83,7 +85,7 @@ class Outbox:
         if len(inbox) > self._unchecked and (self.error or self._is_full()):
             return self.refuse(self._why_not(text), event_type)
         if size > _CHARS_UNCOUNTED:
-            self._chars_in += size
+            self._count_in(size)
         inbox.append((text, at, ()))
         if self.asleep:
             self.asleep = False
@@ -99,7 +101,7 @@ class Outbox:
             if why:
                 return self.refuse(why)
             if len(template) > _CHARS_UNCOUNTED:
-                self._chars_in += len(template)
+                self._count_in(len(template))
         inbox.append((template, time(), numbers))
         if self.asleep:
             self.asleep = False
@@ -209,9 +211,29 @@ class Outbox:
         if size > self._event_bytes_max:
             raise Unencodable("%d bytes long; must be at most %d" % (size, self._event_bytes_max))
 
+    def many(self) -> bool:
+        """So much waits that it should be taken without waiting for more."""
+        return len(self._inbox) > _EVENTS_UNCHECKED or self.chars > _CHARS_GATHERED
+
+    @property
+    def chars(self) -> int:
+        """What the long ones among those that wait have together."""
+        return self._chars_in - self._chars_out
+
     def _is_full(self) -> bool:
-        chars = self._chars_in - self._chars_out
-        return len(self._inbox) >= INBOX_EVENTS_MAX or chars >= INBOX_CHARS_MAX
+        """Only asked while many wait."""
+        self._end_gathering()
+        return len(self._inbox) >= INBOX_EVENTS_MAX or self.chars >= INBOX_CHARS_MAX
+
+    def _count_in(self, size: int) -> None:
+        self._chars_in += size
+        if self.chars > _CHARS_GATHERED:
+            self._end_gathering()
+
+    def _end_gathering(self) -> None:
+        if self.gathering:
+            self.gathering = False
+            self.wake()
 
     def _why_not(self, text: str) -> str:
         """Why this is not taken now; empty where it is."""

@@ -18,6 +18,7 @@ class EventRing:
         self._sent: deque[bytes] = deque()
         self._waiting: deque[bytes] = deque()
         self._bytes = 0  # counted with one line break an event
+        self._bytes_waiting = 0
         self.head = 0  # the newest number given
         self.dropped = 0  # let go before they were sent
 
@@ -29,6 +30,17 @@ class EventRing:
         return len(self._waiting)
 
     @property
+    def half_full(self) -> bool:
+        """By what waits."""
+        return 2 * self._bytes_waiting > self._bytes_max or 2 * len(self._waiting) > self._events_max
+
+    def fitting(self, events: int, chars: int) -> int:
+        """How many of `events`, the long ones of which have so many characters at most, fit in the other half."""
+        if 2 * (chars + 512 * events) > self._bytes_max:
+            return 1
+        return min(events, max(self._events_max // 2, 1))
+
+    @property
     def oldest(self) -> int:
         """The oldest number that is still there; head + 1 where none is."""
         return self.head + 1 - len(self)
@@ -37,12 +49,15 @@ class EventRing:
         """Adds the events that were given the numbers from head + 1 on."""
         self.head += len(bodies)
         self._waiting.extend(bodies)
-        self._bytes += sum(map(len, bodies)) + len(bodies)
+        size = sum(map(len, bodies)) + len(bodies)
+        self._bytes += size
+        self._bytes_waiting += size
         while self._bytes > self._bytes_max or len(self) > self._events_max:
             if self._sent:
                 oldest = self._sent.popleft()
             elif self._waiting:
                 oldest = self._waiting.popleft()
+                self._bytes_waiting -= len(oldest) + 1
                 self.dropped += 1
             else:
                 return
@@ -61,6 +76,7 @@ class EventRing:
             if batch and size > bytes_max:
                 break
             batch.append(waiting.popleft())
+            self._bytes_waiting -= len(batch[-1]) + 1
         self._sent.extend(batch)
         return batch
 

@@ -176,7 +176,7 @@ class Sender:
 
     def _finish(self, linger_ms: int) -> None:
         self._greet_if_due(finally_=True)
-        self._take_in(60)
+        self._take_in(60, sending=False)
         self._log_if_due(finally_=True)
         left = self._ring.abandon()
         try:
@@ -197,9 +197,10 @@ class Sender:
 
     def _loop(self) -> None:
         ready: dict = {}
+        sent: bool | None = False
         while True:
             self._see_news(ready)
-            taken = self._take_in(_TURN_S)
+            taken = self._take_in(_TURN_S, sending=self.connected and sent is not None)
             self._announce_if_due()
             sent = self._send()
             if self.control is not None:
@@ -220,13 +221,15 @@ class Sender:
         if self.control is not None:
             self.control.see_news(ready)
 
-    def _take_in(self, turn_s: float) -> int:
-        """From the inbox to the ring, numbered, for about this long; how many."""
+    def _take_in(self, turn_s: float, sending: bool) -> int:
+        """From the inbox to the ring, numbered, for about this long; how many. `sending`: what waits will be
+        sent, so that none is let go of for those behind it."""
         outbox, ring = self._outbox, self._ring
         before = ring.head
         until = time.monotonic() + turn_s
-        while not outbox.empty():
-            ring.extend(outbox.take(_EVENTS_AT_ONCE, ring.head + 1, self._identity))
+        while not outbox.empty() and not (sending and ring.half_full):
+            count = ring.fitting(_EVENTS_AT_ONCE, outbox.chars)
+            ring.extend(outbox.take(count, ring.head + 1, self._identity))
             if time.monotonic() >= until:
                 break
         return ring.head - before
@@ -297,6 +300,10 @@ class Sender:
         elif busy:
             gather_s = self._gather_s if taken > _FEW_EVENTS else self._gather_s / 2
             due.append(now + (gather_s if self.connected else _GATHER_ALONE_S))
+            self._outbox.gathering = True
+            if self._outbox.many():
+                self._outbox.gathering = False
+                return {}
         else:
             self._outbox.asleep = True
             if not self._outbox.empty():
@@ -319,7 +326,7 @@ class Sender:
         sockets.append((wake_fd, zmq.POLLIN))
         timeout_ms = max(math.ceil((min(due) - now) * 1000), 0) if due else -1
         ready = dict(zmq.zmq_poll(sockets, timeout_ms))
-        self._outbox.asleep = False
+        self._outbox.asleep = self._outbox.gathering = False
         if wake_fd in ready:
             self._wake_up.clear()
         return ready
