@@ -166,6 +166,49 @@ void BlockBuilder::add(const Envelope& event, std::uint64_t seq, std::int64_t ti
   entry.item = put_field(event.item, event.data, entry.data.offset);
 }
 
+void BlockBuilder::add_line(const EventLine& line, std::uint64_t seq, std::int64_t timestamp_us) {
+  if (entries_.empty()) first_seq_ = seq;
+  assert(seq == first_seq_ + entries_.size());
+  stamp(timestamp_us);
+  char seq_buffer[20];
+  const std::string_view seq_text = digits(seq, seq_buffer);
+  const std::string_view front = line.until_data();
+  const std::size_t added = stamp_.size() + seq_text.size();
+  const std::size_t size = line.text.size() + added;
+  Envelope own;
+  own.type = line.type;
+  own.source = line.source;
+  own.data = line.data;
+
+  EventEntry& entry = entries_.emplace_back();
+  entry.gap_size = put_gap(own, timestamp_us);
+  entry.frame_offset = static_cast<std::uint32_t>(frames_bytes_);
+  entry.header_size = static_cast<std::uint32_t>(frame_header_size(size));
+  entry.frame_size = entry.header_size + static_cast<std::uint32_t>(size);
+  entry.timestamp_us = timestamp_us;
+  entry.source_seq = line.source_seq;
+  entry.agent_kind = entry.item_kind = IndexedField::Kind::other;
+  char* p = write_text_frame_header(room(entry.frame_size), size);
+  p = put(p, front);
+  p = put(p, stamp_);
+  p = put_short(p, seq_text);
+  put(p, line.behind_data());
+  frames_bytes_ += entry.frame_size;
+  const auto place = [&](std::string_view text) {
+    EventEntry::Piece piece;
+    if (text.empty()) return piece;
+    const auto at = static_cast<std::size_t>(text.data() - line.text.data());
+    piece.offset = entry.frame_offset + entry.header_size +
+                   static_cast<std::uint32_t>(at < front.size() ? at : at + added);
+    piece.size = static_cast<std::uint32_t>(text.size()) & 0x7FFFFFFFu;
+    return piece;
+  };
+  entry.type = place(line.type);
+  entry.data = place(line.data);
+  entry.source = place(line.source);
+  entry.run = place(line.run);
+}
+
 bool BlockBuilder::add_stored(const StoredEvent& event) {
   if (entries_.empty()) first_seq_ = event.seq;
   assert(event.seq == first_seq_ + entries_.size());

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "event/envelope.h"
+#include "event/event_line.h"
 
 namespace bridge {
 
@@ -114,6 +115,10 @@ class BlockBuilder {
   // (messages.h) the gap message for it. REQUIRES: seq continues the block's numbering; the event is
   // UTF-8.
   void add(const Envelope& event, std::uint64_t seq, std::int64_t timestamp_us);
+
+  // The same for an event that comes as its line (event_line.h): byte for byte what add() would write. Fields of
+  // `data` are looked for there by who filters by them. REQUIRES: as add(); read_event_line() gave the line.
+  void add_line(const EventLine& line, std::uint64_t seq, std::int64_t timestamp_us);
 
   // Takes in an event that was written out before, byte for byte. False where `json` is not of the
   // form that add() writes or not UTF-8, or `data_bytes` does not fit it; the block is then as before.

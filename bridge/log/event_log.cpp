@@ -21,14 +21,35 @@ EventLog::EventLog(LogStart start, HistoryLimits limits, std::function<void(cons
   earlier_epochs_ = epochs_.size() - 1;
 }
 
+inline void EventLog::seal_if_full() {
+  if (open_.bytes() >= limits_.block_bytes_max() || open_.size() >= limits_.block_events_max()) seal();
+}
+
 std::uint64_t EventLog::append(const Envelope& event, std::int64_t wall_us) {
-  if (wall_us <= last_stamp_us_ - kClockStepUs) begin_epoch();
+  // Where events are proposed this is always so, and costs those that are not nothing.
+  if (wall_us <= last_stamp_us_ - kClockStepUs) {
+    if (propose_) {
+      propose_(event, wall_us);
+      return last_seq_;
+    }
+    begin_epoch();
+  }
   last_stamp_us_ = std::max(last_stamp_us_, wall_us);
   open_.add(event, ++last_seq_, last_stamp_us_);
-  if (open_.bytes() >= limits_.block_bytes_max() || open_.size() >= limits_.block_events_max()) {
-    seal();
-  }
+  seal_if_full();
   return last_seq_;
+}
+
+void EventLog::propose_to(std::function<void(const Envelope&, std::int64_t)> propose) {
+  propose_ = std::move(propose);
+  last_stamp_us_ = INT64_MAX;  // so that append() looks for it
+}
+
+void EventLog::accept(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us) {
+  assert(propose_ && seq == last_seq_ + 1);
+  last_seq_ = seq;
+  open_.add_line(line, seq, stamp_us);
+  seal_if_full();
 }
 
 // Stamps may decrease here and nowhere else.

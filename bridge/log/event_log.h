@@ -42,6 +42,12 @@ class EventLog {
   // with this event. REQUIRES: wall_us >= 0.
   std::uint64_t append(const Envelope& event, std::int64_t wall_us);
 
+  // From now on append() hands events to `propose` and numbers nothing: others decide where they stand, and accept()
+  // brings them back. REQUIRES: nothing was ever appended.
+  void propose_to(std::function<void(const Envelope& event, std::int64_t wall_us)> propose);
+  // Takes in an event whose number and stamp are known. REQUIRES: propose_to(); seq == last_seq() + 1.
+  void accept(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us);
+
   // Closes the open block, if it holds anything, and moves it to the history.
   void seal();
 
@@ -105,11 +111,13 @@ class EventLog {
 
  private:
   void begin_epoch();
+  void seal_if_full();
 
   std::vector<EpochStart> epochs_;  // this one's last
   std::size_t earlier_epochs_ = 0;  // of these, from before this process
   const std::function<std::string()> name_epoch_;
   std::vector<std::function<void()>> on_epochs_;
+  std::function<void(const Envelope&, std::int64_t)> propose_;
   HistoryLimits limits_;
   std::vector<std::function<void(const BlockPtr&)>> on_seal_;
   History history_;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "event/messages.h"
 #include "fixture.h"
 
 using namespace bridge;
@@ -95,4 +96,64 @@ TEST_CASE("log: sixteen small blocks become one where one block may hold so many
   CHECK(blocks_of(128, 15) == 15);
   CHECK(blocks_of(128, 16) == 1);
   CHECK(blocks_of(127, 16) == 16);
+}
+
+TEST_CASE("log: where events are proposed they are numbered by whoever accepts them, and read as any other") {
+  EnvelopeParser parser(1 << 20);
+  const std::string body = R"({"type":"t","data":{"agent_id":"a1","x":"\u0041"},"source":"s","run":"r","source_seq":7,"other":[1],)"
+                           R"("timestamp":1764180000.5})";
+  REQUIRE(parser.parse(body) == Reject::none);
+  EventLog plain("e", {});
+  plain.append(parser.envelope(), 1'764'180'000'000'000);
+  plain.seal();
+
+  EventLog log("e", {});
+  std::string line;
+  std::size_t data_bytes = 0;
+  log.propose_to([&](const Envelope& event, std::int64_t wall_us) {
+    CHECK(wall_us == 5);
+    append_event_line(line, event);
+    data_bytes = event.data.size();
+  });
+  CHECK(log.append(parser.envelope(), 5) == 0);
+  CHECK(log.last_seq() == 0);
+  CHECK(log.epochs().size() == 1);
+  EventLine read;
+  REQUIRE(read_event_line(line, data_bytes, &read));
+  log.accept(read, 1, 1'764'180'000'000'000);
+  CHECK(log.last_seq() == 1);
+  log.seal();
+
+  const BlockPtr wanted = plain.history().find(1);
+  const BlockPtr block = log.history().find(1);
+  REQUIRE(block);
+  CHECK(block->frames() == wanted->frames());
+  const EventEntry& entry = block->entry(0);
+  CHECK(block->text(entry.type) == "t");
+  CHECK(block->text(entry.data) == wanted->text(wanted->entry(0).data));
+  CHECK(block->text(entry.source) == "s");
+  CHECK(block->text(entry.run) == "r");
+  CHECK(entry.source_seq == 7);
+  CHECK(entry.agent_kind == IndexedField::Kind::other);  // to be looked for in the data
+}
+
+TEST_CASE("log: a loss that comes as a line stands behind its gap message") {
+  EventLog plain("e", {});
+  Envelope event;
+  event.type = "system_status";
+  event.source = kOwnSource;
+  const std::string data = source_lost_data({"s", "r", 3, 9});
+  event.data = data;
+  plain.append(event, 1'000'000);
+  plain.seal();
+  EventLog log("e", {});
+  log.propose_to([](const Envelope&, std::int64_t) {});
+  std::string line;
+  append_event_line(line, event);
+  EventLine read;
+  REQUIRE(read_event_line(line, data.size(), &read));
+  log.accept(read, 1, 1'000'000);
+  log.seal();
+  CHECK(log.history().find(1)->gap_frame(0) == plain.history().find(1)->gap_frame(0));
+  CHECK(log.history().find(1)->frames() == plain.history().find(1)->frames());
 }
