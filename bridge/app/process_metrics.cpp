@@ -46,6 +46,13 @@ double boot_s() {
   return 0;
 }
 
+// When the process began, since 1970; 0: not known. /proc/stat is long where there are many processors.
+double start_s() {
+  const double ticks = start_ticks();
+  const double boot = boot_s();
+  return ticks > 0 && boot > 0 ? boot + ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)) : 0;
+}
+
 // Listing /proc/self/fd takes 10 us an entry. From Linux 6.2 on its size is their number; before, poll() tells of each
 // whether it is open.
 double open_descriptors(rlim_t most) {
@@ -81,12 +88,8 @@ void add_process(MetricFamilies& families) {
                    files.rlim_cur == RLIM_INFINITY ? std::numeric_limits<double>::infinity()
                                                    : static_cast<double>(files.rlim_cur));
   }
-  const double ticks = start_ticks();
-  const double boot = boot_s();
-  if (ticks > 0 && boot > 0) {
-    families.gauge("process_start_time_seconds", "When the process began, since 1970.",
-                   boot + ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)));
-  }
+  static const double began_s = start_s();
+  if (began_s > 0) families.gauge("process_start_time_seconds", "When the process began, since 1970.", began_s);
 }
 
 }  // namespace bridge

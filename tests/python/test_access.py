@@ -76,6 +76,14 @@ class Clients(GuardedBridge):
                 return b""  # the bridge reads the file within a second
 
         self.assertIn(b"ppo_bridge_", wait_until(text))
+        # What held the bridge up is for the same.
+        slow = page.replace("/metrics", "/debug/slow")
+        request = urllib.request.Request(slow, headers=dict(request.header_items()))
+        self.assertIn(b'"turns":', text())
+        for headers, status in (({}, 401), ({"Authorization": "Bearer " + self.viewer}, 403)):
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(urllib.request.Request(slow, headers=headers))
+            self.assertEqual(refused.exception.code, status)
 
     def test_our_client_finds_its_token_and_stops_where_it_is_no_longer_good(self) -> None:
         async def use() -> None:

@@ -46,12 +46,13 @@ TEST_CASE("access: what each role may do") {
   };
   const std::vector<std::pair<char, const char*>> commands = {
       {'s', "get_status"}, {'l', "list_alerts"}, {'r', "replay"},     {'o', "place_order"},
-      {'d', "arm_dead_mans_switch"}, {'p', "pause"}, {'n', "set_run"}, {'c', "create_alert"}};
+      {'d', "arm_dead_mans_switch"}, {'p', "pause"}, {'n', "set_run"}, {'c', "create_alert"},
+      {'g', "get_slow_turns"}, {'a', "get_audit"}, {'e', "drain"}, {'b', "backup"}};
   const std::vector<std::pair<char, const char*>> paths = {
       {'r', "/readyz"}, {'m', "/metrics"}, {'s', "/submit_event"}};
-  for (const Row& row : {Row{"viewer", true, "slr", "r"}, Row{"operator", true, "slrodpnc", "rm"},
-                         Row{"bot", true, "slrod", ""}, Row{"trainer", false, "", "s"},
-                         Row{"metrics", false, "", "rm"}, Row{"admin", true, "slrodpnc", "rms"}}) {
+  for (const Row& row : {Row{"viewer", true, "slrg", "r"}, Row{"operator", true, "slrodpncg", "rm"},
+                         Row{"bot", true, "slrodg", ""}, Row{"trainer", false, "", "s"},
+                         Row{"metrics", false, "", "rm"}, Row{"admin", true, "slrodpncgaeb", "rms"}}) {
     CAPTURE(std::string(row.role));
     const Access access = as(row.role);
     CHECK(access.reads() == row.reads);
