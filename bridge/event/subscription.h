@@ -105,6 +105,9 @@ class Subscription {
   // Wants none, or may read none.
   bool nothing() const { return patterns_.empty() || (scope_ != nullptr && scope_->nothing()); }
 
+  // Of an event's type alone.
+  bool wants_type(std::string_view type) const;
+  const std::vector<FilterKey>& filter() const { return filter_; }
   const std::vector<std::string>& patterns() const { return patterns_; }
   const std::vector<std::string>& excluded() const { return excluded_; }
 
@@ -119,7 +122,6 @@ class Subscription {
 
  private:
   void finish();
-  bool wants_type(std::string_view type) const;
   bool passes(const FilterKey& key, const Block& block, std::size_t index) const;
 
   std::vector<std::string> patterns_;

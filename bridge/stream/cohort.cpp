@@ -33,37 +33,26 @@ std::uint64_t Cohort::part_end(const Block& block, std::uint64_t from_seq) const
 }
 
 Frames Cohort::frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq) {
+  const auto from = static_cast<std::size_t>(from_seq - block->first_seq());
+  const auto to = static_cast<std::size_t>(to_seq - block->first_seq()) + 1;
   const bool begins =
       from_seq == block->first_seq() || part_end(*block, from_seq - 1) == from_seq - 1;
-  if (!begins || to_seq != part_end(*block, from_seq)) {
-    return build(*block, static_cast<std::size_t>(from_seq - block->first_seq()),
-                 static_cast<std::size_t>(to_seq - block->first_seq()) + 1);
-  }
-  const bool as_is = subscription_->takes_frames();
-  if (as_is && subscription_->everything()) {
-    return {std::shared_ptr<const std::string>(block, &block->frames()), block->size(),
-            block->gaps()};
-  }
-  const auto bytes_of = [&block](Frames frames, bool as_whole) {
-    if (as_whole) frames.bytes = std::shared_ptr<const std::string>(block, &block->frames());
-    return frames;
-  };
+  // Nobody comes after the only one.
+  if (feeds < 2 || !begins || to_seq != part_end(*block, from_seq)) return build(block, from, to);
+  if (subscription_->takes_frames() && subscription_->everything()) return build(block, from, to);
   for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
     if (kept->from_seq != from_seq) continue;
     if (kept->block.owner_before(block) || block.owner_before(kept->block)) continue;
-    return bytes_of(kept->frames, kept->whole);
+    Frames frames = kept->frames;
+    if (kept->whole) frames.bytes = {block, &block->frames()};
+    return frames;
   }
-  Kept fresh{block, from_seq,
-             build(*block, static_cast<std::size_t>(from_seq - block->first_seq()),
-                   static_cast<std::size_t>(to_seq - block->first_seq()) + 1)};
-  fresh.whole = as_is && fresh.bytes() != 0 && fresh.bytes() == block->frames().size();
+  Frames frames = build(block, from, to);
+  Kept fresh{block, from_seq, frames, frames.bytes.get() == &block->frames()};
   if (fresh.whole) fresh.frames.bytes = nullptr;
-  Frames frames = bytes_of(fresh.frames, fresh.whole);
   kept_bytes_ += fresh.bytes();
   kept_.push_back(std::move(fresh));
-  // Nobody comes after the only one.
-  while (kept_.size() > (feeds > 1 ? kKeptBlocksMax : 1) ||
-         (kept_bytes_ > kKeptBytesMax && kept_.size() > 1)) {
+  while (kept_.size() > kKeptBlocksMax || (kept_bytes_ > kKeptBytesMax && kept_.size() > 1)) {
     kept_bytes_ -= kept_.front().bytes();
     kept_.pop_front();
   }
@@ -89,13 +78,56 @@ void Cohort::let_go() {
   latest_.clear();
 }
 
-Frames Cohort::build(const Block& block, std::size_t from, std::size_t to) const {
-  FramesBuilder builder(*subscription_, deflater_, epoch());
+bool Cohort::passes(const Block& block, std::size_t index, const MatchIndex::Column& column) const {
+  if (subscription_->everything()) return true;
+  if (column && (column.exact() || !column[index])) return column[index];
+  return subscription_->matches(block, index);
+}
+
+Frames Cohort::build(const BlockPtr& block, std::size_t from, std::size_t to) {
+  const bool as_is = subscription_->takes_frames();
+  const Frames whole{{block, &block->frames()}, block->size(), block->gaps()};
+  if (as_is && subscription_->everything() && to - from == block->size()) return whole;
+  const MatchIndex::Column wanted = column(block);
+  std::vector<EventRun>& runs = all_.runs;
+  runs.clear();
+  std::size_t bytes = 0;
   for (std::size_t i = from; i < to; ++i) {
-    if (block.entry(i).gap_size != 0 && wants_gap(block, i)) builder.add_gap(block.gap_frame(i));
-    if (subscription_->everything() || subscription_->matches(block, i)) builder.add(block, i);
+    const EventEntry& entry = block->entry(i);
+    const bool gap = entry.gap_size != 0 && wants_gap(*block, i);
+    if (gap) {
+      runs.push_back({i, i});
+      bytes += entry.gap_size;
+    }
+    if (!passes(*block, i, wanted)) continue;
+    bytes += entry.frame_size;
+    if (!runs.empty() && runs.back().to == i && entry.gap_size == 0) {
+      runs.back().to = i + 1;
+    } else {
+      runs.push_back({i, i + 1});
+    }
   }
+  if (as_is && bytes == block->frames().size()) return whole;
+  FramesBuilder builder(*subscription_, deflater_, epoch(), &all_.buffers);
+  builder.expect(bytes);
+  for (const EventRun& run : runs) builder.add(*block, run);
   return builder.finish();
+}
+
+bool Cohort::passes_any(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq,
+                        std::uint64_t* work) {
+  if (subscription_->everything()) return true;
+  const MatchIndex::Column wanted = column(block);
+  *work += all_.index.take_work();
+  if (wanted && !wanted.any() && block->gaps() == 0) return false;
+  std::uint64_t looked_at = 0;
+  bool found = false;
+  for (std::uint64_t seq = from_seq; seq <= to_seq && !found; ++seq, ++looked_at) {
+    const auto i = static_cast<std::size_t>(seq - block->first_seq());
+    found = passes(*block, i, wanted) || (block->entry(i).gap_size != 0 && wants_gap(*block, i));
+  }
+  *work += wanted && wanted.exact() ? looked_at / 8 : looked_at * subscription_->work(block->frames().size() / block->size());
+  return found;
 }
 
 Snapshot::Part Cohort::latest(const Snapshot& snapshot, std::uint64_t after_seq,

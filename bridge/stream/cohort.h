@@ -14,6 +14,7 @@
 #include "event/block.h"
 #include "event/subscription.h"
 #include "stream/frames.h"
+#include "stream/match_index.h"
 #include "stream/snapshot.h"
 
 namespace bridge {
@@ -25,15 +26,18 @@ class Cohort;
 // Filtered copies for clients a little behind, over all cohorts of a thread.
 inline constexpr std::size_t kKeptFramesBytesMax = 32 * 1024 * 1024;
 
-// What all cohorts keep, together: beyond the bound the one that was used longest ago lets go.
-struct KeptFrames {
-  explicit KeptFrames(MemoryShare& of) : share(of), hold(of) {}
+// What all cohorts of a thread share. Of what they keep: beyond the bound the one that was used longest ago lets go.
+struct SharedByCohorts {
+  explicit SharedByCohorts(MemoryShare& of) : share(of), hold(of) {}
   bool too_many() const { return hold.bytes() > kKeptFramesBytesMax || !share.has_room_for(0); }
   void add(std::size_t bytes) { hold.set(hold.bytes() + bytes); }
 
   MemoryShare& share;  // of all threads
   MemoryHold hold;
   std::list<Cohort*> by_use;  // used longest ago first
+  MatchIndex index;
+  FrameBuffers buffers;
+  std::vector<EventRun> runs;  // reused
 };
 
 // One thread; owned by the Cohorts, kept while a feed uses it.
@@ -41,15 +45,18 @@ class Cohort {
  public:
   // `all` must outlive it, and so must the deflater, for a subscription with deflate() only and else
   // null, and the log, whose epoch an event stream names.
-  Cohort(std::shared_ptr<const Subscription> subscription, KeptFrames& all, Deflater* deflater,
+  Cohort(std::shared_ptr<const Subscription> subscription, SharedByCohorts& all, Deflater* deflater,
          const EventLog* log = nullptr)
       : subscription_(std::move(subscription)),
         deflater_(deflater),
         log_(log),
         all_(all),
+        indexed_(!subscription_->everything() && !subscription_->latest()),
+        number_(indexed_ ? all.index.add(*subscription_) : 0),
         place_(all.by_use.insert(all.by_use.end(), this)) {}
   ~Cohort() {
     let_go();
+    if (indexed_) all_.index.remove(number_);
     all_.by_use.erase(place_);
   }
   Cohort(const Cohort&) = delete;
@@ -64,10 +71,15 @@ class Cohort {
   std::uint64_t work(const Block& block, std::uint64_t events) const;
 
   // What passes of events [from_seq, to_seq] of the block. A source's loss passes where events of
-  // that source may, even where the bridge's own event about it does not. Whole parts are kept for
-  // the next feed that asks; a block that passes whole, an event a message, is not copied at all.
+  // that source may, even where the bridge's own event about it does not. Where there is more than one feed, whole
+  // parts are kept for the next that asks; a block that passes whole, an event a message, is not copied at all.
   // REQUIRES: from_seq <= to_seq, both in the same part of the block.
   Frames frames(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq);
+  // Whether anything does. Adds what looking cost to `*work`. REQUIRES: as frames().
+  bool passes_any(const BlockPtr& block, std::uint64_t from_seq, std::uint64_t to_seq, std::uint64_t* work);
+
+  // Forgets what it keeps: nobody is behind.
+  void let_go();
 
   // For `deliver: latest`: the newest event after `after_seq`, up to `to_seq`, of each thing that
   // passes: a part of them, as Snapshot::frames(). The answers are kept for the next feed that asks the same.
@@ -99,9 +111,12 @@ class Cohort {
     std::size_t bytes() const { return frames.bytes ? frames.bytes->size() : 0; }
   };
   void count(std::size_t bytes);
-  void let_go();
+  MatchIndex::Column column(const BlockPtr& block) {
+    return indexed_ ? all_.index.column(block, number_) : MatchIndex::Column();
+  }
+  bool passes(const Block& block, std::size_t index, const MatchIndex::Column& column) const;
   std::string_view epoch() const { return log_ == nullptr ? std::string_view() : log_->epoch(); }
-  Frames build(const Block& block, std::size_t from, std::size_t to) const;
+  Frames build(const BlockPtr& block, std::size_t from, std::size_t to);
   bool wants_gap(const Block& block, std::size_t index) const;
 
   const std::shared_ptr<const Subscription> subscription_;
@@ -110,7 +125,9 @@ class Cohort {
   std::deque<Kept> kept_;  // newest last
   std::size_t kept_bytes_ = 0;  // of kept_
   std::size_t counted_ = 0;     // in all_: those and latest_'s
-  KeptFrames& all_;
+  SharedByCohorts& all_;
+  const bool indexed_;
+  const std::size_t number_;  // in the index
   const std::list<Cohort*>::iterator place_;
   struct KeptLatest {
     std::uint64_t after_seq;

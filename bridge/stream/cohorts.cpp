@@ -20,7 +20,7 @@ constexpr std::uint64_t kLookWork = 8;              // at a cohort
 Cohort* Cohorts::join(const std::shared_ptr<const Subscription>& subscription) {
   std::unique_ptr<Cohort>& cohort = cohorts_[subscription->key()];
   if (!cohort) {
-    cohort = std::make_unique<Cohort>(subscription, kept_, deflater_of(*subscription), &log_);
+    cohort = std::make_unique<Cohort>(subscription, shared_, deflater_of(*subscription), &log_);
     cohort->edition_seq = log_.head();
     if (subscription->latest()) ++latest_cohorts_;
     if (subscription->deflate()) ++deflate_cohorts_;
@@ -46,6 +46,8 @@ void Cohorts::wait(Cohort* cohort, Feed* feed, std::uint64_t seq) {
     cohort->checked_seq = std::max(cohort->checked_seq, seq);
   }
   cohort->waiting.push_back(feed);
+  const bool up_to_date = cohort->subscription().latest() || cohort->checked_seq >= log_.head();
+  if (up_to_date && cohort->waiting.size() == cohort->feeds) cohort->let_go();  // none is behind
 }
 
 void Cohorts::stop_waiting(Cohort* cohort, Feed* feed) {
@@ -119,8 +121,7 @@ bool Cohorts::look_at(Cohort& cohort, std::uint64_t* work) {
   // gap.
   if (block) {
     const std::uint64_t last = std::min(cohort.part_end(*block, next), log_.head());
-    *work += cohort.work(*block, last + 1 - next);
-    if (!cohort.frames(block, next, last).bytes) {
+    if (!cohort.passes_any(block, next, last, work)) {
       cohort.checked_seq = last;
       return last == log_.head();
     }

@@ -37,7 +37,7 @@ class Cohorts {
         deflater_(deflate_level),
         own_memory_(memory == nullptr ? std::make_unique<MemoryLedger>() : nullptr),
         memory_(memory == nullptr ? *own_memory_ : *memory),
-        kept_(memory_[Queue::cohorts]) {}
+        shared_(memory_[Queue::cohorts]) {}
   Cohorts(const Cohorts&) = delete;
   Cohorts& operator=(const Cohorts&) = delete;
 
@@ -59,7 +59,7 @@ class Cohorts {
 
   std::size_t cohorts() const { return cohorts_.size(); }
   // That all cohorts keep for feeds that are a little behind; at most kKeptFramesBytesMax.
-  std::size_t kept_bytes() const { return kept_.hold.bytes(); }
+  std::size_t kept_bytes() const { return shared_.hold.bytes(); }
   MemoryShare& unread() { return memory_[Queue::unread]; }
   MemoryShare& subscriptions() { return memory_[Queue::subscriptions]; }
 
@@ -114,7 +114,7 @@ class Cohorts {
   bool hurrying_ = false;
   const std::unique_ptr<MemoryLedger> own_memory_;
   MemoryLedger& memory_;
-  KeptFrames kept_;
+  SharedByCohorts shared_;
   std::map<std::string, std::unique_ptr<Cohort>> cohorts_;
   // The pass under way: the cohort to look at next, and the feeds of those before it that are to be told.
   // A feed that goes meanwhile is nulled.

@@ -1,5 +1,6 @@
 #include "stream/frames.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -12,7 +13,60 @@ namespace {
 // Below this a message saves its client nothing: it goes in one packet anyway.
 constexpr std::size_t kDeflateBytesMin = 1024;
 
+constexpr std::size_t kPooledBytesStep = 32 * 1024;  // so that one fits the next that is a little larger
+
 }  // namespace
+
+std::string FrameBuffers::take(std::size_t bytes) {
+  const auto fits = [bytes](const std::string& buffer) {
+    return buffer.capacity() >= bytes && buffer.capacity() <= 2 * bytes + kPooledBytesStep;
+  };
+  std::string buffer;
+  if (bytes >= kPooledBytesMin) {
+    const auto found = std::find_if(free_->rbegin(), free_->rend(), fits);
+    if (found != free_->rend()) {
+      buffer.swap(*found);
+      free_->erase(std::next(found).base());
+      return buffer;
+    }
+    bytes = (bytes + kPooledBytesStep - 1) / kPooledBytesStep * kPooledBytesStep;
+  }
+  buffer.reserve(bytes);
+  return buffer;
+}
+
+void FrameBuffers::give_back(Free& free, std::string buffer) {
+  if (buffer.capacity() < kPooledBytesMin || buffer.capacity() > kPooledBytesMax) return;
+  if (free.size() >= kBuffersMax) free.erase(free.begin());  // it fitted nothing for longest
+  buffer.clear();
+  free.push_back(std::move(buffer));
+}
+
+std::shared_ptr<const std::string> FrameBuffers::share(std::string bytes) const {
+  if (bytes.capacity() < kPooledBytesMin) return std::make_shared<const std::string>(std::move(bytes));
+  return {new std::string(std::move(bytes)), [pool = std::weak_ptr<Free>(free_)](std::string* buffer) {
+            if (const auto free = pool.lock()) give_back(*free, std::move(*buffer));
+            delete buffer;
+          }};
+}
+
+void FramesBuilder::expect(std::size_t bytes) {
+  if (buffers_ == nullptr) return;
+  if (batch_) array_ = buffers_->take(std::min(bytes, kBlockBytesMax));
+  if (deflater_ == nullptr) bytes_ = buffers_->take(bytes);
+}
+
+void FramesBuilder::add(const Block& block, const EventRun& run) {
+  if (run.from == run.to) return add_gap(block.gap_frame(run.from));
+  if (batch_ || event_stream_) {
+    for (std::size_t index = run.from; index < run.to; ++index) add(block, index);
+    return;
+  }
+  const EventEntry& first = block.entry(run.from);
+  const EventEntry& last = block.entry(run.to - 1);
+  bytes_.append(block.frames(), first.frame_offset, last.frame_offset + last.frame_size - first.frame_offset);
+  events_ += run.to - run.from;
+}
 
 void FramesBuilder::add(const Block& block, std::size_t index) {
   ++events_;
@@ -54,7 +108,10 @@ Frames FramesBuilder::finish() {
   Frames frames;
   frames.events = events_;
   frames.gaps = gaps_;
-  if (!bytes_.empty()) frames.bytes = std::make_shared<const std::string>(std::move(bytes_));
+  if (buffers_ != nullptr) buffers_->give_back(std::move(array_));
+  if (bytes_.empty()) return frames;
+  frames.bytes = buffers_ == nullptr ? std::make_shared<const std::string>(std::move(bytes_))
+                                     : buffers_->share(std::move(bytes_));
   return frames;
 }
 

@@ -28,7 +28,7 @@ struct Alone {
     return cohort.frames(block, block->first_seq(), block->last_seq());
   }
   MemoryShare share;
-  KeptFrames all{share};
+  SharedByCohorts all{share};
   Cohort cohort;
 };
 
@@ -115,18 +115,53 @@ TEST_CASE("cohort: what is filtered counts in bytes as long as it is kept, with 
   CHECK(alone.share.bytes() == frames.bytes->size());
 }
 
-TEST_CASE("cohort: of two that are too large together the newer is kept, and of what only one wants too") {
+TEST_CASE("cohort: of two that are too large together the newer is kept, and nothing of what only one wants") {
   for (const std::size_t feeds : {1u, 2u}) {
     Bench bench;
     Alone alone(kWantsX);
     alone.cohort.feeds = feeds;
-    pair_in_block(bench, feeds == 1 ? 100 : 700'000);
-    pair_in_block(bench, feeds == 1 ? 100 : 600'000);
+    pair_in_block(bench, 700'000);
+    pair_in_block(bench, 600'000);
     (void)alone.frames(bench, 1);
     const Frames newer = alone.frames(bench, 3);
-    CHECK(alone.share.bytes() == newer.bytes->size());
-    CHECK(alone.frames(bench, 3).bytes == newer.bytes);
+    CHECK(alone.share.bytes() == (feeds == 1 ? 0 : newer.bytes->size()));
+    CHECK((alone.frames(bench, 3).bytes == newer.bytes) == (feeds == 2));
   }
+}
+
+TEST_CASE("cohorts: nothing is kept where nobody is behind") {
+  Bench bench;
+  Feed quick(bench.log, bench.cohorts, bench.clock, [] {}), slow(bench.log, bench.cohorts, bench.clock, [] {});
+  for (Feed* const feed : {&quick, &slow}) {
+    feed->subscribe(subscription(kWantsX), std::nullopt);
+    CHECK(feed->pull(1 << 20).empty());
+  }
+  pair_in_block(bench, 5000);
+  CHECK(quick.pull(1 << 20).events == 1);
+  CHECK(quick.pull(1 << 20).empty());
+  CHECK(bench.cohorts.kept_bytes() > 5000);
+  CHECK(slow.pull(1 << 20).events == 1);
+  CHECK(slow.pull(1 << 20).empty());
+  bench.cohorts.announce();
+  for (Feed* const feed : {&quick, &slow}) CHECK(feed->pull(1 << 20).empty());
+  CHECK(bench.cohorts.kept_bytes() == 0);
+}
+
+TEST_CASE("frames: the memory of large buffers is used again, by what is about as large") {
+  FrameBuffers buffers;
+  std::string filled = buffers.take(100'000);
+  filled.append(90'000, 'x');
+  auto shared = buffers.share(std::move(filled));
+  const void* const memory = shared->data();
+  auto second = buffers.share(buffers.take(100'000));
+  CHECK(second->data() != memory);
+  shared.reset();
+  CHECK(buffers.take(1000).data() != memory);
+  CHECK(buffers.take(20'000).data() != memory);  // it would hold five times as much as it needs
+  CHECK(buffers.take(200'000).data() != memory);
+  const std::string again = buffers.take(95'000);
+  CHECK(again.data() == memory);
+  CHECK(again.empty());
 }
 
 TEST_CASE("cohort: two that are together as large as may be kept are kept, and a byte more is not") {
