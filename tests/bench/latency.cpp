@@ -77,13 +77,24 @@ LatencyRow measure_latency(Subject& subject, const Options& options) {
                   std::chrono::duration<double>(options.warmup_seconds + options.seconds));
   auto next_reload = begin + std::chrono::duration_cast<steady_clock::duration>(
                                  std::chrono::duration<double>(options.warmup_seconds));
+  double cpu = 0.0;
+  double switches = 0.0;
+  steady_clock::time_point counted_from{};
   while (!interrupted && !reader.failed() && steady_clock::now() < end) {
     std::this_thread::sleep_for(milliseconds{20});
+    if (counted_from == steady_clock::time_point{} && steady_clock::now() >= next_reload) {
+      counted_from = steady_clock::now();
+      cpu = cpu_seconds_of(subject);
+      switches = context_switches_of(subject);
+    }
     if (options.reload_every_s == 0.0 || steady_clock::now() < next_reload) continue;
     next_reload += std::chrono::duration_cast<steady_clock::duration>(std::chrono::duration<double>(options.reload_every_s));
     recorder.mark_reload();
     if (subject.reload()) ++row.reloads;
   }
+  const double counted_s = seconds_since(counted_from);
+  row.server_cpu = (cpu_seconds_of(subject) - cpu) / counted_s;
+  row.switches_per_event = (context_switches_of(subject) - switches) / counted_s / row.events_per_s;
   load.stop();
   const bool drained = load.failure().empty() && wait_drained(reader, load.published());
   reader.stop();
@@ -117,6 +128,8 @@ LatencyRow median_row(const std::vector<LatencyRow>& rounds) {
   row.p50_ms = median_of(rounds, &LatencyRow::p50_ms);
   row.p90_ms = median_of(rounds, &LatencyRow::p90_ms);
   row.p99_ms = median_of(rounds, &LatencyRow::p99_ms);
+  row.server_cpu = median_of(rounds, &LatencyRow::server_cpu);
+  row.switches_per_event = median_of(rounds, &LatencyRow::switches_per_event);
   return row;
 }
 

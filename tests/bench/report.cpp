@@ -275,8 +275,8 @@ void print_tables(const Report& report, const Options& options) {
                 row.bytes_per_client);
   }
   if (!report.latency.empty()) {
-    std::printf("\nlatency, publish() due to client's read, ms\n  %-9s %8s %9s %9s %9s %9s %9s\n",
-                "subject", "clients", "events/s", "p50", "p90", "p99", "max");
+    std::printf("\nlatency, publish() due to client's read, ms\n  %-9s %8s %9s %9s %9s %9s %9s %8s %9s\n",
+                "subject", "clients", "events/s", "p50", "p90", "p99", "max", "srv CPU", "sleeps/ev");
   }
   for (const LatencyRow& row : report.latency) {
     std::printf("  %-9s %8zu %9.0f ", row.subject.c_str(), row.clients, row.events_per_s);
@@ -284,7 +284,8 @@ void print_tables(const Report& report, const Options& options) {
       std::printf("LOST %s\n", row.lost.c_str());
       continue;
     }
-    std::printf("%9.3f %9.3f %9.3f %9.3f\n", row.p50_ms, row.p90_ms, row.p99_ms, row.max_ms);
+    std::printf("%9.3f %9.3f %9.3f %9.3f %8.3f %9.2f\n", row.p50_ms, row.p90_ms, row.p99_ms, row.max_ms, row.server_cpu,
+                row.switches_per_event);
     if (row.reloads != 0) {
       std::printf("  %-9s %llu times another configuration was read; of events then the latest took %.3f ms, of the others %.3f ms\n", "",
                   static_cast<unsigned long long>(row.reloads), row.reload_max_ms, row.calm_max_ms);
@@ -331,6 +332,8 @@ std::string to_json(const Report& report, const Options& options) {
     member(writer, "p90_ms", row.p90_ms);
     member(writer, "p99_ms", row.p99_ms);
     member(writer, "max_ms", row.max_ms);
+    member(writer, "server_cpu", row.server_cpu);
+    member(writer, "switches_per_event", row.switches_per_event);
     member(writer, "reloads", row.reloads);
     member(writer, "reload_max_ms", row.reload_max_ms);
     member(writer, "calm_max_ms", row.calm_max_ms);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <stdexcept>
@@ -185,6 +186,21 @@ double cpu_seconds_of(const Subject& subject) {
   double sum = 0.0;
   for (const pid_t pid : subject.processes()) sum += testing_support::cpu_seconds(pid);
   return sum;
+}
+
+double context_switches_of(const Subject& subject) {
+  double switches = 0;
+  for (const pid_t pid : subject.processes()) {
+    const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
+    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+      std::ifstream status(task.path() / "status");
+      for (std::string word; status >> word;) {
+        double count = 0;
+        if (word == "voluntary_ctxt_switches:" && status >> count) switches += count;
+      }
+    }
+  }
+  return switches;
 }
 
 std::uint64_t resident_bytes_of(const Subject& subject) {

@@ -78,6 +78,8 @@ std::vector<Connection> connect_clients(Subject& subject, std::size_t count,
 
 // Sums over the subject's processes.
 double cpu_seconds_of(const Subject& subject);
+// How often its threads, those that there are, went to sleep.
+double context_switches_of(const Subject& subject);
 std::uint64_t resident_bytes_of(const Subject& subject);
 
 }  // namespace bench

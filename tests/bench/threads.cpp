@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <stdexcept>
@@ -32,22 +31,6 @@ Options with_threads(const Options& options, std::size_t threads) {
   return changed;
 }
 
-// Of all threads of the process, those that ended not.
-double context_switches(const Subject& subject) {
-  double switches = 0;
-  for (const pid_t pid : subject.processes()) {
-    const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
-    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
-      std::ifstream status(task.path() / "status");
-      for (std::string word; status >> word;) {
-        double count = 0;
-        if (word.find("ctxt_switches:") != std::string::npos && status >> count) switches += count;
-      }
-    }
-  }
-  return switches;
-}
-
 ThreadsRound measure(const ThreadsRow& row, const Options& options) {
   const std::unique_ptr<Subject> subject =
       make_subject("bridge", with_threads(options, row.threads));
@@ -61,7 +44,7 @@ ThreadsRound measure(const ThreadsRow& row, const Options& options) {
   const auto begin = steady_clock::now();
   const std::uint64_t before = reader.deliveries();
   const double cpu = cpu_seconds_of(*subject);
-  const double switches = context_switches(*subject);
+  const double switches = context_switches_of(*subject);
   pass(options.seconds, reader);
   const double seconds = seconds_since(begin);
   const auto delivered = static_cast<double>(reader.deliveries() - before);
@@ -69,7 +52,7 @@ ThreadsRound measure(const ThreadsRow& row, const Options& options) {
   round.deliveries_per_s = delivered / seconds;
   if (delivered > 0) {
     round.cpu_us_per_delivery = (cpu_seconds_of(*subject) - cpu) * 1e6 / delivered;
-    round.switches_per_1000 = (context_switches(*subject) - switches) * 1e3 / delivered;
+    round.switches_per_1000 = (context_switches_of(*subject) - switches) * 1e3 / delivered;
   }
   load.stop();
   const bool drained = load.failure().empty() && wait_drained(reader, load.published());
