@@ -8,7 +8,7 @@
 
 #include "market/items/item.h"
 #include "trainer/commands/trainer_commands.h"
-#include "trainer/run/options.h"
+#include "trainer/options.h"
 #include "trainer/run/progress.h"
 #include "trainer/run/stop_signal.h"
 #include "trainer/run/training_run.h"

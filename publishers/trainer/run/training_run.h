@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "market/items/item.h"
-#include "trainer/run/options.h"
+#include "trainer/options.h"
 #include "trainer/run/progress.h"
 #include "trainer/run/seat.h"
 

@@ -7,7 +7,7 @@
 
 #include "trainer/env/actions.h"
 #include "trainer/env/refusal_text.h"
-#include "trainer/run/options.h"
+#include "trainer/options.h"
 
 namespace trainer {
 namespace {

@@ -6,7 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "market/items/item.h"
-#include "trainer/run/options.h"
+#include "trainer/options.h"
 #include "trainer/run/progress.h"
 #include "trainer/run/stop_signal.h"
 #include "trainer/run/training_run.h"

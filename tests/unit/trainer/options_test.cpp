@@ -1,4 +1,4 @@
-#include "trainer/run/options.h"
+#include "trainer/options.h"
 
 #include <initializer_list>
 #include <sstream>

@@ -17,7 +17,7 @@
 
 #include "support/wait.h"
 #include "trainer/env/actions.h"
-#include "trainer/run/options.h"
+#include "trainer/options.h"
 #include "trainer/run/progress.h"
 #include "trainer/run/stop_signal.h"
 #include "trainer/run/training_run.h"
