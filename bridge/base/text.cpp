@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/limits.h"
+#include "shared/text/utf8.h"
 
 namespace bridge {
 namespace {
@@ -42,33 +43,18 @@ bool is_name(std::string_view s) {
 }
 
 bool is_utf8(std::string_view s) {
-  const auto* p = reinterpret_cast<const unsigned char*>(s.data());
-  const auto* const end = p + s.size();
+  const char* p = s.data();
+  const char* const end = p + s.size();
   // Eight plain ones at a time, as most are.
-  const auto all_ascii = [&] {
+  const auto eight_ascii = [&] {
     std::uint64_t word = 0;
     std::memcpy(&word, p, sizeof word);
     return (word & 0x8080808080808080u) == 0;
   };
-  const auto tail = [](unsigned char c) { return (c & 0xC0) == 0x80; };
   while (p < end) {
-    const unsigned char c = *p;
-    if (c < 0x80) {
-      p += end - p >= 8 && all_ascii() ? 8 : 1;
-    } else if (c < 0xC2) {
-      return false;
-    } else if (c < 0xE0) {
-      if (end - p < 2 || !tail(p[1])) return false;
-      p += 2;
-    } else if (c < 0xF0) {
-      if (end - p < 3 || !tail(p[1]) || !tail(p[2])) return false;
-      if ((c == 0xE0 && p[1] < 0xA0) || (c == 0xED && p[1] > 0x9F)) return false;
-      p += 3;
-    } else {
-      if (c > 0xF4 || end - p < 4 || !tail(p[1]) || !tail(p[2]) || !tail(p[3])) return false;
-      if ((c == 0xF0 && p[1] < 0x90) || (c == 0xF4 && p[1] > 0x8F)) return false;
-      p += 4;
-    }
+    const int size = end - p >= 8 && eight_ascii() ? 8 : utf8::size_at(p, end);
+    if (size == 0) return false;
+    p += size;
   }
   return true;
 }

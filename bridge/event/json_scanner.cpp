@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "shared/text/utf8.h"
 
 namespace bridge {
 namespace {
@@ -99,29 +100,9 @@ bool JsonScanner::escape() {
 }
 
 bool JsonScanner::multibyte() {
-  // One character of RFC 3629 section 4's table.
-  const auto at = [this](int i) { return static_cast<unsigned char>(p_[i]); };
-  const auto tail = [&at](int i) { return (at(i) & 0xC0) == 0x80; };
-  const auto left = end_ - p_;
-  const unsigned char c = at(0);
-  if (c >= 0xC2 && c <= 0xDF) {
-    if (left < 2 || !tail(1)) return false;
-    p_ += 2;
-    return true;
-  }
-  if (c >= 0xE0 && c <= 0xEF) {
-    if (left < 3 || !tail(1) || !tail(2)) return false;
-    if ((c == 0xE0 && at(1) < 0xA0) || (c == 0xED && at(1) > 0x9F)) return false;
-    p_ += 3;
-    return true;
-  }
-  if (c >= 0xF0 && c <= 0xF4) {
-    if (left < 4 || !tail(1) || !tail(2) || !tail(3)) return false;
-    if ((c == 0xF0 && at(1) < 0x90) || (c == 0xF4 && at(1) > 0x8F)) return false;
-    p_ += 4;
-    return true;
-  }
-  return false;
+  const int size = utf8::size_at(p_, end_);
+  p_ += size;
+  return size != 0;
 }
 
 bool JsonScanner::other_value(char first, int depth) {

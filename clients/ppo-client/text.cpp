@@ -1,9 +1,9 @@
 #include "ppo-client/text.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <iterator>
-#include <vector>
+
+#include "shared/text/utf8.h"
 
 namespace client {
 namespace {
@@ -64,20 +64,10 @@ bool Character::safe() const {
 }
 
 Character decode(std::string_view text, size_t at) {
-  const auto byte = [&](size_t index) { return static_cast<std::uint8_t>(text[index]); };
-  const std::uint8_t lead = byte(at);
-  if (lead < 0x80) return {lead, 1};
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || at + length > text.size()) return {Character::kBad, 1};
-  char32_t code = lead & (0x7Fu >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(at + i) & 0xC0u) != 0x80u) return {Character::kBad, 1};
-    code = (code << 6) | (byte(at + i) & 0x3Fu);
-  }
-  constexpr char32_t kFirstOfLength[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (code < kFirstOfLength[length] || code > 0x10FFFF || surrogate) return {Character::kBad, 1};
-  return {code, length};
+  const char* const p = text.data() + at;
+  const int size = utf8::size_at(p, text.data() + text.size());
+  if (size == 0) return {Character::kBad, 1};
+  return {utf8::code_at(p, size), static_cast<size_t>(size)};
 }
 
 std::string printable(std::string_view text) {

@@ -10,7 +10,7 @@
 
 #include "json_text.h"
 #include "names.h"
-#include "utf8.h"
+#include "shared/text/utf8.h"
 
 namespace ppo {
 namespace {
@@ -155,7 +155,7 @@ void append_json_string(std::string& out, std::string_view text) {
       copy_plain();
       append_escape(out, *p);
       plain = ++p;
-    } else if (const int size = utf8_size(p, end); size > 0) {
+    } else if (const int size = utf8::size_at(p, end); size > 0) {
       p += size;
     } else {
       copy_plain();

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "utf8.h"
+#include "shared/text/utf8.h"
 
 namespace ppo {
 namespace {
@@ -125,7 +125,7 @@ class Scanner {
       } else if (c < 0x20) {
         return false;
       } else {
-        const int size = utf8_size(p_, end_);
+        const int size = utf8::size_at(p_, end_);
         if (size == 0) return false;
         p_ += size;
       }

@@ -1,11 +1,12 @@
-// UTF-8, as RFC 3629 section 4 has it: no overlong forms, no surrogates, nothing above U+10FFFF.
+// UTF-8, as RFC 3629 section 4 has it: no overlong forms, no surrogates, nothing above U+10FFFF. The one reading of it in the
+// bridge, the C++ publisher and the terminal client.
 #pragma once
 
-namespace ppo {
+namespace utf8 {
 
 // The bytes of the character at `p`, 1 to 4, or 0 where there is none that is well-formed.
 // REQUIRES: p < end.
-inline int utf8_size(const char* p, const char* end) {
+inline int size_at(const char* p, const char* end) {
   const auto at = [p](int i) { return static_cast<unsigned char>(p[i]); };
   const auto tail = [&at](int i) { return (at(i) & 0xC0) == 0x80; };
   const auto left = end - p;
@@ -27,4 +28,12 @@ inline int utf8_size(const char* p, const char* end) {
   return 0;
 }
 
-}  // namespace ppo
+// Which character it is. REQUIRES: size == size_at(p, end), and not 0.
+inline char32_t code_at(const char* p, int size) {
+  const auto lead = static_cast<unsigned char>(*p);
+  char32_t code = size == 1 ? lead : lead & (0x7Fu >> size);
+  for (int i = 1; i < size; ++i) code = (code << 6) | (static_cast<unsigned char>(p[i]) & 0x3Fu);
+  return code;
+}
+
+}  // namespace utf8
