@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "names.h"
-#include "signals_blocked.h"
+#include "signal_mask.h"
 #include "timestamp.h"
 
 namespace ppo {
@@ -74,8 +74,9 @@ void Control::add(std::string_view name, CommandHandler handler, CommandThread t
   if (thread == CommandThread::kLibrary && !commands_thread_begun_) {
     const std::lock_guard close_lock(close_mutex_);
     if (!commands_thread_.joinable() && !library_.closed()) {
-      const SignalsBlocked blocked;
-      commands_thread_ = std::thread([this] { run_commands(); });
+      const sigset_t blocked = signals_blocked();
+      const SignalMask none(all_signals());
+      commands_thread_ = std::thread([this, blocked] { run_commands(blocked); });
       commands_thread_begun_ = true;
     }
   }
@@ -138,11 +139,13 @@ void Control::answer(std::uint64_t connection, std::string text) {
   outbox_.wake();
 }
 
-void Control::run_commands() noexcept {
+void Control::run_commands(const sigset_t& blocked) noexcept {
   pthread_setname_np(pthread_self(), "ppo-commands");
   while (!library_.closed()) {
     library_.wait(milliseconds::max());
-    if (!library_.closed()) run_all(library_);
+    if (library_.closed()) break;
+    const SignalMask mask(blocked);
+    run_all(library_);
   }
 }
 

@@ -2,6 +2,8 @@
 // answers each once; and gives it events that it misses.
 #pragma once
 
+#include <signal.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -110,7 +112,8 @@ class Control {
   void execute(const WaitingCommand& waiting);
   void answer(std::uint64_t connection, std::string text);
 
-  void run_commands() noexcept;  // "ppo-commands"
+  // "ppo-commands". `blocked`: signals that handlers do not take.
+  void run_commands(const sigset_t& blocked) noexcept;
   void refuse_all(CommandQueue& queue);
   void count(std::uint64_t CommandStats::*counter, std::uint64_t by = 1) noexcept;
 

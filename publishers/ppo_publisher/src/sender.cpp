@@ -10,7 +10,7 @@
 
 #include "curve_key.h"
 #include "names.h"
-#include "signals_blocked.h"
+#include "signal_mask.h"
 
 namespace ppo {
 namespace {
@@ -41,8 +41,12 @@ void say_on_stderr(const std::string& trouble) {
 }
 
 Handshakes handshakes(const PublisherOptions& options, const std::string& endpoint) {
-  return {endpoint, read_curve_key(options.curve),
-          options.on_trouble ? options.on_trouble : say_on_stderr};
+  const auto say = [blocked = signals_blocked(), on_trouble = options.on_trouble](const std::string& trouble) {
+    if (!on_trouble) return say_on_stderr(trouble);
+    const SignalMask mask(blocked);
+    on_trouble(trouble);
+  };
+  return {endpoint, read_curve_key(options.curve), say};
 }
 
 }  // namespace
@@ -54,7 +58,7 @@ Sender::Sender(const PublisherOptions& options, Outbox& outbox, Announcement& an
       flush_(options.flush_ms),
       link_(context_, options.endpoint, handshakes(options, options.endpoint)) {
   start_control(options);
-  const SignalsBlocked blocked;
+  const SignalMask none(all_signals());
   thread_ = std::thread([this] { run(); });
 }
 

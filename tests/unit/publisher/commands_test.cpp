@@ -1,14 +1,17 @@
 // Commands over a real control channel: who asks gets one answer, and handlers run where they may.
 #include <doctest/doctest.h>
 #include <ppo_publisher/publisher.h>
+#include <signal.h>
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <zmq.hpp>
 
 #include "fake_bridge.h"
 #include "fake_control.h"
@@ -114,6 +117,46 @@ TEST_CASE("commands: a handler on the library's thread needs no polling") {
   const Json reply(bridge.ask(kSource, {"ping"}));
   CHECK(reply.boolean("/success"));
   CHECK(where.load() != std::this_thread::get_id());
+}
+
+TEST_CASE("commands: what a handler starts, or one who is told of trouble, hears the signals that the program hears") {
+  const auto blocked = [] {  // which a program inherits that is started from here
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    std::set<int> signals;
+    for (int signal = 1; signal < NSIG; ++signal) {
+      if (sigismember(&mask, signal) == 1) signals.insert(signal);
+    }
+    return signals;
+  };
+  const std::set<int> usual = blocked();
+  FakeControl bridge;
+  zmq::context_t context;
+  zmq::socket_t locked(context, zmq::socket_type::sub);  // takes keys only
+  char key[41];
+  char secret[41];
+  REQUIRE(zmq_curve_keypair(key, secret) == 0);
+  locked.set(zmq::sockopt::curve_server, true);
+  locked.set(zmq::sockopt::curve_secretkey, secret);
+  locked.bind("tcp://127.0.0.1:*");
+  std::promise<std::set<int>> in_handler;
+  std::promise<std::set<int>> in_trouble;
+  PublisherOptions options = options_for(bridge.endpoint());
+  options.endpoint = locked.get(zmq::sockopt::last_endpoint);
+  options.on_trouble = [&](const std::string&) { in_trouble.set_value(blocked()); };
+  Publisher publisher(options);
+  REQUIRE(publisher.on_command(
+      "start",
+      [&](const Command& command) {
+        in_handler.set_value(blocked());
+        return echo(command);
+      },
+      CommandThread::kLibrary));
+  CHECK(Json(bridge.ask(kSource, {"start"})).boolean("/success"));
+  CHECK(in_handler.get_future().get() == usual);
+  auto told = in_trouble.get_future();
+  REQUIRE(told.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+  CHECK(told.get() == usual);
 }
 
 TEST_CASE("commands: a handler's refusal and whatever it throws are answered as rejected") {
