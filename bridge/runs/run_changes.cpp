@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kConfigBytesMax = 16 * 1024;
 constexpr std::size_t kRunTextBytesMax = 1000;
 constexpr std::uint64_t kMarksPartOfBytes = 16;
+constexpr std::uint64_t kBeforeRowsMax = 1'000'000;  // of `tallies_before`, some 90 bytes each
+constexpr std::uint64_t kBeforeRowPart = 1024;       // bytes of curves allowed, for each of them
 
 void bind_text(Statement& statement, int index, std::string_view text) {
   if (text.empty()) {
@@ -152,6 +154,24 @@ bool RunStore::set_run(const RunChange& change) {
     if (run != group->second.runs.end()) run->second.deleted = *change.deleted;
   }
   return found;
+}
+
+// The tallies behind event `at` will be known: of each run, from its first change on, as it was before. Those go that
+// no event of the journal is behind, and the oldest of too many.
+void RunStore::begin_window(std::uint64_t at) {
+  window_at_ = at;
+  if (!keeps_windows_) return;
+  db_.run("DELETE FROM tallies_before WHERE at<(SELECT max(at) FROM tallies_before WHERE at<(SELECT min(seq) FROM events))");
+  db_.run("DELETE FROM tallies_before WHERE at<=(SELECT at FROM tallies_before ORDER BY at DESC LIMIT 1 OFFSET " +
+          std::to_string(std::min(kBeforeRowsMax, limits_.bytes_max / kBeforeRowPart)) + ")");
+}
+
+void RunStore::keep_before(Run& run) {
+  Statement& keep = statements_->write_tally_before;
+  bind_tally(keep, run.id, run.tally);
+  keep.bind(10, window_at_);
+  keep.run();
+  run.window_at = window_at_;
 }
 
 void RunStore::count_marks() {

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kTagBytesMax = 256;
 constexpr std::size_t kPointBytes = 24;
+constexpr std::uint64_t kChunksMax = 1ull << kChunkBits;  // of a curve
 
 }  // namespace
 
@@ -38,23 +39,22 @@ RunStore::Curve* RunStore::curve_of(Run& run, std::string_view tag) {
     statements_->insert_curve.run();
     curve.id = static_cast<std::uint64_t>(sqlite3_last_insert_rowid(db_.handle()));
   }
-  curve.first_chunk = curve.points / kChunkPoints;
-  if (curve.points % kChunkPoints != 0) {
-    Statement& read = statements_->read_points;
-    read.bind(1, curve.id << kChunkBits | curve.first_chunk);
+  Statement& newest = statements_->read_points;
+  newest.bind(1, curve.id << kChunkBits);
+  newest.bind(2, curve.id << kChunkBits | (kChunksMax - 1));
+  if (newest.step()) {
     ChunkPoints points;
-    const std::size_t n = curve.points % kChunkPoints;
-    if (read.step() && read.number(0) == n && decode_steps(read.blob(1), n, &points.steps) &&
-        decode_values(read.blob(2), n, &points.values) &&
-        decode_times(read.blob(3), n, &points.times_us)) {
-      curve.open_bytes = read.blob(1).size() + read.blob(2).size() + read.blob(3).size();
+    const std::size_t n = newest.number(1);
+    curve.first_chunk = newest.number(0) & (kChunksMax - 1);
+    if (n < kChunkPoints && decode_steps(newest.blob(2), n, &points.steps) && decode_values(newest.blob(3), n, &points.values) &&
+        decode_times(newest.blob(4), n, &points.times_us)) {
+      curve.open_bytes = newest.blob(2).size() + newest.blob(3).size() + newest.blob(4).size();
       curve.chunks.push_back(std::move(points));
     } else {
-      curve.points += kChunkPoints - n;  // somebody has taken it out: the next row follows
-      ++curve.first_chunk;
+      ++curve.first_chunk;  // it is full, or somebody has changed it
     }
-    read.reset();
   }
+  newest.reset();
   return &run.curves.emplace(std::string(tag), std::move(curve)).first->second;
 }
 
@@ -62,7 +62,7 @@ void RunStore::add_point(Run& run, std::string_view tag, std::optional<double> s
                          std::int64_t time_us) {
   if (run.deleted) return;
   Curve* const curve = curve_of(run, tag);
-  if (curve == nullptr || curve->points >> kChunkBits >= kChunkPoints) return;
+  if (curve == nullptr || curve->first_chunk + curve->chunks.size() >= kChunksMax) return;
   if (curve->chunks.empty() || curve->chunks.back().size() == kChunkPoints) {
     curve->chunks.emplace_back();
   }

@@ -19,7 +19,10 @@ constexpr std::size_t kMarkBytesMax = 8192;  // holds any command_executed
 }  // namespace
 
 RunStore::RunStore(Database& database, RunLimits limits, std::uint64_t past_seq)
-    : db_(database), limits_(limits), past_seq_(past_seq) {
+    : db_(database),
+      limits_(limits),
+      past_seq_(past_seq),
+      keeps_windows_(number("SELECT count(*) FROM sqlite_master WHERE name='events'") != 0) {
   db_.run("BEGIN IMMEDIATE");
   db_.run(kRunTables);
   const std::uint64_t version = number("SELECT value FROM runs_state WHERE name='version'");
@@ -30,12 +33,13 @@ RunStore::RunStore(Database& database, RunLimits limits, std::uint64_t past_seq)
   }
   // A run that goes on says so with its next event.
   db_.run(kLoseAll);
-  db_.run("INSERT OR IGNORE INTO runs_state VALUES('seq',0),('samples_seq',0),('since_seq',0),('since_us',0),"
-          "('version'," +
-          std::to_string(kRunTablesVersion) + ")");
+  db_.run("INSERT OR IGNORE INTO runs_state VALUES('seq',0),('samples_seq',0),('since_seq',0),('since_us',0)");
+  db_.run("DELETE FROM tallies_before WHERE (SELECT value FROM runs_state WHERE name='seq')=0");  // all is added up anew
+  db_.run("INSERT OR REPLACE INTO runs_state VALUES('version'," + std::to_string(kRunTablesVersion) + ")");
   db_.run("COMMIT");
   statements_ = std::make_unique<Statements>(db_);
   forget();
+  window_at_ = whole_seq_;
 }
 
 RunStore::~RunStore() = default;
@@ -55,6 +59,7 @@ void RunStore::forget() {
   seq_ = number("SELECT value FROM runs_state WHERE name='samples_seq'");
   whole_seq_ = number("SELECT value FROM runs_state WHERE name='seq'");
   in_past_ = whole_seq_ < past_seq_;
+  window_at_ = std::min(window_at_, whole_seq_);
   fresh_ = number("SELECT value FROM runs_state WHERE name='since_seq'") == 0;
   bytes_ = number("SELECT sum(bytes) FROM curves");
   run_rows_ = number("SELECT count(*) FROM runs");
@@ -73,6 +78,7 @@ void RunStore::fold(const Block& block, std::size_t index) {
     const std::uint64_t seq = block.seq(i);
     if (seq <= seq_) continue;
     if (in_past_ && seq > past_seq_) lose_past();
+    if (seq > window_at_ + limits_.window_events) begin_window(seq - 1);
     try {
       fold_event(block, i, seq > whole_seq_);
     } catch (const DatabaseError& error) {
@@ -122,6 +128,7 @@ void RunStore::fold_event(const Block& block, std::size_t i, bool whole) {
   const bool is_trade = type == "trade_executed";
   if (is_trade || type == "portfolio_update") {
     if (!whole) return;
+    if (keeps_windows_ && run.window_at != window_at_) keep_before(run);
     is_trade ? run.tally.add_trade(data) : run.tally.add_portfolio(data);
     run.tally_changed = true;
   } else if (type == "scalar") {
@@ -146,12 +153,8 @@ void RunStore::fold_event(const Block& block, std::size_t i, bool whole) {
 
 // From where on everything is counted.
 void RunStore::note_since(std::uint64_t seq, std::int64_t time_us) {
-  statements_->set_state.bind(1, std::string_view("since_seq"));
-  statements_->set_state.bind(2, seq);
-  statements_->set_state.run();
-  statements_->set_state.bind(1, std::string_view("since_us"));
-  statements_->set_state.bind(2, static_cast<std::uint64_t>(time_us));
-  statements_->set_state.run();
+  write_state("since_seq", seq);
+  write_state("since_us", static_cast<std::uint64_t>(time_us));
   fresh_ = false;
 }
 
@@ -258,16 +261,18 @@ void RunStore::mark(std::uint64_t seq, std::uint64_t run, std::string_view kind,
   ++mark_rows_;
 }
 
+void RunStore::write_state(std::string_view name, std::uint64_t value) {
+  statements_->set_state.bind(1, name);
+  statements_->set_state.bind(2, value);
+  statements_->set_state.run();
+}
+
 // Call after what fold() took in, before the commit.
 void RunStore::write(std::int64_t now_us) {
   for (Run* run : changed_) {
     if (run->tally_changed) write_run(*run);
   }
-  if (seq_ > whole_seq_) {
-    statements_->set_state.bind(1, std::string_view("seq"));
-    statements_->set_state.bind(2, seq_);
-    statements_->set_state.run();
-  }
+  if (seq_ > whole_seq_) write_state("seq", seq_);
   const std::int64_t since = now_us - flushed_us_;
   if ((since >= 0 && since < kFlushUs && open_bytes_ < limits_.memory_bytes_max / 4) || !dirty_) return;
   flushed_us_ = now_us;
@@ -280,18 +285,8 @@ void RunStore::write_run(Run& run) {
     statements_->insert_tally.run();
     run.tally_stored = true;
   }
-  Statement& write = statements_->write_tally;
-  const Tally& tally = run.tally;
-  write.bind(1, run.id);
-  write.bind(2, tally.trades);
-  write.bind(3, tally.wins);
-  write.bind(4, tally.closed);
-  bind_number(write, 5, tally.profit.sum);
-  bind_number(write, 6, tally.profit.rest);
-  bind_number(write, 7, tally.volume.sum);
-  bind_number(write, 8, tally.volume.rest);
-  bind_number(write, 9, tally.value.value_or(kNoNumber));
-  write.run();
+  bind_tally(statements_->write_tally, run.id, run.tally);
+  statements_->write_tally.run();
   run.tally_changed = false;
 }
 
@@ -312,12 +307,8 @@ void RunStore::flush() {
   changed_.clear();
   for (Curve* curve : changed_curves_) write_curve(*curve);
   changed_curves_.clear();
-  for (const char* name : {"samples_seq", "seq"}) {
-    if (seq_ < whole_seq_ && std::string_view(name) == "seq") continue;
-    statements_->set_state.bind(1, std::string_view(name));
-    statements_->set_state.bind(2, seq_);
-    statements_->set_state.run();
-  }
+  write_state("samples_seq", seq_);
+  if (seq_ >= whole_seq_) write_state("seq", seq_);
   open_bytes_ = 0;
   dirty_ = false;
   forget_some();

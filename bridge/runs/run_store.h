@@ -2,7 +2,7 @@
 // the events, into tables of the database that the events are in, or of one in memory.
 //
 // Tables: `runs` (a row each for a source, run and agent; agent_id '' = the run as a whole, run '' = events that
-// name none), `tallies` (trades added up), `curves` (a run's tags), `chunks` and `samples` (the points of a curve,
+// name none), `tallies` (trades added up), `tallies_before` (as these were at places further back), `curves` (a run's tags), `chunks` and `samples` (the points of a curve,
 // kChunkPoints a row), `marks` (parameters set, pauses, errors, ends) and `runs_state` (how far they are folded).
 // All follow from the events, but for what set_run() wrote and what events told that are trimmed by now.
 #pragma once
@@ -32,6 +32,7 @@ struct RunLimits {
   std::uint64_t marks_max = 100'000;
   std::uint64_t bytes_max = 2ull << 30;  // of curves; of marks a sixteenth of it beside
   std::int64_t age_max_us = 365ll * 86'400 * 1'000'000;
+  std::uint64_t window_events = 65'536;  // from one place to the next at which tallies are known without adding up
   std::size_t memory_bytes_max = 48u << 20;  // of runs and points that are in memory, beside the database
 };
 
@@ -113,6 +114,7 @@ class RunStore {
     bool tally_changed = false;
     bool tally_stored = false;  // it has a row
     std::uint64_t curve_count = 0;
+    std::optional<std::uint64_t> window_at;  // of which `tallies_before` has it
     Tally tally;
     std::map<std::string, Curve, std::less<>> curves;
   };
@@ -143,6 +145,9 @@ class RunStore {
             std::string_view data);
   void count_marks();
   void trim_marks();
+  void begin_window(std::uint64_t at);
+  void keep_before(Run& run);
+  void write_state(std::string_view name, std::uint64_t value);
   void write_last(const Run& run);
   void write_run(Run& run);
   void write_curve(Curve& curve);
@@ -155,6 +160,8 @@ class RunStore {
   std::unique_ptr<Statements> statements_;
   std::uint64_t seq_ = 0;        // folded in
   std::uint64_t whole_seq_ = 0;  // up to here all but the curves is written
+  const bool keeps_windows_;  // events can be added up again
+  std::uint64_t window_at_ = 0;  // the newest place that `tallies_before` tells of
   std::uint64_t bytes_ = 0;
   std::uint64_t run_rows_ = 0;
   std::uint64_t mark_rows_ = 0;

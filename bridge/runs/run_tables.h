@@ -5,7 +5,9 @@
 
 namespace bridge {
 
-inline constexpr std::uint64_t kRunTablesVersion = 1;
+// 1: no `tallies_before`, and up to 512 points in a row of samples. Such a file is gone on with as it is; a bridge that
+// knows only 1 would count the rows wrongly.
+inline constexpr std::uint64_t kRunTablesVersion = 2;
 inline constexpr int kChunkBits = 20;  // of the id of a row of `chunks`: which of its curve
 
 inline constexpr const char* kRunTables = R"(
@@ -34,6 +36,12 @@ CREATE TABLE IF NOT EXISTS tallies(  -- of a run: trades added up; a sum is x + 
   profit REAL, profit_rest REAL, volume REAL, volume_rest REAL,
   value REAL                    -- total_value of its last portfolio
 );
+CREATE TABLE IF NOT EXISTS tallies_before(  -- as they were behind event `at`, of each run that changed until the next `at`
+  at INTEGER NOT NULL, run INTEGER NOT NULL,
+  trades INTEGER NOT NULL, wins INTEGER NOT NULL, closed INTEGER NOT NULL,
+  profit REAL, profit_rest REAL, volume REAL, volume_rest REAL, value REAL,
+  PRIMARY KEY(at, run)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS curves(
   id INTEGER PRIMARY KEY,
   run INTEGER NOT NULL,
@@ -72,6 +80,19 @@ inline void bind_number(Statement& statement, int index, double value) {
   }
 }
 
+// From 1 on, as `tallies` has them.
+inline void bind_tally(Statement& statement, std::uint64_t run, const Tally& tally) {
+  statement.bind(1, run);
+  statement.bind(2, tally.trades);
+  statement.bind(3, tally.wins);
+  statement.bind(4, tally.closed);
+  bind_number(statement, 5, tally.profit.sum);
+  bind_number(statement, 6, tally.profit.rest);
+  bind_number(statement, 7, tally.volume.sum);
+  bind_number(statement, 8, tally.volume.rest);
+  bind_number(statement, 9, tally.value.value_or(kNoNumber));
+}
+
 struct RunStore::Statements {
   explicit Statements(Database& db)
       : find_run(db,
@@ -88,6 +109,7 @@ struct RunStore::Statements {
         write_tally(db,
                     "UPDATE tallies SET trades=?2,wins=?3,closed=?4,profit=?5,profit_rest=?6,volume=?7,"
                     "volume_rest=?8,value=?9 WHERE run=?1"),
+        write_tally_before(db, "INSERT OR IGNORE INTO tallies_before VALUES(?10,?1,?2,?3,?4,?5,?6,?7,?8,?9)"),
         revive(db, "UPDATE runs SET state='running',ended=NULL WHERE id=? AND state='lost'"),
         start(db,
               "UPDATE runs SET state='running',ended=NULL,error=NULL,started=?,name=?,config=?,tags=? "
@@ -109,12 +131,13 @@ struct RunStore::Statements {
         insert_curve(db, "INSERT INTO curves(run,tag) VALUES(?,?)"),
         write_curve(db, "UPDATE curves SET points=?,bytes=?,last=?,last_step=? WHERE id=?"),
         read_points(db,
-                    "SELECT points,steps,vals,times FROM chunks JOIN samples USING(id) WHERE id=?"),
+                    "SELECT id,points,steps,vals,times FROM chunks LEFT JOIN samples USING(id) WHERE id BETWEEN ? AND ? "
+                    "ORDER BY id DESC LIMIT 1"),
         write_chunk(db, "INSERT OR REPLACE INTO chunks VALUES(?,?,?,?,?,?,?,?,?,?,?)"),
         write_points(db, "INSERT OR REPLACE INTO samples VALUES(?,?,?,?)"),
         mark(db, "INSERT OR REPLACE INTO marks VALUES(?,?,?,?,?)"),
         set_state(db, "UPDATE runs_state SET value=?2 WHERE name=?1") {}
-  Statement find_run, find_tally, insert_run, write_run, insert_tally, write_tally, revive, start, add_config, end_all,
+  Statement find_run, find_tally, insert_run, write_run, insert_tally, write_tally, write_tally_before, revive, start, add_config, end_all,
       end_agent, lose, set_error, newest_run, find_curve, insert_curve, write_curve, read_points,
       write_chunk, write_points, mark, set_state;
 };

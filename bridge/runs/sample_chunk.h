@@ -12,7 +12,9 @@
 
 namespace bridge {
 
-inline constexpr std::size_t kChunkPoints = 512;
+// So many take one page of the file, of steps that are equally far from each other.
+inline constexpr std::size_t kChunkPoints = 336;
+inline constexpr std::size_t kChunkPointsMax = 512;  // in rows of older bridges
 inline constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 struct ChunkPoints {

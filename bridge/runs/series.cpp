@@ -35,8 +35,8 @@ double place(std::int64_t time_us, const SeriesRange& range) {
 std::vector<Stretch> read_stretches(Database& database, std::uint64_t curve, const SeriesRange& range) {
   const bool by_step = range.axis == SeriesRange::Axis::step;
   Statement rows(database,
-                 "SELECT id,points,rises,step_min,step_max,time_min,time_max,min,max,first,last "
-                 "FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id");
+                 by_step ? "SELECT id,points,rises,step_min,step_max,min,max,first,last FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id"
+                         : "SELECT id,points,rises,time_min,time_max,min,max,first,last FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id");
   rows.bind(1, curve << kChunkBits);
   rows.bind(2, ((curve + 1) << kChunkBits) - 1);
   std::vector<Stretch> out;
@@ -46,14 +46,14 @@ std::vector<Stretch> read_stretches(Database& database, std::uint64_t curve, con
     s.points = rows.number(1);
     s.rises = (rows.number(2) & (by_step ? 1u : 2u)) != 0;
     s.none = std::min(s.points, rows.number(2) >> 2);
-    s.x_min = by_step ? rows.real(3) : place(static_cast<std::int64_t>(rows.number(5)), range);
-    s.x_max = by_step ? rows.real(4) : place(static_cast<std::int64_t>(rows.number(6)), range);
-    s.min = number_or_none(rows, 7);
-    s.max = number_or_none(rows, 8);
-    s.first = number_or_none(rows, 9);
-    s.last = number_or_none(rows, 10);
+    s.x_min = by_step ? rows.real(3) : place(static_cast<std::int64_t>(rows.number(3)), range);
+    s.x_max = by_step ? rows.real(4) : place(static_cast<std::int64_t>(rows.number(4)), range);
+    s.min = number_or_none(rows, 5);
+    s.max = number_or_none(rows, 6);
+    s.first = number_or_none(rows, 7);
+    s.last = number_or_none(rows, 8);
     if ((range.from && s.x_max < *range.from) || (range.to && s.x_min > *range.to)) continue;
-    if (s.points != 0 && s.points <= kChunkPoints) out.push_back(s);
+    if (s.points != 0 && s.points <= kChunkPointsMax) out.push_back(s);
   }
   return out;
 }
@@ -202,7 +202,7 @@ std::vector<Bucket> read_series(Database& database, std::uint64_t curve, const S
   if (points_max == 0) return {};
   PointReader reader(database, range);
   // Few enough to be told one by one, but for what of two rows lies outside.
-  if (points_max <= range.points_max + 2 * kChunkPoints) {
+  if (points_max <= range.points_max + 2 * kChunkPointsMax) {
     return aggregate(read_points(stretches, reader, work), range);
   }
   const BucketScale scale(range.from.value_or(low), range.to.value_or(high), range.points_max);

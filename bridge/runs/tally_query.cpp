@@ -10,7 +10,7 @@
 namespace bridge {
 namespace {
 
-constexpr std::uint64_t kLookBackMax = 1'000'000;  // events
+constexpr std::uint64_t kLookBackMax = 1'000'000;  // events before the first place at which tallies are known
 
 using AgentKey = std::tuple<std::string, std::string, std::string>;  // source, run, agent
 using Tallies = std::map<AgentKey, Tally>;
@@ -47,26 +47,62 @@ void for_each_tallied(Database& db, std::uint64_t from, std::uint64_t to, bool b
   }
 }
 
-// Takes back what came behind `at`. False where events between are gone.
+// What was added up by event `at`, as `tallies_before` and `tallies` have it. REQUIRES: `at` is one of the former, or
+// nothing was added up behind it.
+Tallies read_tallies(Database& db, std::uint64_t at) {
+  Tallies tallies;
+  Statement rows(db,
+                 "WITH past AS (SELECT run,trades,wins,closed,profit,profit_rest,volume,volume_rest,value,min(at) FROM "
+                 "tallies_before WHERE at>=? GROUP BY run) "
+                 "SELECT source,runs.run,agent_id,trades,wins,closed,profit,profit_rest,volume,volume_rest,value FROM "
+                 "(SELECT * FROM past UNION ALL SELECT *,0 FROM tallies WHERE run NOT IN (SELECT run FROM past)) t "
+                 "JOIN runs ON runs.id=t.run WHERE deleted=0");
+  rows.bind(1, at);
+  while (rows.step()) {
+    Tally& tally = tallies[{std::string(rows.text(0)), std::string(rows.text(1)), std::string(rows.text(2))}];
+    tally.trades = rows.number(3);
+    tally.wins = rows.number(4);
+    tally.closed = rows.number(5);
+    // What became too large for a double is told as null.
+    tally.profit = {rows.is_null(6) ? kNoNumber : rows.real(6), rows.real(7)};
+    tally.volume = {rows.is_null(8) ? kNoNumber : rows.real(8), rows.real(9)};
+    if (!rows.is_null(10)) tally.value = rows.real(10);
+  }
+  return tallies;
+}
+
+// As it was at an earlier event: what was added up by the next place that is known, without what came in between.
 std::optional<RequestError> go_back(Database& db, std::uint64_t at, std::uint64_t now, Tallies* tallies,
                                     std::uint64_t* work) {
   const auto refuse = [at](const std::string& why) {
     return RequestError{ErrorType::bad_request, "params.at_seq is " + std::to_string(at) + "; " + why};
   };
+  const auto place = [&db](const std::string& what) {
+    const auto found = db.number("SELECT " + what);
+    return found ? std::optional<std::uint64_t>(*found) : std::nullopt;
+  };
   if (at > now) return refuse("must be an integer 0.." + std::to_string(now));
-  if (at == now) return std::nullopt;
+  if (at == now) {
+    *tallies = read_tallies(db, now);
+    return std::nullopt;
+  }
   if (!db.number("SELECT 1 FROM sqlite_master WHERE name='events'")) {
     return refuse("must be " + std::to_string(now) + ", for without a journal the past is not kept");
   }
-  const auto first = static_cast<std::uint64_t>(db.number("SELECT min(seq) FROM events").value_or(0));
-  const std::uint64_t oldest = std::max(first == 0 ? now : first - 1, now - std::min(now, kLookBackMax));
+  const std::uint64_t first = place("min(seq) FROM events").value_or(now + 1);
+  const std::uint64_t known = place("min(at) FROM tallies_before").value_or(now);
+  const std::uint64_t oldest = std::max(first == 0 ? 0 : first - 1, known - std::min(known, kLookBackMax));
   if (at < oldest) {
     return refuse("must be " + std::to_string(oldest) + ".." + std::to_string(now) +
-                  ": older events are gone, or more than " + std::to_string(kLookBackMax) + " ago");
+                  ": older events are gone, or an older bridge added them up");
   }
-  *work += now - at;
+  const std::string here = std::to_string(at);
+  const std::uint64_t next = place("min(at) FROM tallies_before WHERE at>=" + here).value_or(now);
+  *tallies = read_tallies(db, next);
+  const auto before = place("max(at) FROM tallies_before WHERE at<=" + here);
+  *work += next - at;
   std::map<AgentKey, bool> moved;  // the value, since
-  for_each_tallied(db, at, now, false, [&](const TalliedEvent& event, bool trade) {
+  for_each_tallied(db, at, next, false, [&](const TalliedEvent& event, bool trade) {
     Tally one;
     if (trade) {
       one.add_trade(event.data);
@@ -84,7 +120,7 @@ std::optional<RequestError> go_back(Database& db, std::uint64_t at, std::uint64_
   });
   for (const auto& [key, yes] : moved) (*tallies)[key].value.reset();
   if (moved.empty()) return std::nullopt;
-  for_each_tallied(db, at - std::min(at, kLookBackMax), at, true, [&](const TalliedEvent& event, bool trade) {
+  for_each_tallied(db, before.value_or(at - std::min(at, kLookBackMax)), at, true, [&](const TalliedEvent& event, bool trade) {
     ++*work;
     const auto wanted = trade ? moved.end() : moved.find(event.key);
     if (wanted == moved.end()) return true;
@@ -95,6 +131,10 @@ std::optional<RequestError> go_back(Database& db, std::uint64_t at, std::uint64_
     moved.erase(wanted);
     return !moved.empty();
   });
+  if (moved.empty() || !before) return std::nullopt;
+  for (const auto& [key, tally] : read_tallies(db, *before)) {
+    if (moved.count(key) != 0) (*tallies)[key].value = tally.value;
+  }
   return std::nullopt;
 }
 
@@ -104,24 +144,9 @@ Answer answer_tallies(Database& db, const TalliesQuery& query, const ReadScope* 
   RunAnswer answer;
   answer.seq = folded_to(db, "seq");
   Tallies tallies;
-  Statement rows(db,
-                 "SELECT source,runs.run,agent_id,trades,wins,closed,profit,profit_rest,volume,volume_rest,value "
-                 "FROM tallies JOIN runs ON runs.id=tallies.run WHERE deleted=0");
-  while (rows.step()) {
-    Tally& tally = tallies[{std::string(rows.text(0)), std::string(rows.text(1)), std::string(rows.text(2))}];
-    tally.trades = rows.number(3);
-    tally.wins = rows.number(4);
-    tally.closed = rows.number(5);
-    // What became too large for a double is told as null.
-    tally.profit = {rows.is_null(6) ? kNoNumber : rows.real(6), rows.real(7)};
-    tally.volume = {rows.is_null(8) ? kNoNumber : rows.real(8), rows.real(9)};
-    if (!rows.is_null(10)) tally.value = rows.real(10);
-  }
-  answer.work = tallies.size();
-  if (query.at_seq) {
-    if (const auto refused = go_back(db, *query.at_seq, *answer.seq, &tallies, &answer.work)) return *refused;
-    answer.seq = *query.at_seq;
-  }
+  if (const auto refused = go_back(db, query.at_seq.value_or(*answer.seq), *answer.seq, &tallies, &answer.work)) return *refused;
+  answer.seq = query.at_seq.value_or(*answer.seq);
+  answer.work += tallies.size();
   JsonWriter json;
   json.object().key("tallies").list();
   bool complete = true;

@@ -440,3 +440,84 @@ TEST_CASE("runs: what people say of a run is found, and a deleted one is gone") 
   query.hidden = true;
   CHECK(runs_of(db, query)["count"] == 0);
 }
+
+TEST_CASE("runs: tallies at any event that is held are what a recount of the events before gives") {
+  testing_support::ScratchDirectory directory;
+  const std::string path = directory.file("runs");
+  std::mt19937 random(11);
+  RunLimits limits;
+  limits.window_events = 37;
+  auto db = std::make_unique<Database>(path);
+  db->run("CREATE TABLE events(seq INTEGER PRIMARY KEY,type TEXT,source TEXT,run TEXT,agent_id TEXT,data_bytes INTEGER,body TEXT)");
+  auto store = std::make_unique<RunStore>(*db, limits);
+  std::uint64_t seq = 1;
+  const auto append = [&](bool lost) {
+    std::vector<std::string> bodies;
+    db->run("BEGIN");
+    for (std::uint64_t i = 0, n = 1 + random() % 30; i < n; ++i) {
+      const std::string agent = "a" + std::to_string(random() % 5), number = std::to_string(random() % 100) + ".5";
+      const bool trade = random() % 3 != 0;
+      const std::string type = trade ? "trade_executed" : "portfolio_update";
+      const std::string data = R"({"agent_id":")" + agent + (trade ? R"(","profit":)" : R"(","total_value":)") + number + "}";
+      bodies.push_back(run_event(type, data));
+      db->run("INSERT INTO events VALUES(" + std::to_string(seq + i) + ",'" + type + "','s','r','" + agent + "'," +
+              std::to_string(data.size()) + ",'{\"type\":\"" + type + "\",\"data\":" + data + "}')");
+    }
+    store->fold(*run_block(seq, bodies), 0);
+    store->write(0);
+    db->run(lost ? "ROLLBACK" : "COMMIT");
+    if (lost) return store->forget();
+    seq += bodies.size();
+  };
+  const auto check = [&](std::uint64_t at) {
+    CAPTURE(at);
+    const auto got = ask(*db, TalliesQuery{at});
+    Statement rows(*db, "SELECT agent_id,sum(type='trade_executed'),total(body->>'$.data.profit'),(SELECT p.body->>'$.data.total_value' "
+                        "FROM events p WHERE p.agent_id=e.agent_id AND p.type='portfolio_update' AND p.seq<=?1 ORDER BY p.seq DESC "
+                        "LIMIT 1) FROM events e WHERE seq<=?1 GROUP BY agent_id ORDER BY agent_id");
+    rows.bind(1, at);
+    rapidjson::SizeType i = 0;
+    for (; rows.step(); ++i) {
+      REQUIRE(i < got["tallies"].Size());
+      const auto& one = got["tallies"][i];
+      CHECK(one["agent_id"].GetString() == std::string(rows.text(0)));
+      CHECK(one["trades"].GetUint64() == rows.number(1));
+      CHECK(one["profit"].GetDouble() == doctest::Approx(rows.real(2)));
+      CHECK(one["value"].IsNull() == rows.is_null(3));
+      if (!rows.is_null(3)) CHECK(one["value"].GetDouble() == rows.real(3));
+    }
+    CHECK(got["tallies"].Size() == i);
+  };
+  for (int round = 0; round < 60; ++round) {
+    append(random() % 5 == 0);
+    if (round % 20 == 7) {  // a kill, or a restart
+      store.reset();
+      db = std::make_unique<Database>(path);
+      store = std::make_unique<RunStore>(*db, limits);
+    }
+    if (round % 10 == 9) {
+      for (std::uint64_t at = 0; at < seq; at += 1 + random() % 7) check(at);
+    }
+  }
+  // The oldest events go: of what is left each still has its answer.
+  const std::uint64_t first = seq / 2;
+  const auto kept = ask(*db, TalliesQuery{first});
+  db->run("DELETE FROM events WHERE seq<" + std::to_string(first));
+  for (int round = 0; round < 20; ++round) append(false);
+  const auto again = ask(*db, TalliesQuery{first});
+  CHECK(kept["tallies"] == again["tallies"]);
+  const auto gone = answer_query(*db, TalliesQuery{first - 2}, [] { return false; }, nullptr);
+  REQUIRE_FALSE(gone.ok());
+  CHECK(gone.error().message == "params.at_seq is " + std::to_string(first - 2) + "; must be " + std::to_string(first - 1) + ".." +
+                                    std::to_string(seq - 1) + ": older events are gone, or an older bridge added them up");
+  CHECK(db->number("SELECT count(DISTINCT at) FROM tallies_before WHERE at<" + std::to_string(first)) == 1);
+  // A file of a bridge that kept no places: what it added up can be taken back all the same.
+  db->run("DELETE FROM tallies_before");
+  const auto taken_back = ask(*db, TalliesQuery{first});
+  REQUIRE(taken_back["tallies"].Size() == kept["tallies"].Size());
+  for (rapidjson::SizeType i = 0; i < kept["tallies"].Size(); ++i) {
+    for (const char* member : {"agent_id", "trades", "wins", "closed", "profit"}) {
+      CHECK(taken_back["tallies"][i][member] == kept["tallies"][i][member]);
+    }
+  }
+}
