@@ -173,7 +173,7 @@ LogWalk::State RecentEvents::step(std::uint64_t work_max, std::uint64_t* work) {
     if (looking_up_ != 0) return LogWalk::State::waiting;
     walk_.emplace(log_, past_, range_, query_.since_seq ? LogWalk::Way::forward : LogWalk::Way::backward,
                   [this](const Block& block, std::size_t i, std::uint64_t& more) { return look_at(block, i, more); },
-                  [this] { on_ready_(this); });
+                  [this] { on_ready_(this); }, query_.types.value_or(std::vector<std::string>()));
   }
   return walk_->step(work_max, work);
 }

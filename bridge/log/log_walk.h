@@ -4,7 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "log/event_log.h"
 #include "log/past_cache.h"
@@ -25,9 +28,10 @@ class LogWalk final : private PastCache::Waiter {
     ended,    // all was visited, or `visit` has ended it
   };
 
-  // Events `range` as far as there are any now, both ends included. `on_ready` may destroy the walk.
+  // Events `range` as far as there are any now, both ends included. `on_ready` may destroy the walk. `types`: of the
+  // journal's the walk may pass over others; none: over none.
   LogWalk(EventLog& log, PastCache& past, SeqRange range, Way way, Visit visit,
-          std::function<void()> on_ready);
+          std::function<void()> on_ready, std::vector<std::string> types = {});
   ~LogWalk() { past_.forget(this); }
   LogWalk(const LogWalk&) = delete;
   LogWalk& operator=(const LogWalk&) = delete;
@@ -46,6 +50,8 @@ class LogWalk final : private PastCache::Waiter {
   void on_past() override { on_ready_(); }
   bool forward() const { return way_ == Way::forward; }
   void miss(const PastCache::Place& place);
+  bool ask_for_types(std::uint64_t at);
+  void on_types(const TypeStretch& found);
 
   EventLog& log_;
   PastCache& past_;
@@ -53,6 +59,11 @@ class LogWalk final : private PastCache::Waiter {
   const Way way_;
   const Visit visit_;
   const std::function<void()> on_ready_;
+  const std::vector<std::string> types_;
+  SeqRange wanted_;  // in the journal: it may hold these types
+  bool asking_ = false;
+  std::uint64_t looked_ = 0;  // that is not told as work yet
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();
   std::uint64_t missed_ = 0;
   bool unreadable_ = false;
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "event/block.h"
@@ -35,6 +36,23 @@ struct LookBack {
   std::weak_ptr<const void> asker;  // once it has expired, any answer will do
 };
 
+// Where events of some types may be, from a number on in one way.
+struct TypeSearch {
+  std::vector<std::string> types;  // also beginnings with *; any of them
+  std::uint64_t at = 0;
+  std::uint64_t bound = 0;  // how far to look; not beyond what is held. REQUIRES: behind `at` in that way, or the same
+  bool back = false;
+  std::weak_ptr<const void> asker;  // as in LookBack
+};
+
+// The first numbers in that way that may be of these types; empty (from > to) beyond the bound where there is none.
+struct TypeStretch {
+  std::uint64_t from = 1;
+  std::uint64_t to = 0;
+  std::uint64_t held = 0;    // events among the numbers before it, all of them of other types
+  std::uint64_t looked = 0;  // how much that cost (RequestBudget)
+};
+
 // One thread: the log's. Answers come on it too, later, never from within a call; where the journal
 // is in trouble they are empty, but they come.
 class PastReader {
@@ -63,6 +81,9 @@ class PastReader {
 
   // The first event at `timestamp_us` or later; last_seq() + 1 where there is none.
   virtual void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) = 0;
+
+  // Where anything may be of these types, it is all that is asked for.
+  virtual void find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) = 0;
 
   // The place before those events: the seq of an event behind which they are. `reached`: there are
   // as many.

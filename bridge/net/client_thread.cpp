@@ -42,6 +42,12 @@ void PostedPastReader::find_last(LookBack look_back,
                       });
 }
 
+void PostedPastReader::find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) {
+  journal_->find_types(std::move(search), [call = call_, done = std::move(done)](const TypeStretch& found) {
+    call([done, found] { done(found); });
+  });
+}
+
 void ClientThread::PostedCommands::execute(const rapidjson::Value& request,
                                            const std::string& id_json, const Requester& requester,
                                            Reply reply) {

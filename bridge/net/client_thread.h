@@ -45,6 +45,7 @@ class PostedPastReader final : public PastReader {
   void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) override;
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override;
   void find_last(LookBack look_back, std::function<void(std::uint64_t, bool)> done) override;
+  void find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) override;
 
  private:
   std::function<void(Slice)> brought_back(std::function<void(Slice)> done) const;

@@ -102,6 +102,9 @@ class Journal final : public PastReader {
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override {
     thread_.find_time(timestamp_us, std::move(done));
   }
+  void find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) override {
+    thread_.find_types(std::move(search), std::move(done));
+  }
   void find_last(LookBack look_back, std::function<void(std::uint64_t, bool)> done) override {
     thread_.find_last(std::move(look_back), std::move(done));
   }

@@ -193,6 +193,7 @@ void JournalFile::prepare() {
   statements_ = std::make_unique<Statements>(db);
   load_contents();
   runs_ = std::make_unique<RunStore>(db, options_.runs, last_row_seq_);
+  types_ = std::make_unique<TypeIndex>(db, last_row_seq_);
   struct stat info {};
   if (::stat(options_.path.c_str(), &info) == 0) {
     device_ = info.st_dev;

@@ -2,12 +2,12 @@
 //
 // Tables: `events` (the log), `epochs` (the numberings), `holes` (what could not be written),
 // `sources` (how far each run had come), `switches` (dead-man's switches that are armed), `alerts` (rules, what is
-// raised, and how far events were looked at) and those of RunStore, which follow from the events. The schema's version is in PRAGMA user_version.
+// raised, and how far events were looked at), and those of RunStore and TypeIndex, which follow from the events. The schema's version is in PRAGMA user_version.
 //
 // WAL, so that readers and the writer do not wait for each other. synchronous=NORMAL: a commit is safe
 // from the end of the process at once, from a power cut after the next checkpoint; where a numbering
 // begins or ends, and always where the bridge delivers only what is on disk, it is FULL. The one key is
-// seq: each further index would cost every event a random write, for questions that a person asks once.
+// seq: each further index would cost every event a random write; of types there is one of blocks (TypeIndex).
 #pragma once
 
 #include <algorithm>
@@ -25,6 +25,7 @@
 #include "runs/database.h"
 #include "runs/run_store.h"
 #include "store/journal_contents.h"
+#include "store/type_index.h"
 
 namespace bridge {
 
@@ -122,14 +123,19 @@ class JournalFile {
   // beyond the last row where nothing did.
   JournalResult<std::uint64_t> first_seq_since(std::int64_t timestamp_us);
 
+  // See TypeIndex::find().
+  JournalResult<bool> find_types(TypeSearch* search, TypeStretch* found);
+
   // Writes the rows in one transaction.
   JournalResult<bool> keep(const std::vector<KeptRow>& rows);
 
   // Folds events into the runs that were written before the runs were, or that a kill took out of them, a block of
-  // them; true where there are more. Until then what is appended waits for its turn.
+  // them, and then looks through the types of those of an older bridge; true where there are more. Until then what is
+  // appended waits for its turn in the runs. REQUIRES: past_is_behind().
   JournalResult<bool> fold_past();
   std::size_t runs_memory_bytes() const { return runs_->memory_bytes(); }
   bool runs_are_behind() const { return runs_->seq() < last_row_seq_; }
+  bool past_is_behind() const { return runs_are_behind() || types_->is_behind(first_seq_); }
   // Writes what of the runs is only in memory.
   JournalResult<bool> flush_runs();
   // See RunStore::set_run(): whether there is such a run.
@@ -190,6 +196,7 @@ class JournalFile {
   std::unique_ptr<Database> database_;
   std::unique_ptr<Statements> statements_;
   std::unique_ptr<RunStore> runs_;
+  std::unique_ptr<TypeIndex> types_;
   JournalContents contents_;
   std::uint64_t first_seq_ = 1;
   std::uint64_t last_row_seq_ = 0;

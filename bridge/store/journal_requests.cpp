@@ -50,6 +50,14 @@ void JournalThread::find_last(LookBack look_back, std::function<void(std::uint64
   add_request(std::move(request));
 }
 
+void JournalThread::find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) {
+  Request request;
+  request.kind = Request::Kind::types;
+  request.types = std::move(search);
+  request.on_types = std::move(done);
+  add_request(std::move(request));
+}
+
 void JournalThread::find_position(SourcePosition run, std::vector<BlockPtr> newest,
                                   std::function<void(std::optional<std::uint64_t>)> done) {
   Request request;
@@ -120,6 +128,8 @@ bool JournalThread::serve(Request& request) {
     }
     case Request::Kind::last:
       return look_back(request);
+    case Request::Kind::types:
+      return find_types(request);
     case Request::Kind::position:
       return look_up_position(request);
     case Request::Kind::runs:
@@ -206,6 +216,15 @@ bool JournalThread::look_back(Request& request) {
     listener_.post([done = std::move(request.on_place), after, reached] { done(after, reached); });
     return true;
   };
+  const std::vector<std::string>& types = wanted.subscription->patterns();
+  if (file_ != nullptr && !wanted.asker.expired() && wanted.before_seq > file_->first_seq() &&
+      std::find(types.begin(), types.end(), "*") == types.end()) {
+    TypeSearch search{types, wanted.before_seq - 1, file_->first_seq(), true, {}};
+    TypeStretch found;
+    const auto ended = file_->find_types(&search, &found);
+    wanted.before_seq = ended && ended.value() ? found.to + 1 : search.at + 1;
+    if (ended && !ended.value()) return false;
+  }
   PastReader::Slice slice;
   if (!wanted.asker.expired()) {
     request.back = true;
@@ -224,6 +243,18 @@ bool JournalThread::look_back(Request& request) {
   return false;
 }
 
+bool JournalThread::find_types(Request& request) {
+  const TypeSearch& search = request.types;
+  TypeStretch all{std::min(search.at, search.bound), std::max(search.at, search.bound), 0, 0};  // where it cannot be read
+  if (file_ != nullptr && !search.asker.expired()) {
+    const auto ended = file_->find_types(&request.types, &request.stretch);
+    if (ended && !ended.value()) return false;
+    if (ended) all = request.stretch;
+  }
+  listener_.post([done = std::move(request.on_types), all] { done(all); });
+  return true;
+}
+
 bool JournalThread::write_runs(Request& request) {
   const bool readable = file_ != nullptr;
   if (readable && request.from_seq > written_seq_ && can_wait_for(request.from_seq)) return false;
@@ -240,13 +271,13 @@ bool JournalThread::write_runs(Request& request) {
   return true;
 }
 
-// A turn of what the runs lack of older events; writes and requests come between two.
+// A turn of what the runs and the types lack of older events; writes and requests come between two.
 void JournalThread::fold_past() {
   const std::int64_t end = clock_.steady_us() + kReadTurnUs;
-  runs_are_behind_ = file_ != nullptr && problem_.empty() && file_->runs_are_behind();
-  while (runs_are_behind_ && clock_.steady_us() < end) {
+  past_is_behind_ = file_ != nullptr && problem_.empty() && file_->past_is_behind();
+  while (past_is_behind_ && clock_.steady_us() < end) {
     const auto more = file_->fold_past();
-    runs_are_behind_ = more && more.value();
+    past_is_behind_ = more && more.value();
     if (!more) write_failed(more.error());
   }
 }

@@ -42,6 +42,7 @@ JournalResult<bool> JournalFile::append(const std::vector<JournalItem>& items,
     }
     write_positions();
     if (up_to_date) runs_->write(now_us);
+    types_->write();
     statements_->commit.run();
     return true;
   });
@@ -50,7 +51,7 @@ JournalResult<bool> JournalFile::append(const std::vector<JournalItem>& items,
     rows_ = rows_before;
     last_position_ = nullptr;
     // Where they cannot be read again either, the file must be opened anew.
-    const auto forgotten = guarded([&] { return runs_->forget(), true; });
+    const auto forgotten = guarded([&] { return runs_->forget(), types_->forget(last_row_seq_), true; });
     return forgotten ? done : forgotten;
   }
   for (Position* position : changed_) {
@@ -109,6 +110,7 @@ void JournalFile::insert_block(const Block& block, std::size_t index) {
     insert.bind(10, block.json(i));
     insert.run();
     if (entry.source_seq != 0) observe(block, entry, seq);
+    types_->observe(block.text(entry.type), seq);
   }
   last_row_seq_ = block.last_seq();
   rows_ += block.size() - index;
@@ -329,7 +331,19 @@ JournalResult<bool> JournalFile::change_runs(F&& f) {
   return forgotten ? done : forgotten;
 }
 
+JournalResult<bool> JournalFile::find_types(TypeSearch* search, TypeStretch* found) {
+  return guarded([&] { return types_->find(search, found); });
+}
+
 JournalResult<bool> JournalFile::fold_past() {
+  if (!runs_are_behind()) {
+    return guarded([&] {
+      statements_->begin.run();
+      types_->fill();
+      statements_->commit.run();
+      return past_is_behind();
+    });
+  }
   const std::uint64_t from = runs_->seq() + 1;
   const auto blocks = read(from, 1);
   return change_runs([&] {
@@ -346,7 +360,7 @@ JournalResult<bool> JournalFile::fold_past() {
     } else {
       runs_->flush();
     }
-    return runs_are_behind();
+    return past_is_behind();
   });
 }
 
@@ -397,6 +411,7 @@ JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int6
     rows_ -= std::min(rows_, removed);
     statements_->remove_holes.bind(1, keep_from);
     statements_->remove_holes.run();
+    types_->trim(keep_from);
     const auto first = stamp_at(keep_from);
     first_seq_ = first ? first->seq : keep_from;
     return removed;

@@ -114,7 +114,7 @@ void JournalThread::run() {
         const bool ask = !asked_ && problem_.empty() && queue_.empty() && group_.empty() &&
                          (options_.sync_each_commit || now >= last_commit_us_ + kGroupUs);
         const bool retry = !problem_.empty() && now >= retry_at_us_;
-        if (write || ask || retry || stopping_ || !requests_.empty() || runs_are_behind_ ||
+        if (write || ask || retry || stopping_ || !requests_.empty() || past_is_behind_ ||
             now >= look_after_at_us_) {
           break;
         }

@@ -91,6 +91,7 @@ class JournalThread {
   void read(std::uint64_t seq, bool back, std::function<void(PastReader::Slice)> done);
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done);
   void find_last(LookBack look_back, std::function<void(std::uint64_t, bool)> done);
+  void find_types(TypeSearch search, std::function<void(const TypeStretch&)> done);
   // See Journal::find_position(). `newest`: blocks behind those that were pushed, the newest first.
   void find_position(SourcePosition run, std::vector<BlockPtr> newest,
                      std::function<void(std::optional<std::uint64_t>)> done);
@@ -112,11 +113,13 @@ class JournalThread {
 
  private:
   struct Request {
-    enum class Kind { read, time, last, position, keep, runs } kind = Kind::read;
+    enum class Kind { read, time, last, types, position, keep, runs } kind = Kind::read;
     std::uint64_t from_seq = 0;  // read back: where it ends; position and runs: what must be written before
     bool back = false;
     std::int64_t timestamp_us = 0;
     LookBack look_back;
+    TypeSearch types;
+    TypeStretch stretch;  // as far as it is found
     SourcePosition run;
     std::vector<BlockPtr> newest;  // not pushed
     std::vector<KeptRow> rows;
@@ -126,6 +129,7 @@ class JournalThread {
     std::function<void(PastReader::Slice)> on_slice;
     std::function<void(std::uint64_t)> on_seq;
     std::function<void(std::uint64_t, bool)> on_place;
+    std::function<void(const TypeStretch&)> on_types;
     std::function<void(std::optional<std::uint64_t>)> on_position;
   };
 
@@ -149,6 +153,7 @@ class JournalThread {
   PastReader::Slice read_slice(const Request& request);
   bool look_up_position(Request& request);
   bool look_back(Request& request);
+  bool find_types(Request& request);
   bool write_runs(Request& request);
   void fold_past();
   bool can_wait_for(std::uint64_t seq);
@@ -200,7 +205,7 @@ class JournalThread {
   std::uint64_t rows_since_trim_ = 0;
   Retention retention_;
   bool asked_ = false;
-  bool runs_are_behind_ = false;
+  bool past_is_behind_ = false;  // runs or types lack older events
 
   std::thread thread_;
 };

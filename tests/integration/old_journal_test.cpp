@@ -66,7 +66,7 @@ void check_tallies(const Json& got, bridge::Database& db) {
   CHECK(got.size("/result/tallies") == i);
 }
 
-void check_curves(ProtocolClient& client, bridge::Database& db) {
+void check_curves(ProtocolClient& client, bridge::Database& db, std::size_t count) {
   // Steps and values of each run and tag, as SQL finds them in the events.
   std::map<std::pair<std::string, std::string>, std::vector<std::pair<double, std::string>>> wanted;
   bridge::Statement rows(
@@ -79,7 +79,7 @@ void check_curves(ProtocolClient& client, bridge::Database& db) {
        "json_each.type IN ('integer','real','null') AND key NOT IN ('step','global_step') ORDER BY 5,seq")
           .c_str());
   while (rows.step()) wanted[{run_id(rows), std::string(rows.text(3))}].emplace_back(rows.real(4), rows.text(5));
-  CHECK(wanted.size() > 10);
+  CHECK(wanted.size() == count);
   for (const auto& [curve, points] : wanted) {
     INFO(curve.first << " " << curve.second);
     const Json got = command(client, "get_series", R"({"run_ids":")" + curve.first + R"(","tags":")" + curve.second + "\"}");
@@ -96,6 +96,25 @@ void check_curves(ProtocolClient& client, bridge::Database& db) {
   }
 }
 
+// What the trades of version 1's journal are, gone on with; the sum of all profits by a number's event.
+void publish_trading(EventPublisher& publisher, std::uint64_t from, std::uint64_t to) {
+  std::vector<std::string> batch;
+  for (std::uint64_t n = from; n <= to; ++n) {
+    const std::string agent = R"({"agent_id":"a)" + std::to_string(n % 3) + "\",", number = std::to_string(n);
+    batch.push_back(n % 5 == 0   ? event_body("portfolio_update", agent + R"("total_value":)" + number + "}", "s", "r", n)
+                    : n % 5 == 1 ? event_body("scalar", agent + R"("tag":"loss","step":)" + number + R"(,"value":)" + number + "}", "s", "r", n)
+                                 : event_body("trade_executed", agent + R"("profit":1.25,"price":2,"quantity":3})", "s", "r", n));
+  }
+  REQUIRE(publisher.publish_batch(batch));
+}
+
+double profit_by(ProtocolClient& client, std::int64_t seq) {
+  const Json got = command(client, "get_tallies", R"({"at_seq":)" + std::to_string(seq) + "}");
+  double sum = 0;
+  for (std::size_t i = 0; i < got.size("/result/tallies"); ++i) sum += got.number("/result/tallies/" + std::to_string(i) + "/profit");
+  return sum;
+}
+
 }  // namespace
 
 TEST_CASE("runs: an older program's own journal is opened, and all it tells of runs is found in it") {
@@ -110,7 +129,7 @@ TEST_CASE("runs: an older program's own journal is opened, and all it tells of r
   ProtocolClient client(bridge.websocket());
   REQUIRE(wait_until([&] { return command(client, "get_tallies").integer("/result/seq") >= 820; }));
   check_tallies(command(client, "get_tallies"), db);
-  check_curves(client, db);
+  check_curves(client, db, 18);
   const Json runs = command(client, "get_runs", R"({"sort":"source"})");
   std::map<std::string, std::string> told;
   for (std::size_t i = 0; i < runs.size("/result/runs"); ++i) {
@@ -135,4 +154,45 @@ TEST_CASE("runs: an older program's own journal is opened, and all it tells of r
   CHECK(kinds == std::vector<std::string>{"ended", "error", "set_hyperparameter", "started"});
   CHECK(bridge.stop() == 0);
   CHECK(db.number("SELECT count(*) FROM events WHERE seq<=820") == 820);
+}
+
+TEST_CASE("runs: a journal of version 1 is gone on with: curves, tallies at any event, and its types") {
+  ScratchDirectory directory;
+  const std::string path = directory.file("j");
+  unpack(PPO_TEST_DATA "/journal_version_1.gz", path);
+  bridge::Database db(path, bridge::Database::Mode::read);
+  REQUIRE(db.number("SELECT value FROM runs_state WHERE name='version'") == 1);
+  REQUIRE(db.number("SELECT max(points) FROM chunks") == 512);
+  BridgeProcess bridge(with_journal(path, {"journal.age_max_s=315360000", "journal.runs_age_max_s=3153600000"}));
+  ProtocolClient client(bridge.websocket());
+  EventPublisher publisher(bridge.events_in());
+  publish_trading(publisher, 2'601, 4'000);
+  REQUIRE(wait_committed(bridge, 4'000));
+  check_curves(client, db, 3);
+  for (const std::int64_t seq : {0, 1, 1'025, 2'599, 2'600, 2'601, 3'333, 4'000}) {
+    CAPTURE(seq);
+    bridge::Statement sum(db, "SELECT total(body->>'$.data.profit') FROM events WHERE type='trade_executed' AND seq<=?");
+    sum.bind(1, static_cast<std::uint64_t>(seq));
+    REQUIRE(sum.step());
+    CHECK(std::fabs(profit_by(client, seq) - sum.real(0)) < 1e-6);
+  }
+  CHECK(db.number("SELECT value FROM runs_state WHERE name='version'") == 2);
+  // Each block's types are what its events are of.
+  REQUIRE(wait_until([&] { return db.number("SELECT min(block) FROM types") == 0; }));
+  bridge::Statement blocks(db, "SELECT t.block,t.events,t.types,count(e.seq),(SELECT group_concat(type||' ','') FROM (SELECT DISTINCT "
+                               "type FROM events WHERE (seq-1)/1024=t.block ORDER BY type)) FROM types t LEFT JOIN events e ON "
+                               "(e.seq-1)/1024=t.block GROUP BY t.block");
+  int count = 0;
+  for (; blocks.step(); ++count) {
+    CHECK(blocks.number(1) == blocks.number(3));
+    CHECK(blocks.text(2).size() == blocks.text(4).size());
+    CHECK((blocks.text(2).find("rare ") != std::string_view::npos) == (blocks.text(4).find("rare ") != std::string_view::npos));
+  }
+  CHECK(count == 4);
+  const Json rare = command(client, "get_recent_events", R"({"type":"rare","count":10})");
+  CHECK(rare.size("/result/events") == 2);
+  CHECK(rare.integer("/result/events/0/seq") == 700);
+  CHECK(rare.integer("/result/events/1/seq") == 2'101);
+  CHECK(rare.dump("/result/complete") == "true");
+  CHECK(bridge.stop() == 0);
 }

@@ -75,6 +75,13 @@ void SimJournal::find_time(std::int64_t timestamp_us, std::function<void(std::ui
   });
 }
 
+// It does not know.
+void SimJournal::find_types(bridge::TypeSearch search, std::function<void(const bridge::TypeStretch&)> done) {
+  later([search = std::move(search), done = std::move(done)] {
+    done({std::min(search.at, search.bound), std::max(search.at, search.bound), 0, 0});
+  });
+}
+
 void SimJournal::find_last(bridge::LookBack wanted,
                            std::function<void(std::uint64_t, bool)> done) {
   later([this, wanted = std::move(wanted), done = std::move(done)] {

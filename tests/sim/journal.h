@@ -26,6 +26,7 @@ class SimJournal final : public bridge::PastReader {
   void read(std::uint64_t from_seq, std::function<void(Slice)> done) override;
   void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) override;
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override;
+  void find_types(bridge::TypeSearch search, std::function<void(const bridge::TypeStretch&)> done) override;
   void find_last(bridge::LookBack wanted,
                  std::function<void(std::uint64_t, bool)> done) override;
 

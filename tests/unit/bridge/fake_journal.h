@@ -61,6 +61,30 @@ struct FakeJournal final : PastReader {
       done(last_seq() + 1);
     });
   }
+  // Block by block.
+  void find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) override {
+    waiting.push_back([this, search, done] {
+      TypeStretch found;
+      std::uint64_t seq = search.at;
+      for (; search.back ? seq >= search.bound : seq <= search.bound; search.back ? --seq : ++seq) {
+        const BlockPtr block = find(seq);
+        if (!block) continue;
+        bool may = unreadable;
+        for (std::size_t i = 0; i < block->size(); ++i) {
+          for (const std::string& type : search.types) may = may || pattern_matches(type, block->text(block->entry(i).type));
+        }
+        if (may) {
+          found.from = search.back ? std::max(search.bound, block->first_seq()) : seq;
+          found.to = search.back ? seq : std::min(search.bound, block->last_seq());
+          return done(found);
+        }
+        ++found.held;
+      }
+      found.from = search.back ? search.bound : seq;
+      found.to = search.back ? seq : search.bound;
+      done(found);
+    });
+  }
   void find_last(LookBack wanted, std::function<void(std::uint64_t, bool)> done) override {
     waiting.push_back([this, wanted, done] {
       if (wanted.asker.expired()) ++cancelled;

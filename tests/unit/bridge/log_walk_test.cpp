@@ -127,6 +127,28 @@ TEST_CASE("log walk: numbers that nobody holds are stepped over, however many") 
   }
 }
 
+TEST_CASE("log walk: of rare types it sees all, without reading what is none, and misses as much as else") {
+  WalkedLog log(0);
+  for (int i = 1; i <= 200; ++i) log.bench.take(i % 61 == 0 ? R"({"type":"rare","data":{}})" : R"({"type":"t","data":{}})");
+  log.bench.log.seal();
+  const auto third = log.journal.blocks.begin() + 3;
+  log.journal.blocks.erase(third, third + 4);
+  for (const auto way : {kForward, kBackward}) {
+    std::vector<std::uint64_t> rare;
+    LogWalk walk(log.bench.log, log.past, {1, kNoEnd}, way,
+                 [&](const Block& block, std::size_t i, std::uint64_t&) {
+                   if (block.text(block.entry(i).type) == "rare") rare.push_back(block.seq(i));
+                   return true;
+                 },
+                 [&log] { ++log.ready; }, {"rare"});
+    log.journal.reads = 0;
+    log.finish(walk);
+    CHECK(rare == (way == kForward ? std::vector<std::uint64_t>{61, 122, 183} : std::vector<std::uint64_t>{183, 122, 61}));
+    CHECK(walk.missed() == 4);
+    CHECK(log.journal.reads <= 3);
+  }
+}
+
 TEST_CASE("log walk: a hole in the journal is missed, and what is around it seen") {
   WalkedLog log(40);
   const auto third = log.journal.blocks.begin() + 3;
