@@ -74,6 +74,20 @@ test('alerts: written on one page, raised, seen in every browser, acknowledged f
   assert.deepEqual([page.problems, other.problems], [[], []]);
 });
 
+test('alerts: rules written on two pages at once are both there, on both and after a reload', async () => {
+  const bridge = await startBridge();
+  const pages = await Promise.all(['one', 'two'].map(() => openAlerts(bridge)));
+  await Promise.all(pages.map((page, n) => write(page, `trade_executed where profit > ${n + 1}00k`, { Name: `rule ${n}` })));
+  for (const page of [...pages, ...pages]) {
+    for (const n of [0, 1]) await entry(page, `rule ${n}`).getByText('quiet').waitFor();
+    await page.reload();
+  }
+  await entry(pages[0], 'rule 0').getByRole('button', { name: 'Delete rule 0' }).click();
+  await pages[0].getByRole('dialog', { name: 'Delete this alert?' }).getByRole('button', { name: 'Delete' }).click();
+  await until('gone', async () => (await entry(pages[1], 'rule 0').count()) === 0);
+  assert.equal(await entry(pages[1], 'rule 1').count(), 1);
+});
+
 test('alerts: a rule that cannot be read is refused with its place, and so is a bad action', async () => {
   const bridge = await startBridge();
   const page = await openAlerts(bridge);

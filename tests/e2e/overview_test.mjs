@@ -114,6 +114,17 @@ test('overview: runs alive and crashed with the first line of the error, each a 
   assert.deepEqual(page.problems, []);
 });
 
+test('overview: trainer-10 stands behind trainer-2', async () => {
+  const bridge = await startBridge();
+  const trade = (source) => ({ type: 'trade_executed', source, run: 'r', source_seq: 1,
+    data: { agent_id: 'agent_0', profit: 1, action_type: 'sell', item: 'Coal', price: 1, quantity: 1 } });
+  await submit(bridge, ...['trainer-10', 'trainer-2', 'trainer-1'].map(trade));
+  const page = await openPage(bridge);
+  await until('in the order of their numbers', async () =>
+    (await page.getByRole('table', { name: 'Agents' }).locator('tbody tr').allTextContents())
+      .map((text) => /trainer-(\d+)/.exec(text)?.[1]).join() === '1,2,10');
+});
+
 test('overview: under the pointer rows stay where they are', async () => {
   const bridge = await startBridge();
   const trade = (agent, profit) => event('trade_executed', 'r1', { agent_id: agent, profit, action_type: 'sell', item: 'Coal', price: 1, quantity: 1 });

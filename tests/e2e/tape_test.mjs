@@ -125,6 +125,43 @@ test('tape: rows stand still under the pointer and where one has scrolled, and w
   assert.deepEqual(page.problems, []);
 });
 
+test('tape: a filter that is set while the rows are held shows at once what passes it, and holds that', async () => {
+  const live = await startBridge();
+  const page = await openPage(live, { view: 'tape' });
+  await submit(live, ...Array.from({ length: 20 }, (_, n) => (n % 2 ? trade({}) : event('price_update', { item: 'Coal', price: n }))));
+  await page.getByText('20 shown').waitFor();
+  await page.keyboard.press('Space');
+  await page.getByText('· held').waitFor();
+  await page.getByLabel('Filter by type').fill('price_update');
+  await page.getByText('10 shown').waitFor();
+  await submit(live, trade({}), event('price_update', { item: 'Coal', price: 99 }));
+  await page.getByText('1 new').waitFor();
+  assert.ok((await rowsOf(page).allTextContents()).every((row) => row.includes('price_update')));
+  await page.getByLabel('Filter by type').fill('');
+  await page.getByText('22 shown').or(page.getByText('20 shown')).waitFor();
+  assert.ok((await rowsOf(page).allTextContents()).some((row) => row.includes('trade_executed')));
+  assert.deepEqual(page.problems, []);
+});
+
+test('tape: a few huge events take no more memory than many small ones', { timeout: 120_000 }, async () => {
+  const live = await startBridge();
+  const page = await openPage(live, { view: 'tape' });
+  await page.getByText('following').waitFor();
+  const session = await page.context().newCDPSession(page);
+  const heap = async () => {
+    await session.send('HeapProfiler.collectGarbage');
+    return (await session.send('Runtime.getHeapUsage')).usedSize;
+  };
+  const before = await heap();
+  const note = 'n'.repeat(200_000);
+  for (let n = 0; n < 400; n += 10) { // 80 MB
+    await submit(live, ...Array.from({ length: 10 }, (_, i) => trade({ note, profit: n + i })));
+  }
+  await rowsOf(page).first().getByText('399').waitFor();
+  assert.ok(await heap() - before < 60e6, `the heap grew by ${(await heap() - before) / 1e6} MB`);
+  assert.deepEqual(page.problems, []);
+});
+
 test('tape: a link to an event of long ago shows it to somebody else, and what to do with it', async () => {
   const { result } = await command(bridge, 'get_recent_events', { since_seq: 0, count: 50 });
   const wanted = result.events.find(({ type }) => type === 'trade_executed');
