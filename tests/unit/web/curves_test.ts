@@ -8,7 +8,7 @@ import {
 } from '../../../clients/web/src/model/points.js';
 import { samplesOf } from '../../../clients/web/src/model/samples.js';
 import { csvOf } from '../../../clients/web/src/ui/chart_export.js';
-import { tickTexts } from '../../../clients/web/src/ui/chart_axis.js';
+import { stepDistances, tickTexts } from '../../../clients/web/src/ui/chart_axis.js';
 import { rangeOfY } from '../../../clients/web/src/ui/chart_range.js';
 
 function event(type: string, data: JsonObject, seq: number, fields: Partial<BridgeEvent> = {}): BridgeEvent {
@@ -269,11 +269,14 @@ test('export: CSV has every digit, and no formulas', () => {
 test('axes: ticks that are close still differ, and the range holds what is seen', () => {
   assert.deepEqual(tickTexts('steps', [1_000_000, 1_000_001, 1_000_002]), ['1,000,000', '1,000,001', '1,000,002']);
   assert.deepEqual(tickTexts('plain', [0.10001, 0.10002]), ['0.10001', '0.10002']);
-  assert.deepEqual(tickTexts('plain', [2300, 2325, 2350]), ['2300', '2325', '2350']);
+  assert.deepEqual(tickTexts('plain', [2300, 2325, 2350]), ['2,300', '2,325', '2,350']);
   assert.deepEqual(tickTexts('plain', [0, 5e5, 1e6]), ['0', '500k', '1m']);
   assert.deepEqual(tickTexts('plain', [-0.0003, 0.0003]), ['−0.0003', '0.0003']);
   assert.deepEqual(tickTexts('plain', [0, 0.00005, 0.0001]), ['0', '5.00e-5', '1.00e-4']);
   assert.deepEqual(tickTexts('relative', [0, 0.5, 61, 3725]), ['0:00', '0:00.5', '1:01', '1:02:05']);
+  assert.deepEqual(tickTexts('plain', [1004, 1006]), ['1,004', '1,006']);
+  assert.ok(stepDistances(127.5, 128.5).every(Number.isInteger));
+  assert.ok(stepDistances(0, 0.1).includes(0.02)); // steps that are no whole numbers
   const usual = { log: false, zero: false, marks: [] };
   const points = readPoints([[0, 0, 0, 0, 0, 1], [10, 10, 10, 10, 10, 1]]);
   const [low, high] = rangeOfY([points], [4, 6], usual); // between two points

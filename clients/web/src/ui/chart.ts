@@ -3,7 +3,7 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { nearest, singlePoints, type Points } from '../model/points.js';
-import { logTicks, placeText, tickTexts, timeSteps, type AxisKind } from './chart_axis.js';
+import { logTicks, placeText, stepDistances, tickTexts, timeSteps, type AxisKind } from './chart_axis.js';
 import {
   crossesOf, drawCurves, drawHappenings, drawMarks, smoothOf, type Bars, type Field, type Happening, type Mark, type Stroke,
 } from './chart_draw.js';
@@ -244,7 +244,8 @@ export class Chart {
         y: { distr: this.data.log ? 3 : 1, range: () => [...this.rangeOfY()] },
       },
       axes: [
-        { ...axis, size: 26, gap: 8, space: 70, incrs: kind === 'time' || kind === 'relative' ? timeSteps : undefined,
+        { ...axis, size: 26, gap: 8, space: 70, incrs: kind === 'time' || kind === 'relative' ? timeSteps
+            : kind === 'steps' ? (_plot: uPlot, _axis: number, low: number, high: number) => stepDistances(low, high) : undefined,
           values: (_, ticks) => texts('x', ticks) },
         {
           ...axis, size: lanes === undefined ? 54 : 110, gap: 4, space: 32, values: (_, ticks) => texts('y', ticks),

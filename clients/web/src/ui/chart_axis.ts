@@ -13,6 +13,16 @@ export const timeSteps = [
   14_400, 21_600, 43_200, ...[1, 2, 7, 14, 30, 60, 180, 365, 730, 1825, 3650].map((days) => days * day_s),
 ];
 
+const oneTwoFive = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => [1, 2, 5].map((part) => Number(`${part}e${from + i}`))).flat();
+const wholeSteps = oneTwoFive(0, 15);
+const partsOfSteps = [...oneTwoFive(-12, -1), ...wholeSteps];
+
+/** Distances between ticks of an axis of steps: there is none between two steps, unless one looks closer than one. */
+export function stepDistances(low: number, high: number): number[] {
+  return high - low >= 1 ? wholeSteps : partsOfSteps;
+}
+
 /** Of a logarithmic axis: powers of ten, with what lies between where there is room for `ticksMax`. */
 export function logTicks(low: number, high: number, ticksMax: number): number[] {
   const decades = Math.log10(high / low);
@@ -65,12 +75,13 @@ function timeTexts(ticks: readonly (number | null)[], shown: number[]): string[]
 }
 
 function short(value: number): string {
-  return String(Number(value.toPrecision(3))).replace('-', '−');
+  const rounded = Number(value.toPrecision(3));
+  return Math.abs(rounded) >= 1000 ? full(rounded) : String(rounded).replace('-', '−');
 }
 
 function exact(value: number): string {
   const size = Math.abs(value);
-  if (size >= 1e4 && size < 1e15) return full(Number(value.toPrecision(15)));
+  if (size < 1e15 && (size >= 1e4 || (size >= 1e3 && Number.isInteger(value)))) return full(Number(value.toPrecision(15)));
   return String(Number(value.toPrecision(15))).replace('-', '−').replace(/e−/, 'e-');
 }
 
