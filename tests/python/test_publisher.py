@@ -880,6 +880,25 @@ class Pressure(BridgeTest):
         self.assertEqual([e["data"]["n"] for e in events], list(range(5000)))
         self.assertEqual(publisher.stats().dropped, 0)
 
+    def test_what_waited_for_a_bridge_leaves_without_a_pause(self) -> None:
+        endpoint = free_address()
+        with Publisher("waited", endpoint=endpoint, control="", gather_ms=1000) as publisher:
+            for n in range(2000):
+                publisher.publish("n", {"n": n, "text": "x" * 10_000})
+            wait_until(lambda: publisher._sender._ring.head == 2000)
+            sender, poll, idle = publisher._sender, _sender.zmq.zmq_poll, []
+
+            def seen_poll(sockets: list, timeout_ms: int) -> list:
+                if sender.connected and sender._ring.waiting and timeout_ms > 200:
+                    idle.append(timeout_ms)
+                return poll(sockets, timeout_ms)
+
+            with mock.patch.object(_sender.zmq, "zmq_poll", seen_poll):
+                bridge = FakeBridge(endpoint)
+                self.addCleanup(bridge.close)
+                self.assertEqual([b["data"]["n"] for b in bridge.bodies(2000)], list(range(2000)))
+            self.assertEqual(idle, [])
+
     def test_a_burst_is_not_let_go_of_while_a_bridge_reads(self) -> None:
         small, large = {"agent_id": "agent_0", "price": 199}, {"text": "x" * 400_000}
         for limits, data, count in (

@@ -295,6 +295,8 @@ class Sender:
         due = []
         if busy and len(self._outbox) >= _EVENTS_AT_ONCE:
             due.append(now + _MOMENT_S)
+        elif self.connected and self._ring.waiting and not blocked:  # more than goes at once
+            due.append(now + _MOMENT_S)
         elif blocked:
             due.append(now + _RETRY_S)
         elif busy:
