@@ -34,6 +34,7 @@ struct Config {
     std::int64_t send_buffer_bytes = 0;
     std::int64_t deflate_level = 0;
     std::int64_t threads = 0;
+    std::int64_t gather_us = 0;
     std::int64_t handshake_timeout_s = 0;
     std::int64_t tls_handshakes_per_s_max = 0;
     std::int64_t drain_s = 0;

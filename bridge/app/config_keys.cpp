@@ -193,6 +193,11 @@ std::vector<ConfigKey> make_keys() {
               "system gives it (SO_REUSEPORT), and keeps a snapshot of its own.",
               "threads", 1, 1, 64,
               [](C& c, Integer v) { c.websocket.threads = v; }),
+      integer("websocket.gather_us",
+              "How long an event may wait for others, so that they are written together. It waits only where writing\n"
+              "takes much of the time: after a pass over the clients the next begins 16 times as long after it as that\n"
+              "took, or after so long, whichever is less. An event that comes alone goes at once. 0 = none ever waits.",
+              "microseconds", 0, 0, 100'000, [](C& c, Integer v) { c.websocket.gather_us = v; }),
       live(integer("websocket.handshake_timeout_s",
                    "A connection that has not come to the end of its request by then is closed; what TLS takes is in it.",
                    "seconds", 5, 1, 60, [](C& c, Integer v) { c.websocket.handshake_timeout_s = v; })),

@@ -204,6 +204,7 @@ ClientServersOptions client_servers_options(const Config& config) {
       static_cast<std::size_t>(config.websocket.message_bytes_max);
   options.server.http_body_bytes_max = static_cast<std::size_t>(config.events.message_bytes_max);
   options.server.send_buffer_bytes = static_cast<int>(config.websocket.send_buffer_bytes);
+  options.server.gather_us = config.websocket.gather_us;
   options.server.deflate_level = static_cast<int>(config.websocket.deflate_level);
   return options;
 }

@@ -15,7 +15,8 @@ constexpr auto kSecond = std::chrono::seconds(1);
 }  // namespace
 
 ClientServer::ClientServer(const ClientServerParts& parts, const WsServerOptions& options,
-                           WsServer::HttpHandler on_http, std::function<void()> catch_up)
+                           WsServer::HttpHandler on_http, std::function<void()> catch_up,
+                           std::function<void()> on_gathered)
     : snapshot_(parts.snapshot),
       past_bytes_((*options.memory)[Queue::past]),
       snapshot_bytes_((*options.memory)[Queue::snapshot]),
@@ -30,7 +31,10 @@ ClientServer::ClientServer(const ClientServerParts& parts, const WsServerOptions
       server_(parts.io, sessions_, options, std::move(on_http)),
       timer_(parts.io),
       second_timer_(parts.io),
-      gather_timer_(parts.io) {}
+      gather_timer_(parts.io),
+      on_gathered_(on_gathered ? std::move(on_gathered) : [this] { announce(); }) {
+  cohorts_.gather(options.gather_us);
+}
 
 Result<bool> ClientServer::start() {
   auto listening = server_.start();
@@ -49,7 +53,7 @@ void ClientServer::announce() {
   gather_timer_.expires_after(std::chrono::microseconds(wait_us));
   gather_timer_.async_wait([this](const asio::error_code& ec) {
     gathering_ = false;
-    if (!ec) announce();
+    if (!ec) on_gathered_();
   });
 }
 

@@ -43,9 +43,10 @@ struct ClientServerParts {
 // One thread: that of its io_context. Only start() may be called before that runs.
 class ClientServer {
  public:
-  // `catch_up`: see SessionContext.
-  ClientServer(const ClientServerParts& parts, const WsServerOptions& options,
-               WsServer::HttpHandler on_http, std::function<void()> catch_up = {});
+  // `catch_up`: see SessionContext. `on_gathered`: is called in place of announce() once it has waited for that
+  // to be due.
+  ClientServer(const ClientServerParts& parts, const WsServerOptions& options, WsServer::HttpHandler on_http,
+               std::function<void()> catch_up = {}, std::function<void()> on_gathered = {});
 
   Result<bool> start();
   // In place of the address in the options. Call before start().
@@ -61,6 +62,8 @@ class ClientServer {
 
   // The log has grown.
   void announce();
+  // It waits for what comes to be more before it tells anybody.
+  bool gathering() const { return gathering_; }
 
   // As ClientServers::drain_until().
   void drain_until(std::int64_t by_us) { server_.drain_until(by_us); }
@@ -90,6 +93,7 @@ class ClientServer {
   asio::steady_timer timer_;
   asio::steady_timer second_timer_;
   asio::steady_timer gather_timer_;
+  const std::function<void()> on_gathered_;
   bool gathering_ = false;  // until that
 };
 

@@ -82,7 +82,7 @@ ClientThread::ClientThread(std::size_t index, Inboxes& inboxes, const ClientServ
               [this](const HttpRequest& request, bool own, const HttpAnswer& answer) {
                 ask_page(request, own, answer);
               },
-              [this] { take_post(); }) {
+              [this] { take_post(); }, [this] { catch_up(); }) {
   if (options.holds_back) log_.hold_back();
 }
 
@@ -154,7 +154,8 @@ void ClientThread::take_post() {
 void ClientThread::catch_up() {
   take_post();
   server_.announce();
-  on_idle_();
+  // While it gathers it needs no block, and so does not say that it is idle.
+  server_.gathering() ? inboxes_.doze(index_) : on_idle_();
 }
 
 void ClientThread::release(std::uint64_t seq) {

@@ -12,6 +12,7 @@ Inboxes::Sleepers Inboxes::put_all(const Item& item, std::size_t bytes) {
     Inbox& inbox = inboxes_[i];
     inbox.items.push_back(item);
     inbox.bytes += bytes;
+    if (inbox.dozing) continue;
     if (!std::exchange(inbox.woken, true)) sleepers.push_back(i);
   }
   return sleepers;
@@ -45,8 +46,13 @@ Inboxes::Post Inboxes::take(std::size_t index) {
   post.items.swap(inbox.items);
   post.extent = extent_;
   inbox.bytes = 0;
-  inbox.woken = false;
+  inbox.woken = inbox.dozing = false;
   return post;
+}
+
+void Inboxes::doze(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  inboxes_[index].dozing = true;
 }
 
 std::size_t Inboxes::bytes() const {

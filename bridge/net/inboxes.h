@@ -43,6 +43,8 @@ class Inboxes {
 
   // Everything for this thread; its next put() wakes it again.
   Post take(std::size_t index);
+  // Blocks do not wake it any more until then: it looks by itself, soon.
+  void doze(std::size_t index);
 
   // Bytes of blocks that wait in the fullest inbox.
   std::size_t bytes() const;
@@ -52,6 +54,7 @@ class Inboxes {
     std::deque<Item> items;
     std::size_t bytes = 0;
     bool woken = false;
+    bool dozing = false;
   };
   Sleepers put_all(const Item& item, std::size_t bytes);
 

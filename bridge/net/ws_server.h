@@ -46,6 +46,7 @@ struct WsServerOptions {
   std::size_t message_bytes_max = 65'536;   // a client's message; beyond: 1009
   std::size_t http_body_bytes_max = 16 << 20;
   int send_buffer_bytes = 0;                // SO_SNDBUF of a client's socket; 0 = the system's
+  std::int64_t gather_us = 0;               // as Cohorts::gather()
   int deflate_level = 0;                    // of permessage-deflate; 0 = takes up no client's offer
   SessionOptions session;
   MemoryLedger* memory = nullptr;           // outlives the server and its connections

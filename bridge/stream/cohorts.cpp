@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t kGatherUs =
     1'000;  // between two passes while somebody reads from the journal
+constexpr std::int64_t kPassTimes = 16;  // a pass may take that part of the time, unless events would wait too long
 constexpr std::int64_t kPastReaderUs = 5'000;  // he counts as reading for so long after a block
 constexpr std::uint64_t kPassWork = 8 * kStepWork;  // of a pass at a time, about half a millisecond
 constexpr std::uint64_t kTellWork = 128;            // a write to a socket, as a rule
@@ -70,8 +71,9 @@ std::int64_t Cohorts::announce_or_wait() {
   const std::int64_t now = clock_.steady_us();
   if (past_.given() != past_given_) past_until_us_ = now + kPastReaderUs;
   past_given_ = past_.given();
-  const std::int64_t due = announced_us_ + kGatherUs;
-  if (now < past_until_us_ && now < due && !hurrying_) return due - now;
+  const std::int64_t gather_us = std::max(std::min(gather_us_, kPassTimes * pass_us_), now < past_until_us_ ? kGatherUs : 0);
+  const std::int64_t due = announced_us_ + gather_us;
+  if (now < due && !hurrying_) return due - now;
   announced_us_ = now;
   announce();
   return 0;
@@ -79,7 +81,9 @@ std::int64_t Cohorts::announce_or_wait() {
 
 void Cohorts::announce() {
   again_ = true;
-  if (!passing_) go_on();
+  if (passing_) return;
+  begun_us_ = clock_.steady_us();
+  go_on();
 }
 
 // One pass over all cohorts, and one more where something came meanwhile.
@@ -97,7 +101,10 @@ void Cohorts::go_on() {
     told_ = 0;
     if (next_ == cohorts_.end()) {
       passing_ = again_;
-      if (!std::exchange(again_, false)) return;
+      if (!std::exchange(again_, false)) {
+        pass_us_ = clock_.steady_us() - begun_us_;
+        return;
+      }
       next_ = cohorts_.begin();
     } else if (look_at(*next_->second, &work)) {
       ++next_;

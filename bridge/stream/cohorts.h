@@ -46,10 +46,13 @@ class Cohorts {
   // is much to look at, or many are to be told, the rest is left to the queue of work.
   void announce();
 
-  // The same, but not at once where it was done a moment ago and somebody reads from the journal: a
+  // The same, but not at once where it was done a moment ago and takes long, or somebody reads from the journal: a
   // pass over many live clients costs as much for one event as for several, and would leave reading
   // no time. Returns after how many microseconds to call again, 0 where all are told.
   std::int64_t announce_or_wait();
+  // From now on that may be up to so long after the pass before, as long as that makes passes more than a sixteenth of
+  // the time. 0: never, but for reading from the journal.
+  void gather(std::int64_t us) { gather_us_ = us; }
 
   // Call every 10 ms or so: tells the feeds for which an edition of the latest has come due.
   void tick();
@@ -106,7 +109,10 @@ class Cohorts {
   PastCache past_;
   WorkQueue* const work_;
   Deflater deflater_;
+  std::int64_t gather_us_ = 0;
   std::int64_t announced_us_ = 0;   // by announce_or_wait()
+  std::int64_t begun_us_ = 0;       // the pass that is under way, or was last
+  std::int64_t pass_us_ = 0;        // how long that took
   std::int64_t past_until_us_ = 0;  // until then somebody counts as reading from the journal
   std::uint64_t past_given_ = 0;
   std::size_t latest_cohorts_ = 0;   // that want the latest

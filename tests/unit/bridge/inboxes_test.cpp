@@ -40,6 +40,17 @@ TEST_CASE("inboxes: each thread finds everything in order, and is woken once unt
   CHECK(inboxes.put_block(block) == Inboxes::Sleepers{0, 1});
 }
 
+TEST_CASE("inboxes: blocks do not wake who dozes, a call does, and then he is awake") {
+  Inboxes inboxes(2);
+  const BlockPtr block = a_block();
+  inboxes.doze(1);
+  CHECK(inboxes.put_block(block) == Inboxes::Sleepers{0});
+  CHECK(inboxes.put_merged(block).empty());
+  CHECK(inboxes.put_call(1, [] {}));
+  CHECK(inboxes.take(1).items.size() == 3);
+  CHECK(inboxes.put_block(block) == Inboxes::Sleepers{1});
+}
+
 TEST_CASE("inboxes: who looks sees the newest extent of the journal") {
   Inboxes inboxes(1);
   CHECK(inboxes.take(0).extent == nullptr);

@@ -192,6 +192,40 @@ TEST_CASE("cohorts: who came up to the head and waits is not woken by what it ha
   CHECK(woken == 1);
 }
 
+TEST_CASE("cohorts: where telling takes much of the time events gather, and one that comes alone goes at once") {
+  Bench bench;
+  std::int64_t writing_us = 100;
+  int woken = 0;
+  Feed feed(bench.log, bench.cohorts, bench.clock, [&] {
+    ++woken;
+    bench.clock.advance_us(writing_us);
+  });
+  feed.subscribe(subscription("{}"), std::nullopt);
+  const auto event = [&] {
+    (void)feed.pull(1 << 20);
+    (void)feed.pull(1 << 20);
+    bench.take(R"({"type":"t","data":{}})");
+    return bench.cohorts.announce_or_wait();
+  };
+  CHECK(event() == 0);
+  CHECK(event() == 0);  // nothing was asked for
+  CHECK(woken == 2);
+  bench.cohorts.gather(1000);
+  CHECK(event() == 900);  // after the pass before began
+  CHECK(woken == 2);
+  bench.clock.advance_us(900);
+  CHECK(bench.cohorts.announce_or_wait() == 0);
+  CHECK(woken == 3);
+  bench.clock.advance_us(1000);
+  writing_us = 10;
+  CHECK(event() == 0);
+  CHECK(event() == 150);  // sixteen times as long as it took
+  bench.clock.advance_us(150);
+  CHECK(event() == 0);
+  bench.cohorts.hurry();
+  CHECK(event() == 0);
+}
+
 TEST_CASE("snapshot: an entry takes its own bytes, those of its key twice, and those of its event") {
   Bench bench;
   bench.event("t", R"({"item":"i","n":5})");
