@@ -148,15 +148,23 @@ TEST_CASE("commands: what a bridge asked before it died is neither begun nor tol
 TEST_CASE("commands: a request that is quicker than the registrations waits for them") {
   for (int round = 0; round < 5; ++round) {
     FakeControl bridge;
+    const auto start = steady_clock::now();
     Publisher publisher(options_for(bridge.endpoint()));
+    bool slow = false;  // so much apart, on a busy machine, that nothing would wait for them
     std::thread program([&] {
+      auto before = start + milliseconds(950);
       for (int i = 0; i < 20; ++i) {
+        const auto began = steady_clock::now();
         publisher.on_command("ping-" + std::to_string(i), fine, CommandThread::kLibrary);
+        const auto now = steady_clock::now();
+        slow = slow || now >= before + milliseconds(50) || now >= start + milliseconds(1000);
+        before = began;
         std::this_thread::sleep_for(milliseconds(2));
       }
     });
-    CHECK(Json(bridge.ask(kSource, {"ping-19"})).boolean("/success"));
+    const Json answer(bridge.ask(kSource, {"ping-19"}));
     program.join();
+    CHECK((slow || answer.boolean("/success")));
   }
 }
 
