@@ -22,6 +22,7 @@ from pathlib import Path
 
 GIVEN = Path(sys.argv.pop(1))
 STATE = Path("/var/lib/ppo-bridge")
+EXAMPLES = Path("/usr/share/doc/ppo-bridge/examples")
 CONF = Path("/etc/ppo-bridge/bridge.toml")
 UNIT = Path("/lib/systemd/system/ppo-bridge.service")
 WANTED = Path("/etc/systemd/system/multi-user.target.wants/ppo-bridge.service")
@@ -133,6 +134,9 @@ class Packages(unittest.TestCase):
         for name in ("ppo-bridge", "ppo-client", "ppo-bot"):
             self.assertTrue(run(name, "--version").startswith(name + " "))
         run("ppo-bridge", "--check-config", "-c", CONF)
+        for name in ("nginx.conf", "bridge.toml", "monitoring/alerts.yml", "monitoring/grafana.json"):
+            self.assertTrue((EXAMPLES / name).is_file(), name)
+        self.assertTrue(Path("/usr/share/ppo-bridge/schemas/messages.json").is_file())
 
     def kept_across_an_upgrade(self) -> None:
         """A journal of an older version is taken over, and nothing is lost while a trainer publishes."""
@@ -159,6 +163,8 @@ class Packages(unittest.TestCase):
             time.sleep(0.5)
         self.assertEqual(ticks(), list(range(count)))
         self.assertEqual(run("ppo-client", "export", "gap"), "")
+        run("ppo-client", "backup", "copy.sqlite")
+        self.assertEqual((STATE / "copy.sqlite").owner(), "ppo-bridge")
         service.stop()
         self.count = count
 
