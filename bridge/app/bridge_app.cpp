@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include <asio/post.hpp>
@@ -14,6 +15,7 @@
 #include "access/authenticator.h"
 #include "alerts/alerts.h"
 #include "audit/audit.h"
+#include "app/cluster_part.h"
 #include "app/drain.h"
 #include "app/hand_over.h"
 #include "app/journal_positions.h"
@@ -62,6 +64,8 @@ constexpr std::int64_t kTellClockStepUs = 60'000'000;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
+constexpr auto kClusterTick = std::chrono::milliseconds(1);
+constexpr std::int64_t kClusterFlushUs = 2'000'000;
 
 }  // namespace
 
@@ -80,6 +84,7 @@ class BridgeApp::Impl {
         audit_(std::make_shared<Audit>(audit_options(config), clock_)),
         tls_(make_tls(config)),
         reloader_(loaded, file, std::move(read), reload_parts()),
+        cluster_(make_cluster(config)),
         journal_(make_journal(config)),
         schemas_(load_schemas(config)),
         log_start_(log_start()),
@@ -102,7 +107,7 @@ class BridgeApp::Impl {
                {kVersion, served_files(), [this](auto done) { metrics(std::move(done)); },
                 [this] { return slow_turns_json(slow_turns_); },
                 [this] { return trouble(); }, [this] { return notice(); },
-                [this] { return config_.journal.before_delivery && journal_->congested(); },
+                [this] { return (config_.journal.before_delivery && journal_->congested()) || (cluster_ && cluster_->congested()); },
                 [this] { announce(); }, &work_, &dispatcher_,
                 static_cast<std::uint64_t>(config.websocket.requests_per_s_max),
                 LoginPages(auth_is_on_ ? authenticator_.get() : nullptr, &counters_, config.auth.session_s, audit_.get()), audit_.get()}),
@@ -122,7 +127,8 @@ class BridgeApp::Impl {
         hand_over_(std::move(program)),
         tick_timer_(io_),
         command_timer_(io_),
-        drain_timer_(io_) {
+        drain_timer_(io_),
+        cluster_timer_(io_) {
     commands_.set_directory(&client_servers_);
     commands_.set_slow_turns(&slow_turns_);
     commands_.set_runs(&runs_);
@@ -148,6 +154,10 @@ class BridgeApp::Impl {
     if (journal_) {
       kept_journal_.emplace(config, *journal_, [this](std::function<void()> f) { asio::post(io_, std::move(f)); });
       commands_.set_journal(&*kept_journal_);
+    }
+    if (cluster_) {
+      tracker_.restore({}, cluster_.get(), true);
+    } else if (journal_) {
       positions_ = std::make_unique<JournalPositions>(*journal_);
       const bool all = journal_->positions().size() < positions_known(config);
       tracker_.restore(journal_->positions(), positions_.get(), !all);
@@ -182,6 +192,10 @@ class BridgeApp::Impl {
     if (!guard_failure_.empty()) return Failure{guard_failure_};
     if (!schemas_) return schemas_.error();
     guard_.start();
+    if (cluster_) {
+      auto joined = join_cluster();
+      if (!joined) return joined;
+    }
     auto listening = client_servers_.start();
     if (!listening) return listening;
     auto receiving = receiver_.start(receiver_options(config_));
@@ -198,7 +212,7 @@ class BridgeApp::Impl {
       auto connected = connect_trainer(entry.substr(0, equals), entry.substr(equals + 1));
       if (!connected) return Failure{"trainers.connect: " + connected.error().message};
     }
-    if (journal_) {
+    if (journal_ && !cluster_) {
       auto journalling = start_journal();
       if (!journalling) return journalling;
     }
@@ -209,6 +223,7 @@ class BridgeApp::Impl {
     intake_.set_clients_address(addresses().front().second);
     watch_signals();
     command_tick();
+    if (cluster_) cluster_tick();
     last_tick_us_ = clock_.steady_us();
     tick();
     log_info("bridge_up", "ppo-bridge {} is up, epoch {}", kVersion, log_.epoch());
@@ -410,9 +425,50 @@ class BridgeApp::Impl {
   }
 
   LogStart log_start() {
-    LogStart start = journal_ ? journal_->open(new_epoch()) : LogStart(new_epoch());
+    std::string epoch = new_epoch();
+    if (cluster_) {
+      auto found = cluster_->open();
+      if (!found) throw std::runtime_error("cluster: " + found.error().message);
+      epoch = found.value();
+    }
+    LogStart start = journal_ ? journal_->open(epoch) : LogStart(epoch);
     start.name_epoch = new_epoch;
+    if (cluster_ && (start.epoch != epoch || start.epochs.size() != 1 || start.epochs.front().first_seq != 1)) {
+      throw std::runtime_error("journal.path is \"" + config_.journal.path + "\", which holds another numbering than epoch " + epoch +
+                               " of cluster " + config_.cluster.name + "; name another file");
+    }
     return start;
+  }
+
+  std::unique_ptr<ClusterPart> make_cluster(const Config& config) {
+    if (config.engine.kind == "local") return nullptr;
+    return std::make_unique<ClusterPart>(
+        config, clock_, [this](std::function<void()> f) { asio::post(io_, std::move(f)); },
+        [this] {
+          if (cluster_->poll()) announce();
+        });
+  }
+
+  // Nobody is served and nothing taken in until the bridge is where the others are.
+  Result<bool> join_cluster() {
+    auto journalling = start_journal();
+    if (!journalling) return journalling;
+    auto joined = cluster_->join(log_, [this] { return journal_->committed_seq(); }, [this] {
+      journal_->pump();
+      io_.poll();
+      io_.restart();
+    });
+    if (!joined) return Failure{"cluster: " + joined.error().message};
+    return joined;
+  }
+
+  void cluster_tick() {
+    if (cluster_->poll()) announce();
+    if (std::exchange(cluster_congested_, cluster_->congested()) != cluster_congested_) regulate();
+    cluster_timer_.expires_after(kClusterTick);
+    cluster_timer_.async_wait([this](const asio::error_code& ec) {
+      if (!ec && !stopping_) cluster_tick();
+    });
   }
 
   std::unique_ptr<Journal> make_journal(const Config& config) {
@@ -455,7 +511,7 @@ class BridgeApp::Impl {
   // Takes events in as fast as they can be kept and handed on; ZeroMQ and the sources hold the rest.
   void regulate() {
     const bool congested =
-        client_servers_.congested() || (config_.journal.before_delivery && journal_->congested());
+        client_servers_.congested() || (config_.journal.before_delivery && journal_->congested()) || cluster_congested_;
     tracker_.set_paused(congested && !stopping_);
     if (congested && !stopping_) {
       receiver_.pause();
@@ -473,6 +529,8 @@ class BridgeApp::Impl {
   std::string trouble() const {
     if (stopping_) return "stopping";
     if (drain_.active()) return drain_.progress();
+    const std::string cluster = cluster_ ? cluster_->problem() : std::string();
+    if (!cluster.empty()) return "cluster: " + cluster;
     const std::string journal = journal_ ? journal_->problem() : std::string();
     if (journal.empty()) return journal;
     return "journal: " + journal +
@@ -696,6 +754,7 @@ class BridgeApp::Impl {
     receiver_.resume();
     receiver_.stop(kDrainSourcesUs);
     intake_.stop();
+    if (cluster_) cluster_->flush(kClusterFlushUs);
     announce();
     drain_us_ = drain_us;
     stop_by_us_ = clock_.steady_us() + drain_us;
@@ -754,6 +813,7 @@ class BridgeApp::Impl {
   const std::unique_ptr<TlsContext> tls_;               // null: plain
   Reloader reloader_;
   Snapshot snapshot_{kSnapshotEntriesMax, kSnapshotBytesMax};
+  const std::unique_ptr<ClusterPart> cluster_;  // null where the log is this bridge's own
   const std::unique_ptr<Journal> journal_;  // null where it is off
   Result<std::unique_ptr<Schemas>> schemas_;  // null where there are none
   const LogStart log_start_;
@@ -789,6 +849,7 @@ class BridgeApp::Impl {
   asio::steady_timer tick_timer_;
   asio::steady_timer command_timer_;
   asio::steady_timer drain_timer_;
+  asio::steady_timer cluster_timer_;
   MemoryHold history_bytes_{memory_[Queue::history]};
   MemoryHold held_bytes_{memory_[Queue::held_events]};
   MemoryHold journal_bytes_{memory_[Queue::journal_queue]};
@@ -813,6 +874,7 @@ class BridgeApp::Impl {
   const SenderRule* answering_ = nullptr;  // of the trainer whose answer is being taken
   bool announcing_ = false;
   bool stopping_ = false;
+  bool cluster_congested_ = false;
 };
 
 BridgeApp::BridgeApp(const LoadedConfig& config, const std::string& file, ReadConfig read, Program program)

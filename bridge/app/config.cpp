@@ -10,6 +10,7 @@
 #include <toml++/toml.h>
 
 #include "access/roles.h"
+#include "app/cluster_options.h"
 #include "app/config_keys.h"
 #include "app/memory_shares.h"
 #include "app/reach.h"
@@ -359,6 +360,7 @@ std::optional<Failure> wrong_together(const Config& config) {
     return Failure{"zmq.curve_on_loopback is true, but zmq.curve_key is \"\"; it needs a key"};
   }
   if (auto wrong = check_reach(config)) return std::move(*wrong);
+  if (auto wrong = wrong_cluster(config)) return std::move(*wrong);
   MemoryLedger ledger;
   if (const auto fits = share_memory(config, ledger); !fits) return fits.error();
   return std::nullopt;

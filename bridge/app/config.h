@@ -99,6 +99,20 @@ struct Config {
     std::int64_t runs_age_max_s = 0;
   } journal;
   struct {
+    std::string kind;  // local, jetstream
+  } engine;
+  struct {
+    std::string name;
+    std::string node;  // "" = the host's name
+    std::vector<std::string> servers;
+    std::string credentials;
+    std::string tls_ca;
+    std::int64_t replicas = 0;
+    std::int64_t bytes_max = 0;
+    std::int64_t age_max_s = 0;
+    std::int64_t join_timeout_s = 0;
+  } cluster;
+  struct {
     std::vector<std::string> webhook_hosts;
   } alerts;
   struct {

@@ -143,7 +143,7 @@ constexpr const char* kEndpointForm = "tcp://HOST:PORT (port 0 = any free one; b
 
 std::vector<ConfigKey> make_keys() {
   using C = Config;
-  return {
+  std::vector<ConfigKey> keys = {
       text("websocket.listen", "Where WebSocket clients and browsers connect.",
            "HOST:PORT; port 0 = any free one; beyond loopback with TLS (tls.certificate) and auth", "127.0.0.1:5178", check_listen,
            [](C& c, Text v) { c.websocket.listen = std::move(v); }),
@@ -434,6 +434,8 @@ std::vector<ConfigKey> make_keys() {
       integer("log.files_max", "Rotated log files that are kept.", "files", 5, 1, 1000,
               [](C& c, Integer v) { c.log.files_max = v; }),
   };
+  for (ConfigKey& key : cluster_keys()) keys.push_back(std::move(key));
+  return keys;
 }
 
 }  // namespace

@@ -35,6 +35,9 @@ struct ConfigKey {
   Reload reload = Reload::at_start;
 };
 
+// Those of [engine] and [cluster], which are part of the table.
+std::vector<ConfigKey> cluster_keys();
+
 // In the order of conf/bridge.toml: sections together.
 const std::vector<ConfigKey>& config_keys();
 

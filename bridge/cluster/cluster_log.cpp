@@ -96,11 +96,11 @@ void ClusterLog::on_ack(std::uint64_t no, std::uint64_t seq, std::int64_t now_us
 
 void ClusterLog::fold_one(std::uint64_t seq, std::string_view bytes, std::int64_t now_us) {
   const Folded& folded = fold_.apply(seq, bytes);
-  if (folded.verdict == Verdict::unknown_format) {
+  if (folded.verdict == FoldVerdict::unknown_format) {
     trouble_ = ClusterTrouble::unknown_format;
     return;
   }
-  if (folded.verdict == Verdict::malformed) return;
+  if (folded.verdict == FoldVerdict::malformed) return;
   const ProposalHeader& header = fold_.proposal().header;
   compare(header, folded.diverged, now_us);
   if (trouble_ != ClusterTrouble::none) return;

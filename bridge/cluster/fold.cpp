@@ -46,7 +46,7 @@ const Folded& Fold::apply(std::uint64_t stream_seq, std::string_view payload) {
   folded_ = Folded();
   const ProposalProblem problem = reader_.read(payload, payload_bytes_max_);
   if (problem == ProposalProblem::unknown_format) {
-    folded_.verdict = Verdict::unknown_format;
+    folded_.verdict = FoldVerdict::unknown_format;
     return folded_;
   }
   stream_seq_ = stream_seq;
@@ -71,19 +71,19 @@ void Fold::judge(const ProposalHeader& header) {
   const auto known = nodes_.find(header.node);
   Chain chain = known == nodes_.end() ? Chain() : known->second;
   if (header.started < chain.started) {
-    folded_.verdict = Verdict::replaced;
+    folded_.verdict = FoldVerdict::replaced;
     return;
   }
   if (header.started > chain.started) chain = {header.started, 0, 0};
   if (header.no <= chain.no) {
-    folded_.verdict = Verdict::duplicate;
+    folded_.verdict = FoldVerdict::duplicate;
     return;
   }
   if (header.no > chain.no + 1) {
-    folded_.verdict = Verdict::out_of_order;
+    folded_.verdict = FoldVerdict::out_of_order;
     return;
   }
-  folded_.verdict = Verdict::accepted;
+  folded_.verdict = FoldVerdict::accepted;
   chain.no = header.no;
   chain.used = stream_seq_;
   if (known != nodes_.end()) {

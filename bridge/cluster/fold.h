@@ -30,7 +30,7 @@ struct FoldLimits {
   std::size_t epochs = 64;
 };
 
-enum class Verdict : std::uint8_t {
+enum class FoldVerdict : std::uint8_t {
   accepted,        // in its turn; some of it may have been trimmed or refused
   duplicate,       // came before
   out_of_order,    // its node sends again from the one that is next
@@ -59,7 +59,7 @@ struct Folded {
     std::string run;
     std::uint64_t last = 0;
   };
-  Verdict verdict = Verdict::malformed;
+  FoldVerdict verdict = FoldVerdict::malformed;
   std::int64_t stamp_us = 0;  // of all its events
   std::vector<Range> ranges;
   std::vector<Refused> refused;

@@ -94,7 +94,7 @@ std::vector<Folded::Refused> Proposer::on_folded(const Fold& fold, const Folded&
   replaced_ = replaced_ || chain.started > started_;
   const ProposalHeader& header = fold.proposal().header;
   if (header.started != started_ || replaced_) return again;
-  if (folded.verdict == Verdict::out_of_order) {
+  if (folded.verdict == FoldVerdict::out_of_order) {
     for (std::size_t i = 0; i < in_flight_; ++i) {
       if (closed_[i].no == header.no) closed_[i].refused = true;
     }

@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   Fold from_nothing(kPayloadMax);
   const Folded& folded = from_nothing.apply(1, input);
-  if (folded.verdict == Verdict::unknown_format || folded.verdict == Verdict::malformed) return 0;
+  if (folded.verdict == FoldVerdict::unknown_format || folded.verdict == FoldVerdict::malformed) return 0;
   const Proposal& proposal = from_nothing.proposal();
   require(is_utf8(input.substr(0, input.find('\n'))), "a header that is not UTF-8", input);
   std::uint64_t lines = 0;

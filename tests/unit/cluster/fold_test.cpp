@@ -29,8 +29,8 @@ struct Folding {
 TEST_CASE("fold: what is no proposal changes nothing but the hash") {
   Folding a;
   Folding b;
-  CHECK(a("hello").verdict == Verdict::malformed);
-  CHECK(b("hallo").verdict == Verdict::malformed);
+  CHECK(a("hello").verdict == FoldVerdict::malformed);
+  CHECK(b("hallo").verdict == FoldVerdict::malformed);
   CHECK(a.fold.last_seq() == 0);
   CHECK(a.fold.stream_seq() == 1);
   CHECK(a.fold.hash() != b.fold.hash());
@@ -38,29 +38,29 @@ TEST_CASE("fold: what is no proposal changes nothing but the hash") {
 
 TEST_CASE("fold: a message of a later format is not folded") {
   Folding fold;
-  CHECK(fold("PPO2 {}").verdict == Verdict::unknown_format);
+  CHECK(fold("PPO2 {}").verdict == FoldVerdict::unknown_format);
   CHECK(fold.fold.stream_seq() == 0);
 }
 
 TEST_CASE("fold: proposals of a node count in the order of their numbers, each once") {
   Folding fold;
-  CHECK(fold(P("n1", 2).uncounted()).verdict == Verdict::out_of_order);
-  CHECK(fold(P("n1", 1).uncounted()).verdict == Verdict::accepted);
-  CHECK(fold(P("n1", 3).uncounted()).verdict == Verdict::out_of_order);
-  CHECK(fold(P("n1", 1).uncounted(5)).verdict == Verdict::duplicate);
-  CHECK(fold(P("n2", 1).uncounted()).verdict == Verdict::accepted);
-  CHECK(fold(P("n1", 2).uncounted()).verdict == Verdict::accepted);
+  CHECK(fold(P("n1", 2).uncounted()).verdict == FoldVerdict::out_of_order);
+  CHECK(fold(P("n1", 1).uncounted()).verdict == FoldVerdict::accepted);
+  CHECK(fold(P("n1", 3).uncounted()).verdict == FoldVerdict::out_of_order);
+  CHECK(fold(P("n1", 1).uncounted(5)).verdict == FoldVerdict::duplicate);
+  CHECK(fold(P("n2", 1).uncounted()).verdict == FoldVerdict::accepted);
+  CHECK(fold(P("n1", 2).uncounted()).verdict == FoldVerdict::accepted);
   CHECK(fold.fold.last_seq() == 3);
 }
 
 TEST_CASE("fold: a later process of a name takes the place of the one before, from its first proposal on") {
   Folding fold;
-  CHECK(fold(P("n1", 1, 10).uncounted()).verdict == Verdict::accepted);
-  CHECK(fold(P("n1", 2, 20).uncounted()).verdict == Verdict::out_of_order);
-  CHECK(fold(P("n1", 2, 10).uncounted()).verdict == Verdict::accepted);
-  CHECK(fold(P("n1", 1, 20).uncounted()).verdict == Verdict::accepted);
-  CHECK(fold(P("n1", 3, 10).uncounted()).verdict == Verdict::replaced);
-  CHECK(fold(P("n1", 2, 20).uncounted()).verdict == Verdict::accepted);
+  CHECK(fold(P("n1", 1, 10).uncounted()).verdict == FoldVerdict::accepted);
+  CHECK(fold(P("n1", 2, 20).uncounted()).verdict == FoldVerdict::out_of_order);
+  CHECK(fold(P("n1", 2, 10).uncounted()).verdict == FoldVerdict::accepted);
+  CHECK(fold(P("n1", 1, 20).uncounted()).verdict == FoldVerdict::accepted);
+  CHECK(fold(P("n1", 3, 10).uncounted()).verdict == FoldVerdict::replaced);
+  CHECK(fold(P("n1", 2, 20).uncounted()).verdict == FoldVerdict::accepted);
   CHECK(fold.fold.chain_of("n1").started == 20);
   CHECK(fold.fold.chain_of("n2").started == 0);
 }
@@ -88,7 +88,7 @@ TEST_CASE("fold: of a run what came before is trimmed, what is next accepted, wh
     CAPTURE(row.to);
     const std::uint64_t last = fold.fold.position_of("a", "r").value_or(0);
     const Folded& folded = fold(P("n1", ++no).events("a", "r", row.from, row.to));
-    CHECK(folded.verdict == Verdict::accepted);
+    CHECK(folded.verdict == FoldVerdict::accepted);
     CHECK(folded.events == row.accepted);
     CHECK(folded.refused.size() == (row.refused ? 1 : 0));
     if (row.refused) CHECK(folded.refused[0].last == last);

@@ -1,0 +1,225 @@
+#include "app/cluster_part.h"
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "app/cluster_options.h"
+#include "base/log.h"
+#include "event/messages.h"
+
+namespace bridge {
+namespace {
+
+// Part of the fold's rules: what is larger is no proposal, on any node.
+constexpr std::size_t kClusterPayloadMax = 64 << 20;
+constexpr std::size_t kProposedBytesMax = 128 << 20;  // beside what sources wait with
+constexpr std::size_t kRunsRemembered = 4096;
+constexpr std::size_t kMarkBytesMax = 2 << 20;
+constexpr std::int64_t kMarkEveryUs = 1'000'000;
+constexpr auto kPause = std::chrono::milliseconds(1);
+
+// Whoever asks what the epoch is, before there is a log.
+struct EpochSeeker final : ClusterSink {
+  void on_epoch(const FoldEpoch&) override {}
+  void on_event(const EventLine&, std::uint64_t, std::int64_t) override {}
+  void on_taken_back(const std::string&, const std::string&, std::uint64_t) override {}
+};
+
+std::string epoch_of(const Fold& fold) { return fold.epochs().empty() ? std::string() : fold.epochs().back().name; }
+
+}  // namespace
+
+ClusterPart::ClusterPart(const Config& config, const Clock& clock, std::function<void(std::function<void()>)> post,
+                         std::function<void()> on_news)
+    : options_(jetstream_options(config)),
+      mark_path_(config.journal.path + "-cluster"),
+      join_timeout_us_(config.cluster.join_timeout_s * 1'000'000),
+      ahead_of_disk_max_(static_cast<std::uint64_t>(config.history.events_max) / 2),
+      clock_(clock),
+      post_(std::move(post)),
+      on_news_(std::move(on_news)) {}
+
+ClusterNode ClusterPart::node() const {
+  ClusterNode node;
+  node.name = options_.node;
+  node.payload_bytes_max = kClusterPayloadMax;
+  return node;
+}
+
+Result<std::string> ClusterPart::open() {
+  auto opened = JetStream::open(options_, join_timeout_us_, [this] { post_(on_news_); });
+  if (!opened) return opened.error();
+  stream_ = std::move(opened.value());
+  for (const std::string& warning : stream_->warnings()) log_warn("cluster_stream", "cluster: {}", warning);
+  EpochSeeker seeker;
+  ClusterLog seek(node(), *stream_, seeker, read_mark());
+  const std::int64_t until_us = clock_.steady_us() + join_timeout_us_;
+  bool began = false;
+  while (epoch_of(seek.fold()).empty()) {
+    const std::int64_t now_us = clock_.steady_us();
+    stream_->poll(seek, now_us);
+    seek.tick(now_us, clock_.wall_us());
+    if (seek.trouble() != ClusterTrouble::none) return Failure{cluster_trouble_text(seek.trouble())};
+    if (now_us > until_us) return Failure{"the shared log " + options_.name + " does not answer"};
+    if (seek.ready() && !std::exchange(began, true)) {
+      Envelope event;
+      event.type = "system_status";
+      event.source = kOwnSource;
+      event.data = R"({"status":"cluster_began","message":"the first event of a cluster"})";
+      seek.proposer().add(event, clock_.wall_us());
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  return epoch_of(seek.fold());
+}
+
+Result<bool> ClusterPart::join(EventLog& log, std::function<std::uint64_t()> committed_seq,
+                               const std::function<void()>& meanwhile) {
+  log_ = &log;
+  committed_seq_ = std::move(committed_seq);
+  log.propose_to([this](const Envelope& event, std::int64_t wall_us) { propose(event, wall_us); });
+  part_ = std::make_unique<ClusterLog>(node(), *stream_, *this, read_mark());
+  if (part_->fold().last_seq() > log.last_seq()) {
+    log_warn("cluster_mark_ahead", "cluster: {} is ahead of the journal, and the shared log is read from its beginning", mark_path_);
+    part_ = std::make_unique<ClusterLog>(node(), *stream_, *this, std::string_view());
+  }
+  std::uint64_t read = part_->fold().stream_seq();
+  std::uint64_t kept = committed_seq_();
+  std::int64_t moved_us = clock_.steady_us();
+  while (!part_->ready()) {
+    meanwhile();
+    const std::int64_t now_us = clock_.steady_us();
+    if (log.last_seq() <= committed_seq_() + ahead_of_disk_max_) stream_->poll(*part_, now_us);
+    tick();
+    if (!problem().empty() && part_->trouble() != ClusterTrouble::none) return Failure{problem()};
+    const bool reads = std::exchange(read, part_->fold().stream_seq()) != read;
+    if (std::exchange(kept, committed_seq_()) != kept || reads) moved_us = now_us;
+    if (now_us > moved_us + join_timeout_us_) {
+      return Failure{"nothing came of the shared log " + options_.name + " for cluster.join_timeout_s; " +
+                     std::to_string(part_->behind()) + " messages are to be read yet"};
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  if (part_->fold().last_seq() < log.last_seq()) {
+    return Failure{"the journal goes to event " + std::to_string(log.last_seq()) + ", the shared log " + options_.name + " only to " +
+                   std::to_string(part_->fold().last_seq()) + ": it was cut or made anew; name another journal.path"};
+  }
+  log_info("cluster_joined", "cluster {}: node {} has read {} messages, up to event {}", options_.name, options_.node,
+               part_->fold().stream_seq(), part_->fold().last_seq());
+  return true;
+}
+
+bool ClusterPart::poll() {
+  if (!part_) return false;
+  const std::uint64_t before = log_->last_seq();
+  stream_->poll(*part_, clock_.steady_us());
+  tick();
+  return log_->last_seq() != before;
+}
+
+void ClusterPart::tick() {
+  part_->tick(clock_.steady_us(), clock_.wall_us());
+  keep_mark();
+}
+
+void ClusterPart::flush(std::int64_t patience_us) {
+  const std::int64_t until_us = clock_.steady_us() + patience_us;
+  while (part_ && !part_->proposer().idle() && problem().empty() && clock_.steady_us() < until_us) {
+    (void)poll();
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+bool ClusterPart::congested() const { return part_ && (part_->congested() || !problem().empty()); }
+
+std::string ClusterPart::problem() const {
+  if (part_ && part_->trouble() != ClusterTrouble::none) return cluster_trouble_text(part_->trouble());
+  if (!taken_back_.empty()) return taken_back_;
+  return stream_ ? stream_->problem() : std::string();
+}
+
+bool ClusterPart::find(const std::string& source, const std::string& run, Found found) {
+  if (!part_) return false;
+  post_([found = std::move(found), last = part_->fold().position_of(source, run)] { found(last); });
+  return true;
+}
+
+void ClusterPart::on_epoch(const FoldEpoch& epoch) { log_info("cluster_epoch", "cluster: epoch {}", epoch.name); }
+
+void ClusterPart::on_event(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us) {
+  // What the journal has already is what it would be made of again.
+  if (seq > log_->last_seq()) log_->accept(line, seq, stamp_us);
+}
+
+void ClusterPart::on_taken_back(const std::string& source, const std::string& run, std::uint64_t last) {
+  taken_back_ = "the cluster takes no event of " + source + " (run " + run + ") behind " + std::to_string(last) +
+                " from this process; start it again";
+  log_error("cluster_taken_back", "cluster: {}", taken_back_);
+}
+
+// Of a run that the cluster has never heard of and that does not begin at 1: what is before cannot be had.
+void ClusterPart::begin_if_unknown(std::string_view source, std::string_view run, std::uint64_t first, std::int64_t wall_us) {
+  if (begun_.size() >= kRunsRemembered) begun_.clear();
+  const bool fresh = begun_.emplace(std::make_pair(std::string(source), std::string(run)), true).second;
+  if (fresh && first != 1 && !part_->fold().position_of(source, run)) {
+    part_->proposer().add_begin(source, run, first, wall_us);
+  }
+}
+
+void ClusterPart::propose(const Envelope& event, std::int64_t wall_us) {
+  if (!part_ || !part_->ready() || part_->proposer().bytes() > kProposedBytesMax) {
+    if (dropped_++ == 0) log_error("cluster_dropped", "cluster: events are dropped: {}", problem().empty() ? "too many wait" : problem());
+    return;
+  }
+  const auto lost = event.source == kOwnSource && event.type == "system_status" ? read_source_lost(event.data) : std::nullopt;
+  if (lost && !lost->run.empty()) {
+    begin_if_unknown(lost->source, lost->run, lost->from_source_seq, wall_us);
+    part_->proposer().add_lost(lost->source, lost->run, lost->from_source_seq, lost->to_source_seq, event, wall_us);
+  } else {
+    if (event.tracked()) begin_if_unknown(event.source, event.run, event.source_seq, wall_us);
+    part_->proposer().add(event, wall_us);
+  }
+  if (std::exchange(tick_posted_, true)) return;
+  post_([this] {
+    tick_posted_ = false;
+    tick();
+  });
+}
+
+std::string ClusterPart::read_mark() const {
+  std::ifstream file(mark_path_, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  return text.size() <= kMarkBytesMax ? text : std::string();
+}
+
+// The next start goes on from it. It is never ahead of the journal, so that nothing is missing there; what it is behind is
+// read again, and is there.
+void ClusterPart::keep_mark() {
+  if (log_ == nullptr || part_->trouble() != ClusterTrouble::none) return;
+  const std::int64_t now_us = clock_.steady_us();
+  if (mark_.empty()) {
+    if (now_us < marked_us_ + kMarkEveryUs) return;
+    marked_us_ = now_us;
+    const std::uint64_t at = part_->fold().stream_seq();
+    if (part_->fold().last_seq() < log_->last_seq() || std::exchange(marked_at_, at) == at) return;
+    mark_ = part_->fold().save();
+    mark_seq_ = part_->fold().last_seq();
+  }
+  if (committed_seq_() < mark_seq_) return;
+  const std::string fresh = mark_path_ + ".new";
+  {
+    std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
+    file << mark_;
+    if (!file.flush()) {
+      mark_.clear();
+      return;
+    }
+  }
+  (void)std::rename(fresh.c_str(), mark_path_.c_str());
+  mark_.clear();
+}
+
+}  // namespace bridge

@@ -1,0 +1,84 @@
+// The bridge's part in a cluster: joins it at the start, proposes what its sources send, and brings what the cluster made
+// of it into the log.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "app/config.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "cluster/cluster_log.h"
+#include "engine/jetstream.h"
+#include "log/event_log.h"
+#include "sources/source_tracker.h"
+
+namespace bridge {
+
+// One thread: the log's. References must outlive it.
+class ClusterPart final : public PositionStore, public ClusterSink {
+ public:
+  // `post` runs a function on the log's thread, later; from any thread. `on_news`: call poll().
+  ClusterPart(const Config& config, const Clock& clock, std::function<void(std::function<void()>)> post,
+              std::function<void()> on_news);
+
+  // Connects, and finds out the epoch, which it begins where the shared log is empty. Waits for it.
+  Result<std::string> open();
+
+  // Reads the shared log up to its end, and goes on from there. `committed_seq`: the newest event that is on disk.
+  // `meanwhile` is called now and then. REQUIRES: open(); `log` begins where the journal ends.
+  Result<bool> join(EventLog& log, std::function<std::uint64_t()> committed_seq, const std::function<void()>& meanwhile);
+
+  // Takes what has come, proposes what there is. True where the log has grown. Call every millisecond, and on news.
+  bool poll();
+  // Waits until what was proposed is in the log, for so long at most.
+  void flush(std::int64_t patience_us);
+
+  // More waits than should: no more is to be read from sources.
+  bool congested() const;
+  // Why it has no part in the cluster at the moment, or any more; "" where it has.
+  std::string problem() const;
+
+  // PositionStore: how far a run is in the shared log.
+  bool find(const std::string& source, const std::string& run, Found found) override;
+
+  // ClusterSink.
+  void on_epoch(const FoldEpoch& epoch) override;
+  void on_event(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us) override;
+  void on_taken_back(const std::string& source, const std::string& run, std::uint64_t last) override;
+
+ private:
+  void propose(const Envelope& event, std::int64_t wall_us);
+  void begin_if_unknown(std::string_view source, std::string_view run, std::uint64_t first, std::int64_t wall_us);
+  void tick();
+  void keep_mark();
+  std::string read_mark() const;
+  ClusterNode node() const;
+
+  const JetStreamOptions options_;
+  const std::string mark_path_;
+  const std::int64_t join_timeout_us_;
+  const std::uint64_t ahead_of_disk_max_;
+  const Clock& clock_;
+  const std::function<void(std::function<void()>)> post_;
+  const std::function<void()> on_news_;
+  std::unique_ptr<JetStream> stream_;
+  std::unique_ptr<ClusterLog> part_;
+  EventLog* log_ = nullptr;  // null until join()
+  std::function<std::uint64_t()> committed_seq_;
+  std::string taken_back_;   // what this process can only mend by beginning anew
+  bool tick_posted_ = false;
+  std::uint64_t dropped_ = 0;
+  std::map<std::pair<std::string, std::string>, bool, std::less<>> begun_;  // runs of which something was proposed
+  // A fold that is written once all its events are on disk.
+  std::string mark_;
+  std::uint64_t mark_seq_ = 0;
+  std::int64_t marked_us_ = 0;
+  std::uint64_t marked_at_ = 0;  // message of the shared log
+};
+
+}  // namespace bridge

@@ -1,0 +1,283 @@
+#include "engine/jetstream.h"
+
+#include <nats/nats.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <deque>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "base/log.h"
+#include "cluster/proposal.h"
+#include "engine/jetstream_stream.h"
+
+namespace bridge {
+namespace {
+
+constexpr std::int64_t kRequestMs = 2'000;
+constexpr auto kTryAgain = std::chrono::milliseconds(200);
+constexpr std::size_t kNewsBytesMax = 64 << 20;  // live messages beyond it are had again
+constexpr std::uint64_t kCatchUpWindow = 256;
+
+std::string_view data_of(natsMsg* message) {
+  return {natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message))};
+}
+
+std::uint64_t to_number(std::string_view text) {
+  std::uint64_t n = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), n);
+  return read.ec == std::errc{} && read.ptr == text.data() + text.size() ? n : 0;
+}
+
+std::string_view header_of(natsMsg* message, const char* name) {
+  const char* value = nullptr;
+  return natsMsgHeader_Get(message, name, &value) == NATS_OK && value != nullptr ? value : std::string_view();
+}
+
+class Connection final : public JetStream {
+ public:
+  Connection(JetStreamOptions options, std::function<void()> wake) : options_(std::move(options)), wake_(std::move(wake)) {}
+  ~Connection() override {
+    natsSubscription_Destroy(live_);
+    natsSubscription_Destroy(answers_);
+    natsConnection_Destroy(connection_);
+    natsOptions_Destroy(nats_options_);
+    nats_CloseAndWait(kRequestMs);  // no callback comes after it
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  Result<bool> start(std::int64_t timeout_us) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(timeout_us);
+    std::vector<const char*> servers;
+    for (const std::string& server : options_.servers) servers.push_back(server.c_str());
+    if (!good(natsOptions_Create(&nats_options_)) ||
+        !good(natsOptions_SetServers(nats_options_, servers.data(), static_cast<int>(servers.size()))) ||
+        !good(natsOptions_SetName(nats_options_, options_.node.c_str())) ||
+        // A server that is stopped is left after two seconds, and another found at once.
+        !good(natsOptions_SetPingInterval(nats_options_, 1000)) || !good(natsOptions_SetMaxPingsOut(nats_options_, 2)) ||
+        !good(natsOptions_SetReconnectWait(nats_options_, 50)) || !good(natsOptions_SetReconnectJitter(nats_options_, 450, 450)) ||
+        !good(natsOptions_SetMaxReconnect(nats_options_, -1)) || !good(natsOptions_SetTimeout(nats_options_, kRequestMs)) ||
+        !good(natsOptions_SetErrorHandler(nats_options_, [](auto...) {}, nullptr))) {
+      return failed("NATS options");
+    }
+    if (!options_.tls_ca.empty() && (!good(natsOptions_SetSecure(nats_options_, true)) ||
+                                     !good(natsOptions_LoadCATrustedCertificates(nats_options_, options_.tls_ca.c_str())))) {
+      return failed("cluster.tls_ca");
+    }
+    if (!options_.credentials.empty() &&
+        !good(natsOptions_SetUserCredentialsFromFiles(nats_options_, options_.credentials.c_str(), nullptr))) {
+      return failed("cluster.credentials");
+    }
+    while (!good(natsConnection_Connect(&connection_, nats_options_))) {
+      if (std::chrono::steady_clock::now() >= until) return failed("cluster.servers: none can be reached");
+      std::this_thread::sleep_for(kTryAgain);
+    }
+    const auto carried = static_cast<std::int64_t>(std::max(options_.event_bytes_max, kProposalBytesFull) + kProposalOverheadMax);
+    if (const std::int64_t carries = natsConnection_GetMaxPayload(connection_); carries < carried) {
+      return Failure{"the NATS server's max_payload is " + std::to_string(carries) + "; must be at least " + std::to_string(carried) +
+                     ": what an event may have (events.event_bytes_max), or 256 KiB, and 160 KiB more"};
+    }
+    const auto found = find_stream(until);
+    return found ? subscribe() : found;
+  }
+
+  void publish(std::uint64_t no, std::string_view bytes) override { ask(log_subject_, 'a', no, bytes); }
+  void fetch(std::uint64_t seq) override { ask(get_subject_, 'g', seq, R"({"seq":)" + std::to_string(seq) + "}"); }
+  void catch_up(std::uint64_t from_seq) override {
+    catch_up_next_ = from_seq;
+    for (std::uint64_t i = 0; i < kCatchUpWindow; ++i) fetch(catch_up_next_++);
+  }
+  void ask_end(std::uint64_t folded) override { ask(info_subject_, 'e', folded, ""); }
+
+  void poll(SharedLogListener& listener, std::int64_t now_us) override {
+    std::deque<News> news;
+    {
+      const std::lock_guard lock(mutex_);
+      news.swap(news_);
+      news_bytes_ = 0;
+      woken_ = false;
+    }
+    for (News& one : news) tell(listener, one, now_us);
+  }
+
+  std::string problem() const override {
+    if (natsConnection_Status(connection_) != NATS_CONN_STATUS_CONNECTED) return "none of cluster.servers can be reached";
+    return refused_;
+  }
+  const std::vector<std::string>& warnings() const override { return warnings_; }
+
+ private:
+  // A message that came: live ('l'), or the answer to what ask() asked.
+  struct News {
+    char kind = 'l';
+    std::uint64_t about = 0;
+    bool nobody = false;   // was there to answer
+    bool refused = false;  // by a status
+    std::string bytes;
+  };
+
+  bool good(natsStatus status) {
+    last_ = status;
+    return status == NATS_OK;
+  }
+  Failure failed(const std::string& what) const { return Failure{what + ": " + natsStatus_GetText(last_)}; }
+
+  // By whoever leads it; there may be nobody yet.
+  Result<bool> find_stream(std::chrono::steady_clock::time_point until) {
+    std::string why = "JetStream does not answer";
+    const auto wait_for = [&why](const std::string& message) {
+      if (message != why) log_warn("cluster_stream", "cluster: {}; waiting", message);
+      why = message;
+    };
+    for (;; std::this_thread::sleep_for(kTryAgain)) {
+      if (std::chrono::steady_clock::now() >= until) return Failure{why};
+      std::string answer;
+      if (!request(info_subject_, "", &answer)) continue;
+      if (api_error_code(answer) == 404) {
+        if (!request("$JS.API.STREAM.CREATE." + options_.name, stream_request(options_), &answer)) continue;
+        // Another may have been quicker: then it is there at the next look.
+        if (const auto made = read_stream_state(answer); !made) wait_for("the stream cannot be made: " + made.error().message);
+        continue;
+      }
+      const auto state = read_stream_state(answer);
+      if (!state) {
+        wait_for(state.error().message);
+        continue;
+      }
+      auto checked = check_stream(options_, answer);
+      if (!checked) return checked.error();
+      warnings_ = std::move(checked.value());
+      return true;
+    }
+  }
+
+  bool request(const std::string& subject, const std::string& body, std::string* answer) {
+    natsMsg* message = nullptr;
+    if (!good(natsConnection_Request(&message, connection_, subject.c_str(), body.data(), static_cast<int>(body.size()), kRequestMs))) {
+      return false;
+    }
+    *answer = std::string(data_of(message));
+    natsMsg_Destroy(message);
+    return true;
+  }
+
+  Result<bool> subscribe() {
+    natsInbox* inbox = nullptr;
+    if (!good(natsInbox_Create(&inbox))) return failed("NATS");
+    inbox_ = inbox;
+    natsInbox_Destroy(inbox);
+    const std::string answers = inbox_ + ".>";
+    const std::string live = options_.name + ".out.>";
+    if (!good(natsConnection_Subscribe(&answers_, connection_, answers.c_str(), on_message, this)) ||
+        !good(natsConnection_Subscribe(&live_, connection_, live.c_str(), on_message, this)) ||
+        !good(natsConnection_Flush(connection_))) {
+      return failed("NATS subscriptions");
+    }
+    return true;
+  }
+
+  void ask(const std::string& subject, char kind, std::uint64_t about, std::string_view body) {
+    const std::string reply = inbox_ + "." + kind + "." + std::to_string(about);
+    // Where it fails it is as if it were lost on its way.
+    (void)natsConnection_PublishRequest(connection_, subject.c_str(), reply.c_str(), body.data(), static_cast<int>(body.size()));
+  }
+
+  // On a thread of the library's.
+  static void on_message(natsConnection*, natsSubscription* subscription, natsMsg* message, void* self) {
+    static_cast<Connection*>(self)->take(message, subscription);
+    natsMsg_Destroy(message);
+  }
+  void take(natsMsg* message, natsSubscription*) {
+    News news;
+    const std::string_view subject = natsMsg_GetSubject(message);
+    if (subject.substr(0, inbox_.size()) == inbox_) {
+      const std::string_view rest = subject.substr(inbox_.size());  // ".a.812"
+      if (rest.size() < 4) return;
+      news.kind = rest[1];
+      news.about = to_number(rest.substr(3));
+      news.nobody = natsMsg_IsNoResponders(message);
+      news.refused = !header_of(message, "Status").empty();
+    } else {
+      news.about = to_number(header_of(message, "Nats-Sequence"));
+      if (news.about == 0) return;
+    }
+    const std::string_view bytes = data_of(message);
+    bool wake = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (news_bytes_ + bytes.size() > kNewsBytesMax) return;
+      news.bytes = std::string(bytes);
+      news_bytes_ += bytes.size();
+      news_.push_back(std::move(news));
+      wake = !std::exchange(woken_, true);
+    }
+    if (wake) wake_();
+  }
+
+  void tell(SharedLogListener& listener, News& news, std::int64_t now_us) {
+    switch (news.kind) {
+      case 'l':
+        return listener.on_message(news.about, news.bytes, now_us);
+      case 'g':
+        if (news.nobody || news.refused) {
+          catch_up_next_ = 0;
+          return listener.on_missing(news.about, now_us);
+        }
+        if (catch_up_next_ != 0) fetch(catch_up_next_++);
+        return listener.on_message(news.about, news.bytes, now_us);
+      case 'a': {
+        if (news.nobody) return listener.on_no_leader(now_us);
+        const auto seq = read_ack(news.bytes);
+        refused_ = seq ? "" : seq.error().message;
+        if (!seq) return listener.on_no_leader(now_us);
+        return listener.on_ack(news.about, seq.value(), now_us);
+      }
+      case 'e': {
+        const auto state = news.nobody ? Failure{"nobody leads the stream"} : read_stream_state(news.bytes);
+        if (state) listener.on_end(news.about, state.value().first_seq, state.value().last_seq, now_us);
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  const JetStreamOptions options_;
+  const std::function<void()> wake_;
+  const std::string log_subject_ = options_.name + ".log." + options_.node;
+  const std::string get_subject_ = "$JS.API.DIRECT.GET." + options_.name;
+  const std::string info_subject_ = "$JS.API.STREAM.INFO." + options_.name;
+  natsOptions* nats_options_ = nullptr;
+  natsConnection* connection_ = nullptr;
+  std::string inbox_;  // what answers' subjects begin with
+  natsSubscription* answers_ = nullptr;
+  natsSubscription* live_ = nullptr;
+  natsStatus last_ = NATS_OK;
+  std::vector<std::string> warnings_;
+  std::string refused_;  // why the stream takes nothing
+  std::uint64_t catch_up_next_ = 0;
+
+  std::mutex mutex_;  // of what follows
+  std::deque<News> news_;
+  std::size_t news_bytes_ = 0;
+  bool woken_ = false;
+};
+
+}  // namespace
+
+bool jetstream_is_built() { return true; }
+
+Result<std::unique_ptr<JetStream>> JetStream::open(const JetStreamOptions& options, std::int64_t timeout_us,
+                                                   std::function<void()> wake) {
+  auto connection = std::make_unique<Connection>(options, std::move(wake));
+  const auto started = connection->start(timeout_us);
+  if (!started) return started.error();
+  return std::unique_ptr<JetStream>(std::move(connection));
+}
+
+}  // namespace bridge

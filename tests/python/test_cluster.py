@@ -1,0 +1,199 @@
+"""Bridges that share a log on real NATS servers: the same events with the same numbers on each, whoever is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import subprocess
+import threading
+import time
+import unittest
+
+import websockets
+from nats_servers import NatsServers, needs_nats
+from ppo_bridge import Publisher
+from support import PATIENCE_S, Bridge, scratch, wait_until
+
+ROWS = "SELECT seq, source, run, source_seq, body FROM events ORDER BY seq"
+
+
+@needs_nats
+class Cluster(unittest.TestCase):
+    servers = 1
+
+    def setUp(self) -> None:
+        if b"no JetStream" in self.check("engine.kind=jetstream").stderr:
+            self.skipTest("this build has no JetStream")
+        self.home = scratch(self)
+        self.nats = NatsServers(self.home, self.servers)
+        self.addCleanup(self.nats.close)
+
+    def check(self, *settings: str) -> subprocess.CompletedProcess:
+        command = [os.environ["PPO_BRIDGE_BIN"], "--check-config"]
+        for setting in settings:
+            command += ["--set", setting]
+        return subprocess.run(command, capture_output=True, timeout=PATIENCE_S)
+
+    def node(self, name: str) -> Bridge:
+        bridge = Bridge("engine.kind=jetstream", "cluster.node=" + name, "cluster.servers=" + json.dumps(self.nats.urls),
+                        "cluster.replicas=%d" % self.servers, "cluster.bytes_max=268435456", "journal.path=%s" % self.journal(name))
+        self.addCleanup(bridge.close)
+        return bridge
+
+    def journal(self, name: str) -> str:
+        return "%s/%s.sqlite" % (self.home, name)
+
+    def publisher(self, source: str, bridge: Bridge) -> Publisher:
+        publisher = Publisher(source, endpoint=bridge.events_in, control=bridge.control, system_metrics_s=0)
+        self.addCleanup(publisher.close, 0)
+        return publisher
+
+    def rows(self, name: str) -> list:
+        with sqlite3.connect("file:%s?mode=ro" % self.journal(name), uri=True) as db:
+            return db.execute(ROWS).fetchall()
+
+    def wait_whole(self, names: list[str], published: dict[str, int]) -> list:
+        """Until each node's journal has all that was published; what they have, which is the same."""
+
+        def whole() -> bool:
+            return all(self.counts(self.rows(name)) == published for name in names)
+
+        wait_until(whole, "for all events on all nodes", 40)
+        last = max(len(self.rows(name)) for name in names)
+        wait_until(lambda: all(len(self.rows(name)) >= last for name in names), "for equal logs")
+        found = [self.rows(name)[:last] for name in names]
+        for rows in found[1:]:
+            self.assertEqual(rows, found[0])
+        self.assertEqual([row[0] for row in found[0]], list(range(1, last + 1)))
+        positions: dict[str, int] = {}
+        for _, source, _, source_seq, _ in found[0]:
+            if source in published:
+                self.assertEqual(source_seq, positions.get(source, 0) + 1, source)
+                positions[source] = source_seq
+        return found[0]
+
+    def counts(self, rows: list) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for _, source, *_ in rows:
+            if source != "ppo-bridge":
+                counts[source] = counts.get(source, 0) + 1
+        return counts
+
+
+class TwoBridges(Cluster):
+    def test_the_same_events_with_the_same_numbers_and_since_means_the_same(self) -> None:
+        one, two = self.node("n1"), self.node("n2")
+        at_one, at_two = self.publisher("at-one", one), self.publisher("at-two", two)
+        for i in range(500):
+            at_one.publish("tick", {"i": i})
+            at_two.publish("tick", {"i": i})
+        rows = self.wait_whole(["n1", "n2"], {"at-one": at_one.stats().published, "at-two": at_two.stats().published})
+        self.assertEqual(one.ask("get_status")["result"]["epoch"], two.ask("get_status")["result"]["epoch"])
+
+        middle, last = len(rows) // 2, len(rows)
+        here = asyncio.run(self.read(one.ws, None, 0, middle))
+        there = asyncio.run(self.read(two.ws, here[-1]["epoch"], here[-1]["seq"], last - middle))
+        self.assertEqual([e["seq"] for e in here + there], list(range(1, last + 1)))
+        self.assertEqual([json.loads(row[4]) for row in rows[middle:]], [e["event"] for e in there])
+
+    async def read(self, url: str, epoch: str | None, seq: int, count: int) -> list[dict]:
+        async with websockets.connect(url, max_size=None) as socket:
+            welcome = json.loads(await socket.recv())["data"]
+            request = {"action": "subscribe", "subscriptions": ["*"], "since": {"epoch": epoch or welcome["epoch"], "seq": seq}}
+            await socket.send(json.dumps(request))
+            found: list[dict] = []
+            while len(found) < count:
+                message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
+                self.assertNotEqual(message.get("type"), "gap")
+                if "seq" in message and "data" in message:
+                    found.append({"epoch": welcome["epoch"], "seq": message["seq"], "event": message})
+            return found
+
+    def test_a_bridge_and_a_server_are_killed_under_load_and_nothing_is_missing_or_there_twice(self) -> None:
+        one, two = self.node("n1"), self.node("n2")
+        publishers = {"at-one": self.publisher("at-one", one), "at-two": self.publisher("at-two", two)}
+        stop = threading.Event()
+
+        def publish() -> None:
+            i = 0
+            while not stop.is_set():
+                for publisher in publishers.values():
+                    publisher.publish("tick", {"i": i})
+                i += 1
+                time.sleep(0.001)
+
+        thread = threading.Thread(target=publish)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(stop.set)
+        wait_until(lambda: len(self.rows("n2")) > 300)
+        one.kill()
+        have = len(self.rows("n2"))
+        wait_until(lambda: len(self.rows("n2")) > have + 200)
+        one.start()
+        have = len(self.rows("n1"))
+        wait_until(lambda: len(self.rows("n1")) > have + 200)
+        self.nats.kill(0)
+        time.sleep(0.2)
+        self.nats.start(0)
+        have = len(self.rows("n1"))
+        wait_until(lambda: len(self.rows("n1")) > have + 200, "for events behind the server's end", 30)
+        stop.set()
+        thread.join()
+        for publisher in publishers.values():
+            publisher.flush(20)
+        self.wait_whole(["n1", "n2"], {name: publisher.stats().published for name, publisher in publishers.items()})
+
+
+class ThreeServers(Cluster):
+    servers = 3
+
+    def test_the_leader_is_killed_and_three_bridges_go_on_with_equal_logs(self) -> None:
+        names = ["n1", "n2", "n3"]
+        bridges = [self.node(name) for name in names]
+        publishers = {"at-" + name: self.publisher("at-" + name, bridge) for name, bridge in zip(names, bridges)}
+        for i in range(300):
+            for publisher in publishers.values():
+                publisher.publish("tick", {"i": i})
+        wait_until(lambda: len(self.rows("n3")) > 300)
+        self.nats.kill(self.nats.leader("ppo"))
+        for i in range(300):
+            for publisher in publishers.values():
+                publisher.publish("tock", {"i": i})
+        for publisher in publishers.values():
+            publisher.flush(20)
+        self.wait_whole(names, {name: publisher.stats().published for name, publisher in publishers.items()})
+
+
+class Misuse(Cluster):
+    def test_a_configuration_that_cannot_work_is_refused(self) -> None:
+        for settings, message in (
+            (["journal.path=\"\""], "journal.path"),
+            (["journal.before_delivery=true"], "before_delivery"),
+            (["websocket.threads=2"], "websocket.threads"),
+            (["cluster.servers=[\"nats://10.1.2.3:4222\"]"], "beyond loopback"),
+            (["cluster.servers=[\"http://127.0.0.1\"]"], "cluster.servers"),
+            (["cluster.node=a.b"], "cluster.node"),
+        ):
+            result = self.check("engine.kind=jetstream", *settings)
+            self.assertEqual(result.returncode, 2, settings)
+            self.assertIn(message, result.stderr.decode())
+
+    def test_a_journal_of_another_numbering_is_not_gone_on_with(self) -> None:
+        local = Bridge("journal.path=" + self.journal("n1"))
+        self.addCleanup(local.close)
+        self.publisher("s", local).publish("tick", {})
+        wait_until(lambda: self.counts(self.rows("n1")).get("s"))
+        local.kill()
+        command = [os.environ["PPO_BRIDGE_BIN"], "--set", "engine.kind=jetstream", "--set", "cluster.node=n1",
+                   "--set", "cluster.servers=" + json.dumps(self.nats.urls), "--set", "cluster.replicas=1", "--set", "cluster.bytes_max=268435456",
+                   "--set", "journal.path=" + self.journal("n1")]
+        result = subprocess.run(command, capture_output=True, timeout=PATIENCE_S)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"holds another numbering", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
