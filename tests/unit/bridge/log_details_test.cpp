@@ -185,7 +185,7 @@ TEST_CASE("details: a block is looked through in parts that meet, wherever one b
   bench.log.seal();
   const BlockPtr block = bench.log.history().blocks().back();
   MemoryShare share;
-  KeptFrames all{share};
+  SharedByCohorts all{share};
   std::string keys;
   for (int i = 0; i < 32; ++i) keys += (i == 0 ? "\"k" : ",\"k") + std::to_string(i) + "\":1";
   Cohort cohort(std::make_shared<const Subscription>(subscription(R"({"filter":{)" + keys + "}}")), all, nullptr);
@@ -206,7 +206,7 @@ TEST_CASE("details: what passes whole costs nothing to look at, what is put toge
   bench.log.seal();
   const BlockPtr block = bench.log.history().blocks().back();
   MemoryShare share;
-  KeptFrames all{share};
+  SharedByCohorts all{share};
   Cohort plain(std::make_shared<const Subscription>(subscription("{}")), all, nullptr);
   Cohort batched(std::make_shared<const Subscription>(subscription(R"({"batch":true})")), all, nullptr);
   CHECK(plain.work(*block, 50) == 1);
@@ -220,7 +220,7 @@ TEST_CASE("details: only whole parts are kept for others") {
   bench.log.seal();
   const BlockPtr block = bench.log.history().blocks().back();
   MemoryShare share;
-  KeptFrames all{share};
+  SharedByCohorts all{share};
   Cohort cohort(std::make_shared<const Subscription>(subscription(R"({"subscriptions":["x"]})")), all, nullptr);
   cohort.feeds = 2;
   CHECK(cohort.frames(block, block->first_seq() + 1, block->last_seq()).bytes);
