@@ -6,6 +6,7 @@
 
 #include "alerts/alerts.h"
 #include "base/limits.h"
+#include "base/request_budget.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
 #include "event/json_writer.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::size_t kAlertNameBytesMax = 128;
 constexpr std::size_t kActionBytesMax = 4096;
+constexpr std::uint64_t kRowWork = 64;  // of an alert or of one that is raised, beside its text
 constexpr std::array<std::string_view, 4> kAlertCommands = {"create_alert", "list_alerts", "acknowledge_alert",
                                                             "delete_alert"};
 
@@ -36,7 +38,6 @@ bool Alerts::knows(std::string_view command) {
 }
 
 void Alerts::run(std::string_view command, const rapidjson::Value& params, const AlertsAsker& asker, const Done& done) {
-  if (command == "list_alerts") return done(list(asker.scope));
   if (asker.scope != nullptr) {
     return done(RequestError{ErrorType::forbidden, "alerts are made and ended by who may read everything", R"({"permission":"read"})"});
   }
@@ -167,31 +168,54 @@ void Alerts::remove(Alert& alert, const std::string& by, const Done& done) {
   keep_rows(std::move(rows), [this, done](bool kept) { answer("\"deleted\":true", kept, done); });
 }
 
-std::string Alerts::list(const ReadScopePtr& scope) const {
-  JsonWriter json;
-  json.object().key("alerts").list();
-  bool complete = true;
-  for (const auto& [id, alert] : alerts_) {
-    if (json.bytes() > kReplyBytesMax) {
-      complete = false;
-      break;
-    }
-    json.object().field("alert_id", id).key("name");
-    alert.name.empty() ? json.raw("null") : json.add(alert.name);
-    json.field("rule", alert.rule).key("action").raw(alert.shown_action.empty() || scope != nullptr ? "null" : alert.shown_action);
-    json.key("created").seconds(alert.created_us).field("after_seq", alert.after_seq).field("times", alert.times);
-    json.field("unacknowledged", alert.unacknowledged).field("suppressed", alert.suppressed);
-    json.key("last_action").raw(alert.last_action.empty() || scope != nullptr ? "null" : alert.last_action).key("raised").list();
-    for (const auto& [subject, raised] : alert.raised) {
-      const bool readable = scope == nullptr || scope->may_read(raised.change.type, subject.source, subject.agent_id);
-      if (readable) json.raw(row_of(raised));
-    }
-    json.end_list().end_object();
+bool Alerts::list(Place& place, const ReadScopePtr& scope, JsonWriter& json, std::uint64_t work_max,
+                  std::uint64_t* work) const {
+  const std::uint64_t enough = *work + work_max;
+  if (json.bytes() == 0) {
+    json.object().key("alerts").list();
+    place.seq = alerts_.empty() ? log_.last_seq() : looked_at_;
+    place.behind = log_.last_seq() - std::min(place.seq, log_.last_seq());
   }
-  json.end_list().field("count", std::uint64_t{alerts_.size()}).field("complete", complete);
-  json.field("behind", alerts_.empty() ? 0 : log_.last_seq() - std::min(looked_at_, log_.last_seq()));
-  json.field("epoch", log_.epoch()).field("seq", alerts_.empty() ? log_.last_seq() : looked_at_);
-  return json.end_object().take();
+  while (*work < enough) {
+    const auto alert = place.open ? alerts_.find(place.alert_id) : alerts_.upper_bound(place.alert_id);
+    if (!place.open && (alert == alerts_.end() || json.bytes() > kReplyBytesMax)) {
+      json.end_list().field("count", std::uint64_t{alerts_.size()}).field("complete", alert == alerts_.end());
+      json.field("behind", place.behind).field("epoch", log_.epoch()).field("seq", place.seq).end_object();
+      return true;
+    }
+    const std::size_t before = json.bytes();
+    if (!place.open) {
+      put_head(json, alert->second, scope == nullptr);
+      place = {alert->first, std::nullopt, true, place.seq, place.behind};
+    } else {
+      // It may have been deleted meanwhile.
+      static const std::map<AlertSubject, Raised> kNone;
+      const auto& raised = alert == alerts_.end() ? kNone : alert->second.raised;
+      const auto next = place.raised ? raised.upper_bound(*place.raised) : raised.begin();
+      place.open = next != raised.end();
+      if (place.open) {
+        const AlertSubject& subject = next->first;
+        const bool readable =
+            scope == nullptr || scope->may_read(next->second.change.type, subject.source, subject.agent_id);
+        if (readable) json.raw(row_of(next->second));
+        place.raised = subject;
+      } else {
+        json.end_list().end_object();
+      }
+    }
+    *work += kRowWork + (json.bytes() - before) / kDataBytesPerWork;
+  }
+  return false;
+}
+
+// Up to the first of what is raised.
+void Alerts::put_head(JsonWriter& json, const Alert& alert, bool with_actions) {
+  json.object().field("alert_id", alert.id).key("name");
+  alert.name.empty() ? json.raw("null") : json.add(alert.name);
+  json.field("rule", alert.rule).key("action").raw(with_actions && !alert.shown_action.empty() ? alert.shown_action : "null");
+  json.key("created").seconds(alert.created_us).field("after_seq", alert.after_seq).field("times", alert.times);
+  json.field("unacknowledged", alert.unacknowledged).field("suppressed", alert.suppressed);
+  json.key("last_action").raw(with_actions && !alert.last_action.empty() ? alert.last_action : "null").key("raised").list();
 }
 
 }  // namespace bridge

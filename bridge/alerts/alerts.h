@@ -27,6 +27,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "event/json_writer.h"
 #include "event/messages.h"
 #include "log/event_log.h"
 #include "log/own_events.h"
@@ -77,8 +78,19 @@ class Alerts {
   static bool knows(std::string_view command);
   using Done = std::function<void(const Result<std::string, RequestError>&)>;
   // Calls `done` once with the command's `result` as JSON, now or later. `params` may be null (JSON) or an object.
-  // REQUIRES: knows(command).
+  // REQUIRES: knows(command), and it is no list.
   void run(std::string_view command, const rapidjson::Value& params, const AlertsAsker& asker, const Done& done);
+
+  // list_alerts: writes more of its result, until that has cost about `work_max`, and adds what it cost. True at its end.
+  static bool is_list(std::string_view command) { return command == "list_alerts"; }
+  struct Place {
+    std::uint64_t alert_id = 0;  // written up to here
+    std::optional<AlertSubject> raised = std::nullopt;  // and of that one, where it is open, up to here
+    bool open = false;
+    std::uint64_t seq = 0, behind = 0;  // when it was begun
+  };
+  // `scope`: what who asks may read; null: everything.
+  bool list(Place& place, const ReadScopePtr& scope, JsonWriter& json, std::uint64_t work_max, std::uint64_t* work) const;
 
   std::size_t memory_bytes() const { return thread_.memory_bytes(); }
 
@@ -109,7 +121,6 @@ class Alerts {
   void create(const Params& params, const Done& done);
   void acknowledge(Alert& alert, const std::string& by, const Done& done);
   void remove(Alert& alert, const std::string& by, const Done& done);
-  std::string list(const ReadScopePtr& scope) const;
   std::optional<RequestError> read_action(const rapidjson::Value& action, Alert* alert) const;
   void answer(const std::string& members, bool kept, const Done& done) const;
 
@@ -127,6 +138,7 @@ class Alerts {
   void save();
   void keep_rows(AlertsLinks::Rows rows, std::function<void(bool)> done);
   std::string row(const std::string& name) const;
+  static void put_head(JsonWriter& json, const Alert& alert, bool with_actions);
   static std::string row_of(const Alert& alert);
   static std::string row_of(const Raised& raised);
   static std::string row_name(const Alert& alert);

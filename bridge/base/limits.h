@@ -55,6 +55,7 @@ inline constexpr std::size_t kReplaysMax = 16;  // at a time, over all clients
 
 inline constexpr std::size_t kRecentEventsMax = 10'000;         // count of get_recent_events
 inline constexpr std::size_t kRecentEventsTypesMax = 64;        // type of it, where that is a list
+inline constexpr std::size_t kAroundReplyBytes = 1024;  // room for what stands around these, so that they stay where they are
 inline constexpr std::size_t kReplyBytesMax = 4 * 1024 * 1024;  // events quoted in one reply
 
 inline constexpr std::size_t kAgentsPerSourceMax = 256;

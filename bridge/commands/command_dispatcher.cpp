@@ -150,9 +150,9 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
     }
     own_.run(command.name, params, requester.account,
              [this, name = command.name, id_json, began_us, note,
-              reply = std::move(reply)](const Result<std::string, RequestError>& result) {
+              reply = std::move(reply)](Result<std::string, RequestError> result) {
                note->end(result ? "success" : error_type_name(result.error().type));
-               reply(result ? own_result(name, result.value(), id_json, began_us)
+               reply(result ? own_result(name, std::move(result.value()), id_json, began_us)
                             : refusal(result.error(), id_json));
              },
              rights, {requester.name, command.identity, rights.scope});
@@ -328,13 +328,17 @@ void CommandDispatcher::tick() {
   switches_.tick();
 }
 
-std::string CommandDispatcher::own_result(std::string_view name, std::string_view result_json,
+// The result may be megabytes: it is written around.
+std::string CommandDispatcher::own_result(std::string_view name, std::string result_json,
                                           const std::string& id_json, std::int64_t began_us) const {
-  ReplyWriter reply("command_result", "command", id_json);
-  reply.field("command", name).field("source", kOwnSource).field("success", true);
-  reply.key("result").raw(result_json);
-  reply.key("elapsed_ms").milliseconds(clock_.steady_us() - began_us);
-  return reply.finish(clock_.wall_us());
+  ReplyWriter before("command_result", "command", id_json);
+  before.field("command", name).field("source", kOwnSource).field("success", true).key("result");
+  JsonWriter behind;
+  behind.object().key("elapsed_ms").milliseconds(clock_.steady_us() - began_us);
+  behind.key("timestamp").seconds(clock_.wall_us()).end_object();
+  result_json.insert(0, before.take());
+  result_json.append(",").append(behind.take(), 1);
+  return result_json;
 }
 
 std::string CommandDispatcher::routed_result(const Command& command, const CommandOutcome& outcome,

@@ -25,7 +25,7 @@
 namespace bridge {
 
 // Called with the reply, JSON text.
-using Reply = std::function<void(const std::string& json)>;
+using Reply = std::function<void(std::string json)>;
 
 // Who asks: a name for events and dead-man's switches; the account that pays, null: nobody's; and what he may do, null:
 // everything.
@@ -112,7 +112,7 @@ class CommandDispatcher final : public CommandTaker {
   void report(const Command& command, const TrainerAnswer& answer);
   // Carries it out, and notes what becomes of it.
   void submit(Command command, std::shared_ptr<AuditNote> note, Respond respond);
-  std::string own_result(std::string_view name, std::string_view result_json,
+  std::string own_result(std::string_view name, std::string result_json,
                          const std::string& id_json, std::int64_t began_us) const;
   std::string routed_result(const Command& command, const CommandOutcome& outcome,
                             const std::string& id_json) const;

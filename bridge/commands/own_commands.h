@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +26,7 @@
 #include "event/messages.h"
 #include "event/schemas.h"
 #include "commands/config_status.h"
+#include "commands/growing_replies.h"
 #include "commands/journal_report.h"
 #include "commands/recent_events.h"
 #include "log/event_log.h"
@@ -143,8 +143,7 @@ class OwnCommands {
 
   static bool knows(std::string_view command);
 
-  // Called with the command's `result` as JSON text.
-  using Done = std::function<void(const Result<std::string, RequestError>&)>;
+  using Done = ResultDone;
 
   // Calls `done` once, now or, where it is about clients or takes long, later, unless the account
   // ends before. `params` may be null (JSON) or an object. REQUIRES: knows(command).
@@ -156,52 +155,37 @@ class OwnCommands {
 
  private:
   std::string get_status(const ClientsReport& report);
-  // A look through the log, and for whom.
-  struct Search {
-    std::shared_ptr<RecentEvents> events;
-    std::weak_ptr<RequestBudget> asker;
-    bool all_at_once = false;  // nobody is charged
-    Done done;
-  };
   void get_recent_events(const rapidjson::Value& params,
                          const std::shared_ptr<RequestBudget>& account, const Done& done,
                          const char* only_type, const ReadScopePtr& scope);
   void ask_runs(std::string_view command, const rapidjson::Value& params,
                 const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
-  bool go_on(const Search& search, bool at_once);
-  std::uint64_t step(const Search& search, bool* paused);
-  void on_past(RecentEvents* events);
-  // Does it a step at a time, where there is a queue and somebody to charge.
-  void in_steps(const std::shared_ptr<RequestBudget>& account, const Done& done,
-                const WorkQueue::Step& step);
-  struct ClientList;
-  void get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done,
-                   std::optional<std::uint64_t> only);
-  void list_clients(const std::shared_ptr<ClientList>& list);
-  void get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
-  static void put_source(JsonWriter& json, const Source& source, const ReadScope* scope, std::int64_t steady_us);
-  void get_snapshot(const std::shared_ptr<RequestBudget>& account, const Done& done);
-  std::string snapshot_json();
-  // The same, and the types of it, for who may not read everything.
-  void get_readable(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope,
-                    bool types_only);
-  std::string get_event_types();
   void drain(const rapidjson::Value& params, const std::string& by, const Done& done);
   void backup(const rapidjson::Value& params, const Done& done);
   void get_audit(const rapidjson::Value& params, const std::shared_ptr<RequestBudget>& account, const Done& done);
 
+  // Lists: own_lists.cpp.
+  void get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done,
+                   std::optional<std::uint64_t> only);
+  void get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
+  struct Latest;
+  bool begin_latest(Latest& latest, bool all, std::uint64_t* work) const;
+  void get_snapshot(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
+  void get_event_types(const std::shared_ptr<RequestBudget>& account, const Done& done);
+  void get_readable_types(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
+  void list_alerts(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
+
   BridgeView view_;
+  GrowingReplies replies_;
   Addresses addresses_;
   const ClientDirectory* directory_ = nullptr;
   std::function<Drained(std::optional<std::int64_t>, const std::string&)> drain_;  // null: it cannot be
   JournalKeeper* journal_ = nullptr;  // null: there is none
   const SlowTurns* slow_turns_ = nullptr;  // null: nobody tells of them
   PastCache nothing_past_{nullptr};
-  std::map<RecentEvents*, Search> waiting_;  // for the journal
   const std::shared_ptr<char> nobody_ = std::make_shared<char>();  // asks in place of who has no account
   const std::int64_t started_wall_us_;
   const std::int64_t started_steady_us_;
-  const std::shared_ptr<SearchMemory> search_memory_;  // null: nobody counts
 };
 
 }  // namespace bridge

@@ -7,7 +7,6 @@
 #include "base/limits.h"
 #include "base/request_budget.h"
 #include "base/text.h"
-#include "event/json_writer.h"
 #include "event/number_field.h"
 #include "event/readable.h"
 #include "event/subscription.h"
@@ -17,7 +16,7 @@ namespace bridge {
 namespace {
 
 constexpr double kTimeMax = 1e11;  // seconds; as a replay's
-constexpr std::size_t kFoundBytes = sizeof(std::string) + 16;  // of an event that was found, beside its text
+constexpr std::uint64_t kWrittenWork = 4;  // of an event, beside its text
 
 RequestError bad_params(std::string message) {
   return {ErrorType::bad_request, "params." + std::move(message)};
@@ -53,7 +52,7 @@ bool RecentEvents::Query::matches(const Block& block, std::size_t i) const {
 }
 
 std::size_t RecentEvents::Query::bytes() const {
-  std::size_t sum = sizeof(RecentEvents) + 512;  // with its place in the queue of work
+  std::size_t sum = sizeof(RecentEvents);
   if (types) {
     for (const std::string& type : *types) sum += sizeof type + type.capacity();
   }
@@ -120,8 +119,7 @@ Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::V
 
 Result<std::shared_ptr<RecentEvents>, RequestError> RecentEvents::of(
     EventLog& log, PastCache& past, const rapidjson::Value& params,
-    std::function<void(RecentEvents*)> on_ready, const char* only_type,
-    std::shared_ptr<SearchMemory> memory, ReadScopePtr scope) {
+    std::function<void()> on_ready, const char* only_type, ReadScopePtr scope) {
   auto query = parse(params);
   if (!query) return query.error();
   Query& wanted = query.value();
@@ -134,11 +132,7 @@ Result<std::shared_ptr<RecentEvents>, RequestError> RecentEvents::of(
     wanted.missed = wanted.known ? 0 : log.history().first_seq() - 1;
     wanted.since_seq = shared.value_or(wanted.missed);
   }
-  const std::size_t bytes = wanted.bytes();
-  std::shared_ptr<RecentEvents> search(
-      new RecentEvents(log, past, std::move(wanted), std::move(on_ready), std::move(memory)));
-  if (search->hold_.try_take(bytes)) return search;
-  return RequestError{ErrorType::busy, "requests of all clients take too much memory; try again soon"};
+  return std::shared_ptr<RecentEvents>(new RecentEvents(log, past, std::move(wanted), std::move(on_ready)));
 }
 
 SeqRange RecentEvents::range_of(const Query& query, std::uint64_t head) {
@@ -147,33 +141,22 @@ SeqRange RecentEvents::range_of(const Query& query, std::uint64_t head) {
   return query.count != 0 ? SeqRange{1, to} : SeqRange{};
 }
 
-RecentEvents::RecentEvents(EventLog& log, PastCache& past, Query query,
-                           std::function<void(RecentEvents*)> on_ready,
-                           std::shared_ptr<SearchMemory> memory)
+RecentEvents::RecentEvents(EventLog& log, PastCache& past, Query query, std::function<void()> on_ready)
     : log_(log),
       past_(past),
       query_(std::move(query)),
       head_(log.head()),
       on_ready_(std::move(on_ready)),
-      memory_(std::move(memory)),
-      range_(range_of(query_, head_)) {
-  if (!memory_) return;
-  memory_->searches.push_back(this);
-  hold_.of(memory_->share);
-}
-
-RecentEvents::~RecentEvents() {
-  if (memory_) memory_->searches.remove(this);
-}
+      query_bytes_(query_.bytes()),
+      range_(range_of(query_, head_)) {}
 
 LogWalk::State RecentEvents::step(std::uint64_t work_max, std::uint64_t* work) {
-  if (!may_go_on()) return LogWalk::State::more;
   if (!walk_) {
     if (!looked_up_) look_up_times();
     if (looking_up_ != 0) return LogWalk::State::waiting;
     walk_.emplace(log_, past_, range_, query_.since_seq ? LogWalk::Way::forward : LogWalk::Way::backward,
                   [this](const Block& block, std::size_t i, std::uint64_t& more) { return look_at(block, i, more); },
-                  [this] { on_ready_(this); }, query_.types.value_or(std::vector<std::string>()));
+                  [this] { on_ready_(); }, query_.types.value_or(std::vector<std::string>()));
   }
   return walk_->step(work_max, work);
 }
@@ -207,14 +190,8 @@ void RecentEvents::look_up(std::int64_t time_us, std::function<void(std::uint64_
                                alive = std::weak_ptr<char>(alive_)](std::uint64_t seq) {
     if (alive.expired()) return;
     if (seq != 0) found(std::min(seq, in_memory), journal->first_seq());  // 0: it could not be read
-    if (--looking_up_ == 0) on_ready_(this);
+    if (--looking_up_ == 0) on_ready_();
   });
-}
-
-// The other half is for what clients are sending.
-bool RecentEvents::may_go_on() const {
-  return !memory_ || memory_->share.bytes() <= memory_->share.bytes_max() / 2 ||
-         memory_->searches.front() == this;
 }
 
 // False where no more is wanted.
@@ -223,7 +200,6 @@ bool RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t& wor
   const std::string_view json = block.json(i);
   cut_off_ = found_.size() == query_.count || bytes_ + json.size() > kReplyBytesMax;
   if (cut_off_) return false;
-  hold_.set(hold_.bytes() + json.size() + kFoundBytes);
   work += json.size() / kCopiedBytesPerWork;
   bytes_ += json.size();
   if (query_.since_seq) {
@@ -234,17 +210,28 @@ bool RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t& wor
   return found_.size() < query_.count;
 }
 
-std::string RecentEvents::result() const {
+bool RecentEvents::write(JsonWriter& json, std::uint64_t work_max, std::uint64_t* work) {
+  const std::uint64_t enough = *work + work_max;
+  if (!count_) {
+    count_ = found_.size();
+    json.reserve(bytes_ + found_.size() + kAroundReplyBytes);
+    json.object().key("events").list();
+  }
+  for (; !found_.empty(); found_.pop_front()) {
+    if (*work >= enough) return false;
+    const std::string& event = found_.front();
+    json.raw(event);
+    *work += kWrittenWork + event.size() / kCopiedBytesPerWork;
+    bytes_ -= event.size();
+  }
   const std::uint64_t missed = query_.missed + walk_->missed();
   // Backward it stops at the last that is wanted: what is before that was not looked at.
-  const bool unseen = found_.size() == query_.count && walk_->left().from <= walk_->left().to;
+  const bool unseen = *count_ == query_.count && walk_->left().from <= walk_->left().to;
   const bool recovered = missed == 0 && query_.known && query_.since_seq.value_or(0) <= head_;
-  JsonWriter json;
-  json.object().key("events").list();
-  for (const std::string& event : found_) json.raw(event);
-  json.end_list().field("count", std::uint64_t{found_.size()}).field("complete", recovered && !cut_off_);
+  json.end_list().field("count", *count_).field("complete", recovered && !cut_off_);
   json.field("more", cut_off_ || unseen).field("recovered", recovered).field("missed", missed);
-  return json.field("epoch", log_.epoch()).field("seq", head_).end_object().take();
+  json.field("epoch", log_.epoch()).field("seq", head_).end_object();
+  return true;
 }
 
 }  // namespace bridge

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,21 +12,13 @@
 
 #include <rapidjson/document.h>
 
-#include "base/memory_ledger.h"
 #include "base/result.h"
+#include "event/json_writer.h"
 #include "event/messages.h"
 #include "log/event_log.h"
 #include "log/log_walk.h"
 
 namespace bridge {
-
-class RecentEvents;
-
-// What all searches have found so far, together.
-struct SearchMemory {
-  MemoryShare& share;
-  std::list<const RecentEvents*> searches;  // the oldest first
-};
 
 // One look, a step at a time. The result is JSON:
 // {"events":[...],"count":n,"complete":bool,"more":bool,"recovered":bool,"missed":n,"epoch":e,"seq":newest}, oldest
@@ -39,21 +30,23 @@ struct SearchMemory {
 // events may be missing among those that were asked for. One thread: the log's. References must outlive it.
 class RecentEvents {
  public:
-  // `on_ready` is called with the search when one that waited for the journal need wait no more. `only_type`: in
-  // place of `type`; null: any. What it has found counts in `memory`, if that is not null: where half of its
-  // share is taken, all but the oldest wait. `scope`: what who asks may read; null: everything.
-  static Result<std::shared_ptr<RecentEvents>, RequestError> of(
-      EventLog& log, PastCache& past, const rapidjson::Value& params,
-      std::function<void(RecentEvents*)> on_ready, const char* only_type = nullptr,
-      std::shared_ptr<SearchMemory> memory = nullptr, ReadScopePtr scope = nullptr);
-  ~RecentEvents();
+  // `on_ready` is called when a search that waited for the journal need wait no more. `only_type`: in place of `type`;
+  // null: any. `scope`: what who asks may read; null: everything.
+  static Result<std::shared_ptr<RecentEvents>, RequestError> of(EventLog& log, PastCache& past,
+                                                                const rapidjson::Value& params,
+                                                                std::function<void()> on_ready,
+                                                                const char* only_type = nullptr,
+                                                                ReadScopePtr scope = nullptr);
 
   // Looks at more, for about `work_max` at most, and adds what it cost. See RequestBudget.
   [[nodiscard]] LogWalk::State step(std::uint64_t work_max, std::uint64_t* work);
-  // REQUIRES: step() has ended.
-  std::string result() const;
+  // Writes more of the result, likewise; true at its end. REQUIRES: step() has ended.
+  bool write(JsonWriter& json, std::uint64_t work_max, std::uint64_t* work);
+  // What it asks for and what it has found.
+  std::size_t bytes() const { return query_bytes_ + bytes_ + found_.size() * kFoundBytes; }
 
  private:
+  static constexpr std::size_t kFoundBytes = sizeof(std::string) + 16;  // of an event that was found, beside its text
   struct Query {
     std::uint64_t count = 100;
     std::optional<std::uint64_t> since_seq;
@@ -71,11 +64,8 @@ class RecentEvents {
   };
 
   static SeqRange range_of(const Query& query, std::uint64_t head);
-  RecentEvents(EventLog& log, PastCache& past, Query query,
-               std::function<void(RecentEvents*)> on_ready,
-               std::shared_ptr<SearchMemory> memory);
+  RecentEvents(EventLog& log, PastCache& past, Query query, std::function<void()> on_ready);
   static Result<Query, RequestError> parse(const rapidjson::Value& params);
-  bool may_go_on() const;
   void look_up_times();
   void look_up(std::int64_t time_us, std::function<void(std::uint64_t seq, std::uint64_t oldest)> found);
   bool look_at(const Block& block, std::size_t i, std::uint64_t& work);
@@ -84,12 +74,12 @@ class RecentEvents {
   PastCache& past_;
   const Query query_;
   const std::uint64_t head_;       // the newest event that it is about
-  const std::function<void(RecentEvents*)> on_ready_;
+  const std::function<void()> on_ready_;
+  const std::size_t query_bytes_;
   std::deque<std::string> found_;  // oldest first
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0;          // of their text
+  std::optional<std::uint64_t> count_;  // once they are being written
   bool cut_off_ = false;
-  const std::shared_ptr<SearchMemory> memory_;  // null: nobody counts
-  MemoryHold hold_;
   SeqRange range_;
   bool looked_up_ = false;
   int looking_up_ = 0;  // times that the journal is asked for

@@ -313,12 +313,12 @@ std::string ClientProtocol::on_command(const ClientRequest& request) {
   dispatcher_.execute(
       request.document, request.id_json,
       requester(),
-      [this, exchange, alive = std::weak_ptr<char>(alive_)](const std::string& reply) {
+      [this, exchange, alive = std::weak_ptr<char>(alive_)](std::string reply) {
         if (exchange->under_way) {
-          exchange->reply = reply;
+          exchange->reply = std::move(reply);
         } else if (!alive.expired()) {
           --owed_;
-          on_late_reply_(feed_.say(reply) ? Verdict::keep : Verdict::too_slow);
+          on_late_reply_(feed_.say_text(std::move(reply)) ? Verdict::keep : Verdict::too_slow);
         }
       });
   exchange->under_way = false;

@@ -66,7 +66,8 @@ void Session::act_on(Verdict verdict) {
   if (closing_) return;
   switch (verdict) {
     case Verdict::keep:
-      pump();
+      if (feed_.unread_bytes() <= kWriteBytesMax) return pump();
+      if (!pump_waits_) pump_later(nullptr);  // what is large is written in a turn of its own
       return;
     case Verdict::too_slow:
       ++context_.counters.clients_closed_slow;

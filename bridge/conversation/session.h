@@ -91,6 +91,8 @@ class Session {
 
   // Memory of what the client has yet to read and nobody else holds.
   std::size_t unread_bytes() const { return feed_.unread_bytes() + in_flight_unread_; }
+  // The same where its socket takes no more; 0 where it was not asked to yet.
+  std::size_t untaken_bytes() const { return in_flight_bytes_ == 0 ? 0 : unread_bytes(); }
   void cut();
 
   ClientInfo info() const;

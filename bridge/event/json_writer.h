@@ -71,7 +71,10 @@ class JsonWriter {
     return key(name).add(value);
   }
 
+  // Room for so much in all: what is large must not be moved again and again as it grows.
+  void reserve(std::size_t bytes) { out_.reserve(bytes); }
   std::size_t bytes() const { return out_.size(); }
+  std::size_t capacity() const { return out_.capacity(); }
   std::string take() { return std::move(out_); }
 
  private:

@@ -56,6 +56,14 @@ inline std::string_view frame_payload(std::string_view frame) {
   return frame.substr(size < 126 ? 2 : size == 126 ? 4 : 10);
 }
 
+// Makes it of its payload. REQUIRES: that is UTF-8.
+inline void put_text_frame_header(std::string& payload) {
+  assert(is_utf8(payload));
+  char header[10];
+  const char* const end = write_text_frame_header(header, payload.size());
+  payload.insert(0, header, static_cast<std::size_t>(end - header));
+}
+
 // A whole pong. REQUIRES: `payload` is a ping's, so at most 125 bytes.
 inline std::string pong_frame(std::string_view payload) {
   return std::string{static_cast<char>(0x8A), static_cast<char>(payload.size())}.append(payload);

@@ -116,15 +116,19 @@ class AtOnceConnection : public websocketpp::transport::asio::connection<Config>
  private:
   // More than a session sends in one go.
   static constexpr std::size_t kVectorsMax = 64;
+  // At once; the rest of what is larger goes the usual way, a part a turn.
+  static constexpr std::size_t kBytesMax = 512 * 1024;
 
   // Returns how many bytes the socket took. An error counts as none: writing the usual way meets it again.
   std::size_t write_now(const std::vector<Buffer>& buffers) {
     std::array<iovec, kVectorsMax> vectors;
     std::size_t count = 0;
+    std::size_t left = kBytesMax;
     for (const Buffer& buffer : buffers) {
       if (buffer.len == 0) continue;
-      if (count == vectors.size()) break;
-      vectors[count++] = {const_cast<char*>(buffer.buf), buffer.len};
+      if (count == vectors.size() || left == 0) break;
+      vectors[count] = {const_cast<char*>(buffer.buf), std::min(buffer.len, left)};
+      left -= vectors[count++].iov_len;
     }
     return this->get_socket().write_now(vectors.data(), count);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,10 @@ constexpr std::size_t kTurnBytesMax = 256 * 1024;
 constexpr std::size_t kBotsKnownMin = 1024;  // before those are forgotten that nothing is owed to
 constexpr int kRequestsWaitingMax = 16;  // of one bot in ZeroMQ (ZMQ_RCVHWM)
 constexpr std::size_t kSharePerBot = 4;  // one that has not taken so much of all gets no more replies
+// Beyond the bound, for bots that have nothing else unread, until those are gone that leave theirs unread.
+constexpr std::size_t kFirstRepliesBytesMax = 2 * kReplyBytesMax;
+constexpr std::size_t kSmallReplyBytes = 64 * 1024;  // comes whatever is unread
+constexpr char kUnreadReplies[] = "replies to earlier requests are still unread";
 
 // A name for events and dead-man's switches: a routing id may be any bytes.
 std::string requester_of(const std::string& routing_id) {
@@ -95,7 +100,7 @@ Turn BotCommands::take_turn() {
     look_up(peer, descriptor_of(frames.back()));
     if (peer.unread->bytes() > unread_.bytes_max() / kSharePerBot) {
       unread_.refuse();
-      refuse(peer, ErrorType::busy, "replies to earlier requests are still unread");
+      refuse(peer, ErrorType::busy, kUnreadReplies);
       continue;
     }
     if (frames.size() == (peer.delimiter ? 3u : 2u)) {
@@ -120,16 +125,15 @@ void BotCommands::look_up(Peer& peer, int descriptor) {
   peer.connection = bot.connection;
   bot.descriptor = descriptor;
   peer.unread = bot.unread.lock();
-  if (!peer.unread) {
-    bot.unread = peer.unread = std::make_shared<MemoryShare>();
-    bot.since = ++accounts_;
-  }
+  if (!peer.unread) bot.unread = peer.unread = std::make_shared<MemoryShare>();
+  // ZeroMQ lets go of a reply some time after it was read; of earlier ones by then.
+  bot.reads = peer.unread->bytes() <= bot.newest_bytes;
   if (!bot.budget) bot.budget = std::make_shared<RequestBudget>(clock_, requests_per_s_max_);
   peer.budget = bot.budget;
 }
 
 // All bots together have too much unread: whoever has left something unread for longest is disconnected, and
-// the next one only once that memory is free. (One that reads has no more than its newest reply.)
+// the next one only once that memory is free.
 void BotCommands::shed() {
   if (const auto last = shedding_.lock(); last && last->bytes() != 0) return;
   const auto bytes = [](const Known& bot) {
@@ -146,6 +150,15 @@ void BotCommands::shed() {
                requester_of(oldest->first), bytes(oldest->second));
   shedding_ = oldest->second.unread;
   known_.erase(oldest);
+}
+
+// Whether it gets a large reply: it may have asked for many before the first was there.
+bool BotCommands::may_have(const Peer& peer, const Known* bot, std::size_t bytes) const {
+  if (bytes <= kSmallReplyBytes) return true;
+  const std::size_t unread = peer.unread->bytes();
+  const std::size_t share = unread_.bytes_max() / kSharePerBot;
+  const bool reads = unread == 0 || (bot != nullptr && bot->reads);
+  return (reads || unread + bytes <= share) && unread_.bytes() + bytes <= unread_.bytes_max() + kFirstRepliesBytesMax;
 }
 
 void BotCommands::handle(const Peer& peer, std::string_view body, const ZmqSender& sender) {
@@ -192,19 +205,35 @@ void BotCommands::handle(const Peer& peer, std::string_view body, const ZmqSende
                            limited ? ErrorType::rate_limited : ErrorType::unauthorized);
     }
   }
+  // What was only asked of the bridge can be asked again.
+  const auto command = request.value().FindMember("command");
+  const bool own = command != request.value().MemberEnd() && command->value.IsString() &&
+                   OwnCommands::knows({command->value.GetString(), command->value.GetStringLength()});
+  const auto question = own ? std::make_optional(id.value()) : std::nullopt;
   // The reply that is owed keeps the budget, and so what it waits for.
   dispatcher_.execute(request.value(), id.value(), {name, peer.budget, std::move(access), 0, peer.remote},
-                      [this, peer, alive = std::weak_ptr<char>(alive_)](const std::string& json) {
-                        if (!alive.expired()) reply(peer, json);
+                      [this, peer, question, alive = std::weak_ptr<char>(alive_)](const std::string& json) {
+                        if (!alive.expired()) reply(peer, json, question);
                       });
 }
 
-void BotCommands::reply(const Peer& peer, const std::string& json) {
+void BotCommands::reply(const Peer& peer, const std::string& json, const std::optional<std::string>& question) {
   if (keys_) {
     monitor_->catch_up();
     if (peer.connection.expired()) return;
   }
   watch_->look_again();
+  const auto known = known_.find(peer.routing_id);
+  Known* const bot = known == known_.end() ? nullptr : &known->second;
+  if (question && !may_have(peer, bot, json.size())) {
+    unread_.refuse();
+    return refuse(peer, ErrorType::busy, kUnreadReplies, *question);
+  }
+  if (bot != nullptr) {
+    if (bot->reads || peer.unread->bytes() == 0) bot->since = ++replies_;
+    bot->reads = false;  // until it asks again
+    bot->newest_bytes = json.size();
+  }
   try {
     using zmq::send_flags;
     const auto more = send_flags::dontwait | send_flags::sndmore;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -60,13 +61,17 @@ class BotCommands {
     std::shared_ptr<RequestBudget> budget;
     int descriptor = -1;
     std::shared_ptr<char> connection;  // until that descriptor is closed
-    std::uint64_t since = 0;  // counts accounts: the lower, the longer something has been unread
+    std::size_t newest_bytes = 0;  // of the reply sent last
+    bool reads = true;         // when it asked last it had all replies but the newest, or that too
+    std::uint64_t since = 0;   // counts replies: the lower, the longer something has been unread
   };
   Turn take_turn();
   void look_up(Peer& peer, int descriptor);
   void shed();
   void handle(const Peer& peer, std::string_view body, const ZmqSender& sender);
-  void reply(const Peer& peer, const std::string& json);
+  bool may_have(const Peer& peer, const Known* bot, std::size_t bytes) const;
+  // `question`: the id of what can be asked again; then `busy` may come in place of a large reply.
+  void reply(const Peer& peer, const std::string& json, const std::optional<std::string>& question = {});
   void refuse_access(const Peer& peer, const Requester& requester, const rapidjson::Value& request,
                      std::string message, const std::string& id_json, ErrorType type = ErrorType::unauthorized);
   void refuse(const Peer& peer, ErrorType type, std::string message,
@@ -85,7 +90,7 @@ class BotCommands {
   std::uint64_t requests_per_s_max_ = 0;
   std::map<std::string, Known> known_;
   std::size_t sweep_at_ = 0;  // entries
-  std::uint64_t accounts_ = 0;
+  std::uint64_t replies_ = 0;
   std::weak_ptr<MemoryShare> shedding_;  // of who was disconnected last
   zmq::socket_t socket_;
   std::string endpoint_;

@@ -223,9 +223,9 @@ class WsServer::Impl final : public HttpSite {
     shed_posted_ = false;
     if (!shedding_.expired()) return;
     const auto most = std::max_element(clients_.begin(), clients_.end(), [](auto& a, auto& b) {
-      return a.second->unread_bytes() < b.second->unread_bytes();
+      return a.second->untaken_bytes() < b.second->untaken_bytes();
     });
-    if (most == clients_.end()) return;
+    if (most == clients_.end() || most->second->untaken_bytes() == 0) return;
     const std::shared_ptr<Session> client = most->second;
     shedding_ = client;
     const ClientInfo info = client->info();

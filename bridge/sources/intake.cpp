@@ -14,6 +14,7 @@ namespace {
 // What a body counts for beside its bytes: about what as many bytes of JSON take.
 constexpr std::size_t kBodyCost = 64;
 constexpr std::size_t kRefusedCost = 192;
+constexpr std::size_t kAnnouncedCost = 12;    // of a byte of an announcement: all of it is read, and kept
 constexpr std::size_t kFollowUpCost = 256;  // of an event that had waited
 
 constexpr std::size_t kFollowUpsATurn = 1024;
@@ -71,7 +72,9 @@ std::size_t Intake::take_some(IntakeBatch& batch, std::size_t cost_max) {
     const bool none = outcome.accepted + outcome.rejected == 0;
     if (line.empty() && !(batch.ended && none)) continue;
     const std::size_t follow_ups_left = follow_ups_left_;
+    const std::uint64_t announcements = counters_.announcements;
     if (!take_body(line, batch.outcome)) cost += kRefusedCost;
+    if (counters_.announcements != announcements) cost += line.size() * kAnnouncedCost;
     cost += (follow_ups_left - follow_ups_left_) * kFollowUpCost;
   }
   taking_ = false;

@@ -92,6 +92,7 @@ class Cohort {
   // For `deliver: latest`: feeds get what there was up to here, until the next edition, which is
   // not made before `edition_due_us` (steady clock).
   std::uint64_t edition_seq = 0;
+  std::uint64_t next_edition_seq = 0;  // beyond it: that of the one that is being made
   std::int64_t edition_due_us = 0;
 
   // Feeds of this cohort that have everything and wait for more, and how far it is known that

@@ -145,12 +145,13 @@ void Cohorts::tick() {
 bool Cohorts::make_edition(Cohort& cohort, std::uint64_t* work) {
   const std::int64_t now = clock_.steady_us();
   if (cohort.edition_seq >= log_.head() || (now < cohort.edition_due_us && !hurrying_)) return true;
-  const Snapshot::Part part = latest(cohort, cohort.edition_seq, log_.head(), work);
+  if (cohort.next_edition_seq <= cohort.edition_seq) cohort.next_edition_seq = log_.head();
+  const Snapshot::Part part = latest(cohort, cohort.edition_seq, cohort.next_edition_seq, work);
   if (part.frames.events == 0) {
     cohort.edition_seq = part.to_seq;
     return part.to_seq == log_.head();
   }
-  cohort.edition_seq = log_.head();
+  cohort.edition_seq = cohort.next_edition_seq;
   cohort.edition_due_us = now + cohort.subscription().latest_interval_us();
   wake_waiting(cohort);
   return true;
@@ -164,15 +165,16 @@ std::uint64_t Cohorts::latest_until(const Cohort& cohort, std::uint64_t cursor) 
 
 Snapshot::Part Cohorts::latest(Cohort& cohort, std::uint64_t after_seq, std::uint64_t to_seq,
                                std::uint64_t* work) {
-  if (!snapshot_.catch_up(log_, kPassWork, work)) return {{}, after_seq};
+  if (!snapshot_.catch_up(log_, to_seq, kPassWork, work)) return {{}, after_seq};
   return cohort.latest(snapshot_, after_seq, to_seq, work);
 }
 
 Snapshot::Part Cohorts::snapshot(const Subscription& subscription, std::uint64_t after_seq,
                                  std::uint64_t to_seq, std::uint64_t* work) {
-  if (!snapshot_.catch_up(log_, kPassWork, work)) return {{}, after_seq};
-  return snapshot_.frames(subscription, after_seq, to_seq, kPassWork, work,
-                          deflater_of(subscription), log_.epoch());
+  const std::uint64_t enough = *work + kPassWork;
+  if (!snapshot_.catch_up(log_, log_.head(), kPassWork, work)) return {{}, after_seq};
+  const std::uint64_t left = enough > *work ? enough - *work : 1;
+  return snapshot_.frames(subscription, after_seq, to_seq, left, work, deflater_of(subscription), log_.epoch());
 }
 
 }  // namespace bridge

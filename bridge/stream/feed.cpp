@@ -66,22 +66,17 @@ bool Feed::say(std::string_view json) {
   return say_frames(std::make_shared<const std::string>(message(json)));
 }
 
+bool Feed::say_text(std::string json) {
+  put_text_frame_header(json);
+  return say_frames(std::make_shared<const std::string>(std::move(json)));
+}
+
 bool Feed::say_frames(std::shared_ptr<const std::string> frames) {
   if (queued_.size() >= kQueuedMessagesMax || queued_bytes_ > kQueuedMessageBytesMax) return false;
   const std::uint64_t at = queued_.empty() ? 0 : queued_.back().at;
   queued_bytes_ += frames->size();
   queued_.push_back({at, counted(std::move(frames), cohorts_.unread()), nullptr});
   return true;
-}
-
-std::size_t Feed::unread_bytes() const {
-  std::size_t bytes = 0;
-  for (const QueuedMessage& message : queued_) bytes += message.frame ? message.frame->size() : 0;
-  return bytes;
-}
-
-bool Feed::has_room() const {
-  return queued_bytes_ == 0;
 }
 
 void Feed::give(std::uint64_t to_seq, std::uint64_t after_seq) {
@@ -163,7 +158,9 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
     const History& history = log_.history();
     if (cursor_ >= history.last_seq()) log_.seal();  // it may have begun within what is not sealed yet
     const std::uint64_t next = cursor_ + 1;
-    if (next < history.first_seq() && cursor_ >= resuming_until_ && on_lag_ != OnLag::read_back) {
+    const bool behind =
+        next < history.first_seq() && cursor_ >= resuming_until_ && on_lag_ != OnLag::read_back;
+    if (behind || cursor_ < lag_latest_to_) {
       fall_behind(out);
       if (out.give_up || out.more) return;
     } else if (next < history.first_seq()) {
@@ -209,9 +206,8 @@ void Feed::fall_behind(Outgoing& out) {
     out.give_up = true;
     return;
   }
-  const std::uint64_t end =
-      queued_.empty() ? log_.head() : std::min(queued_.front().at, log_.head());
-  put_latest(out, end);
+  if (lag_latest_to_ <= cursor_) lag_latest_to_ = log_.head();
+  put_latest(out, queued_.empty() ? lag_latest_to_ : std::min(queued_.front().at, lag_latest_to_));
 }
 
 // Returns how many of the block's bytes were looked at for nothing. What is compressed is not known

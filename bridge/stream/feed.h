@@ -112,11 +112,13 @@ class Feed final : private PastCache::Waiter {
   // request still has to bring, before any later event. False where too many wait; it is then
   // dropped and the client is not worth keeping.
   [[nodiscard]] bool say(std::string_view json);
+  // The same for what need not be copied, where it has room for a frame's header.
+  [[nodiscard]] bool say_text(std::string json);
 
   // The same for whole frames, as they are.
   [[nodiscard]] bool say_frames(std::shared_ptr<const std::string> frames);
   // Whether what was said is on its way, so that more may be said that nobody asked for.
-  bool has_room() const;
+  bool has_room() const { return queued_bytes_ == 0; }
 
   // Queues the latest of each thing, as it was after `after_seq` and up to `to_seq`, behind what was said last.
   // It takes no memory: it is made a part at a time, when the client has read the one before. What changes until
@@ -143,7 +145,7 @@ class Feed final : private PastCache::Waiter {
   std::optional<std::uint64_t> position() const;
 
   // Memory of what waits to be pulled and nobody else holds.
-  std::size_t unread_bytes() const;
+  std::size_t unread_bytes() const { return queued_bytes_; }
 
   // Events of the log that this feed has not come to yet.
   std::uint64_t lag() const;
@@ -221,6 +223,7 @@ class Feed final : private PastCache::Waiter {
   std::vector<QueuedMessage>
       queued_;  // few, most often none: a deque would cost each idle client 600 bytes
   std::size_t queued_bytes_ = 0;
+  std::uint64_t lag_latest_to_ = 0;  // beyond the cursor: the latest of each thing is under way, up to here
   Cohort* cohort_ = nullptr;  // null before the first subscription
   std::shared_ptr<const Subscription> requested_ = std::make_shared<const Subscription>();
   std::uint64_t gaps_ = 0;

@@ -14,6 +14,7 @@ SubscribeOutcome Feed::subscribe(Subscription subscription, const std::optional<
                                  const StreamOptions& options) {
   stop_waiting();
   on_lag_ = options.on_lag;
+  lag_latest_to_ = 0;
   SubscribeOutcome outcome;
   outcome.seq = log_.head();
   request(std::move(subscription));
@@ -163,6 +164,7 @@ bool Feed::subscribe_later(Subscription subscription, const Since& since,
   if (queued_.size() >= kQueuedMessagesMax) return false;
   stop_waiting();
   on_lag_ = options.on_lag;
+  lag_latest_to_ = 0;
   fresh_start();
   request(std::move(subscription));
   queued_.push_back({0, nullptr, requested_, true});

@@ -6,11 +6,14 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/request_budget.h"
 
 namespace bridge {
 namespace {
 
-constexpr std::uint64_t kFoldWork = 16;           // an event
+constexpr std::uint64_t kFoldWork = 48;           // an event
+constexpr std::uint64_t kKeptWork = 8;            // likewise, for each who reads
+constexpr std::uint64_t kReadWork = 8;            // an entry's text that is given as it is
 constexpr std::uint64_t kEntryWork = 32;          // taken out again
 constexpr std::uint64_t kEntryBytesPerWork = 64;  // of its text, which is checked and copied
 
@@ -40,6 +43,20 @@ void Snapshot::make_key(const Block& block, const EventEntry& e) {
   for (const std::string_view part : parts) p = std::copy(part.begin(), part.end(), p);
 }
 
+void Snapshot::add(const Entry& entry) {
+  bytes_ += cost(entry);
+  text_bytes_ += entry.json.size() + 1;
+}
+
+// Before it changes or goes. Who reads it keeps it.
+void Snapshot::take_away(std::uint64_t seq, const Entry& entry) {
+  bytes_ -= cost(entry);
+  text_bytes_ -= entry.json.size() + 1;
+  for (const auto& one : readers_) {
+    if (const auto reader = one.lock()) reader->keep(seq, entry);
+  }
+}
+
 void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
   if (to_seq <= folded_seq_) return;
   by_key_.reserve(std::min(entries_max_, kSnapshotEntriesMax));  // once: growing later would move them all at a time
@@ -51,9 +68,9 @@ void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
     const auto found = by_key_.find(key_);
     if (found != by_key_.end()) {
       auto node = entries_.extract(found->second);
-      bytes_ -= cost(node.mapped());
+      take_away(node.key(), node.mapped());
       describe(block, i, node.mapped());
-      bytes_ += cost(node.mapped());
+      add(node.mapped());
       found->second = node.key() = block.seq(i);
       entries_.insert(entries_.end(), std::move(node));
     } else {
@@ -61,11 +78,11 @@ void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
       entry.key = key_;
       describe(block, i, entry);
       by_key_.emplace(key_, block.seq(i));
-      bytes_ += cost(entry);
+      add(entry);
     }
     while (entries_.size() > entries_max_ || (bytes_ > bytes_max_ && entries_.size() > 1)) {
       const auto oldest = entries_.begin();
-      bytes_ -= cost(oldest->second);
+      take_away(oldest->first, oldest->second);
       by_key_.erase(oldest->second.key);
       entries_.erase(oldest);
       ++evicted_;
@@ -74,18 +91,20 @@ void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
   folded_seq_ = std::min(to_seq, block.last_seq());
 }
 
-bool Snapshot::catch_up(EventLog& log, std::uint64_t work_max, std::uint64_t* work) {
+bool Snapshot::catch_up(EventLog& log, std::uint64_t to_seq, std::uint64_t work_max,
+                        std::uint64_t* work) {
   if (log.head() > log.history().last_seq()) log.seal();
   const std::uint64_t enough = *work + work_max;
-  while (folded_seq_ < log.head()) {
+  to_seq = std::min(to_seq, log.head());
+  while (folded_seq_ < to_seq) {
     if (*work >= enough) return false;
     const std::uint64_t next = std::max(folded_seq_ + 1, log.history().first_seq());
     const BlockPtr block = log.history().find(next);
     if (!block) return true;  // never: the log folds what it evicts
-    const std::uint64_t last =
-        std::min({block->last_seq(), log.head(), next + (enough - *work) / kFoldWork});
+    const std::uint64_t cost = kFoldWork + kKeptWork * readers_.size();
+    const std::uint64_t last = std::min({block->last_seq(), to_seq, next + (enough - *work) / cost});
     fold(*block, last);
-    *work += (last + 1 - next) * kFoldWork;
+    *work += (last + 1 - next) * cost;
   }
   return true;
 }
@@ -113,6 +132,65 @@ Snapshot::Part Snapshot::frames(const Subscription& subscription, std::uint64_t 
   }
   const bool ended = entry == entries_.end() || entry->first > to_seq;
   return {frames.finish(), ended ? to_seq : std::prev(entry)->first};
+}
+
+std::shared_ptr<Snapshot::Reader> Snapshot::reader(std::size_t bytes_max) {
+  const auto gone = [](const std::weak_ptr<Reader>& one) { return one.expired(); };
+  readers_.erase(std::remove_if(readers_.begin(), readers_.end(), gone), readers_.end());
+  auto made = std::make_shared<Reader>(*this, bytes_max);
+  readers_.push_back(made);
+  return made;
+}
+
+Snapshot::Reader::Reader(const Snapshot& snapshot, std::size_t bytes_max)
+    : snapshot_(snapshot),
+      bytes_max_(bytes_max + 1),
+      to_seq_(snapshot.folded_seq_),
+      left_bytes_(snapshot.text_bytes_),
+      complete_(snapshot.evicted_ == 0) {}
+
+// Where much is kept, what has no room anyway goes: older than as much as may be given.
+void Snapshot::Reader::keep(std::uint64_t seq, const Entry& entry) {
+  if (seq <= after_ || seq > to_seq_) return;
+  kept_.emplace(seq, Entry{{}, entry.json, entry.timestamp_us, entry.data_bytes});
+  kept_bytes_ += entry.json.size() + 1;
+  while (kept_bytes_ > std::min(bytes_max_, kReplyBytesMax + 1) || (!kept_.empty() && kept_.begin()->first < left_out_)) {
+    const auto oldest = kept_.begin();
+    left_out_ = std::max(left_out_, oldest->first);
+    left_bytes_ -= oldest->second.json.size() + 1;
+    kept_bytes_ -= oldest->second.json.size() + 1;
+    complete_ = false;
+    kept_.erase(oldest);
+  }
+}
+
+bool Snapshot::Reader::read(std::uint64_t work_max, std::uint64_t* work,
+                            const std::function<void(const Entry&)>& each) {
+  const std::uint64_t enough = *work + work_max;
+  const auto& entries = snapshot_.entries_;
+  for (auto entry = entries.upper_bound(after_); *work < enough;) {
+    const bool here = entry != entries.end() && entry->first <= to_seq_;
+    if (!here && kept_.empty()) return true;
+    const bool kept = !kept_.empty() && (!here || kept_.begin()->first < entry->first);
+    after_ = kept ? kept_.begin()->first : entry->first;
+    const Entry& read = kept ? kept_.begin()->second : entry->second;
+    const std::size_t bytes = read.json.size() + 1;
+    *work += kReadWork;
+    if (left_bytes_ <= bytes_max_ && after_ > left_out_) {
+      each(read);
+      *work += bytes / kCopiedBytesPerWork;
+    } else {
+      complete_ = false;
+    }
+    left_bytes_ -= bytes;
+    if (kept) {
+      kept_bytes_ -= bytes;
+      kept_.erase(kept_.begin());
+    } else {
+      ++entry;
+    }
+  }
+  return false;
 }
 
 }  // namespace bridge

@@ -252,7 +252,7 @@ TEST_CASE("feed deflate: a large snapshot is compressed in parts, so that the lo
   }
   std::uint64_t work = 0;
   int parts = 0;
-  while (!large.catch_up(log, kStepWork, &work)) ++parts;
+  while (!large.catch_up(log, log.head(), kStepWork, &work)) ++parts;
   CHECK(parts > 30);
   CHECK(work / parts < 2 * kStepWork);
   Deflater deflater(1);

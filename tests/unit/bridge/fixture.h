@@ -125,7 +125,7 @@ inline rapidjson::Document parse_json(std::string_view text) {
 // All at once.
 inline void catch_up(Snapshot& snapshot, EventLog& log) {
   std::uint64_t work = 0;
-  snapshot.catch_up(log, std::uint64_t{1} << 40, &work);
+  snapshot.catch_up(log, log.head(), std::uint64_t{1} << 40, &work);
 }
 
 inline Subscription subscription(const std::string& request) {

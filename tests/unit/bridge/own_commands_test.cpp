@@ -185,33 +185,6 @@ TEST_CASE("own commands: get_sources goes on until a reply is full, and says tha
   CHECK(cut["sources"].Size() == n - 1);
 }
 
-TEST_CASE("own commands: lists that are being written count as memory, and give way where there is none") {
-  Bench bench;
-  SourceTable table(400, bench.counters);
-  table.set_listener(&bench.watch);
-  MemoryLedger memory;
-  MemoryShare& share = memory[Queue::requests];
-  OwnCommands commands{{bench.log, bench.snapshot, table, bench.tracker, bench.types, bench.counters, bench.clock,
-                        bench.limits, 10, "0.0.0", &memory, &bench.work}};
-  for (int i = 0; i < 300; ++i) table.hello("c" + std::to_string(i), "s" + std::to_string(i), "r", {}, 1, 1);
-  const auto account = std::make_shared<RequestBudget>(bench.clock, 1000);
-  const auto ask = [&] {
-    std::optional<Result<std::string, RequestError>> told;
-    commands.run("get_sources", rapidjson::Value(rapidjson::kObjectType), account, [&](const auto& got) { told.emplace(got); });
-    while (bench.work_once()) {
-    }
-    REQUIRE(told);
-    CHECK(share.bytes() == 0);  // nothing of it is left behind
-    return *told;
-  };
-  const std::size_t whole = ask().value().size();
-  share.set_bound(whole / 2);
-  CHECK(ask().error().type == ErrorType::busy);
-  CHECK(share.refused() == 1);
-  share.set_bound(whole);
-  CHECK(ask().value().size() == whole);
-}
-
 TEST_CASE("own commands: a snapshot fills a reply to the byte") {
   for (const std::size_t too_many : {0u, 1u}) {
     Bench bench;

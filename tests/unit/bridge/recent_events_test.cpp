@@ -17,7 +17,7 @@ rapidjson::Document recent(Bench& bench, const std::string& params, FakeJournal*
   PastCache past(journal);
   int ready = 0;
   auto search = RecentEvents::of(bench.log, past, parse_json(params),
-                                 [&](RecentEvents* which) { ready += which != nullptr ? 1 : 0; });
+                                 [&] { ++ready; });
   REQUIRE(search.ok());
   std::uint64_t work = 0;
   for (auto state = LogWalk::State::more; state != LogWalk::State::ended;) {
@@ -27,7 +27,10 @@ rapidjson::Document recent(Bench& bench, const std::string& params, FakeJournal*
     journal->answer();
     CHECK(ready-- == 1);
   }
-  return parse_json(search.value()->result());
+  JsonWriter json;
+  while (!search.value()->write(json, 1, &work)) {
+  }
+  return parse_json(json.take());
 }
 
 std::vector<std::uint64_t> seqs_of(const rapidjson::Document& result) {
@@ -128,25 +131,29 @@ TEST_CASE("recent: before_seq pages backward, beside since_seq too") {
   CHECK(between["complete"].GetBool());
 }
 
-TEST_CASE("recent: a search counts for itself and the names that it looks for") {
+TEST_CASE("recent: a search counts for itself, the names that it looks for and what it has found") {
   Bench bench;
   PastCache past(nullptr);
-  MemoryShare share;
-  share.set_bound(1 << 20);
-  const auto memory = std::make_shared<SearchMemory>(SearchMemory{share, {}});
   const auto bytes = [&](const std::string& params) {
-    const auto search = RecentEvents::of(bench.log, past, parse_json(params), [](auto*) {}, nullptr, memory);
-    REQUIRE(search.ok());
-    return share.bytes();
+    return RecentEvents::of(bench.log, past, parse_json(params), {}).value()->bytes();
   };
   const std::size_t none = bytes("{}");
-  CHECK(none == sizeof(RecentEvents) + 512);
+  CHECK(none == sizeof(RecentEvents));
   const std::string name(1000, 'x');
   CHECK(bytes(R"({"type":")" + name + "\"}") == none + sizeof(std::string) + 1000);
   for (const char* field : {"epoch", "source", "agent_id", "item", "run"}) {
     CHECK(bytes("{\"" + std::string(field) + "\":\"" + name + "\"}") == none + 1000);
   }
-  CHECK(share.bytes() == 0);
+  for (int i = 0; i < 100; ++i) bench.event("t", R"({"x":")" + name + "\"}");
+  const auto search = RecentEvents::of(bench.log, past, parse_json(R"({"count":80})"), {}).value();
+  std::uint64_t work = 0;
+  while (search->step(1, &work) != LogWalk::State::ended) {
+  }
+  CHECK(search->bytes() > none + 80'000);
+  JsonWriter json;
+  while (!search->write(json, 1, &work)) {
+  }
+  CHECK(search->bytes() == none);
 }
 
 TEST_CASE("recent: since_seq pages forward and says when there is more") {
@@ -355,7 +362,7 @@ TEST_CASE("recent: a command that waits for the journal is answered once, and dr
                if (!result) none.push_back(result.error().message);
              });
   }
-  CHECK(none == std::vector<std::string>{"too many requests wait for the journal; try later"});
+  CHECK(none == std::vector<std::string>{"too many requests wait already; try later"});
   settle();
 }
 
@@ -368,36 +375,4 @@ TEST_CASE("recent: a reply is bounded in bytes") {
   CHECK_FALSE(newest["complete"].GetBool());
   CHECK(newest["events"][7]["seq"].GetUint64() == 20);
   CHECK(recent(bench, R"({"since_seq":0})")["events"][0]["seq"].GetUint64() == 1);
-}
-
-TEST_CASE("recent: what is found counts, and where much is found by others only the oldest goes on") {
-  Bench bench;
-  for (int i = 0; i < 100; ++i) bench.event("t", R"({"x":")" + std::string(1000, 'x') + "\"}");
-  PastCache past(nullptr);
-  MemoryShare share;
-  const auto memory = std::make_shared<SearchMemory>(SearchMemory{share, {}});
-  share.set_bound(200'000);
-  std::vector<std::shared_ptr<RecentEvents>> searches;
-  for (int i = 0; i < 5; ++i) {
-    auto made = RecentEvents::of(bench.log, past, parse_json(R"({"count":80})"), [](auto*) {}, nullptr, memory);
-    REQUIRE(made.ok());
-    searches.push_back(std::move(made.value()));
-  }
-  std::uint64_t work = 0;
-  std::size_t most = 0;
-  while (!searches.empty()) {
-    const auto ended = std::remove_if(searches.begin(), searches.end(), [&](const auto& search) {
-      const bool over = search->step(1, &work) == LogWalk::State::ended;
-      most = std::max(most, share.bytes());
-      if (over) CHECK(parse_json(search->result())["count"].GetInt() == 80);
-      return over;
-    });
-    searches.erase(ended, searches.end());
-  }
-  CHECK(most > 100'000);
-  CHECK(most < 200'000);  // of 400,000
-  CHECK(share.bytes() == 0);
-  share.set_bound(100);
-  CHECK(!RecentEvents::of(bench.log, past, parse_json("{}"), [](auto*) {}, nullptr, memory).ok());
-  CHECK(share.refused() == 1);
 }

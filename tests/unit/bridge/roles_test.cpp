@@ -115,6 +115,45 @@ TEST_CASE("roles: scopes that allow the same are one cohort's, others never") {
   CHECK(key("").size() == 64);
 }
 
+TEST_CASE("roles: a scope covers all of a pattern where one rule does, for all sources and agents or for those named") {
+  const auto all_of = [](const std::string& rules, const char* types, const std::vector<std::string>& sources,
+                         const std::vector<std::string>& agents) {
+    return holder(rules).scope->may_read_all_of(types, sources, agents);
+  };
+  const std::string trades = "[[role.r.read]]\ntypes=['trade_*']\n";
+  CHECK(all_of(trades, "trade_executed", {}, {}));
+  CHECK(all_of(trades, "trade_*", {"any"}, {"any"}));
+  CHECK_FALSE(all_of(trades, "trade*", {}, {}));
+  CHECK_FALSE(all_of(trades, "*", {}, {}));
+  const std::string some = "[[role.r.read]]\nsources=['s1','s2']\nagents=['a*']\n";
+  CHECK(all_of(some, "t", {"s1"}, {"a1"}));
+  CHECK(all_of(some, "*", {"s1", "s2"}, {"a1", "a2"}));
+  CHECK_FALSE(all_of(some, "t", {"s1", "s3"}, {"a1"}));
+  CHECK_FALSE(all_of(some, "t", {"s1"}, {"b1"}));
+  CHECK_FALSE(all_of(some, "t", {}, {"a1"}));
+  CHECK_FALSE(all_of(some, "t", {"s1"}, {}));
+  // Not by two rules together.
+  CHECK_FALSE(all_of("[[role.r.read]]\nsources=['s1']\n[[role.r.read]]\nsources=['s2']\n", "t", {"s1", "s2"}, {}));
+}
+
+TEST_CASE("roles: everything is the same scope as everything only") {
+  const ReadScopePtr one = holder("[[role.r.read]]\ntypes=['a']").scope;
+  CHECK(same_scope(nullptr, nullptr));
+  CHECK(same_scope(one, one));
+  CHECK(same_scope(one, holder("[[role.r.read]]\ntypes=['a','a']").scope));
+  CHECK_FALSE(same_scope(one, nullptr));
+  CHECK_FALSE(same_scope(nullptr, one));
+  CHECK_FALSE(same_scope(one, holder("[[role.r.read]]\ntypes=['b']").scope));
+}
+
+TEST_CASE("roles: what everybody did, and the bridge's end, are the administrator's whatever a pattern covers") {
+  const Access a = holder("[[role.r.command]]\ncommands=['*']\n");
+  CHECK(a.may_command("pause"));
+  CHECK(a.may_command("get_runs"));
+  CHECK_FALSE(a.may_command("get_audit"));
+  CHECK_FALSE(a.may_command("drain"));
+}
+
 TEST_CASE("roles: a bot's topic is read where all that it can match is") {
   const Access a = holder("[[role.r.read]]\ntypes=['trade_*','tick']\nsources=['t1','d-*']\n");
   for (const char* yes : {"tick/t1/", "trade_x/t1/", "trade_/d-", "trade_/d-1", "tick/d-1/", "trade_executed/d-x/"}) {

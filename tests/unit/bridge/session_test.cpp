@@ -168,6 +168,20 @@ TEST_CASE("session: a client that floods is closed with 4029, one that never rea
   CHECK(deaf.bench.counters.clients_closed_slow == 1);
 }
 
+TEST_CASE("session: a large reply is written in a turn of its own") {
+  Connected c;
+  for (int i = 0; i < 5; ++i) c.bench.event("t", R"({"x":")" + std::string(100'000, 'x') + "\"}");
+  const std::size_t before = c.socket.got.size();
+  c.session.on_text(R"({"action":"command","command":"get_recent_events"})");
+  CHECK(c.bench.work_once());  // it is there
+  CHECK(c.socket.got.size() == before);
+  REQUIRE(c.socket.posted.size() == 1);
+  c.socket.posted.front()();
+  REQUIRE(c.socket.got.size() == before + 1);
+  CHECK(parse_json(c.socket.got.back())["result"]["count"].GetInt() == 5);
+  CHECK(parse_json(c.socket.got.back())["success"].IsTrue());
+}
+
 namespace {
 
 // A session where everybody has to say who he is: alice, who is an operator until the second 1,619,395,300, a hundred

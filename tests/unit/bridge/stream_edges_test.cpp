@@ -98,7 +98,7 @@ TEST_CASE("cohort: what is filtered counts in bytes as long as it is kept, with 
   const Frames frames = alone.frames(bench, 1);
   CHECK(alone.share.bytes() == frames.bytes->size());
   std::uint64_t work = 0;
-  REQUIRE(bench.snapshot.catch_up(bench.log, 1'000'000, &work));
+  REQUIRE(bench.snapshot.catch_up(bench.log, bench.log.head(), 1'000'000, &work));
   const auto latest = alone.cohort.latest(bench.snapshot, 0, 2, &work);
   CHECK(alone.share.bytes() == frames.bytes->size() + latest.frames.bytes->size());
   // What passes whole is the block's own, and what is not taken whole is not kept.

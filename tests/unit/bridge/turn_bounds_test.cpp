@@ -2,12 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "fixture.h"
+#include "asker.h"
 
 using namespace bridge;
 
@@ -102,29 +104,6 @@ TEST_CASE("turns: a block is looked through in parts where a filter costs much")
 
 namespace {
 
-struct Asker {
-  explicit Asker(Bench& bench) : account(std::make_shared<RequestBudget>(bench.clock, 1000)) {}
-  void run(Bench& bench, const char* command) {
-    bench.commands.run(command, rapidjson::Value(rapidjson::kObjectType), account,
-                       [this](const auto& got) {
-                         REQUIRE(got.ok());
-                         result = got.value();
-                         ++answers;
-                       });
-  }
-  std::shared_ptr<RequestBudget> account;
-  std::string result;
-  int answers = 0;
-};
-
-// A thousand things, each with an event of its own.
-void thousand_things(Bench& bench) {
-  for (int i = 0; i < 1000; ++i) {
-    bench.take(R"({"type":"price","data":{"item":")" + std::to_string(i) + "\"}}");
-  }
-  bench.cohorts.announce();
-}
-
 // What a client gets that reads all, in how many pulls; `between` runs after the first.
 std::vector<std::uint64_t> pull_all(Feed& feed, int* pulls, const std::function<void()>& between = {}) {
   std::vector<std::uint64_t> all;
@@ -191,62 +170,43 @@ TEST_CASE("turns: an edition of the latest is made in parts, once for all who wa
   CHECK(again.buffers[0].use_count() > 1);
 }
 
-TEST_CASE("turns: get_sources is written in steps, and not at all once nobody waits for it") {
+TEST_CASE("turns: announcements count for more than other bodies, which are read in part") {
   Bench bench;
-  std::string agents;
-  for (int i = 0; i < 256; ++i) {
-    agents += (i == 0 ? "\"" : ",\"") + std::string(60, 'a') + std::to_string(i) + '"';
-  }
-  for (int i = 0; i < 80; ++i) {
-    bench.take(R"({"type":"_source","source":"s)" + std::to_string(i) +
-               R"(","run":"r","data":{"head":0,"oldest":1,"agents":[)" + agents + "]}}");
-  }
-  Asker asker(bench);
-  asker.run(bench, "get_sources");
-  int turns = 0;
-  while (bench.work_once()) ++turns;
-  CHECK(turns >= 3);
-  CHECK(asker.answers == 1);
-  CHECK(asker.result == bench.run("get_sources"));
-  asker.run(bench, "get_sources");
-  bench.work_once();
-  asker.account.reset();
-  while (bench.work_once()) {
-  }
-  CHECK(asker.answers == 1);
-  CHECK(bench.work.waiting() == 0);
+  const auto taken = [&bench](const std::string& line) {
+    std::string lines;
+    for (int i = 0; i < 1000; ++i) lines += line + "\n";
+    IntakeBatch batch(lines);
+    bench.intake.begin_turn();
+    bench.intake.take_some(batch, 64 * 1024);
+    return batch.outcome.accepted;
+  };
+  const std::string text(200, 'x');
+  const auto events = taken(R"({"type":"t","data":{"x":")" + text + R"("},"source":"s"})");
+  const auto announcements = taken(R"({"type":"_source","source":"s","run":"r","data":{"head":0,"oldest":1,"x":")" + text + "\"}}");
+  CHECK(events > 100);
+  CHECK(announcements < events / 5);
 }
 
-TEST_CASE("turns: get_clients lists a few at a time") {
-  struct Directory final : ClientDirectory {
-    void report(std::function<void(const ClientsReport&)> done) const override { done({}); }
-    void list(std::uint64_t connection, std::size_t max,
-              std::function<void(const Clients&)> done) const override {
-      most = std::max(most, max);
-      Clients some;
-      while (some.size() < max && connection < 9000) {
-        some.emplace_back();
-        some.back().connection = ++connection;
-      }
-      done(some);
-    }
-    mutable std::size_t most = 0;
-  } directory;
+TEST_CASE("turns: who wants the latest gets it while more events come than are taken up") {
   Bench bench;
-  bench.commands.set_directory(&directory);
-  Asker asker(bench);
-  asker.run(bench, "get_clients");
-  int turns = 0;
-  while (bench.work_once()) ++turns;
-  CHECK(turns >= 10);
-  CHECK(directory.most <= 64);
-  REQUIRE(asker.answers == 1);
-  const auto result = parse_json(asker.result);
-  CHECK(result["count"].GetInt() == 9000);
-  CHECK(result["clients"].Size() == 9000);
-  CHECK(result["clients"][8999]["connection"].GetInt() == 9000);
-  CHECK(result["complete"].IsTrue());
-  CHECK(bench.run("get_clients") == asker.result);
+  int told = 0;
+  Feed latest(bench.log, bench.cohorts, bench.clock, [&told] { ++told; });
+  latest.subscribe(subscription(R"({"deliver":{"mode":"latest"}})"), std::nullopt);
+  CHECK(latest.pull(1 << 20).empty());
+  Asker lister(bench);
+  std::uint64_t n = 0;
+  for (int turn = 0; turn < 40; ++turn) {
+    for (int i = 0; i < 1000; ++i) {
+      bench.take(R"({"type":"price","data":{"item":")" + std::to_string(++n) + "\"}}");
+    }
+    if (turn == 0) lister.run(bench, "get_snapshot");
+    bench.cohorts.announce();
+    bench.work_once();
+    bench.work_once();
+  }
+  CHECK(told == 1);
+  CHECK(lister.answers == 1);
+  CHECK(latest.pull(1 << 20).events > 0);
 }
 
 TEST_CASE("turns: events that waited behind a hole go on a few at a time, in order, and live ones behind them") {
