@@ -46,6 +46,7 @@
 #include "net/trainer_channel.h"
 #include "net/zmq_guard.h"
 #include "net/zmq_receiver.h"
+#include "net/zmq_upkeep.h"
 #include "runs/runs_thread.h"
 #include "sources/intake.h"
 #include "sources/refused_sources.h"
@@ -119,7 +120,7 @@ class BridgeApp::Impl {
             [this] { regulate(); }),
         receiver_(io_, zmq_, guard_, intake_, counters_, taken_, [this] { announce(); }),
         bot_publisher_(io_, zmq_, guard_, log_, counters_, clock_, memory_[Queue::bot_events],
-                       memory_[Queue::bot_topics], taken_),
+                       memory_[Queue::bot_topics], taken_, upkeep_),
         bot_commands_(io_, zmq_, guard_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
                       taken_, auth_is_on_ ? authenticator_.get() : nullptr),
         signals_(io_, SIGINT, SIGTERM, SIGHUP),
@@ -644,7 +645,7 @@ class BridgeApp::Impl {
     alerts_.tick();
     if (tracker_.busy() && intake_.tick()) announce_soon();
     memory_watch_.check();
-    (void)keep_descriptors_free(zmq_endpoints());
+    descriptor_watch_.check([this] { return zmq_endpoints(); });
     service_.tick(clock_.steady_us());
     drain_.tick();
     watch_hand_over();
@@ -796,6 +797,7 @@ class BridgeApp::Impl {
   const bool memory_fits_ = share_memory(config_, memory_).ok();
   TakenBytes taken_;
   asio::io_context io_{1};
+  ZmqUpkeep upkeep_{io_};
   zmq::context_t zmq_{1};
   SystemClock clock_;
   ServiceManager service_;
@@ -860,8 +862,9 @@ class BridgeApp::Impl {
   MemoryHold commands_bytes_{memory_[Queue::commands]};
   MemoryHold backlog_bytes_{memory_[Queue::thread_backlog]};
   MemoryHold snapshot_bytes_{memory_[Queue::snapshot]};
-  MemoryWatch memory_watch_{memory_, [this] { count_memory(); }, [this] { return zmq_endpoints(); },
+  MemoryWatch memory_watch_{upkeep_, memory_, [this] { count_memory(); }, [this] { return zmq_endpoints(); },
                             taken_, [this](int descriptor) { receiver_.drop_from(descriptor); }};
+  DescriptorWatch descriptor_watch_{upkeep_};
   std::array<LogLimiter, kRejectCount> reject_lines_;
   RefusedSources refused_sources_;
   WallWatch wall_watch_;

@@ -49,17 +49,25 @@ std::size_t zmq_peers_that_fit(std::int64_t descriptors) {
   return static_cast<std::size_t>(std::min<std::int64_t>(1024, descriptors / 4));
 }
 
-bool keep_descriptors_free(const std::vector<std::string>& zmq_endpoints) {
+void DescriptorWatch::check(const std::function<std::vector<std::string>()>& zmq_endpoints) {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
+  if (looking_ || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   const auto descriptors =
       static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, INT64_MAX));
   const int lowest_free = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (lowest_free >= 0) ::close(lowest_free);
-  if (lowest_free >= 0 && lowest_free < descriptors - kDescriptorsKept / 2) return true;
-  const std::size_t cut = cut_newest(zmq_endpoints, zmq_peers_that_fit(descriptors));
-  if (cut != 0) log_warn("descriptors_short", "hardly any of {} descriptors is free: disconnected {} ZeroMQ peers", descriptors, cut);
-  return false;
+  if (lowest_free >= 0 && lowest_free < descriptors - kDescriptorsKept / 2) return;
+  looking_ = true;
+  upkeep_.find(zmq_endpoints(), [this, descriptors](std::vector<ZmqPeer> peers) {
+    const std::size_t fit = zmq_peers_that_fit(descriptors);
+    std::sort(peers.begin(), peers.end(), [](auto& a, auto& b) { return a.descriptor > b.descriptor; });
+    peers.resize(peers.size() - std::min(peers.size(), fit));
+    upkeep_.cut(std::move(peers), [](int) {}, [this, descriptors](std::size_t cut) {
+      looking_ = false;
+      if (cut == 0) return;
+      log_warn("descriptors_short", "hardly any of {} descriptors is free: disconnected {} ZeroMQ peers", descriptors, cut);
+    });
+  });
 }
 
 std::size_t clients_that_fit(const Config& config) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "net/tls_context.h"
 #include "net/zmq_guard.h"
 #include "net/zmq_receiver.h"
+#include "net/zmq_upkeep.h"
 #include "runs/runs_thread.h"
 #include "store/journal_file.h"
 
@@ -31,9 +33,18 @@ std::size_t clients_that_fit(const Config& config);
 // The part of them that ZeroMQ's peers may have.
 std::size_t zmq_peers_that_fit(std::int64_t descriptors);
 
-// Call every 20 ms or so. Where hardly any descriptor is free, ZeroMQ's peers beyond their part are
-// disconnected, the newest first, so that clients and /healthz always find one. False where it was so.
-bool keep_descriptors_free(const std::vector<std::string>& zmq_endpoints);
+// Where hardly any descriptor is free, ZeroMQ's peers beyond their part are disconnected, the newest first, so that clients
+// and /healthz always find one. One thread: the loop's.
+class DescriptorWatch {
+ public:
+  explicit DescriptorWatch(ZmqUpkeep& upkeep) : upkeep_(upkeep) {}
+  // Call every 20 ms or so.
+  void check(const std::function<std::vector<std::string>()>& zmq_endpoints);
+
+ private:
+  ZmqUpkeep& upkeep_;
+  bool looking_ = false;
+};
 
 HistoryLimits history_limits(const Config& config);
 

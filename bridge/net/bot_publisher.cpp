@@ -34,7 +34,7 @@ std::size_t topic_cost(const std::string& topic) { return 1024 + 40 * topic.size
 
 BotPublisher::BotPublisher(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, EventLog& log,
                            Counters& counters, const Clock& clock, MemoryShare& unread, MemoryShare& topics,
-                           TakenBytes& taken)
+                           TakenBytes& taken, ZmqUpkeep& upkeep)
     : io_(io),
       context_(context),
       guard_(guard),
@@ -42,6 +42,7 @@ BotPublisher::BotPublisher(asio::io_context& io, zmq::context_t& context, ZmqGua
       counters_(counters),
       clock_(clock),
       taken_(taken),
+      upkeep_(upkeep),
       socket_(context, zmq::socket_type::xpub),
       unread_(unread),
       topic_bytes_(topics),
@@ -179,7 +180,10 @@ void BotPublisher::shed() {
   const auto now = std::chrono::steady_clock::now();
   if (now - shed_at_ < kShedInterval) return;
   shed_at_ = now;
-  const std::vector<ZmqPeer> peers = peers_of({endpoint_});
+  upkeep_.find({endpoint_}, [this](const std::vector<ZmqPeer>& peers) { shed_slowest(peers); });
+}
+
+void BotPublisher::shed_slowest(const std::vector<ZmqPeer>& peers) {
   const auto slowest = std::max_element(peers.begin(), peers.end(), [](auto& a, auto& b) {
     return a.unsent < b.unsent;
   });

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include <asio/io_context.hpp>
 #include <zmq.hpp>
@@ -21,6 +22,7 @@
 #include "net/zmq_guard.h"
 #include "net/zmq_monitor.h"
 #include "net/zmq_peers.h"
+#include "net/zmq_upkeep.h"
 #include "net/zmq_watch.h"
 
 namespace bridge {
@@ -30,7 +32,7 @@ class BotPublisher {
  public:
   // What bots have yet to take counts as `unread`, what they subscribe to as `topics`.
   BotPublisher(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, EventLog& log, Counters& counters,
-               const Clock& clock, MemoryShare& unread, MemoryShare& topics, TakenBytes& taken);
+               const Clock& clock, MemoryShare& unread, MemoryShare& topics, TakenBytes& taken, ZmqUpkeep& upkeep);
 
   // Binds; "" leaves it off. A failure names the address and the reason.
   Result<bool> start(const std::string& endpoint);
@@ -56,6 +58,7 @@ class BotPublisher {
   void drop_topic(const std::string& topic);
   void drop_topics_of(int descriptor);
   void shed();
+  void shed_slowest(const std::vector<ZmqPeer>& peers);
 
   asio::io_context& io_;
   zmq::context_t& context_;
@@ -64,6 +67,7 @@ class BotPublisher {
   Counters& counters_;
   const Clock& clock_;
   TakenBytes& taken_;
+  ZmqUpkeep& upkeep_;
   zmq::socket_t socket_;
   std::string endpoint_;
   bool keys_ = false;  // that bots have to have one

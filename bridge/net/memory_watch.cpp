@@ -22,43 +22,53 @@ void MemoryWatch::check() {
   const Clock::time_point now = Clock::now();
   const std::size_t resident = resident_bytes();
   // What is freed and taken again does not make the process grow: while something is wrong, look each time.
-  if (!taken_.counting && resident < resident_ + kGrownBytes && now - looked_at_ < kLookInterval) return;
-  const bool first = looked_at_ == Clock::time_point{};
+  const bool calm = !taken_.counting && resident < resident_ + kGrownBytes && now - looked_at_ < kLookInterval;
+  if (looking_ || calm) return;
+  looking_ = true;
   looked_at_ = now;
   resident_ = resident;
   count_();
-  const std::size_t allocated = allocated_bytes();
-  const std::size_t accounted = ledger_.accounted();
+  accounted_ = ledger_.accounted();
+  upkeep_.run(allocated_bytes, [this](std::size_t allocated) { on_look(allocated); });
+}
+
+// What was given back or taken while that was looked at is nobody's fault.
+void MemoryWatch::on_look(std::size_t allocated) {
+  looking_ = false;
+  count_();
+  const std::size_t accounted = std::max(accounted_, ledger_.accounted());
   const std::size_t besides = allocated > accounted ? allocated - accounted : 0;
-  if (first) usual_ = besides;
-  unaccounted_.set(besides > usual_ ? besides - usual_ : 0);
+  if (!usual_) usual_ = besides;
+  unaccounted_.set(besides > *usual_ ? besides - *usual_ : 0);
   const MemoryShare& share = ledger_[Queue::zeromq];
+  const Clock::time_point now = Clock::now();
   if (share.bytes() <= share.bytes_max() / 4) {
     taken_ = {};
   } else if (!taken_.counting) {
     suspect();
   } else if (!share.has_room_for(0) && now - acted_at_ >= kFreedAfter) {
-    act();
+    acted_at_ = now;
+    upkeep_.find(endpoints_(), [this](const std::vector<ZmqPeer>& peers) { act(peers); });
   }
-  if (resident > allocated + kFreeBytesMax && now - trimmed_at_ >= kLookInterval) {
-    ::malloc_trim(0);
+  if (resident_ > allocated + kFreeBytesMax && now - trimmed_at_ >= kLookInterval) {
     trimmed_at_ = now;
+    upkeep_.run([] { return ::malloc_trim(0); }, [](int) {});
   }
 }
 
-// From now on it is known what libzmq holds of each.
+// From now on it is known what libzmq holds of each. (Counting begins first: who sends meanwhile is not suspected for it.)
 void MemoryWatch::suspect() {
   taken_.counting = true;
   seen_.clear();
   cut_all_after_ = std::max(cut_all_after_, looked_at_ + kLookInterval);
-  for (const ZmqPeer& peer : peers_of(endpoints_())) {
-    seen_[peer.descriptor] = {peer.port, peer.received};
-  }
+  upkeep_.find(endpoints_(), [this](const std::vector<ZmqPeer>& peers) {
+    for (const ZmqPeer& peer : peers) seen_[peer.descriptor] = {peer.port, peer.received};
+  });
 }
 
-std::vector<MemoryWatch::Suspect> MemoryWatch::suspects() const {
+std::vector<MemoryWatch::Suspect> MemoryWatch::suspects(const std::vector<ZmqPeer>& peers) const {
   std::vector<Suspect> all;
-  for (const ZmqPeer& peer : peers_of(endpoints_())) {
+  for (const ZmqPeer& peer : peers) {
     const auto taken = taken_.by_descriptor.find(peer.descriptor);
     const auto seen = seen_.find(peer.descriptor);
     const bool known = seen != seen_.end() && seen->second.port == peer.port;
@@ -69,9 +79,9 @@ std::vector<MemoryWatch::Suspect> MemoryWatch::suspects() const {
   return all;
 }
 
-void MemoryWatch::act() {
-  acted_at_ = Clock::now();
-  const std::vector<Suspect> all = suspects();
+void MemoryWatch::act(const std::vector<ZmqPeer>& peers) {
+  if (!taken_.counting) return;
+  const std::vector<Suspect> all = suspects(peers);
   std::uint64_t most = 0;
   for (const Suspect& one : all) most = std::max(most, one.held);
   // Where nobody has much that is new, it is somebody who has sent it before and waits since, or came over
@@ -79,19 +89,22 @@ void MemoryWatch::act() {
   const bool all_idle = most < kHeldMin;
   if (all_idle && acted_at_ < cut_all_after_) return;
   cut_all_after_ = acted_at_ + (all_idle ? kCutAllInterval : kLookInterval);  // it may take libzmq so long
-  MemoryShare& share = ledger_[Queue::zeromq];
-  std::size_t cut = 0;
+  std::vector<ZmqPeer> to_blame;
   for (const Suspect& one : all) {
-    if (all_idle ? !one.idle && one.peer.port != 0 : one.held < std::max(most / 2, kHeldMin)) continue;
-    if (!cut_peer(one.peer.descriptor, one.peer.endpoint)) continue;
-    taken_.by_descriptor.erase(one.peer.descriptor);
-    seen_.erase(one.peer.descriptor);
-    on_cut_(one.peer.descriptor);
-    share.refuse();
-    ++cut;
+    const bool spared = all_idle ? !one.idle && one.peer.port != 0 : one.held < std::max(most / 2, kHeldMin);
+    if (!spared) to_blame.push_back(one.peer);
   }
-  log_warn("zmq_peers_cut_off", "{} bytes of memory are in no queue: disconnected {} ZeroMQ peers {}; sources repair, bots resume",
-               share.bytes(), cut, all_idle ? "that may have sent them" : "that sent most of them");
+  MemoryShare& share = ledger_[Queue::zeromq];
+  const auto on_cut = [this, &share](int descriptor) {
+    taken_.by_descriptor.erase(descriptor);
+    seen_.erase(descriptor);
+    on_cut_(descriptor);
+    share.refuse();
+  };
+  upkeep_.cut(std::move(to_blame), on_cut, [&share, all_idle](std::size_t cut) {
+    log_warn("zmq_peers_cut_off", "{} bytes of memory are in no queue: disconnected {} ZeroMQ peers {}; sources repair, bots resume",
+             share.bytes(), cut, all_idle ? "that may have sent them" : "that sent most of them");
+  });
 }
 
 }  // namespace bridge

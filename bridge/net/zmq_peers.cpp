@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <map>
 #include <memory>
 #include <utility>
 
@@ -106,17 +105,6 @@ bool cut_peer(int descriptor, const std::string& endpoint) {
   const sockaddr nobody{};
   const bool cut = ::shutdown(descriptor, SHUT_RDWR) == 0;
   (void)::connect(descriptor, &nobody, sizeof nobody);
-  return cut;
-}
-
-std::size_t cut_newest(const std::vector<std::string>& endpoints, std::size_t peers_max) {
-  std::map<int, std::string> peers;
-  for (const ZmqPeer& peer : peers_of(endpoints)) peers.emplace(peer.descriptor, peer.endpoint);
-  std::size_t cut = 0;
-  for (auto peer = peers.rbegin(); peer != peers.rend() && peers.size() - cut > peers_max; ++peer) {
-    (void)cut_peer(peer->first, peer->second);
-    ++cut;
-  }
   return cut;
 }
 

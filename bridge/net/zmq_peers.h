@@ -44,10 +44,6 @@ int descriptor_of(zmq::message_t& message);
 // where the descriptor is none of that endpoint's (any more).
 bool cut_peer(int descriptor, const std::string& endpoint);
 
-// Ends those beyond `peers_max` over all these endpoints, the newest (by their descriptors) first. Returns how
-// many.
-std::size_t cut_newest(const std::vector<std::string>& endpoints, std::size_t peers_max);
-
 // A frame that counts as `share`'s, and as `also`'s if that is not null, until it has left. The shares must
 // outlive the ZeroMQ context.
 zmq::message_t counted_frame(std::string_view bytes, MemoryShare& share,
