@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t kAlertNameBytesMax = 128;
 constexpr std::size_t kActionBytesMax = 4096;
+constexpr int kEndedATurn = 64;                      // each an event, and perhaps a webhook
+constexpr std::size_t kCommandsUnderWayMax = 64;
 constexpr std::uint64_t kRowWork = 64;  // of an alert or of one that is raised, beside its text
 constexpr std::array<std::string_view, 4> kAlertCommands = {"create_alert", "list_alerts", "acknowledge_alert",
                                                             "delete_alert"};
@@ -37,19 +39,25 @@ bool Alerts::knows(std::string_view command) {
   return std::find(kAlertCommands.begin(), kAlertCommands.end(), command) != kAlertCommands.end();
 }
 
-void Alerts::run(std::string_view command, const rapidjson::Value& params, const AlertsAsker& asker, const Done& done) {
+std::uint64_t Alerts::run(std::string_view command, const rapidjson::Value& params, const AlertsAsker& asker,
+                          const Done& done) {
+  const auto refuse = [&done](RequestError error) {
+    done(std::move(error));
+    return std::uint64_t{0};
+  };
   if (asker.scope != nullptr) {
-    return done(RequestError{ErrorType::forbidden, "alerts are made and ended by who may read everything", R"({"permission":"read"})"});
+    return refuse({ErrorType::forbidden, "alerts are made and ended by who may read everything", R"({"permission":"read"})"});
   }
   static const Params kNothing(rapidjson::kObjectType);
   const Params& fields = params.IsObject() ? params : kNothing;
-  if (command == "create_alert") return create(fields, done);
+  if (command == "create_alert") {
+    create(fields, done);
+    return kRowWork;
+  }
   const auto id = read_integer(find(fields, "alert_id"), "params.alert_id", 1, kIntegerMax);
-  if (!id) return done(RequestError{ErrorType::bad_request, id.error().message});
-  const auto alert = alerts_.find(id.value());
-  if (alert == alerts_.end()) return done(bad_field("alert_id is " + std::to_string(id.value()) + ", which is no alert"));
-  const std::string by = json_of(asker);
-  return command == "delete_alert" ? remove(alert->second, by, done) : acknowledge(alert->second, by, done);
+  if (!id) return refuse({ErrorType::bad_request, id.error().message});
+  if (under_way_.size() >= kCommandsUnderWayMax) return refuse({ErrorType::busy, "too many alerts are being ended; try again soon"});
+  return end_raised(id.value(), json_of(asker), command == "delete_alert", done);
 }
 
 void Alerts::answer(const std::string& members, bool kept, const Done& done) const {
@@ -83,7 +91,7 @@ void Alerts::create(const Params& params, const Done& done) {
   }
   for (const auto& [id, other] : alerts_) {
     if (other.rule != alert.rule || other.name != alert.name || other.action_json != alert.action_json) continue;
-    return answer("\"alert_id\":" + std::to_string(id) + ",\"created\":false", dirty_.count(row_name(other)) == 0 && links_.keep,
+    return answer("\"alert_id\":" + std::to_string(id) + ",\"created\":false", dirty_.count({id, std::nullopt}) == 0 && links_.keep,
                   done);
   }
   if (alerts_.size() >= options_.alerts_max) {
@@ -99,10 +107,11 @@ void Alerts::create(const Params& params, const Done& done) {
     thread_.change([seq = cursor_](AlertEvaluator& evaluator) { evaluator.pass_over(seq); });
   }
   watch(alert, std::move(rule.value()));
-  AlertsLinks::Rows rows = {{row_name(alert), row_of(alert)}, {"last_id", std::to_string(last_id_)}};
+  const RowKey key{alert.id, std::nullopt};
+  AlertsLinks::Rows rows = {{row_name(key), row_of(alert)}, {"last_id", std::to_string(last_id_)}};
   const std::string created = "\"alert_id\":" + std::to_string(alert.id) + ",\"created\":true";
   alerts_[alert.id] = std::move(alert);
-  keep_rows(std::move(rows), [this, created, done](bool kept) { answer(created, kept, done); });
+  keep_rows(std::move(rows), {key}, [this, created, done](bool kept) { answer(created, kept, done); });
 }
 
 std::optional<RequestError> Alerts::read_action(const rapidjson::Value& action, Alert* alert) const {
@@ -134,38 +143,80 @@ std::optional<RequestError> Alerts::read_action(const rapidjson::Value& action, 
   return std::nullopt;
 }
 
-void Alerts::acknowledge(Alert& alert, const std::string& by, const Done& done) {
-  const std::uint64_t acknowledged = std::exchange(alert.unacknowledged, 0);
-  dirty_.insert(row_name(alert));
-  const auto rule = parse_rule(alert.rule);
-  const bool ends_it = rule && !rule.value().can_end();
-  for (auto& [subject, raised] : alert.raised) {
-    if (!std::exchange(raised.acknowledged, true)) raised.acknowledged_by = by;
-    dirty_.insert(row_name(raised.change));
-    if (ends_it) tell(alert, raised.change, "acknowledged", by);
-  }
-  if (ends_it) {
-    counters_.alerts_cleared += alert.raised.size();
-    counters_.alerts_raised -= alert.raised.size();
-    alert.raised.clear();
-    thread_.change([id = alert.id](AlertEvaluator& evaluator) { evaluator.acknowledge(id); });
-  }
-  JsonWriter json;
-  json.object().field("acknowledged", acknowledged).field("epoch", log_.epoch()).field("seq", log_.last_seq());
-  done(json.end_object().take());
+// Acknowledges what an alert has raised, which ends what can end in no other way, or ends all of it and the alert.
+std::uint64_t Alerts::end_raised(std::uint64_t id, const std::string& by, bool remove, const Done& done) {
+  struct Ending {
+    std::optional<std::uint64_t> acknowledged = std::nullopt;  // once it has begun
+    bool ends_it = false;
+    std::optional<AlertSubject> after = std::nullopt;
+    AlertsLinks::Rows rows = {};  // to be taken away
+    std::set<RowKey> keys = {};
+  };
+  const auto known = alerts_.find(id);
+  const std::uint64_t raised = known == alerts_.end() ? 0 : known->second.raised.size();
+  in_turn([this, id, by, remove, done, state = Ending()]() mutable {
+    const auto found = alerts_.find(id);
+    if (found == alerts_.end()) {
+      done(bad_field("alert_id is " + std::to_string(id) + ", which is no alert"));
+      return true;
+    }
+    Alert& alert = found->second;
+    if (!state.acknowledged) {
+      const auto rule = parse_rule(alert.rule);
+      state.ends_it = remove || (rule && !rule.value().can_end());
+      changes({id, std::nullopt});
+      state.acknowledged = std::exchange(alert.unacknowledged, 0);
+    }
+    auto next = state.after ? alert.raised.upper_bound(*state.after) : alert.raised.begin();
+    for (int i = 0; i < kEndedATurn && next != alert.raised.end(); ++i) {
+      Raised& one = next->second;
+      RowKey key{id, next->first};
+      if (state.ends_it) tell(alert, one.change, remove ? "deleted" : "acknowledged", by);
+      if (remove) {
+        state.rows.emplace_back(row_name(key), "");
+        state.keys.insert(std::move(key));
+      } else if (state.ends_it || !one.acknowledged) {
+        changes(std::move(key));
+      }
+      if (state.ends_it) {
+        ++counters_.alerts_cleared;
+        --counters_.alerts_raised;
+        next = alert.raised.erase(next);
+      } else {
+        if (!std::exchange(one.acknowledged, true)) one.acknowledged_by = by;
+        state.after = next++->first;
+      }
+    }
+    if (next != alert.raised.end()) return false;
+    if (remove) {
+      take_away(id, std::move(state.rows), std::move(state.keys), done);
+      return true;
+    }
+    if (state.ends_it) thread_.change([id](AlertEvaluator& evaluator) { evaluator.acknowledge(id); });
+    JsonWriter json;
+    json.object().field("acknowledged", *state.acknowledged).field("epoch", log_.epoch()).field("seq", log_.last_seq());
+    done(json.end_object().take());
+    return true;
+  });
+  return raised * kRowWork;
 }
 
-void Alerts::remove(Alert& alert, const std::string& by, const Done& done) {
-  AlertsLinks::Rows rows = {{row_name(alert), ""}};
-  for (const auto& [subject, raised] : alert.raised) {
-    rows.emplace_back(row_name(raised.change), "");
-    tell(alert, raised.change, "deleted", by);
+// An alert that has nothing raised any more; `rows` were of that.
+void Alerts::take_away(std::uint64_t id, AlertsLinks::Rows rows, std::set<RowKey> keys, const Done& done) {
+  thread_.change([id](AlertEvaluator& evaluator) { evaluator.remove(id); });
+  alerts_.erase(id);
+  const RowKey key{id, std::nullopt};
+  const std::string name = row_name(key);
+  const std::string raised = "raised/" + std::to_string(id) + "/";
+  if (capture_) {
+    // What waits to be written is of a moment when it was there.
+    for (auto& [row, value] : capture_->rows) {
+      if (row == name || row.compare(0, raised.size(), raised) == 0) value.clear();
+    }
   }
-  counters_.alerts_cleared += alert.raised.size();
-  counters_.alerts_raised -= alert.raised.size();
-  thread_.change([id = alert.id](AlertEvaluator& evaluator) { evaluator.remove(id); });
-  alerts_.erase(alert.id);
-  keep_rows(std::move(rows), [this, done](bool kept) { answer("\"deleted\":true", kept, done); });
+  rows.emplace_back(name, "");
+  keys.insert(key);
+  keep_rows(std::move(rows), std::move(keys), [this, done](bool kept) { answer("\"deleted\":true", kept, done); });
 }
 
 bool Alerts::list(Place& place, const ReadScopePtr& scope, JsonWriter& json, std::uint64_t work_max,

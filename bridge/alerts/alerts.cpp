@@ -13,6 +13,9 @@ namespace bridge {
 namespace {
 
 constexpr std::int64_t kSaveUs = 1'000'000;
+constexpr std::size_t kChangesATurn = 64;   // each an event, and perhaps a webhook or a command
+constexpr int kRowsATurn = 256;
+constexpr std::size_t kUnderWayMax = 16;  // beyond it the thread is handed no more
 constexpr const char* kPosition = "position";
 constexpr const char* kLastId = "last_id";
 
@@ -49,7 +52,9 @@ Alerts::Alerts(AlertsOptions options, EventLog& log, OwnEvents& events, Counters
                  [this](const Webhooks::Sent& sent) {
                    acted(sent.alert_id, sent.seq, "webhook", sent.success ? "success" : "failed", sent.message);
                  }}),
-      thread_(options_.bytes_max, clock, {links_.post, [this](const auto& progress) { on_progress(progress); }}) {}
+      thread_(options_.bytes_max, clock, {links_.post, [this](AlertsThread::Progress told) {
+                 in_turn([this, progress = std::move(told), next = std::size_t{0}]() mutable { return apply_some(progress, next); });
+               }}) {}
 
 // ---- What outlives the bridge.
 
@@ -121,11 +126,10 @@ void Alerts::load(const AlertsLinks::Rows& rows) {
   cursor_ = looked_at_ = saved_position_ = std::min(*position, log_.last_seq());
 }
 
-std::string Alerts::row_name(const Alert& alert) { return "alert/" + std::to_string(alert.id); }
-
-std::string Alerts::row_name(const AlertChange& raised) {
-  const AlertSubject& s = raised.subject;
-  return "raised/" + std::to_string(raised.alert_id) + "/" + s.source + "@" + s.run + "/" + s.agent_id;
+std::string Alerts::row_name(const RowKey& key) {
+  const auto& [id, subject] = key;
+  if (!subject) return "alert/" + std::to_string(id);
+  return "raised/" + std::to_string(id) + "/" + subject->source + "@" + subject->run + "/" + subject->agent_id;
 }
 
 std::string Alerts::row_of(const Alert& alert) {
@@ -153,47 +157,56 @@ std::string Alerts::row_of(const Raised& raised) {
 }
 
 // What is not there any more has no value.
-std::string Alerts::row(const std::string& name) const {
-  const std::size_t slash = name.find('/') + 1;
-  const auto alert = alerts_.find(std::strtoull(name.c_str() + slash, nullptr, 10));
+std::string Alerts::row(const RowKey& key) const {
+  const auto alert = alerts_.find(key.first);
   if (alert == alerts_.end()) return {};
-  if (name.rfind("alert/", 0) == 0) return row_of(alert->second);
-  for (const auto& [subject, raised] : alert->second.raised) {
-    if (row_name(raised.change) == name) return row_of(raised);
-  }
-  return {};
+  if (!key.second) return row_of(alert->second);
+  const auto raised = alert->second.raised.find(*key.second);
+  return raised == alert->second.raised.end() ? std::string() : row_of(raised->second);
 }
 
-// As of one moment; written once all is that was told until then.
+void Alerts::make_row(std::set<RowKey>::iterator key) {
+  capture_->rows.emplace_back(row_name(*key), row(*key));
+  capture_->made.insert(capture_->left.extract(key));
+}
+
+// Call before what the row tells of changes.
+void Alerts::changes(RowKey key) {
+  if (capture_) {
+    const auto left = capture_->left.find(key);
+    if (left != capture_->left.end()) make_row(left);
+  }
+  dirty_.insert(std::move(key));
+}
+
+// As of one moment, a part at a time; written once all is that was told until then.
 void Alerts::save() {
   if (!links_.keep || saving_) return;
   const std::int64_t now = clock_.steady_us();
   if (!capture_) {
     const bool moved = !alerts_.empty() && looked_at_ != saved_position_;
-    if ((dirty_.empty() && !moved) || now < saved_us_ + kSaveUs) return;
-    capture_.emplace();
-    for (const std::string& name : dirty_) capture_->emplace_back(name, row(name));
-    dirty_.clear();
-    capture_->emplace_back(kPosition, std::to_string(looked_at_));
+    if ((dirty_.empty() && !moved) || now < saved_us_ + kSaveUs || !under_way_.empty()) return;
+    capture_.emplace().left.swap(dirty_);
+    capture_->rows.emplace_back(kPosition, std::to_string(looked_at_));
     saved_position_ = looked_at_;
-    capture_seq_ = log_.last_seq();
+    capture_->seq = log_.last_seq();
     saved_us_ = now;
   }
-  if (links_.committed_seq() < capture_seq_) return;
+  for (int i = 0; i < kRowsATurn && !capture_->left.empty(); ++i) make_row(capture_->left.begin());
+  if (!capture_->left.empty() || links_.committed_seq() < capture_->seq) return;
   saving_ = true;
-  keep_rows(*std::exchange(capture_, std::nullopt), [this](bool) { saving_ = false; });
+  Capture all = *std::exchange(capture_, std::nullopt);
+  keep_rows(std::move(all.rows), std::move(all.made), [this](bool) { saving_ = false; });
 }
 
-void Alerts::keep_rows(AlertsLinks::Rows rows, std::function<void(bool)> done) {
+// `keys` are written again where that fails.
+void Alerts::keep_rows(AlertsLinks::Rows rows, std::set<RowKey> keys, const std::function<void(bool)>& done) {
   if (!links_.keep) return done(false);
-  std::vector<std::string> names;
-  for (const auto& [name, value] : rows) {
-    if (name.find('/') != std::string::npos) names.push_back(name);
-  }
-  links_.keep(std::move(rows), [this, names = std::move(names), done = std::move(done),
+  links_.keep(std::move(rows), [this, keys = std::make_shared<std::set<RowKey>>(std::move(keys)), done,
                                 alive = std::weak_ptr<char>(alive_)](bool kept) {
     if (alive.expired()) return;
-    if (!kept) dirty_.insert(names.begin(), names.end());
+    if (!kept && dirty_.size() < keys->size()) dirty_.swap(*keys);
+    if (!kept) dirty_.merge(*keys);
     done(kept);
   });
 }
@@ -203,6 +216,21 @@ void Alerts::keep_rows(AlertsLinks::Rows rows, std::function<void(bool)> done) {
 void Alerts::watch(const Alert& alert, Rule rule) {
   thread_.change([id = alert.id, after = alert.after_seq, rule = std::move(rule)](AlertEvaluator& evaluator) {
     evaluator.add(id, rule, after);
+  });
+}
+
+// One after the other, some of it a turn: what came first is told first.
+void Alerts::in_turn(Steps steps) {
+  under_way_.push_back(std::move(steps));
+  if (under_way_.size() == 1) go_on();
+}
+
+void Alerts::go_on() {
+  const Steps& steps = under_way_.front();
+  if (steps()) under_way_.pop_front();
+  if (under_way_.empty()) return save();
+  links_.post([this, alive = std::weak_ptr<char>(alive_)] {
+    if (!alive.expired()) go_on();
   });
 }
 
@@ -221,7 +249,7 @@ void Alerts::push(const BlockPtr& block, std::uint64_t from) {
 }
 
 void Alerts::pump() {
-  if (reading_) return;
+  if (reading_ || under_way_.size() > kUnderWayMax) return;
   const History& history = log_.history();
   if (alerts_.empty()) {
     cursor_ = log_.last_seq();
@@ -262,7 +290,10 @@ void Alerts::on_slice(std::uint64_t from, const PastReader::Slice& slice) {
   pump();
 }
 
-void Alerts::on_progress(const AlertsThread::Progress& progress) {
+bool Alerts::apply_some(const AlertsThread::Progress& progress, std::size_t& next) {
+  const std::size_t end = std::min(progress.changes.size(), next + kChangesATurn);
+  for (; next < end; ++next) apply(progress.changes[next]);
+  if (next < progress.changes.size()) return false;
   counters_.alerts_looked_at += progress.looked_at;
   counters_.alerts_forgotten = progress.forgotten;
   for (const auto& [id, times] : progress.suppressed) {
@@ -270,8 +301,8 @@ void Alerts::on_progress(const AlertsThread::Progress& progress) {
     const auto alert = alerts_.find(id);
     if (alert != alerts_.end()) alert->second.suppressed += times;
   }
-  for (const AlertChange& change : progress.changes) apply(change);
   looked_at_ = std::max(looked_at_, progress.seq);
+  return true;
 }
 
 void Alerts::apply(const AlertChange& change) {
@@ -279,8 +310,8 @@ void Alerts::apply(const AlertChange& change) {
   if (found == alerts_.end()) return;
   Alert& alert = found->second;
   const auto known = alert.raised.find(change.subject);
-  dirty_.insert(row_name(change));
-  dirty_.insert(row_name(alert));
+  changes({alert.id, change.subject});
+  changes({alert.id, std::nullopt});
   if (!change.raised) {
     if (known == alert.raised.end()) return;
     alert.raised.erase(known);

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -78,8 +79,8 @@ class Alerts {
   static bool knows(std::string_view command);
   using Done = std::function<void(const Result<std::string, RequestError>&)>;
   // Calls `done` once with the command's `result` as JSON, now or later. `params` may be null (JSON) or an object.
-  // REQUIRES: knows(command), and it is no list.
-  void run(std::string_view command, const rapidjson::Value& params, const AlertsAsker& asker, const Done& done);
+  // Returns what it costs, see RequestBudget. REQUIRES: knows(command), and it is no list.
+  std::uint64_t run(std::string_view command, const rapidjson::Value& params, const AlertsAsker& asker, const Done& done);
 
   // list_alerts: writes more of its result, until that has cost about `work_max`, and adds what it cost. True at its end.
   static bool is_list(std::string_view command) { return command == "list_alerts"; }
@@ -117,10 +118,21 @@ class Alerts {
   };
   using Params = rapidjson::Value;
 
+  // A row of the journal: of an alert, or of what it has raised of a subject.
+  using RowKey = std::pair<std::uint64_t, std::optional<AlertSubject>>;
+  // Rows as they were at one moment, to be written once the log is on disk up to `seq`.
+  struct Capture {
+    std::uint64_t seq = 0;
+    std::set<RowKey> left, made;  // rows that are not in `rows` yet, and those that are
+    AlertsLinks::Rows rows;
+  };
+  // Something that is done some at a time; true when it is.
+  using Steps = std::function<bool()>;
+
   // Commands: alert_commands.cpp.
   void create(const Params& params, const Done& done);
-  void acknowledge(Alert& alert, const std::string& by, const Done& done);
-  void remove(Alert& alert, const std::string& by, const Done& done);
+  std::uint64_t end_raised(std::uint64_t id, const std::string& by, bool remove, const Done& done);
+  void take_away(std::uint64_t id, AlertsLinks::Rows rows, std::set<RowKey> keys, const Done& done);
   std::optional<RequestError> read_action(const rapidjson::Value& action, Alert* alert) const;
   void answer(const std::string& members, bool kept, const Done& done) const;
 
@@ -129,20 +141,23 @@ class Alerts {
   void pump();
   void on_slice(std::uint64_t from, const PastReader::Slice& slice);
   void push(const BlockPtr& block, std::uint64_t from);
-  void on_progress(const AlertsThread::Progress& progress);
+  void in_turn(Steps steps);
+  void go_on();
+  bool apply_some(const AlertsThread::Progress& progress, std::size_t& next);
   void apply(const AlertChange& change);
   void tell(const Alert& alert, const AlertChange& change, const char* reason, const std::string& by = {});
   void act(const Alert& alert, const AlertChange& change);
   void acted(std::uint64_t id, std::uint64_t seq, const char* action, const std::string& outcome,
              const std::string& message);
+  void changes(RowKey key);
+  void make_row(std::set<RowKey>::iterator key);
   void save();
-  void keep_rows(AlertsLinks::Rows rows, std::function<void(bool)> done);
-  std::string row(const std::string& name) const;
+  void keep_rows(AlertsLinks::Rows rows, std::set<RowKey> keys, const std::function<void(bool)>& done);
+  std::string row(const RowKey& key) const;
   static void put_head(JsonWriter& json, const Alert& alert, bool with_actions);
   static std::string row_of(const Alert& alert);
   static std::string row_of(const Raised& raised);
-  static std::string row_name(const Alert& alert);
-  static std::string row_name(const AlertChange& raised);
+  static std::string row_name(const RowKey& key);
 
   const AlertsOptions options_;
   EventLog& log_;
@@ -158,9 +173,10 @@ class Alerts {
   std::uint64_t looked_at_ = 0;   // by the thread
   bool reading_ = false;
 
-  std::set<std::string> dirty_;  // names of rows
-  std::optional<AlertsLinks::Rows> capture_;  // rows, to be written once the log is up to:
-  std::uint64_t capture_seq_ = 0;
+  std::deque<Steps> under_way_;  // in order: what the thread told of, and what ends or acknowledges many
+
+  std::set<RowKey> dirty_;
+  std::optional<Capture> capture_;
   std::uint64_t saved_position_ = 0;
   std::int64_t saved_us_ = 0;
   bool saving_ = false;

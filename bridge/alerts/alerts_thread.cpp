@@ -102,8 +102,8 @@ void AlertsThread::tell() {
   told_seq_ = progress.seq;
   progress.looked_at = std::exchange(looked_at_, 0);
   progress.forgotten = evaluator_.forgotten();
-  listener_.post([this, alive = std::weak_ptr<char>(alive_), progress = std::move(progress)] {
-    if (!alive.expired()) listener_.on_progress(progress);
+  listener_.post([this, alive = std::weak_ptr<char>(alive_), progress = std::move(progress)]() mutable {
+    if (!alive.expired()) listener_.on_progress(std::move(progress));
   });
 }
 

@@ -33,7 +33,7 @@ class AlertsThread {
   };
   struct Listener {
     std::function<void(std::function<void()>)> post;  // runs a function on the log's thread, later
-    std::function<void(const Progress&)> on_progress;  // called there
+    std::function<void(Progress)> on_progress;  // called there
   };
 
   // `bytes_max`: of blocks that wait and of what is remembered.

@@ -365,9 +365,10 @@ class BridgeApp::Impl {
     if (!journal_) return links;
     links.past = journal_.get();
     links.committed_seq = [this] { return journal_->committed_seq(); };
-    links.keep = [this](const AlertsLinks::Rows& rows, auto done) {
+    links.keep = [this](AlertsLinks::Rows rows, auto done) {
       std::vector<KeptRow> kept;
-      for (const auto& [name, value] : rows) kept.push_back({"alerts", name, value});
+      kept.reserve(rows.size());
+      for (auto& [name, value] : rows) kept.push_back({"alerts", std::move(name), std::move(value)});
       journal_->keep(std::move(kept), std::move(done));
     };
     return links;

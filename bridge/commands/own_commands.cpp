@@ -87,8 +87,9 @@ void OwnCommands::run(std::string_view command, const rapidjson::Value& params,
     ask_runs(command, params, account, done, scope);
   } else if (Alerts::knows(command)) {
     if (view_.alerts == nullptr) return done(RequestError{ErrorType::busy, "there are no alerts"});
-    if (!Alerts::is_list(command)) return view_.alerts->run(command, params, asker, done);
-    list_alerts(account, done, scope);
+    if (Alerts::is_list(command)) return list_alerts(account, done, scope);
+    const std::uint64_t work = view_.alerts->run(command, params, asker, done);
+    if (account) account->charge(work);
   } else if (command == "get_sources") {
     get_sources(account, done, scope);
   } else if (command == kDrain) {

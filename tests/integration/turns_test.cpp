@@ -9,7 +9,7 @@
 #include <string>
 #include <zmq.hpp>
 
-#include "journal_bridge.h"
+#include "raised_rows.h"
 
 using namespace testing_support;
 
@@ -196,18 +196,19 @@ std::vector<std::unique_ptr<ProtocolClient>> many_clients(BridgeProcess& bridge,
   return clients;
 }
 
-// 2 ms, and as much again for what else the machine does meanwhile; without optimization all takes several times as long.
+// Without optimization all takes several times as long.
 #if PPO_SANITIZED
 constexpr double kTurnCpuUsMax = 2'000'000;
 #elif defined(NDEBUG)
-constexpr double kTurnCpuUsMax = 4'000;
+constexpr double kTurnCpuUsMax = 2'000;
 #else
-constexpr double kTurnCpuUsMax = 12'000;
+constexpr double kTurnCpuUsMax = 10'000;
 #endif
 
 struct Wish {
   const char* name;
   std::function<void(BridgeProcess&)> ask;
+  int raised = 0;  // by each of two alerts before it starts
 };
 
 const Wish kWishes[] = {
@@ -289,6 +290,23 @@ const Wish kWishes[] = {
          ask_and_wait(bridge, "get_event_types");
        }
      }},
+    {"1,000 raised alerts, written, listed, acknowledged and deleted",
+     [](BridgeProcess& bridge) {
+       ProtocolClient client(bridge.websocket());
+       const auto ask = [&client](const std::string& command, int id) {
+         return client.request(R"({"action":"command","command":")" + command + R"(","params":{"alert_id":)" + std::to_string(id) + "}}");
+       };
+       CHECK(ask("acknowledge_alert", 1).integer("/result/acknowledged") == 1'000);
+       CHECK(ask("acknowledge_alert", 2).integer("/result/acknowledged") == 1'000);
+       CHECK(metric(bridge, "ppo_bridge_alerts_raised") == 1'000);
+       ask_and_wait(bridge, "list_alerts");
+       // What has changed is written once a second.
+       const auto began = std::chrono::steady_clock::now();
+       CHECK(wait_until([&] { return std::chrono::steady_clock::now() - began > milliseconds(1'200); }));
+       CHECK(ask("delete_alert", 1).boolean("/result/survives_restart"));
+       CHECK(metric(bridge, "ppo_bridge_alerts_raised") == 0);
+     },
+     1'000},
     {"a replay whose filter passes nothing, over 60,000 events",
      [](BridgeProcess& bridge) {
        REQUIRE(fill_history(bridge, 60'000));
@@ -329,13 +347,16 @@ const Wish kWishes[] = {
 TEST_CASE("turns: the longest that each known wish causes") {
   for (const Wish& wish : kWishes) {
     CAPTURE(wish.name);
-    BridgeProcess bridge;
+    ScratchDirectory directory;
+    BridgeProcess bridge(wish.raised != 0 ? with_raised(directory.file("j"), wish.raised) : BridgeOptions{});
     wish.ask(bridge);
     const auto told = [&bridge](const std::string& what) { return metric(bridge, "ppo_bridge_loop_" + what); };
     CHECK(told("turns_total") > 1);
-    MESSAGE(std::string(wish.name) << ": longest turn " << told("turn_us_max") << " us, of the processor "
-                                   << told("turn_cpu_us_max") << " us; over 2 ms " << told("turns_long_total")
-                                   << ", of the processor " << told("turns_cpu_long_total"));
-    CHECK(told("turn_cpu_us_max") < kTurnCpuUsMax);
+    const double cpu_us = told("turn_cpu_seconds_max") * 1e6;
+    MESSAGE(std::string(wish.name) << ": longest turn " << told("turn_seconds_max") * 1e6 << " us, of the processor " << cpu_us
+                                   << " us; over 2 ms " << told("turns_long_total") << ", of the processor "
+                                   << told("turns_cpu_long_total"));
+    CHECK(cpu_us >= 0);  // else there is no such metric
+    CHECK(cpu_us < kTurnCpuUsMax);
   }
 }
