@@ -274,6 +274,8 @@ test('axes: ticks that are close still differ, and the range holds what is seen'
   assert.deepEqual(tickTexts('plain', [-0.0003, 0.0003]), ['−0.0003', '0.0003']);
   assert.deepEqual(tickTexts('plain', [0, 0.00005, 0.0001]), ['0', '5.00e-5', '1.00e-4']);
   assert.deepEqual(tickTexts('relative', [0, 0.5, 61, 3725]), ['0:00', '0:00.5', '1:01', '1:02:05']);
+  assert.deepEqual(tickTexts('gold', [24_000_000, 24_250_000, 24_500_000]), ['24m', '24.25m', '24.5m']);
+  assert.deepEqual(tickTexts('plain', [-12_500, -12_250, -12_000]), ['−12.5k', '−12.25k', '−12k']);
   assert.deepEqual(tickTexts('plain', [1004, 1006]), ['1,004', '1,006']);
   assert.ok(stepDistances.every(Number.isInteger));
   const usual = { log: false, zero: false, marks: [] };

@@ -48,7 +48,7 @@ export function tickTexts(kind: AxisKind, ticks: readonly (number | null)[]): st
   const tiny = shown.some((tick) => tick !== 0 && Math.abs(tick) < 1e-4);
   const plain = (value: number) => (Math.abs(value) >= 10_000 && Math.abs(value) < 1e15 ? compact(value)
     : tiny || Math.abs(value) >= 1e15 ? digits(value) : short(value));
-  const format = kind === 'relative' ? elapsed : rounds ? (kind === 'plain' ? plain : compact) : exact;
+  const format = kind === 'relative' ? elapsed : rounds ? (kind === 'plain' ? plain : compact) : inUnits(shown, apart) ?? exact;
   return ticks.map((tick) => (tick === null ? '' : format(tick)));
 }
 
@@ -70,6 +70,15 @@ function timeTexts(ticks: readonly (number | null)[], shown: number[]): string[]
 function short(value: number): string {
   const rounded = Number(value.toPrecision(3));
   return Math.abs(rounded) >= 1000 ? full(rounded) : String(rounded).replace('-', '−');
+}
+
+// In millions with two places more, say, where that tells them apart: every digit would not fit beside an axis.
+function inUnits(shown: readonly number[], apart: number): ((value: number) => string) | undefined {
+  const most = Math.max(...shown.map(Math.abs));
+  const [unit, name] = most >= 1e9 ? [1e9, 'b'] : most >= 1e6 ? [1e6, 'm'] : [1e3, 'k'];
+  const parts = (value: number) => Number((value / unit).toPrecision(5));
+  if (most < 1e4 || most >= 1e12 || !shown.every((tick) => Math.abs(parts(tick) * unit - tick) <= apart / 50)) return undefined;
+  return (value) => `${parts(value)}${value === 0 ? '' : name}`.replace('-', '−');
 }
 
 function exact(value: number): string {
