@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include <malloc.h>
+#include <time.h>
 
 #include <algorithm>
 
@@ -11,10 +12,18 @@ namespace {
 
 constexpr std::size_t kGrownBytes = 8 << 20;
 constexpr std::size_t kFreeBytesMax = 64 << 20;  // that the allocator keeps
+constexpr std::size_t kFreeBytesQuietMax = 4 << 20;  // once there is little to do ...
+constexpr int kQuietShare = 20;                      // ... not more than one part in so many of the time
 constexpr std::uint64_t kHeldMin = 256 * 1024;  // who has less in libzmq is not to blame
 constexpr auto kLookInterval = std::chrono::seconds(1);
 constexpr auto kFreedAfter = std::chrono::milliseconds(40);  // libzmq does so on a thread of its own
 constexpr auto kCutAllInterval = std::chrono::seconds(10);
+
+std::chrono::nanoseconds processor_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
 
 }  // namespace
 
@@ -25,6 +34,13 @@ void MemoryWatch::check() {
   const bool calm = !taken_.counting && resident < resident_ + kGrownBytes && now - looked_at_ < kLookInterval;
   if (looking_ || calm) return;
   looking_ = true;
+  const std::chrono::nanoseconds used = processor_time();
+  const bool quiet = (used - used_) * kQuietShare < now - looked_at_;
+  // What a burst took stays with the allocator until then. Once is enough: what it cannot give back it could not a
+  // second later.
+  free_bytes_max_ = quiet && !quiet_ ? kFreeBytesQuietMax : kFreeBytesMax;
+  quiet_ = quiet;
+  used_ = used;
   looked_at_ = now;
   resident_ = resident;
   count_();
@@ -50,7 +66,7 @@ void MemoryWatch::on_look(std::size_t allocated) {
     acted_at_ = now;
     upkeep_.find(endpoints_(), [this](const std::vector<ZmqPeer>& peers) { act(peers); });
   }
-  if (resident_ > allocated + kFreeBytesMax && now - trimmed_at_ >= kLookInterval) {
+  if (resident_ > allocated + free_bytes_max_ && now - trimmed_at_ >= kLookInterval) {
     trimmed_at_ = now;
     upkeep_.run([] { return ::malloc_trim(0); }, [](int) {});
   }

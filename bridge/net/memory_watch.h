@@ -71,6 +71,9 @@ class MemoryWatch {
   Clock::time_point acted_at_{};
   Clock::time_point cut_all_after_{};  // not before are all cut who might be to blame
   Clock::time_point trimmed_at_{};
+  std::chrono::nanoseconds used_{};   // of the processor, when it was looked at last
+  bool quiet_ = false;                // it had little to do since the look before
+  std::size_t free_bytes_max_ = 0;    // that the allocator may keep now
 };
 
 }  // namespace bridge
