@@ -156,9 +156,7 @@ class BridgeApp::Impl {
       kept_journal_.emplace(config, *journal_, [this](std::function<void()> f) { asio::post(io_, std::move(f)); });
       commands_.set_journal(&*kept_journal_);
     }
-    if (cluster_) {
-      tracker_.restore({}, cluster_.get(), true);
-    } else if (journal_) {
+    if (journal_ && !cluster_) {
       positions_ = std::make_unique<JournalPositions>(*journal_);
       const bool all = journal_->positions().size() < positions_known(config);
       tracker_.restore(journal_->positions(), positions_.get(), !all);
@@ -461,6 +459,7 @@ class BridgeApp::Impl {
       io_.restart();
     });
     if (!joined) return Failure{"cluster: " + joined.error().message};
+    tracker_.restore(cluster_->positions(), cluster_.get(), true);
     return joined;
   }
 

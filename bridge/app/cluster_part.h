@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "app/config.h"
 #include "base/clock.h"
@@ -42,6 +43,9 @@ class ClusterPart final : public PositionStore, public ClusterSink {
   bool congested() const;
   // Why it has no part in the cluster at the moment, or any more; "" where it has.
   std::string problem() const;
+
+  // How far the runs are that it knows. REQUIRES: join().
+  std::vector<SourcePosition> positions() const { return part_->fold().positions(); }
 
   // PositionStore: how far a run is in the shared log.
   bool find(const std::string& source, const std::string& run, Found found) override;

@@ -181,6 +181,17 @@ Fold::Chain Fold::chain_of(std::string_view node) const {
   return known == nodes_.end() ? Chain() : known->second;
 }
 
+std::vector<SourcePosition> Fold::positions() const {
+  std::vector<std::pair<std::uint64_t, SourcePosition>> used;
+  for (const auto& [name, source] : sources_) {
+    for (const auto& [run_name, run] : source.runs) used.push_back({run.used, {name, run_name, run.last}});
+  }
+  std::stable_sort(used.begin(), used.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<SourcePosition> positions;
+  for (auto& [at, position] : used) positions.push_back(std::move(position));
+  return positions;
+}
+
 std::optional<std::uint64_t> Fold::position_of(std::string_view source, std::string_view run) const {
   const auto found = sources_.find(source);
   if (found == sources_.end()) return std::nullopt;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "cluster/proposal.h"
+#include "event/source_position.h"
 
 namespace bridge {
 
@@ -95,6 +96,9 @@ class Fold {
   Chain chain_of(std::string_view node) const;
   // The newest event of the run that is in the log; nothing where it was never heard of, or forgotten.
   std::optional<std::uint64_t> position_of(std::string_view source, std::string_view run) const;
+
+  // All runs that it knows, the one heard of last at the end.
+  std::vector<SourcePosition> positions() const;
 
   // All that the next message is judged by, as text; less than 1 MB.
   std::string save() const;

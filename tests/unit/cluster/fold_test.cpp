@@ -156,6 +156,11 @@ TEST_CASE("fold: what is remembered is bounded, and who was heard of longest ago
   fold(P("n1", 4).events("c", "1", 1, 1));  // b goes
   CHECK(fold.fold.position_of("a", "1") == 1);
   CHECK_FALSE(fold.fold.position_of("b", "1"));
+  const auto known = fold.fold.positions();
+  REQUIRE(known.size() == 3);
+  CHECK(known.front().run == "1");
+  CHECK(known[1].run == "2");
+  CHECK(known.back().source == "c");
   fold(P("n1", 5).events("a", "3", 1, 1));  // a's first run goes
   CHECK_FALSE(fold.fold.position_of("a", "1"));
   CHECK(fold.fold.position_of("a", "2") == 1);
