@@ -103,7 +103,8 @@ test('bridge status: what /metrics says of the journal and of delays', () => {
   const status = new BridgeStatus();
   status.takeMetrics('ppo_bridge_clients 2\n');
   assert.deepEqual([status.journal, status.handedOn], [[], undefined]);
-  const bucket = (le: string, count: number) => `ppo_bridge_receive_to_send_seconds_bucket{le="${le}"} ${count}\n`;
+  const bucket = (le: string, count: number) => `ppo_bridge_receive_to_send_seconds_bucket{delivery="each",le="${le}"} ${count}\n` +
+    `ppo_bridge_receive_to_send_seconds_bucket{delivery="batch",le="${le}"} 0\n`;
   status.takeMetrics('# HELP ppo_bridge_journal_rows_total Rows.\nppo_bridge_journal_rows_total 12\n' +
     bucket('0.0001', 60) + bucket('0.001', 99) + bucket('+Inf', 100));
   assert.deepEqual(status.journal, [['rows total', 12]]);

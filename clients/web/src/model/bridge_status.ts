@@ -72,7 +72,12 @@ export class BridgeStatus {
     for (const [, name, meaning] of text.matchAll(/^# HELP ppo_bridge_journal_(\w+) (.*)$/gm)) {
       this.meanings.set(name!.replaceAll('_', ' '), meaning!);
     }
-    const buckets = samples(text, /^ppo_bridge_receive_to_send_seconds_bucket\{le="([^"]+)"\} (\S+)$/gm);
+    // Over all ways in which clients are served.
+    const all = new Map<string, number>();
+    for (const [le, count] of samples(text, /^ppo_bridge_receive_to_send_seconds_bucket\{(?:[^}]*,)?le="([^"]+)"\} (\S+)$/gm)) {
+      all.set(le, (all.get(le) ?? 0) + count);
+    }
+    const buckets = [...all];
     this.delays = buckets.map(([le, count]) => ({ le_s: Number(le.replace('+Inf', 'Infinity')), count }));
     const within = (share: number) => Number(buckets.find(([, count]) =>
       count >= share * buckets[buckets.length - 1]![1])?.[0].replace('+Inf', 'Infinity'));
