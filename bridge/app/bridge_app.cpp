@@ -245,10 +245,9 @@ class BridgeApp::Impl {
       const LoopTurns turns(counters_, clock_, &slow_turns_);
       io_.run();
     }
-    if (handed_over_.empty()) return;
     asio::error_code ec;
     signals_.clear(ec);
-    ignore_signals();
+    ignore_signals(handed_over_.empty());
   }
 
   void stop() {

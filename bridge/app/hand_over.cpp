@@ -84,8 +84,10 @@ HandOver::Answer HandOver::answer(std::int64_t now_us) {
   return Answer::bad;
 }
 
-void ignore_signals() {
+void ignore_signals(bool ending) {
   for (const int number : {SIGHUP, SIGUSR1, SIGUSR2}) ::signal(number, SIG_IGN);
+  if (!ending) return;
+  for (const int number : {SIGINT, SIGTERM}) ::signal(number, SIG_IGN);
 }
 
 std::string become(const Program& program, const std::vector<int>& sockets) {

@@ -43,8 +43,9 @@ class HandOver {
   std::int64_t give_up_us_ = 0;
 };
 
-// Those that a bridge is told something by, but for its end: until the program listens to them they would end it.
-void ignore_signals();
+// Those that a bridge is told something by: until the program listens to them they would end it. `ending`: also those that
+// tell it to stop, since it does already.
+void ignore_signals(bool ending);
 
 // Becomes the program, with these listening sockets (sd_listen_fds(3), by the name kHandedOver). Returns only where that
 // fails, why. REQUIRES: nothing else is to be kept open.

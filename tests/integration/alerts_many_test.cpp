@@ -59,7 +59,7 @@ TEST_CASE("alerts: many that are raised are acknowledged and ended each once, in
     CHECK(alerts.integer("/result/count") == 1);
     REQUIRE(alerts.size("/result/alerts/0/raised") == kAgents);
     CHECK(client.request(command("delete_alert", R"({"alert_id":1})")).boolean("/result/survives_restart"));
-    CHECK(metric(bridge, "ppo_bridge_alerts_raised") == 0);
+    CHECK(metric(bridge, "ppo_bridge_alerts_firing") == 0);
   }  // killed
   BridgeProcess bridge(options);
   ProtocolClient client(bridge.websocket());
@@ -89,7 +89,7 @@ TEST_CASE("alerts: what is raised while others are ended is raised behind them")
       CHECK(ended.insert(event.string("/data/agent_id")).second);
     }
   }
-  const auto again = [&] { return metric(bridge, "ppo_bridge_alerts_raised") == kAgents + 1; };
+  const auto again = [&] { return metric(bridge, "ppo_bridge_alerts_firing") == kAgents + 1; };
   if (!raised) {
     // It came too early to count anew: the next one does.
     REQUIRE(publisher.publish(event_body("t", R"({"x":2,"agent_id":"agent-7"})")));

@@ -298,13 +298,13 @@ const Wish kWishes[] = {
        };
        CHECK(ask("acknowledge_alert", 1).integer("/result/acknowledged") == 1'000);
        CHECK(ask("acknowledge_alert", 2).integer("/result/acknowledged") == 1'000);
-       CHECK(metric(bridge, "ppo_bridge_alerts_raised") == 1'000);
+       CHECK(metric(bridge, "ppo_bridge_alerts_firing") == 1'000);
        ask_and_wait(bridge, "list_alerts");
        // What has changed is written once a second.
        const auto began = std::chrono::steady_clock::now();
        CHECK(wait_until([&] { return std::chrono::steady_clock::now() - began > milliseconds(1'200); }));
        CHECK(ask("delete_alert", 1).boolean("/result/survives_restart"));
-       CHECK(metric(bridge, "ppo_bridge_alerts_raised") == 0);
+       CHECK(metric(bridge, "ppo_bridge_alerts_firing") == 0);
      },
      1'000},
     {"a replay whose filter passes nothing, over 60,000 events",
@@ -352,8 +352,8 @@ TEST_CASE("turns: the longest that each known wish causes") {
     wish.ask(bridge);
     const auto told = [&bridge](const std::string& what) { return metric(bridge, "ppo_bridge_loop_" + what); };
     CHECK(told("turns_total") > 1);
-    const double cpu_us = told("turn_cpu_seconds_max") * 1e6;
-    MESSAGE(std::string(wish.name) << ": longest turn " << told("turn_seconds_max") * 1e6 << " us, of the processor " << cpu_us
+    const double cpu_us = told("turn_cpu_max_seconds") * 1e6;
+    MESSAGE(std::string(wish.name) << ": longest turn " << told("turn_max_seconds") * 1e6 << " us, of the processor " << cpu_us
                                    << " us; over 2 ms " << told("turns_long_total") << ", of the processor "
                                    << told("turns_cpu_long_total"));
     CHECK(cpu_us >= 0);  // else there is no such metric

@@ -165,6 +165,14 @@ class Draining(unittest.TestCase):
 
         asyncio.run(end())
 
+    def test_one_that_is_told_again_and_again_to_stop_stops_as_told_once(self) -> None:
+        for _ in range(4):
+            bridge = self.begin()
+            while bridge.process.poll() is None:
+                bridge.signal(signal.SIGTERM)
+                time.sleep(0.002)
+            self.assertEqual(bridge.process.returncode, 0)
+
 
 if __name__ == "__main__":
     unittest.main()
