@@ -205,6 +205,7 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
   if (order.queued) return;  // has things to do first, and comes here after them
   if (order.looking_up) {
     order.troubled = true;
+    order.troubled_us = order.since_us = now_us;  // nobody has waited for the source yet
     watch(run);
     if (order.lookup_sent) return;
     order.lookup_sent = store_->find(

@@ -423,6 +423,7 @@ TEST_CASE("tracker: a name that is forgotten takes with it what it held, and goe
   t.take();
   store.answers.clear();
   store.asked.clear();
+  t.now += 10 * kRepairPatienceUs;  // as on a machine that has run for long
   t.event(5).event(6).event(8);
   CHECK(store.asked == std::vector<std::string>{"r"});
   CHECK(t.take().empty());
@@ -431,6 +432,18 @@ TEST_CASE("tracker: a name that is forgotten takes with it what it held, and goe
     t.follow_up();
     CHECK(t.take() == "6");
     CHECK(t.tally().duplicates == 1);
+    CHECK(t.link.asked.back().from == 7);
+    CHECK(t.tally().lost == 0);
+  }
+  SUBCASE("and its line may open behind its events") {
+    t.link.connected = false;
+    store.answers.at(0)(5);
+    t.follow_up();
+    CHECK(t.take() == "6");
+    t.pass(kNoChannelPatienceUs / 2);
+    CHECK(t.take().empty());
+    t.link.connected = true;
+    t.pass(100'000);
     CHECK(t.link.asked.back().from == 7);
   }
   SUBCASE("which may know nothing of it") {
