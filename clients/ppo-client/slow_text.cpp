@@ -28,8 +28,8 @@ std::string slow_text(std::string_view result, const Style& style) {
   const Value* const turns = document ? find(*document, "turns") : nullptr;
   if (turns == nullptr || !turns->IsArray()) return {};
   if (turns->Empty()) return "no turn of more than " + in_ms(real(*document, "longer_than_ms")) + " since the bridge began\n";
-  const auto count = static_cast<std::uint64_t>(real(*document, "count"));
-  std::string out = Line().add(grouped(count) + (count == 1 ? " turn" : " turns") + " of more than " + in_ms(real(*document, "longer_than_ms")) +
+  const auto long_ones = static_cast<std::uint64_t>(real(*document, "count"));
+  std::string out = Line().add(grouped(long_ones) + (long_ones == 1 ? " turn" : " turns") + " of more than " + in_ms(real(*document, "longer_than_ms")) +
                                " since the bridge began; the last " + grouped(std::uint64_t{turns->Size()}) + ":").render(style) + "\n";
   for (const Value& turn : turns->GetArray()) {
     Line head;
