@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -100,6 +101,8 @@ class Asking {
 class FullScreen {
  public:
   explicit FullScreen(Output& out) : out_(out) { out_.text(kBegin); }
+  FullScreen(const FullScreen&) = delete;
+  FullScreen& operator=(const FullScreen&) = delete;
   ~FullScreen() {
     out_.text(kEnd);
     out_.flush();
@@ -146,8 +149,8 @@ ExitCode top(const Options& options, const TopOptions& task, const Style& style,
   client.start();
   if (const auto failed = await_connection(client, options, err, stop, nullptr)) return *failed;
 
-  std::optional<FullScreen> screen;
-  if (!task.once && !options.json && can_draw(out)) screen.emplace(out);
+  std::unique_ptr<FullScreen> screen;
+  if (!task.once && !options.json && can_draw(out)) screen = std::make_unique<FullScreen>(out);
   Asking asking(client, options, task.interval);
   std::deque<TopSample> seen;
   while (!stop() && !out.broken()) {
