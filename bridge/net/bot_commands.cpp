@@ -24,6 +24,7 @@ constexpr int kRequestsWaitingMax = 16;  // of one bot in ZeroMQ (ZMQ_RCVHWM)
 constexpr std::size_t kSharePerBot = 4;  // one that has not taken so much of all gets no more replies
 // Beyond the bound, for bots that have nothing else unread, until those are gone that leave theirs unread.
 constexpr std::size_t kFirstRepliesBytesMax = 2 * kReplyBytesMax;
+constexpr std::int64_t kTimeToReadUs = 1'000'000;
 constexpr std::size_t kSmallReplyBytes = 64 * 1024;  // comes whatever is unread
 constexpr char kUnreadReplies[] = "replies to earlier requests are still unread";
 
@@ -99,6 +100,7 @@ Turn BotCommands::take_turn() {
     peer.delimiter = frames.size() >= 2 && frames[1].size() == 0;
     look_up(peer, descriptor_of(frames.back()));
     if (peer.unread->bytes() > unread_.bytes_max() / kSharePerBot) {
+      known_[peer.routing_id].insists = true;
       unread_.refuse();
       refuse(peer, ErrorType::busy, kUnreadReplies);
       continue;
@@ -128,23 +130,28 @@ void BotCommands::look_up(Peer& peer, int descriptor) {
   if (!peer.unread) bot.unread = peer.unread = std::make_shared<MemoryShare>();
   // ZeroMQ lets go of a reply some time after it was read; of earlier ones by then.
   bot.reads = peer.unread->bytes() <= bot.newest_bytes;
+  if (bot.reads) bot.insists = false;
   if (!bot.budget) bot.budget = std::make_shared<RequestBudget>(clock_, requests_per_s_max_);
   peer.budget = bot.budget;
 }
 
-// All bots together have too much unread: whoever has left something unread for longest is disconnected, and
-// the next one only once that memory is free.
+// All bots together have too much unread: of those that ask for more all the same, or had time to read, whoever has left
+// something unread for longest is disconnected, and the next one only once that memory is free.
 void BotCommands::shed() {
   if (const auto last = shedding_.lock(); last && last->bytes() != 0) return;
   const auto bytes = [](const Known& bot) {
     const auto unread = bot.unread.lock();
     return unread ? unread->bytes() : 0;
   };
-  const auto since = [&](const Known& bot) { return bytes(bot) == 0 ? UINT64_MAX : bot.since; };
+  const std::int64_t now_us = clock_.steady_us();
+  const auto since = [&](const Known& bot) {
+    const bool to_blame = bytes(bot) != 0 && (bot.insists || now_us - bot.since_us >= kTimeToReadUs);
+    return to_blame ? bot.since_us : INT64_MAX;
+  };
   const auto oldest = std::min_element(
       known_.begin(), known_.end(),
       [&](const auto& a, const auto& b) { return since(a.second) < since(b.second); });
-  if (oldest == known_.end() || !cut_peer(oldest->second.descriptor, endpoint_)) return;
+  if (oldest == known_.end() || since(oldest->second) == INT64_MAX || !cut_peer(oldest->second.descriptor, endpoint_)) return;
   unread_.refuse();
   log_warn("bot_cut_off", "disconnected {} from bots.commands: it has {} bytes of replies unread",
                requester_of(oldest->first), bytes(oldest->second));
@@ -226,11 +233,12 @@ void BotCommands::reply(const Peer& peer, const std::string& json, const std::op
   const auto known = known_.find(peer.routing_id);
   Known* const bot = known == known_.end() ? nullptr : &known->second;
   if (question && !may_have(peer, bot, json.size())) {
+    if (bot != nullptr && peer.unread->bytes() != 0) bot->insists = !bot->reads;
     unread_.refuse();
     return refuse(peer, ErrorType::busy, kUnreadReplies, *question);
   }
   if (bot != nullptr) {
-    if (bot->reads || peer.unread->bytes() == 0) bot->since = ++replies_;
+    if (bot->reads || peer.unread->bytes() == 0) bot->since_us = clock_.steady_us();
     bot->reads = false;  // until it asks again
     bot->newest_bytes = json.size();
   }

@@ -63,7 +63,8 @@ class BotCommands {
     std::shared_ptr<char> connection;  // until that descriptor is closed
     std::size_t newest_bytes = 0;  // of the reply sent last
     bool reads = true;         // when it asked last it had all replies but the newest, or that too
-    std::uint64_t since = 0;   // counts replies: the lower, the longer something has been unread
+    bool insists = false;      // asked for more than it may have unread, and has not read since
+    std::int64_t since_us = 0;  // steady clock: since when something is unread
   };
   Turn take_turn();
   void look_up(Peer& peer, int descriptor);
@@ -90,7 +91,6 @@ class BotCommands {
   std::uint64_t requests_per_s_max_ = 0;
   std::map<std::string, Known> known_;
   std::size_t sweep_at_ = 0;  // entries
-  std::uint64_t replies_ = 0;
   std::weak_ptr<MemoryShare> shedding_;  // of who was disconnected last
   zmq::socket_t socket_;
   std::string endpoint_;
