@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "event/json_document.h"
+#include "event/json_value.h"
 #include "event/request_fields.h"
 #include "net/zmq_frames.h"
 #include "net/zmq_peers.h"
@@ -154,7 +155,7 @@ void BotCommands::shed() {
   if (oldest == known_.end() || since(oldest->second) == INT64_MAX || !cut_peer(oldest->second.descriptor, endpoint_)) return;
   unread_.refuse();
   log_warn("bot_cut_off", "disconnected {} from bots.commands: it has {} bytes of replies unread",
-               requester_of(oldest->first), bytes(oldest->second));
+           requester_of(oldest->first), bytes(oldest->second));
   shedding_ = oldest->second.unread;
   known_.erase(oldest);
 }
@@ -198,9 +199,9 @@ void BotCommands::handle(const Peer& peer, std::string_view body, const ZmqSende
   const std::string name = access == nullptr ? requester_of(peer.routing_id) : "bot-" + access->name;
   if (access == nullptr && authenticator_ != nullptr) {
     Authenticator::Attempt attempt;
-    const auto token = request.value().FindMember("token");
-    if (token != request.value().MemberEnd() && token->value.IsString()) {
-      attempt = authenticator_->attempt({token->value.GetString(), token->value.GetStringLength()}, peer.remote);
+    const rapidjson::Value* const token = find(request.value(), "token");
+    if (token != nullptr && token->IsString()) {
+      attempt = authenticator_->attempt(view(*token), peer.remote);
       access = attempt.access;
       if (access == nullptr) ++counters_.tokens_refused;
       if (attempt.wait_s != 0) ++counters_.tokens_limited;
@@ -213,9 +214,8 @@ void BotCommands::handle(const Peer& peer, std::string_view body, const ZmqSende
     }
   }
   // What was only asked of the bridge can be asked again.
-  const auto command = request.value().FindMember("command");
-  const bool own = command != request.value().MemberEnd() && command->value.IsString() &&
-                   OwnCommands::knows({command->value.GetString(), command->value.GetStringLength()});
+  const rapidjson::Value* const command = find(request.value(), "command");
+  const bool own = command != nullptr && command->IsString() && OwnCommands::knows(view(*command));
   const auto question = own ? std::make_optional(id.value()) : std::nullopt;
   // The reply that is owed keeps the budget, and so what it waits for.
   dispatcher_.execute(request.value(), id.value(), {name, peer.budget, std::move(access), 0, peer.remote},
