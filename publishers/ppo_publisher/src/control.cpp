@@ -56,12 +56,12 @@ CommandResult result_of(const WaitingCommand& waiting) {
 
 }  // namespace
 
-Control::Control(zmq::context_t& context, const std::string& endpoint, Handshakes handshakes,
-                 const std::string& run, Outbox& outbox, const Announcement& announcement)
+Control::Control(zmq::context_t& context, Handshakes handshakes, const std::string& run, Outbox& outbox,
+                 const Announcement& announcement)
     : outbox_(outbox),
       announcement_(announcement),
       run_name_(run),
-      link_(context, endpoint, std::move(handshakes)),
+      link_(context, std::move(handshakes)),
       connection_(link_.connection()),
       settled_at_(started_ + kSettleMax) {}
 

@@ -36,8 +36,8 @@ class Control {
  public:
   // Connects; all but the strings must outlive it. Throws zmq::error_t when ZeroMQ does not take
   // the endpoint.
-  Control(zmq::context_t& context, const std::string& endpoint, Handshakes handshakes, const std::string& run,
-          Outbox& outbox, const Announcement& announcement);
+  Control(zmq::context_t& context, Handshakes handshakes, const std::string& run, Outbox& outbox,
+          const Announcement& announcement);
 
   // As close_commands().
   ~Control();
@@ -72,6 +72,10 @@ class Control {
   // Takes in, answers and says what there is; true where there may be more. `ending`: whatever is
   // asked is answered at once.
   bool turn(bool ending);
+  // As of the last turn.
+  bool connected() const { return link_.connected(); }
+  // The next turn sees that the connection is another one.
+  void move_to(const std::string& endpoint) { link_.move_to(endpoint); }
   // To be waited for; null where there is nothing to wait for.
   void* readable_socket() { return settled_ ? link_.socket() : nullptr; }
   void* monitor() { return link_.monitor(); }

@@ -28,8 +28,8 @@ constexpr std::int64_t kRequestBytesMax = 1024 * 1024;
 
 }  // namespace
 
-ControlLink::ControlLink(zmq::context_t& context, std::string endpoint, Handshakes handshakes)
-    : endpoint_(std::move(endpoint)), handshakes_(std::move(handshakes)), context_(context) {
+ControlLink::ControlLink(zmq::context_t& context, Handshakes handshakes)
+    : handshakes_(std::move(handshakes)), context_(context) {
   open();
 }
 
@@ -54,7 +54,7 @@ void ControlLink::open() {
       ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | Handshakes::kFailures;
   if (zmq_socket_monitor(socket_.handle(), address.c_str(), kEvents) != 0) throw zmq::error_t();
   monitor_.connect(address);
-  socket_.connect(endpoint_);
+  socket_.connect(handshakes_.endpoint());
 }
 
 void ControlLink::see_news() {
@@ -78,11 +78,17 @@ void ControlLink::see_news() {
     }
   }
   if (!lost) return handshakes_.connect_again(socket_);
-  connected_ = false;
   abandon();
 }
 
+void ControlLink::move_to(const std::string& endpoint) {
+  handshakes_.move_to(endpoint);
+  abandon();
+  reopen();
+}
+
 void ControlLink::abandon() {
+  connected_ = false;
   ++connection_;  // what came over the old one is not answered over the next
   monitor_.close();
   socket_.close();

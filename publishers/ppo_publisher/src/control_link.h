@@ -28,7 +28,7 @@ class ControlLink {
 
   // Begins to connect; that goes on by itself until close(). Throws zmq::error_t when the endpoint
   // is not one that ZeroMQ takes.
-  ControlLink(zmq::context_t& context, std::string endpoint, Handshakes handshakes);
+  ControlLink(zmq::context_t& context, Handshakes handshakes);
 
   ControlLink(const ControlLink&) = delete;
   ControlLink& operator=(const ControlLink&) = delete;
@@ -43,6 +43,9 @@ class ControlLink {
 
   // Takes note of connections made and lost.
   void see_news();
+
+  // Ends the connection that there is, and begins to connect there.
+  void move_to(const std::string& endpoint);
 
   bool connected() const { return connected_; }
   // Which connection this is, from 1; the next one has another number.
@@ -63,7 +66,6 @@ class ControlLink {
   void abandon();
   void reopen();
 
-  const std::string endpoint_;
   Handshakes handshakes_;
   zmq::context_t& context_;
   zmq::socket_t socket_;  // closed, like the monitor, between two connections

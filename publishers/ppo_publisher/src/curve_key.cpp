@@ -82,9 +82,14 @@ bool Handshakes::see(int event) {
 
 void Handshakes::trouble(const std::string& why) {
   again_at_ = Clock::now() + kAgain;
-  if (why == said_) return;
-  said_ = why;
-  if (say_) say_("the bridge at " + endpoint_ + " " + why + "; events wait, it is tried again");
+  const std::string text = "the bridge at " + endpoint_ + " " + why + "; events wait, it is tried again";
+  if (said_.insert(text).second && say_) say_(text);
+}
+
+void Handshakes::move_to(const std::string& endpoint) {
+  endpoint_ = endpoint;
+  broken_ = 0;
+  again_at_ = Clock::time_point::max();
 }
 
 void Handshakes::connect_again(zmq::socket_t& socket) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <zmq.hpp>
 
@@ -36,6 +37,10 @@ class Handshakes {
   Handshakes(std::string endpoint, std::optional<CurveKey> key, Say say);
 
   const std::optional<CurveKey>& key() const { return key_; }
+  const std::string& endpoint() const { return endpoint_; }
+
+  // The next socket connects to that one.
+  void move_to(const std::string& endpoint);
 
   // An event of the monitor; true where it is one of kFailures.
   bool see(int event);
@@ -47,11 +52,11 @@ class Handshakes {
  private:
   void trouble(const std::string& why);
 
-  const std::string endpoint_;
+  std::string endpoint_;
   const std::optional<CurveKey> key_;
   const Say say_;
   int broken_ = 0;
-  std::string said_;
+  std::set<std::string> said_;  // since one succeeded
   Clock::time_point again_at_ = Clock::time_point::max();
 };
 

@@ -28,35 +28,49 @@ constexpr int kConnectMsMax = 5000;
 // Of one subscription; nothing else comes in.
 constexpr std::int64_t kIncomingBytesMax = 64 * 1024;
 
-constexpr char kMonitorEndpoint[] = "inproc://events-monitor";
-
 }  // namespace
 
-Link::Link(zmq::context_t& context, const std::string& endpoint, Handshakes handshakes)
-    : handshakes_(std::move(handshakes)),
-      socket_(context, zmq::socket_type::xpub),
-      monitor_(context, zmq::socket_type::pair) {
-  if (handshakes_.key()) handshakes_.key()->set_on(socket_);
-  socket_.set(zmq::sockopt::linger, 0);
-  socket_.set(zmq::sockopt::xpub_nodrop, true);
-  socket_.set(zmq::sockopt::xpub_verbose, true);  // a new connection repeats what an old one wanted
-  socket_.set(zmq::sockopt::sndhwm, kQueueMessagesMax);
-  socket_.set(zmq::sockopt::maxmsgsize, kIncomingBytesMax);
-  socket_.set(zmq::sockopt::reconnect_ivl, kReconnectMsMin);
-  socket_.set(zmq::sockopt::reconnect_ivl_max, kReconnectMsMax);
-  socket_.set(zmq::sockopt::tcp_keepalive, 1);
-  socket_.set(zmq::sockopt::tcp_keepalive_idle, kKeepAliveSeconds);
-  socket_.set(zmq::sockopt::tcp_keepalive_intvl, kKeepAliveSeconds);
-  socket_.set(zmq::sockopt::tcp_maxrt, kSilenceMsMax);
-  socket_.set(zmq::sockopt::handshake_ivl, kConnectMsMax);
-  socket_.set(zmq::sockopt::connect_timeout, kConnectMsMax);
-  monitor_.set(zmq::sockopt::linger, 0);
+Link::Link(zmq::context_t& context, Handshakes handshakes) : context_(context), handshakes_(std::move(handshakes)) {
+  open();
+}
+
+void Link::open() {
+  zmq::socket_t socket(context_, zmq::socket_type::xpub);
+  zmq::socket_t watcher(context_, zmq::socket_type::pair);
+  if (handshakes_.key()) handshakes_.key()->set_on(socket);
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::xpub_nodrop, true);
+  socket.set(zmq::sockopt::xpub_verbose, true);  // a new connection repeats what an old one wanted
+  socket.set(zmq::sockopt::sndhwm, kQueueMessagesMax);
+  socket.set(zmq::sockopt::maxmsgsize, kIncomingBytesMax);
+  socket.set(zmq::sockopt::reconnect_ivl, kReconnectMsMin);
+  socket.set(zmq::sockopt::reconnect_ivl_max, kReconnectMsMax);
+  socket.set(zmq::sockopt::tcp_keepalive, 1);
+  socket.set(zmq::sockopt::tcp_keepalive_idle, kKeepAliveSeconds);
+  socket.set(zmq::sockopt::tcp_keepalive_intvl, kKeepAliveSeconds);
+  socket.set(zmq::sockopt::tcp_maxrt, kSilenceMsMax);
+  socket.set(zmq::sockopt::handshake_ivl, kConnectMsMax);
+  socket.set(zmq::sockopt::connect_timeout, kConnectMsMax);
+  watcher.set(zmq::sockopt::linger, 0);
   constexpr int kEvents =
       ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_MONITOR_STOPPED |
       Handshakes::kFailures;
-  if (zmq_socket_monitor(socket_.handle(), kMonitorEndpoint, kEvents) != 0) throw zmq::error_t();
-  monitor_.connect(kMonitorEndpoint);
-  socket_.connect(endpoint);
+  const std::string monitor = "inproc://events-monitor-" + std::to_string(++sockets_);
+  if (zmq_socket_monitor(socket.handle(), monitor.c_str(), kEvents) != 0) throw zmq::error_t();
+  watcher.connect(monitor);
+  socket.connect(handshakes_.endpoint());
+  // The old monitor's last word would wait for a reader for ever.
+  if (socket_.handle() != nullptr) zmq_socket_monitor(socket_.handle(), nullptr, 0);
+  monitor_ = std::move(watcher);
+  socket_ = std::move(socket);
+}
+
+void Link::move_to(const std::string& endpoint) {
+  handshakes_.move_to(endpoint);
+  open();
+  open_ = false;
+  topics_.clear();
+  body_left_.clear();
 }
 
 void Link::see_news() {

@@ -8,7 +8,7 @@
 // Subscriptions alone would not tell that a bridge has gone: by default ZeroMQ keeps a connection's
 // queue and its subscriptions while it reconnects. (With ZMQ_IMMEDIATE it does not, but then it
 // throws the queue away, and for a moment accepts messages that go nowhere.) So a socket monitor
-// tells when the connection ends; what ZeroMQ had queued then reaches the next bridge.
+// tells when the connection ends; what ZeroMQ had queued then reaches the bridge that is there next, at the same address.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,11 @@ class Link {
  public:
   // Begins to connect; that goes on by itself until close(). Throws zmq::error_t when the endpoint
   // is not one that ZeroMQ takes.
-  Link(zmq::context_t& context, const std::string& endpoint, Handshakes handshakes);
+  Link(zmq::context_t& context, Handshakes handshakes);
+
+  // Ends the connection that there is, with what ZeroMQ has queued for it, and begins to connect there. Throws
+  // zmq::error_t where there are no descriptors, and goes on as before then.
+  void move_to(const std::string& endpoint);
 
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -62,9 +66,11 @@ class Link {
   void forget();
 
  private:
+  void open();
   void see_connection();
   bool flush_body();
 
+  zmq::context_t& context_;
   Handshakes handshakes_;
   zmq::socket_t socket_;
   zmq::socket_t monitor_;
@@ -72,6 +78,7 @@ class Link {
   bool gone_ = false;
   std::set<std::string> topics_;  // subscribed to by the present connection
   std::uint64_t connections_ = 0;
+  int sockets_ = 0;  // made so far
   std::string body_left_;  // of a message whose first frame is out
 };
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "announcement.h"
+#include "bridge_addresses.h"
 #include "control.h"
 #include "encode.h"
 #include "json_text.h"
@@ -41,10 +42,15 @@ std::string bad_name(const char* key, std::string_view value) {
   return std::string(key) + " is '" + printable(value) + "'; must be " + std::string(kNameRange);
 }
 
+std::string no_endpoint() {
+  const std::string bad = bad_bridges();
+  return bad.empty() ? "endpoint is empty; must be a ZeroMQ address" : bad;
+}
+
 // The first thing wrong with the options, or "".
 std::string check(const PublisherOptions& options) {
   const std::string checks[] = {
-      options.endpoint.empty() ? "endpoint is empty; must be a ZeroMQ address" : "",
+      options.endpoint.empty() ? no_endpoint() : "",
       bad_name("source", options.source),
       bad_name("run", options.run),
       out_of_range("ring_events_max", options.ring_events_max, kEventsLimit),
@@ -69,16 +75,6 @@ RingLimits ring_limits(const PublisherOptions& options) {
 
 }  // namespace
 
-std::string events_address() {
-  const char* const address = std::getenv("PPO_EVENTS_ADDRESS");
-  return address != nullptr && *address != '\0' ? address : "tcp://127.0.0.1:5556";
-}
-
-std::string control_address() {
-  const char* const address = std::getenv("PPO_CONTROL_ADDRESS");
-  return address != nullptr ? address : "tcp://127.0.0.1:5559";
-}
-
 std::string curve_file() {
   const char* const path = std::getenv("PPO_CURVE_FILE");
   return path != nullptr ? path : "";
@@ -97,7 +93,7 @@ class Publisher::Impl {
         sender_.emplace(options_, outbox_, announcement_);
         if (control() == nullptr && !options_.control.empty())
           command_error_ = sender_->no_control();
-      } catch (const std::invalid_argument& e) {  // of the key
+      } catch (const std::invalid_argument& e) {  // of the key, or the addresses
         wrong = e.what();
       } catch (const std::exception& e) {
         wrong = "endpoint " + printable(options_.endpoint) + ": " + e.what();
@@ -242,6 +238,7 @@ class Publisher::Impl {
   static PublisherOptions complete(PublisherOptions options) {
     if (options.source.empty()) options.source = made_up_source();
     if (options.run.empty()) options.run = fresh_run();
+    options.control = control_beside(options.endpoint, options.control);
     return options;
   }
 

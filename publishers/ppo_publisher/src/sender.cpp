@@ -28,6 +28,11 @@ constexpr std::chrono::microseconds kGather{200};
 // What a program that publishes and ends at once waits for its bridge to appear.
 constexpr milliseconds kFirstContact{250};
 
+// A bridge that has been away for so long, or up to twice that, is left for the next one: long enough for one that is
+// started anew. At random, so that not all publishers of a bridge come to the next one at once. At the end it is urgent.
+constexpr milliseconds kAway{1000};
+constexpr milliseconds kAwayAtEnd{100};
+
 // How often the end is looked for once it is near.
 constexpr milliseconds kLingerStep{10};
 
@@ -56,7 +61,13 @@ Sender::Sender(const PublisherOptions& options, Outbox& outbox, Announcement& an
       announcement_(announcement),
       topic_end_('/' + options.source + '/'),
       flush_(options.flush_ms),
-      link_(context_, options.endpoint, handshakes(options, options.endpoint)) {
+      bridges_(bridge_addresses(options.endpoint, options.control)),
+      link_(context_, handshakes(options, bridges_.front().events)) {
+  for (const BridgeAddress& bridge : bridges_) {  // one that is no address must not show only when it is gone to
+    for (const std::string& address : {bridge.events, bridge.control}) {
+      if (bridges_.size() > 1 && !address.empty()) zmq::socket_t(context_, zmq::socket_type::dealer).connect(address);
+    }
+  }
   start_control(options);
   const SignalMask none(all_signals());
   thread_ = std::thread([this] { run(); });
@@ -66,8 +77,8 @@ void Sender::start_control(const PublisherOptions& options) {
   no_control_ = "control is empty; must be a ZeroMQ address";
   if (options.control.empty()) return;
   try {
-    control_ = std::make_unique<Control>(context_, options.control, handshakes(options, options.control),
-                                         options.run, outbox_, announcement_);
+    control_ = std::make_unique<Control>(context_, handshakes(options, bridges_.front().control), options.run,
+                                         outbox_, announcement_);
     announcement_.begin();
   } catch (const std::exception& e) {
     no_control_ = "control " + printable(options.control) + ": " + e.what();
@@ -103,6 +114,7 @@ void Sender::loop() {
   for (;;) {
     const bool more = turn_control();
     const Step step = turn_events();
+    choose_bridge();
     if (events_ended_ && closing_ && !control_lingers()) return;
     if (step == Step::sent) gather = true;
     if (step == Step::sent || more) continue;
@@ -170,7 +182,7 @@ bool Sender::finished() {
   const auto now = Clock::now();
   if (!finishing()) finish_by_ = now + flush_;
   if (now >= finish_by_ || outbox_.empty()) return true;
-  if (link_.connected()) return false;
+  if (link_.connected() || bridges_.size() > 1) return false;
   return ever_connected_ || now >= started_ + kFirstContact;
 }
 
@@ -197,6 +209,35 @@ bool Sender::control_lingers() {
   control_->end();
   control_ended_ = true;
   return false;
+}
+
+// ---- Several bridges.
+
+// One at a time. Events follow the control connection, whose hello has to be there first: without it a bridge does not
+// know that it can ask for what it lacks.
+void Sender::choose_bridge() {
+  if (bridges_.size() == 1 || events_ended_) return;
+  const bool controlled = control_ != nullptr && !control_ended_;
+  const bool there = controlled ? control_->connected() : link_.connected();
+  const auto now = Clock::now();
+  try {
+    if (there && events_bridge_ != bridge_) {
+      link_.move_to(bridges_[bridge_].events);
+      events_bridge_ = bridge_;
+    } else if (there && link_.connected()) {
+      away_until_ = Clock::time_point::max();
+    } else if (now >= away_until_) {
+      away_until_ = Clock::time_point::max();
+      bridge_ = (bridge_ + 1) % bridges_.size();
+      if (controlled) return control_->move_to(bridges_[bridge_].control);
+      link_.move_to(bridges_[bridge_].events);
+      events_bridge_ = bridge_;
+    } else if (const auto least = finishing() ? kAwayAtEnd : kAway; away_until_ > now + 2 * least) {
+      away_until_ = now + std::uniform_int_distribution(least.count(), 2 * least.count())(random_) * milliseconds(1);
+    }
+  } catch (const zmq::error_t&) {
+    // Out of descriptors for the moment: it is tried again.
+  }
 }
 
 // ---- Waiting.
@@ -228,8 +269,8 @@ Sender::Clock::time_point Sender::until(Step step) const {
   if (step == Step::blocked) at = Clock::now() + kRetry;
   if (events_ended_ && closing_) at = Clock::now() + kLingerStep;
   if (!events_ended_) {
-    if (finishing()) at = std::min({at, finish_by_, started_ + kFirstContact});
-    at = std::min(at, link_.next());
+    if (finishing()) at = std::min(at, bridges_.size() > 1 ? finish_by_ : std::min(finish_by_, started_ + kFirstContact));
+    at = std::min({at, link_.next(), away_until_});
     if (announcement_.begun() && link_.connected()) at = std::min(at, schedule_.next());
   }
   if (control_ != nullptr && !control_ended_) at = std::min(at, control_->next());

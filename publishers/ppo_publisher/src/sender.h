@@ -6,13 +6,16 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <string>
 #include <thread>
+#include <vector>
 #include <zmq.hpp>
 
 #include <ppo_publisher/publisher.h>
 
 #include "announcement.h"
+#include "bridge_addresses.h"
 #include "control.h"
 #include "link.h"
 #include "outbox.h"
@@ -25,7 +28,7 @@ namespace ppo {
 class Sender {
  public:
   // `outbox` and `announcement` must outlive it. REQUIRES: valid options, with a source. Throws
-  // std::exception when ZeroMQ does not take the events' endpoint or a thread cannot be had.
+  // std::exception when ZeroMQ does not take the events' endpoints or a thread cannot be had.
   Sender(const PublisherOptions& options, Outbox& outbox, Announcement& announcement);
 
   // As close().
@@ -57,6 +60,7 @@ class Sender {
   void end_events(int linger_ms);
   bool turn_control();
   bool control_lingers();
+  void choose_bridge();
   void wait(Step step);
   Clock::time_point until(Step step) const;
   bool finishing() const { return finish_by_ != Clock::time_point::max(); }
@@ -66,6 +70,7 @@ class Sender {
   const std::string topic_end_;  // /SOURCE/
   const std::chrono::milliseconds flush_;
   const Clock::time_point started_ = Clock::now();
+  const std::vector<BridgeAddress> bridges_;
   zmq::context_t context_;
   Link link_;
   std::unique_ptr<Control> control_;
@@ -78,6 +83,10 @@ class Sender {
   bool events_ended_ = false;
   Clock::time_point events_gone_at_{};  // when the last of them had left
   bool control_ended_ = false;
+  std::size_t bridge_ = 0;         // the one of bridges_ that the control connection is of
+  std::size_t events_bridge_ = 0;  // and that events go to
+  Clock::time_point away_until_ = Clock::time_point::max();  // while it is away: when to try the next one
+  std::minstd_rand random_{std::random_device{}()};
 
   std::atomic<bool> closing_{false};
   std::mutex close_mutex_;  // guards thread_

@@ -239,6 +239,9 @@ class Control:
             for waiting in queue.take(lambda waiting: True):
                 self._refuse(waiting.command.id, "rejected", _CLOSING)
 
+    def move_to(self, endpoint: str) -> None:
+        self._link.move_to(endpoint)
+
     def close(self) -> None:
         self._link.close(_ANSWERS_LINGER_MS if self.connected else 0)
         self.connected = False

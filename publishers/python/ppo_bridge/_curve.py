@@ -20,14 +20,19 @@ class Handshakes:
     again. One thread."""
 
     def __init__(self, endpoint: str, key: CurveKey | None) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._key = key
         self._broken = 0
-        self._said = ""
+        self._said: set[str] = set()  # since one succeeded
         self.again_at: float | None = None  # to connect anew: ZeroMQ does not, or would without a pause
 
     def succeeded(self) -> None:
-        self._broken, self._said, self.again_at = 0, "", None
+        self._broken, self.again_at = 0, None
+        self._said.clear()
+
+    def move_to(self, endpoint: str) -> None:
+        """The next socket connects to that one."""
+        self.endpoint, self._broken, self.again_at = endpoint, 0, None
 
     def failed(self, event: int, value: int) -> None:
         key = self._key
@@ -47,18 +52,19 @@ class Handshakes:
 
     def _trouble(self, why: str) -> None:
         self.again_at = time.monotonic() + _AGAIN_S
-        if why != self._said:
-            self._said = why
-            log.warning("the bridge at %s %s; events wait, it is tried again", self._endpoint, why)
+        text = "the bridge at %s %s; events wait, it is tried again" % (self.endpoint, why)
+        if text not in self._said:
+            self._said.add(text)
+            log.warning("%s", text)
 
     def connect_again(self, socket: zmq.Socket) -> None:
         """Where it is time."""
         if self.again_at is None:
             return
         try:
-            socket.disconnect(self._endpoint)
+            socket.disconnect(self.endpoint)
         except zmq.ZMQError:
             pass  # ZeroMQ had given it up already
         if time.monotonic() >= self.again_at:
             self.again_at = None
-            socket.connect(self._endpoint)
+            socket.connect(self.endpoint)

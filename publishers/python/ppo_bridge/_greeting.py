@@ -55,7 +55,7 @@ class Greeting:
         first, self._greet_at = self._greet_at is not None, None
         found = _TOLD.match(told)
         secure, port = found.groups() if found else ("", _PAGE_PORT)
-        page = self._given or "http%s://%s:%s/" % (secure, _host_of(self._options.endpoint), port)
+        page = self._given or "http%s://%s:%s/" % (secure, _host_of(self._options.endpoint.split(",")[0]), port)
         if first:
             default = "" if self._given or found else " (where the bridge has its default port)"
             _say("publishing as %s; to watch: %s%s" % (self._options.source, page, default))

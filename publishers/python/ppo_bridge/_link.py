@@ -84,7 +84,6 @@ class EventLink:
         of place and before that one knows that it can ask.
         """
         self._context = context
-        self._endpoint = endpoint
         self._repaired = repaired
         self._key = key
         self.handshakes = Handshakes(endpoint, key)
@@ -110,7 +109,7 @@ class EventLink:
         self.socket.setsockopt(zmq.TCP_MAXRT, self._SILENCE_MS_MAX)
         self.monitor = self.socket.get_monitor_socket(_NEWS)
         try:
-            self.socket.connect(self._endpoint)
+            self.socket.connect(self.handshakes.endpoint)
         except Exception:
             self.close(0)
             raise
@@ -136,13 +135,22 @@ class EventLink:
                 self._topics.add(message[1:])
             elif message[:1] == b"\x00":
                 self._topics.discard(message[1:])
+        self._begin_anew()
+
+    def move_to(self, endpoint: str) -> bool:
+        """Ends the connection that there is, with what ZeroMQ has queued for it, and begins to connect there."""
+        self.handshakes.move_to(endpoint)
+        return self._begin_anew()
+
+    def _begin_anew(self) -> bool:
         old = self.socket, self.monitor
         try:
             self._begin()
         except zmq.ZMQError:  # out of descriptors: then the old one connects again
             self.socket, self.monitor = old
-        else:
-            _close(*old, 0)
+            return False
+        _close(*old, 0)
+        return True
 
     def _see_connection(self) -> None:
         for opened in _connections(self.monitor, self.handshakes):
@@ -200,7 +208,6 @@ class ControlLink:
     def __init__(self, context: zmq.Context, endpoint: str, key: CurveKey | None = None) -> None:
         """Begins to connect; raises zmq.ZMQError where ZeroMQ does not take the endpoint."""
         self._context = context
-        self._endpoint = endpoint
         self._key = key
         self.handshakes = Handshakes(endpoint, key)
         self.socket: zmq.Socket | None = None
@@ -224,7 +231,7 @@ class ControlLink:
         socket.setsockopt(zmq.HEARTBEAT_TTL, self._SILENCE_MS_MAX)
         self.monitor = socket.get_monitor_socket(_NEWS)
         try:
-            socket.connect(self._endpoint)
+            socket.connect(self.handshakes.endpoint)
         except Exception:
             self.close(0)
             raise
@@ -248,6 +255,12 @@ class ControlLink:
             self._abandon()
         else:
             self.handshakes.connect_again(self.socket)
+
+    def move_to(self, endpoint: str) -> None:
+        """Ends the connection that there is, and begins to connect there."""
+        self.handshakes.move_to(endpoint)
+        self._abandon()
+        self.reopen_at = 0.0
 
     def _abandon(self) -> None:
         self.connected = False

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from ._bridges import EVENTS_PORT, paired, zmq_addresses
 from ._curve_key import CurveKey, find_key
 from ._names import NAME_RANGE, fresh_run, is_name, printable
 
-DEFAULT_ENDPOINT = "tcp://127.0.0.1:5556"
-DEFAULT_CONTROL = "tcp://127.0.0.1:5559"
+_DEFAULT_CONTROL = "tcp://127.0.0.1:5559"
+_CONTROL_PORT = 5559
 
 _EVENTS_LIMIT = 1 << 24
 _BYTES_LIMIT = 1 << 40
@@ -61,6 +62,12 @@ class Options:
             if not isinstance(value, str) or (key == "endpoint" and not value):
                 text = "%s is %s; must be a ZeroMQ address"
                 raise ValueError(text % (key, printable(repr(value))))
+        _ = self.bridges
+
+    @property
+    def bridges(self) -> list[tuple[str, str]]:
+        """Of each the addresses for events and, or empty, for control."""
+        return paired("endpoint", self.endpoint, "control", self.control)
 
 
 def complete(
@@ -73,10 +80,13 @@ def complete(
     **limits: int,
 ) -> Options:
     """With what was left out filled in."""
+    elsewhere = endpoint is not None or os.environ.get("PPO_EVENTS_ADDRESS")
     if endpoint is None:
-        endpoint = os.environ.get("PPO_EVENTS_ADDRESS") or DEFAULT_ENDPOINT
+        endpoint = os.environ.get("PPO_EVENTS_ADDRESS") or zmq_addresses(EVENTS_PORT)
     if control is None:
-        control = os.environ.get("PPO_CONTROL_ADDRESS", DEFAULT_CONTROL)
+        control = os.environ.get("PPO_CONTROL_ADDRESS")
+    if control is None:  # not of another bridge than the events
+        control = _DEFAULT_CONTROL if elsewhere else zmq_addresses(_CONTROL_PORT)
     if system_metrics_s is None:
         system_metrics_s = _metrics_of_environment()
     return Options(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import threading
 import time
 
@@ -37,6 +38,11 @@ _LOG_EVERY_S = 1.0
 # What a program that publishes and ends at once waits for its bridge to appear.
 _FIRST_CONTACT_S = 0.25
 
+# A bridge that has been away for so long, or up to twice that, is left for the next one: long enough for one that is
+# started anew. At random, so that not all publishers of a bridge come to the next one at once. At the end it is urgent.
+_AWAY_S = 1.0
+_AWAY_AT_END_S = 0.1
+
 # How long a bridge has at the end to see that it misses something.
 _REPLAY_QUIET_S = 0.25
 
@@ -64,15 +70,20 @@ class Sender:
         self._wake_up = WakeUp()
         self._context = zmq.Context()
         self.control: Control | None = None
+        self._bridges = options.bridges
+        self._bridge = 0  # the one that the control connection is of
+        self._events_bridge = 0  # and that events go to
+        self._away_until: float | None = None  # while it is away: when to try the next one
+        endpoint, control = self._bridges[0]
         try:
-            self._events = EventLink(
-                self._context, options.endpoint, bool(options.control), options.curve
-            )
+            if len(self._bridges) > 1:
+                self._check_addresses()
+            self._events = EventLink(self._context, endpoint, bool(control), options.curve)
             try:
-                if options.control:
+                if control:
                     self.control = Control(
                         self._context,
-                        options.control,
+                        control,
                         options.run,
                         self._ring,
                         self._wake_up.signal,
@@ -100,6 +111,13 @@ class Sender:
         self._deadline: float | None = None  # to finish by, once closing
         self._answer_by = 0.0  # of a handler that ended its own publisher
         self._thread = threading.Thread(target=self._run, name="ppo-publisher", daemon=True)
+
+    def _check_addresses(self) -> None:
+        """One that is no address must not show only when it is gone to."""
+        for address in (each for bridge in self._bridges for each in bridge if each):
+            with self._context.socket(zmq.DEALER) as socket:
+                socket.setsockopt(zmq.LINGER, 0)
+                socket.connect(address)
 
     # ---- Any thread.
 
@@ -207,6 +225,7 @@ class Sender:
                 self.control.serve(ready)
             self._log_if_due()
             self._greet_if_due()
+            self._choose_bridge()
             if self._finished():
                 return
             ready = self._wait(taken, busy=taken > 0 or sent is True, blocked=sent is None)
@@ -220,6 +239,34 @@ class Sender:
             self._ever_connected = self._ever_connected or self.connected
         if self.control is not None:
             self.control.see_news(ready)
+
+    def _choose_bridge(self) -> None:
+        """One at a time. Events follow the control connection, whose hello has to be there first: without it a
+        bridge does not know that it can ask for what it lacks."""
+        if len(self._bridges) == 1:
+            return
+        control, events, now = self.control, self._events, time.monotonic()
+        there = events.connected if control is None else control.connected
+        if there and self._events_bridge != self._bridge:
+            self._move_events()
+        elif there and events.connected:
+            self._away_until = None
+        elif self._away_until is not None and now >= self._away_until:
+            self._away_until = None
+            self._bridge = (self._bridge + 1) % len(self._bridges)
+            if control is None:
+                self._move_events()
+            else:
+                control.move_to(self._bridges[self._bridge][1])
+        else:
+            least = _AWAY_S if self._deadline is None else _AWAY_AT_END_S
+            if self._away_until is None or self._away_until > now + 2 * least:
+                self._away_until = now + random.uniform(least, 2 * least)
+
+    def _move_events(self) -> None:
+        if self._events.move_to(self._bridges[self._bridge][0]):
+            self._events_bridge = self._bridge
+            self.connected = False
 
     def _take_in(self, turn_s: float, sending: bool) -> int:
         """From the inbox to the ring, numbered, for about this long; how many. `sending`: what waits will be
@@ -285,7 +332,7 @@ class Sender:
                 return False  # a handler's answer is still to be sent
         if now >= self._deadline or (not self._ring.waiting and self._outbox.empty()):
             return True
-        if self.connected:
+        if self.connected or len(self._bridges) > 1:
             return False
         return self._ever_connected or now >= self._started + _FIRST_CONTACT_S
 
@@ -313,6 +360,8 @@ class Sender:
                 return {}
         if self._deadline is not None:
             due.append(now + _CLOSING_STEP_S)
+        if self._away_until is not None:
+            due.append(self._away_until)
         if self._greeting is not None:
             due += self._greeting.due()
         if self._events.handshakes.again_at is not None:

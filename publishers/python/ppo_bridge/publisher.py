@@ -75,8 +75,10 @@ class Publisher(RunCalls):
         `system_metrics_s`: how often the load of the machine is published while a run is open; left
         out: $PPO_SYSTEM_METRICS, or every 10 s; 0: never.
         `endpoint`, `control`: where the bridge takes events in and sends commands from; left out:
-        $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. With
-        control="" there are neither commands nor repair.
+        $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or those of the bridges of $PPO_BRIDGES (HOST[:PORT],...),
+        or the bridge's defaults on this host. Of several bridges, which share a log: all of theirs, with commas
+        between, as many in both. It is with one at a time; when that is away for 1 to 2 s, it goes to the next.
+        With control="" there are neither commands nor repair.
         `curve`: the file with the key by which the bridge knows this publisher, where it wants one
         (`ppo-bridge curve create NAME`); left out: $PPO_CURVE_FILE.
         `page`: where to watch, for the line on stderr; left out, what the bridge tells.
@@ -299,8 +301,8 @@ class Publisher(RunCalls):
 
     def close(self, timeout: float | None = None) -> None:
         """Refuses further events, waits at most `timeout` seconds (flush_ms) for the waiting ones to
-        leave and for the bridge to ask for nothing more, not at all when no bridge is there, and
-        ends the threads. A publisher younger than 250 ms first gives its bridge that long to appear.
+        leave and for the bridge to ask for nothing more, of a single bridge not at all when it is not there, and
+        ends the threads. A publisher younger than 250 ms first gives it that long to appear.
         Idempotent. In an exception's `except` or `finally` an open run ends as that says."""
         error = sys.exc_info()[1]
         if error is not None:

@@ -41,8 +41,8 @@
 
 namespace ppo PPO_PUBLISHER_API {
 
-// $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or the bridge's defaults on this host. An empty
-// $PPO_CONTROL_ADDRESS means no commands.
+// $PPO_EVENTS_ADDRESS and $PPO_CONTROL_ADDRESS, or those of the bridges of $PPO_BRIDGES (HOST[:PORT],...), or the
+// bridge's defaults on this host. An empty $PPO_CONTROL_ADDRESS means no commands.
 std::string events_address();
 std::string control_address();
 // $PPO_CURVE_FILE, or empty.
@@ -50,7 +50,9 @@ std::string curve_file();
 
 // Names (`source`, `run`, agent ids) are 1-64 of `A-Z a-z 0-9 _ . : -`.
 struct PublisherOptions {
-  std::string endpoint = events_address();  // where the bridge takes events in
+  // Where the bridge takes events in. Of several bridges, which share a log: all of theirs, with commas between, and as
+  // many in `control`. The publisher is with one at a time; when that is away for 1 to 2 s, it goes to the next.
+  std::string endpoint = events_address();
   // Where it asks and sends commands from; empty: no commands, and nothing is ever sent again.
   std::string control = control_address();
   // The file with the key by which the bridge knows this publisher, where it wants one (`ppo-bridge
@@ -216,8 +218,8 @@ class Publisher {
   // Empty while all is well. May throw std::bad_alloc.
   std::string error() const;
 
-  // Refuses further events, waits at most flush_ms for the waiting ones to leave (not at all when
-  // no bridge is there; a publisher younger than 250 ms first gives its bridge that long to
+  // Refuses further events, waits at most flush_ms for the waiting ones to leave (of a single bridge
+  // not at all when it is not there; a publisher younger than 250 ms first gives it that long to
   // appear), then until the bridge has asked for nothing more for a quarter of a second, and ends
   // the threads. Commands that still wait are answered as rejected; an answer has half a second to
   // leave. Idempotent.
