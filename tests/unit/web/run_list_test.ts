@@ -46,6 +46,11 @@ test('runs listed: trainer-10 after trainer-2, nothing last either way, pinned f
   assert.ok(compareValues(9, 10) < 0 && compareValues('a9', 'a10') < 0 && compareValues(undefined, 'a') > 0);
 });
 
+test('runs listed: of those that began at once agent_2 stands before agent_10', () => {
+  const runs = ['s@r/agent_10', 's@r/agent_2', 's@r/agent_1'].map((id) => run(id, { started: 7 }));
+  assert.deepEqual(shown([...runs, run('s@later', { started: 9 })]), ['s@later', 's@r/agent_1', 's@r/agent_2', 's@r/agent_10']);
+});
+
 test('runs listed: grouped by a key of config, numbers in order, those without it last', () => {
   const of = (id: string, config: JsonObject) => run(id, { config });
   const runs = [of('a', { lr: 0.1 }), of('b', { lr: 0.003 }), of('c', {}), of('d', { lr: 0.1 }), of('e', { lr: 'auto' }), of('f', { net: { lr: 1 } })];

@@ -22,12 +22,24 @@ test('run colours: runs shown together look different, in whatever order they we
   const looks = looksOf(chosen);
   assert.equal(new Set(looks.values()).size, 32);
   assert.deepEqual([...looksOf([...chosen].reverse())].sort(), [...looks].sort());
-  // The first of those that would look alike keeps its own.
+  // The first of those that would have one colour keeps its own look.
   for (const id of chosen) {
-    const alike = chosen.filter((other) => lookNumber(other) === lookNumber(id)).sort();
-    if (alike[0] === id && looks.get(id) !== lookNumber(id)) assert.ok(chosen.some((o) => o < id && looks.get(o) === lookNumber(id)));
+    const alike = chosen.filter((other) => lookNumber(other) % 8 === lookNumber(id) % 8).sort();
+    if (alike[0] === id) assert.equal(looks.get(id), lookNumber(id));
   }
   assert.equal(looksOf(ids(64)).size, 64);
+});
+
+test('run colours: up to eight runs have eight colours, and who has a colour alone keeps its look', () => {
+  for (let from = 0; from < 40; ++from) {
+    const chosen = ids(48).slice(from, from + 8);
+    const looks = looksOf(chosen);
+    assert.equal(new Set([...looks.values()].map((look) => look % 8)).size, 8, chosen.join());
+    for (const id of chosen) {
+      const alone = chosen.every((other) => other === id || lookNumber(other) % 8 !== lookNumber(id) % 8);
+      if (alone) assert.equal(looks.get(id), lookNumber(id));
+    }
+  }
 });
 
 /** A bridge that holds runs, and counts what it is asked. */

@@ -135,6 +135,11 @@ export function runsBetween(runs: readonly Run[], from: number | undefined, to: 
   });
 }
 
+/** Those that began last first, and of those that began at once agent_2 before agent_10: the same in every tab. */
+export function newestFirst(a: Run, b: Run): number {
+  return b.started - a.started || collator.compare(a.run_id, b.run_id) || (a.run_id < b.run_id ? -1 : 1);
+}
+
 export function listRuns(runs: Iterable<Run>, wish: ListWish, columns: readonly ListColumn[]): RunList {
   const { test, problem } = reader(wish.find);
   const shown: Run[] = [];
@@ -148,7 +153,7 @@ export function listRuns(runs: Iterable<Run>, wish: ListWish, columns: readonly 
     const order = rank(a.value) !== rank(b.value)
       ? rank(a.value) - rank(b.value) // nothing is last either way
       : sign * compareValues(a.value, b.value);
-    return order || b.run.started - a.run.started || (a.run.run_id < b.run.run_id ? -1 : 1);
+    return order || newestFirst(a.run, b.run);
   });
   return { groups: inGroups(keyed.map(({ run }) => run), wish.group), count: shown.length, problem };
 }

@@ -3,7 +3,7 @@
 // the steps and the last reward follow the events. Bounded in bytes: the oldest are left out, and counted.
 import type { BridgeEvent, Json, JsonObject } from '../feed/index.js';
 import type { Asking } from './asking.js';
-import { runsBetween, tellingRuns } from './run_list.js';
+import { newestFirst, runsBetween, tellingRuns } from './run_list.js';
 import { agentOf, runId } from './tallies.js';
 import { listOf, numberOf, objectOf, textOf, wordsOf } from './values.js';
 
@@ -189,7 +189,7 @@ export class Runs {
     const all = runsBetween(tellingRuns(this.all), from, to).filter(({ hidden }) => !hidden);
     const running = all.filter(({ state }) => state === 'running');
     return (running.length > 0 ? running : all)
-      .sort((a, b) => b.started - a.started || (a.run_id < b.run_id ? -1 : 1))
+      .sort(newestFirst)
       .slice(0, shownMax).map(({ run_id }) => run_id);
   }
 

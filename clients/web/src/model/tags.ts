@@ -39,6 +39,7 @@ export class Tags {
   of(runIds: readonly string[]): Tag[] {
     if (runIds !== this.runIds && runIds.join('\n') !== this.runIds.join('\n')) {
       this.runs = new Set(runIds);
+      this.known = new Map(); // what is shown stays until there is an answer
       this.question.restart();
     }
     this.runIds = runIds;

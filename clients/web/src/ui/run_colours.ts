@@ -1,6 +1,7 @@
 // How a run looks: one of eight colours that the colour-blind can tell apart, times four dashes. It follows from
 // its run_id alone, so that it is the same in every tab, view and browser. Where two of the runs that are laid
-// over each other would look alike, the one whose run_id is greater takes the next look that is free.
+// over each other would have one colour, the one whose run_id is greater takes the next colour that is free, and where
+// all are taken the next look: dashes alone cannot be told apart on a line that is full of corners.
 import { svg } from './dom.js';
 import { seriesColour } from './theme.js';
 
@@ -33,15 +34,25 @@ export function lookNumber(runId: string): number {
   return (h % colours) + colours * dashOf[(h >>> 8) % dashOf.length]!;
 }
 
-/** The looks of runs shown together: each its own as long as there are no more than 32. */
+/** The looks of runs shown together: each a colour of its own up to 8 of them, and a look of its own up to 32. */
 export function looksOf(runIds: readonly string[]): Map<string, number> {
   const found = new Map<string, number>();
   const taken = new Set<number>();
-  for (const id of [...new Set(runIds)].sort()) {
-    let look = lookNumber(id);
-    for (let i = 0; i < looks && taken.has(look) && taken.size < looks; ++i) look = (look + 1) % looks;
+  const coloursTaken = new Set<number>();
+  const give = (id: string, look: number) => {
     taken.add(look);
+    coloursTaken.add(look % colours);
     found.set(id, look);
+  };
+  const ids = [...new Set(runIds)].sort();
+  for (const id of ids) if (!coloursTaken.has(lookNumber(id) % colours)) give(id, lookNumber(id));
+  for (const id of ids) {
+    if (found.has(id)) continue;
+    let look = lookNumber(id);
+    const dash = look - (look % colours);
+    while (coloursTaken.size < colours && coloursTaken.has(look % colours)) look = dash + ((look + 1) % colours);
+    while (taken.has(look) && taken.size < looks) look = (look + 1) % looks;
+    give(id, look);
   }
   return found;
 }

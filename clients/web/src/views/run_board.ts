@@ -1,6 +1,6 @@
 // How the runs are, at a glance: those that are alive, stalled, crashed and by what, and those that ended. Each is a
 // link to all there is of it.
-import { runsBetween, tellingRuns } from '../model/run_list.js';
+import { newestFirst, runsBetween, tellingRuns } from '../model/run_list.js';
 import type { Run, Runs } from '../model/runs.js';
 import type { UiState } from '../state/ui_state.js';
 import { card, h, setName, setText, setTitle } from '../ui/dom.js';
@@ -47,9 +47,9 @@ export class RunBoard {
     if (runs.listVersion === this.version && were === this.stalledWere) return this.showNumbers();
     this.version = runs.listVersion;
     this.stalledWere = were;
-    const all = runsBetween(tellingRuns(runs.all), from, to).filter(({ hidden }) => !hidden).sort((a, b) => b.last_event - a.last_event || (a.run_id < b.run_id ? -1 : 1));
+    const all = runsBetween(tellingRuns(runs.all), from, to).filter(({ hidden }) => !hidden).sort((a, b) => b.last_event - a.last_event || newestFirst(a, b));
     this.total = all.length;
-    const running = all.filter(({ state, run }) => state === 'running' && run !== '').sort((a, b) => b.started - a.started);
+    const running = all.filter(({ state, run }) => state === 'running' && run !== '').sort(newestFirst);
     const found = [running.filter(({ source }) => !stalledSources.has(source)), running.filter(({ source }) => stalledSources.has(source)),
                    all.filter(({ state }) => state === 'crashed'), all.filter(({ state }) => /^(finished|interrupted|lost)$/.test(state))];
     [this.alive, this.stalled] = found.map(({ length }) => length) as [number, number];
