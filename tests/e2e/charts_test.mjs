@@ -302,8 +302,8 @@ test('charts: what was done to a run is on the axis, and what its phases took is
   await page.getByRole('region', { name: 'Texts' }).getByText('<i>a note</i>').waitFor();
   await page.getByRole('region', { name: 'How loss/spread is spread' }).getByRole('img').waitFor();
   const phases = page.getByRole('region', { name: 'Phases' });
+  await phases.getByText('of the newest 40 spans').waitFor(); // asked for by itself, behind what stands above
   assert.deepEqual(await phases.locator('tbody tr').first().locator('td').allTextContents(), ['rollout', '38.0 %', '500 ms', '500 ms', '30']);
-  await phases.getByText('of the newest 40 spans').waitFor();
   // The mark stands on the chart, and says what it is.
   const area = await chart(page, 'training_update/policy_loss').locator('.u-over').boundingBox();
   const table = page.locator('.values');
