@@ -118,4 +118,8 @@ test('alerts: their events in one line', () => {
   assert.equal(eventSummary(cleared), 'kl: s over');
   const acted = { ...told(2, 'alert_action'), data: { alert_id: 3, action: 'webhook', outcome: 'failed', message: 'no connection' } };
   assert.equal(eventSummary(acted), '3: webhook failed: no connection');
+  const said = (type: string, data: JsonObject) => eventSummary({ ...told(1), type, data });
+  assert.deepEqual([said('price_update', { item: 'Coal', price: 150 }), said('scalar', { tag: 'loss', value: null, step: 1200 }),
+                    said('span', { name: 'rollout', duration_ms: 150 }), said('run_ended', { state: 'crashed', error: 'E: no' })],
+                   ['Coal 150', 'loss = NaN at step 1,200', 'rollout took 150 ms', 'crashed: E: no']);
 });

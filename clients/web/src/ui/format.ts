@@ -120,6 +120,17 @@ export function dateTime(seconds: number): string {
   return Math.abs(seconds) < 8e12 ? moment.format(seconds * 1000) : String(seconds);
 }
 
+const dayAndSecond = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit',
+});
+
+/** The time to the millisecond; of another day than today the day and the second. */
+export function when(seconds: number): string {
+  const today = new Date().setHours(0, 0, 0, 0) / 1000;
+  if (seconds >= today && seconds < today + 86_400) return timeWithMillis(seconds);
+  return Math.abs(seconds) < 8e12 ? dayAndSecond.format(seconds * 1000) : String(seconds);
+}
+
 /** In short: the day and the minute, or of long ago the year and the day. */
 export function shortDate(seconds: number): string {
   if (!Number.isFinite(seconds) || Math.abs(seconds) > 8e12) return String(seconds);

@@ -16,11 +16,13 @@ const loss = (value: Json | undefined) => {
   return number === undefined ? 'NaN' : digits(number);
 };
 
+const atStep = ({ step }: JsonObject) => (numberOf(step) === undefined ? '' : ` at step ${outside(full(numberOf(step)!))}`);
+
 const summaries: Record<string, (data: JsonObject) => string> = {
   trade_executed: (d) =>
     `${text(d.action_type)} ${short(d.quantity)} × ${text(d.item)} at ${short(d.price)}, profit ${signed(d.profit)}`,
   price_update: (d) =>
-    `${text(d.item)} ${short(d.price)} (${signed(d.change)}, ${percent(numberOf(d.change_percent), 2)})`,
+    `${text(d.item)} ${short(d.price)}${d.change === undefined ? '' : ` (${signed(d.change)}, ${percent(numberOf(d.change_percent), 2)})`}`,
   margin_update: (d) =>
     `${text(d.item)} buy ${short(d.buy_price)} sell ${short(d.sell_price)}, margin ${short(d.margin)} (${percent(numberOf(d.margin_percent), 2)})`,
   agent_decision: (d) => [
@@ -33,6 +35,11 @@ const summaries: Record<string, (data: JsonObject) => string> = {
   training_update: (d) =>
     `update ${short(d.update)} at step ${short(d.steps)}: policy ${loss(d.policy_loss)}, value ${loss(d.value_loss)}, KL ${loss(d.approx_kl)}`,
   episode_end: (d) => `episode ${short(d.episode)}: reward ${loss(d.reward)}, profit ${signed(d.profit)}`,
+  scalar: (d) => `${text(d.tag)} = ${loss(d.value)}${atStep(d)}`,
+  span: (d) => `${text(d.name)} took ${loss(d.duration_ms)} ms${atStep(d)}`,
+  text: (d) => `${text(d.tag)}: ${text(d.text)}${atStep(d)}`,
+  histogram: (d) => `${text(d.tag)}: ${loss(d.min)} to ${loss(d.max)}, half of ${short(d.count)} up to ${loss(d.p50)}${atStep(d)}`,
+  run_ended: (d) => `${text(d.state)}${textOf(d.error) === undefined ? '' : `: ${text(d.error)}`}`,
   alert_raised: (d) => `${alertTitle(d)}: ${raisedText(d)}`,
   alert_cleared: (d) => `${alertTitle(d)}: ${outside(whoText(d))} ${outside(reasonText(d))}`,
   alert_action: (d) => `${alertTitle(d)}: ${text(d.action)} ${text(d.outcome)}${textOf(d.message) ? `: ${text(d.message)}` : ''}`,

@@ -8,11 +8,10 @@ import type { UiState } from '../state/ui_state.js';
 import { fillBadge, setBadge } from '../ui/badge.js';
 import { ask } from '../ui/dialog.js';
 import { h, setName, setText, setTitle } from '../ui/dom.js';
-import { dateTime, full, nameText, shortDate } from '../ui/format.js';
+import { dateTime, full, nameText, shortDate, when } from '../ui/format.js';
 import { reasonText, valueText, whoText } from '../ui/summary.js';
 import { Table, textColumn } from '../ui/table.js';
 import { AlertForm } from './alert_form.js';
-import { when } from './tape_columns.js';
 import type { App, View } from './view.js';
 
 const examples = [

@@ -7,12 +7,11 @@ import { listOf, objectOf } from '../model/values.js';
 import { fillBadge } from '../ui/badge.js';
 import { ask } from '../ui/dialog.js';
 import { h, setDenied, setName, setText, setTitle } from '../ui/dom.js';
-import { dash, dateTime, duration, full } from '../ui/format.js';
+import { dash, dateTime, duration, full, when } from '../ui/format.js';
 import { Table, textColumn } from '../ui/table.js';
 import { ControlOrders } from './control_orders.js';
 import { ControlParameters } from './control_parameters.js';
 import { ControlTargets } from './control_targets.js';
-import { when } from './tape_columns.js';
 import type { App, View } from './view.js';
 
 const answersMax = 200;

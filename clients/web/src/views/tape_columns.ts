@@ -4,7 +4,7 @@ import { fieldReader } from '../model/rule.js';
 import { numberOf } from '../model/values.js';
 import type { ColumnChoice } from '../ui/column_menu.js';
 import { setName, setText, setTitle } from '../ui/dom.js';
-import { compact, dateTime, digits, full, timeWithMillis } from '../ui/format.js';
+import { compact, dateTime, digits, full, when } from '../ui/format.js';
 import { eventSummary } from '../ui/summary.js';
 
 export interface TapeColumn {
@@ -16,17 +16,6 @@ export interface TapeColumn {
 }
 
 const textMax = 200;
-const dayAndTime = new Intl.DateTimeFormat(undefined, {
-  day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit',
-});
-
-/** With its day, where that is another one than today. */
-export function when(seconds: number): string {
-  const today = new Date().setHours(0, 0, 0, 0) / 1000;
-  if (seconds >= today && seconds < today + 86_400) return timeWithMillis(seconds);
-  return Math.abs(seconds) < 8e12 ? dayAndTime.format(seconds * 1000) : String(seconds);
-}
-
 const who = ({ source, data }: BridgeEvent) =>
   [source, typeof data.agent_id === 'string' ? data.agent_id : undefined].filter(Boolean).join('/');
 

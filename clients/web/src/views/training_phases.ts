@@ -4,7 +4,7 @@ import type { Span } from '../model/run_events.js';
 import { Chart } from '../ui/chart.js';
 import { ChartGroup } from '../ui/chart_group.js';
 import { h, named, setName, setText } from '../ui/dom.js';
-import { digits, full, percent, timeWithMillis } from '../ui/format.js';
+import { digits, full, percent, when } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
 import { runLook } from '../ui/run_colours.js';
 import { isDark, seriesColour } from '../ui/theme.js';
@@ -90,7 +90,7 @@ export class TrainingPhases {
     this.list.replaceChildren(...newest.slice(0, marksShown).map((mark) => {
       const name = named(runLook(mark.runId).label, 40);
       name.className = 'muted';
-      return h('li', {}, h('span', { class: 'muted' }, timeWithMillis(mark.timestamp)), ' ', h('span', {}, markText(mark)), ' ', name);
+      return h('li', {}, h('span', { class: 'muted' }, when(mark.timestamp)), ' ', h('span', {}, markText(mark)), ' ', name);
     }));
     setText(this.more, left > 0 ? `and ${full(left)} before these` : '');
   }

@@ -5,7 +5,7 @@ import { Chart } from '../ui/chart.js';
 import { csvOf, download } from '../ui/chart_export.js';
 import type { ChartGroup } from '../ui/chart_group.js';
 import { h, setName, setText } from '../ui/dom.js';
-import { full, timeWithMillis } from '../ui/format.js';
+import { full, when } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
 import { runLook } from '../ui/run_colours.js';
 import { withWhole } from './training_phases.js';
@@ -133,7 +133,7 @@ export class TrainingSpread {
     this.textsKey = key;
     this.list.replaceChildren(...found.map(({ tag, text, step, timestamp, runId }) => {
       const head = h('span', { class: 'muted' });
-      setText(head, `${timeWithMillis(timestamp)} ${tag}${step === undefined ? '' : ` at step ${full(step)}`} · ${runLook(runId).label}`);
+      setText(head, `${when(timestamp)} ${tag}${step === undefined ? '' : ` at step ${full(step)}`} · ${runLook(runId).label}`);
       return h('li', {}, head, h('pre', {}, text));
     }));
   }
