@@ -285,4 +285,12 @@ test('axes: ticks that are close still differ, and the range holds what is seen'
   const huge = rangeOfY([readPoints([alone(0, -1.7e308), alone(1, 1.7e308)])], [0, 1], usual);
   assert.ok(huge.every(Number.isFinite));
   assert.deepEqual(rangeOfY([readPoints([alone(0, -5)])], [0, 1], { ...usual, log: true }), [1, 10]);
+  // Where it is wished, a few far out do not press the others flat; of few points none is left out.
+  const many = readPoints(Array.from({ length: 100 }, (_, i) => alone(i, i === 50 ? 1e6 : i === 51 ? NaN : i % 10)));
+  const [least, most] = rangeOfY([many], [0, 100], { ...usual, inner: true });
+  assert.ok(least > -3 && most < 12, `${least} ${most}`);
+  assert.ok(rangeOfY([many], [0, 100], usual)[1] > 1e6);
+  assert.ok(rangeOfY([many], [45, 55], { ...usual, inner: true })[1] > 1e6);
+  const flat = readPoints(Array.from({ length: 100 }, (_, i) => alone(i, i === 50 ? 9 : 1)));
+  assert.ok(rangeOfY([flat], [0, 100], { ...usual, inner: true })[1] > 9, 'a peak alone on a flat line is all there is');
 });

@@ -61,6 +61,8 @@ const fields = {
   log: flag,
   /** The lowest and highest of a stretch as an area. */
   band: flag,
+  /** The axis of values is fitted to most of them; the few that lie far out are cut off. */
+  inner: flag,
   /** Search among the tags of curves, those that stand first, and groups of them that are closed. */
   tags: text(),
   pins: list(),

@@ -56,6 +56,8 @@ export interface ChartData {
   log?: boolean;
   smooth?: number;
   band?: boolean;
+  /** The axis of values leaves out the few that lie far out. */
+  inner?: boolean;
 }
 
 export interface Tick {
@@ -261,7 +263,7 @@ export class Chart {
   private rangeOfY(): Range {
     if (this.data.lanes !== undefined) return [0, Math.max(1, this.data.lanes.length)];
     const marks = this.data.marks.flatMap(({ y }) => (y === undefined ? [] : [y]));
-    return rangeOfY(this.curves, this.shown(), { log: this.data.log === true, zero: this.options.minAtZero === true, marks });
+    return rangeOfY(this.curves, this.shown(), { log: this.data.log === true, zero: this.options.minAtZero === true, inner: this.data.inner === true, marks });
   }
 
   private strokes(): Stroke[] {

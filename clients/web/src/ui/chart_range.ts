@@ -21,19 +21,25 @@ export function rangeOfX(curves: readonly Points[], kind: AxisKind): Range {
 export interface RangeOfY {
   log: boolean;
   zero: boolean;
+  /** Fitted to all but the highest and lowest twentieth. */
+  inner?: boolean;
   /** Of marks, which need room, too. */
   marks: readonly number[];
 }
 
+const fewest = 20; // of fewer none is left out
+
 /** The lowest and highest of what is shown of the curves, with some room. */
-export function rangeOfY(curves: readonly Points[], [from, to]: Range, { log, zero, marks }: RangeOfY): Range {
+export function rangeOfY(curves: readonly Points[], [from, to]: Range, { log, zero, inner, marks }: RangeOfY): Range {
   let low = Infinity;
   let high = -Infinity;
   const take = (value: number) => {
     if (log && !(value > 0)) return;
+    if (inner && Number.isFinite(value)) taken.push(value);
     if (value < low) low = value;
     if (value > high) high = value;
   };
+  const taken: number[] = [];
   for (const points of curves) {
     const { x, min, max, length } = points;
     for (let i = 0; i < length; ++i) {
@@ -46,6 +52,11 @@ export function rangeOfY(curves: readonly Points[], [from, to]: Range, { log, ze
       if (x[i - 1]! < from && x[i]! > from) take(between(points, i, from));
       if (x[i - 1]! < to && x[i]! > to) take(between(points, i, to));
     }
+  }
+  if (taken.length >= fewest) {
+    const sorted = Float64Array.from(taken).sort();
+    const out = Math.floor(sorted.length / 20);
+    if (sorted[out]! < sorted[sorted.length - 1 - out]!) [low, high] = [sorted[out]!, sorted[sorted.length - 1 - out]!];
   }
   for (const y of marks) take(y);
   if (low > high) return log ? [1, 10] : [0, 1];

@@ -35,6 +35,7 @@ export class TrainingView implements View {
   private readonly smoothText = h('output');
   private readonly log: HTMLInputElement;
   private readonly band: HTMLInputElement;
+  private readonly inner: HTMLInputElement;
   private readonly whole: HTMLButtonElement;
   private readonly group = new ChartGroup();
   private readonly groups = new Map<string, Group>();
@@ -58,10 +59,11 @@ export class TrainingView implements View {
       h('option', { value: 'time' }, 'over wall time'));
     this.smooth = h('input', { type: 'range', min: '0', max: '0.99', step: '0.01', 'aria-label': 'Smoothing',
       oninput: () => app.go({ smooth: Number(this.smooth.value) || undefined }, 'replace') });
-    const check = (what: 'log' | 'band') => h('input', { type: 'checkbox', onchange: (event: Event) =>
+    const check = (what: 'log' | 'band' | 'inner') => h('input', { type: 'checkbox', onchange: (event: Event) =>
       app.go({ [what]: (event.target as HTMLInputElement).checked }, 'replace') });
     this.log = check('log');
     this.band = check('band');
+    this.inner = check('inner');
     this.whole = h('button', { title: 'A double click on a chart, or 0, does the same',
       onclick: () => app.go({ x0: undefined, x1: undefined }) }, 'Show all');
     this.watch = new IntersectionObserver((entries) => {
@@ -80,6 +82,7 @@ export class TrainingView implements View {
       h('div', { class: 'bar' }, this.search, this.axis, h('label', { class: 'check' }, 'smooth', this.smooth, this.smoothText),
         h('label', { class: 'check' }, this.log, 'log'),
         h('label', { class: 'check', title: 'The lowest and highest value of each stretch as an area' }, this.band, 'min–max'),
+        h('label', { class: 'check', title: 'The axis of values is fitted to all but the highest and lowest twentieth' }, this.inner, 'cut outliers'),
         this.whole, this.found),
       h('div', { class: 'bar' }, this.chips), this.empty, this.missed, this.sections,
       this.spread.element, this.phases.element);
@@ -111,10 +114,10 @@ export class TrainingView implements View {
     const range: Range | undefined = x0 !== undefined && x1 !== undefined && x0 < x1 ? [x0, x1] : undefined;
     const off = new Set(app.state.off);
     const runIds = chosen.filter((id) => !off.has(id));
-    const { x, log, band, smooth } = app.state;
+    const { x, log, band, inner, smooth } = app.state;
     const view: PanelView = {
       runIds, range, marks: app.marks.of(chosen), marksVersion: app.marks.version,
-      shape: JSON.stringify([runIds, range, x, log, band, smooth, isDark()]),
+      shape: JSON.stringify([runIds, range, x, log, band, inner, smooth, isDark()]),
     };
     for (const panel of this.panels.values()) panel.update(view);
     this.spread.update(runIds, fits);
@@ -145,6 +148,7 @@ export class TrainingView implements View {
     setText(this.smoothText, smooth === 0 ? dash : smooth.toFixed(2));
     this.log.checked = state.log;
     this.band.checked = state.band;
+    this.inner.checked = state.inner;
     this.whole.hidden = state.x0 === undefined && state.x1 === undefined;
   }
 

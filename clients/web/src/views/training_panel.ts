@@ -5,13 +5,14 @@ import { Chart, type Happening } from '../ui/chart.js';
 import { csvOf, download, pngOf, svgOf } from '../ui/chart_export.js';
 import type { ChartGroup, Range } from '../ui/chart_group.js';
 import { h, named, setName, setText } from '../ui/dom.js';
-import { compact, time } from '../ui/format.js';
+import { compact, when } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
 import { runLook, runSwatch } from '../ui/run_colours.js';
 import { colour } from '../ui/theme.js';
 import type { App } from './view.js';
 
-const height = 190;
+// A high window has room for higher charts.
+const chartHeight = () => Math.round(Math.min(260, Math.max(190, 0.18 * innerHeight)));
 const happeningsMax = 200;
 const fewPixels = 400; // to find the step of a time
 
@@ -42,7 +43,7 @@ export class TrainingPanel {
   private readonly dialog: HTMLDialogElement;
 
   constructor(private readonly app: App, readonly tag: string, private readonly group: ChartGroup) {
-    this.slot.style.minHeight = `${height}px`;
+    this.slot.style.minHeight = `${chartHeight()}px`;
     const name = h('span', { class: 'tag' });
     setName(name, tag, 48);
     const close = () => menu.removeAttribute('open');
@@ -69,7 +70,7 @@ export class TrainingPanel {
     const { app, chart } = this;
     setText(this.pin, app.state.pins.includes(this.tag) ? 'Unpin' : 'Pin');
     if (!this.near && !this.dialog.open) return;
-    const { x, log, band, smooth = 0 } = app.state;
+    const { x, log, band, inner, smooth = 0 } = app.state;
     const drawn = chart ?? this.makeChart();
     const query = { tag: this.tag, x, pixels: drawn.pixels };
     this.askPlaces(view);
@@ -78,7 +79,7 @@ export class TrainingPanel {
     const version = `${answer.version} ${view.marksVersion} ${this.placesVersion}`;
     const empty = answer.curves.every(({ length }) => length === 0);
     const below = log ? answer.curves.reduce((sum, { min }) => sum + min.reduce((n, one) => n + Number(one <= 0), 0), 0) : 0;
-    setText(this.state, answer.problem !== '' && app.feed.state.status === 'live' ? answer.problem : empty && answer.asking ? 'asking…'
+    setText(this.state, answer.problem !== '' && app.feed.state.status === 'live' ? answer.problem : empty ? (answer.asking ? 'asking…' : 'no points here')
       : below > 0 ? 'values up to 0 have no place on this axis' : '');
     if (!this.redraw.due(`${view.shape} ${answer.curves.length} ${drawn.pixels}`, `${version} ${cuts.join(' ')}`)) return;
     const shown = view.runIds.flatMap((runId, i) => {
@@ -91,7 +92,7 @@ export class TrainingPanel {
     if (this.dialog.open) this.fillKey(shown.map(({ runId }) => runId));
     drawn.update({
       lines: shown.map(({ runId }) => ({ ...runLook(runId), id: runId })), curves: shown.map(({ points }) => points),
-      marks: [], happenings: this.happenings(view), x: x === 'step' ? 'steps' : x, range: view.range, log, band, smooth,
+      marks: [], happenings: this.happenings(view), x: x === 'step' ? 'steps' : x, range: view.range, log, band, inner, smooth,
     });
   }
 
@@ -105,7 +106,7 @@ export class TrainingPanel {
 
   private makeChart(): Chart {
     this.chart = new Chart({
-      label: this.tag, height, x: 'steps', y: 'plain', group: this.group,
+      label: this.tag, height: chartHeight(), x: 'steps', y: 'plain', group: this.group,
       // "Back" goes to all of it at once, not through each step of a pan.
       onZoom: (range) => this.app.go({ x0: range?.[0], x1: range?.[1] }, this.app.state.x0 === undefined ? 'push' : 'replace'),
     });
@@ -122,7 +123,7 @@ export class TrainingPanel {
     const add = (runId: string, timestamp: number, of: string, text: string) => {
       const started = app.runs.find(runId)?.started;
       const at = x === 'time' ? timestamp : x === 'relative' ? started && timestamp - started : this.stepOf(runId, timestamp);
-      if (at !== undefined) found.push({ x: at, colour: of, text: `${time(timestamp)} ${text} · ${runLook(runId).label}` });
+      if (at !== undefined) found.push({ x: at, colour: of, text: `${when(timestamp)} ${text} · ${runLook(runId).label}` });
     };
     for (const runId of runIds) {
       for (const mark of marks.get(runId) ?? []) {
@@ -198,7 +199,7 @@ export class TrainingPanel {
     this.dialog.remove();
     if (this.chart === undefined) return;
     this.slot.replaceChildren(this.chart.element);
-    this.chart.resizeTo(height);
+    this.chart.resizeTo(chartHeight());
   }
 
   private async save(kind: 'png' | 'svg' | 'csv'): Promise<void> {
