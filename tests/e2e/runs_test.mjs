@@ -152,6 +152,11 @@ test('runs: what one browser says of a run the others see: pin, note, tags, name
   await note(second).fill(`the good one ${hostile}`);
   await note(second).press('Tab');
   await second.getByText('Saved, for everybody.').waitFor();
+  // What is said moves no button away from under the pointer.
+  const places = () => second.getByRole('complementary').getByRole('button').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+  const during = await places();
+  await second.getByText('Saved, for everybody.').waitFor({ state: 'hidden' });
+  assert.deepEqual(await places(), during);
   await second.getByLabel('Tags').fill('best, twice');
   await second.getByLabel('Tags').press('Enter');
   await second.getByRole('complementary').getByRole('button', { name: 'Pin' }).click();
@@ -196,6 +201,7 @@ test('runs: a choice is in the address, and the same in a second browser; what d
   assert.match(keys[0], /^learning_rate/);
   assert.match(keys[1], /^seed1234$/);
   assert.match(keys[2], /^net.layers2222$/);
+  assert.deepEqual((await diff(page)).slice(-2).map((row) => row.slice(0, 18)), ['episode_end/steps1', 'loss0.50.3330.250.']);
   const other = await openPage(bridge, { view: new URL(page.url()).hash.slice(2), colorScheme: 'light' });
   await other.getByText('2 of 3 settings differ').waitFor();
   assert.deepEqual(await diff(other), await diff(page));
@@ -206,6 +212,14 @@ test('runs: a choice is in the address, and the same in a second browser; what d
   await page.getByText('4 chosen').waitFor();
   assert.equal(await page.getByRole('complementary').count(), 0);
   assert.deepEqual([...page.problems, ...other.problems], []);
+});
+
+test('runs: on a narrow screen the agents of one run are told apart', async () => {
+  const page = await openRuns('?sort=name', { viewport: { width: 390, height: 800 } });
+  await named(page, 'ppo-1').getByText('agent_0', { exact: true }).waitFor();
+  await page.setViewportSize({ width: 1360, height: 800 });
+  await until('once, in a column of its own', async () => (await named(page, 'ppo-1').getByText('agent_0', { exact: true }).filter({ visible: true }).count()) === 1);
+  assert.deepEqual(page.problems, []);
 });
 
 // A journal as it would be had it been written a week ago: what follows from events is made anew out of them.

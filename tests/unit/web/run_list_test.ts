@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject } from '../../../clients/web/src/feed/index.js';
 import { compareValues, heldOrder } from '../../../clients/web/src/model/order.js';
-import { configColumn, configDiff, flatConfig, keysSeen, listRuns, metricColumn, runsBetween } from '../../../clients/web/src/model/run_list.js';
+import { configColumn, configDiff, flatConfig, keysSeen, listRuns, metricColumn, metricDiff, runsBetween } from '../../../clients/web/src/model/run_list.js';
 import type { Run } from '../../../clients/web/src/model/runs.js';
 
 const run = (run_id: string, more: Partial<Run> = {}): Run => ({
@@ -90,4 +90,10 @@ test('runs listed: of a stretch of time, as they were at its end', () => {
                    [['over', 'running', undefined, ''], ['on', 'running', undefined, ''], ['still', 'running', 5, '']]);
   assert.deepEqual(runsBetween(runs, undefined, undefined), runs);
   assert.deepEqual(runsBetween(runs, 46, undefined).map(({ run_id }) => run_id), ['on', 'still']);
+});
+
+test('runs compared: by the last value of each curve, NaN and nothing told apart', () => {
+  const runs = [run('a', { metrics: { 'loss/10': 1, 'loss/2': undefined } }), run('b', { metrics: { 'loss/10': 1 } })];
+  assert.deepEqual(metricDiff(runs), [
+    { tag: 'loss/2', values: [NaN, undefined], differs: true }, { tag: 'loss/10', values: [1, 1], differs: false }]);
 });

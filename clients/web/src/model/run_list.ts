@@ -188,3 +188,12 @@ export function configDiff(runs: readonly Run[]): Difference[] {
     return { key, values, differs: texts.some((text) => text !== texts[0]) };
   }).sort((a, b) => Number(b.differs) - Number(a.differs));
 }
+
+/** The last value of every curve that one of the runs has, in order of their names. NaN: it is no number. */
+export function metricDiff(runs: readonly Run[]): { tag: string; values: (number | undefined)[]; differs: boolean }[] {
+  const tags = new Set(runs.flatMap(({ metrics }) => Object.keys(metrics)));
+  return [...tags].sort(collator.compare).map((tag) => {
+    const values = runs.map(({ metrics }) => (Object.hasOwn(metrics, tag) ? metrics[tag] ?? NaN : undefined));
+    return { tag, values, differs: values.some((value) => !Object.is(value, values[0])) };
+  });
+}

@@ -103,11 +103,13 @@ export class Grid<T> {
     while (spare.length > 0 && shown.reduce((sum, { width }) => sum + width, 0) > room) {
       shown.splice(shown.indexOf(spare.pop()!), 1);
     }
+    // Another cell may say what these would have said.
+    this.element.dataset.without = columns.filter((column) => !shown.includes(column)).map(({ id }) => id).join(' ');
     return shown;
   }
 
   private showColumns(columns: GridColumn<T>[], sortedBy: string): void {
-    const are = columns.map(({ id, name }) => `${id} ${name}`).join('\n');
+    const are = columns.map(({ id, name, width }) => `${id} ${name} ${width}`).join('\n');
     if (are !== this.columnsAre) {
       this.columnsAre = are;
       const template = [`${checkWidth}px`, ...columns.map(({ width, grow }) =>

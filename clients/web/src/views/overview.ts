@@ -1,6 +1,7 @@
 // A row an agent: what it has, what it earned, what it did last, how it is.
 import type { Agent } from '../model/agents.js';
 import { filterOfAgent } from '../model/filter.js';
+import { collator } from '../model/order.js';
 import { numberOf } from '../model/values.js';
 import { Chart } from '../ui/chart.js';
 import { fillBadge } from '../ui/badge.js';
@@ -17,6 +18,9 @@ import { RunBoard } from './run_board.js';
 import type { App, View } from './view.js';
 
 const curvesMax = 8; // more at a time can hardly be told apart
+
+// The same in every tab, whatever came first there.
+const byName = (a: Agent, b: Agent) => collator.compare(`${a.source}/${a.agent}`, `${b.source}/${b.agent}`);
 
 export class Overview implements View {
   readonly name = 'overview';
@@ -117,7 +121,7 @@ export class Overview implements View {
     this.tiles.set('Events/s', rate === null || rate === undefined ? dash : compact(Math.round(rate)), 'Accepted from all sources, over the last second');
     this.table.update(all);
     const { runs: chosen } = this.app.state;
-    this.updateValues(all.filter(({ values, run_id }) => values.length > 1 && (chosen.length === 0 || chosen.includes(run_id))).slice(0, curvesMax));
+    this.updateValues([...all].sort(byName).filter(({ values, run_id }) => values.length > 1 && (chosen.length === 0 || chosen.includes(run_id))).slice(0, curvesMax));
   }
 
   private updateValues(agents: Agent[]): void {

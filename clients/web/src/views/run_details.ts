@@ -1,13 +1,13 @@
 // The panel beside the runs' table: all there is to know of one run, or what differs between the chosen ones.
 import type { Json } from '../feed/index.js';
 import { markText } from '../model/marks.js';
-import { configDiff, configText, flatConfig } from '../model/run_list.js';
+import { configDiff, configText, flatConfig, metricDiff } from '../model/run_list.js';
 import type { Run } from '../model/runs.js';
 import { listOf, objectOf, textOf } from '../model/values.js';
 import { setBadge } from '../ui/badge.js';
 import { copyText } from '../ui/clipboard.js';
 import { h, named, setClass, setDenied, setName, setText, setTitle, type Child } from '../ui/dom.js';
-import { dash, dateTime, digits, duration, full, quantity, timeWithMillis } from '../ui/format.js';
+import { dash, dateTime, digits, duration, full, quantity, when } from '../ui/format.js';
 import { runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { durationOf, type RunWork } from './run_work.js';
 import { comparing } from './runs.js';
@@ -16,6 +16,7 @@ import type { App } from './view.js';
 const comparedMax = 16;
 const marksShown = 200;
 const framesMax = 40;
+const metricsMax = 200; // compared
 
 export class RunDetails {
   readonly element = h('aside', { class: 'card detail', 'aria-label': 'Details of a run', hidden: true });
@@ -137,7 +138,7 @@ export class RunDetails {
     if (shown === this.shownMarks) return;
     this.shownMarks = shown;
     this.showError(run, marks.find(({ kind }) => kind === 'error')?.data);
-    fill(this.marks, marks.slice(0, marksShown).map((mark) => [timeWithMillis(mark.timestamp), markText(mark)]), 'Nothing was noted.');
+    fill(this.marks, marks.slice(0, marksShown).map((mark) => [when(mark.timestamp), markText(mark)]), 'Nothing was noted.');
   }
 
   private showError(run: Run, data: Json | undefined): void {
@@ -185,7 +186,9 @@ export class RunDetails {
     const diff = configDiff(compared);
     const alike = diff.filter(({ differs }) => !differs).length;
     rows.push(...diff.map(({ key, values, differs }): [string, string[], boolean] => [key, values.map(text), differs]));
-    const key = JSON.stringify([compared.map(({ run_id }) => run_id), rows, known.length]);
+    const last = metricDiff(compared).slice(0, metricsMax).map(({ tag, values, differs }): [string, string[], boolean] =>
+      [tag, values.map((value) => (value === undefined ? dash : Number.isNaN(value) ? 'NaN' : digits(value))), differs]);
+    const key = JSON.stringify([compared.map(({ run_id }) => run_id), rows, last, known.length]);
     if (this.content.dataset.diff === key && this.content.firstElementChild?.classList.contains('diff')) return;
     this.content.dataset.diff = key;
     const ids = compared.map(({ run_id }) => run_id);
@@ -198,7 +201,8 @@ export class RunDetails {
     this.content.replaceChildren(h('div', { class: 'diff' },
       compared.length < 2 ? h('p', { class: 'empty' }, 'Choose two runs or more.')
         : h('div', { class: 'table', tabindex: '0', role: 'group', 'aria-label': 'Comparison' },
-            h('table', { 'aria-label': 'What differs between the chosen runs' }, h('thead', {}, head), h('tbody', {}, ...rows.map(line)))),
+            h('table', { 'aria-label': 'What differs between the chosen runs' }, h('thead', {}, head), h('tbody', {}, ...rows.map(line)),
+              last.length === 0 ? undefined : h('tbody', {}, h('tr', {}, h('th', { scope: 'rowgroup', class: 'part', colspan: String(ids.length + 1) }, 'Last values')), ...last.map(line)))),
       compared.length < 2 ? undefined : h('p', { class: 'note' }, ...notes)));
     setTitle(this.heading, undefined);
   }

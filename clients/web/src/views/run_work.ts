@@ -10,10 +10,12 @@ import { wordsOf } from '../model/values.js';
 const chosenMax = 64; // as many as an address holds
 const chosenTextMax = 6000; // characters of it
 const namedMax = 8; // in a question
+const said_ms = 10_000;
 
 export class RunWork {
   /** What went wrong, or was done. */
-  readonly status = h('p', { class: 'note', role: 'status' });
+  readonly status = h('p', { class: 'run-said', role: 'status' });
+  private timer = 0;
 
   constructor(private readonly app: App) {}
 
@@ -73,6 +75,8 @@ export class RunWork {
 
   say(text: string): void {
     setText(this.status, text);
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => setText(this.status, ''), said_ms);
   }
 }
 

@@ -7,7 +7,7 @@ import { numberOf } from '../model/values.js';
 import { setBadge } from '../ui/badge.js';
 import { ColumnMenu } from '../ui/column_menu.js';
 import { h, setClass, setDenied, setName, setQuantity, setText, setTitle, setValue } from '../ui/dom.js';
-import { compact, dash, dateTime, digits, duration, full, shortDate } from '../ui/format.js';
+import { compact, dash, dateTime, digits, duration, full, nameText, shortDate, visible } from '../ui/format.js';
 import { Grid, type GridColumn, type GridItem } from '../ui/grid.js';
 import { originText } from '../ui/origin.js';
 import { runSwatch, setRunSwatch } from '../ui/run_colours.js';
@@ -189,7 +189,7 @@ export class RunsView implements View {
     const base: Column[] = [
       { id: 'name', name: 'Run', width: 145, grow: 3, value: ({ run_id, name }) => name || run_id, fill: fillName },
       { id: 'agent', name: 'Agent', width: 130, grow: 1, spare: 5, value: ({ source, agent }) => `${source}/${agent}`, fill: fillAgent },
-      { id: 'state', name: 'State', width: 106, grow: 2.2, value: ({ state }) => state, fill: fillState },
+      { id: 'state', name: 'State', ...(innerWidth > 700 ? { width: 106, grow: 2.2 } : { width: 46 }), value: ({ state }) => state, fill: fillState },
       { id: 'started', name: 'Started', width: 150, spare: 4, value: ({ started }) => started, fill: (cell, { started }) => {
         setText(cell, shortDate(started));
         setTitle(cell, dateTime(started));
@@ -223,15 +223,16 @@ const endLength = 8;
 function fillName(cell: HTMLElement, { run_id, name, pinned, agent }: Run): void {
   if (cell.firstChild === null) {
     cell.append(h('span', { class: 'run-cell' }, runSwatch(), h('span', { class: 'pin', title: 'Pinned' }),
-      h('span', { class: 'run-name' }, h('span'), h('span'))));
+      h('span', { class: 'run-name' }, h('span'), h('span')), h('small', { class: 'run-agent muted' })));
   }
-  const [swatch, pin, text] = cell.firstElementChild!.children as unknown as [SVGSVGElement, HTMLElement, HTMLElement];
+  const [swatch, pin, text, of] = cell.firstElementChild!.children as unknown as [SVGSVGElement, HTMLElement, HTMLElement, HTMLElement];
   setRunSwatch(swatch, run_id);
   setText(pin, pinned ? '★' : '');
   const shown = [...(name || (agent === '' ? run_id : run_id.slice(0, -agent.length - 1)))];
   const cut = shown.length > endLength + 4 ? shown.length - endLength : shown.length;
   setText(text.children[0]!, shown.slice(0, cut).join(''));
   setText(text.children[1]!, shown.slice(cut).join(''));
+  setText(of, nameText(visible(agent), 12));
   setTitle(cell, name === '' ? run_id : `${name}\n${run_id}`);
 }
 
