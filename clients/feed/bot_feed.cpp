@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <random>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -59,6 +60,12 @@ Waited wait_readable(zmq::socket_t& socket, std::chrono::steady_clock::time_poin
   }
 }
 
+std::vector<BotAddress> addresses_of(const BotFeedOptions& options) {
+  const Result<std::vector<BotAddress>> found = bot_addresses(options.events, options.commands);
+  if (!found) throw std::invalid_argument(found.error());
+  return *found;
+}
+
 Message gap_message(Gap gap) {
   Message message;
   message.kind = Message::Kind::kGap;
@@ -75,13 +82,14 @@ Message gap_message(Gap gap) {
 
 BotFeed::BotFeed(BotFeedOptions options)
     : options_(std::move(options)),
+      bridges_(addresses_of(options_)),
       signs_(socket_to(context_, zmq::socket_type::sub, options_.key)),
       cursor_(options_.since),
       backoff_({}, std::random_device()()) {
   signs_.set(zmq::sockopt::rcvhwm, kSignsMax);
   // A topic ends in a delimiter: without, `trade` would match `trades` too.
   for (const std::string& type : options_.types) signs_.set(zmq::sockopt::subscribe, type + "/");
-  signs_.connect(options_.events);
+  signs_.connect(bridges_[bridge_].events);
   open_requests();
 }
 
@@ -91,19 +99,19 @@ void BotFeed::open_requests() {
   // With a key a bot is called as its key is, and a routing id could only be in its own way.
   if (!options_.name.empty() && !options_.key) requests_.set(zmq::sockopt::routing_id, options_.name);
   handshakes_ = std::make_unique<Handshakes>(context_, requests_);
-  requests_.connect(options_.commands);
+  requests_.connect(bridges_[bridge_].commands);
 }
 
-// ZeroMQ does not come again by itself to where it was refused.
-void BotFeed::let_in() {
-  if (!signs_refused_) return;
-  signs_refused_ = false;
+// To another bridge, or anew to the same: ZeroMQ does not come again by itself to where it was refused.
+void BotFeed::move_signs(std::size_t to) {
   try {
-    signs_.disconnect(options_.events);
+    signs_.disconnect(bridges_[bridge_].events);
   } catch (const zmq::error_t&) {
     // It had given that up already.
   }
-  signs_.connect(options_.events);
+  bridge_ = to;
+  signs_refused_ = false;
+  signs_.connect(bridges_[bridge_].events);
 }
 
 BotFeed::News BotFeed::next(milliseconds wait) {
@@ -145,8 +153,9 @@ BotFeed::News BotFeed::catch_up() {
     count = last->count;
   }
   params.add_number("count", count);
+  const bool quick = answered_ || bridges_.size() > 1;  // there is another one to ask
   const Answer answer = ask(kEventsCommand, params.text(), "", "",
-                            answered_ ? std::min(options_.timeout, kQuick) : options_.timeout);
+                            quick ? std::min(options_.timeout, kQuick) : options_.timeout);
   answered_ = answer.error_type != "no_answer";
   if (answer.kind == Answer::Kind::kDone) {
     take_page(answer.result, since, news);
@@ -207,6 +216,7 @@ void BotFeed::take_page(std::string_view result, const Since& since, News& news)
 std::optional<std::string> BotFeed::answer_to(const std::string& question, bool for_events,
                                               Clock::time_point until) {
   refusal_.clear();
+  bool interrupted = false;
   bool given_up = !requests_.send(zmq::buffer(question), zmq::send_flags::dontwait);
   while (!given_up) {
     const Waited waited = wait_readable(requests_, until, &handshakes_->monitor());
@@ -214,7 +224,7 @@ std::optional<std::string> BotFeed::answer_to(const std::string& question, bool 
     if (waited == Waited::kOther) {
       const std::string why = handshakes_->trouble(options_.key);
       if (!why.empty()) {
-        refusal_ = "the bridge at " + options_.commands + " " + why;
+        refusal_ = "the bridge at " + bridges_[bridge_].commands + " " + why;
         signs_refused_ = true;
         break;
       }
@@ -222,11 +232,13 @@ std::optional<std::string> BotFeed::answer_to(const std::string& question, bool 
     if (waited == Waited::kReadable && requests_.recv(answer, zmq::recv_flags::dontwait)) {
       while (answer.more() && requests_.recv(answer, zmq::recv_flags::dontwait)) {
       }
-      let_in();
+      if (signs_refused_) move_signs(bridge_);
       return answer.to_string();
     }
-    given_up = Clock::now() >= until || (for_events && waited == Waited::kInterrupted);
+    interrupted = for_events && waited == Waited::kInterrupted;
+    given_up = Clock::now() >= until || interrupted;
   }
+  if (!interrupted && bridges_.size() > 1) move_signs((bridge_ + 1) % bridges_.size());
   open_requests();
   return std::nullopt;
 }

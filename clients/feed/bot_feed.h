@@ -11,6 +11,7 @@
 #include <zmq.hpp>
 
 #include "feed/backoff.h"
+#include "feed/bridges.h"
 #include "feed/cursor.h"
 #include "feed/curve_key.h"
 #include "feed/message.h"
@@ -18,6 +19,8 @@
 namespace feed {
 
 struct BotFeedOptions {
+  // Of several bridges, which share a log: all of theirs, with commas between, as many in both. One that does not
+  // answer is left for the next.
   std::string events = "tcp://127.0.0.1:5557";
   std::string commands = "tcp://127.0.0.1:5558";
   std::string name;                         // who a dead-man's switch is known by; empty: no name
@@ -38,7 +41,7 @@ struct BotFeedOptions {
 // One thread.
 class BotFeed {
  public:
-  // Throws zmq::error_t where an address is none.
+  // Throws zmq::error_t where an address is none, and std::invalid_argument where the lists are not as long.
   explicit BotFeed(BotFeedOptions options);
 
   struct News {
@@ -76,12 +79,14 @@ class BotFeed {
   bool is_time(Clock::time_point until);
   void take_signs();
   void open_requests();
-  void let_in();
+  void move_signs(std::size_t to);
   std::optional<std::string> answer_to(const std::string& question, bool for_events,
                                        Clock::time_point until);
   void take_page(std::string_view result, const Since& since, News& news);
 
   const BotFeedOptions options_;
+  const std::vector<BotAddress> bridges_;
+  std::size_t bridge_ = 0;  // which of them
   zmq::context_t context_;
   zmq::socket_t signs_;
   zmq::socket_t requests_;

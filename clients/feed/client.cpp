@@ -9,7 +9,9 @@
 #include <random>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "feed/bridges.h"
 #include "feed/cursor.h"
 #include "feed/json.h"
 #include "feed/wire.h"
@@ -123,7 +125,9 @@ class Client::Impl {
   std::mutex thread_mutex_;  // guards thread_ against two stops
   std::thread thread_;
 
-  std::string url_;
+  std::vector<std::string> urls_;
+  std::size_t at_ = 0;     // which of them
+  std::size_t tried_ = 0;  // in vain, one after the other
   State state_ = State::kIdle;
   Cursor cursor_;
   Backoff backoff_;
@@ -144,12 +148,12 @@ class Client::Impl {
 void Client::Impl::start() {
   const std::lock_guard<std::mutex> lock(thread_mutex_);
   (void)wire_.post([this] {
-    const Result<std::string> url = complete_url(options_.url);
-    if (!url) {
-      fail("", url.error());
+    const Result<std::vector<std::string>> urls = complete_urls(options_.url);
+    if (!urls) {
+      fail("", urls.error());
       return;
     }
-    url_ = *url;
+    urls_ = *urls;
     connect();
   });
   thread_ = std::thread([this] {
@@ -191,10 +195,10 @@ void Client::Impl::connect() {
   wire_.set_timer(Wire::Timer::kDeadline, options_.connect_timeout, [this] {
     lose("no answer within " + std::to_string(options_.connect_timeout.count()) + " ms");
   });
-  wire_.open(url_);
+  wire_.open(urls_[at_]);
 }
 
-// Tries again later. One outage is told once, however many attempts it takes.
+// Tries again later, the next bridge. One outage is told once, however many attempts it takes.
 void Client::Impl::lose(std::string reason, bool come_later) {
   wire_.drop();
   wire_.cancel_timer(Wire::Timer::kDeadline);
@@ -203,7 +207,8 @@ void Client::Impl::lose(std::string reason, bool come_later) {
   if ((stood || brought_something_) && !come_later) backoff_.reset();
   state_ = State::kWaiting;
   drop_calls("the connection was lost: " + reason);
-  if (!outage_told_) {
+  at_ = (at_ + 1) % urls_.size();
+  if (!outage_told_ && (ever_connected_ || ++tried_ >= urls_.size())) {
     outage_told_ = true;
     Message message;
     message.kind = Message::Kind::kDisconnected;
@@ -240,7 +245,7 @@ void Client::Impl::on_closed(Wire::Closed closed) {
     fail("unauthorized", closed.reason);
   } else if (closed.code == kCloseForbidden) {
     fail("forbidden", closed.reason);
-  } else if (closed.needs_a_person && !ever_connected_) {
+  } else if (closed.needs_a_person && !ever_connected_ && urls_.size() == 1) {
     fail("", closed.reason);
   } else {
     // A certificate may be renewed; until then it is said each time.

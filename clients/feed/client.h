@@ -15,6 +15,8 @@
 namespace feed {
 
 struct Options {
+  // Of several bridges, which share a log: all of theirs, with commas between. When the connection to one is lost, or
+  // silent, the next one is tried; an outage is told once none of them has answered.
   std::string url = kDefaultUrl;
   std::string client_id;
   std::string client_type = "terminal";

@@ -7,10 +7,12 @@
 #include <map>
 #include <sstream>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "feed/bridges.h"
 #include "feed/token.h"
 
 namespace bot {
@@ -30,7 +32,7 @@ order's number (`order`) or, where the trainer names none, with its item, side a
 cannot be read, or may be lost, freezes its item until the account starts over.
 
 Exit codes: 0 ended by SIGINT or SIGTERM; 1 failed; 2 wrong usage; 3 refused by the bridge.
-Environment: PPO_TOKEN, PPO_TOKEN_FILE, PPO_CURVE_FILE.)";
+Environment: PPO_BRIDGES (HOST[:PORT],...), PPO_TOKEN, PPO_TOKEN_FILE, PPO_CURVE_FILE.)";
 
 constexpr std::size_t kNameMax = 194;  // SOURCE@RUN/AGENT, 64 characters each
 constexpr std::int64_t kExposureMax = 1'000'000'000'000'000;
@@ -53,14 +55,16 @@ milliseconds to_ms(double seconds) {
   return milliseconds(std::llround(seconds * 1000));
 }
 
-std::string check_endpoint(const std::string& text) {
-  const auto colon = text.rfind(':');
-  const bool tcp = text.rfind("tcp://", 0) == 0 && colon != std::string::npos && colon > 6;
-  const std::string port = tcp ? text.substr(colon + 1) : "";
-  const bool digits = !port.empty() && port.size() <= 5 &&
-                      port.find_first_not_of("0123456789") == std::string::npos;
-  if (digits && std::stoi(port) >= 1 && std::stoi(port) <= 65535) return {};
-  return "is '" + text + "'; must be tcp://HOST:PORT";
+std::string check_endpoints(const std::string& list) {
+  for (const std::string& text : feed::split_list(list)) {
+    const auto colon = text.rfind(':');
+    const bool tcp = text.rfind("tcp://", 0) == 0 && colon != std::string::npos && colon > 6;
+    const std::string port = tcp ? text.substr(colon + 1) : "";
+    const bool digits = !port.empty() && port.size() <= 5 &&
+                        port.find_first_not_of("0123456789") == std::string::npos;
+    if (!digits || std::stoi(port) < 1 || std::stoi(port) > 65535) return "is '" + text + "'; must be tcp://HOST:PORT";
+  }
+  return {};
 }
 
 std::string check_name(const std::string& text) {
@@ -93,12 +97,13 @@ CLI::Validator within(double min, double max) {
 void declare(CLI::App& app, Options& options, Texts& texts, double& exposure) {
   feed::BotFeedOptions& link = options.bot.feed;
   Limits& limits = options.bot.limits;
-  const CLI::Validator endpoint(check_endpoint, "tcp://HOST:PORT");
+  const CLI::Validator endpoint(check_endpoints, "tcp://HOST:PORT,...");
   const CLI::Validator name(check_name, "NAME");
-  app.add_option("--events", link.events, "Where the bridge publishes events for bots")
+  app.add_option("--events", link.events, "Where the bridge publishes events for bots; of several bridges that share a log all\n"
+                                              "of theirs, with commas between; else those of PPO_BRIDGES, or port 5557 here")
       ->check(endpoint)
       ->capture_default_str();
-  app.add_option("--commands", link.commands, "Where the bridge takes commands of bots")
+  app.add_option("--commands", link.commands, "Where the bridge takes commands of bots; of as many bridges; else port 5558")
       ->check(endpoint)
       ->capture_default_str();
   app.add_option("--token-file", texts.token_file, "Where the token is, if the bridge wants one; else PPO_TOKEN,\n"
@@ -176,6 +181,12 @@ std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
   CLI::App app("Flips items on margins that survive the tax, through a PPO bridge.", "ppo-bot");
   app.footer(kExamples);
   app.set_version_flag("--version", std::string("ppo-bot ") + PPO_VERSION);
+  for (const auto& [place, port] : {std::pair{&options.bot.feed.events, feed::kBotEventsPort},
+                                    std::pair{&options.bot.feed.commands, feed::kBotCommandsPort}}) {
+    const auto addresses = feed::zmq_addresses_of_environment(port);
+    if (!addresses) return Leave{kExitUsage, addresses.error() + "\n"};
+    *place = *addresses;
+  }
   declare(app, options, texts, exposure);
   try {
     app.parse(argc, argv);
@@ -192,6 +203,8 @@ std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
   const auto token = feed::find_token(texts.token_file);
   if (!token) return Leave{kExitUsage, token.error() + "\n"};
   BotOptions& bot = options.bot;
+  const auto addresses = feed::bot_addresses(bot.feed.events, bot.feed.commands);
+  if (!addresses) return Leave{kExitUsage, addresses.error() + "\n"};
   bot.feed.token = *token;
   const auto key = feed::find_curve_key(texts.curve_file);
   if (!key) return Leave{kExitUsage, key.error() + "\n"};

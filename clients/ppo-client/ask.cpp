@@ -8,6 +8,7 @@
 #include "feed/client.h"
 #include "feed/json.h"
 #include "ppo-client/alerts_text.h"
+#include "ppo-client/cluster_text.h"
 #include "ppo-client/connection.h"
 #include "ppo-client/event_printer.h"
 #include "ppo-client/json_text.h"
@@ -84,6 +85,21 @@ ExitCode show_runs(std::string_view result, const AskOptions& task, const Style&
   return text.unknown.empty() ? kExitOk : kExitRefused;
 }
 
+ExitCode show_cluster(std::string_view result, bool as_json, const Style& style, Output& out, Output& err) {
+  const std::string_view cluster = json::member(result, "cluster");
+  const std::string text = cluster_text(cluster, style);
+  if (text.empty()) {
+    err.line("error: this bridge is none of several: its engine.kind is \"local\"");
+    return kExitRefused;
+  }
+  if (as_json) {
+    out.line(one_line(cluster, out.is_terminal()));
+  } else {
+    out.text(text);
+  }
+  return kExitOk;
+}
+
 void show_report(std::string_view result, const Style& style, Output& out) {
   if (const auto document = parse(result)) {
     out.text(report(*document, style));
@@ -136,6 +152,7 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
     for (const std::string& word : words_of(result, task.words)) out.line(printable(word));
     return kExitOk;
   }
+  if (task.show == AskOptions::Show::kCluster) return show_cluster(result, as_json, style, out, err);
   if (task.show == AskOptions::Show::kEvents) {
     show_events(result, as_json, style, out, err);
   } else if (!as_json && task.show == AskOptions::Show::kAlerts) {

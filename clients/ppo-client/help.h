@@ -20,19 +20,25 @@ inline constexpr const char* kExamples = R"(Examples:
   ppo-client alerts add 'training_update where policy_loss is NaN' --command pause
   ppo-client shell                                    a prompt; or: echo 'pause agent_0' | ...
   ppo-client status --url ws://127.0.0.1:5178/ws
+  ppo-client cluster status                           several bridges: nodes, leader, lag, stalls
 
 Exit codes: 0 ok, also after Ctrl-C; 1 the bridge cannot be reached; 2 wrong usage;
 3 the bridge answered with an error; 4 with `timeout` or `unknown_outcome`: the command may have
 been carried out, or may yet be.
-Environment: PPO_BRIDGE_URL, PPO_TOKEN, PPO_TOKEN_FILE, NO_COLOR.)";
+Environment: PPO_BRIDGE_URL, PPO_BRIDGES (HOST[:PORT],...), PPO_TOKEN, PPO_TOKEN_FILE, NO_COLOR.)";
 
 inline constexpr const char* kOthers =
     "Before or behind it also --url, --token-file, --ca, --color, --wait, --json and --timeout: "
     "ppo-client --help.";
 
 inline constexpr const char* kTailHelp =
-    R"(A connection that is lost comes back by itself and goes on after the last event shown; what
-the bridge no longer has is shown as a gap.
+    R"(A connection that is lost comes back by itself, at the next bridge of --url where there are several,
+and goes on after the last event shown; what the bridge no longer has is shown as a gap.
+
+--check follows all bridges of --url at once and compares: each event the same bytes with the same seq
+in all, none left out, none twice, the numbers of each source one behind the other. A line every 2 s
+tells how far it is; it ends after -n compared events, or by Ctrl-C. Exit codes: 0 all is equal; 1 what
+is wrong was told, a bridge was never there, or one was too far behind (1,048,576 events) to be compared.
 
 Filters (all must pass; quote them for the shell):
   item=Coal            the text; several with |:  item=Coal|Yew logs

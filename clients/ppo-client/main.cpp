@@ -18,6 +18,7 @@
 #include "ppo-client/shell.h"
 #include "ppo-client/stop_signal.h"
 #include "ppo-client/tail.h"
+#include "ppo-client/tail_check.h"
 #include "ppo-client/top.h"
 
 namespace {
@@ -48,6 +49,7 @@ ExitCode run(const Options& options, Output& out, Output& err) {
   const Style style{wants_colours(options.colour, out.is_terminal()), out.terminal_width()};
   if (const auto* task = std::get_if<TailOptions>(&options.task)) {
     catch_stop_signals();
+    if (task->check) return tail_check(options, *task, out, err, stop_requested);
     return tail(options, *task, style, out, err, stop_requested);
   }
   if (const auto* task = std::get_if<ReplayOptions>(&options.task)) {

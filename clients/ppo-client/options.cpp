@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "feed/bridges.h"
 #include "feed/json.h"
 #include "feed/token.h"
 #include "ppo-client/help.h"
@@ -36,9 +37,10 @@ milliseconds seconds_option(const char* name, double seconds, double min) {
 }
 
 void declare_connection(CLI::App& app, Options& options, Texts& texts) {
-  app.add_option("--url", options.url, "The bridge's WebSocket address")
-      ->envname("PPO_BRIDGE_URL")
-      ->capture_default_str();
+  options.url.clear();
+  app.add_option("--url", options.url, "The bridge's WebSocket address; of several bridges that share a log all of theirs,\n"
+                                       "with commas between; else those of PPO_BRIDGES, or ws://127.0.0.1:5178/ws")
+      ->envname("PPO_BRIDGE_URL");
   app.add_option("--token-file", texts.token_file, "Where the token is, if the bridge wants one; else PPO_TOKEN,\n"
                                                    "PPO_TOKEN_FILE, ~/.config/ppo-bridge/token");
   app.add_option("--ca", options.ca, "Of a wss:// address: the certificate to trust, or that of who signed it (PEM);\n"
@@ -95,6 +97,8 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   tail->add_option("--since", texts.since, "From where on, see below; else from now on");
   CLI::Option* tail_count = tail->add_option("-n,--count", texts.count, "Stop after so many events")
                                 ->check(CLI::Range(1, kCountMax));
+
+  tail->add_flag("--check", texts.check, "Compare the logs of all bridges of --url, see below");
 
   CLI::App* again = streaming.add_subcommand("replay", "Shows a stretch of the past as it came");
   CLI::App* exporting =
@@ -199,6 +203,9 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   backup->add_option("FILE", texts.output, "On the bridge's machine, where journal.backup_directory allows; must not be there yet")
       ->required();
 
+  CLI::App* cluster = app.add_subcommand("cluster", "Several bridges over one log")->require_subcommand(1);
+  cluster->footer("Exit code 3 also where the bridge is none of several.");
+
   CLI::App* command = app.add_subcommand("command", "Has a command carried out, prints the result");
   command->footer(
       "A --param's VALUE is JSON where it is valid JSON (5, true, [1,2], \"5\"), else a text.");
@@ -222,6 +229,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
       {app.add_subcommand("sources", "Who publishes"), "get_sources", Show::kReport},
       {app.add_subcommand("clients", "Who listens"), "get_clients", Show::kReport},
       {app.add_subcommand("slow", "What held the bridge up: its last turns of more than 5 ms"), "get_slow_turns", Show::kSlow},
+      {cluster->add_subcommand("status", "Its nodes, who leads, how far each is, stalls"), "get_status", Show::kCluster},
       {app.add_subcommand("types", "Which event types there are"), "get_event_types",
        Show::kReport},
       {app.add_subcommand("snapshot", "The latest event of each type, agent and item"),
@@ -240,7 +248,10 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
     options.timeout = timeout;
     if (shell == nullptr) {
       options.wait = seconds_option("--wait", texts.wait_s, 0);
-      options.url = checked(feed::complete_url(options.url));
+      if (options.url.empty()) options.url = checked(feed::urls_of_environment());
+      std::string urls;
+      for (const std::string& url : checked(feed::complete_urls(options.url))) urls += (urls.empty() ? "" : ",") + url;
+      options.url = urls;
       options.token = checked(feed::find_token(texts.token_file));
       options.colour = texts.colour == "always"  ? Options::When::kAlways
                        : texts.colour == "never" ? Options::When::kNever

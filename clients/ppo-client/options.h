@@ -25,6 +25,7 @@ enum ExitCode : int {
 struct TailOptions {
   feed::Subscription subscription;
   std::optional<std::uint64_t> count;  // stop after so many events
+  bool check = false;                  // compare the logs of all bridges, and show no event
 };
 
 // One request, and how to show its answer.
@@ -41,6 +42,7 @@ struct AskOptions {
     kSeriesNdjson,
     kSlow,         // turns of the bridge that took long
     kAlerts,       // alerts, or what became of one
+    kCluster,      // of its `cluster`, the nodes
   };
   std::string command;
   std::string fields;  // of the request, besides action and id: a JSON object
@@ -71,7 +73,7 @@ struct ShellOptions {};
 struct Options {
   enum class When { kAuto, kAlways, kNever };
 
-  std::string url = feed::kDefaultUrl;
+  std::string url = feed::kDefaultUrl;  // or several, with commas between
   std::string token;
   std::string ca;  // whom to trust with wss://; "" = whom the system does
   bool json = false;
@@ -88,7 +90,7 @@ struct Leave {
   std::string text;  // to stdout where the code is kExitOk, else to stderr
 };
 
-// Reads the command line and the environment (PPO_BRIDGE_URL, PPO_TOKEN, PPO_TOKEN_FILE).
+// Reads the command line and the environment (PPO_BRIDGE_URL, PPO_BRIDGES, PPO_TOKEN, PPO_TOKEN_FILE).
 std::variant<Options, Leave> parse_options(int argc, const char* const* argv);
 
 // Reads a line of the shell: one request, in the words of the command line. What it does not say is

@@ -91,6 +91,10 @@ TailOptions tail_options(const Texts& texts, bool has_count) {
 
   if (!texts.since.empty()) tail.subscription.since = checked(parse_since(texts.since));
   if (has_count) tail.count = texts.count;
+  tail.check = texts.check;
+  if (tail.check && (tail.subscription.types || !tail.subscription.filter.empty())) {
+    throw Mistake{"--check compares whole logs: no types and no filters"};
+  }
   return tail;
 }
 

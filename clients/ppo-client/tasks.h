@@ -23,6 +23,7 @@ struct Texts {
   std::vector<std::string> filters;
   std::string agent, item, source, type, since, since_seq;
   std::uint64_t count = 0;
+  bool check = false;
   std::string command, params, target, idempotency_key;
   std::vector<std::string> param;
   std::uint64_t deadline_ms = 0;

@@ -12,6 +12,7 @@ from typing import Any, Iterator
 import zmq
 
 from ._backoff import Backoff
+from ._bridges import paired, zmq_addresses
 from ._cursor import Cursor
 from ._curve import Handshakes
 from ._curve_key import find_key
@@ -44,8 +45,8 @@ class BotFeed:
         self,
         types: list[str] | None = None,
         *,
-        events: str = "tcp://127.0.0.1:5557",
-        commands: str = "tcp://127.0.0.1:5558",
+        events: str | None = None,
+        commands: str | None = None,
         since: dict | None = None,
         name: str | None = None,
         token: str | None = None,
@@ -55,14 +56,20 @@ class BotFeed:
         page_events: int = 5000,
     ) -> None:
         """`types`: also beginnings, "order_*"; left out: all. `since`: {"epoch":e,"seq":n} or
-        {"last":n}; left out: from now on. `name`: who the bridge knows a dead-man's switch by.
+        {"last":n}; left out: from now on. `events`, `commands`: where the bridge publishes for bots and takes their
+        commands; of several bridges, which share a log, all of theirs with commas between, as many in both: one
+        that does not answer is left for the next. Left out: those of $PPO_BRIDGES (HOST[:PORT],...), else this
+        host's. `name`: who the bridge knows a dead-man's switch by.
         `curve`: the file with the key by which the bridge knows this bot, where it wants one (`ppo-bridge
         curve create NAME`), else $PPO_CURVE_FILE; `name` counts for nothing then. Where the bridge does not let
         it in, CommandFailed says so (`unauthorized`).
         `check_s`: it is asked so often where there is no sign. `page_events`: at a time, 1..10000."""
         self._types = types
         self._cursor = Cursor(since)
-        self._address = commands
+        if events is None and commands is None:
+            events, commands = zmq_addresses(5557), zmq_addresses(5558)
+        self._bridges = paired("events", events or "tcp://127.0.0.1:5557", "commands", commands or "tcp://127.0.0.1:5558")
+        self._bridge = 0  # which of them
         self._key = find_key(curve)
         # With a key a bot is called as its key is, and a routing id could only be in its own way.
         self._name, self._token = name if self._key is None else None, find_token(token)
@@ -74,8 +81,8 @@ class BotFeed:
         self._answered = True
         self._context = zmq.Context()
         self._signs = self._open(zmq.SUB, RCVHWM=_SIGNS_WAITING_MAX)
-        self._signs.connect(events)
-        self._events, self._refused = events, False
+        self._signs.connect(self._bridges[0][0])
+        self._refused = False
         for type in ["*"] if types is None else types:
             # A topic ends in a delimiter: without, `trade` would match `trades` too.
             topic = type[:-1] if type.endswith("*") else type + "/"
@@ -140,7 +147,8 @@ class BotFeed:
             params["count"] = at["last"]
         else:
             params.update(since_seq=at["seq"], epoch=at["epoch"])
-        wait_s = min(self._timeout_s, _QUICK_S) if self._answered else self._timeout_s
+        quick = self._answered or len(self._bridges) > 1  # there is another one to ask
+        wait_s = min(self._timeout_s, _QUICK_S) if quick else self._timeout_s
         try:
             result = self.ask("get_recent_events", params, wait_s=wait_s)
         except CommandFailed as failed:
@@ -202,15 +210,18 @@ class BotFeed:
         if trouble is None:
             reply = loads(self._requests.recv())
             if reply.get("id") == id:
-                self._let_in()
+                if self._refused:
+                    self._move_signs(self._bridge)
                 return reply
         # One that waits for an answer takes no other question, and one that comes late is to no other.
         self._handshakes.close()
         self._requests.close()
         self._requests = None
+        address, self._refused = self._address, self._refused or bool(trouble)
+        if len(self._bridges) > 1:
+            self._move_signs((self._bridge + 1) % len(self._bridges))
         if trouble:
-            self._refused = True
-            raise CommandFailed("unauthorized", "the bridge at %s %s" % (self._address, trouble))
+            raise CommandFailed("unauthorized", "the bridge at %s %s" % (address, trouble))
         return None
 
     def _wait_reply(self, wait_s: float) -> str | None:
@@ -228,15 +239,18 @@ class BotFeed:
             if trouble or not ready:
                 return trouble
 
-    def _let_in(self) -> None:
-        """ZeroMQ does not come again by itself to where it was refused."""
-        if self._refused:
-            self._refused = False
-            try:
-                self._signs.disconnect(self._events)
-            except zmq.ZMQError:
-                pass
-            self._signs.connect(self._events)
+    @property
+    def _address(self) -> str:
+        return self._bridges[self._bridge][1]
+
+    def _move_signs(self, to: int) -> None:
+        """To another bridge, or anew to the same: ZeroMQ does not come again by itself to where it was refused."""
+        try:
+            self._signs.disconnect(self._bridges[self._bridge][0])
+        except zmq.ZMQError:
+            pass
+        self._bridge, self._refused = to, False
+        self._signs.connect(self._bridges[to][0])
 
     def close(self) -> None:
         self._context.destroy(linger=0)

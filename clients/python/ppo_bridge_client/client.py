@@ -11,6 +11,7 @@ from typing import Any, AsyncIterator
 import websockets
 
 from ._backoff import FIRST_S, LATER, MAX_S, STOOD_S, Backoff
+from ._bridges import split_list, urls
 from ._cursor import Cursor
 from ._errors import CommandFailed, Refused, RequestFailed
 from ._inbox import Inbox
@@ -19,8 +20,6 @@ from ._tls import tls_context, tls_trouble
 from ._token import find_token
 
 log = logging.getLogger("ppo_bridge_client")
-
-DEFAULT_URL = "ws://127.0.0.1:5178/ws"
 
 _CONNECT_TIMEOUT_S = 5.0
 _CLOSE_TIMEOUT_S = 1.0
@@ -73,7 +72,7 @@ class Client:
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        url: str | None = None,
         subscriptions: list[str] | None = None,
         *,
         filter: dict | None = None,
@@ -90,15 +89,18 @@ class Client:
         events_waiting_max: int = _EVENTS_WAITING_MAX,
         backoff_s: tuple[float, float] = (FIRST_S, MAX_S),
     ) -> None:
-        """`subscriptions`: types, "order_*", or left out for all; [] for none. `since`:
+        """`url`: ws://HOST:PORT/ws or wss://...; of several bridges, which share a log, all of theirs with commas
+        between: when the connection to one is lost or silent, the next one is tried; left out, those of $PPO_BRIDGES
+        (HOST[:PORT],...), else this host's. `subscriptions`: types, "order_*", or left out for all; [] for none. `since`:
         {"epoch":e,"seq":n}, {"last":n} or {"seconds":s}; left out: from now on. `batch`, `snapshot`,
         `deliver` ("all" or "latest", with `max_rate_hz`) and `on_lag` are section 4's of the protocol;
         they hold for later connections too. `events_waiting_max`: beyond it no event is taken until
         the user has caught up; answers to requests are. `token`: left out, what find_token() finds. `ca`: with a
         wss:// `url` a PEM file of the certificates to trust; left out, PPO_CA, else those of the system.
         `backoff_s`: first and longest wait before connecting again."""
-        self._url = url
-        self._tls = tls_context(url, ca)
+        self._urls = split_list(urls() if url is None else url)
+        self._contexts = [tls_context(url, ca) for url in self._urls]
+        self._at = 0  # which of them
         self._subscription = _subscription(
             subscriptions, filter, batch, snapshot, deliver, max_rate_hz, on_lag
         )
@@ -219,7 +221,7 @@ class Client:
             try:
                 await self.wait_connected(max(until - loop.time(), 0))
             except asyncio.TimeoutError:
-                raise RequestFailed("timeout", "no connection to %s" % self._url) from None
+                raise RequestFailed("timeout", "no connection to %s" % ", ".join(self._urls)) from None
             reply = await self._ask(action, max(until - loop.time(), 0.001), fields)
         if reply.get("status") == "error":
             data = reply.get("data", {})
@@ -251,6 +253,10 @@ class Client:
 
     # ---- The connection.
 
+    @property
+    def _url(self) -> str:
+        return self._urls[self._at]
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         try:
@@ -273,6 +279,7 @@ class Client:
                 if self._good_at is not None and loop.time() >= self._good_at and code not in LATER:
                     self._backoff.reset()
                 self._lost()
+                self._at = (self._at + 1) % len(self._urls)
                 await asyncio.sleep(self._backoff.next())
         finally:
             self._lost()
@@ -283,7 +290,7 @@ class Client:
         try:
             connection = await websockets.connect(
                 self._url,
-                ssl=self._tls,
+                ssl=self._contexts[self._at],
                 compression=None,
                 max_size=_MESSAGE_BYTES_MAX,
                 open_timeout=_CONNECT_TIMEOUT_S,
@@ -294,11 +301,12 @@ class Client:
             response = getattr(error, "response", None)
             status = status if status is not None else getattr(response, "status_code", None)
             if status is not None and 400 <= status < 500:
-                hint = "; it may speak TLS (wss://)" if status == 400 and self._tls is None else ""
+                hint = "; it may speak TLS (wss://)" if status == 400 and self._contexts[self._at] is None else ""
                 raise Refused("%s answered %d%s" % (self._url, status, hint)) from None
             raise
         except OSError as error:
-            trouble = None if self._ever_registered else tls_trouble(self._url, error)
+            alone = len(self._urls) == 1 and not self._ever_registered
+            trouble = None if not alone else tls_trouble(self._url, error)
             if trouble is not None:
                 raise Refused(trouble) from None
             raise

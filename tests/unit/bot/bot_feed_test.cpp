@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -246,4 +247,23 @@ TEST_CASE(
     CHECK(news.kind == (std::string(error) == "busy" ? Kind::kUnavailable : Kind::kRefused));
     CHECK(news.error == std::string(error) + ": no");
   }
+}
+
+TEST_CASE("bot feed: a bridge that does not answer is left for the next, which goes on behind the last event") {
+  FakeBridge first;
+  FakeBridge second;
+  BotFeedOptions options = feed_options(first);
+  options.events += "," + second.events();
+  options.commands += "," + second.commands();
+  options.timeout = milliseconds(200);
+  BotFeed feed(options);
+  all(feed);
+  for (FakeBridge* bridge : {&first, &second}) bridge->lose(trade("buy", "Coal", 100, 1));
+  CHECK(all(feed) == Seqs{1});
+  first.stop();
+  second.lose(trade("buy", "Coal", 100, 1));
+  CHECK(all(feed) == Seqs{2});
+  REQUIRE(wait_until([&] { return second.subscribed("margin_update/"); }));  // and its signs come from there
+  options.commands = first.commands();
+  CHECK_THROWS_AS(BotFeed{options}, std::invalid_argument);
 }

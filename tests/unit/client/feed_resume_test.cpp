@@ -277,3 +277,32 @@ TEST_CASE("feed: a snapshot is older than the place that the stream goes on from
   client.start();
   CHECK(next_seqs(client, 4) == std::vector<std::uint64_t>{2, 5, 7, 9});
 }
+
+TEST_CASE("feed: of several bridges the next one goes on where the last one ended, and an outage is told when none is there") {
+  SharedText asked;
+  FakeBridge first([&](FakeConnection& connection, int) {
+    register_client(connection, "k3f", 0);
+    for (std::uint64_t seq = 1; seq <= 3; ++seq) connection.send(event(seq));
+  });
+  FakeBridge second([&](FakeConnection& connection, int) {
+    register_client(connection, "k3f", 5, true, &asked);
+    for (std::uint64_t seq = 4; seq <= 5; ++seq) connection.send(event(seq));
+    connection.wait_until_gone();
+  });
+  feed::Options options = test_options(first);
+  options.url = "ws://127.0.0.1:9, " + first.url() + "," + second.url();
+  Client client(options);
+  client.start();
+  CHECK(next(client).kind == Kind::kConnected);  // the one that is not there is nobody's trouble
+  CHECK(next_seqs(client, 5) == from_1_to(5));
+  CHECK(since_seq(asked.get()) == 3);
+
+  options.url = "ws://127.0.0.1:9,ws://127.0.0.1:9";
+  Client nowhere(options);
+  nowhere.start();
+  CHECK(next(nowhere).kind == Kind::kDisconnected);
+  options.url = first.url() + ",";
+  Client wrong(options);
+  wrong.start();
+  CHECK(next(wrong).kind == Kind::kFailed);
+}

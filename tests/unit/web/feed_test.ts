@@ -347,3 +347,31 @@ test('feed: a token that nobody asks for does no harm', async () => {
   assert.equal(feed.state.status, 'live');
   assert.equal(feed.state.access, undefined);
 });
+
+test('feed: of several bridges the next one is tried when one is lost, and goes on where that ended', () => {
+  const urls: string[] = [];
+  const bridge = new FakeBridge();
+  const { feed, seqs } = setUp({
+    url: 'ws://a/ws, ws://b/ws', timers: bridge,
+    connect: (url) => {
+      urls.push(url);
+      return bridge.connect();
+    },
+  });
+  bridge.socket.accept('e', 0);
+  bridge.socket.say(event(1));
+  bridge.socket.lose();
+  bridge.pass(250);
+  bridge.socket.open();
+  assert.deepEqual(bridge.socket.last().since, { epoch: 'e', seq: 1 });
+  assert.equal(feed.url, 'ws://b/ws');
+  bridge.socket.lose();
+  bridge.pass(1000);
+  assert.deepEqual(urls, ['ws://a/ws', 'ws://b/ws', 'ws://a/ws']);
+  bridge.socket.accept('e', 1);
+  bridge.socket.lose(4001);
+  bridge.pass(60_000);
+  assert.equal(urls.length, 3);
+  assert.equal(feed.state.status, 'refused');
+  assert.deepEqual(seqs(), [1]);
+});

@@ -35,6 +35,8 @@ export class Feed {
   private subscription: Subscription;
   private batch: boolean;
   private token: string | undefined;
+  private readonly urls: string[];
+  private at = 0; // which of them
   private socket: FeedSocket | undefined;
   private current: FeedState = { status: 'idle', attempts: 0 };
   private access: Access | undefined;
@@ -43,6 +45,7 @@ export class Feed {
 
   constructor(private readonly options: FeedOptions) {
     this.timers = options.timers ?? systemTimers;
+    this.urls = options.url.split(',').map((url) => url.trim());
     this.cursor = new Cursor(options.since);
     this.backoff = new Backoff(options.backoff ?? { first_ms: 250, max_ms: 10_000 },
                                options.random ?? Math.random);
@@ -56,6 +59,11 @@ export class Feed {
       onHeard: (heard) => options.onHeard?.(heard),
       onLost: (reason) => this.lost(reason),
     });
+  }
+
+  /** Of the bridge that it is with, or tries. */
+  get url(): string {
+    return this.urls[this.at]!;
   }
 
   get state(): FeedState {
@@ -167,7 +175,7 @@ export class Feed {
     });
     let socket: FeedSocket;
     try {
-      socket = (this.options.connect ?? connectWithGlobalWebSocket)(this.options.url);
+      socket = (this.options.connect ?? connectWithGlobalWebSocket)(this.url);
     } catch (error) {
       this.lost(String(error));
       return;
@@ -299,6 +307,7 @@ export class Feed {
 
   private lost(reason: string): void {
     this.drop(reason);
+    this.at = (this.at + 1) % this.urls.length;
     const retryIn_ms = this.backoff.next();
     this.become({ status: 'waiting', attempts: this.current.attempts, retryIn_ms, reason });
     // Whoever was told may have asked to try at once, or to stop.

@@ -56,7 +56,10 @@ export interface Access {
 }
 
 export interface FeedOptions {
-  /** ws://HOST:PORT/ws, or with TLS wss:// */
+  /**
+   * ws://HOST:PORT/ws, or with TLS wss://. Of several bridges, which share a log, all of theirs with commas between: when
+   * the connection to one is lost or silent, the next one is tried.
+   */
   url: string;
   clientId?: string;
   clientType?: string;
