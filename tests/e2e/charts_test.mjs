@@ -336,3 +336,39 @@ test('charts: the stretch of time that is chosen is the part of each axis that w
     await page.context().close();
   }
 });
+
+test('charts: each, in whatever view, is seen as large as the screen and taken away as PNG, SVG and CSV', async () => {
+  const bridge = await start();
+  const now = Date.now() / 1000;
+  for (const i of [1, 2]) await submitAll(bridge, [
+    { type: 'portfolio_update', source: 's', run: 'r', data: { agent_id: 'a', total_value: 1000 * i } },
+    { type: 'price_update', source: 's', run: 'r', data: { item: 'Coal', price: 150 + i } },
+    { type: 'span', source: 's', run: 'r', data: { name: 'rollout', start: now - 10 + i, duration_ms: 500 } }, scalar('loss', i, i),
+  ]);
+  const page = await openPage(bridge, { view: 'overview' });
+  for (const [view, name, label, first] of [
+    ['overview', 'Portfolio value', 'Portfolio value of each agent', 's@r/a,Portfolio value,'],
+    ['market?item=s/Coal', 'Coal price', 'Price in candles, with buys and sells', 'price,Coal price,'],
+    ['training', 'Phases of s@r', 'Phases of s@r over time', 'rollout,'], ['system', 'Events a second', 'Events a second', 'in,Events a second,'],
+  ]) {
+    await page.goto(`${bridge.page}#/${view}`);
+    const menu = page.getByLabel(`What to do with ${name === 'Coal price' ? 'price' : name}`, { exact: true });
+    const small = await page.getByRole('img', { name: label, exact: true }).boundingBox();
+    await menu.click();
+    await page.getByRole('button', { name: 'Full screen' }).click();
+    const large = page.getByRole('dialog', { name, exact: true }).getByRole('img');
+    await page.waitForTimeout(1200); // what comes meanwhile makes it no smaller
+    const box = await large.boundingBox();
+    assert.ok(box.width > 1200 && box.height > 600, `${name}: ${JSON.stringify(box)}`);
+    await page.keyboard.press('Escape');
+    await until(`${name} where it was`, async () => (await page.getByRole('img', { name: label, exact: true }).boundingBox())?.height === small.height);
+    for (const [kind, begins] of [['PNG', '\x89PNG'], ['SVG', '<svg '], ['CSV', view === 'training' ? 'lane,from,to,text\n' : 'run_id,tag,x,']]) {
+      await menu.click();
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: `Save as ${kind}` }).click()]);
+      const text = await readFile(await download.path(), 'latin1');
+      assert.ok(text.startsWith(begins), `${name}: ${text.slice(0, 40)}`);
+      if (kind === 'CSV') assert.ok(text.split('\n')[1].startsWith(first), text.slice(0, 200));
+    }
+  }
+  assert.deepEqual(page.problems, []);
+});

@@ -129,3 +129,44 @@ test('views: the system shows memory by queue, delays and the slowest clients by
   assert.match(await page.locator('.tile', { hasText: 'Longest turn' }).textContent(), /\d ms$/);
   assert.deepEqual(page.problems, []);
 });
+
+test('views: one that has nothing to show says so, where one can read it', async () => {
+  const bridge = await startBridge();
+  const page = await openPage(bridge);
+  for (const [view, words] of [['runs', 'No runs yet'], ['market', 'No prices or margins yet'], ['training', 'No runs yet'], ['alerts', 'No alerts yet']]) {
+    await page.goto(`${bridge.page}#/${view}`);
+    const told = page.getByText(words).first();
+    await told.waitFor();
+    const onTop = () => told.evaluate((element) => {
+      const { left, top, width, height } = element.getBoundingClientRect();
+      return document.elementFromPoint(left + width / 2, top + height / 2) === element;
+    });
+    assert.ok(await onTop(), `${view}: something lies over it`);
+  }
+  assert.deepEqual(page.problems, []);
+});
+
+// Numbers that do not say, when pointed at, since when and from where they are; but for an event's own number and the
+// bounds of a distribution, which are names.
+const silentNumbers = () => [...document.querySelectorAll('main td, main [role=gridcell], main dd')].filter((cell) => {
+  const shown = cell.offsetParent !== null && /^[−\d]/.test(cell.textContent.trim());
+  const place = cell.closest('table')?.getAttribute('aria-label') ?? '';
+  const named = cell.classList.contains('cell-seq') || (place === 'Delay in the bridge' && cell.cellIndex === 0);
+  return shown && !named && !(cell.closest('[title]') ?? cell.querySelector('[title]'))?.title;
+}).map((cell) => `${cell.className} ${cell.textContent}`);
+
+test('views: each number says since when and from where it is, when one points at it', async () => {
+  await submit(trained, event('price_update', { item: 'Coal', price: 9 }), event('margin_update', { item: 'Coal', buy_price: 8, sell_price: 9 }),
+               event('span', { name: 'rollout', start: Date.now() / 1000, duration_ms: 5 }));
+  await command(trained, 'create_alert', { rule: 'price_update where price > 8' });
+  await submit(trained, event('price_update', { item: 'Coal', price: 10 }));
+  const page = await openPage(trained);
+  for (const [view, ready] of [['overview', 'Agents live'], ['runs', 'running'], ['market', 'Coal'], ['training', 'of the newest'], ['tape', 'price_update'],
+                               ['control', 'History'], ['system', 'Journal'], ['alerts', 'raised']]) {
+    await page.goto(`${trained.page}#/${view}`);
+    await page.locator('main').getByText(ready).first().waitFor();
+    await page.waitForTimeout(1200); // a refresh
+    assert.deepEqual(await page.evaluate(silentNumbers), [], view);
+  }
+  assert.deepEqual(page.problems, []);
+});

@@ -53,6 +53,11 @@ export class BridgeStatus {
   /** Seconds within which the bridge handed on half of all live events, and 99 in 100 of them. */
   handedOn: { half: number; most: number } | undefined;
   version = 0;
+  /** When the bridge was started, seconds since 1970. */
+  get started_s(): number {
+    return Date.now() / 1000 - (this.number('uptime_s') ?? 0);
+  }
+
   private before: { time_s: number; in: number; out: number; bytes: number } | undefined;
 
   /** Rejects where the bridge does not answer. */

@@ -231,6 +231,8 @@ export class Chart {
     const { kind } = this;
     const lanes = this.data.lanes?.map(({ label }) => nameText(label, 16));
     const texts = (which: 'x' | 'y', ticks: (number | null)[]): string[] => {
+      const nothing = lanes === undefined && this.data.marks.length === 0 && this.curves.every(({ length }) => length === 0);
+      if (which === 'y' && nothing) return ticks.map(() => ''); // no numbers are made up
       const shown = which === 'y' && lanes !== undefined ? lanes : tickTexts(which === 'x' ? kind : this.options.y, ticks);
       this.ticks[which] = ticks.flatMap((at, i) => (at === null ? [] : [{ at, text: shown[i]! }]));
       return shown;

@@ -2,7 +2,7 @@
 // the same code as on the page, and as PNG.
 import type { Points } from '../model/points.js';
 import { drawCurves, drawHappenings, drawMarks, type Field } from './chart_draw.js';
-import { drawLanes } from './chart_lanes.js';
+import { drawLanes, type Lane } from './chart_lanes.js';
 import type { Picture } from './chart.js';
 import { h } from './dom.js';
 import { nameText, visible } from './format.js';
@@ -31,6 +31,13 @@ export function csvOf(curves: readonly NamedCurve[], [from, to]: readonly [numbe
     }
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Stretches that lie, in part at least, in from..to. */
+export function csvOfLanes(lanes: readonly Lane[], [from, to]: readonly [number, number]): string {
+  const rows = lanes.flatMap(({ label, stretches }) => stretches.filter((one) => one.to >= from && one.from <= to)
+    .map((one) => `${csvText(label)},${csvNumber(one.from)},${csvNumber(one.to)},${csvText(one.text)}`));
+  return ['lane,from,to,text', ...rows, ''].join('\n');
 }
 
 function csvNumber(value: number): string {

@@ -1,7 +1,7 @@
 // A table that keeps its rows' elements and changes only what changed. Where its rows can be opened it is one tab
 // stop: arrow keys go from row to row. While somebody points at a row the rows keep their order.
 import { compareValues, heldOrder, rank } from '../model/order.js';
-import { h, setClass, setText } from './dom.js';
+import { h, setClass, setText, setTitle } from './dom.js';
 
 export interface Column<T> {
   name: string;
@@ -142,6 +142,9 @@ export class Table<T> {
 
 /** A column of plain text. */
 export function textColumn<T>(name: string, text: (row: T) => string,
-                              more: Partial<Column<T>> = {}): Column<T> {
-  return { name, fill: (cell, row) => setText(cell, text(row)), ...more };
+                              more: Partial<Column<T>> = {}, title?: (row: T) => string): Column<T> {
+  return { name, fill: (cell, row) => {
+    setText(cell, text(row));
+    if (title !== undefined) setTitle(cell, title(row));
+  }, ...more };
 }

@@ -66,7 +66,7 @@ export class AlertsView implements View {
         textColumn('Alert', ({ data }) => textOf(data.name) ?? textOf(data.rule) ?? '', { kind: 'text' }),
         { name: 'Who', fill: (cell, { data }) => this.linkRun(cell, whoText(data), runIdOf(textOf(data.source), textOf(data.run), data.agent_id)) },
         textColumn('Value, or why', ({ data }) => [valueText(data.value, data.rule), reasonText(data), data.action, data.outcome, textOf(data.message)].filter(Boolean).join(': '),
-          { kind: 'text' }),
+          { kind: 'text' }, ({ timestamp }) => `As the alert found it, told on ${dateTime(timestamp)}`),
         { name: 'Event', kind: 'num wide', fill: (cell, { data }) => this.linkEvent(cell, numberOf(data.seq)) },
       ],
     });

@@ -72,7 +72,7 @@ export class ControlView implements View {
         { name: 'To', fill: (cell, { target }) => setName(cell, target, 32) },
         { name: 'Answer', fill: (cell, { state }) => fillBadge(cell, state) },
         { name: 'What came of it', kind: 'text answer', fill: fillAnswer },
-        textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)), { kind: 'num wide' }),
+        textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)), { kind: 'num wide' }, tookText),
       ],
     });
     this.historyTable = new Table<CommandTold>({
@@ -84,7 +84,7 @@ export class ControlView implements View {
         { name: 'To', fill: (cell, { target, trainer }) => setName(cell, target === '' || target === '*' ? `${target} ${trainer}` : target, 32) },
         { name: 'Outcome', fill: (cell, { outcome, message }) => fillBadge(cell, outcomeText(outcome, message).state) },
         textColumn('What came of it', ({ outcome, message }) => outcomeText(outcome, message).text, { kind: 'text told' }),
-        textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)), { kind: 'num wide' }),
+        textColumn('Took', ({ elapsed_ms }) => (elapsed_ms === undefined ? '' : duration(elapsed_ms / 1000)), { kind: 'num wide' }, tookText),
       ],
     });
     this.historySearch = h('input', { type: 'search', placeholder: 'who, command or trainer', 'aria-label': 'Search the history',
@@ -257,6 +257,9 @@ function paramsText(params: Json | undefined, bytes: number | undefined): string
   if (bytes !== undefined) return ` (params of ${full(bytes)} bytes)`;
   return params === undefined || jsonText(params) === '{}' ? '' : ` ${jsonText(params)}`;
 }
+
+const tookText = ({ elapsed_ms }: { elapsed_ms?: number | undefined }) =>
+  (elapsed_ms === undefined ? '' : `${full(elapsed_ms)} ms from the command to its answer, as the bridge measured`);
 
 function fillTime(cell: HTMLElement, time_s: number): void {
   setText(cell, when(time_s));

@@ -4,7 +4,7 @@ import type { Item } from '../model/market.js';
 import { sortItems, type SortKey } from '../model/market_order.js';
 import { load, save } from '../storage.js';
 import { h, setClass, setName, setQuantity, setText, setTitle, setValue } from '../ui/dom.js';
-import { compact, dash, dateTime, duration, full, nameText, percent } from '../ui/format.js';
+import { compact, dash, dateTime, duration, full, nameText, percent, visible } from '../ui/format.js';
 import { Grid, type GridColumn } from '../ui/grid.js';
 import { MarketPanes } from './market_panes.js';
 import type { App, View } from './view.js';
@@ -158,16 +158,21 @@ function columns(now_s: number): GridColumn<Item>[] {
   return [
     { id: 'name', name: 'Item', width: 175, grow: 2, fill: fillName },
     { id: 'margin', name: 'Margin', title: 'Of one item bought and sold, after tax; gp', width: 70, num: true, fill: fillMargin },
-    { id: 'percent', name: '%', title: 'Of the buying price', width: 80, num: true, spare: 2, fill: (cell, { netPercent }) => setText(cell, percent(netPercent, 2)) },
-    { id: 'buy', name: 'Buy', width: 62, num: true, spare: 3, fill: (cell, { buyPrice }) => setQuantity(cell, buyPrice) },
-    { id: 'sell', name: 'Sell', width: 62, num: true, spare: 4, fill: (cell, { sellPrice }) => setQuantity(cell, sellPrice) },
-    { id: 'price', name: 'Price', width: 62, num: true, spare: 1, fill: (cell, { price }) => setQuantity(cell, price) },
+    { id: 'percent', name: '%', title: 'Of the buying price', width: 80, num: true, spare: 2, fill: (cell, item) => {
+      setText(cell, percent(item.netPercent, 2));
+      setTitle(cell, item.netPercent === undefined ? undefined : toldBy(item));
+    } },
+    { id: 'buy', name: 'Buy', width: 62, num: true, spare: 3, fill: (cell, item) => setQuantity(cell, item.buyPrice, toldBy(item)) },
+    { id: 'sell', name: 'Sell', width: 62, num: true, spare: 4, fill: (cell, item) => setQuantity(cell, item.sellPrice, toldBy(item)) },
+    { id: 'price', name: 'Price', width: 62, num: true, spare: 1, fill: (cell, item) => setQuantity(cell, item.price, toldBy(item)) },
     { id: 'heard', name: 'Heard', title: 'How long ago anything was told of it', width: 66, num: true, spare: 5, fill: (cell, { updated_s }) => {
       setText(cell, updated_s === 0 ? dash : duration(Math.max(0, now_s - updated_s)));
       setTitle(cell, dateTime(updated_s));
     } },
   ];
 }
+
+const toldBy = ({ source, updated_s }: Item) => `The last that ${nameText(visible(source), 40)} told, up to ${dateTime(updated_s)}.`;
 
 function fillName(cell: HTMLElement, { name, source }: Item): void {
   if (cell.firstChild === null) cell.append(h('strong'), ' ', h('small', { class: 'muted' }));
@@ -176,11 +181,12 @@ function fillName(cell: HTMLElement, { name, source }: Item): void {
   setTitle(cell, `${name}\n${source}`);
 }
 
-function fillMargin(cell: HTMLElement, { netMargin, buyPrice, sellPrice, marginTold }: Item): void {
+function fillMargin(cell: HTMLElement, item: Item): void {
+  const { netMargin, buyPrice, sellPrice, marginTold } = item;
   setText(cell, netMargin === undefined ? dash : compact(netMargin));
   setClass(cell, netMargin === undefined || netMargin === 0 ? 'num' : netMargin > 0 ? 'num gain' : 'num loss');
   if (netMargin === undefined) return setTitle(cell, undefined);
   const tax = (sellPrice ?? 0) - (buyPrice ?? 0) - netMargin;
-  setTitle(cell, marginTold || buyPrice === undefined || sellPrice === undefined ? `${full(netMargin)}, as the source tells it`
-    : `${full(sellPrice)} − ${full(tax)} tax − ${full(buyPrice)} = ${full(netMargin)}`);
+  setTitle(cell, marginTold || buyPrice === undefined || sellPrice === undefined ? `${full(netMargin)}. ${toldBy(item)}`
+    : `${full(sellPrice)} − ${full(tax)} tax − ${full(buyPrice)} = ${full(netMargin)}. ${toldBy(item)}`);
 }

@@ -2,6 +2,7 @@
 import { beginOf, candleLengths_s, type Candle, type Candles, type CandleLength } from '../model/candles.js';
 import type { Item } from '../model/market.js';
 import { Chart, type Line } from '../ui/chart.js';
+import { ChartMenu } from '../ui/chart_menu.js';
 import { download } from '../ui/chart_export.js';
 import { ChartGroup, type Range } from '../ui/chart_group.js';
 import { h, setName, setText } from '../ui/dom.js';
@@ -32,9 +33,12 @@ export class MarketPanes {
   private readonly figures = h('span', { class: 'figures' });
   private readonly note = h('p', { class: 'note', role: 'status' });
   private readonly lengths: HTMLElement;
+  private readonly priceMenu: ChartMenu;
   private readonly price: Chart;
   private readonly volume: Chart;
   private readonly margin: Chart;
+  private readonly traded = h('span');
+  private readonly margins = h('span');
   private readonly redraw = new Redraw();
 
   constructor(private readonly app: App) {
@@ -50,11 +54,14 @@ export class MarketPanes {
         title: length === '1d' ? 'Days of UTC' : undefined, onclick: () => app.go({ candle: length, m0: undefined, m1: undefined }),
       }, length)),
       h('button', { class: 'plain', title: 'What is shown, as a table in a file', onclick: () => this.saveCsv() }, 'CSV'));
+    const menu = (chart: Chart, what: string) =>
+      new ChartMenu({ name: () => `${this.name.title || this.name.textContent} ${what}`, label: what, chart: () => chart });
+    this.priceMenu = menu(this.price, 'price');
     this.body = h('div', {},
       h('h2', {}, this.name, ' ', this.source, this.figures), this.lengths, this.price.element,
-      h('p', { class: 'key' }, h('span', {}, 'price: hollow rises, filled falls'), h('span', { class: 'buy' }, '▲ buy'), h('span', { class: 'sell' }, '▼ sell')),
-      this.volume.element, h('p', { class: 'key' }, h('span', {}, 'traded: quantities of all trades added up')),
-      this.margin.element, h('p', { class: 'key' }, h('span', {}, 'margin after tax, of one item')), this.note);
+      h('p', { class: 'key' }, h('span', {}, 'price: hollow rises, filled falls'), h('span', { class: 'buy' }, '▲ buy'), h('span', { class: 'sell' }, '▼ sell'), this.priceMenu.element),
+      this.volume.element, h('p', { class: 'key' }, this.traded, menu(this.volume, 'traded').element),
+      this.margin.element, h('p', { class: 'key' }, this.margins, menu(this.margin, 'margin').element), this.note);
     this.element = h('section', { class: 'card panes', 'aria-label': 'The open item' }, this.empty, this.body);
   }
 
@@ -78,10 +85,12 @@ export class MarketPanes {
     this.lengths.querySelectorAll('button:not(.plain)').forEach((button) =>
       button.setAttribute('aria-pressed', String(button.textContent === state.candle)));
     const range = this.range(from_s, end_s);
-    this.price.resizeTo(Math.min(priceHeightMax, Math.max(priceHeight, innerHeight - otherHeights)));
+    if (!this.priceMenu.open) this.price.resizeTo(Math.min(priceHeightMax, Math.max(priceHeight, innerHeight - otherHeights)));
     if (!this.redraw.due(`${opened.source}\n${opened.name}`, [history.version, history.known_s, history.loading, history.problem, ...range].join())) return;
     this.draw(range, end_s);
     setText(this.note, this.words(range));
+    setText(this.traded, history.volumes.all.length > 0 ? 'traded: quantities of all trades added up' : 'traded: nothing in this time');
+    setText(this.margins, `margin after tax${history.margins.all.length > 0 ? ', of one item' : ': none told in this time'}`);
   }
 
   private draw(range: Range, end_s: number): void {

@@ -4,6 +4,7 @@ import { filterOfAgent } from '../model/filter.js';
 import { collator } from '../model/order.js';
 import { numberOf } from '../model/values.js';
 import { Chart } from '../ui/chart.js';
+import { ChartMenu } from '../ui/chart_menu.js';
 import { fillBadge } from '../ui/badge.js';
 import { card, h, setClass, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
 import { compact, dash, dateTime, duration, full, percent, quantity } from '../ui/format.js';
@@ -32,6 +33,7 @@ export class Overview implements View {
   private readonly table: Table<Agent>;
   private readonly values = new Chart({ label: 'Portfolio value of each agent', height: 260, x: 'time', y: 'gold' });
   private readonly valuesCard: HTMLElement;
+  private readonly valuesMenu: ChartMenu;
   private readonly legend = h('p', { class: 'key' });
   private readonly redraw = new Redraw();
   private readonly sparks = new WeakMap<HTMLElement, Sparkline>();
@@ -73,7 +75,9 @@ export class Overview implements View {
       ],
     });
     this.table.onSort = () => app.repaint();
+    this.valuesMenu = new ChartMenu({ name: () => 'Portfolio value', chart: () => this.values });
     this.valuesCard = card('Portfolio value', this.values.element, this.legend);
+    this.valuesCard.firstElementChild!.append(this.valuesMenu.element);
     this.board = new RunBoard(app.runs, (change) => app.address({ find: '', run: '', ...change }));
     this.firstVisit = new FirstVisit(() => app.status.status);
     this.first = h('section', { class: 'card', hidden: true }, h('h2', {}, 'Nothing was published yet'),
@@ -126,7 +130,7 @@ export class Overview implements View {
 
   private updateValues(agents: Agent[]): void {
     this.valuesCard.hidden = agents.length === 0;
-    this.values.resizeTo(Math.round(Math.max(260, 0.28 * innerHeight)));
+    if (!this.valuesMenu.open) this.values.resizeTo(Math.round(Math.max(260, 0.28 * innerHeight)));
     const names = agents.map(({ run_id }) => `${run_id} ${runLook(run_id).colour}`).join();
     if (!this.redraw.due(names, agents.map(({ values }) => values.version).join())) return;
     const lines = agents.map(({ source, agent, run_id }) => ({ ...runLook(run_id), label: `${source}/${agent}`, id: run_id }));

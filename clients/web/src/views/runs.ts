@@ -195,7 +195,10 @@ export class RunsView implements View {
         setTitle(cell, dateTime(started));
       } },
       { id: 'duration', name: 'Duration', width: 74, num: true, spare: 6, value: (run) => durationOf(run, now_s),
-        fill: (cell, run) => setText(cell, duration(durationOf(run, now_s))) },
+        fill: (cell, run) => {
+          setText(cell, duration(durationOf(run, now_s)));
+          setTitle(cell, `From ${dateTime(run.started)} to ${run.state === 'running' ? 'now' : dateTime(run.ended ?? run.last_event)}`);
+        } },
       { id: 'steps', name: 'Steps', width: 74, num: true, spare: 3, value: ({ steps }) => steps, fill: (cell, { steps, last_event }) => setQuantity(cell, steps, lastTold(last_event)) },
       { id: 'reward', name: 'Reward', title: 'Of the last episode', width: 80, num: true, spare: 1, value: ({ reward }) => reward, fill: (cell, run) => fillNumber(cell, run.reward, run) },
       { id: 'profit', name: 'Profit', width: 74, num: true, spare: 2, value: ({ run_id }) => work.tallyOf(run_id)?.profit, fill: (cell, { run_id }) => {

@@ -5,6 +5,7 @@ import { objectOf } from '../model/values.js';
 import { jsonText, type Json } from '../feed/index.js';
 import { fillBadge } from '../ui/badge.js';
 import { Chart } from '../ui/chart.js';
+import { ChartMenu } from '../ui/chart_menu.js';
 import { card, h, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
 import { bytes, compact, dash, dateTime, duration, full, time } from '../ui/format.js';
 import { Table, textColumn } from '../ui/table.js';
@@ -16,6 +17,8 @@ interface Pair {
   name: string;
   value: Json;
   title?: string;
+  /** Since when the value counts, and from where. */
+  since?: string;
 }
 
 // What the tiles mean.
@@ -29,6 +32,10 @@ const meanings: { [tile: string]: string } = {
   'Up for': 'Since the bridge was started',
   Version: "The bridge's",
 };
+
+// The page itself counts these.
+const loaded = `Counted by this page since it was loaded, ${dateTime(Math.round(performance.timeOrigin / 1000))}.`;
+const connected = 'Since it connected, as the bridge tells.';
 
 export class SystemView implements View {
   readonly name = 'system';
@@ -49,6 +56,7 @@ export class SystemView implements View {
   private readonly gaps: Table<SeenGap>;
   private readonly ofMetrics: HTMLElement[];
   private painted = -1;
+  private since = ''; // since when the bridge counts
   private readonly past = h('p', { class: 'note', role: 'status', hidden: true }, 'How the bridge is now: of the past it keeps what happened, not how it was itself.');
 
   constructor(private readonly app: App) {
@@ -62,10 +70,11 @@ export class SystemView implements View {
         { name: 'State', title: 'Live; stalled: connected, but silent; gone', sort: ({ state }) => state, fill: (cell, { state, activity, targets }) =>
           fillBadge(cell, targets.length > 1 ? 'conflict'
             : state === 'live' && activity === 'paused' ? 'paused' : state) },
-        { name: 'Events', title: 'Accepted of it since the bridge started', kind: 'num', sort: ({ events }) => events, fill: (cell, { events }) => setQuantity(cell, events) },
-        textColumn('Events/s', ({ events_per_s }) => compact(Math.round(events_per_s)), { kind: 'num', sort: ({ events_per_s }) => events_per_s }),
+        { name: 'Events', title: 'Accepted of it since the bridge started', kind: 'num', sort: ({ events }) => events, fill: (cell, { events }) => setQuantity(cell, events, this.since) },
+        textColumn('Events/s', ({ events_per_s }) => compact(Math.round(events_per_s)), { kind: 'num', sort: ({ events_per_s }) => events_per_s },
+          ({ events_per_s }) => `${full(events_per_s)} over the last second, as the bridge counts them`),
         { name: 'Lost', title: 'Events of it that never came, nor could be had again', kind: 'num', sort: ({ lost }) => lost, fill: (cell, { lost }) => {
-          setQuantity(cell, lost);
+          setQuantity(cell, lost, this.since);
           cell.classList.toggle('loss', lost > 0);
         } },
         { name: 'Last event', title: 'How long ago', kind: 'num wide', sort: ({ last_event }) => last_event, fill: (cell, { last_event }) => {
@@ -81,9 +90,9 @@ export class SystemView implements View {
           setName(cell, `${name || `#${connection}`}${name === app.clientId ? ' (this page)' : ''}`, 32);
           setTitle(cell, `${name || 'no name'}: connection ${connection}, ${type || 'no type'}, from ${remote}`);
         } },
-        { name: 'Sent', title: 'Events', kind: 'num', sort: ({ sent }) => sent, fill: (cell, { sent }) => setQuantity(cell, sent) },
-        { name: 'Lag', title: 'Events that wait for it: the slowest first', kind: 'num', sort: ({ lag }) => lag, fill: (cell, { lag }) => setQuantity(cell, lag) },
-        { name: 'Gaps', title: 'How often it was told that it missed some', kind: 'num', sort: ({ gaps }) => gaps, fill: (cell, { gaps }) => setQuantity(cell, gaps) },
+        { name: 'Sent', title: 'Events', kind: 'num', sort: ({ sent }) => sent, fill: (cell, { sent }) => setQuantity(cell, sent, connected) },
+        { name: 'Lag', title: 'Events that wait for it: the slowest first', kind: 'num', sort: ({ lag }) => lag, fill: (cell, { lag }) => setQuantity(cell, lag, 'Now, as the bridge tells.') },
+        { name: 'Gaps', title: 'How often it was told that it missed some', kind: 'num', sort: ({ gaps }) => gaps, fill: (cell, { gaps }) => setQuantity(cell, gaps, connected) },
         textColumn('Wants', ({ subscriptions }) => subscriptions, { kind: 'wide text' }),
       ],
     });
@@ -102,10 +111,10 @@ export class SystemView implements View {
     const delays = card('Delay in the bridge, of live events', this.delays.element);
     const journal = card('Journal', this.journal.element);
     this.ofMetrics = [delays, journal];
-    this.element.append(this.past, this.tiles.element,
-      card('Events a second', this.rates.element,
-           h('p', { class: 'key' }, h('span', {}, h('i', { class: 'swatch curve-0' }), 'in'),
-             h('span', {}, h('i', { class: 'swatch curve-1' }), 'out, over all clients'))),
+    const rates = card('Events a second', this.rates.element, h('p', { class: 'key' }, h('span', {}, h('i', { class: 'swatch curve-0' }), 'in'),
+      h('span', {}, h('i', { class: 'swatch curve-1' }), 'out, over all clients')));
+    rates.firstElementChild!.append(new ChartMenu({ name: () => 'Events a second', chart: () => this.rates }).element);
+    this.element.append(this.past, this.tiles.element, rates,
       h('div', { class: 'grid' },
         stack(card('Sources', this.sources.element), card('Rejects by reason', this.rejects.element), card('Events by type seen by this page', this.types.element)),
         stack(card('Clients, the slowest first', this.clients.element), delays, card('Gaps seen by this page', this.gaps.element)),
@@ -116,10 +125,11 @@ export class SystemView implements View {
     const { status, store, state } = this.app;
     this.past.hidden = state.to === undefined;
     this.gaps.update([...store.gaps.newestFirst()]);
-    this.types.update([...store.types].sort(([, a], [, b]) => b - a).map(([name, value]) => ({ name, value })));
+    this.types.update([...store.types].sort(([, a], [, b]) => b - a).map(([name, value]) => ({ name, value, since: loaded })));
     this.updateDelay([...store.delays]);
     if (status.version === this.painted) return;
     this.painted = status.version;
+    this.since = `Since the bridge was started, ${dateTime(Math.round(status.started_s))}, as it tells.`;
     const { x, columns } = status.rates;
     const last = (column: number) => {
       const rate = columns[column]![x.length - 1];
@@ -155,10 +165,10 @@ export class SystemView implements View {
     });
     this.sources.update(status.sources);
     this.clients.update(status.clients);
-    this.rejects.update(rejected(objectOf(objectOf(status.status.events).rejected_by_reason)));
-    this.memory.update(queuesOf(status));
+    this.rejects.update(rejected(objectOf(objectOf(status.status.events).rejected_by_reason)).map((pair) => ({ ...pair, since: this.since })));
+    this.memory.update(queuesOf(status, this.since));
     this.delays.update(delayBuckets(status));
-    this.journal.update(status.journal.map(([name, value]) => ({ name, value, title: status.meanings.get(name) })));
+    this.journal.update(status.journal.map(([name, value]) => ({ name, value, title: status.meanings.get(name), since: this.since })));
     const { handedOn } = status;
     set('Handed on in', handedOn === undefined ? dash : `${handedOn.half * 1000} ms`, handedOn &&
       `half of all live events, since the bridge started; 99 % within ${handedOn.most * 1000} ms`);
@@ -186,11 +196,16 @@ function pairs(label: string, empty: string): Table<Pair> {
         setText(cell, name);
         setTitle(cell, title);
       } },
-      { name: '', kind: 'num', fill: (cell, { name, value }) =>
+      { name: '', kind: 'num', fill: (cell, { name, value, since }) =>
         typeof value === 'object' && value !== null ? setText(cell, jsonText(value))
-          : name.includes('bytes') ? setText(cell, bytes(Number(value))) : setQuantity(cell, value) },
+          : fillCount(cell, name, value, since) },
     ],
   });
+}
+
+function fillCount(cell: HTMLElement, name: string, value: Json, since: string | undefined): void {
+  setQuantity(cell, value, since);
+  if (name.includes('bytes')) setText(cell, bytes(Number(value)));
 }
 
 function rejected(reasons: { [name: string]: Json }): Pair[] {

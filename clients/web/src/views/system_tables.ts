@@ -11,6 +11,8 @@ export interface QueueMemory {
   bytes: number;
   bytesMax: number;
   refused: number;
+  /** Since when refusals are counted. */
+  since: string;
 }
 
 // What each holds, and what happens where it is full.
@@ -57,8 +59,9 @@ export function memoryTable(): Table<QueueMemory> {
         setText(cell, bytesMax === 0 ? dash : bytes(bytesMax));
         setTitle(cell, `It may take ${full(bytesMax)} bytes`);
       } },
-      { name: 'Refused', title: 'How often there was no room', kind: 'num', sort: ({ refused }) => refused, fill: (cell, { refused }) => {
+      { name: 'Refused', title: 'How often there was no room', kind: 'num', sort: ({ refused }) => refused, fill: (cell, { refused, since }) => {
         setText(cell, full(refused));
+        setTitle(cell, `${full(refused)}. ${since}`);
         cell.classList.toggle('loss', refused > 0);
       } },
     ],
@@ -69,10 +72,10 @@ function shareOf({ bytes: held, bytesMax }: QueueMemory): number {
   return bytesMax > 0 ? held / bytesMax : 0;
 }
 
-export function queuesOf({ status }: BridgeStatus): QueueMemory[] {
+export function queuesOf({ status }: BridgeStatus, since: string): QueueMemory[] {
   return Object.entries(objectOf(objectOf(status.memory).queues)).map(([name, value]) => ({
     name, bytes: numberOf(objectOf(value).bytes) ?? 0, bytesMax: numberOf(objectOf(value).bytes_max) ?? 0,
-    refused: numberOf(objectOf(value).refused) ?? 0,
+    refused: numberOf(objectOf(value).refused) ?? 0, since,
   }));
 }
 

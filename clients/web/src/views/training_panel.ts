@@ -2,8 +2,8 @@
 import { countOfNone, filterPoints, type Points } from '../model/points.js';
 import { markText, stepAt, type RunMark } from '../model/marks.js';
 import { Chart, type Happening } from '../ui/chart.js';
-import { csvOf, download, pngOf, svgOf } from '../ui/chart_export.js';
 import type { ChartGroup, Range } from '../ui/chart_group.js';
+import { ChartMenu } from '../ui/chart_menu.js';
 import { h, named, setName, setText } from '../ui/dom.js';
 import { compact, when } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
@@ -34,42 +34,30 @@ export class TrainingPanel {
   private readonly slot = h('div', { class: 'chart-slot' });
   private readonly none = h('span', { class: 'bad-note' });
   private readonly state = h('span', { class: 'muted' });
-  private readonly pin: HTMLButtonElement;
+  private readonly menu: ChartMenu;
   private readonly key = h('p', { class: 'key' });
   private readonly redraw = new Redraw();
   /** By run: its curve over time, and over steps. */
   private readonly places = new Map<string, [Points, Points]>();
   private placesVersion = 0;
-  private readonly dialog: HTMLDialogElement;
 
   constructor(private readonly app: App, readonly tag: string, private readonly group: ChartGroup) {
     this.slot.style.minHeight = `${chartHeight()}px`;
     const name = h('span', { class: 'tag' });
     setName(name, tag, 48);
-    const close = () => menu.removeAttribute('open');
-    const item = (text: string, run: () => void) => h('button', { class: 'plain', onclick: () => {
-      close();
-      run();
-    } }, text);
-    this.pin = item('Pin', () => this.togglePin());
-    const menu = h('details', { class: 'panel-menu', onkeydown: (event: KeyboardEvent) => {
-      if (event.key !== 'Escape') return;
-      close();
-      menu.querySelector('summary')!.focus();
-    }, onfocusout: (event: FocusEvent) => {
-      if (!menu.contains(event.relatedTarget as Node | null)) close();
-    } }, h('summary', { 'aria-label': `What to do with ${tag}`, title: 'Pin, full screen, save' }, '⋯'),
-      h('div', { class: 'items' }, this.pin, item('Full screen', () => this.open()), item('Save as PNG', () => void this.save('png')),
-        item('Save as SVG', () => void this.save('svg')), item('Save as CSV', () => void this.save('csv'))));
-    const heading = h('h2', {}, name, ' ', this.none, ' ', this.state, menu);
+    this.menu = new ChartMenu({
+      name: () => tag, chart: () => this.chart, key: this.key,
+      onOpen: () => this.fillKey(app.runs.chosen().filter((id) => !app.state.off.includes(id))),
+      items: [{ text: 'Pin', run: () => this.togglePin() }],
+    });
+    const heading = h('h2', {}, name, ' ', this.none, ' ', this.state, this.menu.element);
     this.element = h('section', { class: 'card panel', 'aria-label': tag }, heading, this.slot);
-    this.dialog = h('dialog', { class: 'whole', 'aria-label': tag, onclose: () => this.fold() });
   }
 
   update(view: PanelView): void {
     const { app, chart } = this;
-    setText(this.pin, app.state.pins.includes(this.tag) ? 'Unpin' : 'Pin');
-    if (!this.near && !this.dialog.open) return;
+    setText(this.menu.buttons[0]!, app.state.pins.includes(this.tag) ? 'Unpin' : 'Pin');
+    if (!this.near && !this.menu.open) return;
     const { x, log, band, inner, smooth = 0 } = app.state;
     const drawn = chart ?? this.makeChart();
     const query = { tag: this.tag, x, pixels: drawn.pixels };
@@ -89,7 +77,7 @@ export class TrainingPanel {
     });
     const total = shown.reduce((sum, { points }) => sum + countOfNone(points), 0);
     setText(this.none, total === 0 ? '' : `✕ ${compact(total)} NaN`);
-    if (this.dialog.open) this.fillKey(shown.map(({ runId }) => runId));
+    if (this.menu.open) this.fillKey(shown.map(({ runId }) => runId));
     drawn.update({
       lines: shown.map(({ runId }) => ({ ...runLook(runId), id: runId })), curves: shown.map(({ points }) => points),
       marks: [], happenings: this.happenings(view), x: x === 'step' ? 'steps' : x, range: view.range, log, band, inner, smooth,
@@ -98,7 +86,7 @@ export class TrainingPanel {
 
   leave(): void {
     this.near = false;
-    if (this.dialog.open || this.chart === undefined) return;
+    if (this.menu.open || this.chart === undefined) return;
     this.chart.destroy();
     this.chart = undefined;
     this.redraw.reset();
@@ -179,42 +167,10 @@ export class TrainingPanel {
     this.app.go({ pins: pins.includes(this.tag) ? pins.filter((tag) => tag !== this.tag) : [...pins, this.tag] }, 'replace');
   }
 
-  private open(): void {
-    if (this.chart === undefined) return;
-    document.body.append(this.dialog);
-    this.fillKey(this.app.runs.chosen().filter((id) => !this.app.state.off.includes(id)));
-    this.dialog.replaceChildren(
-      h('div', { class: 'bar' }, h('h2', {}, this.tag), h('button', { onclick: () => this.dialog.close() }, 'Close')), this.chart.element, this.key);
-    this.dialog.showModal();
-    this.chart.resizeTo(Math.max(200, innerHeight - 130 - this.key.offsetHeight));
-  }
-
   private fillKey(runIds: readonly string[]): void {
     if (this.key.dataset.runs === runIds.join('\n')) return;
     this.key.dataset.runs = runIds.join('\n');
     this.key.replaceChildren(...runIds.map((runId) => h('span', {}, runSwatch(runId), ' ', named(runLook(runId).label, 48))));
-  }
-
-  private fold(): void {
-    this.dialog.remove();
-    if (this.chart === undefined) return;
-    this.slot.replaceChildren(this.chart.element);
-    this.chart.resizeTo(chartHeight());
-  }
-
-  private async save(kind: 'png' | 'svg' | 'csv'): Promise<void> {
-    const picture = this.chart?.picture();
-    if (picture === undefined) return;
-    const name = `${this.tag}.${kind}`;
-    if (kind === 'svg') {
-      download(name, svgOf(picture), 'image/svg+xml');
-    } else if (kind === 'png') {
-      const blob = await pngOf(picture, this.chart!.canvas!);
-      if (blob !== null) download(name, blob, 'image/png');
-    } else {
-      const curves = picture.strokes.map(({ points }, i) => ({ runId: picture.lines[i]!.id!, tag: this.tag, points }));
-      download(name, csvOf(curves, picture.range), 'text/csv');
-    }
   }
 }
 

@@ -2,9 +2,10 @@
 import { markText, type RunMark } from '../model/marks.js';
 import type { Span } from '../model/run_events.js';
 import { Chart } from '../ui/chart.js';
+import { ChartMenu } from '../ui/chart_menu.js';
 import { ChartGroup } from '../ui/chart_group.js';
 import { h, named, setName, setText } from '../ui/dom.js';
-import { digits, full, percent, when } from '../ui/format.js';
+import { dateTime, digits, full, percent, when } from '../ui/format.js';
 import { Redraw } from '../ui/redraw.js';
 import { runLook } from '../ui/run_colours.js';
 import { isDark, seriesColour } from '../ui/theme.js';
@@ -27,6 +28,7 @@ interface RunPhases {
   element: HTMLElement;
   title: HTMLElement;
   chart: Chart;
+  menu: ChartMenu;
   rows: HTMLElement;
   note: HTMLElement;
   redraw: Redraw;
@@ -90,7 +92,7 @@ export class TrainingPhases {
     this.list.replaceChildren(...newest.slice(0, marksShown).map((mark) => {
       const name = named(runLook(mark.runId).label, 40);
       name.className = 'muted';
-      return h('li', {}, h('span', { class: 'muted' }, when(mark.timestamp)), ' ', h('span', {}, markText(mark)), ' ', name);
+      return h('li', {}, h('span', { class: 'muted', title: dateTime(mark.timestamp) }, when(mark.timestamp)), ' ', h('span', {}, markText(mark)), ' ', name);
     }));
     setText(this.more, left > 0 ? `and ${full(left)} before these` : '');
   }
@@ -108,7 +110,7 @@ export class TrainingPhases {
         from: start, to: start + duration_s, text: `${ms(duration_s)}${step === undefined ? '' : `, step ${full(step)}`}`,
       })).sort((a, b) => a.from - b.from),
     }));
-    run.chart.resizeTo(lanes.length * laneHeight + 34);
+    if (!run.menu.open) run.chart.resizeTo(lanes.length * laneHeight + 34);
     const { from, to = this.app.now_s() } = state;
     const range = from !== undefined && from < to ? [from, to] as const : undefined;
     run.chart.update({ lines: [], curves: [], marks: [], lanes, x: 'time', range });
@@ -116,7 +118,7 @@ export class TrainingPhases {
     const last = Math.max(...all.map(({ start, duration_s }) => start + duration_s));
     run.rows.replaceChildren(...phases.slice(0, lanesMax).map(({ name, spans: of, total_s, longest_s }) =>
       h('tr', {}, h('td', {}, named(name, 40)), ...[percent(total_s / (last - first || 1)), ms(total_s / of.length), ms(longest_s), full(of.length)]
-        .map((text) => h('td', { class: 'num' }, text)))));
+        .map((text) => h('td', { class: 'num', title: `Of the spans from ${dateTime(first)} to ${dateTime(last)}` }, text)))));
     setText(run.note, `of the newest ${full(all.length)} spans` +
       (phases.length > lanesMax ? `; ${full(phases.length - lanesMax)} shorter phases are not shown` : ''));
   }
@@ -127,10 +129,11 @@ export class TrainingPhases {
     const note = h('p', { class: 'note' });
     const chart = new Chart({ label: `Phases of ${runLook(id).label} over time`, height: laneHeight + 34, x: 'time', y: 'plain', group: this.group });
     const head = h('tr', {}, ...['phase', 'of the time', 'mean', 'longest', 'count'].map((text, i) => h('th', i === 0 ? {} : { class: 'num' }, text)));
-    const element = h('section', { class: 'card', 'aria-label': 'Phases' }, title, chart.element,
+    const menu = new ChartMenu({ name: () => `Phases of ${runLook(id).label}`, chart: () => chart });
+    const element = h('section', { class: 'card', 'aria-label': 'Phases' }, h('div', { class: 'with-menu' }, title, menu.element), chart.element,
       h('div', { class: 'table' }, h('table', {}, h('thead', {}, head), rows)), note);
     this.happened.before(element);
-    const run = { element, title, chart, rows, note, redraw: new Redraw() };
+    const run = { element, title, chart, menu, rows, note, redraw: new Redraw() };
     this.byRun.set(id, run);
     return run;
   }

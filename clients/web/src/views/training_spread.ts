@@ -2,7 +2,7 @@
 import { emptyPoints, type Points } from '../model/points.js';
 import type { Histogram } from '../model/run_events.js';
 import { Chart } from '../ui/chart.js';
-import { csvOf, download } from '../ui/chart_export.js';
+import { ChartMenu } from '../ui/chart_menu.js';
 import type { ChartGroup } from '../ui/chart_group.js';
 import { h, setName, setText } from '../ui/dom.js';
 import { full, when } from '../ui/format.js';
@@ -93,7 +93,7 @@ export class TrainingSpread {
   }
 
   private updatePanel(key: string, { runId, tag, histograms }: Spread): void {
-    const panel = this.panels.get(key) ?? this.add(key, runId, tag);
+    const panel = this.panels.get(key) ?? this.add(key, tag);
     const { state } = this.app;
     const { colour } = runLook(runId);
     setName(panel.name, `${tag} · ${runLook(runId).label}`, 60);
@@ -107,17 +107,14 @@ export class TrainingSpread {
     });
   }
 
-  private add(key: string, runId: string, tag: string): Panel {
+  private add(key: string, tag: string): Panel {
     const chart = new Chart({
       label: `How ${tag} is spread`, height, x: 'steps', y: 'plain', group: this.group,
       onZoom: (range) => this.app.go({ x: 'step', x0: range?.[0], x1: range?.[1] }),
     });
     const name = h('span', { class: 'tag' });
-    const save = h('button', { class: 'plain', 'aria-label': `Save ${tag} as CSV`, onclick: () => {
-      const of = this.ofRun(runId).find((spread) => spread.tag === tag)?.histograms ?? [];
-      download(`${tag}.csv`, csvOf([{ runId, tag, points: quantiles(of, 'p5', 'p95') }], [-Infinity, Infinity]), 'text/csv');
-    } }, 'CSV');
-    const element = h('section', { class: 'card panel', 'aria-label': `How ${tag} is spread` }, h('h2', {}, name, save), chart.element);
+    const menu = new ChartMenu({ name: () => `How ${tag} is spread`, chart: () => chart });
+    const element = h('section', { class: 'card panel', 'aria-label': `How ${tag} is spread` }, h('h2', {}, name, menu.element), chart.element);
     this.grid.append(element);
     const panel = { element, name, chart, redraw: new Redraw() };
     this.panels.set(key, panel);
