@@ -18,10 +18,9 @@ constexpr std::size_t kStepBytesMax = 32 * 1024;  // of a body, taken in at a ti
 
 // Only what comes from this very host, and nothing written into the page itself. With trusted types
 // not even the page's own code can turn text into markup.
-constexpr const char* kPagePolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'";
+constexpr std::string_view kPagePolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'; connect-src 'self'";
 
 constexpr const char* kRevalidate = "no-cache";
 constexpr const char* kImmutable = "public, max-age=31536000, immutable";
@@ -123,7 +122,7 @@ HttpReply not_allowed(const HttpRequest& request, const std::string& allowed, st
 }  // namespace
 
 Pages::Pages(Intake& intake, const Clock& clock, Options options)
-    : intake_(intake), clock_(clock), options_(std::move(options)) {
+    : intake_(intake), clock_(clock), options_(std::move(options)), policy_(kPagePolicy) {
   if (options_.commands != nullptr) {
     api_.emplace(*options_.commands, clock, options_.version, options_.requests_per_s_max);
   }
@@ -153,6 +152,13 @@ std::optional<HttpReply> Pages::refusal(const HttpRequest& request) const {
 void Pages::set_limits(std::uint64_t requests_per_s_max, std::int64_t session_s) {
   if (api_) api_->set_requests_per_s_max(requests_per_s_max);
   options_.login.set_session(session_s);
+}
+
+void Pages::set_sites(const std::vector<std::string>& origins) {
+  policy_ = kPagePolicy;
+  for (const std::string& origin : origins) {  // http://HOST is ws://HOST there, https wss
+    if (origin.find_first_of(" \t;,'") == std::string::npos) policy_ += " ws" + origin.substr(4);
+  }
 }
 
 void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
@@ -218,7 +224,7 @@ HttpReply Pages::reply_to(const HttpRequest& request, bool own_origin) {
     reply.body += notice;
   }
   if (request.path == "/") {
-    reply.headers.emplace_back("Content-Security-Policy", kPagePolicy);
+    reply.headers.emplace_back("Content-Security-Policy", policy_);
     reply.headers.emplace_back("Referrer-Policy", "no-referrer");
     reply.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
   }

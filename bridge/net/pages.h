@@ -43,6 +43,9 @@ class Pages {
   // From now on: of who asks anew, and of logins.
   void set_limits(std::uint64_t requests_per_s_max, std::int64_t session_s);
 
+  // websocket.origins: the dashboard may go to the bridges there, as their pages may come here. REQUIRES: checked ones
+  void set_sites(const std::vector<std::string>& origins);
+
   // `own_origin`: the request comes from no other site's page.
   void handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer);
 
@@ -61,6 +64,7 @@ class Pages {
   Intake& intake_;
   const Clock& clock_;
   Options options_;
+  std::string policy_;
   std::optional<ApiPages> api_;
   std::vector<std::string> zipped_;  // the files as gzip; "" where that is no smaller
 };

@@ -50,8 +50,10 @@ const store = new Store(() => Date.now());
 const status = new BridgeStatus();
 
 const clientId = `dashboard-${tabName()}`;
+// Where the bridge is one of several: ?bridges=ws://HOST:PORT/ws,... names the others, to go to when it is away.
+const others = new URLSearchParams(location.search).get('bridges');
 const feed = new Feed({
-  url: new URL('ws', location.href).href.replace(/^http/, 'ws'),
+  url: [new URL('ws', location.href).href.replace(/^http/, 'ws'), ...(others ? others.split(',') : [])].join(','),
   clientId,
   clientType: 'dashboard',
   subscription: { subscriptions: [] }, // until the page knows what was before

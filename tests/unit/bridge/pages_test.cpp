@@ -81,6 +81,10 @@ TEST_CASE("pages: the dashboard's files, and nothing but them") {
   const std::string policy = header(home, "Content-Security-Policy");
   CHECK(policy.find("default-src 'none'; script-src 'self'") == 0);
   CHECK(policy.find("unsafe") == std::string::npos);
+  CHECK(policy.substr(policy.find("connect-src")) == "connect-src 'self'");
+  site.pages.set_sites({"http://127.0.0.1:5188", "https://m2", "http://a;script-src *"});
+  const std::string others = header(site.get("GET", "/"), "Content-Security-Policy");
+  CHECK(others.substr(others.find("connect-src")) == "connect-src 'self' ws://127.0.0.1:5188 wss://m2");
   const auto script = site.get("GET", "/assets/x.js");
   CHECK(script.content_type == "text/js");
   CHECK(script.cache_control.find("immutable") != std::string::npos);

@@ -10,6 +10,7 @@ import { card, h, setName, setQuantity, setText, setTitle } from '../ui/dom.js';
 import { bytes, compact, dash, dateTime, duration, full, time } from '../ui/format.js';
 import { Table, textColumn } from '../ui/table.js';
 import { Tiles } from '../ui/tiles.js';
+import { ClusterCard } from './system_cluster.js';
 import { delayBuckets, delayTable, memoryTable, queuesOf } from './system_tables.js';
 import type { App, View } from './view.js';
 
@@ -46,6 +47,7 @@ export class SystemView implements View {
     'Longest turn', 'Handed on in', 'Delay to here', 'Up for', 'Version',
   ]);
   private readonly rates = new Chart({ label: 'Events a second', height: 170, x: 'time', y: 'gold', minAtZero: true });
+  private readonly cluster = new ClusterCard();
   private readonly sources: Table<SourceInfo>;
   private readonly clients: Table<ClientInfo>;
   private readonly memory = memoryTable();
@@ -114,7 +116,7 @@ export class SystemView implements View {
     const rates = card('Events a second', this.rates.element, h('p', { class: 'key' }, h('span', {}, h('i', { class: 'swatch curve-0' }), 'in'),
       h('span', {}, h('i', { class: 'swatch curve-1' }), 'out, over all clients')));
     rates.firstElementChild!.append(new ChartMenu({ name: () => 'Events a second', chart: () => this.rates }).element);
-    this.element.append(this.past, this.tiles.element, rates,
+    this.element.append(this.past, this.tiles.element, this.cluster.element, rates,
       h('div', { class: 'grid' },
         stack(card('Sources', this.sources.element), card('Rejects by reason', this.rejects.element), card('Events by type seen by this page', this.types.element)),
         stack(card('Clients, the slowest first', this.clients.element), delays, card('Gaps seen by this page', this.gaps.element)),
@@ -163,6 +165,7 @@ export class SystemView implements View {
       lines: [{ label: 'in', colour: 0 }, { label: 'out', colour: 1 }],
       curves: columns.map((y) => ({ x, y })), marks: [],
     });
+    this.cluster.update(objectOf(status.status.cluster));
     this.sources.update(status.sources);
     this.clients.update(status.clients);
     this.rejects.update(rejected(objectOf(objectOf(status.status.events).rejected_by_reason)).map((pair) => ({ ...pair, since: this.since })));
