@@ -89,7 +89,7 @@ ExitCode show_cluster(std::string_view result, bool as_json, const Style& style,
   const std::string_view cluster = json::member(result, "cluster");
   const std::string text = cluster_text(cluster, style);
   if (text.empty()) {
-    err.line("error: this bridge is none of several: its engine.kind is \"local\"");
+    err.line("error: this bridge tells of no cluster: it is none of several (engine.kind is \"local\"), or of an older version");
     return kExitRefused;
   }
   if (as_json) {
