@@ -403,7 +403,7 @@ void Client::Impl::on_item(Envelope envelope, std::string text) {
     if (!envelope.replay && !cursor_.admit(message.gap)) return;
   } else {
     message.kind = Message::Kind::kEvent;
-    if (!envelope.replay && !cursor_.admit(envelope)) return;
+    if (!envelope.replay && !cursor_.admit(envelope) && !options_.doubles) return;
   }
   message.text = std::move(text);
   message.envelope = std::move(envelope);

@@ -23,6 +23,7 @@ struct Options {
   std::string token;  // empty: none
   std::string ca;     // of a wss:// URL: a PEM file of the certificates to trust; empty: the system's
   Subscription subscription;
+  bool doubles = false;  // hand over events that were handed over before as well, for who looks for such
 
   // From the first attempt to reach the bridge to its answer to `register`.
   std::chrono::milliseconds connect_timeout{5000};

@@ -44,6 +44,7 @@ class Checking {
     for (const std::string& url : urls_) {
       feed::Options one = feed_options(options, all);
       one.url = url;
+      one.doubles = true;
       clients_.push_back(std::make_unique<feed::Client>(one));
       clients_.back()->start();
     }

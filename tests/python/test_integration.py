@@ -273,6 +273,8 @@ class SeedScripts(HookTest):
             expected = {"endpoint": "tcp://%s:5556" % host, "control": "tcp://%s:5559" % host}
             self.assertEqual(_addresses(url), {**expected, "page": page})
         self.assertEqual(_addresses("tcp://1.2.3.4:5"), {"endpoint": "tcp://1.2.3.4:5"})
+        several = {"endpoint": "tcp://m1:5556,tcp://m2:5556", "control": "tcp://m1:5559,tcp://m2:5559", "page": "https://m1/"}
+        self.assertEqual(_addresses("wss://m1/ws, wss://m2:5178/ws"), several)
 
 
 if __name__ == "__main__":

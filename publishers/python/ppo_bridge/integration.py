@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, Generator
 from urllib.parse import urlsplit
 
+from ._bridges import split_list
 from ._extract import number, times
 from ._log import log
 from ._names import printable
@@ -316,11 +317,18 @@ class PPOWebSocketIntegration:
 
 
 def _addresses(to: str) -> dict:
-    """The options of a publisher to a bridge at this address."""
+    """The options of a publisher to a bridge at this address; of several, with commas between."""
     scheme = to.split("://")[0] if "://" in to else ""
     if scheme not in ("ws", "wss", "http", "https"):
         return {"endpoint": to}
-    parts = urlsplit(to)
+    each = [_of_page(one) for one in split_list(to)]
+    lists = {name: ",".join(one[name] for one in each) for name in ("endpoint", "control")}
+    return {**lists, "page": each[0]["page"]}
+
+
+def _of_page(url: str) -> dict:
+    parts = urlsplit(url)
+    scheme = parts.scheme
     host = parts.hostname or "127.0.0.1"
     host = "[%s]" % host if ":" in host else host
     port = ":%d" % parts.port if parts.port else ""

@@ -78,6 +78,19 @@ TEST_CASE("feed: a bridge that sends again what was seen, as after since, is hea
   CHECK(next_seqs(client, 7) == from_1_to(7));
 }
 
+TEST_CASE("feed: who looks for doubles is told of them") {
+  FakeBridge bridge([&](FakeConnection& connection, int) {
+    register_client(connection, "k3f", 0);
+    for (const std::uint64_t seq : {1, 2, 2, 3}) connection.send(event(seq));
+    connection.wait_until_gone();
+  });
+  feed::Options options = test_options(bridge);
+  options.doubles = true;
+  Client client(options);
+  client.start();
+  CHECK(next_seqs(client, 4) == std::vector<std::uint64_t>{1, 2, 2, 3});
+}
+
 TEST_CASE("feed: the state of the connection comes between the events around it") {
   SharedText second;
   FakeBridge bridge([&](FakeConnection& connection, int number) {

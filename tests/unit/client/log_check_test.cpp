@@ -49,7 +49,7 @@ TEST_CASE("log check: what differs, is missing, or is there twice") {
   CHECK(says(take(check, 1, 1, 2), "event 1 is another one in b than in a"));
   CHECK(says(take(check, 1, 1, 2), "b sends event 1 after event 1"));
   CHECK(says(take(check, 0, 4, 4), "a leaves out events 2 to 3"));
-  CHECK(says(take(check, 0, 5, 1), "event 5 is number 1 of s (run ), which was there before"));
+  CHECK(says(take(check, 0, 5, 1), "event 5 is number 1 of s (run r1), which was there before"));
   CHECK(says(take(check, 0, 6, 9), "are in no log"));
   CHECK(take(check, 0, 7, 10).empty());
 }
