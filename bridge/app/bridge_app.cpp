@@ -136,6 +136,7 @@ class BridgeApp::Impl {
     commands_.set_runs(&runs_);
     commands_.set_alerts(&alerts_);
     commands_.set_audit(audit_.get());
+    if (cluster_) commands_.set_ahead(&cluster_->ahead());
     commands_.set_config(&reloader_.status());
     commands_.set_drain([this](auto drain_s, const auto& by) {
       const std::int64_t seconds = drain_s.value_or(reloader_.config().websocket.drain_s);
@@ -292,6 +293,7 @@ class BridgeApp::Impl {
     options.server.addresses = addresses_;
     options.server.session.authenticator = auth_is_on_ ? authenticator_.get() : nullptr;
     options.server.session.audit = audit_.get();
+    options.server.session.ahead = cluster_ ? &cluster_->ahead() : nullptr;
     options.listening_sockets = service_.listening_sockets();
     options.server.memory = &memory_;
     options.server.tls = tls_.get();

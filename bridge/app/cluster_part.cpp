@@ -117,6 +117,7 @@ bool ClusterPart::poll() {
   const std::uint64_t before = log_->last_seq();
   stream_->poll(*part_, clock_.steady_us());
   tick();
+  ahead_.tick(log_->last_seq(), clock_.steady_us());
   return log_->last_seq() != before;
 }
 

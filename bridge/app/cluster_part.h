@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "cluster/cluster_log.h"
 #include "engine/jetstream.h"
+#include "log/ahead_waits.h"
 #include "log/event_log.h"
 #include "sources/source_tracker.h"
 
@@ -43,6 +44,9 @@ class ClusterPart final : public PositionStore, public ClusterSink {
   bool congested() const;
   // Why it has no part in the cluster at the moment, or any more; "" where it has.
   std::string problem() const;
+
+  // Who waits for what other bridges have already.
+  AheadWaits& ahead() { return ahead_; }
 
   // How far the runs are that it knows. REQUIRES: join().
   std::vector<SourcePosition> positions() const { return part_->fold().positions(); }
@@ -73,6 +77,7 @@ class ClusterPart final : public PositionStore, public ClusterSink {
   std::unique_ptr<JetStream> stream_;
   std::unique_ptr<ClusterLog> part_;
   EventLog* log_ = nullptr;  // null until join()
+  AheadWaits ahead_;
   std::function<std::uint64_t()> committed_seq_;
   std::string taken_back_;   // what this process can only mend by beginning anew
   bool tick_posted_ = false;

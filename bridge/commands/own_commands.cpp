@@ -186,6 +186,7 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
 void OwnCommands::get_recent_events(const rapidjson::Value& params,
                                     const std::shared_ptr<RequestBudget>& account,
                                     const Done& done, const char* only_type, const ReadScopePtr& scope) {
+  if (wait_for(params, account, done, only_type, scope)) return;
   const auto whose = std::make_shared<std::weak_ptr<GrowingReplies::Reply>>();
   auto made = RecentEvents::of(view_.log, view_.past != nullptr ? *view_.past : nothing_past_, params, [this, whose] {
     if (const auto reply = whose->lock()) replies_.resume(reply);
@@ -204,6 +205,31 @@ void OwnCommands::get_recent_events(const rapidjson::Value& params,
            : state == LogWalk::State::waiting ? GrowingReplies::State::waiting
                                               : GrowingReplies::State::more;
   }, bytes);
+}
+
+bool OwnCommands::wait_for(const rapidjson::Value& params, const std::shared_ptr<RequestBudget>& account, const Done& done,
+                           const char* only_type, const ReadScopePtr& scope) {
+  if (ahead_ == nullptr || !params.IsObject()) return false;
+  const rapidjson::Value* const since = find(params, "since_seq");
+  const rapidjson::Value* const epoch = find(params, "epoch");
+  if (since == nullptr || !since->IsUint64() || since->GetUint64() > kIntegerMax || since->GetUint64() <= view_.log.last_seq() ||
+      epoch == nullptr || !epoch->IsString() || bridge::view(*epoch) != view_.log.epoch()) {
+    return false;
+  }
+  const auto kept = std::make_shared<rapidjson::Document>();
+  kept->CopyFrom(params, kept->GetAllocator());
+  const std::uint64_t number = ahead_->add(
+      account.get(), since->GetUint64(), kept->GetAllocator().Size(), view_.clock.steady_us(),
+      [this, kept, whose = std::weak_ptr<RequestBudget>(account), nobodys = account == nullptr, done, only_type, scope](bool there) {
+        const auto asker = whose.lock();
+        if (asker == nullptr && !nobodys) return;
+        if (there) return get_recent_events(*kept, asker, done, only_type, scope);
+        done(RequestError{ErrorType::busy, "params.since_seq has not come to this bridge within " +
+                                               std::to_string(kAheadWaitUs / 1'000'000) + " s; the newest event is " +
+                                               std::to_string(view_.log.last_seq())});
+      });
+  if (number == 0) done(RequestError{ErrorType::busy, "too many wait for events that this bridge does not have yet"});
+  return true;
 }
 
 void OwnCommands::ask_runs(std::string_view command, const rapidjson::Value& params,

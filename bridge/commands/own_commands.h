@@ -29,6 +29,7 @@
 #include "commands/growing_replies.h"
 #include "commands/journal_report.h"
 #include "commands/recent_events.h"
+#include "log/ahead_waits.h"
 #include "log/event_log.h"
 #include "log/past_cache.h"
 #include "log/type_counts.h"
@@ -124,6 +125,8 @@ class OwnCommands {
   void set_drain(std::function<Drained(std::optional<std::int64_t> drain_s, const std::string& by)> drain) {
     drain_ = std::move(drain);
   }
+  // Where it is waited for events that others have already; outlives this. Without it nothing is.
+  void set_ahead(AheadWaits* ahead) { ahead_ = ahead; }
   void set_schemas(const Schemas* schemas) { view_.schemas = schemas; }
   void set_journal(JournalKeeper* journal) { journal_ = journal; }
   void set_slow_turns(const SlowTurns* turns) { slow_turns_ = turns; }
@@ -158,6 +161,9 @@ class OwnCommands {
   void get_recent_events(const rapidjson::Value& params,
                          const std::shared_ptr<RequestBudget>& account, const Done& done,
                          const char* only_type, const ReadScopePtr& scope);
+  // True where it was put off, or refused, as it is about what this bridge does not have yet.
+  bool wait_for(const rapidjson::Value& params, const std::shared_ptr<RequestBudget>& account, const Done& done,
+                const char* only_type, const ReadScopePtr& scope);
   void ask_runs(std::string_view command, const rapidjson::Value& params,
                 const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
   void drain(const rapidjson::Value& params, const std::string& by, const Done& done);
@@ -181,6 +187,7 @@ class OwnCommands {
   const ClientDirectory* directory_ = nullptr;
   std::function<Drained(std::optional<std::int64_t>, const std::string&)> drain_;  // null: it cannot be
   JournalKeeper* journal_ = nullptr;  // null: there is none
+  AheadWaits* ahead_ = nullptr;
   const SlowTurns* slow_turns_ = nullptr;  // null: nobody tells of them
   PastCache nothing_past_{nullptr};
   const std::shared_ptr<char> nobody_ = std::make_shared<char>();  // asks in place of who has no account

@@ -70,13 +70,17 @@ Verdict ClientProtocol::handle(std::string_view text) {
   } else {
     reply = reply_to(parsed.value(), &then);
   }
-  if (!reply.empty() && !feed_.say(reply)) return Verdict::too_slow;
-  if (!then.gap.empty() && !feed_.say(then.gap)) return Verdict::too_slow;
-  feed_.give(then.snapshot_to);
+  if (!reply.empty() && !say(reply, then)) return Verdict::too_slow;
   if (!is_open() && limited_) return Verdict::rate_limited;
   if (!is_open() && wrong_tokens_ >= kWrongTokensMax) return Verdict::unauthorized;
   if (access_ != nullptr && !access_->may_converse()) return Verdict::forbidden;
   return budget_->hopeless() ? Verdict::rate_limited : Verdict::keep;
+}
+
+bool ClientProtocol::say(const std::string& reply, const SubscribeOutcome& then) {
+  if (!feed_.say(reply) || (!then.gap.empty() && !feed_.say(then.gap))) return false;
+  feed_.give(then.snapshot_to);
+  return true;
 }
 
 void ClientProtocol::require_access(const Authenticator& asked, std::shared_ptr<const Access> access) {
@@ -207,9 +211,11 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, Subscribe
   const std::optional<Since>& since = parsed.value().since;
   if (since && since->kind == Since::Kind::position && since->epoch == log_.epoch() &&
       since->seq > log_.last_seq()) {
+    if (ahead_ != nullptr) return wait_for(since->seq, request);
     return bad({"since.seq is " + std::to_string(since->seq) + "; the newest event is " +
                 std::to_string(log_.last_seq())});
   }
+  end_wait();
 
   if (!feed_.has_room_for(parsed.value().subscription)) {
     return refuse(request, ErrorType::busy, "what all clients subscribe to takes too much memory");
@@ -244,6 +250,44 @@ std::string ClientProtocol::on_subscribe(const ClientRequest& request, Subscribe
   return reply_of(*then);
 }
 
+std::string ClientProtocol::wait_for(std::uint64_t seq, const ClientRequest& request) {
+  end_wait();
+  Awaited awaited{0, seq, {request.action, request.id_json, {}}};
+  awaited.request.document.CopyFrom(request.document, awaited.request.document.GetAllocator());
+  awaited.number = ahead_->add(this, seq, awaited.request.document.GetAllocator().Size(), clock_.steady_us(),
+                               [this, alive = std::weak_ptr<char>(alive_)](bool there) {
+                                 if (!alive.expired()) on_waited(there);
+                               });
+  if (awaited.number == 0) return refuse(request, ErrorType::busy, "too many wait for events that this bridge does not have yet");
+  awaited_ = std::move(awaited);
+  ++owed_;
+  return {};
+}
+
+void ClientProtocol::on_waited(bool there) {
+  if (!awaited_) return;
+  const Awaited awaited = std::move(*awaited_);
+  awaited_.reset();
+  --owed_;
+  SubscribeOutcome then;
+  const std::string reply =
+      there ? on_subscribe(awaited.request, &then)
+            : refuse(awaited.request, ErrorType::busy,
+                     "event " + std::to_string(awaited.seq) + " has not come to this bridge within " +
+                         std::to_string(kAheadWaitUs / 1'000'000) + " s; the newest is " + std::to_string(log_.last_seq()));
+  on_late_reply_(reply.empty() || say(reply, then) ? Verdict::keep : Verdict::too_slow);
+}
+
+void ClientProtocol::end_wait() {
+  if (!awaited_) return;
+  ahead_->forget(awaited_->number);
+  const ClientRequest request = std::move(awaited_->request);
+  awaited_.reset();
+  --owed_;
+  // Where there is no room for it, there is none for what follows either, which ends the connection.
+  (void)feed_.say(refuse(request, ErrorType::busy, "a later subscription took the place of this one"));
+}
+
 std::string ClientProtocol::on_unsubscribe(const ClientRequest& request) {
   const auto named = request.document.FindMember("subscriptions");
   Subscription left;
@@ -256,6 +300,7 @@ std::string ClientProtocol::on_unsubscribe(const ClientRequest& request) {
       left = std::move(fewer.value());
     }
   }
+  end_wait();
   const SubscribeOutcome outcome = feed_.subscribe(std::move(left), std::nullopt);
   ReplyWriter reply("unsubscribed", "unsubscribe", request.id_json);
   reply.key("subscriptions").raw(json_list(feed_.subscription().patterns()));

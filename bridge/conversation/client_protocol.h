@@ -13,6 +13,7 @@
 #include "base/counters.h"
 #include "commands/command_dispatcher.h"
 #include "conversation/client_request.h"
+#include "log/ahead_waits.h"
 #include "stream/feed.h"
 #include "stream/replay.h"
 
@@ -39,7 +40,10 @@ class ClientProtocol {
   ClientProtocol(Feed& feed, CommandTaker& dispatcher, Replays& replays, const EventLog& log,
                  Counters& counters, const Clock& clock, std::uint64_t requests_per_s_max,
                  std::uint64_t connection, std::function<void(Verdict)> on_late_reply);
-  ~ClientProtocol() { replays_.forget(&feed_); }
+  ~ClientProtocol() {
+    replays_.forget(&feed_);
+    if (awaited_) ahead_->forget(awaited_->number);
+  }
 
   // Handles one text message. Exactly one reply is said for it, now or, where a trainer has to
   // answer first, later.
@@ -47,6 +51,9 @@ class ClientProtocol {
 
   // Where its logins, and commands that are answered here, are recorded; `remote` is its address.
   void set_audit(Audit* audit, std::string remote);
+
+  // Where a `since` waits that is ahead of the log; without it that is an error. Outlives this.
+  void set_ahead(AheadWaits* ahead) { ahead_ = ahead; }
 
   // From now on the client has to say who it is, unless `access` says it already. `asked` outlives this.
   void require_access(const Authenticator& asked, std::shared_ptr<const Access> access);
@@ -67,6 +74,13 @@ class ClientProtocol {
   // Empty where the reply comes later. `then`: what a subscription has behind its reply.
   std::string reply_to(const ClientRequest& request, SubscribeOutcome* then);
   std::string on_subscribe(const ClientRequest& request, SubscribeOutcome* then);
+  // Says a reply, and what a subscription has behind it.
+  [[nodiscard]] bool say(const std::string& reply, const SubscribeOutcome& then);
+  // The log has to come to `seq` first. Empty, or why it is not waited for.
+  std::string wait_for(std::uint64_t seq, const ClientRequest& request);
+  void on_waited(bool there);
+  // A later subscription takes the place of one that waits.
+  void end_wait();
   std::string on_unsubscribe(const ClientRequest& request);
   std::string on_command(const ClientRequest& request);
   std::string on_authenticate(const ClientRequest& request);
@@ -92,6 +106,14 @@ class ClientProtocol {
   std::shared_ptr<const Access> access_;
   std::shared_ptr<const void> place_;  // among the connections of its name
   int wrong_tokens_ = 0;
+  // A subscription whose `since` is ahead of the log.
+  struct Awaited {
+    std::uint64_t number = 0;
+    std::uint64_t seq = 0;
+    ClientRequest request;
+  };
+  AheadWaits* ahead_ = nullptr;
+  std::optional<Awaited> awaited_;
   std::size_t owed_ = 0;
   bool limited_ = false;  // the last one was one too many of its address
   Audit* audit_ = nullptr;

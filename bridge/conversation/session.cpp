@@ -32,6 +32,7 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
       last_ping_us_(context.clock.steady_us()),
       opened_us_(context.clock.steady_us()) {
   protocol_.set_audit(context.options.audit, remote_);
+  protocol_.set_ahead(context.options.ahead);
   const Authenticator* const authenticator = context.options.authenticator;
   if (authenticator == nullptr) return;
   access_version_ = authenticator->version();

@@ -44,6 +44,7 @@ struct SessionOptions {
   const Authenticator* authenticator = nullptr;  // null: nobody has to say who he is; outlives the sessions
   std::int64_t auth_timeout_us = 5'000'000;      // to say it
   Audit* audit = nullptr;                        // null: nothing is recorded; outlives the sessions
+  AheadWaits* ahead = nullptr;                   // see ClientProtocol::set_ahead(); outlives the sessions
 };
 
 // What sessions of one thread share; outlives them all.

@@ -111,6 +111,29 @@ class TwoBridges(Cluster):
                     found.append({"epoch": welcome["epoch"], "seq": message["seq"], "event": message})
             return found
 
+    def test_since_ahead_of_a_bridge_is_waited_for(self) -> None:
+        one, two = self.node("n1"), self.node("n2")
+        publisher = self.publisher("s", one)
+        publisher.publish("tick", {})
+        wait_until(lambda: self.counts(self.rows("n2")).get("s"))
+        status = two.ask("get_status")["result"]
+
+        async def ahead() -> list[dict]:
+            async with websockets.connect(two.ws, max_size=None) as socket:
+                await socket.recv()
+                since = {"epoch": status["epoch"], "seq": status["seq"] + 5}
+                await socket.send(json.dumps({"action": "subscribe", "subscriptions": ["tick"], "since": since}))
+                await socket.send(json.dumps({"action": "ping"}))
+                self.assertEqual(json.loads(await socket.recv())["status"], "pong")
+                for i in range(8):
+                    publisher.publish("tick", {"i": i})
+                return [json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S)) for _ in range(4)]
+
+        reply, *events = asyncio.run(ahead())
+        self.assertTrue(reply["recovered"], reply)
+        # Announcements of sources are events too: which are ticks is not known, but that none is missing or there twice.
+        self.assertEqual(events, [e for e in two.events("tick") if e["seq"] > status["seq"] + 5][:3])
+
     def test_a_bridge_and_a_server_are_killed_under_load_and_nothing_is_missing_or_there_twice(self) -> None:
         one, two = self.node("n1"), self.node("n2")
         publishers = {"at-one": self.publisher("at-one", one), "at-two": self.publisher("at-two", two)}
