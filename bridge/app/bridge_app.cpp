@@ -163,6 +163,7 @@ class BridgeApp::Impl {
       const bool all = journal_->positions().size() < positions_known(config);
       tracker_.restore(journal_->positions(), positions_.get(), !all);
     }
+    if (cluster_) cluster_->attach({sources_, source_watch_, dispatcher_, commands_});
     dispatcher_.router().set_repair_listener([this](const RepairAnswer& answer) {
       if (intake_.take_repair(answer, answering_)) announce_soon();
     });
@@ -393,8 +394,10 @@ class BridgeApp::Impl {
   void metrics(std::function<void(std::string)> done) {
     client_servers_.report([this, done = std::move(done)](const ClientsReport& report) {
       const auto journal = journal_status();
+      const auto cluster = cluster_ ? std::optional(cluster_->report()) : std::nullopt;
       done(metrics_text(commands_.view(),
-                        {report, dispatcher_.router().pending(), tls_.get(), audit_.get(), addresses_->forgotten()},
+                        {report, dispatcher_.router().pending(), tls_.get(), audit_.get(), addresses_->forgotten(),
+                         cluster ? &*cluster : nullptr},
                         journal ? &*journal : nullptr));
     });
   }

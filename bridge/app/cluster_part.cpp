@@ -76,6 +76,11 @@ Result<std::string> ClusterPart::open() {
   return epoch_of(seek.fold());
 }
 
+void ClusterPart::attach(const ClusterSides& sides) {
+  sides_ = std::make_unique<ClusterSides>(sides);
+  sides.commands.set_ahead(&ahead_);
+}
+
 Result<bool> ClusterPart::join(EventLog& log, std::function<std::uint64_t()> committed_seq,
                                const std::function<void()>& meanwhile) {
   log_ = &log;
@@ -86,6 +91,7 @@ Result<bool> ClusterPart::join(EventLog& log, std::function<std::uint64_t()> com
     log_warn("cluster_mark_ahead", "cluster: {} is ahead of the journal, and the shared log is read from its beginning", mark_path_);
     part_ = std::make_unique<ClusterLog>(node(), *stream_, *this, std::string_view());
   }
+  peers_ = std::make_unique<ClusterPeers>(options_.name, options_.node, *stream_, *part_, clock_, *sides_, [this] { return problem(); });
   std::uint64_t read = part_->fold().stream_seq();
   std::uint64_t kept = committed_seq_();
   std::int64_t moved_us = clock_.steady_us();
@@ -109,7 +115,7 @@ Result<bool> ClusterPart::join(EventLog& log, std::function<std::uint64_t()> com
   }
   log_info("cluster_joined", "cluster {}: node {} has read {} messages, up to event {}", options_.name, options_.node,
                part_->fold().stream_seq(), part_->fold().last_seq());
-  return true;
+  return peers_->start();
 }
 
 bool ClusterPart::poll() {
@@ -123,10 +129,12 @@ bool ClusterPart::poll() {
 
 void ClusterPart::tick() {
   part_->tick(clock_.steady_us(), clock_.wall_us());
+  peers_->tick();
   keep_mark();
 }
 
 void ClusterPart::flush(std::int64_t patience_us) {
+  if (peers_) peers_->stop();
   const std::int64_t until_us = clock_.steady_us() + patience_us;
   while (part_ && !part_->proposer().idle() && problem().empty() && clock_.steady_us() < until_us) {
     (void)poll();
@@ -153,6 +161,7 @@ void ClusterPart::on_epoch(const FoldEpoch& epoch) { log_info("cluster_epoch", "
 void ClusterPart::on_event(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us) {
   // What the journal has already is what it would be made of again.
   if (seq > log_->last_seq()) log_->accept(line, seq, stamp_us);
+  if (line.source == kOwnSource && line.type == "system_status") peers_->on_status(line.data);
 }
 
 void ClusterPart::on_taken_back(const std::string& source, const std::string& run, std::uint64_t last) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/cluster_peers.h"
 #include "app/config.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -31,8 +32,11 @@ class ClusterPart final : public PositionStore, public ClusterSink {
   // Connects, and finds out the epoch, which it begins where the shared log is empty. Waits for it.
   Result<std::string> open();
 
+  // What the other bridges have to do with, from join() on. REQUIRES: before join().
+  void attach(const ClusterSides& sides);
+
   // Reads the shared log up to its end, and goes on from there. `committed_seq`: the newest event that is on disk.
-  // `meanwhile` is called now and then. REQUIRES: open(); `log` begins where the journal ends.
+  // `meanwhile` is called now and then. REQUIRES: open(); `log` begins where the journal ends; attach().
   Result<bool> join(EventLog& log, std::function<std::uint64_t()> committed_seq, const std::function<void()>& meanwhile);
 
   // Takes what has come, proposes what there is. True where the log has grown. Call every millisecond, and on news.
@@ -47,6 +51,8 @@ class ClusterPart final : public PositionStore, public ClusterSink {
 
   // Who waits for what other bridges have already.
   AheadWaits& ahead() { return ahead_; }
+  // How all of it is. REQUIRES: join().
+  ClusterReport report() const { return peers_->report(); }
 
   // How far the runs are that it knows. REQUIRES: join().
   std::vector<SourcePosition> positions() const { return part_->fold().positions(); }
@@ -76,6 +82,8 @@ class ClusterPart final : public PositionStore, public ClusterSink {
   const std::function<void()> on_news_;
   std::unique_ptr<JetStream> stream_;
   std::unique_ptr<ClusterLog> part_;
+  std::unique_ptr<ClusterSides> sides_;
+  std::unique_ptr<ClusterPeers> peers_;  // null until join()
   EventLog* log_ = nullptr;  // null until join()
   AheadWaits ahead_;
   std::function<std::uint64_t()> committed_seq_;

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "app/cluster_metrics.h"
 #include "app/metric_families.h"
 #include "app/process_metrics.h"
 #include "app/source_metrics.h"
@@ -156,6 +157,7 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   }
   if (depths.tls != nullptr) add_tls(f, *depths.tls);
   if (depths.audit != nullptr) add_audit(f, *depths.audit);
+  if (depths.cluster != nullptr) add_cluster(f, *depths.cluster);
   f.counter("ppo_bridge_addresses_forgotten_total", "Addresses that limits are kept for and there was no room for.",
             depths.addresses_forgotten);
   if (view.schemas != nullptr) {

@@ -18,6 +18,7 @@ struct Depths {
   const TlsContext* tls = nullptr;  // null: plain
   const Audit* audit = nullptr;     // null: there is none
   std::uint64_t addresses_forgotten = 0;
+  const ClusterReport* cluster = nullptr;  // null: the bridge is alone
 };
 
 // Reads the counters of the moment; keeps nothing. Call on the log's thread.

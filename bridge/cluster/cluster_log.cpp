@@ -74,6 +74,7 @@ void ClusterLog::on_missing(std::uint64_t seq, std::int64_t now_us) { cursor_.on
 void ClusterLog::on_end(std::uint64_t folded, std::uint64_t first_seq, std::uint64_t last_seq,
                         std::int64_t now_us) {
   if (trouble_ != ClusterTrouble::none) return;
+  end_heard_us_ = now_us;
   if (last_seq < folded) {
     // One that was the leader until just now may say so without being right.
     if (short_since_us_ < 0) short_since_us_ = now_us;

@@ -59,9 +59,12 @@ class ClusterLog final : public SharedLogListener {
   bool ready() const { return proposer_.started() && trouble_ == ClusterTrouble::none; }
   // Messages of the log that are known of and not folded yet.
   std::uint64_t behind() const { return cursor_.behind(); }
+  // When the log's leader last told where it ends, by the clock of tick(); INT64_MIN: never.
+  std::int64_t end_heard_us() const { return end_heard_us_; }
   // More waits than should: no more is to be read from sources.
   bool congested() const;
   Proposer& proposer() { return proposer_; }
+  const Proposer& proposer() const { return proposer_; }
 
   // Call every millisecond, about.
   void tick(std::int64_t now_us, std::int64_t wall_us);
@@ -94,6 +97,7 @@ class ClusterLog final : public SharedLogListener {
   bool end_known_ = false;
   std::uint64_t end_at_start_ = 0;
   std::int64_t end_asked_us_ = INT64_MIN / 2;
+  std::int64_t end_heard_us_ = INT64_MIN;
   std::int64_t short_since_us_ = -1;  // since when the log is said to end before what was folded
   std::map<std::string, Word, std::less<>> words_;  // of each other node the last
   std::string message_;  // kept for its memory

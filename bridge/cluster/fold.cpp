@@ -51,7 +51,8 @@ const Folded& Fold::apply(std::uint64_t stream_seq, std::string_view payload) {
   }
   stream_seq_ = stream_seq;
   if (problem == ProposalProblem::none) {
-    folded_.diverged = disagrees(reader_.proposal().header);
+    const ProposalHeader& header = reader_.proposal().header;
+    folded_.diverged = !agrees(header.at, header.hash).value_or(true);
     judge(reader_.proposal().header);
   }
   hash_ = mix(mix(mix(hash_, stream_seq), payload), last_seq_);
@@ -60,11 +61,10 @@ const Folded& Fold::apply(std::uint64_t stream_seq, std::string_view payload) {
   return folded_;
 }
 
-// Whether its writer and this fold are known to have made two things of the same messages.
-bool Fold::disagrees(const ProposalHeader& header) const {
-  if (trail_.empty() || header.at == 0) return false;
-  const auto& [seq, hash] = trail_[header.at % kTrail];
-  return seq == header.at && hash != header.hash;
+std::optional<bool> Fold::agrees(std::uint64_t stream_seq, std::uint64_t hash) const {
+  if (trail_.empty() || stream_seq == 0) return std::nullopt;
+  const auto& [seq, had] = trail_[stream_seq % kTrail];
+  return seq == stream_seq ? std::optional<bool>(had == hash) : std::nullopt;
 }
 
 void Fold::judge(const ProposalHeader& header) {

@@ -88,6 +88,8 @@ class Fold {
   const Proposal& proposal() const { return reader_.proposal(); }
 
   std::uint64_t stream_seq() const { return stream_seq_; }
+  // Whether it had come to `hash` at that message; nothing where it was not there, or too long ago.
+  std::optional<bool> agrees(std::uint64_t stream_seq, std::uint64_t hash) const;
   std::uint64_t hash() const { return hash_; }
   std::uint64_t last_seq() const { return last_seq_; }
   std::int64_t last_stamp_us() const { return last_stamp_us_; }
@@ -123,7 +125,6 @@ class Fold {
   Run* find_run(const Segment& segment);
   Run& add_run(const Segment& segment);
   void use(const Segment& segment, Run& run, std::uint64_t last);
-  bool disagrees(const ProposalHeader& header) const;
 
   static constexpr std::size_t kTrail = 16'384;
 

@@ -24,6 +24,7 @@ struct Command {
   std::string idempotency_key;   // empty = none
   std::string requester;         // owns the key; named in the command_executed event
   std::string identity;          // who that is, where one has to say so; `requester` begins with it and a slash
+  std::string role;              // what that may do
   CommandTargetsPtr targets;     // whom it may be for; null: everybody
 };
 

@@ -89,6 +89,7 @@ Result<Command, RequestError> CommandDispatcher::parse(const Value& request,
   Command command;
   command.requester = requester;
   if (access != nullptr) command.identity = access->name;
+  if (access != nullptr) command.role = access->role->name;
   const Value* const name = find(request, "command");
   if (name == nullptr || !name->IsString() || !is_type_name(view(*name))) {
     return bad("command must be a string of 1-64 characters of A-Z a-z 0-9 _ . -");
@@ -301,6 +302,16 @@ void CommandDispatcher::submit(Command command, std::shared_ptr<AuditNote> note,
   router_.submit(std::move(command), [note = std::move(note), respond = std::move(respond)](const CommandOutcome& outcome) {
     note->end(name_of(outcome));
     respond(outcome);
+  });
+}
+
+void CommandDispatcher::serve(RemoteCommand wanted, std::function<void(const RemoteAnswers&)> answer) {
+  AuditEntry entry = entry_of(wanted.command, wanted.command.requester);
+  entry.remote = "bridge " + wanted.from;
+  const auto note = std::make_shared<AuditNote>(audit_, std::move(entry));
+  router_.submit_here(std::move(wanted), [note, answer = std::move(answer)](const CommandOutcome& outcome) {
+    note->end(name_of(outcome));
+    answer(outcome.refusal ? RemoteAnswers(*outcome.refusal) : RemoteAnswers(outcome.answers));
   });
 }
 

@@ -95,6 +95,9 @@ class CommandDispatcher final : public CommandTaker {
   void issue(const rapidjson::Value& command, const std::string& target, const std::string& requester,
              const std::function<void(const std::string& outcome, const std::string& message)>& done);
 
+  // What another bridge of the cluster asks for. Who may is that one's to judge.
+  void serve(RemoteCommand wanted, std::function<void(const RemoteAnswers&)> answer);
+
   // Deadlines and switches. Call every few milliseconds while busy().
   void tick();
   bool busy() const { return router_.busy() || !switches_.empty(); }

@@ -24,6 +24,7 @@
 #include "commands/command.h"
 #include "commands/command_targets.h"
 #include "commands/remembered_commands.h"
+#include "commands/remote_desk.h"
 #include "sources/repair_answer.h"
 #include "sources/source_table.h"
 #include "sources/source_tracker.h"
@@ -58,6 +59,15 @@ class CommandRouter final : public RepairLink {
   // `respond` is called exactly once, at once or later, unless the router goes first. It may be called
   // when its requester is long gone, and must bear that.
   void submit(Command command, Respond respond);
+
+  // The same for what another bridge of the cluster asks for: it goes no further.
+  void submit_here(RemoteCommand wanted, Respond respond);
+
+  // From now on trainers of other bridges are reached too, by `desk`. Both outlive this.
+  void set_peers(const Peers* peers, RemoteDesk* desk) {
+    peers_ = peers;
+    desk_ = desk;
+  }
 
   // Whom a command would go to now, or why to nobody.
   Result<std::vector<CommandAim>, RequestError> look_up(const Command& command) const;
@@ -110,6 +120,8 @@ class CommandRouter final : public RepairLink {
   using Lanes = std::set<TrainerLane*>;
 
   bool join_earlier(const Command& command, const Respond& respond);
+  void start(Command command, const std::vector<CommandAim>& aims, Respond respond);
+  void ask_node(const CommandAim& aim, const CommandRequestPtr& request);
   void assign(const CommandAim& aim, const CommandRequestPtr& request);
   TrainerLane& lane_of(ControlLine& line);
   void send_next(TrainerLane& lane);
@@ -128,6 +140,8 @@ class CommandRouter final : public RepairLink {
   void unblock(TrainerLane& lane);
 
   SourceTable& sources_;
+  const Peers* peers_ = nullptr;  // null: there is no other bridge
+  RemoteDesk* desk_ = nullptr;
   TrainerLink& link_;
   Counters& counters_;
   const Clock& clock_;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@
 #include "event/json_writer.h"
 #include "event/messages.h"
 #include "event/schemas.h"
+#include "commands/cluster_report.h"
 #include "commands/config_status.h"
 #include "commands/growing_replies.h"
 #include "commands/journal_report.h"
@@ -127,6 +129,12 @@ class OwnCommands {
   }
   // Where it is waited for events that others have already; outlives this. Without it nothing is.
   void set_ahead(AheadWaits* ahead) { ahead_ = ahead; }
+  // Sources of other bridges too, which outlive this; `node` is this one's name.
+  void set_peers(const Peers* peers, std::string node) {
+    peers_ = peers;
+    node_ = std::move(node);
+  }
+  void set_cluster(std::function<ClusterReport()> cluster) { cluster_ = std::move(cluster); }
   void set_schemas(const Schemas* schemas) { view_.schemas = schemas; }
   void set_journal(JournalKeeper* journal) { journal_ = journal; }
   void set_slow_turns(const SlowTurns* turns) { slow_turns_ = turns; }
@@ -173,6 +181,7 @@ class OwnCommands {
   // Lists: own_lists.cpp.
   void get_clients(const std::shared_ptr<RequestBudget>& account, const Done& done,
                    std::optional<std::uint64_t> only);
+  std::map<std::string, std::pair<std::string_view, const Source*>> sources_of_all() const;
   void get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope);
   struct Latest;
   bool begin_latest(Latest& latest, bool all, std::uint64_t* work) const;
@@ -188,6 +197,9 @@ class OwnCommands {
   std::function<Drained(std::optional<std::int64_t>, const std::string&)> drain_;  // null: it cannot be
   JournalKeeper* journal_ = nullptr;  // null: there is none
   AheadWaits* ahead_ = nullptr;
+  const Peers* peers_ = nullptr;  // null: there is no other bridge
+  std::string node_;
+  std::function<ClusterReport()> cluster_;  // null: likewise
   const SlowTurns* slow_turns_ = nullptr;  // null: nobody tells of them
   PastCache nothing_past_{nullptr};
   const std::shared_ptr<char> nobody_ = std::make_shared<char>();  // asks in place of who has no account

@@ -48,14 +48,16 @@ void put_client(JsonWriter& json, const ClientInfo& client) {
   json.field("lag", client.lag).field("gaps", client.gaps).end_object();
 }
 
-// Without a scope everything may be told; else of it what that allows.
-void put_source(JsonWriter& json, const Source& source, const ReadScope* scope, std::int64_t steady_us) {
+// Without a scope everything may be told; else of it what that allows. `node`: which has it, in a cluster.
+void put_source(JsonWriter& json, const Source& source, const ReadScope* scope, std::int64_t steady_us, std::string_view node) {
   const bool whole = scope == nullptr || scope->may_read_all(source.name);
   static const Run kNoRun;
   const Run* const current = source.current();
   const Run& run = current == nullptr ? kNoRun : *current;
   const SourceTally& tally = source.tally;
-  json.object().field("source", source.name).key("run");
+  json.object().field("source", source.name);
+  if (!node.empty()) json.field("node", node);
+  json.key("run");
   if (run.id.empty()) {
     json.raw("null");
   } else {
@@ -92,6 +94,9 @@ void put_source(JsonWriter& json, const Source& source, const ReadScope* scope, 
   json.end_object();
 }
 
+// Else it is known from an earlier process alone.
+bool is_told(const Source& source) { return source.first_seen_us != 0 || source.bound; }
+
 void put_type(JsonWriter& json, const std::string& type, std::optional<std::uint64_t> events, std::int64_t last_us,
               const Schemas::Tally* schema = nullptr) {
   json.object().field("type", type).key("events");
@@ -109,15 +114,38 @@ bool readable(const ReadScopePtr& scope, const Snapshot::Entry& event, std::stri
 
 }  // namespace
 
+// Of each source what the node says that knows best of it.
+std::map<std::string, std::pair<std::string_view, const Source*>> OwnCommands::sources_of_all() const {
+  std::map<std::string, std::pair<std::string_view, const Source*>> all;
+  const auto add = [&all](const std::string& name, std::string_view node, const Source& source) {
+    const auto [known, added] = all.emplace(name, std::make_pair(node, &source));
+    const Run* const run = source.current();
+    const Run* const other = known->second.second->current();
+    if (!added && run != nullptr && (other == nullptr || is_better({node, run}, {known->second.first, other}))) known->second = {node, &source};
+  };
+  for (const auto& [name, source] : view_.sources.sources()) {
+    if (is_told(*source)) add(name, node_, *source);
+  }
+  for (const auto& [node, peer] : peers_->nodes()) {
+    for (const auto& [name, source] : peer.sources) add(name, node, *source);
+  }
+  return all;
+}
+
 void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, const Done& done, const ReadScopePtr& scope) {
   replies_.write(account, done, [this, scope, after = std::string()](const auto& reply, std::uint64_t* work) mutable {
     JsonWriter& json = reply->json;
     if (json.bytes() == 0) json.object().key("sources").list();
-    const bool all = put_some(view_.sources.sources(), after, json, work, [&](const auto& name, const auto& source) {
-      if (scope != nullptr && !scope->may_read_some(name)) return;
-      // Else it is known from an earlier process alone.
-      if (source->first_seen_us != 0 || source->bound) put_source(json, *source, scope.get(), view_.clock.steady_us());
-    });
+    const auto put = [&](const std::string& name, const Source& source, std::string_view node) {
+      if (scope == nullptr || scope->may_read_some(name)) put_source(json, source, scope.get(), view_.clock.steady_us(), node);
+    };
+    const bool all = peers_ == nullptr
+                         ? put_some(view_.sources.sources(), after, json, work, [&](const auto& name, const auto& source) {
+                             if (is_told(*source)) put(name, *source, {});
+                           })
+                         : put_some(sources_of_all(), after, json, work, [&](const auto& name, const auto& source) {
+                             put(name, *source.second, source.first);
+                           });
     if (!all && json.bytes() <= kReplyBytesMax) return State::more;
     json.end_list().field("complete", all).end_object();
     return State::ended;

@@ -17,6 +17,11 @@ std::string described(const Run& run) {
 }  // namespace
 
 void SourceWatch::on_source(const Run& run, SourceChange change) {
+  if (!presence_ || change == SourceChange::conflict || change == SourceChange::conflict_over) return tell(run, change);
+  presence_(run);
+}
+
+void SourceWatch::tell(const Run& run, SourceChange change) {
   const std::string& name = run.source->name;
   switch (change) {
     case SourceChange::connected:

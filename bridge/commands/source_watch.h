@@ -1,7 +1,9 @@
 // What follows from a change among the sources: everybody is told, and what a trainer owes is settled.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "commands/command_router.h"
 #include "log/own_events.h"
@@ -20,6 +22,10 @@ class SourceWatch : public SourceListener {
   }
 
   void on_source(const Run& run, SourceChange change) override;
+  // Tells everybody.
+  void tell(const Run& run, SourceChange change);
+  // From now on others tell what becomes of a run (conflicts aside): they are called where something does.
+  void set_presence(std::function<void(const Run&)> presence) { presence_ = std::move(presence); }
   void on_line_lost(ControlLine& line, Lane& lane, const std::string& why) override {
     router_.on_line_lost(line, lane, why);
   }
@@ -32,6 +38,7 @@ class SourceWatch : public SourceListener {
   SourceTracker& tracker_;
   CommandRouter& router_;
   OwnEvents& events_;
+  std::function<void(const Run&)> presence_;  // null: it is told at once
 };
 
 }  // namespace bridge

@@ -22,6 +22,7 @@ constexpr std::int64_t kRequestMs = 2'000;
 constexpr auto kTryAgain = std::chrono::milliseconds(200);
 constexpr std::size_t kNewsBytesMax = 64 << 20;  // live messages beyond it are had again
 constexpr std::uint64_t kCatchUpWindow = 256;
+constexpr std::size_t kWordsBytesMax = 32 << 20;
 
 std::string_view data_of(natsMsg* message) {
   return {natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message))};
@@ -43,6 +44,8 @@ class Connection final : public JetStream {
   Connection(JetStreamOptions options, std::function<void()> wake) : options_(std::move(options)), wake_(std::move(wake)) {}
   ~Connection() override {
     natsSubscription_Destroy(live_);
+    natsSubscription_Destroy(heartbeats_);
+    natsSubscription_Destroy(requests_);
     natsSubscription_Destroy(answers_);
     natsConnection_Destroy(connection_);
     natsOptions_Destroy(nats_options_);
@@ -94,19 +97,52 @@ class Connection final : public JetStream {
   }
   void ask_end(std::uint64_t folded) override { ask(info_subject_, 'e', folded, ""); }
 
+  Result<bool> listen(NodeLinkListener& listener) override {
+    words_listener_ = &listener;
+    const std::string all = node_subject_ + "*";
+    if (!good(natsConnection_Subscribe(&heartbeats_, connection_, all.c_str(), on_word, this)) ||
+        !good(natsConnection_Subscribe(&requests_, connection_, (command_subject_ + options_.node).c_str(), on_word, this)) ||
+        !good(natsConnection_Flush(connection_))) {
+      return failed("NATS subscriptions");
+    }
+    return true;
+  }
+  void tell(std::string_view heartbeat) override { publish_word(node_subject_ + options_.node, heartbeat); }
+  bool ask(const std::string& node, std::uint64_t no, std::string_view request) override {
+    // What waits for a connection would arrive when nobody wants it any more.
+    return connected() && ask(command_subject_ + node, 'c', no, request);
+  }
+  void answer(const std::string& to, std::string_view answer) override { publish_word(to, answer); }
+  std::size_t word_bytes_max() const override {
+    return static_cast<std::size_t>(std::max<std::int64_t>(natsConnection_GetMaxPayload(connection_), 0));
+  }
+  const std::string& leader() const override { return leader_; }
+  std::uint64_t words_dropped() const override {
+    const std::lock_guard lock(mutex_);
+    return words_dropped_;
+  }
+
   void poll(SharedLogListener& listener, std::int64_t now_us) override {
     std::deque<News> news;
+    std::deque<Word> words;
     {
       const std::lock_guard lock(mutex_);
       news.swap(news_);
-      news_bytes_ = 0;
+      words.swap(words_);
+      news_bytes_ = words_bytes_ = 0;
       woken_ = false;
     }
     for (News& one : news) tell(listener, one, now_us);
+    for (const Word& one : words) {
+      if (words_listener_ == nullptr) break;
+      if (one.kind == 'n') words_listener_->on_heartbeat(one.whose, one.bytes, now_us);
+      if (one.kind == 'r') words_listener_->on_request(one.whose, one.bytes, now_us);
+      if (one.kind == 'c') words_listener_->on_answer(one.no, one.nobody, one.bytes, now_us);
+    }
   }
 
   std::string problem() const override {
-    if (natsConnection_Status(connection_) != NATS_CONN_STATUS_CONNECTED) return "none of cluster.servers can be reached";
+    if (!connected()) return "none of cluster.servers can be reached";
     return refused_;
   }
   const std::vector<std::string>& warnings() const override { return warnings_; }
@@ -120,6 +156,21 @@ class Connection final : public JetStream {
     bool refused = false;  // by a status
     std::string bytes;
   };
+
+  // What another node says: a heartbeat ('n'), a request ('r'), or the answer to one ('c').
+  struct Word {
+    char kind = 'n';
+    std::uint64_t no = 0;
+    bool nobody = false;
+    std::string whose;  // the node; of a request, where its answer goes
+    std::string bytes;
+  };
+
+  bool connected() const { return natsConnection_Status(connection_) == NATS_CONN_STATUS_CONNECTED; }
+  void publish_word(const std::string& subject, std::string_view bytes) {
+    if (!connected()) return;
+    (void)natsConnection_Publish(connection_, subject.c_str(), bytes.data(), static_cast<int>(bytes.size()));
+  }
 
   bool good(natsStatus status) {
     last_ = status;
@@ -181,18 +232,22 @@ class Connection final : public JetStream {
     return true;
   }
 
-  void ask(const std::string& subject, char kind, std::uint64_t about, std::string_view body) {
+  // Where it fails it is as if it were lost on its way.
+  bool ask(const std::string& subject, char kind, std::uint64_t about, std::string_view body) {
     const std::string reply = inbox_ + "." + kind + "." + std::to_string(about);
-    // Where it fails it is as if it were lost on its way.
-    (void)natsConnection_PublishRequest(connection_, subject.c_str(), reply.c_str(), body.data(), static_cast<int>(body.size()));
+    return natsConnection_PublishRequest(connection_, subject.c_str(), reply.c_str(), body.data(), static_cast<int>(body.size())) == NATS_OK;
   }
 
   // On a thread of the library's.
-  static void on_message(natsConnection*, natsSubscription* subscription, natsMsg* message, void* self) {
-    static_cast<Connection*>(self)->take(message, subscription);
+  static void on_message(natsConnection*, natsSubscription*, natsMsg* message, void* self) {
+    static_cast<Connection*>(self)->take(message);
     natsMsg_Destroy(message);
   }
-  void take(natsMsg* message, natsSubscription*) {
+  static void on_word(natsConnection*, natsSubscription*, natsMsg* message, void* self) {
+    static_cast<Connection*>(self)->take_word(message);
+    natsMsg_Destroy(message);
+  }
+  void take(natsMsg* message) {
     News news;
     const std::string_view subject = natsMsg_GetSubject(message);
     if (subject.substr(0, inbox_.size()) == inbox_) {
@@ -201,6 +256,7 @@ class Connection final : public JetStream {
       news.kind = rest[1];
       news.about = to_number(rest.substr(3));
       news.nobody = natsMsg_IsNoResponders(message);
+      if (news.kind == 'c') return put({'c', news.about, news.nobody, {}, std::string(data_of(message))});
       news.refused = !header_of(message, "Status").empty();
     } else {
       news.about = to_number(header_of(message, "Nats-Sequence"));
@@ -214,6 +270,30 @@ class Connection final : public JetStream {
       news.bytes = std::string(bytes);
       news_bytes_ += bytes.size();
       news_.push_back(std::move(news));
+      wake = !std::exchange(woken_, true);
+    }
+    if (wake) wake_();
+  }
+
+  void take_word(natsMsg* message) {
+    const std::string_view subject = natsMsg_GetSubject(message);
+    if (subject.substr(0, node_subject_.size()) == node_subject_) {
+      const std::string_view node = subject.substr(node_subject_.size());
+      if (is_node_name(node) && node != options_.node) put({'n', 0, false, std::string(node), std::string(data_of(message))});
+    } else if (const char* const reply = natsMsg_GetReply(message); reply != nullptr) {
+      put({'r', 0, false, reply, std::string(data_of(message))});
+    }
+  }
+  void put(Word word) {
+    bool wake = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (words_bytes_ + word.bytes.size() > kWordsBytesMax) {
+        ++words_dropped_;
+        return;
+      }
+      words_bytes_ += word.bytes.size() + sizeof word;
+      words_.push_back(std::move(word));
       wake = !std::exchange(woken_, true);
     }
     if (wake) wake_();
@@ -239,6 +319,7 @@ class Connection final : public JetStream {
       }
       case 'e': {
         const auto state = news.nobody ? Failure{"nobody leads the stream"} : read_stream_state(news.bytes);
+        if (state) leader_ = state.value().leader;
         if (state) listener.on_end(news.about, state.value().first_seq, state.value().last_seq, now_us);
         return;
       }
@@ -252,19 +333,28 @@ class Connection final : public JetStream {
   const std::string log_subject_ = options_.name + ".log." + options_.node;
   const std::string get_subject_ = "$JS.API.DIRECT.GET." + options_.name;
   const std::string info_subject_ = "$JS.API.STREAM.INFO." + options_.name;
+  const std::string node_subject_ = options_.name + ".node.";
+  const std::string command_subject_ = options_.name + ".cmd.";
   natsOptions* nats_options_ = nullptr;
   natsConnection* connection_ = nullptr;
   std::string inbox_;  // what answers' subjects begin with
   natsSubscription* answers_ = nullptr;
   natsSubscription* live_ = nullptr;
+  natsSubscription* heartbeats_ = nullptr;
+  natsSubscription* requests_ = nullptr;
   natsStatus last_ = NATS_OK;
   std::vector<std::string> warnings_;
   std::string refused_;  // why the stream takes nothing
+  std::string leader_;
+  NodeLinkListener* words_listener_ = nullptr;
   std::uint64_t catch_up_next_ = 0;
 
-  std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;  // of what follows
   std::deque<News> news_;
   std::size_t news_bytes_ = 0;
+  std::deque<Word> words_;
+  std::size_t words_bytes_ = 0;
+  std::uint64_t words_dropped_ = 0;
   bool woken_ = false;
 };
 

@@ -2,7 +2,8 @@
 //
 // A message is published to <name>.log.<node> without any condition. The stream <name> keeps it and publishes it again
 // to <name>.out.<node>, from where all bridges read live: a consumer would die with its server. What is missed is had by
-// Direct Get, from whichever replica answers.
+// Direct Get, from whichever replica answers. Beside the stream bridges talk to each other by plain subjects, <name>.node.<node>
+// and <name>.cmd.<node>.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cluster/node_link.h"
 #include "cluster/shared_log.h"
 
 namespace bridge {
@@ -33,7 +35,7 @@ struct JetStreamOptions {
 bool jetstream_is_built();
 
 // One thread, but for `wake` (see open()).
-class JetStream : public SharedLog {
+class JetStream : public SharedLog, public NodeLink {
  public:
   // Connects, and makes the stream where there is none; waits for servers and their leader until `timeout_us` is over.
   // `wake` is called from threads of its own where there is something to poll() for, and not again before that.
@@ -42,6 +44,12 @@ class JetStream : public SharedLog {
 
   // Tells `listener` what has come since the last time.
   virtual void poll(SharedLogListener& listener, std::int64_t now_us) = 0;
+  // From now on poll() tells `listener` what other nodes say, and they can ask this one. It outlives this.
+  virtual Result<bool> listen(NodeLinkListener& listener) = 0;
+  // The server that leads the stream, as heard of last; "" where it is not known, or alone.
+  virtual const std::string& leader() const = 0;
+  // What other nodes said and there was no room for.
+  virtual std::uint64_t words_dropped() const = 0;
   // Why nothing goes on at the moment; "" where it does.
   virtual std::string problem() const = 0;
   // What of the stream is not as it should be.

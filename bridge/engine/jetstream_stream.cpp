@@ -9,6 +9,7 @@ namespace bridge {
 namespace {
 
 constexpr std::int64_t kNs = 1'000'000'000;
+constexpr std::size_t kServerNameBytesMax = 128;
 
 // The answer, which is an object; or what it says is wrong.
 Result<rapidjson::Document> read_answer(std::string_view answer) {
@@ -53,7 +54,10 @@ Result<StreamState> read_stream_state(std::string_view answer) {
   if (!document) return document.error();
   const auto* state = find(document.value(), "state");
   if (state == nullptr || !state->IsObject()) return Failure{"an answer of JetStream has no state"};
-  StreamState read{number(*state, "first_seq"), number(*state, "last_seq")};
+  StreamState read{number(*state, "first_seq"), number(*state, "last_seq"), {}};
+  const auto* cluster = find(document.value(), "cluster");
+  const auto* leader = cluster != nullptr && cluster->IsObject() ? find(*cluster, "leader") : nullptr;
+  if (leader != nullptr && leader->IsString()) read.leader = printable(view(*leader), kServerNameBytesMax);
   if (read.first_seq == 0) read.first_seq = read.last_seq + 1;
   return read;
 }

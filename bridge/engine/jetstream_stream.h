@@ -18,6 +18,7 @@ std::string stream_request(const JetStreamOptions& options);
 struct StreamState {
   std::uint64_t first_seq = 0;
   std::uint64_t last_seq = 0;
+  std::string leader;  // "": there is one server, or nobody leads
 };
 
 // What an answer of the API says, or its error.

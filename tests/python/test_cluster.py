@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 import unittest
+import urllib.request
 
 import websockets
 from nats_servers import NatsServers, needs_nats
@@ -133,6 +134,64 @@ class TwoBridges(Cluster):
         self.assertTrue(reply["recovered"], reply)
         # Announcements of sources are events too: which are ticks is not known, but that none is missing or there twice.
         self.assertEqual(events, [e for e in two.events("tick") if e["seq"] > status["seq"] + 5][:3])
+
+    def test_commands_find_their_trainer_and_a_source_that_moves_has_not_gone(self) -> None:
+        one, two = self.node("n1"), self.node("n2")
+        done: list[str] = []
+        trainer = self.trainer("t", one, done)
+        wait_until(lambda: two.source("t").get("connected"), "for the source at the other bridge")
+        self.assertEqual(two.source("t")["node"], "n1")
+        self.assertEqual(one.source("t")["node"], "n1")
+        for target in ("t", "*", "t@" + two.source("t")["run"]):
+            reply = two.ask("mark", target, word=target)
+            self.assertTrue(reply["success"], reply)
+        self.assertEqual(done, ["t", "*", "t@" + two.source("t")["run"]])
+        told = wait_until(lambda: len(two.events("command_executed")) >= 3 and two.events("command_executed"))
+        self.assertEqual([e["data"]["outcome"] for e in told], ["success"] * 3)
+        cluster = two.ask("get_status")["result"]["cluster"]
+        self.assertEqual([(n["node"], n["here"], n["state"], n["sources"]) for n in cluster["nodes"]],
+                         [("n1", False, "live", 1), ("n2", True, "live", 0)])
+        wait_until(lambda: two.ask("get_status")["result"]["cluster"]["nodes"][0]["agrees"], "for equal hashes")
+        self.assertIn('ppo_bridge_cluster_node_live{node="n1"} 1', self.metrics(two))
+
+        # It goes to the other bridge.
+        self.trainer("t", two, done, run=trainer.run)
+        wait_until(lambda: two.source("t").get("node") == "n2", "for the source at the other bridge")
+        trainer.close(0)
+        wait_until(lambda: one.source("t").get("node") == "n2", "for the source to have moved")
+        self.assertTrue(one.ask("mark", "t", word="moved")["success"])
+        self.assertEqual(self.statuses(one), ["source_connected"])
+        # That dies: at once no more commands, and then it is told so.
+        two.kill()
+        reply = one.ask("mark", "t", word="dead")
+        self.assertEqual(reply["data"]["error_type"], "rejected", reply)
+        self.assertIn("its bridge is away", reply["data"]["message"])
+        wait_until(lambda: self.statuses(one) == ["source_connected", "source_stalled"], "for what is told of it")
+        self.assertEqual(one.ask("get_status")["result"]["cluster"]["nodes"][1]["state"], "stalled")
+
+    def test_two_processes_of_one_name_at_two_bridges_are_ambiguous(self) -> None:
+        one, two = self.node("n1"), self.node("n2")
+        done: list[str] = []
+        runs = {"r1": self.trainer("t", one, done, run="r1"), "r2": self.trainer("t", two, done, run="r2")}
+        wait_until(lambda: one.ask("mark", "t", word="?").get("data", {}).get("error_type") == "ambiguous_target")
+        done.clear()
+        for run in runs:
+            self.assertTrue(one.ask("mark", "t@" + run, word=run)["success"])
+        self.assertEqual(done, ["r1", "r2"])
+
+    def trainer(self, source: str, bridge: Bridge, done: list[str], **options) -> Publisher:
+        publisher = Publisher(source, endpoint=bridge.events_in, control=bridge.control, system_metrics_s=0, **options)
+        self.addCleanup(publisher.close, 0)
+        publisher.on_command("mark", lambda command: done.append(command["word"]))
+        return publisher
+
+    def statuses(self, bridge: Bridge) -> list[str]:
+        told = [e["data"] for e in bridge.events("system_status")]
+        return [data["status"] for data in told if data.get("source") == "t"]
+
+    def metrics(self, bridge: Bridge) -> str:
+        with urllib.request.urlopen(bridge.ws.replace("ws://", "http://").replace("/ws", "/metrics"), timeout=PATIENCE_S) as answer:
+            return answer.read().decode()
 
     def test_a_bridge_and_a_server_are_killed_under_load_and_nothing_is_missing_or_there_twice(self) -> None:
         one, two = self.node("n1"), self.node("n2")

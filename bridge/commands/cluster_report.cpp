@@ -1,0 +1,44 @@
+#include "commands/cluster_report.h"
+
+#include "event/messages.h"
+
+namespace bridge {
+namespace {
+
+void put_text(JsonWriter& json, const char* name, const std::string& text) {
+  json.key(name);
+  text.empty() ? json.raw("null") : json.add(text);
+}
+
+void put_node(JsonWriter& json, const ClusterNodeReport& node) {
+  json.object().field("node", node.node).field("here", node.here).field("state", source_state_name(node.state));
+  json.key("heard_ms").milliseconds(node.heard_us);
+  json.field("stream_seq", node.stream_seq).field("seq", node.seq).field("lag", node.lag).key("agrees");
+  node.agrees ? json.add(*node.agrees) : json.raw("null");
+  json.key("clock_ahead_ms").milliseconds(node.clock_ahead_us);
+  json.field("sources", std::uint64_t{node.sources}).end_object();
+}
+
+}  // namespace
+
+void put_cluster(JsonWriter& json, const ClusterReport& report) {
+  json.key("cluster").object().field("name", report.name).field("node", report.node);
+  put_text(json, "problem", report.problem);
+  put_text(json, "leader", report.leader);
+  json.field("stream_seq", report.stream_seq).field("seq", report.seq).field("behind", report.behind);
+  json.field("proposed_bytes", std::uint64_t{report.proposed_bytes});
+  json.key("stalls").object().field("count", report.stalls).key("longest_ms").milliseconds(report.stall_longest_us).key("now_ms");
+  report.stalled_us == 0 ? json.raw("null") : json.milliseconds(report.stalled_us);
+  json.end_object();
+  json.key("heartbeats").object().field("sent", report.heartbeats_sent).field("received", report.heartbeats.received);
+  json.field("malformed", report.heartbeats.malformed).field("left_out", report.heartbeats.left_out).end_object();
+  json.key("commands").object().field("sent", report.commands.sent).field("served", report.commands.served);
+  json.field("refused", report.commands.refused).field("timeouts", report.commands.timeouts);
+  json.field("malformed", report.commands.malformed).field("waiting", std::uint64_t{report.commands_waiting}).end_object();
+  json.key("warnings").raw(json_list(report.warnings));
+  json.key("nodes").list();
+  for (const ClusterNodeReport& node : report.nodes) put_node(json, node);
+  json.end_list().end_object();
+}
+
+}  // namespace bridge

@@ -1,0 +1,169 @@
+#include "commands/remote_command.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "event/json_document.h"
+#include "event/json_value.h"
+#include "event/json_writer.h"
+#include "event/number_field.h"
+#include "event/request_fields.h"
+
+namespace bridge {
+namespace {
+
+using rapidjson::Value;
+
+constexpr std::size_t kRequesterBytesMax = 512;
+constexpr std::size_t kTextBytesMax = 64 << 20;  // no bound of its own: the whole message has one
+constexpr double kByMaxS = 1e11;
+
+// JSON within JSON is told as a text: so it arrives byte for byte, and its depth is its own.
+bool is_json(const std::string& text, bool object) {
+  if (without_byte_order_mark(text).size() != text.size()) return false;  // it is passed over there, and not here
+  const auto document = read_document(text);
+  return document && (!object || document.value().IsObject());
+}
+
+ErrorType error_type_of(std::string_view name) {
+  for (auto type = ErrorType::bad_json; type < ErrorType::too_large; type = static_cast<ErrorType>(static_cast<int>(type) + 1)) {
+    if (name == error_type_name(type)) return type;
+  }
+  return name == error_type_name(ErrorType::too_large) ? ErrorType::too_large : ErrorType::rejected;
+}
+
+void put_error(JsonWriter& json, const RequestError& error) {
+  json.object().field("error_type", error_type_name(error.type)).field("message", error.message).end_object();
+}
+
+Result<RequestError> read_error(const Value& object, const char* name) {
+  const Value* const error = find(object, name);
+  if (error == nullptr || !error->IsObject()) return Failure{std::string(name) + " is missing; must be an object"};
+  const auto type = optional_text(*error, "error_type", kNameBytesMax);
+  if (!type) return type.error();
+  const auto message = optional_text(*error, "message", kTextBytesMax);
+  if (!message) return message.error();
+  return RequestError{error_type_of(type.value()), message.value()};
+}
+
+}  // namespace
+
+std::string write_remote_command(const RemoteCommand& wanted) {
+  const Command& command = wanted.command;
+  JsonWriter json;
+  json.object().field("from", wanted.from).field("command", command.name).field("params", command.params_json);
+  json.field("target", command.target);
+  if (!wanted.source.empty()) json.field("source", wanted.source);
+  if (!wanted.run.empty()) json.field("run", wanted.run);
+  if (!wanted.agent.empty()) json.field("agent_id", wanted.agent);
+  json.field("requester", command.requester);
+  if (!command.identity.empty()) json.field("identity", command.identity).field("role", command.role);
+  if (!command.idempotency_key.empty()) json.field("idempotency_key", command.idempotency_key);
+  json.field("deadline_ms", std::max<std::int64_t>(1, command.deadline_us / 1000)).key("by").seconds(std::max<std::int64_t>(0, wanted.by_us));
+  return json.end_object().take();
+}
+
+Result<RemoteCommand> read_remote_command(std::string_view text) {
+  const auto document = read_document(text);
+  if (!document) return Failure{"the request " + document.error().message};
+  if (!document.value().IsObject()) return Failure{"the request is no object"};
+  const Value& object = document.value();
+  RemoteCommand wanted;
+  Command& command = wanted.command;
+  const std::pair<const char*, std::pair<std::string*, std::size_t>> texts[] = {
+      {"from", {&wanted.from, kNameBytesMax}},
+      {"command", {&command.name, kTypeNameBytesMax}},
+      {"params", {&command.params_json, kTextBytesMax}},
+      {"target", {&command.target, 2 * kNameBytesMax + 1}},
+      {"source", {&wanted.source, kNameBytesMax}},
+      {"run", {&wanted.run, kNameBytesMax}},
+      {"agent_id", {&wanted.agent, kNameBytesMax}},
+      {"requester", {&command.requester, kRequesterBytesMax}},
+      {"identity", {&command.identity, kRequesterBytesMax}},
+      {"role", {&command.role, kRequesterBytesMax}},
+      {"idempotency_key", {&command.idempotency_key, kIdempotencyKeyBytesMax}}};
+  for (const auto& [name, to] : texts) {
+    auto read = optional_text(object, name, to.second);
+    if (!read) return read.error();
+    *to.first = std::move(read.value());
+  }
+  if (!is_type_name(command.name)) return Failure{"command is \"" + printable(command.name) + "\", which is no name"};
+  if (!is_json(command.params_json, true)) return Failure{"params must be the text of a JSON object"};
+  if (wanted.source.empty() != (command.target == "*")) return Failure{"source is missing, or there for everybody"};
+  for (const std::string* const name : {&wanted.source, &wanted.run, &wanted.agent}) {
+    if (!name->empty() && !is_name(*name)) return Failure{"\"" + printable(*name) + "\" is no name"};
+  }
+  const auto deadline_ms = read_integer(find(object, "deadline_ms"), "deadline_ms", 1, kCommandDeadlineMaxUs / 1000);
+  if (!deadline_ms) return deadline_ms.error();
+  command.deadline_us = static_cast<std::int64_t>(deadline_ms.value()) * 1000;
+  const auto by = read_number(find(object, "by"), "by", 0, kByMaxS);
+  if (!by) return by.error();
+  wanted.by_us = static_cast<std::int64_t>(by.value() * 1e6);
+  return wanted;
+}
+
+std::string write_remote_answers(const RemoteAnswers& answers) {
+  JsonWriter json;
+  json.object();
+  if (!answers) {
+    json.key("refusal");
+    put_error(json, answers.error());
+    return json.end_object().take();
+  }
+  json.key("answers").list();
+  for (const TrainerAnswer& answer : answers.value()) {
+    json.object().field("source", answer.source).field("run", answer.run).field("success", answer.success);
+    if (answer.success) {
+      json.field("result", answer.result_json);
+    } else {
+      json.key("error");
+      put_error(json, answer.error);
+    }
+    json.end_object();
+  }
+  return json.end_list().end_object().take();
+}
+
+Result<RemoteAnswers> read_remote_answers(std::string_view text) {
+  const auto document = read_document(text);
+  if (!document) return Failure{"the answer " + document.error().message};
+  if (!document.value().IsObject()) return Failure{"the answer is no object"};
+  const Value& object = document.value();
+  if (find(object, "refusal") != nullptr) {
+    auto refusal = read_error(object, "refusal");
+    if (!refusal) return refusal.error();
+    return RemoteAnswers(std::move(refusal.value()));
+  }
+  const Value* const list = find(object, "answers");
+  if (list == nullptr || !list->IsArray() || list->Size() > kRemoteAnswersMax) {
+    return Failure{"answers must be a list of at most " + std::to_string(kRemoteAnswersMax)};
+  }
+  std::vector<TrainerAnswer> answers;
+  for (const Value& one : list->GetArray()) {
+    if (!one.IsObject()) return Failure{"answers must be a list of objects"};
+    TrainerAnswer answer;
+    for (const auto& [name, to, max] : {std::make_tuple("source", &answer.source, kNameBytesMax),
+                                        std::make_tuple("run", &answer.run, kNameBytesMax),
+                                        std::make_tuple("result", &answer.result_json, kTextBytesMax)}) {
+      auto read = optional_text(one, name, max);
+      if (!read) return read.error();
+      *to = std::move(read.value());
+    }
+    const Value* const success = find(one, "success");
+    answer.success = success != nullptr && success->IsTrue();
+    if (answer.success) {
+      if (!is_json(answer.result_json, false)) return Failure{"result must be the text of JSON"};
+    } else {
+      auto error = read_error(one, "error");
+      if (!error) return error.error();
+      answer.error = std::move(error.value());
+    }
+    answers.push_back(std::move(answer));
+  }
+  return RemoteAnswers(std::move(answers));
+}
+
+}  // namespace bridge
