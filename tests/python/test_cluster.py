@@ -148,15 +148,14 @@ class TwoBridges(Cluster):
         self.assertEqual(done, ["t", "*", "t@" + two.source("t")["run"]])
         told = wait_until(lambda: len(two.events("command_executed")) >= 3 and two.events("command_executed"))
         self.assertEqual([e["data"]["outcome"] for e in told], ["success"] * 3)
-        cluster = two.ask("get_status")["result"]["cluster"]
-        self.assertEqual([(n["node"], n["here"], n["state"], n["sources"]) for n in cluster["nodes"]],
+        self.assertEqual([(n["node"], n["here"], n["state"], n["sources"]) for n in self.nodes(two)],
                          [("n1", False, "live", 1), ("n2", True, "live", 0)])
-        wait_until(lambda: two.ask("get_status")["result"]["cluster"]["nodes"][0]["agrees"], "for equal hashes")
+        wait_until(lambda: self.nodes(two)[0]["agrees"], "for equal hashes")
         self.assertIn('ppo_bridge_cluster_node_live{node="n1"} 1', self.metrics(two))
 
         # It goes to the other bridge.
         self.trainer("t", two, done, run=trainer.run)
-        wait_until(lambda: two.source("t").get("node") == "n2", "for the source at the other bridge")
+        wait_until(lambda: self.nodes(one)[1]["sources"] == 1, "for the source at the other bridge")
         trainer.close(0)
         wait_until(lambda: one.source("t").get("node") == "n2", "for the source to have moved")
         self.assertTrue(one.ask("mark", "t", word="moved")["success"])
@@ -167,7 +166,7 @@ class TwoBridges(Cluster):
         self.assertEqual(reply["data"]["error_type"], "rejected", reply)
         self.assertIn("its bridge is away", reply["data"]["message"])
         wait_until(lambda: self.statuses(one) == ["source_connected", "source_stalled"], "for what is told of it")
-        self.assertEqual(one.ask("get_status")["result"]["cluster"]["nodes"][1]["state"], "stalled")
+        self.assertEqual(self.nodes(one)[1]["state"], "stalled")
 
     def test_two_processes_of_one_name_at_two_bridges_are_ambiguous(self) -> None:
         one, two = self.node("n1"), self.node("n2")
@@ -184,6 +183,9 @@ class TwoBridges(Cluster):
         self.addCleanup(publisher.close, 0)
         publisher.on_command("mark", lambda command: done.append(command["word"]))
         return publisher
+
+    def nodes(self, bridge: Bridge) -> list[dict]:
+        return bridge.ask("get_status")["result"]["cluster"]["nodes"]
 
     def statuses(self, bridge: Bridge) -> list[str]:
         told = [e["data"] for e in bridge.events("system_status")]
