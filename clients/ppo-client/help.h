@@ -47,6 +47,11 @@ Filters (all must pass; quote them for the shell):
   profit>=100k         at least; profit<=1.67m at most (k, m, b as in the game)
   price=10..20         from 10 to 20, both included; 10.. and ..20 are open
 
+Where, the language of alerts and of the page's tape, of what one event decides:
+  'trade_executed where profit > 100k and (item ~ whip or not agent_id = a0)'
+  'training_update where policy_loss is NaN'    '* where * ~ "anywhere in it"'
+  'run crashed'
+
 Since:
   42                   after event 42 of the present epoch (0: from its beginning)
   EPOCH:42             after event 42 of that epoch
@@ -58,7 +63,7 @@ inline constexpr const char* kReplayHelp =
   42                   event 42
   1619395200           that time, in seconds since 1970 (from 1000000000 on)
   30s 5m 2h 1d         so long ago
-Left out: all that the bridge holds, in memory and in its journal. Filters are those of tail.)";
+Left out: all that the bridge holds, in memory and in its journal. Filters, and --where, are those of tail.)";
 
 inline constexpr const char* kAlertsHelp =
     R"(The bridge watches for these, whether or not anybody is connected. Rules:

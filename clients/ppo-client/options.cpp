@@ -92,6 +92,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
     events->add_option("--agent", texts.agent, "Short for --filter agent_id=...");
     events->add_option("--item", texts.item, "Short for --filter item=...");
     events->add_option("--source", texts.source, "Short for --filter source=...");
+    events->add_option("--where", texts.where, "A rule as alerts and the page's tape have it, see below");
   };
   declare_filters(tail);
   tail->add_option("--since", texts.since, "From where on, see below; else from now on");

@@ -11,6 +11,7 @@
 #include "feed/address.h"
 #include "feed/backoff.h"
 #include "feed/subscription.h"
+#include "ppo-client/where.h"
 
 namespace client {
 
@@ -26,6 +27,7 @@ struct TailOptions {
   feed::Subscription subscription;
   std::optional<std::uint64_t> count;  // stop after so many events
   bool check = false;                  // compare the logs of all bridges, and show no event
+  std::optional<Where> where;          // which of them are shown; none: all
 };
 
 // One request, and how to show its answer.
@@ -57,6 +59,7 @@ struct ReplayOptions {
   enum class Format { kLines, kNdjson, kCsv };
   std::string fields;  // of the request, besides action and id: a JSON object
   Format format = Format::kLines;
+  std::optional<Where> where;  // which events are shown; none: all
   std::string output;    // the file to write; "" = standard output
   bool replace = false;  // it, where it is there already
 };

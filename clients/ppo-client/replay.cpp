@@ -113,6 +113,7 @@ ExitCode replay(const Options& options, const ReplayOptions& task, const Style& 
   }
 
   Show show(task, options.json, style, out);
+  std::uint64_t passed = 0;
   const auto say = [&](const std::string& line) {
     out.flush();
     err.line(line);
@@ -142,11 +143,12 @@ ExitCode replay(const Options& options, const ReplayOptions& task, const Style& 
       const std::string_view data = feed::json::member(message->text, "data");
       const auto events = feed::json::as_u64(feed::json::member(data, "events")).value_or(0);
       const auto missing = feed::json::as_u64(feed::json::member(data, "missing")).value_or(0);
-      say(grouped(events) + " events" +
+      say((task.where ? grouped(passed) + " of " : std::string()) + grouped(events) + " events" +
           (missing == 0 ? std::string()
                         : "; " + grouped(missing) + " are no longer held by the bridge"));
       break;
-    } else {
+    } else if (!task.where || task.where->passes(message->text)) {
+      ++passed;
       show.event(message->text);
     }
   }

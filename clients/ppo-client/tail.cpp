@@ -47,12 +47,13 @@ class Tail {
  public:
   Tail(const Options& options, const TailOptions& task, const Style& style, Output& out,
        Output& err)
-      : json_(options.json), count_(task.count), printer_(style), out_(out), err_(err) {}
+      : json_(options.json), count_(task.count), where_(task.where), printer_(style), out_(out), err_(err) {}
 
   // False: that was all.
   bool take(const Message& message) {
     switch (message.kind) {
       case Message::Kind::kEvent:
+        if (where_ && !where_->passes(message.text)) return true;
         out_.line(json_ ? one_line(message.text, out_.is_terminal()) : printer_.event(message.text));
         return !count_ || ++shown_ < *count_;
       case Message::Kind::kGap:
@@ -93,6 +94,7 @@ class Tail {
 
   const bool json_;
   const std::optional<std::uint64_t> count_;
+  const std::optional<Where> where_;
   std::uint64_t shown_ = 0;
   EventPrinter printer_;
   Output& out_;

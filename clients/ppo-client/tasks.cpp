@@ -88,6 +88,11 @@ TailOptions tail_options(const Texts& texts, bool has_count) {
   if (!texts.item.empty()) checked(filter.add("item", texts.item));
   if (!texts.source.empty()) checked(filter.add("source", texts.source));
   tail.subscription.filter = filter.json();
+  if (!texts.where.empty()) {
+    tail.where = checked(Where::read(texts.where));
+    // Others need not come at all.
+    if (!tail.subscription.types) tail.subscription.types = {tail.where->types()};
+  }
 
   if (!texts.since.empty()) tail.subscription.since = checked(parse_since(texts.since));
   if (has_count) tail.count = texts.count;
@@ -99,7 +104,8 @@ TailOptions tail_options(const Texts& texts, bool has_count) {
 }
 
 ReplayOptions replay_options(const Texts& texts, bool exporting) {
-  const feed::Subscription wanted = tail_options(texts, false).subscription;
+  const TailOptions events = tail_options(texts, false);
+  const feed::Subscription& wanted = events.subscription;
   Object params;
   if (!texts.from.empty()) params.add("from", replay_end("--from", texts.from));
   if (!texts.to.empty()) params.add("to", replay_end("--to", texts.to));
@@ -109,6 +115,7 @@ ReplayOptions replay_options(const Texts& texts, bool exporting) {
   if (wanted.types) params.add("subscriptions", list_json(*wanted.types));
   if (!wanted.filter.empty()) params.add("filter", wanted.filter);
   ReplayOptions replay;
+  replay.where = events.where;
   replay.fields = Object().add_string("command", "replay").add("params", params.text()).text();
   if (exporting) {
     replay.format = texts.format == "csv" ? ReplayOptions::Format::kCsv

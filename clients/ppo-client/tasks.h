@@ -21,7 +21,7 @@ struct Texts {
   std::vector<std::string> types;
   std::vector<std::string> more_types;
   std::vector<std::string> filters;
-  std::string agent, item, source, type, since, since_seq;
+  std::string agent, item, source, where, type, since, since_seq;
   std::uint64_t count = 0;
   bool check = false;
   std::string command, params, target, idempotency_key;

@@ -69,6 +69,7 @@ TEST_CASE("replay: from, to, speed and filters as the bridge takes them") {
                        "--agent", "a"})
             .find(R"("params":{"from":5,"to":1619395200.5,"speed":10,"subscriptions":["trade"],)"
                   R"("filter":{)") != std::string::npos);
+  CHECK(replay_fields({"replay", "--where", "trade_* where profit > 1"}).find(R"("subscriptions":["trade_*"])") != std::string::npos);
   CHECK(replay_fields({"export", "--from", "2h"}) ==
         R"({"command":"replay","params":{"from":{"seconds":7200},"speed":0}})");
   for (const char* wrong : {"last:5", "x", "-5", "e:5"}) {
@@ -88,6 +89,9 @@ TEST_CASE("export: ndjson is the events as they were, csv a table of them") {
   CHECK(ndjson.err.find("1..4") != std::string::npos);
   CHECK(ndjson.err.find("2 events; 4 are no longer held") != std::string::npos);
   CHECK(asked.get().find(R"("command":"replay")") != std::string::npos);
+  const Ran some = run_replay(bridge, {"export", "--where", "* where item ~ rune"});
+  CHECK(some.out == client::unmarked(kFirst) + "\n");
+  CHECK(some.err.find("1 of 2 events; 4 are no longer held") != std::string::npos);
   const Ran csv = run_replay(bridge, {"export", "--format", "csv"});
   CHECK(csv.out ==
         "seq,timestamp,type,source,run,source_seq,source_timestamp,agent_id,item,data\n"

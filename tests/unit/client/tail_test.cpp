@@ -80,6 +80,21 @@ TEST_CASE("tail: raw output is what came, byte for byte, gaps too, and nothing e
         "\n");
 }
 
+TEST_CASE("tail: of a rule only what passes it is shown and counted, gaps too") {
+  FakeBridge bridge([&](FakeConnection& connection, int) {
+    register_client(connection, "k3f", 0);
+    for (int i = 1; i <= 4; ++i) connection.send(event(i));
+    connection.send(gap(5, 6, "slow_client"));
+    for (int i = 7; i <= 9; ++i) connection.send(event(i));
+    connection.wait_until_gone();
+  });
+  TailOptions task = count(2);
+  task.where = *client::Where::read("* where seq > 3");
+  Running tail(bridge, task, true);
+  CHECK(tail.exit_code() == client::kExitOk);
+  CHECK(tail.out() == event(4) + "\n" + gap(5, 6, "slow_client") + "\n" + event(7) + "\n");
+}
+
 TEST_CASE("tail: an outage is told once when it begins and once when it ends") {
   FakeBridge bridge([&](FakeConnection& connection, int number) {
     if (number == 0) {
