@@ -136,6 +136,12 @@ class ThreeBridges(Cluster):
         stored = {row[0]: json.loads(row[4]) for row in self.rows("n2")}
         self.assertEqual({event["seq"]: event for event in by_python}, {seq: stored[seq] for seq in (e["seq"] for e in by_python)})
 
+        status = subprocess.run([os.environ["PPO_CLIENT_BIN"], "cluster", "status", "--url", url], capture_output=True, text=True,
+                                timeout=PATIENCE_S)
+        self.assertEqual(status.returncode, 0, status.stderr)
+        for node in NODES:
+            self.assertRegex(status.stdout, r"(?m)^%s( \(asked\))? +(live|stalled|gone) " % node)
+
         # The checker was there all the time: the killed bridge comes back, and has the same log.
         self.bridges[0].start()
         self.wait_whole(NODES, published)
