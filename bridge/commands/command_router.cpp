@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "commands/part_bytes.h"
 #include "commands/trainer_answer.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
@@ -35,13 +36,6 @@ struct CommandRouter::TrainerLane final : Lane {
   std::int64_t unblock_us = 0;
   const std::shared_ptr<Lanes> lanes;
 };
-
-namespace {
-
-// With who waits for its answer.
-std::size_t part_bytes(const Command& command) { return 1024 + command.params_json.size(); }
-
-}  // namespace
 
 std::string permission_details(const std::string& command, const std::string& target) {
   JsonWriter details;
@@ -93,24 +87,6 @@ void CommandRouter::submit(Command command, Respond respond) {
   start(std::move(command), aims.value(), std::move(respond));
 }
 
-void CommandRouter::submit_here(RemoteCommand wanted, Respond respond) {
-  ++counters_.commands;
-  if (join_earlier(wanted.command, respond)) return;
-  std::vector<CommandAim> aims;
-  if (wanted.source.empty()) {
-    aims = all_here(sources_, peers_);
-  } else if (wanted.run.empty()) {
-    aims.push_back({{}, wanted.source, nullptr, wanted.agent});
-  } else {
-    Run* const run = sources_.find(wanted.source, wanted.run);
-    if (run != nullptr && !run->ended()) aims.push_back({{}, wanted.source, run, wanted.agent});
-  }
-  if (!aims.empty()) return start(std::move(wanted.command), aims, std::move(respond));
-  CommandOutcome outcome;
-  outcome.refusal = {ErrorType::unknown_target, "target is \"" + printable(wanted.command.target) + "\"; there is no such run any more"};
-  respond(outcome);
-}
-
 void CommandRouter::start(Command command, const std::vector<CommandAim>& aims, Respond respond) {
   auto request = std::make_shared<CommandRequest>();
   request->command = std::move(command);
@@ -120,46 +96,6 @@ void CommandRouter::start(Command command, const std::vector<CommandAim>& aims, 
   request->submitted_us = clock_.steady_us();
   remembered_.add(request);
   for (const CommandAim& aim : aims) aim.node.empty() ? assign(aim, request) : ask_node(aim, request);
-}
-
-// A part that another bridge carries out, for one trainer or, of "*", for all that it has.
-void CommandRouter::ask_node(const CommandAim& aim, const CommandRequestPtr& request) {
-  RemoteCommand wanted;
-  wanted.command = request->command;
-  wanted.source = aim.source;
-  wanted.run = aim.run == nullptr ? "" : aim.run->id;
-  wanted.agent = aim.agent;
-  ++pending_;
-  bytes_ += part_bytes(request->command);
-  const auto take = [this, request, node = aim.node, source = aim.source, run = wanted.run](const RemoteAnswers& came, bool told) {
-    --pending_;
-    bytes_ -= part_bytes(request->command);
-    std::vector<TrainerAnswer> answers;
-    if (came && (source.empty() || came.value().size() == 1)) {
-      answers = came.value();
-    } else if (came) {
-      answers.emplace_back();
-      answers.back().source = source;
-      answers.back().run = run;
-      answers.back().error = {ErrorType::unknown_outcome, "bridge " + node + " answered for " + std::to_string(came.value().size()) + " trainers"};
-    } else if (!source.empty() || came.error().type != ErrorType::unknown_target) {
-      answers.emplace_back();
-      answers.back().source = source.empty() ? node : source;
-      answers.back().run = run;
-      answers.back().error = came.error();
-    }
-    for (TrainerAnswer& given : answers) {
-      given.elapsed_us = clock_.steady_us() - request->submitted_us;
-      request->outcome.answers.push_back(given);
-    }
-    if (--request->unanswered == 0) complete(*request);
-    if (told || !on_executed_) return;
-    for (const TrainerAnswer& given : answers) on_executed_(request->command, given);
-  };
-  if (bytes_ > bytes_max_) {
-    return take(RequestError{ErrorType::busy, std::to_string(bytes_max_) + " bytes of commands wait for trainers already"}, false);
-  }
-  desk_->ask(aim.node, std::move(wanted), request->submitted_us + request->command.deadline_us, take);
 }
 
 Result<std::vector<CommandAim>, RequestError> CommandRouter::look_up(const Command& command) const {
