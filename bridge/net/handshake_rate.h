@@ -8,7 +8,7 @@
 
 namespace bridge {
 
-// So many a second, over all servers. Each takes its loop about a millisecond that events would have: they begin one
+// So many a second, over all servers. Each takes a third of a millisecond of one thread: they begin one
 // by one, spaced out, with no more in hand than come in 10 ms. Any thread.
 class HandshakeRate {
  public:

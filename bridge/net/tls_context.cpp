@@ -1,5 +1,7 @@
 #include "net/tls_context.h"
 
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -8,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include <asio/post.hpp>
 #include <openssl/x509.h>
 
 namespace bridge {
@@ -16,6 +19,7 @@ namespace {
 constexpr char kSuites13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr char kSuites12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr char kGroups[] = "X25519:P-256";
+constexpr int kNice = 5;
 constexpr std::string_view kHttp11 = "http/1.1";
 
 // RFC 7301: of what the client offers, HTTP/1.1 alone is spoken.
@@ -113,6 +117,18 @@ tls::SslPtr TlsContext::accept() const {
   tls::SslPtr ssl(SSL_new(std::atomic_load(&context_).get()));
   SSL_set_accept_state(ssl.get());
   return ssl;
+}
+
+asio::thread_pool& TlsContext::thread() {
+  std::call_once(begin_thread_, [this] {
+    thread_ = std::make_unique<asio::thread_pool>(1);
+    // Where cores are short, events go first.
+    asio::post(*thread_, [] {
+      ::pthread_setname_np(::pthread_self(), "tls");
+      ::setpriority(PRIO_PROCESS, 0, kNice);  // of Linux: this thread's
+    });
+  });
+  return *thread_;
 }
 
 std::string TlsContext::problem(std::int64_t now_s) const {

@@ -5,8 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
+
+#include <asio/thread_pool.hpp>
 
 #include "base/result.h"
 #include "net/handshake_rate.h"
@@ -53,6 +56,9 @@ class TlsContext {
   TlsCounters& counters() { return counters_; }
   const TlsCounters& counters() const { return counters_; }
   HandshakeRate& rate() { return rate_; }
+  // Where handshakes do their arithmetic, one after the other, so that no loop is held up by them. What waits there is
+  // bounded by the rate, and by who may be connected. Begun by the first call.
+  asio::thread_pool& thread();
 
  private:
   Result<tls::ContextPtr> make() const;
@@ -63,6 +69,8 @@ class TlsContext {
   std::int64_t not_after_s_ = 0;
   TlsCounters counters_;
   HandshakeRate rate_;
+  std::once_flag begin_thread_;
+  std::unique_ptr<asio::thread_pool> thread_;
 };
 
 }  // namespace bridge

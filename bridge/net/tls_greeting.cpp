@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <future>
 #include <string_view>
 #include <utility>
+
+#include <asio/post.hpp>
 
 #include "net/waiting_connections.h"
 
@@ -29,6 +32,12 @@ bool has_gone(asio::ip::tcp::socket& socket) {
 }
 
 }  // namespace
+
+TlsGreeting::~TlsGreeting() {
+  std::promise<void> done;
+  asio::post(thread_, [&done] { done.set_value(); });  // they go in order
+  done.get_future().wait();
+}
 
 void TlsGreeting::begin(const tls::EitherConnectionPtr& connection, Done done) {
   const auto guest = std::make_shared<Guest>(io_, connection, std::move(done));
@@ -105,21 +114,41 @@ void TlsGreeting::next() {
 }
 
 void TlsGreeting::handshake(const GuestPtr& guest) {
-  tls::EitherStream& stream = guest->connection->get_socket();
-  stream.secure(context_.accept());
-  stream.async_handshake([this, guest](asio::error_code ec) {
-    if (!guest->done) return;
-    TlsCounters& counters = context_.counters();
-    if (ec) {
-      ++counters.handshakes_failed;
-      return end(guest, false);
-    }
-    ++counters.handshakes;
-    auto& count = guest->connection->get_socket().in_kernel() ? counters.in_kernel : counters.in_process;
-    ++count;
-    guest->connection->keep(std::shared_ptr<void>(nullptr, [&count](void*) { --count; }));
-    end(guest, true);
+  guest->connection->get_socket().secure(context_.accept());
+  step(guest);
+}
+
+void TlsGreeting::step(const GuestPtr& guest) {
+  guest->at_work = true;
+  asio::post(thread_, [this, guest] {
+    const tls::EitherStream::Want want = guest->connection->get_socket().handshake_step();
+    asio::post(io_, [this, guest, want] { stepped(guest, want); });
   });
+}
+
+void TlsGreeting::stepped(const GuestPtr& guest, tls::EitherStream::Want want) {
+  guest->at_work = false;
+  if (guest->ended) return end(guest, false);
+  if (want == tls::EitherStream::Want::nothing) return greeted(guest);
+  const auto failed = [this, guest] {
+    ++context_.counters().handshakes_failed;
+    end(guest, false);
+  };
+  if (want == tls::EitherStream::Want::failed) return failed();
+  guest->connection->get_socket().wait_for(want, [this, guest, failed](const asio::error_code& ec) {
+    if (!guest->done) return;
+    if (ec) return failed();
+    step(guest);
+  });
+}
+
+void TlsGreeting::greeted(const GuestPtr& guest) {
+  TlsCounters& counters = context_.counters();
+  ++counters.handshakes;
+  auto& count = guest->connection->get_socket().in_kernel() ? counters.in_kernel : counters.in_process;
+  ++count;
+  guest->connection->keep(std::shared_ptr<void>(nullptr, [&count](void*) { --count; }));
+  end(guest, true);
 }
 
 void TlsGreeting::answer_plain(const GuestPtr& guest) {
@@ -155,6 +184,8 @@ void TlsGreeting::abandon(tls::EitherConnection& connection) {
 
 void TlsGreeting::end(const GuestPtr& guest, bool well) {
   if (!guest->done) return;
+  guest->ended = true;
+  if (guest->at_work) return;
   guest->deadline.cancel();
   guests_.erase(guest->connection.get());
   // Of those who wait it is looked for among its own only.

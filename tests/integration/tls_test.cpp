@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -55,6 +56,18 @@ int version_with(const TcpAddress& at, const TlsOptions& insists) {
     return 0;
   }
   return SSL_version(socket.ssl());
+}
+
+// CPU time of its thread of that name, in microseconds.
+double thread_cpu_us(pid_t pid, const std::string& name) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::string its;
+    double ns = 0;
+    std::getline(std::ifstream(task.path() / "comm"), its);
+    std::ifstream(task.path() / "schedstat") >> ns;
+    if (its == name) return ns / 1000;
+  }
+  return 0;
 }
 
 std::string subject(const TcpAddress& at) {
@@ -375,6 +388,16 @@ TEST_CASE("tls: the feed trusts what it was given, and says each time that the b
   REQUIRE(last);
   CHECK(last->kind == feed::Message::Kind::kFailed);
   CHECK(last->notice.reason.find(other.certificate + " holds; it must hold the bridge's certificate") != std::string::npos);
+}
+
+// A server's part is to make a key, agree on a secret and sign: no less than 50 us where it is quickest.
+TEST_CASE("tls: the arithmetic of handshakes is another thread's, not the loop's") {
+  BridgeProcess bridge(with_tls(shared_certificate(), {"websocket.tls_handshakes_per_s_max=1000"}));
+  const TcpAddress at = bridge.websocket();
+  constexpr int kHandshakes = 100;
+  const double before_us = thread_cpu_us(bridge.process().pid(), "tls");
+  for (int n = 0; n < kHandshakes; ++n) TcpSocket::connect(at);
+  CHECK(thread_cpu_us(bridge.process().pid(), "tls") - before_us > 50.0 * kHandshakes);
 }
 
 TEST_CASE("tls: a flood of handshakes is let in at its rate, and keeps neither events nor others waiting") {

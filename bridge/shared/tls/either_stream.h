@@ -30,7 +30,7 @@
 
 namespace tls {
 
-// One thread: that of its io_context. As Asio wants it, one read and one write at a time. Who asks keeps it alive
+// One thread: that of its io_context, but for handshake_step(). As Asio wants it, one read and one write at a time. Who asks keeps it alive
 // until the handler was called.
 class EitherStream {
  public:
@@ -67,21 +67,36 @@ class EitherStream {
   // Why TLS failed; "" where it did not.
   const std::string& trouble() const { return trouble_; }
 
-  // `done` is called once, maybe from in here. Where the socket is closed meanwhile, the stream may have gone by then.
-  void async_handshake(std::function<void(asio::error_code)> done) {
+  // What a step waits for.
+  enum class Want { nothing, read, write, failed };
+
+  // As far as the handshake goes without waiting, which is where its arithmetic is. On any thread, while no other uses
+  // the stream, nor closes the socket.
+  Want handshake_step() {
     ERR_clear_error();
     errno = 0;
     const int result = SSL_do_handshake(ssl_.get());
-    if (result == 1) {
-      in_kernel_ = BIO_get_ktls_send(SSL_get_wbio(ssl_.get())) != 0;
-      return done({});
-    }
-    const Want want = want_of(result);
+    if (result != 1) return want_of(result);
+    in_kernel_ = BIO_get_ktls_send(SSL_get_wbio(ssl_.get())) != 0;
+    return Want::nothing;
+  }
+
+  // `done` is called once, maybe from in here. Where the socket is closed meanwhile, the stream may have gone by then.
+  void async_handshake(std::function<void(asio::error_code)> done) {
+    const Want want = handshake_step();
+    if (want == Want::nothing) return done({});
     if (want == Want::failed) return done(failure());
     wait_for(want, [this, done = std::move(done)](const asio::error_code& ec) mutable {
       if (ec) return done(ec);
       async_handshake(std::move(done));
     });
+  }
+
+  // Calls the handler with an error code once there is what a step wants.
+  template <class Handler>
+  void wait_for(Want want, Handler handler) {
+    socket_.async_wait(want == Want::read ? lowest_layer_type::wait_read : lowest_layer_type::wait_write,
+                       std::move(handler));
   }
 
   template <class Buffers, class Handler>
@@ -134,7 +149,6 @@ class EitherStream {
     SSL_shutdown(ssl_.get());
   }
 
-  enum class Want { nothing, read, write, failed };
   static constexpr std::size_t kRecordBytes = 16 * 1024;
   // Shorter pieces are gathered: each record costs a system call and a microsecond.
   static constexpr std::size_t kGatherBelow = 4 * 1024;
@@ -154,12 +168,6 @@ class EitherStream {
 
   asio::error_code failure() const {
     return at_end_ ? asio::error_code(asio::error::eof) : asio::error_code(asio::error::connection_reset);
-  }
-
-  template <class Handler>
-  void wait_for(Want want, Handler handler) {
-    socket_.async_wait(want == Want::read ? lowest_layer_type::wait_read : lowest_layer_type::wait_write,
-                       std::move(handler));
   }
 
   template <class Handler>
