@@ -90,17 +90,20 @@ void Authenticator::set_failures_per_minute_max(std::int64_t max) {
 }
 
 Authenticator::Attempt Authenticator::attempt(std::string_view token, std::string_view remote) const {
-  if (failures_ == nullptr) return {find(token), 0};
+  if (failures_ == nullptr) return {find(token)};
   const std::string peer = peer_of(remote);
   const std::int64_t now_us = clock_.steady_us();
   const auto wait_s = [&] { return (failures_->wait_us(peer, now_us) + 999'999) / 1'000'000; };
+  const bool crowded = all_failures_.wait_us({}, now_us) != 0 && !failures_->is_quiet(peer, now_us);
   // What costs a signature's check is not looked at for who was wrong too often.
   const bool signed_token = token.find('.') != std::string_view::npos;
   if (const std::int64_t wait = signed_token ? wait_s() : 0; wait != 0) return {nullptr, wait};
+  if (signed_token && crowded) return {nullptr, 1, true};
   auto access = find(token);
-  if (access != nullptr) return {std::move(access), 0};
-  if (failures_->take(peer, now_us) == AddressBudget::Answer::granted) return {};
-  return {nullptr, std::max<std::int64_t>(1, wait_s())};
+  if (access != nullptr) return {std::move(access)};
+  all_failures_.take({}, now_us);
+  if (failures_->take(peer, now_us) != AddressBudget::Answer::granted) return {nullptr, std::max<std::int64_t>(1, wait_s())};
+  return crowded ? Attempt{nullptr, 1, true} : Attempt{};
 }
 
 std::shared_ptr<const Access> Authenticator::access_of(const JwtClaims& claims) const {
@@ -155,6 +158,7 @@ std::shared_ptr<const void> Authenticator::admit(const std::string& name) const 
 
 std::string refusal_of(const Authenticator::Attempt& attempt) {
   if (attempt.wait_s == 0) return "the token is wrong, or no longer good";
+  if (attempt.of_all) return "too many wrong tokens come in, one of them from your address; try again in 1 s";
   return "too many wrong tokens came from your address (auth.failures_per_minute_max); try again in " +
          std::to_string(attempt.wait_s) + " s";
 }

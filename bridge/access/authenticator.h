@@ -45,9 +45,12 @@ class Authenticator {
   std::shared_ptr<const Access> find(std::string_view token) const;
   // The same of a token that somebody says from there (as peer_of() takes it). Of an address so many wrong ones are
   // answered, and from then on a JSON Web Token is not looked at; one of our own is found whatever others there said.
+  // Where kFailuresPerS are wrong in all, the same holds for each address that was wrong lately.
+  static constexpr std::int64_t kFailuresPerS = 50;
   struct Attempt {
     std::shared_ptr<const Access> access;  // null:
     std::int64_t wait_s = 0;               // too many were wrong, for so long; 0: this one is
+    bool of_all = false;                   // not of this address alone
   };
   Attempt attempt(std::string_view token, std::string_view remote) const;
   // The first time, before the first attempt().
@@ -103,6 +106,7 @@ class Authenticator {
   std::atomic<std::size_t> connections_max_{SIZE_MAX};  // of one name
   const Places connections_;
   std::unique_ptr<AddressBudget> failures_;  // null: as many as there are
+  mutable AddressBudget all_failures_{1'000'000 / kFailuresPerS, kFailuresPerS};  // as if all came from one address
 };
 
 // What somebody is told whose token is refused.

@@ -47,6 +47,12 @@ class AddressBudget {
     return std::max<std::int64_t>(0, std::max(at(peer).paid_until_us, now_us) + interval_us_ - now_us - burst_us_);
   }
 
+  // Whether all that it had is paid for: it has asked for nothing lately.
+  bool is_quiet(const std::string& peer, std::int64_t now_us) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return at(peer).paid_until_us <= now_us;
+  }
+
   // Addresses that were forgotten for want of room.
   std::uint64_t forgotten() const {
     const std::lock_guard<std::mutex> lock(mutex_);

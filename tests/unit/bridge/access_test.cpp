@@ -309,3 +309,24 @@ TEST_CASE("authenticator: of an address so many wrong tokens are answered, and a
   CHECK(wait_s("10.0.0.1:5") == 0);
   CHECK(wait_s("10.0.0.1:5") == 30);
 }
+
+TEST_CASE("authenticator: where too many are wrong in all, who was wrong lately waits, and who is right or new does not") {
+  const testing_support::ScratchDirectory scratch;
+  const std::string path = scratch.path() + "/credentials";
+  const NewToken token = make_token();
+  std::ofstream(path) << credential_line(credential(token, "alice", "viewer")) << "\n";
+  FakeClock clock;
+  Authenticator authenticator(path, clock);
+  REQUIRE(authenticator.reload());
+  authenticator.set_failures_per_minute_max(10);
+  const auto of_all = [&](const std::string& from, const char* said = "a.b.c") {
+    return authenticator.attempt(said, "10.1.0." + from + ":1").of_all;
+  };
+  for (std::int64_t n = 0; n < Authenticator::kFailuresPerS; ++n) CHECK_FALSE(of_all(std::to_string(n)));
+  CHECK(of_all("0"));
+  CHECK(of_all("0", "ppo1_wrong"));
+  CHECK_FALSE(of_all("200"));
+  CHECK(authenticator.attempt(token.text, "10.1.0.0:1").access != nullptr);
+  clock.advance_us(1'000'000);
+  CHECK_FALSE(of_all("0"));
+}
