@@ -14,6 +14,7 @@ import threading
 import time
 import unittest
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -110,6 +111,35 @@ class Limits(Reload):
         self.begin("[events]\nmessage_bytes_max = 4096\nevent_bytes_max = 4096\n")
         said = self.reload("[events]\nmessage_bytes_max = 8192\nevent_bytes_max = 8192\n")
         self.assertIn("events.message_bytes_max is 4096; must be at least events.event_bytes_max, 8192; what cannot change", said)
+
+    def test_what_one_address_may_have_and_begin_changes_for_those_who_come(self) -> None:
+        bridge = self.begin("[limits]\nconnections_per_address_max = 2\nhandshakes_per_address_per_s_max = 1000\n")
+        place = urllib.parse.urlsplit(bridge.ws)
+
+        def connect() -> str:
+            one = socket.create_connection((place.hostname, place.port), PATIENCE_S)
+            one.sendall(HANDSHAKE)
+            answer = one.recv(4096)[9:12].decode()
+            (self.kept.append if answer == "101" else socket.socket.close)(one)
+            self.addCleanup(one.close)
+            return answer
+
+        def fill() -> int:
+            """Until no more are let in; how many there are then."""
+            while connect() == "101":
+                pass
+            return len(self.kept)
+
+        self.kept: list[socket.socket] = []
+        self.assertEqual(fill(), 2)
+        self.reload("[limits]\nconnections_per_address_max = 4\nhandshakes_per_address_per_s_max = 1000\n")
+        wait_until(lambda: fill() == 4)  # those that were turned away have gone by then
+        self.reload("[limits]\nconnections_per_address_max = 1\nhandshakes_per_address_per_s_max = 1000\n")
+        self.assertEqual(connect(), "429")
+        self.kept[3].sendall(b"\x89\x80\x00\x00\x00\x00")  # who is there stays: its ping is answered
+        wait_until(lambda: b"\x8a\x00" in self.kept[3].recv(65536))
+        self.reload("[limits]\nhandshakes_per_address_per_s_max = 1\n")
+        wait_until(lambda: connect() == "429")  # ten seconds' worth
 
     def test_the_journal_takes_its_new_size_up(self) -> None:
         path = self.home / "journal.sqlite"
