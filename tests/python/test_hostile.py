@@ -10,71 +10,44 @@ import asyncio
 import json
 import os
 import signal
-import ssl
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from pathlib import Path
 
 import websockets
 import zmq
+from hostile_honest import CLIENTS, trust_of
 from keyed_bridge import KeyedBridge, body
 from support import PATIENCE_S, die_with_parent, wait_until
 
 FULL = os.environ.get("PPO_HOSTILE") == "full"
 EACH_S = 10.0 if FULL else 1.5
-EVENTS_PER_S = 500
-CLIENTS = 3
 
 
 class Honest:
-    """Clients over TLS that read everything, in one thread, and how long each event took to each of them."""
+    """hostile_honest.py at work."""
 
-    def __init__(self, url: str, token: str, trust: ssl.SSLContext) -> None:
-        self.received: list[list[int]] = [[] for _ in range(CLIENTS)]  # numbers, as they came
-        self.late_us: list[int] = []  # since the last phase began
-        self.trouble: list[str] = []
-        self.ready = threading.Semaphore(0)
-        self._loop = asyncio.new_event_loop()
-        self._options = {"ssl": trust, "extra_headers": {"Authorization": "Bearer " + token}}
-        self._thread = threading.Thread(target=self._run, args=(url,))
-        self._thread.start()
-        for _ in range(CLIENTS):
-            assert self.ready.acquire(timeout=PATIENCE_S)
+    def __init__(self, token: str, *arguments: str) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("hostile_honest.py")), *arguments]
+        environment = {**os.environ, "PPO_TOKEN": token}
+        self._process = subprocess.Popen(
+            command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=die_with_parent
+        )
 
-    def _run(self, url: str) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._all = asyncio.gather(*(self._read(url, n) for n in range(CLIENTS)), return_exceptions=True)
-        for result in self._loop.run_until_complete(self._all):
-            if isinstance(result, Exception):
-                self.trouble.append(repr(result))
+    def ask(self, line: str) -> dict:
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
 
-    async def _read(self, url: str, number: int) -> None:
-        async with websockets.connect(url, **self._options) as socket:
-            await socket.recv()
-            await socket.send('{"action":"register","subscriptions":["t"]}')
-            async for text in socket:
-                now = time.monotonic_ns()
-                message = json.loads(text)
-                if message.get("type") == "gap":
-                    self.trouble.append(text)
-                elif message.get("type") == "t":
-                    self.received[number].append(message["data"]["n"])
-                    self.late_us.append((now - message["data"]["sent"]) // 1000)
-                    if message["data"].get("last"):
-                        return
-                elif message.get("status") == "registered":
-                    self.ready.release()
+    def stop(self) -> dict:
+        with self._process:
+            return self.ask("stop")
 
-    def phase(self) -> list[int]:
-        """How late things were since the last call."""
-        late, self.late_us = self.late_us, []
-        return sorted(late)
 
-    def join(self) -> None:
-        self._thread.join(PATIENCE_S)
+CORES = sorted(os.sched_getaffinity(0))
+HALF = len(CORES) // 2 if FULL else 0
 
 
 class Hostile(KeyedBridge):
@@ -87,8 +60,9 @@ class Hostile(KeyedBridge):
     roles = "[role.idle]\n"
 
     def setUp(self) -> None:
-        self.number = 0
-        self.stop = threading.Event()
+        # Where times count, the bridge and who is honest have half of the cores, and who attacks the others.
+        self.addCleanup(os.sched_setaffinity, 0, CORES)
+        os.sched_setaffinity(0, CORES[: HALF or None])
         super().setUp()
 
     def prepare(self) -> None:
@@ -103,18 +77,6 @@ class Hostile(KeyedBridge):
         self.viewer = self.token("v", "viewer")
         self.admin = self.token("a", "admin")
         self.holders = (*self.holders, *(("t-%d" % n, "trainer") for n in range(10)))
-
-    def publish(self) -> None:
-        """Numbered events of an honest source, until it is told to stop."""
-        s = self.publisher("trainer-1")
-        began = time.monotonic()
-        while not self.stop.is_set():
-            while self.number < (time.monotonic() - began) * EVENTS_PER_S:
-                self.number += 1
-                s.send(body("trainer-1", self.number, n=self.number, sent=time.monotonic_ns()))
-            time.sleep(0.001)
-        self.number += 1
-        s.send(body("trainer-1", self.number, n=self.number, sent=time.monotonic_ns(), last=True))
 
     def attack(self, name: str, address: str, *more: str) -> dict:
         command = [sys.executable, str(Path(__file__).with_name("hostile_attacks.py")), name, address, str(EACH_S), *more]
@@ -137,6 +99,7 @@ class Hostile(KeyedBridge):
         for n in range(10):
             shout("loud")
             self.program("curve", "revoke", "--all", "t-%d" % n)
+            time.sleep(EACH_S / 10 if FULL else 0)
         last = time.monotonic() + 1.5  # the bridge looks at its files once a second
         while time.monotonic() < last:
             shout("loud")
@@ -163,6 +126,7 @@ class Hostile(KeyedBridge):
             said.append(name)
             file.write_bytes(good)
             self.assertTrue(self.alive(), name)
+            time.sleep(EACH_S / 7 if FULL else 0)
         self.bridge.signal(signal.SIGHUP)
         return {"broken": said}
 
@@ -177,42 +141,30 @@ class Hostile(KeyedBridge):
         return asyncio.run(asyncio.wait_for(use(), PATIENCE_S))
 
     def test_who_is_honest_loses_nothing(self) -> None:
-        self.trust = ssl.create_default_context(cafile=str(self.home / "tls.pem"))
-        self.trust.verify_flags &= ~ssl.VERIFY_X509_STRICT if hasattr(ssl, "VERIFY_X509_STRICT") else self.trust.verify_flags
+        ca = str(self.home / "tls.pem")
+        self.trust = trust_of(ca)
         port = self.bridge.ws.split("://")[1].split("/")[0]
-        honest = Honest(self.bridge.ws, self.admin, self.trust)
-        publishing = threading.Thread(target=self.publish)
-        publishing.start()
-        try:
-            wait_until(lambda: honest.received[0])
-            honest.phase()
-            time.sleep(EACH_S)
-            quiet = honest.phase()
-            print()
-            self.tell("quiet", quiet, quiet, {})
-            for name, attack in (
-                ("2,000 handshakes/s", lambda: self.attack("handshakes", port)),
-                ("stalled handshakes", lambda: self.attack("stalls", port)),
-                ("wrong tokens", lambda: self.attack("tokens", self.bridge.commands, *(["1000000"] if FULL else []))),
-                ("keys revoked", self.revoke_all),
-                ("broken files", self.break_files),
-            ):
-                done = attack()
-                self.tell(name, honest.phase(), quiet, done)
-                self.assertTrue(self.alive(), name)
-        finally:
-            self.stop.set()
-            publishing.join()
-            honest.join()
-        self.assertEqual(honest.trouble, [])
+        honest = Honest(self.admin, self.bridge.ws, ca, self.bridge.events_in, self.file("trainer-1"))
+        os.sched_setaffinity(0, CORES[HALF:])
+        wait_until(lambda: honest.ask("phase")["p50"])
+        time.sleep(EACH_S)
+        quiet = honest.ask("phase")
+        print()
+        self.tell("quiet", quiet, quiet, {})
+        for name, attack in (
+            ("2,000 handshakes/s", lambda: self.attack("handshakes", port)),
+            ("stalled handshakes", lambda: self.attack("stalls", port)),
+            ("wrong tokens", lambda: self.attack("tokens", self.bridge.commands, *(["1000000"] if FULL else []))),
+            ("keys revoked", self.revoke_all),
+            ("broken files", self.break_files),
+        ):
+            done = attack()
+            self.tell(name, honest.ask("phase"), quiet, done)
+            self.assertTrue(self.alive(), name)
+        self.assertEqual(honest.stop(), {"trouble": [], "whole": [True] * CLIENTS})
         self.assertTrue(self.recent("loud"))
         self.assertEqual(self.recent("late"), [])
-        for received in honest.received:
-            self.assertEqual(received, list(range(received[0], self.number + 1)))
 
-    def tell(self, name: str, late: list[int], quiet: list[int], done: dict) -> None:
-        def p99(of: list[int]) -> float:
-            return of[len(of) * 99 // 100] / 1000 if of else float("nan")
-
+    def tell(self, name: str, late: dict, quiet: dict, done: dict) -> None:
         print("  %-20s p50 %6.2f ms  p99 %7.2f ms  p99 ratio %5.2f  %s"
-              % (name, late[len(late) // 2] / 1000 if late else 0, p99(late), p99(late) / p99(quiet), done))
+              % (name, late["p50"], late["p99"], late["p99"] / quiet["p99"], done))
