@@ -1,7 +1,6 @@
 #include "app/bridge_app.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -22,8 +21,11 @@
 #include "app/kept_journal.h"
 #include "app/memory_shares.h"
 #include "app/metrics.h"
+#include "app/queue_sizes.h"
+#include "app/rejects.h"
 #include "app/service_manager.h"
 #include "app/setup.h"
+#include "app/stopping.h"
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/limits.h"
@@ -49,7 +51,6 @@
 #include "net/zmq_upkeep.h"
 #include "runs/runs_thread.h"
 #include "sources/intake.h"
-#include "sources/refused_sources.h"
 #include "store/journal.h"
 #include "version.h"
 
@@ -59,12 +60,9 @@ namespace {
 constexpr std::int64_t kDrainUs = 5'000'000;
 constexpr std::int64_t kHandOverDrainUs = 1'000'000;  // nobody is served meanwhile; who is cut off resumes
 constexpr std::int64_t kDrainSourcesUs = 500'000;
-constexpr std::int64_t kJournalStopUs = 5'000'000;
-constexpr std::size_t kRejectBytesShown = 32;
 constexpr std::int64_t kTellClockStepUs = 60'000'000;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
-constexpr auto kDrainTick = std::chrono::milliseconds(20);
 constexpr auto kClusterTick = std::chrono::milliseconds(1);
 constexpr std::int64_t kClusterFlushUs = 2'000'000;
 
@@ -103,7 +101,7 @@ class BridgeApp::Impl {
                     config.trainers.deadline_ms * 1000),
         intake_(static_cast<std::size_t>(config.events.event_bytes_max), log_, sources_, tracker_,
                 types_, own_events_, counters_, clock_,
-                [this](const RejectedBody& body) { log_reject(body); }),
+                [this](const RejectedBody& body) { rejects_.tell(body); }),
         pages_(intake_, clock_,
                {kVersion, served_files(), [this](auto done) { metrics(std::move(done)); },
                 [this] { return slow_turns_json(slow_turns_); },
@@ -128,7 +126,6 @@ class BridgeApp::Impl {
         hand_over_(std::move(program)),
         tick_timer_(io_),
         command_timer_(io_),
-        drain_timer_(io_),
         cluster_timer_(io_) {
     commands_.set_directory(&client_servers_);
     pages_.set_sites(config.websocket.origins);
@@ -402,34 +399,6 @@ class BridgeApp::Impl {
     });
   }
 
-  void log_reject(const RejectedBody& body) {
-    if (body.why == Reject::forbidden_source || body.why == Reject::forbidden_type) {
-      AuditEntry entry;
-      entry.what = "source_refused";
-      entry.remote = body.peer;
-      entry.target = body.source;
-      entry.outcome = reject_name(body.why);
-      audit_->record(entry);
-    }
-    if (body.why == Reject::forbidden_source && refused_sources_.tell(body.source, clock_.steady_us())) {
-      own_events_.publish("system_status", source_refused_data(body.source, body.peer));
-    }
-    if (!reject_lines_[static_cast<std::size_t>(body.why)].allow(clock_.steady_us())) return;
-    log_warn("event_rejected", "rejected a body of {}{}{}: {}: {}; it begins: {}",
-                 body.source.empty() ? "an anonymous source" : "source ", body.source,
-                 body.peer.empty() ? "" : " from " + printable(body.peer), reject_name(body.why),
-                 body.detail, printable(body.body, kRejectBytesShown));
-  }
-
-  void log_more_rejects(std::int64_t now_us) {
-    for (std::size_t r = 0; r < kRejectCount; ++r) {
-      const std::uint64_t more = reject_lines_[r].take_held_back(now_us);
-      if (more != 0) {
-        log_warn("events_rejected", "rejected {} more bodies: {}", more, reject_name(static_cast<Reject>(r)));
-      }
-    }
-  }
-
   LogStart log_start() {
     std::string epoch = new_epoch();
     if (cluster_) {
@@ -474,7 +443,7 @@ class BridgeApp::Impl {
     if (std::exchange(cluster_congested_, cluster_->congested()) != cluster_congested_) regulate();
     cluster_timer_.expires_after(kClusterTick);
     cluster_timer_.async_wait([this](const asio::error_code& ec) {
-      if (!ec && !stopping_) cluster_tick();
+      if (!ec && !stopping_.begun()) cluster_tick();
     });
   }
 
@@ -519,8 +488,8 @@ class BridgeApp::Impl {
   void regulate() {
     const bool congested =
         client_servers_.congested() || (config_.journal.before_delivery && journal_->congested()) || cluster_congested_;
-    tracker_.set_paused(congested && !stopping_);
-    if (congested && !stopping_) {
+    tracker_.set_paused(congested && !stopping_.begun());
+    if (congested && !stopping_.begun()) {
       receiver_.pause();
     } else {
       receiver_.resume();
@@ -534,7 +503,7 @@ class BridgeApp::Impl {
 
   // Why the bridge is not ready; "" where it is.
   std::string trouble() const {
-    if (stopping_) return "stopping";
+    if (stopping_.begun()) return "stopping";
     if (drain_.active()) return drain_.progress();
     const std::string cluster = cluster_ ? cluster_->problem() : std::string();
     if (!cluster.empty()) return "cluster: " + cluster;
@@ -676,10 +645,10 @@ class BridgeApp::Impl {
         return watch_signals();
       }
       if (number == SIGUSR2) {
-        if (!stopping_ && !drain_.active() && hand_over_.begin(clock_.steady_us())) service_.reloading(clock_.steady_us());
+        if (!stopping_.begun() && !drain_.active() && hand_over_.begin(clock_.steady_us())) service_.reloading(clock_.steady_us());
         return watch_signals();
       }
-      if (stopping_) {
+      if (stopping_.begun()) {
         log_warn("stopping_at_once", "a second signal: stopping at once");
         handed_over_.clear();
         io_.stop();
@@ -702,32 +671,13 @@ class BridgeApp::Impl {
     const std::int64_t now = clock_.steady_us();
     if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6, now);
     last_tick_us_ = now;
-    log_more_rejects(now);
+    rejects_.tell_more();
     counters_.log_dropped = log_lines_dropped();
-    if (!stopping_) service_.status(status_line());
+    if (!stopping_.begun()) service_.status(status_line());
     tick_timer_.expires_after(kTick);
     tick_timer_.async_wait([this](const asio::error_code& ec) {
       if (!ec) tick();
     });
-  }
-
-  // Of the queues that have a bound of their own.
-  void count_memory() {
-    history_bytes_.set(log_.history().bytes());
-    held_bytes_.set(tracker_.held_bytes());
-    if (journal_) {
-      const JournalStatus journal = journal_->status();
-      journal_bytes_.set(journal.queue_bytes);
-      runs_bytes_.set(journal.runs_memory_bytes);
-    } else {
-      runs_bytes_.set(runs_.memory_bytes());
-    }
-    alerts_bytes_.set(alerts_.memory_bytes());
-    past_bytes_.set(past_.bytes());
-    sources_bytes_.set(sources_.bytes());
-    commands_bytes_.set(dispatcher_.router().bytes());
-    backlog_bytes_.set(client_servers_.backlog_bytes());
-    if (config_.websocket.threads > 1) snapshot_bytes_.set(snapshot_.bytes());
   }
 
   std::vector<std::string> zmq_endpoints() const {
@@ -740,7 +690,7 @@ class BridgeApp::Impl {
 
   void watch_hand_over() {
     const HandOver::Answer answer = hand_over_.answer(clock_.steady_us());
-    if (answer == HandOver::Answer::none || stopping_) return;
+    if (answer == HandOver::Answer::none || stopping_.begun()) return;
     if (answer == HandOver::Answer::bad) return service_.ready(status_line());
     handed_over_ = client_servers_.copy_listening_sockets();
     if (handed_over_.empty()) {
@@ -750,51 +700,15 @@ class BridgeApp::Impl {
     begin_stop("handing over", kHandOverDrainUs);
   }
 
-  // Sources first: what they sent before now still reaches the clients. Then the clients, who get
-  // everything there is and a 1001; the loop ends once they are gone or time is up.
   void begin_stop(const char* why, std::int64_t drain_us = kDrainUs) {
-    if (stopping_) return;
-    stopping_ = true;
-    log_info("stopping", "stopping: {}", why);
-    // The service goes on where it is handed over.
-    if (handed_over_.empty()) service_.stopping(std::string("stopping: ") + why);
-    receiver_.resume();
-    receiver_.stop(kDrainSourcesUs);
-    intake_.stop();
-    if (cluster_) cluster_->flush(kClusterFlushUs);
-    announce();
-    drain_us_ = drain_us;
-    stop_by_us_ = clock_.steady_us() + drain_us;
-    await_written();
-  }
-
-  // Clients may be owed what is not on disk yet.
-  void await_written() {
-    if (log_.head() < log_.last_seq() && clock_.steady_us() < stop_by_us_ - drain_us_ / 2) {
-      journal_->pump();
-      drain_timer_.expires_after(kDrainTick);
-      drain_timer_.async_wait([this](const asio::error_code& ec) {
-        if (!ec) await_written();
-      });
-      return;
-    }
-    client_servers_.drain();
-    await_drained();
-  }
-
-  void await_drained() {
-    const std::size_t clients = client_servers_.client_count();
-    if (clients == 0 || clock_.steady_us() >= stop_by_us_) {
-      if (clients != 0) log_warn("clients_left", "{} clients did not take all in time", clients);
-      client_servers_.stop();
-      if (journal_) journal_->stop(kJournalStopUs);
-      log_info("stopped", "stopped at seq {}", log_.last_seq());
-      io_.stop();
-      return;
-    }
-    drain_timer_.expires_after(kDrainTick);
-    drain_timer_.async_wait([this](const asio::error_code& ec) {
-      if (!ec) await_drained();
+    stopping_.begin(why, drain_us, [this, why] {
+      // The service goes on where it is handed over.
+      if (handed_over_.empty()) service_.stopping(std::string("stopping: ") + why);
+      receiver_.resume();
+      receiver_.stop(kDrainSourcesUs);
+      intake_.stop();
+      if (cluster_) cluster_->flush(kClusterFlushUs);
+      announce();
     });
   }
 
@@ -837,6 +751,7 @@ class BridgeApp::Impl {
                    {[this](std::function<void()> f) { asio::post(io_, std::move(f)); },
                     [this](const RunQuery& query, auto done) { prepare_runs(query, std::move(done)); }}};
   OwnEvents own_events_;
+  Rejects rejects_{*audit_, own_events_, clock_};
   std::string guard_failure_;
   ZmqGuard guard_;  // before all other sockets
   TrainerChannel trainers_;
@@ -852,37 +767,24 @@ class BridgeApp::Impl {
   BotCommands bot_commands_;
   asio::signal_set signals_;
   Drain drain_;
+  Stopping stopping_{io_, log_, journal_.get(), client_servers_, clock_};
   HandOver hand_over_;
   std::vector<int> handed_over_;  // copies of listening sockets; empty: nothing is
   asio::steady_timer tick_timer_;
   asio::steady_timer command_timer_;
-  asio::steady_timer drain_timer_;
   asio::steady_timer cluster_timer_;
-  MemoryHold history_bytes_{memory_[Queue::history]};
-  MemoryHold held_bytes_{memory_[Queue::held_events]};
-  MemoryHold journal_bytes_{memory_[Queue::journal_queue]};
-  MemoryHold runs_bytes_{memory_[Queue::runs]};
-  MemoryHold alerts_bytes_{memory_[Queue::alerts]};
-  MemoryHold past_bytes_{memory_[Queue::past]};
-  MemoryHold sources_bytes_{memory_[Queue::sources]};
-  MemoryHold commands_bytes_{memory_[Queue::commands]};
-  MemoryHold backlog_bytes_{memory_[Queue::thread_backlog]};
-  MemoryHold snapshot_bytes_{memory_[Queue::snapshot]};
-  MemoryWatch memory_watch_{upkeep_, memory_, [this] { count_memory(); }, [this] { return zmq_endpoints(); },
+  QueueSizes queue_sizes_{memory_, {log_, tracker_, journal_.get(), runs_, alerts_, past_, sources_, dispatcher_.router(),
+                                    client_servers_, config_.websocket.threads > 1 ? &snapshot_ : nullptr}};
+  MemoryWatch memory_watch_{upkeep_, memory_, [this] { queue_sizes_.count(); }, [this] { return zmq_endpoints(); },
                             taken_, [this](int descriptor) { receiver_.drop_from(descriptor); }};
   DescriptorWatch descriptor_watch_{upkeep_};
-  std::array<LogLimiter, kRejectCount> reject_lines_;
-  RefusedSources refused_sources_;
   WallWatch wall_watch_;
   std::string clock_step_;  // the last one
   std::int64_t clock_step_at_us_ = 0;
   LogLimiter control_lines_;  // of announced control addresses that are not used
   std::int64_t last_tick_us_ = 0;
-  std::int64_t drain_us_ = 0;
-  std::int64_t stop_by_us_ = 0;
   const SenderRule* answering_ = nullptr;  // of the trainer whose answer is being taken
   bool announcing_ = false;
-  bool stopping_ = false;
   bool cluster_congested_ = false;
 };
 
