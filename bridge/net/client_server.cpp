@@ -33,7 +33,7 @@ ClientServer::ClientServer(const ClientServerParts& parts, const WsServerOptions
       second_timer_(parts.io),
       gather_timer_(parts.io),
       on_gathered_(on_gathered ? std::move(on_gathered) : [this] { announce(); }) {
-  cohorts_.gather(options.gather_us);
+  cohorts_.gather(options.gather_us, options.threads);
 }
 
 Result<bool> ClientServer::start() {

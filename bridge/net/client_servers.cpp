@@ -26,6 +26,7 @@ ClientServers::ClientServers(const ClientServerParts& main, ClientServersOptions
     return;
   }
   options.server.share_port = true;
+  options.server.threads = options.threads;
   for (std::size_t i = 0; i < options.threads; ++i) {
     if (!sockets.empty()) options.server.listening_socket = sockets[i % sockets.size()];
     states_.push_back(std::make_unique<State>());

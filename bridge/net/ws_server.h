@@ -47,6 +47,7 @@ struct WsServerOptions {
   std::size_t http_body_bytes_max = 16 << 20;
   int send_buffer_bytes = 0;                // SO_SNDBUF of a client's socket; 0 = the system's
   std::int64_t gather_us = 0;               // as Cohorts::gather()
+  std::size_t threads = 1;                  // the same
   int deflate_level = 0;                    // of permessage-deflate; 0 = takes up no client's offer
   SessionOptions session;
   MemoryLedger* memory = nullptr;           // outlives the server and its connections

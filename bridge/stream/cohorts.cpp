@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::int64_t kGatherUs =
     1'000;  // between two passes while somebody reads from the journal
+constexpr std::int64_t kRestMaxUs = 2'000;
+constexpr std::uint64_t kFewEvents = 16;  // with more a pass costs what the events do
 constexpr std::int64_t kPassTimes = 16;  // a pass may take that part of the time, unless events would wait too long
 constexpr std::int64_t kPastReaderUs = 5'000;  // he counts as reading for so long after a block
 constexpr std::uint64_t kPassWork = 8 * kStepWork;  // of a pass at a time, about half a millisecond
@@ -71,10 +73,13 @@ std::int64_t Cohorts::announce_or_wait() {
   const std::int64_t now = clock_.steady_us();
   if (past_.given() != past_given_) past_until_us_ = now + kPastReaderUs;
   past_given_ = past_.given();
-  const std::int64_t gather_us = std::max(std::min(gather_us_, kPassTimes * pass_us_), now < past_until_us_ ? kGatherUs : 0);
-  const std::int64_t due = announced_us_ + gather_us;
+  const std::int64_t rest_us = few_ ? std::min(kRestMaxUs, pass_us_ * rest_halves_ / 2) : 0;
+  const std::int64_t due = announced_us_ + std::max({std::min(gather_us_, kPassTimes * pass_us_),
+                                                     now < past_until_us_ ? kGatherUs : 0,
+                                                     rest_us == 0 ? 0 : pass_us_ + rest_us});
   if (now < due && !hurrying_) return due - now;
   announced_us_ = now;
+  few_ = log_.last_seq() - std::exchange(announced_seq_, log_.last_seq()) < kFewEvents;
   announce();
   return 0;
 }

@@ -51,8 +51,13 @@ class Cohorts {
   // no time. Returns after how many microseconds to call again, 0 where all are told.
   std::int64_t announce_or_wait();
   // From now on that may be up to so long after the pass before, as long as that makes passes more than a sixteenth of
-  // the time. 0: never, but for reading from the journal.
-  void gather(std::int64_t us) { gather_us_ = us; }
+  // the time. 0: never, but for reading from the journal. Where so many `threads` serve clients side by side, each also
+  // rests between passes over a few events, half as long as a pass takes for each of them, 2 ms at most: together
+  // they take as much of the processors as the events need, however many they are.
+  void gather(std::int64_t us, std::size_t threads = 1) {
+    gather_us_ = us;
+    rest_halves_ = threads > 1 ? static_cast<std::int64_t>(threads) : 0;
+  }
 
   // Call every 10 ms or so: tells the feeds for which an edition of the latest has come due.
   void tick();
@@ -110,7 +115,10 @@ class Cohorts {
   WorkQueue* const work_;
   Deflater deflater_;
   std::int64_t gather_us_ = 0;
+  std::int64_t rest_halves_ = 0;    // of a pass
   std::int64_t announced_us_ = 0;   // by announce_or_wait()
+  std::uint64_t announced_seq_ = 0;
+  bool few_ = false;                // events were announced then
   std::int64_t begun_us_ = 0;       // the pass that is under way, or was last
   std::int64_t pass_us_ = 0;        // how long that took
   std::int64_t past_until_us_ = 0;  // until then somebody counts as reading from the journal

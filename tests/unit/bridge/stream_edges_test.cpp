@@ -226,6 +226,33 @@ TEST_CASE("cohorts: where telling takes much of the time events gather, and one 
   CHECK(event() == 0);
 }
 
+TEST_CASE("cohorts: threads side by side rest between passes over a few events, and not where there are many") {
+  Bench bench;
+  int woken = 0;
+  Feed feed(bench.log, bench.cohorts, bench.clock, [&] {
+    ++woken;
+    bench.clock.advance_us(100);
+  });
+  feed.subscribe(subscription("{}"), std::nullopt);
+  const auto events = [&](int count) {
+    (void)feed.pull(1 << 20);
+    (void)feed.pull(1 << 20);
+    for (int n = 0; n < count; ++n) bench.take(R"({"type":"t","data":{}})");
+    return bench.cohorts.announce_or_wait();
+  };
+  bench.cohorts.gather(0, 4);
+  CHECK(events(1) == 0);
+  CHECK(events(1) == 200);  // two passes' time behind the one that was just made
+  bench.clock.advance_us(200);
+  CHECK(bench.cohorts.announce_or_wait() == 0);
+  bench.clock.advance_us(200);
+  CHECK(events(100) == 0);
+  CHECK(events(1) == 0);
+  bench.cohorts.gather(0, 1000);
+  CHECK(events(1) == 2000);
+  CHECK(woken == 4);
+}
+
 TEST_CASE("snapshot: an entry takes its own bytes, those of its key twice, and those of its event") {
   Bench bench;
   bench.event("t", R"({"item":"i","n":5})");
