@@ -56,6 +56,8 @@ void print_ingest(const IngestReport& report) {
          middle(&TakeRound::times));
     const double journal = middle(&TakeRound::journal_messages_per_s);
     if (journal > 0.0) line("with a journal", journal, 0, 0);
+    const double keys = middle(&TakeRound::keys_messages_per_s);
+    if (keys > 0.0) line("with keys", keys, 0, 0);
   }
 }
 
@@ -79,6 +81,7 @@ void write_ingest(Writer& writer, const IngestReport& report) {
       member(writer, "bare_messages_per_s", round.bare_messages_per_s);
       member(writer, "bridge_messages_per_s", round.bridge_messages_per_s);
       member(writer, "journal_messages_per_s", round.journal_messages_per_s);
+      member(writer, "keys_messages_per_s", round.keys_messages_per_s);
       member(writer, "times", round.times);
       member(writer, "bare_cpu_us", round.bare_cpu_us);
       member(writer, "bridge_cpu_us", round.bridge_cpu_us);

@@ -23,6 +23,7 @@ struct TakeRound {
   double bare_messages_per_s = 0.0;
   double bridge_messages_per_s = 0.0;
   double journal_messages_per_s = 0.0;  // of a bridge that keeps them; 0 where not measured
+  double keys_messages_per_s = 0.0;     // of one whose publisher has a key (CURVE); 0 where not measured
   double times = 0.0;                   // the bridge's, without a journal, divided by the bare pair's
   double bare_cpu_us = 0.0;             // a message, of the receiving process
   double bridge_cpu_us = 0.0;
@@ -45,7 +46,7 @@ IngestReport measure_ingest(const Options& options);
 
 // The parts of it.
 std::vector<ParseRound> measure_parse(const Options& options, std::size_t batch);
-TakeRow measure_take(const Options& options, std::size_t batch, bool with_journal);
+TakeRow measure_take(const Options& options, std::size_t batch, bool with_more);
 
 // Median over the rounds; 0 where it was not measured.
 double intake_times(const IngestReport& report);

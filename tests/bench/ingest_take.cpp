@@ -1,9 +1,12 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 #include <zmq.hpp>
 
 #include "ingest.h"
@@ -30,6 +33,8 @@ class Taker {
   virtual ~Taker() = default;
   virtual std::string events_in() const = 0;
   virtual pid_t pid() = 0;
+  // What a publisher needs to come in: its three keys in a file; "" = nothing.
+  virtual std::string key_file() const { return {}; }
   // Whether so much has been taken in, as it says itself.
   virtual bool has_taken(std::uint64_t messages, std::uint64_t events) = 0;
 };
@@ -59,9 +64,9 @@ class BareTaker : public Taker {
 
 class BridgeTaker : public Taker {
  public:
-  // `journal` is its file; "" = none.
-  BridgeTaker(const Options& options, const std::string& journal)
-      : process_(settings(options, journal)) {}
+  // With `more` settings.
+  BridgeTaker(const Options& options, std::vector<std::string> more)
+      : process_(settings(options, std::move(more))) {}
   std::string events_in() const override { return process_.events_in(); }
   pid_t pid() override { return process_.process().pid(); }
   bool has_taken(std::uint64_t /*messages*/, std::uint64_t events) override {
@@ -73,26 +78,59 @@ class BridgeTaker : public Taker {
   }
 
  private:
-  static testing_support::BridgeOptions settings(const Options& options,
-                                                 const std::string& journal) {
+  static testing_support::BridgeOptions settings(const Options& options, std::vector<std::string> more) {
     testing_support::BridgeOptions bridge;
     bridge.program = options.bridge_program;
-    if (!journal.empty()) bridge.settings = {"journal.path=" + journal};
+    bridge.settings = std::move(more);
     return bridge;
   }
 
   testing_support::BridgeProcess process_;
 };
 
+// One that takes nothing without a key, and the key of its trainer.
+class KeyedTaker : public BridgeTaker {
+ public:
+  // `home`: where its files are, and are made.
+  KeyedTaker(const Options& options, const std::string& home)
+      : BridgeTaker(options, with_keys(options, home)), key_file_(home + "/trainer-1.key") {}
+  std::string key_file() const override { return key_file_; }
+
+ private:
+  static std::vector<std::string> with_keys(const Options& options, const std::string& home) {
+    const std::string credentials = home + "/credentials";
+    const std::vector<std::string> make{options.bridge_program, "curve", "--credentials", credentials, "create"};
+    run(make);
+    std::vector<std::string> own = make;
+    own.insert(own.end(), {"trainer-1", "--role", "trainer", "--out", home + "/trainer-1.key"});
+    run(own);
+    return {"auth.credentials=" + credentials, "zmq.curve_key=" + home + "/server.key", "zmq.curve_on_loopback=true"};
+  }
+  static void run(const std::vector<std::string>& command) {
+    testing_support::Process process(command);
+    const auto code = process.wait_exit(kPatience);
+    if (code != 0) throw std::runtime_error("ppo-bridge curve: " + process.stderr_text());
+  }
+
+  const std::string key_file_;
+};
+
 // PUB as far as a subscriber sees, but it waits instead of dropping, and for the subscription.
 class Flood {
  public:
-  explicit Flood(const std::string& endpoint) : socket_(context_, zmq::socket_type::xpub) {
+  Flood(const std::string& endpoint, const std::string& key_file) : socket_(context_, zmq::socket_type::xpub) {
     socket_.set(zmq::sockopt::xpub_nodrop, true);
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::sndhwm, kSendMessagesMax);
     socket_.set(zmq::sockopt::sndtimeo, static_cast<int>(kPatience.count()));
     socket_.set(zmq::sockopt::rcvtimeo, static_cast<int>(kPatience.count()));
+    if (!key_file.empty()) {
+      std::string own, secret, server;
+      std::ifstream(key_file) >> own >> secret >> server;
+      socket_.set(zmq::sockopt::curve_publickey, own);
+      socket_.set(zmq::sockopt::curve_secretkey, secret);
+      socket_.set(zmq::sockopt::curve_serverkey, server);
+    }
     socket_.connect(endpoint);
     zmq::message_t subscription;
     if (!socket_.recv(subscription)) throw std::runtime_error("nobody subscribed at " + endpoint);
@@ -115,7 +153,7 @@ struct Taken {
 class Feeding {
  public:
   Feeding(Taker& taker, std::size_t batch)
-      : taker_(taker), batch_(batch), text_("r1"), publisher_(taker.events_in()) {}
+      : taker_(taker), batch_(batch), text_("r1"), publisher_(taker.events_in(), taker.key_file()) {}
 
   Taken feed(double seconds) {
     const std::uint64_t before = number_;
@@ -158,7 +196,7 @@ Taken measure(const Options& options, Taker& taker, std::size_t batch) {
 
 }  // namespace
 
-TakeRow measure_take(const Options& options, std::size_t batch, bool with_journal) {
+TakeRow measure_take(const Options& options, std::size_t batch, bool with_more) {
   TakeRow row;
   row.batch = batch;
   for (std::size_t round = 0; round < options.rounds; ++round) {
@@ -170,15 +208,17 @@ TakeRow measure_take(const Options& options, std::size_t batch, bool with_journa
       got.bare_cpu_us = taken.cpu_us;
     }
     {
-      BridgeTaker bridge(options, "");
+      BridgeTaker bridge(options, {});
       const Taken taken = measure(options, bridge, batch);
       got.bridge_messages_per_s = taken.messages_per_s;
       got.bridge_cpu_us = taken.cpu_us;
     }
-    if (with_journal) {
+    if (with_more) {
       const testing_support::ScratchDirectory directory;
-      BridgeTaker bridge(options, directory.file("journal.sqlite"));
+      BridgeTaker bridge(options, {"journal.path=" + directory.file("journal.sqlite")});
       got.journal_messages_per_s = measure(options, bridge, batch).messages_per_s;
+      KeyedTaker keyed(options, directory.path());
+      got.keys_messages_per_s = measure(options, keyed, batch).messages_per_s;
     }
     got.times = got.bridge_messages_per_s / got.bare_messages_per_s;
     std::fprintf(stderr,

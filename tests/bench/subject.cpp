@@ -11,6 +11,7 @@
 #include "peers/peers.h"
 #include "program_subject.h"
 #include "support/bridge_process.h"
+#include "support/certificate.h"
 #include "support/json.h"
 #include "support/process.h"
 #include "support/scratch_directory.h"
@@ -74,8 +75,9 @@ class RawSubject : public ProgramSubject {
 // Takes up as much of a file as there is that changes much: sizes of the history, limits, sites, the log.
 class BridgeSubject : public ProgramSubject {
  public:
-  BridgeSubject(std::vector<std::string> command, std::unique_ptr<testing_support::ScratchDirectory> home)
-      : ProgramSubject("bridge", std::move(command)), home_(std::move(home)) {}
+  BridgeSubject(const std::string& name, std::vector<std::string> command,
+                std::unique_ptr<testing_support::ScratchDirectory> home)
+      : ProgramSubject(name, std::move(command)), home_(std::move(home)) {}
 
   static std::string file(const testing_support::ScratchDirectory& home) { return home.file("bridge.toml"); }
 
@@ -94,12 +96,18 @@ class BridgeSubject : public ProgramSubject {
   int reloads_ = 0;
 };
 
-std::unique_ptr<Subject> make_bridge(const Options& options) {
+// Named "bridge", or "tls" where its clients come over TLS.
+std::unique_ptr<Subject> make_bridge(const std::string& name, const Options& options) {
   testing_support::BridgeOptions bridge;
   bridge.program = options.bridge_program;
   bridge.settings = {"websocket.clients_max=20000", "websocket.requests_per_s_max=1000000"};
   bridge.settings.insert(bridge.settings.end(), options.bridge_settings.begin(),
                          options.bridge_settings.end());
+  if (name == "tls") {
+    const testing_support::Certificate& files = testing_support::shared_certificate();
+    bridge.settings.insert(bridge.settings.end(), {"tls.certificate=" + files.certificate, "tls.key=" + files.key,
+                                                   "websocket.tls_handshakes_per_s_max=100000"});
+  }
   std::unique_ptr<testing_support::ScratchDirectory> home;
   if (options.reload_every_s != 0.0) {
     home = std::make_unique<testing_support::ScratchDirectory>();
@@ -108,7 +116,7 @@ std::unique_ptr<Subject> make_bridge(const Options& options) {
   }
   std::vector<std::string> command = testing_support::bridge_command_line(bridge);
   command.insert(command.begin(), options.bridge_prefix.begin(), options.bridge_prefix.end());
-  return std::make_unique<BridgeSubject>(std::move(command), std::move(home));
+  return std::make_unique<BridgeSubject>(name, std::move(command), std::move(home));
 }
 
 }  // namespace
@@ -138,7 +146,7 @@ void Subject::append_message(std::string& out, const EventText& events, std::uin
 }
 
 std::unique_ptr<Subject> make_subject(const std::string& name, const Options& options) {
-  if (name == "bridge") return make_bridge(options);
+  if (name == "bridge" || name == "tls") return make_bridge(name, options);
   if (name == "plain") return std::make_unique<PlainSubject>(options);
   if (name == "raw") return std::make_unique<RawSubject>(options);
   if (name == "bare-hop") {

@@ -68,7 +68,7 @@ class Subject {
   }
 };
 
-// "bridge", "plain", "raw" or one of peer_names(). Throws std::invalid_argument for anything else
+// "bridge", "tls" (the bridge over TLS), "plain", "raw" or one of peer_names(). Throws std::invalid_argument for anything else
 // and std::runtime_error, with the name of the package, if what it needs is not installed.
 std::unique_ptr<Subject> make_subject(const std::string& name, const Options& options);
 

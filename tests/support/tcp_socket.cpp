@@ -209,8 +209,10 @@ long TcpSocket::read_now(char* into, std::size_t bytes_max) {
     if (got > 0) return got;
     return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
   }
+  // What is left of a record would wait in here, where nobody who watches the descriptor sees it.
+  constexpr std::size_t kRecordMax = 16 * 1024;
   std::size_t total = 0;
-  for (std::size_t got = 0; total < bytes_max; total += got) {
+  for (std::size_t got = 0; total == 0 || bytes_max - total >= kRecordMax; total += got) {
     ERR_clear_error();
     const int result = SSL_read_ex(ssl_.get(), into + total, bytes_max - total, &got);
     if (result == 1) continue;
