@@ -110,11 +110,12 @@ void GrowingReplies::resume(const ReplyPtr& reply) {
 void GrowingReplies::tell(const std::weak_ptr<RequestBudget>& account, const ResultDone& done, std::string json,
                           std::shared_ptr<const void> held) {
   if (work_ == nullptr || account.expired() || json.size() <= kLargeReplyBytes) return done(std::move(json));
+  const std::uint64_t cost = json.size() / kCopiedBytesPerWork;
   const auto result = std::make_shared<std::string>(std::move(json));
-  work_->add_later(account, [done, result, held = std::move(held)](bool* ended) {
+  work_->add_later(account, [done, result, cost, held = std::move(held)](bool* ended) {
     *ended = true;
     done(std::move(*result));
-    return result->size() / kCopiedBytesPerWork;
+    return cost;
   });
 }
 
