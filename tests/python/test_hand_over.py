@@ -68,9 +68,13 @@ class HandOver(unittest.TestCase):
         for publisher in publishers:
             self.addCleanup(publisher.close, 0)
 
+        handed_over = threading.Event()
+
         def publish(publisher: Publisher) -> None:
             begin = time.monotonic()
             for n in range(EVENTS):
+                if n == EVENTS - 1:
+                    handed_over.wait(2 * PATIENCE_S)  # however long it takes, somebody reads meanwhile
                 publisher.publish("n", {"n": n, "text": "x" * 100})
                 if n % 20 == 19:
                     time.sleep(max(begin + n / EVENTS_PER_S - time.monotonic(), 0))
@@ -127,6 +131,7 @@ class HandOver(unittest.TestCase):
                 await asyncio.sleep(SECONDS / 3)
                 self.took.append(await asyncio.to_thread(self.hand_over, bridge))
                 self.assertTrue(self.runs_the_new_one(bridge))
+            handed_over.set()
             for found in await asyncio.wait_for(asyncio.gather(*clients), 3 * PATIENCE_S):
                 seqs = [event["seq"] for event in found]
                 self.assertEqual(seqs, sorted(set(seqs)))
