@@ -54,6 +54,12 @@ def schema_of(message: Any) -> str:
         return "event" if "seq" in message else "published"
     if "what" in message:
         return "audit_line"
+    if "node" in message and "wall" in message:
+        return "node_heartbeat"
+    if "answers" in message or "refusal" in message:
+        return "node_answer"
+    if "command" in message and "from" in message:
+        return "node_command"
     if "command" in message:
         return "clock" if message["command"] == "_clock" else "trainer_command"
     return "trainer_answer"
