@@ -114,6 +114,28 @@ test('overview: runs alive and crashed with the first line of the error, each a 
   assert.deepEqual(page.problems, []);
 });
 
+test('overview: until the runs are told there is no number of them', async () => {
+  const bridge = await startBridge();
+  await submit(bridge, event('run_started', 'r1', { name: 'the running one' }), event('portfolio_update', 'r1', { gp: 1, inventory: {}, total_value: 1 }));
+  const held = [];
+  let holds = true;
+  const page = await openPage(bridge, {
+    before: (opening) => opening.routeWebSocket(/\/ws$/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((text) => (holds && String(text).includes('"get_runs"') ? held.push(() => server.send(text)) : server.send(text)));
+    }),
+  });
+  await page.getByRole('table', { name: 'Agents' }).getByText('agent_0').waitFor();
+  const alive = page.locator('.tile', { hasText: 'Runs alive' }).locator('dd');
+  assert.equal(await alive.textContent(), '–');
+  assert.doesNotMatch(await page.locator('.board').textContent(), /\d/);
+  holds = false;
+  for (const send of held.splice(0)) send();
+  await alive.filter({ hasText: /^1$/ }).waitFor();
+  await page.locator('.board').getByRole('link', { name: '1 alive' }).waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
 test('overview: trainer-10 stands behind trainer-2', async () => {
   const bridge = await startBridge();
   const trade = (source) => ({ type: 'trade_executed', source, run: 'r', source_seq: 1,

@@ -108,7 +108,7 @@ export class Overview implements View {
     const leftOut = agents.runsLeftOut > 0 ? ` Agents of ${full(agents.runsLeftOut)} older runs are left out.` : '';
     setText(this.note, `Profit, trades and win rate are those of the newest run of each agent, ${since}.${leftOut}`);
     const { alive, stalled } = this.board;
-    this.tiles.set('Runs alive', stalled > 0 ? `${alive}, ${stalled} stalled` : full(alive), `${full(runs.complete ? this.board.total : runs.total)} runs in all. ${runs.since_s === undefined ? '' : `Since ${dateTime(runs.since_s)}.`}`);
+    this.tiles.set('Runs alive', !runs.loaded ? dash : stalled > 0 ? `${alive}, ${stalled} stalled` : full(alive), `${full(runs.complete ? this.board.total : runs.total)} runs in all. ${runs.since_s === undefined ? '' : `Since ${dateTime(runs.since_s)}.`}`);
     const live = all.filter((agent) => agents.state(agent) === 'live').length;
     const value = all.reduce((sum, agent) => sum + (numberOf(agent.value) ?? 0), 0);
     const profit = all.reduce((sum, agent) => sum + (agent.profit ?? NaN), 0);
@@ -121,8 +121,8 @@ export class Overview implements View {
     this.tiles.set('Trades', compact(trades), `${full(trades)}. ${this.from}`);
     this.tiles.set('Win rate', percent(closed ? wins / closed : undefined), `${full(wins)} of ${full(closed)} sales. ${this.from}`);
     const { rates } = this.app.status;
-    const rate = rates.columns[0]![rates.length - 1];
-    this.tiles.set('Events/s', rate === null || rate === undefined ? dash : compact(Math.round(rate)), 'Accepted from all sources, over the last second');
+    const rate = to === undefined ? rates.columns[0]![rates.length - 1] : undefined; // it is of now alone
+    this.tiles.set('Events/s', rate === null || rate === undefined ? dash : compact(Math.round(rate)), to === undefined ? 'Accepted from all sources, over the last second' : 'Of now alone, not of then');
     this.table.update(all);
     const { runs: chosen } = this.app.state;
     this.updateValues([...all].sort(byName).filter(({ values, run_id }) => values.length > 1 && (chosen.length === 0 || chosen.includes(run_id))).slice(0, curvesMax));

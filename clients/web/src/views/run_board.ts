@@ -4,7 +4,7 @@ import { newestFirst, runsBetween, tellingRuns } from '../model/run_list.js';
 import type { Run, Runs } from '../model/runs.js';
 import type { UiState } from '../state/ui_state.js';
 import { card, h, setName, setText, setTitle } from '../ui/dom.js';
-import { compact, dateTime, duration, full } from '../ui/format.js';
+import { compact, dash, dateTime, duration, full } from '../ui/format.js';
 import { runSwatch, setRunSwatch } from '../ui/run_colours.js';
 import { durationOf } from './run_work.js';
 
@@ -44,7 +44,7 @@ export class RunBoard {
     this.now_s = now_s;
     this.isPast = to !== undefined;
     const were = [...stalledSources, from, to].join('\n');
-    if (runs.listVersion === this.version && were === this.stalledWere) return this.showNumbers();
+    if (runs.listVersion === this.version && were === this.stalledWere && runs.loaded) return this.showNumbers();
     this.version = runs.listVersion;
     this.stalledWere = were;
     const all = runsBetween(tellingRuns(runs.all), from, to).filter(({ hidden }) => !hidden).sort((a, b) => b.last_event - a.last_event || newestFirst(a, b));
@@ -57,7 +57,7 @@ export class RunBoard {
   }
 
   private show({ title, find, link, list, rest }: Column, found: readonly Run[]): void {
-    setText(link, `${full(found.length)} ${title.toLowerCase()}`);
+    setText(link, `${this.runs.loaded ? full(found.length) : dash} ${title.toLowerCase()}`);
     link.href = this.address({ view: 'runs', find: title === 'Stalled' ? anyOf(found) ?? find : find });
     setTitle(link, `${title}: all of them. As the bridge tells${this.runs.since_s === undefined ? '' : `, since ${dateTime(this.runs.since_s)}`}.`);
     const named = found.slice(0, namedMax);
