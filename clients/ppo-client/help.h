@@ -35,10 +35,11 @@ inline constexpr const char* kTailHelp =
     R"(A connection that is lost comes back by itself, at the next bridge of --url where there are several,
 and goes on after the last event shown; what the bridge no longer has is shown as a gap.
 
---check follows all bridges of --url at once and compares: each event the same bytes with the same seq
-in all, none left out, none twice, the numbers of each source one behind the other. A line every 2 s
-tells how far it is; it ends after -n compared events, or by Ctrl-C. Exit codes: 0 all is equal; 1 what
-is wrong was told, a bridge was never there, or one was too far behind (1,048,576 events) to be compared.
+--check URL,URL,... follows all of these at once, else those of --url, and compares: each event the same
+bytes with the same seq in all, none left out, none twice, the numbers of each source one behind the
+other. A line every 2 s tells how far it is; it ends after -n compared events, or by Ctrl-C. Exit codes:
+0 all is equal; 1 what is wrong was told, a bridge was never there, or one was too far behind (1,048,576
+events) to be compared.
 
 Filters (all must pass; quote them for the shell):
   item=Coal            the text; several with |:  item=Coal|Yew logs

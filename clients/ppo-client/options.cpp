@@ -1,5 +1,6 @@
 #include "ppo-client/options.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <cstdlib>
@@ -99,7 +100,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   CLI::Option* tail_count = tail->add_option("-n,--count", texts.count, "Stop after so many events")
                                 ->check(CLI::Range(1, kCountMax));
 
-  tail->add_flag("--check", texts.check, "Compare the logs of all bridges of --url, see below");
+  tail->add_flag("--check", texts.check, "Compare the logs of several bridges, see below");
 
   CLI::App* again = streaming.add_subcommand("replay", "Shows a stretch of the past as it came");
   CLI::App* exporting =
@@ -249,6 +250,12 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
     options.timeout = timeout;
     if (shell == nullptr) {
       options.wait = seconds_option("--wait", texts.wait_s, 0);
+      const auto is_url = [](const std::string& word) { return word.find("://") != std::string::npos; };
+      if (texts.check && std::all_of(texts.types.begin(), texts.types.end(), is_url) && !texts.types.empty()) {
+        options.url.clear();
+        for (const std::string& url : texts.types) options.url += (options.url.empty() ? "" : ",") + url;
+        texts.types.clear();
+      }
       if (options.url.empty()) options.url = checked(feed::urls_of_environment());
       std::string urls;
       for (const std::string& url : checked(feed::complete_urls(options.url))) urls += (urls.empty() ? "" : ",") + url;

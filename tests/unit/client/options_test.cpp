@@ -117,6 +117,15 @@ TEST_CASE("options: tail takes types as words and as a list") {
   CHECK(tail({"-n", "5"}).count == 5u);
 }
 
+TEST_CASE("options: what tail --check names are bridges") {
+  const Options named = good({"tail", "--check", "ws://a:1/ws,ws://b:2"});
+  CHECK(named.url == "ws://a:1/ws,ws://b:2/ws");
+  CHECK(std::get<TailOptions>(named.task).check);
+  CHECK(good({"tail", "--check", "--url", "ws://a:1,ws://b:2"}).url == named.url);
+  CHECK(std::holds_alternative<Leave>(parse({"tail", "--check", "trade_executed"})));
+  CHECK(std::holds_alternative<Leave>(parse({"tail", "--check", "--types", "t"})));
+}
+
 TEST_CASE("options: tail's filters, with and without shorthand, are one filter") {
   CHECK(tail({}).subscription.filter.empty());
   CHECK(tail({"--filter", "profit>=100k", "--filter", "action_type=buy|sell", "--agent", "agent_0",
