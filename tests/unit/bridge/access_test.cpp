@@ -287,15 +287,27 @@ TEST_CASE("address budget: of more addresses than it knows those go that have do
   CHECK(budget.forgotten() >= static_cast<std::uint64_t>(many) - AddressBudget::kAddressesMax);
 }
 
-TEST_CASE("authenticator: of an address so many wrong tokens are answered, and a right one always is") {
+namespace {
+
+// An authenticator that knows alice's token, and answers so many wrong ones of an address a minute.
+struct OneToken {
+  explicit OneToken(std::int64_t failures_per_minute_max) {
+    std::ofstream(scratch.file("credentials")) << credential_line(credential(token, "alice", "viewer")) << "\n";
+    REQUIRE(authenticator.reload());
+    authenticator.set_failures_per_minute_max(failures_per_minute_max);
+  }
+
   const testing_support::ScratchDirectory scratch;
-  const std::string path = scratch.path() + "/credentials";
-  const NewToken token = make_token();
-  std::ofstream(path) << credential_line(credential(token, "alice", "viewer")) << "\n";
   FakeClock clock;
-  Authenticator authenticator(path, clock);
-  REQUIRE(authenticator.reload());
-  authenticator.set_failures_per_minute_max(2);
+  const NewToken token = make_token();
+  Authenticator authenticator{scratch.file("credentials"), clock};
+};
+
+}  // namespace
+
+TEST_CASE("authenticator: of an address so many wrong tokens are answered, and a right one always is") {
+  OneToken known(2);
+  auto& [scratch, clock, token, authenticator] = known;
   const auto wait_s = [&](const char* from) { return authenticator.attempt("ppo1_wrong", from).wait_s; };
   CHECK(wait_s("10.0.0.1:5") == 0);
   CHECK(wait_s("10.0.0.1:6") == 0);
@@ -311,14 +323,8 @@ TEST_CASE("authenticator: of an address so many wrong tokens are answered, and a
 }
 
 TEST_CASE("authenticator: where too many are wrong in all, who was wrong lately waits, and who is right or new does not") {
-  const testing_support::ScratchDirectory scratch;
-  const std::string path = scratch.path() + "/credentials";
-  const NewToken token = make_token();
-  std::ofstream(path) << credential_line(credential(token, "alice", "viewer")) << "\n";
-  FakeClock clock;
-  Authenticator authenticator(path, clock);
-  REQUIRE(authenticator.reload());
-  authenticator.set_failures_per_minute_max(10);
+  OneToken known(10);
+  auto& [scratch, clock, token, authenticator] = known;
   const auto of_all = [&](const std::string& from, const char* said = "a.b.c") {
     return authenticator.attempt(said, "10.1.0." + from + ":1").of_all;
   };
