@@ -8,8 +8,8 @@
 
 namespace bridge {
 
-// So many a second, over all servers. Each takes a third of a millisecond of one thread: they begin one
-// by one, spaced out, with no more in hand than come in 10 ms. Any thread.
+// So many a second, over all servers. Each takes a third of a millisecond of one thread: they begin one by one, spaced
+// out, with no more in hand than come in 10 ms. Any thread.
 class HandshakeRate {
  public:
   explicit HandshakeRate(std::int64_t per_second) : interval_ns_(1'000'000'000 / per_second) {}

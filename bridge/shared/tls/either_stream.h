@@ -30,8 +30,8 @@
 
 namespace tls {
 
-// One thread: that of its io_context, but for handshake_step(). As Asio wants it, one read and one write at a time. Who asks keeps it alive
-// until the handler was called.
+// One thread: that of its io_context, but for handshake_step(). As Asio wants it, one read and one write at a time. Who
+// asks keeps it alive until the handler was called.
 class EitherStream {
  public:
   using lowest_layer_type = asio::ip::tcp::socket;
