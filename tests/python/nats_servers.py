@@ -63,12 +63,31 @@ class NatsServers:
                     return int(detail["cluster"]["leader"][1:])
         raise AssertionError("nobody leads " + stream)
 
+    def signal(self, i: int, number: int) -> None:
+        process = self._processes[i]
+        if process is not None:
+            process.send_signal(number)
+
     def kill(self, i: int) -> None:
         process = self._processes[i]
         if process is not None:
             process.kill()
             process.wait()
         self._processes[i] = None
+
+    def leave(self, i: int, number: int) -> None:
+        """It is asked to end by a signal, and is waited for."""
+        self.signal(i, number)
+        self._processes[i].wait(90)
+        self._processes[i] = None
+
+    def publish(self, i: int, subject: str, message: bytes) -> None:
+        """As anybody may who has its address."""
+        with socket.create_connection(("127.0.0.1", self.ports[i]), 5) as to:
+            to.sendall(b'CONNECT {"verbose":false}\r\nPUB %s %d\r\n%s\r\nPING\r\n' % (subject.encode(), len(message), message))
+            said = b""
+            while b"PONG" not in said:
+                said += to.recv(65536)
 
     def close(self) -> None:
         for i in range(len(self.ports)):
