@@ -63,8 +63,9 @@ class Bridge:
     """The real one, $PPO_BRIDGE_BIN, on free ports; the same ones again after restart(). Without a
     journal unless `settings` name one: the user's own would be shared by all bridges of all tests."""
 
-    def __init__(self, *settings: str, config: Path | str | None = None) -> None:
+    def __init__(self, *settings: str, config: Path | str | None = None, on: list[str] | None = None) -> None:
         self._settings = list(settings)
+        self._on = on or []  # what runs it on another machine (machines.py)
         self._config = config  # a file
         self._addresses = {
             "ws": "127.0.0.1:0",
@@ -89,7 +90,7 @@ class Bridge:
             "auth.mode=off",
             *self._settings,
         ]
-        command = [os.environ["PPO_BRIDGE_BIN"]]
+        command = [*self._on, os.environ["PPO_BRIDGE_BIN"]]
         if self._config is not None:
             command += ["-c", str(self._config)]
         for setting in settings:

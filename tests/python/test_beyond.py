@@ -11,15 +11,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import PATIENCE_S, die_with_parent, wait_until
+from machines import Machines, run
+from support import PATIENCE_S, die_with_parent
 
 BRIDGE = os.environ["PPO_BRIDGE_BIN"]
 HERE = Path(__file__).resolve().parent
 FILES = ("bridge.toml", "credentials", "server.key", "certificate.pem", "certificate.key", "token")
-
-
-def run(*command: str, **options: object) -> subprocess.CompletedProcess:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
 
 
 class Setup(unittest.TestCase):
@@ -81,27 +78,7 @@ class Setup(unittest.TestCase):
                 self.assertIn(wanted, done.stderr)
 
 
-def may_make_namespaces() -> bool:
-    return os.geteuid() == 0 and run("unshare", "-n", "ip", "link", "add", "v0", "type", "veth", "peer", "v1").returncode == 0
-
-
-@unittest.skipUnless(may_make_namespaces(), "network namespaces may not be made here")
-class TwoMachines(unittest.TestCase):
-    def machine(self) -> int:
-        holder = subprocess.Popen(["unshare", "-n", "sleep", "300"], preexec_fn=die_with_parent)
-        self.addCleanup(lambda: (holder.kill(), holder.wait()))
-        own = os.readlink("/proc/self/ns/net")
-        wait_until(lambda: os.readlink("/proc/%d/ns/net" % holder.pid) != own)
-        return holder.pid
-
-    def on(self, machine: int, *command: str) -> list[str]:
-        return ["nsenter", "-t", str(machine), "-n", *command]
-
-    def do(self, machine: int, *command: str) -> subprocess.CompletedProcess:
-        done = run(*self.on(machine, *command))
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done
-
+class TwoMachines(Machines):
     def test_a_trainer_a_client_and_a_bot_on_another_machine(self) -> None:
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
@@ -110,8 +87,7 @@ class TwoMachines(unittest.TestCase):
         self.do(ours, "ip", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", str(theirs))
         for machine, address in ((ours, "10.77.0.1"), (theirs, "10.77.0.2")):
             self.do(machine, "ip", "address", "add", address + "/24", "dev", "wire")
-            for link in ("lo", "wire"):
-                self.do(machine, "ip", "link", "set", link, "up")
+            self.do(machine, "ip", "link", "set", "wire", "up")
         self.do(ours, BRIDGE, "setup", "--listen", "10.77.0.1", "--directory", str(home))
         config = ("-c", str(home / "bridge.toml"))
         for name, role in (("trainer-1", "trainer"), ("bot-1", "bot")):

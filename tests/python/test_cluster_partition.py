@@ -1,0 +1,126 @@
+"""Three machines (network namespaces), each with a server, a bridge, a trainer and a client. One is cut off without a word:
+it shows nothing that the others' log lacks, and once it is back all logs are the same, by themselves.
+
+By default the machine of the stream's leader is; PPO_CLUSTER=full cuts off each in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import unittest
+
+from cluster_case import BODIES, Logs, Trainer
+from machines import Machines
+from nats_servers import PROGRAM, needs_nats
+from support import Bridge, die_with_parent, scratch, wait_until
+
+FULL = os.environ.get("PPO_CLUSTER") == "full"
+EVENTS_PER_S = 600
+CUT_OFF_S = 15.0 if FULL else 5.0  # beyond an election
+NODES = ["n1", "n2", "n3"]
+# All of it is each machine's own, but for the servers' talk: so it needs no TLS here.
+NATS = """server_name: s%(i)d
+listen: 127.0.0.1:4222
+http: 127.0.0.1:8222
+max_payload: 2MB
+jetstream { store_dir: "%(home)s/js%(i)d", max_mem: 64MB, max_file: 1GB }
+cluster { name: c, listen: 10.78.0.%(i)d:6222, routes: ["nats://10.78.0.1:6222", "nats://10.78.0.2:6222", "nats://10.78.0.3:6222"] }
+"""
+
+
+@needs_nats
+class Partition(Machines, Logs):
+    def setUp(self) -> None:
+        command = [os.environ["PPO_BRIDGE_BIN"], "--check-config", "--set", "engine.kind=jetstream"]
+        if b"no JetStream" in subprocess.run(command, capture_output=True, timeout=20).stderr:
+            self.skipTest("this build has no JetStream")
+        self.home = scratch(self)
+        self.told: list[str] = []
+        self.hub = self.machine()
+        self.do(self.hub, "ip", "link", "add", "hub", "type", "bridge")
+        self.do(self.hub, "ip", "link", "set", "hub", "up")
+        self.machines = [self.machine() for _ in NODES]
+        for i, machine in enumerate(self.machines, 1):
+            self.do(self.hub, "ip", "link", "add", "port%d" % i, "type", "veth", "peer", "name", "wire", "netns", str(machine))
+            self.do(self.hub, "ip", "link", "set", "port%d" % i, "up")
+            self.do(machine, "ip", "address", "add", "10.78.0.%d/24" % i, "dev", "wire")
+            self.do(machine, "ip", "link", "set", "wire", "up")
+            self.join(i)
+            (self.home / ("nats%d" % i)).write_text(NATS % {"i": i, "home": self.home})
+            self.begin(i, PROGRAM, "-c", str(self.home / ("nats%d" % i)))
+        self.bridges = [self.bridge(i) for i in (1, 2, 3)]
+        self.trainers = []
+        for i, bridge in enumerate(self.bridges, 1):
+            self.begin(i, os.environ["PPO_CLIENT_BIN"], "--url", bridge.ws, "tail", "--json", "--since", "0", into="tail")
+            self.trainers.append(Trainer("t%d" % i, bridge.events_in, bridge.control, EVENTS_PER_S / 3, on=self.on(self.machines[i - 1])))
+            self.addCleanup(self.trainers[-1].end)
+
+    def begin(self, i: int, *command: str, into: str = "log") -> None:
+        with open(self.home / ("%s%d" % (into, i)), "ab") as out, open(self.home / ("errors%d" % i), "ab") as errors:
+            process = subprocess.Popen(self.on(self.machines[i - 1], *command), stdout=out, stderr=errors, preexec_fn=die_with_parent)
+        self.addCleanup(lambda: (process.kill(), process.wait()))
+
+    def bridge(self, i: int) -> Bridge:
+        bridge = Bridge("engine.kind=jetstream", "cluster.node=n%d" % i, "cluster.replicas=3", "cluster.bytes_max=268435456",
+                        "journal.path=%s" % self.journal("n%d" % i), on=self.on(self.machines[i - 1]))
+        self.addCleanup(bridge.close)
+        return bridge
+
+    def journal(self, name: str) -> str:
+        return "%s/%s.sqlite" % (self.home, name)
+
+    def join(self, i: int) -> None:
+        self.do(self.hub, "ip", "link", "set", "port%d" % i, "master", "hub")
+
+    def cut_off(self, i: int) -> None:
+        """Its wire is up, and what goes out on it arrives nowhere."""
+        self.do(self.hub, "ip", "link", "set", "port%d" % i, "nomaster")
+
+    def leader(self) -> int:
+        text = self.do(self.machines[0], os.environ["PPO_CLIENT_BIN"], "--url", self.bridges[0].ws, "status", "--json").stdout
+        status = json.loads(text)
+        return int((status.get("result") or status)["cluster"]["leader"][1:])
+
+    def shown(self, i: int) -> list[str]:
+        """Whole lines of what its bridge's client has."""
+        return (self.home / ("tail%d" % i)).read_text().rpartition("\n")[0].splitlines()
+
+    def test_who_is_cut_off_shows_nothing_of_its_own_and_comes_back_by_itself(self) -> None:
+        self.wait_more(NODES, EVENTS_PER_S, "at the beginning")
+        for i in (1, 2, 3) if FULL else (self.leader(),):
+            leads = i == self.leader()
+            others = [name for name in NODES if name != "n%d" % i]
+            self.cut_off(i)
+            began = time.monotonic()
+            self.wait_more(others, EVENTS_PER_S, "without n%d" % i)
+            went_on_s = time.monotonic() - began
+            while time.monotonic() < began + CUT_OFF_S:
+                self.wait_more(others, EVENTS_PER_S // 4, "without n%d" % i)
+            # What it has shown by now the others have, under the same numbers.
+            shown, last = self.shown(i), self.last("n%d" % i)
+            self.assertGreater(min(self.last(name) for name in others), last)
+            for name in others:
+                theirs = [row[5] for row in self.select(name, BODIES, len(shown))]
+                self.assertEqual(shown, theirs)
+                self.assertEqual(self.hash_to(name, last), self.hash_to("n%d" % i, last))
+            self.join(i)
+            healed = time.monotonic()
+            self.wait_more(NODES, EVENTS_PER_S, "with n%d again" % i)
+            self.told.append("n%d%s cut off: the others went on after %.1f s, and it %.1f s after it was back"
+                             % (i, ", which leads," if leads else "", went_on_s, time.monotonic() - healed))
+        published = {"t%d" % i: trainer.stop()["published"] for i, trainer in enumerate(self.trainers, 1)}
+        last = self.judge_logs(NODES, published)
+        wanted = [row[5] for row in self.select("n1", BODIES, last)]
+        for i in (1, 2, 3):
+            wait_until(lambda: len(self.shown(i)) >= last, "for the client of n%d" % i)
+            self.assertEqual(self.shown(i)[:last], wanted)
+        if FULL:
+            print("\n".join([*self.told, "%d events, %s, on all nodes" % (last, published)]), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
