@@ -57,7 +57,9 @@ class LatencyRecorder : public EventListener {
   steady_clock::duration calm_max_{0};
 };
 
-LatencyRow measure_latency(Subject& subject, const Options& options) {
+}  // namespace
+
+LatencyRow measure_open_loop(Subject& subject, const EventText& events, const Options& options) {
   LatencyRow row;
   row.subject = subject.name();
   row.clients = options.latency_clients;
@@ -70,7 +72,6 @@ LatencyRow measure_latency(Subject& subject, const Options& options) {
       static_cast<std::uint64_t>(options.warmup_seconds * options.latency_events_per_s) + 1);
   FanReader reader(std::move(clients), subject.sequence_rule(), &recorder);
   reader.start();
-  const EventText events(options.event_bytes);
   OpenLoopLoad load(subject, events, options.latency_events_per_s, begin);
   const auto end =
       begin + std::chrono::duration_cast<steady_clock::duration>(
@@ -115,6 +116,8 @@ LatencyRow measure_latency(Subject& subject, const Options& options) {
   return row;
 }
 
+namespace {
+
 LatencyRow median_row(const std::vector<LatencyRow>& rounds) {
   LatencyRow row = rounds.front();
   row.reloads = 0;
@@ -145,7 +148,7 @@ std::vector<LatencyRow> measure_latency(const Options& options) {
     for (std::size_t i = 0; i < names.size(); ++i) {
       const std::unique_ptr<Subject> subject = make_subject(names[i], options);
       subject->start();
-      rounds[i].push_back(measure_latency(*subject, options));
+      rounds[i].push_back(measure_open_loop(*subject, EventText(options.event_bytes), options));
       subject->stop();
       const LatencyRow& got = rounds[i].back();
       std::fprintf(stderr, "latency, round %zu, %-8s p50 %.3f ms, p99 %.3f ms%s%s\n", round + 1,

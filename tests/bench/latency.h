@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "options.h"
+#include "subject.h"
 
 namespace bench {
 
@@ -30,5 +31,8 @@ struct LatencyRow {
 // (coordinated omission is corrected for). Rounds are interleaved; a row is the median of its
 // rounds, its `max_ms` the largest.
 std::vector<LatencyRow> measure_latency(const Options& options);
+
+// The same of one that runs, once, with these events.
+LatencyRow measure_open_loop(Subject& subject, const EventText& events, const Options& options);
 
 }  // namespace bench

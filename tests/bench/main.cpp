@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string>
 
+#include "cluster.h"
 #include "commands.h"
 #include "event_text.h"
 #include "hop.h"
@@ -53,6 +54,8 @@ struct Requirements {
   double subscriptions_times = 0.0;
   double ingest_times = 0.0;
   double unbatched_times = 0.0;
+  double cluster_times = 0.0;
+  double cluster_p50_times = 0.0;
 };
 
 // The first signal asks for an orderly end; a second one ends at once. The kernel then ends the
@@ -118,6 +121,7 @@ bool check(const Report& report, const Requirements& wanted) {
                  median_of(resume.rounds, &ResumeRound::p99_times), wanted.resume_p99_times, true);
   }
   met &= check_subscriptions(report.subscriptions, wanted.subscriptions_times);
+  met &= check_cluster(report.cluster, wanted.cluster_times, wanted.cluster_p50_times);
   if (!report.ingest.parse.empty()) {
     met &= meets("intake / RapidJSON's parse, events/s", intake_times(report.ingest),
                  wanted.ingest_times, false);
@@ -139,7 +143,7 @@ void add_peers(Options& options) {
 int run(int argc, char** argv) {
   CLI::App app(
       "Measures the bridge next to a plain bridge and to raw sockets, in one run on the same "
-      "cores.\nWithout a mode, all of them.",
+      "cores.\nWithout a mode, all of them but cluster.",
       "ppo-bench");
   Options options;
   Requirements wanted;
@@ -147,7 +151,7 @@ int run(int argc, char** argv) {
   options.programs_directory = here;
   options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
   std::string json_file;
-  app.require_subcommand(0, 11);
+  app.require_subcommand(0, 12);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of all modes");
   app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
@@ -307,6 +311,15 @@ int run(int argc, char** argv) {
                  "fail if batches are taken in at a smaller share of the bare parse's events/s");
   app.add_option("--require-unbatched-times", wanted.unbatched_times,
                  "fail if single messages are taken in at a smaller share of the bare pair's rate");
+  CLI::App* cluster = app.add_subcommand(
+      "cluster", "bridges over one log on NATS servers, beside the log alone and a bridge alone");
+  app.add_option("--cluster-events", options.cluster_events, "cluster: events that a bridge misses")
+      ->check(CLI::Range(1000, 2'000'000))
+      ->capture_default_str();
+  app.add_option("--require-cluster-times", wanted.cluster_times,
+                 "fail if the bridges pass on a smaller share of the bare stream's events/s");
+  app.add_option("--require-cluster-p50-times", wanted.cluster_p50_times,
+                 "fail if the median takes more times as long as the bare stream's");
   CLI11_PARSE(app, argc, argv);
 
   watch_signals();
@@ -327,6 +340,7 @@ int run(int argc, char** argv) {
   if (all || threads->parsed()) report.threads = measure_threads(options);
   if (all || storm->parsed()) report.storm = measure_storm(options);
   if (all || ingest->parsed()) report.ingest = measure_ingest(options);
+  if (cluster->parsed()) report.cluster = measure_cluster(options);
   print_tables(report, options);
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {
     throw std::runtime_error("cannot write " + json_file);

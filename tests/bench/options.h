@@ -56,6 +56,9 @@ struct Options {
   std::string journal_type = "price_update";  // or trade_executed, scalar
   std::size_t resume_events = 1'000'000;
 
+  // cluster
+  std::size_t cluster_events = 400'000;
+
   // commands
   double command_events_per_s = 20'000.0;
 };

@@ -298,6 +298,7 @@ void print_tables(const Report& report, const Options& options) {
   print_threads(report.threads);
   print_storm(report.storm);
   print_ingest(report.ingest);
+  print_cluster(report.cluster, options);
   print_peer_ratios(report);
 }
 
@@ -351,6 +352,8 @@ std::string to_json(const Report& report, const Options& options) {
   write_storm(writer, report.storm);
   writer.Key("ingest");
   write_ingest(writer, report.ingest);
+  writer.Key("cluster");
+  write_cluster(writer, report.cluster);
   writer.EndObject();
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }
@@ -378,6 +381,9 @@ bool lost_anything(const Report& report) {
     if (!lost_of(row).empty()) return true;
   }
   for (const StormRow& row : report.storm) {
+    if (!row.lost.empty()) return true;
+  }
+  for (const ClusterRow& row : report.cluster) {
     if (!row.lost.empty()) return true;
   }
   return false;

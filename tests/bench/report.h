@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster.h"
 #include "commands.h"
 #include "hop.h"
 #include "idle_memory.h"
@@ -30,6 +31,7 @@ struct Report {
   std::vector<ThreadsRow> threads;
   std::vector<StormRow> storm;
   IngestReport ingest;
+  std::vector<ClusterRow> cluster;
 };
 
 // "" or the first thing that a row of any round lost.

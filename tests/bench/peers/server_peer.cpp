@@ -28,7 +28,11 @@ constexpr milliseconds kStartTimeout{20'000};
 // Somebody else may take a free port between our finding it and the server's binding it.
 constexpr int kStarts = 3;
 
-// Ports that were free together a moment ago.
+// The process group of the server that runs; 0 = none does.
+std::atomic<pid_t> running_group{0};
+
+}  // namespace
+
 std::vector<std::uint16_t> free_ports(std::size_t count) {
   std::vector<std::uint16_t> ports;
   std::vector<testing_support::TcpSocket> held;  // so that none is found twice
@@ -49,9 +53,6 @@ std::vector<std::uint16_t> free_ports(std::size_t count) {
   return ports;
 }
 
-// The process group of the server that runs; 0 = none does.
-std::atomic<pid_t> running_group{0};
-
 bool listens(std::uint16_t port) {
   try {
     testing_support::TcpSocket::connect({"127.0.0.1", port}, milliseconds{1000});
@@ -60,8 +61,6 @@ bool listens(std::uint16_t port) {
     return false;
   }
 }
-
-}  // namespace
 
 void ServerPeer::start() {
   std::string problem;

@@ -66,6 +66,11 @@ void require_file(const std::string& path, const std::string& how_to_get_it);
 // "install Debian's package NAME, or run ./dev bench --peers".
 std::string debian_package(const std::string& package);
 
+// Ports that were free together a moment ago.
+std::vector<std::uint16_t> free_ports(std::size_t count);
+// Whether somebody takes connections there, on this host.
+bool listens(std::uint16_t port);
+
 // Throws std::runtime_error if it cannot be written.
 void write_file(const std::string& path, std::string_view text);
 
