@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <functional>
 #include <future>
 #include <map>
@@ -29,6 +30,9 @@ constexpr std::uint16_t kCloseTryLater = 1013;
 constexpr std::uint16_t kCloseRateLimit = 4029;
 // A connection that stood this long, or brought something, was a good one (PROTOCOL.md, section 4).
 constexpr milliseconds kStableAfter{1000};
+// Where there is another bridge to go to.
+constexpr milliseconds kPingOfSeveral{2000};
+constexpr milliseconds kSilenceOfSeveral{6000};
 constexpr const char* kIdPrefix = "feed-";
 
 std::uint64_t seed_or_random(std::uint64_t seed) {
@@ -258,12 +262,15 @@ void Client::Impl::on_closed(Wire::Closed closed) {
 // Counts the ticks in which nothing came, and not the time: after a standstill of this process (a
 // laptop that slept) what has arrived meanwhile still gets its turn.
 void Client::Impl::watch_silence() {
-  wire_.set_timer(Wire::Timer::kAlive, options_.ping_interval, [this] {
+  const bool several = urls_.size() > 1;
+  const milliseconds interval = several ? std::min(options_.ping_interval, kPingOfSeveral) : options_.ping_interval;
+  const milliseconds silence_max = several ? std::min(options_.silence_max, kSilenceOfSeveral) : options_.silence_max;
+  wire_.set_timer(Wire::Timer::kAlive, interval, [this, interval, silence_max] {
     // Nobody is heard while nobody listens.
     silent_ticks_ = heard_ || wire_.paused() ? 0 : silent_ticks_ + 1;
     heard_ = false;
-    const milliseconds silence = options_.ping_interval * silent_ticks_;
-    if (silence >= options_.silence_max) {
+    const milliseconds silence = interval * silent_ticks_;
+    if (silence >= silence_max) {
       lose("the bridge has been silent for " + std::to_string(silence.count()) + " ms");
       return;
     }

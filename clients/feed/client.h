@@ -28,7 +28,7 @@ struct Options {
   // From the first attempt to reach the bridge to its answer to `register`.
   std::chrono::milliseconds connect_timeout{5000};
   Backoff::Range backoff;
-  // A silent connection is pinged after the one and given up after the other.
+  // A silent connection is pinged after the one and given up after the other; of several bridges after 2 and 6 s at most.
   std::chrono::milliseconds ping_interval{15000};
   std::chrono::milliseconds silence_max{45000};
   // Beyond it no event is taken until the user has caught up; answers to requests are. The bridge

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -198,6 +199,19 @@ class Lists(unittest.TestCase):
                 paired("endpoint", first, "control", second)
         with self.assertRaisesRegex(ValueError, "nowhere"):
             Publisher("s", endpoint="tcp://127.0.0.1:9,nowhere", control="")
+
+    def test_one_that_stands_still_is_left_after_some_seconds(self) -> None:
+        still, other = Bridge(), Bridge()
+        for bridge in (still, other):
+            self.addCleanup(bridge.close)
+        url = listed([still, other], "ws")
+        following = Following(self, url)
+        tail = Program(self, "tail", "--json", "--url", url)
+        wait_until(lambda: following.client.connected and len(still.ask("get_clients")["result"]["clients"]) == 2)
+        still.signal(signal.SIGSTOP)
+        self.addCleanup(still.signal, signal.SIGCONT)
+        wait_until(lambda: len(other.ask("get_clients")["result"]["clients"]) == 2, "for both at the other bridge", 12)
+        self.assertTrue(any("silent" in line for line in tail.errors), tail.errors)
 
     def test_past_bridges_that_are_not_there(self) -> None:
         bridge = Bridge()

@@ -27,6 +27,9 @@ _MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 _EVENTS_WAITING_MAX = 10_000
 _ANSWER_GRACE_S = 2.0  # beyond a command's deadline, for the bridge's own answer
 _RETRY_S = 0.01  # after a connection was found dead
+# Where there is another bridge to go to: this one is pinged so often, and left when it has been silent so many times.
+_PING_S = 2.0
+_SILENT_MAX = 3
 _TOKEN_REFUSED = 4001
 _NOT_ALLOWED = 4003
 _LOST = (OSError, ValueError, asyncio.TimeoutError, websockets.WebSocketException)
@@ -113,6 +116,8 @@ class Client:
         self._answers: dict[int, tuple[asyncio.Future, dict]] = {}  # and what was asked
         self._last_id = 0
         self._socket: Any = None
+        self._reading = False  # waits for the bridge, and not for the user
+        self._read = 0  # messages
         self._good_at: float | None = None  # from then on the connection was a good one
         self._registered = asyncio.Event()
         self._ever_registered = False
@@ -310,11 +315,16 @@ class Client:
             if trouble is not None:
                 raise Refused(trouble) from None
             raise
+        watch = asyncio.ensure_future(self._watch_silence(connection)) if len(self._urls) > 1 else None
         try:
             self._socket = connection
             await self._send_subscription("register", "register", **self._about)
             while True:
-                await self._take(await connection.recv())
+                self._reading = True
+                text = await connection.recv()
+                self._reading = False
+                self._read += 1
+                await self._take(text)
         except websockets.ConnectionClosed as closed:
             received = getattr(closed, "rcvd", None)
             if received is not None and received.code == _TOKEN_REFUSED:
@@ -323,8 +333,22 @@ class Client:
                 raise Refused("the token's role may do nothing here") from None
             raise
         finally:
+            if watch is not None:
+                watch.cancel()
             self._socket = None
             await connection.close()
+
+    async def _watch_silence(self, connection: Any) -> None:
+        """Leaves a bridge of which nothing comes: a host that stands still, or is out of reach, closes nothing."""
+        silent, read = 0, -1
+        while silent < _SILENT_MAX:
+            pong = await connection.ping()
+            pong.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody else looks
+            await asyncio.sleep(_PING_S)
+            silent = 0 if pong.done() or not self._reading or self._read != read else silent + 1
+            read = self._read
+        log.info("%s has been silent for %.0f s", self._url, _PING_S * _SILENT_MAX)
+        connection.transport.abort()
 
     async def _send_subscription(self, action: str, id: str, **about: Any) -> None:
         fields = {**about, **self._subscription, "since": self._cursor.next_since()}

@@ -348,6 +348,16 @@ test('feed: a token that nobody asks for does no harm', async () => {
   assert.equal(feed.state.access, undefined);
 });
 
+test('feed: of several bridges one that falls silent is left within seconds', () => {
+  const { bridge, feed } = setUp({ url: 'ws://a/ws,ws://b/ws' });
+  bridge.socket.accept('e', 0);
+  bridge.pass(7000);
+  assert.equal(feed.state.status, 'live');
+  bridge.pass(2000);
+  assert.notEqual(feed.state.status, 'live');
+  assert.equal(feed.url, 'ws://b/ws');
+});
+
 test('feed: of several bridges the next one is tried when one is lost, and goes on where that ended', () => {
   const urls: string[] = [];
   const bridge = new FakeBridge();

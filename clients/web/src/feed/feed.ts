@@ -19,6 +19,8 @@ import { Silence } from './silence.js';
 const defaultDeadline_ms = 2000;
 // A reply may take this much longer than the deadline that the bridge keeps.
 const replyGrace_ms = 1000;
+// Where there is another bridge to go to.
+const silenceOfSeveral_ms = 6000;
 const closeUnauthorized = 4001;
 const closeForbidden = 4003;
 // Of the contract: codes for "you are not wanted", as against "come back later".
@@ -54,7 +56,7 @@ export class Feed {
     this.token = options.token;
     this.requests = new Requests(this.timers);
     this.silence = new Silence(this.timers, {
-      ping_ms: options.pingInterval_ms ?? 2000, told_ms: options.silenceTold_ms ?? 2000, max_ms: options.silenceMax_ms ?? 45_000,
+      ping_ms: options.pingInterval_ms ?? 2000, told_ms: options.silenceTold_ms ?? 2000, max_ms: options.silenceMax_ms ?? (this.urls.length > 1 ? silenceOfSeveral_ms : 45_000),
       ping: () => void this.send('ping', {}, undefined).catch(() => {}),
       onHeard: (heard) => options.onHeard?.(heard),
       onLost: (reason) => this.lost(reason),
