@@ -1,13 +1,13 @@
-// A publisher, a bot and a trainer over another implementation of ZeroMQ (JeroMQ, as Debian has it), for test_jeromq.py:
-//   java -cp jeromq.jar Foreign.java publisher EVENTS COUNT | bot EVENTS COMMANDS | trainer CONTROL NAME
+// A publisher, a bot and a trainer over another implementation of ZeroMQ (JeroMQ, as Debian has it), for test_foreign.py:
+//   java -cp jeromq.jar JeroMq.java publisher EVENTS COUNT | bot EVENTS COMMANDS COUNT | trainer CONTROL NAME
 import org.zeromq.ZMQ;
 
-class Foreign {
+class JeroMq {
   public static void main(String[] arguments) {
     ZMQ.Context context = ZMQ.context(1);
     switch (arguments[0]) {
       case "publisher": publish(context, arguments[1], Integer.parseInt(arguments[2])); break;
-      case "bot": ask(context, arguments[1], arguments[2]); break;
+      case "bot": ask(context, arguments[1], arguments[2], Integer.parseInt(arguments[3])); break;
       default: serve(context, arguments[1], arguments[2]);
     }
     context.term();
@@ -16,7 +16,8 @@ class Foreign {
   static ZMQ.Socket connected(ZMQ.Context context, int type, String address) {
     ZMQ.Socket socket = context.socket(type);
     socket.setLinger(5000);
-    socket.setReceiveTimeOut(20_000);
+    socket.setReceiveTimeOut(60_000);
+    socket.setHWM(0);  // else it drops what its thousand places have no room for
     socket.connect(address);
     return socket;
   }
@@ -32,15 +33,16 @@ class Foreign {
     socket.close();
   }
 
-  // Says what it is told: of a subscription that begins with a type, and of a question.
-  static void ask(ZMQ.Context context, String events, String commands) {
+  // Says what it is told: of a question, and of a subscription that begins with a type.
+  static void ask(ZMQ.Context context, String events, String commands, int count) {
     ZMQ.Socket reader = connected(context, ZMQ.SUB, events);
     reader.subscribe("t/".getBytes());
     ZMQ.Socket asking = connected(context, ZMQ.REQ, commands);
     asking.send("{\"command\":\"get_status\",\"id\":7}");
     System.out.println(asking.recvStr());
-    System.out.println(reader.recvStr());
-    System.out.println(reader.recvStr());
+    for (int n = 0; n < count; ++n) {
+      System.out.println(reader.recvStr() + " " + reader.recvStr());
+    }
     reader.close();
     asking.close();
   }
