@@ -11,9 +11,10 @@ import tempfile
 import unittest
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from ppo_bridge import Publisher
-from support import ROOT, Bridge, wait_until
+from support import ROOT, Bridge, die_with_parent, free_port, scratch, wait_until
 
 MONITORING = ROOT / "conf/monitoring"
 PROMTOOL = shutil.which("promtool")  # Debian: prometheus
@@ -35,7 +36,7 @@ class Metrics(unittest.TestCase):
     def setUpClass(cls) -> None:
         place = tempfile.TemporaryDirectory()
         cls.addClassCleanup(place.cleanup)
-        folder = Path(place.name)
+        cls.folder = folder = Path(place.name)
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=b",
              "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key", "-out", folder / "pem"],
@@ -56,8 +57,8 @@ class Metrics(unittest.TestCase):
         cls.source = bridge.source("trainer-1")
         cls.status = bridge.ask("get_status") if hasattr(bridge, "ask") else {}
         trusting = ssl.create_default_context(cafile=folder / "pem")
-        address = re.sub("^wss://(.*)/ws$", r"https://\1/metrics", bridge.ws)
-        cls.text = urllib.request.urlopen(address, timeout=20, context=trusting).read().decode()
+        cls.address = bridge.ws[len("wss://"):-len("/ws")]
+        cls.text = urllib.request.urlopen("https://%s/metrics" % cls.address, timeout=20, context=trusting).read().decode()
         cls.types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", cls.text, re.M))
         cls.helps = dict(re.findall(r"^# HELP (\S+) (.+)$", cls.text, re.M))
         cls.labels: dict = {}  # of each name of a sample
@@ -103,6 +104,35 @@ class Metrics(unittest.TestCase):
             file.flush()
             done = subprocess.run([PROMTOOL, "check", "rules", file.name], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    @unittest.skipUnless(shutil.which("prometheus"), "there is no prometheus")
+    def test_prometheus_itself_takes_the_files_and_reads_all_of_it(self) -> None:
+        place, port = scratch(self), free_port()
+        text = (MONITORING / "prometheus.yml").read_text().replace("127.0.0.1:5178", self.address)
+        secure = "# scheme: https\n    # tls_config:\n    #   ca_file: /etc/prometheus/ppo-bridge.pem"
+        self.assertIn(secure, text)
+        text = text.replace(secure, secure.replace("# ", "").replace("/etc/prometheus/ppo-bridge.pem", "%s/pem" % self.folder))
+        (place / "prometheus.yml").write_text("global: {scrape_interval: 1s, evaluation_interval: 1s}\n" + text)
+        shutil.copy(MONITORING / "alerts.yml", place)
+        server = subprocess.Popen(
+            ["prometheus", "--config.file=%s/prometheus.yml" % place, "--storage.tsdb.path=%s/data" % place,
+             "--web.listen-address=127.0.0.1:%d" % port, "--log.level=error"],
+            cwd=place, preexec_fn=die_with_parent)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+
+        def told(path: str) -> Any:
+            try:
+                with urllib.request.urlopen("http://127.0.0.1:%d/api/v1/%s" % (port, path), timeout=20) as answer:
+                    return json.load(answer)["data"]
+            except OSError:
+                return {}
+
+        wait_until(lambda: set(self.labels) <= set(told("label/__name__/values")), "for Prometheus to have read all")
+        up = told("query?query=up")["result"]
+        self.assertEqual([(series["metric"]["job"], series["value"][1]) for series in up], [("ppo-bridge", "1")])
+        rules = wait_until(lambda: [r for group in told("rules").get("groups", []) for r in group["rules"] if r["health"] != "unknown"])
+        self.assertEqual({rule["health"] for rule in rules}, {"ok"})
 
     def grafana(self) -> list:
         dashboard = json.loads((MONITORING / "grafana.json").read_text())
