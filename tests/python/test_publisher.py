@@ -32,7 +32,8 @@ from typing import Any
 from unittest import mock
 
 import numpy
-from ppo_bridge import Publisher, _greeting, _sender
+import zmq
+from ppo_bridge import Publisher, _greeting, _send, _sender
 from ppo_bridge._json import encode
 from ppo_bridge._outbox import Outbox
 from support import PATIENCE_S, Bridge, BridgeTest, FakeBridge, run_python, wait_until
@@ -697,6 +698,32 @@ class Wire(BridgeTest):
         self.publisher("last").publish("x", {})
         self.bridge.wait_events(1, source="last")
         self.assertEqual(self.bridge.counters()["rejected"], 0)
+
+
+class Sending(unittest.TestCase):
+    """By a call that keeps the interpreter, and by pyzmq's where there is none."""
+
+    def test_the_call_is_found(self) -> None:
+        self.assertIsNotNone(_send._zmq_send)
+
+    def test_both_send_the_same_and_tell_when_a_queue_is_full(self) -> None:
+        for quick in (_send._zmq_send, None):
+            with mock.patch.object(_send, "_zmq_send", quick), zmq.Context() as context:
+                there, here = context.socket(zmq.PULL), context.socket(zmq.PUSH)
+                here.setsockopt(zmq.LINGER, 0)
+                with self.assertRaises(zmq.Again):  # nobody is there
+                    _send.send(here, b"x")
+                for socket in (there, here):
+                    socket.set_hwm(1)
+                there.bind("inproc://there")
+                here.connect("inproc://there")
+                _send.send(here, b"a\0b", zmq.SNDMORE)
+                _send.send(here, b"")
+                with self.assertRaises(zmq.Again):
+                    for _ in range(8):
+                        _send.send(here, b"more")
+                self.assertEqual(there.recv_multipart(), [b"a\0b", b""])
+                there.close(), here.close()
 
 
 class Bytes(unittest.TestCase):

@@ -14,6 +14,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from ._curve import Handshakes
 from ._curve_key import FAILURES, CurveKey
+from ._send import send
 
 # How soon a bridge that started is found.
 _RECONNECT_MS_MIN = 50
@@ -166,7 +167,7 @@ class EventLink:
         if self._body_left is not None and not self.finish_message(self._body_left):
             return False
         try:
-            self.socket.send(topic, zmq.NOBLOCK | zmq.SNDMORE)
+            send(self.socket, topic, zmq.SNDMORE)
         except zmq.Again:
             return False
         return True
@@ -175,7 +176,7 @@ class EventLink:
         """Queues the body. A full queue shows at the first frame; should it ever show here, the body
         follows with the next message, and this is False."""
         try:
-            self.socket.send(body, zmq.NOBLOCK)
+            send(self.socket, body)
         except zmq.Again:
             self._body_left = body
             return False
@@ -271,7 +272,7 @@ class ControlLink:
     def receive(self) -> bytes | None:
         """The next request's body; None where there is none, b"" for what has not a request's form.
         There is none before the bridge has heard who this is."""
-        if self.socket is None:
+        if self.socket is None or not self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
             return None
         try:
             frames = self.socket.recv_multipart(zmq.NOBLOCK)
@@ -284,7 +285,8 @@ class ControlLink:
         if self.socket is None or not self.connected:
             return False
         try:
-            self.socket.send_multipart([b"", body], zmq.NOBLOCK)
+            send(self.socket, b"", zmq.SNDMORE)
+            send(self.socket, body)
         except zmq.Again:
             return False
         return True
