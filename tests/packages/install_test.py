@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 import unittest
+import urllib.request
 from pathlib import Path
 
 GIVEN = Path(sys.argv.pop(1))
@@ -88,17 +89,17 @@ class Load:
     CODE = (
         "import select, sys, time\n"
         "from ppo_bridge import Publisher\n"
-        "with Publisher(source='load') as publisher:\n"
+        "with Publisher(source='%s') as publisher:\n"
         "    n = 0\n"
         "    while not select.select([sys.stdin], [], [], 0)[0]:\n"
-        "        for _ in range(20): n += publisher.publish('tick', {'n': n})\n"
+        "        for _ in range(20): n += publisher.publish('%s', %s)\n"
         "        time.sleep(0.01)\n"
         "    publisher.flush(10)\n"
         "print(n)\n"
     )
 
-    def __init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", self.CODE], stdin=subprocess.PIPE,
+    def __init__(self, source: str = "load", kind: str = "tick", data: str = "{'n': n}") -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", self.CODE % (source, kind, data)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
 
     def end(self) -> int:
@@ -116,6 +117,7 @@ class Packages(unittest.TestCase):
         run("dpkg", "-i", *packages("before"))
         self.addCleanup(lambda: run("dpkg", "--purge", *NAMES, good=False))
         self.installed()
+        self.used()
         self.kept_across_an_upgrade()
         self.removed_and_installed_again()
         run("dpkg", "--purge", *NAMES)
@@ -138,8 +140,31 @@ class Packages(unittest.TestCase):
             self.assertTrue((EXAMPLES / name).is_file(), name)
         self.assertTrue(Path("/usr/share/ppo-bridge/schemas/messages.json").is_file())
 
+    def used(self) -> None:
+        """By somebody who has the packages and nothing else: the service, the dashboard, a script, a bot."""
+        service = Service()
+        with urllib.request.urlopen("http://127.0.0.1:5178/", timeout=20) as page:
+            self.assertIn(b"PPO Bridge", page.read())
+        bot = subprocess.Popen(["timeout", "60", "ppo-bot", "--dry-run", "--target", "mine/agent_0"], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)
+        script = Load("mine", "margin_update", "{'item': 'Coal', 'buy_price': 100, 'sell_price': 200, 'margin': 100}")
+        assert bot.stdout is not None
+        said = ""
+        while "would buy" not in said:
+            line = bot.stdout.readline()
+            self.assertTrue(line, said)
+            said += line
+        bot.terminate()
+        bot.wait()
+        bot.stdout.close()
+        script.end()
+        self.assertIn("Coal", run("ppo-client", "recent", "--source", "mine"))
+        service.stop()
+
     def kept_across_an_upgrade(self) -> None:
         """A journal of an older version is taken over, and nothing is lost while a trainer publishes."""
+        for file in STATE.glob("journal.sqlite*"):
+            file.unlink()
         journal = STATE / "journal.sqlite"
         with gzip.open(GIVEN / "journal_before_runs.gz") as old:
             journal.write_bytes(old.read())
