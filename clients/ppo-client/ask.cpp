@@ -1,11 +1,12 @@
 #include "ppo-client/ask.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
-#include "feed/client.h"
 #include "feed/json.h"
 #include "ppo-client/alerts_text.h"
 #include "ppo-client/cluster_text.h"
@@ -22,6 +23,9 @@ namespace client {
 namespace {
 
 namespace json = feed::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kRest{200};  // where the bridge wants to be asked less often
 
 // What was asked for: `results` of a command to all trainers, else `result`.
 std::string_view result_of(std::string_view reply) {
@@ -135,7 +139,51 @@ std::vector<std::string> words_of(std::string_view result, std::string_view kind
                               : registry.targets("");
 }
 
+// The request for the page of events in front of, or with `forward` behind, the event `seq`; "": the first one.
+std::string page_fields(const AskOptions& task, bool forward, std::string_view seq) {
+  json::Object params, fields;
+  json::for_each_member(json::member(task.fields, "params"), [&](std::string_view key, std::string_view value) {
+    if (seq.empty() || key != "since_seq") params.add(key, value);
+  });
+  if (!seq.empty()) params.add(forward ? "since_seq" : "before_seq", seq);
+  return fields.add_string("command", task.command).add("params", params.text()).text();
+}
+
 }  // namespace
+
+feed::Reply answer_to(feed::Client& client, const AskOptions& task) {
+  if (!task.where) return client.request("command", task.fields, task.deadline);
+  const bool forward = !json::member(json::member(task.fields, "params"), "since_seq").empty();
+  std::vector<std::string> found;
+  std::string seq;
+  bool held = true, more = true;
+  for (auto since = Clock::now(); more && found.size() < task.count;) {
+    feed::Reply reply = client.request("command", page_fields(task, forward, seq), task.deadline);
+    if (reply.error_type == "rate_limited" && Clock::now() - since < task.deadline) {
+      std::this_thread::sleep_for(kRest);
+      continue;
+    }
+    if (!reply.ok) return reply;
+    since = Clock::now();
+    const std::string_view result = json::member(reply.text, "result");
+    std::vector<std::string_view> page;
+    json::for_each_element(json::member(result, "events"), [&](std::string_view event) { page.push_back(event); });
+    if (!forward) std::reverse(page.begin(), page.end());
+    for (const std::string_view event : page) {
+      if (found.size() < task.count && task.where->passes(event)) found.emplace_back(event);
+    }
+    if (!page.empty()) seq = json::member(page.back(), "seq");
+    held = held && json::member(result, "recovered") != "false";
+    more = !page.empty() && json::member(result, "more") == "true";
+  }
+  if (!forward) std::reverse(found.begin(), found.end());
+  std::string events;
+  for (const std::string& event : found) events += (events.empty() ? "" : ",") + event;
+  feed::Reply all;
+  all.ok = true;
+  all.text = R"({"result":{"events":[)" + events + R"(],"complete":)" + (held ? "true" : "false") + "}}";
+  return all;
+}
 
 ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, const Style& style,
               Output& out, Output& err) {
@@ -195,7 +243,7 @@ ExitCode ask(const Options& options, const AskOptions& task, const Style& style,
           client, options, err, [] { return false; }, nullptr)) {
     return *failed;
   }
-  const feed::Reply reply = client.request("command", task.fields, task.deadline);
+  const feed::Reply reply = answer_to(client, task);
   const ExitCode code = show(reply, task, options.json, style, out, err);
   out.flush();
   err.flush();

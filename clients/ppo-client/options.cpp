@@ -93,9 +93,12 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
     events->add_option("--agent", texts.agent, "Short for --filter agent_id=...");
     events->add_option("--item", texts.item, "Short for --filter item=...");
     events->add_option("--source", texts.source, "Short for --filter source=...");
-    events->add_option("--where", texts.where, "A rule as alerts and the page's tape have it, see below");
+  };
+  const auto declare_where = [&](CLI::App* events) {
+    events->add_option("--where", texts.where, "Only what passes a rule, as alerts and the page's tape have them: `tail --help`");
   };
   declare_filters(tail);
+  declare_where(tail);
   tail->add_option("--since", texts.since, "From where on, see below; else from now on");
   CLI::Option* tail_count = tail->add_option("-n,--count", texts.count, "Stop after so many events")
                                 ->check(CLI::Range(1, kCountMax));
@@ -108,6 +111,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   for (CLI::App* past : {again, exporting}) {
     past->footer(kReplayHelp);
     declare_filters(past);
+    declare_where(past);
     past->add_option("--from", texts.from, "Where it begins, see below");
     past->add_option("--to", texts.to, "Where it ends, see below");
   }
@@ -140,6 +144,7 @@ std::variant<Options, Leave> parse(int argc, const char* const* argv, const Opti
   recent->add_option("--item", texts.item, "Only this item");
   recent->add_option("--source", texts.source, "Only this source");
   recent->add_option("--since-seq", texts.since_seq, "Only after the event of this seq");
+  declare_where(recent);
 
   CLI::App* runs = app.add_subcommand("runs", "Lists the runs there were, with how they ended");
   CLI::Option* runs_count = runs->add_option("-n,--count", texts.count, "How many at most (100)")

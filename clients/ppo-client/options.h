@@ -51,6 +51,8 @@ struct AskOptions {
   Show show = Show::kReport;
   std::vector<std::string> runs;  // of kCompare, in this order
   std::string words;              // of kWords: sources, agents, commands, targets, types or runs
+  std::optional<Where> where;     // of kEvents: which of them; looked for page by page until there are `count`
+  std::uint64_t count = 0;
   std::chrono::milliseconds deadline{5000};  // for the answer
 };
 

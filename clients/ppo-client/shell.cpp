@@ -76,7 +76,7 @@ class Shell {
     }
     const Options& line_options = std::get<Options>(parsed);
     const auto& task = std::get<AskOptions>(line_options.task);
-    const feed::Reply reply = client_.request("command", task.fields, task.deadline);
+    const feed::Reply reply = answer_to(client_, task);
     return {show(reply, task, line_options.json, style_, out_, err_), false};
   }
 

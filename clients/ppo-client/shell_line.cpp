@@ -14,7 +14,7 @@ const Words kBridgeCommands = {
 const Words kCommandOptions = {"--deadline-ms", "--idempotency-key", "--json",   "--param",
                                "--params",      "--target",          "--timeout"};
 const Words kRecentOptions = {"--agent",  "--count",     "--item",    "--json",
-                              "--source", "--since-seq", "--timeout", "--type"};
+                              "--source", "--since-seq", "--timeout", "--type", "--where"};
 const Words kPlainOptions = {"--json", "--timeout"};
 
 bool starts_with(std::string_view text, std::string_view beginning) {

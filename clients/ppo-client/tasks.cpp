@@ -137,9 +137,16 @@ AskOptions bridge_command(const char* command, AskOptions::Show show, const std:
 }
 
 AskOptions ask_recent(const Texts& texts, milliseconds timeout) {
+  constexpr std::uint64_t kPage = 10'000;
+  std::optional<Where> where;
+  std::string type = texts.type;
+  if (!texts.where.empty()) {
+    where = checked(Where::read(texts.where));
+    if (type.empty() && where->types() != "*") type = where->types();
+  }
   Object params;
-  params.add_number("count", texts.count);
-  if (!texts.type.empty()) params.add_string("type", texts.type);
+  params.add_number("count", where ? kPage : texts.count);
+  if (!type.empty()) params.add_string("type", type);
   if (!texts.agent.empty()) params.add_string("agent_id", texts.agent);
   if (!texts.item.empty()) params.add_string("item", texts.item);
   if (!texts.source.empty()) params.add_string("source", texts.source);
@@ -148,7 +155,10 @@ AskOptions ask_recent(const Texts& texts, milliseconds timeout) {
     if (!seq) throw Mistake{"--since-seq is '" + texts.since_seq + "'; must be a seq, 0 or more"};
     params.add_number("since_seq", *seq);
   }
-  return bridge_command("get_recent_events", AskOptions::Show::kEvents, params.text(), timeout);
+  AskOptions ask = bridge_command("get_recent_events", AskOptions::Show::kEvents, params.text(), timeout);
+  ask.where = std::move(where);
+  ask.count = texts.count;
+  return ask;
 }
 
 AskOptions ask_runs(const Texts& texts, milliseconds timeout) {

@@ -144,6 +144,21 @@ class Terminal(unittest.TestCase):
             done = subprocess.run([CLIENT, "--url", self.bridge.ws, command], capture_output=True, text=True)
             self.assertEqual(done.stderr, "")
 
+    def test_recent_looks_for_what_passes_a_rule_page_by_page(self) -> None:
+        body = "\n".join('{"type":"%s","data":{"n":%d}}' % ("tick" if n % 2 else "tock", n) for n in range(24_000))
+        url = self.bridge.ws.replace("ws:", "http:").replace("/ws", "/submit_event")
+        urllib.request.urlopen(url, body.encode(), 20).close()
+
+        def found(*arguments: str) -> list:
+            done = subprocess.run([CLIENT, "--url", self.bridge.ws, "recent", "--json", *arguments], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            return [json.loads(line)["data"]["n"] for line in done.stdout.splitlines()]
+
+        self.assertEqual(found("--where", "t* where n <= 4"), [0, 1, 2, 3, 4])
+        self.assertEqual(found("--where", "tick where n < 21000", "-n", "3"), [20995, 20997, 20999])
+        self.assertEqual(found("--where", "* where n > 20000", "--since-seq", "1", "-n", "2"), [20001, 20002])
+        self.assertEqual(found("--where", "tock where n = 1"), [])
+
     def test_a_type_that_never_came_is_told(self) -> None:
         self.publish("trade_executed", {"agent_id": "agent_0"})
         done = subprocess.run(["timeout", "-s", "INT", "2", CLIENT, "--url", self.bridge.ws, "tail", "tade_executed"],

@@ -181,6 +181,9 @@ TEST_CASE("options: recent asks for recent events") {
         R"({"command":"get_recent_events","params":{"count":5,"type":"error","agent_id":"a",)"
         R"("item":"Coal","source":"t","since_seq":0}})");
   CHECK(ask({"recent"}).show == AskOptions::Show::kEvents);
+  const AskOptions where = ask({"recent", "--where", "order_* where price > 5", "-n", "3"});
+  CHECK(where.fields == R"({"command":"get_recent_events","params":{"count":10000,"type":"order_*"}})");
+  CHECK(where.count == 3);
 }
 
 TEST_CASE("options: a command's parameters are JSON where they can be, and keep every digit") {
