@@ -291,8 +291,7 @@ bool AlertEvaluator::holds_now(State& state) {
     return rule.holds(state.results);
   }
   state.windows.back().pass(now_us_, rule.window_us);
-  const bool rises = rule.how == Compare::greater || rule.how == Compare::at_least;
-  return (rises || now_us_ - state.known_us >= rule.window_us) &&
+  return (rises(rule.how) || now_us_ - state.known_us >= rule.window_us) &&
          compare(static_cast<double>(state.windows.back().totals().n), rule.how, rule.number);
 }
 
@@ -410,8 +409,7 @@ void AlertEvaluator::pass_time(std::int64_t now_us) {
       const bool idle = std::all_of(state.windows.begin(), state.windows.end(), [](const Window& window) {
         return window.totals().n == 0;
       });
-      const bool rises = entry.rule.how == Compare::greater || entry.rule.how == Compare::at_least;
-      if (idle && !state.holds && rises) drop(subject, here);
+      if (idle && !state.holds && rises(entry.rule.how)) drop(subject, here);
     }
   }
 }

@@ -11,6 +11,9 @@
 #include "event/json_scanner.h"
 
 namespace bridge {
+
+enum class Compare : std::uint8_t { equal, unequal, greater, at_least, less, at_most, contains };
+
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n\f\v";
@@ -371,6 +374,9 @@ bool compare(double a, Compare how, double b) {
   }
   return false;
 }
+
+bool rises(Compare how) { return how == Compare::greater || how == Compare::at_least; }
+bool asks_for_part(Compare how) { return how == Compare::contains; }
 
 bool RuleTest::holds(const FieldValue& value) const {
   using Kind = FieldValue::Kind;

@@ -1,18 +1,5 @@
 // Rules of alerts: `trade_executed where profit > 100k and item = "Abyssal whip"`, `source stalled for 30s`. The
-// language is that of PROTOCOL section 9:
-//
-//   rule      = what [ "for" TIME ]
-//   what      = TYPES [ "where" condition ]
-//             | "count" "(" TYPES [ "where" condition ] ")" "per" TIME OPERATOR NUMBER
-//             | "source" ( "stalled" | "gone" | "connected" | "conflict" )
-//             | "run" ( "crashed" | "finished" | "interrupted" | "lost" )
-//             | "gap"
-//   condition = all { "or" all }
-//   all       = one { "and" one }
-//   one       = "not" one | "(" condition ")" | FIELD "is" [ "not" ] ( "NaN" | "null" )
-//             | ( FIELD | aggregate ) OPERATOR VALUE
-//   aggregate = ( "avg" | "min" | "max" | "sum" | "last" ) "(" FIELD "," TIME ")"
-//   OPERATOR  = "=" | "==" | "!=" | ">" | ">=" | "<" | "<=" | "~"
+// grammar is in PROTOCOL, section 9.
 #pragma once
 
 #include <cstddef>
@@ -30,8 +17,10 @@ inline constexpr std::size_t kRuleTestsMax = 64;  // a bit each
 inline constexpr std::size_t kRuleAggregatesMax = 8;
 inline constexpr int kRuleLevelsMax = 32;
 
-enum class Compare : std::uint8_t { equal, unequal, greater, at_least, less, at_most, contains };
+enum class Compare : std::uint8_t;  // what a rule's operator asks; which there are, only rule.cpp knows
 bool compare(double a, Compare how, double b);
+bool rises(Compare how);          // a number that grows can only begin to pass
+bool asks_for_part(Compare how);  // whether a text is in a text
 
 // What a field of an event is, or is to be compared with.
 struct FieldValue {
@@ -47,7 +36,7 @@ struct RuleTest {
   enum class Asks : std::uint8_t { comparison, is_nan, is_null } asks = Asks::comparison;
   std::string field;           // dots between the names of members
   std::int64_t window_us = 0;  // of an aggregate
-  Compare how = Compare::equal;
+  Compare how{};
   FieldValue::Kind kind = FieldValue::Kind::null;  // of the value compared with
   bool boolean = false;
   double number = 0;
@@ -65,7 +54,7 @@ struct Rule {
   static constexpr std::uint8_t kAnd = 0x80, kOr = 0x81, kNot = 0x82;
   std::vector<std::uint8_t> program;
   std::int64_t window_us = 0;  // of count
-  Compare how = Compare::greater;
+  Compare how{};
   double number = 0;
   std::int64_t for_us = 0;
 

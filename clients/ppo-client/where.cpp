@@ -63,7 +63,7 @@ FieldValue field_of(const rapidjson::Value& event, const std::string& path) {
 }
 
 bool holds(const RuleTest& test, const rapidjson::Value& event, std::string_view text) {
-  if (test.field != kWholeEvent || test.how != bridge::Compare::contains) return test.holds(field_of(event, test.field));
+  if (test.field != kWholeEvent || !bridge::asks_for_part(test.how)) return test.holds(field_of(event, test.field));
   FieldValue whole;
   whole.kind = Kind::text;
   whole.text = text;

@@ -64,6 +64,14 @@ class Source(unittest.TestCase):
         listed = re.findall(r": (\S+\.md)$", (CONF / "mkdocs.yml").read_text(), re.M)
         self.assertEqual(sorted(listed), pages())
 
+    def test_a_recipe_takes_three_files_at_most(self) -> None:
+        recipes = (ROOT / "CONTRIBUTING.md").read_text().partition("\n## Recipes\n")[2].partition("\n## ")[0].split("\n### ")[1:]
+        self.assertGreater(len(recipes), 5)
+        for recipe in recipes:
+            with self.subTest(recipe.partition("\n")[0]):
+                self.assertLessEqual(len(re.findall(r"^\d+\. ", recipe, re.M)), 3)
+                self.assertNotRegex(recipe, "four files|five files")
+
     def test_readme_is_short(self) -> None:
         self.assertLess(len((ROOT / "README.md").read_text().split("\n")), 151)
 
