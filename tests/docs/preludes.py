@@ -29,7 +29,9 @@ import pathlib, zmq
 ctx = zmq.Context()
 public, secret = zmq.curve_keypair()
 server, _ = zmq.curve_keypair()
-pathlib.Path("trainer-1.key").write_bytes(b"\\n".join((public, secret, server)))
+for name in ("trainer-1.key", "bot-1.key"):
+    pathlib.Path(name).write_bytes(b"\\n".join((public, secret, server)))
+events, commands = ctx.socket(zmq.SUB), ctx.socket(zmq.REQ)
 """,
 }
 
