@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What a delivery costs the bridge: to WebSocket clients, and to as many that read GET /events.
 
-    PPO_BRIDGE_BIN=build/release/bin/ppo-bridge tests/bench/event_streams.py [--clients 1000] [--seconds 10]
+    ./dev bench events [--clients 1000] [--seconds 10] [--require-times 1.2]
 
 Prints microseconds of the bridge's CPU for each event that a client was given, of each kind in turn, and the quotient.
 """
@@ -102,11 +102,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--require-times", type=float, default=float("inf"), help="fail if /events costs more times as much")
     options = parser.parse_args()
     costs = [measure(events, options.clients, options.seconds) for events in (False, True, False, True)]
     websocket, events = min(costs[0::2]), min(costs[1::2])
     print("WebSocket %.3f us, /events %.3f us a delivery to %d clients: %.2f times as much"
           % (websocket, events, options.clients, events / websocket))
+    if events / websocket > options.require_times:
+        raise SystemExit(2)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,13 @@ void print_ingest(const IngestReport& report) {
     if (journal > 0.0) line("with a journal", journal, 0, 0);
     const double keys = middle(&TakeRound::keys_messages_per_s);
     if (keys > 0.0) line("with keys", keys, 0, 0);
+    const double schemas = middle(&TakeRound::schemas_messages_per_s);
+    if (schemas > 0.0) {
+      const double cpu_us = middle(&TakeRound::schemas_cpu_us);
+      line("with schemas", schemas, cpu_us, 0);
+      std::printf("  a check costs %.2f us CPU an event\n",
+                  (cpu_us - middle(&TakeRound::bridge_cpu_us)) / static_cast<double>(row.batch));
+    }
   }
 }
 
@@ -82,9 +89,11 @@ void write_ingest(Writer& writer, const IngestReport& report) {
       member(writer, "bridge_messages_per_s", round.bridge_messages_per_s);
       member(writer, "journal_messages_per_s", round.journal_messages_per_s);
       member(writer, "keys_messages_per_s", round.keys_messages_per_s);
+      member(writer, "schemas_messages_per_s", round.schemas_messages_per_s);
       member(writer, "times", round.times);
       member(writer, "bare_cpu_us", round.bare_cpu_us);
       member(writer, "bridge_cpu_us", round.bridge_cpu_us);
+      member(writer, "schemas_cpu_us", round.schemas_cpu_us);
       writer.EndObject();
     }
   }

@@ -24,9 +24,11 @@ struct TakeRound {
   double bridge_messages_per_s = 0.0;
   double journal_messages_per_s = 0.0;  // of a bridge that keeps them; 0 where not measured
   double keys_messages_per_s = 0.0;     // of one whose publisher has a key (CURVE); 0 where not measured
+  double schemas_messages_per_s = 0.0;  // of one that holds each event against its schema; 0 where not measured
   double times = 0.0;                   // the bridge's, without a journal, divided by the bare pair's
   double bare_cpu_us = 0.0;             // a message, of the receiving process
   double bridge_cpu_us = 0.0;
+  double schemas_cpu_us = 0.0;
 };
 
 struct TakeRow {

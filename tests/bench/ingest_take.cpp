@@ -219,6 +219,11 @@ TakeRow measure_take(const Options& options, std::size_t batch, bool with_more) 
       got.journal_messages_per_s = measure(options, bridge, batch).messages_per_s;
       KeyedTaker keyed(options, directory.path());
       got.keys_messages_per_s = measure(options, keyed, batch).messages_per_s;
+      // What does not fit would be missing, and told.
+      BridgeTaker checking(options, {"schemas.directory=" PPO_BENCH_SCHEMAS, "schemas.mode=reject"});
+      const Taken taken = measure(options, checking, batch);
+      got.schemas_messages_per_s = taken.messages_per_s;
+      got.schemas_cpu_us = taken.cpu_us;
     }
     got.times = got.bridge_messages_per_s / got.bare_messages_per_s;
     std::fprintf(stderr,
