@@ -55,6 +55,34 @@ class Deflate(BridgeTest):
             self.assertEqual(list(socket.extensions), [])
             self.assertEqual(json.loads(await socket.recv())["data"]["status"], "connected")
 
+    def test_no_message_is_larger_than_the_contract_says(self):
+        asyncio.run(asyncio.wait_for(self._largest(self.bridge), 60))
+
+    async def _largest(self, bridge):
+        event_max, around = 1_048_576, len('{"type":"large","data":{"x":""}}')
+        await asyncio.to_thread(submit, bridge, [{"type": "many", "data": {"n": n, "x": "x" * 5000}} for n in range(1000)])
+        for compression in (None, "deflate"):
+            async with websockets.connect(bridge.ws, max_size=None, compression=compression) as socket:
+                await socket.recv()
+                await socket.send('{"action":"register","subscriptions":["many"],"since":{"last":1000},"batch":true}')
+                await socket.recv()
+                sizes, numbers = [], []
+                while len(numbers) < 1000:
+                    message = await socket.recv()
+                    sizes.append(len(message))
+                    numbers += [event["data"]["n"] for event in json.loads(message)]
+                self.assertEqual(numbers, list(range(1000)))
+                self.assertLessEqual(max(sizes), 256 * 1024)
+                self.assertGreater(max(sizes), 64 * 1024)  # many together
+        async with websockets.connect(bridge.ws, max_size=event_max + 80, compression=None) as socket:
+            await socket.recv()
+            await socket.send('{"action":"register","subscriptions":["large"]}')
+            await socket.recv()
+            body = '{"type":"large","data":{"x":"%s"}}' % ("x" * (event_max - around))
+            url = bridge.ws.replace("ws:", "http:").replace("/ws", "/submit_event")
+            await asyncio.to_thread(lambda: urllib.request.urlopen(url, body.encode(), 20).close())
+            self.assertGreater(len(await socket.recv()), event_max)
+
 
 if __name__ == "__main__":
     unittest.main()

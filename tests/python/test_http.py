@@ -11,6 +11,7 @@ import unittest
 import zlib
 
 from http_wire import Reply, Wire, ask
+from ppo_bridge import Publisher
 from support import Bridge
 
 EVENT = b'{"type":"t","data":{"n":1}}'
@@ -305,6 +306,16 @@ class Addresses(unittest.TestCase):
                         "trainers.control=" + name, "websocket.listen=localhost:0")
         self.addCleanup(bridge.close)
         self.assertEqual(bridge.ask("get_status")["success"], True)
+
+    def test_an_abstract_ipc_address_leaves_no_file(self) -> None:
+        name = "ipc://@ppo-bridge-test-%d" % os.getpid()
+        bridge = Bridge('events.bind=["%s"]' % name)
+        self.addCleanup(bridge.close)
+        self.assertEqual(bridge.events_in, name)
+        publisher = Publisher("abstract", endpoint=name, control=bridge.control)
+        self.addCleanup(publisher.close, 0)
+        publisher.publish("note", {})
+        self.assertEqual(len(bridge.wait_events(1, "note", "abstract")), 1)
 
 
 if __name__ == "__main__":
