@@ -107,7 +107,8 @@ class Clients(Reading):
     def test_java(self) -> None:
         self.client("java", "java", HERE / "Client.java")
 
-    @needs(GO and Path(GOPATH, "src/github.com/gorilla/websocket").exists(), "a Go, and golang-github-gorilla-websocket-dev")
+    @needs(os.environ.get("PPO_FOREIGN") and GO and Path(GOPATH, "src/github.com/gorilla/websocket").exists(),
+           "PPO_FOREIGN=1, as it compiles for 15 s; gccgo, golang-github-gorilla-websocket-dev")
     def test_go(self) -> None:
         program = scratch(self) / "gorilla"
         environment = {**os.environ, "GO111MODULE": "off", "GOPATH": GOPATH, "GOCACHE": str(program.parent / "cache")}
