@@ -172,9 +172,10 @@ feed::Reply answer_to(feed::Client& client, const AskOptions& task) {
     for (const std::string_view event : page) {
       if (found.size() < task.count && task.where->passes(event)) found.emplace_back(event);
     }
+    const std::string before = seq;
     if (!page.empty()) seq = json::member(page.back(), "seq");
     held = held && json::member(result, "recovered") != "false";
-    more = !page.empty() && json::member(result, "more") == "true";
+    more = seq != before && json::member(result, "more") == "true";
   }
   if (!forward) std::reverse(found.begin(), found.end());
   std::string events;

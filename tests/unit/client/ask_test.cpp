@@ -163,6 +163,34 @@ TEST_CASE("ask: connects, subscribes to nothing, asks and leaves") {
         R"({"action":"command","id":"feed-2","command":"get_status","params":{}})");
 }
 
+TEST_CASE("ask: what passes a rule is looked for until there is no further page, also of one who always says there is") {
+  FakeBridge bridge([&](FakeConnection& connection, int) {
+    client_tests::register_client(connection, "k3f", 0);
+    while (const auto request = connection.receive()) {
+      connection.send(client_tests::answer(
+          *request, R"("success":true,"result":{"events":[{"type":"t","data":{"n":1},"seq":7},5,null,)"
+                    R"({"type":"t","data":{"n":2},"seq":8},{}],"more":true,"recovered":false})"));
+    }
+  });
+  AskOptions task;
+  task.command = "get_recent_events";
+  task.fields = R"({"command":"get_recent_events","params":{"count":10000}})";
+  task.show = Show::kEvents;
+  task.where = client::Where::read("t where n > 1").value();
+  task.count = 20;
+  client::Options options;
+  options.json = true;
+  const std::string event = R"({"type":"t","data":{"n":2},"seq":8})";
+  Shown shown = ask(bridge.url(), options, task);
+  CHECK(shown.code == client::kExitOk);
+  CHECK(shown.out == event + "\n" + event + "\n");
+  CHECK(shown.err == "older events that match are no longer held by the bridge\n");
+  task.count = 1;
+  shown = ask(bridge.url(), options, task);
+  CHECK(shown.out == event + "\n");
+  CHECK(shown.err == "older events that match are no longer held by the bridge\n");
+}
+
 TEST_CASE("ask: a bridge that is not there is told at once, or waited for") {
   std::string url;
   {
