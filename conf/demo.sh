@@ -127,7 +127,7 @@ demo_say() {
 
   PPO Bridge is running: $learners.
 
-    dashboard  $page/${list:+?bridges=${ws#*,}}
+    dashboard  $page/
     metrics    $page/metrics
     WebSocket  $ws
     events in  $events  (ZeroMQ PUB)

@@ -129,6 +129,7 @@ class BridgeApp::Impl {
         cluster_timer_(io_) {
     commands_.set_directory(&client_servers_);
     pages_.set_sites(config.websocket.origins);
+    commands_.set_pages(config.websocket.origins);
     commands_.set_slow_turns(&slow_turns_);
     commands_.set_runs(&runs_);
     commands_.set_alerts(&alerts_);
@@ -328,6 +329,7 @@ class BridgeApp::Impl {
     dispatcher_.set_default_deadline(config.trainers.deadline_ms * 1000);
     pages_.set_limits(requests_per_s_max, config.auth.session_s);
     pages_.set_sites(config.websocket.origins);
+    commands_.set_pages(config.websocket.origins);
     bot_commands_.set_requests_per_s_max(requests_per_s_max);
     client_servers_.apply(serving(config, clients_max));
     if (journal_) journal_->set_limits(journal_limits(config));

@@ -35,7 +35,7 @@ void put_cluster(JsonWriter& json, const ClusterReport& report) {
   json.key("commands").object().field("sent", report.commands.sent).field("served", report.commands.served);
   json.field("refused", report.commands.refused).field("timeouts", report.commands.timeouts);
   json.field("malformed", report.commands.malformed).field("waiting", std::uint64_t{report.commands_waiting}).end_object();
-  json.key("warnings").raw(json_list(report.warnings));
+  json.key("warnings").raw(json_list(report.warnings)).key("pages").raw(json_list(report.pages));
   json.key("nodes").list();
   for (const ClusterNodeReport& node : report.nodes) put_node(json, node);
   json.end_list().end_object();

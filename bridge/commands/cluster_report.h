@@ -43,6 +43,7 @@ struct ClusterReport {
   RemoteCounts commands;
   std::size_t commands_waiting = 0;
   std::vector<std::string> warnings;
+  std::vector<std::string> pages;  // of all bridges, as this one is configured
   std::vector<ClusterNodeReport> nodes;  // by name
 };
 

@@ -163,7 +163,11 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   json.field("bytes_max", std::uint64_t{view_.history_limits.bytes_max}).end_object();
   if (journal_ != nullptr) put_journal(json, journal_->report());
   if (view_.config != nullptr) put_config(json, *view_.config);
-  if (cluster_) put_cluster(json, cluster_());
+  if (cluster_) {
+    ClusterReport cluster = cluster_();
+    cluster.pages = cluster_pages_;
+    put_cluster(json, cluster);
+  }
   if (const MemoryLedger* const memory = view_.memory) {
     json.key("memory").object().field("bytes_max", std::uint64_t{memory->bytes_max()});
     json.field("resident_bytes", std::uint64_t{resident_bytes()}).key("queues").object();

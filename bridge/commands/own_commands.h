@@ -135,6 +135,8 @@ class OwnCommands {
     node_ = std::move(node);
   }
   void set_cluster(std::function<ClusterReport()> cluster) { cluster_ = std::move(cluster); }
+  // Of all bridges of the cluster.
+  void set_pages(std::vector<std::string> pages) { cluster_pages_ = std::move(pages); }
   void set_schemas(const Schemas* schemas) { view_.schemas = schemas; }
   void set_journal(JournalKeeper* journal) { journal_ = journal; }
   void set_slow_turns(const SlowTurns* turns) { slow_turns_ = turns; }
@@ -200,6 +202,7 @@ class OwnCommands {
   const Peers* peers_ = nullptr;  // null: there is no other bridge
   std::string node_;
   std::function<ClusterReport()> cluster_;  // null: likewise
+  std::vector<std::string> cluster_pages_;
   const SlowTurns* slow_turns_ = nullptr;  // null: nobody tells of them
   PastCache nothing_past_{nullptr};
   const std::shared_ptr<char> nobody_ = std::make_shared<char>();  // asks in place of who has no account

@@ -148,6 +148,7 @@ class TwoBridges(Cluster):
         self.assertEqual(done, ["t", "*", "t@" + two.source("t")["run"]])
         told = wait_until(lambda: len(two.events("command_executed")) >= 3 and two.events("command_executed"))
         self.assertEqual([e["data"]["outcome"] for e in told], ["success"] * 3)
+        self.assertEqual(two.ask("get_status")["result"]["cluster"]["pages"], [])
         self.assertEqual([(n["node"], n["here"], n["state"], n["sources"]) for n in self.nodes(two)],
                          [("n1", False, "live", 1), ("n2", True, "live", 0)])
         wait_until(lambda: self.nodes(two)[0]["agrees"], "for equal hashes")

@@ -50,10 +50,9 @@ const store = new Store(() => Date.now());
 const status = new BridgeStatus();
 
 const clientId = `dashboard-${tabName()}`;
-// Where the bridge is one of several: ?bridges=ws://HOST:PORT/ws,... names the others, to go to when it is away.
-const others = new URLSearchParams(location.search).get('bridges');
+const socketOf = (page: string) => new URL('ws', page).href.replace(/^http/, 'ws');
 const feed = new Feed({
-  url: [new URL('ws', location.href).href.replace(/^http/, 'ws'), ...(others ? others.split(',') : [])].join(','),
+  url: socketOf(location.href),
   clientId,
   clientType: 'dashboard',
   subscription: { subscriptions: [] }, // until the page knows what was before
@@ -275,6 +274,7 @@ async function refresh(): Promise<void> {
       if (metrics.ok) status.takeMetrics(await metrics.text());
     }
     store.agents.applySources(status.sources);
+    for (const page of status.pages) feed.alsoAt(socketOf(page));
     painter.later();
   } catch {
     // The connection went, or the bridge is busy: the next one will do.

@@ -349,8 +349,10 @@ test('feed: a token that nobody asks for does no harm', async () => {
 });
 
 test('feed: of several bridges one that falls silent is left within seconds', () => {
-  const { bridge, feed } = setUp({ url: 'ws://a/ws,ws://b/ws' });
+  const { bridge, feed } = setUp({ url: 'ws://a/ws' });
   bridge.socket.accept('e', 0);
+  feed.alsoAt('ws://b/ws'); // as the bridge tells
+  feed.alsoAt('ws://a/ws');
   bridge.pass(7000);
   assert.equal(feed.state.status, 'live');
   bridge.pass(2000);

@@ -12,6 +12,16 @@ async function targets(...sources: JsonObject[]) {
   return targetsOf(status.sources, () => undefined);
 }
 
+test('bridge status: pages of the bridges that share a log, and nothing else for one', async () => {
+  const status = new BridgeStatus();
+  const refresh = (cluster: JsonObject | undefined) => status.refresh(async () =>
+    ({ result: { ...(cluster && { cluster }) } } as unknown as CommandReply), false);
+  await refresh({ pages: ['https://m1:5178', 7, 'javascript:alert(1)', 'http://[::1]:5188', 'https://a/b'] });
+  assert.deepEqual(status.pages, ['https://m1:5178', 'http://[::1]:5188']);
+  await refresh(undefined);
+  assert.deepEqual(status.pages, []);
+});
+
 const source = (name: string, more: JsonObject = {}): JsonObject =>
   ({ source: name, run: 'r', agents: ['a'], commands: ['pause'], state: 'live', ...more });
 

@@ -19,6 +19,7 @@ import { Silence } from './silence.js';
 const defaultDeadline_ms = 2000;
 // A reply may take this much longer than the deadline that the bridge keeps.
 const replyGrace_ms = 1000;
+const bridgesMax = 32;
 // Where there is another bridge to go to.
 const silenceOfSeveral_ms = 6000;
 const closeUnauthorized = 4001;
@@ -56,7 +57,7 @@ export class Feed {
     this.token = options.token;
     this.requests = new Requests(this.timers);
     this.silence = new Silence(this.timers, {
-      ping_ms: options.pingInterval_ms ?? 2000, told_ms: options.silenceTold_ms ?? 2000, max_ms: options.silenceMax_ms ?? (this.urls.length > 1 ? silenceOfSeveral_ms : 45_000),
+      ping_ms: options.pingInterval_ms ?? 2000, told_ms: options.silenceTold_ms ?? 2000, max_ms: () => options.silenceMax_ms ?? (this.urls.length > 1 ? silenceOfSeveral_ms : 45_000),
       ping: () => void this.send('ping', {}, undefined).catch(() => {}),
       onHeard: (heard) => options.onHeard?.(heard),
       onLost: (reason) => this.lost(reason),
@@ -66,6 +67,11 @@ export class Feed {
   /** Of the bridge that it is with, or tries. */
   get url(): string {
     return this.urls[this.at]!;
+  }
+
+  /** There is another bridge of the same log: `url` as the option's. */
+  alsoAt(url: string): void {
+    if (!this.urls.includes(url) && this.urls.length < bridgesMax) this.urls.push(url);
   }
 
   get state(): FeedState {

@@ -8,7 +8,7 @@ export interface SilenceOptions {
   /** It is pinged after the first, reported where the pong takes the second, and lost where it takes the third. */
   ping_ms: number;
   told_ms: number;
-  max_ms: number;
+  max_ms(): number;
   ping(): void;
   /** It has become silent, or (true) is heard of again. */
   onHeard(heard: boolean): void;
@@ -41,7 +41,7 @@ export class Silence {
   }
 
   watch(lateBefore = false): void {
-    const { ping_ms, told_ms, max_ms } = this.options;
+    const { ping_ms, told_ms } = this.options;
     const wait_ms = Math.min(ping_ms, told_ms) / 2;
     const due_ms = this.timers.now() + wait_ms;
     this.cancel();
@@ -55,7 +55,7 @@ export class Silence {
         }
       } else if (!late || lateBefore) {
         const waited_ms = now_ms - this.pinged_ms;
-        if (waited_ms >= max_ms) return this.options.onLost(`silent for ${Math.round(this.ms / 1000)} s`);
+        if (waited_ms >= this.options.max_ms()) return this.options.onLost(`silent for ${Math.round(this.ms / 1000)} s`);
         if (waited_ms >= told_ms && this.heardOf) {
           this.heardOf = false;
           this.options.onHeard(false);

@@ -91,6 +91,11 @@ export class BridgeStatus {
     ++this.version;
   }
 
+  /** Of the bridges that share a log with this one. */
+  get pages(): string[] {
+    return listOf(objectOf(this.status.cluster).pages).map((page) => textOf(page) ?? '').filter((page) => /^https?:\/\/[\w.:[\]-]+$/.test(page));
+  }
+
   number(...path: string[]): number | undefined {
     let value: Json | undefined = this.status;
     for (const name of path) value = objectOf(value)[name];
