@@ -21,7 +21,7 @@ def bot() -> zmq.Socket:
     socket = zmq.Context.instance().socket(zmq.SUB)
     public, secret, server = (HOME / "bot-1.key").read_text().split()
     socket.curve_publickey, socket.curve_secretkey, socket.curve_serverkey = public.encode(), secret.encode(), server.encode()
-    socket.subscribe(b"t")
+    socket.subscribe(b"trade_executed/")
     socket.rcvtimeo = int(PATIENCE_S * 1000)
     socket.connect("tcp://%s:5557" % HOST)
     return socket
@@ -43,12 +43,12 @@ async def main() -> None:
     publisher.command("pause")(lambda command: paused.append(command) or {"paused": True})
     forger, listener = stranger(), bot()
     token = (HOME / "token").read_text().strip()
-    async with Client("wss://%s:5178/ws" % HOST, ["t", "forged"], ca=str(HOME / "certificate.pem"), token=token) as client:
+    async with Client("wss://%s:5178/ws" % HOST, ["trade_executed", "forged"], ca=str(HOME / "certificate.pem"), token=token) as client:
         await client.wait_connected(PATIENCE_S)
         forger.send(b'{"type":"forged","data":{}}')
         await asyncio.sleep(0.5)
         for n in range(EVENTS):
-            publisher.publish("t", {"n": n})
+            publisher.publish("trade_executed", {"n": n, "item": "Hidden item"})
         got = []
         async for event in client:
             got.append(event)

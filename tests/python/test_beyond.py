@@ -16,6 +16,16 @@ from support import PATIENCE_S, die_with_parent
 
 BRIDGE = os.environ["PPO_BRIDGE_BIN"]
 HERE = Path(__file__).resolve().parent
+# Writes what goes over the wire of a machine, until it is ended.
+TAP = """
+import socket, sys
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+wire.bind(("wire", 0))
+print("ready", flush=True)
+with open(sys.argv[1], "wb", 0) as file:
+    while True:
+        file.write(wire.recv(65536))
+"""
 FILES = ("bridge.toml", "credentials", "server.key", "certificate.pem", "certificate.key", "token")
 
 
@@ -99,6 +109,10 @@ class TwoMachines(Machines):
             )
             self.addCleanup(lambda: (bridge.kill(), bridge.wait(), bridge.stdout.close()))
             self.assertIn("wss://10.77.0.1:5178", bridge.stdout.readline(), (home / "log").read_text())
+            tap = subprocess.Popen(self.on(theirs, sys.executable, "-c", TAP, str(home / "tapped")), stdout=subprocess.PIPE,
+                                   preexec_fn=die_with_parent)
+            self.addCleanup(lambda: (tap.kill(), tap.wait(), tap.stdout.close()))
+            self.assertEqual(tap.stdout.readline(), b"ready\n")
             done = run(*self.on(theirs, sys.executable, str(HERE / "beyond_case.py"), str(home), "10.77.0.1"))
             self.assertEqual((done.returncode, done.stdout.strip()), (0, "ok"), done.stderr + (home / "log").read_text())
             plain = run(*self.on(theirs, "curl", "-s", "-m", "5", "http://10.77.0.1:5178/metrics"))
@@ -107,6 +121,11 @@ class TwoMachines(Machines):
             nobody = run(*self.on(theirs, "curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", ca,
                                   "https://10.77.0.1:5178/metrics"))
             self.assertEqual(nobody.stdout, "401")
+            tapped = home / "tapped"
+            wait_until(lambda: b"GET /metrics" in tapped.read_bytes())  # what is said plainly is there
+            token = (home / "token").read_text().strip().encode()
+            for secret in (token, b"Hidden item", b"trade_executed"):
+                self.assertNotIn(secret, tapped.read_bytes())
             bridge.send_signal(signal.SIGTERM)
             self.assertEqual(bridge.wait(PATIENCE_S), 0)
             written = (home / "log").read_text()
