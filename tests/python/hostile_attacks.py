@@ -1,6 +1,6 @@
 """What somebody who means no good does to a bridge, as a program of its own: it must not slow down who measures.
 
-    python3 hostile_attacks.py ATTACK ADDRESS SECONDS [COUNT]
+    python3 hostile_attacks.py ATTACK ADDRESS SECONDS [COUNT or KEY]
 
 prints one line of JSON, with what became of it.
 """
@@ -8,6 +8,7 @@ prints one line of JSON, with what became of it.
 from __future__ import annotations
 
 import json
+import random
 import socket
 import ssl
 import sys
@@ -76,6 +77,29 @@ def tokens(address: str, seconds: float, count: int) -> dict:
     return dict(told)
 
 
+def keys(address: str, seconds: float, server: str) -> dict:
+    """Peers that greet and say no more; and keys that are not listed, whose owners go at any moment while the bridge
+    is asked about them."""
+    stalled = flood(address, seconds / 2, b"\xff" + bytes(7) + b"\x01\x7f\x03\x01" + b"CURVE".ljust(20, b"\0") + bytes(32), 200, 3)
+    at_random = random.Random(14)
+    begun = 0
+    held: deque = deque()
+    with zmq.Context() as context:
+        until = time.monotonic() + seconds / 2
+        while (now := time.monotonic()) < until:
+            s = context.socket(zmq.DEALER)
+            s.linger = 0
+            s.curve_publickey, s.curve_secretkey = zmq.curve_keypair()
+            s.curve_serverkey = server.encode()
+            s.connect("tcp://" + address)
+            begun += 1
+            held.append((now + at_random.random() * 0.05, s))
+            while held and held[0][0] < now:
+                held.popleft()[1].close()
+        context.destroy(linger=0)
+    return {"stalled": stalled["begun"], "not listed": begun}
+
+
 def main() -> None:
     attack, address, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
     if attack == "handshakes":
@@ -83,6 +107,8 @@ def main() -> None:
     elif attack == "stalls":
         hello = client_hello()
         done = flood(address, seconds, hello[: len(hello) // 2], 200, 3)
+    elif attack == "keys":
+        done = keys(address, seconds, sys.argv[4])
     else:
         done = tokens(address, seconds, int(sys.argv[4]) if len(sys.argv) > 4 else 0)
     print(json.dumps(done))

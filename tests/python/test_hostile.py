@@ -155,6 +155,7 @@ class Hostile(KeyedBridge):
             ("2,000 handshakes/s", lambda: self.attack("handshakes", port)),
             ("stalled handshakes", lambda: self.attack("stalls", port)),
             ("wrong tokens", lambda: self.attack("tokens", self.bridge.commands, *(["1000000"] if FULL else []))),
+            ("keys not listed", lambda: self.attack("keys", self.bridge.events_in.split("//")[1], self.public)),
             ("keys revoked", self.revoke_all),
             ("broken files", self.break_files),
         ):
