@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 from machines import Machines, run
-from support import PATIENCE_S, die_with_parent
+from support import PATIENCE_S, die_with_parent, wait_until
 
 BRIDGE = os.environ["PPO_BRIDGE_BIN"]
 HERE = Path(__file__).resolve().parent
