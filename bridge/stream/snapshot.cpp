@@ -61,32 +61,31 @@ void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
   if (to_seq <= folded_seq_) return;
   by_key_.reserve(std::min(entries_max_, kSnapshotEntriesMax));  // once: growing later would move them all at a time
   const std::uint64_t from = folded_seq_ < block.first_seq() ? block.first_seq() : folded_seq_ + 1;
-  for (auto i = static_cast<std::size_t>(from - block.first_seq());
-       i < block.size() && block.seq(i) <= to_seq; ++i) {
-    const EventEntry& e = block.entry(i);
-    make_key(block, e);
-    const auto found = by_key_.find(key_);
-    if (found != by_key_.end()) {
-      auto node = entries_.extract(found->second);
-      take_away(node.key(), node.mapped());
-      describe(block, i, node.mapped());
-      add(node.mapped());
-      found->second = node.key() = block.seq(i);
-      entries_.insert(entries_.end(), std::move(node));
+  // From the newest on: of a thing that changes many times in a block, only the last is of use.
+  auto newer = entries_.end();
+  for (std::uint64_t seq = std::min(to_seq, block.last_seq()); seq >= from; --seq) {
+    const auto i = static_cast<std::size_t>(seq - block.first_seq());
+    make_key(block, block.entry(i));
+    const auto [place, is_new] = by_key_.try_emplace(key_, seq);
+    if (is_new) {
+      newer = entries_.emplace_hint(newer, seq, Entry{});
+      newer->second.key = key_;
     } else {
-      Entry& entry = entries_.emplace_hint(entries_.end(), block.seq(i), Entry{})->second;
-      entry.key = key_;
-      describe(block, i, entry);
-      by_key_.emplace(key_, block.seq(i));
-      add(entry);
+      if (place->second >= from) continue;
+      auto node = entries_.extract(std::exchange(place->second, seq));
+      take_away(node.key(), node.mapped());
+      node.key() = seq;
+      newer = entries_.insert(newer, std::move(node));
     }
-    while (entries_.size() > entries_max_ || (bytes_ > bytes_max_ && entries_.size() > 1)) {
-      const auto oldest = entries_.begin();
-      take_away(oldest->first, oldest->second);
-      by_key_.erase(oldest->second.key);
-      entries_.erase(oldest);
-      ++evicted_;
-    }
+    describe(block, i, newer->second);
+    add(newer->second);
+  }
+  while (entries_.size() > entries_max_ || (bytes_ > bytes_max_ && entries_.size() > 1)) {
+    const auto oldest = entries_.begin();
+    take_away(oldest->first, oldest->second);
+    by_key_.erase(oldest->second.key);
+    entries_.erase(oldest);
+    ++evicted_;
   }
   folded_seq_ = std::min(to_seq, block.last_seq());
 }

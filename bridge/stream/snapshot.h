@@ -20,7 +20,8 @@ namespace bridge {
 
 // A cursor of its own over the log: it folds blocks in when it is asked and just before the history
 // lets them go, so that an event costs nothing here on its way to the clients. Bounded by entries
-// and by bytes: the thing that changed longest ago makes room. One thread.
+// and by bytes, beyond which there is no more than what one block brings: the thing that changed longest ago makes
+// room. One thread.
 class Snapshot {
  public:
   struct Entry {

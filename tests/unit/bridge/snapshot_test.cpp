@@ -37,6 +37,31 @@ TEST_CASE("snapshot: entries are bounded, the longest unchanged makes room") {
   CHECK(small.evicted() == 2);
 }
 
+TEST_CASE("snapshot: a block at a time comes to the same as an event at a time") {
+  for (const std::size_t room : {4u, 1000u}) {
+    CAPTURE(room);
+    Bench bench;
+    Snapshot whole(room, 1 << 20);
+    Snapshot pieces(room, 1 << 20);
+    for (int i = 1; i <= 500; ++i) {
+      bench.event("t" + std::to_string(i * i % 11), R"({"item":"i)" + std::to_string(i % 3) + "\"}");
+      std::uint64_t work = 0;
+      if (i % 7 != 0) pieces.catch_up(bench.log, bench.log.head(), std::uint64_t{1} << 40, &work);
+      if (i % 97 == 0) catch_up(whole, bench.log);
+    }
+    catch_up(whole, bench.log);
+    catch_up(pieces, bench.log);
+    REQUIRE(whole.entries().size() == pieces.entries().size());
+    CHECK(whole.bytes() == pieces.bytes());
+    for (const auto& [seq, entry] : whole.entries()) {
+      const auto other = pieces.entries().find(seq);
+      REQUIRE(other != pieces.entries().end());
+      CHECK(other->second.json == entry.json);
+      CHECK(other->second.key == entry.key);
+    }
+  }
+}
+
 TEST_CASE("snapshot: names cannot be made to look like other things") {
   Bench bench;
   bench.event("t", R"({"agent_id":"a/1/b","item":""})");
