@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::int64_t kGatherUs =
     1'000;  // between two passes while somebody reads from the journal
-constexpr std::int64_t kRestMaxUs = 2'000;
-constexpr std::uint64_t kFewEvents = 16;  // with more a pass costs what the events do
+constexpr std::int64_t kRestMaxUs = 4'000;
+constexpr std::uint64_t kFewEvents = 64;  // with more a pass costs what the events do
 constexpr std::int64_t kPassTimes = 16;  // a pass may take that part of the time, unless events would wait too long
 constexpr std::int64_t kPastReaderUs = 5'000;  // he counts as reading for so long after a block
 constexpr std::uint64_t kPassWork = 8 * kStepWork;  // of a pass at a time, about half a millisecond
@@ -65,6 +65,8 @@ void Cohorts::stop_waiting(Cohort* cohort, Feed* feed) {
 
 void Cohorts::wake_waiting(Cohort& cohort) {
   for (Feed* feed : cohort.waiting) feed->wake(cohort.checked_seq);
+  // They wait in the order in which they were told; the last is the first now, so that nobody always is the last.
+  if (!cohort.waiting.empty()) std::rotate(cohort.waiting.begin(), cohort.waiting.end() - 1, cohort.waiting.end());
   waking_.insert(waking_.end(), cohort.waiting.begin(), cohort.waiting.end());
   cohort.waiting.clear();
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <numeric>
+#include <set>
 
 #include "fixture.h"
 
@@ -46,6 +47,31 @@ TEST_CASE("feed: nothing comes before a subscription, then what is new") {
   CHECK(seqs(client.pull()) == range(2, 2));
   CHECK(client.pull().empty());
   CHECK(client.feed.lag() == 0);
+}
+
+TEST_CASE("feed: of many that wait each is the first once, and each the last") {
+  Bench bench;
+  std::vector<std::size_t> told;
+  std::vector<std::unique_ptr<Feed>> feeds;
+  for (std::size_t n = 0; n < 4; ++n) {
+    feeds.push_back(std::make_unique<Feed>(bench.log, bench.cohorts, bench.clock, [&told, &feeds, n] {
+      told.push_back(n);
+      feeds[n]->pull(1 << 20);
+      feeds[n]->pull(1 << 20);  // nothing: it waits again
+    }));
+    feeds[n]->subscribe(subscription("{}"), std::nullopt);
+    CHECK(feeds[n]->pull(1).empty());
+  }
+  std::set<std::size_t> first, last;
+  for (int i = 0; i < 8; ++i) {
+    told.clear();
+    bench.event();
+    REQUIRE(told.size() == 4);
+    first.insert(told.front());
+    last.insert(told.back());
+  }
+  CHECK(first.size() == 4);
+  CHECK(last.size() == 4);
 }
 
 TEST_CASE("feed: a batch is one message of what passes of a block, replies apart") {
