@@ -725,7 +725,7 @@ class BridgeApp::Impl {
   ServiceManager service_;
   // Before anybody is told of them.
   const Result<bool> sockets_fit_ =
-      service_.check_sockets(parse_address(config_.websocket.listen).value(), static_cast<std::size_t>(config_.websocket.threads));
+      service_.check_sockets(parse_address(config_.websocket.listen).value(), client_threads(config_));
   WorkQueue work_{[this](std::function<void()> f) { asio::post(io_, std::move(f)); }, clock_};
   Counters counters_;
   SlowTurns slow_turns_;
@@ -776,7 +776,7 @@ class BridgeApp::Impl {
   asio::steady_timer command_timer_;
   asio::steady_timer cluster_timer_;
   QueueSizes queue_sizes_{memory_, {log_, tracker_, journal_.get(), runs_, alerts_, past_, sources_, dispatcher_.router(),
-                                    client_servers_, config_.websocket.threads > 1 ? &snapshot_ : nullptr}};
+                                    client_servers_, client_threads(config_) > 1 ? &snapshot_ : nullptr}};
   MemoryWatch memory_watch_{upkeep_, memory_, [this] { queue_sizes_.count(); }, [this] { return zmq_endpoints(); },
                             taken_, [this](int descriptor) { receiver_.drop_from(descriptor); }};
   DescriptorWatch descriptor_watch_{upkeep_};

@@ -29,7 +29,7 @@ std::optional<Failure> wrong_cluster(const Config& config) {
     return Failure{"engine.kind is \"jetstream\", and journal.before_delivery is true; nothing is delivered there before the "
                    "cluster has it, so it must be false"};
   }
-  if (config.websocket.threads != 1) {
+  if (client_threads(config) != 1) {
     return Failure{"engine.kind is \"jetstream\", and websocket.threads is " + std::to_string(config.websocket.threads) + "; must be 1"};
   }
   if (config.cluster.servers.empty()) return Failure{"cluster.servers is empty; engine.kind = \"jetstream\" needs one"};

@@ -1,5 +1,7 @@
 #include "app/config.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cctype>
 #include <map>
@@ -18,6 +20,9 @@
 
 namespace bridge {
 namespace {
+
+constexpr std::size_t kCoresAThread = 4;
+constexpr std::size_t kThreadsChosenMax = 4;
 
 constexpr std::string_view kEnvironmentPrefix = "PPO_BRIDGE_";
 
@@ -329,6 +334,16 @@ Result<std::vector<ConfigEntry>> effective_config(const ConfigSources& sources) 
   const auto values = read_all(sources, deprecated_keys());
   if (!values) return values.error();
   return values.value().entries();
+}
+
+std::size_t client_threads(const Config& config) {
+  if (config.websocket.threads != 0) return static_cast<std::size_t>(config.websocket.threads);
+  if (config.engine.kind == "jetstream") return 1;
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (::sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
+  const auto count = static_cast<std::size_t>(CPU_COUNT(&cores));
+  return std::clamp<std::size_t>(count / kCoresAThread, 1, kThreadsChosenMax);
 }
 
 std::optional<Failure> wrong_together(const Config& config) {

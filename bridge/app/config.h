@@ -171,6 +171,10 @@ Config make_config(const std::vector<ConfigValue>& values);
 // What is wrong with values that are allowed each, but not together.
 std::optional<Failure> wrong_together(const Config& config);
 
+// How many threads serve clients: websocket.threads, or what is chosen for 0 from the processors that this process
+// may run on.
+std::size_t client_threads(const Config& config);
+
 // A key with the value that it has (as TOML) and where that is from.
 struct ConfigEntry {
   std::string key;

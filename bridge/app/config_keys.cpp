@@ -190,8 +190,9 @@ std::vector<ConfigKey> make_keys() {
       integer("websocket.threads",
               "Threads that serve WebSocket clients. 1 = the one that takes events in as well, which is\n"
               "quickest for few clients and on few cores. With more, each serves the clients that the\n"
-              "system gives it (SO_REUSEPORT), and keeps a snapshot of its own.",
-              "threads", 1, 1, 64,
+              "system gives it (SO_REUSEPORT), and keeps a snapshot of its own, for which limits.memory_bytes_max\n"
+              "needs 96 MiB each. 0 = one for every four cores, at most 4.",
+              "threads", 1, 0, 64,
               [](C& c, Integer v) { c.websocket.threads = v; }),
       integer("websocket.gather_us",
               "How long an event may wait for others, so that they are written together. It waits only where writing\n"

@@ -24,7 +24,7 @@ constexpr std::pair<Queue, std::size_t> kPartsOf[] = {
 }  // namespace
 
 Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
-  const auto threads = static_cast<std::size_t>(config.websocket.threads);
+  const std::size_t threads = client_threads(config);
   const std::size_t logs = threads == 1 ? 1 : threads + 1;  // each has a snapshot of its own
   const bool journal = !config.journal.path.empty();
   ledger[Queue::history].set_bound(static_cast<std::size_t>(config.history.bytes_max));

@@ -195,7 +195,7 @@ AddressLimits::Options address_limits(const Config& config, bool guarded) {
 
 ClientServersOptions client_servers_options(const Config& config) {
   ClientServersOptions options;
-  options.threads = static_cast<std::size_t>(config.websocket.threads);
+  options.threads = client_threads(config);
   options.history_limits = history_limits(config);
   options.holds_back = config.journal.before_delivery;
   SessionOptions& session = options.server.session;

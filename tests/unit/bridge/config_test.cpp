@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include <unistd.h>
 
@@ -124,6 +126,18 @@ TEST_CASE("config: conf/bridge.toml is every key at its default, and loads") {
   ConfigSources sources;
   sources.file = path;
   CHECK(load_config(sources).ok());
+}
+
+TEST_CASE("config: how many threads serve clients is chosen where it is 0") {
+  Config config;
+  config.websocket.threads = 3;
+  CHECK(client_threads(config) == 3);
+  config.websocket.threads = 0;
+  const std::size_t cores = std::thread::hardware_concurrency();
+  CHECK(client_threads(config) >= 1);
+  CHECK(client_threads(config) <= std::max<std::size_t>(1, std::min<std::size_t>(4, cores / 4)));
+  config.engine.kind = "jetstream";
+  CHECK(client_threads(config) == 1);
 }
 
 TEST_CASE("config: a key's name of old sets what is called otherwise now, and is told") {
