@@ -107,6 +107,9 @@ void ClusterLog::fold_one(std::uint64_t seq, std::string_view bytes, std::int64_
   if (trouble_ != ClusterTrouble::none) return;
   hand_on(folded);
   if (header.node != node_.name) return;
+  if (proposer_.made(header)) {
+    for (const Folded::Row& row : folded.rows) sink_.on_row(row);
+  }
   for (const Folded::Refused& refused : proposer_.on_folded(fold_, folded)) {
     sink_.on_taken_back(refused.source, refused.run, refused.last);
   }

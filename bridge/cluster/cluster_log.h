@@ -36,6 +36,8 @@ class ClusterSink {
   virtual void on_event(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us) = 0;
   // What this node proposed of a run behind `last` does not count: it is to be proposed again from there.
   virtual void on_taken_back(const std::string& source, const std::string& run, std::uint64_t last) = 0;
+  // What became of what this process proposed of rows: of each, in its order.
+  virtual void on_row(const Folded::Row&) {}
 };
 
 struct ClusterNode {

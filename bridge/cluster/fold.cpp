@@ -108,6 +108,11 @@ void Fold::fold_segment(const Segment& segment, const ProposalHeader& header) {
         begin_epoch(std::string(segment.source), segment.first);
       }
       return;
+    case Segment::Kind::keep:
+    case Segment::Kind::drop:
+    case Segment::Kind::take:
+    case Segment::Kind::claim:
+      return fold_row(segment, header);
     default:
       break;
   }
@@ -132,6 +137,22 @@ void Fold::fold_segment(const Segment& segment, const ProposalHeader& header) {
   if (known == segment.count) return;
   use(segment, run == nullptr ? add_run(segment) : *run, segment.last());
   accept(segment.line + static_cast<std::size_t>(known), static_cast<std::size_t>(segment.count - known), header);
+}
+
+void Fold::fold_row(const Segment& segment, const ProposalHeader& header) {
+  Folded::Row made;
+  if (segment.kind == Segment::Kind::keep) {
+    const auto version = rows_.keep(segment.source, segment.first, header.node, reader_.proposal().lines[segment.line].data);
+    made = {version.has_value(), version.value_or(0)};
+  } else if (segment.kind == Segment::Kind::drop) {
+    made.done = rows_.drop(segment.source, segment.first);
+  } else if (segment.kind == Segment::Kind::claim) {
+    made.done = rows_.claim(segment.source, segment.first, header.node);
+  } else {
+    made.done = rows_.take(segment.source, segment.first, header.node);
+    if (made.done) accept(segment.line, 1, header);
+  }
+  folded_.rows.push_back(made);
 }
 
 void Fold::refuse(const Segment& segment, std::uint64_t last) {

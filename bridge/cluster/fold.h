@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/fold_rows.h"
 #include "cluster/proposal.h"
 #include "event/source_position.h"
 
@@ -60,6 +61,11 @@ struct Folded {
     std::string run;
     std::uint64_t last = 0;
   };
+  // What became of a segment that is about a row. `version`: of a row that was kept.
+  struct Row {
+    bool done = false;
+    std::uint64_t version = 0;
+  };
   FoldVerdict verdict = FoldVerdict::malformed;
   std::int64_t stamp_us = 0;  // of all its events
   std::vector<Range> ranges;
@@ -67,6 +73,7 @@ struct Folded {
   std::uint64_t events = 0;   // accepted
   std::uint64_t trimmed = 0;  // events that somebody had proposed before
   std::vector<FoldEpoch> epochs;  // that began with it
+  std::vector<Row> rows;  // one for each segment of that kind
   bool diverged = false;  // its writer had made something else of the messages up to `at`
 };
 
@@ -94,6 +101,7 @@ class Fold {
   std::uint64_t last_seq() const { return last_seq_; }
   std::int64_t last_stamp_us() const { return last_stamp_us_; }
   const std::vector<FoldEpoch>& epochs() const { return epochs_; }
+  const FoldRows& rows() const { return rows_; }
   // Of the node's newest process; zeros where it was never heard of.
   Chain chain_of(std::string_view node) const;
   // The newest event of the run that is in the log; nothing where it was never heard of, or forgotten.
@@ -102,7 +110,7 @@ class Fold {
   // All runs that it knows, the one heard of last at the end.
   std::vector<SourcePosition> positions() const;
 
-  // All that the next message is judged by, as text; less than 1 MB.
+  // All that the next message is judged by, as text; less than 1 MB, and what the rows take.
   std::string save() const;
   // False where `text` is not save()'s; the fold is then as before.
   [[nodiscard]] bool restore(std::string_view text);
@@ -119,6 +127,7 @@ class Fold {
 
   void judge(const ProposalHeader& header);
   void fold_segment(const Segment& segment, const ProposalHeader& header);
+  void fold_row(const Segment& segment, const ProposalHeader& header);
   void refuse(const Segment& segment, std::uint64_t last);
   void accept(std::size_t line, std::size_t lines, const ProposalHeader& header);
   void begin_epoch(std::string name, std::uint64_t first_seq);
@@ -140,6 +149,7 @@ class Fold {
   std::map<std::string, Chain, std::less<>> nodes_;
   std::map<std::string, Source, std::less<>> sources_;
   std::vector<FoldEpoch> epochs_;
+  FoldRows rows_;
 
   // What hash() was at each of the last messages. No part of the state: a fold that was restored cannot tell
   // yet, and decides nothing by it.

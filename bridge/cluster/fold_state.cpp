@@ -5,6 +5,7 @@
 //   source NAME used                   followed by its runs
 //   run NAME last used
 //   epoch NAME first_seq               oldest first
+//   rows ...                           fold_rows.h
 
 #include "base/exact_text.h"
 #include "base/text.h"
@@ -58,6 +59,7 @@ std::string Fold::save() const {
     put_number(out.append("epoch ").append(epoch.name), epoch.first_seq);
     out += '\n';
   }
+  rows_.save(out);
   return out;
 }
 
@@ -94,7 +96,7 @@ bool Fold::restore(std::string_view saved) {
     read.epochs_.push_back(std::move(epoch));
   }
   // One that was written as it is read: in order, and nothing twice.
-  if (!text.at_end() || read.nodes_.size() > limits_.nodes || read.sources_.size() > limits_.sources ||
+  if (!read.rows_.restore(text) || !text.at_end() || read.nodes_.size() > limits_.nodes || read.sources_.size() > limits_.sources ||
       read.epochs_.size() > limits_.epochs || read.save() != saved) {
     return false;
   }

@@ -5,14 +5,19 @@
 
 #include "base/exact_text.h"
 #include "base/text.h"
+#include "cluster/fold_rows.h"
 
 namespace bridge {
 namespace {
 
 constexpr std::string_view kMagic = "PPO1 ";
+constexpr std::string_view kRowsMagic = "PPO2 ";
 constexpr std::size_t kIndexBytes = 8;  // an event's
 constexpr std::uint64_t kSeqMax = (std::uint64_t{1} << 53) - 1;       // what JavaScript counts to
 constexpr std::uint64_t kStampUsMax = 253'402'300'799'999'999;        // the end of the year 9999
+
+constexpr std::pair<Segment::Kind, std::string_view> kRowRules[] = {
+    {Segment::Kind::keep, "keep"}, {Segment::Kind::drop, "drop"}, {Segment::Kind::take, "take"}, {Segment::Kind::claim, "claim"}};
 
 std::uint32_t read_u32(std::string_view bytes) {
   std::uint32_t n = 0;
@@ -58,6 +63,12 @@ bool take_rule(ExactText& text, Segment* segment) {
     return take_name(text, &segment->source) && text.take(",") &&
            text.take_number(kSeqMax, &segment->first) && segment->first >= 1;
   }
+  for (const auto& [kind, name] : kRowRules) {
+    if (!text.take(name)) continue;
+    segment->kind = kind;
+    return text.take("\",\"") && text.take_until('"', &segment->source) && is_row_key(segment->source) && text.take(",") &&
+           text.take_number(INT64_MAX, &segment->first);
+  }
   segment->kind = Segment::Kind::format;
   return text.take("format\",") && text.take_number(INT64_MAX, &segment->first);
 }
@@ -98,6 +109,8 @@ bool holds(const Segment& segment, const std::vector<EventLine>& lines) {
         }
         break;
       case Segment::Kind::lost:
+      case Segment::Kind::keep:
+      case Segment::Kind::take:
         if (!own || line.tracked()) return false;
         break;
       default:
@@ -114,7 +127,8 @@ bool is_node_name(std::string_view s) {
 }
 
 ProposalProblem ProposalReader::read(std::string_view payload, std::size_t payload_bytes_max) {
-  if (payload.substr(0, 3) == "PPO" && payload.substr(0, kMagic.size()) != kMagic) {
+  const std::string_view magic = payload.substr(0, kMagic.size());
+  if (payload.substr(0, 3) == "PPO" && magic != kMagic && magic != kRowsMagic) {
     return ProposalProblem::unknown_format;
   }
   if (payload.size() > payload_bytes_max || !read_all(payload)) return ProposalProblem::malformed;
@@ -134,7 +148,8 @@ bool ProposalReader::read_all(std::string_view payload) {
   lines.clear();
   std::uint64_t stamp = 0;
   ExactText text(payload);
-  if (!text.take(kMagic) || !text.take("{\"node\":\"") || !text.take_until('"', &header.node) ||
+  const bool rows = text.take(kRowsMagic);
+  if ((!rows && !text.take(kMagic)) || !text.take("{\"node\":\"") || !text.take_until('"', &header.node) ||
       !is_node_name(header.node) || !text.take(",\"started\":") || !text.take_number(INT64_MAX, &header.started) ||
       !text.take(",\"no\":") || !text.take_number(INT64_MAX, &header.no) || !text.take(",\"at\":") ||
       !text.take_number(INT64_MAX, &header.at) || !text.take(",\"hash\":\"") || !text.take_hex(&header.hash) ||
@@ -153,7 +168,9 @@ bool ProposalReader::read_all(std::string_view payload) {
     if (line_count > kProposalEventsMax) return false;
     segments.push_back(segment);
   } while (text.take(","));
-  if (!text.take("]}\n")) return false;
+  if (!text.take("]}\n") || std::any_of(segments.begin(), segments.end(), [](const auto& one) { return one.is_row(); }) != rows) {
+    return false;
+  }
 
   const std::string_view index = text.take_bytes(line_count * kIndexBytes);
   if (index.size() != line_count * kIndexBytes) return false;
@@ -230,12 +247,23 @@ void ProposalWriter::add_epoch(std::string_view name, std::uint64_t first_seq) {
   header_ += ']';
 }
 
+void ProposalWriter::add_row(Segment::Kind kind, std::string_view key, std::uint64_t number, const Envelope* line) {
+  begin_segment();
+  rows_ = true;
+  for (const auto& [known, name] : kRowRules) {
+    if (known == kind) header_.append("[\"!").append(name);
+  }
+  append_number(header_.append("\",\"").append(key).append("\","), number);
+  header_ += ']';
+  if (line != nullptr) put_line(*line);
+}
+
 std::string ProposalWriter::take(const ProposalHeader& header) {
   assert(!empty());
   close_run();
   std::string out;
   out.reserve(bytes() + 256);
-  append_number(out.append(kMagic).append("{\"node\":\"").append(header.node).append("\",\"started\":"), header.started);
+  append_number(out.append(rows_ ? kRowsMagic : kMagic).append("{\"node\":\"").append(header.node).append("\",\"started\":"), header.started);
   append_number(out.append(",\"no\":"), header.no);
   append_number(out.append(",\"at\":"), header.at);
   put_hex(out.append(",\"hash\":\""), header.hash);
@@ -245,6 +273,7 @@ std::string ProposalWriter::take(const ProposalHeader& header) {
   index_.clear();
   lines_.clear();
   segments_ = 0;
+  rows_ = false;
   return out;
 }
 

@@ -12,6 +12,11 @@
 //   ["!begin","source","run",first]    nobody can be asked for what was before; no line
 //   ["!epoch","name",first_seq]        the numbering goes on there; no line
 //   ["!format",n]                      from here on rules of that number; no line
+//   ["!keep","key",n]                  a row (fold_rows.h); one line, which is no event: its `data` is the value
+//   ["!drop","key",version]            the row goes; no line
+//   ["!take","key",version]            the proposal's node has the row in hand; one line, the bridge's own event that says so
+//   ["!claim","key",version]           the proposal's node has it in hand in place of another; no line
+// One that has rows begins with PPO2: bridges that do not know of rows stop there.
 // No name has a '!', so no source can be taken for a rule.
 //
 // There is one spelling: a reader refuses what the writer here would not have written.
@@ -28,7 +33,7 @@
 namespace bridge {
 
 // What a fold of this program understands.
-inline constexpr std::uint64_t kFoldFormat = 1;
+inline constexpr std::uint64_t kFoldFormat = 2;
 
 inline constexpr std::size_t kNodeNameBytesMax = 32;
 inline constexpr std::size_t kProposalBytesFull = 256 * 1024;  // then it is closed
@@ -41,18 +46,21 @@ inline constexpr std::size_t kProposalOverheadMax = 160 * 1024;
 bool is_node_name(std::string_view s);
 
 struct Segment {
-  enum class Kind : std::uint8_t { uncounted, counted, lost, begin, epoch, format };
+  enum class Kind : std::uint8_t { uncounted, counted, lost, begin, epoch, format, keep, drop, take, claim };
   Kind kind = Kind::uncounted;
-  std::string_view source;  // epoch: its name
+  std::string_view source;  // epoch: its name; of a row the key
   std::string_view run;
-  std::uint64_t first = 0;  // source_seq; epoch: seq; format: its number
+  std::uint64_t first = 0;  // source_seq; epoch: seq; format: its number; keep: the row's; else of a row its version
   std::uint64_t count = 0;  // counted, uncounted, lost
   std::size_t line = 0;     // the first of its lines
 
   std::uint64_t last() const { return first + count - 1; }
   std::size_t lines() const {
-    return kind == Kind::lost ? 1 : kind <= Kind::counted ? static_cast<std::size_t>(count) : 0;
+    return kind == Kind::lost || kind == Kind::keep || kind == Kind::take ? 1
+           : kind <= Kind::counted                                       ? static_cast<std::size_t>(count)
+                                                                         : 0;
   }
+  bool is_row() const { return kind >= Kind::keep; }
 };
 
 struct ProposalHeader {
@@ -100,6 +108,8 @@ class ProposalWriter {
                 const Envelope& event);
   void add_begin(std::string_view source, std::string_view run, std::uint64_t first);
   void add_epoch(std::string_view name, std::uint64_t first_seq);
+  // Of rows; `line` is null where there is none. REQUIRES: is_row_key(key).
+  void add_row(Segment::Kind kind, std::string_view key, std::uint64_t number, const Envelope* line);
 
   bool empty() const { return segments_ == 0; }
   std::size_t bytes() const { return header_.size() + index_.size() + lines_.size(); }
@@ -122,6 +132,7 @@ class ProposalWriter {
   std::string index_;
   std::string lines_;
   std::size_t segments_ = 0;
+  bool rows_ = false;
   // The segment that may yet grow.
   bool open_ = false;
   std::string source_, run_;  // empty: uncounted

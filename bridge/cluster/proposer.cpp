@@ -16,6 +16,7 @@ constexpr int kDoublingsMax = 3;
 }  // namespace
 
 void Proposer::add(const Envelope& event, std::int64_t wall_us) {
+  make_room(event);
   open_.add(event);
   close_if_full(wall_us);
 }
@@ -29,6 +30,17 @@ void Proposer::add_lost(std::string_view source, std::string_view run, std::uint
 void Proposer::add_begin(std::string_view source, std::string_view run, std::uint64_t first, std::int64_t wall_us) {
   open_.add_begin(source, run, first);
   close_if_full(wall_us);
+}
+
+void Proposer::add_row(Segment::Kind kind, std::string_view key, std::uint64_t number, const Envelope* line, std::int64_t wall_us) {
+  if (line != nullptr) make_room(*line);
+  open_.add_row(kind, key, number, line);
+  close_if_full(wall_us);
+}
+
+// What is large stands alone: servers carry no more than the largest event and a proposal's overhead.
+void Proposer::make_room(const Envelope& event) {
+  if (!open_.empty() && open_.bytes() + event.data.size() > kProposalBytesFull) close();
 }
 
 void Proposer::close_if_full(std::int64_t wall_us) {

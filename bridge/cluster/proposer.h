@@ -43,6 +43,8 @@ class Proposer {
   void add_lost(std::string_view source, std::string_view run, std::uint64_t from, std::uint64_t to,
                 const Envelope& event, std::int64_t wall_us);
   void add_begin(std::string_view source, std::string_view run, std::uint64_t first, std::int64_t wall_us);
+  // See ProposalWriter::add_row().
+  void add_row(Segment::Kind kind, std::string_view key, std::uint64_t number, const Envelope* line, std::int64_t wall_us);
 
   // What is to be sent now, in this order.
   std::vector<Outgoing> tick(const Fold& fold, std::int64_t now_us);
@@ -53,6 +55,8 @@ class Proposer {
   // behind `last`.
   std::vector<Folded::Refused> on_folded(const Fold& fold, const Folded& folded);
 
+  // That process of this node made it which this one is.
+  bool made(const ProposalHeader& header) const { return header.started == started_ && header.node == node_; }
   // A later process of this name is in the log: nothing that this one proposes counts any more.
   bool replaced() const { return replaced_; }
   // What is not folded yet.
@@ -69,6 +73,7 @@ class Proposer {
     bool refused = false;  // a copy of it came out of order
   };
 
+  void make_room(const Envelope& event);
   void close_if_full(std::int64_t wall_us);
   void close();
   bool resend_due(std::int64_t now_us) const;

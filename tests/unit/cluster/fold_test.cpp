@@ -38,7 +38,7 @@ TEST_CASE("fold: what is no proposal changes nothing but the hash") {
 
 TEST_CASE("fold: a message of a later format is not folded") {
   Folding fold;
-  CHECK(fold("PPO2 {}").verdict == FoldVerdict::unknown_format);
+  CHECK(fold("PPO3 {}").verdict == FoldVerdict::unknown_format);
   CHECK(fold.fold.stream_seq() == 0);
 }
 
@@ -121,6 +121,71 @@ TEST_CASE("fold: a run may begin in its middle, once") {
   fold(P("n2", 1).begin("a", "r", 40).events("a", "r", 40, 55));
   CHECK(fold.folded.events == 4);
   CHECK(fold.folded.trimmed == 12);
+}
+
+TEST_CASE("fold: a row is replaced, taken in hand by one node after the other, and dropped, each as its version says") {
+  Folding fold;
+  fold(P("n1", 1).keep("switch.a", 5, "{}").keep("switch.a", 6, R"({"x":1})"));
+  CHECK(fold.folded.events == 0);  // a row is no event
+  REQUIRE(fold.folded.rows.size() == 2);
+  CHECK(fold.folded.rows[1].done);
+  CHECK(fold.folded.rows[1].version == 2);
+  const auto& rows = fold.fold.rows().rows();
+  CHECK(rows.at("switch.a").value == R"({"x":1})");
+  CHECK(rows.at("switch.a").number == 6);
+  CHECK(fold(P("n2", 1).take("switch.a", 1)).events == 0);  // it was replaced
+  CHECK_FALSE(fold.folded.rows[0].done);
+  CHECK(fold(P("n2", 2).take("switch.a", 2)).events == 1);
+  CHECK(rows.empty());
+  const auto& taken = fold.fold.rows().taken();
+  CHECK(taken.at("switch.a@2").node == "n2");
+  // What is put anew under the key has nothing to do with it.
+  fold(P("n1", 2).keep("switch.a", 7, "{}"));
+  CHECK_FALSE(fold(P("n1", 3).take("switch.a", 2).claim("switch.a", 3)).rows[0].done);
+  CHECK_FALSE(fold.folded.rows[1].done);
+  CHECK(fold.folded.events == 0);
+  CHECK(fold(P("n3", 1).claim("switch.a", 2)).rows[0].done);  // n2 may have died
+  CHECK(fold(P("n1", 4).claim("switch.a", 2)).rows[0].done);
+  CHECK(taken.at("switch.a@2").node == "n1");
+  CHECK_FALSE(fold(P("n1", 5).claim("switch.a", 2)).rows[0].done);
+  CHECK_FALSE(fold(P("n1", 6).drop("switch.a", 1)).rows[0].done);
+  CHECK(fold(P("n1", 7).drop("switch.a", 2)).rows[0].done);
+  CHECK(taken.empty());
+  CHECK(rows.size() == 1);
+  CHECK(fold(P("n1", 8).drop("switch.a", 0)).rows[0].done);
+  CHECK(rows.empty());
+  CHECK(fold(P("n1", 8).drop("switch.a", 0)).rows.empty());  // came before
+}
+
+TEST_CASE("fold: rows are bounded, table by table, and what there is no room for is told") {
+  Folding fold;
+  std::uint64_t no = 0;
+  for (std::size_t i = 0; i < kTableRowsMax; ++i) REQUIRE(fold(P("n1", ++no).keep("switch." + std::to_string(i), 1, "{}")).rows[0].done);
+  CHECK_FALSE(fold(P("n1", ++no).keep("switch.more", 1, "{}")).rows[0].done);
+  CHECK(fold(P("n1", ++no).keep("switch.7", 1, R"({"y":2})")).rows[0].done);
+  CHECK(fold(P("n1", ++no).keep("alert.more", 1, "{}")).rows[0].done);
+  const std::uint64_t version = fold.fold.rows().rows().at("switch.8").version;
+  CHECK(fold(P("n1", ++no).take("switch.8", version)).rows[0].done);
+  CHECK_FALSE(fold(P("n1", ++no).keep("switch.more", 1, "{}")).rows[0].done);  // it is there yet
+  CHECK(fold(P("n1", ++no).drop("switch.8", version)).rows[0].done);
+  CHECK(fold(P("n1", ++no).keep("switch.more", 1, "{}")).rows[0].done);
+
+  const auto value = [](std::size_t bytes) { return R"({"x":")" + std::string(bytes - 8, 'x') + "\"}"; };
+  const std::string large = value(kRowBytesMax);
+  REQUIRE(fold(P("n1", ++no).keep("alert.x", 1, value(kRowBytesMax + 1))).rows.size() == 1);
+  CHECK_FALSE(fold.folded.rows[0].done);
+  int kept = 0;
+  while (kept < 100 && fold(P("n1", ++no).keep("alert." + std::to_string(kept), 1, large)).rows[0].done) ++kept;
+  CHECK(kept == static_cast<int>(kTableBytesMax / kRowBytesMax));
+  CHECK(fold(P("n1", ++no).keep("alert.0", 1, large)).rows[0].done);  // in place of itself
+
+  Fold other(kPayloadMax);
+  REQUIRE(other.restore(fold.fold.save()));
+  CHECK(other.save() == fold.fold.save());
+  const std::string next = P("n1", ++no).keep("alert.y", 1, large).drop("alert.0", 0).take("switch.more", fold.fold.rows().rows().at("switch.more").version).bytes();
+  fold(next);
+  other.apply(fold.seq, next);
+  CHECK(other.save() == fold.fold.save());
 }
 
 TEST_CASE("fold: stamps never decrease") {

@@ -73,10 +73,27 @@ TEST_CASE("proposal: what is not byte for byte as it is written is refused") {
 
 TEST_CASE("proposal: one that only a later program understands is told from one that nobody does") {
   const std::string good = P("n1", 1).uncounted().bytes();
-  CHECK(problem_of(replaced(good, "PPO1", "PPO2")) == ProposalProblem::unknown_format);
-  const std::string format = replaced(good, "[[", "[[\"!format\",2],[");
+  CHECK(problem_of(replaced(good, "PPO1", "PPO3")) == ProposalProblem::unknown_format);
+  const std::string format = replaced(good, "[[", "[[\"!format\",3],[");
   CHECK(problem_of(format) == ProposalProblem::unknown_format);
-  CHECK(problem_of(replaced(format, "\"!format\",2", "\"!format\",1")) == ProposalProblem::none);
+  CHECK(problem_of(replaced(format, "\"!format\",3", "\"!format\",2")) == ProposalProblem::none);
+}
+
+TEST_CASE("proposal: one with rows says so to bridges that do not know of them") {
+  const std::string good = P("n1", 1).keep("switch.6d65", 5000, R"({"a":1})").take("switch.6d65", 7).drop("alert.1", 0).uncounted().bytes();
+  CHECK(good.substr(0, 5) == "PPO2 ");
+  CHECK(good.find(R"([["!keep","switch.6d65",5000],["!take","switch.6d65",7],["!drop","alert.1",0],["","",0,1]]})") != std::string::npos);
+  CHECK(problem_of(good) == ProposalProblem::none);
+  CHECK(problem_of(replaced(good, "PPO2", "PPO1")) == ProposalProblem::malformed);
+  CHECK(problem_of(replaced(P("n1", 1).uncounted().bytes(), "PPO1", "PPO2")) == ProposalProblem::malformed);
+  const std::string longest = "switch." + std::string(kRowKeyBytesMax - 7, 'a');
+  CHECK(problem_of(replaced(good, "switch.6d65", longest)) == ProposalProblem::none);
+  for (const std::string& key : {std::string("switch."), std::string("other.a"), std::string("switch.A"), std::string("switch.a b"), longest + "a"}) {
+    CAPTURE(key);
+    CHECK(problem_of(replaced(good, "switch.6d65", key)) == ProposalProblem::malformed);
+  }
+  CHECK(problem_of(replaced(good, ",5000]", ",-1]")) == ProposalProblem::malformed);
+  CHECK(problem_of(replaced(good, R"(["!drop","alert.1",0])", R"(["!keep","alert.1",0])")) == ProposalProblem::malformed);  // no line
 }
 
 TEST_CASE("proposal: more than a bridge would send is refused by its size") {

@@ -53,6 +53,24 @@ class P {
     writer_.add_epoch(name, first_seq);
     return *this;
   }
+  P& keep(const std::string& key, std::uint64_t number, const std::string& value) {
+    const bridge::Envelope line = event_of(bridge::kOwnSource, "", 0, value);
+    writer_.add_row(bridge::Segment::Kind::keep, key, number, &line);
+    return *this;
+  }
+  P& drop(const std::string& key, std::uint64_t version) {
+    writer_.add_row(bridge::Segment::Kind::drop, key, version, nullptr);
+    return *this;
+  }
+  P& claim(const std::string& key, std::uint64_t version) {
+    writer_.add_row(bridge::Segment::Kind::claim, key, version, nullptr);
+    return *this;
+  }
+  P& take(const std::string& key, std::uint64_t version) {
+    const bridge::Envelope line = own_event();
+    writer_.add_row(bridge::Segment::Kind::take, key, version, &line);
+    return *this;
+  }
   P& stamp(std::int64_t us) {
     header_.stamp_us = us;
     return *this;
