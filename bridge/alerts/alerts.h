@@ -21,7 +21,7 @@
 
 #include <rapidjson/document.h>
 
-#include "access/read_scope.h"
+#include "alerts/alerts_asker.h"
 #include "alerts/alerts_thread.h"
 #include "alerts/webhooks.h"
 #include "base/clock.h"
@@ -57,12 +57,6 @@ struct AlertsLinks {
   std::function<void(const rapidjson::Value& command, const std::string& target, const std::string& from,
                      std::function<void(const std::string& outcome, const std::string& message)> done)>
       run_command;
-};
-
-// Who asks: what he calls himself, and who that is, where one has to say so.
-struct AlertsAsker {
-  std::string client_id, identity;
-  ReadScopePtr scope = {};  // what of it may be told; null: everything
 };
 
 // One thread: the log's. References must outlive it.

@@ -467,6 +467,7 @@ class BridgeApp::Impl {
     }
     if (config_.journal.before_delivery) log_.hold_back();
     journal_->start(log_, [this] { on_journal(); });
+    if (cluster_) return true;  // what is armed is in its log
     dispatcher_.set_switch_store([this](const auto& name, const auto& params, auto done) {
       journal_->keep({{"switches", name, params}}, std::move(done));
     });

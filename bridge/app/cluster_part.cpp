@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kClusterPayloadMax = 64 << 20;
 constexpr std::size_t kProposedBytesMax = 128 << 20;  // beside what sources wait with
 constexpr std::size_t kRunsRemembered = 4096;
-constexpr std::size_t kMarkBytesMax = 2 << 20;
+constexpr std::size_t kMarkBytesMax = 6 << 20;
 constexpr std::int64_t kMarkEveryUs = 1'000'000;
 constexpr auto kPause = std::chrono::milliseconds(1);
 
@@ -91,7 +91,7 @@ Result<bool> ClusterPart::join(EventLog& log, std::function<std::uint64_t()> com
     log_warn("cluster_mark_ahead", "cluster: {} is ahead of the journal, and the shared log is read from its beginning", mark_path_);
     part_ = std::make_unique<ClusterLog>(node(), *stream_, *this, std::string_view());
   }
-  peers_ = std::make_unique<ClusterPeers>(options_.name, options_.node, *stream_, *part_, clock_, *sides_, [this] { return problem(); });
+  peers_ = std::make_unique<ClusterPeers>(options_.name, options_.node, *stream_, *part_, *this, clock_, *sides_, [this] { return problem(); });
   std::uint64_t read = part_->fold().stream_seq();
   std::uint64_t kept = committed_seq_();
   std::int64_t moved_us = clock_.steady_us();
@@ -179,8 +179,10 @@ void ClusterPart::begin_if_unknown(std::string_view source, std::string_view run
   }
 }
 
+bool ClusterPart::may_propose() const { return part_ && part_->ready() && part_->proposer().bytes() <= kProposedBytesMax; }
+
 void ClusterPart::propose(const Envelope& event, std::int64_t wall_us) {
-  if (!part_ || !part_->ready() || part_->proposer().bytes() > kProposedBytesMax) {
+  if (!may_propose()) {
     if (dropped_++ == 0) log_error("cluster_dropped", "cluster: events are dropped: {}", problem().empty() ? "too many wait" : problem());
     return;
   }
@@ -192,11 +194,54 @@ void ClusterPart::propose(const Envelope& event, std::int64_t wall_us) {
     if (event.tracked()) begin_if_unknown(event.source, event.run, event.source_seq, wall_us);
     part_->proposer().add(event, wall_us);
   }
+  tick_soon();
+}
+
+void ClusterPart::tick_soon() {
   if (std::exchange(tick_posted_, true)) return;
   post_([this] {
     tick_posted_ = false;
     tick();
   });
+}
+
+bool ClusterPart::propose_row(Segment::Kind kind, std::string_view key, std::uint64_t number, const Envelope* line, Done done) {
+  if (!may_propose()) return false;
+  part_->proposer().add_row(kind, key, number, line, clock_.wall_us());
+  row_waits_.push_back(std::move(done));
+  tick_soon();
+  return true;
+}
+
+void ClusterPart::on_row(const Folded::Row& row) {
+  if (row_waits_.empty()) return;
+  const Done done = std::move(row_waits_.front());
+  row_waits_.pop_front();
+  done(row);
+}
+
+bool ClusterPart::keep(std::string_view key, std::uint64_t number, std::string_view value, Done done) {
+  Envelope line;
+  line.type = "row";
+  line.source = kOwnSource;
+  line.data = value;
+  return propose_row(Segment::Kind::keep, key, number, &line, std::move(done));
+}
+
+bool ClusterPart::drop(std::string_view key, std::uint64_t version, Done done) {
+  return propose_row(Segment::Kind::drop, key, version, nullptr, std::move(done));
+}
+
+bool ClusterPart::claim(std::string_view key, std::uint64_t version, Done done) {
+  return propose_row(Segment::Kind::claim, key, version, nullptr, std::move(done));
+}
+
+bool ClusterPart::take(std::string_view key, std::uint64_t version, std::string_view event_data, Done done) {
+  Envelope line;
+  line.type = "system_status";
+  line.source = kOwnSource;
+  line.data = event_data;
+  return propose_row(Segment::Kind::take, key, version, &line, std::move(done));
 }
 
 std::string ClusterPart::read_mark() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "cluster/cluster_log.h"
+#include "cluster/shared_rows.h"
 #include "engine/jetstream.h"
 #include "log/ahead_waits.h"
 #include "log/event_log.h"
@@ -23,7 +25,7 @@
 namespace bridge {
 
 // One thread: the log's. References must outlive it.
-class ClusterPart final : public PositionStore, public ClusterSink {
+class ClusterPart final : public PositionStore, public ClusterSink, public SharedRows {
  public:
   // `post` runs a function on the log's thread, later; from any thread. `on_news`: call poll().
   ClusterPart(const Config& config, const Clock& clock, std::function<void(std::function<void()>)> post,
@@ -64,9 +66,20 @@ class ClusterPart final : public PositionStore, public ClusterSink {
   void on_epoch(const FoldEpoch& epoch) override;
   void on_event(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us) override;
   void on_taken_back(const std::string& source, const std::string& run, std::uint64_t last) override;
+  void on_row(const Folded::Row& row) override;
+
+  // SharedRows. REQUIRES: join().
+  const FoldRows& rows() const override { return part_->fold().rows(); }
+  bool keep(std::string_view key, std::uint64_t number, std::string_view value, Done done) override;
+  bool drop(std::string_view key, std::uint64_t version, Done done) override;
+  bool take(std::string_view key, std::uint64_t version, std::string_view event_data, Done done) override;
+  bool claim(std::string_view key, std::uint64_t version, Done done) override;
 
  private:
+  bool may_propose() const;
   void propose(const Envelope& event, std::int64_t wall_us);
+  bool propose_row(Segment::Kind kind, std::string_view key, std::uint64_t number, const Envelope* line, Done done);
+  void tick_soon();
   void begin_if_unknown(std::string_view source, std::string_view run, std::uint64_t first, std::int64_t wall_us);
   void tick();
   void keep_mark();
@@ -89,6 +102,7 @@ class ClusterPart final : public PositionStore, public ClusterSink {
   std::function<std::uint64_t()> committed_seq_;
   std::string taken_back_;   // what this process can only mend by beginning anew
   bool tick_posted_ = false;
+  std::deque<Done> row_waits_;  // for what this process proposed of rows, in its order
   std::uint64_t dropped_ = 0;
   std::map<std::pair<std::string, std::string>, bool, std::less<>> begun_;  // runs of which something was proposed
   // A fold that is written once all its events are on disk.

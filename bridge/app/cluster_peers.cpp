@@ -13,12 +13,13 @@ namespace {
 constexpr std::int64_t kHeartbeatUs = 1'000'000;
 constexpr std::int64_t kHeartbeatSoonUs = 100'000;  // where something has changed
 constexpr std::int64_t kLookUs = 250'000;
+constexpr std::int64_t kSwitchesUs = 20'000;
 // The leader is asked twice a second: where it has not answered for so long there is none, or it is out of reach.
 constexpr std::int64_t kLeaderUs = 2'000'000;
 
 }  // namespace
 
-ClusterPeers::ClusterPeers(std::string cluster, std::string node, JetStream& stream, const ClusterLog& part, const Clock& clock,
+ClusterPeers::ClusterPeers(std::string cluster, std::string node, JetStream& stream, const ClusterLog& part, SharedRows& rows, const Clock& clock,
                            ClusterSides sides, std::function<std::string()> problem)
     : cluster_(std::move(cluster)),
       node_(std::move(node)),
@@ -29,10 +30,24 @@ ClusterPeers::ClusterPeers(std::string cluster, std::string node, JetStream& str
       problem_(std::move(problem)),
       peers_([this](std::uint64_t seq, std::uint64_t hash) { return part_.fold().agrees(seq, hash); }),
       presence_(node_, sides_.sources, peers_),
-      desk_(node_, stream, clock, [this](RemoteCommand wanted, auto answer) { sides_.dispatcher.serve(std::move(wanted), std::move(answer)); }) {}
+      desk_(node_, stream, clock, [this](RemoteCommand wanted, auto answer) { sides_.dispatcher.serve(std::move(wanted), std::move(answer)); }),
+      switches_(node_, rows, clock, switch_links()) {}
+
+SwitchLinks ClusterPeers::switch_links() {
+  SwitchLinks links;
+  links.problem = problem_;
+  links.is_live = [this](const std::string& node) { return node == node_ || peers_.works(node); };
+  links.is_first = [this] { return peers_.is_first(node_); };
+  links.told = [this](const std::string& name, const std::string& params) { return sides_.dispatcher.switch_told(name, params); };
+  links.issue = [this](const auto& name, const auto& params, const auto& key, bool here_only, auto done) {
+    sides_.dispatcher.issue_switch(name, params, key, here_only, std::move(done));
+  };
+  return links;
+}
 
 Result<bool> ClusterPeers::start() {
   sides_.dispatcher.router().set_peers(&peers_, &desk_);
+  sides_.dispatcher.set_cluster_switches(&switches_, node_);
   sides_.commands.set_peers(&peers_, node_);
   sides_.commands.set_cluster([this] { return report(); });
   sides_.watch.set_presence([this](const Run& run) { on_change(run); });
@@ -50,6 +65,7 @@ void ClusterPeers::tick() {
   stalls_.tick(!part_.proposer().idle(), part_.fold().stream_seq(), now_us);
   if (!started_) return;
   desk_.tick();
+  look_at_switches(now_us);
   if (now_us >= said_us_ + (changed_ ? kHeartbeatSoonUs : kHeartbeatUs)) say(false);
   if (!looking_ && now_us < looked_us_ + kLookUs) return;
   const TurnPart part("other bridges");
@@ -59,6 +75,14 @@ void ClusterPeers::tick() {
   looking_ = !presence_.some_due(able, now_us, &changes);
   if (!looking_) looked_us_ = now_us;
   tell(changes);
+}
+
+void ClusterPeers::look_at_switches(std::int64_t now_us) {
+  const std::uint64_t at = part_.fold().stream_seq();
+  pulse_.tick(able(now_us) && (std::exchange(pulse_at_, at) != at || (part_.behind() == 0 && part_.proposer().idle())), now_us);
+  if (now_us < switches_us_ + kSwitchesUs) return;
+  switches_us_ = now_us;
+  switches_.tick(pulse_);
 }
 
 void ClusterPeers::stop() {

@@ -10,8 +10,10 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "cluster/cluster_log.h"
+#include "cluster/log_pulse.h"
 #include "cluster/stall_watch.h"
 #include "commands/cluster_report.h"
+#include "commands/cluster_switches.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
 #include "commands/remote_desk.h"
@@ -34,7 +36,7 @@ struct ClusterSides {
 class ClusterPeers final : public NodeLinkListener {
  public:
   // `problem`: why this bridge has no part in the cluster; "": it has.
-  ClusterPeers(std::string cluster, std::string node, JetStream& stream, const ClusterLog& part, const Clock& clock,
+  ClusterPeers(std::string cluster, std::string node, JetStream& stream, const ClusterLog& part, SharedRows& rows, const Clock& clock,
                ClusterSides sides, std::function<std::string()> problem);
 
   // From now on others know of this bridge, and it of them.
@@ -55,6 +57,8 @@ class ClusterPeers final : public NodeLinkListener {
 
  private:
   bool able(std::int64_t now_us) const;
+  SwitchLinks switch_links();
+  void look_at_switches(std::int64_t now_us);
   void say(bool stopping);
   void tell(const std::vector<Presence::Change>& changes);
   void on_change(const Run& run);
@@ -70,6 +74,10 @@ class ClusterPeers final : public NodeLinkListener {
   Presence presence_;
   RemoteDesk desk_;
   StallWatch stalls_;
+  LogPulse pulse_;
+  std::uint64_t pulse_at_ = 0;  // how far the log was folded
+  ClusterSwitches switches_;
+  std::int64_t switches_us_ = INT64_MIN / 2;
   bool started_ = false;
   bool changed_ = false;  // among the sources, since the last heartbeat
   std::int64_t said_us_ = INT64_MIN / 2;

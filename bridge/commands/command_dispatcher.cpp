@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/loop_turns.h"
 #include "base/text.h"
+#include "commands/cluster_switches.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
 #include "event/json_writer.h"
@@ -36,6 +38,30 @@ void add_error(JsonWriter& json, const RequestError& error) {
 std::string member_text(const Value& object, const char* name) {
   const Value* const found = object.IsObject() ? find(object, name) : nullptr;
   return found != nullptr && found->IsString() ? std::string(view(*found)) : std::string();
+}
+
+std::string switch_owner(const std::string& name) { return "dead-man's switch of " + name; }
+
+// Whom the owner of a switch that is kept could command; null: everybody.
+CommandTargetsPtr kept_targets(const Value& params) {
+  const Value* const targets = params.IsObject() ? find(params, kTargets) : nullptr;
+  if (targets == nullptr || !targets->IsArray()) return nullptr;
+  std::vector<std::string> patterns;
+  for (const Value& target : targets->GetArray()) {
+    if (target.IsString()) patterns.emplace_back(view(target));
+  }
+  return std::make_shared<const CommandTargets>(std::move(patterns));
+}
+
+// `node`: to its trainers alone; empty: to all.
+std::string expired_data(const std::string& name, const Command& command, const std::string& node = {}) {
+  JsonWriter data;
+  data.object().field("status", "dead_mans_switch_expired");
+  data.field("message", name + " has not been heard of; issuing " + command.name + " to " + command.target +
+                            (node.empty() ? "" : ", of bridge " + node + " alone: the cluster's log stood still"));
+  data.field("client_id", name);
+  if (!node.empty()) data.field("node", node);
+  return data.end_object().take();
 }
 
 const char* name_of(const CommandOutcome& outcome) {
@@ -165,11 +191,18 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
       note->end("success");
       reply(own_result(name, result, id_json, began_us));
     };
-    if (command.name == kDisarm) {
+    const auto refuse = [this, id_json, note, reply](const RequestError& error) {
+      note->end(error_type_name(error.type));
+      reply(refusal(error, id_json));
+    };
+    if (command.name == kDisarm && cluster_switches_ != nullptr) {
+      cluster_switches_->disarm(switch_name(requester), [answer, refuse](const auto& was) {
+        was ? answer(was.value() ? R"({"disarmed":true})" : R"({"disarmed":false})") : refuse(was.error());
+      });
+    } else if (command.name == kDisarm) {
       answer(switches_.disarm(requester.owner()) ? R"({"disarmed":true})" : R"({"disarmed":false})");
-    } else if (const auto error = arm(params, requester.owner(), requester.access.get(), nullptr, answer)) {
-      note->end(error_type_name(error->type));
-      reply(refusal(*error, id_json));
+    } else if (const auto error = arm(params, switch_name(requester), requester.access.get(), nullptr, answer, refuse)) {
+      refuse(*error);
     }
     return;
   }
@@ -191,7 +224,7 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
 // `answer` is called with the result once it is known whether the switch outlives the bridge.
 std::optional<RequestError> CommandDispatcher::arm(
     const Value& params, const std::string& requester, const Access* access, CommandTargetsPtr owners_targets,
-    const std::function<void(const std::string& result_json)>& answer) {
+    const std::function<void(const std::string& result_json)>& answer, const std::function<void(const RequestError&)>& refuse) {
   const Value* const timeout = params.IsObject() ? find(params, "timeout_ms") : nullptr;
   const auto ms = read_number(timeout, "params.timeout_ms", kSwitchTimeoutMinUs / 1000,
                               kSwitchTimeoutMaxUs / 1000);
@@ -201,7 +234,7 @@ std::optional<RequestError> CommandDispatcher::arm(
   if (on_expiry == nullptr || !on_expiry->IsObject()) {
     return bad("params.on_expiry must be an object with command and target");
   }
-  auto command = parse(*on_expiry, "dead-man's switch of " + requester, access);
+  auto command = parse(*on_expiry, switch_owner(requester), access);
   if (!command) {
     RequestError error = command.error();
     error.message = "params.on_expiry: " + error.message;
@@ -230,6 +263,10 @@ std::optional<RequestError> CommandDispatcher::arm(
     json.key("timeout_ms").milliseconds(timeout_us);
     answer(json.field("survives_restart", kept).end_object().take());
   };
+  if (cluster_switches_ != nullptr) {
+    cluster_switches_->arm(requester, timeout_us, params_json, [told, refuse](const auto& armed) { armed ? told(true) : refuse(armed.error()); });
+    return std::nullopt;
+  }
   if (!switches_.arm(requester, timeout_us, std::move(command.value()), std::move(params_json),
                      told)) {
     return RequestError{ErrorType::busy,
@@ -241,26 +278,61 @@ std::optional<RequestError> CommandDispatcher::arm(
 void CommandDispatcher::restore_switch(const std::string& name, const std::string& params_json) {
   switches_.restore(name, params_json);
   const auto params = read_document(params_json);
-  CommandTargetsPtr kept;
-  const Value* const targets = params && params.value().IsObject() ? find(params.value(), kTargets) : nullptr;
-  if (targets != nullptr && targets->IsArray()) {
-    std::vector<std::string> patterns;
-    for (const Value& target : targets->GetArray()) {
-      if (target.IsString()) patterns.emplace_back(view(target));
-    }
-    kept = std::make_shared<const CommandTargets>(std::move(patterns));
-  }
-  if (params) (void)arm(params.value(), name, nullptr, std::move(kept), [](const std::string&) {});
+  if (params) (void)arm(params.value(), name, nullptr, kept_targets(params.value()), [](const std::string&) {}, [](const RequestError&) {});
   switches_.spare(name, kRestoredUs);
+}
+
+// Who has no name of his own is somebody else at each bridge.
+std::string CommandDispatcher::switch_name(const Requester& requester) const {
+  std::string name = requester.owner();
+  if (cluster_switches_ != nullptr) name_across(node_, requester.access == nullptr ? "" : requester.access->name, &name);
+  return name;
+}
+
+Result<Command, RequestError> CommandDispatcher::switch_command(const std::string& name, const Value& params) const {
+  const Value* const on_expiry = params.IsObject() ? find(params, "on_expiry") : nullptr;
+  if (on_expiry == nullptr || !on_expiry->IsObject()) return bad("on_expiry is missing");
+  auto command = parse(*on_expiry, switch_owner(name));
+  if (command) command.value().targets = kept_targets(params);
+  return command;
+}
+
+std::string CommandDispatcher::switch_told(const std::string& name, const std::string& params_json) const {
+  const auto params = read_document(params_json);
+  const auto command = params ? switch_command(name, params.value()) : bad(params.error().message);
+  return expired_data(name, command ? command.value() : Command());
+}
+
+void CommandDispatcher::issue_switch(const std::string& name, const std::string& params_json, const std::string& key, bool here_only,
+                                     std::function<void(bool reached)> done) {
+  const auto params = read_document(params_json);
+  auto command = params ? switch_command(name, params.value()) : bad(params.error().message);
+  if (!command) {
+    log_error("switch_unreadable", "cluster: the dead-man's switch of {} cannot be read: {}", printable(name), printable(command.error().message, 200));
+    return done(true);
+  }
+  command.value().idempotency_key = key;
+  if (here_only) {
+    if (!router_.look_up(command.value(), true)) return done(false);
+    const std::string text = "the cluster's log stands still; to trainers of " + node_ + " alone";
+    log_warn("switch_interlock", "the dead-man's switch of {} is due, and {}: {} to {}", printable(name), text, command.value().name,
+             printable(command.value().target));
+    events_.publish("system_status", expired_data(name, command.value(), node_));
+  }
+  ++counters_.switches_expired;
+  const auto note = std::make_shared<AuditNote>(audit_, entry_of(command.value(), command.value().requester));
+  const auto respond = [note, done = std::move(done)](const CommandOutcome& outcome) {
+    note->end(name_of(outcome));
+    done(!outcome.refusal && std::any_of(outcome.answers.begin(), outcome.answers.end(), [](const TrainerAnswer& answer) {
+      return answer.success || (answer.error.type != ErrorType::unknown_target && answer.error.type != ErrorType::busy && !is_away(answer.error));
+    }));
+  };
+  router_.submit(std::move(command.value()), respond, here_only);
 }
 
 void CommandDispatcher::switch_expired(const std::string& name, const Command& command) {
   ++counters_.switches_expired;
-  JsonWriter data;
-  data.object().field("status", "dead_mans_switch_expired");
-  data.field("message",
-             name + " has not been heard of; issuing " + command.name + " to " + command.target);
-  events_.publish("system_status", data.field("client_id", name).end_object().take());
+  events_.publish("system_status", expired_data(name, command));
   const auto note = std::make_shared<AuditNote>(audit_, entry_of(command, command.requester));
   submit(command, note, [](const CommandOutcome&) {});  // command_executed tells how it went
 }

@@ -24,6 +24,8 @@
 
 namespace bridge {
 
+class ClusterSwitches;
+
 // Called with the reply, JSON text.
 using Reply = std::function<void(std::string json)>;
 
@@ -85,6 +87,15 @@ class CommandDispatcher final : public CommandTaker {
 
   // Where armed switches are kept; see DeadMansSwitches.
   void set_switch_store(DeadMansSwitches::Keep keep) { switches_.set_store(std::move(keep)); }
+  // Switches of a bridge that is one of several, named `node`: from now on these are armed. They outlive this.
+  void set_cluster_switches(ClusterSwitches* switches, std::string node) {
+    cluster_switches_ = switches;
+    node_ = std::move(node);
+  }
+  // For these: `data` of the event that one has expired, and its command. See SwitchLinks.
+  std::string switch_told(const std::string& name, const std::string& params_json) const;
+  void issue_switch(const std::string& name, const std::string& params_json, const std::string& key, bool here_only,
+                    std::function<void(bool reached)> done);
   // Arms a switch that the store has, with all of its time before it and at least ten seconds.
   void restore_switch(const std::string& name, const std::string& params_json);
 
@@ -110,7 +121,9 @@ class CommandDispatcher final : public CommandTaker {
                                       const Access* access = nullptr) const;
   std::optional<RequestError> arm(
       const rapidjson::Value& params, const std::string& requester, const Access* access, CommandTargetsPtr owners_targets,
-      const std::function<void(const std::string& result_json)>& answer);
+      const std::function<void(const std::string& result_json)>& answer, const std::function<void(const RequestError&)>& refuse);
+  Result<Command, RequestError> switch_command(const std::string& name, const rapidjson::Value& params) const;
+  std::string switch_name(const Requester& requester) const;
   void switch_expired(const std::string& name, const Command& command);
   void report(const Command& command, const TrainerAnswer& answer);
   // Carries it out, and notes what becomes of it.
@@ -128,6 +141,8 @@ class CommandDispatcher final : public CommandTaker {
   std::int64_t default_deadline_us_;
   CommandRouter router_;
   DeadMansSwitches switches_;
+  ClusterSwitches* cluster_switches_ = nullptr;  // null: this bridge's own count
+  std::string node_;
   std::weak_ptr<Audit> audit_;
 };
 

@@ -74,10 +74,10 @@ bool CommandRouter::join_earlier(const Command& command, const Respond& respond)
   return true;
 }
 
-void CommandRouter::submit(Command command, Respond respond) {
+void CommandRouter::submit(Command command, Respond respond, bool own_only) {
   ++counters_.commands;
   if (join_earlier(command, respond)) return;
-  auto aims = look_up(command);
+  auto aims = look_up(command, own_only);
   if (!aims) {
     CommandOutcome outcome;
     outcome.refusal = std::move(aims.error());
@@ -98,8 +98,8 @@ void CommandRouter::start(Command command, const std::vector<CommandAim>& aims, 
   for (const CommandAim& aim : aims) aim.node.empty() ? assign(aim, request) : ask_node(aim, request);
 }
 
-Result<std::vector<CommandAim>, RequestError> CommandRouter::look_up(const Command& command) const {
-  auto aims = find_targets(sources_, command.target, command.targets.get(), peers_);
+Result<std::vector<CommandAim>, RequestError> CommandRouter::look_up(const Command& command, bool own_only) const {
+  auto aims = find_targets(sources_, command.target, command.targets.get(), own_only ? nullptr : peers_);
   if (!aims && aims.error().type == ErrorType::forbidden) {
     RequestError error = aims.error();
     error.details_json = permission_details(command.name, command.target);

@@ -58,7 +58,8 @@ class CommandRouter final : public RepairLink {
 
   // `respond` is called exactly once, at once or later, unless the router goes first. It may be called
   // when its requester is long gone, and must bear that.
-  void submit(Command command, Respond respond);
+  // `own_only`: for trainers of other bridges it is not.
+  void submit(Command command, Respond respond, bool own_only = false);
 
   // The same for what another bridge of the cluster asks for: it goes no further.
   void submit_here(RemoteCommand wanted, Respond respond);
@@ -70,7 +71,7 @@ class CommandRouter final : public RepairLink {
   }
 
   // Whom a command would go to now, or why to nobody.
-  Result<std::vector<CommandAim>, RequestError> look_up(const Command& command) const;
+  Result<std::vector<CommandAim>, RequestError> look_up(const Command& command, bool own_only = false) const;
 
   // Set before the first ask(). It may ask again.
   void set_repair_listener(std::function<void(const RepairAnswer&)> on_repaired) {

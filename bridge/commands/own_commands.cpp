@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "alerts/alerts.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "commands/delays_json.h"

@@ -14,7 +14,7 @@
 
 #include <rapidjson/document.h>
 
-#include "alerts/alerts.h"
+#include "alerts/alerts_asker.h"
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "base/counters.h"
@@ -41,6 +41,8 @@
 #include "stream/snapshot.h"
 
 namespace bridge {
+
+class Alerts;
 
 // What is told of a connection.
 struct ClientInfo {

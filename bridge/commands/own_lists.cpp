@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "alerts/alerts.h"
 #include "base/limits.h"
 #include "commands/delays_json.h"
 #include "commands/own_commands.h"

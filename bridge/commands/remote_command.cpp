@@ -17,6 +17,7 @@ namespace {
 
 using rapidjson::Value;
 
+constexpr std::string_view kUnnamed = "connection-";
 constexpr std::size_t kRequesterBytesMax = 512;
 constexpr std::size_t kTextBytesMax = 64 << 20;  // no bound of its own: the whole message has one
 constexpr double kByMaxS = 1e11;
@@ -50,6 +51,15 @@ Result<RequestError> read_error(const Value& object, const char* name) {
 }
 
 }  // namespace
+
+void name_across(const std::string& node, const std::string& identity, std::string* name) {
+  const std::size_t at = identity.empty() ? 0 : std::min(identity.size() + 1, name->size());
+  if (name->compare(at, kUnnamed.size(), kUnnamed) == 0) name->insert(at, node + "/");
+}
+
+bool is_away(const RequestError& error) {
+  return error.type == ErrorType::rejected && error.message.compare(0, kBridgeIsAway.size(), kBridgeIsAway) == 0;
+}
 
 std::string write_remote_command(const RemoteCommand& wanted) {
   const Command& command = wanted.command;

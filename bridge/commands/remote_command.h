@@ -24,6 +24,14 @@ struct RemoteCommand {
   std::string agent;
 };
 
+// Whose name is his connection's is somebody else at each bridge: from now on it names the bridge too. `identity`: what the
+// name may begin with, with a slash behind it.
+void name_across(const std::string& node, const std::string& identity, std::string* name);
+
+// Whether it was not done because nobody was there who could.
+bool is_away(const RequestError& error);
+inline constexpr std::string_view kBridgeIsAway = "its bridge is away: ";
+
 std::string write_remote_command(const RemoteCommand& wanted);
 Result<RemoteCommand> read_remote_command(std::string_view text);
 

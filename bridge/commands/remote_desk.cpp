@@ -5,11 +5,6 @@
 #include <utility>
 
 namespace bridge {
-namespace {
-
-constexpr std::string_view kUnnamed = "connection-";
-
-}  // namespace
 
 RemoteDesk::RemoteDesk(std::string node, NodeLink& link, const Clock& clock, Serve serve)
     : node_(std::move(node)), link_(link), clock_(clock), serve_(std::move(serve)) {}
@@ -27,10 +22,7 @@ void RemoteDesk::ask(const std::string& node, RemoteCommand wanted, std::int64_t
   wanted.from = node_;
   wanted.by_us = clock_.wall_us() + left_us;
   const std::int64_t deadline_ms = wanted.command.deadline_us / 1000;
-  // Who has no name of his own is somebody else at each bridge.
-  std::string& requester = wanted.command.requester;
-  const std::size_t name = wanted.command.identity.empty() ? 0 : wanted.command.identity.size() + 1;
-  if (requester.compare(std::min(name, requester.size()), kUnnamed.size(), kUnnamed) == 0) requester.insert(name, node_ + "/");
+  name_across(node_, wanted.command.identity, &wanted.command.requester);
   wanted.command.deadline_us = std::min(left_us, kCommandDeadlineMaxUs);
   const std::string text = write_remote_command(wanted);
   if (text.size() > link_.word_bytes_max()) {
@@ -39,7 +31,7 @@ void RemoteDesk::ask(const std::string& node, RemoteCommand wanted, std::int64_t
   }
   const std::uint64_t no = ++last_no_;
   if (!link_.ask(node, no, text)) {
-    return refuse(answered, ErrorType::rejected, "its bridge is away: " + node + " cannot be reached from here");
+    return refuse(answered, ErrorType::rejected, std::string(kBridgeIsAway) + node + " cannot be reached from here");
   }
   ++counts_.sent;
   ++asks_of_[node];
@@ -52,7 +44,7 @@ void RemoteDesk::on_answer(std::uint64_t no, bool nobody, std::string_view text)
   const Ask ask = std::move(found->second);
   asks_.erase(found);
   if (--asks_of_[ask.node] == 0) asks_of_.erase(ask.node);
-  if (nobody) return refuse(ask.answered, ErrorType::rejected, "its bridge is away: " + ask.node + " does not run");
+  if (nobody) return refuse(ask.answered, ErrorType::rejected, std::string(kBridgeIsAway) + ask.node + " does not run");
   auto read = read_remote_answers(text);
   if (!read) {
     ++counts_.malformed;

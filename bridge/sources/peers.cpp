@@ -23,6 +23,15 @@ const Peer* Peers::find(std::string_view node) const {
   return found == nodes_.end() ? nullptr : &found->second;
 }
 
+bool Peers::works(std::string_view node) const {
+  const Peer* const peer = find(node);
+  return peer != nullptr && peer->state == SourceState::live && peer->said.able;
+}
+
+bool Peers::is_first(std::string_view node) const {
+  return std::none_of(nodes_.begin(), nodes_.end(), [&](const auto& one) { return one.first < node && works(one.first); });
+}
+
 std::string Peers::hear(const std::string& node, std::string_view text, std::uint64_t seq, std::int64_t wall_us, std::int64_t now_us) {
   ++counts_.received;
   auto read = read_heartbeat(text, node, now_us);

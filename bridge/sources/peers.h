@@ -81,6 +81,10 @@ class Peers {
 
   const Nodes& nodes() const { return nodes_; }
   const Peer* find(std::string_view node) const;
+  // Heard of lately, with part in the cluster.
+  bool works(std::string_view node) const;
+  // No other that works has a smaller name.
+  bool is_first(std::string_view node) const;
   const PeersCounts& counts() const { return counts_; }
 
  private:

@@ -25,11 +25,7 @@ Presence::Told& Presence::told_of(const Key& key) {
 // The home tells. Where it is not heard of, the first of those that are does.
 bool Presence::is_mine(const Claim& best) const {
   if (best.node.empty()) return true;
-  const Peer* const home = peers_.find(best.node);
-  if (home != nullptr && home->state == SourceState::live && home->said.able) return false;
-  return std::none_of(peers_.nodes().begin(), peers_.nodes().end(), [this](const auto& one) {
-    return one.first < node_ && one.second.state == SourceState::live && one.second.said.able;
-  });
+  return !peers_.works(best.node) && peers_.is_first(node_);
 }
 
 bool Presence::another_was_told(const std::string& source, const std::string& run, std::int64_t now_us) const {

@@ -179,6 +179,49 @@ class TwoBridges(Cluster):
             self.assertTrue(one.ask("mark", "t@" + run, word=run)["success"])
         self.assertEqual(done, ["r1", "r2"])
 
+    def test_a_switch_is_rearmed_over_any_bridge_and_fires_where_the_one_that_armed_it_was_killed(self) -> None:
+        one, two = self.node("n1"), self.node("n2")
+        done: list[str] = []
+        self.trainer("t", two, done)
+        wait_until(lambda: one.source("t").get("connected"), "for the source at the other bridge")
+
+        def command(bridge: Bridge, name: str, **params) -> dict:
+            """As a client that registers; who does so under the same name has the same switch, over any bridge."""
+
+            async def reply() -> dict:
+                async with websockets.connect(bridge.ws) as socket:
+                    for request in ({"action": "register", "client_id": "me"}, {"action": "command", "command": name, "params": params}):
+                        await socket.send(json.dumps(request))
+                    while True:
+                        message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
+                        if message.get("action") == "command":
+                            return message["result"]
+
+            return asyncio.run(reply())
+
+        def arm(bridge: Bridge, timeout_ms: int) -> dict:
+            return command(bridge, "arm_dead_mans_switch", timeout_ms=timeout_ms,
+                           on_expiry={"command": "mark", "target": "t", "params": {"word": "fired"}})
+
+        self.assertEqual(arm(one, 500), {"armed": True, "name": "me", "timeout_ms": 500.0, "survives_restart": True})
+        self.assertTrue(arm(two, 60_000)["armed"])
+        armed = time.monotonic()
+        wait_until(lambda: time.monotonic() > armed + 1.2)  # longer than the first one had, and the others wait
+        self.assertEqual(done, [])
+        self.assertEqual(command(one, "disarm_dead_mans_switch"), {"disarmed": True})
+        self.assertEqual(command(two, "disarm_dead_mans_switch"), {"disarmed": False})
+        arm(one, 300)
+        one.kill()
+        wait_until(lambda: done == ["fired"], "for the switch")
+        told = wait_until(lambda: two.events("command_executed"))
+        self.assertEqual([e["data"]["outcome"] for e in told], ["success"])
+        self.assertEqual([e["data"]["status"] for e in two.events("system_status") if "switch" in e["data"]["status"]], ["dead_mans_switch_expired"])
+        # It is not issued again by who comes back.
+        one.start()
+        wait_until(lambda: len(self.nodes(one)) == 2 and self.nodes(one)[1]["state"] == "live")
+        self.assertEqual(len(one.events("command_executed")), 1)
+        self.assertEqual(done, ["fired"])
+
     def trainer(self, source: str, bridge: Bridge, done: list[str], **options) -> Publisher:
         publisher = Publisher(source, endpoint=bridge.events_in, control=bridge.control, system_metrics_s=0, **options)
         self.addCleanup(publisher.close, 0)
