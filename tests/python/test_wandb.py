@@ -74,7 +74,7 @@ class Logging(WandbTest):
         self.assertEqual((found["h"]["count"], found["array"]["mean"], found["list"]["p50"]), (101, 1, 2))
         self.assertEqual((found["np"]["count"], found["np"]["min"], found["np"]["max"]), (4, 0, 2))
         self.assertEqual([t["text"] for t in self.events("text")], ["up"])
-        with self.assertLogs("ppo_bridge", "INFO") as logs:
+        with self.assertLogs("ppo_bridge", "WARNING") as logs:
             for _ in range(2):
                 table = wandb.Table(columns=["a"])
                 table.add_data(1)

@@ -122,7 +122,7 @@ def note(name: str) -> None:
     """Says once in a program that there is no event for it."""
     if name not in _noted and len(_noted) < _NOTED_MAX:
         _noted.add(name)
-        log.info("%s has no event; it is left out of what is published", name)
+        log.warning("%s has no event; it is left out of what is published", name)
 
 
 def quantiles(values: Any) -> dict:
