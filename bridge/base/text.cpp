@@ -42,22 +42,7 @@ bool is_name(std::string_view s) {
   return !s.empty() && s.size() <= kNameBytesMax && all_of_class(s, kNameChar);
 }
 
-bool is_utf8(std::string_view s) {
-  const char* p = s.data();
-  const char* const end = p + s.size();
-  // Eight plain ones at a time, as most are.
-  const auto eight_ascii = [&] {
-    std::uint64_t word = 0;
-    std::memcpy(&word, p, sizeof word);
-    return (word & 0x8080808080808080u) == 0;
-  };
-  while (p < end) {
-    const int size = end - p >= 8 && eight_ascii() ? 8 : utf8::size_at(p, end);
-    if (size == 0) return false;
-    p += size;
-  }
-  return true;
-}
+bool is_utf8(std::string_view s) { return utf8::is_valid(s); }
 
 std::string_view utf8_prefix(std::string_view s, std::size_t bytes_max) {
   if (s.size() <= bytes_max) return s;

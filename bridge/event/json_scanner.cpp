@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "base/limits.h"
-#include "base/text.h"
 #include "shared/text/utf8.h"
 
 namespace bridge {
@@ -50,7 +49,7 @@ void append_utf8(std::string& out, unsigned code) {
 
 std::string JsonScanner::problem() const {
   if (too_deep_) return "is deeper than " + std::to_string(kJsonDepthMax) + " levels";
-  if (!is_utf8({begin_, static_cast<std::size_t>(end_ - begin_)})) return "is not UTF-8";
+  if (!utf8::is_valid({begin_, static_cast<std::size_t>(end_ - begin_)})) return "is not UTF-8";
   return "is not JSON: at byte " + std::to_string(p_ - begin_) + " of " +
          std::to_string(end_ - begin_);
 }

@@ -7,10 +7,11 @@
 #include <string_view>
 
 // JSON texts, cut and composed without being rewritten: what the bridge sent leaves this program
-// digit for digit. RapidJSON decides what is valid; the cutting functions below rely on that.
+// digit for digit. What is valid, and where it is
+// cut, the bridge's own reading of JSON decides.
 namespace feed::json {
 
-// One JSON value of any kind and nothing else. Depth costs no stack.
+// One JSON value of any kind and nothing else, at most 100 levels deep.
 bool valid(std::string_view text);
 
 // Calls `use` with each member of an object: its key as written between the quotes, and its value's

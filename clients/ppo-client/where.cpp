@@ -19,15 +19,6 @@ using Kind = FieldValue::Kind;
 
 constexpr const char* kWholeEvent = "*";  // a field that is the event's whole text
 
-bool all_utf8(std::string_view text) {
-  for (const char *at = text.data(), *end = at + text.size(); at < end;) {
-    const int size = utf8::size_at(at, end);
-    if (size == 0) return false;
-    at += size;
-  }
-  return true;
-}
-
 FieldValue field_of(const rapidjson::Value* value) {
   FieldValue field;
   if (value == nullptr) return field;
@@ -74,7 +65,7 @@ bool holds(const RuleTest& test, const rapidjson::Value& event, std::string_view
 
 feed::Result<Where> Where::read(std::string_view text) {
   const std::string named = "--where is '" + std::string(text) + "'; ";
-  if (!all_utf8(text)) return feed::Error{named + "must be UTF-8"};
+  if (!utf8::is_valid(text)) return feed::Error{named + "must be UTF-8"};
   auto rule = bridge::parse_rule(text);
   if (!rule) return feed::Error{named + rule.error().message()};
   const auto& tests = rule.value().tests;

@@ -2,6 +2,10 @@
 // bridge, the C++ publisher and the terminal client.
 #pragma once
 
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
 namespace utf8 {
 
 // The bytes of the character at `p`, 1 to 4, or 0 where there is none that is well-formed.
@@ -26,6 +30,24 @@ inline int size_at(const char* p, const char* end) {
     return overlong || beyond ? 0 : 4;
   }
   return 0;
+}
+
+// Whether all of it is.
+inline bool is_valid(std::string_view text) {
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  // Eight plain ones at a time, as most are.
+  const auto eight_ascii = [&p] {
+    std::uint64_t word = 0;
+    std::memcpy(&word, p, sizeof word);
+    return (word & 0x8080808080808080u) == 0;
+  };
+  while (p < end) {
+    const int size = end - p >= 8 && eight_ascii() ? 8 : size_at(p, end);
+    if (size == 0) return false;
+    p += size;
+  }
+  return true;
 }
 
 // Which character it is. REQUIRES: size == size_at(p, end), and not 0.

@@ -1,8 +1,4 @@
-// Is this text a JSON object that the bridge will accept? Answered without allocating.
-//
-// A scanner of our own, because the rules are the wire contract's rather than any library's:
-// numbers of any length and exponent, NaN, Infinity and -Infinity as values (but not nan, Inf or
-// -NaN), strict UTF-8, paired surrogates, bounded nesting. The tests hold it against RapidJSON.
+// Is this text a JSON object that the bridge will accept? As the bridge itself reads it.
 #pragma once
 
 #include <cstddef>

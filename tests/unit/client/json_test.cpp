@@ -11,7 +11,7 @@ TEST_CASE("json: what is not one value is not valid") {
   for (const std::string& text :
        {std::string(), std::string("{"), std::string("{}{}"), std::string("{} x"),
         std::string("{\"a\":NaN}"), std::string("[1,]"), std::string("{}\0", 3),
-        std::string("\"\x1b\""), std::string("'a'"), std::string("01")}) {
+        std::string("\"\x1b\""), std::string("\"\xff\""), std::string(R"("\udc00")"), std::string("'a'"), std::string("01")}) {
     CAPTURE(text);
     CHECK_FALSE(json::valid(text));
   }
@@ -23,11 +23,13 @@ TEST_CASE("json: what is not one value is not valid") {
   CHECK_FALSE(json::valid("[1e999,\""));
 }
 
-TEST_CASE("json: depth costs no stack") {
-  const std::string deep = std::string(1 << 20, '[') + std::string(1 << 20, ']');
-  CHECK(json::valid(deep));
+TEST_CASE("json: 100 levels are valid, and no depth overflows the stack") {
+  const auto nested = [](size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  CHECK(json::valid(nested(100)));
+  CHECK_FALSE(json::valid(nested(101)));
+  CHECK_FALSE(json::valid(nested(1 << 20)));
   size_t elements = 0;
-  json::for_each_element(deep, [&](std::string_view) { ++elements; });
+  json::for_each_element(nested(100), [&](std::string_view) { ++elements; });
   CHECK(elements == 1);
 }
 
