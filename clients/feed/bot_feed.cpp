@@ -22,8 +22,6 @@ constexpr milliseconds kDeadlineMargin{500};
 constexpr milliseconds kDeadlineMin{100};
 constexpr milliseconds kDeadlineMax{60'000};
 constexpr std::string_view kEventsCommand = "get_recent_events";
-constexpr int kReconnectMsMin = 50;
-constexpr int kReconnectMsMax = 1'000;
 constexpr int kSignsMax = 1'000;
 constexpr std::int64_t kAnswerBytesMax = 64 << 20;
 
@@ -33,12 +31,8 @@ bool is_one_of(const std::string& text, const char* const (&names)[N]) {
 }
 
 zmq::socket_t socket_to(zmq::context_t& context, zmq::socket_type type, const std::optional<CurveKey>& key) {
-  zmq::socket_t socket(context, type);
-  socket.set(zmq::sockopt::linger, 0);  // what was not sent in time must not be sent later
-  socket.set(zmq::sockopt::reconnect_ivl, kReconnectMsMin);
-  socket.set(zmq::sockopt::reconnect_ivl_max, kReconnectMsMax);
+  zmq::socket_t socket = connecting::socket(context, type, key);
   socket.set(zmq::sockopt::maxmsgsize, kAnswerBytesMax);
-  if (key) key->set_on(socket);
   return socket;
 }
 

@@ -6,17 +6,11 @@
 #include <zmq.hpp>
 
 #include "feed/result.h"
+#include "shared/zmq/connecting.h"
 
 namespace feed {
 
-struct CurveKey {
-  std::string path;
-  std::string public_key;
-  std::string secret_key;
-  std::string server_key;  // the bridge's public one
-
-  void set_on(zmq::socket_t& socket) const;
-};
+using connecting::CurveKey;
 
 // What `ppo-bridge curve create NAME` wrote to `file`, else to $PPO_CURVE_FILE; nothing without either. Fails where it
 // cannot be read, others can read it, or it is no such file.

@@ -5,9 +5,7 @@ from __future__ import annotations
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from ._curve_key import FAILURES, CurveKey
-
-_BROKEN_MAX = 3  # handshakes that end without a word: a bridge that goes down makes one
+from ._connecting import FAILURES, CurveKey, refusal
 
 
 class Handshakes:
@@ -21,20 +19,11 @@ class Handshakes:
 
     def trouble(self) -> str:
         """What the bridge has against it; "" where nothing is known."""
-        key = self._key
         found = ""
         while self.monitor.poll(0):
             event = parse_monitor_message(self.monitor.recv_multipart())["event"]
-            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH and key is not None:
-                found = "does not let in the key of %s: it is not listed, no longer, or has no business there" % key.path
-            elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-                found = "does not let this user in"
-            elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-                found = "wants a key: curve=FILE or $PPO_CURVE_FILE" if key is None else "does not take keys"
-            elif key is not None:
-                self._broken += 1
-                if self._broken >= _BROKEN_MAX:
-                    found = "is not the one whose key is in %s, the third there" % key.path
+            self._broken += event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+            found = refusal(event, self._key, self._broken) or found
         return found
 
     def close(self) -> None:

@@ -13,9 +13,9 @@ import zmq
 
 from ._backoff import Backoff
 from ._bridges import paired, zmq_addresses
+from ._connecting import find_key, prepare
 from ._cursor import Cursor
 from ._curve import Handshakes
-from ._curve_key import find_key
 from ._errors import CommandFailed
 from ._json import loads
 from ._token import find_token
@@ -23,7 +23,6 @@ from ._token import find_token
 _QUICK_S = 1.5  # how soon a bridge that was there is missed
 _DEADLINE_SHARE = 0.5  # of our wait, so that the bridge's own `timeout` arrives
 _ATTEMPTS = 3
-_RECONNECT_MS = (50, 1000)
 _SIGNS_WAITING_MAX = 1000
 
 
@@ -91,11 +90,9 @@ class BotFeed:
 
     def _open(self, kind: int, **options: Any) -> zmq.Socket:
         socket = self._context.socket(kind)
-        options = {"RECONNECT_IVL": _RECONNECT_MS[0], "RECONNECT_IVL_MAX": _RECONNECT_MS[1], **options}
-        for option, value in {"LINGER": 0, **options}.items():
+        prepare(socket, self._key)
+        for option, value in options.items():
             socket.setsockopt(getattr(zmq, option), value)
-        if self._key is not None:
-            self._key.set_on(socket)
         return socket
 
     @property

@@ -1,6 +1,5 @@
 #include "control_link.h"
 
-#include <cstring>
 #include <utility>
 
 namespace ppo {
@@ -13,12 +12,8 @@ using std::chrono::milliseconds;
 constexpr int kHeartbeatMs = 2000;
 constexpr int kSilenceMsMax = 6000;
 
-// How soon a bridge that started is found, and a connection that was lost is made again.
-constexpr int kReconnectMsMin = 50;
-constexpr int kReconnectMsMax = 1000;
+// How soon a connection that was lost is made again.
 constexpr milliseconds kReopenAfter{100};
-
-constexpr int kConnectMsMax = 5000;
 
 // Requests read ahead and replies not yet taken, in ZeroMQ's own queues.
 constexpr int kQueueMessagesMax = 256;
@@ -34,26 +29,15 @@ ControlLink::ControlLink(zmq::context_t& context, Handshakes handshakes)
 }
 
 void ControlLink::open() {
-  socket_ = zmq::socket_t(context_, zmq::socket_type::dealer);
-  monitor_ = zmq::socket_t(context_, zmq::socket_type::pair);
-  if (handshakes_.key()) handshakes_.key()->set_on(socket_);
-  socket_.set(zmq::sockopt::linger, 0);
+  socket_ = connecting::socket(context_, zmq::socket_type::dealer, handshakes_.key());
   socket_.set(zmq::sockopt::sndhwm, kQueueMessagesMax);
   socket_.set(zmq::sockopt::rcvhwm, kQueueMessagesMax);
   socket_.set(zmq::sockopt::maxmsgsize, kRequestBytesMax);
   socket_.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
   socket_.set(zmq::sockopt::heartbeat_timeout, kSilenceMsMax);
   socket_.set(zmq::sockopt::heartbeat_ttl, kSilenceMsMax);
-  socket_.set(zmq::sockopt::reconnect_ivl, kReconnectMsMin);
-  socket_.set(zmq::sockopt::reconnect_ivl_max, kReconnectMsMax);
-  socket_.set(zmq::sockopt::handshake_ivl, kConnectMsMax);
-  socket_.set(zmq::sockopt::connect_timeout, kConnectMsMax);
-  monitor_.set(zmq::sockopt::linger, 0);
-  const std::string address = "inproc://control-monitor-" + std::to_string(connection_);
-  constexpr int kEvents =
-      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | Handshakes::kFailures;
-  if (zmq_socket_monitor(socket_.handle(), address.c_str(), kEvents) != 0) throw zmq::error_t();
-  monitor_.connect(address);
+  monitor_ = connecting::monitor(context_, socket_,
+                                 ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | connecting::kFailures);
   socket_.connect(handshakes_.endpoint());
 }
 
@@ -63,15 +47,9 @@ void ControlLink::see_news() {
     return;
   }
   bool lost = false;
-  zmq::message_t event;
-  zmq::message_t address;
-  while (monitor_.recv(event, zmq::recv_flags::dontwait)) {
-    if (!event.more() || !monitor_.recv(address, zmq::recv_flags::dontwait)) continue;
-    std::uint16_t what = 0;  // the frame begins with it, in the machine's own order
-    if (event.size() < sizeof what) continue;
-    std::memcpy(&what, event.data(), sizeof what);
-    if (handshakes_.see(what)) continue;
-    if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+  while (const std::optional<int> what = connecting::next_event(monitor_)) {
+    if (handshakes_.see(*what)) continue;
+    if (*what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       connected_ = true;
     } else if (connected_) {  // ends an attempt that failed, otherwise: ZeroMQ goes on trying
       lost = true;

@@ -1,4 +1,4 @@
-// The key by which a publisher says over ZeroMQ who it is (CURVE), and what becomes of it.
+// What becomes of the key by which a publisher says over ZeroMQ who it is (CURVE).
 #pragma once
 
 #include <chrono>
@@ -8,20 +8,11 @@
 #include <string>
 #include <zmq.hpp>
 
+#include "shared/zmq/connecting.h"
+
 namespace ppo {
 
-struct CurveKey {
-  std::string path;
-  std::string public_key;
-  std::string secret_key;
-  std::string server_key;  // the bridge's public one
-
-  void set_on(zmq::socket_t& socket) const;
-};
-
-// What `ppo-bridge curve create NAME` wrote to the file; nothing where `path` is empty. Throws
-// std::invalid_argument, which names the file, where it cannot be used or others can read it.
-std::optional<CurveKey> read_curve_key(const std::string& path);
+using connecting::CurveKey;
 
 // What the monitor of a connecting socket tells of handshakes: says once what is wrong, and when to
 // connect anew, which ZeroMQ does never where it was refused, and else without a pause. One thread.
@@ -29,10 +20,6 @@ class Handshakes {
  public:
   using Clock = std::chrono::steady_clock;
   using Say = std::function<void(const std::string&)>;
-
-  static constexpr int kFailures = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                                   ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                                   ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
   Handshakes(std::string endpoint, std::optional<CurveKey> key, Say say);
 
@@ -42,7 +29,7 @@ class Handshakes {
   // The next socket connects to that one.
   void move_to(const std::string& endpoint);
 
-  // An event of the monitor; true where it is one of kFailures.
+  // An event of the monitor; true where it is one of connecting::kFailures.
   bool see(int event);
   // Connects anew where it is time; nothing else may have to be done with the socket then.
   void connect_again(zmq::socket_t& socket);
@@ -50,8 +37,6 @@ class Handshakes {
   Clock::time_point again_at() const { return again_at_; }
 
  private:
-  void trouble(const std::string& why);
-
   std::string endpoint_;
   const std::optional<CurveKey> key_;
   const Say say_;

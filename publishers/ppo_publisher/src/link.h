@@ -78,7 +78,6 @@ class Link {
   bool gone_ = false;
   std::set<std::string> topics_;  // subscribed to by the present connection
   std::uint64_t connections_ = 0;
-  int sockets_ = 0;  // made so far
   std::string body_left_;  // of a message whose first frame is out
 };
 

@@ -51,7 +51,7 @@ Handshakes handshakes(const PublisherOptions& options, const std::string& endpoi
     const SignalMask mask(blocked);
     on_trouble(trouble);
   };
-  return {endpoint, read_curve_key(options.curve), say};
+  return {endpoint, connecting::read_curve_key(options.curve), say};
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ import zmq
 
 from . import _commands as commands
 from ._clock import BridgeClock
-from ._curve_key import CurveKey
+from ._connecting import CurveKey
 from ._commands import Command, CommandQueue, Handlers, Waiting
 from ._json import strict_body
 from ._link import ControlLink

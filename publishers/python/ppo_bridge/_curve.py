@@ -6,11 +6,9 @@ import time
 
 import zmq
 
-from ._curve_key import CurveKey
+from ._connecting import CurveKey, refusal
 from ._log import log
 
-# Handshakes that end without a word, one after the other: a bridge that goes down makes one.
-_BROKEN_MAX = 3
 # ZeroMQ comes again at once or never.
 _AGAIN_S = 5.0
 
@@ -34,23 +32,11 @@ class Handshakes:
         """The next socket connects to that one."""
         self.endpoint, self._broken, self.again_at = endpoint, 0, None
 
-    def failed(self, event: int, value: int) -> None:
-        key = self._key
-        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH and key is not None:
-            why = "does not let in the key of %s: it is not listed there, no longer, or has no business there"
-            self._trouble(why % key.path)
-        elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-            self._trouble("does not let this user in")
-        elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL and key is None:
-            self._trouble("wants a key: curve=FILE or $PPO_CURVE_FILE")
-        elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL and key is not None:
-            self._trouble("does not take keys, or is no bridge")
-        elif key is not None:
-            self._broken += 1
-            if self._broken >= _BROKEN_MAX:
-                self._trouble("is not the one whose key is in %s, the third there" % key.path)
-
-    def _trouble(self, why: str) -> None:
+    def failed(self, event: int) -> None:
+        self._broken += event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+        why = refusal(event, self._key, self._broken)
+        if not why:
+            return
         self.again_at = time.monotonic() + _AGAIN_S
         text = "the bridge at %s %s; events wait, it is tried again" % (self.endpoint, why)
         if text not in self._said:

@@ -13,13 +13,8 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from ._curve import Handshakes
-from ._curve_key import FAILURES, CurveKey
+from ._connecting import FAILURES, CurveKey, prepare
 from ._send import send
-
-# How soon a bridge that started is found.
-_RECONNECT_MS_MIN = 50
-_RECONNECT_MS_MAX = 1000
-_CONNECT_MS_MAX = 5000
 
 _NEWS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | FAILURES
 
@@ -35,20 +30,12 @@ def _connections(monitor: zmq.Socket, handshakes: Handshakes) -> Iterator[bool]:
             continue
         told = parse_monitor_message(frames)
         if told["event"] & FAILURES:
-            handshakes.failed(told["event"], told["value"])
+            handshakes.failed(told["event"])
             continue
         opened = told["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
         if opened:
             handshakes.succeeded()
         yield opened
-
-
-def _set_reconnecting(socket: zmq.Socket) -> None:
-    socket.setsockopt(zmq.LINGER, 0)
-    socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS_MIN)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MS_MAX)
-    socket.setsockopt(zmq.HANDSHAKE_IVL, _CONNECT_MS_MAX)
-    socket.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_MS_MAX)
 
 
 def _close(socket: zmq.Socket, monitor: zmq.Socket, linger_ms: int) -> None:
@@ -97,9 +84,7 @@ class EventLink:
         self._topics: set[bytes] = set()
         self._body_left = None
         self.socket = self._context.socket(zmq.XPUB)
-        _set_reconnecting(self.socket)
-        if self._key is not None:
-            self._key.set_on(self.socket)
+        prepare(self.socket, self._key)
         self.socket.setsockopt(zmq.XPUB_NODROP, 1)
         self.socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         self.socket.setsockopt(zmq.SNDHWM, self._QUEUE_MESSAGES_MAX)
@@ -221,9 +206,7 @@ class ControlLink:
     def _open(self) -> None:
         socket = self._context.socket(zmq.DEALER)
         self.socket = socket
-        _set_reconnecting(socket)
-        if self._key is not None:
-            self._key.set_on(socket)
+        prepare(socket, self._key)
         socket.setsockopt(zmq.SNDHWM, self._QUEUE_MESSAGES_MAX)
         socket.setsockopt(zmq.RCVHWM, self._QUEUE_MESSAGES_MAX)
         socket.setsockopt(zmq.MAXMSGSIZE, self._REQUEST_BYTES_MAX)

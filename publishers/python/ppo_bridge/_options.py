@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from ._bridges import EVENTS_PORT, paired, zmq_addresses
-from ._curve_key import CurveKey, find_key
+from ._connecting import CurveKey, find_key
 from ._names import NAME_RANGE, fresh_run, is_name, printable
 
 _DEFAULT_CONTROL = "tcp://127.0.0.1:5559"

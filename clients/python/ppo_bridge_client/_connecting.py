@@ -1,0 +1,1 @@
+../../../publishers/python/ppo_bridge/_connecting.py

@@ -1,1 +1,0 @@
-../../../publishers/python/ppo_bridge/_curve_key.py
