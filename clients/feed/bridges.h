@@ -1,20 +1,17 @@
 // Which bridges there are to go to (PROTOCOL.md, section 12): lists of addresses, and what PPO_BRIDGES says.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "feed/result.h"
+#include "shared/text/bridge_list.h"
 
 namespace feed {
 
-inline constexpr std::size_t kBridgesMax = 32;
+using bridge_list::kBridgesMax;
 inline constexpr int kBotEventsPort = 5557;
 inline constexpr int kBotCommandsPort = 5558;
-
-// What stands between the commas; one at least.
-std::vector<std::string> split_list(const std::string& list);
 
 // Each of the URLs in full, 1..kBridgesMax of them.
 Result<std::vector<std::string>> complete_urls(const std::string& list);

@@ -56,7 +56,7 @@ milliseconds to_ms(double seconds) {
 }
 
 std::string check_endpoints(const std::string& list) {
-  for (const std::string& text : feed::split_list(list)) {
+  for (const std::string& text : bridge_list::split(list)) {
     const auto colon = text.rfind(':');
     const bool tcp = text.rfind("tcp://", 0) == 0 && colon != std::string::npos && colon > 6;
     const std::string port = tcp ? text.substr(colon + 1) : "";

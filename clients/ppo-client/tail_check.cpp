@@ -33,7 +33,7 @@ class Checking {
   Checking(const Options& options, const TailOptions& task, Output& out, Output& err)
       : json_(options.json),
         from_now_(std::holds_alternative<std::monostate>(task.subscription.since)),
-        urls_(feed::split_list(options.url)),
+        urls_(bridge_list::split(options.url)),
         check_(urls_),
         there_(urls_.size(), false),
         out_(out),

@@ -1,13 +1,10 @@
 // Which bridges there are to go to (PROTOCOL.md, section 12): what options and environment say.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <vector>
 
 namespace ppo {
-
-inline constexpr std::size_t kBridgesMax = 32;
 
 struct BridgeAddress {
   std::string events;
