@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import copy
 import dataclasses
 import math
@@ -267,9 +268,13 @@ class Agents(HookTest):
             def update(self):
                 return 1
 
-        for thing in (object(), None, 5, Slots()):
-            self.assertFalse(self.hooked.hook_agent(thing, "agent_0"))
-            self.assertFalse(self.hooked.hook_env(thing, "env_0"))
+        with self.assertLogs("ppo_bridge", "WARNING") as logs:
+            for thing in (object(), None, 5, Slots()):
+                self.assertFalse(self.hooked.hook_agent(thing, "agent_0"))
+                self.assertFalse(self.hooked.hook_env(thing, "env_0"))
+        said = "\n".join(logs.output)
+        self.assertIn("nothing is hooked of a int; looked for methods sample_action, record_trade, update", said)
+        self.assertIn("cannot hook update of a Slots", said)
 
     def test_coroutine_functions_are_seen_when_they_are_done(self) -> None:
         class Later:
@@ -484,6 +489,16 @@ class Envs(HookTest):
             env.step(0)
         self.sent(0)
         self.assertEqual(self.hooked.stats.failed, 0)
+
+    def test_a_result_with_a_discount_is_not_taken_for_one_with_an_end(self) -> None:
+        """dm_env's, where the third of four is 1.0 until the end."""
+        result = collections.namedtuple("TimeStep", "step_type reward discount observation")(1, 0.5, 1.0, {"cash": 5})
+        env = Env([result, result])
+        self.hooked.hook_env(env, "env_0")
+        self.assertIs(env.step(0), result)
+        env.step(0)
+        self.sent(0)
+        self.assertEqual(self.hooked.stats.unrecognised, 2)
 
     def test_unhooked_environments_are_as_before(self) -> None:
         env = Env([(0, 0.0, True, {})])

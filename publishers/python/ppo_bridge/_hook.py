@@ -112,7 +112,7 @@ class Hook:
         the caller knows."""
         if type(result) is tuple and len(result) == 5:
             observation, reward, done, cut, info = result
-        elif isinstance(result, (tuple, list)) and 4 <= len(result) <= 5:
+        elif isinstance(result, (tuple, list)) and 4 <= len(result) <= 5 and not hasattr(result, "step_type"):
             observation, reward, done, info = *result[:3], result[-1]
             cut = result[3] if len(result) == 5 else False
         else:

@@ -87,7 +87,7 @@ class Hooks:
     def _add(self, hooks: dict, id: str, hook: Hook, owner: Any, sees: dict) -> bool:
         self._remove(hooks, id)
         if not hook.attach(owner, sees):
-            text = "nothing to hook in a %s: it has none of %s"
+            text = "nothing is hooked of a %s; looked for methods %s"
             log.warning(text, type(owner).__name__, ", ".join(sees))
             return False
         with self._lock:
