@@ -291,7 +291,7 @@ class Misuse(Cluster):
 
     def test_what_only_a_later_version_understands_stops_a_node_and_it_says_so(self) -> None:
         one = self.node("n1")
-        self.nats.publish(0, "ppo.log.later", b"PPO2 {}\n")
+        self.nats.publish(0, "ppo.log.later", b"PPO9 {}\n")
 
         wait_until(lambda: "upgrade this node" in (one.ask("get_status")["result"]["cluster"]["problem"] or ""), "for it to say so")
         publisher = self.publisher("s", one)
