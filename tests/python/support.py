@@ -59,6 +59,13 @@ def wait_until(condition: Callable[[], Any], what: str = "", timeout_s: float = 
         time.sleep(0.005)
 
 
+def freeze(process: subprocess.Popen) -> None:
+    """Returns once all of its threads stand still: on a busy machine they go on for a while after the signal."""
+    process.send_signal(signal.SIGSTOP)
+    tasks = Path("/proc/%d/task" % process.pid)
+    wait_until(lambda: all((task / "stat").read_text().rsplit(")")[-1].split()[0] == "T" for task in tasks.iterdir()))
+
+
 class Bridge:
     """The real one, $PPO_BRIDGE_BIN, on free ports; the same ones again after restart(). Without a
     journal unless `settings` name one: the user's own would be shared by all bridges of all tests."""
@@ -125,7 +132,7 @@ class Bridge:
 
     def signal(self, number: int) -> None:
         assert self.process is not None
-        self.process.send_signal(number)
+        freeze(self.process) if number == signal.SIGSTOP else self.process.send_signal(number)
 
     def kill(self) -> None:
         """As a crash would."""

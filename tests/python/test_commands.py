@@ -22,6 +22,7 @@ from support import (
     FakeBridge,
     die_with_parent,
     free_port,
+    freeze,
     wait_until,
 )
 
@@ -397,7 +398,7 @@ class Clock(FalseBridge):
             self.bridge.hello()
         # What is asked behind the clock's answer is answered behind it.
         self.assertEqual(self.ask("stats", by=now + 60)["result"], {"late": 0})
-        trainer.send_signal(signal.SIGSTOP)
+        freeze(trainer)
         self.bridge.ask("s", "count", run="r", by=time.time() + self.AHEAD_S + 0.2)
         time.sleep(2)  # the command's time passes, and more than a round trip
         trainer.send_signal(signal.SIGCONT)
@@ -550,7 +551,7 @@ class RealBridge(BridgeTest):
         count = lambda: self.bridge.ask("count", "s").get("result")  # noqa: E731
         wait_until(lambda: count() == {"value": 1})
         time.sleep(2.5)  # it asks for the bridge's clock once its commands are known, a second after its start
-        trainer.send_signal(signal.SIGSTOP)
+        freeze(trainer)
         reply = self.bridge.ask("count", "s", deadline_ms=200)
         self.assertEqual(reply["data"]["error_type"], "timeout")
         time.sleep(2)  # its clock and the bridge's are known to each other up to a round trip
