@@ -23,13 +23,16 @@ _GATHER_ALONE_S = 0.25  # while no bridge is there
 _CLOSING_STEP_S = 0.01
 
 # After so long with the interpreter, at so many events at a time, the thread lets others have it for
-# a moment. What comes in meanwhile waits for the next time, unless it is many.
-_TURN_S = 0.001
+# a moment. What comes in meanwhile waits for the next time, unless it is many. Not sooner: to get it back costs more.
+_TURN_S = 0.002
 _EVENTS_AT_ONCE = 64
 _MOMENT_S = 0.0002
 
 # So few events at a time wait for one another only half as long.
 _FEW_EVENTS = 8
+
+# What is said once a second may be so late, for the next events to be sent by the same turn.
+_WITH_EVENTS_S = 0.25
 
 _RETRY_S = 0.1  # after the queue was full
 _MESSAGES_AT_ONCE = 8
@@ -370,7 +373,8 @@ class Sender:
             due.append(self._logged_at + _LOG_EVERY_S)
         sockets = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]
         if self.control is not None:
-            due += self.announcer.due(self._events, self.control)
+            with_events_s = _WITH_EVENTS_S if busy else 0.0
+            due += [at + with_events_s for at in self.announcer.due(self._events, self.control)]
             due += self.control.due(now)
             sockets += self.control.sockets(now)
         wake_fd = self._wake_up.fd()
