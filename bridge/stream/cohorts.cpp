@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kGatherUs =
     1'000;  // between two passes while somebody reads from the journal
-constexpr std::int64_t kRestMaxUs = 4'000;
+constexpr std::int64_t kRestMaxUs = 2'000;
 constexpr std::uint64_t kFewEvents = 64;  // with more a pass costs what the events do
 constexpr std::int64_t kPassTimes = 16;  // a pass may take that part of the time, unless events would wait too long
 constexpr std::int64_t kPastReaderUs = 5'000;  // he counts as reading for so long after a block

@@ -52,7 +52,7 @@ class Cohorts {
   std::int64_t announce_or_wait();
   // From now on that may be up to so long after the pass before, as long as that makes passes more than a sixteenth of
   // the time. 0: never, but for reading from the journal. Where so many `threads` serve clients side by side, each also
-  // rests between passes over a few events, half as long as a pass takes for each of them, 4 ms at most: together
+  // rests between passes over a few events, half as long as a pass takes for each of them, 2 ms at most: together
   // they take as much of the processors as the events need, however many they are.
   void gather(std::int64_t us, std::size_t threads = 1) {
     gather_us_ = us;

@@ -249,7 +249,7 @@ TEST_CASE("cohorts: threads side by side rest between passes over a few events, 
   CHECK(events(100) == 0);
   CHECK(events(1) == 0);
   bench.cohorts.gather(0, 1000);
-  CHECK(events(1) == 4000);
+  CHECK(events(1) == 2000);
   CHECK(woken == 4);
 }
 
