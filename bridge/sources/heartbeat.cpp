@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,8 @@ std::vector<const Run*> runs_of(const SourceTable& sources) {
   return runs;
 }
 
+using SeenLists = std::unordered_map<std::string, std::string>;
+
 // Reads one object's fields and keeps the first thing that is wrong.
 class Reader {
  public:
@@ -114,13 +117,17 @@ class Reader {
     if (!read) fail("", read.error().message);
     return read ? std::move(read.value()) : std::string();
   }
-  // A JSON list, as a text.
-  std::string list(const char* name, std::size_t bytes_max) {
+  // A JSON list, as a text. `seen`: those that were read already; trainers of one program have the same.
+  std::string list(const char* name, std::size_t bytes_max, SeenLists& seen) {
     std::string given = text(name, bytes_max);
     if (given.empty()) return given;
+    if (const auto known = seen.find(given); known != seen.end()) return known->second;
     const auto document = read_document(given);
-    if (!document || !document.value().IsArray()) fail(name, "must be the text of a JSON list");
-    return document ? json_text(document.value()) : std::string();
+    if (!document || !document.value().IsArray()) {
+      fail(name, "must be the text of a JSON list");
+      return {};
+    }
+    return seen[std::move(given)] = json_text(document.value());
   }
   void fail(const std::string& name, const std::string& rule) {
     if (problem_.empty()) problem_ = where_ + name + (name.empty() ? "" : " ") + rule;
@@ -139,7 +146,7 @@ class Reader {
   std::string problem_;
 };
 
-std::string read_run(const Value& object, std::size_t i, std::int64_t steady_us, Heartbeat& heartbeat) {
+std::string read_run(const Value& object, std::size_t i, std::int64_t steady_us, Heartbeat& heartbeat, SeenLists& seen) {
   Reader read(object, "sources[" + std::to_string(i) + "].");
   const std::string name = read.text("source", kNameBytesMax);
   const std::string id = read.text("run", kNameBytesMax);
@@ -166,8 +173,8 @@ std::string read_run(const Value& object, std::size_t i, std::int64_t steady_us,
       }
     }
   }
-  run->commands_json = read.list("commands", kCommandsJsonBytesMax);
-  run->parameters_json = read.list("parameters", kParametersJsonBytesMax);
+  run->commands_json = read.list("commands", kCommandsJsonBytesMax, seen);
+  run->parameters_json = read.list("parameters", kParametersJsonBytesMax, seen);
   run->host = read.text("host", kHostBytesMax);
   run->activity = read.text("activity", kNameBytesMax);
   run->pid = static_cast<std::int64_t>(read.number("pid"));
@@ -244,9 +251,10 @@ Result<Heartbeat> read_heartbeat(std::string_view text, std::string_view node, s
     read.fail("sources", "must be a list of at most " + std::to_string(kHeartbeatSourcesMax));
   }
   if (!read.problem().empty()) return Failure{read.problem()};
+  SeenLists seen;
   for (rapidjson::SizeType i = 0; i < sources->Size(); ++i) {
     if (!(*sources)[i].IsObject()) return Failure{"sources[" + std::to_string(i) + "] is no object"};
-    const std::string problem = read_run((*sources)[i], i, steady_us, heartbeat);
+    const std::string problem = read_run((*sources)[i], i, steady_us, heartbeat, seen);
     if (!problem.empty()) return Failure{problem};
   }
   return heartbeat;
