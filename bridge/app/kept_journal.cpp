@@ -1,5 +1,7 @@
 #include "app/kept_journal.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/text.h"
@@ -25,7 +27,18 @@ void KeptJournal::backup(const std::string& file, std::function<void(const Resul
   const auto path = backup_.path_of(file);
   if (!path) return done(RequestError{ErrorType::bad_request, "params." + path.error().message});
   if (backup_.busy()) return done(RequestError{ErrorType::busy, "a copy is being made already"});
-  backup_.begin(path.value(), [done = std::move(done)](const Result<BackupDone>& made) {
+  // Never ahead of the journal, so it is the first of the two.
+  const std::string mark = mark_path_.empty() ? "" : path.value() + "-cluster";
+  std::error_code wrong;
+  if (!mark.empty() && !std::filesystem::exists(mark_path_, wrong)) {
+    return done(RequestError{ErrorType::busy, printable(mark_path_, 200) + " is not there yet; it is written within a second or two of the start"});
+  }
+  if (!mark.empty() && !std::filesystem::copy_file(mark_path_, mark, wrong)) {
+    return done(RequestError{ErrorType::rejected, "cannot write " + printable(mark, 200) + ": " + wrong.message()});
+  }
+  backup_.begin(path.value(), [mark, done = std::move(done)](const Result<BackupDone>& made) {
+    std::error_code none;
+    if (!made && !mark.empty()) std::filesystem::remove(mark, none);
     if (!made) return done(RequestError{ErrorType::rejected, made.error().message});
     JsonWriter json;
     const std::string& copy = made.value().file;

@@ -15,7 +15,7 @@ namespace bridge {
 class KeptJournal final : public JournalKeeper {
  public:
   KeptJournal(const Config& config, const Journal& journal, std::function<void(std::function<void()>)> post)
-      : journal_(journal), backup_(config.journal.path, config.journal.backup_directory, std::move(post)) {}
+      : journal_(journal), mark_path_(config.engine.kind == "local" ? "" : config.journal.path + "-cluster"), backup_(config.journal.path, config.journal.backup_directory, std::move(post)) {}
 
   JournalReport report() const override;
   void backup(const std::string& file, std::function<void(const Result<std::string, RequestError>&)> done) override;
@@ -25,6 +25,7 @@ class KeptJournal final : public JournalKeeper {
 
  private:
   const Journal& journal_;
+  const std::string mark_path_;  // what of the cluster's log the journal has; "": there is no cluster
   JournalBackup backup_;
 };
 

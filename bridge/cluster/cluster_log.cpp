@@ -27,7 +27,8 @@ const char* cluster_trouble_text(ClusterTrouble trouble) {
     case ClusterTrouble::diverged:
       return "this node's log is another than that of the other nodes: one of them read another history";
     case ClusterTrouble::behind:
-      return "the cluster's log has let go of what this node has yet to read";
+      return "the cluster's log has let go of what this node has yet to read; give it a copy of the journal of one that works "
+             "(ppo-client backup), and of the file -cluster beside it";
   }
   return "";
 }
@@ -106,6 +107,7 @@ void ClusterLog::fold_one(std::uint64_t seq, std::string_view bytes, std::int64_
   compare(header, folded.diverged, now_us);
   if (trouble_ != ClusterTrouble::none) return;
   hand_on(folded);
+  if (!folded.rows.empty()) sink_.on_rows();
   if (header.node != node_.name) return;
   if (proposer_.made(header)) {
     for (const Folded::Row& row : folded.rows) sink_.on_row(row);

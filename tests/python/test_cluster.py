@@ -37,9 +37,9 @@ class Cluster(unittest.TestCase):
             command += ["--set", setting]
         return subprocess.run(command, capture_output=True, timeout=PATIENCE_S)
 
-    def node(self, name: str) -> Bridge:
+    def node(self, name: str, *settings: str) -> Bridge:
         bridge = Bridge("engine.kind=jetstream", "cluster.node=" + name, "cluster.servers=" + json.dumps(self.nats.urls),
-                        "cluster.replicas=%d" % self.servers, "cluster.bytes_max=268435456", "journal.path=%s" % self.journal(name))
+                        "cluster.replicas=%d" % self.servers, "cluster.bytes_max=268435456", "journal.path=%s" % self.journal(name), *settings)
         self.addCleanup(bridge.close)
         return bridge
 
@@ -276,6 +276,24 @@ class TwoBridges(Cluster):
 
 
 class Misuse(Cluster):
+    def test_a_bridge_that_the_log_is_too_short_for_says_so_and_joins_with_a_copy(self) -> None:
+        one = self.node("n1", "cluster.bytes_max=1048576")
+        publisher = self.publisher("s", one)
+        for i in range(40):
+            publisher.publish("tick", {"i": i, "x": "x" * 60_000})
+        publisher.flush(PATIENCE_S)
+        wait_until(lambda: self.counts(self.rows("n1")).get("s") == 40)
+        refused = self.begin("n2")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn(b"let go of what this node has yet to read; give it a copy of the journal", refused.stderr)
+        for made in self.home.glob("n2.sqlite*"):
+            made.unlink()
+        wait_until(lambda: one.ask("backup", file="n2.sqlite").get("success"), "for a copy")
+        self.assertIn("n2.sqlite", one.ask("backup", file="n2.sqlite")["data"]["message"])  # it is there
+        self.node("n2")
+        publisher.publish("tick", {"i": 40})
+        self.wait_whole(["n1", "n2"], {"s": 41})
+
     def test_a_configuration_that_cannot_work_is_refused(self) -> None:
         for settings, message in (
             (["journal.path=\"\""], "journal.path"),
