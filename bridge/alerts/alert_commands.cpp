@@ -57,6 +57,10 @@ std::uint64_t Alerts::run(std::string_view command, const rapidjson::Value& para
   const auto id = read_integer(find(fields, "alert_id"), "params.alert_id", 1, kIntegerMax);
   if (!id) return refuse({ErrorType::bad_request, id.error().message});
   if (under_way_.size() >= kCommandsUnderWayMax) return refuse({ErrorType::busy, "too many alerts are being ended; try again soon"});
+  if (rows_ != nullptr) {
+    change_row(id.value(), json_of(asker), command == "delete_alert", done);
+    return kRowWork;
+  }
   return end_raised(id.value(), json_of(asker), command == "delete_alert", done);
 }
 
@@ -98,20 +102,26 @@ void Alerts::create(const Params& params, const Done& done) {
     return done(RequestError{ErrorType::busy, "there are " + std::to_string(options_.alerts_max) +
                                                   " alerts already, and may be no more; delete some"});
   }
-  alert.id = ++last_id_;
   alert.created_us = clock_.wall_us();
+  if (rows_ != nullptr) return create_row(alert, done);
+  alert.id = ++last_id_;
   alert.after_seq = log_.last_seq();
+  const RowKey key{alert.id, std::nullopt};
+  AlertsLinks::Rows rows = {{row_name(key), row_of(alert)}, {"last_id", std::to_string(last_id_)}};
+  const std::string created = "\"alert_id\":" + std::to_string(alert.id) + ",\"created\":true";
+  begin(std::move(alert), std::move(rule.value()));
+  keep_rows(std::move(rows), {key}, [this, created, done](bool kept) { answer(created, kept, done); });
+}
+
+void Alerts::begin(Alert alert, Rule rule) {
   if (alerts_.empty()) {
     pump();
     looked_at_ = cursor_;
     thread_.change([seq = cursor_](AlertEvaluator& evaluator) { evaluator.pass_over(seq); });
   }
-  watch(alert, std::move(rule.value()));
-  const RowKey key{alert.id, std::nullopt};
-  AlertsLinks::Rows rows = {{row_name(key), row_of(alert)}, {"last_id", std::to_string(last_id_)}};
-  const std::string created = "\"alert_id\":" + std::to_string(alert.id) + ",\"created\":true";
-  alerts_[alert.id] = std::move(alert);
-  keep_rows(std::move(rows), {key}, [this, created, done](bool kept) { answer(created, kept, done); });
+  watch(alert, std::move(rule));
+  const std::uint64_t id = alert.id;
+  alerts_[id] = std::move(alert);
 }
 
 std::optional<RequestError> Alerts::read_action(const rapidjson::Value& action, Alert* alert) const {
@@ -166,12 +176,13 @@ std::uint64_t Alerts::end_raised(std::uint64_t id, const std::string& by, bool r
       state.ends_it = remove || (rule && !rule.value().can_end());
       changes({id, std::nullopt});
       state.acknowledged = std::exchange(alert.unacknowledged, 0);
+      if (follows_ && state.ends_it && !remove) return true;  // who tells ends it
     }
     auto next = state.after ? alert.raised.upper_bound(*state.after) : alert.raised.begin();
     for (int i = 0; i < kEndedATurn && next != alert.raised.end(); ++i) {
       Raised& one = next->second;
       RowKey key{id, next->first};
-      if (state.ends_it) tell(alert, one.change, remove ? "deleted" : "acknowledged", by);
+      if (state.ends_it && !follows_) tell(alert, one.change, remove ? "deleted" : "acknowledged", by);
       if (remove) {
         state.rows.emplace_back(row_name(key), "");
         state.keys.insert(std::move(key));

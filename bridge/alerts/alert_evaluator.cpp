@@ -146,7 +146,7 @@ void AlertEvaluator::look_at(const Block& block, std::size_t index, std::int64_t
   fields_.next();
   const bool own = block.text(event.entry.source) == kOwnSource;
   if (own && is_alert_event(event.type)) {
-    if (event.seq <= told_until_ && event.type != "alert_action") adopt(event);
+    if ((follows_ || event.seq <= told_until_) && event.type != "alert_action") adopt(event);
     return;
   }
   const bool of_sources = own && event.type == "system_status";

@@ -68,6 +68,10 @@ class AlertEvaluator {
   // Up to `seq` the log may tell already what was made of its events: what it tells counts.
   void expect_told(std::uint64_t seq) { told_until_ = seq; }
 
+  // Another bridge tells what is made of events: what the log tells counts, and take_changes() gives that alone. What nobody
+  // has told is kept, and given once this ends.
+  void follow(bool another_tells) { follows_ = another_tells; }
+
   // REQUIRES: events come in order.
   void look_at(const Block& block, std::size_t index, std::int64_t now_us);
   // There are no more events up to `seq` but those that were looked at.
@@ -77,7 +81,7 @@ class AlertEvaluator {
   bool timed() const { return timed_ != 0; }
 
   // Up to which events the changes are; 0 while they may be told already, and none are given.
-  std::uint64_t seq() const { return seq_ < told_until_ ? 0 : seq_; }
+  std::uint64_t seq() const { return seq_ < told_until_ && !follows_ ? 0 : seq_; }
   std::vector<AlertChange> take_changes();
   // How often each was raised beyond its bounds, since.
   std::map<std::uint64_t, std::uint64_t> take_suppressed() { return std::exchange(suppressed_, {}); }
@@ -135,6 +139,7 @@ class AlertEvaluator {
   void set_raised(State& state, const AlertChange& raised);
   static AlertChange change_of(const AlertSubject& subject, const State& state, bool raised);
   void adopt(const AlertEvent& event);
+  std::vector<AlertChange> take_told();
   Subjects::iterator find_subject(const AlertSubject& subject);
   State* find(Entry& entry, const AlertSubject& subject);
   State* make(Entry& entry, const AlertSubject& subject);
@@ -156,6 +161,7 @@ class AlertEvaluator {
   std::int64_t full_until_us_ = INT64_MIN;
   std::uint64_t seq_ = 0;
   std::uint64_t told_until_ = 0;
+  bool follows_ = false;
   std::uint64_t forgotten_ = 0;
   std::vector<AlertChange> changes_;
   std::map<std::uint64_t, std::uint64_t> suppressed_;

@@ -15,6 +15,7 @@ constexpr std::size_t kSubjectBytes = 256;
 constexpr std::size_t kStateBytes = 640;
 constexpr std::int64_t kSilentUs = 10'000'000;
 constexpr std::int64_t kFullUs = 1'000'000;
+constexpr std::size_t kUntoldMax = 1'000;  // that another bridge may tell yet
 
 std::uint64_t whole_number(std::string_view json) {
   std::uint64_t n = 0;
@@ -27,8 +28,26 @@ std::uint64_t whole_number(std::string_view json) {
 // ---- What the log tells already.
 
 std::vector<AlertChange> AlertEvaluator::take_changes() {
+  if (follows_) return take_told();
   if (seq_ < told_until_) return {};
   return std::exchange(changes_, {});
+}
+
+// What is over again before anybody told of it is nothing to tell.
+std::vector<AlertChange> AlertEvaluator::take_told() {
+  const auto untold = std::stable_partition(changes_.begin(), changes_.end(), [](const AlertChange& change) { return change.told; });
+  std::vector<AlertChange> told(std::make_move_iterator(changes_.begin()), std::make_move_iterator(untold));
+  changes_.erase(changes_.begin(), untold);
+  for (std::size_t i = 0; i < changes_.size() && changes_.size() > kUntoldMax; ++i) {
+    const auto over = std::find_if(changes_.begin() + static_cast<std::ptrdiff_t>(i) + 1, changes_.end(), [&](const AlertChange& other) {
+      return other.alert_id == changes_[i].alert_id && other.subject == changes_[i].subject;
+    });
+    if (!changes_[i].raised || over == changes_.end() || over->raised) continue;
+    changes_.erase(over);
+    changes_.erase(changes_.begin() + static_cast<std::ptrdiff_t>(i--));
+  }
+  if (changes_.size() > kUntoldMax) changes_.erase(changes_.begin(), changes_.end() - static_cast<std::ptrdiff_t>(kUntoldMax));
+  return told;
 }
 
 // What was made of the same events before is what counts, whatever has been made of them now.

@@ -85,6 +85,8 @@ void Alerts::load(const AlertsLinks::Rows& rows) {
     alert.after_seq = std::min(whole(row.value(), "after_seq"), log_.last_seq());
     alert.times = whole(row.value(), "times");
     alert.unacknowledged = whole(row.value(), "unacknowledged");
+    alert.key = text(row.value(), "key");
+    alert.version = whole(row.value(), "version");
     auto rule = parse_rule(alert.rule);
     const rapidjson::Value* const action = find(row.value(), "action");
     if (alert.id == 0 || !rule) {
@@ -138,6 +140,8 @@ std::string Alerts::row_of(const Alert& alert) {
   add_text(json, "name", alert.name);
   json.field("rule", alert.rule).key("created").seconds(alert.created_us).field("after_seq", alert.after_seq);
   json.field("times", alert.times).field("unacknowledged", alert.unacknowledged);
+  add_text(json, "key", alert.key);
+  if (alert.version != 0) json.field("version", alert.version);
   if (!alert.action_json.empty()) json.key("action").raw(alert.action_json);
   return json.end_object().take();
 }
@@ -235,6 +239,7 @@ void Alerts::go_on() {
 }
 
 void Alerts::tick() {
+  watch_role();
   pump();
   save();
   counters_.alerts = alerts_.size();

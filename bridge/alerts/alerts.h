@@ -28,6 +28,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "cluster/shared_rows.h"
 #include "event/json_writer.h"
 #include "event/messages.h"
 #include "log/event_log.h"
@@ -67,6 +68,11 @@ class Alerts {
 
   // Begins with what the journal had. Not `known`: there may be alerts in a journal that cannot be read.
   void start(const AlertsLinks::Rows& rows, bool known);
+  // Of a bridge that is one of several: from now on alerts are rows that all of them have alike. Each looks at events; what is raised
+  // and over is told, and acted on, by the one of which `tells` is true, and the others take it from the log. REQUIRES: start().
+  void share(SharedRows& rows, std::function<bool()> tells);
+  // A row has changed. REQUIRES: all events that are before it are in the log, and none behind.
+  void on_rows();
   // Call every few milliseconds.
   void tick();
 
@@ -107,6 +113,8 @@ class Alerts {
     std::uint64_t times = 0, unacknowledged = 0, suppressed = 0;
     std::string last_action;  // JSON
     std::map<AlertSubject, Raised> raised;
+    std::string key;  // of its row, where others have it too
+    std::uint64_t version = 0;
 
     std::string called() const { return name.empty() ? std::to_string(id) : name; }
   };
@@ -129,6 +137,14 @@ class Alerts {
   void take_away(std::uint64_t id, AlertsLinks::Rows rows, std::set<RowKey> keys, const Done& done);
   std::optional<RequestError> read_action(const rapidjson::Value& action, Alert* alert) const;
   void answer(const std::string& members, bool kept, const Done& done) const;
+
+  void begin(Alert alert, Rule rule);
+  // Of a cluster: alert_rows.cpp.
+  void create_row(const Alert& alert, const Done& done);
+  void change_row(std::uint64_t id, const std::string& by, bool remove, const Done& done);
+  void take_row(const std::string& key, const FoldRow& row);
+  void watch_role();
+  std::function<void(const Result<std::string, RequestError>&)> in_time(const Done& done);
 
   void load(const AlertsLinks::Rows& rows);
   void watch(const Alert& alert, Rule rule);
@@ -175,6 +191,16 @@ class Alerts {
   std::int64_t saved_us_ = 0;
   bool saving_ = false;
   LogLimiter failed_lines_;
+
+  SharedRows* rows_ = nullptr;  // null: alerts are this bridge's own
+  std::function<bool()> tells_;
+  bool follows_ = false;  // another bridge tells
+  bool deferred_ = false;  // something of a row is to be done once more was looked at
+  struct Waiting {
+    Done done;
+    std::int64_t until_us = 0;
+  };
+  std::deque<std::shared_ptr<Waiting>> waiting_;  // for a row to be in the log
 
   Webhooks webhooks_;
   AlertsThread thread_;

@@ -217,6 +217,10 @@ class BridgeApp::Impl {
       if (!journalling) return journalling;
     }
     alerts_.start(journal_ ? journal_->alerts() : AlertsLinks::Rows(), !journal_ || journal_->problem().empty());
+    if (cluster_) {
+      alerts_.share(*cluster_, [this] { return cluster_->tells(); });
+      cluster_->set_on_rows([this] { alerts_.on_rows(); });
+    }
     client_servers_.follow_log(journal_ ? [this] { return journal_->extent(); }
                                         : std::function<PastExtent()>());
     commands_.set_addresses(addresses());

@@ -53,6 +53,10 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
 
   // Who waits for what other bridges have already.
   AheadWaits& ahead() { return ahead_; }
+  // Called where a row has changed. Set once.
+  void set_on_rows(std::function<void()> on_rows) { on_rows_ = std::move(on_rows); }
+  // Whether it is this bridge that tells what is told once for all. REQUIRES: join().
+  bool tells() const { return peers_->tells(); }
   // How all of it is. REQUIRES: join().
   ClusterReport report() const { return peers_->report(); }
 
@@ -67,6 +71,9 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   void on_event(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us) override;
   void on_taken_back(const std::string& source, const std::string& run, std::uint64_t last) override;
   void on_row(const Folded::Row& row) override;
+  void on_rows() override {
+    if (on_rows_) on_rows_();
+  }
 
   // SharedRows. REQUIRES: join().
   const FoldRows& rows() const override { return part_->fold().rows(); }
@@ -102,6 +109,7 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   std::function<std::uint64_t()> committed_seq_;
   std::string taken_back_;   // what this process can only mend by beginning anew
   bool tick_posted_ = false;
+  std::function<void()> on_rows_;
   std::deque<Done> row_waits_;  // for what this process proposed of rows, in its order
   std::uint64_t dropped_ = 0;
   std::map<std::pair<std::string, std::string>, bool, std::less<>> begun_;  // runs of which something was proposed

@@ -82,6 +82,11 @@ void ClusterPeers::look_at_switches(std::int64_t now_us) {
   pulse_.tick(able(now_us) && (std::exchange(pulse_at_, at) != at || (part_.behind() == 0 && part_.proposer().idle())), now_us);
   if (now_us < switches_us_ + kSwitchesUs) return;
   switches_us_ = now_us;
+  if (!able(now_us) || !peers_.is_first(node_)) {
+    first_since_us_ = -1;
+  } else if (first_since_us_ < 0) {
+    first_since_us_ = now_us;
+  }
   switches_.tick(pulse_);
 }
 

@@ -24,6 +24,8 @@
 
 namespace bridge {
 
+inline constexpr std::int64_t kFirstForUs = 2'000'000;  // by then who told before has heard of it, and does no more
+
 // What of this bridge the others have to do with.
 struct ClusterSides {
   SourceTable& sources;
@@ -48,6 +50,9 @@ class ClusterPeers final : public NodeLinkListener {
 
   // The bridge's own event of type system_status that is in the log.
   void on_status(std::string_view data);
+
+  // It is the one that tells what is told once for all: of those that work its name is the smallest, and has been for a while.
+  bool tells() const { return first_since_us_ >= 0 && clock_.steady_us() >= first_since_us_ + kFirstForUs; }
 
   ClusterReport report() const;
 
@@ -78,6 +83,7 @@ class ClusterPeers final : public NodeLinkListener {
   std::uint64_t pulse_at_ = 0;  // how far the log was folded
   ClusterSwitches switches_;
   std::int64_t switches_us_ = INT64_MIN / 2;
+  std::int64_t first_since_us_ = -1;  // no other that works has a smaller name
   bool started_ = false;
   bool changed_ = false;  // among the sources, since the last heartbeat
   std::int64_t said_us_ = INT64_MIN / 2;

@@ -38,6 +38,8 @@ class ClusterSink {
   virtual void on_taken_back(const std::string& source, const std::string& run, std::uint64_t last) = 0;
   // What became of what this process proposed of rows: of each, in its order.
   virtual void on_row(const Folded::Row&) {}
+  // Some row has changed, whoever proposed that; before on_row().
+  virtual void on_rows() {}
 };
 
 struct ClusterNode {

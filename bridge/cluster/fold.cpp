@@ -142,7 +142,7 @@ void Fold::fold_segment(const Segment& segment, const ProposalHeader& header) {
 void Fold::fold_row(const Segment& segment, const ProposalHeader& header) {
   Folded::Row made;
   if (segment.kind == Segment::Kind::keep) {
-    const auto version = rows_.keep(segment.source, segment.first, header.node, reader_.proposal().lines[segment.line].data);
+    const auto version = rows_.keep(segment.source, segment.first, header.node, reader_.proposal().lines[segment.line].data, last_seq_);
     made = {version.has_value(), version.value_or(0)};
   } else if (segment.kind == Segment::Kind::drop) {
     made.done = rows_.drop(segment.source, segment.first);

@@ -18,7 +18,7 @@ std::size_t bytes_of(std::string_view key, std::string_view value) { return key.
 
 void put_row(std::string& out, std::string_view what, const std::string& key, const FoldRow& row) {
   append_number(out.append(what).append(key) += ' ', row.version);
-  append_number(out += ' ', row.number);
+  for (const std::uint64_t n : {row.first, row.seq, row.number}) append_number(out += ' ', n);
   append_number(out.append(" ").append(row.node) += ' ', row.value.size());
   out.append(" ").append(row.value) += '\n';
 }
@@ -27,6 +27,7 @@ bool take_row(ExactText& text, std::string* key, FoldRow* row) {
   std::string_view name, node;
   std::uint64_t size = 0;
   if (!text.take_until(' ', &name) || !text.take_number(UINT64_MAX, &row->version) || !text.take(" ") ||
+      !text.take_number(UINT64_MAX, &row->first) || !text.take(" ") || !text.take_number(UINT64_MAX, &row->seq) || !text.take(" ") ||
       !text.take_number(UINT64_MAX, &row->number) || !text.take(" ") || !text.take_until(' ', &node) || !is_node_name(node) ||
       !text.take_number(kRowBytesMax, &size) || !text.take(" ")) {
     return false;
@@ -59,7 +60,7 @@ void FoldRows::count(std::string_view key, const FoldRow& row, bool there) {
 }
 
 std::optional<std::uint64_t> FoldRows::keep(std::string_view key, std::uint64_t number, std::string_view node,
-                                            std::string_view value) {
+                                            std::string_view value, std::uint64_t seq) {
   const auto known = rows_.find(key);
   const Used& used = used_[table_of(key)];
   const std::size_t before = known == rows_.end() ? 0 : bytes_of(key, known->second.value);
@@ -69,7 +70,14 @@ std::optional<std::uint64_t> FoldRows::keep(std::string_view key, std::uint64_t 
   }
   if (known != rows_.end()) count(key, known->second, false);
   FoldRow& row = known == rows_.end() ? rows_[std::string(key)] : known->second;
-  row = {++last_version_, number, std::string(node), std::string(value)};
+  if (known == rows_.end()) {
+    row.first = last_version_ + 1;
+    row.seq = seq;
+  }
+  row.version = ++last_version_;
+  row.number = number;
+  row.node = node;
+  row.value = value;
   count(key, row, true);
   return row.version;
 }

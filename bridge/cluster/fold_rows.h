@@ -23,6 +23,8 @@ inline constexpr std::size_t kTableBytesMax = 1024 * 1024;  // likewise
 
 struct FoldRow {
   std::uint64_t version = 0;  // of all that were ever put
+  std::uint64_t first = 0;    // version of the one that is there since, however often replaced
+  std::uint64_t seq = 0;      // the newest event when that was put
   std::uint64_t number = 0;   // its writer's own
   std::string node;           // that put it, or has it in hand
   std::string value;
@@ -37,7 +39,9 @@ class FoldRows {
   using Rows = std::map<std::string, FoldRow, std::less<>>;
 
   // Nothing where there is no room. REQUIRES of all: is_row_key(key).
-  std::optional<std::uint64_t> keep(std::string_view key, std::uint64_t number, std::string_view node, std::string_view value);
+  // `seq`: the newest event.
+  std::optional<std::uint64_t> keep(std::string_view key, std::uint64_t number, std::string_view node, std::string_view value,
+                                    std::uint64_t seq = 0);
   // That version, in hand or not; 0: whichever is not in hand. False where there is none.
   bool drop(std::string_view key, std::uint64_t version);
   // From now on `node` has it in hand. False where it is not that version, or in hand already.

@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import websockets
 from nats_servers import NatsServers, needs_nats
@@ -221,6 +222,88 @@ class TwoBridges(Cluster):
         wait_until(lambda: len(self.nodes(one)) == 2 and self.nodes(one)[1]["state"] == "live")
         self.assertEqual(len(one.events("command_executed")), 1)
         self.assertEqual(done, ["fired"])
+
+    def test_runs_curves_and_tallies_are_the_same_on_each(self) -> None:
+        one, two = self.node("n1"), self.node("n2")
+        runs = []
+        for name, bridge in (("at-one", one), ("at-two", two)):
+            publisher = self.publisher(name, bridge)
+            publisher.publish("run_started", {"name": "of " + name})
+            for i in range(300):
+                publisher.publish("scalar", {"tag": "loss", "value": i / 7, "step": i})
+                publisher.publish("trade_executed", {"item": "Coal", "profit": i % 3 - 1.5, "total_value": i})
+            publisher.publish("run_ended", {"state": "finished"})
+            publisher.flush()
+            runs.append("%s@%s" % (name, publisher.run))
+        wait_until(lambda: all(len(bridge.events("run_ended")) == 2 for bridge in (one, two)), "for the ends of both")
+
+        def answers(bridge: Bridge) -> list[dict]:
+            asked = [bridge.ask("get_runs"), bridge.ask("get_series", run_ids=runs, points_max=100, marks=True), bridge.ask("get_tallies")]
+            return [reply["result"] for reply in asked]
+
+        def same() -> bool:
+            found = answers(one)
+            return found == answers(two) and {run["state"] for run in found[0]["runs"]} == {"finished"}
+
+        wait_until(same, "for equal answers")
+        found = answers(one)
+        self.assertEqual(sorted(run["run_id"] for run in found[0]["runs"]), sorted(runs))
+        self.assertEqual([len(series["points"]) > 50 for series in found[1]["series"]], [True, True])
+        self.assertEqual([tally["trades"] for tally in found[2]["tallies"]], [300, 300])
+
+    def test_alerts_are_made_and_ended_over_any_bridge_told_once_and_outlive_the_one_that_told(self) -> None:
+        one, two = self.node("n1"), self.node("n2")
+        publisher = self.publisher("s", two)
+        hooks: list[str] = []
+
+        class Hook(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                hooks.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["type"])
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        action = {"webhook": "http://127.0.0.1:%d/" % server.server_port}
+        made = [bridge.ask("create_alert", rule="tick where x > 5", action=action)["result"] for bridge in (two, one)]
+        self.assertEqual([alert["created"] for alert in made], [True, False])
+        self.assertEqual(made[0]["alert_id"], made[1]["alert_id"])
+        lasting = one.ask("create_alert", rule="error", name="wrong")["result"]["alert_id"]
+
+        def raised(bridge: Bridge) -> dict[int, list]:
+            alerts = bridge.ask("list_alerts")["result"]["alerts"]
+            return {alert["alert_id"]: [alert["unacknowledged"], [(r["seq"], r["acknowledged"]) for r in alert["raised"]]] for alert in alerts}
+
+        def both(wanted: dict[int, list]) -> bool:
+            shape = lambda found: {id: [count, [r[1] for r in r_]] for id, (count, r_) in found.items()}  # noqa: E731
+            return shape(raised(one)) == wanted and raised(one) == raised(two)
+
+        tick = made[0]["alert_id"]
+        self.assertTrue(both({tick: [0, []], lasting: [0, []]}))
+        publisher.publish("tick", {"x": 6})
+        publisher.publish("error", {"message": "m"})
+        wait_until(lambda: both({tick: [1, [False]], lasting: [1, [False]]}), "for both bridges to know")
+        self.assertEqual(two.ask("acknowledge_alert", alert_id=tick)["result"]["acknowledged"], 1)
+        self.assertEqual(two.ask("acknowledge_alert", alert_id=lasting)["result"]["acknowledged"], 1)
+        wait_until(lambda: both({tick: [0, [True]], lasting: [0, []]}), "for it to be acknowledged on both")
+        wait_until(lambda: hooks == ["alert_raised"], "for the webhook")
+
+        # Who tells is killed: the other is next, and goes on from what was told.
+        one.kill()
+        publisher.publish("tick", {"x": 1})
+        wait_until(lambda: hooks == ["alert_raised", "alert_cleared"], "for the other bridge to tell")
+        self.assertTrue(two.ask("delete_alert", alert_id=tick)["result"]["deleted"])
+        one.start()
+        wait_until(lambda: both({lasting: [0, []]}), "for one alert on both")
+        told = [(e["type"], e["data"]["alert_id"], e["data"].get("reason")) for e in one.events("alert_*")]
+        self.assertEqual([t for t in told if t[0] != "alert_action"], [
+            ("alert_raised", tick, None), ("alert_raised", lasting, None), ("alert_cleared", lasting, "acknowledged"),
+            ("alert_cleared", tick, "over")])
 
     def trainer(self, source: str, bridge: Bridge, done: list[str], **options) -> Publisher:
         publisher = Publisher(source, endpoint=bridge.events_in, control=bridge.control, system_metrics_s=0, **options)

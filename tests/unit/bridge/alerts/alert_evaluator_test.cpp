@@ -187,6 +187,40 @@ TEST_CASE("alerts: what the log tells already is not told again, what it lacks i
   CHECK(story.event(6, "t", two, "s", "r").empty());
 }
 
+TEST_CASE("alerts: where another bridge tells its word counts, and what it has left untold is told once it is gone") {
+  AlertStory story;
+  story.rule(1, "t where x = 1");
+  story.rule(2, "t where x = 2");
+  story.evaluator.follow(true);
+  const std::string one = R"({"x":1,"agent_id":"a"})", two = R"({"x":2,"agent_id":"a"})";
+  CHECK(story.event(0, "t", one, "s", "r").empty());  // 1: raises 1
+  CHECK(story.evaluator.seq() == 1);
+  CHECK(story.event(1, "alert_raised", told_data(1, 1), "ppo-bridge") == Told{"+s@r/a"});
+  CHECK(story.last[0].told);
+  CHECK(story.event(2, "t", two, "s", "r").empty());  // 3: over, and raises 2
+  CHECK(story.event(3, "alert_cleared", told_data(1, 1), "ppo-bridge") == Told{"-s@r/a"});
+  // It dies, and another tells; this one is next.
+  story.evaluator.follow(false);
+  story.evaluator.expect_told(4);
+  CHECK(story.event(4, "x", "{}", "s", "r") == Told{"+s@r/a"});
+  CHECK(story.last[0].alert_id == 2);
+  CHECK(story.last[0].seq == 3);
+  CHECK_FALSE(story.last[0].told);
+  CHECK(story.event(5, "alert_raised", told_data(2, 3), "ppo-bridge").empty());  // its own
+  CHECK(story.event(6, "t", one, "s", "r") == Told{"+s@r/a", "-s@r/a"});
+}
+
+TEST_CASE("alerts: of what another bridge tells nothing of not everything is kept") {
+  AlertStory story;
+  story.rule(1, "t where x = 1");
+  story.evaluator.follow(true);
+  for (int i = 0; i < 1'500; ++i) {
+    for (const char* x : {"1", "2"}) CHECK(story.event(i * 2.0, "t", std::string(R"({"x":)") + x + "}", "s", "r").empty());
+  }
+  story.evaluator.follow(false);
+  CHECK(story.event(4000, "x", "{}").size() <= 1'000);
+}
+
 TEST_CASE("alerts: what the log tells counts, also where it is judged otherwise now") {
   AlertStory story;
   story.rule(1, "t where sum(x, 1m) > 10");
