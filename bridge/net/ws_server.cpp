@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <iterator>
 #include <unordered_map>
 #include <utility>
 
@@ -18,6 +17,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "net/api_pages.h"
+#include "net/client_list.h"
 #include "net/client_socket.h"
 #include "net/event_stream.h"
 #include "net/http_connection.h"
@@ -26,12 +26,6 @@
 #include "net/waiting_connections.h"
 
 namespace bridge {
-namespace {
-
-constexpr std::size_t kTicksAPass = 50;  // of tick(), until all clients were looked after
-
-}  // namespace
-
 class WsServer::Impl final : public HttpSite {
  public:
   Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
@@ -43,7 +37,11 @@ class WsServer::Impl final : public HttpSite {
     (void)websocketpp::lib::net::_htonll(0);
     server_.init_asio(&io);
     context_.shed = [this] {
-      if (!std::exchange(shed_posted_, true)) asio::post(io_, [this] { shed(); });
+      if (std::exchange(shed_posted_, true)) return;
+      asio::post(io_, [this] {
+        shed_posted_ = false;
+        clients_.shed();
+      });
     };
     server_.set_reuse_addr(true);
     server_.set_listen_backlog(4096);
@@ -136,22 +134,9 @@ class WsServer::Impl final : public HttpSite {
     proxies_ = TrustedProxies(options.trusted_proxies);
   }
 
-  void tick() {
-    if (drain_.by_us != 0) go_on_draining();
-    for (std::size_t left = clients_.size() / kTicksAPass + 1; left > 0 && !clients_.empty(); --left) {
-      auto next = clients_.upper_bound(ticked_);
-      if (next == clients_.end()) next = clients_.begin();
-      ticked_ = next->first;
-      const std::shared_ptr<Session> client = next->second;  // it may end with this
-      client->tick();
-      if (ticked_ == clients_.rbegin()->first) return;
-    }
-  }
+  void tick() { clients_.tick(); }
 
-  void drain_until(std::int64_t by_us) {
-    const auto left = std::distance(clients_.upper_bound(drain_.last), clients_.end());
-    drain_ = {context_.clock.steady_us(), by_us, static_cast<std::int64_t>(left), 0, drain_.last};
-  }
+  void drain_until(std::int64_t by_us) { clients_.drain_until(by_us); }
 
   void drain() {
     websocketpp::lib::error_code ec;
@@ -162,29 +147,12 @@ class WsServer::Impl final : public HttpSite {
       server_.stop_listening(ec);
       if (!error) ::close(socket);
     }
-    draining_ = true;
-    const auto all = clients_;  // some may end with this
-    for (const auto& [number, client] : all) client->drain();
+    clients_.drain();
   }
 
-  void report(ClientsReport& report) const {
-    report.clients = clients_.size();
-    report.event_streams = event_streams_;
-    for (const auto& [number, client] : clients_) {
-      const std::uint64_t lag = client->lag();
-      report.lag += lag;
-      report.lag_max = std::max(report.lag_max, lag);
-    }
-  }
+  void report(ClientsReport& report) const { clients_.report(report); }
 
-  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const {
-    std::vector<ClientInfo> infos;
-    auto client = clients_.upper_bound(connection);
-    for (; client != clients_.end() && infos.size() < max; ++client) {
-      infos.push_back(client->second->info());
-    }
-    return infos;
-  }
+  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const { return clients_.infos(connection, max); }
 
   std::size_t connections() const { return clients_.size() + waiting_->size(); }
 
@@ -193,45 +161,11 @@ class WsServer::Impl final : public HttpSite {
     return server_.get_con_from_hdl(std::move(hdl));
   }
 
-  bool refuses_clients() const { return draining_ || drain_.by_us != 0; }
-
-  // Tells so many to go as should have been told by now.
-  void go_on_draining() {
-    const std::int64_t span_us = drain_.by_us - drain_.began_us;
-    const std::int64_t passed_us = context_.clock.steady_us() - drain_.began_us;
-    const std::int64_t due = passed_us >= span_us ? drain_.clients : drain_.clients * passed_us / span_us + 1;
-    while (drain_.told < due) {
-      const auto next = clients_.upper_bound(drain_.last);
-      if (next == clients_.end()) return;
-      drain_.last = next->first;
-      ++drain_.told;
-      const std::shared_ptr<Session> client = next->second;  // it may end with this
-      client->drain(false);
-    }
-  }
-
   HttpReply full(std::int64_t now_us) const {
-    const std::int64_t left_us = draining_ ? 0 : drain_.by_us - context_.clock.steady_us();
-    HttpReply reply = error_reply(503, ErrorType::busy,
-                                  draining_ ? "the bridge stops" : refuses_clients() ? "the bridge is being drained" : "full", now_us);
-    reply.headers.emplace_back("Retry-After", std::to_string(1 + std::max<std::int64_t>(0, left_us) / 1'000'000));
+    HttpReply reply = error_reply(
+        503, ErrorType::busy, clients_.ends() ? "the bridge stops" : clients_.drains() ? "the bridge is being drained" : "full", now_us);
+    reply.headers.emplace_back("Retry-After", std::to_string(1 + std::max<std::int64_t>(0, clients_.drained_in_us()) / 1'000'000));
     return reply;
-  }
-
-  // Whoever has most unread goes; the next one only once the memory of this one is free.
-  void shed() {
-    shed_posted_ = false;
-    if (!shedding_.expired()) return;
-    const auto most = std::max_element(clients_.begin(), clients_.end(), [](auto& a, auto& b) {
-      return a.second->untaken_bytes() < b.second->untaken_bytes();
-    });
-    if (most == clients_.end() || most->second->untaken_bytes() == 0) return;
-    const std::shared_ptr<Session> client = most->second;
-    shedding_ = client;
-    const ClientInfo info = client->info();
-    log_warn("client_cut_off", "cut off {} ({}): it has {} bytes unread, and all clients too many", info.remote,
-                 printable(info.client_id), client->unread_bytes());
-    client->cut();
   }
 
   // Why the address cannot be listened on; "" where it can.
@@ -310,7 +244,7 @@ class WsServer::Impl final : public HttpSite {
     if (!refusal) refusal = refuse_head(head, place(con), now_us);
     if (refusal && refusal->status == 421) ++context_.counters.requests_of_foreign_hosts;
     if (!refusal && upgrade) refusal = refuse_handshake(head, place(con), now_us);
-    if (!refusal && upgrade && refuses_clients()) {
+    if (!refusal && upgrade && clients_.drains()) {
       ++context_.counters.clients_refused;
       return full(now_us);
     }
@@ -385,12 +319,12 @@ class WsServer::Impl final : public HttpSite {
   void on_open(const websocketpp::connection_hdl& hdl) {
     const auto con = connection(hdl);
     websocketpp::lib::error_code error;
-    if (refuses_clients() || ++options_.admission->clients > options_.clients_max) {
-      if (!refuses_clients()) --options_.admission->clients;
+    if (clients_.drains() || ++options_.admission->clients > options_.clients_max) {
+      if (!clients_.drains()) --options_.admission->clients;
       ++context_.counters.clients_refused;
       con->close(static_cast<websocketpp::close::status::value>(
-                     refuses_clients() ? CloseCode::going_away : CloseCode::try_again_later),
-                 refuses_clients() ? "the bridge stops" : "full", error);
+                     clients_.drains() ? CloseCode::going_away : CloseCode::try_again_later),
+                 clients_.drains() ? "the bridge stops" : "full", error);
       return;
     }
     tune(*con);
@@ -417,8 +351,7 @@ class WsServer::Impl final : public HttpSite {
 
   void add(Connection& con, std::uint64_t number, std::shared_ptr<Session> session) {
     ++context_.counters.clients_accepted;
-    if (session->is_event_stream()) ++event_streams_;
-    clients_.emplace(number, std::move(session));
+    clients_.add(number, std::move(session));
     numbers_.emplace(&con, number);
     waiting_->erase(con.number);
   }
@@ -428,7 +361,6 @@ class WsServer::Impl final : public HttpSite {
   void remove(Connection& con) {
     const auto number = numbers_.find(&con);
     if (number == numbers_.end()) return;
-    if (con.stream) --event_streams_;
     clients_.erase(number->second);
     numbers_.erase(number);
     con.client.reset();
@@ -479,8 +411,8 @@ class WsServer::Impl final : public HttpSite {
       reply.content_type = "text/event-stream";
       return answer(std::move(reply));
     }
-    if (refuses_clients() || ++options_.admission->clients > options_.clients_max) {
-      if (!refuses_clients()) --options_.admission->clients;
+    if (clients_.drains() || ++options_.admission->clients > options_.clients_max) {
+      if (!clients_.drains()) --options_.admission->clients;
       ++context_.counters.clients_refused;
       return answer(full(now_us));
     }
@@ -500,7 +432,7 @@ class WsServer::Impl final : public HttpSite {
 
   bool finish(const HttpHead& head, HttpReply& reply) override {
     allow_origin(head, {address_, options_.sites}, reply);
-    return !draining_;
+    return !clients_.ends();
   }
 
   asio::io_context& io_;
@@ -510,26 +442,14 @@ class WsServer::Impl final : public HttpSite {
   TrustedProxies proxies_;
   WebSites plain_sites_, secure_sites_;  // as a request was sent, to the bridge or to a proxy
   Address address_;
-  std::map<std::uint64_t, std::shared_ptr<Session>> clients_;  // each owned by its connection
-  std::uint64_t ticked_ = 0;  // whom tick() looked after last
+  ClientList clients_{context_.clock};
   std::unordered_map<Connection*, std::uint64_t> numbers_;
   const std::shared_ptr<WaitingConnections<Connection>> waiting_ =
       std::make_shared<WaitingConnections<Connection>>();
   std::uint64_t last_number_ = 0;  // of a TCP connection
-  std::weak_ptr<Session> shedding_;
-  std::size_t event_streams_ = 0;  // of the clients
   bool shed_posted_ = false;
   bool joins_ = false;  // the port is another's, who shares it
   std::shared_ptr<asio::ip::tcp::acceptor> acceptor_;  // websocketpp's
-  bool draining_ = false;
-  // drain_until().
-  struct {
-    std::int64_t began_us = 0;
-    std::int64_t by_us = 0;    // 0: it was not called
-    std::int64_t clients = 0;  // to be told to go in that time
-    std::int64_t told = 0;     // of these
-    std::uint64_t last = 0;    // who was told last, in order of numbers
-  } drain_;
   std::unique_ptr<TlsGreeting> greeting_;  // null: plain
   Server server_;  // last: its connections may still call back while they go
 };
