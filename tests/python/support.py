@@ -62,8 +62,15 @@ def wait_until(condition: Callable[[], Any], what: str = "", timeout_s: float = 
 def freeze(process: subprocess.Popen) -> None:
     """Returns once all of its threads stand still: on a busy machine they go on for a while after the signal."""
     process.send_signal(signal.SIGSTOP)
-    tasks = Path("/proc/%d/task" % process.pid)
-    wait_until(lambda: all((task / "stat").read_text().rsplit(")")[-1].split()[0] == "T" for task in tasks.iterdir()))
+
+    def stands_still() -> bool:
+        try:
+            stats = [(task / "stat").read_text() for task in Path("/proc/%d/task" % process.pid).iterdir()]
+        except OSError:  # a thread, or all of it, has just ended
+            return process.poll() is not None
+        return all(stat.rsplit(")")[-1].split()[0] in "TZX" for stat in stats)
+
+    wait_until(stands_still)
 
 
 class Bridge:
