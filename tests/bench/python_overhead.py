@@ -165,7 +165,7 @@ def measure(target: str, core: int | None, options: argparse.Namespace) -> dict:
         if core is not None:
             os.sched_setaffinity(0, {core})
         if bridge is not None and target == "frozen":
-            bridge.signal(signal.SIGSTOP)
+            bridge.process.send_signal(signal.SIGSTOP)
         found: dict[str, Any] = {"alone": [], "hooked": []}
         if target == "up":
             found["publish_us"] = publish_us(bridge.events_in)
