@@ -186,31 +186,16 @@ class TwoBridges(Cluster):
         self.trainer("t", two, done)
         wait_until(lambda: one.source("t").get("connected"), "for the source at the other bridge")
 
-        def command(bridge: Bridge, name: str, **params) -> dict:
-            """As a client that registers; who does so under the same name has the same switch, over any bridge."""
-
-            async def reply() -> dict:
-                async with websockets.connect(bridge.ws) as socket:
-                    for request in ({"action": "register", "client_id": "me"}, {"action": "command", "command": name, "params": params}):
-                        await socket.send(json.dumps(request))
-                    while True:
-                        message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
-                        if message.get("action") == "command":
-                            return message["result"]
-
-            return asyncio.run(reply())
-
         def arm(bridge: Bridge, timeout_ms: int) -> dict:
-            return command(bridge, "arm_dead_mans_switch", timeout_ms=timeout_ms,
-                           on_expiry={"command": "mark", "target": "t", "params": {"word": "fired"}})
+            return self.arm(bridge, timeout_ms, "t")["result"]
 
         self.assertEqual(arm(one, 500), {"armed": True, "name": "me", "timeout_ms": 500.0, "survives_restart": True})
         self.assertTrue(arm(two, 60_000)["armed"])
         armed = time.monotonic()
         wait_until(lambda: time.monotonic() > armed + 1.2)  # longer than the first one had, and the others wait
         self.assertEqual(done, [])
-        self.assertEqual(command(one, "disarm_dead_mans_switch"), {"disarmed": True})
-        self.assertEqual(command(two, "disarm_dead_mans_switch"), {"disarmed": False})
+        self.assertEqual(self.as_me(one, "disarm_dead_mans_switch")["result"], {"disarmed": True})
+        self.assertEqual(self.as_me(two, "disarm_dead_mans_switch")["result"], {"disarmed": False})
         arm(one, 300)
         one.kill()
         wait_until(lambda: done == ["fired"], "for the switch")
@@ -222,6 +207,49 @@ class TwoBridges(Cluster):
         wait_until(lambda: len(self.nodes(one)) == 2 and self.nodes(one)[1]["state"] == "live")
         self.assertEqual(len(one.events("command_executed")), 1)
         self.assertEqual(done, ["fired"])
+
+    @unittest.skipUnless(os.environ.get("PPO_CLUSTER") == "full", "takes half a minute; PPO_CLUSTER=full runs it")
+    def test_without_a_log_each_bridge_issues_a_switch_to_its_own_trainers_and_nothing_can_be_armed(self) -> None:
+        one, two = self.node("n1"), self.node("n2")
+        done: dict[str, list[str]] = {"a": [], "b": []}
+        self.trainer("a", one, done["a"])
+        self.trainer("b", two, done["b"])
+        wait_until(lambda: one.source("b").get("connected") and two.source("a").get("connected"))
+        self.assertTrue(self.arm(one, 500, "*")["result"]["armed"])
+        self.nats.kill(0)
+        began = time.monotonic()
+        waiting = self.arm(two, 500, "*")
+        self.assertEqual(waiting["data"]["error_type"], "timeout", waiting)
+        wait_until(lambda: done == {"a": ["fired"], "b": ["fired"]}, "for the interlock")
+        self.assertGreater(time.monotonic() - began, 10)
+        self.assertEqual(self.arm(one, 500, "*")["data"]["error_type"], "rejected")
+        self.nats.start(0)
+
+        def told(bridge: Bridge) -> list[str | None]:
+            return [e["data"].get("node") for e in bridge.events("system_status") if e["data"]["status"] == "dead_mans_switch_expired"]
+
+        # What was armed while nothing went on is so now, and is not armed again.
+        wait_until(lambda: len(told(one)) == 3 and told(one) == told(two), "for what is told", 30)
+        self.assertEqual(sorted(told(one), key=str), [None, "n1", "n2"])
+        wait_until(lambda: done == {"a": ["fired"] * 2, "b": ["fired"] * 2}, "for the second one")
+
+    def arm(self, bridge: Bridge, timeout_ms: int, target: str) -> dict:
+        return self.as_me(bridge, "arm_dead_mans_switch", timeout_ms=timeout_ms,
+                          on_expiry={"command": "mark", "target": target, "params": {"word": "fired"}})
+
+    def as_me(self, bridge: Bridge, name: str, **params) -> dict:
+        """As a client that registers; who does so under the same name has the same switch, over any bridge."""
+
+        async def reply() -> dict:
+            async with websockets.connect(bridge.ws) as socket:
+                for request in ({"action": "register", "client_id": "me"}, {"action": "command", "command": name, "params": params}):
+                    await socket.send(json.dumps(request))
+                while True:
+                    message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
+                    if message.get("action") == "command":
+                        return message
+
+        return asyncio.run(reply())
 
     def test_runs_curves_and_tallies_are_the_same_on_each(self) -> None:
         one, two = self.node("n1"), self.node("n2")
