@@ -7,11 +7,13 @@
 #include <chrono>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <string_view>
 #include <thread>
 #include <utility>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "cluster/proposal.h"
 #include "engine/jetstream_stream.h"
 
@@ -23,6 +25,7 @@ constexpr auto kTryAgain = std::chrono::milliseconds(200);
 constexpr std::size_t kNewsBytesMax = 64 << 20;  // live messages beyond it are had again
 constexpr std::uint64_t kCatchUpWindow = 256;
 constexpr std::size_t kWordsBytesMax = 32 << 20;
+constexpr std::size_t kDenialsMax = 16;  // that are logged
 
 std::string_view data_of(natsMsg* message) {
   return {natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message))};
@@ -65,7 +68,7 @@ class Connection final : public JetStream {
         !good(natsOptions_SetPingInterval(nats_options_, 1000)) || !good(natsOptions_SetMaxPingsOut(nats_options_, 2)) ||
         !good(natsOptions_SetReconnectWait(nats_options_, 50)) || !good(natsOptions_SetReconnectJitter(nats_options_, 450, 450)) ||
         !good(natsOptions_SetMaxReconnect(nats_options_, -1)) || !good(natsOptions_SetTimeout(nats_options_, kRequestMs)) ||
-        !good(natsOptions_SetErrorHandler(nats_options_, [](auto...) {}, nullptr))) {
+        !good(natsOptions_SetErrorHandler(nats_options_, on_error, this))) {
       return failed("NATS options");
     }
     if (!options_.tls_ca.empty() && (!good(natsOptions_SetSecure(nats_options_, true)) ||
@@ -143,7 +146,8 @@ class Connection final : public JetStream {
 
   std::string problem() const override {
     if (!connected()) return "none of cluster.servers can be reached";
-    return refused_;
+    const std::lock_guard lock(mutex_);
+    return denied_.empty() ? refused_ : denied_;
   }
   const std::vector<std::string>& warnings() const override { return warnings_; }
 
@@ -246,6 +250,19 @@ class Connection final : public JetStream {
   static void on_word(natsConnection*, natsSubscription*, natsMsg* message, void* self) {
     static_cast<Connection*>(self)->take_word(message);
     natsMsg_Destroy(message);
+  }
+  // What the user of cluster.credentials may not do the server says once, to nobody who asked.
+  static void on_error(natsConnection* connection, natsSubscription*, natsStatus status, void* self) {
+    const char* text = nullptr;
+    if (status == NATS_NOT_PERMITTED && natsConnection_GetLastError(connection, &text) != NATS_OK && text != nullptr) {
+      static_cast<Connection*>(self)->take_denial(text);
+    }
+  }
+  void take_denial(std::string_view text) {
+    const std::lock_guard lock(mutex_);
+    if (text.find(log_subject_) != std::string_view::npos) denied_ = "the user of cluster.credentials may not publish to " + log_subject_;
+    if (denials_.size() >= kDenialsMax || !denials_.emplace(text).second) return;
+    log_error("cluster_denied", "cluster: the NATS server says: {}; conf/CLUSTER.md has what a bridge's user needs", printable(text, 200));
   }
   void take(natsMsg* message) {
     News news;
@@ -356,6 +373,8 @@ class Connection final : public JetStream {
   std::size_t words_bytes_ = 0;
   std::uint64_t words_dropped_ = 0;
   bool woken_ = false;
+  std::string denied_;  // what this bridge's user may not do and has to
+  std::set<std::string> denials_;
 };
 
 }  // namespace

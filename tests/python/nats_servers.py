@@ -17,9 +17,10 @@ needs_nats = unittest.skipUnless(PROGRAM, "nats-server is not installed")
 
 
 class NatsServers:
-    """`count` servers that keep their files under `home`."""
+    """`count` servers that keep their files under `home`. `lines` are for their configuration too."""
 
-    def __init__(self, home: Path, count: int = 1) -> None:
+    def __init__(self, home: Path, count: int = 1, lines: list[str] | None = None) -> None:
+        self._lines = lines or []
         self.ports = [free_port() for _ in range(count)]
         self._routes = [free_port() for _ in range(count)]
         self._monitors = [free_port() for _ in range(count)]
@@ -36,7 +37,7 @@ class NatsServers:
         config = self._home / ("nats%d.conf" % i)
         lines = ["server_name: s%d" % i, "listen: 127.0.0.1:%d" % self.ports[i], "max_payload: 2MB",
                  "http: 127.0.0.1:%d" % self._monitors[i],
-                 "jetstream { store_dir: \"%s/js%d\", max_mem: 64MB, max_file: 1GB }" % (self._home, i)]
+                 "jetstream { store_dir: \"%s/js%d\", max_mem: 64MB, max_file: 1GB }" % (self._home, i), *self._lines]
         if len(self.ports) > 1:
             routes = ", ".join('"nats://127.0.0.1:%d"' % port for port in self._routes)
             lines.append("cluster { name: c, listen: 127.0.0.1:%d, routes: [%s] }" % (self._routes[i], routes))

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import websockets
 from nats_servers import NatsServers, needs_nats
+from nats_users import Users
 from ppo_bridge import Publisher
 from support import PATIENCE_S, Bridge, scratch, wait_until
 
@@ -29,8 +30,11 @@ class Cluster(unittest.TestCase):
         if b"no JetStream" in self.check("engine.kind=jetstream").stderr:
             self.skipTest("this build has no JetStream")
         self.home = scratch(self)
-        self.nats = NatsServers(self.home, self.servers)
+        self.nats = self.start_servers()
         self.addCleanup(self.nats.close)
+
+    def start_servers(self) -> NatsServers:
+        return NatsServers(self.home, self.servers)
 
     def check(self, *settings: str) -> subprocess.CompletedProcess:
         command = [os.environ["PPO_BRIDGE_BIN"], "--check-config"]
@@ -44,12 +48,26 @@ class Cluster(unittest.TestCase):
         self.addCleanup(bridge.close)
         return bridge
 
+    def begin(self, name: str, *settings: str) -> subprocess.CompletedProcess:
+        """One that does not start."""
+        command = [os.environ["PPO_BRIDGE_BIN"]]
+        for setting in ("engine.kind=jetstream", "cluster.node=" + name, "cluster.servers=" + json.dumps(self.nats.urls), "cluster.replicas=1",
+                        "cluster.bytes_max=268435456", "journal.path=" + self.journal(name), *settings):
+            command += ["--set", setting]
+        return subprocess.run(command, capture_output=True, timeout=PATIENCE_S)
+
     def journal(self, name: str) -> str:
         return "%s/%s.sqlite" % (self.home, name)
 
     def publisher(self, source: str, bridge: Bridge) -> Publisher:
         publisher = Publisher(source, endpoint=bridge.events_in, control=bridge.control, system_metrics_s=0)
         self.addCleanup(publisher.close, 0)
+        return publisher
+
+    def trainer(self, source: str, bridge: Bridge, done: list[str], **options) -> Publisher:
+        publisher = Publisher(source, endpoint=bridge.events_in, control=bridge.control, system_metrics_s=0, **options)
+        self.addCleanup(publisher.close, 0)
+        publisher.on_command("mark", lambda command: done.append(command["word"]))
         return publisher
 
     def rows(self, name: str) -> list:
@@ -333,12 +351,6 @@ class TwoBridges(Cluster):
             ("alert_raised", tick, None), ("alert_raised", lasting, None), ("alert_cleared", lasting, "acknowledged"),
             ("alert_cleared", tick, "over")])
 
-    def trainer(self, source: str, bridge: Bridge, done: list[str], **options) -> Publisher:
-        publisher = Publisher(source, endpoint=bridge.events_in, control=bridge.control, system_metrics_s=0, **options)
-        self.addCleanup(publisher.close, 0)
-        publisher.on_command("mark", lambda command: done.append(command["word"]))
-        return publisher
-
     def nodes(self, bridge: Bridge) -> list[dict]:
         return bridge.ask("get_status")["result"]["cluster"]["nodes"]
 
@@ -384,6 +396,53 @@ class TwoBridges(Cluster):
         for publisher in publishers.values():
             publisher.flush(20)
         self.wait_whole(["n1", "n2"], {name: publisher.stats().published for name, publisher in publishers.items()})
+
+
+class Secured(Cluster):
+    def start_servers(self) -> NatsServers:
+        self.certificate("server", "IP:127.0.0.1")
+        self.users = Users(self.home)
+        tls = 'tls { cert_file: "%s/server.pem", key_file: "%s/server.key" }' % (self.home, self.home)
+        return NatsServers(self.home, 1, [tls, *self.users.lines])
+
+    def certificate(self, name: str, whose: str) -> None:
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=nats",
+                        "-addext", "subjectAltName=" + whose, "-out", "%s/%s.pem" % (self.home, name), "-keyout", "%s/%s.key" % (self.home, name)],
+                       check=True, capture_output=True, timeout=PATIENCE_S)
+
+    def settings(self, node: str, user: str, authority: str = "server") -> list[str]:
+        """With what conf/CLUSTER.md says that a bridge's user may do."""
+        publish = ["ppo.log." + user, "ppo.node." + user, "ppo.cmd.*", "_INBOX.>", "$JS.API.>"]
+        return ["cluster.servers=" + json.dumps([url.replace("nats://", "tls://") for url in self.nats.urls]),
+                "cluster.tls_ca=%s/%s.pem" % (self.home, authority), "cluster.credentials=%s" % self.users.credentials(user, publish)]
+
+    def test_bridges_with_credentials_over_tls_do_all_that_they_do_without(self) -> None:
+        one, two = (self.node(name, *self.settings(name, name)) for name in ("n1", "n2"))
+        done: list[str] = []
+        trainer = self.trainer("t", one, done)
+        wait_until(lambda: two.source("t").get("connected"), "for the source at the other bridge")
+        self.assertTrue(two.ask("mark", "t", word="done")["success"])
+        self.assertEqual(done, ["done"])
+        trainer.publish("tick", {})
+        self.wait_whole(["n1", "n2"], {"t": 1})
+        # One with another's credentials reads, and says that it has no part in it.
+        three = self.node("n3", *self.settings("n3", "n4"))
+        self.publisher("s", three).publish("tick", {})
+        problem = wait_until(lambda: three.ask("get_status")["result"]["cluster"]["problem"], "for it to say so")
+        self.assertEqual(problem, "the user of cluster.credentials may not publish to ppo.log.n3")
+        self.assertEqual(one.ask("get_status")["result"]["cluster"]["problem"], None)
+
+    def test_a_server_that_is_not_who_it_should_be_is_not_talked_to(self) -> None:
+        self.certificate("other", "IP:127.0.0.1")
+        refused = self.begin("n1", "cluster.join_timeout_s=1", *self.settings("n1", "n1", "other"))
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn(b"none can be reached: SSL Error", refused.stderr)
+        self.nats.kill(0)
+        self.certificate("server", "DNS:other.example.org")
+        self.nats.start(0)
+        refused = self.begin("n1", "cluster.join_timeout_s=1", *self.settings("n1", "n1"))
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn(b"none can be reached: SSL Error", refused.stderr)
 
 
 class Misuse(Cluster):
@@ -433,13 +492,6 @@ class Misuse(Cluster):
             result = self.begin(name)
             self.assertEqual(result.returncode, 1)
             self.assertIn(b"upgrade this node", result.stderr)
-
-    def begin(self, name: str) -> subprocess.CompletedProcess:
-        command = [os.environ["PPO_BRIDGE_BIN"]]
-        for setting in ("engine.kind=jetstream", "cluster.node=" + name, "cluster.servers=" + json.dumps(self.nats.urls), "cluster.replicas=1",
-                        "cluster.bytes_max=268435456", "journal.path=" + self.journal(name)):
-            command += ["--set", setting]
-        return subprocess.run(command, capture_output=True, timeout=PATIENCE_S)
 
     def test_a_journal_of_another_numbering_is_not_gone_on_with(self) -> None:
         local = Bridge("journal.path=" + self.journal("n1"))
