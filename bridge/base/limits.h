@@ -44,7 +44,7 @@ inline constexpr std::size_t kQueuedMessageBytesMax = 16 * 1024 * 1024;
 
 // What a connection takes before anything is said over it, and how many there may be besides the clients:
 // handshakes under way and plain HTTP.
-inline constexpr std::size_t kConnectionBytes = 9 * 1024;
+inline constexpr std::size_t kConnectionBytes = 7 * 1024;
 inline constexpr std::size_t kTlsBytes = 18 * 1024;  // besides, where it speaks TLS
 inline constexpr std::size_t kOtherConnectionsMax = 256;
 

@@ -21,7 +21,21 @@
 
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
+#include <websocketpp/transport/asio/base.hpp>
+
+// websocketpp keeps 1 KB twice in each connection for what one read and one write allocate. Asio keeps such memory for a
+// thread, which is enough for all of them.
+namespace websocketpp::transport::asio {
+struct no_handler_allocator {};
+template <class Handler>
+Handler make_custom_alloc_handler(no_handler_allocator&, Handler handler) {
+  return handler;
+}
+}  // namespace websocketpp::transport::asio
+
+#define handler_allocator no_handler_allocator
 #include <websocketpp/transport/asio/connection.hpp>
+#undef handler_allocator
 #include <websocketpp/transport/asio/endpoint.hpp>
 
 namespace bridge {

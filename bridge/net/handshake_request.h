@@ -1,7 +1,8 @@
-// A WebSocket handshake as websocketpp reads it, after HttpConnection has judged it.
+// A WebSocket handshake as websocketpp reads it, after HttpConnection has judged it, and as it answers it.
 #pragma once
 
 #include <websocketpp/http/request.hpp>
+#include <websocketpp/http/response.hpp>
 
 #include "base/memory_ledger.h"
 
@@ -17,6 +18,12 @@ class HandshakeRequest : public websocketpp::http::parser::request {
   void forget() const {
     const_cast<HandshakeRequest&>(*this).m_headers.clear();  // never a const object
   }
+};
+
+class HandshakeResponse : public websocketpp::http::parser::response {
+ public:
+  // The same.
+  void forget() const { const_cast<HandshakeResponse&>(*this).m_headers.clear(); }
 };
 
 }  // namespace bridge

@@ -44,7 +44,7 @@ struct WsConfig : websocketpp::config::core {
   using base = websocketpp::config::core;
   using concurrency_type = websocketpp::concurrency::none;
   using request_type = HandshakeRequest;
-  using response_type = base::response_type;
+  using response_type = HandshakeResponse;
   using permessage_deflate_type = PermessageDeflate;
   using message_type = WireMessage<websocketpp::message_buffer::alloc::con_msg_manager>;
   using con_msg_manager_type =

@@ -335,6 +335,7 @@ class WsServer::Impl final : public HttpSite {
                                                  std::move(con->access));
     add(*con, number, std::shared_ptr<Session>(con->client, &con->client->session()));
     con->get_request().forget();
+    con->get_response().forget();
     con->client->session().open();
   }
 
