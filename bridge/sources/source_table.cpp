@@ -210,7 +210,8 @@ Run* SourceTable::hello(std::string_view connection, std::string_view source, st
   Run* const run = find_or_add(source, id, true, wall_us, steady_us);
   if (run == nullptr) return nullptr;
   if (run->connected() && run->control.connection != connection) {
-    if (since <= run->connected_since) return nullptr;
+    // What was said over one that has ended may be read after its end, and then nobody tells that.
+    if (since <= run->connected_since && steady_us < run->spoken_for_until_us) return nullptr;
     disconnected(std::string(run->control.connection));
   }
   if (!run->connected()) {

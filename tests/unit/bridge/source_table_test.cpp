@@ -278,6 +278,24 @@ TEST_CASE("sources: a restart with a connection is one, in whichever order its w
   CHECK(bench.sources.find("s", "r1")->ended());
 }
 
+TEST_CASE("sources: a connection of which nothing more is heard keeps no other one from its run") {
+  Bench bench;
+  Hearing hearing(bench);
+  bench.hello("c1", announcement("s", "r1"));
+  bench.sources.disconnected("c1");
+  bench.hello("c1", announcement("s", "r1"));  // that was still to be read
+  bench.hello("c2", announcement("s", "r1"));
+  const Run& run = *bench.sources.find("s", "r1");
+  CHECK(run.control.connection == "c1");
+  wait(bench, 12);
+  CHECK(run.state == SourceState::gone);
+  bench.hello("c2", announcement("s", "r1"));
+  CHECK(run.control.connection == "c2");
+  CHECK(run.state == SourceState::live);
+  bench.hello("c1", announcement("s", "r1"));
+  CHECK(run.control.connection == "c2");
+}
+
 TEST_CASE("sources: while a connection is away for a moment, what is published ends nothing") {
   Bench bench;
   Hearing hearing(bench);
