@@ -97,7 +97,13 @@ class Commander(Threaded):
         super().__init__()
         self._urls = urls.split(",")
         self.answers: dict[str, list[dict]] = {}
-        self.unanswered: set[str] = set()  # their connection was lost, or silent for too long
+        self.unanswered: set[str] = set()  # their connection was lost, or their bridge stood still
+        self.owed: set[str] = set()  # neither
+        self._still: dict[str, float] = {}  # when a bridge stood still last
+
+    def stands_still(self, url: str) -> None:
+        """Now, or until now."""
+        self._still[url] = time.monotonic()
 
     async def run(self) -> None:
         at = 0
@@ -105,11 +111,12 @@ class Commander(Threaded):
             at = (at + 1) % len(self._urls)
             try:
                 async with websockets.connect(self._urls[at], max_size=None, open_timeout=1, close_timeout=0.2) as socket:
-                    await self._command(socket)
+                    await self._command(socket, self._urls[at])
             except (OSError, asyncio.TimeoutError, websockets.WebSocketException):
                 await asyncio.sleep(0.1)
 
-    async def _command(self, socket: websockets.WebSocketClientProtocol) -> None:
+    async def _command(self, socket: websockets.WebSocketClientProtocol, url: str) -> None:
+        began = time.monotonic()
         await socket.send(json.dumps({"action": "register", "client_id": "commander", "subscriptions": []}))
         reader = asyncio.ensure_future(self._read(socket))
         asked: list[str] = []
@@ -121,16 +128,13 @@ class Commander(Threaded):
                 await socket.send(json.dumps({"action": "command", "id": word, "command": "mark", "target": "t%d" % (len(self.answers) % 3),
                                               "params": {"word": word}, "deadline_ms": int(DEADLINE_S * 1000), "idempotency_key": word}))
                 await asyncio.sleep(0.03)
-                # A bridge that stands still is left, as a person would.
-                late = asked[-1 - min(len(asked) - 1, 120)]
-                if len(asked) > 60 and not self.answers[late]:
-                    break
-            until = time.monotonic() + DEADLINE_S + 1
+            until = time.monotonic() + DEADLINE_S + 5
             while time.monotonic() < until and not reader.done() and not all(self.answers[word] for word in asked):
                 await asyncio.sleep(0.02)
         finally:
+            excused = reader.done() or self._still.get(url, 0) > began
+            (self.unanswered if excused else self.owed).update(word for word in asked if not self.answers[word])
             reader.cancel()
-            self.unanswered.update(word for word in asked if not self.answers[word])
 
     async def _read(self, socket: websockets.WebSocketClientProtocol) -> None:
         async for text in socket:
@@ -151,6 +155,11 @@ class Storm(Cluster, Logs):
         self.trainers = [Trainer("t%d" % i, *(turned(listed(self.bridges, what), i) for what in ("events_in", "control")), EVENTS_PER_S / 3) for i in range(3)]
         for trainer in self.trainers:
             self.addCleanup(trainer.end)
+        # And the one in C++, which learns.
+        program = Path(os.environ["PPO_BRIDGE_BIN"]).with_name("ppo-trainer")
+        self.learner = program.exists() and self.client(
+            "--source", "learner", "--steps", "100000000", "--pace", "100", "--checkpoints", str(self.home / "checkpoints"), "--quiet",
+            "--events", turned(listed(self.bridges, "events_in"), 2), "--control", turned(listed(self.bridges, "control"), 2), program=str(program), stderr=subprocess.DEVNULL)
         wait_until(lambda: all(self.bridges[0].source("t%d" % i).get("connected") for i in range(3)), "for the trainers")
         self.commander.start()
         self.go_on("begin")
@@ -171,8 +180,8 @@ class Storm(Cluster, Logs):
             self.addCleanup(one.end)
         self.mover.start()
 
-    def client(self, *arguments: str, **where: object) -> subprocess.Popen:
-        process = subprocess.Popen([os.environ["PPO_CLIENT_BIN"], *arguments], preexec_fn=die_with_parent, **where)
+    def client(self, *arguments: str, program: str | None = None, **where: object) -> subprocess.Popen:
+        process = subprocess.Popen([program or os.environ["PPO_CLIENT_BIN"], *arguments], preexec_fn=die_with_parent, **where)
         self.addCleanup(lambda: (process.kill(), process.wait()))
         return process
 
@@ -188,6 +197,10 @@ class Storm(Cluster, Logs):
         time.sleep(STOPPED_S)
         signal_it(signal.SIGCONT)
 
+    def signal_bridge(self, i: int, number: int) -> None:
+        self.bridges[i].signal(number)
+        self.commander.stands_still(self.bridges[i].ws)
+
     def kill_bridge(self, i: int) -> None:
         self.bridges[i].kill()
         self.wait_more([name for name in NODES if name != NODES[i]], EVENTS_PER_S // 2, "without " + NODES[i])
@@ -199,12 +212,17 @@ class Storm(Cluster, Logs):
 
     def stop_and_kill(self) -> None:
         """Both take some seconds to be got over. What n2 was sent and has not read others propose meanwhile, and then n2 does."""
-        self.bridges[1].signal(signal.SIGSTOP)
+        self.signal_bridge(1, signal.SIGSTOP)
         self.kill_server(self.nats.leader("ppo"))
         self.wait_more(["n1", "n3"], EVENTS_PER_S // 2, "without n2 and the leader")
         had = self.of_source("t1")
         wait_until(lambda: self.of_source("t1") > had + EVENTS_PER_S // 6, "for n2's trainer to go to another bridge")
-        self.bridges[1].signal(signal.SIGCONT)
+        self.signal_bridge(1, signal.SIGCONT)
+
+    def of_learner(self) -> int:
+        """How many events it has published, once it has ended; 0 before."""
+        known = [bridge.source("learner") for bridge in self.bridges]
+        return max(one["last_source_seq"] for one in known) if all(one["state"] == "gone" for one in known) else 0
 
     def of_source(self, source: str) -> int:
         return self.select("n1", "SELECT COUNT(*) FROM events WHERE source = ?", source)[0][0]
@@ -217,7 +235,7 @@ class Storm(Cluster, Logs):
 
     def test_each_is_killed_and_stopped_and_nothing_is_missing_or_there_twice(self) -> None:
         storm = [("kill -9 n%d" % (i + 1), lambda i=i: self.kill_bridge(i)) for i in range(3)]
-        storm += [("SIGSTOP n%d" % (i + 1), lambda i=i: self.stopped(self.bridges[i].signal)) for i in range(3)]
+        storm += [("SIGSTOP n%d" % (i + 1), lambda i=i: self.stopped(lambda number: self.signal_bridge(i, number))) for i in range(3)]
         if FULL:
             storm += [("kill -9 s%d" % i, lambda i=i: self.kill_server(i)) for i in range(3)]
             storm += [("SIGSTOP s%d" % i, lambda i=i: self.stopped(lambda number: self.nats.signal(i, number))) for i in range(3)]
@@ -251,6 +269,10 @@ class Storm(Cluster, Logs):
         self.commander.end()
         ends = [trainer.stop() for trainer in self.trainers]
         published = {"t%d" % i: end["published"] for i, end in enumerate(ends)}
+        if self.learner:
+            self.learner.terminate()
+            self.assertEqual(self.learner.wait(PATIENCE_S), 0)
+            published["learner"] = wait_until(self.of_learner, "for the learner's last event")
         self.end_seq = self.judge_logs(NODES, published)
         self.told.append("%d events, %s; sha256 of all journals %s" % (self.end_seq, published, self.hash_to("n1", self.end_seq)[:16]))
         self.judge_clients()
@@ -296,6 +318,7 @@ class Storm(Cluster, Logs):
         self.assertEqual(twice, {})
         succeeded = [word for word, got in answers.items() if got and got[0]["status"] != "error"]
         self.assertLessEqual(set(succeeded), set(did))
+        self.assertEqual(self.commander.owed, set(), "commands without an answer")
         silent = {word for word, got in answers.items() if not got}
         self.assertLessEqual(silent, self.commander.unanswered)
         self.assertGreater(len(succeeded), len(answers) / 4)
