@@ -6,23 +6,13 @@
 #include "access/access.h"
 #include "base/address.h"
 #include "base/text.h"
+#include "base/without_tokens.h"
 
 namespace bridge {
 namespace {
 
 constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::size_t kAuditTextBytesMax = 256;
-constexpr std::string_view kTokenBegins = "ppo1_";
-constexpr std::string_view kTokenLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-std::string without_tokens(std::string_view s) {
-  std::string text(s);
-  for (std::size_t at = 0; (at = text.find(kTokenBegins, at)) != std::string::npos;) {
-    const std::size_t end = text.find_first_not_of(kTokenLetters, at);
-    text.replace(at, end == std::string::npos ? end : end - at, "(token)");
-  }
-  return text;
-}
 
 // Deletes and C1, marks of direction (Unicode TR 9), zero width, line and paragraph separators, byte order mark.
 bool is_hidden(unsigned c) {

@@ -23,6 +23,7 @@
 #include <spdlog/sinks/rotating_file_sink.h>
 
 #include "base/text.h"
+#include "base/without_tokens.h"
 
 namespace bridge {
 namespace {
@@ -139,6 +140,7 @@ class LineFormatter final : public spdlog::formatter {
     std::string text;
     if (to_journal_) ((text += '<') += priority_of(msg.level)) += '>';
     json_ ? add_json(msg, &text) : add_text(msg, &text);
+    text = without_tokens(text);
     line.append(text.data(), text.data() + text.size());
   }
   std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<LineFormatter>(json_, to_journal_); }

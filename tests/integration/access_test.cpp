@@ -244,10 +244,15 @@ TEST_CASE("access: no token is in what the program writes") {
   client.request(R"({"action":"authenticate","token":")" + g.tokens["admin"] + "\"}");
   client.request(R"({"action":"register","client_id":"x","token":")" + g.tokens["viewer"] + "\"}");
   http(g.bridge->websocket(), "GET", "/metrics?token=" + g.tokens["admin"]);
+  // Nor where it quotes what was said at the wrong place.
+  http(g.bridge->websocket(), "POST", "/submit_event", g.headers("admin"), R"({"token":")" + g.tokens["admin"] + "\"}");
+  options.headers = {{"Origin", "http://" + g.tokens["admin"]}};
+  CHECK(RawWebSocket::try_connect(g.bridge->websocket(), options).status == 403);
   g.bridge->stop();
   std::string all = g.bridge->process().stderr_text();
   for (const std::string& line : g.bridge->process().stdout_lines()) all += line;
   CHECK(all.find("ppo1_") == std::string::npos);
+  CHECK(all.find("(token)") != std::string::npos);
 }
 
 TEST_CASE("access: who does not say who he is in time is closed") {

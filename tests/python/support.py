@@ -153,8 +153,10 @@ class Bridge:
         self.process = None
 
     def close(self) -> None:
+        told = self.log() if self.process is not None else ""
         self.kill()
         self._context.destroy(linger=0)
+        assert "ppo1_" not in told, "a token is in the log"
 
     def ask(
         self, command: str, target: str | None = None, deadline_ms: int = 10_000, **params: Any
