@@ -582,7 +582,7 @@ class BridgeApp::Impl {
     const SenderRule rule = [&](std::string_view type, std::string_view source) {
       return message.sender.may_publish(type, source);
     };
-    const PeerName peer = [&] { return "the control socket" + message.sender.label(); };
+    const PeerName peer = [&] { return message.sender.peer(message.address); };
     HelloFrom from;
     from.peer = &peer;
     from.since = message.since;

@@ -6,21 +6,25 @@
 namespace bridge {
 
 void Rejects::tell(const RejectedBody& body) {
+  std::string peer = body.peer.address;
+  if (!body.peer.name.empty()) peer += ", who is " + body.peer.name;
   if (body.why == Reject::forbidden_source || body.why == Reject::forbidden_type) {
     AuditEntry entry;
     entry.what = "source_refused";
-    entry.remote = body.peer;
+    entry.name = body.peer.name;
+    entry.credential = body.peer.credential;
+    entry.remote = body.peer.address;
     entry.target = body.source;
     entry.outcome = reject_name(body.why);
     audit_.record(entry);
   }
   if (body.why == Reject::forbidden_source && refused_sources_.tell(body.source, clock_.steady_us())) {
-    own_events_.publish("system_status", source_refused_data(body.source, body.peer));
+    own_events_.publish("system_status", source_refused_data(body.source, peer));
   }
   if (!lines_[static_cast<std::size_t>(body.why)].allow(clock_.steady_us())) return;
   log_warn("event_rejected", "rejected a body of {}{}{}: {}: {}; it begins: {}",
            body.source.empty() ? "an anonymous source" : "source ", body.source,
-           body.peer.empty() ? "" : " from " + printable(body.peer), reject_name(body.why), body.detail,
+           peer.empty() ? "" : " from " + printable(peer), reject_name(body.why), body.detail,
            printable(body.body, kBytesShown));
 }
 

@@ -263,8 +263,10 @@ void Pages::submit_event(const HttpRequest& request, const HttpAnswer& answer) {
     SenderRule rule;
   };
   const auto account = std::make_shared<RequestBudget>(clock_, 1);
-  const auto posted = std::make_shared<Posted>(
-      Posted{request.owner, [remote = request.remote] { return remote; }, IntakeBatch(request.body), {}});
+  const auto who = [remote = request.remote, access = request.access] {
+    return access == nullptr ? BodySender{remote} : BodySender{remote, access->name, access->credential};
+  };
+  const auto posted = std::make_shared<Posted>(Posted{request.owner, who, IntakeBatch(request.body), {}});
   posted->batch.peer = &posted->peer;
   if (!request.anybody) {
     posted->rule = [access = request.access](std::string_view type, std::string_view source) {

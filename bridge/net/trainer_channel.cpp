@@ -179,7 +179,8 @@ Turn TrainerChannel::take_turn() {
       continue;
     }
     by_descriptor_[descriptor] = connection;
-    listener_.on_message({connection, frames.back().to_string_view(), sender, known == nullptr ? 0 : known->since});
+    listener_.on_message({connection, frames.back().to_string_view(), sender,
+                          zmq_msg_gets(frames.back().handle(), "Peer-Address"), known == nullptr ? 0 : known->since});
   }
   return Turn::more;
 }

@@ -45,6 +45,7 @@ class TrainerChannel final : public TrainerLink {
     std::string_view connection;
     std::string_view json;
     const ZmqSender& sender;
+    const char* address = nullptr;  // of its peer, where that is known
     std::uint64_t since = 0;  // of two connections with keys the newer has the higher one; without keys 0
   };
   struct Listener {

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "net/curve_keys.h"
 #include "net/zap_handler.h"
+#include "sources/intake.h"
 
 namespace bridge {
 
@@ -37,6 +38,12 @@ struct ZmqSender {
   }
   bool may_publish(std::string_view type, std::string_view source) const {
     return kind == Kind::local || (access != nullptr && access->may_publish(type, source));
+  }
+  BodySender peer(const char* address) const {
+    BodySender who{address == nullptr ? "" : address};
+    if (kind == Kind::nobody) who.address += label();
+    if (access != nullptr) who = {who.address, access->name, access->credential};
+    return who;
   }
   // For messages, behind an address.
   std::string label() const {

@@ -29,10 +29,7 @@ ZmqReceiver::ZmqReceiver(asio::io_context& io, zmq::context_t& context, ZmqGuard
       on_batch_(std::move(on_batch)),
       socket_(context, zmq::socket_type::sub),
       rule_([this](std::string_view type, std::string_view source) { return sender_.may_publish(type, source); }),
-      peer_([this] {
-        const char* const address = zmq_msg_gets(frame_.handle(), "Peer-Address");
-        return std::string(address == nullptr ? "" : address) + sender_.label();
-      }) {}
+      peer_([this] { return sender_.peer(zmq_msg_gets(frame_.handle(), "Peer-Address")); }) {}
 
 Result<bool> ZmqReceiver::start(const ReceiverOptions& options) {
   std::string doing;

@@ -199,7 +199,7 @@ bool Intake::take_hello(std::string_view connection, std::string_view body, std:
     ++counters_.hellos_refused;
     if (on_reject_) {
       on_reject_({Reject::forbidden_source, kForbiddenDetail, body, event.source,
-                  from.peer == nullptr ? std::string() : (*from.peer)()});
+                  from.peer == nullptr ? BodySender() : (*from.peer)()});
     }
     return true;
   }
@@ -338,7 +338,7 @@ void Intake::reject(Reject why, std::string_view body, IntakeOutcome& outcome) {
   ++outcome.rejected;
   if (on_reject_) {
     on_reject_({why, detail, body, parser_.envelope().source,
-                peer_ == nullptr ? std::string() : (*peer_)()});
+                peer_ == nullptr ? BodySender() : (*peer_)()});
   }
 }
 

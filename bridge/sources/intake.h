@@ -30,8 +30,12 @@ struct IntakeOutcome {
   std::string first_detail;  // of the first rejected body
 };
 
-// The address of who sent a message; asked for only where something is wrong with it.
-using PeerName = std::function<std::string()>;
+// Who sent a message, as far as that is known.
+struct BodySender {
+  std::string address = {}, name = {}, credential = {};
+};
+// Asked for only where something is wrong with the message.
+using PeerName = std::function<BodySender()>;
 
 // Whether its sender may publish events of this type as this source, "" for one that names none; of type _source: whether
 // he may speak for it at all.
@@ -65,7 +69,7 @@ struct RejectedBody {
   std::string_view detail;
   std::string_view body;
   std::string_view source;  // as it names itself; may be empty
-  std::string peer;         // likewise
+  BodySender peer;
 };
 using RejectListener = std::function<void(const RejectedBody&)>;
 

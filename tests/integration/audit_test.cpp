@@ -113,7 +113,7 @@ TEST_CASE("audit: who came in, who did not, and who commanded what, whichever wa
   b.expect(3, "refused", "", "unauthorized");
 
   CHECK(http(at, "POST", "/submit_event", b.headers("trainer"), R"({"type":"t","source":"another","data":{}})").status == 403);
-  b.expect(1, "source_refused", "", "forbidden_source", "\"target\":\"another\"");
+  b.expect(1, "source_refused", "trainer", "forbidden_source", "\"target\":\"another\"");
 
   op.request(R"({"action":"register","client_id":"desk \u202e1"})");
   CHECK(error_of(op.request(R"({"action":"command","command":"pause","target":"nobody","params":{"secret":1}})")) == "unknown_target");

@@ -111,11 +111,11 @@ TEST_CASE("intake: a listener hears of each refusal, with the source where it is
   Intake intake(1 << 20, bench.log, bench.sources, bench.tracker, bench.types, bench.own_events,
                 bench.counters, bench.clock,
                 [&](const RejectedBody& r) {
-                  heard.push_back(std::string(r.source) + "|" + r.peer + "|" + reject_name(r.why) +
+                  heard.push_back(std::string(r.source) + "|" + r.peer.address + "|" + reject_name(r.why) +
                                   "|" + std::string(r.detail) + "|" + std::string(r.body));
                 });
   IntakeOutcome outcome;
-  const PeerName peer = [] { return "1.2.3.4"; };
+  const PeerName peer = [] { return BodySender{"1.2.3.4"}; };
   intake.take(R"({"source":"s","type":"t","data":5})", &outcome, &peer);
   intake.take("no\nnor this");
   REQUIRE(heard.size() == 3);
