@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::string_view kAlertTypes = "alert_";
 constexpr std::string_view kOwnEvents = "ppo-bridge";  // their source
+constexpr std::array<std::string_view, 2> kOwnTypes = {"system_status", "command_executed"};  // and those of alerts
+
+bool begins(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
 
 void normalize(std::vector<std::string>& patterns) {
   if (is_all(patterns)) return patterns.clear();
@@ -26,6 +29,10 @@ void append_to_key(std::string& key, const std::vector<std::string>& patterns) {
 }
 
 }  // namespace
+
+bool is_own_type(std::string_view type) {
+  return begins(type, kAlertTypes) || std::find(kOwnTypes.begin(), kOwnTypes.end(), type) != kOwnTypes.end();
+}
 
 std::shared_ptr<const ReadScope> ReadScope::of(std::vector<ReadRule> rules) {
   std::vector<std::pair<std::string, ReadRule>> ordered;
@@ -105,8 +112,10 @@ bool ReadScope::may_read_topic(std::string_view prefix) const {
   std::string_view source = whole_type ? prefix.substr(slash + 1) : std::string_view();
   const bool whole_source = !source.empty() && source.back() == '/';
   if (whole_source) source.remove_suffix(1);
-  // Of the bridge's own events the topic does not tell what they are about.
-  const bool own = whole_source ? source == kOwnEvents : kOwnEvents.substr(0, source.size()) == source;
+  const bool from_bridge = whole_source ? source == kOwnEvents : begins(kOwnEvents, source);
+  const auto may_be = [&](std::string_view own) { return from_bridge && (whole_type ? type == own : begins(own, type)); };
+  if (may_be(kAlertTypes) || (from_bridge && begins(type, kAlertTypes))) return false;  // they tell of others, of any type
+  const bool own = std::any_of(kOwnTypes.begin(), kOwnTypes.end(), may_be);
   return std::any_of(rules_.begin(), rules_.end(), [&](const ReadRule& rule) {
     const auto part = [](const std::vector<std::string>& patterns, std::string_view text, bool whole) {
       if (whole) return any_covers(patterns, text);
@@ -115,9 +124,7 @@ bool ReadScope::may_read_topic(std::string_view prefix) const {
              });
     };
     if (!rule.agents.empty() || !part(rule.types, type, whole_type)) return false;
-    // An alert's event tells of others, of any type.
-    if (own) return rule.sources.empty() && rule.types.empty();
-    return part(rule.sources, source, whole_source);
+    return own ? rule.sources.empty() : part(rule.sources, source, whole_source);  // the topic does not tell what it is about
   });
 }
 

@@ -13,6 +13,9 @@ struct ReadRule {
   std::vector<std::string> types, sources, agents;
 };
 
+// Whether the bridge's own events may be of that type.
+bool is_own_type(std::string_view type);
+
 // Immutable, and shared between threads. Null stands for the right to read everything, so that who has it pays
 // nothing. A source or agent that is empty stands for none.
 class ReadScope {

@@ -1,10 +1,12 @@
 // What the bridge itself reports: ordinary events of the log, with source "ppo-bridge".
 #pragma once
 
+#include <cassert>
 #include <functional>
 #include <string_view>
 #include <utility>
 
+#include "access/read_scope.h"
 #include "base/clock.h"
 #include "log/event_log.h"
 #include "log/type_counts.h"
@@ -20,8 +22,9 @@ class OwnEvents {
             std::function<void()> announce_soon)
       : log_(log), types_(types), clock_(clock), announce_soon_(std::move(announce_soon)) {}
 
-  // REQUIRES: `type` is a type name, `data` the text of a JSON object in UTF-8.
+  // REQUIRES: is_own_type(type), `data` the text of a JSON object in UTF-8.
   void publish(std::string_view type, std::string_view data) {
+    assert(is_own_type(type));
     Envelope event;
     event.type = type;
     event.data = data;

@@ -165,9 +165,13 @@ TEST_CASE("roles: a bot's topic is read where all that it can match is") {
     CAPTURE(std::string(no));
     CHECK_FALSE(a.scope->may_read_topic(no));
   }
-  CHECK(holder("[[role.r.read]]\ntypes=['tick']").scope->may_read_topic("tick/t"));
-  CHECK_FALSE(holder("[[role.r.read]]\ntypes=['tick']").scope->may_read_topic("tick/ppo-bridge/"));
-  CHECK_FALSE(holder("[[role.r.read]]\ntypes=['tick']").scope->may_read_topic("tick/"));  // may be the bridge's own
+  const Access tick = holder("[[role.r.read]]\ntypes=['tick']");
+  for (const char* yes : {"tick/", "tick/t", "tick/ppo-bridge/"}) CHECK(tick.scope->may_read_topic(yes));  // the bridge has none of its own
+  // Its own are of few types, and what they are about is not in the topic.
+  const Access all = holder("[[role.r.read]]\ntypes=['s*','a*','c']");
+  for (const char* yes : {"system_status/", "system_status/ppo-bridge/", "s", "c/", "alert_x/t1/"}) CHECK(all.scope->may_read_topic(yes));
+  for (const char* no : {"a", "alert_raised/", "alert_x/ppo-bridge/", "alert_x/p"}) CHECK_FALSE(all.scope->may_read_topic(no));
+  CHECK_FALSE(holder("[[role.r.read]]\nsources=['ppo-bridge','t1']").scope->may_read_topic("system_status/ppo-bridge/"));
   CHECK_FALSE(holder("[[role.r.read]]\nagents=['a']").scope->may_read_topic("tick/t1/"));
   CHECK_FALSE(holder("[[role.r.read]]\nsources=['ppo-bridge']").scope->may_read_topic("alert_raised/ppo-bridge/"));
 }
