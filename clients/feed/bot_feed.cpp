@@ -83,7 +83,7 @@ BotFeed::BotFeed(BotFeedOptions options)
   signs_.set(zmq::sockopt::rcvhwm, kSignsMax);
   // A topic ends in a delimiter: without, `trade` would match `trades` too.
   for (const std::string& type : options_.types) signs_.set(zmq::sockopt::subscribe, type + "/");
-  signs_.connect(bridges_[bridge_].events);
+  connecting::connect(signs_, bridges_[bridge_].events);
   open_requests();
 }
 
@@ -93,7 +93,7 @@ void BotFeed::open_requests() {
   // With a key a bot is called as its key is, and a routing id could only be in its own way.
   if (!options_.name.empty() && !options_.key) requests_.set(zmq::sockopt::routing_id, options_.name);
   handshakes_ = std::make_unique<Handshakes>(context_, requests_);
-  requests_.connect(bridges_[bridge_].commands);
+  connecting::connect(requests_, bridges_[bridge_].commands);
 }
 
 // To another bridge, or anew to the same: ZeroMQ does not come again by itself to where it was refused.
@@ -105,7 +105,7 @@ void BotFeed::move_signs(std::size_t to) {
   }
   bridge_ = to;
   signs_refused_ = false;
-  signs_.connect(bridges_[bridge_].events);
+  connecting::connect(signs_, bridges_[bridge_].events);
 }
 
 BotFeed::News BotFeed::next(milliseconds wait) {

@@ -16,13 +16,20 @@
 namespace feed {
 namespace {
 
+// Keeps the Host that it was given: websocketpp's has no brackets around an IPv6 address.
+struct Request : websocketpp::config::asio_client::request_type {
+  void replace_header(const std::string& name, const std::string& value) {
+    if (name != "Host" || get_header(name).empty()) request::replace_header(name, value);
+  }
+};
+
 // websocketpp's client for one thread, without its logs. Its own time limits are long: the user of
 // the wire sets the limit that counts, and drops what takes longer.
 struct Config : websocketpp::config::asio_client {
   using type = Config;
   using base = websocketpp::config::asio_client;
   using concurrency_type = websocketpp::concurrency::none;
-  using request_type = base::request_type;
+  using request_type = Request;
   using response_type = base::response_type;
   using message_type = base::message_type;
   using con_msg_manager_type = base::con_msg_manager_type;
@@ -232,6 +239,8 @@ void Wire::open(const std::string& url) {
     asio::post(impl.loop, [&impl, why = error.message()] { impl.callbacks.on_closed({why, 0}); });
     return;
   }
+  const std::size_t host = url.find("//") + 2;
+  connection->replace_header("Host", url.substr(host, url.find('/', host) - host));
   connection->set_open_handler([&impl](const auto& handle) { impl.opened(handle); });
   connection->set_fail_handler([&impl](const auto& handle) { impl.ended(handle, failed_reason); });
   connection->set_close_handler([&impl](const auto& handle) { impl.ended(handle, closed_reason); });

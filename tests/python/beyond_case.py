@@ -10,7 +10,7 @@ from pathlib import Path
 
 import zmq
 from ppo_bridge import Publisher
-from ppo_bridge_client import Client
+from ppo_bridge_client import BotFeed, Client
 
 HOME, HOST = Path(sys.argv[1]), sys.argv[2]
 EVENTS = 200
@@ -23,6 +23,7 @@ def bot() -> zmq.Socket:
     socket.curve_publickey, socket.curve_secretkey, socket.curve_serverkey = public.encode(), secret.encode(), server.encode()
     socket.subscribe(b"trade_executed/")
     socket.rcvtimeo = int(PATIENCE_S * 1000)
+    socket.ipv6 = "[" in HOST
     socket.connect("tcp://%s:5557" % HOST)
     return socket
 
@@ -62,6 +63,9 @@ async def main() -> None:
             except Exception:  # not there yet
                 assert time.monotonic() < deadline, "the trainer was not commanded"
                 await asyncio.sleep(0.1)
+    feed = BotFeed(["*"], events="tcp://%s:5557" % HOST, commands="tcp://%s:5558" % HOST, curve=str(HOME / "bot-1.key"))
+    assert (await asyncio.to_thread(feed.ask, "get_status"))["status"] == "running"
+    feed.close()
     heard = await asyncio.to_thread(lambda: listener.recv_multipart())
     assert json.loads(heard[-1])["data"]["n"] >= 0, heard
     publisher.close()

@@ -90,15 +90,21 @@ class Setup(unittest.TestCase):
 
 class TwoMachines(Machines):
     def test_a_trainer_a_client_and_a_bot_on_another_machine(self) -> None:
+        self.go("10.77.0.1", "10.77.0.2", "10.77.0.1")
+
+    def test_the_same_by_ipv6(self) -> None:
+        self.go("fd77::1", "fd77::2", "[fd77::1]")
+
+    def go(self, address: str, of_theirs: str, host: str) -> None:
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
         home = Path(place.name) / "bridge"
         ours, theirs = self.machine(), self.machine()
         self.do(ours, "ip", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", str(theirs))
-        for machine, address in ((ours, "10.77.0.1"), (theirs, "10.77.0.2")):
-            self.do(machine, "ip", "address", "add", address + "/24", "dev", "wire")
+        for machine, own in ((ours, address), (theirs, of_theirs)):
+            self.do(machine, "ip", "address", "add", own + "/24", "dev", "wire", *(["nodad"] if ":" in own else []))
             self.do(machine, "ip", "link", "set", "wire", "up")
-        self.do(ours, BRIDGE, "setup", "--listen", "10.77.0.1", "--directory", str(home))
+        self.do(ours, BRIDGE, "setup", "--listen", address, "--directory", str(home))
         config = ("-c", str(home / "bridge.toml"))
         for name, role in (("trainer-1", "trainer"), ("bot-1", "bot")):
             self.do(ours, BRIDGE, *config, "curve", "create", name, "--role", role, "--out", str(home / (name + ".key")))
@@ -108,19 +114,26 @@ class TwoMachines(Machines):
                 stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=die_with_parent,
             )
             self.addCleanup(lambda: (bridge.kill(), bridge.wait(), bridge.stdout.close()))
-            self.assertIn("wss://10.77.0.1:5178", bridge.stdout.readline(), (home / "log").read_text())
+            self.assertIn("wss://%s:5178" % host, bridge.stdout.readline(), (home / "log").read_text())
             tap = subprocess.Popen(self.on(theirs, sys.executable, "-c", TAP, str(home / "tapped")), stdout=subprocess.PIPE,
                                    preexec_fn=die_with_parent)
             self.addCleanup(lambda: (tap.kill(), tap.wait(), tap.stdout.close()))
             self.assertEqual(tap.stdout.readline(), b"ready\n")
-            done = run(*self.on(theirs, sys.executable, str(HERE / "beyond_case.py"), str(home), "10.77.0.1"))
+            done = run(*self.on(theirs, sys.executable, str(HERE / "beyond_case.py"), str(home), host))
             self.assertEqual((done.returncode, done.stdout.strip()), (0, "ok"), done.stderr + (home / "log").read_text())
-            plain = run(*self.on(theirs, "curl", "-s", "-m", "5", "http://10.77.0.1:5178/metrics"))
+            plain = run(*self.on(theirs, "curl", "-s", "-m", "5", "http://%s:5178/metrics" % host))
             self.assertIn("https", plain.stdout)
             ca = str(home / "certificate.pem")
             nobody = run(*self.on(theirs, "curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", ca,
-                                  "https://10.77.0.1:5178/metrics"))
+                                  "https://%s:5178/metrics" % host))
             self.assertEqual(nobody.stdout, "401")
+            trainer, client = Path(BRIDGE).with_name("ppo-trainer"), os.environ.get("PPO_CLIENT_BIN", "")
+            if trainer.exists() and client:
+                at = ("--events", "tcp://%s:5556" % host, "--control", "tcp://%s:5559" % host)
+                key = "PPO_CURVE_FILE=%s/trainer-1.key" % home
+                self.do(theirs, "env", key, str(trainer), "--source", "trainer-1-c", "--steps", "200", "--agents", "1", *at)
+                told = self.do(theirs, client, "sources", "--url", "wss://%s:5178/ws" % host, "--ca", ca, "--token-file", str(home / "token"))
+                self.assertIn("trainer-1-c", told.stdout)
             tapped = home / "tapped"
             wait_until(lambda: b"GET /metrics" in tapped.read_bytes())  # what is said plainly is there
             token = (home / "token").read_text().strip().encode()

@@ -80,6 +80,12 @@ inline zmq::socket_t socket(zmq::context_t& context, zmq::socket_type type, cons
   return made;
 }
 
+// Also to an address of IPv6, in brackets.
+inline void connect(zmq::socket_t& socket, const std::string& endpoint) {
+  socket.set(zmq::sockopt::ipv6, endpoint.find('[') != std::string::npos);
+  socket.connect(endpoint);
+}
+
 // Where these events (ZMQ_EVENT_...) of a socket are told from now on.
 inline zmq::socket_t monitor(zmq::context_t& context, zmq::socket_t& watched, int events) {
   static std::atomic<int> count{0};

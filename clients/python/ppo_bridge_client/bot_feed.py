@@ -26,6 +26,11 @@ _ATTEMPTS = 3
 _SIGNS_WAITING_MAX = 1000
 
 
+def _connect(socket: zmq.Socket, endpoint: str) -> None:
+    socket.ipv6 = "[" in endpoint
+    socket.connect(endpoint)
+
+
 class BotFeed:
     """Every event of some types once and in order, whatever the connection and the bridge went through;
     where some cannot be had, a message of type "gap" stands in their place.
@@ -80,7 +85,7 @@ class BotFeed:
         self._answered = True
         self._context = zmq.Context()
         self._signs = self._open(zmq.SUB, RCVHWM=_SIGNS_WAITING_MAX)
-        self._signs.connect(self._bridges[0][0])
+        _connect(self._signs, self._bridges[0][0])
         self._refused = False
         for type in ["*"] if types is None else types:
             # A topic ends in a delimiter: without, `trade` would match `trades` too.
@@ -199,7 +204,7 @@ class BotFeed:
             name = {"ROUTING_ID": self._name.encode()} if self._name else {}
             self._requests = self._open(zmq.REQ, **name)
             self._handshakes = Handshakes(self._requests, self._key)
-            self._requests.connect(self._address)
+            _connect(self._requests, self._address)
         id = uuid.uuid4().hex[:16]
         given = {name: value for name, value in request.items() if value is not None}
         self._requests.send(json.dumps({**given, "id": id}).encode())
@@ -247,7 +252,7 @@ class BotFeed:
         except zmq.ZMQError:
             pass
         self._bridge, self._refused = to, False
-        self._signs.connect(self._bridges[to][0])
+        _connect(self._signs, self._bridges[to][0])
 
     def close(self) -> None:
         self._context.destroy(linger=0)

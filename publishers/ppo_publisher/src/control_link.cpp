@@ -38,7 +38,7 @@ void ControlLink::open() {
   socket_.set(zmq::sockopt::heartbeat_ttl, kSilenceMsMax);
   monitor_ = connecting::monitor(context_, socket_,
                                  ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | connecting::kFailures);
-  socket_.connect(handshakes_.endpoint());
+  connecting::connect(socket_, handshakes_.endpoint());
 }
 
 void ControlLink::see_news() {

@@ -42,7 +42,7 @@ void Handshakes::connect_again(zmq::socket_t& socket) {
   }
   if (Clock::now() < again_at_) return;
   again_at_ = Clock::time_point::max();
-  socket.connect(endpoint_);
+  connecting::connect(socket, endpoint_);
 }
 
 }  // namespace ppo

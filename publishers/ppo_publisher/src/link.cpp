@@ -39,7 +39,7 @@ void Link::open() {
   zmq::socket_t watcher = connecting::monitor(
       context_, socket,
       ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_MONITOR_STOPPED | connecting::kFailures);
-  socket.connect(handshakes_.endpoint());
+  connecting::connect(socket, handshakes_.endpoint());
   // The old monitor's last word would wait for a reader for ever.
   if (socket_.handle() != nullptr) zmq_socket_monitor(socket_.handle(), nullptr, 0);
   monitor_ = std::move(watcher);

@@ -95,6 +95,7 @@ class EventLink:
         self.socket.setsockopt(zmq.TCP_MAXRT, self._SILENCE_MS_MAX)
         self.monitor = self.socket.get_monitor_socket(_NEWS)
         try:
+            self.socket.ipv6 = "[" in self.handshakes.endpoint
             self.socket.connect(self.handshakes.endpoint)
         except Exception:
             self.close(0)
@@ -215,6 +216,7 @@ class ControlLink:
         socket.setsockopt(zmq.HEARTBEAT_TTL, self._SILENCE_MS_MAX)
         self.monitor = socket.get_monitor_socket(_NEWS)
         try:
+            socket.ipv6 = "[" in self.handshakes.endpoint
             socket.connect(self.handshakes.endpoint)
         except Exception:
             self.close(0)
