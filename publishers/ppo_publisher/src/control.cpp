@@ -175,6 +175,7 @@ void Control::say_hello_if_due() {
   const auto clock_us = settled_ ? std::optional(wall_us()) : std::nullopt;
   const bool sent = link_.try_send(announcement_.body(outbox_.numbering(), clock_us, clock_heard_));
   if (sent && clock_us) bridge_clock_.asked(*clock_us, now);
+  if (sent && clock_us && !clock_heard_) link_.unanswered();
   schedule_.said(now, sent);
 }
 

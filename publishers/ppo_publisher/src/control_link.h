@@ -58,6 +58,9 @@ class ControlLink {
   // False where the bridge does not read and ZeroMQ's queue is full.
   [[nodiscard]] bool try_send(std::string_view body);
 
+  // See Handshakes.
+  void unanswered() { handshakes_.unanswered(); }
+
   // Gives what is queued at most this long to leave, for which the context's end waits.
   void close(int linger_ms);
 

@@ -5,6 +5,7 @@
 namespace ppo {
 namespace {
 
+constexpr std::chrono::milliseconds kAnswer{2500};  // a bridge that takes hellos has answered one by then
 constexpr std::chrono::seconds kAgain{5};
 
 }  // namespace
@@ -16,15 +17,27 @@ bool Handshakes::see(int event) {
   if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
     broken_ = 0;
     said_.clear();
+    asked_at_.reset();
     again_at_ = Clock::time_point::max();
   }
   const std::string why = connecting::refusal(event, key_, broken_);
   if (!why.empty()) {
     again_at_ = Clock::now() + kAgain;
-    const std::string text = "the bridge at " + endpoint_ + " " + why + "; events wait, it is tried again";
-    if (said_.insert(text).second && say_) say_(text);
+    say(why + "; events wait, it is tried again");
   }
   return (event & connecting::kFailures) != 0;
+}
+
+void Handshakes::say(const std::string& why) {
+  const std::string text = "the bridge at " + endpoint_ + " " + why;
+  if (said_.insert(text).second && say_) say_(text);
+}
+
+void Handshakes::unanswered() {
+  if (!key_) return;
+  if (!asked_at_) asked_at_ = Clock::now();
+  if (Clock::now() < *asked_at_ + kAnswer) return;
+  say("takes nothing from this source: the key of " + key_->path + " speaks for its own name, and for names that begin with that and '-'");
 }
 
 void Handshakes::move_to(const std::string& endpoint) {

@@ -31,17 +31,22 @@ class Handshakes {
 
   // An event of the monitor; true where it is one of connecting::kFailures.
   bool see(int event);
+  // A hello was said, and none was answered so far over this connection.
+  void unanswered();
   // Connects anew where it is time; nothing else may have to be done with the socket then.
   void connect_again(zmq::socket_t& socket);
   // The end of time: not at all.
   Clock::time_point again_at() const { return again_at_; }
 
  private:
+  void say(const std::string& why);
+
   std::string endpoint_;
   const std::optional<CurveKey> key_;
   const Say say_;
   int broken_ = 0;
   std::set<std::string> said_;  // since one succeeded
+  std::optional<Clock::time_point> asked_at_;  // since one succeeded, first
   Clock::time_point again_at_ = Clock::time_point::max();
 };
 

@@ -194,6 +194,8 @@ class Control:
         sent = self._link.try_send(hello(clock, self._clock_heard))
         if sent and clock is not None:
             self._clock.asked(clock, now)
+            if self._clock_heard is None and self._link.connected:
+                self._link.handshakes.unanswered(now)
         return sent
 
     def see_news(self, ready: dict) -> None:

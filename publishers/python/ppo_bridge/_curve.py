@@ -9,6 +9,8 @@ import zmq
 from ._connecting import CurveKey, refusal
 from ._log import log
 
+# A bridge that takes hellos has answered one by then.
+_ANSWER_S = 2.5
 # ZeroMQ comes again at once or never.
 _AGAIN_S = 5.0
 
@@ -22,10 +24,11 @@ class Handshakes:
         self._key = key
         self._broken = 0
         self._said: set[str] = set()  # since one succeeded
+        self._asked_at: float | None = None  # since one succeeded, first
         self.again_at: float | None = None  # to connect anew: ZeroMQ does not, or would without a pause
 
     def succeeded(self) -> None:
-        self._broken, self.again_at = 0, None
+        self._broken, self._asked_at, self.again_at = 0, None, None
         self._said.clear()
 
     def move_to(self, endpoint: str) -> None:
@@ -38,7 +41,19 @@ class Handshakes:
         if not why:
             return
         self.again_at = time.monotonic() + _AGAIN_S
-        text = "the bridge at %s %s; events wait, it is tried again" % (self.endpoint, why)
+        self._say(why + "; events wait, it is tried again")
+
+    def unanswered(self, now: float) -> None:
+        """A hello was said, and none was answered so far."""
+        if self._key is None:
+            return
+        self._asked_at = self._asked_at or now
+        if now - self._asked_at >= _ANSWER_S:
+            self._say("takes nothing from this source: the key of %s speaks for its own name, and for names that begin with "
+                      "that and '-'" % self._key.path)
+
+    def _say(self, why: str) -> None:
+        text = "the bridge at %s %s" % (self.endpoint, why)
         if text not in self._said:
             self._said.add(text)
             log.warning("%s", text)
