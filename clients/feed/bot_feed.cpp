@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "feed/json.h"
+#include "feed/token.h"
 
 namespace feed {
 namespace {
@@ -247,9 +248,17 @@ Answer BotFeed::ask(std::string_view command, std::string_view params, std::stri
   question.add_number("deadline_ms", static_cast<std::uint64_t>(deadline.count()));
   if (!target.empty()) question.add_string("target", target);
   if (!idempotency_key.empty()) question.add_string("idempotency_key", idempotency_key);
-  if (!options_.token.empty()) question.add_string("token", options_.token);
 
   Answer answer;
+  if (!options_.token.empty()) {
+    if (auto trouble = options_.key ? std::nullopt : token_trouble(bridges_[bridge_].commands)) {
+      answer.kind = Answer::Kind::kRefused;
+      answer.error_type = "unauthorized";
+      answer.error = std::move(*trouble);
+      return answer;
+    }
+    question.add_string("token", options_.token);
+  }
   std::optional<std::string> text =
       answer_to(question.text(), command == kEventsCommand, Clock::now() + wait);
   // The answer to another question is one that came too late.

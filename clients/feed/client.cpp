@@ -15,6 +15,7 @@
 #include "feed/bridges.h"
 #include "feed/cursor.h"
 #include "feed/json.h"
+#include "feed/token.h"
 #include "feed/wire.h"
 
 namespace feed {
@@ -199,6 +200,9 @@ void Client::Impl::connect() {
   wire_.set_timer(Wire::Timer::kDeadline, options_.connect_timeout, [this] {
     lose("no answer within " + std::to_string(options_.connect_timeout.count()) + " ms");
   });
+  if (auto trouble = options_.token.empty() ? std::nullopt : token_trouble(urls_[at_])) {
+    return fail("unauthorized", std::move(*trouble));
+  }
   wire_.open(urls_[at_]);
 }
 

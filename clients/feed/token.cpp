@@ -1,5 +1,6 @@
 #include "feed/token.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 namespace feed {
 namespace {
@@ -53,6 +55,21 @@ Result<std::string> find_token(const std::string& file) {
   const char* const home = std::getenv("HOME");
   if (home == nullptr || *home == '\0') return std::string();
   return read(std::string(home) + "/.config/ppo-bridge/token", false);
+}
+
+std::optional<std::string> token_trouble(const std::string& address) {
+  const std::size_t host_at = address.find("://") + 3;
+  const std::string scheme = address.substr(0, host_at - 3);
+  const bool bracket = address.compare(host_at, 1, "[") == 0;
+  const std::size_t end = bracket ? address.find(']', host_at) + 1 : address.find_first_of(":/", host_at);
+  const std::string host = address.substr(host_at, end - host_at);
+  in_addr four{};
+  const bool own = host == "localhost" || host == "[::1]" ||
+                   (::inet_pton(AF_INET, host.c_str(), &four) == 1 && ntohl(four.s_addr) >> 24 == 127);
+  const char* const insecure = std::getenv("PPO_INSECURE");
+  if ((scheme != "ws" && scheme != "tcp") || own || (insecure != nullptr && std::string_view(insecure) == "1")) return std::nullopt;
+  return "no token is sent to " + address + ", which is neither encrypted nor this machine's: use " +
+         (scheme == "ws" ? "wss://" : "a key (curve)") + "; PPO_INSECURE=1 sends it all the same";
 }
 
 }  // namespace feed

@@ -15,7 +15,7 @@ from unittest import mock
 
 import websockets
 from ppo_bridge_client import BotFeed, Client, CommandFailed, Refused
-from ppo_bridge_client._token import find_token
+from ppo_bridge_client._token import find_token, token_trouble
 from support import PATIENCE_S, Bridge, scratch, wait_until
 
 QUICK = (0.01, 0.05)
@@ -139,6 +139,31 @@ class Clients(GuardedBridge):
 
 
 class Finding(unittest.TestCase):
+    def test_a_token_is_said_to_nobody_whom_others_can_overhear(self) -> None:
+        for good in ("wss://bridge.lab:5178/ws", "ws://localhost/ws", "ws://127.3.2.1:1/ws", "ws://[::1]:1/ws", "tcp://127.0.0.1:5558", "ipc:///x"):
+            self.assertIsNone(token_trouble(good), good)
+        bad = ("ws://bridge.lab:5178/ws", "ws://127.evil.example/ws", "ws://10.0.0.7/ws", "ws://[fd00::1]:1/ws", "tcp://10.0.0.7:5558")
+        for address in bad:
+            self.assertIn("no token is sent to " + address, token_trouble(address))
+            with mock.patch.dict(os.environ, PPO_INSECURE="1"):
+                self.assertIsNone(token_trouble(address))
+
+        async def use() -> None:
+            async with Client("ws://192.0.2.1:5178/ws", ["*"], token="ppo1_x") as client:
+                await client.wait_connected(PATIENCE_S)
+
+        with self.assertRaisesRegex(Refused, "no token is sent"):
+            asyncio.run(asyncio.wait_for(use(), PATIENCE_S))
+        feed = BotFeed(events="tcp://192.0.2.1:5557", commands="tcp://192.0.2.1:5558", token="ppo1_x")
+        self.addCleanup(feed.close)
+        with self.assertRaisesRegex(CommandFailed, "unauthorized.*no token is sent"):
+            feed.ask("get_status")
+        for url in ("ws://192.0.2.1:5178/ws", "ws://[2001:db8::1]:5178/ws", "ws://127.evil.example:1/ws"):
+            command = [os.environ["PPO_CLIENT_BIN"], "status", "--url", url]
+            done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PPO_TOKEN": "ppo1_x"}, timeout=PATIENCE_S)
+            self.assertIn("no token is sent to " + url, done.stderr)
+            self.assertNotEqual(done.returncode, 0)
+
     def test_where_a_token_is_looked_for(self) -> None:
         with tempfile.TemporaryDirectory() as place:
             home = Path(place)

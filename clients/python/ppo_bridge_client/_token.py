@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -26,6 +28,23 @@ def find_token(given: str | None) -> str | None:
         return _read(Path.home() / ".config/ppo-bridge/token")
     except (FileNotFoundError, RuntimeError):  # there is none, or no home
         return None
+
+
+def token_trouble(address: str) -> str | None:
+    """Why no token is said to that address: others on the way would read it. None where it is encrypted (wss://)
+    or does not leave this machine, or $PPO_INSECURE is 1."""
+    found = re.match(r"(ws|tcp)://(\[[^\]]*\]|[^:/]*)", address)
+    if found is None or os.environ.get("PPO_INSECURE") == "1":
+        return None
+    scheme, host = found.groups()
+    try:
+        own = ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        own = host == "localhost"
+    if own:
+        return None
+    text = "no token is sent to %s, which is neither encrypted nor this machine's: use %s; PPO_INSECURE=1 sends it all the same"
+    return text % (address, "wss://" if scheme == "ws" else "a key (curve)")
 
 
 def _read(path: Path) -> str:

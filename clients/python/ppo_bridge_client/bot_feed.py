@@ -18,7 +18,7 @@ from ._cursor import Cursor
 from ._curve import Handshakes
 from ._errors import CommandFailed
 from ._json import loads
-from ._token import find_token
+from ._token import find_token, token_trouble
 
 _QUICK_S = 1.5  # how soon a bridge that was there is missed
 _DEADLINE_SHARE = 0.5  # of our wait, so that the bridge's own `timeout` arrives
@@ -184,6 +184,9 @@ class BotFeed:
         """The result of a command. One for a trainer is sent again where no answer comes, under a key that
         the trainer sees once. Raises CommandFailed."""
         wait_s = self._timeout_s if wait_s is None else wait_s
+        trouble = token_trouble(self._address) if self._token and self._key is None else None
+        if trouble is not None:
+            raise CommandFailed("unauthorized", trouble)
         request: dict = {"command": command, "params": params or {}, "token": self._token}
         if target is not None:
             request["target"] = target

@@ -17,7 +17,7 @@ from ._errors import CommandFailed, Refused, RequestFailed
 from ._inbox import Inbox
 from ._json import loads
 from ._tls import tls_context, tls_trouble
-from ._token import find_token
+from ._token import find_token, token_trouble
 
 log = logging.getLogger("ppo_bridge_client")
 
@@ -292,6 +292,9 @@ class Client:
 
     async def _one_connection(self) -> None:
         """Until it is lost: then it returns, or raises what ended it."""
+        unsaid = token_trouble(self._url) if self._about["token"] else None
+        if unsaid is not None:
+            raise Refused(unsaid)
         try:
             connection = await websockets.connect(
                 self._url,

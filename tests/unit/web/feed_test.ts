@@ -12,7 +12,7 @@ function setUp(options: Partial<FeedOptions> = {}) {
   const states: FeedState[] = [];
   const unreadable: string[] = [];
   const feed = new Feed({
-    url: 'ws://bridge/ws',
+    url: 'wss://bridge/ws',
     connect: bridge.connect,
     timers: bridge,
     random: () => 1,
@@ -305,6 +305,19 @@ test('feed: a new subscription with `since` hands over again what it asks for', 
   assert.deepEqual(bridge.socket.last().subscriptions, ['*']);
   assert.deepEqual(bridge.socket.last().since, { epoch: 'e', seq: 10 });
   assert.deepEqual(seqs(), [10, 9, 10]);
+});
+
+test('feed: a token is sent to nobody whom others can overhear', () => {
+  for (const url of ['ws://bridge/ws', 'ws://10.0.0.7:5178/ws', 'ws://127.evil.example/ws', 'ws://localhost.evil/ws', 'ws://[fd00::1]/ws']) {
+    const { states } = setUp({ url, token: 't' });
+    assert.equal(states.at(-1)!.status, 'refused', url);
+    assert.match(states.at(-1)!.reason!, /^no token is sent to ws:/);
+    assert.equal(setUp({ url, token: 't', insecure: true }).states.at(-1)!.status, 'connecting');
+    assert.equal(setUp({ url }).states.at(-1)!.status, 'connecting');
+  }
+  for (const url of ['wss://bridge/ws', 'ws://127.0.0.1:5178/ws', 'ws://localhost/ws', 'ws://[::1]:1/ws', 'ws://127.3.2.1']) {
+    assert.equal(setUp({ url, token: 't' }).states.at(-1)!.status, 'connecting', url);
+  }
 });
 
 test('feed: refused for want of a token, it comes again with another one and only then', () => {

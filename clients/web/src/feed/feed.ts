@@ -26,6 +26,8 @@ const closeUnauthorized = 4001;
 const closeForbidden = 4003;
 // Of the contract: codes for "you are not wanted", as against "come back later".
 const finalErrors = new Set(['unauthorized', 'forbidden']);
+// Plain, and on another machine: who is on the way reads along.
+const overheard = /^ws:\/\/(?!(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?(\/|$))/;
 // To `authenticate`: nobody has to say here who one is.
 const asksNobody = new Set(['bad_request', 'unknown_action']);
 
@@ -177,6 +179,9 @@ export class Feed {
     this.cancelTimer();
     const attempts = this.current.attempts + 1;
     this.become({ status: 'connecting', attempts, reason: this.current.reason });
+    if (this.token !== undefined && overheard.test(this.url) && this.options.insecure !== true) {
+      return this.refused(`no token is sent to ${this.url}, which is neither encrypted nor this machine's: use wss://`, false);
+    }
     const timeout_ms = this.options.connectTimeout_ms ?? 5000;
     this.cancelTimer = this.timers.after(timeout_ms, () => {
       this.lost(`no answer within ${timeout_ms} ms`);

@@ -64,6 +64,8 @@ export interface FeedOptions {
   clientId?: string;
   clientType?: string;
   token?: string;
+  /** Sends the token also where others may read along: over ws:// to another machine. Default false. */
+  insecure?: boolean;
   subscription?: Subscription;
   /** Where the first connection begins; left out: with what comes from now on. */
   since?: Since;
