@@ -36,8 +36,10 @@
 #include "base/work_queue.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
+#include "commands/run_commands.h"
 #include "commands/slow_turns_json.h"
 #include "commands/source_watch.h"
+#include "event/json_document.h"
 #include "log/own_events.h"
 #include "net/bot_commands.h"
 #include "net/bot_publisher.h"
@@ -161,7 +163,12 @@ class BridgeApp::Impl {
       const bool all = journal_->positions().size() < positions_known(config);
       tracker_.restore(journal_->positions(), positions_.get(), !all);
     }
-    if (cluster_) cluster_->attach({sources_, source_watch_, dispatcher_, commands_});
+    if (cluster_) {
+      cluster_->set_on_word([this](std::string_view key, std::string_view json) {
+        if (key == "run.set") change_run(json);
+      });
+      cluster_->attach({sources_, source_watch_, dispatcher_, commands_});
+    }
     dispatcher_.router().set_repair_listener([this](const RepairAnswer& answer) {
       if (intake_.take_repair(answer, answering_)) announce_soon();
     });
@@ -388,10 +395,23 @@ class BridgeApp::Impl {
     }
     std::optional<RunChange> change;
     if (const auto* wanted = std::get_if<RunChange>(&query)) change = *wanted;
-    journal_->write_runs(change, [changes = change.has_value(), done = std::move(done)](auto found) {
-      if (!changes) return done(Prepared::read);  // of what the file has, where it is in trouble
-      done(!found ? Prepared::failed : *found ? Prepared::changed : Prepared::unknown_run);
-    });
+    const auto write = [this, change, done](const auto&...) {
+      journal_->write_runs(change, [changes = change.has_value(), done](auto found) {
+        if (!changes) return done(Prepared::read);  // of what the file has, where it is in trouble
+        done(!found ? Prepared::failed : *found ? Prepared::changed : Prepared::unknown_run);
+      });
+    };
+    if (!change || !cluster_) return write();
+    // In its turn among what others set; it is written by change_run() then, and once more to be answered.
+    if (!cluster_->say("run.set", set_run_params(*change), write)) done(Prepared::failed);
+  }
+
+  // What somebody has set at any bridge of the cluster.
+  void change_run(std::string_view params_json) {
+    const auto params = read_document(params_json);
+    const auto query = params && params.value().IsObject() ? parse_run_query("set_run", params.value()) : RunQuery(RunsQuery{});
+    if (!query) return;
+    if (const auto* const change = std::get_if<RunChange>(&query.value())) journal_->write_runs(*change, [](auto) {});
   }
 
   void metrics(std::function<void(std::string)> done) {

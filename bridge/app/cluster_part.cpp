@@ -228,6 +228,14 @@ bool ClusterPart::keep(std::string_view key, std::uint64_t number, std::string_v
   return propose_row(Segment::Kind::keep, key, number, &line, std::move(done));
 }
 
+bool ClusterPart::say(std::string_view key, std::string_view json, Done done) {
+  Envelope line;
+  line.type = "word";
+  line.source = kOwnSource;
+  line.data = json;
+  return propose_row(Segment::Kind::word, key, 0, &line, std::move(done));
+}
+
 bool ClusterPart::drop(std::string_view key, std::uint64_t version, Done done) {
   return propose_row(Segment::Kind::drop, key, version, nullptr, std::move(done));
 }

@@ -55,6 +55,11 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   AheadWaits& ahead() { return ahead_; }
   // Called where a row has changed. Set once.
   void set_on_rows(std::function<void()> on_rows) { on_rows_ = std::move(on_rows); }
+  // Called with what say() says, on each bridge. Set once, before join().
+  void set_on_word(std::function<void(std::string_view key, std::string_view json)> on_word) { on_word_ = std::move(on_word); }
+  // To all bridges, this one too, in one order; `done` is called behind that. False where nothing can be proposed.
+  // REQUIRES: is_row_key(key).
+  [[nodiscard]] bool say(std::string_view key, std::string_view json, Done done);
   // Whether it is this bridge that tells what is told once for all. REQUIRES: join().
   bool tells() const { return peers_->tells(); }
   // How all of it is. REQUIRES: join().
@@ -71,6 +76,9 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   void on_event(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us) override;
   void on_taken_back(const std::string& source, const std::string& run, std::uint64_t last) override;
   void on_row(const Folded::Row& row) override;
+  void on_word(std::string_view key, std::string_view json) override {
+    if (on_word_) on_word_(key, json);
+  }
   void on_rows() override {
     if (on_rows_) on_rows_();
   }
@@ -110,6 +118,7 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   std::string taken_back_;   // what this process can only mend by beginning anew
   bool tick_posted_ = false;
   std::function<void()> on_rows_;
+  std::function<void(std::string_view, std::string_view)> on_word_;
   std::deque<Done> row_waits_;  // for what this process proposed of rows, in its order
   std::uint64_t dropped_ = 0;
   std::map<std::pair<std::string, std::string>, bool, std::less<>> begun_;  // runs of which something was proposed

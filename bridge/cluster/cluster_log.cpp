@@ -107,7 +107,8 @@ void ClusterLog::fold_one(std::uint64_t seq, std::string_view bytes, std::int64_
   compare(header, folded.diverged, now_us);
   if (trouble_ != ClusterTrouble::none) return;
   hand_on(folded);
-  if (!folded.rows.empty()) sink_.on_rows();
+  for (const Folded::Word& word : folded.words) sink_.on_word(word.key, fold_.proposal().lines[word.line].data);
+  if (folded.rows.size() > folded.words.size()) sink_.on_rows();
   if (header.node != node_.name) return;
   if (proposer_.made(header)) {
     for (const Folded::Row& row : folded.rows) sink_.on_row(row);

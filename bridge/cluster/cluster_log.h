@@ -38,6 +38,8 @@ class ClusterSink {
   virtual void on_taken_back(const std::string& source, const std::string& run, std::uint64_t last) = 0;
   // What became of what this process proposed of rows: of each, in its order.
   virtual void on_row(const Folded::Row&) {}
+  // A word for all.
+  virtual void on_word(std::string_view /*key*/, std::string_view /*json*/) {}
   // Some row has changed, whoever proposed that; before on_row().
   virtual void on_rows() {}
 };

@@ -112,6 +112,7 @@ void Fold::fold_segment(const Segment& segment, const ProposalHeader& header) {
     case Segment::Kind::drop:
     case Segment::Kind::take:
     case Segment::Kind::claim:
+    case Segment::Kind::word:
       return fold_row(segment, header);
     default:
       break;
@@ -146,6 +147,9 @@ void Fold::fold_row(const Segment& segment, const ProposalHeader& header) {
     made = {version.has_value(), version.value_or(0)};
   } else if (segment.kind == Segment::Kind::drop) {
     made.done = rows_.drop(segment.source, segment.first);
+  } else if (segment.kind == Segment::Kind::word) {
+    made.done = true;
+    folded_.words.push_back({std::string(segment.source), segment.line});
   } else if (segment.kind == Segment::Kind::claim) {
     made.done = rows_.claim(segment.source, segment.first, header.node);
   } else {

@@ -73,7 +73,12 @@ struct Folded {
   std::uint64_t events = 0;   // accepted
   std::uint64_t trimmed = 0;  // events that somebody had proposed before
   std::vector<FoldEpoch> epochs;  // that began with it
-  std::vector<Row> rows;  // one for each segment of that kind
+  std::vector<Row> rows;  // one for each segment of that kind, and for each word
+  struct Word {
+    std::string key;
+    std::size_t line = 0;
+  };
+  std::vector<Word> words;
   bool diverged = false;  // its writer had made something else of the messages up to `at`
 };
 

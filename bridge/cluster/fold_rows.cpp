@@ -9,10 +9,10 @@
 namespace bridge {
 namespace {
 
-constexpr std::array<std::string_view, 2> kTables = {"alert.", "switch."};
+constexpr std::array<std::string_view, 3> kTables = {"alert.", "run.", "switch."};
 constexpr std::size_t kRowOverhead = 64;
 
-std::size_t table_of(std::string_view key) { return key.substr(0, kTables[0].size()) == kTables[0] ? 0 : 1; }
+std::size_t table_of(std::string_view key) { return key.front() == 'a' ? 0 : key.front() == 'r' ? 1 : 2; }
 
 std::size_t bytes_of(std::string_view key, std::string_view value) { return key.size() + value.size() + kRowOverhead; }
 

@@ -69,7 +69,7 @@ class FoldRows {
   Rows rows_;
   Rows taken_;
   std::uint64_t last_version_ = 0;
-  std::array<Used, 2> used_;  // by table
+  std::array<Used, 3> used_;  // by table
 };
 
 }  // namespace bridge

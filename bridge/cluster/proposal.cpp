@@ -17,7 +17,7 @@ constexpr std::uint64_t kSeqMax = (std::uint64_t{1} << 53) - 1;       // what Ja
 constexpr std::uint64_t kStampUsMax = 253'402'300'799'999'999;        // the end of the year 9999
 
 constexpr std::pair<Segment::Kind, std::string_view> kRowRules[] = {
-    {Segment::Kind::keep, "keep"}, {Segment::Kind::drop, "drop"}, {Segment::Kind::take, "take"}, {Segment::Kind::claim, "claim"}};
+    {Segment::Kind::keep, "keep"}, {Segment::Kind::drop, "drop"}, {Segment::Kind::take, "take"}, {Segment::Kind::claim, "claim"}, {Segment::Kind::word, "word"}};
 
 std::uint32_t read_u32(std::string_view bytes) {
   std::uint32_t n = 0;
@@ -111,6 +111,7 @@ bool holds(const Segment& segment, const std::vector<EventLine>& lines) {
       case Segment::Kind::lost:
       case Segment::Kind::keep:
       case Segment::Kind::take:
+      case Segment::Kind::word:
         if (!own || line.tracked()) return false;
         break;
       default:

@@ -16,7 +16,8 @@
 //   ["!drop","key",version]            the row goes; no line
 //   ["!take","key",version]            the proposal's node has the row in hand; one line, the bridge's own event that says so
 //   ["!claim","key",version]           the proposal's node has it in hand in place of another; no line
-// One that has rows begins with PPO2: bridges that do not know of rows stop there.
+//   ["!word","key",0]                  something for all bridges, in the log's order, that is no event and no row; one line, its `data`
+// One that has any of these begins with PPO2: bridges that do not know of them stop there.
 // No name has a '!', so no source can be taken for a rule.
 //
 // There is one spelling: a reader refuses what the writer here would not have written.
@@ -46,7 +47,7 @@ inline constexpr std::size_t kProposalOverheadMax = 160 * 1024;
 bool is_node_name(std::string_view s);
 
 struct Segment {
-  enum class Kind : std::uint8_t { uncounted, counted, lost, begin, epoch, format, keep, drop, take, claim };
+  enum class Kind : std::uint8_t { uncounted, counted, lost, begin, epoch, format, keep, drop, take, claim, word };
   Kind kind = Kind::uncounted;
   std::string_view source;  // epoch: its name; of a row the key
   std::string_view run;
@@ -56,9 +57,9 @@ struct Segment {
 
   std::uint64_t last() const { return first + count - 1; }
   std::size_t lines() const {
-    return kind == Kind::lost || kind == Kind::keep || kind == Kind::take ? 1
-           : kind <= Kind::counted                                       ? static_cast<std::size_t>(count)
-                                                                         : 0;
+    return kind == Kind::lost || kind == Kind::keep || kind == Kind::take || kind == Kind::word ? 1
+           : kind <= Kind::counted ? static_cast<std::size_t>(count)
+                                   : 0;
   }
   bool is_row() const { return kind >= Kind::keep; }
 };

@@ -8,6 +8,7 @@
 
 #include "event/json_document.h"
 #include "event/json_value.h"
+#include "event/json_writer.h"
 #include "event/number_field.h"
 
 namespace bridge {
@@ -160,6 +161,18 @@ constexpr std::array<std::string_view, 5> kRunCommands = {"get_runs", "get_tags"
 
 bool is_run_command(std::string_view command) {
   return std::find(kRunCommands.begin(), kRunCommands.end(), command) != kRunCommands.end();
+}
+
+std::string set_run_params(const RunChange& change) {
+  JsonWriter json;
+  json.object().field("run_id", change.run_id);
+  if (change.name) json.field("name", *change.name);
+  if (change.note) json.field("note", *change.note);
+  if (change.tags_json) json.key("tags").raw(*change.tags_json);
+  for (const auto& [name, flag] : {std::pair{"hidden", change.hidden}, std::pair{"pinned", change.pinned}, std::pair{"deleted", change.deleted}}) {
+    if (flag) json.field(name, *flag);
+  }
+  return json.end_object().take();
 }
 
 Result<RunQuery, RequestError> parse_run_query(std::string_view command, const Value& value) {

@@ -296,6 +296,13 @@ class TwoBridges(Cluster):
         self.assertEqual(sorted(run["run_id"] for run in found[0]["runs"]), sorted(runs))
         self.assertEqual([len(series["points"]) > 50 for series in found[1]["series"]], [True, True])
         self.assertEqual([tally["trades"] for tally in found[2]["tallies"]], [300, 300])
+        self.assertTrue(two.ask("set_run", run_id=runs[0], name="ours", note="good", tags=["x"], pinned=True)["result"]["changed"])
+        self.assertTrue(one.ask("set_run", run_id=runs[0], note="better", pinned=False)["result"]["changed"])
+        wait_until(lambda: "better" in [run["note"] for run in answers(two)[0]["runs"]] and same(), "for what is set on both")
+        self.assertEqual(one.ask("set_run", run_id="no@one", note="x")["data"]["error_type"], "bad_request")
+        one.kill()
+        one.start()
+        wait_until(same, "for equal answers after a kill")
 
     def test_alerts_are_made_and_ended_over_any_bridge_told_once_and_outlive_the_one_that_told(self) -> None:
         one, two = self.node("n1"), self.node("n2")

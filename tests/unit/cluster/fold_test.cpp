@@ -157,6 +157,20 @@ TEST_CASE("fold: a row is replaced, taken in hand by one node after the other, a
   CHECK(fold(P("n1", 8).drop("switch.a", 0)).rows.empty());  // came before
 }
 
+TEST_CASE("fold: a word is told once, in its turn, and leaves nothing behind") {
+  Folding fold;
+  const std::string bytes = P("n1", 1).uncounted().word("run.set", R"({"a":1})").word("run.set", R"({"a":2})").bytes();
+  fold(bytes);
+  REQUIRE(fold.folded.words.size() == 2);
+  CHECK(fold.folded.words[1].key == "run.set");
+  CHECK(fold.fold.proposal().lines[fold.folded.words[1].line].data == R"({"a":2})");
+  CHECK(fold.folded.rows.size() == 2);
+  CHECK(fold.folded.events == 1);
+  CHECK(fold.fold.rows().rows().empty());
+  CHECK(fold(bytes).words.empty());
+  CHECK(fold(P("n1", 3).word("run.set", "{}")).words.empty());
+}
+
 TEST_CASE("fold: rows are bounded, table by table, and what there is no room for is told") {
   Folding fold;
   std::uint64_t no = 0;

@@ -62,6 +62,11 @@ class P {
     writer_.add_row(bridge::Segment::Kind::drop, key, version, nullptr);
     return *this;
   }
+  P& word(const std::string& key, const std::string& json) {
+    const bridge::Envelope line = event_of(bridge::kOwnSource, "", 0, json);
+    writer_.add_row(bridge::Segment::Kind::word, key, 0, &line);
+    return *this;
+  }
   P& claim(const std::string& key, std::uint64_t version) {
     writer_.add_row(bridge::Segment::Kind::claim, key, version, nullptr);
     return *this;
