@@ -1,7 +1,8 @@
 """Three machines (network namespaces), each with a server, a bridge, a trainer and a client. One is cut off without a word:
 it shows nothing that the others' log lacks, and once it is back all logs are the same, by themselves.
 
-By default the machine of the stream's leader is; PPO_CLUSTER=full cuts off each in turn.
+By default the machine of the stream's leader is; PPO_CLUSTER=full cuts off each in turn, for long enough that dead-man's
+switches fire there, too.
 """
 
 from __future__ import annotations
@@ -29,6 +30,19 @@ http: 127.0.0.1:8222
 max_payload: 2MB
 jetstream { store_dir: "%(home)s/js%(i)d", max_mem: 64MB, max_file: 1GB }
 cluster { name: c, listen: 10.78.0.%(i)d:6222, routes: ["nats://10.78.0.1:6222", "nats://10.78.0.2:6222", "nats://10.78.0.3:6222"] }
+"""
+
+# Arms a dead-man's switch of its own name, and says nothing more.
+ARM = """import asyncio, json, sys, websockets
+async def main():
+    async with websockets.connect(sys.argv[1]) as socket:
+        await socket.send(json.dumps({"action": "register", "client_id": sys.argv[2], "subscriptions": []}))
+        params = {"timeout_ms": 2000, "on_expiry": {"command": "mark", "target": "*", "params": {"word": sys.argv[2]}}}
+        await socket.send(json.dumps({"action": "command", "command": "arm_dead_mans_switch", "params": params}))
+        async for text in socket:
+            if json.loads(text).get("action") == "command":
+                sys.exit(0 if json.loads(text)["success"] else text)
+asyncio.run(main())
 """
 
 
@@ -81,9 +95,12 @@ class Partition(Machines, Logs):
         self.do(self.hub, "ip", "link", "set", "port%d" % i, "nomaster")
 
     def leader(self) -> int:
-        text = self.do(self.machines[0], os.environ["PPO_CLIENT_BIN"], "--url", self.bridges[0].ws, "status", "--json").stdout
-        status = json.loads(text)
-        return int((status.get("result") or status)["cluster"]["leader"][1:])
+        def known() -> str | None:
+            text = self.do(self.machines[0], os.environ["PPO_CLIENT_BIN"], "--url", self.bridges[0].ws, "status", "--json").stdout
+            status = json.loads(text)
+            return (status.get("result") or status)["cluster"]["leader"]
+
+        return int(wait_until(known, "for a leader")[1:])
 
     def shown(self, i: int) -> list[str]:
         """Whole lines of what its bridge's client has."""
@@ -94,6 +111,8 @@ class Partition(Machines, Logs):
         for i in (1, 2, 3) if FULL else (self.leader(),):
             leads = i == self.leader()
             others = [name for name in NODES if name != "n%d" % i]
+            if FULL:
+                self.do(self.machines[i - 1], sys.executable, "-c", ARM, self.bridges[i - 1].ws, "switch-%d" % i)
             self.cut_off(i)
             began = time.monotonic()
             self.wait_more(others, EVENTS_PER_S, "without n%d" % i)
@@ -112,7 +131,11 @@ class Partition(Machines, Logs):
             self.wait_more(NODES, EVENTS_PER_S, "with n%d again" % i)
             self.told.append("n%d%s cut off: the others went on after %.1f s, and it %.1f s after it was back"
                              % (i, ", which leads," if leads else "", went_on_s, time.monotonic() - healed))
-        published = {"t%d" % i: trainer.stop()["published"] for i, trainer in enumerate(self.trainers, 1)}
+        ends = {"t%d" % i: trainer.stop() for i, trainer in enumerate(self.trainers, 1)}
+        published = {name: end["published"] for name, end in ends.items()}
+        for i in (1, 2, 3) if FULL else ():
+            for name, end in ends.items():  # on both sides, each by its own bridge
+                self.assertIn("switch-%d" % i, end["done"], (name, ends))
         last = self.judge_logs(NODES, published)
         wanted = [row[5] for row in self.select("n1", BODIES, last)]
         for i in (1, 2, 3):
