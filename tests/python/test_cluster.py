@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sqlite3
+import struct
 import subprocess
 import threading
 import time
@@ -483,6 +484,32 @@ class Misuse(Cluster):
             result = self.check("engine.kind=jetstream", *settings)
             self.assertEqual(result.returncode, 2, settings)
             self.assertIn(message, result.stderr.decode())
+
+    def test_rows_and_words_that_no_bridge_would_write_do_no_harm(self) -> None:
+        one = self.node("n1")
+        rows = [("keep", "alert.a", "{\"rule\":\"((((\",\"name\":1}"), ("keep", "alert.b", "{\"deleted\":[}"), ("keep", "alert.c", "{}"),
+                ("keep", "alert.d", "{\"rule\":\"t where x > 1\",\"name\":7,\"created\":-1e99,\"action\":[1],\"acknowledged\":{\"by\":2,\"seq\":-3}}"),
+                ("keep", "alert.e", "{\"deleted\":1}"),
+                ("keep", "switch.zz", "{]}"), ("keep", "switch.6d65", "{\"on_expiry\":{\"command\":[]}}"), ("word", "run.set", "{\"run_id\":\"@\"}"),
+                ("word", "run.set", "{{}"), ("word", "run.other", "{\"run_id\":\"a@b\",\"note\":7}")]
+        lines = [b'{"type":"row","data":' + value.encode() + b',"source":"ppo-bridge"}' for _, _, value in rows]
+        head = ('PPO2 {"node":"liar","started":1,"no":1,"at":0,"hash":"0000000000000000","stamp":1,"segments":[%s]}\n'
+                % ",".join('["!%s","%s",0]' % (kind, key) for kind, key, _ in rows)).encode()
+        index = b"".join(struct.pack("<II", len(line), len(value)) for line, (_, _, value) in zip(lines, rows))
+        self.nats.publish(0, "ppo.log.liar", head + index + b"".join(lines))
+
+        def alerts(bridge: Bridge) -> list[str]:
+            return [alert["rule"] for alert in bridge.ask("list_alerts")["result"]["alerts"]]
+
+        wait_until(lambda: alerts(one) == ["t where x > 1"], "for the one alert that is one")
+        two = self.node("n2")
+        self.assertEqual(alerts(two), ["t where x > 1"])
+        # Both switches are due at once, and are nothing.
+        told = wait_until(lambda: [e for e in two.events("system_status") if e["data"]["status"] == "dead_mans_switch_expired"])
+        self.assertLessEqual(len(told), 2)
+        alert = one.ask("list_alerts")["result"]["alerts"][0]["alert_id"]
+        self.assertTrue(two.ask("delete_alert", alert_id=alert)["result"]["deleted"])
+        wait_until(lambda: alerts(one) == alerts(two) == [], "for it to be gone on both")
 
     def test_what_only_a_later_version_understands_stops_a_node_and_it_says_so(self) -> None:
         one = self.node("n1")
