@@ -132,7 +132,7 @@ class Commander(Threaded):
             while time.monotonic() < until and not reader.done() and not all(self.answers[word] for word in asked):
                 await asyncio.sleep(0.02)
         finally:
-            excused = reader.done() or self._still.get(url, 0) > began
+            excused = reader.done() or not socket.open or self._still.get(url, 0) > began
             (self.unanswered if excused else self.owed).update(word for word in asked if not self.answers[word])
             reader.cancel()
 
