@@ -94,6 +94,14 @@ class Partition(Machines, Logs):
         """Its wire is up, and what goes out on it arrives nowhere."""
         self.do(self.hub, "ip", "link", "set", "port%d" % i, "nomaster")
 
+    def wait_more(self, names: list[str], events: int, what: str) -> None:
+        try:
+            super().wait_more(names, events, what)
+        except AssertionError as error:  # with what the bridges and the servers say
+            said = ["n%d at %d: %s" % (i, self.last("n%d" % i), bridge.log()[-1500:]) for i, bridge in enumerate(self.bridges, 1)]
+            said += [(self.home / ("errors%d" % i)).read_text()[-1500:] for i in (1, 2, 3)]
+            raise AssertionError("\n".join([str(error), *said])) from None
+
     def leader(self) -> int:
         def known() -> str | None:
             text = self.do(self.machines[0], os.environ["PPO_CLIENT_BIN"], "--url", self.bridges[0].ws, "status", "--json").stdout
