@@ -153,7 +153,7 @@ TEST_CASE("bots: a REQ gets the reply that a WebSocket client gets") {
   BridgeProcess bridge;
   auto t1 = trainer(bridge, "t1");
   ProtocolClient client(bridge.websocket());
-  REQUIRE(reachable(client, "t1"));
+  REQUIRE(reachable(client, "agent_of_t1"));
   zmq::context_t context;
   zmq::socket_t req(context, zmq::socket_type::req);
   req.set(zmq::sockopt::linger, 0);

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -34,10 +35,22 @@ def die_with_parent() -> None:
     _libc.prctl(_KILL_WITH_PARENT, signal.SIGKILL)
 
 
+_given_ports: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody listens on: none that the system gives to connections, and never the same twice."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        if port in _given_ports:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _given_ports.add(port)
+        return port
 
 
 def scratch(test: unittest.TestCase) -> Path:
