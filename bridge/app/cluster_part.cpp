@@ -30,6 +30,14 @@ struct EpochSeeker final : ClusterSink {
 
 std::string epoch_of(const Fold& fold) { return fold.epochs().empty() ? std::string() : fold.epochs().back().name; }
 
+Envelope own_line(std::string_view type, std::string_view data) {
+  Envelope line;
+  line.type = type;
+  line.source = kOwnSource;
+  line.data = data;
+  return line;
+}
+
 }  // namespace
 
 ClusterPart::ClusterPart(const Config& config, const Clock& clock, std::function<void(std::function<void()>)> post,
@@ -221,18 +229,12 @@ void ClusterPart::on_row(const Folded::Row& row) {
 }
 
 bool ClusterPart::keep(std::string_view key, std::uint64_t number, std::string_view value, Done done) {
-  Envelope line;
-  line.type = "row";
-  line.source = kOwnSource;
-  line.data = value;
+  const Envelope line = own_line("row", value);
   return propose_row(Segment::Kind::keep, key, number, &line, std::move(done));
 }
 
 bool ClusterPart::say(std::string_view key, std::string_view json, Done done) {
-  Envelope line;
-  line.type = "word";
-  line.source = kOwnSource;
-  line.data = json;
+  const Envelope line = own_line("word", json);
   return propose_row(Segment::Kind::word, key, 0, &line, std::move(done));
 }
 
@@ -245,10 +247,7 @@ bool ClusterPart::claim(std::string_view key, std::uint64_t version, Done done) 
 }
 
 bool ClusterPart::take(std::string_view key, std::uint64_t version, std::string_view event_data, Done done) {
-  Envelope line;
-  line.type = "system_status";
-  line.source = kOwnSource;
-  line.data = event_data;
+  const Envelope line = own_line("system_status", event_data);
   return propose_row(Segment::Kind::take, key, version, &line, std::move(done));
 }
 
