@@ -18,6 +18,7 @@
 #include <openssl/sha.h>
 
 #include "access/private_file.h"
+#include "base/hex.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -53,10 +54,7 @@ std::string sha256_hex(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
   std::string hex;
-  for (const unsigned char byte : digest) {
-    hex += "0123456789abcdef"[byte >> 4];
-    hex += "0123456789abcdef"[byte & 15];
-  }
+  for (const unsigned char byte : digest) append_hex(byte, &hex);
   return hex;
 }
 

@@ -6,6 +6,7 @@
 #include <openssl/sha.h>
 
 #include "access/pattern.h"
+#include "base/hex.h"
 
 namespace bridge {
 namespace {
@@ -57,10 +58,7 @@ std::shared_ptr<const ReadScope> ReadScope::of(std::vector<ReadRule> rules) {
   }
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(all.data()), all.size(), digest.data());
-  for (const unsigned char byte : digest) {
-    scope->key_ += "0123456789abcdef"[byte >> 4];
-    scope->key_ += "0123456789abcdef"[byte & 15];
-  }
+  for (const unsigned char byte : digest) append_hex(byte, &scope->key_);
   return scope;
 }
 

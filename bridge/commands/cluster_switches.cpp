@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "sources/source_table.h"
 
@@ -19,11 +20,7 @@ constexpr std::size_t kSwitchNameBytesMax = (kRowKeyBytesMax - kSwitchTable.size
 // Any text is a key that way.
 std::string switch_key(std::string_view name) {
   std::string key(kSwitchTable);
-  for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    key += "0123456789abcdef"[byte >> 4];
-    key += "0123456789abcdef"[byte & 15];
-  }
+  for (const char c : name) append_hex(static_cast<unsigned char>(c), &key);
   return key;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/hex.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -32,13 +33,8 @@ constexpr char kUnreadReplies[] = "replies to earlier requests are still unread"
 // A name for events and dead-man's switches: a routing id may be any bytes.
 std::string requester_of(const std::string& routing_id) {
   if (is_name(routing_id)) return "bot-" + routing_id;
-  constexpr char kHex[] = "0123456789abcdef";
   std::string name = "bot-";
-  for (const char ch : routing_id.substr(0, 30)) {
-    const auto c = static_cast<unsigned char>(ch);
-    name += kHex[c >> 4];
-    name += kHex[c & 15];
-  }
+  for (const char c : routing_id.substr(0, 30)) append_hex(static_cast<unsigned char>(c), &name);
   return name;
 }
 

@@ -26,6 +26,7 @@
 #include "net/waiting_connections.h"
 
 namespace bridge {
+
 class WsServer::Impl final : public HttpSite {
  public:
   Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
