@@ -2,44 +2,45 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include <asio/post.hpp>
-#include <asio/signal_set.hpp>
-#include <asio/steady_timer.hpp>
 
 #include "access/authenticator.h"
 #include "alerts/alerts.h"
 #include "audit/audit.h"
+#include "app/alerts_links.h"
 #include "app/cluster_part.h"
 #include "app/drain.h"
+#include "app/flow.h"
 #include "app/hand_over.h"
+#include "app/health.h"
 #include "app/journal_positions.h"
 #include "app/kept_journal.h"
 #include "app/memory_shares.h"
 #include "app/metrics.h"
 #include "app/queue_sizes.h"
 #include "app/rejects.h"
+#include "app/runs_links.h"
 #include "app/service_manager.h"
 #include "app/setup.h"
+#include "app/signals.h"
 #include "app/stopping.h"
+#include "app/ticking.h"
+#include "app/trainer_links.h"
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/loop_turns.h"
 #include "base/text.h"
-#include "base/wall_watch.h"
 #include "base/work_queue.h"
 #include "commands/command_dispatcher.h"
 #include "commands/own_commands.h"
-#include "commands/run_commands.h"
 #include "commands/slow_turns_json.h"
 #include "commands/source_watch.h"
-#include "event/json_document.h"
 #include "log/own_events.h"
 #include "net/bot_commands.h"
 #include "net/bot_publisher.h"
@@ -62,7 +63,6 @@ namespace {
 constexpr std::int64_t kDrainUs = 5'000'000;
 constexpr std::int64_t kHandOverDrainUs = 1'000'000;  // nobody is served meanwhile; who is cut off resumes
 constexpr std::int64_t kDrainSourcesUs = 500'000;
-constexpr std::int64_t kTellClockStepUs = 60'000'000;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
 constexpr auto kClusterTick = std::chrono::milliseconds(1);
@@ -94,10 +94,10 @@ class BridgeApp::Impl {
         tracker_(sources_, static_cast<std::size_t>(config.events.held_bytes_max), counters_),
         commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
                    history_limits(config), clients_max_, kVersion, &memory_, &work_, &past_}),
-        own_events_(log_, types_, clock_, [this] { announce_soon(); }),
+        own_events_(log_, types_, clock_, [this] { flow_.announce_soon(); }),
         guard_(io_, zmq_, authenticator_.get(), clock_, guard_options()),
         trainers_(io_, zmq_, guard_, counters_, memory_[Queue::commands], taken_,
-                  {[this](const TrainerChannel::Message& message) { on_trainer(message); },
+                  {[this](const TrainerChannel::Message& message) { trainer_links_.on_message(message); },
                    [this](auto connection) { sources_.disconnected(connection); }}),
         dispatcher_(commands_, sources_, trainers_, own_events_, counters_, clock_,
                     config.trainers.deadline_ms * 1000),
@@ -107,9 +107,9 @@ class BridgeApp::Impl {
         pages_(intake_, clock_,
                {kVersion, served_files(), [this](auto done) { metrics(std::move(done)); },
                 [this] { return slow_turns_json(slow_turns_); },
-                [this] { return trouble(); }, [this] { return notice(); },
-                [this] { return (config_.journal.before_delivery && journal_->congested()) || (cluster_ && cluster_->congested()); },
-                [this] { announce(); }, &work_, &dispatcher_,
+                [this] { return health_.trouble(); }, [this] { return health_.notice(); },
+                [this] { return flow_.full(); },
+                [this] { flow_.announce(); }, &work_, &dispatcher_,
                 static_cast<std::uint64_t>(config.websocket.requests_per_s_max),
                 LoginPages(auth_is_on_ ? authenticator_.get() : nullptr, &counters_, config.auth.session_s, audit_.get()), audit_.get()}),
         client_servers_(
@@ -117,18 +117,14 @@ class BridgeApp::Impl {
             [this](const HttpRequest& r, bool own, const HttpAnswer& answer) {
               pages_.handle(r, own, answer);
             },
-            [this] { regulate(); }),
-        receiver_(io_, zmq_, guard_, intake_, counters_, taken_, [this] { announce(); }),
+            [this] { flow_.regulate(); }),
+        receiver_(io_, zmq_, guard_, intake_, counters_, taken_, [this] { flow_.announce(); }),
         bot_publisher_(io_, zmq_, guard_, log_, counters_, clock_, memory_[Queue::bot_events],
                        memory_[Queue::bot_topics], taken_, upkeep_),
         bot_commands_(io_, zmq_, guard_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
                       taken_, auth_is_on_ ? authenticator_.get() : nullptr),
-        signals_(io_, SIGINT, SIGTERM, SIGHUP),
         drain_(client_servers_, clock_, [this] { begin_stop("drained"); }),
-        hand_over_(std::move(program)),
-        tick_timer_(io_),
-        command_timer_(io_),
-        cluster_timer_(io_) {
+        hand_over_(std::move(program)) {
     commands_.set_directory(&client_servers_);
     pages_.set_sites(config.websocket.origins);
     commands_.set_pages(config.websocket.origins);
@@ -142,8 +138,6 @@ class BridgeApp::Impl {
       const std::int64_t seconds = drain_s.value_or(reloader_.config().websocket.drain_s);
       return std::make_pair(seconds, drain_.begin(seconds, "asked for by " + printable(by)));
     });
-    signals_.add(SIGUSR1);
-    signals_.add(SIGUSR2);
     if (Schemas* const schemas = this->schemas(); schemas != nullptr && config.schemas.mode != "off") {
       commands_.set_schemas(schemas);
       intake_.set_schemas(schemas, config.schemas.mode == "reject");
@@ -154,10 +148,7 @@ class BridgeApp::Impl {
     if (!journal_) log_.add_on_seal([this](const BlockPtr& block) { runs_.push(block); });
     tracker_.set_link(&dispatcher_.router());
     share_out();
-    if (journal_) {
-      kept_journal_.emplace(config, *journal_, [this](std::function<void()> f) { asio::post(io_, std::move(f)); });
-      commands_.set_journal(&*kept_journal_);
-    }
+    if (kept_journal_) commands_.set_journal(kept_journal_.get());
     if (journal_ && !cluster_) {
       positions_ = std::make_unique<JournalPositions>(*journal_);
       const bool all = journal_->positions().size() < positions_known(config);
@@ -165,21 +156,18 @@ class BridgeApp::Impl {
     }
     if (cluster_) {
       cluster_->set_on_word([this](std::string_view key, std::string_view json) {
-        if (key == "run.set") change_run(json);
+        if (key == "run.set") runs_links_.change(json);
       });
       cluster_->attach({sources_, source_watch_, dispatcher_, commands_});
     }
-    dispatcher_.router().set_repair_listener([this](const RepairAnswer& answer) {
-      if (intake_.take_repair(answer, answering_)) announce_soon();
-    });
     intake_.set_on_more([this] {
       asio::post(io_, [this] {
-        if (intake_.go_on()) announce();
+        if (intake_.go_on()) flow_.announce();
       });
     });
     if (config_.trainers.connect_announced) {
       intake_.set_on_control([this](const std::string& source, const std::string& endpoint) {
-        connect_announced(source, endpoint);
+        trainer_links_.connect_announced(source, endpoint);
       });
     }
   }
@@ -216,7 +204,7 @@ class BridgeApp::Impl {
     if (!control) return control;
     for (const std::string& entry : config_.trainers.connect) {
       const std::size_t equals = entry.find('=');
-      auto connected = connect_trainer(entry.substr(0, equals), entry.substr(equals + 1));
+      auto connected = trainer_links_.connect(entry.substr(0, equals), entry.substr(equals + 1));
       if (!connected) return Failure{"trainers.connect: " + connected.error().message};
     }
     if (journal_ && !cluster_) {
@@ -232,13 +220,13 @@ class BridgeApp::Impl {
                                         : std::function<PastExtent()>());
     commands_.set_addresses(addresses());
     intake_.set_clients_address(addresses().front().second);
-    watch_signals();
-    command_tick();
-    if (cluster_) cluster_tick();
+    signals_.watch();
+    deadlines_.start();
+    if (cluster_) cluster_ticking_.start();
     last_tick_us_ = clock_.steady_us();
-    tick();
+    seconds_.start();
     log_info("bridge_up", "ppo-bridge {} is up, epoch {}", kVersion, log_.epoch());
-    service_.ready(status_line());
+    service_.ready(health_.status_line());
     return true;
   }
 
@@ -257,8 +245,7 @@ class BridgeApp::Impl {
       const LoopTurns turns(counters_, clock_, &slow_turns_);
       io_.run();
     }
-    asio::error_code ec;
-    signals_.clear(ec);
+    signals_.clear();
     ignore_signals(handed_over_.empty());
   }
 
@@ -278,6 +265,11 @@ class BridgeApp::Impl {
             {"events_out", bot_publisher_.endpoint()},
             {"commands", bot_commands_.endpoint()},
             {"control", trainers_.endpoint()}};
+  }
+
+  // What runs a function on the loop, later; from any thread.
+  std::function<void(std::function<void()>)> poster() {
+    return [this](std::function<void()> f) { asio::post(io_, std::move(f)); };
   }
 
   static Result<std::unique_ptr<Schemas>> load_schemas(const Config& config) {
@@ -355,7 +347,7 @@ class BridgeApp::Impl {
   AuditOptions audit_options(const Config& config) {
     AuditOptions options;
     options.file = {config.audit.file, config.audit.file_bytes_max, config.audit.files_max};
-    options.post = [this](std::function<void()> f) { asio::post(io_, std::move(f)); };
+    options.post = poster();
     return options;
   }
 
@@ -365,53 +357,6 @@ class BridgeApp::Impl {
     if (options) return std::move(options.value());
     guard_failure_ = options.error().message;
     return {};
-  }
-
-  AlertsLinks alerts_links() {
-    AlertsLinks links;
-    links.post = [this](std::function<void()> f) { asio::post(io_, std::move(f)); };
-    links.check_command = [this](const auto& command) { return dispatcher_.check(command); };
-    links.run_command = [this](const auto& command, const auto& target, const auto& from, auto done) {
-      dispatcher_.issue(command, target, from, done);
-    };
-    if (!journal_) return links;
-    links.past = journal_.get();
-    links.committed_seq = [this] { return journal_->committed_seq(); };
-    links.keep = [this](AlertsLinks::Rows rows, auto done) {
-      std::vector<KeptRow> kept;
-      kept.reserve(rows.size());
-      for (auto& [name, value] : rows) kept.push_back({"alerts", std::move(name), std::move(value)});
-      journal_->keep(std::move(kept), std::move(done));
-    };
-    return links;
-  }
-
-  // What is to be seen of a question about runs is written first.
-  void prepare_runs(const RunQuery& query, std::function<void(RunsThread::Prepared)> done) {
-    using Prepared = RunsThread::Prepared;
-    if (!journal_) {
-      log_.seal();
-      return done(Prepared::read);
-    }
-    std::optional<RunChange> change;
-    if (const auto* wanted = std::get_if<RunChange>(&query)) change = *wanted;
-    const auto write = [this, change, done](const auto&...) {
-      journal_->write_runs(change, [changes = change.has_value(), done](auto found) {
-        if (!changes) return done(Prepared::read);  // of what the file has, where it is in trouble
-        done(!found ? Prepared::failed : *found ? Prepared::changed : Prepared::unknown_run);
-      });
-    };
-    if (!change || !cluster_) return write();
-    // In its turn among what others set; it is written by change_run() then, and once more to be answered.
-    if (!cluster_->say("run.set", set_run_params(*change), write)) done(Prepared::failed);
-  }
-
-  // What somebody has set at any bridge of the cluster.
-  void change_run(std::string_view params_json) {
-    const auto params = read_document(params_json);
-    const auto query = params && params.value().IsObject() ? parse_run_query("set_run", params.value()) : RunQuery(RunsQuery{});
-    if (!query) return;
-    if (const auto* const change = std::get_if<RunChange>(&query.value())) journal_->write_runs(*change, [](auto) {});
   }
 
   void metrics(std::function<void(std::string)> done) {
@@ -444,9 +389,9 @@ class BridgeApp::Impl {
   std::unique_ptr<ClusterPart> make_cluster(const Config& config) {
     if (config.engine.kind == "local") return nullptr;
     return std::make_unique<ClusterPart>(
-        config, clock_, [this](std::function<void()> f) { asio::post(io_, std::move(f)); },
+        config, clock_, poster(),
         [this] {
-          if (cluster_->poll()) announce();
+          if (cluster_->poll()) flow_.announce();
         });
   }
 
@@ -464,20 +409,15 @@ class BridgeApp::Impl {
     return joined;
   }
 
-  void cluster_tick() {
-    if (cluster_->poll()) announce();
-    if (std::exchange(cluster_congested_, cluster_->congested()) != cluster_congested_) regulate();
-    cluster_timer_.expires_after(kClusterTick);
-    cluster_timer_.async_wait([this](const asio::error_code& ec) {
-      if (!ec && !stopping_.begun()) cluster_tick();
-    });
-  }
-
   std::unique_ptr<Journal> make_journal(const Config& config) {
     if (config.journal.path.empty()) return nullptr;
     return std::make_unique<Journal>(
         journal_options(config, memory_[Queue::runs].bytes_max()), clock_,
-        [this](std::function<void()> f) { asio::post(io_, std::move(f)); });
+        poster());
+  }
+
+  std::unique_ptr<KeptJournal> make_kept_journal() {
+    return journal_ ? std::make_unique<KeptJournal>(config_, *journal_, poster()) : nullptr;
   }
 
   Result<bool> start_journal() {
@@ -490,7 +430,7 @@ class BridgeApp::Impl {
                    log_.last_seq());
     }
     if (config_.journal.before_delivery) log_.hold_back();
-    journal_->start(log_, [this] { on_journal(); });
+    journal_->start(log_, [this] { flow_.on_journal(); });
     if (cluster_) return true;  // what is armed is in its log
     dispatcher_.set_switch_store([this](const auto& name, const auto& params, auto done) {
       journal_->keep({{"switches", name, params}}, std::move(done));
@@ -501,189 +441,51 @@ class BridgeApp::Impl {
     return true;
   }
 
-  // More of the log is on disk, or the journal's state has changed.
-  void on_journal() {
-    client_servers_.on_journal();
-    if (!config_.journal.before_delivery) return;
-    log_.release(journal_->committed_seq());
-    client_servers_.release(journal_->committed_seq());
-    deliver();
-    regulate();
-  }
-
-  // Takes events in as fast as they can be kept and handed on; ZeroMQ and the sources hold the rest.
-  void regulate() {
-    const bool congested =
-        client_servers_.congested() || (config_.journal.before_delivery && journal_->congested()) || cluster_congested_;
-    tracker_.set_paused(congested && !stopping_.begun());
-    if (congested && !stopping_.begun()) {
-      receiver_.pause();
-    } else {
-      receiver_.resume();
-    }
-  }
-
   std::optional<JournalStatus> journal_status() const {
     if (!journal_) return std::nullopt;
     return journal_->status();
   }
 
-  // Why the bridge is not ready; "" where it is.
-  std::string trouble() const {
-    if (stopping_.begun()) return "stopping";
-    if (drain_.active()) return drain_.progress();
-    const std::string cluster = cluster_ ? cluster_->problem() : std::string();
-    if (!cluster.empty()) return "cluster: " + cluster;
-    const std::string journal = journal_ ? journal_->problem() : std::string();
-    if (journal.empty()) return journal;
-    return "journal: " + journal +
-           (config_.journal.before_delivery ? "; events wait until it can be written"
-                                            : "; events are delivered but not kept");
-  }
-
-  // What else /readyz tells.
-  std::string notice() const {
-    std::string lines;
-    if (!clock_step_.empty() && clock_.steady_us() - clock_step_at_us_ <= kTellClockStepUs) {
-      lines = "clock: " + clock_step_ + "\n";
-    }
-    if (kept_journal_) lines += kept_journal_->notice();
-    const std::string tls = tls_ ? tls_->problem(clock_.wall_us() / 1'000'000) : std::string();
-    if (!tls.empty()) lines += "tls: " + tls + "\n";
-    if (const std::string& wrong = reloader_.status().error; !wrong.empty()) lines += "config: " + wrong + "\n";
-    const std::string audit = audit_->problem();
-    if (!audit.empty()) lines += "audit: " + audit + "\n";
-    return lines;
-  }
-
-  // For people who ask the service manager.
-  std::string status_line() const {
-    const std::string trouble = this->trouble();
-    return "seq " + std::to_string(log_.last_seq()) + ", " + std::to_string(client_servers_.client_count()) +
-           " clients" + (trouble.empty() ? "" : "; " + trouble) +
-           (reloader_.status().error.empty() ? "" : "; reload failed: " + reloader_.status().error);
-  }
-
-  void watch_clock() {
-    const std::int64_t step_us = wall_watch_.observe(clock_.wall_us(), clock_.steady_us());
-    if (step_us == 0) return;
-    clock_step_ = clock_step_message(step_us);
-    clock_step_at_us_ = clock_.steady_us();
-    log_warn("clock_step", "{}", clock_step_);
-    own_events_.publish("system_status", clock_step_data(step_us));
-  }
-
-  void deliver() {
-    client_servers_.announce();
-    bot_publisher_.publish();
-  }
-
-  // Tells everyone downstream that the log has grown.
-  void announce() {
-    deliver();
-    if (journal_) journal_->pump();
-    regulate();
-  }
-
-  // Once the present work is done, however often it is asked for.
-  void announce_soon() {
-    if (announcing_) return;
-    announcing_ = true;
-    asio::post(io_, [this] {
-      announcing_ = false;
-      announce();
-    });
-  }
-
-  // What a trainer says over its connection: who it is, or an answer.
-  void on_trainer(const TrainerChannel::Message& message) {
-    const TurnPart part("what a trainer says");
-    const std::uint64_t before = log_.last_seq();
-    const SenderRule rule = [&](std::string_view type, std::string_view source) {
-      return message.sender.may_publish(type, source);
-    };
-    const PeerName peer = [&] { return message.sender.peer(message.address); };
-    HelloFrom from;
-    from.peer = &peer;
-    from.since = message.since;
-    if (message.sender.kind != ZmqSender::Kind::local) from.rule = &rule;
-    std::string reply;
-    if (!intake_.take_hello(message.connection, message.json, &reply, from)) {
-      answering_ = from.rule;
-      dispatcher_.router().on_answer(message.connection, message.json);
-      answering_ = nullptr;
-    } else if (!reply.empty()) {
-      (void)trainers_.send(std::string(message.connection), reply);
-    }
-    if (log_.last_seq() != before) announce_soon();
-  }
-
-  Result<std::string> connect_trainer(const std::string& source, const std::string& endpoint) {
-    auto connection = trainers_.connect(source, endpoint);
-    if (connection && sources_.bind(source, connection.value()) == nullptr) {
-      return Failure{"no room for " + source + " (sources.runs_max)"};
-    }
-    return connection;
-  }
-
-  void connect_announced(const std::string& source, const std::string& endpoint) {
-    // Anybody may say so: it leads to no other machine.
-    const Result<std::string> checked = is_beyond_loopback(endpoint)
-                                            ? Failure{"\"" + printable(endpoint) + "\" is beyond loopback"}
-                                            : check_zmq_endpoint(endpoint);
-    const Result<std::string> connected =
-        checked ? connect_trainer(source, endpoint) : Result<std::string>(checked.error());
-    if (!connected && control_lines_.allow(clock_.steady_us())) {
-      log_warn("control_address_refused", "source {} announces a control address that is not used: {}", source,
-                   connected.error().message);
-    }
+  void cluster_tick() {
+    if (stopping_.begun()) return;
+    if (cluster_->poll()) flow_.announce();
+    flow_.watch_cluster();
   }
 
   // Deadlines of commands, dead-man's switches and holes in sources' numbers, to within kCommandTick.
   void command_tick() {
     const TurnPart part("deadlines");
-    watch_clock();
+    health_.watch_clock();
     if (dispatcher_.busy()) dispatcher_.tick();
     alerts_.tick();
-    if (tracker_.busy() && intake_.tick()) announce_soon();
+    if (tracker_.busy() && intake_.tick()) flow_.announce_soon();
     memory_watch_.check();
     descriptor_watch_.check([this] { return zmq_endpoints(); });
     service_.tick(clock_.steady_us());
     drain_.tick();
     watch_hand_over();
-    command_timer_.expires_after(kCommandTick);
-    command_timer_.async_wait([this](const asio::error_code& ec) {
-      if (!ec) command_tick();
-    });
   }
 
-  void watch_signals() {
-    signals_.async_wait([this](const asio::error_code& ec, int number) {
-      if (ec) return;
-      if (number == SIGHUP) {
-        const TurnPart part("reload");
-        service_.reloading(clock_.steady_us());
-        reloader_.reload();
-        service_.ready(status_line());
-        return watch_signals();
-      }
-      if (number == SIGUSR1) {
-        if (!drain_.active()) drain_.begin(reloader_.config().websocket.drain_s, "SIGUSR1");
-        return watch_signals();
-      }
-      if (number == SIGUSR2) {
-        if (!stopping_.begun() && !drain_.active() && hand_over_.begin(clock_.steady_us())) service_.reloading(clock_.steady_us());
-        return watch_signals();
-      }
-      if (stopping_.begun()) {
-        log_warn("stopping_at_once", "a second signal: stopping at once");
-        handed_over_.clear();
-        io_.stop();
-        return;
-      }
-      begin_stop(number == SIGINT ? "SIGINT" : "SIGTERM");
-      watch_signals();
-    });
+  SignalActions signal_actions() {
+    return {[this] {
+              const TurnPart part("reload");
+              service_.reloading(clock_.steady_us());
+              reloader_.reload();
+              service_.ready(health_.status_line());
+            },
+            [this] {
+              if (!drain_.active()) drain_.begin(reloader_.config().websocket.drain_s, "SIGUSR1");
+            },
+            [this] {
+              if (stopping_.begun() || drain_.active()) return;
+              if (hand_over_.begin(clock_.steady_us())) service_.reloading(clock_.steady_us());
+            },
+            [this](const char* signal) {
+              if (!stopping_.begun()) return begin_stop(signal);
+              log_warn("stopping_at_once", "a second signal: stopping at once");
+              handed_over_.clear();
+              io_.stop();
+            }};
   }
 
   void check_keys() {
@@ -700,11 +502,7 @@ class BridgeApp::Impl {
     last_tick_us_ = now;
     rejects_.tell_more();
     counters_.log_dropped = log_lines_dropped();
-    if (!stopping_.begun()) service_.status(status_line());
-    tick_timer_.expires_after(kTick);
-    tick_timer_.async_wait([this](const asio::error_code& ec) {
-      if (!ec) tick();
-    });
+    if (!stopping_.begun()) service_.status(health_.status_line());
   }
 
   std::vector<std::string> zmq_endpoints() const {
@@ -718,11 +516,11 @@ class BridgeApp::Impl {
   void watch_hand_over() {
     const HandOver::Answer answer = hand_over_.answer(clock_.steady_us());
     if (answer == HandOver::Answer::none || stopping_.begun()) return;
-    if (answer == HandOver::Answer::bad) return service_.ready(status_line());
+    if (answer == HandOver::Answer::bad) return service_.ready(health_.status_line());
     handed_over_ = client_servers_.copy_listening_sockets();
     if (handed_over_.empty()) {
       log_error("hand_over_failed", "does not hand over, and goes on: no descriptor is free");
-      return service_.ready(status_line());
+      return service_.ready(health_.status_line());
     }
     begin_stop("handing over", kHandOverDrainUs);
   }
@@ -735,7 +533,7 @@ class BridgeApp::Impl {
       receiver_.stop(kDrainSourcesUs);
       intake_.stop();
       if (cluster_) cluster_->flush(kClusterFlushUs);
-      announce();
+      flow_.announce();
     });
   }
 
@@ -751,7 +549,7 @@ class BridgeApp::Impl {
   // Before anybody is told of them.
   const Result<bool> sockets_fit_ =
       service_.check_sockets(parse_address(config_.websocket.listen).value(), client_threads(config_));
-  WorkQueue work_{[this](std::function<void()> f) { asio::post(io_, std::move(f)); }, clock_};
+  WorkQueue work_{poster(), clock_};
   Counters counters_;
   SlowTurns slow_turns_;
   const std::size_t clients_max_;
@@ -769,14 +567,14 @@ class BridgeApp::Impl {
   EventLog log_;
   SourceTable sources_;
   SourceTracker tracker_;
-  std::optional<KeptJournal> kept_journal_;   // nothing where there is none
+  const std::unique_ptr<KeptJournal> kept_journal_ = make_kept_journal();  // null where it is off
   std::unique_ptr<PositionStore> positions_;  // null where there is no journal
   TypeCounts types_;
   PastCache past_{journal_.get(), kSearchCacheBytesMax};  // for commands
   OwnCommands commands_;
   RunsThread runs_{runs_options(config_, memory_[Queue::runs].bytes_max()), clock_,
-                   {[this](std::function<void()> f) { asio::post(io_, std::move(f)); },
-                    [this](const RunQuery& query, auto done) { prepare_runs(query, std::move(done)); }}};
+                   {poster(), [this](const RunQuery& query, auto done) { runs_links_.prepare(query, std::move(done)); }}};
+  RunsLinks runs_links_{log_, journal_.get(), cluster_.get()};
   OwnEvents own_events_;
   Rejects rejects_{*audit_, own_events_, clock_};
   std::string guard_failure_;
@@ -784,7 +582,7 @@ class BridgeApp::Impl {
   TrainerChannel trainers_;
   CommandDispatcher dispatcher_;
   Alerts alerts_{{memory_[Queue::alerts].bytes_max(), 1'000, config_.alerts.webhook_hosts}, log_, own_events_, counters_,
-                 clock_, alerts_links()};
+                 clock_, alerts_links(poster(), dispatcher_, journal_.get())};
   SourceWatch source_watch_{sources_, tracker_, dispatcher_.router(), own_events_};
   Intake intake_;
   Pages pages_;
@@ -792,27 +590,25 @@ class BridgeApp::Impl {
   ZmqReceiver receiver_;
   BotPublisher bot_publisher_;
   BotCommands bot_commands_;
-  asio::signal_set signals_;
+  Signals signals_{io_, signal_actions()};
   Drain drain_;
   Stopping stopping_{io_, log_, journal_.get(), client_servers_, clock_};
   HandOver hand_over_;
   std::vector<int> handed_over_;  // copies of listening sockets; empty: nothing is
-  asio::steady_timer tick_timer_;
-  asio::steady_timer command_timer_;
-  asio::steady_timer cluster_timer_;
+  Flow flow_{{io_, receiver_, tracker_, log_, client_servers_, bot_publisher_, stopping_, journal_.get(),
+              config_.journal.before_delivery, cluster_.get()}};
+  Health health_{{clock_, log_, own_events_, client_servers_, reloader_, *audit_, drain_, stopping_, tls_.get(), cluster_.get(),
+                  journal_.get(), kept_journal_.get()}};
+  TrainerLinks trainer_links_{{trainers_, intake_, sources_, dispatcher_.router(), log_, flow_, clock_}};
+  Ticking seconds_{io_, kTick, [this] { tick(); }};
+  Ticking deadlines_{io_, kCommandTick, [this] { command_tick(); }};
+  Ticking cluster_ticking_{io_, kClusterTick, [this] { cluster_tick(); }};
   QueueSizes queue_sizes_{memory_, {log_, tracker_, journal_.get(), runs_, alerts_, past_, sources_, dispatcher_.router(),
                                     client_servers_, client_threads(config_) > 1 ? &snapshot_ : nullptr}};
   MemoryWatch memory_watch_{upkeep_, memory_, [this] { queue_sizes_.count(); }, [this] { return zmq_endpoints(); },
                             taken_, [this](int descriptor) { receiver_.drop_from(descriptor); }};
   DescriptorWatch descriptor_watch_{upkeep_};
-  WallWatch wall_watch_;
-  std::string clock_step_;  // the last one
-  std::int64_t clock_step_at_us_ = 0;
-  LogLimiter control_lines_;  // of announced control addresses that are not used
   std::int64_t last_tick_us_ = 0;
-  const SenderRule* answering_ = nullptr;  // of the trainer whose answer is being taken
-  bool announcing_ = false;
-  bool cluster_congested_ = false;
 };
 
 BridgeApp::BridgeApp(const LoadedConfig& config, const std::string& file, ReadConfig read, Program program)
