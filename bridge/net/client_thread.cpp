@@ -11,6 +11,11 @@
 #include "base/loop_turns.h"
 
 namespace bridge {
+namespace {
+
+constexpr std::size_t kTurnBytes = 256 * 1024;  // of events, or eight calls
+
+}  // namespace
 
 std::function<void(PastReader::Slice)> PostedPastReader::brought_back(
     std::function<void(Slice)> done) const {
@@ -57,7 +62,9 @@ void ClientThread::PostedCommands::execute(const rapidjson::Value& request,
   asio::post(thread.main_.io, [&thread, copy, id_json, requester, reply = std::move(reply)] {
     thread.main_.dispatcher.execute(
         *copy, id_json, requester,
-        [&thread, reply](const std::string& json) { thread.call([reply, json] { reply(json); }); });
+        [&thread, reply](std::string json) {
+          thread.call([reply, json = std::move(json)]() mutable { reply(std::move(json)); });
+        });
   });
 }
 
@@ -82,7 +89,7 @@ ClientThread::ClientThread(std::size_t index, Inboxes& inboxes, const ClientServ
               [this](const HttpRequest& request, bool own, const HttpAnswer& answer) {
                 ask_page(request, own, answer);
               },
-              [this] { take_post(); }, [this] { catch_up(); }) {
+              [this] { (void)take_post(SIZE_MAX); }, [this] { catch_up(); }) {
   if (options.holds_back) log_.hold_back();
 }
 
@@ -108,38 +115,29 @@ void ClientThread::call(std::function<void()> f) {
   if (inboxes_.put_call(index_, std::move(f))) wake();
 }
 
-// The request's body is copied: the connection may go before the log's thread comes to it. The answer
-// stays here: it holds the connection, which no other thread may let go of.
+// The answer stays here: it holds the connection, which no other thread may let go of.
 void ClientThread::ask_page(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
-  struct Kept {
-    HttpRequest request;
-    std::string body;
-  };
-  const auto kept = std::make_shared<Kept>(Kept{request, std::string(request.body)});
-  kept->request.body = kept->body;
-  kept->request.owner = nullptr;  // the connection belongs to this thread
   const std::uint64_t number = ++asked_;
   answers_.emplace(number, answer);
-  asio::post(main_.io, [this, kept, own_origin, number] {
-    HttpRequest there = kept->request;
-    there.owner = kept;
-    on_http_(there, own_origin, [this, number](HttpReply reply) {
-      call([this, number, reply = std::move(reply)] {
-        if (const auto asked = answers_.extract(number)) asked.mapped()(reply);
+  asio::post(main_.io, [this, request, own_origin, number] {
+    on_http_(request, own_origin, [this, number](HttpReply reply) {
+      call([this, number, reply = std::move(reply)]() mutable {
+        if (const auto asked = answers_.extract(number)) asked.mapped()(std::move(reply));
       });
     });
   });
 }
 
 // Takes in what was put into the inbox, in order: called from within one of its calls it leaves
-// that to the loop that is under way.
-void ClientThread::take_post() {
-  if (taking_) return;
+// that to the loop that is under way. True where something is left.
+bool ClientThread::take_post(std::size_t bytes_max) {
+  if (taking_) return false;
   const TurnPart part("what the log's thread hands on");
   taking_ = true;
-  Inboxes::Post post = inboxes_.take(index_);
+  Inboxes::Post post = inboxes_.take(index_, bytes_max);
   if (post.extent) past_.set_extent(std::move(post.extent));
   for (Inboxes::Item& item : post.items) {
+    if (post.more && item.extent) past_.set_extent(std::move(item.extent));
     if (item.block) {
       log_.follow(std::move(item.block));
     } else if (item.merged) {
@@ -149,11 +147,13 @@ void ClientThread::take_post() {
     }
   }
   taking_ = false;
+  return post.more;
 }
 
 void ClientThread::catch_up() {
-  take_post();
+  const bool more = take_post(kTurnBytes);
   server_.announce();
+  if (more) return wake();  // behind what the sockets have to do
   // While it gathers it needs no block, and so does not say that it is idle.
   server_.gathering() ? inboxes_.doze(index_) : on_idle_();
 }

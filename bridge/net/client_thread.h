@@ -121,7 +121,7 @@ class ClientThread {
   };
 
   void ask_page(const HttpRequest& request, bool own_origin, const HttpAnswer& answer);
-  void take_post();
+  bool take_post(std::size_t bytes_max);
   void catch_up();
 
   const std::size_t index_;

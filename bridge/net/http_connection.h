@@ -32,8 +32,8 @@ class HttpSite {
  public:
   // Of a request whose head is there, before its body is read: why it is refused.
   virtual std::optional<HttpReply> judge(Connection& connection, const HttpHead& head) = 0;
-  // Answers it now or later; the request's views last until the reply is given.
-  virtual void answer(Connection& connection, const HttpHead& head, std::string_view body,
+  // Answers it now or later; the request's views last until the reply is given, and its body for as long as it is held.
+  virtual void answer(Connection& connection, const HttpHead& head, std::shared_ptr<const std::string> body,
                       const HttpAnswer& answer) = 0;
   // It has ended, other than by becoming a WebSocket. It may have been answered with a stream.
   virtual void ended(Connection& connection) = 0;
@@ -137,7 +137,7 @@ class HttpConnection final : public Front {
     state_ = State::answering;
     deadline_.cancel();
     const std::string coding = parser_.head().field("content-encoding");
-    if (coding != "gzip" && coding != "x-gzip") return ask(parser_.body());
+    if (coding != "gzip" && coding != "x-gzip") return ask(std::move(parser_.body()));
     unzip_ = std::make_unique<Gunzip>(parser_.body(), body_bytes_max_);
     unzip();
   }
@@ -152,7 +152,7 @@ class HttpConnection final : public Front {
                                 clock_.wall_us()));
     }
     if (result == Unzipped::more) return later(&HttpConnection::unzip);
-    if (result == Unzipped::whole) return ask(unzip_->out());
+    if (result == Unzipped::whole) return ask(unzip_->take());
     const bool too_large = result == Unzipped::too_large;
     reply(problem_reply({too_large ? 413 : 400, "the body", too_large ? "larger once it is inflated" : "no whole gzip",
                          too_large ? "0.." + std::to_string(body_bytes_max_) + " (events.message_bytes_max)"
@@ -160,8 +160,8 @@ class HttpConnection final : public Front {
                         clock_.wall_us()));
   }
 
-  void ask(std::string_view body) {
-    site_.answer(con_, parser_.head(), body, [this, con = con_.get_shared()](HttpReply given) {
+  void ask(std::string body) {
+    site_.answer(con_, parser_.head(), std::make_shared<const std::string>(std::move(body)), [this, con = con_.get_shared()](HttpReply given) {
       if (state_ == State::answering) reply(std::move(given));
     });
   }

@@ -5,9 +5,10 @@
 
 namespace bridge {
 
-Inboxes::Sleepers Inboxes::put_all(const Item& item, std::size_t bytes) {
+Inboxes::Sleepers Inboxes::put_all(Item item, std::size_t bytes) {
   Sleepers sleepers;
   const std::lock_guard lock(mutex_);
+  item.extent = extent_;
   for (std::size_t i = 0; i < inboxes_.size(); ++i) {
     Inbox& inbox = inboxes_[i];
     inbox.items.push_back(item);
@@ -29,7 +30,7 @@ Inboxes::Sleepers Inboxes::put_merged(const BlockPtr& merged) {
 bool Inboxes::put_call(std::size_t index, std::function<void()> call) {
   const std::lock_guard lock(mutex_);
   Inbox& inbox = inboxes_[index];
-  inbox.items.push_back({nullptr, nullptr, std::move(call)});
+  inbox.items.push_back({nullptr, nullptr, std::move(call), extent_});
   return !std::exchange(inbox.woken, true);
 }
 
@@ -39,14 +40,21 @@ void Inboxes::put_extent(PastExtent extent) {
   extent_.swap(shared);
 }
 
-Inboxes::Post Inboxes::take(std::size_t index) {
+Inboxes::Post Inboxes::take(std::size_t index, std::size_t bytes_max) {
   Post post;
   const std::lock_guard lock(mutex_);
   Inbox& inbox = inboxes_[index];
-  post.items.swap(inbox.items);
-  post.extent = extent_;
-  inbox.bytes = 0;
-  inbox.woken = inbox.dozing = false;
+  for (std::size_t taken = 0; !inbox.items.empty() && taken < bytes_max; inbox.items.pop_front()) {
+    Item& item = inbox.items.front();
+    const std::size_t bytes = item.block ? item.block->memory_bytes() : 0;
+    inbox.bytes -= bytes;
+    taken += bytes + (item.call ? kCallBytes : 0);
+    post.items.push_back(std::move(item));
+  }
+  post.more = !inbox.items.empty();
+  if (!post.more) post.extent = extent_;
+  inbox.woken = post.more;
+  inbox.dozing = false;
   return post;
 }
 

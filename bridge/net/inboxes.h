@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -23,11 +24,13 @@ class Inboxes {
     BlockPtr block;
     BlockPtr merged;             // in place of blocks that came before
     std::function<void()> call;  // to be run on the thread
+    std::shared_ptr<const PastExtent> extent = {};  // as it was then; null: there is no journal
   };
   // What a thread finds.
   struct Post {
     std::deque<Item> items;
-    std::shared_ptr<const PastExtent> extent;  // the newest; null: there is no journal
+    std::shared_ptr<const PastExtent> extent;  // the newest; null: that of the items
+    bool more = false;                         // something is left
   };
 
   explicit Inboxes(std::size_t count) : inboxes_(count) {}
@@ -38,16 +41,19 @@ class Inboxes {
   [[nodiscard]] Sleepers put_block(const BlockPtr& block);
   [[nodiscard]] Sleepers put_merged(const BlockPtr& merged);
   [[nodiscard]] bool put_call(std::size_t index, std::function<void()> call);
-  // The journal's extent, seen by whoever looks next. Put before what relies on it.
+  // The journal's extent, seen by whoever has looked at all before it. Put before what relies on it.
   void put_extent(PastExtent extent);
 
-  // Everything for this thread; its next put() wakes it again.
-  Post take(std::size_t index);
+  // What is for this thread, up to so much of it, of which a call counts kCallBytes; but something. Where that is all its
+  // next put() wakes it again; else it looks again by itself.
+  Post take(std::size_t index, std::size_t bytes_max = SIZE_MAX);
   // Blocks do not wake it any more until then: it looks by itself, soon.
   void doze(std::size_t index);
 
   // Bytes of blocks that wait in the fullest inbox.
   std::size_t bytes() const;
+
+  static constexpr std::size_t kCallBytes = 32 * 1024;
 
  private:
   struct Inbox {
@@ -56,7 +62,7 @@ class Inboxes {
     bool woken = false;
     bool dozing = false;
   };
-  Sleepers put_all(const Item& item, std::size_t bytes);
+  Sleepers put_all(Item item, std::size_t bytes);
 
   mutable std::mutex mutex_;
   std::vector<Inbox> inboxes_;                // guarded

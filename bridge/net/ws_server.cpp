@@ -387,14 +387,14 @@ class WsServer::Impl final : public HttpSite {
     client->session().on_text(message.get_payload());
   }
 
-  void answer(Connection& con, const HttpHead& head, std::string_view body, const HttpAnswer& answer) override {
+  void answer(Connection& con, const HttpHead& head, std::shared_ptr<const std::string> body, const HttpAnswer& answer) override {
     if (head.path == "/events" && (head.method == "GET" || head.method == "HEAD")) return stream(con, head, answer);
-    HttpRequest request = request_of(head, body);
+    HttpRequest request = request_of(head, *body);
     request.anybody = options_.session.authenticator == nullptr;
     request.access = con.access;
     request.secure = con.asker.secure;
     request.remote = con.asker.remote;
-    request.owner = con.get_shared();
+    request.owner = std::move(body);
     on_http_(request, comes_from_own_site(head, place(con)), answer);
   }
 

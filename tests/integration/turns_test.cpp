@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -346,9 +345,6 @@ const Wish kWishes[] = {
 // What is counted for each is in the unit tests (turn_bounds_test.cpp): this one shows the real loop, by what it takes of the
 // processor, whatever else the machine has to do.
 TEST_CASE("turns: the longest that each known wish causes") {
-  // Large bodies and replies go from one thread to another in one piece.
-  const bool threads = std::getenv("PPO_BRIDGE_WEBSOCKET_THREADS") != nullptr;
-  const double cpu_us_max = threads ? 5 * kTurnCpuUsMax : kTurnCpuUsMax;
   for (const Wish& wish : kWishes) {
     CAPTURE(wish.name);
     ScratchDirectory directory;
@@ -361,6 +357,6 @@ TEST_CASE("turns: the longest that each known wish causes") {
                                    << " us; over 2 ms " << told("turns_long_total") << ", of the processor "
                                    << told("turns_cpu_long_total"));
     CHECK(cpu_us >= 0);  // else there is no such metric
-    CHECK(cpu_us < cpu_us_max);
+    CHECK(cpu_us < kTurnCpuUsMax);
   }
 }

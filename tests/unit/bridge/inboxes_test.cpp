@@ -40,6 +40,41 @@ TEST_CASE("inboxes: each thread finds everything in order, and is woken once unt
   CHECK(inboxes.put_block(block) == Inboxes::Sleepers{0, 1});
 }
 
+TEST_CASE("inboxes: who takes a part has it in order, each with the journal's extent of then, and is not woken for the rest") {
+  Inboxes inboxes(1);
+  const BlockPtr block = a_block();
+  const std::size_t bytes = block->memory_bytes();
+  inboxes.put_extent({1, 10, nullptr});
+  CHECK(inboxes.put_block(block) == Inboxes::Sleepers{0});
+  inboxes.put_extent({1, 20, nullptr});
+  (void)inboxes.put_block(block);
+  CHECK_FALSE(inboxes.put_call(0, [] {}));
+  CHECK_FALSE(inboxes.put_call(0, [] {}));
+
+  const Inboxes::Post first = inboxes.take(0, 1);  // something, however little is wanted
+  REQUIRE(first.items.size() == 1);
+  CHECK(first.more);
+  CHECK(first.extent == nullptr);
+  REQUIRE(first.items[0].extent != nullptr);
+  CHECK(first.items[0].extent->last_seq == 10);
+  CHECK(inboxes.bytes() == bytes);
+  CHECK(inboxes.put_block(block).empty());
+
+  const Inboxes::Post second = inboxes.take(0, bytes + Inboxes::kCallBytes);
+  REQUIRE(second.items.size() == 2);
+  CHECK(second.items[0].extent->last_seq == 20);
+  CHECK(second.items[1].call);
+  CHECK(second.more);
+
+  const Inboxes::Post rest = inboxes.take(0);
+  CHECK(rest.items.size() == 2);
+  CHECK_FALSE(rest.more);
+  REQUIRE(rest.extent != nullptr);
+  CHECK(rest.extent->last_seq == 20);
+  CHECK(inboxes.bytes() == 0);
+  CHECK(inboxes.put_block(block) == Inboxes::Sleepers{0});
+}
+
 TEST_CASE("inboxes: blocks do not wake who dozes, a call does, and then he is awake") {
   Inboxes inboxes(2);
   const BlockPtr block = a_block();
