@@ -248,6 +248,7 @@ TEST_CASE("access: no token is in what the program writes") {
   http(g.bridge->websocket(), "POST", "/submit_event", g.headers("admin"), R"({"token":")" + g.tokens["admin"] + "\"}");
   options.headers = {{"Origin", "http://" + g.tokens["admin"]}};
   CHECK(RawWebSocket::try_connect(g.bridge->websocket(), options).status == 403);
+  client.disconnect();
   g.bridge->stop();
   std::string all = g.bridge->process().stderr_text();
   for (const std::string& line : g.bridge->process().stdout_lines()) all += line;

@@ -50,6 +50,7 @@ TEST_CASE("alerts: many that are raised are acknowledged and ended each once, in
       agents.insert(cleared.string(at + "agent_id"));
     }
     CHECK(agents.size() == kAgents);
+    client.disconnect();
     CHECK(bridge.stop() == 0);
   }
   {

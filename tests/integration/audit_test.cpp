@@ -164,6 +164,7 @@ TEST_CASE("audit: who came in, who did not, and who commanded what, whichever wa
   CHECK(error_of(late.request(R"({"action":"command","command":"get_audit","params":{"before":1}})")) == "bad_request");
   const std::string metrics = http(at, "GET", "/metrics", b.headers("admin")).body;
   CHECK(metrics.find("ppo_bridge_audit_lines_total") != std::string::npos);
+  for (ProtocolClient* const each : {&op, &late}) each->disconnect();
   b.bridge->stop();
   const std::string all = b.text() + b.bridge->process().stderr_text();
   CHECK(all.find("ppo1_") == std::string::npos);
@@ -198,6 +199,7 @@ TEST_CASE("audit: 100,000 wrong tokens are few lines, and the files stay as smal
   for (int i = 0; i < 1500; ++i) {
     op.request(R"({"action":"command","command":"disarm_dead_mans_switch"})");
   }
+  op.disconnect();
   b.bridge->stop();
   struct stat about {};
   for (const char* more : {"", ".1"}) {
@@ -218,6 +220,7 @@ TEST_CASE("audit: a full disk is counted and said, and stops nothing") {
   }));
   CHECK(http(at, "GET", "/metrics", b.headers("admin")).body.find("ppo_bridge_audit_failed_total 0") == std::string::npos);
   CHECK(wait_until([&] { return b.bridge->process().stderr_text().find("audit.file /dev/full: cannot be written") != std::string::npos; }));
+  op.disconnect();
   CHECK(b.bridge->stop() == 0);
 }
 

@@ -96,6 +96,7 @@ TEST_CASE("jwt: a token of the issuer's is taken wherever one of ours is") {
   // Without its key a token is good no longer.
   put_file(keys, R"({"keys":[{"kty":"oct","k":")" + base64url(std::string(32, 'x')) + "\"}]}");
   CHECK(watching.connection().wait_close() == 4001);
+  for (ProtocolClient* const each : {&watching, &client}) each->disconnect();
   bridge.stop();
   const std::string all = bridge.process().stderr_text();
   for (const std::string& token : {alice, bob}) CHECK(all.find(token.substr(token.find('.'))) == std::string::npos);

@@ -187,6 +187,7 @@ TEST_CASE("login: a cookie outlives a restart, and ends with its credential") {
   CHECK(client.connection().wait_close() == 4001);
   CHECK(http(b.at, "GET", "/metrics", b.headers("", cookie)).status == 401);
   CHECK(http(b.at, "GET", "/readyz", b.headers("", others)).status == 200);
+  client.disconnect();
   b.bridge->stop();
   std::string all = b.bridge->process().stderr_text();
   for (const std::string& line : b.bridge->process().stdout_lines()) all += line;

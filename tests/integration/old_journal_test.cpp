@@ -152,6 +152,7 @@ TEST_CASE("runs: an older program's own journal is opened, and all it tells of r
     kinds.push_back(marks.string("/result/marks/" + std::to_string(i) + "/kind"));
   }
   CHECK(kinds == std::vector<std::string>{"ended", "error", "set_hyperparameter", "started"});
+  client.disconnect();
   CHECK(bridge.stop() == 0);
   CHECK(db.number("SELECT count(*) FROM events WHERE seq<=820") == 820);
 }
@@ -194,5 +195,6 @@ TEST_CASE("runs: a journal of version 1 is gone on with: curves, tallies at any 
   CHECK(rare.integer("/result/events/0/seq") == 700);
   CHECK(rare.integer("/result/events/1/seq") == 2'101);
   CHECK(rare.dump("/result/complete") == "true");
+  client.disconnect();
   CHECK(bridge.stop() == 0);
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <memory>
 #include <string>
 #include <vector>
@@ -128,6 +129,8 @@ TEST_CASE("threads: SIGTERM gives every client what there is, then 1001") {
   EventPublisher publisher(bridge.events_in());
   for (int i = 0; i < 100; ++i) REQUIRE(publisher.publish(event_body("tick")));
   clients.front()->next_event();
-  CHECK(bridge.stop() == 0);
+  bridge.process().signal(SIGTERM);
   for (const auto& client : clients) CHECK(client->connection().wait_close() == 1001);
+  clients.clear();
+  CHECK(bridge.process().wait_exit() == 0);
 }

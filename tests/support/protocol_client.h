@@ -41,6 +41,9 @@ class ProtocolClient {
 
   RawWebSocket& connection() { return connection_; }
 
+  // Goes without a word. A bridge that ends waits for who is connected and does not read: 5 s.
+  void disconnect() { connection_.socket().close(); }
+
  private:
   RawWebSocket connection_;
   Json welcome_;
