@@ -14,7 +14,7 @@ from ppo_bridge_client import BotFeed, Client
 
 HOME, HOST = Path(sys.argv[1]), sys.argv[2]
 EVENTS = 200
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def bot() -> zmq.Socket:

@@ -18,12 +18,12 @@ import time
 import unittest
 from collections import deque
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 import zmq
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0  # for a busy machine; only a test that fails waits for so long
 
 os.environ.setdefault("PPO_QUIET", "1")  # what publishers say at their start is in nobody's way
 
@@ -33,24 +33,30 @@ _libc = ctypes.CDLL(None)
 
 def die_with_parent() -> None:
     _libc.prctl(_KILL_WITH_PARENT, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a shell starts behind its back ignores it
 
 
 _given_ports: set[int] = set()
 
 
-def free_port() -> int:
-    """One that nobody listens on: none that the system gives to connections, and never the same twice."""
+def free_port(begin: int = 10_000, end: int = 32_000, beside: Iterable[int] = ()) -> int:
+    """One that nobody listens on, nor on those so far `beside` it: none that the system gives to connections, and never
+    the same twice."""
     while True:
-        port = random.randrange(10_000, 32_000)
-        if port in _given_ports:
-            continue
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        _given_ports.add(port)
-        return port
+        port = random.randrange(begin, end)
+        ports = {port, *(port + far for far in beside)}
+        if ports.isdisjoint(_given_ports) and all(map(_is_free, ports)):
+            _given_ports.update(ports)
+            return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def scratch(test: unittest.TestCase) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ppo_bridge import CommandRejected
 from ppo_bridge_client import CommandFailed
-from support import ROOT, BridgeTest, die_with_parent, free_port, wait_until
+from support import PATIENCE_S, ROOT, BridgeTest, die_with_parent, free_port, wait_until
 
 PROGRAM = ROOT / "clients/python/examples/margin_bot.py"
 sys.path.insert(0, str(PROGRAM.parent))
@@ -333,7 +333,7 @@ class Whole(BridgeTest):
         before = len(orders)
         until(lambda: len(orders) >= before + 4)
         bot.send_signal(signal.SIGTERM)
-        out, _ = bot.communicate(timeout=20)
+        out, _ = bot.communicate(timeout=PATIENCE_S)
         self.assertEqual(bot.returncode, 0)
         held = 0
         for order in orders:

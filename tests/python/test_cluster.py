@@ -81,7 +81,7 @@ class Cluster(unittest.TestCase):
         def whole() -> bool:
             return all(self.counts(self.rows(name)) == published for name in names)
 
-        wait_until(whole, "for all events on all nodes", 40)
+        wait_until(whole, "for all events on all nodes")
         last = max(len(self.rows(name)) for name in names)
         wait_until(lambda: all(len(self.rows(name)) >= last for name in names), "for equal logs")
         found = [self.rows(name)[:last] for name in names]
