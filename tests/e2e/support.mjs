@@ -82,8 +82,15 @@ export async function startBridge({ settings = [], at } = {}) {
   wanted['journal.path'] = '""';
   wanted['auth.mode'] = 'off';
   const all = [...Object.entries(wanted).map(([key, value]) => `${key}=${value}`), ...settings];
-  const started = start(join(bin, 'ppo-bridge'), all.flatMap((setting) => ['--set', setting]));
-  const ready = await line(started, /^ready /);
+  let started, ready;
+  await until('its addresses', async () => {
+    started = start(join(bin, 'ppo-bridge'), all.flatMap((setting) => ['--set', setting]));
+    ready = await line(started, /^ready /).catch((error) => {
+      // Since it ended, the system may have given one of its ports to somebody's connection.
+      if (!/in use/.test(error.message)) throw error;
+    });
+    return ready;
+  });
   const addresses = Object.fromEntries(ready.split(' ').slice(1).map((pair) => pair.split(/=(.*)/s)));
   return { ...started, addresses, page: addresses.ws.replace(/^ws/, 'http').replace(/ws$/, '') };
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import itertools
 import json
 import os
 import queue
@@ -128,6 +129,15 @@ class Bridge:
             command += ["-c", str(self._config)]
         for setting in settings:
             command += ["--set", setting]
+        # Since it ended, the system may have given one of its ports to somebody's connection.
+        wait_until(lambda: self._begin(command) or "in use" not in self.log(), "for the bridge's addresses")
+        if not self._ready:
+            raise AssertionError("the bridge did not get ready: " + self.log())
+        self._addresses = dict(word.split("=", 1) for word in self._ready.split()[1:])
+
+    def _begin(self, command: list[str]) -> str:
+        """What it says first; empty where it has ended without a word, or says nothing."""
+        self.kill()
         self._log = tempfile.TemporaryFile()
         # Where it is read has nothing to do with where the bridge writes.
         fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
@@ -136,15 +146,15 @@ class Bridge:
         )
         lines: queue.Queue = queue.Queue()
         threading.Thread(
-            target=lambda out: [lines.put(line) for line in out] and None,
+            target=lambda out: [lines.put(line) for line in itertools.chain(out, [""])] and None,
             args=(self.process.stdout,),
             daemon=True,
         ).start()
         try:
-            line = lines.get(timeout=PATIENCE_S)
+            self._ready = lines.get(timeout=PATIENCE_S)
         except queue.Empty:
-            raise AssertionError("the bridge did not get ready: " + self.log()) from None
-        self._addresses = dict(word.split("=", 1) for word in line.split()[1:])
+            self._ready = ""
+        return self._ready
 
     def log(self) -> str:
         self._log.seek(0)
