@@ -110,6 +110,9 @@ class HandOver(unittest.TestCase):
             self.assertEqual(codes, [1001, 1001])
             return found
 
+        def readers() -> int:
+            return sum("n" in client["subscriptions"] for client in bridge.ask("get_clients")["result"]["clients"])
+
         async def knock(stop: asyncio.Event, waits: list) -> None:
             """Somebody comes every few milliseconds: never refused."""
             host, port = bridge.ws.split("://")[1].split("/")[0].split(":")
@@ -121,7 +124,7 @@ class HandOver(unittest.TestCase):
 
         async def run() -> None:
             clients = [asyncio.create_task(ours()) for _ in range(3)] + [asyncio.create_task(foreign())]
-            await asyncio.sleep(0.1)
+            await asyncio.to_thread(wait_until, lambda: readers() == len(clients), "for all to read from the first event on")
             stop, waits = asyncio.Event(), []
             knocking = asyncio.create_task(knock(stop, waits))
             threads = [threading.Thread(target=publish, args=(publisher,)) for publisher in publishers]
