@@ -391,6 +391,7 @@ class Clock(FalseBridge):
 
     def test_a_trainer_that_was_frozen_does_nothing_that_is_over(self) -> None:
         self.bridge.ahead_s = self.AHEAD_S
+        began = time.monotonic()
         trainer = start_frozen(self, self.bridge.endpoint, self.bridge.control)
         now = time.time() + self.AHEAD_S
         self.assertEqual(self.ask("count", by=now + 60)["result"], {"value": 1})
@@ -398,9 +399,10 @@ class Clock(FalseBridge):
             self.bridge.hello()
         # What is asked behind the clock's answer is answered behind it.
         self.assertEqual(self.ask("stats", by=now + 60)["result"], {"late": 0})
+        round_trip_max_s = time.monotonic() - began
         freeze(trainer)
         self.bridge.ask("s", "count", run="r", by=time.time() + self.AHEAD_S + 0.2)
-        time.sleep(2)  # the command's time passes, and more than a round trip
+        time.sleep(0.3 + round_trip_max_s)  # the command's time passes, and more than a round trip
         trainer.send_signal(signal.SIGCONT)
         error = self.bridge.answer()["error"]
         self.assertEqual(error["error_type"], "timeout")
@@ -550,11 +552,12 @@ class RealBridge(BridgeTest):
         trainer = start_frozen(self, self.bridge.events_in, self.bridge.control)
         count = lambda: self.bridge.ask("count", "s").get("result")  # noqa: E731
         wait_until(lambda: count() == {"value": 1})
-        time.sleep(2.5)  # it asks for the bridge's clock once its commands are known, a second after its start
+        wait_until(lambda: "clock_error_ms" in self.bridge.source("s"), "for it to hear the bridge's clock")
         freeze(trainer)
         reply = self.bridge.ask("count", "s", deadline_ms=200)
         self.assertEqual(reply["data"]["error_type"], "timeout")
-        time.sleep(2)  # its clock and the bridge's are known to each other up to a round trip
+        # Its clock and the bridge's are known to each other up to a round trip.
+        time.sleep(0.3 + 4e-3 * self.bridge.source("s")["clock_error_ms"])
         trainer.send_signal(signal.SIGCONT)
         wait_until(lambda: self.bridge.ask("stats", "s").get("result") == {"late": 1})
         self.assertEqual(count(), {"value": 2})
