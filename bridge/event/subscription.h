@@ -114,6 +114,11 @@ class Subscription {
   // The same for equal subscriptions, whatever the order or doubling in the request.
   const std::string& key() const { return key_; }
 
+  // Equal, and told to who asks for it in the same way.
+  bool same_words(const Subscription& other) const {
+    return key_ == other.key_ && patterns_ == other.patterns_ && excluded_ == other.excluded_ && filter_json_ == other.filter_json_;
+  }
+
   // What it takes, with its cohort's key.
   std::size_t bytes() const;
 

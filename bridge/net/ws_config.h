@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <queue>
 #include <string>
 
 #include <websocketpp/concurrency/none.hpp>
@@ -17,8 +19,20 @@
 #include "net/at_once_transport.h"
 #include "net/permessage_deflate.h"
 #include "net/proxies.h"
+#include "net/short_queue.h"
 #include "net/wire_message.h"
 #include "tls/either_socket.h"
+
+namespace bridge {
+
+using WireMessagePtr = WireMessage<websocketpp::message_buffer::alloc::con_msg_manager>::ptr;
+
+}  // namespace bridge
+
+// What each connection keeps its messages in until they are written.
+template <>
+class std::queue<bridge::WireMessagePtr, std::deque<bridge::WireMessagePtr>>
+    : public std::queue<bridge::WireMessagePtr, bridge::ShortQueue<bridge::WireMessagePtr>> {};
 
 namespace bridge {
 

@@ -63,6 +63,7 @@ class Cohort {
   Cohort& operator=(const Cohort&) = delete;
 
   const Subscription& subscription() const { return *subscription_; }
+  const std::shared_ptr<const Subscription>& shared_subscription() const { return subscription_; }
 
   // Where the part of the block that begins or goes on at `from_seq` ends: the whole block, unless looking
   // through that would take long. One part is looked through at a time.

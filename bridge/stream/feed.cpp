@@ -284,6 +284,8 @@ void Feed::switch_to(const std::shared_ptr<const Subscription>& subscription) {
   Cohort* const next = cohorts_.join(subscription);
   if (cohort_ != nullptr) cohorts_.leave(cohort_, this);
   cohort_ = next;
+  // One copy is enough for all who asked in the same words.
+  if (subscription == requested_ && next->subscription().same_words(*requested_)) requested_ = next->shared_subscription();
 }
 
 void Feed::wake(std::uint64_t checked_seq) {

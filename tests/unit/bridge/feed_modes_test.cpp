@@ -211,3 +211,19 @@ TEST_CASE("modes: a client falls behind as it asked to") {
   CHECK(latest.pull() == Seqs{102});
   CHECK(close.feed.pull(1 << 20).give_up);
 }
+
+TEST_CASE("modes: clients that ask in the same words hold one subscription, in other words each its own") {
+  Bench bench;
+  const auto ask = [&bench](Watcher& watcher, const char* request) {
+    watcher.subscribe(request);
+    (void)watcher.pull();
+    return &watcher.feed.subscription();
+  };
+  Watcher one(bench), same(bench), other(bench);
+  const auto* const held = ask(one, R"({"subscriptions":["price","trade"]})");
+  CHECK(ask(same, R"({"subscriptions":["price","trade"]})") == held);
+  CHECK(ask(other, R"({"subscriptions":["trade","price"]})") != held);
+  CHECK(other.feed.subscription().patterns().front() == "trade");
+  CHECK(ask(same, R"({"subscriptions":["trade"]})") != held);
+  CHECK(one.feed.subscription().patterns().size() == 2);
+}
