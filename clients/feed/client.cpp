@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <functional>
 #include <future>
-#include <map>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "feed/bridges.h"
+#include "feed/calls.h"
 #include "feed/cursor.h"
 #include "feed/json.h"
 #include "feed/token.h"
@@ -34,7 +34,6 @@ constexpr milliseconds kStableAfter{1000};
 // Where there is another bridge to go to.
 constexpr milliseconds kPingOfSeveral{2000};
 constexpr milliseconds kSilenceOfSeveral{6000};
-constexpr const char* kIdPrefix = "feed-";
 
 std::uint64_t seed_or_random(std::uint64_t seed) {
   return seed != 0 ? seed : std::random_device()();
@@ -44,14 +43,6 @@ std::uint64_t seed_or_random(std::uint64_t seed) {
 std::string_view standing(std::string_view text, std::string_view key) {
   const std::string_view value = json::member(text, key);
   return value.empty() ? json::member(json::member(text, "data"), key) : value;
-}
-
-Reply no_answer(Reply::Outcome outcome, const char* type, std::string why) {
-  Reply reply;
-  reply.outcome = outcome;
-  reply.error_type = type;
-  reply.error = std::move(why);
-  return reply;
 }
 
 Reply ended_reply() {
@@ -93,16 +84,6 @@ class Client::Impl {
  private:
   enum class State { kIdle, kConnecting, kGreeting, kRegistering, kLive, kWaiting, kEnded };
 
-  // A question. Its asker holds it too, but looks at nothing of it before the answer.
-  struct Call {
-    std::string id;
-    std::string action;
-    std::string fields;
-    std::optional<Subscription> replacing;
-    std::promise<Reply> answer;
-    bool sent = false;
-  };
-
   void connect();
   void lose(std::string reason, bool come_later = false);
   void fail(std::string error_type, std::string reason);
@@ -120,9 +101,11 @@ class Client::Impl {
   void on_reply(Envelope envelope, std::string text);
   void on_item(Envelope envelope, std::string text);
   void hand_over(Message message);
-  void send_call(Call& call);
   void resubscribe();
-  void drop_calls(const std::string& why);
+  void send_calls() {
+    calls_.send(cursor_.epoch(), [this](const std::string& request) { return wire_.send(request); });
+  }
+  void drop_calls(const std::string& why) { calls_.drop(why, state_ == State::kEnded); }
 
   const Options options_;
   Wire wire_;
@@ -137,8 +120,7 @@ class Client::Impl {
   Cursor cursor_;
   Backoff backoff_;
   std::optional<Subscription> subscription_;  // what replaced that of the options
-  std::map<std::string, std::shared_ptr<Call>> calls_;
-  std::uint64_t next_id_ = 0;
+  Calls calls_;
   std::string register_id_;
   std::string resume_id_;  // of a request for what was let go of
   bool skipping_ = false;  // events are let go of, to be asked for again
@@ -316,7 +298,7 @@ void Client::Impl::do_register(std::string_view welcome) {
     return;
   }
   const Subscription& wanted = subscription_ ? *subscription_ : options_.subscription;
-  register_id_ = kIdPrefix + std::to_string(++next_id_);
+  register_id_ = calls_.next_id();
   json::Object request;
   request.add_string("action", "register").add_string("id", register_id_);
   request.add_string("client_id", options_.client_id);
@@ -355,7 +337,7 @@ void Client::Impl::on_registered(Reply reply) {
   outage_told_ = false;
   hand_over(std::move(message));
 
-  for (const auto& [id, call] : calls_) send_call(*call);
+  send_calls();
   watch_silence();
 }
 
@@ -379,9 +361,9 @@ void Client::Impl::on_reply(Envelope envelope, std::string text) {
     on_standing(reply.text);
     return;
   }
-  const auto found = calls_.find(envelope.id);
-  if (found == calls_.end()) {
-    if (envelope.id.rfind(kIdPrefix, 0) == 0) return;  // too late: the user was told "timeout"
+  const std::shared_ptr<Call> call = calls_.take(envelope.id);
+  if (call == nullptr) {
+    if (Calls::is_own(envelope.id)) return;  // too late: the user was told "timeout"
     Message message;
     message.kind = Message::Kind::kReply;
     message.text = std::move(text);
@@ -389,8 +371,6 @@ void Client::Impl::on_reply(Envelope envelope, std::string text) {
     hand_over(std::move(message));
     return;
   }
-  const std::shared_ptr<Call> call = found->second;
-  calls_.erase(found);
   Reply reply = read_reply(std::move(text));
   if (call->replacing && reply.ok) {
     subscription_ = std::move(call->replacing);
@@ -436,7 +416,7 @@ void Client::Impl::hand_over(Message message) {
 
 void Client::Impl::resubscribe() {
   if (state_ != State::kLive) return;
-  resume_id_ = kIdPrefix + std::to_string(++next_id_);
+  resume_id_ = calls_.next_id();
   json::Object request;
   request.add_string("action", "subscribe").add_string("id", resume_id_);
   add_members(subscription_ ? *subscription_ : options_.subscription,
@@ -456,9 +436,8 @@ Reply Client::Impl::ask(const std::string& action, const std::string& fields,
       call->answer.set_value(ended_reply());
       return;
     }
-    call->id = kIdPrefix + std::to_string(++next_id_);
-    calls_[call->id] = call;
-    if (state_ == State::kLive) send_call(*call);
+    calls_.add(call);
+    if (state_ == State::kLive) send_calls();
     if (wire_.paused()) {
       skipping_ = true;
       wire_.resume();
@@ -466,34 +445,9 @@ Reply Client::Impl::ask(const std::string& action, const std::string& fields,
   });
   if (!posted) return ended_reply();
   if (answer.wait_for(deadline) == std::future_status::ready) return answer.get();
-  (void)wire_.post([this, call] { calls_.erase(call->id); });
+  (void)wire_.post([this, call] { calls_.forget(call->id); });
   return no_answer(Reply::Outcome::kTimeout, "timeout",
                    "no answer within " + std::to_string(deadline.count()) + " ms");
-}
-
-void Client::Impl::send_call(Call& call) {
-  if (call.sent) return;
-  json::Object request;
-  request.add_string("action", call.action).add_string("id", call.id);
-  if (call.replacing) {
-    add_members(*call.replacing, since_json(call.replacing->since, cursor_.epoch()), request);
-  }
-  request.add_members_of(call.fields);
-  call.sent = wire_.send(request.text());
-}
-
-// Those that were sent: whether they were carried out, nobody knows, so they are not sent again.
-// Those that were not wait for the next connection, as long as their deadlines let them.
-void Client::Impl::drop_calls(const std::string& why) {
-  for (auto entry = calls_.begin(); entry != calls_.end();) {
-    Call& call = *entry->second;
-    if (state_ != State::kEnded && !call.sent) {
-      ++entry;
-      continue;
-    }
-    call.answer.set_value(no_answer(Reply::Outcome::kDisconnected, "disconnected", why));
-    entry = calls_.erase(entry);
-  }
 }
 
 Client::Client(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
