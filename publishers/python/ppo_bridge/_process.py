@@ -17,7 +17,7 @@ from ._program import forget_source, made_up_source
 if TYPE_CHECKING:
     from .publisher import Publisher
 
-_DROPPED_S = 0.5
+_DROPPED_S = (0.5, 2.0, 8.0)  # on a busy machine the new one may not be there after the first
 
 JOIN_S = 1.0  # beyond its deadline, for a sender's thread to be done
 
@@ -34,9 +34,7 @@ def source_for(given: str | None) -> str:
     source = made_up_source() if given is None else given
     _free_dropped(source)
     if given is not None and _is_taken(source):
-        later = threading.Timer(_DROPPED_S, _free_dropped, (source, 1))
-        later.daemon = True
-        later.start()
+        _free_later(source, *_DROPPED_S)
     number = 2
     while given is None and _is_taken(source):
         source = with_suffix(made_up_source(), "-%d" % number)
@@ -48,9 +46,17 @@ def _is_taken(source: object, by_more_than: int = 0) -> bool:
     return sum(p.source == source and not p.error for p in list(publishers)) > by_more_than
 
 
-def _free_dropped(source: object, but: int = 0) -> None:
+def _free_dropped(source: object, but: int = 0, *again_s: float) -> None:
     if _is_taken(source, but):
         gc.collect()
+        _free_later(source, *again_s)
+
+
+def _free_later(source: object, after_s: float = 0, *again_s: float) -> None:
+    if after_s:
+        later = threading.Timer(after_s, _free_dropped, (source, 1, *again_s))
+        later.daemon = True
+        later.start()
 
 
 def imported_by_worker() -> bool:
