@@ -203,6 +203,13 @@ void Alerts::save() {
   keep_rows(std::move(all.rows), std::move(all.made), [this](bool) { saving_ = false; });
 }
 
+bool Alerts::keep_now() {
+  if (!links_.keep) return true;
+  saved_us_ = clock_.steady_us() - kSaveUs;
+  if (!dirty_.empty() || capture_) save();
+  return dirty_.empty() && !capture_ && under_way_.empty();
+}
+
 // `keys` are written again where that fails.
 void Alerts::keep_rows(AlertsLinks::Rows rows, std::set<RowKey> keys, const std::function<void(bool)>& done) {
   if (!links_.keep) return done(false);

@@ -75,6 +75,8 @@ class Alerts {
   void on_rows();
   // Call every few milliseconds.
   void tick();
+  // Has what was acknowledged written at once, rather than within a second or two. False while it is under way: call again.
+  bool keep_now();
 
   static bool knows(std::string_view command);
   using Done = std::function<void(const Result<std::string, RequestError>&)>;

@@ -534,7 +534,7 @@ class BridgeApp::Impl {
       intake_.stop();
       if (cluster_) cluster_->flush(kClusterFlushUs);
       flow_.announce();
-    });
+    }, [this] { return alerts_.keep_now(); });
   }
 
   const Config config_;  // as at the start

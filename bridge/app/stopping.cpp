@@ -1,6 +1,7 @@
 #include "app/stopping.h"
 
 #include <chrono>
+#include <utility>
 
 #include "base/log.h"
 
@@ -12,8 +13,9 @@ constexpr std::int64_t kJournalStopUs = 5'000'000;
 
 }  // namespace
 
-void Stopping::begin(const char* why, std::int64_t drain_us, const std::function<void()>& take_last) {
+void Stopping::begin(const char* why, std::int64_t drain_us, const std::function<void()>& take_last, std::function<bool()> kept) {
   if (begun()) return;
+  kept_ = std::move(kept);
   log_info("stopping", "stopping: {}", why);
   by_us_ = INT64_MAX;
   take_last();
@@ -24,8 +26,8 @@ void Stopping::begin(const char* why, std::int64_t drain_us, const std::function
 
 // Clients may be owed what is not on disk yet.
 void Stopping::await_written() {
-  if (log_.head() < log_.last_seq() && clock_.steady_us() < write_by_us_) {
-    journal_->pump();
+  if ((log_.head() < log_.last_seq() || !kept_()) && clock_.steady_us() < write_by_us_) {
+    if (journal_ != nullptr) journal_->pump();
     return again(&Stopping::await_written);
   }
   clients_.drain();

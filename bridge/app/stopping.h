@@ -21,9 +21,10 @@ class Stopping {
       : io_(io), log_(log), journal_(journal), clients_(clients), clock_(clock), timer_(io) {}
 
   bool begun() const { return by_us_ != 0; }
-  // `take_last` has what sources have sent taken in. Then the clients get all that is there, where it is written first
-  // half of the time at most, and the loop ends once they have gone or `drain_us` are over. Later calls do nothing.
-  void begin(const char* why, std::int64_t drain_us, const std::function<void()>& take_last);
+  // `take_last` has what sources have sent taken in. Then the clients get all that is there, where it is written first, and
+  // what else is to be kept (`kept`), half of the time at most, and the loop ends once they have gone or `drain_us` are
+  // over. Later calls do nothing.
+  void begin(const char* why, std::int64_t drain_us, const std::function<void()>& take_last, std::function<bool()> kept);
 
  private:
   void await_written();
@@ -36,6 +37,7 @@ class Stopping {
   ClientServers& clients_;
   const Clock& clock_;
   asio::steady_timer timer_;
+  std::function<bool()> kept_;
   std::int64_t by_us_ = 0;  // 0: it has not begun
   std::int64_t write_by_us_ = 0;
 };

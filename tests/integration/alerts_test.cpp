@@ -112,6 +112,7 @@ TEST_CASE("alerts: who acknowledged one is told, after a restart too; it is who 
     const Json cleared = told(client, "alert_cleared");
     CHECK(cleared.string("/result/events/0/data/reason") == "acknowledged");
     CHECK(cleared.dump("/result/events/0/data/by") == R"({"client_id":"second"})");
+    client.disconnect();
     CHECK(bridge.stop() == 0);
   }
   BridgeProcess bridge(options);
@@ -246,8 +247,7 @@ TEST_CASE("alerts: what was in the journal but not looked at is looked at after 
   const BridgeOptions options = with_journal(directory.file("j"));
   {
     BridgeProcess bridge(options);
-    std::optional<ProtocolClient> connected(std::in_place, bridge.websocket());
-    ProtocolClient& client = *connected;
+    ProtocolClient client(bridge.websocket());
     EventPublisher publisher(bridge.events_in());
     REQUIRE(publish(publisher, "t", R"({"x":1,"agent_id":"before"})", 1));
     REQUIRE(wait_committed(bridge, 1));
@@ -261,7 +261,7 @@ TEST_CASE("alerts: what was in the journal but not looked at is looked at after 
     while (last != "replay_end") last = client.next_message().string("/type");
     settled(client);
     CHECK(told(client, "alert_raised").integer("/result/count") == 1);
-    connected.reset();
+    client.disconnect();
     CHECK(bridge.stop() == 0);
   }
   BridgeProcess bridge(options);
@@ -301,8 +301,7 @@ TEST_CASE("alerts: a command pauses the trainer that raised it, and what came of
 
 TEST_CASE("alerts: webhooks are sent, again where it may help, and one that hangs holds up no other") {
   BridgeProcess bridge(with_journal(""));
-  std::optional<ProtocolClient> connected(std::in_place, bridge.websocket());
-  ProtocolClient& client = *connected;
+  ProtocolClient client(bridge.websocket());
   client.request(R"({"action":"register","subscriptions":["alert_action"]})");
   EventPublisher publisher(bridge.events_in());
   WebReceiver good;
@@ -341,7 +340,7 @@ TEST_CASE("alerts: webhooks are sent, again where it may help, and one that hang
   CHECK(bridge_says(bridge, "came to nothing"));
   CHECK_FALSE(bridge_says(bridge, "secret"));
   CHECK(wait_until([&] { return metric(bridge, "ppo_bridge_webhooks_waiting") == 2; }));
-  connected.reset();
+  client.disconnect();
   CHECK(bridge.stop(milliseconds{3'000}) == 0);  // although one hangs
 }
 
