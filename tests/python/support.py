@@ -67,6 +67,21 @@ def scratch(test: unittest.TestCase) -> Path:
     return Path(place.name)
 
 
+def started(test: unittest.TestCase, command: list, **options: Any) -> subprocess.Popen:
+    """A program that goes when the test ends."""
+    process = subprocess.Popen(command, preexec_fn=die_with_parent, **options)
+
+    def end() -> None:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+    test.addCleanup(end)
+    return process
+
+
 def wait_until(condition: Callable[[], Any], what: str = "", timeout_s: float = PATIENCE_S) -> Any:
     """What `condition` gives once that is true; fails the test after `timeout_s`."""
     until = time.monotonic() + timeout_s

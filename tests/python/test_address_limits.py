@@ -11,14 +11,13 @@ import selectors
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 import unittest
 from pathlib import Path
 
 import zmq
 from http_wire import Reply, Wire, ask
-from support import PATIENCE_S, Bridge, wait_until
+from support import PATIENCE_S, Bridge, scratch, wait_until
 
 _hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))  # of the bridge too, which has its clients by it
@@ -85,9 +84,7 @@ class Guarded(unittest.TestCase):
     settings: tuple = ()
 
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.credentials = str(Path(place.name) / "credentials")
+        self.credentials = str(scratch(self) / "credentials")
         command = [os.environ["PPO_BRIDGE_BIN"], "token", "--credentials", self.credentials, "create", "a", "--role", "admin"]
         self.token = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
         self.bridge = Bridge("auth.mode=on", "auth.credentials=" + self.credentials, *self.settings)

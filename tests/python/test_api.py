@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 import unittest
-from pathlib import Path
 
 from http_wire import Reply, Wire, ask
-from support import Bridge, wait_until
+from support import Bridge, scratch, wait_until
 
 RUN = "trainer-1@k1/agent_0"
 
@@ -117,9 +115,7 @@ class Api(unittest.TestCase):
 
 class Guarded(unittest.TestCase):
     def test_roles_hold(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        credentials = str(Path(place.name) / "credentials")
+        credentials = str(scratch(self) / "credentials")
 
         def token(role: str) -> str:
             command = [os.environ["PPO_BRIDGE_BIN"], "token", "--credentials", credentials, "create", role, "--role", role]

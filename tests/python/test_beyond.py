@@ -7,12 +7,11 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
 from machines import Machines, run
-from support import PATIENCE_S, die_with_parent, wait_until
+from support import PATIENCE_S, die_with_parent, scratch, wait_until
 
 BRIDGE = os.environ["PPO_BRIDGE_BIN"]
 HERE = Path(__file__).resolve().parent
@@ -31,9 +30,7 @@ FILES = ("bridge.toml", "credentials", "server.key", "certificate.pem", "certifi
 
 class Setup(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.home = Path(place.name) / "bridge"
+        self.home = scratch(self) / "bridge"
 
     def setup_at(self, listen: str, *more: str) -> subprocess.CompletedProcess:
         return run(BRIDGE, "setup", "--listen", listen, "--directory", str(self.home), *more)
@@ -96,9 +93,7 @@ class TwoMachines(Machines):
         self.go("fd77::1", "fd77::2", "[fd77::1]")
 
     def go(self, address: str, of_theirs: str, host: str) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        home = Path(place.name) / "bridge"
+        home = scratch(self) / "bridge"
         ours, theirs = self.machine(), self.machine()
         self.do(ours, "ip", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", str(theirs))
         for machine, own in ((ours, address), (theirs, of_theirs)):

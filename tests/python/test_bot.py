@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ppo_bridge import CommandRejected
 from ppo_bridge_client import CommandFailed
-from support import PATIENCE_S, ROOT, BridgeTest, die_with_parent, free_port, wait_until
+from support import PATIENCE_S, ROOT, BridgeTest, free_port, started, wait_until
 
 PROGRAM = ROOT / "clients/python/examples/margin_bot.py"
 sys.path.insert(0, str(PROGRAM.parent))
@@ -256,15 +256,7 @@ class Alone(unittest.TestCase):
         addresses = ["tcp://127.0.0.1:%d" % free_port() for _ in range(2)]
         command = [sys.executable, str(PROGRAM), "--target", "a", "--events", addresses[0]]
         began = time.monotonic()
-        bot = subprocess.Popen(
-            command + ["--commands", addresses[1]],
-            stdout=subprocess.PIPE,
-            text=True,
-            preexec_fn=die_with_parent,
-        )
-        self.addCleanup(bot.stdout.close)
-        self.addCleanup(bot.wait)
-        self.addCleanup(bot.kill)
+        bot = started(self, command + ["--commands", addresses[1]], stdout=subprocess.PIPE, text=True)
         self.assertIn(addresses[1] + " does not answer", bot.stdout.readline())
         self.assertLess(time.monotonic() - began, 3)
 
@@ -307,12 +299,7 @@ class Whole(BridgeTest):
         command += ["--target", trainer + "/agent_0", "--lot", "2"]
         command += ["--events", self.bridge.events_out, "--commands", self.bridge.commands]
         command += ["--position-max", "4"]
-        bot = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent
-        )
-        self.addCleanup(bot.stdout.close)
-        self.addCleanup(bot.wait)
-        self.addCleanup(bot.kill)
+        bot = started(self, command, stdout=subprocess.PIPE, text=True)
 
         def until(condition) -> None:
             def tick() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import tempfile
 import threading
 import time
 import unittest
@@ -14,7 +13,7 @@ from typing import Any
 import zmq
 from ppo_bridge import Publisher
 from ppo_bridge_client import BotFeed, CommandFailed
-from support import PATIENCE_S, Bridge, BridgeTest, free_port, wait_until
+from support import PATIENCE_S, Bridge, BridgeTest, free_port, scratch, wait_until
 
 
 def open_feed(test: unittest.TestCase, bridge: Bridge, *args: Any, **options: Any) -> BotFeed:
@@ -188,9 +187,7 @@ class Trouble(unittest.TestCase):
 
     def test_kill_9_of_the_bridge_costs_no_event_of_those_in_the_journal(self) -> None:
         count, kills = 6000, 3
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)  # once the bridge has ended
-        path = place.name + "/journal.sqlite"
+        path = "%s/journal.sqlite" % scratch(self)  # which goes once the bridge has ended
         bridge = Bridge("journal.path=" + path)
         self.addCleanup(bridge.close)
         publisher = Publisher("killed", endpoint=bridge.events_in, control=bridge.control, gather_ms=1)

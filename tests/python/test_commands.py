@@ -20,9 +20,9 @@ from support import (
     Bridge,
     BridgeTest,
     FakeBridge,
-    die_with_parent,
     free_port,
     freeze,
+    started,
     wait_until,
 )
 
@@ -376,14 +376,7 @@ sys.stdin.read()
 
 def start_frozen(test: unittest.TestCase, endpoint: str, control: str) -> subprocess.Popen:
     """A trainer to be frozen, once its commands are registered."""
-    trainer = subprocess.Popen(
-        [sys.executable, "-c", FROZEN, endpoint, control],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        preexec_fn=die_with_parent,
-    )
-    test.addCleanup(trainer.communicate)
-    test.addCleanup(trainer.kill)
+    trainer = started(test, [sys.executable, "-c", FROZEN, endpoint, control], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     trainer.stdout.readline()
     return trainer
 
@@ -573,9 +566,7 @@ class RealBridge(BridgeTest):
         rep = rep.replace("6001", str(port))
         dealer = dealer.replace("tcp://127.0.0.1:5559", bridge.control)
         for source, code in (("rep", rep), ("trainer-1", dealer)):
-            trainer = subprocess.Popen([sys.executable, "-c", code], preexec_fn=die_with_parent)
-            self.addCleanup(trainer.wait)
-            self.addCleanup(trainer.kill)
+            started(self, [sys.executable, "-c", code])
             wait_until(lambda: bridge.ask("pause", source).get("result") == {})
             error = bridge.ask("fly", source)["data"]
             self.assertEqual((error["error_type"], error["message"]), ("rejected", "only pause"))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
 import time
 import unittest
 
 from ppo_bridge import Publisher
 from ppo_bridge_client import Client
-from support import PATIENCE_S, Bridge
+from support import PATIENCE_S, Bridge, scratch
 
 EVENTS_PER_S = 5000
 SECONDS = 4
@@ -29,9 +28,7 @@ def publish_all(publisher: Publisher, begun: threading.Event) -> None:
 
 class Crash(unittest.TestCase):
     def test_kill_9_at_5000_events_a_second_loses_nothing(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)  # once the bridge has ended
-        bridge = Bridge("journal.path=%s/journal.sqlite" % place.name)
+        bridge = Bridge("journal.path=%s/journal.sqlite" % scratch(self))
         self.addCleanup(bridge.close)
         publisher = Publisher(
             "crash", endpoint=bridge.events_in, control=bridge.control, gather_ms=1

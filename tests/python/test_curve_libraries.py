@@ -14,7 +14,7 @@ import zmq
 from keyed_bridge import KeyedBridge
 from ppo_bridge import Publisher
 from ppo_bridge_client import BotFeed, CommandFailed
-from support import PATIENCE_S, wait_until
+from support import PATIENCE_S, started, wait_until
 
 
 class Publishers(KeyedBridge):
@@ -132,9 +132,7 @@ class Bots(KeyedBridge):
             self.skipTest("there is none beside the bridge")
         self.key("a", "bot")
         run = [bot, "--events", self.bridge.events_out, "--commands", self.bridge.commands, "--json"]
-        good = subprocess.Popen([*run, "--curve", self.file("a")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.addCleanup(good.wait)
-        self.addCleanup(good.kill)
+        good = started(self, [*run, "--curve", self.file("a")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         wait_until(lambda: self.ask("get_status")["result"]["bots"]["requests"] > 20)
         self.assertIsNone(good.poll())
         pub, sec = zmq.curve_keypair()

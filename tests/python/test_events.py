@@ -6,15 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 import unittest
-from pathlib import Path
 from typing import Any, Iterator
 
 from http_wire import PATIENCE_S, Reply, Wire, ask
-from support import Bridge, die_with_parent, wait_until
+from support import Bridge, scratch, started, wait_until
 
 
 class EventSource:
@@ -222,10 +220,7 @@ class Events(unittest.TestCase):
             self.skipTest("there is no curl")
         bridge = self.bridge()
         url = bridge.ws.replace("ws://", "http://").replace("/ws", "/events?types=tick")
-        curl = subprocess.Popen(["curl", "-sN", url], stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-        self.addCleanup(curl.stdout.close)
-        self.addCleanup(curl.wait)
-        self.addCleanup(curl.kill)
+        curl = started(self, ["curl", "-sN", url], stdout=subprocess.PIPE, text=True)
         wait_until(lambda: bridge.ask("get_status")["result"]["clients"]["connected"] == 1)
         post(bridge.ws, *numbers(1, 1))
         line = next(line for line in curl.stdout if line.startswith('data: {"type":"tick"'))
@@ -234,9 +229,7 @@ class Events(unittest.TestCase):
 
 class Guarded(unittest.TestCase):
     def test_who_does_not_read_gets_nothing(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        credentials = str(Path(place.name) / "credentials")
+        credentials = str(scratch(self) / "credentials")
 
         def token(role: str) -> str:
             command = [os.environ["PPO_BRIDGE_BIN"], "token", "--credentials", credentials, "create", role, "--role", role]
@@ -260,9 +253,7 @@ class Guarded(unittest.TestCase):
 
 class Killed(unittest.TestCase):
     def test_over_kill_9_nothing_is_missing(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        bridge = Bridge('journal.path="%s/journal"' % place.name, "journal.before_delivery=true")
+        bridge = Bridge('journal.path="%s/journal"' % scratch(self), "journal.before_delivery=true")
         self.addCleanup(bridge.close)
         stop = threading.Event()
 
@@ -315,16 +306,10 @@ class Killed(unittest.TestCase):
         has_one = node and subprocess.run([node, flag, "-e", "EventSource"], capture_output=True).returncode == 0
         if not has_one:
             self.skipTest("there is no node with EventSource")
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        bridge = Bridge('journal.path="%s/journal"' % place.name, "journal.before_delivery=true")
+        bridge = Bridge('journal.path="%s/journal"' % scratch(self), "journal.before_delivery=true")
         self.addCleanup(bridge.close)
         url = bridge.ws.replace("ws://", "http://").replace("/ws", "/events?types=tick")
-        reader = subprocess.Popen([node, flag, "-e", program, url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                  text=True, preexec_fn=die_with_parent)
-        self.addCleanup(reader.stdout.close)
-        self.addCleanup(reader.wait)
-        self.addCleanup(reader.kill)
+        reader = started(self, [node, flag, "-e", program, url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         patience = threading.Timer(4 * PATIENCE_S, reader.kill)
         patience.start()
         self.addCleanup(patience.cancel)

@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import websockets
-from support import PATIENCE_S, ROOT, Bridge, BridgeTest, die_with_parent, free_port, scratch, wait_until
+from support import PATIENCE_S, ROOT, Bridge, BridgeTest, free_port, scratch, started, wait_until
 
 HERE = Path(__file__).with_name("foreign")
 JAR = "/usr/share/java/jeromq.jar"
@@ -63,12 +63,8 @@ class Reading(BridgeTest):
 class Clients(Reading):
     def client(self, kind: str, *command: object, at: tuple = (), **environment: str) -> None:
         register = self.register(kind)
-        process = subprocess.Popen([*map(str, command), *(at or [self.bridge.ws]), register, str(EVENTS + 2)],
-                                   stdout=subprocess.PIPE, text=True, env={**os.environ, **environment},
-                                   preexec_fn=die_with_parent)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
+        process = started(self, [*map(str, command), *(at or [self.bridge.ws]), register, str(EVENTS + 2)],
+                          stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
         wait_until(lambda: process.poll() is not None or self.is_registered(kind), "for " + kind, TO_BEGIN_S)
         self.live(kind)
         *messages, end = process.communicate(timeout=TO_BEGIN_S)[0].splitlines()
@@ -130,11 +126,8 @@ class Proxies(Reading):
         names = {"port": port, "bridge": self.bridge.ws[5:-3], "place": place, "file": file}
         file.write_text(configuration % names)
         with open(place / "log", "w") as log:
-            process = subprocess.Popen([part % names for part in command], stdout=log, stderr=log, cwd=place,
-                                       env={**os.environ, "PATH": PATH, "XDG_DATA_HOME": str(place), "XDG_CONFIG_HOME": str(place)},
-                                       preexec_fn=die_with_parent)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
+            process = started(self, [part % names for part in command], stdout=log, stderr=log, cwd=place,
+                              env={**os.environ, "PATH": PATH, "XDG_DATA_HOME": str(place), "XDG_CONFIG_HOME": str(place)})
         at = "127.0.0.1:%d" % port
 
         def healthy() -> bool:
@@ -241,9 +234,7 @@ class JeroMq(unittest.TestCase):
 
     def java(self, *arguments: object) -> subprocess.Popen:
         command = ["java", "-cp", JAR, HERE / "JeroMq.java", *arguments]
-        started = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-        self.addCleanup(lambda: (started.kill(), started.wait(), started.stdout.close()))
-        return started
+        return started(self, list(map(str, command)), stdout=subprocess.PIPE, text=True)
 
     def test_a_publisher_a_bot_and_a_trainer(self) -> None:
         bot = self.java("bot", self.bridge.events_out, self.bridge.commands, EVENTS)

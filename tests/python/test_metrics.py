@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ppo_bridge import Publisher
-from support import ROOT, Bridge, die_with_parent, free_port, scratch, wait_until
+from support import ROOT, Bridge, free_port, scratch, started, wait_until
 
 MONITORING = ROOT / "conf/monitoring"
 PROMTOOL = shutil.which("promtool")  # Debian: prometheus
@@ -114,12 +114,8 @@ class Metrics(unittest.TestCase):
         text = text.replace(secure, secure.replace("# ", "").replace("/etc/prometheus/ppo-bridge.pem", "%s/pem" % self.folder))
         (place / "prometheus.yml").write_text("global: {scrape_interval: 1s, evaluation_interval: 1s}\n" + text)
         shutil.copy(MONITORING / "alerts.yml", place)
-        server = subprocess.Popen(
-            ["prometheus", "--config.file=%s/prometheus.yml" % place, "--storage.tsdb.path=%s/data" % place,
-             "--web.listen-address=127.0.0.1:%d" % port, "--log.level=error"],
-            cwd=place, preexec_fn=die_with_parent)
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
+        started(self, ["prometheus", "--config.file=%s/prometheus.yml" % place, "--storage.tsdb.path=%s/data" % place,
+                       "--web.listen-address=127.0.0.1:%d" % port, "--log.level=error"], cwd=place)
 
         def told(path: str) -> Any:
             try:

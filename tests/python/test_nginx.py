@@ -15,7 +15,7 @@ import urllib.request
 
 import websockets
 from http_wire import ask
-from support import ROOT, Bridge, die_with_parent, free_port, scratch, wait_until
+from support import ROOT, Bridge, free_port, scratch, started, wait_until
 
 NGINX = os.environ.get("PPO_NGINX") or shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
@@ -48,10 +48,7 @@ class Nginx(unittest.TestCase):
             % (self.place, temporary, site))
         self.log = open(self.place / "log", "w+")
         self.addCleanup(self.log.close)
-        nginx = subprocess.Popen([NGINX, "-e", "stderr", "-p", self.place, "-c", str(self.place / "nginx.conf")],
-                                 stderr=self.log, preexec_fn=die_with_parent)
-        self.addCleanup(nginx.wait)
-        self.addCleanup(nginx.kill)
+        started(self, [NGINX, "-e", "stderr", "-p", self.place, "-c", str(self.place / "nginx.conf")], stderr=self.log)
         self.tls = ssl.create_default_context(cafile=str(certificate))
         wait_until(lambda: self.reached(), "for nginx: " + (self.place / "log").read_text())
 

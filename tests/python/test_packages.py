@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 import zipfile
 from pathlib import Path
@@ -113,13 +112,12 @@ class Debian(unittest.TestCase):
     HERE = ROOT / "conf/debian"
 
     def contents(self, component: str) -> set:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
+        place = scratch(self)
         build = Path(os.environ["PPO_BRIDGE_BIN"]).parent.parent
         command = ["cmake", "--install", build, "--component", component, "--prefix", "/usr"]
-        done = subprocess.run(command, env={**os.environ, "DESTDIR": place.name}, capture_output=True, text=True)
+        done = subprocess.run(command, env={**os.environ, "DESTDIR": str(place)}, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return {"/" + f.relative_to(place.name).as_posix() for f in Path(place.name).rglob("*") if f.is_file()}
+        return {"/" + f.relative_to(place).as_posix() for f in place.rglob("*") if f.is_file()}
 
     def test_each_holds_its_own(self) -> None:
         bridge, python = self.contents("bridge"), self.contents("python")

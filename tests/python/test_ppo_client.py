@@ -11,7 +11,6 @@ import signal
 import sqlite3
 import struct
 import subprocess
-import tempfile
 import termios
 import unittest
 import urllib.request
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from ppo_bridge import Publisher
 
-from support import Bridge, wait_until
+from support import Bridge, scratch, wait_until
 
 CLIENT = Path(os.environ["PPO_BRIDGE_BIN"]).with_name("ppo-client")
 COLUMNS = 80
@@ -169,9 +168,7 @@ class Terminal(unittest.TestCase):
 @unittest.skipUnless(CLIENT.exists(), "ppo-client is not built")
 class Backup(unittest.TestCase):
     def test_a_copy_is_made_beside_the_journal_and_nothing_is_written_over(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        folder = Path(place.name)
+        folder = scratch(self)
         bridge = Bridge("journal.path=%s/j.sqlite" % folder)
         self.addCleanup(bridge.close)
         publisher = Publisher(source="t", endpoint=bridge.events_in, control=bridge.control)

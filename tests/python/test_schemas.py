@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import websockets
-from support import ROOT, Bridge, die_with_parent, wait_until
+from support import ROOT, Bridge, started, wait_until
 
 try:
     from jsonschema import Draft7Validator, RefResolver
@@ -209,11 +209,7 @@ class Real(unittest.TestCase):
         cls.addClassCleanup(cls.bridge.close)
 
     def start(self, *command: Any) -> None:
-        program = subprocess.Popen(
-            list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent
-        )
-        self.addCleanup(program.wait)
-        self.addCleanup(program.kill)
+        started(self, list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def test_events_and_messages_are_as_the_schemas_say(self) -> None:
         bridge, bin = self.bridge, Path(os.environ["PPO_BRIDGE_BIN"]).parent

@@ -15,7 +15,7 @@ import unittest
 import urllib.request
 from pathlib import Path
 
-from support import PATIENCE_S, ROOT, Bridge, die_with_parent, scratch
+from support import PATIENCE_S, ROOT, Bridge, scratch, started
 
 QUIET = ["events.bind=tcp://127.0.0.1:0", "bots.events=", "bots.commands=", "trainers.control=", 'journal.path=""',
          "auth.mode=off"]
@@ -36,13 +36,8 @@ class Service(unittest.TestCase):
             script = 'exec 3<&%d; LISTEN_PID=$$ LISTEN_FDS=%d exec "$@"' % (given.fileno(), count)
             command = ["/bin/sh", "-c", script, "sh", *command]
         with self.log.open("w") as log:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True,
-                                       env={**os.environ, **environment}, preexec_fn=die_with_parent,
-                                       pass_fds=() if given is None else (given.fileno(),))
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
+            return started(self, command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **environment},
+                           pass_fds=() if given is None else (given.fileno(),))
 
     def ready(self, process) -> str:
         line = process.stdout.readline()
