@@ -383,7 +383,17 @@ class BridgeApp::Impl {
       throw std::runtime_error("journal.path is \"" + config_.journal.path + "\", which holds another numbering than epoch " + epoch +
                                " of cluster " + config_.cluster.name + "; name another file");
     }
+    if (cluster_) begin_cluster(&start);
     return start;
+  }
+
+  void begin_cluster(LogStart* start) {
+    const std::uint64_t journal_seq = start->last_seq;
+    auto begun = cluster_->begin(start);
+    if (begun && start->last_seq != journal_seq) {
+      begun = journal_->skip_to(start->last_seq, "let go of by the shared log of the cluster");
+    }
+    if (!begun) throw std::runtime_error("cluster: " + begun.error().message);
   }
 
   std::unique_ptr<ClusterPart> make_cluster(const Config& config) {

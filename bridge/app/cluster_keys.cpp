@@ -30,6 +30,10 @@ std::string check_kind(const std::string& value) {
   return value == "local" || value == "jetstream" ? "" : "\"" + printable(value) + "\" is no engine";
 }
 
+std::string check_join(const std::string& value) {
+  return value == "resume" || value == "fresh" ? "" : "\"" + printable(value) + "\" is no way to join";
+}
+
 std::string check_name(const std::string& value) {
   return is_node_name(value) ? "" : "\"" + printable(value) + "\" is no such name";
 }
@@ -85,12 +89,21 @@ std::vector<ConfigKey> cluster_keys() {
                                 std::int64_t{10} << 30, 1 << 20, std::int64_t{1} << 40,
                                 [](Config& c) -> std::int64_t& { return c.cluster.bytes_max; }));
   keys.push_back(cluster_number("cluster.age_max_s",
-                                "Messages older than this leave it. A bridge that was away for longer cannot come back with its journal.",
+                                "Messages older than this leave it. A bridge that was away for longer joins from a checkpoint; its journal has a hole then.",
                                 "seconds", 86'400, 3600, 30 * 86'400,
                                 [](Config& c) -> std::int64_t& { return c.cluster.age_max_s; }));
   keys.push_back(cluster_number("cluster.join_timeout_s",
                                 "A bridge that gets nothing of the shared log for so long, before it has come to its end, does not start.", "seconds", 60, 1, 86'400,
                                 [](Config& c) -> std::int64_t& { return c.cluster.join_timeout_s; }));
+  keys.push_back(cluster_number("cluster.checkpoint_s",
+                                "What bridges have made of the shared log is put into it so often, where there are new events, so that a bridge can join\n"
+                                "from there; also after 100,000 events or 64 MiB, and before the log lets go of the last one.", "seconds", 600, 1, 86'400,
+                                [](Config& c) -> std::int64_t& { return c.cluster.checkpoint_s; }));
+  keys.push_back(cluster_text(
+      "cluster.join",
+      "Where a bridge without a journal begins. resume: at the beginning of the shared log where that still has all, so that its\n"
+      "journal does too; else at the newest checkpoint. fresh: there in any case, without reading what was before.",
+      "resume or fresh", "resume", check_join, [](Config& c) -> std::string& { return c.cluster.join; }));
   return keys;
 }
 

@@ -9,6 +9,8 @@ void add_cluster(MetricFamilies& f, const ClusterReport& report) {
   using Type = MetricFamilies::Type;
   f.gauge("ppo_bridge_cluster_working", "1 while this bridge has part in its cluster.", report.problem.empty() ? 1 : 0);
   f.gauge("ppo_bridge_cluster_behind_messages", "Messages of the shared log that it has yet to take in.", static_cast<double>(report.behind));
+  f.gauge("ppo_bridge_cluster_checkpoint_messages", "Messages of the shared log behind its newest checkpoint, as far as this bridge has read it.",
+          static_cast<double>(report.stream_seq - report.checkpoint));
   f.gauge("ppo_bridge_cluster_proposed_bytes", "What it has proposed and not seen in the shared log yet.",
           static_cast<double>(report.proposed_bytes));
   f.counter("ppo_bridge_cluster_stalls_total", "Times that something waited and the shared log stood still for more than a second.", report.stalls);

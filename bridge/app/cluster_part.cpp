@@ -1,5 +1,6 @@
 #include "app/cluster_part.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -8,6 +9,7 @@
 
 #include "app/cluster_options.h"
 #include "base/log.h"
+#include "cluster/join_search.h"
 #include "event/messages.h"
 
 namespace bridge {
@@ -17,7 +19,7 @@ namespace {
 constexpr std::size_t kClusterPayloadMax = 64 << 20;
 constexpr std::size_t kProposedBytesMax = 128 << 20;  // beside what sources wait with
 constexpr std::size_t kRunsRemembered = 4096;
-constexpr std::size_t kMarkBytesMax = 6 << 20;
+constexpr std::size_t kMarkBytesMax = kCheckpointBytesMax;
 constexpr std::int64_t kMarkEveryUs = 1'000'000;
 constexpr auto kPause = std::chrono::milliseconds(1);
 
@@ -45,6 +47,8 @@ ClusterPart::ClusterPart(const Config& config, const Clock& clock, std::function
     : options_(jetstream_options(config)),
       mark_path_(config.journal.path + "-cluster"),
       join_timeout_us_(config.cluster.join_timeout_s * 1'000'000),
+      checkpoint_us_(config.cluster.checkpoint_s * 1'000'000),
+      fresh_(config.cluster.join == "fresh"),
       ahead_of_disk_max_(static_cast<std::uint64_t>(config.history.events_max) / 2),
       clock_(clock),
       post_(std::move(post)),
@@ -54,7 +58,27 @@ ClusterNode ClusterPart::node() const {
   ClusterNode node;
   node.name = options_.node;
   node.payload_bytes_max = kClusterPayloadMax;
+  node.checkpoints.every_us = checkpoint_us_;
+  node.checkpoints.again_us = std::min(node.checkpoints.again_us, checkpoint_us_);
   return node;
+}
+
+// The fold to go on from: this bridge's own, a checkpoint's, or none ("").
+Result<std::string> ClusterPart::search(std::uint64_t journal_seq) {
+  JoinSearch search({read_mark(), journal_seq, fresh_}, *stream_, Fold(kClusterPayloadMax));
+  const std::int64_t until_us = clock_.steady_us() + join_timeout_us_;
+  while (!search.done()) {
+    const std::int64_t now_us = clock_.steady_us();
+    if (now_us > until_us) return Failure{"the shared log " + options_.name + " does not answer"};
+    stream_->poll(search, now_us);
+    search.tick(now_us);
+    std::this_thread::sleep_for(kPause);
+  }
+  if (search.behind()) return Failure{cluster_trouble_text(ClusterTrouble::behind)};
+  if (search.from_checkpoint() && journal_seq != UINT64_MAX) {
+    log_info("cluster_checkpoint", "cluster: node {} begins at a checkpoint of the shared log", options_.node);
+  }
+  return search.saved();
 }
 
 Result<std::string> ClusterPart::open() {
@@ -62,8 +86,10 @@ Result<std::string> ClusterPart::open() {
   if (!opened) return opened.error();
   stream_ = std::move(opened.value());
   for (const std::string& warning : stream_->warnings()) log_warn("cluster_stream", "cluster: {}", warning);
+  const auto found = search(UINT64_MAX);
+  if (!found) return found.error();
   EpochSeeker seeker;
-  ClusterLog seek(node(), *stream_, seeker, read_mark());
+  ClusterLog seek(node(), *stream_, seeker, found.value());
   const std::int64_t until_us = clock_.steady_us() + join_timeout_us_;
   bool began = false;
   while (epoch_of(seek.fold()).empty()) {
@@ -84,6 +110,19 @@ Result<std::string> ClusterPart::open() {
   return epoch_of(seek.fold());
 }
 
+Result<bool> ClusterPart::begin(LogStart* start) {
+  auto found = search(start->last_seq);
+  if (!found) return found.error();
+  begins_ = std::move(found.value());
+  Fold fold(kClusterPayloadMax);
+  if (!fold.restore(begins_) || fold.last_seq() <= start->last_seq) return true;
+  log_warn("cluster_left_out", "cluster: the shared log goes on behind event {} only; {} and what follows up to that will be missing in the journal",
+           fold.last_seq(), start->last_seq + 1);
+  start->last_seq = fold.last_seq();
+  start->last_stamp_us = fold.last_stamp_us();
+  return true;
+}
+
 void ClusterPart::attach(const ClusterSides& sides) {
   sides_ = std::make_unique<ClusterSides>(sides);
   sides.commands.set_ahead(&ahead_);
@@ -94,11 +133,7 @@ Result<bool> ClusterPart::join(EventLog& log, std::function<std::uint64_t()> com
   log_ = &log;
   committed_seq_ = std::move(committed_seq);
   log.propose_to([this](const Envelope& event, std::int64_t wall_us) { propose(event, wall_us); });
-  part_ = std::make_unique<ClusterLog>(node(), *stream_, *this, read_mark());
-  if (part_->fold().last_seq() > log.last_seq()) {
-    log_warn("cluster_mark_ahead", "cluster: {} is ahead of the journal, and the shared log is read from its beginning", mark_path_);
-    part_ = std::make_unique<ClusterLog>(node(), *stream_, *this, std::string_view());
-  }
+  part_ = std::make_unique<ClusterLog>(node(), *stream_, *this, std::exchange(begins_, std::string()));
   peers_ = std::make_unique<ClusterPeers>(options_.name, options_.node, *stream_, *part_, *this, clock_, *sides_, [this] { return problem(); });
   std::uint64_t read = part_->fold().stream_seq();
   std::uint64_t kept = committed_seq_();
@@ -136,7 +171,7 @@ bool ClusterPart::poll() {
 }
 
 void ClusterPart::tick() {
-  part_->tick(clock_.steady_us(), clock_.wall_us());
+  part_->tick(clock_.steady_us(), clock_.wall_us(), peers_->tells());
   peers_->tick();
   keep_mark();
 }

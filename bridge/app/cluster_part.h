@@ -34,11 +34,16 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   // Connects, and finds out the epoch, which it begins where the shared log is empty. Waits for it.
   Result<std::string> open();
 
+  // Finds where this bridge goes on in the shared log. Where that is not in it any more behind the journal's end it is at a
+  // checkpoint, and `*start` is moved on to that: the journal has to note that it lacks what is between.
+  // REQUIRES: open(); `*start` is the journal's.
+  Result<bool> begin(LogStart* start);
+
   // What the other bridges have to do with, from join() on. REQUIRES: before join().
   void attach(const ClusterSides& sides);
 
   // Reads the shared log up to its end, and goes on from there. `committed_seq`: the newest event that is on disk.
-  // `meanwhile` is called now and then. REQUIRES: open(); `log` begins where the journal ends; attach().
+  // `meanwhile` is called now and then. REQUIRES: begin(); `log` begins as that said; attach().
   Result<bool> join(EventLog& log, std::function<std::uint64_t()> committed_seq, const std::function<void()>& meanwhile);
 
   // Takes what has come, proposes what there is. True where the log has grown. Call every millisecond, and on news.
@@ -100,15 +105,19 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   void keep_mark();
   std::string read_mark() const;
   ClusterNode node() const;
+  Result<std::string> search(std::uint64_t journal_seq);
 
   const JetStreamOptions options_;
   const std::string mark_path_;
   const std::int64_t join_timeout_us_;
+  const std::int64_t checkpoint_us_;
+  const bool fresh_;
   const std::uint64_t ahead_of_disk_max_;
   const Clock& clock_;
   const std::function<void(std::function<void()>)> post_;
   const std::function<void()> on_news_;
   std::unique_ptr<JetStream> stream_;
+  std::string begins_;  // with this fold, from begin() to join()
   std::unique_ptr<ClusterLog> part_;
   std::unique_ptr<ClusterSides> sides_;
   std::unique_ptr<ClusterPeers> peers_;  // null until join()

@@ -161,6 +161,7 @@ ClusterReport ClusterPeers::report() const {
   report.stream_seq = fold.stream_seq();
   report.seq = fold.last_seq();
   report.behind = part_.behind();
+  report.checkpoint = part_.checkpoints().newest().at;
   report.proposed_bytes = part_.proposer().bytes();
   report.stalls = stalls_.count();
   report.stall_longest_us = stalls_.longest_us();

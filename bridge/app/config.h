@@ -111,6 +111,8 @@ struct Config {
     std::int64_t bytes_max = 0;
     std::int64_t age_max_s = 0;
     std::int64_t join_timeout_s = 0;
+    std::int64_t checkpoint_s = 0;
+    std::string join;  // resume, fresh
   } cluster;
   struct {
     std::vector<std::string> webhook_hosts;

@@ -27,8 +27,8 @@ const char* cluster_trouble_text(ClusterTrouble trouble) {
     case ClusterTrouble::diverged:
       return "this node's log is another than that of the other nodes: one of them read another history";
     case ClusterTrouble::behind:
-      return "the cluster's log has let go of what this node has yet to read; give it a copy of the journal of one that works "
-             "(ppo-client backup), and of the file -cluster beside it";
+      return "the cluster's log has let go of what this node has yet to read, and holds no checkpoint behind that; give it a copy "
+             "of the journal of one that works (ppo-client backup), and of the file -cluster beside it";
   }
   return "";
 }
@@ -40,13 +40,14 @@ ClusterLog::ClusterLog(ClusterNode node, SharedLog& shared, ClusterSink& sink, s
       fold_(node_.payload_bytes_max, node_.limits),
       restored_(fold_.restore(saved)),
       cursor_(fold_.stream_seq() + 1),
-      proposer_(node_.name, node_.proposal_events_max) {}
+      proposer_(node_.name, node_.proposal_events_max),
+      checkpoints_(node_.name, node_.checkpoints) {}
 
 bool ClusterLog::congested() const {
   return proposer_.bytes() > kOpenBytesMax || cursor_.ahead_bytes() > kAheadBytesFull;
 }
 
-void ClusterLog::tick(std::int64_t now_us, std::int64_t wall_us) {
+void ClusterLog::tick(std::int64_t now_us, std::int64_t wall_us, bool makes_checkpoints) {
   if (trouble_ != ClusterTrouble::none) return;
   if (now_us >= end_asked_us_ + kAskEndUs) {
     end_asked_us_ = now_us;
@@ -62,6 +63,10 @@ void ClusterLog::tick(std::int64_t now_us, std::int64_t wall_us) {
   for (const Proposer::Outgoing& message : proposer_.tick(fold_, now_us)) {
     shared_.publish(message.no, message.bytes);
   }
+  if (!ready()) return;
+  if (checkpoints_.asks(now_us)) shared_.find_checkpoint();
+  const std::string checkpoint = checkpoints_.tick(fold_, makes_checkpoints, now_us);
+  if (!checkpoint.empty()) shared_.publish_checkpoint(checkpoint);
 }
 
 void ClusterLog::on_message(std::uint64_t seq, std::string_view bytes, std::int64_t now_us) {
@@ -89,6 +94,7 @@ void ClusterLog::on_end(std::uint64_t folded, std::uint64_t first_seq, std::uint
   }
   if (!std::exchange(end_known_, true)) end_at_start_ = last_seq;
   cursor_.on_reached(last_seq, now_us);
+  checkpoints_.on_end(first_seq, last_seq);
 }
 
 void ClusterLog::on_ack(std::uint64_t no, std::uint64_t seq, std::int64_t now_us) {
@@ -102,9 +108,11 @@ void ClusterLog::fold_one(std::uint64_t seq, std::string_view bytes, std::int64_
     trouble_ = ClusterTrouble::unknown_format;
     return;
   }
+  const auto checkpoint = checkpoints_.on_folded(seq, bytes, fold_, now_us);
+  if (checkpoint) compare(checkpoint->node, checkpoint->differs, now_us);
   if (folded.verdict == FoldVerdict::malformed) return;
   const ProposalHeader& header = fold_.proposal().header;
-  compare(header, folded.diverged, now_us);
+  compare(header.node, folded.diverged, now_us);
   if (trouble_ != ClusterTrouble::none) return;
   hand_on(folded);
   for (const Folded::Word& word : folded.words) sink_.on_word(word.key, fold_.proposal().lines[word.line].data);
@@ -131,13 +139,13 @@ void ClusterLog::hand_on(const Folded& folded) {
 }
 
 // One that read another history must not stop all others, and must not go on itself.
-void ClusterLog::compare(const ProposalHeader& header, bool diverged, std::int64_t now_us) {
-  if (header.node == node_.name) return;
-  const auto known = words_.find(header.node);
+void ClusterLog::compare(std::string_view node, bool diverged, std::int64_t now_us) {
+  if (node == node_.name) return;
+  const auto known = words_.find(node);
   if (known != words_.end()) {
     known->second = {diverged, now_us};
   } else if (words_.size() < node_.limits.nodes) {
-    words_.emplace(header.node, Word{diverged, now_us});
+    words_.emplace(node, Word{diverged, now_us});
   }
   if (!diverged) return;
   int agree = 1;  // this node

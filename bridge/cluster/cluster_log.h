@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "cluster/checkpoints.h"
 #include "cluster/fold.h"
 #include "cluster/proposer.h"
 #include "cluster/shared_log.h"
@@ -49,6 +50,7 @@ struct ClusterNode {
   std::size_t payload_bytes_max = 0;
   std::size_t proposal_events_max = kProposalEventsMax;
   FoldLimits limits;
+  CheckpointPace checkpoints;
 };
 
 // Pure logic: no thread, no clock. One thread. References must outlive it.
@@ -72,8 +74,10 @@ class ClusterLog final : public SharedLogListener {
   Proposer& proposer() { return proposer_; }
   const Proposer& proposer() const { return proposer_; }
 
-  // Call every millisecond, about.
-  void tick(std::int64_t now_us, std::int64_t wall_us);
+  const Checkpoints& checkpoints() const { return checkpoints_; }
+
+  // Call every millisecond, about. `makes_checkpoints`: this node is the one that does, or one of them: they are alike.
+  void tick(std::int64_t now_us, std::int64_t wall_us, bool makes_checkpoints = false);
 
   void on_message(std::uint64_t seq, std::string_view bytes, std::int64_t now_us) override;
   void on_missing(std::uint64_t seq, std::int64_t now_us) override;
@@ -81,6 +85,8 @@ class ClusterLog final : public SharedLogListener {
               std::int64_t now_us) override;
   void on_ack(std::uint64_t no, std::uint64_t seq, std::int64_t now_us) override;
   void on_no_leader(std::int64_t now_us) override { proposer_.on_no_leader(now_us); }
+  void on_checkpoint(std::uint64_t seq, std::string_view bytes, std::int64_t now_us) override { checkpoints_.on_found(seq, bytes, now_us); }
+  void on_no_checkpoint(std::int64_t now_us) override { checkpoints_.on_none(now_us); }
 
  private:
   struct Word {
@@ -90,7 +96,7 @@ class ClusterLog final : public SharedLogListener {
 
   void fold_one(std::uint64_t seq, std::string_view bytes, std::int64_t now_us);
   void hand_on(const Folded& folded);
-  void compare(const ProposalHeader& header, bool diverged, std::int64_t now_us);
+  void compare(std::string_view node, bool diverged, std::int64_t now_us);
 
   const ClusterNode node_;
   SharedLog& shared_;
@@ -99,6 +105,7 @@ class ClusterLog final : public SharedLogListener {
   bool restored_;
   StreamCursor cursor_;
   Proposer proposer_;
+  Checkpoints checkpoints_;
   ClusterTrouble trouble_ = ClusterTrouble::none;
   bool end_known_ = false;
   std::uint64_t end_at_start_ = 0;

@@ -41,6 +41,8 @@ typename Map::iterator oldest(Map& map) {
 
 }  // namespace
 
+std::uint64_t digest_of(std::string_view text) { return mix(0, text); }
+
 const Folded& Fold::apply(std::uint64_t stream_seq, std::string_view payload) {
   assert(stream_seq > stream_seq_);
   folded_ = Folded();

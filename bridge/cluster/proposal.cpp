@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "base/exact_text.h"
+#include "base/hex.h"
 #include "base/text.h"
 #include "cluster/fold_rows.h"
 
@@ -27,10 +28,6 @@ std::uint32_t read_u32(std::string_view bytes) {
 
 void put_u32(std::string& out, std::size_t n) {
   for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(n >> shift & 0xFF);
-}
-
-void put_hex(std::string& out, std::uint64_t n) {
-  for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[n >> shift & 0xF];
 }
 
 bool take_name(ExactText& text, std::string_view* name) {
@@ -267,7 +264,7 @@ std::string ProposalWriter::take(const ProposalHeader& header) {
   append_number(out.append(rows_ ? kRowsMagic : kMagic).append("{\"node\":\"").append(header.node).append("\",\"started\":"), header.started);
   append_number(out.append(",\"no\":"), header.no);
   append_number(out.append(",\"at\":"), header.at);
-  put_hex(out.append(",\"hash\":\""), header.hash);
+  append_hex64(header.hash, &out.append(",\"hash\":\""));
   append_number(out.append("\",\"stamp\":"), static_cast<std::uint64_t>(header.stamp_us));
   out.append(",\"segments\":[").append(header_).append("]}\n").append(index_).append(lines_);
   header_.clear();

@@ -19,6 +19,10 @@ class SharedLog {
   virtual void catch_up(std::uint64_t from_seq) = 0;
   // Asks where the log begins and ends; on_end() may follow, with `folded` as it was given.
   virtual void ask_end(std::uint64_t folded) = 0;
+  // Puts a message into the log that find_checkpoint() finds; nothing follows but the message itself, or not.
+  virtual void publish_checkpoint(std::string_view bytes) = 0;
+  // Asks for the newest of those; on_checkpoint() or on_no_checkpoint() may follow.
+  virtual void find_checkpoint() = 0;
 };
 
 // Who is told of it. One thread.
@@ -36,6 +40,9 @@ class SharedLogListener {
   virtual void on_ack(std::uint64_t no, std::uint64_t seq, std::int64_t now_us) = 0;
   // Something that was published found nobody who could take it.
   virtual void on_no_leader(std::int64_t now_us) = 0;
+  // As whoever was asked has it, who may lag.
+  virtual void on_checkpoint(std::uint64_t /*seq*/, std::string_view /*bytes*/, std::int64_t /*now_us*/) {}
+  virtual void on_no_checkpoint(std::int64_t /*now_us*/) {}
 };
 
 }  // namespace bridge

@@ -26,6 +26,8 @@ void put_cluster(JsonWriter& json, const ClusterReport& report) {
   put_text(json, "problem", report.problem);
   put_text(json, "leader", report.leader);
   json.field("stream_seq", report.stream_seq).field("seq", report.seq).field("behind", report.behind);
+  json.key("checkpoint");
+  report.checkpoint == 0 ? json.raw("null") : json.add(report.checkpoint);
   json.field("proposed_bytes", std::uint64_t{report.proposed_bytes});
   json.key("stalls").object().field("count", report.stalls).key("longest_ms").milliseconds(report.stall_longest_us).key("now_ms");
   report.stalled_us == 0 ? json.raw("null") : json.milliseconds(report.stalled_us);

@@ -34,6 +34,7 @@ struct ClusterReport {
   std::uint64_t stream_seq = 0;
   std::uint64_t seq = 0;
   std::uint64_t behind = 0;  // messages
+  std::uint64_t checkpoint = 0;  // the message up to which the newest goes; 0: none is known
   std::size_t proposed_bytes = 0;
   std::uint64_t stalls = 0;
   std::int64_t stall_longest_us = 0;

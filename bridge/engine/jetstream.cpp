@@ -99,6 +99,8 @@ class Connection final : public JetStream {
     for (std::uint64_t i = 0; i < kCatchUpWindow; ++i) fetch(catch_up_next_++);
   }
   void ask_end(std::uint64_t folded) override { ask(info_subject_, 'e', folded, ""); }
+  void publish_checkpoint(std::string_view bytes) override { publish_word(checkpoint_subject_, bytes); }
+  void find_checkpoint() override { ask(get_subject_, 'k', 0, R"({"last_by_subj":")" + checkpoint_subject_ + "\"}"); }
 
   Result<bool> listen(NodeLinkListener& listener) override {
     words_listener_ = &listener;
@@ -273,6 +275,7 @@ class Connection final : public JetStream {
       news.kind = rest[1];
       news.about = to_number(rest.substr(3));
       news.nobody = natsMsg_IsNoResponders(message);
+      if (news.kind == 'k') news.about = to_number(header_of(message, "Nats-Sequence"));
       if (news.kind == 'c') return put({'c', news.about, news.nobody, {}, std::string(data_of(message))});
       news.refused = !header_of(message, "Status").empty();
     } else {
@@ -327,6 +330,9 @@ class Connection final : public JetStream {
         }
         if (catch_up_next_ != 0) fetch(catch_up_next_++);
         return listener.on_message(news.about, news.bytes, now_us);
+      case 'k':
+        if (news.nobody) return;  // a replica that has just gone
+        return news.refused ? listener.on_no_checkpoint(now_us) : listener.on_checkpoint(news.about, news.bytes, now_us);
       case 'a': {
         if (news.nobody) return listener.on_no_leader(now_us);
         const auto seq = read_ack(news.bytes);
@@ -348,6 +354,7 @@ class Connection final : public JetStream {
   const JetStreamOptions options_;
   const std::function<void()> wake_;
   const std::string log_subject_ = options_.name + ".log." + options_.node;
+  const std::string checkpoint_subject_ = options_.name + ".log.@checkpoint";  // no node has such a name
   const std::string get_subject_ = "$JS.API.DIRECT.GET." + options_.name;
   const std::string info_subject_ = "$JS.API.STREAM.INFO." + options_.name;
   const std::string node_subject_ = options_.name + ".node.";

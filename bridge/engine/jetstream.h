@@ -2,7 +2,8 @@
 //
 // A message is published to <name>.log.<node> without any condition. The stream <name> keeps it and publishes it again
 // to <name>.out.<node>, from where all bridges read live: a consumer would die with its server. What is missed is had by
-// Direct Get, from whichever replica answers. Beside the stream bridges talk to each other by plain subjects, <name>.node.<node>
+// Direct Get, from whichever replica answers. Checkpoints are messages of it with a subject of their own, <name>.log.@checkpoint, by
+// which the newest is found. Beside the stream bridges talk to each other by plain subjects, <name>.node.<node>
 // and <name>.cmd.<node>.
 #pragma once
 

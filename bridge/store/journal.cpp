@@ -83,6 +83,20 @@ void Journal::start_without(LogStart* start) {
                     : "the time in microseconds, as it cannot be seen how far it goes");
 }
 
+Result<bool> Journal::skip_to(std::uint64_t seq, const char* reason) {
+  JournalItem item;
+  item.hole = {committed_seq_ + 1, seq};
+  item.reason = reason;
+  const auto noted = file_->append({item}, clock_.wall_us());
+  if (!noted) return Failure{noted.error().message};
+  auto holes = *holes_;
+  holes.push_back(item.hole);
+  holes_ = std::make_shared<const std::vector<SeqRange>>(std::move(holes));
+  first_seq_ = file_->first_seq();
+  committed_seq_ = seq;
+  return true;
+}
+
 std::string Journal::problem() const { return log_ == nullptr ? problem_ : status().problem; }
 
 void Journal::start(EventLog& log, std::function<void()> on_progress) {

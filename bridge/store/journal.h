@@ -34,6 +34,10 @@ class Journal final : public PastReader {
   // Call once.
   LogStart open(std::string new_epoch);
 
+  // The log goes on behind `seq`: what lies between that and the newest event of the file is noted in it as a hole, which
+  // `reason` tells a person of. REQUIRES: between open() and start(); seq > LogStart::last_seq; problem() is "".
+  Result<bool> skip_to(std::uint64_t seq, const char* reason);
+
   // How far the runs had come that were heard of last (JournalFileOptions::positions_max), oldest first.
   const std::vector<SourcePosition>& positions() const { return positions_; }
 

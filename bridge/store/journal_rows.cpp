@@ -126,6 +126,7 @@ void JournalFile::insert_hole(const JournalItem& item, std::int64_t now_us) {
   database_->run("DELETE FROM holes WHERE from_seq NOT IN "
                  "(SELECT from_seq FROM holes ORDER BY from_seq DESC LIMIT " +
                  std::to_string(kHolesStoredMax) + ")");
+  if (last_row_seq_ == 0) first_seq_ = item.hole.to + 1;
 }
 
 void JournalFile::observe(const Block& block, const EventEntry& entry, std::uint64_t seq) {

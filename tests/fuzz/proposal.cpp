@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "cluster/checkpoint.h"
 #include "cluster/fold.h"
 
 namespace {
@@ -66,6 +67,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   Fold fold(kPayloadMax);
   if (fold.restore(input)) require(fold.save() == input, "a fold is saved otherwise than it was", input);
+
+  CheckpointMessage message;
+  if (read_checkpoint_message(input, &message)) {
+    require(write_checkpoint_message(message) == input, "a checkpoint reads as what is written otherwise", input);
+    (void)checkpoint_state(message, message.body, Fold(kPayloadMax));
+  }
 
   Fold from_nothing(kPayloadMax);
   const Folded& folded = from_nothing.apply(1, input);

@@ -95,6 +95,20 @@ class Cluster(unittest.TestCase):
                 positions[source] = source_seq
         return found[0]
 
+    def as_me(self, bridge: Bridge, name: str, **params) -> dict:
+        """As a client that registers; who does so under the same name has the same switch, over any bridge."""
+
+        async def reply() -> dict:
+            async with websockets.connect(bridge.ws) as socket:
+                for request in ({"action": "register", "client_id": "me"}, {"action": "command", "command": name, "params": params}):
+                    await socket.send(json.dumps(request))
+                while True:
+                    message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
+                    if message.get("action") == "command":
+                        return message
+
+        return asyncio.run(reply())
+
     def counts(self, rows: list) -> dict[str, int]:
         counts: dict[str, int] = {}
         for _, source, *_ in rows:
@@ -256,20 +270,6 @@ class TwoBridges(Cluster):
         return self.as_me(bridge, "arm_dead_mans_switch", timeout_ms=timeout_ms,
                           on_expiry={"command": "mark", "target": target, "params": {"word": "fired"}})
 
-    def as_me(self, bridge: Bridge, name: str, **params) -> dict:
-        """As a client that registers; who does so under the same name has the same switch, over any bridge."""
-
-        async def reply() -> dict:
-            async with websockets.connect(bridge.ws) as socket:
-                for request in ({"action": "register", "client_id": "me"}, {"action": "command", "command": name, "params": params}):
-                    await socket.send(json.dumps(request))
-                while True:
-                    message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
-                    if message.get("action") == "command":
-                        return message
-
-        return asyncio.run(reply())
-
     def test_runs_curves_and_tallies_are_the_same_on_each(self) -> None:
         one, two = self.node("n1"), self.node("n2")
         runs = []
@@ -406,6 +406,110 @@ class TwoBridges(Cluster):
         self.wait_whole(["n1", "n2"], {name: publisher.stats().published for name, publisher in publishers.items()})
 
 
+class Joins(Cluster):
+    """From checkpoints."""
+
+    def checkpoint(self, bridge: Bridge) -> int:
+        return bridge.ask("get_status")["result"]["cluster"]["checkpoint"] or 0
+
+    def wait_checkpoint(self, bridge: Bridge) -> None:
+        """One that holds all that is there by now."""
+        now = bridge.ask("get_status")["result"]["cluster"]["stream_seq"]
+        wait_until(lambda: self.checkpoint(bridge) >= now - 1, "for a checkpoint")  # behind which is itself
+
+    def flood(self, publisher: Publisher, bridge: Bridge, name: str, count: int) -> None:
+        """So much that a log of 1 MiB lets go of its beginning."""
+        have = self.counts(self.rows(name)).get(publisher.source, 0)
+        for i in range(count):
+            publisher.publish("tick", {"i": i, "x": "x" * 60_000})
+        publisher.flush(PATIENCE_S)
+        wait_until(lambda: self.counts(self.rows(name)).get(publisher.source) == have + count)
+
+    def holes(self, name: str) -> list[tuple]:
+        with sqlite3.connect("file:%s?mode=ro" % self.journal(name), uri=True) as db:
+            return db.execute("SELECT from_seq, to_seq, reason FROM holes ORDER BY from_seq").fetchall()
+
+    def wait_alike(self, names: list[str], publisher: Publisher) -> list:
+        """Until the last of them has what the first has, as far as it begins; the last one's rows."""
+        published = publisher.stats().published
+        wait_until(lambda: all((self.rows(name) or [[0] * 5])[-1][3] == published for name in names), "for the last event")
+        first, last = self.rows(names[0]), self.rows(names[-1])
+        missing = {seq for from_seq, to_seq, _ in self.holes(names[-1]) for seq in range(from_seq, to_seq + 1)}
+        self.assertEqual([row for row in first if row[0] not in missing], last)
+        return last
+
+    async def first_after(self, bridge: Bridge, seq: int) -> list[dict]:
+        """What a client that has seen all up to there is told first."""
+        async with websockets.connect(bridge.ws, max_size=None) as socket:
+            epoch = json.loads(await socket.recv())["data"]["epoch"]
+            await socket.send(json.dumps({"action": "subscribe", "subscriptions": ["*"], "since": {"epoch": epoch, "seq": seq}}))
+            return [json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S)) for _ in range(2)]
+
+    def test_an_empty_disk_and_one_that_was_away_for_too_long_join_from_a_checkpoint(self) -> None:
+        settings = ["cluster.bytes_max=1048576", "cluster.checkpoint_s=1"]
+        one, two = self.node("n1", *settings), self.node("n2", *settings)
+        publisher = self.publisher("s", one)
+        publisher.publish("tick", {"i": -1})
+        self.wait_alike(["n1", "n2"], publisher)
+        wait_until(lambda: os.path.exists(self.journal("n2") + "-cluster"))
+        two.kill()
+        had = self.rows("n2")[-1][0]
+        self.arm_switch(one)
+        self.flood(publisher, one, "n1", 40)
+        self.wait_checkpoint(one)
+
+        # The one that was away has what it had, and says what it lacks.
+        two.start()
+        three = self.node("n3", *settings)  # and this one has nothing
+        publisher.publish("tick", {"i": 41})
+        self.assertEqual(self.wait_alike(["n1", "n2"], publisher)[0][0], 1)
+        hole = self.holes("n2")
+        self.assertEqual([(hole[0][0], hole[0][2], len(hole))], [(had + 1, "let go of by the shared log of the cluster", 1)])
+        last = self.wait_alike(["n1", "n3"], publisher)
+        self.assertEqual(self.holes("n3")[0][:2], (1, last[0][0] - 1))
+        reply, gap = asyncio.run(self.first_after(three, 0))
+        self.assertEqual((reply["action"], gap["type"]), ("subscribe", "gap"))
+        self.assertEqual([gap["data"][k] for k in ("from_seq", "to_seq", "reason")], [1, last[0][0] - 1, "evicted"])
+        # Positions and rows of what nobody there ever read: a source goes on, a switch is disarmed.
+        self.assertEqual(three.ask("get_status")["result"]["cluster"]["problem"], None)
+        moved = Publisher("s", run=publisher.run, endpoint=three.events_in, control=three.control, system_metrics_s=0)
+        self.addCleanup(moved.close, 0)
+        self.assertEqual(self.disarm_switch(three), {"disarmed": True})
+        # Killed, they go on from there.
+        three.kill()
+        three.start()
+        publisher.publish("tick", {"i": 42})
+        self.wait_alike(["n1", "n3"], publisher)
+        self.assertEqual(len(self.holes("n3")), 1)
+        self.assertEqual([e for e in one.events("system_status") if e["data"]["status"] == "source_lost"], [])
+        self.assertEqual({node["agrees"] for node in one.ask("get_status")["result"]["cluster"]["nodes"] if not node["here"]}, {True})
+
+    def test_fresh_begins_at_a_checkpoint_though_the_log_has_all_and_resume_at_its_beginning(self) -> None:
+        one = self.node("n1", "cluster.checkpoint_s=1")
+        publisher = self.publisher("s", one)
+        publisher.publish("tick", {"i": 0})
+        wait_until(lambda: self.counts(self.rows("n1")).get("s"))
+        self.wait_checkpoint(one)
+        two, three = self.node("n2", "cluster.join=fresh"), self.node("n3")
+        publisher.publish("tick", {"i": 1})
+        last = self.wait_alike(["n1", "n2"], publisher)
+        self.assertGreater(last[0][0], 1)
+        self.assertEqual(self.wait_alike(["n1", "n3"], publisher)[0][0], 1)
+        # With its journal it goes on from that.
+        two.kill()
+        publisher.publish("tick", {"i": 2})
+        two.start()
+        self.wait_alike(["n1", "n2"], publisher)
+        self.assertEqual(len(self.holes("n2")), 1)
+
+    def arm_switch(self, bridge: Bridge) -> None:
+        reply = self.as_me(bridge, "arm_dead_mans_switch", timeout_ms=600_000, on_expiry={"command": "mark", "target": "*", "params": {}})
+        self.assertTrue(reply["result"]["armed"], reply)
+
+    def disarm_switch(self, bridge: Bridge) -> dict:
+        return self.as_me(bridge, "disarm_dead_mans_switch")["result"]
+
+
 class Secured(Cluster):
     def start_servers(self) -> NatsServers:
         self.certificate("server", "IP:127.0.0.1")
@@ -420,7 +524,7 @@ class Secured(Cluster):
 
     def settings(self, node: str, user: str, authority: str = "server") -> list[str]:
         """With what conf/CLUSTER.md says that a bridge's user may do."""
-        publish = ["ppo.log." + user, "ppo.node." + user, "ppo.cmd.*", "_INBOX.>", "$JS.API.>"]
+        publish = ["ppo.log." + user, "ppo.log.@checkpoint", "ppo.node." + user, "ppo.cmd.*", "_INBOX.>", "$JS.API.>"]
         return ["cluster.servers=" + json.dumps([url.replace("nats://", "tls://") for url in self.nats.urls]),
                 "cluster.tls_ca=%s/%s.pem" % (self.home, authority), "cluster.credentials=%s" % self.users.credentials(user, publish)]
 
@@ -454,23 +558,27 @@ class Secured(Cluster):
 
 
 class Misuse(Cluster):
-    def test_a_bridge_that_the_log_is_too_short_for_says_so_and_joins_with_a_copy(self) -> None:
+    def test_a_copy_joins_with_all_that_the_log_has_let_go_of_and_where_nothing_is_to_begin_with_it_is_said(self) -> None:
         one = self.node("n1", "cluster.bytes_max=1048576")
         publisher = self.publisher("s", one)
         for i in range(40):
             publisher.publish("tick", {"i": i, "x": "x" * 60_000})
         publisher.flush(PATIENCE_S)
         wait_until(lambda: self.counts(self.rows("n1")).get("s") == 40)
-        refused = self.begin("n2")
-        self.assertEqual(refused.returncode, 1)
-        self.assertIn(b"let go of what this node has yet to read; give it a copy of the journal", refused.stderr)
-        for made in self.home.glob("n2.sqlite*"):
-            made.unlink()
         wait_until(lambda: one.ask("backup", file="n2.sqlite").get("success"), "for a copy")
         self.assertIn("n2.sqlite", one.ask("backup", file="n2.sqlite")["data"]["message"])  # it is there
-        self.node("n2")
+        two = self.node("n2")
         publisher.publish("tick", {"i": 40})
         self.wait_whole(["n1", "n2"], {"s": 41})
+        # What nobody made a checkpoint of pushes out all others.
+        publisher.close(0)
+        one.kill()
+        two.kill()
+        for _ in range(3):
+            self.nats.publish(0, "ppo.log.junk", b"x" * 400_000)
+        refused = self.begin("n3")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn(b"and holds no checkpoint behind that; give it a copy of the journal", refused.stderr)
 
     def test_a_configuration_that_cannot_work_is_refused(self) -> None:
         for settings, message in (

@@ -9,8 +9,8 @@
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Simulates three bridges that share a log, sources that move between them, kills, and a broker that loses,\n"
-      "delays and reorders, all ruled by a seed, and checks that the bridges' logs are the same, without a hole and\n"
+      "Simulates three bridges that share a log, sources that move between them, kills, disks that are lost, and a\n"
+      "broker that loses, delays, reorders and lets go of what is old, all ruled by a seed, and checks that the bridges' logs are the same, without a hole and\n"
       "without anything twice; and where the shared log itself is damaged, that they say so."};
   std::uint64_t seeds = 300;
   std::uint64_t first = 1;
@@ -33,6 +33,8 @@ int main(int argc, char** argv) {
     sum.messages += outcome.messages;
     sum.resent += outcome.resent;
     sum.restarts += outcome.restarts;
+    sum.checkpoints_joined += outcome.checkpoints_joined;
+    sum.let_go += outcome.let_go;
     sum.damage_told += outcome.damage_told;
     if (outcome.violation.empty()) {
       // Now and then the same again: a seed that does not replay is of no use.
@@ -49,10 +51,11 @@ int main(int argc, char** argv) {
                 static_cast<unsigned long long>(seed));
     return 1;
   }
-  std::printf("%llu seeds, %llu events in %llu messages, %llu proposals sent again, %llu kills, %llu times damage to the "
-              "log was told: no violation\n",
+  std::printf("%llu seeds, %llu events in %llu messages, %llu proposals sent again, %llu kills, %llu starts from a "
+              "checkpoint, %llu messages let go of, %llu times damage to the log was told: no violation\n",
               static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(sum.events),
               static_cast<unsigned long long>(sum.messages), static_cast<unsigned long long>(sum.resent),
-              static_cast<unsigned long long>(sum.restarts), static_cast<unsigned long long>(sum.damage_told));
+              static_cast<unsigned long long>(sum.restarts), static_cast<unsigned long long>(sum.checkpoints_joined),
+              static_cast<unsigned long long>(sum.let_go), static_cast<unsigned long long>(sum.damage_told));
   return expect_violation ? 1 : 0;
 }

@@ -20,11 +20,13 @@ constexpr std::int64_t kCalmUs = 40'000 * kMs;  // within which all must have co
 // What the seed does to the log itself, which no broker should ever do.
 enum class Damage { none, cut_back, two_histories };
 
+bool agree(const Told& a, const Told& b) { return a.agrees(b); }
+
 class ClusterSimulation {
  public:
   ClusterSimulation(std::uint64_t seed, ClusterOutcome& outcome)
-      : world(seed), stream_(world, draw_manners()), outcome_(outcome) {
-    damage_ = world.random.one_in(16) ? (world.random.one_in(2) ? Damage::cut_back : Damage::two_histories) : Damage::none;
+      : world(seed), damage_(draw_damage()), stream_(world, draw_manners()), outcome_(outcome) {
+    look_after();
     for (std::size_t i = 0; i < kNodes; ++i) start(i);
     for (std::size_t i = 0; i < kSources; ++i) {
       sources_.push_back(std::make_unique<ClusterSource>(world, "s" + std::to_string(i)));
@@ -54,7 +56,11 @@ class ClusterSimulation {
       while (world.step(kStormUs + kSpeakUs + kCalmUs / 8)) {
       }
     }
-    for (const auto& node : nodes_) outcome_.resent += node->log().proposer().resent();
+    for (const auto& node : nodes_) {
+      outcome_.resent += node->resent();
+      outcome_.checkpoints_joined += node->from_checkpoint() ? 1 : 0;
+    }
+    outcome_.let_go = stream_.first_seq() - 1;
     outcome_.messages = stream_.last_seq();
     if (damage_ == Damage::none) {
       check_complete();
@@ -66,6 +72,11 @@ class ClusterSimulation {
   World world;
 
  private:
+  Damage draw_damage() {
+    if (!world.random.one_in(16)) return Damage::none;
+    return world.random.one_in(2) ? Damage::cut_back : Damage::two_histories;
+  }
+
   StreamManners draw_manners() {
     StreamManners manners;
     Random& random = world.random;
@@ -76,12 +87,33 @@ class ClusterSimulation {
     manners.slow_us = random.one_in(3) ? 30 * kMs : 2 * kMs;
     manners.lag_us = random.one_in(2) ? 0 : random.between(0, 300 * kMs);
     manners.calm_us_max = random.one_in(2) ? 0 : 3000 * kMs;
+    if (damage_ == Damage::none && !random.one_in(3)) manners.keeps = 5 + random.below(150);
     return manners;
   }
 
   void start(std::size_t i) {
     if (!disks_[i]) disks_[i] = std::make_unique<ClusterSimNode::Disk>();
-    nodes_[i] = std::make_unique<ClusterSimNode>(world, stream_, "n" + std::to_string(i), *disks_[i]);
+    nodes_[i] = std::make_unique<ClusterSimNode>(world, stream_, "n" + std::to_string(i), *disks_[i], world.random.one_in(2),
+                                                 damage_ == Damage::none ? &record_ : nullptr);
+  }
+
+  void end(std::size_t i) {
+    outcome_.resent += nodes_[i]->resent();
+    outcome_.checkpoints_joined += nodes_[i]->from_checkpoint() ? 1 : 0;
+    nodes_[i].reset();
+    for (std::size_t s = 0; s < kSources; ++s) reconnect(s);
+  }
+
+  // Whoever says that the log has let go of what it has yet to read is started again.
+  void look_after() {
+    for (std::size_t i = 0; i < kNodes; ++i) {
+      if (!nodes_[i] || damage_ != Damage::none || nodes_[i]->trouble() != bridge::ClusterTrouble::behind) continue;
+      world.note("too far behind: " + std::to_string(i));
+      end(i);
+      start(i);
+      for (std::size_t s = 0; s < kSources; ++s) reconnect(s);
+    }
+    world.after(300 * kMs, [this] { look_after(); });
   }
 
   void publish(std::size_t i) {
@@ -123,13 +155,12 @@ class ClusterSimulation {
       if (nodes_[i]) {
         if (world.random.one_in(2)) nodes_[i]->save();
         // Its journal may be gone with it.
-        if (world.random.one_in(6)) *disks_[i] = ClusterSimNode::Disk();
+        if (world.random.one_in(4)) *disks_[i] = ClusterSimNode::Disk();
+        if (world.random.one_in(8) && damage_ == Damage::none) disks_[i]->fold.clear();
         world.note("kill " + std::to_string(i));
-        outcome_.resent += nodes_[i]->log().proposer().resent();
-        if (nodes_[i]->log().trouble() != bridge::ClusterTrouble::none) ++outcome_.damage_told;
-        nodes_[i].reset();
+        if (damage_ != Damage::none && nodes_[i]->trouble() != bridge::ClusterTrouble::none) ++outcome_.damage_told;
+        end(i);
         ++outcome_.restarts;
-        for (std::size_t s = 0; s < kSources; ++s) reconnect(s);
         world.after(world.random.between(1 * kMs, 3000 * kMs), [this, i] {
           if (!nodes_[i]) start(i);
         });
@@ -177,7 +208,7 @@ class ClusterSimulation {
       // Between two looks what was equal stays so: the tail tells, and at the end all of it.
       const std::size_t from = all ? 0 : size - std::min<std::size_t>(size, 50);
       require(std::equal(node->told().begin() + static_cast<std::ptrdiff_t>(from), node->told().end(),
-                         longest->told().begin() + static_cast<std::ptrdiff_t>(from)),
+                         longest->told().begin() + static_cast<std::ptrdiff_t>(from), agree),
               "two nodes have other events under the same numbers");
       require(node->epoch().empty() || longest->epoch() == node->epoch(), "two nodes are in two epochs");
     }
@@ -196,15 +227,17 @@ class ClusterSimulation {
 
   void check_complete() {
     for (const auto& node : nodes_) {
-      require(node->log().trouble() == bridge::ClusterTrouble::none,
-              std::string("trouble without a cause: ") + bridge::cluster_trouble_text(node->log().trouble()));
+      require(node->trouble() == bridge::ClusterTrouble::none,
+              std::string("trouble without a cause: ") + bridge::cluster_trouble_text(node->trouble()));
     }
+    for (const auto& node : nodes_) world.note(state_of(*node));
     require(at_rest(), "it does not come to rest");
     compare(true);
     const ClusterSimNode& node = *nodes_.front();
-    outcome_.events = node.told().size();
+    require(node.told().size() == record_.size(), "events that were told are gone");
+    outcome_.events = record_.size();
     std::map<std::string, std::uint64_t> last;
-    for (const Told& told : node.told()) {
+    for (const Told& told : record_) {
       if (told.source.empty()) continue;
       require(told.source_seq == ++last[told.source], told.source + "'s events are not each there once and in order");
     }
@@ -217,8 +250,9 @@ class ClusterSimulation {
   }
 
   std::string state_of(const ClusterSimNode& node) const {
+    if (!node.joined()) return "not joined";
     return "folded " + std::to_string(node.log().fold().stream_seq()) + " of " + std::to_string(stream_.last_seq()) + ", " +
-           std::to_string(node.told().size()) + " events, trouble: " + bridge::cluster_trouble_text(node.log().trouble());
+           std::to_string(node.told().size()) + " events, trouble: " + bridge::cluster_trouble_text(node.trouble());
   }
 
   // Two nodes that say nothing is wrong have the same; whoever has something else has said so.
@@ -226,21 +260,21 @@ class ClusterSimulation {
     for (const auto& node : nodes_) world.note(state_of(*node));
     const ClusterSimNode* good = nullptr;
     for (const auto& node : nodes_) {
-      if (node->log().trouble() != bridge::ClusterTrouble::none) {
+      if (node->trouble() != bridge::ClusterTrouble::none) {
         ++outcome_.damage_told;
         continue;
       }
       if (good == nullptr) good = node.get();
       const std::size_t both = std::min(good->told().size(), node->told().size());
-      require(std::equal(good->told().begin(), good->told().begin() + static_cast<std::ptrdiff_t>(both),
-                         node->told().begin()),
+      require(std::equal(good->told().begin(), good->told().begin() + static_cast<std::ptrdiff_t>(both), node->told().begin(), agree),
               "two nodes have two histories, and neither says so");
     }
   }
 
+  const Damage damage_;
   SimStream stream_;
   ClusterOutcome& outcome_;
-  Damage damage_ = Damage::none;
+  Record record_;
   bool storm_ = true;
   std::uint64_t steps_ = 0;
   std::unique_ptr<ClusterSimNode::Disk> disks_[kNodes];

@@ -15,6 +15,8 @@ struct ClusterOutcome {
   std::uint64_t messages = 0;   // in the shared log
   std::uint64_t resent = 0;     // proposals
   std::uint64_t restarts = 0;
+  std::uint64_t checkpoints_joined = 0;  // starts from one
+  std::uint64_t let_go = 0;     // messages that the shared log holds no more
   std::uint64_t damage_told = 0;  // nodes that said that the log is not what they had read
 };
 

@@ -21,6 +21,7 @@ struct StreamManners {
   std::int64_t slow_us = 3 * kMs;       // of each way
   std::int64_t lag_us = 0;              // until a replica that answers fetch() has it
   std::int64_t calm_us_max = 0;         // between two spells without a leader; 0 = there are none
+  std::uint64_t keeps = 0;              // messages; those behind the newest whole checkpoint always. 0 = all
 };
 
 // The log itself. The world must outlive it.
@@ -33,6 +34,7 @@ class SimStream {
   // Everything from `last_seq` on is gone, as after a power cut.
   void cut_back(std::uint64_t last_seq);
 
+  std::uint64_t first_seq() const { return first_seq_; }
   std::uint64_t last_seq() const { return messages_.size(); }
   const std::string& message(std::uint64_t seq) const { return messages_[seq - 1].bytes; }
 
@@ -41,16 +43,21 @@ class SimStream {
   struct Message {
     std::string bytes;
     std::int64_t at_us = 0;
+    bool checkpoint = false;
   };
 
   bool lost() { return manners_.loses_one_in != 0 && world_.random.one_in(manners_.loses_one_in); }
   std::int64_t delay() { return world_.random.between(50, manners_.slow_us); }
-  void commit(const std::string& bytes);
+  bool holds(std::uint64_t seq) const { return seq >= first_seq_ && seq <= last_seq(); }
+  void commit(const std::string& bytes, bool checkpoint);
+  void let_go();
   void spell();
 
   World& world_;
   StreamManners manners_;
-  std::vector<Message> messages_;
+  std::vector<Message> messages_;  // also those that it holds no more
+  std::uint64_t first_seq_ = 1;
+  std::uint64_t whole_at_ = 0;  // what the newest whole checkpoint goes up to
   std::vector<class SimStreamLink*> links_;
   bool has_leader_ = true;
   bool settled_ = false;
@@ -72,11 +79,14 @@ class SimStreamLink final : public bridge::SharedLog {
   void fetch(std::uint64_t seq) override;
   void catch_up(std::uint64_t from_seq) override;
   void ask_end(std::uint64_t folded) override;
+  void publish_checkpoint(std::string_view bytes) override;
+  void find_checkpoint() override;
 
  private:
   friend class SimStream;
   void deliver(std::uint64_t seq);
   void later(std::function<void()> what);
+  void send(std::uint64_t no, std::string_view bytes, bool checkpoint);
   const std::string& read(std::uint64_t seq) const;
 
   World& world_;
