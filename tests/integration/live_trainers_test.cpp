@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,6 +59,16 @@ class Scene {
     return steerer_.request(R"({"action":"command","command":")" + command + R"(","params":)" +
                             params + R"(,"target":")" + name_of(trainer) + R"(","deadline_ms":)" +
                             std::to_string(deadline_ms) + "}");
+  }
+
+  // How wrong the bridge may be about trainer `n`'s clock; nullopt: it does not know it yet.
+  std::optional<double> clock_error_ms(std::size_t n) {
+    const Json reply = steerer_.request(R"({"action":"command","command":"get_sources"})");
+    for (std::size_t i = 0; i < reply.size("/result/sources"); ++i) {
+      const std::string at = "/result/sources/" + std::to_string(i);
+      if (reply.string(at + "/source") == name_of(n) && reply.has(at + "/clock_error_ms")) return reply.number(at + "/clock_error_ms");
+    }
+    return std::nullopt;
   }
 
   Process& trainer(std::size_t n) { return trainers_[n]; }
@@ -141,12 +152,11 @@ TEST_CASE("live trainers: one that was frozen does not carry out what was over w
   };
   const double before = rate();
   const std::string set = R"({"name":"learning_rate","value":0.0005})";
-  // It asks for the bridge's clock once its commands are known, a second after its start at the latest.
-  std::this_thread::sleep_for(milliseconds(2500));
+  REQUIRE(wait_until([&] { return scene.clock_error_ms(0); }));  // it has heard the bridge's clock
   scene.trainer(0).signal(SIGSTOP);
   CHECK(scene.ask_once("set_hyperparameter", set, 0, 200).string("/data/error_type") == "timeout");
   // Its clock and the bridge's are known to each other up to a round trip.
-  std::this_thread::sleep_for(milliseconds(2000));
+  std::this_thread::sleep_for(milliseconds(300 + static_cast<int>(4 * *scene.clock_error_ms(0))));
   scene.trainer(0).signal(SIGCONT);
   scene.watch(0, 2);
   CHECK(rate() == before);
