@@ -13,6 +13,10 @@ Process start(const BridgeOptions& options) {
   return Process(bridge_command_line(options), options.process);
 }
 
+bool says_in_use(Process& process) {
+  return process.wait_exit(milliseconds{0}) && process.stderr_text().find("in use") != std::string::npos;
+}
+
 }  // namespace
 
 std::vector<std::string> bridge_command_line(const BridgeOptions& options) {
@@ -56,7 +60,12 @@ std::map<std::string, std::string> parse_ready_line(std::string_view line) {
 }
 
 BridgeProcess::BridgeProcess(const BridgeOptions& options) : process_(start(options)) {
-  const auto line = process_.wait_line("ready ", options.ready_timeout);
+  auto line = process_.wait_line("ready ", options.ready_timeout);
+  // One of the addresses of a bridge that has ended may have been given to somebody's connection since.
+  for (const Deadline patience(milliseconds{5'000}); !line && !patience.passed() && says_in_use(process_);) {
+    process_ = start(options);
+    line = process_.wait_line("ready ", options.ready_timeout);
+  }
   if (!line) {
     const auto code = process_.wait_exit(milliseconds{0});
     throw std::runtime_error((code ? "the bridge ended with " + std::to_string(*code)
