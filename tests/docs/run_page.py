@@ -21,7 +21,7 @@ from pathlib import Path
 import preludes
 from pages import ROOT, Block, blocks, pages
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 BIN = Path(os.environ["PPO_BRIDGE_BIN"]).resolve().parent
 HERE = Path(__file__).resolve().parent
 WEB = ROOT / "clients/web"
