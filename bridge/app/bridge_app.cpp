@@ -94,7 +94,7 @@ class BridgeApp::Impl {
         tracker_(sources_, static_cast<std::size_t>(config.events.held_bytes_max), counters_),
         commands_({log_, snapshot_, sources_, tracker_, types_, counters_, clock_,
                    history_limits(config), clients_max_, kVersion, &memory_, &work_, &past_}),
-        own_events_(log_, types_, clock_, [this] { flow_.announce_soon(); }),
+        own_events_(log_, cluster_ ? proposed_types_ : types_, clock_, [this] { flow_.announce_soon(); }),
         guard_(io_, zmq_, authenticator_.get(), clock_, guard_options()),
         trainers_(io_, zmq_, guard_, counters_, memory_[Queue::commands], taken_,
                   {[this](const TrainerChannel::Message& message) { trainer_links_.on_message(message); },
@@ -102,7 +102,7 @@ class BridgeApp::Impl {
         dispatcher_(commands_, sources_, trainers_, own_events_, counters_, clock_,
                     config.trainers.deadline_ms * 1000),
         intake_(static_cast<std::size_t>(config.events.event_bytes_max), log_, sources_, tracker_,
-                types_, own_events_, counters_, clock_,
+                cluster_ ? proposed_types_ : types_, own_events_, counters_, clock_,
                 [this](const RejectedBody& body) { rejects_.tell(body); }),
         pages_(intake_, clock_,
                {kVersion, served_files(), [this](auto done) { metrics(std::move(done)); },
@@ -158,7 +158,7 @@ class BridgeApp::Impl {
       cluster_->set_on_word([this](std::string_view key, std::string_view json) {
         if (key == "run.set") runs_links_.change(json);
       });
-      cluster_->attach({sources_, source_watch_, dispatcher_, commands_});
+      cluster_->attach({sources_, source_watch_, types_, dispatcher_, commands_});
     }
     intake_.set_on_more([this] {
       asio::post(io_, [this] {
@@ -579,7 +579,8 @@ class BridgeApp::Impl {
   SourceTracker tracker_;
   const std::unique_ptr<KeptJournal> kept_journal_ = make_kept_journal();  // null where it is off
   std::unique_ptr<PositionStore> positions_;  // null where there is no journal
-  TypeCounts types_;
+  TypeCounts types_;  // of what is in the log
+  TypeCounts proposed_types_;  // where it is shared: of what this bridge puts there, which is counted once it is in it
   PastCache past_{journal_.get(), kSearchCacheBytesMax};  // for commands
   OwnCommands commands_;
   RunsThread runs_{runs_options(config_, memory_[Queue::runs].bytes_max()), clock_,

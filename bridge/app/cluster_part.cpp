@@ -21,6 +21,8 @@ constexpr std::size_t kProposedBytesMax = 128 << 20;  // beside what sources wai
 constexpr std::size_t kRunsRemembered = 4096;
 constexpr std::size_t kMarkBytesMax = kCheckpointBytesMax;
 constexpr std::int64_t kMarkEveryUs = 1'000'000;
+constexpr std::int64_t kSayUs = 5'000'000;
+constexpr std::size_t kSaidMax = 1024;
 constexpr auto kPause = std::chrono::milliseconds(1);
 
 // Whoever asks what the epoch is, before there is a log.
@@ -134,6 +136,10 @@ Result<bool> ClusterPart::join(EventLog& log, std::function<std::uint64_t()> com
   committed_seq_ = std::move(committed_seq);
   log.propose_to([this](const Envelope& event, std::int64_t wall_us) { propose(event, wall_us); });
   part_ = std::make_unique<ClusterLog>(node(), *stream_, *this, std::exchange(begins_, std::string()));
+  std::map<std::string, TypeCounts::Count, std::less<>> types;
+  for (const auto& [type, count] : part_->fold().types()) types[type] = {count.events, count.last_us};
+  const FoldTypeCount& others = part_->fold().other_types();
+  sides_->types.go_on_from(std::move(types), {others.events, others.last_us});
   peers_ = std::make_unique<ClusterPeers>(options_.name, options_.node, *stream_, *part_, *this, clock_, *sides_, [this] { return problem(); });
   std::uint64_t read = part_->fold().stream_seq();
   std::uint64_t kept = committed_seq_();
@@ -173,6 +179,7 @@ bool ClusterPart::poll() {
 void ClusterPart::tick() {
   part_->tick(clock_.steady_us(), clock_.wall_us(), peers_->tells());
   peers_->tick();
+  give_up_waiting();
   keep_mark();
 }
 
@@ -204,6 +211,7 @@ void ClusterPart::on_epoch(const FoldEpoch& epoch) { log_info("cluster_epoch", "
 void ClusterPart::on_event(const EventLine& line, std::uint64_t seq, std::int64_t stamp_us) {
   // What the journal has already is what it would be made of again.
   if (seq > log_->last_seq()) log_->accept(line, seq, stamp_us);
+  sides_->types.observe(line.type, stamp_us);
   if (line.source == kOwnSource && line.type == "system_status") peers_->on_status(line.data);
 }
 
@@ -268,9 +276,24 @@ bool ClusterPart::keep(std::string_view key, std::uint64_t number, std::string_v
   return propose_row(Segment::Kind::keep, key, number, &line, std::move(done));
 }
 
-bool ClusterPart::say(std::string_view key, std::string_view json, Done done) {
+bool ClusterPart::say(std::string_view key, std::string_view json, std::function<void(bool taken)> done) {
+  if (said_.size() >= kSaidMax) return false;
   const Envelope line = own_line("word", json);
-  return propose_row(Segment::Kind::word, key, 0, &line, std::move(done));
+  const auto said = std::make_shared<Said>(Said{std::move(done), clock_.steady_us() + kSayUs});
+  const bool proposed = propose_row(Segment::Kind::word, key, 0, &line, [said](const Folded::Row&) {
+    if (said->done) std::exchange(said->done, nullptr)(true);
+  });
+  if (proposed) said_.push_back(said);
+  return proposed;
+}
+
+void ClusterPart::give_up_waiting() {
+  const std::int64_t now_us = clock_.steady_us();
+  while (!said_.empty() && (!said_.front()->done || now_us >= said_.front()->until_us)) {
+    const auto said = std::move(said_.front());
+    said_.pop_front();
+    if (said->done) std::exchange(said->done, nullptr)(false);
+  }
 }
 
 bool ClusterPart::drop(std::string_view key, std::uint64_t version, Done done) {

@@ -62,9 +62,9 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   void set_on_rows(std::function<void()> on_rows) { on_rows_ = std::move(on_rows); }
   // Called with what say() says, on each bridge. Set once, before join().
   void set_on_word(std::function<void(std::string_view key, std::string_view json)> on_word) { on_word_ = std::move(on_word); }
-  // To all bridges, this one too, in one order; `done` is called behind that. False where nothing can be proposed.
-  // REQUIRES: is_row_key(key).
-  [[nodiscard]] bool say(std::string_view key, std::string_view json, Done done);
+  // To all bridges, this one too, in one order; `done` is called behind that: whether the log has taken it within kSayUs, which it
+  // may do yet. False where nothing can be proposed, or too many wait. REQUIRES: is_row_key(key).
+  [[nodiscard]] bool say(std::string_view key, std::string_view json, std::function<void(bool taken)> done);
   // Whether it is this bridge that tells what is told once for all. REQUIRES: join().
   bool tells() const { return peers_->tells(); }
   // How all of it is. REQUIRES: join().
@@ -96,12 +96,18 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   bool claim(std::string_view key, std::uint64_t version, Done done) override;
 
  private:
+  struct Said {
+    std::function<void(bool)> done;  // null: it was called
+    std::int64_t until_us = 0;
+  };
+
   bool may_propose() const;
   void propose(const Envelope& event, std::int64_t wall_us);
   bool propose_row(Segment::Kind kind, std::string_view key, std::uint64_t number, const Envelope* line, Done done);
   void tick_soon();
   void begin_if_unknown(std::string_view source, std::string_view run, std::uint64_t first, std::int64_t wall_us);
   void tick();
+  void give_up_waiting();
   void keep_mark();
   std::string read_mark() const;
   ClusterNode node() const;
@@ -128,6 +134,7 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   bool tick_posted_ = false;
   std::function<void()> on_rows_;
   std::function<void(std::string_view, std::string_view)> on_word_;
+  std::deque<std::shared_ptr<Said>> said_;  // that wait, in their order
   std::deque<Done> row_waits_;  // for what this process proposed of rows, in its order
   std::uint64_t dropped_ = 0;
   std::map<std::pair<std::string, std::string>, bool, std::less<>> begun_;  // runs of which something was proposed

@@ -122,12 +122,15 @@ void ClusterPeers::on_change(const Run& run) {
 }
 
 void ClusterPeers::tell(const std::vector<Presence::Change>& changes) {
-  for (const Presence::Change& change : changes) sides_.watch.tell(*change.run, change.change);
+  for (const Presence::Change& change : changes) sides_.watch.tell(*change.run, change.change, change.processes);
 }
 
 void ClusterPeers::on_status(std::string_view data) {
   std::string_view status, source, run;
   read_members(data, {{"status", &status}, {"source", &source}, {"run", &run}});
+  if (status == R"("source_conflict")" || status == R"("source_conflict_over")") {
+    return presence_.on_told_conflict(text_of(source).value_or(""), status == R"("source_conflict")");
+  }
   const auto state = status == R"("source_connected")" ? std::optional(SourceState::live)
                      : status == R"("source_stalled")" ? std::optional(SourceState::stalled)
                      : status == R"("source_gone")"    ? std::optional(SourceState::gone)

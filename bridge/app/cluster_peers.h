@@ -19,6 +19,7 @@
 #include "commands/remote_desk.h"
 #include "commands/source_watch.h"
 #include "engine/jetstream.h"
+#include "log/type_counts.h"
 #include "sources/peers.h"
 #include "sources/presence.h"
 
@@ -30,6 +31,7 @@ inline constexpr std::int64_t kFirstForUs = 2'000'000;  // by then who told befo
 struct ClusterSides {
   SourceTable& sources;
   SourceWatch& watch;
+  TypeCounts& types;  // of what is in the log
   CommandDispatcher& dispatcher;
   OwnCommands& commands;
 };

@@ -17,7 +17,7 @@ void RunsLinks::prepare(const RunQuery& query, std::function<void(RunsThread::Pr
   }
   std::optional<RunChange> change;
   if (const auto* wanted = std::get_if<RunChange>(&query)) change = *wanted;
-  const auto write = [this, change, done](const auto&...) {
+  const auto write = [this, change, done] {
     journal_->write_runs(change, [changes = change.has_value(), done](auto found) {
       if (!changes) return done(Prepared::read);  // of what the file has, where it is in trouble
       done(!found ? Prepared::failed : *found ? Prepared::changed : Prepared::unknown_run);
@@ -25,7 +25,8 @@ void RunsLinks::prepare(const RunQuery& query, std::function<void(RunsThread::Pr
   };
   if (!change || cluster_ == nullptr) return write();
   // In its turn among what others set; it is written by change() then, and once more to be answered.
-  if (!cluster_->say("run.set", set_run_params(*change), write)) done(Prepared::failed);
+  const bool said = cluster_->say("run.set", set_run_params(*change), [write, done](bool taken) { taken ? write() : done(Prepared::not_taken); });
+  if (!said) done(Prepared::not_proposed);
 }
 
 void RunsLinks::change(std::string_view params_json) {

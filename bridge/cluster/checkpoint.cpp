@@ -87,7 +87,7 @@ std::string checkpoint_state(const CheckpointMessage& message, std::string_view 
   } else if (inflate_message(body, static_cast<std::size_t>(message.bytes), state) != Inflated::whole) {
     return {};
   }
-  const bool whole = state.size() == message.bytes && digest_of(state) == message.digest && empty.restore(state) &&
+  const bool whole = state.size() == message.bytes && empty.restore(state) && empty.state_digest() == message.digest &&
                      empty.stream_seq() == message.at && empty.last_seq() == message.seq;
   return whole ? state : std::string();
 }

@@ -32,7 +32,7 @@ struct CheckpointMessage {
   std::uint64_t mark = 0;    // a mark's: tells it from others of that node
   std::uint64_t at = 0;      // the mark's message: the state is that behind it
   std::uint64_t seq = 0;     // the newest event then
-  std::uint64_t digest = 0;  // digest_of() the state
+  std::uint64_t digest = 0;  // Fold::state_digest()
   std::uint64_t bytes = 0;   // of the state
   bool packed = false;
   std::uint64_t part = 0;    // from 1

@@ -20,9 +20,9 @@ std::optional<Checkpoints::Comparison> Checkpoints::on_folded(std::uint64_t seq,
   last_message_us_ = now_us;
   const bool awaited = !outgoing_.empty() && bytes == outgoing_;
   if (message.is_mark) {
-    const std::string state = fold.save();
-    states_[next_state_++ % states_.size()] = {seq, digest_of(state)};
-    if (awaited) begin(seq, state, fold.last_seq());
+    const std::uint64_t digest = fold.state_digest();
+    states_[next_state_++ % states_.size()] = {seq, digest};
+    if (awaited) begin(seq, fold, digest);
     return std::nullopt;
   }
   const auto known = std::find_if(states_.begin(), states_.end(), [&](const State& one) { return one.at == message.at; });
@@ -47,13 +47,14 @@ std::optional<Checkpoints::Comparison> Checkpoints::on_folded(std::uint64_t seq,
 }
 
 // The state that is put into the log is that behind the mark, and no other.
-void Checkpoints::begin(std::uint64_t at, std::string_view state, std::uint64_t last_seq) {
+void Checkpoints::begin(std::uint64_t at, const Fold& fold, std::uint64_t digest) {
+  const std::string state = fold.save();
   const std::uint64_t older = making_.older;
   making_ = CheckpointMessage();
   making_.node = node_;
   making_.at = at;
-  making_.seq = last_seq;
-  making_.digest = digest_of(state);
+  making_.seq = fold.last_seq();
+  making_.digest = digest;
   making_.bytes = state.size();
   making_.older = older;
   parts_ = checkpoint_parts(state, &making_.packed);

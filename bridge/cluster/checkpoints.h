@@ -72,7 +72,7 @@ class Checkpoints {
   };
 
   bool is_due(const Fold& fold, std::int64_t now_us) const;
-  void begin(std::uint64_t at, std::string_view state, std::uint64_t last_seq);
+  void begin(std::uint64_t at, const Fold& fold, std::uint64_t digest);
   void end() {
     outgoing_.clear();
     parts_.clear();

@@ -170,6 +170,24 @@ void Fold::accept(std::size_t line, std::size_t lines, const ProposalHeader& hea
   folded_.ranges.push_back({line, lines, last_seq_ + 1});
   folded_.events += lines;
   last_seq_ += lines;
+  count_types(line, lines);
+}
+
+// Those of one block are of few types, and often of the one before.
+void Fold::count_types(std::size_t line, std::size_t lines) {
+  FoldTypeCount* count = nullptr;
+  std::string_view type;
+  for (std::size_t i = line; i < line + lines; ++i) {
+    const std::string_view wanted = reader_.proposal().lines[i].type;
+    if (count == nullptr || wanted != type) {
+      auto known = types_.find(wanted);
+      if (known == types_.end() && types_.size() < limits_.types) known = types_.emplace(wanted, FoldTypeCount()).first;
+      count = known == types_.end() ? &other_types_ : &known->second;
+      type = wanted;
+    }
+    ++count->events;
+    count->last_us = last_stamp_us_;
+  }
 }
 
 void Fold::begin_epoch(std::string name, std::uint64_t first_seq) {

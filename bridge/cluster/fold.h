@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "cluster/fold_rows.h"
 #include "cluster/proposal.h"
 #include "event/source_position.h"
@@ -33,6 +34,13 @@ struct FoldLimits {
   std::size_t runs_per_source = 4;
   std::size_t nodes = 256;
   std::size_t epochs = 64;
+  std::size_t types = kEventTypesMax;
+};
+
+// Events of one type, and the stamp of the last.
+struct FoldTypeCount {
+  std::uint64_t events = 0;
+  std::int64_t last_us = 0;
 };
 
 enum class FoldVerdict : std::uint8_t {
@@ -118,12 +126,22 @@ class Fold {
   // All runs that it knows, the one heard of last at the end.
   std::vector<SourcePosition> positions() const;
 
-  // All that the next message is judged by, as text; less than 1 MB, and what the rows take.
+  // Of all events since the first, or since the first fold of a program that counts them.
+  using Types = std::map<std::string, FoldTypeCount, std::less<>>;
+  const Types& types() const { return types_; }
+  // Of those that had no room.
+  const FoldTypeCount& other_types() const { return other_types_; }
+
+  // All that the next message is judged by, as text, and the counts of types; less than 2 MB, and what the rows take.
   std::string save() const;
+  // Of what save() has but for the counts, which may have begun at other places.
+  std::uint64_t state_digest() const;
   // False where `text` is not save()'s; the fold is then as before.
   [[nodiscard]] bool restore(std::string_view text);
 
  private:
+  std::string save_state() const;
+
   struct Run {
     std::uint64_t last = 0;
     std::uint64_t used = 0;
@@ -138,6 +156,7 @@ class Fold {
   void fold_row(const Segment& segment, const ProposalHeader& header);
   void refuse(const Segment& segment, std::uint64_t last);
   void accept(std::size_t line, std::size_t lines, const ProposalHeader& header);
+  void count_types(std::size_t line, std::size_t lines);
   void begin_epoch(std::string name, std::uint64_t first_seq);
   Run* find_run(const Segment& segment);
   Run& add_run(const Segment& segment);
@@ -158,6 +177,8 @@ class Fold {
   std::map<std::string, Source, std::less<>> sources_;
   std::vector<FoldEpoch> epochs_;
   FoldRows rows_;
+  Types types_;
+  FoldTypeCount other_types_;
 
   // What hash() was at each of the last messages. No part of the state: a fold that was restored cannot tell
   // yet, and decides nothing by it.

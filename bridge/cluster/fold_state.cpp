@@ -6,6 +6,8 @@
 //   run NAME last used
 //   epoch NAME first_seq               oldest first
 //   rows ...                           fold_rows.h
+//   type NAME events last_us           in the order of the names; those of earlier programs have none
+//   others events last_us              where some had no room
 
 #include "base/exact_text.h"
 #include "base/text.h"
@@ -36,6 +38,26 @@ bool take_word(ExactText& text, std::string* name) {
 }  // namespace
 
 std::string Fold::save() const {
+  std::string out = save_state();
+  const auto put_count = [&out](const FoldTypeCount& count) {
+    put_number(out, count.events);
+    put_number(out, static_cast<std::uint64_t>(count.last_us));
+    out += '\n';
+  };
+  for (const auto& [name, count] : types_) {
+    out.append("type ").append(name);
+    put_count(count);
+  }
+  if (other_types_.events != 0) {
+    out += "others";
+    put_count(other_types_);
+  }
+  return out;
+}
+
+std::uint64_t Fold::state_digest() const { return digest_of(save_state()); }
+
+std::string Fold::save_state() const {
   std::string out(kFoldMagic);
   for (const std::uint64_t n : {stream_seq_, hash_, last_seq_, static_cast<std::uint64_t>(last_stamp_us_)}) {
     put_number(out, n);
@@ -95,8 +117,21 @@ bool Fold::restore(std::string_view saved) {
     if (!take_word(text, &epoch.name) || !take_numbers(text, {&epoch.first_seq})) return false;
     read.epochs_.push_back(std::move(epoch));
   }
+  if (!read.rows_.restore(text)) return false;
+  const auto take_count = [&text](FoldTypeCount* count) {
+    std::uint64_t last_us = 0;
+    if (!take_numbers(text, {&count->events, &last_us}) || last_us > INT64_MAX || count->events == 0) return false;
+    count->last_us = static_cast<std::int64_t>(last_us);
+    return true;
+  };
+  while (text.take("type ")) {
+    const std::size_t size = text.left().find(' ');
+    const std::string_view type = text.take_bytes(size == std::string_view::npos ? 0 : size);
+    if (!is_type_name(type) || !take_count(&read.types_[std::string(type)])) return false;
+  }
+  if (text.take("others") && !take_count(&read.other_types_)) return false;
   // One that was written as it is read: in order, and nothing twice.
-  if (!read.rows_.restore(text) || !text.at_end() || read.nodes_.size() > limits_.nodes || read.sources_.size() > limits_.sources ||
+  if (!text.at_end() || read.types_.size() > limits_.types || read.nodes_.size() > limits_.nodes || read.sources_.size() > limits_.sources ||
       read.epochs_.size() > limits_.epochs || read.save() != saved) {
     return false;
   }

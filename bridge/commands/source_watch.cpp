@@ -17,49 +17,47 @@ std::string described(const Run& run) {
 }  // namespace
 
 void SourceWatch::on_source(const Run& run, SourceChange change) {
-  if (!presence_ || change == SourceChange::conflict || change == SourceChange::conflict_over) return tell(run, change);
-  presence_(run);
+  if (presence_) return presence_(run);
+  std::vector<const Run*> processes;
+  for (const auto& one : run.source->runs) {
+    if (change == SourceChange::conflict && is_live(*one)) processes.push_back(one.get());
+  }
+  tell(run, change, processes);
 }
 
-void SourceWatch::tell(const Run& run, SourceChange change) {
+void SourceWatch::tell(const Run& run, SourceChange change, const std::vector<const Run*>& processes) {
   const std::string& name = run.source->name;
   switch (change) {
     case SourceChange::connected:
-      return report("source_connected", name + " is here", run, false);
+      return report("source_connected", name + " is here", run);
     case SourceChange::restarted:
-      return report("source_connected", name + " has restarted", run, false);
+      return report("source_connected", name + " has restarted", run);
     case SourceChange::stalled:
-      return report("source_stalled", name + " has fallen silent", run, false);
+      return report("source_stalled", name + " has fallen silent", run);
     case SourceChange::recovered:
-      return report("source_connected", name + " is heard of again", run, false);
+      return report("source_connected", name + " is heard of again", run);
     case SourceChange::gone:
-      return report("source_gone", name + " is gone", run, false);
+      return report("source_gone", name + " is gone", run);
     case SourceChange::conflict_over:
-      return report("source_conflict_over", "only " + described(run) + " is called " + name + " now",
-                    run, false);
+      return report("source_conflict_over", "only " + described(run) + " is called " + name + " now", run);
     case SourceChange::conflict:
       break;
   }
   std::string who;
-  for (const auto& one : run.source->runs) {
-    if (is_live(*one)) who += (who.empty() ? "" : " and ") + described(*one);
-  }
-  report("source_conflict", "several processes are called " + name + ": " + who, run, true);
+  for (const Run* const one : processes) who += (who.empty() ? "" : " and ") + described(*one);
+  report("source_conflict", "several processes are called " + name + ": " + who, run, processes);
 }
 
-void SourceWatch::report(const char* status, const std::string& message, const Run& run,
-                         bool all_runs) {
+void SourceWatch::report(const char* status, const std::string& message, const Run& run, const std::vector<const Run*>& processes) {
   JsonWriter data;
   data.object().field("status", status).field("message", message);
   data.field("source", run.source->name);
-  if (!all_runs) {
+  if (processes.empty()) {
     data.field("run", run.id);
   } else {
     data.key("runs").list();
-    for (const auto& one : run.source->runs) {
-      if (!is_live(*one)) continue;
-      data.object().field("run", one->id).field("host", one->host).field("pid", one->pid);
-      data.end_object();
+    for (const Run* const one : processes) {
+      data.object().field("run", one->id).field("host", one->host).field("pid", one->pid).end_object();
     }
     data.end_list();
   }

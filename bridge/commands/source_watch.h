@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "commands/command_router.h"
 #include "log/own_events.h"
@@ -22,9 +23,9 @@ class SourceWatch : public SourceListener {
   }
 
   void on_source(const Run& run, SourceChange change) override;
-  // Tells everybody.
-  void tell(const Run& run, SourceChange change);
-  // From now on others tell what becomes of a run (conflicts aside): they are called where something does.
+  // Tells everybody. `processes`: of a conflict, all that have the name.
+  void tell(const Run& run, SourceChange change, const std::vector<const Run*>& processes);
+  // From now on others tell what becomes of a run: they are called where something does.
   void set_presence(std::function<void(const Run&)> presence) { presence_ = std::move(presence); }
   void on_line_lost(ControlLine& line, Lane& lane, const std::string& why) override {
     router_.on_line_lost(line, lane, why);
@@ -33,7 +34,7 @@ class SourceWatch : public SourceListener {
   void on_forget(Run& run) override { tracker_.forget(run); }
 
  private:
-  void report(const char* status, const std::string& message, const Run& run, bool all_runs);
+  void report(const char* status, const std::string& message, const Run& run, const std::vector<const Run*>& processes = {});
 
   SourceTracker& tracker_;
   CommandRouter& router_;

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -26,6 +27,12 @@ class TypeCounts {
     if (slot.count == nullptr || !same_name(slot.name, type)) slot = find(type);
     ++slot.count->events;
     slot.count->last_event_us = wall_us;
+  }
+
+  // As counted elsewhere. REQUIRES: nothing was counted yet.
+  void go_on_from(std::map<std::string, Count, std::less<>> counts, Count other) {
+    counts_ = std::move(counts);
+    other_ = other;
   }
 
   const std::map<std::string, Count, std::less<>>& counts() const { return counts_; }

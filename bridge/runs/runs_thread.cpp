@@ -85,6 +85,10 @@ void RunsThread::on_prepared(Question question, Prepared prepared) {
     case Prepared::failed:
       return question.done(
           RequestError{ErrorType::busy, "the journal cannot be written at the moment; see /readyz"});
+    case Prepared::not_proposed:
+      return question.done(RequestError{ErrorType::busy, "the cluster's log takes nothing at the moment; see /readyz"});
+    case Prepared::not_taken:
+      return question.done(RequestError{ErrorType::timeout, "the cluster's log has not taken it for 5 s; it may yet"});
   }
 }
 

@@ -40,7 +40,8 @@ class RunsThread final : public PastRuns {
  public:
   // What became of a question before it is read up: what is in memory of the journal's is written, or the change
   // that it is about is.
-  enum class Prepared { read, changed, unknown_run, failed };
+  // not_proposed, not_taken: by the log of a cluster; the second may be so later.
+  enum class Prepared { read, changed, unknown_run, failed, not_proposed, not_taken };
   struct Listener {
     std::function<void(std::function<void()>)> post;  // runs a function on the asker's thread, later
     std::function<void(const RunQuery&, std::function<void(Prepared)>)> prepare;

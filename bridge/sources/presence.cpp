@@ -12,6 +12,47 @@ void Presence::on_told(std::string_view source, std::string_view run, SourceStat
   if (told.mine == told.logged) told.mine.reset();
 }
 
+void Presence::on_told_conflict(std::string_view source, bool is) {
+  const auto known = conflicts_.find(source);
+  if (known == conflicts_.end()) {
+    if (is && conflicts_.size() < kToldMax) conflicts_[std::string(source)].logged = true;
+    return;
+  }
+  known->second.logged = is;
+  if (known->second.mine == is) known->second.mine.reset();
+}
+
+// A single published word may be anybody's stray one: those that are connected count.
+void Presence::look_for_conflict(std::string_view name, const std::map<std::string_view, Claim>& best, std::int64_t now_us,
+                                 std::vector<Change>* changes) {
+  std::vector<const Run*> processes;
+  std::string_view teller;
+  for (const auto& [id, claim] : best) {
+    if (claim.run->state != SourceState::live || !claim.run->connected()) continue;
+    processes.push_back(claim.run);
+    const std::string_view home = claim.node.empty() ? std::string_view(node_) : claim.node;
+    if ((claim.node.empty() || peers_.works(claim.node)) && (teller.empty() || home < teller)) teller = home;
+  }
+  const bool is = processes.size() >= 2;
+  auto known = conflicts_.find(name);
+  if (known == conflicts_.end()) {
+    if (!is || conflicts_.size() >= kToldMax) return;
+    known = conflicts_.emplace(name, Conflict()).first;
+  }
+  Conflict& conflict = known->second;
+  const bool told = conflict.mine && now_us < conflict.mine_until_us ? *conflict.mine : conflict.logged;
+  if (is == told) {
+    conflict.since_us = -1;
+    if (!is && !conflict.logged && !conflict.mine) conflicts_.erase(known);
+    return;
+  }
+  if (conflict.since_us < 0) conflict.since_us = now_us;
+  if (processes.empty() || teller != node_ || (is && now_us < conflict.since_us + kConflictForUs)) return;
+  conflict.mine = is;
+  conflict.mine_until_us = now_us + kToldSoonUs;
+  changes->push_back({processes.front(), is ? SourceChange::conflict : SourceChange::conflict_over, std::move(processes)});
+}
+
 Presence::Told& Presence::told_of(const Key& key) {
   if (told_.size() >= kToldMax && told_.count(key) == 0) {
     for (auto one = told_.begin(); one != told_.end();) {
@@ -48,6 +89,7 @@ std::vector<Presence::Change> Presence::due(std::string_view name, bool able, st
       if (!added && is_better(claim, found->second)) found->second = claim;
     }
   }
+  look_for_conflict(name, best, now_us, &changes);
   for (const auto& [id, claim] : best) {
     const Run& run = *claim.run;
     if (!is_mine(claim)) continue;
@@ -75,7 +117,7 @@ std::vector<Presence::Change> Presence::due(std::string_view name, bool able, st
     Told& told = told_of(key);
     told.mine = run.state;
     told.mine_until_us = now_us + kToldSoonUs;
-    changes.push_back({&run, change});
+    changes.push_back({&run, change, {}});
   }
   // Of runs that have ended nothing will be told.
   for (auto one = told_.lower_bound({std::string(name), std::string()}); one != told_.end() && one->first.first == name;) {

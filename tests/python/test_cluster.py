@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -206,12 +207,26 @@ class TwoBridges(Cluster):
     def test_two_processes_of_one_name_at_two_bridges_are_ambiguous(self) -> None:
         one, two = self.node("n1"), self.node("n2")
         done: list[str] = []
-        runs = {"r1": self.trainer("t", one, done, run="r1"), "r2": self.trainer("t", two, done, run="r2")}
+        trainers = {"r1": self.trainer("t", one, done, run="r1"), "r2": self.trainer("t", two, done, run="r2")}
         wait_until(lambda: one.ask("mark", "t", word="?").get("data", {}).get("error_type") == "ambiguous_target")
+        wait_until(lambda: two.ask("mark", "t", word="?").get("data", {}).get("error_type") == "ambiguous_target")
         done.clear()
-        for run in runs:
+
+        def conflicts(bridge: Bridge) -> list[dict]:
+            return [e["data"] for e in bridge.events("system_status") if e["data"]["status"].startswith("source_conflict")]
+
+        wait_until(lambda: conflicts(one) and conflicts(one) == conflicts(two), "for the conflict on both")
+        told = conflicts(one)
+        self.assertEqual([(c["status"], c["source"]) for c in told], [("source_conflict", "t")])
+        self.assertEqual(sorted((run["run"], run["host"], run["pid"]) for run in told[0]["runs"]),
+                         [(run, socket.gethostname(), os.getpid()) for run in ("r1", "r2")])
+        for run in trainers:
             self.assertTrue(one.ask("mark", "t@" + run, word=run)["success"])
         self.assertEqual(done, ["r1", "r2"])
+        trainers["r1"].close(0)
+        wait_until(lambda: len(conflicts(one)) == 2 and conflicts(one) == conflicts(two), "for its end")
+        self.assertEqual([conflicts(one)[1][k] for k in ("status", "run")], ["source_conflict_over", "r2"])
+        self.assertTrue(one.ask("mark", "t", word="alone")["success"])
 
     def test_a_switch_is_rearmed_over_any_bridge_and_fires_where_the_one_that_armed_it_was_killed(self) -> None:
         one, two = self.node("n1"), self.node("n2")
@@ -297,13 +312,21 @@ class TwoBridges(Cluster):
         self.assertEqual(sorted(run["run_id"] for run in found[0]["runs"]), sorted(runs))
         self.assertEqual([len(series["points"]) > 50 for series in found[1]["series"]], [True, True])
         self.assertEqual([tally["trades"] for tally in found[2]["tallies"]], [300, 300])
+        wait_until(lambda: self.types(one) == self.types(two), "for the same types")
+        self.assertEqual([self.types(one)[type]["events"] for type in ("scalar", "trade_executed", "run_started")], [600, 600, 2])
         self.assertTrue(two.ask("set_run", run_id=runs[0], name="ours", note="good", tags=["x"], pinned=True)["result"]["changed"])
         self.assertTrue(one.ask("set_run", run_id=runs[0], note="better", pinned=False)["result"]["changed"])
         wait_until(lambda: "better" in [run["note"] for run in answers(two)[0]["runs"]] and same(), "for what is set on both")
         self.assertEqual(one.ask("set_run", run_id="no@one", note="x")["data"]["error_type"], "bad_request")
         one.kill()
         one.start()
-        wait_until(same, "for equal answers after a kill")
+        wait_until(lambda: same() and self.types(one) == self.types(two), "for equal answers after a kill")
+        # The log stands still: whoever asks is told so, and what was asked for may be yet.
+        self.nats.kill(0)
+        refused = two.ask("set_run", run_id=runs[0], note="late")
+        self.assertEqual(refused["data"]["error_type"], "timeout", refused)
+        self.nats.start(0)
+        wait_until(lambda: "late" in [run["note"] for run in answers(one)[0]["runs"]] and same(), "for what was asked for meanwhile")
 
     def test_alerts_are_made_and_ended_over_any_bridge_told_once_and_outlive_the_one_that_told(self) -> None:
         one, two = self.node("n1"), self.node("n2")
@@ -358,6 +381,9 @@ class TwoBridges(Cluster):
         self.assertEqual([t for t in told if t[0] != "alert_action"], [
             ("alert_raised", tick, None), ("alert_raised", lasting, None), ("alert_cleared", lasting, "acknowledged"),
             ("alert_cleared", tick, "over")])
+
+    def types(self, bridge: Bridge) -> dict[str, dict]:
+        return {each["type"]: each for each in bridge.ask("get_event_types")["result"]["event_types"]}
 
     def nodes(self, bridge: Bridge) -> list[dict]:
         return bridge.ask("get_status")["result"]["cluster"]["nodes"]

@@ -163,10 +163,15 @@ struct Nodes {
 
   // What a node tells goes into the log of all that can read it.
   void publish(Node& by, const Presence::Change& change) {
-    const char* const names[] = {"connected", "restarted", "stalled", "recovered", "gone"};
+    const char* const names[] = {"connected", "restarted", "stalled", "recovered", "gone", "conflict", "conflict_over"};
+    if (change.change == SourceChange::conflict) processes = change.processes.size();
     told.push_back(by.name + " " + change.run->source->name + "@" + change.run->id + " " + names[static_cast<int>(change.change)]);
     for (auto& [name, node] : all) {
       if (!node->up) continue;
+      if (change.change == SourceChange::conflict || change.change == SourceChange::conflict_over) {
+        node->presence.on_told_conflict(change.run->source->name, change.change == SourceChange::conflict);
+        continue;
+      }
       node->presence.on_told(change.run->source->name, change.run->id, change.run->state, node->bench.clock.steady_us());
     }
   }
@@ -211,6 +216,7 @@ struct Nodes {
   std::map<std::string, std::unique_ptr<Node>> all;
   std::set<std::pair<std::string, std::string>> cuts;
   std::vector<std::string> told;
+  std::size_t processes = 0;  // that the last conflict named
   std::int64_t now_us = 0;
   std::size_t word_bytes_max = 1 << 20;
   bool trainers_answer = true;

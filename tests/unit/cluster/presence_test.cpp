@@ -158,6 +158,34 @@ TEST_CASE("presence: of many sources each is looked at, a few at a time") {
   CHECK(changes.size() == 80);
 }
 
+TEST_CASE("presence: two processes of one name at two bridges are told of once, when that has lasted, and so is its end") {
+  Nodes nodes({"n1", "n2", "n3"});
+  nodes["n2"].connect("t", "r1");
+  nodes.pass(1'000'000);
+  nodes.news();
+  nodes["n3"].connect("t", "r2");
+  nodes.pass(1'000'000);
+  CHECK(nodes.news() == "n3 t@r2 connected");
+  nodes.pass(3'000'000);
+  CHECK(nodes.news() == "n2 t@r1 conflict");
+  CHECK(nodes.processes == 2);
+  nodes.pass(20'000'000);
+  CHECK(nodes.news() == "");
+  nodes["n2"].disconnect("t-r1");
+  nodes.pass(2'000'000);
+  CHECK(nodes.news() == "n3 t@r2 conflict_over");
+  // One that comes and goes is none yet.
+  nodes["n2"].connect("t", "r3");
+  nodes.pass(500'000);
+  nodes["n2"].disconnect("t-r3");
+  nodes.pass(8'000'000);
+  CHECK(nodes.news() == "n2 t@r3 connected");
+  // Of one bridge alone likewise.
+  nodes["n3"].connect("t", "r4");
+  nodes.pass(4'000'000);
+  CHECK(nodes.news() == "n3 t@r4 connected, n3 t@r2 conflict");
+}
+
 TEST_CASE("peers: how far each is, and whether it agrees") {
   Nodes nodes({"n1", "n2"});
   Nodes::Node& n1 = nodes["n1"];
