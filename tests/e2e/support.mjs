@@ -17,7 +17,7 @@ const { chromium } = requireOfWeb('playwright-core');
 
 const bin = process.env.PPO_BIN ?? resolve(here, '../../build/release/bin');
 export const screenshots = process.env.PPO_SCREENSHOTS ?? resolve(here, '../../build/screenshots');
-const patience_ms = 30_000;
+const patience_ms = 60_000; // for a busy machine; only a test that fails waits for so long
 const running = new Set();
 const contexts = new Set();
 let browser;
@@ -149,6 +149,7 @@ export async function openPage(bridge, { view = 'overview', before, ...options }
   contexts.add(context);
   context.on('close', () => contexts.delete(context));
   const page = await context.newPage();
+  page.setDefaultTimeout(patience_ms);
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(String(error)));
   page.on('console', (message) => {

@@ -70,7 +70,7 @@ async function showsAll(page, agents, what) {
   await until(what, async () => {
     last = await shown(page);
     return JSON.stringify(last) === JSON.stringify(wanted);
-  }, 15_000).catch(() => assert.deepEqual(last, wanted, what));
+  }).catch(() => assert.deepEqual(last, wanted, what));
 }
 
 const isLive = (page) => page.locator('header .badge.live').waitFor();
