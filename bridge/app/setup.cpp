@@ -21,7 +21,7 @@
 namespace bridge {
 namespace {
 
-constexpr std::int64_t kDescriptorsKept = 64;  // files, the loop itself
+constexpr std::int64_t kDescriptorsKept = 128;  // files, the loop itself, ZeroMQ's sockets
 
 // Returns how many there are then.
 std::int64_t raise_descriptor_limit() {

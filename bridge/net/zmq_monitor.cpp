@@ -13,7 +13,8 @@ namespace bridge {
 namespace {
 
 constexpr int kMonitoredEvents = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                        ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+                                 ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                 ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
 // What a failed handshake counts as; null: it is none.
 std::uint64_t Counters::*failed_handshake(int event, int value) {
@@ -27,15 +28,20 @@ std::uint64_t Counters::*failed_handshake(int event, int value) {
 
 }  // namespace
 
-ZmqMonitor::ZmqMonitor(asio::io_context& io, zmq::context_t& context, zmq::socket_t& socket, Counters& counters,
-                       std::function<void(int)> on_disconnected)
+ZmqMonitor::ZmqMonitor(asio::io_context& io, zmq::context_t& context, zmq::socket_t& socket,
+                       Counters& counters, std::function<void(int)> on_disconnected,
+                       std::function<void(int)> on_accepted, std::function<void(int)> on_listening)
     : counters_(counters),
       socket_(socket),
       events_(context, zmq::socket_type::pair),
-      on_disconnected_(std::move(on_disconnected)) {
+      on_disconnected_(std::move(on_disconnected)),
+      on_accepted_(std::move(on_accepted)),
+      on_listening_(std::move(on_listening)) {
   static std::atomic<int> count{0};
   const std::string address = "inproc://monitor-" + std::to_string(++count);
-  if (zmq_socket_monitor(socket.handle(), address.c_str(), kMonitoredEvents) != 0) {
+  const int more =
+      (on_accepted_ ? ZMQ_EVENT_ACCEPTED : 0) | (on_listening_ ? ZMQ_EVENT_LISTENING : 0);
+  if (zmq_socket_monitor(socket.handle(), address.c_str(), kMonitoredEvents | more) != 0) {
     throw zmq::error_t();
   }
   events_.set(zmq::sockopt::linger, 0);
@@ -58,6 +64,8 @@ Turn ZmqMonitor::take_turn() {
     std::memcpy(&event, frames.front().data(), sizeof event);
     std::memcpy(&value, frames.front().data<char>() + sizeof event, sizeof value);
     if (event == ZMQ_EVENT_DISCONNECTED) on_disconnected_(value);
+    if (event == ZMQ_EVENT_ACCEPTED) on_accepted_(value);
+    if (event == ZMQ_EVENT_LISTENING) on_listening_(value);
     if (const auto counter = failed_handshake(event, value)) ++(counters_.*counter);
   }
   return Turn::drained;

@@ -1,25 +1,42 @@
 #include "net/zmq_receiver.h"
 
+#include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <utility>
 
+#include <asio/post.hpp>
+
+#include "base/log.h"
 #include "base/loop_turns.h"
 #include "net/zmq_peers.h"
 
 namespace bridge {
 namespace {
 
-// Taken in before the sockets get their turn: about as much as a block holds and a session writes in one
-// go, so writing keeps up with reading by construction, and a busy bridge writes whole blocks.
-// What is left of a large batch is taken in on the next turns.
+// Taken in before the sockets get their turn: about as much as a block holds and a session writes
+// in one go, so writing keeps up with reading by construction, and a busy bridge writes whole
+// blocks. What is left of a large batch is taken in on the next turns.
 constexpr std::size_t kReadTurnBytesMax = 256 * 1024;
+// Of one inlet beside others, so that each of them has a part of every turn.
+constexpr std::int64_t kQuantumBytes = kReadTurnBytesMax / ZmqReceiver::kInlets;
+constexpr std::size_t kDroppedCost = 64;  // of a message
 constexpr auto kDrop = std::chrono::seconds(1);
 constexpr long kQuietMs = 20;
+constexpr std::string_view kTcp = "tcp://";
 
 }  // namespace
 
-ZmqReceiver::ZmqReceiver(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, Intake& intake,
-                         Counters& counters, TakenBytes& taken, std::function<void()> on_batch)
+ZmqReceiver::Inlet::Inlet(zmq::context_t& context)
+    : socket(context, zmq::socket_type::sub),
+      rule([this](std::string_view type, std::string_view source) {
+        return sender.may_publish(type, source);
+      }),
+      peer([this] { return sender.peer(zmq_msg_gets(frame.handle(), "Peer-Address")); }) {}
+
+ZmqReceiver::ZmqReceiver(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard,
+                         Intake& intake, Counters& counters, TakenBytes& taken,
+                         std::function<void()> on_batch)
     : io_(io),
       context_(context),
       guard_(guard),
@@ -27,31 +44,115 @@ ZmqReceiver::ZmqReceiver(asio::io_context& io, zmq::context_t& context, ZmqGuard
       counters_(counters),
       taken_(taken),
       on_batch_(std::move(on_batch)),
-      socket_(context, zmq::socket_type::sub),
-      rule_([this](std::string_view type, std::string_view source) { return sender_.may_publish(type, source); }),
-      peer_([this] { return sender_.peer(zmq_msg_gets(frame_.handle(), "Peer-Address")); }) {}
+      turns_(kInlets, kQuantumBytes) {}
 
 Result<bool> ZmqReceiver::start(const ReceiverOptions& options) {
-  std::string doing;
+  std::string doing = "events: cannot make sockets";
   try {
-    socket_.set(zmq::sockopt::linger, 0);
-    socket_.set(zmq::sockopt::rcvhwm, options.receive_messages_max);
-    socket_.set(zmq::sockopt::maxmsgsize, options.message_bytes_max);
-    socket_.set(zmq::sockopt::subscribe, "");
-    monitor_ = std::make_unique<ZmqMonitor>(io_, context_, socket_, counters_, [](int) {});
+    for (std::size_t i = 0; i < kInlets; ++i) {
+      inlets_.push_back(std::make_unique<Inlet>(context_));
+      Inlet& inlet = *inlets_.back();
+      inlet.socket.set(zmq::sockopt::linger, 0);
+      inlet.socket.set(zmq::sockopt::rcvhwm, options.receive_messages_max);
+      inlet.socket.set(zmq::sockopt::maxmsgsize, options.message_bytes_max);
+      inlet.socket.set(zmq::sockopt::subscribe, "");
+      inlet.monitor = std::make_unique<ZmqMonitor>(
+          io_, context_, inlet.socket, counters_,
+          [this](int descriptor) { on_disconnected(descriptor); },
+          [this, i](int descriptor) { on_accepted(i, descriptor); },
+          i == 0 ? [this](int descriptor) { listening_ = descriptor; }
+                 : std::function<void(int)>());
+    }
     for (const std::string& endpoint : options.bind) {
       doing = "events.bind: cannot listen on " + endpoint;
-      endpoints_.push_back(guard_.bind(socket_, endpoint, "events"));
+      listen_and_share(endpoint);
     }
     for (const std::string& endpoint : options.connect) {
       doing = "events.connect: cannot connect to " + endpoint;
-      guard_.connect(socket_, endpoint, "events");
+      guard_.connect(next_of_its_own().socket, endpoint, "events");
     }
   } catch (const zmq::error_t& e) {
     return Failure{doing + ": " + e.what()};
   }
-  watch_ = std::make_unique<ZmqWatch>(io_, socket_, [this] { return take_turn(); });
+  steer();
+  for (std::size_t i = 0; i < kInlets; ++i) {
+    inlets_[i]->watch =
+        std::make_unique<ZmqWatch>(io_, inlets_[i]->socket, [this, i] { return on_ready(i); });
+  }
   return true;
+}
+
+// The first inlet is bound as any socket is, so an address that somebody else has is refused.
+void ZmqReceiver::listen_and_share(const std::string& endpoint) {
+  if (endpoint.compare(0, kTcp.size(), kTcp) != 0) {
+    endpoints_.push_back(guard_.bind(next_of_its_own().socket, endpoint, "events"));
+    return;
+  }
+  listening_ = -1;
+  endpoints_.push_back(guard_.bind(inlets_.front()->socket, endpoint, "events"));
+  inlets_.front()->monitor->catch_up();
+  SharedPort port(listening_);
+  for (std::size_t i = 1; i < kInlets; ++i) {
+    const int descriptor = port.listen_too();
+    if (descriptor < 0) {
+      log_warn("events_port_not_shared",
+               "{} of {} sockets listen on {}: sources share them by chance", i, kInlets,
+               endpoints_.back());
+      break;
+    }
+    // libzmq takes it over, and looks at the address no more.
+    zmq::socket_t& socket = inlets_[i]->socket;
+    (void)zmq_setsockopt(socket.handle(), ZMQ_USE_FD, &descriptor, sizeof descriptor);
+    (void)guard_.bind(socket, endpoint, "events");
+    constexpr int kNone = -1;
+    (void)zmq_setsockopt(socket.handle(), ZMQ_USE_FD, &kNone, sizeof kNone);
+  }
+  ports_.push_back(port);
+}
+
+// For an address whose peers cannot be spread: from the last one on, as the first ones get the
+// others.
+ZmqReceiver::Inlet& ZmqReceiver::next_of_its_own() {
+  Inlet& inlet = *inlets_[kInlets - 1 - own_++ % kInlets];
+  ++inlet.peers;
+  return inlet;
+}
+
+void ZmqReceiver::on_accepted(std::size_t inlet, int descriptor) {
+  on_disconnected(descriptor);  // which is used again
+  inlet_of_[descriptor] = inlet;
+  ++inlets_[inlet]->peers;
+  steer_soon();
+}
+
+void ZmqReceiver::on_disconnected(int descriptor) {
+  const auto known = inlet_of_.find(descriptor);
+  if (known == inlet_of_.end()) return;
+  --inlets_[known->second]->peers;
+  inlet_of_.erase(known);
+  steer_soon();
+}
+
+void ZmqReceiver::steer_soon() {
+  if (std::exchange(steering_, true)) return;
+  asio::post(io_, [this, alive = std::weak_ptr<void>(alive_)] {
+    if (alive.expired()) return;
+    steering_ = false;
+    steer();
+  });
+}
+
+// The next connections come to who has fewest.
+void ZmqReceiver::steer() {
+  for (const SharedPort& port : ports_) {
+    std::size_t fewest = SIZE_MAX;
+    for (std::size_t i = 0; i < port.count(); ++i) fewest = std::min(fewest, inlets_[i]->peers);
+    std::vector<std::size_t> emptiest;
+    for (std::size_t i = 0; i < port.count(); ++i) {
+      if (inlets_[i]->peers == fewest) emptiest.push_back(i);
+    }
+    (void)port.steer_to(emptiest);
+  }
 }
 
 void ZmqReceiver::drop_from(int descriptor) {
@@ -60,71 +161,117 @@ void ZmqReceiver::drop_from(int descriptor) {
 }
 
 void ZmqReceiver::resume() {
-  if (!paused_) return;
-  paused_ = false;
-  if (watch_) watch_->look_again();
+  if (!std::exchange(paused_, false) || posted_ || turns_.nobody_waits()) return;
+  take_turn_soon();
 }
 
-Turn ZmqReceiver::take_turn() {
-  if (paused_) return Turn::drained;
+Turn ZmqReceiver::on_ready(std::size_t inlet) {
+  inlets_[inlet]->looked = true;
+  turns_.join(inlet);
+  if (!posted_) take_turn();
+  return Turn::by_himself;
+}
+
+void ZmqReceiver::take_turn_soon() {
+  posted_ = true;
+  asio::post(io_, [this, alive = std::weak_ptr<void>(alive_)] {
+    if (alive.expired() || stopped_) return;
+    posted_ = false;
+    take_turn();
+  });
+}
+
+void ZmqReceiver::take_turn() {
+  if (paused_) return;
   const TurnPart part("events in");
   std::size_t taken = 0;
-  Turn turn = Turn::more;
-  try {
-    // All of a turn have the time at which it began: it is over in a millisecond.
-    intake_.begin_turn();
-    while (taken < kReadTurnBytesMax) {
-      if (!batch_) {
-        if (!socket_.recv(frame_, zmq::recv_flags::dontwait)) {
-          turn = Turn::drained;
-          break;
-        }
-        // The last frame is the body; those before it, a topic as a rule, are for ZeroMQ's filters.
-        taken_.count(frame_);
-        while (frame_.more() && socket_.recv(frame_, zmq::recv_flags::dontwait)) taken_.count(frame_);
-        if (!dropped_.empty() && dropped_.count(descriptor_of(frame_)) != 0) {
-          if (std::chrono::steady_clock::now() > drop_until_) dropped_.clear();
-          taken += 64;
-          continue;
-        }
-        begin_batch();
-      }
-      taken += intake_.take_some(*batch_, kReadTurnBytesMax - taken);
-      if (batch_->ended) batch_.reset();
-    }
-  } catch (const zmq::error_t&) {
-    // Nothing that a peer sends leads here; a context that is being closed does.
-    turn = Turn::drained;
+  // All of a turn have the time at which it began: it is over in a millisecond.
+  intake_.begin_turn();
+  while (taken < kReadTurnBytesMax && !turns_.nobody_waits()) {
+    Inlet& inlet = *inlets_[turns_.next()];
+    if (inlet.watch && !std::exchange(inlet.looked, true)) inlet.watch->look_for_peers();
+    const auto allowance = static_cast<std::size_t>(turns_.allowance());
+    bool drained = false;
+    const std::size_t cost =
+        take_from(inlet, std::min(allowance, kReadTurnBytesMax - taken), drained);
+    taken += cost;
+    turns_.took(static_cast<std::int64_t>(cost), drained);
+    if (drained && inlet.watch) inlet.watch->wait();
   }
+  for (const auto& inlet : inlets_) inlet->looked = false;
   if (taken != 0) on_batch_();
-  return turn;
+  if (!posted_ && !stopped_ && !turns_.nobody_waits()) take_turn_soon();
 }
 
-// Whose key is no longer good is told so by what becomes of his connection, and when he comes again.
-void ZmqReceiver::begin_batch() {
-  sender_ = guard_.sender_of(frame_);
-  batch_.emplace(frame_.to_string_view(), &peer_);
-  if (sender_.kind == ZmqSender::Kind::local) return;
-  batch_->rule = &rule_;
-  if (sender_.kind == ZmqSender::Kind::key) return;
-  for (const std::string& endpoint : endpoints_) (void)cut_peer(descriptor_of(frame_), endpoint);
+// Takes in messages that cost about so much; `drained` says whether all were read.
+std::size_t ZmqReceiver::take_from(Inlet& inlet, std::size_t cost_max, bool& drained) {
+  std::size_t cost = 0;
+  while (cost < cost_max) {
+    if (!inlet.batch && !receive(inlet, cost)) {
+      drained = true;
+      break;
+    }
+    if (!inlet.batch) continue;
+    cost += intake_.take_some(*inlet.batch, cost_max - cost);
+    if (inlet.batch->ended) inlet.batch.reset();
+  }
+  return cost;
+}
+
+// False where there is no message. One that is to be dropped becomes no batch, and has its cost.
+bool ZmqReceiver::receive(Inlet& inlet, std::size_t& cost) {
+  zmq::message_t& frame = inlet.frame;
+  try {
+    if (!inlet.socket.recv(frame, zmq::recv_flags::dontwait)) return false;
+    // The last frame is the body; those before it, a topic as a rule, are for ZeroMQ's filters.
+    taken_.count(frame);
+    while (frame.more() && inlet.socket.recv(frame, zmq::recv_flags::dontwait)) taken_.count(frame);
+  } catch (const zmq::error_t&) {
+    return false;  // nothing that a peer sends leads here; a context that is being closed does
+  }
+  if (!dropped_.empty() && dropped_.count(descriptor_of(frame)) != 0) {
+    if (std::chrono::steady_clock::now() > drop_until_) dropped_.clear();
+    cost += kDroppedCost;
+    return true;
+  }
+  begin_batch(inlet);
+  return true;
+}
+
+// Whose key is no longer good is told so by what becomes of his connection, and when he comes
+// again.
+void ZmqReceiver::begin_batch(Inlet& inlet) {
+  inlet.sender = guard_.sender_of(inlet.frame);
+  inlet.batch.emplace(inlet.frame.to_string_view(), &inlet.peer);
+  if (inlet.sender.kind == ZmqSender::Kind::local) return;
+  inlet.batch->rule = &inlet.rule;
+  if (inlet.sender.kind == ZmqSender::Kind::key) return;
+  for (const std::string& endpoint : endpoints_)
+    (void)cut_peer(descriptor_of(inlet.frame), endpoint);
 }
 
 void ZmqReceiver::stop(std::int64_t drain_us) {
-  if (!watch_) return;
-  watch_.reset();
-  monitor_.reset();
+  if (std::exchange(stopped_, true)) return;
+  std::vector<zmq_pollitem_t> items;
+  for (const auto& inlet : inlets_) {
+    inlet->watch.reset();
+    inlet->monitor.reset();
+    items.push_back({inlet->socket.handle(), 0, ZMQ_POLLIN, 0});
+  }
   using Steady = std::chrono::steady_clock;
   const auto end = Steady::now() + std::chrono::microseconds(drain_us);
   // What sources have sent may still be on its way through the kernel: drained means that nothing
   // has come for a moment.
-  while (Steady::now() < end) {
-    if (take_turn() == Turn::more) continue;
-    zmq_pollitem_t item{socket_.handle(), 0, ZMQ_POLLIN, 0};
-    // Not by zmq::poll(): a signal, such as to be told once more to stop, ends it early and is no failure.
-    if (zmq_poll(&item, 1, kQuietMs) == 0) break;
+  while (!items.empty() && Steady::now() < end) {
+    for (std::size_t i = 0; i < inlets_.size(); ++i) turns_.join(i);
+    take_turn();
+    if (!turns_.nobody_waits()) continue;
+    // Not by zmq::poll(): a signal, such as to be told once more to stop, ends it early and is no
+    // failure.
+    if (zmq_poll(items.data(), static_cast<int>(items.size()), kQuietMs) == 0) break;
   }
-  socket_.close();
+  for (const auto& inlet : inlets_) inlet->socket.close();
+  ports_.clear();
 }
 
 }  // namespace bridge
