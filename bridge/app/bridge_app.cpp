@@ -158,7 +158,7 @@ class BridgeApp::Impl {
       cluster_->set_on_word([this](std::string_view key, std::string_view json) {
         if (key == "run.set") runs_links_.change(json);
       });
-      cluster_->attach({sources_, source_watch_, types_, dispatcher_, commands_});
+      cluster_->attach({sources_, source_watch_, types_, *journal_, dispatcher_, commands_});
     }
     intake_.set_on_more([this] {
       asio::post(io_, [this] {
@@ -388,11 +388,7 @@ class BridgeApp::Impl {
   }
 
   void begin_cluster(LogStart* start) {
-    const std::uint64_t journal_seq = start->last_seq;
-    auto begun = cluster_->begin(start);
-    if (begun && start->last_seq != journal_seq) {
-      begun = journal_->skip_to(start->last_seq, "let go of by the shared log of the cluster");
-    }
+    const auto begun = cluster_->begin(start, *journal_);
     if (!begun) throw std::runtime_error("cluster: " + begun.error().message);
   }
 

@@ -101,8 +101,8 @@ std::vector<ConfigKey> cluster_keys() {
                                 [](Config& c) -> std::int64_t& { return c.cluster.checkpoint_s; }));
   keys.push_back(cluster_text(
       "cluster.join",
-      "Where a bridge without a journal begins. resume: at the beginning of the shared log where that still has all, so that its\n"
-      "journal does too; else at the newest checkpoint. fresh: there in any case, without reading what was before.",
+      "Where a bridge without a journal begins. resume: at the beginning of the shared log where that still has all, else at the\n"
+      "newest checkpoint; what was before it has from other bridges' journals. fresh: at the newest checkpoint, without what was before.",
       "resume or fresh", "resume", check_join, [](Config& c) -> std::string& { return c.cluster.join; }));
   return keys;
 }

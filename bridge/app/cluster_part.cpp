@@ -21,6 +21,7 @@ constexpr std::size_t kProposedBytesMax = 128 << 20;  // beside what sources wai
 constexpr std::size_t kRunsRemembered = 4096;
 constexpr std::size_t kMarkBytesMax = kCheckpointBytesMax;
 constexpr std::int64_t kMarkEveryUs = 1'000'000;
+constexpr char kLetGo[] = "let go of by the shared log of the cluster";
 constexpr std::int64_t kSayUs = 5'000'000;
 constexpr std::size_t kSaidMax = 1024;
 constexpr auto kPause = std::chrono::milliseconds(1);
@@ -112,14 +113,29 @@ Result<std::string> ClusterPart::open() {
   return epoch_of(seek.fold());
 }
 
-Result<bool> ClusterPart::begin(LogStart* start) {
+Result<bool> ClusterPart::begin(LogStart* start, Journal& journal) {
   auto found = search(start->last_seq);
   if (!found) return found.error();
   begins_ = std::move(found.value());
   Fold fold(kClusterPayloadMax);
   if (!fold.restore(begins_) || fold.last_seq() <= start->last_seq) return true;
-  log_warn("cluster_left_out", "cluster: the shared log goes on behind event {} only; {} and what follows up to that will be missing in the journal",
-           fold.last_seq(), start->last_seq + 1);
+  std::uint64_t filled = 0;
+  std::uint64_t at = start->last_seq;
+  if (!fresh_) {
+    fill_ = std::make_unique<JournalFill>(options_.node, *stream_, clock_);
+    const auto taken = fill_->run(start->last_seq, fold.last_seq(), [&](const std::vector<BlockPtr>& blocks) {
+      at = blocks.back()->last_seq();
+      return journal.fill(blocks, kLetGo);
+    });
+    if (!taken) return taken.error();
+    filled = taken.value();
+  }
+  if (at < fold.last_seq()) {
+    const auto skipped = journal.skip_to(fold.last_seq(), kLetGo);
+    if (!skipped) return skipped;
+  }
+  log_warn("cluster_left_out", "cluster: the shared log goes on behind event {} only; of the {} before that which the journal lacked {} came from other bridges' journals",
+           fold.last_seq(), fold.last_seq() - start->last_seq, filled);
   start->last_seq = fold.last_seq();
   start->last_stamp_us = fold.last_stamp_us();
   return true;

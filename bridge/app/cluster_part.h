@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/cluster_peers.h"
+#include "app/journal_fill.h"
 #include "app/config.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -21,6 +22,7 @@
 #include "log/ahead_waits.h"
 #include "log/event_log.h"
 #include "sources/source_tracker.h"
+#include "store/journal.h"
 
 namespace bridge {
 
@@ -35,9 +37,9 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   Result<std::string> open();
 
   // Finds where this bridge goes on in the shared log. Where that is not in it any more behind the journal's end it is at a
-  // checkpoint, and `*start` is moved on to that: the journal has to note that it lacks what is between.
-  // REQUIRES: open(); `*start` is the journal's.
-  Result<bool> begin(LogStart* start);
+  // checkpoint, and `*start` is moved on to that. Unless it is to begin fresh, what is between is had from other bridges' journals, as
+  // far as any has it; of the rest the journal notes that it lacks it. REQUIRES: open(); `*start` is the journal's.
+  Result<bool> begin(LogStart* start, Journal& journal);
 
   // What the other bridges have to do with, from join() on. REQUIRES: before join().
   void attach(const ClusterSides& sides);
@@ -123,6 +125,7 @@ class ClusterPart final : public PositionStore, public ClusterSink, public Share
   const std::function<void(std::function<void()>)> post_;
   const std::function<void()> on_news_;
   std::unique_ptr<JetStream> stream_;
+  std::unique_ptr<JournalFill> fill_;
   std::string begins_;  // with this fold, from begin() to join()
   std::unique_ptr<ClusterLog> part_;
   std::unique_ptr<ClusterSides> sides_;

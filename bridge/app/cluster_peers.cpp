@@ -15,6 +15,8 @@ constexpr std::int64_t kHeartbeatSoonUs = 100'000;  // where something has chang
 constexpr std::int64_t kLookUs = 250'000;
 constexpr std::int64_t kSwitchesUs = 20'000;
 // The leader is asked twice a second: where it has not answered for so long there is none, or it is out of reach.
+constexpr std::size_t kServingMax = 2;  // slices of the journal at a time
+constexpr std::size_t kSliceBytes = 512 * 1024;
 constexpr std::int64_t kLeaderUs = 2'000'000;
 
 }  // namespace
@@ -145,9 +147,22 @@ void ClusterPeers::on_heartbeat(const std::string& node, std::string_view heartb
 
 void ClusterPeers::on_request(const std::string& to, std::string_view request, std::int64_t) {
   if (part_.trouble() == ClusterTrouble::replaced) return;
+  if (const auto past = read_past_request(request)) return serve_journal(to, *past);
   desk_.on_request(to, request, [this](const std::string& node, std::int64_t wall_us) {
     const Peer* const peer = peers_.find(node);
     return peer == nullptr ? std::nullopt : peer->clock.steady_of(wall_us);
+  });
+}
+
+// Who asks has a patience of seconds, and asks another then.
+void ClusterPeers::serve_journal(const std::string& to, const PastRequest& request) {
+  if (serving_ >= kServingMax || !problem_().empty()) return;
+  ++serving_;
+  sides_.journal.read(request.after + 1, [this, to, request, alive = std::weak_ptr<char>(alive_)](const PastReader::Slice& slice) {
+    if (alive.expired()) return;
+    --serving_;
+    if (slice.unreadable) return;
+    stream_.answer(to, write_past_slice(request, slice.blocks, std::min(kSliceBytes, stream_.word_bytes_max() / 2)));
   });
 }
 

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "log/past_slices.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "cluster/cluster_log.h"
@@ -19,6 +21,7 @@
 #include "commands/remote_desk.h"
 #include "commands/source_watch.h"
 #include "engine/jetstream.h"
+#include "log/past_reader.h"
 #include "log/type_counts.h"
 #include "sources/peers.h"
 #include "sources/presence.h"
@@ -32,6 +35,7 @@ struct ClusterSides {
   SourceTable& sources;
   SourceWatch& watch;
   TypeCounts& types;  // of what is in the log
+  PastReader& journal;
   CommandDispatcher& dispatcher;
   OwnCommands& commands;
 };
@@ -65,6 +69,7 @@ class ClusterPeers final : public NodeLinkListener {
  private:
   bool able(std::int64_t now_us) const;
   SwitchLinks switch_links();
+  void serve_journal(const std::string& to, const PastRequest& request);
   void look_at_switches(std::int64_t now_us);
   void say(bool stopping);
   void tell(const std::vector<Presence::Change>& changes);
@@ -86,6 +91,8 @@ class ClusterPeers final : public NodeLinkListener {
   ClusterSwitches switches_;
   std::int64_t switches_us_ = INT64_MIN / 2;
   std::int64_t first_since_us_ = -1;  // no other that works has a smaller name
+  std::size_t serving_ = 0;  // slices of the journal
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();
   bool started_ = false;
   bool changed_ = false;  // among the sources, since the last heartbeat
   std::int64_t said_us_ = INT64_MIN / 2;

@@ -103,7 +103,7 @@ class Connection final : public JetStream {
   void find_checkpoint() override { ask(get_subject_, 'k', 0, R"({"last_by_subj":")" + checkpoint_subject_ + "\"}"); }
 
   Result<bool> listen(NodeLinkListener& listener) override {
-    words_listener_ = &listener;
+    if (std::exchange(words_listener_, &listener) != nullptr) return true;
     const std::string all = node_subject_ + "*";
     if (!good(natsConnection_Subscribe(&heartbeats_, connection_, all.c_str(), on_word, this)) ||
         !good(natsConnection_Subscribe(&requests_, connection_, (command_subject_ + options_.node).c_str(), on_word, this)) ||

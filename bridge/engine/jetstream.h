@@ -45,7 +45,8 @@ class JetStream : public SharedLog, public NodeLink {
 
   // Tells `listener` what has come since the last time.
   virtual void poll(SharedLogListener& listener, std::int64_t now_us) = 0;
-  // From now on poll() tells `listener` what other nodes say, and they can ask this one. It outlives this.
+  // From now on poll() tells `listener`, and none before it, what other nodes say, and they can ask this one. It outlives this, or
+  // the next one.
   virtual Result<bool> listen(NodeLinkListener& listener) = 0;
   // The server that leads the stream, as heard of last; "" where it is not known, or alone.
   virtual const std::string& leader() const = 0;

@@ -97,6 +97,24 @@ Result<bool> Journal::skip_to(std::uint64_t seq, const char* reason) {
   return true;
 }
 
+Result<bool> Journal::fill(const std::vector<BlockPtr>& blocks, const char* reason) {
+  if (blocks.front()->first_seq() > committed_seq_ + 1) {
+    auto skipped = skip_to(blocks.front()->first_seq() - 1, reason);
+    if (!skipped) return skipped;
+  }
+  std::vector<JournalItem> items;
+  for (const BlockPtr& block : blocks) items.push_back({block, 0, {}, ""});
+  const auto written = file_->append(items, clock_.wall_us());
+  if (!written) return Failure{written.error().message};
+  std::uint64_t events = 0;
+  for (const BlockPtr& block : blocks) events += block->size();
+  const auto trimmed = file_->trim(2 * events, clock_.wall_us());
+  if (!trimmed) return Failure{trimmed.error().message};
+  first_seq_ = file_->first_seq();
+  committed_seq_ = blocks.back()->last_seq();
+  return true;
+}
+
 std::string Journal::problem() const { return log_ == nullptr ? problem_ : status().problem; }
 
 void Journal::start(EventLog& log, std::function<void()> on_progress) {

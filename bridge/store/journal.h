@@ -38,6 +38,10 @@ class Journal final : public PastReader {
   // `reason` tells a person of. REQUIRES: between open() and start(); seq > LogStart::last_seq; problem() is "".
   Result<bool> skip_to(std::uint64_t seq, const char* reason);
 
+  // Events of the same log that another's journal has, behind the newest event of the file; what is between is noted as a hole,
+  // for `reason`. REQUIRES: as skip_to().
+  Result<bool> fill(const std::vector<BlockPtr>& blocks, const char* reason);
+
   // How far the runs had come that were heard of last (JournalFileOptions::positions_max), oldest first.
   const std::vector<SourcePosition>& positions() const { return positions_; }
 

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "commands/remote_command.h"
 #include "event/json_document.h"
+#include "log/past_slices.h"
 #include "sources/heartbeat.h"
 #include "sources/peers.h"
 
@@ -70,5 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   heartbeat(input);
   command(input);
   answers(input);
+  if (const auto request = read_past_request(input)) require(write_past_request(*request) == input, "a request is read as what is written otherwise", input);
+  (void)read_past_slice(input, {0, INT64_MAX});
   return 0;
 }

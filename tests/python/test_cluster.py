@@ -458,11 +458,15 @@ class Joins(Cluster):
     def wait_alike(self, names: list[str], publisher: Publisher) -> list:
         """Until the last of them has what the first has, as far as it begins; the last one's rows."""
         published = publisher.stats().published
-        wait_until(lambda: all((self.rows(name) or [[0] * 5])[-1][3] == published for name in names), "for the last event")
-        first, last = self.rows(names[0]), self.rows(names[-1])
-        missing = {seq for from_seq, to_seq, _ in self.holes(names[-1]) for seq in range(from_seq, to_seq + 1)}
-        self.assertEqual([row for row in first if row[0] not in missing], last)
-        return last
+
+        def alike() -> bool:
+            first, last = self.rows(names[0]), self.rows(names[-1])
+            missing = {seq for from_seq, to_seq, _ in self.holes(names[-1]) for seq in range(from_seq, to_seq + 1)}
+            have = [row[3] for row in last if row[1] == publisher.source]
+            return have[-1:] == [published] and [row for row in first if row[0] not in missing] == last
+
+        wait_until(alike, "for equal rows")
+        return self.rows(names[-1])
 
     async def first_after(self, bridge: Bridge, seq: int) -> list[dict]:
         """What a client that has seen all up to there is told first."""
@@ -484,15 +488,22 @@ class Joins(Cluster):
         self.flood(publisher, one, "n1", 40)
         self.wait_checkpoint(one)
 
-        # The one that was away has what it had, and says what it lacks.
+        # The one that was away has what it had, and says what it lacks where nobody is there who has it.
+        one.kill()
         two.start()
-        three = self.node("n3", *settings)  # and this one has nothing
+        one.start()
         publisher.publish("tick", {"i": 41})
         self.assertEqual(self.wait_alike(["n1", "n2"], publisher)[0][0], 1)
         hole = self.holes("n2")
         self.assertEqual([(hole[0][0], hole[0][2], len(hole))], [(had + 1, "let go of by the shared log of the cluster", 1)])
-        last = self.wait_alike(["n1", "n3"], publisher)
-        self.assertEqual(self.holes("n3")[0][:2], (1, last[0][0] - 1))
+        # One that has nothing has from the others what any has, and one that is to be fresh has not.
+        whole, three = self.node("n3", *settings), self.node("n4", "cluster.join=fresh", *settings)
+        publisher.publish("tick", {"i": 42})
+        self.assertEqual(self.wait_alike(["n1", "n3"], publisher)[0][0], 1)
+        self.assertEqual(self.holes("n3"), [])
+        wait_until(lambda: whole.ask("get_runs")["result"]["runs"] == one.ask("get_runs")["result"]["runs"], "for the same runs")
+        last = self.wait_alike(["n1", "n4"], publisher)
+        self.assertEqual(self.holes("n4")[0][:2], (1, last[0][0] - 1))
         reply, gap = asyncio.run(self.first_after(three, 0))
         self.assertEqual((reply["action"], gap["type"]), ("subscribe", "gap"))
         self.assertEqual([gap["data"][k] for k in ("from_seq", "to_seq", "reason")], [1, last[0][0] - 1, "evicted"])
@@ -504,9 +515,9 @@ class Joins(Cluster):
         # Killed, they go on from there.
         three.kill()
         three.start()
-        publisher.publish("tick", {"i": 42})
-        self.wait_alike(["n1", "n3"], publisher)
-        self.assertEqual(len(self.holes("n3")), 1)
+        publisher.publish("tick", {"i": 43})
+        self.wait_alike(["n1", "n4"], publisher)
+        self.assertEqual(len(self.holes("n4")), 1)
         self.assertEqual([e for e in one.events("system_status") if e["data"]["status"] == "source_lost"], [])
         self.assertEqual({node["agrees"] for node in one.ask("get_status")["result"]["cluster"]["nodes"] if not node["here"]}, {True})
 

@@ -56,6 +56,8 @@ def schema_of(message: Any) -> str:
         return "audit_line"
     if "node" in message and "wall" in message:
         return "node_heartbeat"
+    if "journal" in message:
+        return "node_journal"
     if "answers" in message or "refusal" in message:
         return "node_answer"
     if "command" in message and "from" in message:

@@ -1,0 +1,74 @@
+#include "log/past_slices.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace bridge;
+
+// Events `first` to `last`, as a journal gives them.
+std::vector<BlockPtr> events(std::uint64_t first, std::uint64_t last) {
+  BlockBuilder builder;
+  for (std::uint64_t seq = first; seq <= last; ++seq) {
+    Envelope event;
+    const std::string data = R"({"i":)" + std::to_string(seq) + "}";
+    event.type = "t";
+    event.source = "s";
+    event.run = "r";
+    event.source_seq = seq;
+    event.data = data;
+    builder.add(event, seq, static_cast<std::int64_t>(1'700'000'000'000'000 + seq));
+  }
+  return {builder.seal()};
+}
+
+std::string jsons(const std::vector<BlockPtr>& blocks) {
+  std::string all;
+  for (const BlockPtr& block : blocks) {
+    for (std::size_t i = 0; i < block->size(); ++i) all.append(block->json(i)) += '\n';
+  }
+  return all;
+}
+
+constexpr std::size_t kMuch = 1 << 20;
+
+}  // namespace
+
+TEST_CASE("past slices: what was asked for arrives byte for byte, and no more than there is room for") {
+  CHECK(read_past_request(write_past_request({3, 8}))->after == 3);
+  const PastRequest request{3, 8};
+  const auto read = read_past_slice(write_past_slice(request, events(1, 20), kMuch), request);
+  REQUIRE(read);
+  CHECK(jsons(*read) == jsons(events(4, 8)));
+  CHECK(read->front()->entry(0).timestamp_us == 1'700'000'000'000'004);
+  // Where the journal begins later it begins there, and not at all behind what was asked for.
+  CHECK(jsons(*read_past_slice(write_past_slice(request, events(7, 20), kMuch), request)) == jsons(events(7, 8)));
+  CHECK(read_past_slice(write_past_slice(request, events(9, 20), kMuch), request)->empty());
+  CHECK(read_past_slice(write_past_slice(request, {}, kMuch), request)->empty());
+  // One has room always.
+  CHECK(jsons(*read_past_slice(write_past_slice(request, events(1, 20), 1), request)) == jsons(events(4, 4)));
+  auto parts = events(4, 5);
+  parts.push_back(events(6, 7).front());
+  parts.push_back(events(9, 9).front());  // behind a hole
+  CHECK(jsons(*read_past_slice(write_past_slice({3, 20}, parts, kMuch), {3, 20})) == jsons(events(4, 7)));
+}
+
+TEST_CASE("past slices: what is no answer to the request is none") {
+  const PastRequest request{3, 8};
+  const std::string good = write_past_slice(request, events(4, 8), kMuch);
+  CHECK_FALSE(read_past_slice(good, {4, 8}));
+  CHECK_FALSE(read_past_slice(good, {3, 7}));
+  for (std::size_t size = 0; size < good.size(); ++size) CHECK_FALSE(read_past_slice(good.substr(0, size), request));
+  CHECK_FALSE(read_past_slice(good + "x", request));
+  std::string wrong = good;
+  wrong[good.find("\"data\"") + 1] = 'x';
+  CHECK_FALSE(read_past_slice(wrong, request));
+  CHECK_FALSE(read_past_slice("PAST1 {\"from\":4,\"count\":99999999999}\n", request));
+  CHECK_FALSE(read_past_slice("PAST1 {\"from\":4,\"count\":0}\n", request));
+  for (const char* text : {"", "{}", R"({"journal":{"after":3,"to":3}})", R"({"journal":{"after":3,"to":08}})", R"({"journal":{"after":3,"to":8}} )"}) {
+    CHECK_FALSE(read_past_request(text));
+  }
+}
