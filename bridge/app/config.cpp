@@ -312,6 +312,7 @@ const char* reload_text(const ConfigKey& key) {
     case Reload::at_start: break;
     case Reload::at_once: return "by SIGHUP";
     case Reload::with_tls: return "by SIGHUP, where TLS is spoken before and after it";
+    case Reload::with_packing: return "by SIGHUP, where it is not 0 already";
     case Reload::with_auth: return "by SIGHUP, where clients have to say who they are already";
   }
   return "at the next start";

@@ -95,6 +95,7 @@ struct Config {
     bool before_delivery = false;
     std::int64_t bytes_max = 0;
     std::int64_t age_max_s = 0;
+    std::int64_t compress_after_s = 0;  // 0 = never
     std::int64_t runs_bytes_max = 0;
     std::int64_t runs_age_max_s = 0;
   } journal;

@@ -367,6 +367,12 @@ std::vector<ConfigKey> make_keys() {
       live(integer("journal.age_max_s", "Events older than this leave the journal.", "seconds",
                    7 * 86'400, 1, 10 * 365 * 86'400,
                    [](C& c, Integer v) { c.journal.age_max_s = v; })),
+      live(integer("journal.compress_after_s",
+                   "Events older than this are compressed in the journal, to a tenth. SQL goes on reading the table events: the\n"
+                   "sqlite3 shell as ever, other programs with one line more (bridge/PAST.md). A file for which this was ever\n"
+                   "set stays so, and no bridge from before this key opens it. 0 = never.",
+                   "seconds", 0, 0, 10 * 365 * 86'400,
+                   [](C& c, Integer v) { c.journal.compress_after_s = v; }), Reload::with_packing),
       live(integer("journal.runs_bytes_max",
                    "Curves of runs, which stay when the events are gone, beside those. Beyond this size the\n"
                    "curves of the run that has been silent longest leave.",

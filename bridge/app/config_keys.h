@@ -16,6 +16,7 @@ enum class Reload {
   at_start,   // by the next start alone
   at_once,    // by SIGHUP
   with_tls,   // by SIGHUP, where TLS is spoken before and after it
+  with_packing,  // by SIGHUP, where old events are compressed already
   with_auth,  // by SIGHUP, where clients have to say who they are already
 };
 

@@ -12,6 +12,7 @@ bool changes_now(Reload reload, const Config& running, const Config& wanted, boo
     case Reload::at_start: return false;
     case Reload::at_once: return true;
     case Reload::with_tls: return !running.tls.certificate.empty() && !wanted.tls.certificate.empty();
+    case Reload::with_packing: return running.journal.compress_after_s > 0;
     case Reload::with_auth: return auth;
   }
   return false;

@@ -19,6 +19,9 @@ JournalReport KeptJournal::report() const {
   report.disk_free_bytes = status.disk_free_bytes;
   report.events_per_s = status.events_per_s;
   report.event_bytes = status.event_bytes;
+  report.packed_events = status.packed.events;
+  report.packed_bytes = status.packed.packed_bytes;
+  report.unpacked_bytes = status.packed.text_bytes;
   report.holds_s = status.holds_s;
   return report;
 }

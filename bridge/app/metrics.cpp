@@ -46,6 +46,11 @@ void add_journal(Families& f, const JournalStatus& j) {
             "Times that another program's reading made that larger than 256 MiB.", j.wal_held);
   f.gauge("ppo_bridge_journal_disk_free_bytes", "Room on its disk that the bridge may use.",
           static_cast<double>(j.disk_free_bytes));
+  f.gauge("ppo_bridge_journal_packed_events", "Events in it that are compressed (journal.compress_after_s).", static_cast<double>(j.packed.events));
+  f.gauge("ppo_bridge_journal_packed_bytes", "What these take.", static_cast<double>(j.packed.packed_bytes));
+  f.gauge("ppo_bridge_journal_unpacked_bytes", "Of these, before they were compressed.", static_cast<double>(j.packed.text_bytes));
+  f.counter("ppo_bridge_journal_pieces_packed_total", "Pieces of up to 1,024 events that were compressed.", j.pieces_packed);
+  f.counter("ppo_bridge_journal_packing_seconds_total", "Time that those took.", static_cast<double>(j.packing_us) / 1e6);
   f.gauge("ppo_bridge_journal_event_bytes", "Of its file, without the runs; 0: there are too few to tell.", j.event_bytes);
   f.gauge("ppo_bridge_journal_holds_seconds", "How long it will hold events at the present rate; +Inf: not known, or none come.",
           j.holds_s.value_or(std::numeric_limits<double>::infinity()));

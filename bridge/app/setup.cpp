@@ -102,7 +102,8 @@ std::size_t positions_known(const Config& config) {
 
 JournalLimits journal_limits(const Config& config) {
   return {static_cast<std::uint64_t>(config.journal.bytes_max), config.journal.age_max_s * 1'000'000,
-          static_cast<std::uint64_t>(config.journal.runs_bytes_max), config.journal.runs_age_max_s * 1'000'000};
+          static_cast<std::uint64_t>(config.journal.runs_bytes_max), config.journal.runs_age_max_s * 1'000'000,
+          config.journal.compress_after_s * 1'000'000};
 }
 
 JournalFileOptions journal_options(const Config& config, std::size_t runs_bytes) {

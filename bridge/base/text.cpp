@@ -53,23 +53,26 @@ std::string_view utf8_prefix(std::string_view s, std::size_t bytes_max) {
 void append_json_string(std::string& out, std::string_view s) {
   assert(is_utf8(s));
   out.push_back('"');
-  for (const char ch : s) {
-    const auto c = static_cast<unsigned char>(ch);
+  std::size_t plain = 0;  // from here on nothing is to be escaped
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const auto c = static_cast<unsigned char>(s[i]);
+    if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F) continue;
+    out.append(s, plain, i - plain);
+    plain = i + 1;
     if (c == '"' || c == '\\') {
       out.push_back('\\');
-      out.push_back(ch);
+      out.push_back(s[i]);
     } else if (c == '\n') {
       out.append("\\n");
     } else if (c == '\t') {
       out.append("\\t");
-    } else if (c < 0x20 || c == 0x7F) {
+    } else {
       out.append("\\u00");
       out.push_back(kHex[c >> 4]);
       out.push_back(kHex[c & 15]);
-    } else {
-      out.push_back(ch);
     }
   }
+  out.append(s, plain);
   out.push_back('"');
 }
 

@@ -17,6 +17,8 @@ void put_journal(JsonWriter& json, const JournalReport& report) {
   json.field("disk_free_bytes", report.disk_free_bytes).field("events_per_s", report.events_per_s);
   json.key("bytes_per_event");
   report.event_bytes > 0 ? json.add(report.event_bytes) : json.raw("null");
+  json.field("packed_events", report.packed_events).field("packed_bytes", report.packed_bytes);
+  json.field("unpacked_bytes", report.unpacked_bytes);
   json.key("holds_s");
   report.holds_s ? json.add(*report.holds_s) : json.raw("null");
   json.end_object();

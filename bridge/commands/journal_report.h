@@ -19,6 +19,7 @@ struct JournalReport {
   std::uint64_t disk_free_bytes = 0;
   double events_per_s = 0;
   double event_bytes = 0;         // 0: there are too few events to tell
+  std::uint64_t packed_events = 0, packed_bytes = 0, unpacked_bytes = 0;  // of old ones that are compressed: after, before
   std::optional<double> holds_s;  // at the present rate; nothing: it is not known yet
 };
 

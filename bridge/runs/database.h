@@ -89,9 +89,9 @@ class Statement {
     return static_cast<std::uint64_t>(sqlite3_column_int64(statement_, column));
   }
   double real(int column) const { return sqlite3_column_double(statement_, column); }
-  bool is_null(int column) const {
-    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
-  }
+  bool is_null(int column) const { return type(column) == SQLITE_NULL; }
+  // SQLITE_INTEGER, _FLOAT, _TEXT, _BLOB or _NULL; before the column is read as another.
+  int type(int column) const { return sqlite3_column_type(statement_, column); }
   // Until the next step or reset.
   std::string_view blob(int column) const {
     const void* const data = sqlite3_column_blob(statement_, column);

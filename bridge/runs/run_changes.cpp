@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "event/event_fields.h"
+#include "runs/packed_events.h"
 #include "runs/run_tables.h"
 
 namespace bridge {
@@ -161,7 +162,8 @@ bool RunStore::set_run(const RunChange& change) {
 void RunStore::begin_window(std::uint64_t at) {
   window_at_ = at;
   if (!keeps_windows_) return;
-  db_.run("DELETE FROM tallies_before WHERE at<(SELECT max(at) FROM tallies_before WHERE at<(SELECT min(seq) FROM events))");
+  db_.run("DELETE FROM tallies_before WHERE at<(SELECT max(at) FROM tallies_before WHERE at<" +
+          std::to_string(PackedEvents::first_event(db_)) + ")");
   db_.run("DELETE FROM tallies_before WHERE at<=(SELECT at FROM tallies_before ORDER BY at DESC LIMIT 1 OFFSET " +
           std::to_string(std::min(kBeforeRowsMax, limits_.bytes_max / kBeforeRowPart)) + ")");
 }

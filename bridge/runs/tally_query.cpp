@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "runs/packed_events.h"
 #include "runs/run_answers.h"
 
 namespace bridge {
@@ -25,26 +26,40 @@ struct TalliedEvent {
 // Visits trades and portfolios in (from, to], in order or backwards, until `visit` says false.
 template <class Visit>
 void for_each_tallied(Database& db, std::uint64_t from, std::uint64_t to, bool back, Visit&& visit) {
-  Statement rows(db, back ? "SELECT seq,type,source,run,agent_id,data_bytes,body FROM events WHERE seq>? AND "
-                            "seq<=? ORDER BY seq DESC"
-                          : "SELECT seq,type,source,run,agent_id,data_bytes,body FROM events WHERE seq>? AND "
-                            "seq<=? ORDER BY seq");
-  rows.bind(1, from);
-  rows.bind(2, to);
-  while (rows.step()) {
-    const std::string_view type = rows.text(1);
+  const auto on_event = [&](const PackedEvent& stored) {
+    const std::string_view type = stored.type;
     const bool trade = type == "trade_executed";
-    if ((!trade && type != "portfolio_update") || rows.is_null(2)) continue;
-    const std::string_view body = rows.text(6);
+    if ((!trade && type != "portfolio_update") || stored.source.data() == nullptr) return true;
     const std::size_t begin = std::string_view(R"({"type":"","data":)").size() + type.size();
-    const std::size_t size = rows.number(5);
-    if (begin > body.size() || size > body.size() - begin) continue;
-    TalliedEvent event{rows.number(0),
-                       {std::string(rows.text(2)), std::string(rows.text(3)), std::string(rows.text(4))},
-                       body.substr(begin, size)};
+    if (begin > stored.body.size() || stored.data_bytes > stored.body.size() - begin) return true;
+    TalliedEvent event{stored.seq,
+                       {std::string(stored.source), std::string(stored.run), std::string(stored.agent_id)},
+                       stored.body.substr(begin, stored.data_bytes)};
     if (std::get<2>(event.key).size() > 256) std::get<2>(event.key).clear();
-    if (!visit(event, trade)) return;
-  }
+    return static_cast<bool>(visit(event, trade));
+  };
+  Statement rows(db, (std::string("SELECT seq,type,source,run,agent_id,data_bytes,body FROM ") + PackedEvents::rows_table(db) +
+                      " WHERE seq BETWEEN ? AND ? ORDER BY seq" + (back ? " DESC" : ""))
+                         .c_str());
+  const auto on_rows = [&](std::uint64_t low, std::uint64_t high) {
+    rows.bind(1, low);
+    rows.bind(2, high);
+    bool more = true;
+    while (more && rows.step()) {
+      PackedEvent event;
+      event.seq = rows.number(0);
+      event.type = rows.text(1);
+      event.source = rows.text(2);
+      event.run = rows.text(3);
+      event.agent_id = rows.text(4);
+      event.data_bytes = static_cast<std::uint32_t>(rows.number(5));
+      event.body = rows.text(6);
+      more = on_event(event);
+    }
+    rows.reset();
+    return more;
+  };
+  PackedEvents(db).walk(from + 1, to, back, on_rows, on_event);
 }
 
 // What was added up by event `at`, as `tallies_before` and `tallies` have it. REQUIRES: `at` is one of the former, or
@@ -89,7 +104,8 @@ std::optional<RequestError> go_back(Database& db, std::uint64_t at, std::uint64_
   if (!db.number("SELECT 1 FROM sqlite_master WHERE name='events'")) {
     return refuse("must be " + std::to_string(now) + ", for without a journal the past is not kept");
   }
-  const std::uint64_t first = place("min(seq) FROM events").value_or(now + 1);
+  const std::uint64_t oldest_event = PackedEvents::first_event(db);
+  const std::uint64_t first = oldest_event == 0 ? now + 1 : oldest_event;
   const std::uint64_t known = place("min(at) FROM tallies_before").value_or(now);
   const std::uint64_t oldest = std::max(first == 0 ? 0 : first - 1, known - std::min(known, kLookBackMax));
   if (at < oldest) {

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "runs/packed_events.h"
 
 namespace bridge {
 namespace {
@@ -129,7 +130,7 @@ Result<BackupDone> JournalBackup::copy(const std::string& path) {
     vacuum.bind(1, std::string_view(path));
     vacuum.run();
     Database copy(path, Database::Mode::frozen);
-    done.last_seq = static_cast<std::uint64_t>(copy.number("SELECT max(seq) FROM events").value_or(0));
+    done.last_seq = static_cast<std::uint64_t>(copy.number(std::string("SELECT max(seq) FROM ") + PackedEvents::rows_table(copy)).value_or(0));
   } catch (const DatabaseError& error) {
     failure = error.primary_code() == SQLITE_INTERRUPT ? "the bridge stops" : error.what();
   }

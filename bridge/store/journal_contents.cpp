@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <string>
 
+#include "runs/packed_events.h"
 #include "store/journal_statements.h"
 
 namespace bridge {
 namespace {
 
+// 2: `events` is a view over rows and packed events (PackedEvents). Files without those stay 1, as all bridges read them.
 constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kPackedVersion = 2;
 constexpr std::int64_t kApplicationId = 0x50504F4A;  // "PPOJ"
 
 constexpr const char* kSchema = R"(
@@ -51,10 +54,10 @@ CREATE TABLE sources(           -- the last event of each run of each source
 bool has_schema(Database& db) {
   const std::int64_t version = db.number("PRAGMA user_version").value_or(0);
   const std::int64_t tables = db.number("SELECT count(*) FROM sqlite_master").value_or(0);
-  if (version > kSchemaVersion) {
+  if (version > kPackedVersion) {
     throw DatabaseError(SQLITE_ERROR, "it is of version " + std::to_string(version) +
                                           ", written by a newer bridge; this one knows version " +
-                                          std::to_string(kSchemaVersion));
+                                          std::to_string(kPackedVersion));
   }
   if (tables != 0 && db.number("PRAGMA application_id") != kApplicationId) {
     throw DatabaseError(SQLITE_ERROR, "it is another program's database");
@@ -67,6 +70,14 @@ void make_schema(Database& db) {
   db.run(kSchema);
   db.run("PRAGMA application_id=" + std::to_string(kApplicationId));
   db.run("PRAGMA user_version=" + std::to_string(kSchemaVersion));
+  db.run("COMMIT");
+}
+
+void make_room_for_packed(Database& db) {
+  if (PackedEvents::may_be_in(db)) return;
+  db.run("BEGIN IMMEDIATE");
+  PackedEvents::make_room(db);
+  db.run("PRAGMA user_version=" + std::to_string(kPackedVersion));
   db.run("COMMIT");
 }
 
@@ -83,9 +94,11 @@ JournalContents read_contents(Database& db, std::size_t positions_max) {
       contents.clean = epochs.number(2) != 0;
     }
   }
-  contents.last_row_seq = number("SELECT max(seq) FROM events");
+  // The newest one is never packed.
+  const std::string rows = PackedEvents::rows_table(db);
+  contents.last_row_seq = number(("SELECT max(seq) FROM " + rows).c_str());
   if (contents.last_row_seq != 0) {
-    Statement stamp(db, "SELECT timestamp FROM events ORDER BY seq DESC LIMIT 1");
+    Statement stamp(db, ("SELECT timestamp FROM " + rows + " ORDER BY seq DESC LIMIT 1").c_str());
     if (stamp.step()) contents.last_stamp_us = microseconds(stamp.real(0));
   }
   contents.last_seq = contents.last_row_seq;
@@ -99,8 +112,7 @@ JournalContents read_contents(Database& db, std::size_t positions_max) {
   if (!contents.epochs.empty()) {
     contents.last_seq = std::max(contents.last_seq, contents.epochs.back().first_seq - 1);
   }
-  contents.first_seq = contents.last_row_seq != 0 ? number("SELECT min(seq) FROM events")
-                                                  : contents.last_seq + 1;
+  contents.first_seq = contents.last_row_seq != 0 ? PackedEvents::first_event(db) : contents.last_seq + 1;
   Statement sources(db, "SELECT source,run,last_source_seq FROM sources ORDER BY seq DESC LIMIT ?");
   sources.bind(1, std::uint64_t{positions_max});
   while (sources.step()) {

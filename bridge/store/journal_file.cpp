@@ -184,16 +184,19 @@ void JournalFile::prepare() {
   db.run("PRAGMA wal_autocheckpoint=" + std::to_string(wal_pages));
   db.run("PRAGMA journal_size_limit=" + std::to_string(wal_pages * page_bytes_ * 2));
   if (fresh) make_schema(db);
+  if (options_.compress_after_us > 0) make_room_for_packed(db);
   // Older bridges' files have none; they keep it up where there is one.
   db.run("CREATE INDEX IF NOT EXISTS sources_by_seq ON sources(seq)");
   db.run("CREATE TABLE IF NOT EXISTS switches("
          "name TEXT PRIMARY KEY, params TEXT NOT NULL) WITHOUT ROWID");
   db.run("CREATE TABLE IF NOT EXISTS alerts("
          "name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
-  statements_ = std::make_unique<Statements>(db);
+  statements_ = std::make_unique<Statements>(db, PackedEvents::rows_table(db));
+  packed_ = std::make_unique<PackedEvents>(db);
+  pack_from_ = packed_->last_seq() + 1;
   load_contents();
   runs_ = std::make_unique<RunStore>(db, options_.runs, last_row_seq_);
-  types_ = std::make_unique<TypeIndex>(db, last_row_seq_);
+  types_ = std::make_unique<TypeIndex>(db, *packed_, last_row_seq_);
   struct stat info {};
   if (::stat(options_.path.c_str(), &info) == 0) {
     device_ = info.st_dev;

@@ -1,4 +1,5 @@
-// The journal on disk: one SQLite file, a row an event, which people read while the bridge writes.
+// The journal on disk: one SQLite file, a row an event, which people read while the bridge writes. Old events may be packed
+// (PackedEvents), many a row; they are read like the others.
 //
 // Tables: `events` (the log), `epochs` (the numberings), `holes` (what could not be written),
 // `sources` (how far each run had come), `switches` (dead-man's switches that are armed), `alerts` (rules, what is
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +25,7 @@
 #include "base/result.h"
 #include "event/block.h"
 #include "runs/database.h"
+#include "runs/packed_events.h"
 #include "runs/run_store.h"
 #include "store/journal_contents.h"
 #include "store/type_index.h"
@@ -42,6 +45,7 @@ struct JournalFailure {
   // Whether the connection may work again by itself, as when the disk has room again. Otherwise
   // the file must be opened anew.
   bool may_pass = false;
+  SeqRange damaged{1, 0};  // packed events that cannot be read, where it is only those
 };
 
 // A row that outlives the bridge, of `switches` or `alerts`; without a value it is taken away.
@@ -60,6 +64,7 @@ struct JournalFileOptions {
   bool sync_each_commit = false;  // fsync before a commit counts
   std::uint64_t bytes_max = 10ull << 30;
   std::int64_t age_max_us = 7ll * 86'400 * 1'000'000;
+  std::int64_t compress_after_us = 0;  // 0 = never; a file that has packed events keeps them
   std::uint64_t log_bytes_max = 256ull << 20;  // of SQLite's log, which a reader can keep from being emptied
   std::size_t positions_max = 4096;  // of JournalContents; the file knows more
   RunLimits runs;
@@ -71,10 +76,12 @@ struct JournalLimits {
   std::int64_t age_max_us = 0;
   std::uint64_t runs_bytes_max = 0;
   std::int64_t runs_age_max_us = 0;
+  std::int64_t compress_after_us = 0;
 
   void put_into(JournalFileOptions* options) const {
     options->bytes_max = bytes_max;
     options->age_max_us = age_max_us;
+    options->compress_after_us = compress_after_us;
     options->runs.bytes_max = runs_bytes_max;
     options->runs.age_max_us = runs_age_max_us;
   }
@@ -147,6 +154,11 @@ class JournalFile {
   // `now_us`; tells how many. The newest event always stays.
   JournalResult<std::uint64_t> trim(std::uint64_t rows_max, std::int64_t now_us);
 
+  // Packs some hundred events that are old at `now_us` (JournalFileOptions::compress_after_us), a few milliseconds of it;
+  // true where there may be more. After a failure that may not pass those stay as they are.
+  JournalResult<bool> pack(std::int64_t now_us);
+  PackedEvents::Sums packed_sums();
+
   // Deletes a little of what there is too much of in the runs; true where there is more.
   JournalResult<bool> trim_runs(std::int64_t now_us);
 
@@ -183,8 +195,10 @@ class JournalFile {
   bool load_position(std::string_view source, std::string_view run, Position* position);
   void write_positions();
   void forget_positions();
-  BlockPtr read_block(bool* more);
-  std::optional<StampedSeq> stamp_at(std::uint64_t seq);
+  BlockPtr read_block(std::uint64_t from);
+  SeqRange slice_back(std::uint64_t to);
+  BlockPtr unpack_block(const PackedEvents::Piece& piece, std::uint64_t from);
+  std::optional<StampedSeq> stamp_at(std::uint64_t seq, std::initializer_list<std::int64_t> compared_us);
   std::uint64_t first_kept(std::int64_t too_old_us);
   template <class F>
   auto guarded(F&& f) -> JournalResult<decltype(f())>;
@@ -195,12 +209,14 @@ class JournalFile {
   std::unique_ptr<Lock> lock_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<Statements> statements_;
+  std::unique_ptr<PackedEvents> packed_;
   std::unique_ptr<RunStore> runs_;
   std::unique_ptr<TypeIndex> types_;
   JournalContents contents_;
   std::uint64_t first_seq_ = 1;
   std::uint64_t last_row_seq_ = 0;
   std::uint64_t rows_ = 0;
+  std::uint64_t pack_from_ = 1;  // what is older is packed, or cannot be
   std::uint64_t page_bytes_ = 4096;
   std::uint64_t device_ = 0;
   std::uint64_t inode_ = 0;

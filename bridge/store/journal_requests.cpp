@@ -157,6 +157,12 @@ PastReader::Slice JournalThread::read_slice(const Request& request) {
     }
     slice.unreadable = true;
     read_failed(read.error(), seq);
+    if (const SeqRange& damaged = read.error().damaged; damaged.from <= damaged.to) {  // no more than that
+      if (request.back ? damaged.from <= file_->first_seq() : damaged.to >= file_->last_row_seq()) break;
+      seq = request.back ? damaged.from - 1 : damaged.to + 1;
+      skipped /= 2;
+      continue;
+    }
     const std::uint64_t left = request.back ? seq - std::min(seq, file_->first_seq())
                                             : file_->last_row_seq() - std::min(seq, file_->last_row_seq());
     if (left < skipped) break;

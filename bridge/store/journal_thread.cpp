@@ -94,7 +94,7 @@ bool JournalThread::write_due(std::int64_t now_us) const {
 }
 
 std::int64_t JournalThread::next_due_us(std::int64_t now_us) const {
-  std::int64_t due = look_after_at_us_;
+  std::int64_t due = std::min(look_after_at_us_, pack_at_us_);
   if (!problem_.empty()) {
     due = std::min(due, retry_at_us_);
   } else if (!asked_ || !queue_.empty()) {
@@ -115,7 +115,7 @@ void JournalThread::run() {
                          (options_.sync_each_commit || now >= last_commit_us_ + kGroupUs);
         const bool retry = !problem_.empty() && now >= retry_at_us_;
         if (write || ask || retry || stopping_ || !requests_.empty() || past_is_behind_ ||
-            now >= look_after_at_us_) {
+            now >= look_after_at_us_ || now >= pack_at_us_) {
           break;
         }
         wake_.wait_for(lock, std::chrono::microseconds(next_due_us(now) - now + 1));
@@ -131,6 +131,7 @@ void JournalThread::run() {
     if (write && file_ != nullptr) write_group();
     serve_requests();
     fold_past();
+    pack();
     trim();
     ask_for_more();
   }
@@ -147,6 +148,7 @@ void JournalThread::take_limits() {
   new_limits_->put_into(&options_);
   if (file_ != nullptr) file_->set_limits(*new_limits_);
   new_limits_.reset();
+  pack_at_us_ = 0;
 }
 
 // REQUIRES: the lock is held.

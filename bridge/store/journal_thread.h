@@ -48,6 +48,9 @@ struct JournalStatus {
   double events_per_s = 0;
   double event_bytes = 0;
   std::optional<double> holds_s;
+  PackedEvents::Sums packed;         // in the file now
+  std::uint64_t pieces_packed = 0;
+  std::int64_t packing_us = 0;      // that those took
 };
 
 // What main has to know soon.
@@ -156,6 +159,7 @@ class JournalThread {
   bool find_types(Request& request);
   bool write_runs(Request& request);
   void fold_past();
+  void pack();
   bool can_wait_for(std::uint64_t seq);
   bool watch_log();
   void watch_disk();
@@ -201,6 +205,7 @@ class JournalThread {
   std::int64_t look_after_at_us_ = 0;
   std::int64_t empty_log_at_us_ = 0;
   std::int64_t log_reads_at_us_ = 0;
+  std::int64_t pack_at_us_ = 0;  // INT64_MAX: never
   bool reader_waits_ = false;  // a request for more than one turn, or for what is still queued
   std::uint64_t rows_since_trim_ = 0;
   Retention retention_;

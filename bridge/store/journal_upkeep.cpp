@@ -18,6 +18,9 @@ constexpr std::int64_t kReopenUs = 1'000'000;
 constexpr std::int64_t kEmptyLogUs = 1'000'000;
 constexpr std::int64_t kLookAfterUs = 1'000'000;  // age, size, whether the file is still there
 constexpr std::uint64_t kTrimRowsMin = 1024;
+constexpr std::int64_t kPackAgainUs = 1'000'000;  // where there was nothing to pack
+constexpr std::int64_t kPackSoonUs = 5'000;        // where somebody waits
+constexpr std::int64_t kPackRest = 3;             // so many times as long as it took it rests: a quarter of a core at most
 
 }  // namespace
 
@@ -95,6 +98,33 @@ bool JournalThread::watch_log() {
   return false;
 }
 
+// A piece, where nobody waits: for some milliseconds, once a second or so while events come at a few hundred a second.
+void JournalThread::pack() {
+  const std::int64_t now = clock_.steady_us();
+  if (now < pack_at_us_) return;
+  pack_at_us_ = options_.compress_after_us == 0 ? INT64_MAX : now + kPackAgainUs;
+  if (file_ == nullptr || !problem_.empty() || options_.compress_after_us == 0 || counts_.wal_is_held) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!requests_.empty() || write_due(now)) {
+      pack_at_us_ = now + kPackSoonUs;
+      return;
+    }
+  }
+  const std::int64_t wall = clock_.wall_us();
+  wall_.observe(wall, now);
+  const auto more = file_->pack(wall - wall_.doubted_us());
+  const std::int64_t took = clock_.steady_us() - now;
+  if (!more) {
+    read_failed(more.error(), file_->first_seq());
+    return;
+  }
+  if (!more.value()) return;
+  ++counts_.pieces_packed;
+  counts_.packing_us += took;
+  pack_at_us_ = now + (1 + kPackRest) * took;
+}
+
 void JournalThread::watch_disk() {
   struct statvfs disk {};
   const std::size_t slash = options_.path.rfind('/');
@@ -109,7 +139,9 @@ void JournalThread::foresee() {
   counts_.age_max_us = options_.age_max_us;
   if (file_ == nullptr) return;
   const std::int64_t now = clock_.steady_us();
-  retention_.observe(counts_.rows, file_->rows(), file_->events_bytes(), options_.bytes_max, counts_.disk_free_bytes, now);
+  counts_.packed = file_->packed_sums();
+  retention_.observe(counts_.rows, file_->rows(), file_->events_bytes(), options_.bytes_max, counts_.disk_free_bytes, now,
+                     {counts_.packed.events, counts_.packed.packed_bytes, options_.compress_after_us});
   counts_.events_per_s = retention_.events_per_s();
   counts_.event_bytes = retention_.event_bytes();
   counts_.holds_s = retention_.holds_s();

@@ -38,14 +38,15 @@ Database& with_table(Database& db) {
 
 }  // namespace
 
-TypeIndex::TypeIndex(Database& database, std::uint64_t last_seq)
+TypeIndex::TypeIndex(Database& database, PackedEvents& packed, std::uint64_t last_seq)
     : db_(with_table(database)),
+      packed_(packed),
       upsert_(db_, "INSERT OR REPLACE INTO types VALUES(?,?,?)"),
       backward_(db_, "SELECT block,events,types FROM types WHERE block<=? AND block>=? ORDER BY block DESC"),
       forward_(db_, "SELECT block,events,types FROM types WHERE block>=? AND block<=? ORDER BY block"),
-      count_(db_, "SELECT type,count(*) FROM events WHERE seq BETWEEN ? AND ? GROUP BY type"),
+      count_(db_, (std::string("SELECT type,count(*) FROM ") + PackedEvents::rows_table(db_) + " WHERE seq BETWEEN ? AND ? GROUP BY type").c_str()),
       find_(db_, "SELECT events,types FROM types WHERE block=?"),
-      before_(db_, "SELECT max(seq) FROM events WHERE seq<?"),
+      before_(db_, (std::string("SELECT max(seq) FROM ") + PackedEvents::rows_table(db_) + " WHERE seq<?").c_str()),
       trim_(db_, "DELETE FROM types WHERE block<?") {
   forget(last_seq);
 }
@@ -118,18 +119,38 @@ void TypeIndex::read_block(std::uint64_t block) {
   events_ = 0;
   any_ = false;
   types_.clear();
-  count_.bind(1, first_of(block));
-  count_.bind(2, last_of(block));
-  for (; count_.step(); events_ += count_.number(1)) add(count_.text(0));
-  count_.reset();
+  const auto rows = [this](std::uint64_t low, std::uint64_t high) {
+    count_.bind(1, low);
+    count_.bind(2, high);
+    for (; count_.step(); events_ += count_.number(1)) add(count_.text(0));
+    count_.reset();
+    return true;
+  };
+  const auto packed = [this](const PackedEvent& event) {
+    ++events_;
+    add(event.type);
+    return true;
+  };
+  for (std::uint64_t from = first_of(block); from <= last_of(block);) {
+    try {
+      packed_.walk(from, last_of(block), false, rows, packed);
+      break;
+    } catch (const PieceDamaged& piece) {
+      events_ += piece.last_seq + 1 - piece.first_seq;
+      any_ = true;
+      from = piece.last_seq + 1;
+    }
+  }
   changed_ = false;
 }
 
 void TypeIndex::fill() {
   before_.bind(1, first_of(known_from_));
-  const bool more = before_.step() && !before_.is_null(0);
-  const std::uint64_t block = more ? block_of(before_.number(0)) : 0;
+  std::uint64_t before = before_.step() ? before_.number(0) : 0;
   before_.reset();
+  if (const auto piece = packed_.at_or_before(first_of(known_from_) - 1)) before = std::max(before, piece->last_seq);
+  const bool more = before != 0;
+  const std::uint64_t block = block_of(before);
   known_from_ = block;
   if (!more) return;
   const std::uint64_t last = last_seq_;

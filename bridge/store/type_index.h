@@ -12,16 +12,18 @@
 
 #include "log/past_reader.h"
 #include "runs/database.h"
+#include "runs/packed_events.h"
 
 namespace bridge {
 
-// One thread at a time. Every function but observe() throws DatabaseError. The database must outlive it.
+// One thread at a time. Every function but observe() throws DatabaseError. The database and the
+// packed events must outlive it.
 class TypeIndex {
  public:
-  static constexpr std::uint64_t kBlockSeqs = 1024;
+  static constexpr std::uint64_t kBlockSeqs = PackedEvents::kBlockSeqs;
 
   // Makes the table where it is missing. REQUIRES: `events`, of which the newest is `last_seq`; 0: there is none.
-  TypeIndex(Database& database, std::uint64_t last_seq);
+  TypeIndex(Database& database, PackedEvents& packed, std::uint64_t last_seq);
 
   // Events in order, as they are written; write() before the commit.
   void observe(std::string_view type, std::uint64_t seq);
@@ -49,6 +51,7 @@ class TypeIndex {
   void write_row();
 
   Database& db_;
+  PackedEvents& packed_;
   Statement upsert_, backward_, forward_, count_, find_, before_, trim_;
   std::uint64_t known_from_ = 0;  // block
   std::uint64_t trimmed_to_ = 0;  // block

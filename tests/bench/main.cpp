@@ -256,6 +256,7 @@ int run(int argc, char** argv) {
                  "fail if the journal writes a smaller share of the bare loop's rows/s");
   CLI::App* resume = app.add_subcommand(
       "resume", "a client that was away, beside a bare scan and those who stayed (see latency)");
+  app.add_flag("--resume-packed", options.resume_packed, "resume: from a journal that has compressed them");
   app.add_option("--resume-events", options.resume_events, "resume: events it was away for")
       ->check(CLI::Range(1000, 50'000'000))
       ->capture_default_str();

@@ -55,6 +55,7 @@ struct Options {
   std::size_t journal_rows = 400'000;
   std::string journal_type = "price_update";  // or trade_executed, scalar
   std::size_t resume_events = 1'000'000;
+  bool resume_packed = false;  // once they are compressed in the journal
 
   // cluster
   std::size_t cluster_events = 400'000;

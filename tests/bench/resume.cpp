@@ -15,6 +15,7 @@
 #include "support/http.h"
 #include "support/json.h"
 #include "support/scratch_directory.h"
+#include "support/sqlar.h"
 
 namespace bench {
 namespace {
@@ -59,6 +60,7 @@ class TwoPhases : public EventListener {
 // Reads every column of every row, as the sqlite3 shell would.
 double scan_rows_per_s(const std::string& path) {
   bridge::Database db(path);
+  testing_support::add_sqlar(db.handle());
   bridge::Statement select(db,
                            "SELECT seq,timestamp,type,source,run,source_seq,agent_id,item,"
                            "data_bytes,body FROM events ORDER BY seq");
@@ -115,6 +117,20 @@ std::uint64_t publish_past(BridgeProcess& bridge, const Options& options) {
   return all;
 }
 
+// Until all but the newest are compressed; tells what that cost.
+void wait_packed(const BridgeProcess& bridge, std::uint64_t past) {
+  const testing_support::Deadline deadline(kDrainPatience);
+  while (metric(bridge, "ppo_bridge_journal_packed_events") + 1024 < static_cast<double>(past)) {
+    if (deadline.passed()) throw std::runtime_error("the journal is not compressed to its end");
+    std::this_thread::sleep_for(milliseconds{100});
+  }
+  const double events = metric(bridge, "ppo_bridge_journal_packed_events");
+  std::fprintf(stderr, "packed: %.0f events, %.1f bytes each (%.1f before), %.2f us each to pack, %.1f bytes an event of the file\n", events,
+               metric(bridge, "ppo_bridge_journal_packed_bytes") / events, metric(bridge, "ppo_bridge_journal_unpacked_bytes") / events,
+               metric(bridge, "ppo_bridge_journal_packing_seconds_total") * 1e6 / events,
+               metric(bridge, "ppo_bridge_journal_bytes") / static_cast<double>(past));
+}
+
 // A client that has nothing yet reads the first `past` events; returns how many a second.
 double resume_once(const BridgeProcess& bridge, const std::string& epoch, std::uint64_t past,
                    std::string* lost) {
@@ -139,8 +155,10 @@ ResumeRound measure(const Options& options, std::string* lost) {
   settings.program = options.bridge_program;
   settings.settings = {"history.events_max=10000",
                        "journal.path=\"" + directory.file("journal") + "\""};
+  if (options.resume_packed) settings.settings.push_back("journal.compress_after_s=1");
   BridgeProcess bridge(settings);
   const std::uint64_t past = publish_past(bridge, options);
+  if (options.resume_packed) wait_packed(bridge, past);
   ResumeRound got;
   got.scan_rows_per_s = scan_rows_per_s(directory.file("journal"));
 

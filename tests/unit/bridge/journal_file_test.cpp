@@ -245,8 +245,8 @@ TEST_CASE("journal file: a file that cannot be one is refused with its name and 
   says("another program's database");
   o.path = directory.file("newer");
   open_file(o).reset();
-  run_sql(o.path, "PRAGMA user_version=2");
-  says("of version 2, written by a newer bridge");
+  run_sql(o.path, "PRAGMA user_version=3");
+  says("of version 3, written by a newer bridge");
 }
 
 TEST_CASE("journal file: a directory is made where that is asked for") {

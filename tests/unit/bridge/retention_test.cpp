@@ -52,6 +52,29 @@ TEST_CASE("retention: it is the room divided by what comes in") {
   CHECK(*r.retention.holds_s() == doctest::Approx(91).epsilon(0.05));
 }
 
+TEST_CASE("retention: what is packed takes less, and what is to come is packed after its time") {
+  constexpr std::uint64_t kRate = 1'900, kDay = 86'400;
+  Retention retention;
+  std::uint64_t written = 0;
+  const std::uint64_t packed = kRate * kDay * 3, rows = kRate * kDay;
+  const auto pass = [&](std::uint64_t bytes_max, std::int64_t after_us) {
+    for (int s = 0; s < 90; ++s) {
+      written += kRate;
+      retention.observe(written, packed + rows, packed * 40 + rows * 400, bytes_max, 1ull << 60,
+                        static_cast<std::int64_t>(written) / static_cast<std::int64_t>(kRate) * 1'000'000,
+                        {packed, packed * 40, after_us});
+    }
+  };
+  pass(1000 * kGiB, 86'400'000'000);
+  const double of_rows = kRate * 400.0 * kDay;
+  CHECK(*retention.holds_s() == doctest::Approx(kDay + (1000.0 * kGiB - of_rows) / (kRate * 40.0)).epsilon(0.01));
+  CHECK(retention.event_bytes() == doctest::Approx(130).epsilon(0.01));
+  pass(10 * kGiB, 86'400'000'000);  // never comes to be packed
+  CHECK(*retention.holds_s() == doctest::Approx(10.0 * kGiB / (kRate * 400.0)).epsilon(0.01));
+  pass(1000 * kGiB, 0);
+  CHECK(*retention.holds_s() == doctest::Approx(1000.0 * kGiB / (kRate * 130.0)).epsilon(0.01));
+}
+
 TEST_CASE("retention: another rate counts within minutes") {
   Recorded r;
   r.pass(90, 1'900);
