@@ -79,7 +79,10 @@ class Logs(unittest.TestCase):
         def whole() -> bool:
             return all(sum(row[1] for row in self.select(name, COUNTS)) >= sum(published.values()) for name in names)
 
-        wait_until(whole, "for %s on all nodes" % published, 60)
+        try:
+            wait_until(whole, "for %s on all nodes" % published, 60)
+        except AssertionError as error:
+            raise AssertionError("%s; they have %s" % (error, {name: self.select(name, COUNTS) for name in names})) from None
         last = max(self.last(name) for name in names)
         wait_until(lambda: all(self.last(name) >= last for name in names), "for equal logs")
         for name in names:

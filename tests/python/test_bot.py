@@ -256,9 +256,11 @@ class Alone(unittest.TestCase):
         addresses = ["tcp://127.0.0.1:%d" % free_port() for _ in range(2)]
         command = [sys.executable, str(PROGRAM), "--target", "a", "--events", addresses[0]]
         began = time.monotonic()
+        subprocess.run([*command, "--help"], capture_output=True)
+        start_s, began = time.monotonic() - began, time.monotonic()
         bot = started(self, command + ["--commands", addresses[1]], stdout=subprocess.PIPE, text=True)
         self.assertIn(addresses[1] + " does not answer", bot.stdout.readline())
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertLess(time.monotonic() - began, 2.5 + 4 * start_s)  # on a busy machine it takes as many times longer to begin
 
 
 def held_after(orders: list[dict]) -> int:

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 import unittest
+from contextlib import contextmanager
+from typing import Iterator
 
 from cluster_case import BODIES, Logs, Trainer
 from machines import Machines
@@ -94,13 +96,19 @@ class Partition(Machines, Logs):
         """Its wire is up, and what goes out on it arrives nowhere."""
         self.do(self.hub, "ip", "link", "set", "port%d" % i, "nomaster")
 
-    def wait_more(self, names: list[str], events: int, what: str) -> None:
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """What fails says what the bridges and the servers say."""
         try:
-            super().wait_more(names, events, what)
-        except AssertionError as error:  # with what the bridges and the servers say
+            yield
+        except AssertionError as error:
             said = ["n%d at %d: %s" % (i, self.last("n%d" % i), bridge.log()[-1500:]) for i, bridge in enumerate(self.bridges, 1)]
             said += [(self.home / ("errors%d" % i)).read_text()[-1500:] for i in (1, 2, 3)]
             raise AssertionError("\n".join([str(error), *said])) from None
+
+    def wait_more(self, names: list[str], events: int, what: str) -> None:
+        with self.telling():
+            super().wait_more(names, events, what)
 
     def leader(self) -> int:
         def known() -> str | None:
@@ -144,7 +152,8 @@ class Partition(Machines, Logs):
         for i in (1, 2, 3) if FULL else ():
             for name, end in ends.items():  # on both sides, each by its own bridge
                 self.assertIn("switch-%d" % i, end["done"], (name, ends))
-        last = self.judge_logs(NODES, published)
+        with self.telling():
+            last = self.judge_logs(NODES, published)
         wanted = [row[5] for row in self.select("n1", BODIES, last)]
         for i in (1, 2, 3):
             wait_until(lambda: len(self.shown(i)) >= last, "for the client of n%d" % i)
