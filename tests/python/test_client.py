@@ -161,10 +161,10 @@ class Real(BridgeTest):
                 last = first + 19_999
                 wait_until(lambda: self.bridge.source("unread").get("last_source_seq", 0) > last)
                 for _ in range(3):
-                    await client.command("get_status", deadline_s=1.0)
+                    await client.command("get_status", deadline_s=20.0)
                 self.assertLessEqual(len(client._inbox._messages), 100)
                 events = await take(client, 5_000)
-                await client.command("get_status", deadline_s=1.0)
+                await client.command("get_status", deadline_s=20.0)
                 events += await take(client, 15_000)
                 self.assertEqual([e["data"]["n"] for e in events], list(range(20_000)))
 
