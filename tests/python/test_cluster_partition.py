@@ -102,7 +102,8 @@ class Partition(Machines, Logs):
         try:
             yield
         except AssertionError as error:
-            said = ["n%d at %d: %s" % (i, self.last("n%d" % i), bridge.log()[-1500:]) for i, bridge in enumerate(self.bridges, 1)]
+            said = ["n%d at %d: %s\n%s" % (i, self.last("n%d" % i), bridge.log()[-1500:], json.dumps([self.status(i, what) for what in ("status", "sources")]))
+                    for i, bridge in enumerate(self.bridges, 1)]
             said += [(self.home / ("errors%d" % i)).read_text()[-1500:] for i in (1, 2, 3)]
             raise AssertionError("\n".join([str(error), *said])) from None
 
@@ -110,13 +111,13 @@ class Partition(Machines, Logs):
         with self.telling():
             super().wait_more(names, events, what)
 
-    def leader(self) -> int:
-        def known() -> str | None:
-            text = self.do(self.machines[0], os.environ["PPO_CLIENT_BIN"], "--url", self.bridges[0].ws, "status", "--json").stdout
-            status = json.loads(text)
-            return (status.get("result") or status)["cluster"]["leader"]
+    def status(self, i: int, what: str = "status") -> dict:
+        text = self.do(self.machines[i - 1], os.environ["PPO_CLIENT_BIN"], "--url", self.bridges[i - 1].ws, what, "--json").stdout
+        status = json.loads(text)
+        return status.get("result") or status
 
-        return int(wait_until(known, "for a leader")[1:])
+    def leader(self) -> int:
+        return int(wait_until(lambda: self.status(1)["cluster"]["leader"], "for a leader")[1:])
 
     def shown(self, i: int) -> list[str]:
         """Whole lines of what its bridge's client has."""
