@@ -5,15 +5,20 @@
 namespace bench {
 namespace {
 
+// To look whether anybody is subscribed is a system call, which no trainer makes.
+constexpr unsigned kMessagesALook = 100;
+
 class ZmqPublisher : public Publisher {
  public:
   explicit ZmqPublisher(const std::string& address) : publisher_(address) {}
 
   bool publish(std::string_view message, testing_support::milliseconds timeout) override {
+    if (++messages_ % kMessagesALook != 0) return publisher_.publish_unasked(message, timeout);
     return publisher_.publish(message, timeout);
   }
 
  private:
+  unsigned messages_ = 0;
   testing_support::EventPublisher publisher_;
 };
 

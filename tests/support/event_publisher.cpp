@@ -59,6 +59,10 @@ bool EventPublisher::publish(std::string_view body, milliseconds timeout) {
   return wait_subscribed(deadline.left()) && send(body, zmq::send_flags::none, deadline);
 }
 
+bool EventPublisher::publish_unasked(std::string_view body, milliseconds timeout) {
+  return send(body, zmq::send_flags::none, Deadline(timeout));
+}
+
 bool EventPublisher::publish(std::string_view topic, std::string_view body, milliseconds timeout) {
   const Deadline deadline(timeout);
   return wait_subscribed(deadline.left()) && send(topic, zmq::send_flags::sndmore, deadline) &&

@@ -24,7 +24,10 @@ class EventPublisher {
   // Sends one message of one frame: one body, or several separated by '\n'.
   // False if there was nobody subscribed, or no room for it, in time.
   [[nodiscard]] bool publish(std::string_view body, milliseconds timeout = kPatience);
-  // The same with a topic frame before the body.
+  // The same without a look whether anybody is subscribed, which is a system call and takes longer
+  // than the sending. Where the bridge has gone since the last look, nobody gets it.
+  [[nodiscard]] bool publish_unasked(std::string_view body, milliseconds timeout = kPatience);
+  // As publish(), with a topic frame before the body.
   [[nodiscard]] bool publish(std::string_view topic, std::string_view body,
                              milliseconds timeout = kPatience);
   // Sends all bodies as one newline batch.
