@@ -59,6 +59,16 @@ struct Receiving {
     }
     return false;
   }
+  // Until ZeroMQ has read so much of them; the loop stands still meanwhile.
+  bool wait_received(std::uint64_t bytes) const {
+    for (int i = 0; i < 4'000; ++i) {
+      std::uint64_t received = 0;
+      for (const ZmqPeer& peer : peers_of(receiver.endpoints())) received += peer.received;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      if (received >= bytes) return true;
+    }
+    return false;
+  }
   // In the order in which they came into the log, with `n`.
   std::vector<std::pair<std::string, int>> events() {
     bench.log.seal();
@@ -97,17 +107,22 @@ TEST_CASE("receiver: small events of one come as fast as others' large batches, 
   for (int i = 0; i < kFloods; ++i) floods.push_back(&receiving.source());
   zmq::socket_t& small = receiving.source();
   receiving.run_for(std::chrono::milliseconds(50));
+  std::uint64_t bytes = 0;
   for (int i = 0; i < kFloods; ++i) {
     for (int message = 0; message < 4; ++message) {
       std::string batch;
       for (int n = 0; n < kBatch; ++n)
         batch += body("flood" + std::to_string(i), message * kBatch + n, 250) + "\n";
       floods[static_cast<std::size_t>(i)]->send(zmq::buffer(batch));
+      bytes += batch.size();
     }
   }
-  for (int n = 0; n < kSmall; ++n) small.send(zmq::buffer(body("small", n, 250)));
-  // Until all of it has come as far as ZeroMQ lets it.
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  for (int n = 0; n < kSmall; ++n) {
+    const std::string one = body("small", n, 250);
+    small.send(zmq::buffer(one));
+    bytes += one.size();
+  }
+  REQUIRE(receiving.wait_received(bytes));
   constexpr std::size_t kAll = kFloods * 4 * kBatch + kSmall;
   REQUIRE(receiving.run_until([&] { return receiving.bench.log.last_seq() == kAll; }));
 
