@@ -83,8 +83,9 @@ TEST_CASE("commands: a request beyond all bounds ends the connection, and the ne
   Publisher publisher(options_for(bridge.endpoint()));
   publisher.on_command("ping", fine, CommandThread::kLibrary);
   CHECK(Json(bridge.ask(kSource, {"ping"})).boolean("/success"));
+  REQUIRE(bridge.connections() == 1);
   REQUIRE(bridge.send(kSource, std::string(20'000'000, 'x')));
-  REQUIRE(wait_until([&] { return !connected(publisher); }));
+  REQUIRE(wait_until([&] { return bridge.hello() && bridge.connections() == 2; }));
   REQUIRE(wait_until([&] { return connected(publisher); }));
   CHECK(answers_in_the_end(bridge));
 }

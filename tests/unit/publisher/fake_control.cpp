@@ -80,6 +80,7 @@ bool FakeControl::take_one(milliseconds deadline) {
   }
   const testing_support::Json hello(body);
   peers_[hello.string("/source")] = peer.to_string();
+  connections_.insert(peer.to_string());
   if (ahead_s_ && hello.has("/data/clock")) {
     const std::string clock = R"({"command":"_clock","params":{"clock":)" +
                               hello.dump("/data/clock") + R"(,"at":)" +

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 #include <zmq.hpp>
@@ -45,6 +46,9 @@ class FakeControl {
   // The next answer's body, hellos left out, waiting for it at most `deadline`.
   std::optional<std::string> receive(std::chrono::milliseconds deadline = std::chrono::seconds(10));
 
+  // How many connections have said hello so far.
+  std::size_t connections() const { return connections_.size(); }
+
   // The next hello's body.
   std::optional<std::string> hello();
 
@@ -66,6 +70,7 @@ class FakeControl {
   zmq::socket_t socket_;
   std::string endpoint_;
   std::map<std::string, std::string> peers_;  // routing ids by source
+  std::set<std::string> connections_;  // all routing ids
   std::deque<std::string> answers_;
   std::deque<std::string> hellos_;
   std::optional<double> ahead_s_;
