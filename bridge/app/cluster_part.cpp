@@ -208,7 +208,13 @@ void ClusterPart::flush(std::int64_t patience_us) {
   }
 }
 
-bool ClusterPart::congested() const { return part_ && (part_->congested() || !problem().empty()); }
+// What the stream said last, such as that it has no leader, is taken back by what it says of the next message: with none on
+// its way more has to come in, or nothing ever would.
+bool ClusterPart::congested() const {
+  if (!part_) return false;
+  const bool lasts = part_->trouble() != ClusterTrouble::none || !taken_back_.empty();
+  return part_->congested() || lasts || (!part_->proposer().idle() && !problem().empty());
+}
 
 std::string ClusterPart::problem() const {
   if (part_ && part_->trouble() != ClusterTrouble::none) return cluster_trouble_text(part_->trouble());
