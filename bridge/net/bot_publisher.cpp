@@ -24,11 +24,10 @@ constexpr int kSubscriptionsWaitingMax = 1;
 constexpr int kSubscriptionsWaitingMaxAsked = 2;
 constexpr std::size_t kSentBytesMax = 64 * 1024;
 constexpr int kSubscriptionsPerTurnMax = 1024;
-constexpr std::size_t kTopicSharePerBot = 4;  // the part of all topics' memory that one bot may have
+// Of all topics: libzmq walks them whenever a peer goes, 20 to 40 ns each.
+constexpr std::size_t kTopicNodesMax = 16'384;
+constexpr std::size_t kTopicSharePerBot = 4;  // the part of them, and of their memory, that one bot may have
 constexpr auto kShedInterval = std::chrono::milliseconds(50);  // the memory is free by then
-
-// What libzmq takes for a topic at most, as a rule: a node for each character, a table where it branches.
-std::size_t topic_cost(const std::string& topic) { return 1024 + 40 * topic.size(); }
 
 }  // namespace
 
@@ -120,7 +119,7 @@ void BotPublisher::take_subscription(zmq::message_t& message) {
   }
   if (kind == 1) {
     if (topics_.empty()) cursor_ = log_.head();
-    add_topic(std::move(topic), descriptor);
+    add_topic(topic, descriptor);
   } else if (kind == 0) {
     drop_topic(topic);
   }
@@ -129,8 +128,8 @@ void BotPublisher::take_subscription(zmq::message_t& message) {
 void BotPublisher::drop_topics_of(int descriptor) {
   if (readers_.erase(descriptor) == 0) return;
   std::vector<std::string> theirs;
-  for (const auto& [topic, whose] : topics_) {
-    if (whose == descriptor) theirs.push_back(topic);
+  for (const auto& [topic, whose] : topics_.topics()) {
+    if (whose.bot == descriptor) theirs.push_back(topic);
   }
   for (const std::string& topic : theirs) drop_topic(topic);
 }
@@ -145,35 +144,27 @@ void BotPublisher::check_keys() {
     return access != nullptr && access->may_read_topic(std::string_view(topic).substr(topic.find('\0') + 1));
   };
   std::set<int> lost;
-  for (const auto& [topic, descriptor] : topics_) {
-    if (!may_still(topic, descriptor)) lost.insert(descriptor);
+  for (const auto& [topic, whose] : topics_.topics()) {
+    if (!may_still(topic, whose.bot)) lost.insert(whose.bot);
   }
   for (const int descriptor : lost) (void)cut_peer(descriptor, endpoint_);
 }
 
-void BotPublisher::add_topic(std::string topic, int descriptor) {
-  const std::size_t cost = topic_cost(topic);
-  if (!topics_.emplace(std::move(topic), descriptor).second) return;
-  topic_bytes_.set(topic_bytes_.bytes() + cost);
-  std::size_t& bytes = bot_bytes_[descriptor] += cost;
-  const bool too_many = bytes > topics_share_.bytes_max() / kTopicSharePerBot;
-  if (!too_many && topics_share_.has_room_for(0)) return;
-  const auto most = std::max_element(bot_bytes_.begin(), bot_bytes_.end(),
-                                     [](auto& a, auto& b) { return a.second < b.second; });
-  const int whose = too_many ? descriptor : most->first;
-  if (!cut_peer(whose, endpoint_)) return;
+void BotPublisher::add_topic(const std::string& topic, int descriptor) {
+  topics_.add(topic, descriptor);
+  topic_bytes_.set(topics_.all().bytes());
+  const BotTopics::Cost bot = topics_.of(descriptor);
+  const bool too_many = bot.nodes > kTopicNodesMax / kTopicSharePerBot ||
+                        bot.bytes() > topics_share_.bytes_max() / kTopicSharePerBot;
+  if (!too_many && topics_.all().nodes <= kTopicNodesMax && topics_share_.has_room_for(0)) return;
+  if (!cut_peer(too_many ? descriptor : topics_.greediest(), endpoint_)) return;
   topics_share_.refuse();
   log_warn("bot_cut_off", "disconnected a bot from bots.events: it subscribes to too many topics");
 }
 
 void BotPublisher::drop_topic(const std::string& topic) {
-  const auto found = topics_.find(topic);
-  if (found == topics_.end()) return;
-  const std::size_t cost = topic_cost(topic);
-  topic_bytes_.set(topic_bytes_.bytes() - cost);
-  const auto bot = bot_bytes_.find(found->second);
-  if ((bot->second -= cost) == 0) bot_bytes_.erase(bot);
-  topics_.erase(found);
+  topics_.drop(topic);
+  topic_bytes_.set(topics_.all().bytes());
 }
 
 void BotPublisher::shed() {

@@ -19,6 +19,7 @@
 #include "base/memory_ledger.h"
 #include "base/result.h"
 #include "log/event_log.h"
+#include "net/bot_topics.h"
 #include "net/zmq_guard.h"
 #include "net/zmq_monitor.h"
 #include "net/zmq_peers.h"
@@ -54,7 +55,7 @@ class BotPublisher {
   // False where there are more than a turn's worth.
   bool read_subscriptions();
   void take_subscription(zmq::message_t& message);
-  void add_topic(std::string topic, int descriptor);
+  void add_topic(const std::string& topic, int descriptor);
   void drop_topic(const std::string& topic);
   void drop_topics_of(int descriptor);
   void shed();
@@ -77,13 +78,12 @@ class BotPublisher {
   MemoryShare& unread_;
   MemoryHold topic_bytes_;
   MemoryShare& topics_share_;
-  // By whom: the first who wanted it. With keys each has his own entries, with his descriptor and a 0 in front.
-  std::unordered_map<std::string, int> topics_;
+  // By descriptor. With keys each bot has its own entries, with its descriptor and a 0 in front.
+  BotTopics topics_;
   std::unordered_map<int, std::shared_ptr<const Access>> readers_;  // with keys: who has subscribed
   LogLimiter refused_lines_;
-  std::unordered_map<int, std::size_t> bot_bytes_;  // of topics, by who wanted them
-  std::chrono::steady_clock::time_point shed_at_;   // when a slow bot was last disconnected
-  std::string topic_;                               // reused
+  std::chrono::steady_clock::time_point shed_at_;  // when a slow bot was last disconnected
+  std::string topic_;                              // reused
 };
 
 }  // namespace bridge

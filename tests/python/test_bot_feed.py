@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import threading
 import time
@@ -223,6 +224,48 @@ class Trouble(unittest.TestCase):
 
         wait_until(lambda: len(written()) >= count)
         self.assertEqual([json.loads(body)["data"]["n"] for (body,) in written()], list(range(count)))
+
+
+class Topics(BridgeTest):
+    """What others subscribe to costs nobody the bridge's time."""
+
+    def peer(self) -> socket.socket:
+        """A SUB by hand, so that it comes and goes at once, and stays away once it was cut off."""
+        host, port = self.bridge.events_out.split("//")[1].split(":")
+        peer = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        peer.sendall(b"\xff" + bytes(8) + b"\x7f\x03\0" + b"NULL".ljust(20, b"\0") + bytes(32) + b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\3SUB")
+        while b"READY" not in peer.recv(4096):
+            pass
+        return peer
+
+    def test_who_goes_is_forgotten_at_once_whatever_others_subscribe_to(self) -> None:
+        greedy = []
+        for n in range(4):
+            greedy.append(self.peer())
+            for i in range(150):
+                topic = b"\1" + (b"%d/%d/" % (n, i)).ljust(400, b"x")
+                try:
+                    greedy[-1].sendall(b"\2" + len(topic).to_bytes(8, "big") + topic)
+                except OSError:
+                    break  # it was cut off
+            self.bridge.ask("get_status")
+        for _ in range(300):
+            self.peer().close()
+        turns = self.bridge.ask("get_status", deadline_ms=60_000)["result"]["loop"]
+        self.assertLess(turns["turn_cpu_us_max"], 600_000, turns)
+        for each in greedy:
+            each.close()
+        context = self.bridge._context
+        with context.socket(zmq.SUB) as bot, context.socket(zmq.PUB) as source:
+            bot.subscribe(b"t//")
+            bot.connect(self.bridge.events_out)
+            source.connect(self.bridge.events_in)
+
+            def heard() -> bool:
+                source.send(b'{"type":"t","data":{}}')
+                return bool(bot.poll(50))
+
+            wait_until(heard)
 
 
 if __name__ == "__main__":
