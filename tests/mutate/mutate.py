@@ -280,12 +280,15 @@ class Tree:
             if not errors:
                 break
             blamed = set(re.findall(re.escape(str(self.path)) + r"/(\S+?):(\d+):\d+: +(?:error|required)", errors))
-            dropped = [place for place in places if (place.file, str(place.line)) in blamed]
+            # A statement may go on over lines, and the compiler names the one on which it ends.
+            nearest = {(file, max((place.line for place in places if place.file == file and place.line <= int(line)), default=0))
+                       for file, line in blamed}
+            dropped = [place for place in places if (place.file, place.line) in nearest]
             if not dropped:
                 sys.exit("mutate: the tree does not compile:\n" + errors[-4000:])
             # What is returned is what is most often wrong; the others of its line have another chance.
-            for file, line in blamed:
-                there = [place for place in dropped if (place.file, str(place.line)) == (file, line)]
+            for file, line in nearest:
+                there = [place for place in dropped if (place.file, place.line) == (file, line)]
                 returns = [place for place in there if place.closes_at >= 0]
                 left_out.update(place.name() for place in returns or there)
             listed.write_text("".join(name + "\n" for name in sorted(left_out)))
