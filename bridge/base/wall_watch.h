@@ -25,6 +25,13 @@ class WallWatch {
     return step_us;
   }
 
+  // For all that is known the wall clock may be so far ahead: as if it had just stepped.
+  void doubt(std::int64_t ahead_us, std::int64_t steady_us) {
+    if (ahead_us < kClockStepUs) return;
+    doubted_us_ = std::max(doubted_us_, ahead_us);
+    doubted_until_us_ = steady_us + kDoubtUs;
+  }
+
   // How far the wall clock has stepped ahead in the last ten minutes. Who cannot undo what he does by it
   // goes by the time without that.
   std::int64_t doubted_us() const { return doubted_us_; }

@@ -34,6 +34,7 @@ JournalThread::~JournalThread() {
 
 void JournalThread::start(std::unique_ptr<JournalFile> file, EpochStart epoch,
                           std::uint64_t last_seq, std::string problem) {
+  if (file != nullptr) doubt_clock(*file);
   file_ = std::move(file);
   epochs_ = {std::move(epoch)};
   written_seq_ = last_seq;

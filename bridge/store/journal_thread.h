@@ -147,6 +147,7 @@ class JournalThread {
   void read_failed(const JournalFailure& failure, std::uint64_t seq);
   void write_failed(const JournalFailure& failure);
   void reopen();
+  void doubt_clock(const JournalFile& file);
   bool take_over(std::unique_ptr<JournalFile> file);
   void set_problem(const std::string& problem);
   void serve_requests();

@@ -36,6 +36,12 @@ void JournalThread::reopen() {
   publish();
 }
 
+// Whether the bridge was away since the newest event, or the clock is ahead, cannot be told from each other.
+void JournalThread::doubt_clock(const JournalFile& file) {
+  const std::int64_t stamp_us = file.contents().last_stamp_us;
+  if (stamp_us != 0) wall_.doubt(clock_.wall_us() - stamp_us, clock_.steady_us());
+}
+
 // A file that comes late must not hold numbers that this process has given to other events.
 bool JournalThread::take_over(std::unique_ptr<JournalFile> file) {
   const JournalContents& contents = file->contents();
@@ -70,6 +76,7 @@ bool JournalThread::take_over(std::unique_ptr<JournalFile> file) {
   new_holes_.insert(new_holes_.begin(), holes.begin(), holes.end());
   // What it lacks of this process's events, the next write notes as a hole.
   written_seq_ = ours ? contents.last_seq : before;
+  doubt_clock(*file);
   file_ = std::move(file);
   return true;
 }

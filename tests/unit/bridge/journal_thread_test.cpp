@@ -28,11 +28,12 @@ struct ShiftedClock final : Clock {
 
 // A journal on a thread of its own and the log's thread, which is the test's.
 struct WorkingJournal {
-  explicit WorkingJournal(const JournalFileOptions& wanted = {})
+  explicit WorkingJournal(const JournalFileOptions& wanted = {}, std::int64_t wall_ahead_us = 0)
       : base(wanted), journal(options(), clock, [this](std::function<void()> f) {
           const std::lock_guard<std::mutex> lock(mutex);
           posted.push_back(std::move(f));
         }) {
+    clock.wall_ahead_us = wall_ahead_us;
     log = std::make_unique<EventLog>(journal.open("e"), HistoryLimits{100, 1 << 20});
     journal.start(*log, [] {});
   }
@@ -40,7 +41,7 @@ struct WorkingJournal {
 
   JournalFileOptions options() const {
     JournalFileOptions o = base;
-    o.path = directory.file("j");
+    if (o.path.empty()) o.path = directory.file("j");
     o.age_max_us = 7ll * 86'400 * 1'000'000;
     return o;
   }
@@ -168,6 +169,27 @@ TEST_CASE("journal thread: a clock that is a month ahead for a moment takes noth
   CHECK(at.journal.status().rows_trimmed == 0);
   at.clock.wall_ahead_us += 601'000'000;
   at.clock.steady_ahead_us += 601'000'000;
+  REQUIRE(wait_until([&] {
+    at.event_twice();
+    return at.journal.status().rows_trimmed >= 100;
+  }));
+}
+
+TEST_CASE("journal thread: what a clock that was ahead at the start would take waits for ten minutes") {
+  constexpr std::int64_t kMonthUs = 30ll * 86'400 * 1'000'000;
+  constexpr std::int64_t kDoubtUs = 601'000'000;
+  ScratchDirectory directory;
+  JournalFileOptions options;
+  options.path = directory.file("j");
+  {
+    WorkingJournal before(options);
+    for (int i = 0; i < 50; ++i) before.event_twice();
+  }
+  WorkingJournal at(options, kMonthUs);
+  at.event_twice();
+  CHECK(at.journal.status().rows_trimmed == 0);
+  at.clock.wall_ahead_us += kDoubtUs;
+  at.clock.steady_ahead_us += kDoubtUs;
   REQUIRE(wait_until([&] {
     at.event_twice();
     return at.journal.status().rows_trimmed >= 100;
