@@ -123,6 +123,8 @@ void ZmqReceiver::on_accepted(std::size_t inlet, int descriptor) {
   inlet_of_[descriptor] = inlet;
   ++inlets_[inlet]->peers;
   steer_soon();
+  if (!keeps_out_) return;
+  for (const std::string& endpoint : endpoints_) (void)cut_peer(descriptor, endpoint);
 }
 
 void ZmqReceiver::on_disconnected(int descriptor) {
@@ -158,9 +160,13 @@ void ZmqReceiver::steer() {
 void ZmqReceiver::drop_from(int descriptor) {
   dropped_.insert(descriptor);
   drop_until_ = std::chrono::steady_clock::now() + kDrop;
+  if (!paused_ || std::exchange(keeps_out_, true)) return;
+  log_warn("sources_kept_out",
+           "nothing can be taken in, and too much waits: who connects is sent away until it can");
 }
 
 void ZmqReceiver::resume() {
+  keeps_out_ = false;
   if (!std::exchange(paused_, false) || posted_ || turns_.nobody_waits()) return;
   take_turn_soon();
 }

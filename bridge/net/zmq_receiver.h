@@ -57,7 +57,8 @@ class ZmqReceiver {
   const std::vector<std::string>& endpoints() const { return endpoints_; }
 
   // For the next second, throws away what came on this descriptor: its peer was disconnected, and
-  // libzmq still holds what it sent.
+  // libzmq still holds what it sent. While nothing is taken in, who comes from then on is sent away:
+  // each would leave more with libzmq.
   void drop_from(int descriptor);
 
   // Takes nothing in until resume(): ZeroMQ and the sources hold the rest. Idempotent.
@@ -117,6 +118,7 @@ class ZmqReceiver {
   bool posted_ = false;    // a turn is
   bool steering_ = false;  // likewise
   bool paused_ = false;
+  bool keeps_out_ = false;  // whoever connects, until it goes on
   bool stopped_ = false;
   const std::shared_ptr<void> alive_ =
       std::make_shared<char>();  // what is posted does nothing without it

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sqlite3
 import threading
 import time
 import unittest
+from pathlib import Path
 
+import zmq
 from ppo_bridge import Publisher
 from ppo_bridge_client import Client
-from support import PATIENCE_S, Bridge, scratch
+from support import PATIENCE_S, Bridge, scratch, wait_until
 
 EVENTS_PER_S = 5000
 SECONDS = 4
@@ -67,6 +71,54 @@ class Crash(unittest.TestCase):
         self.assertEqual([g for g in gaps if g.get("to_seq", 1) >= g.get("from_seq", 1)], [])
         numbers = [m["data"]["n"] for m in got if m["type"] == "n"]
         self.assertEqual(numbers, list(range(EVENTS)))
+
+
+class Unwritable(unittest.TestCase):
+    """Events wait for a journal that cannot be written (journal.before_delivery)."""
+
+    def test_who_floods_meanwhile_takes_no_more_memory_than_may_wait_and_who_is_honest_loses_nothing(self) -> None:
+        path = scratch(self) / "j.sqlite"
+        bridge = Bridge('journal.path="%s"' % path, "journal.before_delivery=true", "events.message_bytes_max=1048576")
+        self.addCleanup(bridge.close)
+        publisher = Publisher("trainer-1", endpoint=bridge.events_in, control=bridge.control, system_metrics_s=0)
+        self.addCleanup(publisher.close, 0)
+        publisher.publish("tick", {"n": 0})
+        bridge.wait_events(1, "tick")
+        locked = sqlite3.connect(path, isolation_level=None)
+        self.addCleanup(locked.close)
+        locked.execute("BEGIN IMMEDIATE")
+        body = b'{"type":"flood","data":{"x":"%s"}}' % (b"x" * 60_000)
+        context = zmq.Context()
+        self.addCleanup(context.destroy, 0)
+        floods = [context.socket(zmq.PUB) for _ in range(6)]
+        for each in floods:
+            each.sndhwm = 100
+            each.connect(bridge.events_in)
+            self.addCleanup(each.close, 0)
+
+        def kept_out() -> bool:
+            self.assertLess(self.resident_mib(bridge), 350)
+            for each in floods:
+                each.send(body)
+            return "sources_kept_out" in bridge.log()
+
+        wait_until(kept_out)
+        sent = 0
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            for each in floods:
+                each.send(body)
+            sent += 1
+            if sent % 50 == 0:
+                publisher.publish("tick", {"n": sent // 50})
+            self.assertLess(self.resident_mib(bridge), 350)
+        locked.execute("ROLLBACK")
+        ticks = bridge.wait_events(1 + sent // 50, "tick")
+        self.assertEqual([event["data"]["n"] for event in ticks], list(range(len(ticks))))
+
+    def resident_mib(self, bridge: Bridge) -> int:
+        pages = int(Path("/proc/%d/statm" % bridge.process.pid).read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 if __name__ == "__main__":
