@@ -211,8 +211,12 @@ bool Feed::subscribe_later(Subscription subscription, const Since& since,
 void Feed::on_found(std::uint64_t after, bool reached) {
   SubscribeOutcome outcome;
   outcome.seq = resuming_until_ = log_.head();
-  start_at(after, can_give(after + 1) && (reached || can_give(1)), reached ? after + 1 : 1,
-           &outcome);
+  const PastReader* const journal = cohorts_.past().reader();
+  // What it holds and has not looked at cannot be read.
+  const bool read_all = reached || journal == nullptr || after < journal->first_seq();
+  start_at(after, read_all && can_give(after + 1) && (reached || can_give(1)),
+           reached ? after + 1 : 1, &outcome);
+  if (!read_all) outcome.gap = gap_message(1, cursor_, "unreadable", clock_.wall_us());
   if (look_up_->snapshot) outcome.snapshot_to = cursor_;
   answer_look_up(std::move(outcome));
   notify();

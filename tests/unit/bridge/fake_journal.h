@@ -90,6 +90,7 @@ struct FakeJournal final : PastReader {
       if (wanted.asker.expired()) ++cancelled;
       std::uint64_t left = wanted.count;
       for (std::uint64_t seq = wanted.before_seq - 1; seq >= first_seq(); --seq) {
+        if (seq == unreadable_back_to) return done(seq, false);
         const BlockPtr block = find(seq);
         if (block && wanted.subscription->matches(*block, seq - block->first_seq()) && --left == 0) {
           return done(seq - 1, true);
@@ -116,6 +117,7 @@ struct FakeJournal final : PastReader {
   std::vector<std::function<void()>> waiting;
   int reads = 0;
   bool unreadable = false;  // every read fails
+  std::uint64_t unreadable_back_to = 0;  // from there down, by find_last()
   bool in_trouble = false;  // none is tried
   int cancelled = 0;
 };
