@@ -91,7 +91,7 @@ std::string source_lost_data(const SourceLost& lost) {
   JsonWriter json;
   json.object().field("status", "source_lost");
   json.field("message", range_text(lost.from_source_seq, lost.to_source_seq) + " of " +
-                            std::string(lost.source) + " are lost");
+                            std::string(lost.source) + (lost.from_source_seq == lost.to_source_seq ? " is lost" : " are lost"));
   add_range(json, lost);
   return json.end_object().take();
 }

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -11,8 +12,6 @@
 namespace bridge {
 namespace {
 
-constexpr std::size_t kWaitingMax = 64;       // questions of all askers
-constexpr std::size_t kWaitingOfOneMax = 16;
 constexpr int kReaderBusyMs = 1000;
 constexpr int kTrimTurns = 16;
 constexpr int kNice = 15;  // what there is no time for waits, and beyond its room is missed
@@ -50,15 +49,19 @@ RunsThread::~RunsThread() {
 
 bool RunsThread::ask(RunQuery query, ReadScopePtr scope, std::weak_ptr<const void> asker, Done done) {
   const void* const who = asker.lock().get();
-  if (waiting_count_ >= kWaitingMax || waiting_[who] >= kWaitingOfOneMax) return false;
-  ++waiting_count_;
-  ++waiting_[who];
+  std::uint64_t begun = 0;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    begun = begun_round_;
+  }
+  const auto round = rounds_.add(who, begun);
+  if (!round) return false;
   Question question{std::move(query), std::move(scope), std::move(asker),
                     [this, who, done = std::move(done)](const auto& answer) {
-                      --waiting_count_;
-                      if (--waiting_[who] == 0) waiting_.erase(who);
+                      rounds_.end(who);
                       done(answer);
-                    }};
+                    },
+                    *round};
   const RunQuery& asked = question.query;
   if (const auto* const change = std::get_if<RunChange>(&asked); change != nullptr && !may_change(question.scope, *change)) {
     listener_.post([question, error = unknown_run(*change)] { question.done(error); });
@@ -74,7 +77,9 @@ void RunsThread::on_prepared(Question question, Prepared prepared) {
   switch (prepared) {
     case Prepared::read: {
       const std::lock_guard<std::mutex> lock(mutex_);
-      questions_.push_back(std::move(question));
+      const auto place = std::upper_bound(questions_.begin(), questions_.end(), question.round,
+                                          [](std::uint64_t round, const Question& q) { return round < q.round; });
+      questions_.insert(place, std::move(question));
       wake_.notify_one();
       return;
     }
@@ -130,6 +135,7 @@ void RunsThread::run() {
     }
     Question question = std::move(questions_.front());
     questions_.pop_front();
+    begun_round_ = std::max(begun_round_, question.round);
     const std::uint64_t missed = missed_;
     lock.unlock();
     auto answered = answer(question);

@@ -7,13 +7,13 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 
 #include "base/clock.h"
+#include "runs/asker_rounds.h"
 #include "runs/run_queries.h"
 
 namespace bridge {
@@ -65,6 +65,7 @@ class RunsThread final : public PastRuns {
     ReadScopePtr scope;
     std::weak_ptr<const void> asker;
     Done done;
+    std::uint64_t round = 0;
   };
   void on_prepared(Question question, Prepared prepared);
   void run();
@@ -76,12 +77,12 @@ class RunsThread final : public PastRuns {
   const RunsThreadOptions options_;
   const Clock& clock_;
   const Listener listener_;
-  std::map<const void*, std::size_t> waiting_;  // by asker
-  std::size_t waiting_count_ = 0;
+  AskerRounds rounds_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Question> questions_;  // guarded
+  std::deque<Question> questions_;  // guarded; by their rounds
+  std::uint64_t begun_round_ = 0;   // guarded
   std::deque<BlockPtr> blocks_;     // guarded
   std::size_t queue_bytes_ = 0;     // guarded; with what is being folded in
   std::uint64_t missed_ = 0;        // guarded: events

@@ -292,7 +292,7 @@ class Tree:
                 returns = [place for place in there if place.closes_at >= 0]
                 left_out.update(place.name() for place in returns or there)
             listed.write_text("".join(name + "\n" for name in sorted(left_out)))
-        errors = self.compile("unit_bridge_tests", "ppo-sim")
+        errors = self.compile("unit_bridge_tests", "unit_nodes_tests", "ppo-sim")
         if errors:
             sys.exit("mutate: the tests do not compile:\n" + errors[-4000:])
         return places
@@ -303,6 +303,7 @@ class Tree:
         for name, command in (
             ("unit tests", [tests / "unit_bridge_tests", "--abort-after=1", "--no-intro",
                             "--source-file-exclude=" + OTHER_TESTS]),
+            ("unit tests of several bridges", [tests / "unit_nodes_tests", "--abort-after=1", "--no-intro"]),
             # The one that notices more first.
             ("adversary", [tests / "ppo-sim", "--adversary", "--seeds", str(seeds)]),
             ("simulator", [tests / "ppo-sim", "--seeds", str(seeds)]),
