@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "commands/part_bytes.h"
+#include "commands/remote_command.h"
 #include "commands/trainer_answer.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
@@ -180,6 +181,10 @@ bool CommandRouter::send(const ControlLine& line, const TrainerCommand& part) {
   if (!part.agent.empty()) json.field("agent_id", part.agent);
   json.field("deadline_ms", left_us / 1000).key("by").seconds(clock_.wall_us() + left_us);
   if (!part.run.empty()) json.field("run", part.run);
+  const Command& command = part.request->command;
+  if (!command.idempotency_key.empty() && !is_unnamed(command.requester)) {
+    json.field("idempotency_key", command.requester + '/' + command.idempotency_key);
+  }
   return link_.send(line.connection, json.end_object().take());
 }
 

@@ -57,6 +57,11 @@ void name_across(const std::string& node, const std::string& identity, std::stri
   if (name->compare(at, kUnnamed.size(), kUnnamed) == 0) name->insert(at, node + "/");
 }
 
+bool is_unnamed(const std::string& requester) {
+  const std::size_t at = requester.find(kUnnamed);
+  return at != std::string::npos && (at == 0 || requester[at - 1] == '/');
+}
+
 bool is_away(const RequestError& error) {
   return error.type == ErrorType::rejected && error.message.compare(0, kBridgeIsAway.size(), kBridgeIsAway) == 0;
 }

@@ -27,6 +27,8 @@ struct RemoteCommand {
 // Whose name is his connection's is somebody else at each bridge: from now on it names the bridge too. `identity`: what the
 // name may begin with, with a slash behind it.
 void name_across(const std::string& node, const std::string& identity, std::string* name);
+// Whether it is that of a connection alone: after a restart of its bridge somebody else may have it.
+bool is_unnamed(const std::string& requester);
 
 // Whether it was not done because nobody was there who could.
 bool is_away(const RequestError& error);

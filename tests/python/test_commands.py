@@ -13,8 +13,11 @@ import threading
 import time
 import unittest
 
+import zmq
+
 from ppo_bridge import CommandRejected, Publisher
 from ppo_bridge._clock import BridgeClock
+from ppo_bridge._commands import DONE_MAX, Command, DoneCommands, result_reply
 from support import (
     ROOT,
     Bridge,
@@ -503,7 +506,91 @@ class Replay(FalseBridge):
             self.assertEqual(error["error_type"], "bad_request")
 
 
+class Repeated(FalseBridge):
+    def test_what_was_done_is_answered_again_and_not_done_again(self) -> None:
+        publisher = self.publisher()
+        done: list = []
+
+        @publisher.command("count")
+        def count(command):
+            done.append(command.pop("x"))  # its own to change
+            return {"count": len(done)}
+
+        key = {"idempotency_key": "me/k"}
+        first = self.ask("count", {"x": 1}, id="a", **key)
+        self.assertEqual(self.ask("count", {"x": 1}, id="b", **key), {**first, "id": "b"})
+        self.assertEqual(done, [1])
+        for params, fields in (({"x": 2}, {}), ({"x": 1}, {"agent_id": "agent_0"})):
+            error = self.ask("count", params, **key, **fields)["error"]
+            self.assertEqual(error["error_type"], "bad_request")
+            self.assertIn("idempotency_key is of another command: count", error["message"])
+        self.assertEqual(self.ask("count", {"x": 1})["result"], {"count": 2})
+        self.assertEqual(self.ask("count", {"x": 1}, idempotency_key="you/k")["result"], {"count": 3})
+        stats = publisher.command_stats()
+        self.assertEqual((stats.executed, stats.repeated), (3, 3))
+        for bad in (5, "", "x" * 1025):
+            error = self.ask("count", idempotency_key=bad)["error"]
+            self.assertIn("idempotency_key is", error["message"])
+
+    def test_what_was_not_done_is_tried_again(self) -> None:
+        publisher = self.publisher()
+        asked: list = []
+
+        @publisher.command("save")
+        def save():
+            asked.append(1)
+            if len(asked) == 1:
+                raise CommandRejected("not now")
+
+        self.assertFalse(self.ask("save", idempotency_key="me/k")["success"])
+        self.assertTrue(self.ask("save", idempotency_key="me/k")["success"])
+        self.assertTrue(self.ask("save", idempotency_key="me/k")["success"])
+        self.assertEqual(len(asked), 2)
+
+    def test_the_oldest_answers_go_by_number_and_by_bytes(self) -> None:
+        def command(n: int, x: str = "") -> Command:
+            about = dict(id="i", name="c", agent_id="", deadline=0.0, idempotency_key="k%d" % n)
+            return Command({"x": x}, **about)
+
+        for count, answer, kept in ((DONE_MAX + 10, "", DONE_MAX), (6, "x" * 1_000_000, 4)):
+            done = DoneCommands()
+            for n in range(count):
+                one = command(n)
+                done.add(one, done.what(one), result_reply("i", {"a": answer}))
+            known = [n for n in range(count) if done.find(command(n)) is not None]
+            self.assertEqual(known, list(range(count - kept, count)))
+
+
 class RealBridge(BridgeTest):
+    def test_a_command_is_done_once_though_the_bridge_that_had_it_was_killed(self) -> None:
+        bridge = Bridge()
+        self.addCleanup(bridge.close)
+        publisher = Publisher("once", endpoint=bridge.events_in, control=bridge.control)
+        self.addCleanup(publisher.close, 0)
+        done: list = []
+        publisher.on_command("buy", lambda command: done.append(command["item"]) or {"orders": len(done)})
+
+        def buy(name: bytes, **more) -> dict:
+            with zmq.Context() as context, context.socket(zmq.REQ) as bot:
+                bot.setsockopt(zmq.ROUTING_ID, name)
+                bot.setsockopt(zmq.LINGER, 0)
+                bot.connect(bridge.commands)
+                request = {"command": "buy", "target": "once", "params": {"item": "Coal"}}
+                bot.send_json({**request, "idempotency_key": "k1", **more})
+                return bot.recv_json()
+
+        wait_until(lambda: bridge.commands_of("once"))
+        first = buy(b"bot")
+        self.assertEqual(first["result"], {"orders": 1})
+        bridge.kill()
+        bridge.start()
+        wait_until(lambda: bridge.commands_of("once"))
+        self.assertEqual(buy(b"bot")["result"], first["result"])
+        error = buy(b"bot", params={"item": "Iron ore"})["data"]
+        self.assertEqual(error["error_type"], "bad_request")
+        self.assertEqual(done, ["Coal"])
+        self.assertEqual(buy(b"other")["result"], {"orders": 2})  # its own key
+
     def test_a_command_goes_there_and_back(self) -> None:
         publisher = self.publisher("trainer-1")
 

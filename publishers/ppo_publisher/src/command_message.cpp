@@ -16,6 +16,7 @@ using Json = rapidjson::Value;
 
 constexpr std::size_t kIdBytesMax = 64;
 constexpr std::size_t kCommandBytesMax = 64;
+constexpr std::size_t kKeyBytesMax = 4096;  // who asks, and his key
 constexpr std::int64_t kDeadlineMsMax = 60'000;
 constexpr double kSecondsMax = 1e11;                 // since 1970: the year 5138
 constexpr int kCommandDepthMax = kDataDepthMax + 1;  // as deep as the bridge takes a request
@@ -65,6 +66,11 @@ class Reader {
     if (value == nullptr) return complain(key, "missing", "a string");
     text(key, *value, bytes_max, into);
     if (into.empty()) complain(key, "empty", "a string of 1 character at least");
+  }
+
+  void key(std::string& into) {
+    const Json* value = member(object_, "idempotency_key");
+    if (value != nullptr) text("idempotency_key", *value, kKeyBytesMax, into);
   }
 
   void agent(std::string& into) {
@@ -166,6 +172,7 @@ ParsedRequest parse_request(std::string_view body) {
   if (reader.complaint().empty()) parsed.id = request.id;
   reader.required("command", kCommandBytesMax, request.command);
   reader.required("run", kIdBytesMax, request.run);
+  reader.key(request.idempotency_key);
   reader.params(request.params);
   reader.agent(request.agent_id);
   reader.deadline(request.deadline_ms);
@@ -210,6 +217,12 @@ std::string result_reply(std::string_view id, std::string_view result_json) {
     return error_reply(std::string(id), "rejected", "the result is not a JSON object");
   }
   text += '}';
+  return text;
+}
+
+std::string repeated_reply(std::string_view reply, std::string_view id_then, std::string_view id) {
+  std::string text = reply_start(std::string(id));
+  text += reply.substr(reply_start(std::string(id_then)).size());
   return text;
 }
 

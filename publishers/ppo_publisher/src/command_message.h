@@ -14,6 +14,7 @@ struct CommandRequest {
   std::string params = "{}";  // compact JSON
   std::string agent_id;       // empty: left out
   std::string run;
+  std::string idempotency_key;      // empty: it may be done again
   std::int64_t deadline_ms = 2000;  // from when it came in; 0 or less: too late already
   std::optional<double> by;         // when it is wanted, in seconds by the bridge's clock
 };
@@ -53,6 +54,8 @@ std::string replay_reply(std::string_view id, std::string_view bodies);
 // Replies; without an `id` it is null. A result that is not the text of a JSON object, or too long
 // (commands.h), becomes an error reply.
 std::string result_reply(std::string_view id, std::string_view result_json);
+// Such a reply, to another request. REQUIRES: it is result_reply()'s to `id_then`.
+std::string repeated_reply(std::string_view reply, std::string_view id_then, std::string_view id);
 std::string error_reply(const std::optional<std::string>& id, std::string_view error_type,
                         std::string_view message);
 

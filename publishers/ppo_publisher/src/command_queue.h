@@ -21,6 +21,7 @@ struct WaitingCommand {
   Command command;
   std::shared_ptr<const CommandHandler> handler;
   std::uint64_t connection = 0;  // over which it came
+  std::string idempotency_key;   // empty: it may be done again
 };
 
 // Thread-safe. A command leaves it exactly once: claimed to be run, or taken out to be refused. So

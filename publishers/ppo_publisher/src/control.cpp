@@ -123,12 +123,18 @@ void Control::execute(const WaitingCommand& waiting) {
     count(&CommandStats::late);
     return answer(waiting.connection, error_reply(command.id, "timeout", kTooLate));
   }
+  if (auto again = done_.find(waiting, Clock::now())) {
+    count(&CommandStats::repeated);
+    return answer(waiting.connection, std::move(*again));
+  }
   const Running here{this, std::exchange(t_running, &here)};
   const CommandResult result = result_of(waiting);
   t_running = here.outer;
   count(&CommandStats::executed);
-  answer(waiting.connection, result.ok() ? result_reply(command.id, result.text())
-                                         : error_reply(command.id, "rejected", result.text()));
+  std::string reply = result.ok() ? result_reply(command.id, result.text())
+                                  : error_reply(command.id, "rejected", result.text());
+  if (result.ok()) done_.add(waiting, reply, Clock::now());
+  answer(waiting.connection, std::move(reply));
 }
 
 void Control::answer(std::uint64_t connection, std::string text) {
@@ -233,7 +239,8 @@ void Control::take(const std::string& body) {
   WaitingCommand waiting{{std::move(request.id), std::move(request.command),
                           std::move(request.params), std::move(request.agent_id), deadline},
                          std::move(entry.handler),
-                         link_.connection()};
+                         link_.connection(),
+                         std::move(request.idempotency_key)};
   CommandQueue& queue = entry.thread == CommandThread::kLibrary ? library_ : polled_;
   if (queue.offer(std::move(waiting))) return;
   if (queue.closed()) return refuse(id, "rejected", "this source is closing");

@@ -25,6 +25,7 @@
 #include "command_message.h"
 #include "command_queue.h"
 #include "control_link.h"
+#include "done_commands.h"
 #include "outbox.h"
 
 namespace ppo {
@@ -127,6 +128,7 @@ class Control {
   const Clock::time_point started_ = Clock::now();
   CommandQueue polled_;
   CommandQueue library_;
+  DoneCommands done_;
   ControlLink link_;
   std::uint64_t connection_ = 0;  // that the commands in the queues came over
   Clock::time_point asked_at_{};  // when events were last asked for

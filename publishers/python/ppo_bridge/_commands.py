@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Callable
@@ -22,6 +23,10 @@ _DIGITS_MAX = 309  # of an integer: about as far as a double goes
 _DEPTH_MAX = DEPTH_MAX + 1  # as deep as the bridge takes a request
 _ID_CHARS_MAX = 64
 _COMMAND_CHARS_MAX = 64
+_KEY_CHARS_MAX = 1024  # who asks, and his key
+DONE_MAX = 256
+DONE_BYTES_MAX = 4 * 1024 * 1024
+DONE_S = 600.0
 
 
 class CommandRejected(Exception):
@@ -37,6 +42,7 @@ class Command(dict):
         self.name: str = about["name"]
         self.agent_id: str = about["agent_id"]  # whom it is for; "": all agents of this source
         self.deadline: float = about["deadline"]  # time.monotonic(); after it nobody waits
+        self.idempotency_key: str = about.get("idempotency_key", "")  # "": it may be done again
 
     @property
     def params(self) -> dict:
@@ -90,6 +96,7 @@ class Request:
     deadline_ms: int = DEADLINE_MS_MAX
     by: float | None = None  # when it is wanted, in seconds by the bridge's clock
     run: str | None = None
+    idempotency_key: str = ""
     clock: tuple[float, float, str] | None = None  # a `_clock` and no request: see _clock_answer()
     error_type: str = ""  # with `message`: it is none
     message: str = ""
@@ -172,6 +179,8 @@ def parse_request(body: bytes) -> Request:
     request.command = text("command", _COMMAND_CHARS_MAX)
     if "run" in present:
         request.run = text("run", _ID_CHARS_MAX)
+    if "idempotency_key" in present:
+        request.idempotency_key = text("idempotency_key", _KEY_CHARS_MAX)
     if "params" in present:
         request.params = present["params"]
         if not isinstance(request.params, dict):
@@ -219,6 +228,58 @@ def error_reply(id: str | None, error_type: str, message: str) -> bytes:
     error = {"error_type": error_type, "message": message}
     text = json.dumps({"id": id, "success": False, "error": error}, ensure_ascii=False)
     return to_utf8(text)
+
+
+class DoneCommands:
+    """The answers to commands that were done and came with an idempotency key, so that one that comes again, over whichever
+    bridge, gets that and is not done again. Thread-safe. The oldest go: beyond DONE_MAX, DONE_BYTES_MAX or DONE_S."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._done: dict[str, tuple[float, str, bytes]] = {}  # by key, oldest first
+        self._bytes = 0
+
+    def find(self, command: Command) -> bytes | None:
+        """The answer to `command`, where it has been done."""
+        if not command.idempotency_key:
+            return None
+        with self._lock:
+            self._forget(0)
+            known = self._done.get(command.idempotency_key)
+        if known is None:
+            return None
+        _, what, answer = known
+        if what != self.what(command):
+            text = "idempotency_key is of another command: %s" % printable(what)
+            return error_reply(command.id, "bad_request", text)
+        return b'{"id":%b%b' % (json.dumps(command.id).encode(), answer)
+
+    def add(self, command: Command, what: str, reply: bytes) -> None:
+        """Keeps what result_reply() gave; an error is not kept, as then it was not done. `what`: what() of before it was done."""
+        start = b'{"id":%b' % json.dumps(command.id).encode()
+        if not command.idempotency_key or not reply.startswith(start + b',"success":true'):
+            return
+        answer = reply[len(start) :]
+        with self._lock:
+            if command.idempotency_key in self._done:
+                return
+            self._forget(len(answer))
+            self._bytes += len(answer)
+            self._done[command.idempotency_key] = time.monotonic(), what, answer
+
+    @staticmethod
+    def what(command: Command) -> str:
+        """Two that are the same have the same."""
+        return "%s %s %s" % (command.name, command.agent_id, json.dumps(command, sort_keys=True))
+
+    def _forget(self, room: int) -> None:
+        while self._done:
+            key, (at, _, answer) = next(iter(self._done.items()))
+            full = room and (len(self._done) >= DONE_MAX or self._bytes + room > DONE_BYTES_MAX)
+            if not full and time.monotonic() - at < DONE_S:
+                return
+            del self._done[key]
+            self._bytes -= len(answer)
 
 
 @dataclass

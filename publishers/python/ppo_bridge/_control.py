@@ -13,7 +13,7 @@ import zmq
 from . import _commands as commands
 from ._clock import BridgeClock
 from ._connecting import CurveKey
-from ._commands import Command, CommandQueue, Handlers, Waiting
+from ._commands import Command, CommandQueue, DoneCommands, Handlers, Waiting
 from ._json import strict_body
 from ._link import ControlLink
 from ._log import log
@@ -60,6 +60,7 @@ class Control:
         self._handling: set[int] = set()  # the threads that run a handler now
         self.polled = CommandQueue()
         self.library = CommandQueue()
+        self._done = DoneCommands()
         self._replies: list[tuple[int, bytes]] = []  # append() and slicing are atomic
         self._connection = self._link.connection
 
@@ -67,7 +68,7 @@ class Control:
         self._clock_heard: tuple[float, float] | None = None  # its time and ours, when it told
         self.clients_address = ""  # of the bridge that was there last, as it gave it
         self.received = self.executed = self.refused = self.malformed = self.unheard = 0
-        self.late = 0
+        self.late = self.repeated = 0
         self.replayed = 0  # events
         self.asked_at = self._started = time.monotonic()  # for events, last
         self._settled_at = self._started + _SETTLE_S
@@ -118,7 +119,12 @@ class Control:
         if call is None:
             self.refused += 1
             return commands.error_reply(command.id, "rejected", _CLOSING), None
+        again = self._done.find(command)
+        if again is not None:
+            self.repeated += 1
+            return again, None
         self.executed += 1
+        what = self._done.what(command)  # the handler may change it
         reply, end = commands.run(command, call)
         if end is not None and threading.current_thread() is self._thread:
             log.error("the handler of '%s' raised %s, which ends nothing here", command.name,
@@ -126,6 +132,7 @@ class Control:
             text = "%s does not end the program on this thread; have the command polled"
             reply = commands.error_reply(command.id, "rejected", text % type(end).__name__)
             end = None
+        self._done.add(command, what, reply)
         return reply, end
 
     def _handler_of(self, name: str) -> tuple:
@@ -279,6 +286,7 @@ class Control:
             name=request.command,
             agent_id=request.agent_id,
             deadline=deadline,
+            idempotency_key=request.idempotency_key,
         )
         queue = self.polled if polled else self.library
         if queue.offer(Waiting(command, self._link.connection)):

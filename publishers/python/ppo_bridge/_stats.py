@@ -25,6 +25,7 @@ class PublisherStats:
 class CommandStats:
     received: int = 0  # requests that came in, of any kind
     executed: int = 0  # handlers that ran to their end
+    repeated: int = 0  # answered as before, by their idempotency key: they were done already
     refused: int = 0  # answered without a handler
     late: int = 0  # of those refused, that came or were not begun by their deadline
     malformed: int = 0  # of those received, that could not be answered

@@ -243,6 +243,7 @@ class Publisher(RunCalls):
         return CommandStats(
             received=control.received,
             executed=control.executed,
+            repeated=control.repeated,
             refused=control.refused,
             late=control.late,
             malformed=control.malformed,

@@ -18,6 +18,8 @@ std::string to_json(const Ask& ask) {
                      ",\"deadline_ms\":" + std::to_string(ask.deadline_ms) +
                      ",\"run\":" + json_quoted(ask.run);
   if (ask.by != 0) text += ",\"by\":" + std::to_string(ask.by);
+  if (!ask.idempotency_key.empty())
+    text += ",\"idempotency_key\":" + json_quoted(ask.idempotency_key);
   if (!ask.agent_id.empty()) text += ",\"agent_id\":" + json_quoted(ask.agent_id);
   return text + "}";
 }

@@ -24,6 +24,7 @@ struct Ask {
   int deadline_ms = 10'000;
   std::string agent_id = {};  // empty: left out
   double by = 0;              // likewise 0
+  std::string idempotency_key = {};  // likewise
 };
 std::string to_json(const Ask& ask);
 

@@ -13,7 +13,7 @@
 // handler's, or the library's own where no handler runs. A handler never runs for a command that
 // was aimed at another start (`run`) of this source, or whose deadline has passed (by the bridge's
 // clock, which the library keeps comparing with its own), or whose bridge has gone before the
-// handler began; and never twice.
+// handler began; and never twice, even where it was asked for twice with one idempotency key.
 #pragma once
 
 #include <chrono>
@@ -88,6 +88,7 @@ struct Parameter {
 struct CommandStats {
   std::uint64_t received = 0;   // requests that came in, of any kind
   std::uint64_t executed = 0;   // handlers that ran to their end
+  std::uint64_t repeated = 0;   // answered as before, by their idempotency key: they were done already
   std::uint64_t refused = 0;    // answered without a handler: malformed, another run's, unknown,
                                 // too many, too late
   std::uint64_t late = 0;       // of those refused, that came or were not begun by their deadline
