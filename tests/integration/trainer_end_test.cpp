@@ -50,6 +50,8 @@ TEST_CASE("trainer's end: two processes of one name are each reached by their ru
   REQUIRE(wait_until([&] { return who(client, "t1") == "a1"; }));
   auto second = start(bridge, "b2");
   REQUIRE(wait_until([&] { return who(client, "t1") == "ambiguous_target"; }));
+  // A hello may be said before an agent is.
+  REQUIRE(wait_until([&] { return who(client, "agent_0") == "ambiguous_target"; }));
   const std::string refused =
       client.request(R"({"action":"command","command":"who","target":"agent_0"})")
           .string("/data/message");
