@@ -34,16 +34,21 @@ jetstream { store_dir: "%(home)s/js%(i)d", max_mem: 64MB, max_file: 1GB }
 cluster { name: c, listen: 10.78.0.%(i)d:6222, routes: ["nats://10.78.0.1:6222", "nats://10.78.0.2:6222", "nats://10.78.0.3:6222"] }
 """
 
-# Arms a dead-man's switch of its own name, and says nothing more.
-ARM = """import asyncio, json, sys, websockets
+# Arms a dead-man's switch of its own name, and says nothing more. While the log stands still none is armed: for a while it is tried again.
+ARM = """import asyncio, json, sys, time, websockets
 async def main():
+    until = time.monotonic() + 30
     async with websockets.connect(sys.argv[1]) as socket:
         await socket.send(json.dumps({"action": "register", "client_id": sys.argv[2], "subscriptions": []}))
         params = {"timeout_ms": 2000, "on_expiry": {"command": "mark", "target": "*", "params": {"word": sys.argv[2]}}}
-        await socket.send(json.dumps({"action": "command", "command": "arm_dead_mans_switch", "params": params}))
+        arm = json.dumps({"action": "command", "command": "arm_dead_mans_switch", "params": params})
+        await socket.send(arm)
         async for text in socket:
             if json.loads(text).get("action") == "command":
-                sys.exit(0 if json.loads(text)["success"] else text)
+                if json.loads(text).get("success") or time.monotonic() > until:
+                    sys.exit(0 if json.loads(text).get("success") else text)
+                await asyncio.sleep(0.5)
+                await socket.send(arm)
 asyncio.run(main())
 """
 
