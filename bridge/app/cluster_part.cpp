@@ -24,6 +24,7 @@ constexpr std::int64_t kMarkEveryUs = 1'000'000;
 constexpr char kLetGo[] = "let go of by the shared log of the cluster";
 constexpr std::int64_t kSayUs = 5'000'000;
 constexpr std::size_t kSaidMax = 1024;
+constexpr std::int64_t kLeaderHeardUs = 2'000'000;  // it is asked twice a second
 constexpr auto kPause = std::chrono::milliseconds(1);
 
 // Whoever asks what the epoch is, before there is a log.
@@ -209,11 +210,12 @@ void ClusterPart::flush(std::int64_t patience_us) {
 }
 
 // What the stream said last, such as that it has no leader, is taken back by what it says of the next message: with none on
-// its way more has to come in, or nothing ever would.
+// its way more has to come in, or nothing ever would; but only where the leader is heard, and not on the lesser side of a cut.
 bool ClusterPart::congested() const {
   if (!part_) return false;
   const bool lasts = part_->trouble() != ClusterTrouble::none || !taken_back_.empty();
-  return part_->congested() || lasts || (!part_->proposer().idle() && !problem().empty());
+  const bool led = part_->end_heard_us() > clock_.steady_us() - kLeaderHeardUs;
+  return part_->congested() || lasts || (!problem().empty() && !(led && part_->proposer().idle()));
 }
 
 std::string ClusterPart::problem() const {
