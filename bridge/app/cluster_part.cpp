@@ -24,7 +24,6 @@ constexpr std::int64_t kMarkEveryUs = 1'000'000;
 constexpr char kLetGo[] = "let go of by the shared log of the cluster";
 constexpr std::int64_t kSayUs = 5'000'000;
 constexpr std::size_t kSaidMax = 1024;
-constexpr std::int64_t kLeaderHeardUs = 2'000'000;  // it is asked twice a second
 constexpr auto kPause = std::chrono::milliseconds(1);
 
 // Whoever asks what the epoch is, before there is a log.

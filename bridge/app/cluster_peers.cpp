@@ -14,10 +14,8 @@ constexpr std::int64_t kHeartbeatUs = 1'000'000;
 constexpr std::int64_t kHeartbeatSoonUs = 100'000;  // where something has changed
 constexpr std::int64_t kLookUs = 250'000;
 constexpr std::int64_t kSwitchesUs = 20'000;
-// The leader is asked twice a second: where it has not answered for so long there is none, or it is out of reach.
 constexpr std::size_t kServingMax = 2;  // slices of the journal at a time
 constexpr std::size_t kSliceBytes = 512 * 1024;
-constexpr std::int64_t kLeaderUs = 2'000'000;
 
 }  // namespace
 
@@ -59,7 +57,7 @@ Result<bool> ClusterPeers::start() {
 }
 
 bool ClusterPeers::able(std::int64_t now_us) const {
-  return part_.ready() && part_.end_heard_us() > now_us - kLeaderUs && problem_().empty();
+  return part_.ready() && part_.end_heard_us() > now_us - kLeaderHeardUs && problem_().empty();
 }
 
 void ClusterPeers::tick() {

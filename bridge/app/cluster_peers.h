@@ -28,6 +28,9 @@
 
 namespace bridge {
 
+// The leader is asked twice a second: where it has not answered for so long there is none, or it is out of reach.
+inline constexpr std::int64_t kLeaderHeardUs = 2'000'000;
+
 inline constexpr std::int64_t kFirstForUs = 2'000'000;  // by then who told before has heard of it, and does no more
 
 // What of this bridge the others have to do with.
