@@ -7,7 +7,7 @@ namespace bridge {
 namespace {
 
 constexpr std::int64_t kAskEndUs = 500'000;
-constexpr std::int64_t kWentBackUs = 5'000'000;
+constexpr std::int64_t kWentBackUs = 15'000'000;  // one that leads nobody any more says so for up to ten seconds
 constexpr std::int64_t kWordUs = 5'000'000;
 constexpr std::size_t kOpenBytesMax = 64 << 20;
 constexpr std::size_t kAheadBytesFull = 32 << 20;

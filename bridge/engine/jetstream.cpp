@@ -159,7 +159,6 @@ class Connection final : public JetStream {
     char kind = 'l';
     std::uint64_t about = 0;
     bool nobody = false;   // was there to answer
-    bool refused = false;  // by a status
     std::string bytes;
   };
 
@@ -275,9 +274,7 @@ class Connection final : public JetStream {
       news.kind = rest[1];
       news.about = to_number(rest.substr(3));
       news.nobody = natsMsg_IsNoResponders(message);
-      if (news.kind == 'k') news.about = to_number(header_of(message, "Nats-Sequence"));
       if (news.kind == 'c') return put({'c', news.about, news.nobody, {}, std::string(data_of(message))});
-      news.refused = !header_of(message, "Status").empty();
     } else {
       news.about = to_number(header_of(message, "Nats-Sequence"));
       if (news.about == 0) return;
@@ -323,16 +320,21 @@ class Connection final : public JetStream {
     switch (news.kind) {
       case 'l':
         return listener.on_message(news.about, news.bytes, now_us);
-      case 'g':
-        if (news.nobody || news.refused) {
+      case 'g': {
+        const auto message = news.nobody ? Failure{"nobody leads the stream"} : read_message(news.bytes);
+        if (!message || message.value().seq != news.about) {
           catch_up_next_ = 0;
           return listener.on_missing(news.about, now_us);
         }
         if (catch_up_next_ != 0) fetch(catch_up_next_++);
-        return listener.on_message(news.about, news.bytes, now_us);
-      case 'k':
-        if (news.nobody) return;  // a replica that has just gone
-        return news.refused ? listener.on_no_checkpoint(now_us) : listener.on_checkpoint(news.about, news.bytes, now_us);
+        return listener.on_message(news.about, message.value().bytes, now_us);
+      }
+      case 'k': {
+        const auto message = news.nobody ? Failure{"nobody leads the stream"} : read_message(news.bytes);
+        if (message) return listener.on_checkpoint(message.value().seq, message.value().bytes, now_us);
+        if (api_error_code(news.bytes) == 404) listener.on_no_checkpoint(now_us);
+        return;
+      }
       case 'a': {
         if (news.nobody) return listener.on_no_leader(now_us);
         const auto seq = read_ack(news.bytes);
@@ -343,7 +345,7 @@ class Connection final : public JetStream {
       case 'e': {
         const auto state = news.nobody ? Failure{"nobody leads the stream"} : read_stream_state(news.bytes);
         if (state) leader_ = state.value().leader;
-        if (state) listener.on_end(news.about, state.value().first_seq, state.value().last_seq, now_us);
+        if (state && state.value().led) listener.on_end(news.about, state.value().first_seq, state.value().last_seq, now_us);
         return;
       }
       default:
@@ -355,7 +357,7 @@ class Connection final : public JetStream {
   const std::function<void()> wake_;
   const std::string log_subject_ = options_.name + ".log." + options_.node;
   const std::string checkpoint_subject_ = options_.name + ".log.@checkpoint";  // no node has such a name
-  const std::string get_subject_ = "$JS.API.DIRECT.GET." + options_.name;
+  const std::string get_subject_ = "$JS.API.STREAM.MSG.GET." + options_.name;
   const std::string info_subject_ = "$JS.API.STREAM.INFO." + options_.name;
   const std::string node_subject_ = options_.name + ".node.";
   const std::string command_subject_ = options_.name + ".cmd.";

@@ -1,8 +1,9 @@
 // A shared log on NATS JetStream. This folder is the only place that knows of NATS.
 //
 // A message is published to <name>.log.<node> without any condition. The stream <name> keeps it and publishes it again
-// to <name>.out.<node>, from where all bridges read live: a consumer would die with its server. What is missed is had by
-// Direct Get, from whichever replica answers. Checkpoints are messages of it with a subject of their own, <name>.log.@checkpoint, by
+// to <name>.out.<node>, from where all bridges read live: a consumer would die with its server. What is missed the stream's leader
+// is asked for, and no other replica: one that led and was cut off keeps, with nats-server 2.9, what it never got through in place of
+// what the others have (Direct Get would be answered by it). Checkpoints are messages of it with a subject of their own, <name>.log.@checkpoint, by
 // which the newest is found. Beside the stream bridges talk to each other by plain subjects, <name>.node.<node>
 // and <name>.cmd.<node>.
 #pragma once

@@ -1,5 +1,7 @@
 #include "engine/jetstream_stream.h"
 
+#include <openssl/evp.h>
+
 #include "base/text.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
@@ -10,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kNs = 1'000'000'000;
 constexpr std::size_t kServerNameBytesMax = 128;
+constexpr std::size_t kBase64BytesMax = 128 << 20;
 
 // The answer, which is an object; or what it says is wrong.
 Result<rapidjson::Document> read_answer(std::string_view answer) {
@@ -28,9 +31,16 @@ std::uint64_t number(const rapidjson::Value& object, const char* name) {
   return value != nullptr && value->IsUint64() ? value->GetUint64() : 0;
 }
 
-bool is_true(const rapidjson::Value& object, const char* name) {
-  const auto* value = find(object, name);
-  return value != nullptr && value->IsBool() && value->GetBool();
+// RFC 4648 section 4, with padding.
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.size() % 4 != 0 || text.size() > kBase64BytesMax) return std::nullopt;
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  const std::size_t padding = text.size() - (text.find_last_not_of('=') + 1);
+  if (size != static_cast<int>(bytes.size()) || padding > 2) return std::nullopt;
+  bytes.resize(bytes.size() - padding);
+  return bytes;
 }
 
 }  // namespace
@@ -54,10 +64,13 @@ Result<StreamState> read_stream_state(std::string_view answer) {
   if (!document) return document.error();
   const auto* state = find(document.value(), "state");
   if (state == nullptr || !state->IsObject()) return Failure{"an answer of JetStream has no state"};
-  StreamState read{number(*state, "first_seq"), number(*state, "last_seq"), {}};
+  StreamState read;
+  read.first_seq = number(*state, "first_seq");
+  read.last_seq = number(*state, "last_seq");
   const auto* cluster = find(document.value(), "cluster");
   const auto* leader = cluster != nullptr && cluster->IsObject() ? find(*cluster, "leader") : nullptr;
   if (leader != nullptr && leader->IsString()) read.leader = printable(view(*leader), kServerNameBytesMax);
+  read.led = cluster == nullptr || !read.leader.empty();
   if (read.first_seq == 0) read.first_seq = read.last_seq + 1;
   return read;
 }
@@ -68,6 +81,20 @@ Result<std::uint64_t> read_ack(std::string_view answer) {
   const std::uint64_t seq = number(document.value(), "seq");
   if (seq == 0) return Failure{"an acknowledgement of JetStream names no message"};
   return seq;
+}
+
+Result<StoredMessage> read_message(std::string_view answer) {
+  const auto document = read_answer(answer);
+  if (!document) return document.error();
+  const auto* message = find(document.value(), "message");
+  if (message == nullptr || !message->IsObject()) return Failure{"an answer of JetStream has no message"};
+  const auto* data = find(*message, "data");
+  // One without any bytes has no such field.
+  auto bytes = data != nullptr && data->IsString() ? from_base64(view(*data)) : std::optional<std::string>(std::string());
+  StoredMessage read{number(*message, "seq"), {}};
+  if (read.seq == 0 || !bytes) return Failure{"a message of JetStream cannot be read"};
+  read.bytes = std::move(*bytes);
+  return read;
 }
 
 int api_error_code(std::string_view answer) {
@@ -84,9 +111,6 @@ Result<std::vector<std::string>> check_stream(const JetStreamOptions& options, s
   const auto* config = find(document.value(), "config");
   const std::string stream = "the stream " + options.name + " ";
   if (config == nullptr || !config->IsObject()) return Failure{stream + "is not described by JetStream"};
-  if (!is_true(*config, "allow_direct")) {
-    return Failure{stream + "does not allow Direct Get, by which it is read; set allow_direct"};
-  }
   std::vector<std::string> wrong;
   const auto* republish = find(*config, "republish");
   const auto* dest = republish != nullptr && republish->IsObject() ? find(*republish, "dest") : nullptr;

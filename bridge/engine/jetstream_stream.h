@@ -19,12 +19,19 @@ struct StreamState {
   std::uint64_t first_seq = 0;
   std::uint64_t last_seq = 0;
   std::string leader;  // "": there is one server, or nobody leads
+  bool led = true;     // by somebody: else the numbers are what a replica has, which may lag
+};
+
+struct StoredMessage {
+  std::uint64_t seq = 0;
+  std::string bytes;
 };
 
 // What an answer of the API says, or its error.
 Result<StreamState> read_stream_state(std::string_view answer);
 // The number that a message got.
 Result<std::uint64_t> read_ack(std::string_view answer);
+Result<StoredMessage> read_message(std::string_view answer);
 // The error's number, as JetStream's; 0 where the answer is none.
 int api_error_code(std::string_view answer);
 

@@ -90,6 +90,16 @@ class NatsServers:
             while b"PONG" not in said:
                 said += to.recv(65536)
 
+    def asked_on(self, i: int, subject: str) -> str:
+        """Where the answer goes to what is asked next on `subject`."""
+        with socket.create_connection(("127.0.0.1", self.ports[i]), 5) as to:
+            to.sendall(b'CONNECT {"verbose":false}\r\nSUB %s 1\r\n' % subject.encode())
+            for line in to.makefile("rb"):
+                words = line.split()
+                if words[:1] == [b"MSG"] and len(words) == 5:
+                    return words[3].decode()
+        raise AssertionError("nothing was asked on " + subject)
+
     def close(self) -> None:
         for i in range(len(self.ports)):
             self.kill(i)

@@ -617,6 +617,34 @@ class Misuse(Cluster):
         self.assertEqual(refused.returncode, 1)
         self.assertIn(b"and holds no checkpoint behind that; give it a copy of the journal", refused.stderr)
 
+    def test_a_stream_that_publishes_nothing_again_is_read_from_its_leader_and_from_no_other_replica(self) -> None:
+        stream = {"name": "ppo", "subjects": ["ppo.log.*"], "storage": "file", "num_replicas": 1, "allow_direct": False}
+        self.nats.publish(0, "$JS.API.STREAM.CREATE.ppo", json.dumps(stream).encode())
+        one = self.node("n1")
+        self.assertIn("is not published again", one.log())
+        publisher = self.publisher("s", one)
+        for i in range(40):
+            publisher.publish("tick", {"i": i, "x": "\u00e9" * i * 1000})
+        publisher.flush(PATIENCE_S)
+        self.node("n2")
+        publisher.publish("tick", {"i": 40})
+        self.wait_whole(["n1", "n2"], {"s": 41})
+
+    def test_a_late_word_that_nobody_leads_makes_no_bridge_deaf(self) -> None:
+        one = self.node("n1")
+        publisher = self.publisher("s", one)
+        timer = threading.Timer(0.2, publisher.publish, ("tick", {"i": 0}))
+        timer.start()
+        answers = self.nats.asked_on(0, "ppo.log.n1")
+        timer.join()
+        self.wait_whole(["n1"], {"s": 1})
+        # As of a leader that just came to be none: nothing is on its way any more that would take it back.
+        self.nats.publish(0, answers, b'{"error":{"code":503,"description":"nobody leads"}}')
+        wait_until(lambda: one.ask("get_status")["result"]["cluster"]["problem"] == "JetStream says: nobody leads", "for it to be heard")
+        publisher.publish("tick", {"i": 1})
+        self.wait_whole(["n1"], {"s": 2})
+        self.assertIsNone(one.ask("get_status")["result"]["cluster"]["problem"])
+
     def test_a_configuration_that_cannot_work_is_refused(self) -> None:
         for settings, message in (
             (["journal.path=\"\""], "journal.path"),

@@ -107,7 +107,7 @@ class Partition(Machines, Logs):
         try:
             yield
         except AssertionError as error:
-            said = ["n%d at %d: %s\n%s" % (i, self.last("n%d" % i), bridge.log()[-1500:], json.dumps([self.status(i, what) for what in ("status", "sources")]))
+            said = ["n%d at %d: %s\n%s" % (i, self.last("n%d" % i), bridge.log()[-6000:], json.dumps([self.status(i, what) for what in ("status", "sources")]))
                     for i, bridge in enumerate(self.bridges, 1)]
             said += [(self.home / ("errors%d" % i)).read_text()[-1500:] for i in (1, 2, 3)]
             raise AssertionError("\n".join([str(error), *said])) from None
@@ -122,7 +122,8 @@ class Partition(Machines, Logs):
         return status.get("result") or status
 
     def leader(self) -> int:
-        return int(wait_until(lambda: self.status(1)["cluster"]["leader"], "for a leader")[1:])
+        with self.telling():
+            return int(wait_until(lambda: self.status(1)["cluster"]["leader"], "for a leader")[1:])
 
     def shown(self, i: int) -> list[str]:
         """Whole lines of what its bridge's client has."""
@@ -155,10 +156,10 @@ class Partition(Machines, Logs):
                              % (i, ", which leads," if leads else "", went_on_s, time.monotonic() - healed))
         ends = {"t%d" % i: trainer.stop() for i, trainer in enumerate(self.trainers, 1)}
         published = {name: end["published"] for name, end in ends.items()}
-        for i in (1, 2, 3) if FULL else ():
-            for name, end in ends.items():  # on both sides, each by its own bridge
-                self.assertIn("switch-%d" % i, end["done"], (name, ends))
         with self.telling():
+            for i in (1, 2, 3) if FULL else ():
+                for name, end in ends.items():  # on both sides, each by its own bridge
+                    self.assertIn("switch-%d" % i, end["done"], (name, ends))
             last = self.judge_logs(NODES, published)
         wanted = [row[5] for row in self.select("n1", BODIES, last)]
         for i in (1, 2, 3):

@@ -46,10 +46,10 @@ TEST_CASE("jetstream: a stream that was made as asked for is as it should be") {
 }
 
 TEST_CASE("jetstream: of a stream that differs each difference is named, and one that cannot be read is refused") {
-  const auto wrong = check_stream(options_of(3), R"({"config":{"allow_direct":true,"num_replicas":1,"max_age":1000000000}})");
+  const auto wrong = check_stream(options_of(3), R"({"config":{"num_replicas":1,"max_age":1000000000}})");
   REQUIRE(wrong);
   CHECK(wrong.value().size() == 3);
-  CHECK_FALSE(check_stream(options_of(3), R"({"config":{"num_replicas":3}})"));
+  CHECK_FALSE(check_stream(options_of(3), R"({"state":{"first_seq":3,"last_seq":9}})"));
 }
 
 TEST_CASE("jetstream: an empty stream ends before it begins") {
@@ -58,4 +58,31 @@ TEST_CASE("jetstream: an empty stream ends before it begins") {
   CHECK(empty.value().first_seq == 1);
   CHECK(empty.value().last_seq == 0);
   CHECK(read_stream_state(R"({"state":{"first_seq":3,"last_seq":9}})").value().first_seq == 3);
+}
+
+TEST_CASE("jetstream: where nobody leads, what a replica has is no word on where the log ends") {
+  const auto led = [](const char* cluster) {
+    return read_stream_state(std::string(R"({"state":{"first_seq":3,"last_seq":9})") + cluster + "}").value().led;
+  };
+  CHECK(led(""));  // one server alone
+  CHECK(led(R"(,"cluster":{"name":"c","leader":"s1"})"));
+  CHECK_FALSE(led(R"(,"cluster":{"name":"c"})"));
+  CHECK_FALSE(led(R"(,"cluster":{"name":"c","leader":""})"));
+}
+
+TEST_CASE("jetstream: a message is its bytes, whatever they are") {
+  const auto read = [](const std::string& data) { return read_message(R"({"message":{"subject":"ppo.log.n1","seq":812,"data":")" + data + "\"}}"); };
+  const auto bytes = [&](const std::string& data) { return read(data).value().bytes; };
+  CHECK(read("UFBPMQ==").value().seq == 812);
+  CHECK(bytes("UFBPMQ==") == "PPO1");
+  CHECK(bytes("UFBPMSA=") == "PPO1 ");
+  CHECK(bytes("UFBPMSB7") == "PPO1 {");
+  CHECK(bytes("AAD/") == std::string("\0\0\xff", 3));
+  CHECK(bytes("+/+/").size() == 3);
+  CHECK(read_message(R"({"message":{"seq":812}})").value().bytes.empty());
+  for (const char* wrong : {"UFBPM", "UFBP-_==", "====", "U===", "\u00e9\u00e9"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(read(wrong));
+  }
+  for (const char* wrong : {"", "{}", R"({"message":7})", R"({"message":{"data":"UFBPMQ=="}})", R"({"error":{"code":404}})"}) CHECK_FALSE(read_message(wrong));
 }
