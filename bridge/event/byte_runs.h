@@ -38,6 +38,9 @@ inline const char* skip_plain(const char* p, const char* end) {
 
 // The first byte in [p, end) that is no digit, or end.
 inline const char* skip_digits(const char* p, const char* end) {
+  // So little is told by branches, which the processor guesses; what follows it has to wait for.
+  if (p < end && !is_digit(*p)) return p;
+  if (end - p > 1 && !is_digit(p[1])) return p + 1;
 #if defined(__SSE2__)
   while (end - p >= 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));

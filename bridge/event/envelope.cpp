@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <functional>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -14,6 +15,8 @@ constexpr std::array<const char*, kRejectCount> kRejectNames = {
     "none",          "not_json",      "not_utf8", "no_type",   "no_data",      "wrong_type",
     "reserved_type", "duplicate_key", "too_deep", "too_large", "too_many_keys",
     "own_source",    "forbidden_source", "forbidden_type", "schema_mismatch"};
+
+constexpr std::string_view kNull = "null";
 
 // Whether it is that word; the compiler knows the size of what it compares.
 template <std::size_t N>
@@ -74,24 +77,49 @@ Reject EnvelopeParser::parse(std::string_view body) {
     return Reject::too_large;
   }
   not_finite_.clear();
-  Reject reject = parse_text(body);
-  if (reject == Reject::none && !not_finite_.empty()) {
-    // Rare: write the body anew with null in their places, and take the fields from that.
-    not_finite_count_ = not_finite_.size();
-    cleaned_.clear();
-    std::size_t from = 0;
-    for (const TextSpan& span : not_finite_) {
-      cleaned_.append(body, from, span.offset - from);
-      cleaned_.append("null");
-      from = span.offset + span.size;
-    }
-    cleaned_.append(body, from);
-    not_finite_.clear();
-    forget();
-    reject = parse_text(cleaned_);
-  }
+  const Reject reject = parse_text(body);
+  not_finite_count_ = reject == Reject::none ? not_finite_.size() : 0;
+  if (not_finite_count_ != 0) replace_not_finite(body);
   if (reject == Reject::not_json && !is_utf8(body)) return Reject::not_utf8;
   return reject;
+}
+
+// Writes the body anew with null in their places, and has the fields show that: in one pass, for a megabyte may hold
+// 250,000 of them.
+void EnvelopeParser::replace_not_finite(std::string_view body) {
+  const char* const end = body.data() + body.size();
+  std::size_t size = body.size();
+  for (const TextSpan& span : not_finite_) size = size + kNull.size() - span.size;
+  cleaned_.resize(size);
+  char* to = cleaned_.data();
+  const char* from = body.data();
+  for (TextSpan& span : not_finite_) {
+    // Mostly a comma: for so little a loop is quicker than a call.
+    for (const char* const place = body.data() + span.offset; from != place;) *to++ = *from++;
+    from += span.size;
+    span.size = static_cast<std::uint32_t>(to - cleaned_.data());  // from here on, where its null stands
+    to = std::copy(kNull.begin(), kNull.end(), to);
+  }
+  std::copy(from, end, to);
+
+  const auto now = [&](const char* place) {
+    const auto offset = static_cast<std::size_t>(place - body.data());
+    const auto next = std::lower_bound(not_finite_.begin(), not_finite_.end(), offset,
+                                       [](const TextSpan& span, std::size_t o) { return span.offset < o; });
+    if (next == not_finite_.end()) return cleaned_.data() + size - (body.size() - offset);
+    return cleaned_.data() + next->size - (next->offset - offset);
+  };
+  // What is decoded stands elsewhere.
+  const auto move = [&](std::string_view& text) {
+    const bool ours = std::less_equal<>()(body.data(), text.data()) && std::less<>()(text.data(), end);
+    if (ours) text = between(now(text.data()), now(text.data() + text.size()));
+  };
+  for (auto* const field : {&envelope_.type, &envelope_.source, &envelope_.run, &envelope_.source_timestamp, &envelope_.data,
+                            &envelope_.agent_id.text, &envelope_.item.text}) {
+    move(*field);
+  }
+  for (std::string_view& other : envelope_.others) move(other);
+  not_finite_.clear();
 }
 
 void EnvelopeParser::forget() {

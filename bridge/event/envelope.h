@@ -93,6 +93,7 @@ class EnvelopeParser {
 
  private:
   void forget();
+  void replace_not_finite(std::string_view body);
   Reject parse_text(std::string_view text);
   Reject member(JsonScanner& scan, const JsonString& key, const char* key_start);
   Reject scan_data(JsonScanner& scan);

@@ -360,3 +360,24 @@ TEST_CASE("turns: the longest that each known wish causes") {
     CHECK(cpu_us < kTurnCpuUsMax);
   }
 }
+
+#if defined(NDEBUG) && !PPO_SANITIZED
+
+// Not each: for the first of them the system has to give memory.
+TEST_CASE("turns: events of 1 MB of NaN, or of numbers of a digit, are short turns") {
+  BridgeProcess bridge;
+  EventPublisher publisher(bridge.events_in());
+  double taken = 0;
+  for (const char* const value : {"NaN,", "1,"}) {
+    std::string list;
+    while (list.size() < 1'000'000) list += value;
+    for (int i = 0; i < 10; ++i) {
+      REQUIRE(publisher.publish(event_body("t", R"({"a":[)" + list + "1]}")));
+      ++taken;
+      REQUIRE(wait_until([&] { return metric(bridge, "ppo_bridge_events_accepted_total") == taken; }));
+    }
+  }
+  CHECK(metric(bridge, "ppo_bridge_loop_turns_cpu_long_total") < 8);
+}
+
+#endif

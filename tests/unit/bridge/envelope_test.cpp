@@ -155,6 +155,28 @@ TEST_CASE("envelope: NaN and infinities become null, in data and beside it") {
   CHECK(parser.envelope().data == R"({"a":"NaN"})");
 }
 
+TEST_CASE("envelope: what became null moves each field to where it stands now, and none that was decoded") {
+  EnvelopeParser parser(1 << 20);
+  REQUIRE(parser.parse(R"({"a":NaN,"source":"s","b":-Infinity,"type":"t","run":"\u0072","c":Infinity,"timestamp":1.5,)"
+                       R"("data":{"agent_id":"","x":[NaN,-Infinity],"item":"\u0069tem"},"source_seq":7,"d":[NaN]})") ==
+          Reject::none);
+  const Envelope& e = parser.envelope();
+  CHECK(parser.not_finite_count() == 6);
+  CHECK(e.type == "t");
+  CHECK(e.source == "s");
+  CHECK(e.run == "r");
+  CHECK(e.source_seq == 7);
+  CHECK(e.source_timestamp == "1.5");
+  CHECK(e.data == R"({"agent_id":"","x":[null,null],"item":"\u0069tem"})");
+  CHECK(e.item.text == "item");
+  CHECK(e.agent_id.text.data() == e.data.data() + 13);
+  REQUIRE(e.others.size() == 4);
+  CHECK(e.others[0] == R"("a":null)");
+  CHECK(e.others[1] == R"("b":null)");
+  CHECK(e.others[2] == R"("c":null)");
+  CHECK(e.others[3] == R"("d":[null])");
+}
+
 TEST_CASE("envelope: null is the same as leaving an optional field out") {
   EnvelopeParser parser(1 << 20);
   REQUIRE(parser.parse(R"({"type":"t","data":{},"source":null,"run":null,"source_seq":null,)"
