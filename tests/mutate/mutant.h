@@ -1,8 +1,11 @@
 // What mutate.py puts into a copy of the bridge: each operator that may be changed stands with its mutant's
-// number, and the program runs with the one that $PPO_MUTANT names changed, or with none.
+// number, and the program runs with the one that $PPO_MUTANT names changed, or with none. Where $PPO_MUTANTS_REACHED
+// names a file, the program writes there at its end which places it came to.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
 #include <optional>
@@ -12,12 +15,34 @@ namespace mut {
 
 inline const int active = std::getenv("PPO_MUTANT") == nullptr ? 0 : std::atoi(std::getenv("PPO_MUTANT"));
 
+// By number: whether it was come to.
+struct Reached {
+  static constexpr std::size_t kNumbersMax = 4'000'000;
+  const char* const file = std::getenv("PPO_MUTANTS_REACHED");
+  bool* const places = file == nullptr ? nullptr : new bool[kNumbersMax]();  // what ends after this one may go on asking
+  void at(int id) {
+    if (places != nullptr) places[id] = true;
+  }
+  ~Reached() {
+    std::FILE* const out = file == nullptr ? nullptr : std::fopen(file, "w");
+    if (out == nullptr) return;
+    for (std::size_t id = 0; id < kNumbersMax; ++id) {
+      if (places[id]) std::fprintf(out, "%zu\n", id);
+    }
+    std::fclose(out);
+  }
+};
+inline Reached reached;
+
 // A place has a number for each way in which it can be changed, the first of them being ID.
 struct Place {
   int id;
   int ways;
   // Which way, from 1; 0: it stays as it is.
-  int chosen() const { return active >= id && active < id + ways ? active - id + 1 : 0; }
+  int chosen() const {
+    reached.at(id);
+    return active >= id && active < id + ways ? active - id + 1 : 0;
+  }
 };
 
 // `a < b` is written `a < lt(ID) > b`: both operators have the rank of the one that they stand for, so
@@ -66,16 +91,19 @@ bool operator->*(No place, const T& value) {
   return place.chosen() == 0 ? !static_cast<bool>(value) : static_cast<bool>(value);
 }
 
+// Whether a place that has one way is changed.
+inline bool changed(int id) { return Place{id, 1}.chosen() != 0; }
+
 // A bound: a number that is compared or added, or a named limit.
 template <class T>
 T number(int id, T n) {
   static_assert(std::is_arithmetic_v<T>);
-  return active == id ? static_cast<T>(n + 1) : n;
+  return changed(id) ? static_cast<T>(n + 1) : n;
 }
 template <class T>
 T limit(int id, T n) {
   static_assert(std::is_arithmetic_v<T>);
-  return active == id ? static_cast<T>(2 * n) : n;
+  return changed(id) ? static_cast<T>(2 * n) : n;
 }
 
 // std::min and std::max, changed into each other.
@@ -96,7 +124,7 @@ inline Extreme max(int id) { return {{id, 1}, false}; }
 // What a function returns: no instead of yes, one more, nothing.
 template <class T>
 T returned(int id, T value) {
-  if (active != id) return value;
+  if (!changed(id)) return value;
   if constexpr (std::is_same_v<T, bool>) {
     return !value;
   } else if constexpr (std::is_pointer_v<T>) {
@@ -108,7 +136,7 @@ T returned(int id, T value) {
 }
 template <class T>
 std::optional<T> returned(int id, std::optional<T> value) {
-  if (active == id) value.reset();
+  if (changed(id)) value.reset();
   return value;
 }
 

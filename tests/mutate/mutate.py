@@ -3,8 +3,9 @@
 unit tests and some seeds of the simulator: a change that none of them notices is named.
 
 All changes are compiled into one program, each asleep until $PPO_MUTANT names its number (mutant.h), in a
-copy of the tree under build/mutate, so that the next run compiles what was edited since and no more. A change
-is noticed when a test fails, crashes or takes ten times as long.
+copy of the tree under build/mutate, so that the next run compiles what was edited since and no more. Only the
+tests that come to a place are run with it changed. A change is noticed when a test fails, crashes or takes ten
+times as long.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import concurrent.futures
 import os
 import random
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -22,62 +22,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from places import Place, places_of
+from programs import PROGRAMS, Programs
+
 ROOT = Path(__file__).resolve().parents[2]
 WINGS = ("log", "sources", "stream", "commands")
 HERE = "tests/mutate"
-MEMORY_BYTES_MAX = 4 << 30
-# Unit tests of other wings.
-OTHER_TESTS = "*/log_test*,*/deflate_*,*/text_*"
 
 # Changes that no test can notice, or that nobody needs to: file, line, change and reason.
 ACCEPTED = Path(__file__).with_name("accepted.txt")
-
-TOKEN = re.compile(
-    r"""
-    (?P<skip>//[^\n]*|/\*.*?\*/|^[ \t]*\#(?:[^\n\\]|\\.)*
-        |(?:u8|u|U|L)?R"(?P<mark>[^()\s\\]*)\(.*?\)(?P=mark)")
-    |(?P<text>(?:u8|u|U|L)?"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)+')
-    |(?P<number>\.?\d(?:[\w.]|'\w|[eEpP][+-])*)
-    |(?P<name>[A-Za-z_]\w*)
-    |(?P<operator><=>|<<=|>>=|->\*|\.\.\.|::|->|<<|>>|<=|>=|==|!=|&&|\|\||\+\+|--|[-+*/%&|^]=|.)
-    """,
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
-)
-COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
-OTHERS = {"<": "<= >=", "<=": "< >", ">": ">= <=", ">=": "> <", "==": "!=", "!=": "=="}
-SIGNS = {"+": "plus", "-": "minus"}
-# What is said about them says nothing about the program: checks of its own, and what only a compiler reads.
-UNTOUCHED_CALLS = {"assert", "static_assert", "sizeof", "decltype", "alignof", "noexcept", "reserve"}
-
-
-@dataclass
-class Token:
-    kind: str
-    text: str
-    at: int
-
-    @property
-    def end(self) -> int:
-        return self.at + len(self.text)
-
-
-@dataclass
-class Place:
-    """Text that is put in place of [at, end) of a file, {id} standing for the first of its mutants' numbers."""
-
-    file: str
-    line: int
-    at: int
-    end: int
-    text: str
-    ways: list[str]  # what each mutant changes, for people
-    code: str  # its line
-    closes_at: int = -1  # where a ")" goes as well
-    number: int = 0
-
-    def name(self) -> str:
-        """By which one that does not compile is known, whatever moves around it."""
-        return f"{self.file} {self.text} {self.code}"
 
 
 @dataclass(frozen=True)
@@ -89,119 +42,6 @@ class Mutant:
     def key(self) -> tuple[str, str, str]:
         """By which an accepted survivor is known, whatever moves around it."""
         return self.place.file, self.place.code, self.what
-
-
-def source_line(source: str, at: int) -> str:
-    start = source.rfind("\n", 0, at) + 1
-    end = source.find("\n", at)
-    return " ".join(source[start:end].split())
-
-
-def tokens_of(source: str) -> list[Token]:
-    found = []
-    for match in TOKEN.finditer(source):
-        kind = match.lastgroup if match.lastgroup != "mark" else "skip"
-        if kind == "skip" and not match.group().lstrip().startswith(("//", "/*", "#")):
-            kind = "text"  # a raw string
-        if kind == "skip" or match.group().isspace():
-            continue
-        found.append(Token(kind, match.group(), match.start()))
-    return found
-
-
-def closing(tokens: list[Token], opens: int) -> int:
-    """The index of the bracket that closes the one at `opens`."""
-    depth = 0
-    for i in range(opens, len(tokens)):
-        if tokens[i].text in "([{":
-            depth += 1
-        elif tokens[i].text in ")]}":
-            depth -= 1
-            if depth == 0:
-                return i
-    return len(tokens) - 1
-
-
-def statement_end(tokens: list[Token], i: int) -> int:
-    """The index of the ; that ends what begins at `i`, or of the bracket that closes a body."""
-    while i < len(tokens):
-        if tokens[i].text == ";":
-            return i
-        if tokens[i].text in "([{":
-            body = tokens[i].text == "{" and tokens[i - 1].text in (")", "const", "noexcept")
-            i = closing(tokens, i)
-            if body:
-                return i
-        i += 1
-    return len(tokens) - 1
-
-
-def untouched(tokens: list[Token]) -> set[int]:
-    """The indices of tokens that a compiler must know the value of, or that only check."""
-    skipped: set[int] = set()
-    for i, token in enumerate(tokens):
-        following = tokens[i + 1].text if i + 1 < len(tokens) else ""
-        if token.text in UNTOUCHED_CALLS and following == "(":
-            skipped.update(range(i, closing(tokens, i + 1) + 1))
-        elif token.text in ("constexpr", "using", "enum", "friend"):
-            if i and tokens[i - 1].text == "if":
-                skipped.update(range(i, closing(tokens, i + 1) + 1))
-            else:
-                skipped.update(range(i, statement_end(tokens, i) + 1))
-        elif token.text == "case":
-            end = i
-            while tokens[end].text != ":":
-                end += 1
-            skipped.update(range(i, end + 1))
-        elif token.text == "operator":
-            skipped.update((i, i + 1, i + 2))
-    return skipped
-
-
-def places_of(file: str, source: str) -> list[Place]:
-    """All places of a file that can be changed."""
-    tokens = tokens_of(source)
-    skipped = untouched(tokens)
-    places: list[Place] = []
-
-    def place(token: Token, changed: str, *ways: str, **more: int) -> None:
-        line = source.count("\n", 0, token.at) + 1
-        code = source_line(source, token.at)
-        places.append(Place(file, line, token.at, token.end, changed, list(ways), code, **more))
-
-    for i, token in enumerate(tokens):
-        if i in skipped or i == 0 or i + 1 >= len(tokens):
-            continue
-        before, after = tokens[i - 1], tokens[i + 1]
-        text = token.text
-        apart = source[token.at - 1].isspace() and source[token.end].isspace()
-        if text in COMPARISONS and apart:
-            name = COMPARISONS[text]
-            second = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(text, text)
-            place(token, f"{text} ::mut::make_{name}({{id}}) {second}",
-                  *(f"{text} -> {other}" for other in OTHERS[text].split()))
-        elif text in SIGNS and apart and before.kind != "text" and after.kind != "text":
-            other = "-" if text == "+" else "+"
-            place(token, f"{text} ::mut::make_{SIGNS[text]}({{id}}) {text}", f"{text} -> {other}")
-        elif text == "!" and source[token.end] != "=":
-            place(token, "::mut::no({id}) ->* ", "! -> nothing")
-        elif token.kind == "number" and (before.text in COMPARISONS or before.text in SIGNS):
-            place(token, f"::mut::number({{id}}, {text})", f"{text} -> {text} + 1")
-        elif token.kind == "name" and re.fullmatch(r"k[A-Z]\w*", text) and before.text not in ("::", "const"):
-            if after.text not in ("[", "(", "::", "{", "="):
-                place(token, f"::mut::limit({{id}}, {text})", f"{text} -> 2 * {text}")
-        elif text in ("min", "max") and before.text == "::" and after.text == "(":
-            std = tokens[i - 2]
-            if std.text == "std":
-                other = "max" if text == "min" else "min"
-                whole = Token("name", "std::" + text, std.at)
-                place(whole, f"::mut::{text}({{id}})", f"{text} -> {other}")
-        elif text == "return" and after.text not in (";", "{"):
-            end = statement_end(tokens, i)
-            value = source[after.at:tokens[end].at]
-            if "nullptr" != value != "std::nullopt" and '"' not in value and "*this" not in value:
-                place(token, "return ::mut::returned({id}, ", "another return", closes_at=tokens[end].at)
-    return places
 
 
 def write(path: Path, text: str) -> None:
@@ -292,33 +132,10 @@ class Tree:
                 returns = [place for place in there if place.closes_at >= 0]
                 left_out.update(place.name() for place in returns or there)
             listed.write_text("".join(name + "\n" for name in sorted(left_out)))
-        errors = self.compile("unit_bridge_tests", "unit_nodes_tests", "ppo-sim")
+        errors = self.compile(*PROGRAMS)
         if errors:
             sys.exit("mutate: the tests do not compile:\n" + errors[-4000:])
         return places
-
-    def notices(self, number: int, seeds: int, limit_s: float) -> str:
-        """What notices this mutant, or nothing. 0 is none."""
-        tests = self.build / "tests"
-        for name, command in (
-            ("unit tests", [tests / "unit_bridge_tests", "--abort-after=1", "--no-intro",
-                            "--source-file-exclude=" + OTHER_TESTS]),
-            ("unit tests of several bridges", [tests / "unit_nodes_tests", "--abort-after=1", "--no-intro"]),
-            # The one that notices more first.
-            ("adversary", [tests / "ppo-sim", "--adversary", "--seeds", str(seeds)]),
-            ("simulator", [tests / "ppo-sim", "--seeds", str(seeds)]),
-        ):
-            try:
-                done = subprocess.run(
-                    command, env={**os.environ, "PPO_MUTANT": str(number)}, timeout=limit_s, cwd=self.build,
-                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX,) * 2))
-            except subprocess.TimeoutExpired:
-                return name + ": takes too long"
-            if done.returncode != 0:
-                said = re.search(r"TEST CASE: *(.*)|(seed .*)", done.stdout or "")
-                return f"{name}: {said.group(1) or said.group(2)}" if said else f"{name}: ends with {done.returncode}"
-        return ""
 
 
 def accepted() -> dict[tuple[str, str, str], str]:
@@ -338,7 +155,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="how many (default: 200)")
     parser.add_argument("--sim-seeds", type=int, default=50,
                         help="seeds of the simulator each, with an adversary and without (default: 50)")
-    parser.add_argument("--at", default="", help="only places whose FILE:LINE begins so, as sources/intake.cpp:3")
+    parser.add_argument("--at", default="", help="only places whose FILE:LINE begins so, as sources/intake.cpp:3; all that can be changed there")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants at a time")
     parser.add_argument("--verbose", action="store_true", help="print what noticed each")
     options = parser.parse_args()
@@ -369,19 +186,17 @@ def main() -> None:
     die = random.Random(options.seed)
     mutants = []
     for place in die.sample(asked_for, min(len(asked_for), options.count)):
-        way = die.randrange(len(place.ways))
-        mutants.append(Mutant(place.number + way, place, place.ways[way]))
+        for way in range(len(place.ways)) if options.at else [die.randrange(len(place.ways))]:
+            mutants.append(Mutant(place.number + way, place, place.ways[way]))
     print(f"{len(places)} places, {len(compiled)} compiled in {time.monotonic() - started:.0f} s, "
-          f"{len(mutants)} changed", flush=True)
+          f"{len(mutants)} changes", flush=True)
     started = time.monotonic()
-    unmutated = tree.notices(0, options.sim_seeds, 600)
-    if unmutated:
-        sys.exit("mutate: the tests fail with nothing changed: " + unmutated)
-    limit_s = 10 + 10 * (time.monotonic() - started)
 
     noticed, known, unknown = 0, [], []
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        asked = {pool.submit(tree.notices, mutant.number, options.sim_seeds, limit_s): mutant for mutant in mutants}
+    with Programs(tree.build, options.sim_seeds, options.jobs) as programs, \
+            concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        print(f"with nothing changed the tests pass, in {time.monotonic() - started:.0f} s", flush=True)
+        asked = {pool.submit(programs.notice, mutant.number, mutant.place.number): mutant for mutant in mutants}
         for answer in concurrent.futures.as_completed(asked):
             mutant, by = asked[answer], answer.result()
             where = f"{mutant.place.file}:{mutant.place.line}: {mutant.what}   in   {mutant.place.code}"
@@ -391,8 +206,9 @@ def main() -> None:
                     print(f"noticed  {where}\n         by {by}", flush=True)
                 continue
             reason = reasons.get(mutant.key())
-            (known if reason else unknown).append(f"{where}\n         {reason or 'nobody noticed'}")
-            print(f"SURVIVES {where}" + (f"\n         known: {reason}" if reason else ""), flush=True)
+            (known if reason else unknown).append(mutant)
+            why = "known: " + reason if reason else "" if programs.come_to(mutant.place.number) else "no test comes there"
+            print(f"SURVIVES {where}" + (f"\n         {why}" if why else ""), flush=True)
     took = time.monotonic() - started
     print(f"{noticed} of {len(mutants)} noticed ({100 * noticed / max(1, len(mutants)):.1f} %), {len(known)} survivors "
           f"are accepted, {len(unknown)} are new; seed {options.seed}, {took:.0f} s")
