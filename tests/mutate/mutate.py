@@ -155,7 +155,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="how many (default: 200)")
     parser.add_argument("--sim-seeds", type=int, default=50,
                         help="seeds of the simulator each, with an adversary and without (default: 50)")
-    parser.add_argument("--at", default="", help="only places whose FILE:LINE begins so, as sources/intake.cpp:3; all that can be changed there")
+    parser.add_argument("--at", nargs="+", default=[], metavar="PLACE",
+                        help="only places whose FILE:LINE begins so, as sources/intake.cpp:3; all that can be changed there")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants at a time")
     parser.add_argument("--verbose", action="store_true", help="print what noticed each")
     options = parser.parse_args()
@@ -182,7 +183,7 @@ def main() -> None:
     tree = Tree(sources)
     compiled = tree.plant_and_compile(places)
     asked_for = [place for place in compiled
-                 if f"{place.file}:{place.line}".startswith("bridge/" + options.at)]
+                 if f"{place.file}:{place.line}".startswith(tuple("bridge/" + at for at in options.at or [""]))]
     die = random.Random(options.seed)
     mutants = []
     for place in die.sample(asked_for, min(len(asked_for), options.count)):

@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,7 @@ class Programs:
     """Copies, so that what is built meanwhile changes nothing. They are removed at the end."""
 
     def __init__(self, build: Path, seeds: int, jobs: int) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         self._at = Path(tempfile.mkdtemp(prefix="run-", dir=build.parent))
         for name in PROGRAMS:
             shutil.copy2(build / "tests" / name, self._at)
@@ -48,6 +50,9 @@ class Programs:
             self._groups.append([Test([simulator, "--seeds", str(seeds)])])
             with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
                 list(pool.map(self._measure, [test for group in self._groups for test in group]))
+            start_s = min(test.seconds for group in self._groups for test in group)  # of a program
+            for test in (test for group in self._groups for test in group):
+                test.seconds -= start_s
         except BaseException:
             shutil.rmtree(self._at)
             raise

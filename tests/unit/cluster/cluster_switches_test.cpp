@@ -130,6 +130,12 @@ struct Switches {
       answers.push_back(!result ? error_type_name(result.error().type) : result.value() ? "was armed" : "was not");
     });
   }
+  // What is proposed now gets lost; how much that was of this kind.
+  std::size_t lose(Segment::Kind kind) {
+    std::size_t n = 0;
+    for (const Op& op : std::exchange(proposed, {})) n += op.kind == kind ? 1 : 0;
+    return n;
+  }
   std::vector<std::string> take_issued() { return std::exchange(issued, {}); }
   std::vector<std::string> take_answers() { return std::exchange(answers, {}); }
 
@@ -358,4 +364,127 @@ TEST_CASE("cluster switches: what has no room is refused, and what nobody would 
   liar.pass(4 * kSecondUs);
   CHECK(liar.take_issued().size() == 4);  // whoever issues it sees that it is nothing
   CHECK(liar["n1"].table.rows().size() == 1);
+}
+
+TEST_CASE("cluster switches: a name may be any text, of so many bytes, and stands in the command's key with 80 of them") {
+  Switches s({"n1"});
+  std::string name;
+  for (char c = ' '; c < 127; ++c) name += c;
+  name += "\x01\xc3\xa9\xef\xbf\xbd\xe2\x82\xac\xf0\x9f\x9a\xa6";
+  s.arm("n1", kSecondUs, name);
+  s.pass(2 * kSecondUs);
+  CHECK(s.take_issued() == Texts{"n1 " + name + " {\"on\":1} dms:" + name.substr(0, 80) + ":1"});
+  s.arm("n1", kSecondUs, std::string(252, 'x'));
+  s.pass(20'000);
+  s.arm("n1", kSecondUs, std::string(253, 'x'));
+  CHECK(s.take_answers() == Texts{"armed", "armed", "bad_request"});
+  // No switch can have that name: that is known without the log.
+  s.goes_on = false;
+  std::string answer;
+  const auto told = [&answer](const auto& result) { answer = result && !result.value() ? "was not" : "?"; };
+  s["n1"].switches->disarm(std::string(253, 'x'), told);
+  CHECK(answer == "was not");
+  answer.clear();
+  s["n1"].switches->disarm(std::string(252, 'x'), told);
+  CHECK(answer == "");
+}
+
+TEST_CASE("cluster switches: who is refused is told why, and with which bounds") {
+  Switches s({"n1"});
+  std::string message;
+  const auto arm = [&](const std::string& name) {
+    message.clear();
+    s["n1"].switches->arm(name, 600 * kSecondUs, "{}", [&message](const auto& result) { message = result ? "armed" : result.error().message; });
+  };
+  for (std::size_t i = 0; i < kTableRowsMax; ++i) {
+    arm("a" + std::to_string(i));
+    if (i % 500 == 499) s.pass(20'000);
+  }
+  s.pass(20'000);
+  arm("more");
+  s.pass(20'000);
+  CHECK(message == "1024 dead-man's switches are armed already, or all together have 1048576 bytes");
+  s.goes_on = false;
+  arm("me");
+  s.pass(kSwitchAskUs - 20'000);
+  CHECK(message == "");
+  s.pass(20'000);
+  CHECK(message.find("the cluster's log has not taken it for 5 s, and may yet") == 0);
+  s.goes_on = true;
+  s.pass(kSecondUs);
+  s.goes_on = false;
+  for (std::size_t i = 0; i < kSwitchAsksMax; ++i) arm("me");
+  arm("me");
+  CHECK(message == "1024 wait for the cluster's log already");
+  s.pass(kInterlockUs - 20'000);
+  arm("me");
+  CHECK(message == "");
+  s.pass(20'000);
+  arm("me");
+  CHECK(message.find("log has stood still for 10 s") != std::string::npos);
+}
+
+TEST_CASE("cluster switches: it is proposed to the moment, and every five seconds as long as that is lost") {
+  Switches s({"n1"});
+  s.arm("n1", 3 * kSecondUs);
+  s.pass(20'000);  // now it is in the log
+  s.pass(3 * kSecondUs - 20'000);
+  CHECK(s.lose(Segment::Kind::take) == 0);
+  for (int i = 0; i < 3; ++i) {
+    s.pass(20'000);
+    CHECK(s.lose(Segment::Kind::take) == 1);
+    s.pass(5 * kSecondUs - 20'000);
+    CHECK(s.lose(Segment::Kind::take) == 0);
+  }
+  s["n1"].reaches = false;
+  s.pass(20'000);
+  CHECK(s.take_issued().empty());
+  s.pass(20'000);
+  // Nobody is reached: again after one second, two and four, and then it is dropped.
+  CHECK(s.take_issued().size() == 1);
+  for (const std::int64_t wait_us : {kSecondUs, 2 * kSecondUs, 4 * kSecondUs}) {
+    s.pass(wait_us - 20'000);
+    CHECK(s.take_issued().empty());
+    CHECK(s.lose(Segment::Kind::drop) == 0);
+    s.pass(20'000);
+    CHECK(s.take_issued().size() == 1);
+  }
+  CHECK(s.lose(Segment::Kind::drop) == 1);
+  s.pass(5 * kSecondUs - 20'000);
+  CHECK(s.lose(Segment::Kind::drop) == 0);
+  s.pass(20'000);
+  CHECK(s.proposed.size() == 1);
+  s.pass(20'000);
+  CHECK(s["n1"].table.taken().empty());
+  s.pass(20 * kSecondUs);
+  CHECK(s.take_issued().empty());
+}
+
+TEST_CASE("cluster switches: what a dead bridge has in hand is claimed to the moment, and again where that is lost") {
+  Switches s({"n1", "n2"});
+  s["n1"].answers = false;
+  s.arm("n1", kSecondUs);
+  s.pass(20'000 + kSecondUs);
+  CHECK(s.proposed.size() == 1);
+  s.pass(20'000);  // now all know that n1 has it
+  s["n1"].up = false;
+  s.pass(kStalledAfterUs - 20'000);
+  CHECK(s.lose(Segment::Kind::claim) == 0);
+  s.pass(20'000);
+  CHECK(s.lose(Segment::Kind::claim) == 1);
+  s.pass(5 * kSecondUs - 20'000);
+  CHECK(s.lose(Segment::Kind::claim) == 0);
+  s.pass(20'000);
+  CHECK(s.lose(Segment::Kind::claim) == 1);
+}
+
+TEST_CASE("cluster switches: each bridge acts alone to the moment") {
+  Switches s({"n1"});
+  s.arm("n1", 3 * kSecondUs);
+  s.pass(20'000);
+  s.goes_on = false;
+  s.pass(3 * kSecondUs + kInterlockUs - 20'000);
+  CHECK(s.take_issued().empty());
+  s.pass(20'000);
+  CHECK(s.take_issued() == Texts{"n1 alone me {\"on\":1} dms:me:1"});
 }
