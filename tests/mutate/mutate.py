@@ -68,7 +68,7 @@ class Tree:
                 copy = self.path / name
                 if not copy.exists() or copy.read_bytes() != original.read_bytes():
                     # Sources that go in other groups than before leave objects behind.
-                    if copy.name in ("CMakeLists.txt", "CMakePresets.json"):
+                    if copy.name in ("CMakeLists.txt", "CMakePresets.json") and not name.startswith("tests/unit/"):
                         shutil.rmtree(self.build, ignore_errors=True)
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     copy.write_bytes(original.read_bytes())

@@ -168,3 +168,14 @@ TEST_CASE("get_recent_events waits for a since_seq of the epoch that is ahead of
   (void)w.pass(5'000'000);
   CHECK(has(error, "params.since_seq"));
 }
+
+TEST_CASE("get_recent_events: who is one too many that wait is told so, and the others wait on") {
+  Waiting w;
+  Asker asker(w.bench);
+  std::vector<std::string> told;
+  for (std::size_t i = 0; i <= kAheadWaitsOfOneMax; ++i) {
+    w.bench.commands.run("get_recent_events", parse_json(R"({"since_seq":9,"epoch":"epoch1"})"), asker.account,
+                         [&](const auto& got) { told.push_back(got ? got.value() : got.error().message); });
+  }
+  CHECK(told == std::vector<std::string>{"too many wait for events that this bridge does not have yet"});
+}

@@ -165,3 +165,14 @@ TEST_CASE("history: lower limits are come to in steps, higher ones at once") {
   append(log, 1, 0, 2000);
   CHECK(log.history().bytes() <= 8192);
 }
+
+TEST_CASE("history: as many bytes as there may be are kept, and as many events, to the last") {
+  EventLog all("e", {1'000'000, 1 << 30});
+  append(all, 20, 0, 50'000);
+  REQUIRE(all.history().first_seq() == 1);
+  for (const std::size_t too_few : {0u, 1u}) {
+    EventLog log("e", {1'000'000, all.history().bytes() - too_few});
+    append(log, 20, 0, 50'000);
+    CHECK((log.history().first_seq() == 1) == (too_few == 0));
+  }
+}

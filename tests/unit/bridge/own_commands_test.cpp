@@ -8,8 +8,10 @@
 #include <string>
 #include <utility>
 
+#include "audit/audit.h"
 #include "base/limits.h"
 #include "base/request_budget.h"
+#include "commands/config_status.h"
 #include "fixture.h"
 
 using namespace bridge;
@@ -209,4 +211,37 @@ TEST_CASE("own commands: a snapshot fills a reply to the byte") {
     CHECK(snapshot["complete"].GetBool() == (too_many == 0));
     CHECK(snapshot["events"].Size() == (too_many == 0 ? 5 : 4));
   }
+}
+
+TEST_CASE("own commands: get_status tells of the configuration, and of what no text can hold nothing") {
+  Bench bench;
+  ConfigStatus config;
+  OwnCommands commands{{bench.log, bench.snapshot, bench.sources, bench.tracker, bench.types, bench.counters, bench.clock, bench.limits, 10, "0.0.0", nullptr,
+                        nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, &config}};
+  const auto told = [&commands] {
+    std::string result;
+    commands.run("get_status", parse_json("{}"), nullptr, [&result](const auto& got) { result = got.value(); });
+    return result.substr(result.find("\"config\":"), result.find("]", result.find("\"config\":")) - result.find("\"config\":"));
+  };
+  CHECK(told() == R"("config":{"file":null,"reloaded_at":null,"reload_error":null,"waiting_for_restart":[)");
+  config = {"bridge.toml", 1'600'000'000'000'000, "no", {"a"}};
+  CHECK(told() == R"("config":{"file":"bridge.toml","reloaded_at":1600000000.000000,"reload_error":"no","waiting_for_restart":["a")");
+  config.file = "\xff";
+  CHECK(told().find(R"("file":null)") != std::string::npos);
+}
+
+TEST_CASE("own commands: of get_audit, drain and backup what is wrong is named") {
+  Bench bench;
+  CHECK(ask(bench, "get_audit", R"({"count":0})").find("bad_request: params.count is 0; must be an integer 1..") == 0);
+  CHECK(ask(bench, "get_audit", R"({"before":7})").find("bad_request: params.before must be a string") == 0);
+  CHECK(ask(bench, "get_audit", R"({"count":1,"before":"x"})").find("bad_request: audit.file is not set") == 0);
+  CHECK(ask(bench, "get_audit", "[]").find("bad_request: audit.file is not set") == 0);
+  Audit nowhere({}, bench.clock);
+  bench.commands.set_audit(&nowhere);
+  CHECK(ask(bench, "get_audit", "{}").find("bad_request: audit.file is not set") == 0);
+  CHECK(ask(bench, "drain", R"({"drain_s":-1})").find("bad_request: params.drain_s is -1") == 0);
+  CHECK(ask(bench, "drain", R"({"drain_s":1})") == "busy: it cannot be drained");
+  CHECK(ask(bench, "backup", R"({"file":7})").find("bad_request: params.file must be a string") == 0);
+  CHECK(ask(bench, "backup", "{}").find("bad_request: params.file is missing") == 0);
+  CHECK(ask(bench, "backup", R"({"file":"f"})") == "bad_request: there is no journal (journal.path)");
 }

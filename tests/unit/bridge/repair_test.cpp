@@ -384,3 +384,12 @@ TEST_CASE("repair: an answer that is no JSON at all is asked for in parts, and l
   CHECK(r.source_seqs() == Seqs{1, 2, 4, 5});
   CHECK(r.bench.counters.events_lost == 1);
 }
+
+TEST_CASE("repair: an answer is as deep as an event in its list may be, and no deeper") {
+  const auto answer = [](std::size_t deep) {
+    return R"({"id":"r-1","success":true,"result":{"events":[)" + std::string(deep, '[') + std::string(deep, ']') + "]}}";
+  };
+  std::size_t deepest = 0;
+  while (deepest < 1000 && !repair_id(answer(deepest + 1)).empty()) ++deepest;
+  CHECK(deepest == kJsonDepthMax);
+}

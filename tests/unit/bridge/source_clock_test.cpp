@@ -94,3 +94,19 @@ TEST_CASE("source clock: a clock that was set is believed at once, whichever it 
   two.exchange(5'000, 1'000'000, 5'000);
   CHECK(static_cast<double>(two.clock.offset_us()) == doctest::Approx(-3'660'000'000).epsilon(0.00001));
 }
+
+TEST_CASE("source clock: one that answers at once, and one at the end of what clocks show, are known") {
+  TwoClocks at_once;
+  at_once.exchange(0, 0, 0);
+  REQUIRE(at_once.clock.known());
+  CHECK(at_once.clock.offset_us() == 250'000);
+  CHECK(at_once.clock.error_us(at_once.steady_us) == 1);
+  TwoClocks last;
+  last.clock.asked(last.wall_us, last.steady_us);
+  last.clock.answered(1'600'000'000, 1e11, 1e11, last.wall_us, last.steady_us);
+  CHECK(last.clock.known());
+  TwoClocks first;
+  first.clock.asked(first.wall_us, first.steady_us);
+  first.clock.answered(1'600'000'000, 0, 0, first.wall_us, first.steady_us);
+  CHECK(first.clock.known());
+}

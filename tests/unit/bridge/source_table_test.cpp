@@ -392,3 +392,12 @@ TEST_CASE("sources: what is told of one is cut between characters, not in one") 
   CHECK(run.host == long_name.substr(0, 255));
   CHECK(run.activity == long_name.substr(0, 63));
 }
+
+TEST_CASE("sources: a connection that says another name than before is another source's from then on") {
+  Bench bench;
+  REQUIRE(bench.hello("c", R"({"type":"_source","source":"s","run":"r","data":{}})"));
+  CHECK(bench.sources.find("s", "r")->connected());
+  REQUIRE(bench.hello("c", R"({"type":"_source","source":"t","run":"r","data":{}})"));
+  CHECK_FALSE(bench.sources.find("s", "r")->connected());
+  CHECK(bench.sources.find("t", "r")->connected());
+}

@@ -405,3 +405,58 @@ TEST_CASE("replay: across a step back of the clock events are as far apart as th
   }
   CHECK(got == std::vector<std::size_t>{1, 0, 2, 0, 0, 0, 1});
 }
+
+TEST_CASE("frames: buffers of 16 to 512 KiB are kept, four of them, for what needs at least half of one") {
+  const auto with_room = [](std::size_t bytes) {
+    std::string buffer;
+    buffer.reserve(bytes);
+    return buffer;
+  };
+  // The room of what is taken after one of so much came back: its own, or that of a new one, a multiple of 32 KiB.
+  const auto room = [&](std::size_t given, std::size_t wanted) {
+    FrameBuffers buffers;
+    buffers.give_back(with_room(given));
+    return buffers.take(wanted).capacity();
+  };
+  CHECK(room(16'385, 16'384) == 16'385);
+  CHECK(room(16'385, 16'383) == 16'383);  // not worth looking for
+  CHECK(room(524'288, 300'000) == 524'288);
+  CHECK(room(524'289, 300'000) == 327'680);
+  CHECK(room(20'001, 20'001) == 20'001);
+  CHECK(room(20'001, 20'002) == 32'768);
+  CHECK(room(72'768, 20'000) == 72'768);
+  CHECK(room(72'769, 20'000) == 32'768);
+  CHECK(room(1, 32'768) == 32'768);
+  CHECK(room(1, 32'769) == 65'536);
+  FrameBuffers buffers;
+  for (std::size_t i = 0; i < 5; ++i) buffers.give_back(with_room(20'001 + i));
+  for (std::size_t i = 0; i < 5; ++i) buffers.give_back(with_room(16'383));  // no room is given to it
+  for (const std::size_t one : {20'005, 20'004, 20'003, 20'002, 32'768}) CHECK(buffers.take(20'000).capacity() == one);
+  auto shared = buffers.share(with_room(20'001));
+  shared.reset();
+  CHECK(buffers.take(20'000).capacity() == 20'001);
+}
+
+TEST_CASE("frames: an array is filled to the byte") {
+  Bench bench;
+  const auto bytes_of = [&bench](std::uint64_t seq) {
+    bench.log.seal();
+    const BlockPtr block = bench.log.history().find(seq);
+    return block->json(static_cast<std::size_t>(seq - block->first_seq())).size();
+  };
+  bench.event("t", padded_data(100'000));
+  bench.event("t", padded_data(100'000));
+  const std::size_t rest = kBlockBytesMax - 3 - bytes_of(1) - (bytes_of(2) - 100'000);
+  for (const std::size_t too_many : {0u, 1u}) {
+    bench.event("t", padded_data(rest + too_many));
+    FramesBuilder builder(subscription(R"({"batch":true})"), nullptr, "e");
+    for (const std::uint64_t seq : {std::uint64_t{1}, bench.log.last_seq()}) {
+      (void)bytes_of(seq);
+      const BlockPtr block = bench.log.history().find(seq);
+      builder.add(*block, static_cast<std::size_t>(seq - block->first_seq()));
+    }
+    const auto arrays = payloads(std::string_view(*builder.finish().bytes));
+    REQUIRE(arrays.size() == 1 + too_many);
+    if (too_many == 0) CHECK(arrays[0].size() == kBlockBytesMax);
+  }
+}

@@ -4,6 +4,11 @@
 
 #include <doctest/doctest.h>
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -177,4 +182,36 @@ TEST_CASE("watch: what becomes of sources is an event each, with the run or, of 
   CHECK(told() == "source_conflict_over:r2");
   a.say_over("c2", "t", "r2", R"("state":"stopped")");
   CHECK(told() == "source_gone:r2");
+}
+
+TEST_CASE("watch: the log says of each change a line, of others' words at most a kilobyte, none of them a control character") {
+  Announced a;
+  SourceWatch watch(a.bench.sources, a.bench.tracker, a.bench.dispatcher.router(), a.bench.own_events);
+  std::ostringstream written;
+  const auto before = spdlog::default_logger();
+  const auto logger = std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(written));
+  logger->set_pattern("%s %v");
+  spdlog::set_default_logger(logger);
+  const auto said = [&written] {
+    const std::string text = written.str();
+    written.str("");
+    return text;
+  };
+  const std::string host(255, 'h');
+  a.say_over("c0", "t", "r0", R"("host":"a\u001bb\nc","pid":7)");
+  CHECK(said() == "source_changed t is here\n");
+  a.say_over("c1", "t", "r1", R"("host":")" + host + "\"");
+  CHECK(said() == "source_changed t is here\nsource_changed several processes are called t: run r0 (host a\\x1bb\\x0ac, pid 7) and run r1 (host " + host +
+                      ", pid 0)\n");
+  for (int i = 2; i < 4; ++i) a.say_over("c" + std::to_string(i), "t", "r" + std::to_string(i), R"("host":")" + host + "\"");
+  (void)said();
+  a.say_over("c0", "t", "r0", R"("state":"stopped")");
+  (void)said();
+  for (const auto& run : a.bench.sources.find("t")->runs) run->host = host;
+  watch.tell(*a.bench.sources.find("t")->runs.back(), SourceChange::conflict,
+             std::vector<const Run*>(4, a.bench.sources.find("t")->runs.back().get()));
+  const std::string line = said();
+  CHECK(line.size() == std::string("source_changed ...\n").size() + 1000);
+  CHECK(line.substr(line.size() - 5) == "h...\n");
+  spdlog::set_default_logger(before);
 }
