@@ -112,6 +112,13 @@ class Start(RunTest):
     def test_a_name_is_made_up_of_the_program_and_the_run(self) -> None:
         self.assertEqual(self.publisher().start_run(), _program.program_name() + "-r")
 
+    def test_or_it_is_that_of_the_experiment(self) -> None:
+        publisher = self.publisher(config=argparse.Namespace(exp_name="dqn_atari", seed=1))
+        self.assertEqual(publisher.run_name, "dqn_atari")
+        self.assertEqual(publisher.start_run(config={"exp_name": "other"}), "dqn_atari")
+        publisher.end_run()
+        self.assertEqual(publisher.start_run(config={"exp_name": object()}), _program.program_name() + "-r")
+
     def test_config_is_taken_from_what_scripts_keep_it_in(self) -> None:
         @dataclasses.dataclass
         class Args:
@@ -214,6 +221,10 @@ class End(RunTest):
         self.assertEqual(self.ended("p.close()"), [{"state": "finished"}])
         self.assertEqual(self.ended("del p"), [{"state": "finished"}])
 
+    def test_a_publisher_that_outlives_the_modules_goes_in_silence(self) -> None:
+        done = self.program("import sys\nsys.excepthook = lambda *_: p\n")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_an_exit_code_tells_how_it_ended(self) -> None:
         for code, ended in (
             ("0", {"state": "finished"}),
@@ -274,6 +285,11 @@ class End(RunTest):
         code = "import sys\nsys.excepthook = lambda *_: None\nraise ValueError('no gold')\n"
         _, ended = self.ended(code, "error")
         self.assertEqual(ended["state"], "crashed")
+
+    def test_an_iterator_that_runs_out_is_one(self) -> None:
+        _, ended = self.ended("next(iter([]))", "error")
+        self.assertEqual(ended, {"state": "crashed", "error": "StopIteration"})
+        self.assertEqual(self.ended("try: next(iter([]))\nexcept StopIteration: p.close()"), [{"state": "finished"}])
 
     def test_the_user_sees_it_as_ever(self) -> None:
         done = self.program("p.start_run('n')\nraise ValueError('no gold')\n")
@@ -370,14 +386,17 @@ class Scalars(RunTest):
         self.assertTrue(publisher.scalar("x", numpy.float32(0.5)))
         self.assertTrue(publisher.scalar("x", float("nan"), numpy.int64(7)))
         self.assertTrue(publisher.scalars({"loss": {"policy": 1, "value": 2}, "x": 3}, 9))
-        found = self.data(*["scalar"] * 6)
+        self.assertTrue(publisher.scalars({"a": True, "b": numpy.bool_(True), "c": numpy.array([2.5])}))
+        found = self.data(*["scalar"] * 9)
+        self.assertEqual([d["value"] for d in found[6:]], [1, 1, 2.5])
+        self.assertNotIn(True, [d["value"] is True for d in found])
         self.assertEqual(
             found[:2],
             [{"tag": "charts/SPS", "value": 120, "step": 5, "agent_id": "agent_0"},
              {"tag": "x", "value": 0.5}],
         )
         self.assertEqual(found[2]["step"], 7)
-        self.assertEqual([d["tag"] for d in found[3:]], ["loss/policy", "loss/value", "x"])
+        self.assertEqual([d["tag"] for d in found[3:6]], ["loss/policy", "loss/value", "x"])
         self.assertFalse(publisher.scalars(5))  # type: ignore[arg-type]
 
     def test_a_span_says_how_long_it_took(self) -> None:

@@ -112,12 +112,14 @@ class Logged(Sb3Test):
             model.logger.record("note", "hello")
             model.logger.record("weights", numpy.arange(101.0))
             model.logger.record("flag", True)
+            model.logger.record("success", numpy.bool_(True))
             model.logger.record("picture", object())
             seen.append(1)
 
         with mock.patch.object(model, "_on_step", record):
             model.learn(4, callback)
         self.assertEqual((self.events("text")[0]["text"], self.scalars("flag")), ("hello", [(4, 1)]))
+        self.assertEqual(self.scalars("success"), [(4, 1)])
         histogram = self.events("histogram")[0]
         self.assertEqual((histogram["count"], histogram["p50"], histogram["p95"]), (101, 50, 95))
 

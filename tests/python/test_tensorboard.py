@@ -130,14 +130,15 @@ class Curves(PublishedTest):
         writer = SummaryWriter("runs/x", publisher=self.to)
         writer.add_scalar(None, object(), "never")
         writer.add_scalar("flag", True, 1)
+        writer.add_scalar("flag", numpy.bool_(True), 2)
         writer.add_scalar("text", "0.5", numpy.int64(2))
         writer.add_scalars("loss", {"a": 1, "b": 2.5}, 3)
         writer.add_scalars("loss", None, 3)
         writer.add_histogram("h", object(), 3)
         writer.close()
-        expected = [("None", None, None), ("flag", 1, 1), ("text", None, 2), ("loss/a", 1, 3), ("loss/b", 2.5, 3)]
-        self.assertEqual(self.scalars(), expected)
-        self.assertEqual(self.to.stats().refused, 2)
+        expected = [("None", None, None), ("flag", 1, 1), ("flag", 1, 2), ("text", None, 2), ("loss/a", 1, 3)]
+        self.assertEqual(self.scalars(), [*expected, ("loss/b", 2.5, 3)])
+        self.assertEqual((self.to.stats().refused, self.to.stats().nulled), (2, 2))
 
     def test_walltime_is_the_event_s_time(self) -> None:
         writer = SummaryWriter("runs/x", publisher=self.to)
@@ -192,6 +193,8 @@ class Surface(PublishedTest):
                 for name in "image images figure video audio graph embedding pr_curve mesh tensor".split():
                     getattr(writer, "add_" + name)("tag", object(), 5, more=1)
                 self.assertIsNone(writer.file_writer)
+                given = (writer.purge_step, writer.max_queue, writer.flush_secs, writer.filename_suffix)
+                self.assertEqual((given, writer.default_bins), ((3, 1, 1, "s"), []))
                 self.assertRaises(AttributeError, getattr, writer, "no_such_thing")
                 with writer as same:
                     self.assertIs(same, writer)
@@ -258,6 +261,7 @@ class Ends(PublishedTest):
             (KeyboardInterrupt(), "interrupted"),
             (SystemExit(0), "finished"),
             (SystemExit(3), "crashed"),
+            (StopIteration(), {"with": "crashed", "finally": "finished"}),  # by which generators end
         ):
             for how in ("with", "finally"):
                 writer = SummaryWriter("runs/%s" % how, publisher=self.to)
@@ -275,8 +279,9 @@ class Ends(PublishedTest):
                 except BaseException:
                     pass
                 ended = self.events("run_ended")[-1]
-                self.assertEqual(ended["state"], state, (error, how))
-        self.assertEqual(len(self.events("run_ended")), 10)
+                expected = state[how] if isinstance(state, dict) else state
+                self.assertEqual(ended["state"], expected, (error, how))
+        self.assertEqual(len(self.events("run_ended")), 12)
         self.assertIn("diverged", self.events("error")[0]["message"])
 
     def test_a_crash_loses_nothing_that_was_gathered(self) -> None:

@@ -41,6 +41,12 @@ class Logging(WandbTest):
         expected += [("acc", 1, 1), ("loss", 0.125, 128), ("acc", 1, 128), ("loss", None, 128), ("loss", 1, 200)]
         self.assertEqual(self.scalars(), expected)
 
+    def test_a_flag_of_any_library_is_a_point(self) -> None:
+        self.init()
+        wandb.log({"won": numpy.bool_(True), "lost": False, "each": [True, False]})
+        self.assertEqual(self.scalars(), [("won", 1, 0), ("lost", 0, 0)])
+        self.assertEqual(self.events("histogram")[0]["mean"], 0.5)
+
     def test_axes_are_those_that_were_defined(self) -> None:
         self.init()
         wandb.define_metric("env_step")
@@ -70,7 +76,7 @@ class Logging(WandbTest):
         wandb.log({"h": wandb.Histogram(list(range(101)), num_bins=100), "word": "up", "array": numpy.ones(9)})
         wandb.log({"np": wandb.Histogram(np_histogram=([1, 3], [0.0, 1.0, 2.0])), "list": [1, 2, 3]})
         found = {h["tag"]: h for h in self.events("histogram")}
-        self.assertAlmostEqual(found["h"]["p50"], 50, delta=1)
+        self.assertEqual((found["h"]["p5"], found["h"]["p50"], found["h"]["mean"]), (5, 50, 50))
         self.assertEqual((found["h"]["count"], found["array"]["mean"], found["list"]["p50"]), (101, 1, 2))
         self.assertEqual((found["np"]["count"], found["np"]["min"], found["np"]["max"]), (4, 0, 2))
         self.assertEqual([t["text"] for t in self.events("text")], ["up"])
@@ -118,6 +124,27 @@ class Runs(WandbTest):
         about = {"project": "flip", "group": "g", "job_type": "train", "notes": "n", "entity": "me"}
         self.assertEqual(started["config"]["wandb"], about)
         self.assertEqual(self.events("run_ended"), [{"state": "finished"}])
+
+    def test_a_run_has_all_that_wandb_s_has_and_what_is_changed_later_is_told(self) -> None:
+        run = self.init(tags=["a"])
+        run.tags += ("b",)
+        run.notes = "good"
+        run.name = "best"
+        self.assertEqual((run.tags, run.notes, run.name), (("a", "b"), "good", "best"))
+        told = [e["config"] for e in self.events("run_config")]
+        self.assertEqual(told, [{"tags": ["a", "b"]}, {"notes": "good"}, {"name": "best"}])
+        for name in "display status to_html finish_artifact upsert_artifact write_logs".split():
+            getattr(run, name)()
+        unknown = run.url, run.project_url, run.sweep_url
+        self.assertEqual((unknown, run.config_static), ((None,) * 3, run.config))
+        self.assertIsNotNone((run.settings, run.start_time))
+        self.assertIsInstance(run, wandb.sdk.wandb_run.Run)
+        self.assertIs(wandb.data_types.Image, wandb.Image)
+        wandb.Classes([{"id": 0, "name": "coal"}])
+        self.assertRaises(AttributeError, getattr, wandb, "Api")
+
+    def test_a_run_without_a_name_has_that_of_its_experiment(self) -> None:
+        self.assertEqual(self.init(config={"exp_name": "ppo"}).name, "ppo")
 
     def test_the_config_by_item_attribute_and_update(self) -> None:
         self.init(config={"lr": 1, "net": {"width": 8}, "secret": 0}, config_exclude_keys=["secret"])
@@ -186,14 +213,14 @@ class Runs(WandbTest):
 
     def test_how_it_ended(self) -> None:
         self.init(name="a").finish(exit_code=3)
-        for error in (RuntimeError("diverged"), KeyboardInterrupt()):
+        for error in (RuntimeError("diverged"), KeyboardInterrupt(), SystemExit(0)):
             with self.assertRaises(type(error)), self.init(name="b") as run:
                 run.log({"a": 1})
                 raise error
         with self.init(name="c"):
             pass
         states = [r["state"] for r in self.events("run_ended")]
-        self.assertEqual(states, ["crashed", "crashed", "interrupted", "finished"])
+        self.assertEqual(states, ["crashed", "crashed", "interrupted", "finished", "finished"])
         self.assertIn("diverged", self.events("run_ended")[1]["error"])
 
     def test_disabled_publishes_nothing(self) -> None:

@@ -11,6 +11,7 @@ import math
 import sys
 from typing import Any, Iterable
 
+from . import _values
 from ._extract import number, update_field
 from ._log import log
 from .publisher import Publisher
@@ -45,12 +46,11 @@ class Curves:
         publisher.flush_before_end(self)
 
     def scalar(self, tag: Any, value: Any, step: Any = None, walltime: Any = None) -> None:
-        """Anything that is one number; True is 1, what is none null."""
+        """Anything that is one number; True is 1, what is none null and counted."""
         try:
-            tag, step = str(tag), number(step)
-            value = int(value) if isinstance(value, bool) else number(value)
+            tag, step, value = str(tag), number(step), _values.number(value)
             self._publish("scalar", {"tag": tag, "value": value, "step": step}, walltime)
-            self._take(tag, value, step)
+            self._take(tag, None if type(value) is _values.Lost else value, step)
         except Exception as error:
             self.publisher.refuse("scalar", str(error))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -62,15 +63,18 @@ class Runs:
     def start(self, name: Any, config: Any, tags: Iterable, agent_id: str | None) -> str:
         with self._lock:
             old = self._open.get(agent_id)
+            given = _attempt(as_config, {}, config)
             if name is None:
-                name = old or "%s-%s" % (program_name(), self._run)
+                exp_name = given.get("exp_name")
+                name = old or (exp_name if isinstance(exp_name, str) else None)
+                name = name or "%s-%s" % (program_name(), self._run)
             name = str(name)[:_TEXT_CHARS_MAX]
             if old == name:
-                self.update_config(config, agent_id)
+                self.update_config(given, agent_id)
                 return name
             if old is not None:
                 self.end("finished", None, agent_id)
-            given = {"program": _attempt(about_program, {}), **_attempt(as_config, {}, config)}
+            given = {"program": _attempt(about_program, {}), **given}
             self._configs[agent_id] = {}
             data: dict[str, Any] = {"name": name, **self._changes(given, agent_id)}
             chosen = _attempt(_as_tags, [], tags)
@@ -126,16 +130,14 @@ class Runs:
 
     # ---- What went wrong in this program; see _crash.
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, agent_id: str | None = None) -> None:
         """Nobody caught it, in the main thread or in a notebook's cell; or it is under way at the end."""
-        if not self._open or isinstance(error, (GeneratorExit, StopIteration)):
-            return
         if isinstance(error, SystemExit):
-            self.end(*_state_of(error.code), None)
+            self.end(*_state_of(error.code), agent_id)
         elif isinstance(error, KeyboardInterrupt):
-            self.end("interrupted", None, None)
+            self.end("interrupted", None, agent_id)
         else:
-            self.end("crashed", error, None)
+            self.end("crashed", error, agent_id)
 
     def fail_in_thread(self, error: BaseException, thread: str) -> None:
         """The others of its threads go on, and with them the run."""
@@ -212,6 +214,12 @@ def _state_of(code: Any) -> tuple[str, str | None]:
     if code in (None, 0):
         return "finished", None
     return "interrupted" if code in _INTERRUPTED else "crashed", _shown(SystemExit(code))
+
+
+def under_way() -> BaseException | None:
+    """The exception that the caller is handling or cleaning up for; not one by which loops and generators end."""
+    error = sys.exc_info()[1]
+    return None if isinstance(error, (GeneratorExit, StopIteration, StopAsyncIteration)) else error
 
 
 def _of(agent_id: str | None, data: dict) -> dict:

@@ -13,6 +13,8 @@ from itertools import islice
 from numbers import Real
 from typing import Any, Iterator
 
+from . import _extract
+
 # Of one array, tensor or list; more would not fit in an event.
 ELEMENTS_MAX = 1 << 18
 
@@ -85,16 +87,24 @@ def plain(value: Any) -> Any:
 
 
 def number(value: Any) -> Any:
-    """A scalar of any library as an int or a float; Lost where it is no number."""
+    """A scalar of any library as an int or a float, a flag as 0 or 1; Lost where it is no number."""
+    found = _extract.number(value)
+    if found is not None:
+        return found
     if not isinstance(value, (str, bytes)):
         try:
-            return operator.index(value)
+            return int(operator.index(value))
         except Exception:
             try:
                 return float(value)
             except Exception:
                 pass
     return Lost("a %s; must be a number" % type(value).__name__)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is one point of a curve."""
+    return type(number(value)) is not Lost
 
 
 def mapping(value: Mapping) -> dict:

@@ -105,14 +105,15 @@ class Histogram:
     """As wandb.Histogram: of a sequence, or of counts and edges as numpy.histogram gives them."""
 
     def __init__(self, sequence: Any = None, np_histogram: Any = None, num_bins: int = 64) -> None:
+        self.values: Any = None  # those that are finite, where they are known
         if np_histogram is not None:
             counts, edges = np_histogram
         else:
             import numpy
 
             values = numpy.asarray(sequence, dtype=float).ravel()
-            values = values[numpy.isfinite(values)]
-            counts, edges = numpy.histogram(values, bins=min(num_bins, _BINS_MAX))
+            self.values = values[numpy.isfinite(values)]
+            counts, edges = numpy.histogram(self.values, bins=min(num_bins, _BINS_MAX))
         self.histogram = [number(count) for count in counts]
         self.bins = [number(edge) for edge in edges]
         if len(self.bins) != len(self.histogram) + 1:

@@ -17,7 +17,7 @@ from ._names import NAME_RANGE, TYPE_RANGE, fresh_run, is_event_type, is_name, p
 from ._options import complete
 from ._outbox import Outbox
 from ._parameters import checked
-from ._run import Runs
+from ._run import Runs, under_way
 from ._run_calls import RunCalls
 from ._sender import Sender
 from ._stats import CommandStats, PublisherStats
@@ -305,7 +305,7 @@ class Publisher(RunCalls):
         leave and for the bridge to ask for nothing more, of a single bridge not at all when it is not there, and
         ends the threads. A publisher younger than 250 ms first gives it that long to appear.
         Idempotent. In an exception's `except` or `finally` an open run ends as that says."""
-        error = sys.exc_info()[1]
+        error = under_way()
         if error is not None:
             self._runs.fail(error)
         self._runs.end(None, None, None)
@@ -326,8 +326,9 @@ class Publisher(RunCalls):
 
     def __del__(self) -> None:
         # Whoever drops its publisher does not wait; the thread sends the rest and ends.
+        # One that has ended already may go so late that Python has taken the modules to pieces.
         sender = self.__dict__.get("_sender")
-        if sender is not None:
+        if sender is not None and not self._outbox.error:
             self._runs.end(None, None, None)
             sender.stop(self._options.flush_ms / 1000)
 

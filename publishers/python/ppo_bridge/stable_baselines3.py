@@ -17,6 +17,7 @@ from . import _sb3_parameters
 from ._curves import Curves, note
 from ._extract import number
 from ._steps import Facts
+from ._values import is_number
 from .hooks import AgentHook, HookStats
 from .publisher import Publisher
 from .steering import Steering
@@ -38,7 +39,7 @@ class _LogWriter(KVWriter):
                 self.curves.text(key, value, step)
             elif isinstance(getattr(value, "hparam_dict", None), dict):
                 self.curves.publisher.update_config(value.hparam_dict)
-            elif isinstance(value, (bool, int, float)) or number(value) is not None:
+            elif is_number(value):
                 self.curves.scalar(key, value, step)
             elif hasattr(value, "tolist"):
                 self.curves.histogram(key, value, step)

@@ -19,12 +19,17 @@ from ._curves import Curves, note
 from ._log import log
 from ._names import host_name, printable
 from ._program import is_secret
+from ._run import under_way
 from .publisher import Publisher
 
 # CleanRL's arguments: a table in Markdown.
 _TABLE = re.compile(r"\s*\|\s*param\s*\|\s*value\s*\|\s*\n\s*\|[-:| ]+\|\s*\n", re.I)
 _ROW = re.compile(r"^([ \t]*\|)([^|\n]*)\|(.*)(\|[ \t]*)$", re.M)
 _ROWS_MAX = 1000
+
+# What else torch's has; the first are its arguments, in their order.
+_ATTRIBUTES: dict[str, Any] = {"purge_step": None, "max_queue": 10, "flush_secs": 120, "filename_suffix": ""}
+_ATTRIBUTES.update(file_writer=None, all_writers=None, default_bins=[])
 
 
 class SummaryWriter:
@@ -56,6 +61,7 @@ class SummaryWriter:
         elif not log_dir:
             at = datetime.datetime.now().strftime("%b%d_%H-%M-%S")
             log_dir = os.path.join("runs", "%s_%s%s" % (at, host_name(), comment))
+        self._given = {**dict(zip(_ATTRIBUTES, args)), **kwargs}
         self.log_dir = str(log_dir)
         shared = publisher if publisher is not None else _publisher_of_wandb()
         self._own = shared is None
@@ -151,7 +157,7 @@ class SummaryWriter:
 
     def close(self) -> None:
         """In an exception's `finally` or `except` the run ends as crashed."""
-        self._end(sys.exc_info()[1])
+        self._end(under_way())
 
     def __enter__(self) -> SummaryWriter:
         return self
@@ -161,11 +167,11 @@ class SummaryWriter:
 
     def __getattr__(self, name: str) -> Any:
         """Images, graphs and the like have no event."""
-        if name == "_writer":  # of a copy or a pickle, before it has any
+        if name in ("_writer", "_given"):  # of a copy or a pickle, before it has any
             raise AttributeError(name)
         if not name.startswith("add_"):
-            if self._writer is None and name in ("file_writer", "all_writers"):
-                return None
+            if self._writer is None and name in _ATTRIBUTES:
+                return self._given.get(name, _ATTRIBUTES[name])
             return getattr(self._writer, name)
         note(name)
         return getattr(self._writer, name, lambda *args, **kwargs: None)
@@ -184,12 +190,10 @@ class SummaryWriter:
         self._write("close")
         if self._started:
             self._started = False
-            if error is None or (isinstance(error, SystemExit) and not error.code):
+            if error is None:
                 self.publisher.end_run("finished", agent_id=self._agent_id)
-            elif isinstance(error, KeyboardInterrupt):
-                self.publisher.end_run("interrupted", agent_id=self._agent_id)
             else:
-                self.publisher.end_run("crashed", error, agent_id=self._agent_id)
+                self.publisher._runs.fail(error, self._agent_id)
         if self._own:
             self.publisher.close()
 

@@ -18,6 +18,7 @@ import secrets
 import sys
 import tempfile
 import threading
+import time
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -27,17 +28,18 @@ from ._extract import number
 from ._log import log as _logger
 from ._names import printable
 from ._wandb_data import Config, Error, Histogram, LeftOut, Summary, UsageError, left_out
-from ._values import flat
+from ._values import flat, is_number
 from .publisher import Publisher
 
 __all__ = ["Config", "Error", "Histogram", "Run", "Settings", "UsageError", "config", "define_metric"]
 __all__ += ["finish", "init", "log", "login", "run", "summary"]
 
-# Classes of what is not published, and calls that do what is not done.
-_MEDIA = ("Artifact", "Audio", "Graph", "Html", "Image", "Molecule", "Object3D", "Plotly", "Table", "Video")
+# Calls that do what is not done.
 _CALLS = ("alert", "link_artifact", "link_model", "log_artifact", "log_code", "log_model", "restore")
 _CALLS += ("mark_preempting", "plot_table", "save", "unwatch", "use_artifact", "use_model", "watch")
+_CALLS += ("display", "finish_artifact", "status", "to_html", "upsert_artifact", "write_logs")  # a run's
 _CALLS += ("log_system", "show", "sync")  # Trackio's
+_MODULES = ("data_types", "sdk", "wandb_run", "wandb_sdk")  # whose classes are looked for here
 
 __version__ = "0.25.0"  # of wandb, whose calls these are; for libraries that look at it
 Settings = types.SimpleNamespace
@@ -54,14 +56,14 @@ class Run:
         self.publisher = publisher
         self.id = about["id"]
         self.project, self.entity = about["project"], about["entity"]
-        self.group, self.job_type, self.notes = about["group"], about["job_type"], about["notes"]
-        self.tags = tuple(about["tags"])
-        self.url = self.sweep_id = None
+        self.group, self.job_type = about["group"], about["job_type"]
+        self._told = {"name": about["name"], "notes": about["notes"], "tags": tuple(about["tags"])}
+        self.url = self.project_url = self.sweep_url = self.sweep_id = None
+        self.settings, self.start_time = Settings(), time.time()
         self.resumed, self.offline, self.disabled = False, False, publisher is None
         self.starting_step = self.step = 0
-        self.config = Config(about["config"], self._config_changed)
+        self.config = self.config_static = Config(about["config"], self._config_changed)
         self.summary = Summary(self._summary_changed)
-        self._name = about["name"]
         self._own = about["own"]
         self._dir: str | None = None
         self._lock = threading.RLock()
@@ -71,19 +73,19 @@ class Run:
         if publisher is not None:
             known = {k: about[k] for k in ("project", "entity", "group", "job_type", "notes") if about[k]}
             given = {**self.config.as_dict(), **({"wandb": known} if known else {})}
-            self._name = publisher.start_run(self._name, given, self.tags)
+            self._told["name"] = publisher.start_run(self.name, given, self.tags)
             self._curves = Curves(publisher)
-        elif self._name is None:
-            self._name = self.id
+        elif self.name is None:
+            self._told["name"] = self.id
 
-    @property
-    def name(self) -> str:
-        return self._name
+    def _tell(self, key: str, value: Any) -> None:
+        self._told[key] = value
+        self._config_changed({key: value})
 
-    @name.setter
-    def name(self, name: str) -> None:
-        self._name = name
-        self._config_changed({"name": name})
+    # What the script may change while it runs.
+    name = property(lambda self: self._told["name"], lambda self, name: self._tell("name", name))
+    tags = property(lambda self: self._told["tags"], lambda self, tags: self._tell("tags", tuple(tags)))
+    notes = property(lambda self: self._told["notes"], lambda self, notes: self._tell("notes", notes))
 
     @property
     def dir(self) -> str:
@@ -130,7 +132,7 @@ class Run:
                     self._publish(tag, value, self._axis_of(tag, row))
                 if tag in self._axes.values() and number(value) is not None:
                     self._seen[tag] = number(value)
-                if isinstance(value, (str, int, float)) or number(value) is not None:
+                if isinstance(value, str) or is_number(value):
                     self.summary.saw(tag, value)
             if commit or (commit is None and step is None):
                 self.step += 1
@@ -172,9 +174,7 @@ class Run:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if error is not None and self.publisher is not None and not self._finished:
-            state = "interrupted" if isinstance(error, KeyboardInterrupt) else "crashed"
-            self._curves.flush()
-            self.publisher.end_run(state, error)
+            self.publisher._runs.fail(error)
         self.finish()
         return False
 
@@ -188,12 +188,14 @@ class Run:
     def _publish(self, tag: str, value: Any, step: Any) -> None:
         if value is None or _is_left_out(value):
             return
-        if isinstance(value, (bool, int, float)) or number(value) is not None:
+        if is_number(value):
             self._curves.scalar(tag, value, step)
         elif isinstance(value, str):
             self._curves.text(tag, value, step)
-        elif isinstance(value, Histogram):
+        elif isinstance(value, Histogram) and value.values is None:
             self._curves.buckets(tag, value.bins, value.histogram, step)
+        elif isinstance(value, Histogram):
+            self._curves.histogram(tag, value.values, step)
         elif hasattr(value, "tolist") or _is_numbers(value):
             self._curves.histogram(tag, value, step)
         else:
@@ -227,7 +229,7 @@ def _is_left_out(value: Any) -> bool:
 
 
 def _is_numbers(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and bool(value) and None not in map(number, value)
+    return isinstance(value, (list, tuple)) and bool(value) and all(map(is_number, value))
 
 
 class _BeforeInit:
@@ -360,8 +362,10 @@ _media: dict[str, type] = {}
 
 def __getattr__(name: str) -> Any:
     """What is left out."""
-    if name in _MEDIA:
+    if name[:1].isupper() and "Api" not in name:  # Image, Table, Artifact and the like
         return _media.setdefault(name, type(name, (LeftOut,), {}))
+    if name in _MODULES:
+        return sys.modules[__name__]
     if name in _CALLS:
         return left_out(name)
     if name == "plot":
