@@ -40,7 +40,7 @@ struct SwitchLinks {
   std::function<bool()> is_first;                          // no other live bridge has a smaller name
   // `data` of the event that tells of it.
   std::function<std::string(const std::string& name, const std::string& params_json)> told;
-  // Issues it; here_only: to this bridge's own trainers, where it is for any. `done` is called once: whether anybody was reached.
+  // Issues it; here_only: to this bridge's own trainers, where it is for any. `done` is called once: whether all were reached whom it is for.
   std::function<void(const std::string& name, const std::string& params_json, const std::string& key, bool here_only,
                      std::function<void(bool reached)> done)>
       issue;

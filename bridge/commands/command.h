@@ -31,7 +31,8 @@ struct Command {
 // One trainer's answer, or what took its place.
 struct TrainerAnswer {
   std::string source;
-  std::string run;  // that it was aimed at; empty: not known
+  std::string run;   // that it was aimed at; empty: not known
+  std::string node;  // of the cluster, that was asked for it; empty: here. Where nobody there could be asked `source` is it, too
   bool success = false;
   std::string result_json;  // of success; JSON text
   RequestError error;       // else

@@ -323,8 +323,9 @@ void CommandDispatcher::issue_switch(const std::string& name, const std::string&
   const auto note = std::make_shared<AuditNote>(audit_, entry_of(command.value(), command.value().requester));
   const auto respond = [note, done = std::move(done)](const CommandOutcome& outcome) {
     note->end(name_of(outcome));
-    done(!outcome.refusal && std::any_of(outcome.answers.begin(), outcome.answers.end(), [](const TrainerAnswer& answer) {
-      return answer.success || (answer.error.type != ErrorType::unknown_target && answer.error.type != ErrorType::busy && !is_away(answer.error));
+    done(!outcome.refusal && std::none_of(outcome.answers.begin(), outcome.answers.end(), [](const TrainerAnswer& answer) {
+      // A trainer that did not answer in time may be doing it; of a bridge that did not nobody is known to have heard of it.
+      return tries_again(answer) && (answer.error.type != ErrorType::timeout || (!answer.node.empty() && answer.source == answer.node));
     }));
   };
   router_.submit(std::move(command.value()), respond, here_only);

@@ -1,6 +1,7 @@
 #include "commands/command_router.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,28 @@
 #include "event/json_writer.h"
 
 namespace bridge {
+namespace {
+
+// Those that are not asked for again. What another bridge gave is so as a whole.
+std::vector<TrainerAnswer> kept_of(const std::vector<TrainerAnswer>& answers) {
+  std::vector<TrainerAnswer> kept;
+  std::copy_if(answers.begin(), answers.end(), std::back_inserter(kept), [&answers](const TrainerAnswer& one) {
+    return std::none_of(answers.begin(), answers.end(), [&one](const TrainerAnswer& other) {
+      return other.node == one.node && (!one.node.empty() || &other == &one) && tries_again(other);
+    });
+  });
+  return kept;
+}
+
+bool has_answered(const std::vector<TrainerAnswer>& answers, const CommandAim& aim) {
+  return std::any_of(answers.begin(), answers.end(), [&aim](const TrainerAnswer& answer) {
+    if (answer.node != aim.node) return false;
+    return !aim.node.empty() || (answer.source == aim.source && answer.run == (aim.run == nullptr ? "" : aim.run->id));
+  });
+}
+
+}  // namespace
+
 struct CommandRouter::TrainerLane final : Lane {
   TrainerLane(ControlLine& owner, std::shared_ptr<Lanes> all) : line(owner), lanes(std::move(all)) {
     lanes->insert(this);
@@ -55,7 +78,9 @@ CommandRouter::CommandRouter(SourceTable& sources, TrainerLink& link, Counters& 
 
 // ---- Commands.
 
-bool CommandRouter::join_earlier(const Command& command, const Respond& respond) {
+// The same key gets the same answer. Of "*" only who has not given one is asked again, if there is anybody.
+bool CommandRouter::join_earlier(const Command& command, const Respond& respond, bool here_only,
+                                 const std::function<std::vector<CommandAim>()>& all) {
   const CommandRequestPtr earlier = remembered_.find(command, clock_.steady_us());
   if (!earlier) return false;
   const Command& first = earlier->command;
@@ -70,6 +95,15 @@ bool CommandRouter::join_earlier(const Command& command, const Respond& respond)
   } else if (!earlier->done) {
     earlier->responds.push_back(respond);
     return true;
+  } else if (earlier->outcome.to_all) {
+    std::vector<TrainerAnswer> kept = kept_of(earlier->outcome.answers);
+    std::vector<CommandAim> aims;
+    if (kept.size() < earlier->outcome.answers.size() || (earlier->here_only && !here_only)) aims = all();
+    aims.erase(std::remove_if(aims.begin(), aims.end(), [&kept](const CommandAim& aim) { return has_answered(kept, aim); }), aims.end());
+    if (!aims.empty()) {
+      start(command, aims, respond, here_only && earlier->here_only, std::move(kept));
+      return true;
+    }
   }
   respond(refused.refusal ? refused : earlier->outcome);
   return true;
@@ -77,7 +111,11 @@ bool CommandRouter::join_earlier(const Command& command, const Respond& respond)
 
 void CommandRouter::submit(Command command, Respond respond, bool own_only) {
   ++counters_.commands;
-  if (join_earlier(command, respond)) return;
+  const auto all = [&] {
+    auto aims = look_up(command, own_only);
+    return aims ? std::move(aims.value()) : std::vector<CommandAim>();
+  };
+  if (join_earlier(command, respond, own_only, all)) return;
   auto aims = look_up(command, own_only);
   if (!aims) {
     CommandOutcome outcome;
@@ -85,14 +123,16 @@ void CommandRouter::submit(Command command, Respond respond, bool own_only) {
     respond(outcome);
     return;
   }
-  start(std::move(command), aims.value(), std::move(respond));
+  start(std::move(command), aims.value(), std::move(respond), own_only);
 }
 
-void CommandRouter::start(Command command, const std::vector<CommandAim>& aims, Respond respond) {
+void CommandRouter::start(Command command, const std::vector<CommandAim>& aims, Respond respond, bool here_only, std::vector<TrainerAnswer> kept) {
   auto request = std::make_shared<CommandRequest>();
   request->command = std::move(command);
   request->responds.push_back(std::move(respond));
   request->outcome.to_all = request->command.target == "*";
+  request->outcome.answers = std::move(kept);
+  request->here_only = here_only;
   request->unanswered = aims.size();
   request->submitted_us = clock_.steady_us();
   remembered_.add(request);

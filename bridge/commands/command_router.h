@@ -120,8 +120,9 @@ class CommandRouter final : public RepairLink {
   struct TrainerLane;
   using Lanes = std::set<TrainerLane*>;
 
-  bool join_earlier(const Command& command, const Respond& respond);
-  void start(Command command, const std::vector<CommandAim>& aims, Respond respond);
+  // `all`: whom a "*" means now.
+  bool join_earlier(const Command& command, const Respond& respond, bool here_only, const std::function<std::vector<CommandAim>()>& all);
+  void start(Command command, const std::vector<CommandAim>& aims, Respond respond, bool here_only, std::vector<TrainerAnswer> kept = {});
   void ask_node(const CommandAim& aim, const CommandRequestPtr& request);
   void assign(const CommandAim& aim, const CommandRequestPtr& request);
   TrainerLane& lane_of(ControlLine& line);

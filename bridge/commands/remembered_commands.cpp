@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "commands/remote_command.h"
+
 namespace bridge {
 namespace {
 
@@ -10,7 +12,8 @@ std::string key_of(const Command& command) {
   return command.idempotency_key.empty() ? "" : command.requester + '\n' + command.idempotency_key;
 }
 
-// Whether the same key asks again instead of getting this: nothing was done, or nobody knows.
+}  // namespace
+
 bool tries_again(const TrainerAnswer& answer) {
   if (answer.success) return false;
   switch (answer.error.type) {
@@ -19,11 +22,9 @@ bool tries_again(const TrainerAnswer& answer) {
     case ErrorType::unknown_target:
       return true;
     default:
-      return false;
+      return is_away(answer.error);
   }
 }
-
-}  // namespace
 
 std::size_t CommandRequest::bytes() const {
   std::size_t sum = sizeof(CommandRequest) + command.params_json.size() + command.target.size() +
@@ -43,6 +44,7 @@ CommandRequestPtr RememberedCommands::find(const Command& command, std::int64_t 
 void RememberedCommands::add(const CommandRequestPtr& request) {
   const std::string key = key_of(request->command);
   if (key.empty()) return;
+  if (const auto earlier = by_key_.find(key); earlier != by_key_.end()) forget(earlier);
   order_.push_back(key);
   const std::size_t bytes = request->bytes();
   by_key_[key] = {request, std::prev(order_.end()), bytes};

@@ -17,6 +17,9 @@ inline constexpr std::int64_t kIdempotencyUs = 600'000'000;  // how long a key i
 inline constexpr std::size_t kIdempotencyKeysMax = 10'000;
 inline constexpr std::size_t kRespondsMax = 64;  // who wait for one command
 
+// Whether the same key asks again instead of getting this: nothing was done, or nobody knows.
+bool tries_again(const TrainerAnswer& answer);
+
 // One submitted command and all who wait for its outcome (the same key joins).
 struct CommandRequest {
   Command command;
@@ -24,6 +27,7 @@ struct CommandRequest {
   CommandOutcome outcome;
   std::size_t unanswered = 0;
   std::int64_t submitted_us = 0;
+  bool here_only = false;  // trainers of other bridges were left out
   bool done = false;
 
   std::size_t bytes() const;
@@ -36,7 +40,7 @@ class RememberedCommands {
   // The request with this command's key; null where there is none, or it has no key.
   CommandRequestPtr find(const Command& command, std::int64_t now_us);
 
-  // REQUIRES: find() was null.
+  // In place of one with the same key, which is done.
   void add(const CommandRequestPtr& request);
 
   // It is done: its outcome is kept, or forgotten where the same key shall try again.

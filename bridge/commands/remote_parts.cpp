@@ -9,7 +9,8 @@ namespace bridge {
 
 void CommandRouter::submit_here(RemoteCommand wanted, Respond respond) {
   ++counters_.commands;
-  if (join_earlier(wanted.command, respond)) return;
+  const auto all = [&] { return wanted.source.empty() ? all_here(sources_, peers_) : std::vector<CommandAim>(); };
+  if (join_earlier(wanted.command, respond, true, all)) return;
   std::vector<CommandAim> aims;
   if (wanted.source.empty()) {
     aims = all_here(sources_, peers_);
@@ -19,7 +20,7 @@ void CommandRouter::submit_here(RemoteCommand wanted, Respond respond) {
     Run* const run = sources_.find(wanted.source, wanted.run);
     if (run != nullptr && !run->ended()) aims.push_back({{}, wanted.source, run, wanted.agent});
   }
-  if (!aims.empty()) return start(std::move(wanted.command), aims, std::move(respond));
+  if (!aims.empty()) return start(std::move(wanted.command), aims, std::move(respond), true);
   CommandOutcome outcome;
   outcome.refusal = {ErrorType::unknown_target, "target is \"" + printable(wanted.command.target) + "\"; there is no such run any more"};
   respond(outcome);
@@ -52,6 +53,7 @@ void CommandRouter::ask_node(const CommandAim& aim, const CommandRequestPtr& req
       answers.back().error = came.error();
     }
     for (TrainerAnswer& given : answers) {
+      given.node = node;
       given.elapsed_us = clock_.steady_us() - request->submitted_us;
       request->outcome.answers.push_back(given);
     }

@@ -261,3 +261,49 @@ TEST_CASE("remote command: an answer to one trainer's that names none is an erro
   CHECK(nodes["n1"].outcome(n) != "waiting");
   CHECK(nodes["n1"].outcome(n) != "success");
 }
+
+TEST_CASE("remote command: the same key to everybody asks only who could not be asked before") {
+  Nodes nodes({"n1", "n2", "n3"});
+  for (const char* node : {"n1", "n2", "n3"}) nodes[node].connect(std::string("t") + node[1], "r");
+  nodes.pass(2'000'000);
+  const auto sent = [&nodes](const char* node) { return nodes[node].bench.link.sent.size(); };
+  nodes["n2"].up = false;
+  int n = nodes["n1"].command("*", "k");
+  nodes.settle();
+  CHECK(nodes["n1"].outcome(n) == "n2: rejected, t1: success, t3: success");
+  nodes["n2"].up = true;
+  n = nodes["n1"].command("*", "k");
+  nodes.settle();
+  CHECK(nodes["n1"].outcome(n) == "t1: success, t2: success, t3: success");
+  n = nodes["n1"].command("*", "k");  // all of it is remembered
+  CHECK(nodes["n1"].outcome(n) == "t1: success, t2: success, t3: success");
+  nodes.settle();
+  for (const char* node : {"n1", "n2", "n3"}) CHECK(sent(node) == 1);
+}
+
+TEST_CASE("remote command: what went to this bridge's own trainers alone goes to the others with the same key, and to its own once") {
+  Nodes nodes({"n1", "n2"});
+  nodes["n1"].connect("t1", "r");
+  nodes["n2"].connect("t2", "r");
+  nodes.pass(2'000'000);
+  const std::string params = R"({"timeout_ms":1000,"on_expiry":{"command":"pause","target":"*"}})";
+  std::vector<bool> reached;
+  const auto issue = [&](bool here_only) {
+    nodes["n1"].bench.dispatcher.issue_switch("me", params, "dms:me:1", here_only, [&](bool all) { reached.push_back(all); });
+    nodes.settle();
+  };
+  issue(true);
+  CHECK(nodes["n1"].bench.link.sent.size() == 1);
+  CHECK(nodes["n2"].bench.link.sent.empty());
+  nodes["n2"].frozen = true;
+  issue(false);
+  nodes.pass(6'000'000);
+  CHECK(reached == std::vector<bool>{true, false});  // n2 does not answer
+  nodes["n2"].frozen = false;
+  nodes.pass(2'000'000);  // what it was asked then is too old by now
+  CHECK(nodes["n2"].bench.link.sent.empty());
+  issue(false);
+  CHECK(reached == std::vector<bool>{true, false, true});
+  CHECK(nodes["n1"].bench.link.sent.size() == 1);
+  CHECK(nodes["n2"].bench.link.sent.size() == 1);
+}
