@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
     sum.restarts += outcome.restarts;
     sum.checkpoints_joined += outcome.checkpoints_joined;
     sum.let_go += outcome.let_go;
+    sum.nothing_left += outcome.nothing_left;
     sum.damage_told += outcome.damage_told;
     if (outcome.violation.empty()) {
       // Now and then the same again: a seed that does not replay is of no use.
@@ -52,10 +53,11 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::printf("%llu seeds, %llu events in %llu messages, %llu proposals sent again, %llu kills, %llu starts from a "
-              "checkpoint, %llu messages let go of, %llu times damage to the log was told: no violation\n",
+              "checkpoint, %llu messages let go of, %llu seeds in which all of it was lost, %llu times damage to the log was told: no violation\n",
               static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(sum.events),
               static_cast<unsigned long long>(sum.messages), static_cast<unsigned long long>(sum.resent),
               static_cast<unsigned long long>(sum.restarts), static_cast<unsigned long long>(sum.checkpoints_joined),
-              static_cast<unsigned long long>(sum.let_go), static_cast<unsigned long long>(sum.damage_told));
+              static_cast<unsigned long long>(sum.let_go), static_cast<unsigned long long>(sum.nothing_left),
+              static_cast<unsigned long long>(sum.damage_told));
   return expect_violation ? 1 : 0;
 }

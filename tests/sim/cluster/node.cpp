@@ -48,7 +48,10 @@ void ClusterSimNode::every_tick() {
   if (search_) {
     search_->tick(world_.clock.steady_us());
     // Where there is nothing to begin with it is started again, as a service would be.
-    if (search_->done()) search_->behind() ? search() : join();
+    if (search_->done()) {
+      told_behind_ = search_->behind();
+      told_behind_ ? search() : join();
+    }
   }
   if (joined()) log_->tick(world_.clock.steady_us(), world_.clock.wall_us(), true);
   world_.after(2 * kMs, [this, alive = std::weak_ptr<char>(alive_)] {

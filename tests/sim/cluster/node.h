@@ -49,6 +49,8 @@ class ClusterSimNode final : private bridge::ClusterSink {
 
   // It has found where to begin; what follows REQUIRES that.
   bool joined() const { return log_ != nullptr; }
+  // Its disk is lost, and the log has let go of its beginning and holds no checkpoint: it says so, and cannot begin.
+  bool has_nothing_to_begin_with() const { return !joined() && told_behind_; }
   const bridge::ClusterLog& log() const { return *log_; }
   bridge::ClusterTrouble trouble() const { return joined() ? log_->trouble() : bridge::ClusterTrouble::none; }
   std::uint64_t resent() const { return joined() ? log_->proposer().resent() : 0; }
@@ -82,6 +84,7 @@ class ClusterSimNode final : private bridge::ClusterSink {
   std::unique_ptr<bridge::JoinSearch> search_;
   std::unique_ptr<bridge::ClusterLog> log_;
   bool from_checkpoint_ = false;
+  bool told_behind_ = false;
   std::vector<Told> told_;
   std::string epoch_;
   std::map<std::string, std::uint64_t> proposed_to_;  // of each source

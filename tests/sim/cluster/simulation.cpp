@@ -49,7 +49,7 @@ class ClusterSimulation {
     // Someone who waits for missing events hears of the newest again, as announcements would see to.
     nudge();
     if (damage_ == Damage::none) {
-      while (world.step(kStormUs + kCalmUs) && (++steps_ % 64 != 0 || !at_rest())) check();
+      while (world.step(kStormUs + kCalmUs) && (++steps_ % 64 != 0 || !(at_rest() || nothing_is_left()))) check();
     } else {
       // Who says nothing is not found out: all go on speaking for a while.
       for (std::size_t i = 0; i < kNodes; ++i) speak(i);
@@ -225,7 +225,18 @@ class ClusterSimulation {
     });
   }
 
+  // No node had written anything down when it was killed, and none was left to make a checkpoint before the log let go of its
+  // beginning: where the numbers stood nobody can know, and every node says so.
+  bool nothing_is_left() const {
+    return std::all_of(nodes_.begin(), nodes_.end(), [](const auto& node) { return node->has_nothing_to_begin_with(); });
+  }
+
   void check_complete() {
+    if (nothing_is_left()) {
+      require(stream_.first_seq() > 1, "the log holds all, and nobody begins");
+      ++outcome_.nothing_left;
+      return;
+    }
     for (const auto& node : nodes_) {
       require(node->trouble() == bridge::ClusterTrouble::none,
               std::string("trouble without a cause: ") + bridge::cluster_trouble_text(node->trouble()));

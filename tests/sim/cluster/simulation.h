@@ -17,6 +17,7 @@ struct ClusterOutcome {
   std::uint64_t restarts = 0;
   std::uint64_t checkpoints_joined = 0;  // starts from one
   std::uint64_t let_go = 0;     // messages that the shared log holds no more
+  std::uint64_t nothing_left = 0;  // seeds in which all nodes lost their disks, and the log its beginning with all checkpoints
   std::uint64_t damage_told = 0;  // nodes that said that the log is not what they had read
 };
 
