@@ -221,22 +221,6 @@ TEST_CASE("plain bridge: a client meets the protocol, and events carry what was 
   CHECK(testing_support::wait_until([&] { return !publisher.subscribed(); }));
 }
 
-TEST_CASE("reader: reads all that a load publishes, from every client, within the window") {
-  const auto subject = make_subject("plain", options);
-  subject->start();
-  FanReader reader(connect_clients(*subject, 20, 0), subject->sequence_rule(), nullptr);
-  reader.start();
-  const EventText events(200);
-  ClosedLoopLoad load(*subject, events, 10, 500, reader);
-  CHECK(testing_support::wait_until([&] { return reader.slowest() >= 5000; }));
-  CHECK(load.published() <= reader.slowest() + 500);
-  load.stop();
-  CHECK(wait_drained(reader, load.published()));
-  reader.stop();
-  CHECK(reader.failure().empty());
-  CHECK(reader.deliveries() == 20 * load.published());
-}
-
 TEST_CASE("ticked load: keeps to its rate, in messages of many, and nothing is lost") {
   const auto subject = make_subject("plain", options);
   subject->start();
@@ -298,36 +282,6 @@ TEST_CASE("replier: a trainer answers with the id that it was sent, and counts w
   CHECK(frame.to_string_view() == R"({"id":"c-17","success":true,"result":{}})");
   CHECK(testing_support::wait_until([&] { return trainer.reply_bytes() == frame.size(); }));
   CHECK(trainer.request_bytes() == request.size());
-}
-
-TEST_CASE("reader: a client whose handshake is refused is a failure") {
-  const auto subject = make_subject("raw", options);
-  subject->start();
-  std::vector<Connection> one(1);
-  one[0].socket = testing_support::TcpSocket::connect(subject->websocket());
-  one[0].unread = "HTTP/1.1 403 Forbidden\r\n\r\n";
-  one[0].handshaking = true;
-  FanReader reader(std::move(one), SequenceRule{}, nullptr);
-  reader.start();
-  CHECK(testing_support::wait_until([&] { return reader.failed(); }));
-  reader.stop();
-  CHECK(reader.failure() == "client 0: refused: HTTP/1.1 403 Forbidden");
-}
-
-TEST_CASE("reader: a server that goes away is a failure") {
-  const auto subject = make_subject("raw", options);
-  subject->start();
-  FanReader reader(connect_clients(*subject, 3, 0), subject->sequence_rule(), nullptr);
-  reader.start();
-  const EventText events(200);
-  ClosedLoopLoad load(*subject, events, 1, 1000, reader);
-  CHECK(testing_support::wait_until([&] { return reader.slowest() > 10'000; }));
-  load.stop();
-  CHECK(wait_drained(reader, load.published()));
-  subject->stop();
-  CHECK(testing_support::wait_until([&] { return reader.failed(); }));
-  reader.stop();
-  CHECK(reader.failure().find("the connection ended") != std::string::npos);
 }
 
 namespace {

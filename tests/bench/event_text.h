@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bench {
@@ -27,9 +28,11 @@ class EventText {
   // raw subject sends, and the size that the figures of all subjects are to be held against.
   void append_delivered(std::string& out, std::uint64_t source_seq, std::uint64_t seq) const;
 
- private:
+  // Of all of them, and the object that one has as its `data`: what a publisher library is given.
+  static std::string_view type();
   void append_data(std::string& out, std::uint64_t source_seq) const;
 
+ private:
   std::size_t padding_bytes_ = 0;  // with a source_seq of one digit
   std::vector<std::string> items_;
   std::string run_;

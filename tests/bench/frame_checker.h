@@ -42,7 +42,11 @@ struct SequenceRule {
 class EventListener {
  public:
   virtual ~EventListener() = default;
+  // Called on one thread only.
   virtual void on_event(std::uint64_t number, std::chrono::steady_clock::time_point read_at) = 0;
+  // Who is told by the reader's `thread`th thread, from 0; must live as long as this. Asked in order, before any event. By
+  // default this, for who listens to no more clients than one thread reads.
+  virtual EventListener& of_thread(std::size_t /*thread*/) { return *this; }
 };
 
 // A fixed text with a decimal number behind it that counts up in place: comparing that with what

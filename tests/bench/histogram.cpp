@@ -25,6 +25,12 @@ void Histogram::add(std::chrono::nanoseconds duration) {
   max_ = std::max(max_, duration);
 }
 
+void Histogram::add(const Histogram& other) {
+  for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
+  count_ += other.count_;
+  max_ = std::max(max_, other.max_);
+}
+
 std::chrono::nanoseconds Histogram::percentile(double share) const {
   const auto wanted = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(count_)));
   std::uint64_t seen = 0;

@@ -12,6 +12,8 @@ class Histogram {
  public:
   // Below 0 counts as 0.
   void add(std::chrono::nanoseconds duration);
+  // All that the other one counted.
+  void add(const Histogram& other);
   std::uint64_t count() const { return count_; }
   std::chrono::nanoseconds max() const { return max_; }
   // The value that `share` (0..1) of all values do not exceed, rounded up to its bucket's end.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "options.h"
+#include "subject.h"
 
 namespace bench {
 
@@ -16,7 +17,13 @@ struct IdleMemoryRow {
   double bytes_per_client = 0.0;
 };
 
+// Of one subject, once.
+IdleMemoryRow measure_idle_clients(const std::string& name, const Options& options);
+
 // Of every subject but raw, which keeps nothing.
 std::vector<IdleMemoryRow> measure_idle_memory(const Options& options);
+
+// Resident memory once it has been the same for half a second, or as it is after ten.
+double settled_resident_bytes(const Subject& subject);
 
 }  // namespace bench

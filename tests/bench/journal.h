@@ -45,6 +45,9 @@ struct ResumeRow {
   std::vector<ResumeRound> rounds;
 };
 
+// One round; `lost` is set where something was, and then the figures mean nothing.
+ResumeRound measure_resume_once(const Options& options, std::string* lost);
+
 // The bridge keeps only 10,000 events in memory. The resuming client checks each event.
 std::vector<ResumeRow> measure_resume(const Options& options);
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <deque>
 #include <memory>
 #include <stdexcept>
 #include <thread>
@@ -30,31 +31,52 @@ class LatencyRecorder : public EventListener {
   LatencyRecorder(steady_clock::time_point begin, double events_per_s, std::uint64_t first)
       : begin_(begin), events_per_s_(events_per_s), first_(first) {}
 
-  void on_event(std::uint64_t number, steady_clock::time_point read_at) override {
-    if (number < first_) return;
-    const auto due_at = due(begin_, events_per_s_, number);
-    histogram_.add(read_at - due_at);
-    const steady_clock::time_point reload{steady_clock::duration(reloaded_at_)};
-    steady_clock::duration& most = read_at >= reload && due_at <= reload + kReloadEffect ? reload_max_ : calm_max_;
-    most = std::max(most, read_at - due_at);
+  void on_event(std::uint64_t number, steady_clock::time_point read_at) override { of_thread(0).on_event(number, read_at); }
+  EventListener& of_thread(std::size_t thread) override {
+    while (parts_.size() <= thread) parts_.emplace_back(*this);
+    return parts_[thread];
   }
 
   // From now on events are about a reload. On the main thread.
   void mark_reload() { reloaded_at_ = steady_clock::now().time_since_epoch().count(); }
 
-  // Look at it when the reader has stopped.
-  const Histogram& histogram() const { return histogram_; }
-  steady_clock::duration reload_max() const { return reload_max_; }
-  steady_clock::duration calm_max() const { return calm_max_; }
+  // Look at them when the reader has stopped.
+  Histogram histogram() const {
+    Histogram all;
+    for (const Part& part : parts_) all.add(part.histogram);
+    return all;
+  }
+  steady_clock::duration reload_max() const { return largest(&Part::reload_max); }
+  steady_clock::duration calm_max() const { return largest(&Part::calm_max); }
 
  private:
+  struct Part : EventListener {
+    explicit Part(const LatencyRecorder& whole) : of(whole) {}
+    void on_event(std::uint64_t number, steady_clock::time_point read_at) override {
+      if (number < of.first_) return;
+      const auto due_at = due(of.begin_, of.events_per_s_, number);
+      histogram.add(read_at - due_at);
+      const steady_clock::time_point reload{steady_clock::duration(of.reloaded_at_)};
+      steady_clock::duration& most = read_at >= reload && due_at <= reload + kReloadEffect ? reload_max : calm_max;
+      most = std::max(most, read_at - due_at);
+    }
+    const LatencyRecorder& of;
+    Histogram histogram;
+    steady_clock::duration reload_max{0};
+    steady_clock::duration calm_max{0};
+  };
+
+  steady_clock::duration largest(steady_clock::duration Part::*most) const {
+    steady_clock::duration largest{0};
+    for (const Part& part : parts_) largest = std::max(largest, part.*most);
+    return largest;
+  }
+
   const steady_clock::time_point begin_;
   const double events_per_s_;
   const std::uint64_t first_;  // those before it are warm-up
-  Histogram histogram_;
   std::atomic<steady_clock::rep> reloaded_at_{0};
-  steady_clock::duration reload_max_{0};
-  steady_clock::duration calm_max_{0};
+  std::deque<Part> parts_;  // a thread each
 };
 
 }  // namespace
@@ -79,38 +101,46 @@ LatencyRow measure_open_loop(Subject& subject, const EventText& events, const Op
   auto next_reload = begin + std::chrono::duration_cast<steady_clock::duration>(
                                  std::chrono::duration<double>(options.warmup_seconds));
   double cpu = 0.0;
-  double switches = 0.0;
+  Switches switches;
+  std::uint64_t deliveries = 0;
   steady_clock::time_point counted_from{};
   while (!interrupted && !reader.failed() && steady_clock::now() < end) {
     std::this_thread::sleep_for(milliseconds{20});
     if (counted_from == steady_clock::time_point{} && steady_clock::now() >= next_reload) {
       counted_from = steady_clock::now();
       cpu = cpu_seconds_of(subject);
-      switches = context_switches_of(subject);
+      switches = switches_of(subject);
+      deliveries = reader.deliveries();
     }
     if (options.reload_every_s == 0.0 || steady_clock::now() < next_reload) continue;
     next_reload += std::chrono::duration_cast<steady_clock::duration>(std::chrono::duration<double>(options.reload_every_s));
     recorder.mark_reload();
     if (subject.reload()) ++row.reloads;
   }
-  const double counted_s = seconds_since(counted_from);
-  row.server_cpu = (cpu_seconds_of(subject) - cpu) / counted_s;
-  row.switches_per_event = (context_switches_of(subject) - switches) / counted_s / row.events_per_s;
+  row.server_cpu = (cpu_seconds_of(subject) - cpu) / seconds_since(counted_from);
+  // By what came, as one that falls behind does less than was asked of it.
+  const auto delivered = static_cast<double>(std::max<std::uint64_t>(reader.deliveries() - deliveries, 1));
+  const double events_each = delivered / static_cast<double>(row.clients);
+  const Switches counted = switches_of(subject);
+  row.cpu_us_per_delivery = (cpu_seconds_of(subject) - cpu) * 1e6 / delivered;
+  row.switches_per_event = (counted.sleeps - switches.sleeps) / events_each;
+  row.preemptions_per_event = (counted.preemptions - switches.preemptions) / events_each;
   load.stop();
   const bool drained = load.failure().empty() && wait_drained(reader, load.published());
   reader.stop();
   if (interrupted) throw std::runtime_error("interrupted");
+  const Histogram histogram = recorder.histogram();
   if (reader.failed()) {
     row.lost = reader.failure();
   } else if (!drained) {
     row.lost = load.failure().empty() ? "not all events came" : load.failure();
-  } else if (recorder.histogram().count() == 0) {
+  } else if (histogram.count() == 0) {
     row.lost = "no event came";
   }
-  row.p50_ms = in_ms(recorder.histogram().percentile(0.5));
-  row.p90_ms = in_ms(recorder.histogram().percentile(0.9));
-  row.p99_ms = in_ms(recorder.histogram().percentile(0.99));
-  row.max_ms = in_ms(recorder.histogram().max());
+  row.p50_ms = in_ms(histogram.percentile(0.5));
+  row.p90_ms = in_ms(histogram.percentile(0.9));
+  row.p99_ms = in_ms(histogram.percentile(0.99));
+  row.max_ms = in_ms(histogram.max());
   row.reload_max_ms = in_ms(recorder.reload_max());
   row.calm_max_ms = in_ms(recorder.calm_max());
   return row;
@@ -132,7 +162,9 @@ LatencyRow median_row(const std::vector<LatencyRow>& rounds) {
   row.p90_ms = median_of(rounds, &LatencyRow::p90_ms);
   row.p99_ms = median_of(rounds, &LatencyRow::p99_ms);
   row.server_cpu = median_of(rounds, &LatencyRow::server_cpu);
+  row.cpu_us_per_delivery = median_of(rounds, &LatencyRow::cpu_us_per_delivery);
   row.switches_per_event = median_of(rounds, &LatencyRow::switches_per_event);
+  row.preemptions_per_event = median_of(rounds, &LatencyRow::preemptions_per_event);
   return row;
 }
 

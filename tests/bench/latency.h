@@ -20,7 +20,9 @@ struct LatencyRow {
   double p99_ms = 0.0;
   double max_ms = 0.0;
   double server_cpu = 0.0;          // cores
-  double switches_per_event = 0.0;  // of its threads
+  double cpu_us_per_delivery = 0.0;
+  double switches_per_event = 0.0;     // of its threads, to sleep
+  double preemptions_per_event = 0.0;  // of those that had more to do
   std::uint64_t reloads = 0;   // options.reload_every_s
   double reload_max_ms = 0.0;  // of events that were under way at one, or came within 100 ms after it
   double calm_max_ms = 0.0;    // of the others

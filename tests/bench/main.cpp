@@ -24,6 +24,7 @@
 #include "peers/server_peer.h"
 #include "report.h"
 #include "report_parts.h"
+#include "rows.h"
 #include "statistics.h"
 #include "storm.h"
 #include "subscriptions.h"
@@ -143,7 +144,7 @@ void add_peers(Options& options) {
 int run(int argc, char** argv) {
   CLI::App app(
       "Measures the bridge next to a plain bridge and to raw sockets, in one run on the same "
-      "cores.\nWithout a mode, all of them but cluster.",
+      "cores.\nWithout a mode, all of them but cluster and, without peers, rows.",
       "ppo-bench");
   Options options;
   Requirements wanted;
@@ -151,7 +152,7 @@ int run(int argc, char** argv) {
   options.programs_directory = here;
   options.bridge_program = here.parent_path() / "bin" / "ppo-bridge";
   std::string json_file;
-  app.require_subcommand(0, 12);
+  app.require_subcommand(0, 13);
   app.fallthrough();
   app.set_help_all_flag("--help-all", "help of all modes");
   app.add_option("--bridge", options.bridge_program, "the ppo-bridge program")
@@ -312,6 +313,8 @@ int run(int argc, char** argv) {
                  "fail if batches are taken in at a smaller share of the bare parse's events/s");
   app.add_option("--require-unbatched-times", wanted.unbatched_times,
                  "fail if single messages are taken in at a smaller share of the bare pair's rate");
+  CLI::App* rows = app.add_subcommand(
+      "rows", "the places where others were quicker or the price was too high, each beside the best; with --peers part of all");
   CLI::App* cluster = app.add_subcommand(
       "cluster", "bridges over one log on NATS servers, beside the log alone and a bridge alone");
   app.add_option("--cluster-events", options.cluster_events, "cluster: events that a bridge misses")
@@ -341,6 +344,7 @@ int run(int argc, char** argv) {
   if (all || threads->parsed()) report.threads = measure_threads(options);
   if (all || storm->parsed()) report.storm = measure_storm(options);
   if (all || ingest->parsed()) report.ingest = measure_ingest(options);
+  if (all ? with_peers : rows->parsed()) report.rows = measure_rows(row_contests(options), options);
   if (cluster->parsed()) report.cluster = measure_cluster(options);
   print_tables(report, options);
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {

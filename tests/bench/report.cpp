@@ -299,6 +299,7 @@ void print_tables(const Report& report, const Options& options) {
   print_storm(report.storm);
   print_ingest(report.ingest);
   print_cluster(report.cluster, options);
+  print_rows(report.rows);
   print_peer_ratios(report);
 }
 
@@ -334,7 +335,9 @@ std::string to_json(const Report& report, const Options& options) {
     member(writer, "p99_ms", row.p99_ms);
     member(writer, "max_ms", row.max_ms);
     member(writer, "server_cpu", row.server_cpu);
+    member(writer, "cpu_us_per_delivery", row.cpu_us_per_delivery);
     member(writer, "switches_per_event", row.switches_per_event);
+    member(writer, "preemptions_per_event", row.preemptions_per_event);
     member(writer, "reloads", row.reloads);
     member(writer, "reload_max_ms", row.reload_max_ms);
     member(writer, "calm_max_ms", row.calm_max_ms);
@@ -354,39 +357,25 @@ std::string to_json(const Report& report, const Options& options) {
   write_ingest(writer, report.ingest);
   writer.Key("cluster");
   write_cluster(writer, report.cluster);
+  writer.Key("rows");
+  write_rows(writer, report.rows);
   writer.EndObject();
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }
 
 bool lost_anything(const Report& report) {
-  for (const ThroughputRow& row : report.throughput) {
-    if (!is_peer(row.subject) && !lost_of(row).empty()) return true;
-  }
-  for (const LatencyRow& row : report.latency) {
-    if (!is_peer(row.subject) && !row.lost.empty()) return true;
-  }
-  for (const HopRow& row : report.hop) {
-    if (!row.lost.empty()) return true;
-  }
-  for (const CommandsRow& row : report.commands) {
-    if (!row.lost.empty()) return true;
-  }
-  for (const ResumeRow& row : report.resume) {
-    if (!row.lost.empty()) return true;
-  }
-  for (const SubscriptionsRow& row : report.subscriptions) {
-    if (!lost_of(row).empty()) return true;
-  }
-  for (const ThreadsRow& row : report.threads) {
-    if (!lost_of(row).empty()) return true;
-  }
-  for (const StormRow& row : report.storm) {
-    if (!row.lost.empty()) return true;
-  }
-  for (const ClusterRow& row : report.cluster) {
-    if (!row.lost.empty()) return true;
-  }
-  return false;
+  const auto of_any = [](const auto& rows, const auto& lost) {
+    return std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return !lost(row).empty(); });
+  };
+  const auto any = [&](const auto& rows) { return of_any(rows, [](const auto& row) { return row.lost; }); };
+  const auto any_of_ours = [&](const auto& rows, const auto& lost) {
+    return of_any(rows, [&](const auto& row) { return is_peer(row.subject) ? std::string() : lost(row); });
+  };
+  return any_of_ours(report.throughput, [](const auto& row) { return lost_of(row); }) ||
+         any_of_ours(report.latency, [](const auto& row) { return row.lost; }) || any(report.hop) || any(report.commands) ||
+         any(report.resume) || any(report.storm) || any(report.cluster) || any(report.rows.rows) ||
+         of_any(report.subscriptions, [](const auto& row) { return lost_of(row); }) ||
+         of_any(report.threads, [](const auto& row) { return lost_of(row); });
 }
 
 }  // namespace bench

@@ -12,6 +12,7 @@
 #include "journal.h"
 #include "latency.h"
 #include "options.h"
+#include "rows.h"
 #include "storm.h"
 #include "subscriptions.h"
 #include "threads.h"
@@ -32,6 +33,7 @@ struct Report {
   std::vector<StormRow> storm;
   IngestReport ingest;
   std::vector<ClusterRow> cluster;
+  RowsReport rows;
 };
 
 // "" or the first thing that a row of any round lost.

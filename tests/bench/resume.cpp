@@ -1,16 +1,15 @@
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
 #include <thread>
 
-#include "statistics.h"
+#include "before_and_while.h"
 #include "fan_reader.h"
-#include "histogram.h"
 #include "journal.h"
 #include "load.h"
 #include "runs/database.h"
+#include "statistics.h"
 #include "support/bridge_process.h"
 #include "support/http.h"
 #include "support/json.h"
@@ -32,30 +31,6 @@ constexpr milliseconds kDrainPatience{120'000};
 double milliseconds_of(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
-
-// Latencies of the clients that stayed, in two phases.
-class TwoPhases : public EventListener {
- public:
-  TwoPhases(steady_clock::time_point begin, double events_per_s)
-      : begin_(begin), events_per_s_(events_per_s) {}
-  void on_event(std::uint64_t number, steady_clock::time_point read_at) override {
-    const int phase = phase_.load(std::memory_order_relaxed);
-    if (phase != 0) {
-      (phase == 1 ? before_ : meanwhile_).add(read_at - due(begin_, events_per_s_, number));
-    }
-  }
-  // 0: nothing counts, 1: before, 2: while.
-  void set_phase(int phase) { phase_.store(phase, std::memory_order_relaxed); }
-  const Histogram& before() const { return before_; }
-  const Histogram& meanwhile() const { return meanwhile_; }
-
- private:
-  const steady_clock::time_point begin_;
-  const double events_per_s_;
-  std::atomic<int> phase_{0};
-  Histogram before_;
-  Histogram meanwhile_;
-};
 
 // Reads every column of every row, as the sqlite3 shell would.
 double scan_rows_per_s(const std::string& path) {
@@ -149,7 +124,9 @@ double resume_once(const BridgeProcess& bridge, const std::string& epoch, std::u
   return static_cast<double>(past) / took;
 }
 
-ResumeRound measure(const Options& options, std::string* lost) {
+}  // namespace
+
+ResumeRound measure_resume_once(const Options& options, std::string* lost) {
   const testing_support::ScratchDirectory directory;
   testing_support::BridgeOptions settings;
   settings.program = options.bridge_program;
@@ -169,7 +146,7 @@ ResumeRound measure(const Options& options, std::string* lost) {
   SequenceRule live_rule;
   live_rule.key = R"("run":"live","source_seq":)";
   const auto begin = steady_clock::now() + kLiveLead;
-  TwoPhases latencies(begin, options.latency_events_per_s);
+  BeforeAndWhile latencies(begin, options.latency_events_per_s);
   FanReader live(std::move(clients), live_rule, &latencies);
   live.start();
   const EventText events(options.event_bytes, "live");
@@ -179,21 +156,21 @@ ResumeRound measure(const Options& options, std::string* lost) {
     while (!interrupted && steady_clock::now() < end) std::this_thread::sleep_for(milliseconds{10});
   };
   sleep(options.warmup_seconds + 0.3);
-  latencies.set_phase(1);
+  latencies.set_phase(Phase::kBefore);
   sleep(options.seconds);
 
   // One after the other, for as long as the others were watched before: a hundredth of the second that one
   // takes is a single hiccup of the machine.
-  latencies.set_phase(0);
+  latencies.set_phase(Phase::kNone);
   RawWebSocket asking = RawWebSocket::connect(bridge.websocket());
   const std::string epoch =
       testing_support::Json(asking.receive_text().value()).string("/data/epoch");
   std::vector<double> rows_per_s;
   const auto first_asked = steady_clock::now();
   do {
-    latencies.set_phase(2);
+    latencies.set_phase(Phase::kWhile);
     rows_per_s.push_back(resume_once(bridge, epoch, past, lost));
-    latencies.set_phase(0);
+    latencies.set_phase(Phase::kNone);
   } while (lost->empty() && !interrupted && seconds_since(first_asked) < options.seconds);
   load.stop();
   const bool drained = wait_drained(live, load.published());
@@ -210,15 +187,13 @@ ResumeRound measure(const Options& options, std::string* lost) {
   return got;
 }
 
-}  // namespace
-
 std::vector<ResumeRow> measure_resume(const Options& options) {
   ResumeRow row;
   row.events = options.resume_events;
   row.clients = options.latency_clients;
   row.events_per_s = options.latency_events_per_s;
   for (std::size_t round = 0; round < options.rounds; ++round) {
-    row.rounds.push_back(measure(options, &row.lost));
+    row.rounds.push_back(measure_resume_once(options, &row.lost));
     const ResumeRound& got = row.rounds.back();
     std::fprintf(stderr,
                  "resume, round %zu, scan %.0f rows/s, client %.0f events/s: %.2f; p99 %.3f ms, "

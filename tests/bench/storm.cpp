@@ -1,7 +1,6 @@
 #include "storm.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -10,9 +9,9 @@
 #include <thread>
 #include <utility>
 
+#include "before_and_while.h"
 #include "event_text.h"
 #include "fan_reader.h"
-#include "histogram.h"
 #include "load.h"
 #include "statistics.h"
 #include "support/bridge_process.h"
@@ -36,28 +35,6 @@ constexpr std::size_t kStayed = 10;
 constexpr double kStormSecondsMax = 45.0;
 // Who is so little behind what was published has caught up: the rest is on its way.
 constexpr double kLagSeconds = 0.05;
-
-// Latencies of those who stayed, before the storm and in it.
-class BeforeAndWhile : public EventListener {
- public:
-  BeforeAndWhile(steady_clock::time_point begin, double events_per_s)
-      : begin_(begin), events_per_s_(events_per_s) {}
-
-  void on_event(std::uint64_t number, steady_clock::time_point read_at) override {
-    Histogram* const into = into_.load(std::memory_order_acquire);
-    if (into != nullptr) into->add(read_at - due(begin_, events_per_s_, number));
-  }
-
-  // Look at them when the reader has stopped.
-  Histogram before;
-  Histogram meanwhile;
-  void count_in(Histogram* histogram) { into_.store(histogram, std::memory_order_release); }
-
- private:
-  const steady_clock::time_point begin_;
-  const double events_per_s_;
-  std::atomic<Histogram*> into_{nullptr};
-};
 
 // The most memory that the process has ever had resident.
 double peak_resident_bytes(pid_t process) {
@@ -171,7 +148,7 @@ StormRound measure(const std::string& from, const Options& options, std::string&
   const EventText live_events(options.event_bytes, "live");
   OpenLoopLoad load(bridge.events_in(), live_events, options.storm_events_per_s, begin);
   pass(in_ms(kStormLead) / 1e3 + options.warmup_seconds, live);
-  latencies.count_in(&latencies.before);
+  latencies.set_phase(Phase::kBefore);
   pass(options.seconds, live);
   StormRound got;
   got.resident_bytes_before = static_cast<double>(testing_support::resident_bytes(process));
@@ -180,7 +157,7 @@ StormRound measure(const std::string& from, const Options& options, std::string&
       R"({"action":"register","since":{"epoch":")" + epoch + R"(","seq":0}})";
   SequenceRule rule;
   rule.cycle = past;  // the live ones begin at 1 again
-  latencies.count_in(&latencies.meanwhile);
+  latencies.set_phase(Phase::kWhile);
   const auto storm_begin = steady_clock::now();
   std::vector<Connection> connections;
   for (std::size_t i = 0; i < options.storm_clients; ++i) {
@@ -196,7 +173,7 @@ StormRound measure(const std::string& from, const Options& options, std::string&
       storm_begin);
   got.caught_up_s = seconds_since(storm_begin);
   got.deliveries_per_s = static_cast<double>(crowd.deliveries()) / got.caught_up_s;
-  latencies.count_in(nullptr);
+  latencies.set_phase(Phase::kNone);
   got.resident_bytes_peak = peak_resident_bytes(process);
 
   load.stop();
@@ -216,9 +193,9 @@ StormRound measure(const std::string& from, const Options& options, std::string&
   } else if (!live_drained) {
     lost = complaint(live, "who stayed", "not all events came");
   }
-  got.p99_before_ms = in_ms(latencies.before.percentile(0.99));
-  got.p99_while_ms = in_ms(latencies.meanwhile.percentile(0.99));
-  got.max_while_ms = in_ms(latencies.meanwhile.max());
+  got.p99_before_ms = in_ms(latencies.before().percentile(0.99));
+  got.p99_while_ms = in_ms(latencies.meanwhile().percentile(0.99));
+  got.max_while_ms = in_ms(latencies.meanwhile().max());
   return got;
 }
 

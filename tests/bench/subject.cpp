@@ -196,15 +196,16 @@ double cpu_seconds_of(const Subject& subject) {
   return sum;
 }
 
-double context_switches_of(const Subject& subject) {
-  double switches = 0;
+Switches switches_of(const Subject& subject) {
+  Switches switches;
   for (const pid_t pid : subject.processes()) {
     const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
     for (const auto& task : std::filesystem::directory_iterator(tasks)) {
       std::ifstream status(task.path() / "status");
       for (std::string word; status >> word;) {
         double count = 0;
-        if (word == "voluntary_ctxt_switches:" && status >> count) switches += count;
+        if (word == "voluntary_ctxt_switches:" && status >> count) switches.sleeps += count;
+        if (word == "nonvoluntary_ctxt_switches:" && status >> count) switches.preemptions += count;
       }
     }
   }

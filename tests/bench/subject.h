@@ -78,8 +78,12 @@ std::vector<Connection> connect_clients(Subject& subject, std::size_t count,
 
 // Sums over the subject's processes.
 double cpu_seconds_of(const Subject& subject);
-// How often its threads, those that there are, went to sleep.
-double context_switches_of(const Subject& subject);
+// How often its threads, those that there are, went to sleep, and had a processor taken away.
+struct Switches {
+  double sleeps = 0.0;
+  double preemptions = 0.0;
+};
+Switches switches_of(const Subject& subject);
 std::uint64_t resident_bytes_of(const Subject& subject);
 
 }  // namespace bench

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "idle_memory.h"
+#include "load.h"
 #include "statistics.h"
 #include "subject.h"
 #include "support/json.h"
@@ -65,12 +67,11 @@ Connection connect(const Subject& subject, const std::string& request) {
   return connection;
 }
 
-ThroughputRound measure(const SubscriptionsRow& row, const Options& options) {
-  const std::unique_ptr<Subject> subject = make_subject("bridge", options);
-  subject->start();
+// Clients that share so many subscriptions, connected.
+FanReader filtered_clients(const Subject& subject, const SubscriptionsRow& row) {
   std::vector<SequenceRule> rules;
   for (std::vector<bool>& half : make_halves(row.subscriptions)) {
-    SequenceRule rule = subject->sequence_rule();
+    SequenceRule rule = subject.sequence_rule();
     rule.passes = std::move(half);
     rules.push_back(std::move(rule));
   }
@@ -78,10 +79,18 @@ ThroughputRound measure(const SubscriptionsRow& row, const Options& options) {
   for (std::size_t i = 0; i < row.clients; ++i) {
     if (interrupted) throw std::runtime_error("interrupted");
     const std::size_t rule = i % rules.size();
-    connections.push_back(connect(*subject, register_request(rules[rule].passes)));
+    connections.push_back(connect(subject, register_request(rules[rule].passes)));
     connections.back().rule = rule;
   }
-  FanReader reader(std::move(connections), std::move(rules), nullptr);
+  return FanReader(std::move(connections), std::move(rules), nullptr);
+}
+
+}  // namespace
+
+ThroughputRound measure_filtered(const SubscriptionsRow& row, const Options& options) {
+  const std::unique_ptr<Subject> subject = make_subject("bridge", options);
+  subject->start();
+  FanReader reader = filtered_clients(*subject, row);
   const EventText events(options.event_bytes, item_names());
   ThroughputRound round =
       measure_closed_loop(*subject, reader, events, kBatch, options.window_events, options);
@@ -89,7 +98,32 @@ ThroughputRound measure(const SubscriptionsRow& row, const Options& options) {
   return round;
 }
 
-}  // namespace
+FilterMemory measure_filter_memory(std::size_t clients, const Options& options) {
+  Options changed = options;
+  changed.bridge_settings.push_back("history.events_max=1000");  // full before the first is measured
+  const std::unique_ptr<Subject> subject = make_subject("bridge", changed);
+  subject->start();
+  FilterMemory got;
+  // What is resident once so many clients, with a filter each, have been sent events and are idle.
+  const auto resident_after = [&](std::size_t count) {
+    const EventText events(options.event_bytes, item_names(), "r" + std::to_string(count));  // numbered from 1 anew
+    FanReader reader = filtered_clients(*subject, {count, count, {}});
+    reader.start();
+    ClosedLoopLoad load(*subject, events, kBatch, options.window_events, reader);
+    pass(options.seconds, reader);
+    load.stop();
+    const bool drained = load.failure().empty() && wait_drained(reader, load.published());
+    const double bytes = settled_resident_bytes(*subject);
+    reader.stop();
+    if (!drained) got.lost = reader.failure().empty() ? "not all events came" : reader.failure();
+    return bytes;
+  };
+  const double before = resident_after(1);
+  got.bytes_per_client = (resident_after(clients) - before) / static_cast<double>(clients);
+  subject->stop();
+  if (interrupted) throw std::runtime_error("interrupted");
+  return got;
+}
 
 std::vector<SubscriptionsRow> measure_subscriptions(const Options& options) {
   const auto& names = options.subjects;
@@ -102,7 +136,7 @@ std::vector<SubscriptionsRow> measure_subscriptions(const Options& options) {
   }
   for (std::size_t round = 0; round < options.rounds; ++round) {
     for (SubscriptionsRow& row : rows) {
-      row.rounds.push_back(measure(row, options));
+      row.rounds.push_back(measure_filtered(row, options));
       const ThroughputRound& got = row.rounds.back();
       std::fprintf(stderr,
                    "%5zu clients, %4zu subscriptions, round %zu, %12.0f deliveries/s, %.4f us "

@@ -23,6 +23,17 @@ struct SubscriptionsRow {
 // subscription. No rows if the bridge is not among the subjects.
 std::vector<SubscriptionsRow> measure_subscriptions(const Options& options);
 
+// One row's clients, once.
+ThroughputRound measure_filtered(const SubscriptionsRow& row, const Options& options);
+
+struct FilterMemory {
+  std::string lost;  // "" or what was lost, and then the figure means nothing
+  double bytes_per_client = 0.0;
+};
+
+// What a client with a filter of its own costs once it has been sent events for a while and none come any more.
+FilterMemory measure_filter_memory(std::size_t clients, const Options& options);
+
 // CPU time of a delivery as a multiple of what it costs where the same clients share one
 // subscription: the median over the rounds; 0 where there is no such row or either lost something.
 double times_one_subscription(const std::vector<SubscriptionsRow>& rows,

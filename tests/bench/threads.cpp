@@ -44,7 +44,7 @@ ThreadsRound measure(const ThreadsRow& row, const Options& options) {
   const auto begin = steady_clock::now();
   const std::uint64_t before = reader.deliveries();
   const double cpu = cpu_seconds_of(*subject);
-  const double switches = context_switches_of(*subject);
+  const double sleeps = switches_of(*subject).sleeps;
   pass(options.seconds, reader);
   const double seconds = seconds_since(begin);
   const auto delivered = static_cast<double>(reader.deliveries() - before);
@@ -52,7 +52,7 @@ ThreadsRound measure(const ThreadsRow& row, const Options& options) {
   round.deliveries_per_s = delivered / seconds;
   if (delivered > 0) {
     round.cpu_us_per_delivery = (cpu_seconds_of(*subject) - cpu) * 1e6 / delivered;
-    round.switches_per_1000 = (context_switches_of(*subject) - switches) * 1e3 / delivered;
+    round.switches_per_1000 = (switches_of(*subject).sleeps - sleeps) * 1e3 / delivered;
   }
   load.stop();
   const bool drained = load.failure().empty() && wait_drained(reader, load.published());

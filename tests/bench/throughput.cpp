@@ -39,8 +39,9 @@ struct Sample {
         reader_cpu(reader.cpu_seconds()) {}
 };
 
-ThroughputRound measure(Subject& subject, const Options& options, std::size_t clients,
-                        std::size_t batch) {
+}  // namespace
+
+ThroughputRound measure_clients(Subject& subject, const Options& options, std::size_t clients, std::size_t batch) {
   FanReader reader(connect_clients(subject, clients, options.receive_buffer_bytes),
                    subject.sequence_rule(), nullptr);
   const EventText events(options.event_bytes);
@@ -48,8 +49,6 @@ ThroughputRound measure(Subject& subject, const Options& options, std::size_t cl
       subject, reader, events, batch,
       std::min(options.window_events, subject.window_events_max(clients)), options);
 }
-
-}  // namespace
 
 ThroughputRound measure_closed_loop(const Subject& subject, FanReader& reader,
                                     const EventText& events, std::size_t batch,
@@ -126,7 +125,7 @@ std::vector<ThroughputRow> measure_throughput(const Options& options) {
       for (ThroughputRow& row : rows) {
         const std::unique_ptr<Subject> subject = make_subject(row.subject, options);
         subject->start();
-        row.rounds.push_back(measure(*subject, options, clients, row.batch));
+        row.rounds.push_back(measure_clients(*subject, options, clients, row.batch));
         subject->stop();
         const ThroughputRound& got = row.rounds.back();
         std::fprintf(stderr, "%5zu clients, batch %4zu, round %zu, %-9s %12.0f deliveries/s%s%s\n",

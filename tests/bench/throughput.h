@@ -38,6 +38,9 @@ ThroughputRound measure_closed_loop(const Subject& subject, FanReader& reader,
                                     const EventText& events, std::size_t batch,
                                     std::uint64_t window_events, const Options& options);
 
+// The same of a subject that runs, to `clients` that get every event, within the window that suits it.
+ThroughputRound measure_clients(Subject& subject, const Options& options, std::size_t clients, std::size_t batch);
+
 // Rows in the order clients, batch, subject; each row's round n was measured right next to the
 // others'. Prints a line a measurement to stderr.
 std::vector<ThroughputRow> measure_throughput(const Options& options);

@@ -1,0 +1,107 @@
+// The threads that read all clients: whatever they miss, no measurement would see.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "before_and_while.h"
+#include "event_text.h"
+#include "fan_reader.h"
+#include "load.h"
+#include "subject.h"
+
+using namespace bench;
+
+namespace {
+
+const Options reader_options = [] {
+  Options o;
+  o.programs_directory = PPO_BENCH_PROGRAMS;
+  o.bridge_program = PPO_BENCH_BRIDGE;
+  return o;
+}();
+
+}  // namespace
+
+TEST_CASE("reader: reads all that a load publishes, from every client, within the window") {
+  const auto subject = make_subject("plain", reader_options);
+  subject->start();
+  FanReader reader(connect_clients(*subject, 20, 0), subject->sequence_rule(), nullptr);
+  reader.start();
+  const EventText events(200);
+  ClosedLoopLoad load(*subject, events, 10, 500, reader);
+  CHECK(testing_support::wait_until([&] { return reader.slowest() >= 5000; }));
+  CHECK(load.published() <= reader.slowest() + 500);
+  load.stop();
+  CHECK(wait_drained(reader, load.published()));
+  reader.stop();
+  CHECK(reader.failure().empty());
+  CHECK(reader.deliveries() == 20 * load.published());
+}
+
+TEST_CASE("reader: a client whose handshake is refused is a failure") {
+  const auto subject = make_subject("raw", reader_options);
+  subject->start();
+  std::vector<Connection> one(1);
+  one[0].socket = testing_support::TcpSocket::connect(subject->websocket());
+  one[0].unread = "HTTP/1.1 403 Forbidden\r\n\r\n";
+  one[0].handshaking = true;
+  FanReader reader(std::move(one), SequenceRule{}, nullptr);
+  reader.start();
+  CHECK(testing_support::wait_until([&] { return reader.failed(); }));
+  reader.stop();
+  CHECK(reader.failure() == "client 0: refused: HTTP/1.1 403 Forbidden");
+}
+
+TEST_CASE("reader: several threads read all clients, tell of each event once, and name who failed by its place among all") {
+  const auto subject = make_subject("raw", reader_options);
+  subject->start();
+  const auto begin = std::chrono::steady_clock::now();
+  BeforeAndWhile latencies(begin, 1000.0);
+  latencies.set_phase(Phase::kBefore);
+  std::vector<Connection> connections = connect_clients(*subject, 10, 0);
+  FanReader reader(std::move(connections), {subject->sequence_rule()}, &latencies, 3);
+  CHECK(reader.threads() == 3);
+  reader.start();
+  const EventText events(200);
+  ClosedLoopLoad load(*subject, events, 1, 1000, reader);
+  CHECK(testing_support::wait_until([&] { return reader.slowest() > 10'000; }));
+  load.stop();
+  CHECK(wait_drained(reader, load.published()));
+  CHECK(reader.deliveries() == 10 * load.published());
+  CHECK(reader.cpu_seconds() > 0);
+  reader.stop();
+  CHECK(reader.failure() == "");
+  CHECK(latencies.before().count() == reader.deliveries());
+  CHECK(latencies.meanwhile().count() == 0);
+
+  std::vector<Connection> refused = connect_clients(*subject, 5, 0);
+  refused[4].unread = "HTTP/1.1 403 Forbidden\r\n\r\n";
+  refused[4].handshaking = true;
+  FanReader one_fails(std::move(refused), {subject->sequence_rule()}, nullptr, 3);
+  one_fails.start();
+  CHECK(testing_support::wait_until([&] { return one_fails.failed(); }));
+  one_fails.stop();
+  CHECK(one_fails.failure() == "client 4: refused: HTTP/1.1 403 Forbidden");
+  CHECK(reading_threads(1) == 1);
+  CHECK(reading_threads(100'000) >= 1);
+  CHECK(reading_threads(100'000) <= 8);
+}
+
+TEST_CASE("reader: a server that goes away is a failure") {
+  const auto subject = make_subject("raw", reader_options);
+  subject->start();
+  FanReader reader(connect_clients(*subject, 3, 0), subject->sequence_rule(), nullptr);
+  reader.start();
+  const EventText events(200);
+  ClosedLoopLoad load(*subject, events, 1, 1000, reader);
+  CHECK(testing_support::wait_until([&] { return reader.slowest() > 10'000; }));
+  load.stop();
+  CHECK(wait_drained(reader, load.published()));
+  subject->stop();
+  CHECK(testing_support::wait_until([&] { return reader.failed(); }));
+  reader.stop();
+  CHECK(reader.failure().find("the connection ended") != std::string::npos);
+}
