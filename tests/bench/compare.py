@@ -3,9 +3,10 @@
 
 Each figure is taken of both in every round, one after the other, so that what else the machine does meets both. How far the
 other build's own rounds lie apart is the noise; worse by more than that, and than `--least`, is a regression: exit 1. What
-was measured is added to a file, a line of JSON a build and figure, by which commits can be followed.
+was measured is added to results.jsonl beside this file, a line of JSON a build and figure, by which commits can be followed.
 
     ./dev bench --compare main~5 --rounds 7
+    ./dev bench --compare main~5 --rows      # of every row of `./dev bench rows`
 """
 
 import argparse
@@ -19,7 +20,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "build" / "bench-results.jsonl"
+RESULTS = ROOT / "tests" / "bench" / "results.jsonl"
 
 # What is measured: the bench's arguments, and of its JSON the list, what tells its rows apart, and the figures. Of figures
 # that count CPU time and sleeps less is better; wall time means little on a machine that has other things to do.
@@ -32,18 +33,24 @@ ROWS = [
     ("latency --subjects bridge --latency-clients 1 --rate 500", "latency", ("clients", "events_per_s"),
      ("server_cpu", "p50_ms", "p99_ms")),
 ]
+# With --rows: the whole table of mode rows, without peers.
+TABLE = [("rows --subjects bridge", "rows", ("row",), ("figure",))]
 
 
 def figures(report: dict, rows: str, keys: tuple, names: tuple) -> dict:
-    """The figures of one run, by what they are of. A row that lost something has none."""
+    """The figures of one run, by what they are of, each so that less is better. A row that lost something has none."""
     found = {}
     for row in report[rows]:
         if row.get("lost"):
             raise ValueError(f"{rows}: {row['lost']}")
-        of = rows + "".join(f" {key}={row[key]:g}" for key in keys)
+        of = rows + "".join(f" {key}={row[key] if isinstance(row[key], str) else format(row[key], 'g')}" for key in keys)
         for name in names:
             values = [row[name]] if name in row else [a_round[name] for a_round in row["rounds"]]
-            found[f"{of} {name}"] = statistics.median(values)
+            figure = statistics.median(values)
+            if row.get("more_is_better"):
+                found[f"{of} 1/{name}"] = 1 / figure
+            else:
+                found[f"{of} {name}"] = figure
     return found
 
 
@@ -58,6 +65,12 @@ def judge(old: list, new: list, least: float) -> tuple:
     ratio = statistics.median(b / a for a, b in zip(old, new) if a)
     allowed = max(least, 3 * noise(old), 3 * noise(new))
     return ratio, allowed, ratio > 1 + allowed
+
+
+def checked_out() -> str:
+    """The commit, and -dirty behind it where files differ from it."""
+    asked = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty"]
+    return subprocess.run(asked, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
 
 
 def short_name(commit: str) -> str:
@@ -90,15 +103,16 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a measurement")
     parser.add_argument("--least", type=float, default=0.05, help="a share by which a figure may be worse whatever the noise")
+    parser.add_argument("--rows", action="store_true", help="compare every row of mode rows")
     parser.add_argument("--results", type=pathlib.Path, default=RESULTS, help="the file to add to")
     parser.add_argument("--old-bridge", type=pathlib.Path, help="that commit's program, where it is built already")
     parser.add_argument("--bridge", type=pathlib.Path, default=ROOT / "build/release/bin/ppo-bridge")
     parser.add_argument("--bench", default=str(ROOT / "build/release/tests/ppo-bench"))
     wanted = parser.parse_args()
-    commits = {"old": short_name(wanted.commit), "new": short_name("HEAD")}
+    commits = {"old": short_name(wanted.commit), "new": checked_out()}
     bridges = {"old": wanted.old_bridge or built(commits["old"]), "new": wanted.bridge}
     worse = False
-    for row in ROWS:
+    for row in TABLE if wanted.rows else ROWS:
         got: dict = {"old": {}, "new": {}}
         for a_round in range(wanted.rounds):
             for which in ("old", "new") if a_round % 2 == 0 else ("new", "old"):

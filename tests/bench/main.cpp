@@ -185,6 +185,11 @@ int run(int argc, char** argv) {
                  "a setting of the bridge, KEY=VALUE; may be given several times");
   app.add_option("--json", json_file, "write everything there as JSON");
 
+  std::string results_file;
+  std::string commit = "unknown";
+  app.add_option("--results", results_file, "rows: a file to add a line of JSON a figure to, so that commits can be followed");
+  app.add_option("--commit", commit, "rows: what is measured, as --results names it")->capture_default_str();
+
   CLI::App* throughput = app.add_subcommand("throughput", "deliveries a second, nothing lost");
   app.add_option("--clients", options.clients, "throughput: numbers of clients")
       ->delimiter(',')
@@ -350,6 +355,7 @@ int run(int argc, char** argv) {
   if (!json_file.empty() && !(std::ofstream(json_file) << to_json(report, options))) {
     throw std::runtime_error("cannot write " + json_file);
   }
+  if (!results_file.empty()) keep_rows(report.rows, results_file, commit, today());
   const bool met = check(report, wanted);
   return met && !lost_anything(report) ? 0 : 2;
 }

@@ -18,15 +18,6 @@ namespace {
 
 using Round = ThroughputRound;
 
-std::string today() {
-  char text[32];
-  const std::time_t now = std::time(nullptr);
-  std::tm date{};
-  ::gmtime_r(&now, &date);
-  std::strftime(text, sizeof text, "%Y-%m-%d", &date);
-  return text;
-}
-
 std::string processor() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -236,6 +227,15 @@ void write_peer_ratios(Writer& writer, const Report& report) {
 }
 
 }  // namespace
+
+std::string today() {
+  char text[32];
+  const std::time_t now = std::time(nullptr);
+  std::tm date{};
+  ::gmtime_r(&now, &date);
+  std::strftime(text, sizeof text, "%Y-%m-%d", &date);
+  return text;
+}
 
 std::string lost_of(const ThroughputRow& row) {
   for (const Round& round : row.rounds) {

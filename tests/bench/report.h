@@ -44,6 +44,9 @@ std::string lost_of(const ThroughputRow& row);
 double ratio_to(const std::vector<ThroughputRow>& rows, const ThroughputRow& row,
                 const std::string& other_subject, double ThroughputRound::*figure);
 
+// As YEAR-MONTH-DAY, of UTC.
+std::string today();
+
 // Tables, on stdout.
 void print_tables(const Report& report, const Options& options);
 

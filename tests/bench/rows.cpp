@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "statistics.h"
@@ -155,6 +157,37 @@ void print_rows(const RowsReport& report) {
     std::printf("  %-40s %-20s %9.3f %15.2f %20.3f\n", one.contest.c_str(), one.contestant.c_str(), one.cores, one.sleeps,
                 one.preemptions);
   }
+}
+
+void keep_rows(const RowsReport& report, const std::string& file, const std::string& commit, const std::string& date) {
+  std::ofstream out(file, std::ios::app);
+  const auto line = [&](const std::string& figure, const std::vector<double>& values) {
+    if (values.empty()) return;
+    rapidjson::StringBuffer text;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(text);
+    const auto text_member = [&writer](const char* key, const std::string& value) {
+      writer.Key(key);
+      writer.String(value);
+    };
+    writer.StartObject();
+    text_member("date", date);
+    text_member("commit", commit);
+    text_member("figure", figure);
+    writer.Key("cores");
+    writer.Uint(std::thread::hardware_concurrency());
+    writer.Key("values");
+    writer.StartArray();
+    for (const double value : values) writer.Double(value);
+    writer.EndArray();
+    writer.EndObject();
+    out << text.GetString() << '\n';
+  };
+  for (const RowsRow& row : report.rows) {
+    if (!row.lost.empty()) continue;
+    line("rows row=" + row.asked.what, row.ours);
+    line("rows row=" + row.asked.what + " / " + row.best, row.ratios);
+  }
+  if (!out.flush()) throw std::runtime_error("cannot write " + file);
 }
 
 void write_rows(Writer& writer, const RowsReport& report) {

@@ -74,6 +74,10 @@ std::vector<Contest> row_contests(const Options& options);
 // to stderr. Throws std::runtime_error on an interrupt only.
 RowsReport measure_rows(const std::vector<Contest>& contests, const Options& options);
 
+// Adds a line of JSON a figure, as compare.py does, to `file`: ours by row, and the ratios. Throws std::runtime_error where
+// that cannot be written.
+void keep_rows(const RowsReport& report, const std::string& file, const std::string& commit, const std::string& date);
+
 void print_rows(const RowsReport& report);
 void write_rows(Writer& writer, const RowsReport& report);
 

@@ -1,6 +1,8 @@
 // Mode rows: what it makes of its figures, and that each contestant of its own can be measured.
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "subject.h"
 #include "subscriptions.h"
 #include "support/json.h"
+#include "support/scratch_directory.h"
 #include "throughput.h"
 
 using namespace bench;
@@ -76,6 +79,27 @@ TEST_CASE("rows: the best other one is by its median, the ratio by each round, a
   CHECK(written.string("/rows/0/best") == "nats");
   CHECK(written.number("/rows/0/ratio_most") == 2.0);
   CHECK(written.string("/rows/0/wanted_is") == "ratio");
+}
+
+TEST_CASE("rows: a run adds a line a figure to a file, by commit, and nothing of what lost something") {
+  const testing_support::ScratchDirectory directory;
+  const std::string file = directory.file("results.jsonl");
+  std::string order;
+  const Contest good{"delay", {recorded("bridge", {1, 4, 3}, order), recorded("nats", {2}, order)}, {ms_row(9, true)}};
+  const Contest lossy{"delay", {recorded("bridge", {1}, order, "event 7")}, {ms_row(9, false)}};
+  const RowsReport report = measure_rows({good, lossy}, tiny_rows());
+  keep_rows(report, file, "abc", "2026-01-02");
+  keep_rows(report, file, "def", "2026-01-03");
+  std::vector<std::string> lines;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  REQUIRE(lines.size() == 4);
+  CHECK(Json(lines[0]).string("/figure") == "rows row=delay ms");
+  CHECK(Json(lines[0]).number("/values/1") == 4.0);
+  CHECK(Json(lines[1]).string("/figure") == "rows row=delay ms / nats");
+  CHECK(Json(lines[1]).number("/values/1") == 2.0);
+  CHECK(Json(lines[3]).string("/commit") == "def");
+  CHECK_THROWS(keep_rows(report, directory.file("none/results"), "abc", ""));
 }
 
 TEST_CASE("rows: a row of ours that lost something is not reached, nor is one beside nobody") {

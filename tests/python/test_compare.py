@@ -29,6 +29,8 @@ class CompareTest(unittest.TestCase):
                   "throughput": [{"clients": 1, "lost": "", "rounds": [{"cpu": 2.0}, {"cpu": 4.0}]}]}
         self.assertEqual(compare.figures(report, "latency", ("clients",), ("p50_ms",)), {"latency clients=20 p50_ms": 0.3})
         self.assertEqual(compare.figures(report, "throughput", ("clients",), ("cpu",)), {"throughput clients=1 cpu": 3.0})
+        report["rows"] = [{"row": "events/s", "lost": "", "more_is_better": True, "figure": 4.0}]
+        self.assertEqual(compare.figures(report, "rows", ("row",), ("figure",)), {"rows row=events/s 1/figure": 0.25})
         report["latency"][0]["lost"] = "an event"
         with self.assertRaisesRegex(ValueError, "an event"):
             compare.figures(report, "latency", ("clients",), ("p50_ms",))
