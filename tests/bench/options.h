@@ -57,6 +57,9 @@ struct Options {
   std::size_t resume_events = 1'000'000;
   bool resume_packed = false;  // once they are compressed in the journal
 
+  // rows
+  std::string rows_only;  // those of contests whose titles contain it; "" = all
+
   // cluster
   std::size_t cluster_events = 400'000;
 

@@ -191,6 +191,9 @@ std::vector<Contest> row_contests(const Options& options) {
   for (Contest& contest : std::vector<Contest>{filters(options), filter_memory(options), idle_clients(options), resuming(options)}) {
     contests.push_back(std::move(contest));
   }
+  const auto left_out = [&](const Contest& contest) { return contest.title.find(options.rows_only) == std::string::npos; };
+  contests.erase(std::remove_if(contests.begin(), contests.end(), left_out), contests.end());
+  if (contests.empty()) throw std::runtime_error("no row is of \"" + options.rows_only + '"');
   return contests;
 }
 

@@ -67,7 +67,8 @@ struct RowsReport {
   double seconds = 0.0;  // that it all took
 };
 
-// What there is to measure with these options: the peers are those among options.subjects.
+// What there is to measure with these options: the peers are those among options.subjects. Throws std::runtime_error where
+// options.rows_only leaves nothing.
 std::vector<Contest> row_contests(const Options& options);
 
 // Measures options.rounds rounds of each, in turns and every other round in the opposite order. Prints a line a measurement

@@ -131,6 +131,11 @@ TEST_CASE("rows: each figure that a row names is one that somebody is measured f
   }
   CHECK(rows == 20);
   o.subjects = {"bridge"};
+  o.rows_only = "2,000/s x 1";
+  CHECK(row_contests(o).size() == 2);
+  o.rows_only = "no such thing";
+  CHECK_THROWS(row_contests(o));
+  o.rows_only.clear();
   for (const Contest& contest : row_contests(o)) {
     for (const Contestant& contestant : contest.contestants) CHECK(contestant.name != "nats");
   }

@@ -100,7 +100,9 @@ ThroughputRound measure_filtered(const SubscriptionsRow& row, const Options& opt
 
 FilterMemory measure_filter_memory(std::size_t clients, const Options& options) {
   Options changed = options;
-  changed.bridge_settings.push_back("history.events_max=1000");  // full before the first is measured
+  // Full before anything is measured, and enough for whoever is a window behind.
+  constexpr std::uint64_t kWindow = 5'000;
+  changed.bridge_settings.push_back("history.events_max=20000");
   const std::unique_ptr<Subject> subject = make_subject("bridge", changed);
   subject->start();
   FilterMemory got;
@@ -109,13 +111,13 @@ FilterMemory measure_filter_memory(std::size_t clients, const Options& options) 
     const EventText events(options.event_bytes, item_names(), "r" + std::to_string(count));  // numbered from 1 anew
     FanReader reader = filtered_clients(*subject, {count, count, {}});
     reader.start();
-    ClosedLoopLoad load(*subject, events, kBatch, options.window_events, reader);
+    ClosedLoopLoad load(*subject, events, kBatch, std::min(options.window_events, kWindow), reader);
     pass(options.seconds, reader);
     load.stop();
     const bool drained = load.failure().empty() && wait_drained(reader, load.published());
     const double bytes = settled_resident_bytes(*subject);
     reader.stop();
-    if (!drained) got.lost = reader.failure().empty() ? "not all events came" : reader.failure();
+    if (!drained || load.published() < kWindow) got.lost = reader.failure().empty() ? "not all events came" : reader.failure();
     return bytes;
   };
   const double before = resident_after(1);
