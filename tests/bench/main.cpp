@@ -320,7 +320,7 @@ int run(int argc, char** argv) {
                  "fail if single messages are taken in at a smaller share of the bare pair's rate");
   CLI::App* rows = app.add_subcommand(
       "rows", "the places where others were quicker or the price was too high, each beside the best; with --peers part of all");
-  app.add_option("--row", options.rows_only, "rows: only those of which a line on stderr begins with something that contains this");
+  app.add_option("--row", options.rows_only, "rows: only those whose names on stderr contain this");
   CLI::App* cluster = app.add_subcommand(
       "cluster", "bridges over one log on NATS servers, beside the log alone and a bridge alone");
   app.add_option("--cluster-events", options.cluster_events, "cluster: events that a bridge misses")
