@@ -109,9 +109,12 @@ bool is_about(const Event& event, std::string_view target) {
   const std::string agent = plain(json::member(event.data, "agent_id"));
   const std::string wanted = folded(std::string(target));
   if (wanted == agent) return true;
+  // A fill that does not say whose it is may be of any agent there.
+  const bool anybodys = agent.empty() && event.type == kFillType;
   for (const std::string& source : {event.source, event.source + "@" + event.run}) {
     const std::string name = folded(source);
     if (wanted == name || wanted == name + "/" + agent) return true;
+    if (anybodys && wanted.compare(0, name.size() + 1, name + "/") == 0) return true;
   }
   return false;
 }

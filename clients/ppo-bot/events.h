@@ -41,7 +41,7 @@ struct Event {
 [[nodiscard]] std::optional<Event> read_event(std::string_view text);
 
 // Whether it is about the account that `target` names: an agent, a source, SOURCE/AGENT, and with
-// SOURCE@RUN for the source.
+// SOURCE@RUN for the source. A fill of the source that names no agent is about every agent there.
 [[nodiscard]] bool is_about(const Event& event, std::string_view target);
 
 // A name as it is compared with others: in lower case and without the spaces around it.

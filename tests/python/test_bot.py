@@ -68,6 +68,8 @@ class Judgement(unittest.TestCase):
             {"action_type": "BUY", "price": 100, "quantity": 10, "order": 1},
             {"action_type": "Buy", "price": "100", "quantity": "10", "order": "1"},
             {"action_type": "buy", "price": 99.0, "quantity": 10.0, "item": "COAL"},
+            {"action_type": "buy", "price": 101, "quantity": 10, "order": "1"},  # it says which, so it counts
+            {"action_type": "buy", "price": 100, "quantity": 10, "order": {"id": 1}},
         ):
             strategy = Strategy(Limits())
             strategy.orders[("Coal", "buy")] = Order("Coal", "buy", 100, 10, 100, id=1)
@@ -84,6 +86,8 @@ class Judgement(unittest.TestCase):
             {"quantity": 2.5},
             {"action_type": 1},
             {"item": None},
+            {"item": 453},
+            {"item": ["Coal"]},
         ):
             strategy = Strategy(Limits(order_age_max_s=1e9))
             strategy.on_price(price("Coal", 100, 110), at=100)
@@ -155,6 +159,16 @@ class Turns(unittest.TestCase):
 
     def orders(self) -> list:
         return [params for command, params in self.feed.asked if command == "place_order"]
+
+    def test_a_fill_is_ours_however_the_agent_is_written_or_left_out(self) -> None:
+        for n, agent in enumerate(("agent_0", " Agent_0", "", None)):
+            with self.subTest(agent=agent):
+                self.strategy.account_starts_over()
+                self.bought({"agent_id": agent})
+                self.assertEqual(self.strategy.held, {"Coal": 10})
+        self.strategy.account_starts_over()
+        self.bought({"agent_id": "agent_1"})
+        self.assertEqual(self.strategy.held, {})
 
     def test_a_fill_just_before_a_cancel_is_not_forgotten(self) -> None:
         self.feed.publish("margin_update", price("Coal", 100, 110))

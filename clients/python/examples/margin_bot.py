@@ -75,9 +75,11 @@ def gp(value: Any) -> int | None:
 
 
 def text(value: Any) -> str:
-    """A name or a number, to be compared with others."""
+    """A name or a number, to be compared with others; empty where it is neither."""
     n = whole(value)
-    return str("" if value is None else value).strip().casefold() if n is None else str(n)
+    if n is not None:
+        return str(n)
+    return str(value).strip().casefold() if isinstance(value, (str, float, int)) else ""
 
 
 def after_tax(price: int) -> int:
@@ -118,8 +120,8 @@ class Strategy:
     def on_fill(self, data: dict) -> Order | None:
         """The order of ours that a trade belongs to. The account has other traders: a trade counts
         only as far as an order of ours explains it. Freezes what a fill that cannot be read may be of."""
-        side, item = text(data.get("action_type")), text(data.get("item"))
-        id = text(data.get("order"))
+        side, id = text(data.get("action_type")), text(data.get("order"))
+        item = text(data.get("item")) if isinstance(data.get("item"), str) else ""
         price, quantity = gp(data.get("price")), whole(data.get("quantity"))
         if side in NO_TRADE or quantity == 0:
             return None
@@ -134,7 +136,8 @@ class Strategy:
             self.frozen.update(order.item for order in mine)
             return None
         for order in mine:
-            if price <= order.price if side == "buy" else price >= order.price:
+            fits = price <= order.price if side == "buy" else price >= order.price
+            if fits or id and id == text(order.id):
                 self.book(order, price, min(quantity, order.left))
                 return order
         return None
@@ -227,10 +230,12 @@ class Bot:
         self._not_before, self._pause_s = 0.0, PAUSE_S[0]
 
     def is_ours(self, event: dict) -> bool:
-        source, agent = event.get("source") or "", event["data"].get("agent_id")
-        run = "%s@%s" % (source, event.get("run"))
-        agent = "" if agent is None else str(agent)
-        return self._target in (agent, source, run, source + "/" + agent, run + "/" + agent)
+        """Of a fill also where it does not say whose it is."""
+        target, agent = text(self._target), text(event["data"].get("agent_id"))
+        names = [text(event.get("source")), text("%s@%s" % (event.get("source"), event.get("run")))]
+        if not agent and event["type"] == "trade_executed":
+            return target in names or target.startswith(tuple(name + "/" for name in names))
+        return target in (agent, *names, *(name + "/" + agent for name in names))
 
     def take(self, event: dict) -> None:
         type, data, strategy = event["type"], event["data"], self._strategy

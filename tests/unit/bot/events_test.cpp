@@ -138,4 +138,12 @@ TEST_CASE("events: who an event is about") {
        {"agent_1", "trainer-2", "trainer-1/agent_1", "trainer-1@r2", "trainer-1@r2/agent_0"}) {
     CHECK_FALSE(is_about(trade, target));
   }
+  for (const char* const data : {"{}", R"({"agent_id":null})", R"({"agent_id":""})"}) {
+    const auto of = [&](const char* type) { return event(type, data, R"(,"source":"trainer-1","run":"r1")"); };
+    CHECK(is_about(of("trade_executed"), "Trainer-1/agent_0"));
+    CHECK(is_about(of("trade_executed"), "trainer-1@r1/agent_0"));
+    CHECK_FALSE(is_about(of("trade_executed"), "trainer-2/agent_0"));
+    CHECK_FALSE(is_about(of("trade_executed"), "trainer-12/agent_0"));
+    CHECK_FALSE(is_about(of("episode_end"), "trainer-1/agent_0"));
+  }
 }
