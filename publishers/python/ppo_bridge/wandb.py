@@ -57,7 +57,9 @@ class Run:
         self.id = about["id"]
         self.project, self.entity = about["project"], about["entity"]
         self.group, self.job_type = about["group"], about["job_type"]
-        self._told = {"name": about["name"], "notes": about["notes"], "tags": tuple(about["tags"])}
+        self.name: str = about["name"]
+        self.notes: str | None = about["notes"]
+        self.tags = tuple(about["tags"])
         self.url = self.project_url = self.sweep_url = self.sweep_id = None
         self.settings, self.start_time = Settings(), time.time()
         self.resumed, self.offline, self.disabled = False, False, publisher is None
@@ -67,25 +69,22 @@ class Run:
         self._own = about["own"]
         self._dir: str | None = None
         self._lock = threading.RLock()
-        self._finished = False
         self._axes: dict[str, str] = {}  # by the tag, or the beginning of it with `*`
         self._seen: dict[str, Any] = {}  # the last number of each tag that is an axis
         if publisher is not None:
             known = {k: about[k] for k in ("project", "entity", "group", "job_type", "notes") if about[k]}
             given = {**self.config.as_dict(), **({"wandb": known} if known else {})}
-            self._told["name"] = publisher.start_run(self.name, given, self.tags)
+            self.name = publisher.start_run(self.name, given, self.tags)
             self._curves = Curves(publisher)
         elif self.name is None:
-            self._told["name"] = self.id
+            self.name = self.id
+        self._finished = False
 
-    def _tell(self, key: str, value: Any) -> None:
-        self._told[key] = value
-        self._config_changed({key: value})
-
-    # What the script may change while it runs.
-    name = property(lambda self: self._told["name"], lambda self, name: self._tell("name", name))
-    tags = property(lambda self: self._told["tags"], lambda self, tags: self._tell("tags", tuple(tags)))
-    notes = property(lambda self: self._told["notes"], lambda self, notes: self._tell("notes", notes))
+    def __setattr__(self, key: str, value: Any) -> None:
+        """What the script changes while it runs is told."""
+        object.__setattr__(self, key, value)
+        if key in ("name", "notes", "tags"):
+            self._config_changed({key: value})
 
     @property
     def dir(self) -> str:
