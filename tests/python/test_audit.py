@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import sys
 import unittest
 from pathlib import Path
 
 import zmq
 from http_wire import Reply, ask
 from keyed_bridge import KeyedBridge, body
-from support import wait_until
+from support import Bridge, wait_until
 from test_address_limits import UPGRADE, bearer, get
 
 
@@ -118,6 +121,35 @@ class Keys(Audited):
         self.told(what="command", name="boss", client="bot-boss", command="pause", target="x", outcome="unknown_target")
         for s in (trainer, *others):
             s.close()
+
+
+# Its stderr is a pipe whose other end it has itself, and never reads.
+UNREAD = "import os, sys; read, write = os.pipe(); os.set_inheritable(read, True); os.dup2(write, 2); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+class Unread(unittest.TestCase):
+    def test_a_stderr_that_nobody_reads_holds_up_nobody_and_what_is_dropped_is_counted(self) -> None:
+        bridge = Bridge("websocket.requests_per_s_max=1000000", on=[sys.executable, "-c", UNREAD])
+        self.addCleanup(bridge.close)
+        arm = {"command": "arm_dead_mans_switch", "id": 1,
+               "params": {"timeout_ms": 60_000, "on_expiry": {"command": "pause", "target": "*"}}}
+        with zmq.Context() as context, context.socket(zmq.DEALER) as bot:
+            bot.linger = 0
+            bot.connect(bridge.commands)
+            for _ in range(20):  # 3 MB of lines
+                for _ in range(500):
+                    bot.send_multipart([b"", json.dumps(arm).encode()])
+                for _ in range(500):
+                    self.assertTrue(bot.poll(20_000))
+                    self.assertTrue(json.loads(bot.recv_multipart()[-1])["success"])
+
+        def dropped() -> int:
+            text = ask(bridge.ws, "GET /metrics HTTP/1.1\r\nHost: HOST\r\n\r\n").body.decode()
+            return int(re.search(r"^ppo_bridge_log_dropped_total (\d+)$", text, re.M)[1])
+
+        self.assertLess(wait_until(dropped), 10_000)
+        bridge.signal(signal.SIGTERM)
+        self.assertEqual(bridge.process.wait(20), 0)
 
 
 if __name__ == "__main__":
