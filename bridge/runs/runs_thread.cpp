@@ -15,7 +15,10 @@ namespace {
 constexpr int kReaderBusyMs = 1000;
 constexpr int kTrimTurns = 16;
 constexpr int kNice = 15;  // what there is no time for waits, and beyond its room is missed
-constexpr auto kGather = std::chrono::milliseconds(20);  // of blocks, unless somebody asks
+// Blocks gather so long, unless somebody asks or so much waits: what each costs is mostly the transaction that it is folded
+// in with, and this thread's waking, which beside a busy trainer takes a processor from somebody.
+constexpr auto kGather = std::chrono::milliseconds(100);
+constexpr std::size_t kGatherShare = 4;  // of what may wait
 
 RequestError unknown_run(const RunChange& change) {
   return {ErrorType::bad_request, "params.run_id is \"" + change.run_id + "\", which is no run"};
@@ -103,9 +106,15 @@ void RunsThread::push(BlockPtr block) {
     missed_ += block->size();
     return;
   }
+  const bool was_enough = enough_waits();
   queue_bytes_ += block->memory_bytes();
   blocks_.push_back(std::move(block));
-  wake_.notify_one();
+  // One who gathers is left alone.
+  if (blocks_.size() == 1 || (!was_enough && enough_waits())) wake_.notify_one();
+}
+
+bool RunsThread::enough_waits() const {
+  return queue_bytes_ >= options_.queue_bytes_max / kGatherShare;
 }
 
 std::size_t RunsThread::memory_bytes() const {
@@ -119,7 +128,7 @@ void RunsThread::run() {
     wake_.wait(lock, [this] { return stopping_ || !questions_.empty() || !blocks_.empty(); });
     if (stopping_) return;
     if (!blocks_.empty()) {
-      wake_.wait_for(lock, kGather, [this] { return stopping_ || !questions_.empty(); });
+      wake_.wait_for(lock, kGather, [this] { return stopping_ || !questions_.empty() || enough_waits(); });
       if (stopping_) return;
       std::deque<BlockPtr> blocks;
       blocks.swap(blocks_);

@@ -71,6 +71,7 @@ class RunsThread final : public PastRuns {
   void run();
   void begin_in_memory();  // opens the database where there is none yet; throws DatabaseError
   void fold(const std::deque<BlockPtr>& blocks);
+  bool enough_waits() const;  // that it does not gather any longer; mutex_ is held
   std::size_t held_bytes() const;
   Result<RunAnswer, RequestError> answer(const Question& question);
 
