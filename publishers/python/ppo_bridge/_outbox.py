@@ -64,10 +64,13 @@ class Outbox:
             if type(data) is not dict:
                 data = as_mapping(data)
             try:
-                text = prefix + encode(data)  # up to the end of its data
+                told = encode(data)
+                text = prefix + told  # up to the end of its data
                 size = len(text)
-                if size > 126 and text.count("{") + text.count("[") > DEPTH_MAX:
-                    self._check_depth(text)
+                # Looking whether anything is nested takes a fifth of the time of counting how much.
+                if size > 126 and ("[" in told or told.rfind("{")):
+                    if told.count("{") + told.count("[") > DEPTH_MAX:
+                        self._check_depth(text)
                 if size > self._chars_unchecked:
                     self._check_size(text)
             except Exception:
