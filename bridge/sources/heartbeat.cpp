@@ -56,7 +56,7 @@ std::string details_json(const Run& run) {
   if (!run.commands_json.empty()) json.field("commands", run.commands_json);
   if (!run.parameters_json.empty()) json.field("parameters", run.parameters_json);
   if (!run.host.empty()) json.field("host", run.host);
-  if (!run.activity.empty()) json.field("activity", utf8_prefix(run.activity, kNameBytesMax));
+  if (!run.activity.empty()) json.field("activity", run.activity);
   // What a source says of itself must not make all of it unreadable.
   const auto number = [&json](const char* name, std::uint64_t n) { json.field(name, std::min(n, kIntegerMax)); };
   number("pid", static_cast<std::uint64_t>(std::max<std::int64_t>(run.pid, 0)));

@@ -155,6 +155,34 @@ TEST_CASE("own commands: get_clients tells what each is, compressed or not, filt
   CHECK(status["deflate"]["bytes_after"].GetInt() == 10);
 }
 
+TEST_CASE("own commands: who may know of its own connection alone is told of that, wherever it is in the list") {
+  Bench bench;
+  struct Directory : ClientDirectory {
+    void report(std::function<void(const ClientsReport&)> done) const override { done({}); }
+    void list(std::uint64_t after, std::size_t max, std::function<void(const Clients&)> done) const override {
+      Clients some;
+      for (const std::uint64_t one : {5, 7, 9}) {
+        if (one <= after || some.size() == max) continue;
+        some.emplace_back();
+        some.back().connection = one;
+      }
+      done(some);
+    }
+  } directory;
+  bench.commands.set_directory(&directory);
+  const auto told = [&](std::optional<std::uint64_t> only) {
+    std::string result;
+    bench.commands.run("get_clients", parse_json("{}"), nullptr, [&result](const auto& got) { result = got.value(); }, {nullptr, only});
+    std::string all;
+    const auto read = parse_json(result);
+    for (const auto& client : read["clients"].GetArray()) all += std::to_string(client["connection"].GetUint64()) + " ";
+    return all;
+  };
+  CHECK(told({}) == "5 7 9 ");
+  for (const std::uint64_t one : {5, 7, 9}) CHECK(told(one) == std::to_string(one) + " ");
+  for (const std::uint64_t none : {0, 6, 10}) CHECK(told(none) == "");
+}
+
 TEST_CASE("own commands: get_sources goes on until a reply is full, and says that there are more") {
   Bench bench;
   SourceTable table(400, bench.counters);
