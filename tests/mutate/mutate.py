@@ -197,9 +197,7 @@ def main() -> None:
     with Programs(tree.build, options.sim_seeds, options.jobs) as programs, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         print(f"with nothing changed the tests pass, in {time.monotonic() - started:.0f} s", flush=True)
-        asked = {pool.submit(programs.notice, mutant.number, mutant.place.number): mutant for mutant in mutants}
-        for answer in concurrent.futures.as_completed(asked):
-            mutant, by = asked[answer], answer.result()
+        for mutant, by in zip(mutants, pool.map(lambda one: programs.notice(one.number, one.place.number), mutants)):
             where = f"{mutant.place.file}:{mutant.place.line}: {mutant.what}   in   {mutant.place.code}"
             if by:
                 noticed += 1

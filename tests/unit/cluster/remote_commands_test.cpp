@@ -307,3 +307,60 @@ TEST_CASE("remote command: what went to this bridge's own trainers alone goes to
   CHECK(nodes["n1"].bench.link.sent.size() == 1);
   CHECK(nodes["n2"].bench.link.sent.size() == 1);
 }
+
+TEST_CASE("remote command: a switch's command reaches whoever it is for, or this bridge's own alone, and says whether somebody was") {
+  Nodes nodes({"n1", "n2"});
+  nodes["n2"].connect("t", "r1");
+  nodes.pass(2'000'000);
+  for (auto& [name, node] : nodes.all) node->bench.dispatcher.set_cluster_switches(nullptr, name);
+  const std::string params = R"({"timeout_ms":1000,"on_expiry":{"command":"pause","target":"t/a1"}})";
+  std::string reached;
+  const auto issue = [&](const std::string& at, const std::string& given, bool here_only) {
+    reached = "waiting";
+    nodes[at].bench.dispatcher.issue_switch("me", given, "dms:me:" + std::to_string(nodes["n2"].bench.link.sent.size()), here_only,
+                                            [&reached](bool somebody) { reached = somebody ? "yes" : "no"; });
+    nodes.settle();
+    return reached;
+  };
+  const auto expired = [&](const std::string& at) {
+    nodes[at].bench.log.seal();
+    std::string all;
+    for (const BlockPtr& block : nodes[at].bench.log.history().blocks()) {
+      for (std::size_t i = 0; i < block->size(); ++i) {
+        const auto event = parse_json(block->json(i));
+        if (event["type"] != "system_status") continue;
+        CHECK(event["data"]["status"] == "dead_mans_switch_expired");
+        all += event["data"].HasMember("node") ? std::string(event["data"]["node"].GetString()) + ": " : "";
+        all += std::string(event["data"]["message"].GetString()) + "\n";
+      }
+    }
+    return all;
+  };
+  CHECK(issue("n1", params, false) == "yes");
+  REQUIRE(nodes["n2"].bench.link.sent.size() == 1);
+  CHECK(nodes["n2"].bench.link.sent[0].second.find(R"("command":"pause")") != std::string::npos);
+  CHECK(expired("n1") == "");  // the log tells of it
+  CHECK(nodes["n1"].bench.counters.switches_expired == 1);
+  CHECK(issue("n1", params, true) == "no");
+  CHECK(nodes["n1"].bench.counters.switches_expired == 1);
+  CHECK(issue("n2", params, true) == "yes");
+  CHECK(nodes["n2"].bench.link.sent.size() == 2);
+  CHECK(expired("n1") == "");
+  CHECK(expired("n2") == "n2: me has not been heard of; issuing pause to t/a1, of bridge n2 alone: the cluster's log stood still\n");
+  CHECK(issue("n1", R"({"on_expiry":{"command":"pause","target":"nobody/a"}})", false) == "no");
+  for (const char* unreadable : {"nonsense", "[]", "{}", R"({"on_expiry":7})", R"({"on_expiry":{"command":7}})"}) {
+    CHECK(issue("n1", unreadable, false) == "yes");  // there is nothing that could be tried again
+  }
+  CHECK(nodes["n2"].bench.link.sent.size() == 2);
+  const auto told = [&](const std::string& given) { return nodes["n1"].bench.dispatcher.switch_told("me", given); };
+  CHECK(told(params) == R"({"status":"dead_mans_switch_expired","message":"me has not been heard of; issuing pause to t/a1","client_id":"me"})");
+  CHECK(told("nonsense") == R"({"status":"dead_mans_switch_expired","message":"me has not been heard of; issuing  to ","client_id":"me"})");
+  // A bridge that is away is nobody; a trainer that says no is somebody.
+  nodes.trainers_answer = false;
+  CHECK(issue("n2", params, false) == "waiting");
+  const auto& [connection, asked] = nodes["n2"].bench.link.sent.back();
+  nodes["n2"].bench.dispatcher.router().on_answer(connection, R"({"id":")" + std::string(parse_json(asked)["id"].GetString()) + R"(","success":false,"error":"no"})");
+  CHECK(reached == "yes");
+  nodes["n2"].up = false;
+  CHECK(issue("n1", params, false) == "no");
+}
