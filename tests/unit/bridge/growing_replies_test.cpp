@@ -104,6 +104,36 @@ TEST_CASE("growing replies: a snapshot that is read keeps no more than a reply's
   CHECK(reader->seq() == 40);
 }
 
+TEST_CASE("growing replies: what changes while a snapshot is read is kept up to a reply's worth, to the byte") {
+  for (const std::size_t too_many : {0u, 1u}) {
+    Bench bench;
+    const auto thing = [&bench](int i, std::size_t bytes) {
+      bench.take(R"({"type":"t","data":{"item":")" + std::to_string(i) + R"(","x":")" + std::string(bytes, 'x') + "\"}}");
+      bench.log.seal();
+      const BlockPtr block = bench.log.history().find(bench.log.last_seq());
+      return block->json(block->size() - 1).size() + 1;
+    };
+    std::size_t bytes = 0;
+    const std::size_t around = thing(0, 1'000) - 1'000;
+    for (int i = 1; i <= 4; ++i) bytes += thing(i, 1'000'000);
+    bytes += thing(0, kReplyBytesMax + 1 - bytes - around + too_many);
+    REQUIRE(bytes == kReplyBytesMax + 1 + too_many);
+    catch_up(bench.snapshot, bench.log);
+    const auto reader = bench.snapshot.reader(2 * kReplyBytesMax);
+    for (int i = 0; i <= 4; ++i) {
+      (void)thing(i, 10);
+      catch_up(bench.snapshot, bench.log);
+    }
+    CHECK(reader->kept_bytes() <= kReplyBytesMax + 1);
+    CHECK(reader->complete() == (too_many == 0));
+    std::uint64_t work = 0;
+    std::size_t got = 0;
+    while (!reader->read(1'000'000, &work, [&got](const Snapshot::Entry&) { ++got; })) {
+    }
+    CHECK(got == (too_many == 0 ? 5 : 4));
+  }
+}
+
 namespace {
 
 // Commands whose replies count as memory.
