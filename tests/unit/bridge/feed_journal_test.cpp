@@ -380,6 +380,7 @@ TEST_CASE("replay: times, types and what is missing") {
                                  R"(,"speed":0,"subscriptions":["ten"]})",
                       200)) == std::vector<std::uint64_t>{30, 40, 50, 60});
   CHECK(seqs(replayed(world, R"({"from":{"seconds":5},"speed":0})", 20)).back() == 100);
+  CHECK(seqs(replayed(world, R"({"from":)" + time(-30) + R"(,"to":)" + time(3) + R"(,"speed":0})", 100)) == seq_range(1, 3));
   world.journal.blocks.erase(world.journal.blocks.begin(), world.journal.blocks.begin() + 30);
   const auto got = replayed(world, R"({"from":25,"to":40,"speed":0})", 100);
   const auto gap = parse_json(got.front());

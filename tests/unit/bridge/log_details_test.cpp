@@ -313,3 +313,23 @@ TEST_CASE("details: a block that is folded to its first event and then on is fol
   std::uint64_t work = 0;
   CHECK(snapshot.frames(subscription("{}"), 0, block->last_seq(), 1 << 20, &work).frames.events == 5);
 }
+
+TEST_CASE("details: a part in the middle of a block is put together once for all who want it") {
+  Bench bench({5000, 1 << 24});
+  std::string keys;
+  for (int i = 0; i < 32; ++i) keys += (i == 0 ? "\"k" : ",\"k") + std::to_string(i) + "\":1";
+  for (int i = 0; i < 1000; ++i) bench.take(R"({"type":"t","data":{)" + keys + "}}");
+  bench.log.seal();
+  const BlockPtr block = bench.log.history().blocks().back();
+  MemoryShare share;
+  SharedByCohorts all{share};
+  Cohort cohort(std::make_shared<const Subscription>(subscription(R"({"filter":{)" + keys + "}}")), all, nullptr);
+  cohort.feeds = 2;
+  const std::uint64_t second = cohort.part_end(*block, block->first_seq()) + 1;
+  const std::uint64_t end = cohort.part_end(*block, second);
+  REQUIRE(end < block->last_seq());
+  const Frames once = cohort.frames(block, second, end);
+  REQUIRE(once.bytes);
+  CHECK(cohort.frames(block, second, end).bytes == once.bytes);
+  CHECK(cohort.frames(block, second + 1, end).bytes != once.bytes);
+}

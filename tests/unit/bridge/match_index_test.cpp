@@ -144,3 +144,22 @@ TEST_CASE("match index: what it keeps of blocks is bounded, and so is what it ke
     CHECK(index.rows_bytes() <= MatchIndex::kRowsBytesMax + block->size() * 300);
   }
 }
+
+TEST_CASE("match index: who leaves takes away its own filters alone") {
+  for (const bool filtered : {false, true}) {
+    Bench bench;
+    MatchIndex index;
+    const Subscription plain = subscription(R"({"subscriptions":["t"]})");
+    const Subscription of_a = subscription(R"({"filter":{"source":"a"}})");
+    REQUIRE(index.add(filtered ? of_a : plain) == 0);
+    const std::size_t stays = index.add(of_a);
+    for (int i = 0; i < 4; ++i) (void)index.add(plain);
+    index.remove(0);
+    for (const char* source : {"a", "b"}) bench.take(R"({"type":"t","data":{},"source":")" + std::string(source) + "\"}");
+    bench.log.seal();
+    const MatchIndex::Column column = index.column(bench.log.history().blocks().back(), stays);
+    REQUIRE(column.exact());
+    CHECK(column[0]);
+    CHECK_FALSE(column[1]);
+  }
+}

@@ -11,7 +11,9 @@
 #include "audit/audit.h"
 #include "base/limits.h"
 #include "base/request_budget.h"
+#include "commands/cluster_report.h"
 #include "commands/config_status.h"
+#include "commands/slow_turns_json.h"
 #include "fixture.h"
 
 using namespace bridge;
@@ -272,4 +274,58 @@ TEST_CASE("own commands: of get_audit, drain and backup what is wrong is named")
   CHECK(ask(bench, "backup", R"({"file":7})").find("bad_request: params.file must be a string") == 0);
   CHECK(ask(bench, "backup", "{}").find("bad_request: params.file is missing") == 0);
   CHECK(ask(bench, "backup", R"({"file":"f"})") == "bad_request: there is no journal (journal.path)");
+}
+
+TEST_CASE("own commands: a slow turn is told with what it did, and what has no name only where there was some") {
+  SlowTurns turns;
+  SlowTurn turn;
+  turn.ended_us = 1'600'000'000'000'000;
+  turn.took_us = 5'000;
+  turn.cpu_us = 2'500;
+  turn.thread = "log";
+  turn.parts[0] = {"the rest", 1, 0};
+  turn.parts[1] = {"intake", 2, 1'500};
+  turn.parts_count = 2;
+  turns.add(turn);
+  turn.parts[0].us = 1;
+  turns.add(turn);
+  const auto told = parse_json(slow_turns_json(turns));
+  CHECK(told["count"].GetInt() == 2);
+  REQUIRE(told["turns"].Size() == 2);
+  REQUIRE(told["turns"][0]["did"].Size() == 2);
+  CHECK(told["turns"][0]["did"][0]["what"] == "the rest");
+  CHECK(told["turns"][0]["did"][0]["ms"].GetDouble() == 0.001);
+  REQUIRE(told["turns"][1]["did"].Size() == 1);
+  CHECK(told["turns"][1]["did"][0]["what"] == "intake");
+  CHECK(told["turns"][1]["took_ms"].GetDouble() == 5);
+  CHECK(told["turns"][1]["cpu_ms"].GetDouble() == 2.5);
+  CHECK(parse_json(slow_turns_json(SlowTurns()))["turns"].Size() == 0);
+}
+
+TEST_CASE("own commands: what is not known of a cluster is null, and what is is told") {
+  const auto told = [](const ClusterReport& report) {
+    JsonWriter json;
+    json.object();
+    put_cluster(json, report);
+    return parse_json(json.end_object().take());
+  };
+  ClusterReport report;
+  report.nodes.emplace_back();
+  const auto none = told(report);
+  const auto& nothing = none["cluster"];
+  for (const char* name : {"problem", "leader", "checkpoint"}) CHECK(nothing[name].IsNull());
+  CHECK(nothing["stalls"]["now_ms"].IsNull());
+  CHECK(nothing["nodes"][0]["agrees"].IsNull());
+  report.problem = "p";
+  report.leader = "n2";
+  report.checkpoint = 1;
+  report.stalled_us = 1'000;
+  report.nodes[0].agrees = false;
+  const auto some = told(report);
+  const auto& known = some["cluster"];
+  CHECK(known["problem"] == "p");
+  CHECK(known["leader"] == "n2");
+  CHECK(known["checkpoint"].GetInt() == 1);
+  CHECK(known["stalls"]["now_ms"].GetDouble() == 1);
+  CHECK_FALSE(known["nodes"][0]["agrees"].GetBool());
 }

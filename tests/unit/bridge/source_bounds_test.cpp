@@ -214,6 +214,15 @@ TEST_CASE("bounds: what a source takes back is asked for again, and nothing of i
   CHECK(t.answer({4}).take() == "4 5");
 }
 
+TEST_CASE("bounds: what a source takes back is asked for behind what has come, whatever it says that it has") {
+  Timed t;
+  t.announce(Tracking::numbers(1, 1)).event(1).event(2).announce(Tracking::numbers(100, 1)).take();
+  t.after(kTailGraceUs);
+  CHECK(t.answer({}).take() == "!3-100");
+  t.announce(Tracking::numbers(1, 1)).announce(Tracking::numbers(1, 1));
+  CHECK(t.event(3).take() == "3");
+}
+
 TEST_CASE("bounds: how far a number is believed") {
   Tracking t;
   SUBCASE("where nothing is announced, so far beyond the last that came through") {

@@ -488,3 +488,30 @@ TEST_CASE("cluster switches: each bridge acts alone to the moment") {
   s.pass(20'000);
   CHECK(s.take_issued() == Texts{"n1 alone me {\"on\":1} dms:me:1"});
 }
+
+TEST_CASE("cluster switches: who has no name arms one in the name of its connection at its bridge") {
+  Switches s({"n1"});
+  Bench bench;
+  bench.dispatcher.set_cluster_switches(s["n1"].switches.get(), "n1");
+  const auto ask = [&](const std::string& request, const Requester& requester) {
+    std::string reply;
+    bench.dispatcher.execute(parse_json(request), "9", requester, [&reply](const std::string& json) { reply = json; });
+    CHECK(reply == "");  // the log has it first
+    s.pass(20'000);
+    return parse_json(reply);
+  };
+  const std::string arm = R"({"command":"arm_dead_mans_switch","params":{"timeout_ms":1000,"on_expiry":{"command":"pause","target":"*"}}})";
+  const std::string disarm = R"({"command":"disarm_dead_mans_switch"})";
+  const auto armed = ask(arm, {"connection-5"});
+  CHECK(armed["result"]["name"] == "n1/connection-5");
+  CHECK(armed["result"]["survives_restart"].GetBool());
+  CHECK(armed["result"]["timeout_ms"].GetDouble() == 1000);
+  CHECK(ask(arm, {"me"})["result"]["name"] == "me");
+  const auto access = std::make_shared<const Access>("alice", Roles().find("operator"));
+  CHECK(ask(arm, {"connection-5", nullptr, access})["result"]["name"] == "alice/n1/connection-5");
+  CHECK(ask(disarm, {"connection-5"})["result"]["disarmed"].GetBool());
+  CHECK_FALSE(ask(disarm, {"connection-5"})["result"]["disarmed"].GetBool());
+  s.pass(2 * kSecondUs);
+  CHECK(s.take_issued().size() == 2);
+  bench.dispatcher.set_cluster_switches(nullptr, "");
+}

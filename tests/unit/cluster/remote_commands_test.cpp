@@ -364,3 +364,22 @@ TEST_CASE("remote command: a switch's command reaches whoever it is for, or this
   nodes["n2"].up = false;
   CHECK(issue("n1", params, false) == "no");
 }
+
+TEST_CASE("remote command: a source that is connected nowhere is commanded where it was heard of last") {
+  Nodes nodes({"n1", "n2"});
+  const std::string said = R"({"type":"_source","source":"t","run":"r1","data":{"agents":["a1"]}})";
+  nodes["n1"].bench.take(said);
+  nodes.pass(1'000'000);
+  nodes["n2"].bench.take(said);
+  nodes.pass(1'000'000);
+  (void)nodes["n1"].command("t");
+  CHECK(nodes["n1"].asked == 1);
+  (void)nodes["n2"].command("t");
+  CHECK(nodes["n2"].asked == 0);
+  nodes["n1"].bench.take(said);
+  nodes.pass(1'000'000);
+  (void)nodes["n1"].command("t");
+  CHECK(nodes["n1"].asked == 1);
+  (void)nodes["n2"].command("t");
+  CHECK(nodes["n2"].asked == 1);
+}
