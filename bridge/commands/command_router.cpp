@@ -10,6 +10,7 @@
 #include "commands/part_bytes.h"
 #include "commands/remote_command.h"
 #include "commands/trainer_answer.h"
+#include "commands/trainer_lane.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
 #include "event/json_writer.h"
@@ -37,30 +38,6 @@ bool has_answered(const std::vector<TrainerAnswer>& answers, const CommandAim& a
 
 }  // namespace
 
-struct CommandRouter::TrainerLane final : Lane {
-  TrainerLane(ControlLine& owner, std::shared_ptr<Lanes> all) : line(owner), lanes(std::move(all)) {
-    lanes->insert(this);
-  }
-  ~TrainerLane() override { lanes->erase(this); }
-  bool idle() const override {
-    return !with_trainer && waiting.empty() && repairs.empty() && unanswered_id.empty();
-  }
-  // Whether the trainer answers questions beside its commands, as it says itself.
-  bool answers_any_time() const {
-    const Run* const run = line.run != nullptr ? line.run : line.source->current();
-    return run != nullptr && run->repairs_any_time;
-  }
-
-  ControlLine& line;
-  std::optional<TrainerCommand> with_trainer;
-  std::deque<TrainerCommand> waiting;
-  std::deque<Repair> repairs;         // the first may be with the trainer; one a start of it
-  std::optional<Repair> late_repair;  // the last one over its deadline
-  std::string unanswered_id;          // over its deadline, its late answer still awaited
-  std::int64_t unblock_us = 0;
-  const std::shared_ptr<Lanes> lanes;
-};
-
 std::string permission_details(const std::string& command, const std::string& target) {
   JsonWriter details;
   details.object().field("permission", "command").field("command", command);
@@ -75,8 +52,6 @@ CommandRouter::CommandRouter(SourceTable& sources, TrainerLink& link, Counters& 
       counters_(counters),
       clock_(clock),
       on_executed_(std::move(on_executed)) {}
-
-// ---- Commands.
 
 // The same key gets the same answer. Of "*" only who has not given one is asked again, if there is anybody.
 bool CommandRouter::join_earlier(const Command& command, const Respond& respond, bool here_only,
@@ -355,89 +330,6 @@ void CommandRouter::complete(CommandRequest& request) {
   const std::vector<Respond> responds = std::move(request.responds);
   request.responds.clear();
   for (const Respond& respond : responds) respond(request.outcome);
-}
-
-// ---- Questions for missing events.
-
-// Not while a command is with a trainer that does one thing at a time. An earlier question that it owes an
-// answer to is no reason: it may have been lost, and to answer twice does no harm.
-bool CommandRouter::may_ask(const TrainerLane& lane) const {
-  const bool owes_command =
-      lane.with_trainer || (!lane.unanswered_id.empty() &&
-                            (!lane.late_repair || lane.late_repair->id != lane.unanswered_id));
-  return !owes_command || lane.answers_any_time();
-}
-
-bool CommandRouter::send(const ControlLine& line, Repair& repair) {
-  JsonWriter json;
-  json.object().field("id", repair.id).field("command", "_replay").key("params").object();
-  json.field("from", repair.from).field("to", repair.to).end_object();
-  json.field("deadline_ms", kRepairDeadlineUs / 1000).field("run", repair.run);
-  repair.sent = link_.send(line.connection, json.end_object().take());
-  return repair.sent;
-}
-
-bool CommandRouter::ask(Run& run, std::uint64_t from, std::uint64_t to) {
-  ControlLine& line = SourceTable::line_of(run);
-  Repair repair{run.source->name,
-                run.id,
-                from,
-                to,
-                "r-" + std::to_string(++last_id_),
-                clock_.steady_us() + kRepairDeadlineUs,
-                false};
-  const auto* const lane = static_cast<TrainerLane*>(line.lane.get());
-  const bool now = lane == nullptr || (lane->repairs.empty() && may_ask(*lane));
-  if (now && !send(line, repair)) return false;
-  lane_of(line).repairs.push_back(std::move(repair));
-  ++repairs_;
-  return true;
-}
-
-// True where it is an answer to a question, whether in time or late.
-bool CommandRouter::take_repair_answer(TrainerLane& lane, std::string_view json) {
-  std::string id = repair_id(json);
-  const bool asked = !lane.repairs.empty() && lane.repairs.front().sent;
-  bool broken = false;
-  if (id.empty() && asked) {
-    // What cannot be read, as JSON that holds NaN in some other spelling cannot, still shows whose it is.
-    id = lane.repairs.front().id;
-    broken = json.find('"' + id + '"') != std::string_view::npos && !read_document(json);
-    if (!broken) return false;
-  }
-  const bool late = lane.late_repair && lane.late_repair->id == id;
-  const bool expected = asked && lane.repairs.front().id == id;
-  if (!late && !expected) return false;
-  std::string_view events;
-  const RepairOutcome outcome = broken ? RepairOutcome::broken : read_repair(json, &events);
-  if (expected) {
-    finish(lane.repairs.front(), outcome, events);
-    lane.repairs.pop_front();
-  } else {
-    ++counters_.command_answers_late;
-    if (lane.unanswered_id == id) unblock(lane);
-    if (outcome == RepairOutcome::events) {
-      ++repairs_;  // finish() takes it off again
-      finish(*lane.late_repair, RepairOutcome::late, events);
-    }
-    lane.late_repair.reset();
-  }
-  send_next(lane);
-  return true;
-}
-
-void CommandRouter::finish(const Repair& repair, RepairOutcome outcome, std::string_view events) {
-  --repairs_;
-  finished_.push_back({repair.source, repair.run, repair.from, repair.to, outcome, events});
-}
-
-// Last of all, because whoever is told may ask again.
-void CommandRouter::tell_finished() {
-  while (!finished_.empty()) {
-    const RepairAnswer answer = std::move(finished_.front());
-    finished_.pop_front();
-    if (on_repaired_) on_repaired_(answer);
-  }
 }
 
 void CommandRouter::block(TrainerLane& lane, const std::string& id) {
