@@ -83,9 +83,9 @@ class NatsLibrary : public Publisher {
 
 class LibrarySubject : public Subject {
  public:
-  explicit LibrarySubject(std::unique_ptr<Subject> inner) : inner_(std::move(inner)) {
+  explicit LibrarySubject(std::unique_ptr<Subject> inner) : inner_(std::move(inner)), is_bridge_(inner_->name() == "bridge") {
 #ifndef PPO_BENCH_LIBNATS
-    if (!is_bridge()) throw std::runtime_error("this build has no libnats");
+    if (!is_bridge_) throw std::runtime_error("this build has no libnats");
 #endif
   }
 
@@ -105,7 +105,7 @@ class LibrarySubject : public Subject {
 
   std::unique_ptr<Publisher> connect_publisher() const override {
 #ifdef PPO_BENCH_LIBNATS
-    if (!is_bridge()) return std::make_unique<NatsLibrary>(*inner_);
+    if (!is_bridge_) return std::make_unique<NatsLibrary>(*inner_);
 #endif
     return std::make_unique<PpoLibrary>(*inner_);
   }
@@ -114,14 +114,13 @@ class LibrarySubject : public Subject {
   void append_message(std::string& out, const EventText& events, std::uint64_t first, std::uint64_t last) const override {
     for (std::uint64_t number = first; number <= last; ++number) {
       if (number > first) out += '\n';
-      is_bridge() ? events.append_data(out, number) : events.append_published(out, number);
+      is_bridge_ ? events.append_data(out, number) : events.append_published(out, number);
     }
   }
 
  private:
-  bool is_bridge() const { return inner_->name() == "bridge"; }
-
   const std::unique_ptr<Subject> inner_;
+  const bool is_bridge_;
 };
 
 }  // namespace

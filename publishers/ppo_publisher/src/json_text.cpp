@@ -21,7 +21,9 @@ std::pair<bool, std::size_t> read_object(std::string_view text, int depth_max) {
 
 JsonText check_json_object(std::string_view text, int depth_max) {
   if (!read_object(text, depth_max).first) return JsonText::malformed;
-  return text.find_first_of("\r\n") == text.npos ? JsonText::object : JsonText::object_with_breaks;
+  // Not find_first_of(), which calls memchr() for every byte: that took a quarter of publish().
+  const bool has_breaks = text.find('\n') != text.npos || text.find('\r') != text.npos;
+  return has_breaks ? JsonText::object_with_breaks : JsonText::object;
 }
 
 std::size_t malformed_at(std::string_view text, int depth_max) { return read_object(text, depth_max).second; }

@@ -61,6 +61,7 @@ TEST_CASE("json: a line break between tokens is told, one inside a string is mal
   CHECK(check_json_object("{ \t\"a\" : 1 }") == JsonText::object);
   CHECK(check_json_object("{\n\"a\":1}") == JsonText::object_with_breaks);
   CHECK(check_json_object("{\"a\":1}\r\n") == JsonText::object_with_breaks);
+  CHECK(check_json_object("{\r\"a\":1}") == JsonText::object_with_breaks);
   CHECK(check_json_object("{\"a\":\"b\nc\"}") == JsonText::malformed);
   CHECK(check_json_object(R"({"a":"b\nc"})") == JsonText::object);
 }
