@@ -95,6 +95,8 @@ class Logged(Sb3Test):
             model.learn(4, callback, reset_num_timesteps=False)
             self.assertEqual(logger.output_formats, [])
         self.assertEqual([s for s, _ in self.scalars("time/fps")], [4, 8, 12])
+        recorded = [n for _, n in self.scalars("train/n_updates")]
+        self.assertEqual(recorded, sorted(set(recorded)))  # each once
         self.assertEqual([e["episode"] for e in self.events("episode_end")], [1, 2, 3])
         self.assertEqual([e["global_step"] for e in self.events("episode_end")], [4, 8, 12])
         updates = [u["update"] for u in self.events("training_update")]

@@ -32,9 +32,20 @@ class _LogWriter(KVWriter):
 
     def __init__(self, curves: Curves) -> None:
         self.curves = curves
+        self._told: dict = {}  # at the end of a learn(); a logger of one's own dumps it once more
+
+    def write_last(self, key_values: dict, step: int) -> None:
+        """What the last update recorded, which is not dumped any more."""
+        last = dict(key_values)
+        self.write(last, {}, step)
+        self._told = last
 
     def write(self, key_values: dict, key_excluded: dict, step: int = 0) -> None:
-        for key, value in dict(key_values).items():
+        values, told = dict(key_values), self._told
+        if all(values.get(key) is value for key, value in told.items()):
+            values = {key: value for key, value in values.items() if key not in told}
+        self._told = {}
+        for key, value in values.items():
             if isinstance(value, str):
                 self.curves.text(key, value, step)
             elif isinstance(getattr(value, "hparam_dict", None), dict):
@@ -124,8 +135,7 @@ class BridgeCallback(BaseCallback):
         return self.steering.step(self.num_timesteps)  # type: ignore[union-attr]
 
     def _on_training_end(self) -> None:
-        # What the last update recorded is never dumped.
-        self._log_writer.write(getattr(self.logger, "name_to_value", {}), {}, self.num_timesteps)
+        self._log_writer.write_last(getattr(self.logger, "name_to_value", {}), self.num_timesteps)
         self._detach_logger()
         self._end_run("finished")
 
