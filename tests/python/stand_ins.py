@@ -256,6 +256,26 @@ class VecNormalize(DummyVecEnv):
             file.write(b"statistics")
 
 
+class VecMonitor(VecNormalize):
+    """As Stable-Baselines3's: says return and length of what it wraps."""
+
+    def reset(self) -> Any:
+        self._returns, self._lengths = numpy.zeros(self.num_envs), numpy.zeros(self.num_envs, int)
+        return self.venv.reset()
+
+    def step_wait(self) -> tuple:
+        observations, rewards, dones, infos = self.venv.step_wait()
+        self._returns += rewards
+        self._lengths += 1
+        for n in numpy.nonzero(dones)[0]:
+            infos[n]["episode"] = {"r": self._returns[n], "l": self._lengths[n], "t": 0.1}
+            self._returns[n], self._lengths[n] = 0, 0
+        return observations, rewards, dones, infos
+
+    def get_original_reward(self) -> Any:
+        return self.venv.get_original_reward()
+
+
 class ParallelEnv:
     """As PettingZoo's, of agents that end at different steps."""
 

@@ -121,6 +121,12 @@ class OneEnvironment(EpisodeTest):
         self.assertEqual(event["reward_from"], "normalized")
         self.assertAlmostEqual(event["reward"], env.unwrapped.account[0][0] / 7)
 
+    def test_statistics_of_normalised_rewards_are_called_so_too(self) -> None:
+        env = self.played(RecordEpisodeStatistics(stand_ins.NormalizeReward(Env())), 3)
+        (event,) = self.episodes(1)
+        self.assertEqual((event["reward_from"], event["steps"]), ("normalized", 3))
+        self.assertAlmostEqual(event["reward"], env.unwrapped.account[0][0] / 7)
+
     def test_a_lost_life_is_no_end(self) -> None:
         env = stand_ins.EpisodicLifeEnv(RecordEpisodeStatistics(Env()))
         self.played(env, 20)
@@ -246,6 +252,12 @@ class Several(EpisodeTest):
                     self.assertEqual([(e["reward"], e["steps"]) for e in own], env.account)
                     self.assertEqual({e["reward_from"] for e in own}, {"steps"})
                     self.assertEqual({e["ended"] for e in own}, {"truncated"})
+
+    def test_a_monitor_around_vecnormalize_does_not_make_its_rewards_raw(self) -> None:
+        envs = self.envs()
+        self.played_many(stand_ins.VecMonitor(stand_ins.VecNormalize(stand_ins.DummyVecEnv(envs))), 20)
+        accounts = {"env_0.%d" % n: env.account for n, env in enumerate(envs)}
+        self.assertEqual({e["reward_from"] for e in self.assert_accounts(accounts)}, {"steps"})
 
     def test_portfolios_and_trades_of_several_are_each_one_s_own(self) -> None:
         trade = {"type": "buy", "item": "Coal", "price": 5, "quantity": 1}

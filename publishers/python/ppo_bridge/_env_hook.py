@@ -35,8 +35,8 @@ class EnvHook(Hook):
         self._waited: Any = 0
         facts = self.guarded(_steps.Facts, env) or _steps.Facts(None)
         self._env = facts.innermost
-        self._monitored = facts.monitored
-        self._reward_from = "normalized" if facts.normalised and not facts.raw_rewards else "steps"
+        self._facts = facts
+        self.know(facts)
         self._raw_rewards = facts.raw_rewards
         self._resets_next_step = facts.resets_next_step
         self._count = facts.count
@@ -198,7 +198,7 @@ class EnvHook(Hook):
         part = self._parts.get(key)
         if part is None:
             part = Hook(self._publisher, self._name_of(key), self._stats, self._kind)
-            part._monitored, part._reward_from = self._monitored, self._reward_from
+            part.know(self._facts)
             self._parts[key] = part
         return part
 

@@ -41,8 +41,7 @@ class Hook:
         # Of environments.
         self._env: Any = None  # asked for what info leaves out
         self._env_tells = False
-        self._monitored = False  # info["episode"] comes with every end
-        self._reward_from = "steps"
+        self.know(_steps.Facts(None))
         self._episode = 1
         self._seen: tuple = ()  # of the portfolio, last published
         self._shape: tuple | None = None  # what of it the template is for
@@ -70,6 +69,12 @@ class Hook:
                 text = "cannot hook %s of a %s: %s"
                 log.warning(text, name, type(owner).__name__, printable(str(error)))
         return bool(self._methods)
+
+    def know(self, facts: _steps.Facts) -> None:
+        """Of the environment whose episodes these are."""
+        self._monitored = facts.monitored  # info["episode"] comes with every end
+        self._sums_own = facts.monitor_sees_normalised  # and has others than the environment's rewards
+        self._reward_from = facts.reward_from
 
     def rename(self, agent_id: str) -> None:
         if agent_id != self.agent_id:
@@ -342,7 +347,8 @@ class Hook:
         reward, steps, source = self._reward, self._steps, self._reward_from
         if told is not None:
             self._monitored = True
-            reward, source = told[0], "info"
+            if not self._sums_own:
+                reward, source = told[0], "info"
             if type(told[1]) is int and told[1] > 0:
                 steps = told[1]
         elif self._monitored and ended in ("terminated", "done"):

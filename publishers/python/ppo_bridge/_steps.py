@@ -215,11 +215,13 @@ class Facts:
 
     def __init__(self, env: Any) -> None:
         layers = list(_wrapped(env))
-        names = {type(layer).__name__ for layer in layers}
+        names = [type(layer).__name__ for layer in layers]
         self.innermost = getattr(layers[-1], "unwrapped", layers[-1])
         # Ends that info["episode"] does not tell of are lost lives and the like.
-        self.monitored = not names.isdisjoint(_MONITORS)
-        self.normalised = not names.isdisjoint(_NORMALISERS)
+        monitor = next((n for n, name in enumerate(names) if name in _MONITORS), None)
+        self.monitored = monitor is not None
+        # Its sums are of what a wrapper within it has normalised.
+        self.monitor_sees_normalised = not set(names[monitor:] if monitor is not None else ()).isdisjoint(_NORMALISERS)
         # The step after an end only resets, and is none of the next episode.
         self.resets_next_step = any(map(_resets_next_step, layers))
         # Of vector environments, how many.
@@ -230,6 +232,8 @@ class Facts:
         for layer in layers:
             if callable(own(layer, "get_original_reward")):
                 self.raw_rewards = layer.get_original_reward
+        normalised = self.raw_rewards is None and not set(names).isdisjoint(_NORMALISERS)
+        self.reward_from = "normalized" if normalised else "steps"
 
 
 def _resets_next_step(layer: Any) -> bool:

@@ -113,10 +113,10 @@ class BridgeCallback(BaseCallback):
             if agent not in self._hooks:
                 self._hooks[agent] = AgentHook(self.publisher, agent, self.stats, "train")
             hook = self._hooks[agent]
-            hook.active, hook._monitored = True, facts.monitored
+            hook.active = True
             if began_anew:
                 hook.guarded(hook.see_reset, None)
-            hook._reward_from = "normalized" if facts.normalised and not facts.raw_rewards else "steps"
+            hook.know(facts)
         self._agents = [self._hooks[agent] for agent in agents]
         self._attach_logger()
         self.publisher.set_agents(agents)
