@@ -125,6 +125,38 @@ std::vector<std::string> arguments_shown(std::vector<std::string> arguments) {
   return arguments;
 }
 
+std::string without_secrets(const std::string& json) {
+  const auto end_of_string = [&](std::size_t at) {
+    do {
+      at += json[at] == '\\' ? 2 : 1;
+    } while (json[at] != '"');
+    return at + 1;
+  };
+  const auto end_of_value = [&](std::size_t at) {
+    for (int depth = 0; depth > 0 || (json[at] != ',' && json[at] != '}');) {
+      const char c = json[at];
+      depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+      at = c == '"' ? end_of_string(at) : at + 1;
+    }
+    return at;
+  };
+  std::string shown;
+  for (std::size_t at = 0; at < json.size();) {
+    if (json[at] != '"') {
+      shown += json[at++];
+      continue;
+    }
+    const std::size_t end = end_of_string(at);
+    shown.append(json, at, end - at);
+    const std::string name = json.substr(at + 1, end - at - 2);
+    at = end;
+    if (json[at] != ':' || std::string_view("ntf").find(json[at + 1]) != std::string_view::npos || !is_secret(name)) continue;
+    shown += ":\"***\"";
+    at = end_of_value(at + 1);
+  }
+  return shown;
+}
+
 Object about_program() {
   Object about{{"name", program_name()}, {"host", host_name()}};
   try {

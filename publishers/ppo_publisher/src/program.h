@@ -16,6 +16,10 @@ Object about_program();
 // As everyone who watches may see them: `--api-key x` and `--password=x` without their x.
 std::vector<std::string> arguments_shown(std::vector<std::string> arguments);
 
+// The same of JSON text as Object has it: at every level the member `api_key`, `password` and the like is `***`, unless
+// it is null, true or false.
+std::string without_secrets(const std::string& json);
+
 // `git_commit` and `git_branch` of the checkout around the folder, read from its .git.
 Object checkout_around(const std::filesystem::path& folder);
 

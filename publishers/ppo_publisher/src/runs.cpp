@@ -144,7 +144,7 @@ bool Runs::publish(std::string_view type, Object data, std::string_view agent_id
     }
     data.add("agent_id", agent_id);
   }
-  return outbox_.offer(type, data.json());
+  return outbox_.offer(type, without_secrets(data.json()));
 }
 
 }  // namespace ppo

@@ -78,3 +78,17 @@ TEST_CASE("program: secrets among the arguments are not shown, and all are bound
   CHECK(arguments_shown({"--eos-token", "</s>"}) == Arguments{"--eos-token", "</s>"});
   CHECK(arguments_shown({std::string(10'000, 'a')})[0].size() == 256);
 }
+
+TEST_CASE("program: what is secret in a config is not shown, at whatever level and of whatever type") {
+  const ppo::Object config{{"api_key", "k\"}"},
+                           {"db", {{"Password", ppo::List{1, "}"}}, {"port", 5}, {"hf_token", {{"a", 1}}}}},
+                           {"list", ppo::List{ppo::Object{{"my-secret", 7}}}},
+                           {"password", nullptr},
+                           {"secret", true},
+                           {"note", "\"api_key\":1"},
+                           {"eos_token", "</s>"}};
+  CHECK(ppo::without_secrets(config.json()) ==
+        R"({"api_key":"***","db":{"Password":"***","port":5,"hf_token":"***"},"list":[{"my-secret":"***"}],)"
+        R"("password":null,"secret":true,"note":"\"api_key\":1","eos_token":"</s>"})");
+  CHECK(ppo::without_secrets("{}") == "{}");
+}

@@ -116,7 +116,7 @@ TEST_CASE("runs: the same name again changes the config, another one ends the ru
   CHECK(publisher.start_run("one", {{"a", 1}, {"b", 2}}, {}, "agent_0"));
   CHECK(publisher.start_run("one", {{"a", 1}, {"b", 3}}, {}, "agent_0"));
   CHECK(publisher.start_run("", {}, {}, "agent_0"));  // says nothing new
-  CHECK(publisher.update_config({{"c", "x"}, {"b", 3}}, "agent_0"));
+  CHECK(publisher.update_config({{"c", {{"api_key", "x"}}}, {"b", 3}}, "agent_0"));
   CHECK(publisher.start_run("two", {}, {}, "agent_0"));
   CHECK(publisher.start_run("all"));
   CHECK_FALSE(publisher.end_run("done", "", "agent_0"));
@@ -128,7 +128,7 @@ TEST_CASE("runs: the same name again changes the config, another one ends the ru
 
   CHECK(bridge.next().find(R"(run_started {"name":"one","config":{"program":{)") == 0);
   CHECK(bridge.next() == R"(run_config {"config":{"b":3},"agent_id":"agent_0"})");
-  CHECK(bridge.next() == R"(run_config {"config":{"c":"x"},"agent_id":"agent_0"})");
+  CHECK(bridge.next() == R"(run_config {"config":{"c":{"api_key":"***"}},"agent_id":"agent_0"})");
   CHECK(bridge.next() == R"(run_ended {"state":"finished","agent_id":"agent_0"})");
   CHECK(bridge.next().find(R"(run_started {"name":"two")") == 0);
   CHECK(bridge.next().find(R"(run_started {"name":"all")") == 0);

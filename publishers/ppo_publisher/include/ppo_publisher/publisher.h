@@ -146,10 +146,11 @@ class Publisher {
                           std::string agent_id = {});
 
   // Publishes `run_started`. `name`: made up where empty. `config`: 64 KiB of it; what does not fit
-  // is named in `left_out`. With it goes, as `program`, what one needs to do it again: argv, host,
-  // and commit and branch of the checkout around the executable. `agent_id`: of this agent's run;
-  // empty: of all here. Again with the same name it changes nothing but the config, with another
-  // one the run before ends as finished.
+  // is named in `left_out`; in place of an `api_key`, a `password` and the like everyone sees ***.
+  // With it goes, as `program`, what one needs to do it again: argv, host, and commit and branch of
+  // the checkout around the executable. `agent_id`: of this agent's run; empty: of all here. Again
+  // with the same name it changes nothing but the config, with another one the run before ends as
+  // finished.
   //
   // The run ends by end_run() or close(): as crashed where an exception unwinds the publisher,
   // otherwise as finished. False where the event was refused.
