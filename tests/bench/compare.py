@@ -62,7 +62,7 @@ def noise(values: list) -> float:
 
 def judge(old: list, new: list, least: float) -> tuple:
     """New beside old as the median of the rounds' ratios, what may be noise of that, and whether it is worse."""
-    ratio = statistics.median(b / a for a, b in zip(old, new) if a)
+    ratio = statistics.median([b / a for a, b in zip(old, new) if a] or [1.0])  # nothing beside nothing is the same
     allowed = max(least, 3 * noise(old), 3 * noise(new))
     return ratio, allowed, ratio > 1 + allowed
 

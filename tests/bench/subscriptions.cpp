@@ -121,7 +121,8 @@ FilterMemory measure_filter_memory(std::size_t clients, const Options& options) 
     return bytes;
   };
   const double before = resident_after(1);
-  got.bytes_per_client = (resident_after(clients) - before) / static_cast<double>(clients);
+  // Less than before is nothing: the allocator gave something back that the first had needed.
+  got.bytes_per_client = std::max(0.0, resident_after(clients) - before) / static_cast<double>(clients);
   subject->stop();
   if (interrupted) throw std::runtime_error("interrupted");
   return got;

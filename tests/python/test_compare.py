@@ -20,6 +20,9 @@ class CompareTest(unittest.TestCase):
     def test_one_bad_round_says_nothing(self):
         self.assertFalse(compare.judge([1.0] * 5, [1.0, 1.0, 9.0, 1.0, 1.0], 0.05)[2])
 
+    def test_a_figure_that_was_nothing_has_no_ratio_and_is_no_regression(self):
+        self.assertEqual(compare.judge([0.0, 0.0], [0.0, 3.0], 0.05)[::2], (1.0, False))
+
     def test_rounds_are_compared_with_their_neighbours(self):
         drifting = [1.0, 1.5, 2.0, 2.5, 3.0]
         self.assertAlmostEqual(compare.judge(drifting, [value * 1.1 for value in drifting], 0.05)[0], 1.1)
