@@ -128,12 +128,12 @@ void Bot::notice_restart(const Event& event) {
   const bool another = !start.run.empty() && start.run != event.run;
   start = {event.run, event.at};
   if (!another || event.source != account_source_) return;
-  start_over("restart", event.source + " started again: a new account");
+  start_over("restart", event.source + " started again: a new account", event.at);
 }
 
-void Bot::start_over(const std::string& action, const std::string& sentence) {
+void Bot::start_over(const std::string& action, const std::string& sentence, Moment at) {
   const bool anything = !strategy_.orders().empty() || strategy_.exposure() > 0;
-  strategy_.on_account_reset();
+  strategy_.on_account_reset(at);
   if (anything) diary_.note(now(), action, sentence);
 }
 
@@ -160,7 +160,7 @@ void Bot::take(const Event& event) {
       freeze({}, text("message"));
     }
   } else if (!options_.dry_run && is_about(event, options_.target)) {
-    if (event.type == kEpisodeType) start_over("episode", "a new episode; its items are gone");
+    if (event.type == kEpisodeType) start_over("episode", "a new episode; its items are gone", event.at);
     if (event.type == kPortfolioType) take_portfolio(event);
     if (event.type == kFillType) take_trade(event);
   }

@@ -55,7 +55,7 @@ class Bot {
   void take_trade(const Event& event);
   void take_portfolio(const Event& event);
   void notice_restart(const Event& event);
-  void start_over(const std::string& action, const std::string& sentence);
+  void start_over(const std::string& action, const std::string& sentence, Moment at);
   void freeze(const Fill& fill, const std::string& why);
   void act();
   void carry_out(const Action& action);

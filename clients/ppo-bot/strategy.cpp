@@ -79,10 +79,16 @@ std::int64_t Strategy::book(Item& item, const Order& order, std::int64_t price,
   return profit;
 }
 
-void Strategy::on_account_reset() {
+void Strategy::on_account_reset(Moment at) {
   for (auto it = orders_.begin(); it != orders_.end();) {
+    Order& order = it->second;
+    // What had a fill before this was of the account that is gone.
+    if (order.state == Order::State::kOpen && order.filled == 0 && order.placed_at + kClockSlack >= at) {
+      order.state = Order::State::kUnknown;
+      order.until = {};
+    }
     // One whose fate is unknown may reach the new account.
-    it = it->second.state == Order::State::kUnknown ? std::next(it) : orders_.erase(it);
+    it = order.state == Order::State::kUnknown ? std::next(it) : orders_.erase(it);
   }
   items_.clear();
   for (const auto& [number, order] : orders_) items_[order.item];

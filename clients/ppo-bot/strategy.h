@@ -111,8 +111,9 @@ class Strategy {
   // items of the orders that it may be of. Returns those that were not frozen.
   std::vector<std::string> freeze_orders_of(const Fill& fill);
 
-  // The account starts over: items are gone, and orders but for those whose fate is unknown.
-  void on_account_reset();
+  // The account started over, at this moment: items are gone, and orders but for those whose fate is unknown. One
+  // that was placed about then may be of the new account: it is taken back.
+  void on_account_reset(Moment at = Moment::max());
   // The account holds no more of an item than this.
   void on_holding(const std::string& item, std::int64_t quantity);
   // The next thing to do, if any: cancels first, then sales, then the most profitable purchase.

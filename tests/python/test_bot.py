@@ -163,10 +163,10 @@ class Turns(unittest.TestCase):
     def test_a_fill_is_ours_however_the_agent_is_written_or_left_out(self) -> None:
         for n, agent in enumerate(("agent_0", " Agent_0", "", None)):
             with self.subTest(agent=agent):
-                self.strategy.account_starts_over()
+                self.strategy.account_starts_over(1e18)
                 self.bought({"agent_id": agent})
                 self.assertEqual(self.strategy.held, {"Coal": 10})
-        self.strategy.account_starts_over()
+        self.strategy.account_starts_over(1e18)
         self.bought({"agent_id": "agent_1"})
         self.assertEqual(self.strategy.held, {})
 
@@ -223,6 +223,22 @@ class Turns(unittest.TestCase):
             self.feed.publish("margin_update", price("Coal", 100, 110))
             self.bot.turn(0)
             self.assertEqual([o for o in self.orders() if o["side"] == "sell"], sales)
+
+    def test_an_order_that_may_be_of_the_new_episode_counts_until_it_is_taken_back(self) -> None:
+        self.feed.publish("margin_update", price("Coal", 100, 110))
+        self.bot.turn(0)
+        self.feed.publish("episode_end", {})  # was on its way when the order was placed
+        self.feed.answers["cancel_order"] = CommandFailed("rejected", "order 1 is not open")
+        self.feed.answers["get_portfolio"] = {"inventory": {"Coal": 10}}
+        self.bot.turn(0)
+        self.assertEqual(self.strategy.exposure(), 1000)
+        self.bot.turn(0)
+        self.assertEqual(self.strategy.held, {"Coal": 10})
+        self.assertEqual([command for command, _ in self.feed.asked][:3], ["place_order", "cancel_order", "get_portfolio"])
+        self.feed.publish("episode_end", {})
+        self.feed.coming[-1]["timestamp"] += 60
+        self.bot.turn(0)
+        self.assertEqual(self.strategy.held, {})
 
     def test_an_account_that_always_says_it_is_empty_is_not_believed(self) -> None:
         for _ in range(2):

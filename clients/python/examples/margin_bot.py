@@ -22,6 +22,7 @@ TYPES = ["margin_update", "trade_executed", "episode_end", "portfolio_update", "
 PRICE_MAX = 2_147_483_647  # gp
 NO_TRADE = ("hold", "none", "cancel")
 NOT_US = ("ambiguous_target", "unknown_target", "unauthorized", "forbidden")
+CLOCKS_S = 1.0  # how far the clocks of a trainer and of this program may be apart
 PAUSE_S = (5.0, 300.0)  # after such a refusal of the target, doubled up to the second
 
 
@@ -80,6 +81,12 @@ def text(value: Any) -> str:
     if n is not None:
         return str(n)
     return str(value).strip().casefold() if isinstance(value, (str, float, int)) else ""
+
+
+def happened(event: dict) -> float:
+    """When, by its source where that says so."""
+    at, accepted = number(event.get("source_timestamp")), event["timestamp"]
+    return accepted if at is None else min(at, accepted)
 
 
 def after_tax(price: int) -> int:
@@ -159,10 +166,15 @@ class Strategy:
         known = self.prices.get(item)
         return known.sell_after_tax if known and known.sell == price else after_tax(price)
 
-    def account_starts_over(self) -> None:
-        """Items and orders are gone."""
+    def account_starts_over(self, at: float) -> None:
+        """Items and orders are gone, but for an order that was placed about then: it may be of the new
+        account, and is taken back. What had a fill before this was of the old one."""
+        kept = [o for o in self.orders.values() if o.placed_at + CLOCKS_S >= at and not o.filled and o.ends_at is None]
         for gone in (self.held, self.cost, self.orders, self.frozen):
             gone.clear()
+        for order in kept:
+            order.placed_at = 0
+            self.orders[(order.item, order.side)] = order
 
     def holds(self, item: str, quantity: int) -> None:
         """The account has no more of it than this."""
@@ -246,9 +258,7 @@ class Bot:
                 strategy.frozen.update(order.item for order in strategy.orders.values())
                 self._say("lost", data, "- left alone from here on:", sorted(strategy.frozen))
         elif type == "margin_update":
-            happened = number(event.get("source_timestamp"))
-            accepted = event["timestamp"]
-            strategy.on_price(data, accepted if happened is None else min(happened, accepted))
+            strategy.on_price(data, happened(event))
         elif self.is_ours(event):
             self.take_account(event, type, data, strategy)
 
@@ -257,9 +267,9 @@ class Bot:
         runs = self._runs.setdefault(source, {run})
         if run not in runs:
             runs.add(run)
-            self.start_over("the trainer started again")
+            self.start_over("the trainer started again", event)
         if type == "episode_end":
-            self.start_over("a new episode")
+            self.start_over("a new episode", event)
         elif type == "portfolio_update" and isinstance(data.get("inventory"), dict):
             has_items = any(whole(n) != 0 for n in data["inventory"].values())
             if self._had_items and not has_items:
@@ -274,10 +284,10 @@ class Bot:
             for item in strategy.frozen - frozen:
                 self._say("frozen", item, "- a fill that cannot be read:", data)
 
-    def start_over(self, why: str) -> None:
+    def start_over(self, why: str, event: dict) -> None:
         if self._strategy.held or self._strategy.orders:
             self._say("starts over:", why)
-        self._strategy.account_starts_over()
+        self._strategy.account_starts_over(happened(event))
 
     def turn(self, wait_s: float) -> None:
         """Takes what is new, takes back what is old, places what is wished for."""

@@ -58,11 +58,17 @@ std::uint64_t place(Strategy& strategy, Moment now = kStart, const std::string& 
   return number;
 }
 
-// Holds ten Coal, bought at 100.
-Strategy with_ten_coal() {
+// An order for ten Coal at 100.
+Strategy with_coal_on_order() {
   Strategy strategy(limits());
   strategy.on_price(price_of("Coal", 100, 110));
   place(strategy);
+  return strategy;
+}
+
+// Holds ten Coal, bought at 100.
+Strategy with_ten_coal() {
+  Strategy strategy = with_coal_on_order();
   strategy.on_fill(fill(Side::kBuy, "Coal", 100, 10));
   return strategy;
 }
@@ -324,6 +330,28 @@ TEST_CASE("strategy: an account that starts over has nothing, but for what may y
   REQUIRE(strategy.orders().size() == 1);
   CHECK(strategy.orders().begin()->second.item == unknown);
   CHECK(strategy.exposure() == 1'000);
+}
+
+TEST_CASE("strategy: an order that was placed about when the account started over counts until it is taken back") {
+  for (const int after_ms : {-500, 0, 900}) {
+    Strategy strategy = with_coal_on_order();
+    strategy.on_account_reset(at(after_ms));
+    REQUIRE(strategy.orders().size() == 1);
+    CHECK(strategy.exposure() == 1'000);
+    CHECK(is_cancel(strategy.next(kStart)));
+    strategy.on_cancelled(1, Outcome::kRefused, kStart);
+    const auto check = strategy.next(at(2'000));
+    CHECK((check && check->kind == Action::Kind::kCheck));
+    CHECK(strategy.on_account_checked(1, 10));
+    CHECK(strategy.held("Coal") == 10);
+  }
+  Strategy before = with_coal_on_order();
+  before.on_account_reset(at(1'100));
+  CHECK(before.orders().empty());
+  Strategy filled = with_coal_on_order();
+  filled.on_fill(fill(Side::kBuy, "Coal", 100, 1));
+  filled.on_account_reset(kStart);
+  CHECK(filled.orders().empty());
 }
 
 TEST_CASE("strategy: never believes in more than the account holds") {
