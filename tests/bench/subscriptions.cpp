@@ -1,6 +1,7 @@
 #include "subscriptions.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <random>
@@ -100,9 +101,9 @@ ThroughputRound measure_filtered(const SubscriptionsRow& row, const Options& opt
 
 FilterMemory measure_filter_memory(std::size_t clients, const Options& options) {
   Options changed = options;
-  // Full before anything is measured, and enough for whoever is a window behind.
-  constexpr std::uint64_t kWindow = 5'000;
-  changed.bridge_settings.push_back("history.events_max=20000");
+  // Full before anything is measured, and enough for whoever is a second behind.
+  constexpr double kFilterEventsPerS = 10'000.0;
+  changed.bridge_settings.push_back("history.events_max=10000");
   const std::unique_ptr<Subject> subject = make_subject("bridge", changed);
   subject->start();
   FilterMemory got;
@@ -111,13 +112,14 @@ FilterMemory measure_filter_memory(std::size_t clients, const Options& options) 
     const EventText events(options.event_bytes, item_names(), "r" + std::to_string(count));  // numbered from 1 anew
     FanReader reader = filtered_clients(*subject, {count, count, {}});
     reader.start();
-    ClosedLoopLoad load(*subject, events, kBatch, std::min(options.window_events, kWindow), reader);
+    // By a rate, so that what waits for other threads meanwhile is as much with few clients as with many.
+    TickedLoad load(subject->events_in(), events, kFilterEventsPerS, std::chrono::steady_clock::now());
     pass(options.seconds, reader);
     load.stop();
     const bool drained = load.failure().empty() && wait_drained(reader, load.published());
     const double bytes = settled_resident_bytes(*subject);
     reader.stop();
-    if (!drained || load.published() < kWindow) got.lost = reader.failure().empty() ? "not all events came" : reader.failure();
+    if (!drained || load.published() == 0) got.lost = reader.failure().empty() ? "not all events came" : reader.failure();
     return bytes;
   };
   const double before = resident_after(1);
