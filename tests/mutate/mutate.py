@@ -194,7 +194,7 @@ def main() -> None:
     started = time.monotonic()
 
     noticed, known, unknown = 0, [], []
-    with Programs(tree.build, options.sim_seeds, options.jobs) as programs, \
+    with Programs(tree.build, options.sim_seeds) as programs, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         print(f"with nothing changed the tests pass, in {time.monotonic() - started:.0f} s", flush=True)
         for mutant, by in zip(mutants, pool.map(lambda one: programs.notice(one.number, one.place.number), mutants)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import os
 import re
 import resource
@@ -11,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +18,7 @@ PROGRAMS = (*UNIT_PROGRAMS, "ppo-sim")
 # Unit tests of other wings.
 OTHER_TESTS = "*/log_test*,*/deflate_*,*/text_*"
 MEMORY_BYTES_MAX = 4 << 30
+WAITS_S = 60  # so long a test may wait in vain beside what it computes
 
 
 @dataclass
@@ -28,14 +27,14 @@ class Test:
 
     command: list[str]  # where several of a program are run, all but its name
     name: str = ""  # for the command line
-    seconds: float = 0.0
+    seconds: float = 0.0  # of the processor, beside those that any program takes
     places: set[int] = field(default_factory=set)  # the numbers of those that it comes to
 
 
 class Programs:
     """Copies, so that what is built meanwhile changes nothing. They are removed at the end."""
 
-    def __init__(self, build: Path, seeds: int, jobs: int) -> None:
+    def __init__(self, build: Path, seeds: int) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         self._at = Path(tempfile.mkdtemp(prefix="run-", dir=build.parent))
         for name in PROGRAMS:
@@ -48,10 +47,11 @@ class Programs:
             # The one that notices more first.
             self._groups.append([Test([simulator, "--seeds", str(seeds), "--adversary"])])
             self._groups.append([Test([simulator, "--seeds", str(seeds)])])
-            with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-                list(pool.map(self._measure, [test for group in self._groups for test in group]))
-            start_s = min(test.seconds for group in self._groups for test in group)  # of a program
-            for test in (test for group in self._groups for test in group):
+            tests = [test for group in self._groups for test in group]
+            for test in tests:
+                self._measure(test)
+            start_s = min(test.seconds for test in tests)
+            for test in tests:
                 test.seconds -= start_s
         except BaseException:
             shutil.rmtree(self._at)
@@ -75,7 +75,7 @@ class Programs:
             command = list(tests[0].command)
             if tests[0].name:
                 command.append("--test-case=" + ",".join(test.name for test in tests))
-            wrong = self._run(command, 10 + 10 * sum(test.seconds for test in tests), PPO_MUTANT=str(mutant))
+            wrong = self._run(command, 3 + int(10 * sum(test.seconds for test in tests)), PPO_MUTANT=str(mutant))
             if wrong:
                 return wrong
         return ""
@@ -91,25 +91,32 @@ class Programs:
         handle, reached = tempfile.mkstemp(dir=self._at)
         os.close(handle)
         command = test.command + (["--test-case=" + test.name] if test.name else [])
-        started = time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         wrong = self._run(command, 600, PPO_MUTANTS_REACHED=reached)
-        test.seconds = time.monotonic() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        test.seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         test.places = {int(number) for number in Path(reached).read_text().split()}
         os.remove(reached)
         if wrong:
             sys.exit("mutate: the tests fail with nothing changed: " + wrong)
 
-    def _run(self, command: list[str], limit_s: float, **environment: str) -> str:
-        """What goes wrong, or nothing."""
+    def _run(self, command: list[str], limit_s: int, **environment: str) -> str:
+        """What goes wrong, or nothing. `limit_s`: of the processor, whatever else runs on the machine."""
+
+        def bound() -> None:
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX,) * 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 1))
+
         name = " ".join([Path(command[0]).name, *(["--adversary"] if "--adversary" in command else [])])
         try:
             done = subprocess.run(
-                command, env={**os.environ, **environment}, timeout=limit_s, cwd=self._at,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX,) * 2))
+                command, env={**os.environ, **environment}, timeout=10 * limit_s + WAITS_S, cwd=self._at,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=bound)
         except subprocess.TimeoutExpired:
             return name + ": takes too long"
         if done.returncode == 0:
             return ""
+        if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+            return name + ": takes too long"
         said = re.search(r"TEST CASE: *(.*)|(seed .*)", done.stdout or "")
         return f"{name}: {said.group(1) or said.group(2)}" if said else f"{name}: ends with {done.returncode}"

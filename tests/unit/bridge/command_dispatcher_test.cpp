@@ -395,3 +395,53 @@ TEST_CASE("switch: it can be disarmed, and wrong ones are refused with the range
   CHECK(arm(R"({"timeout_ms":1000,"on_expiry":{"command":"pause"}})").find("target") !=
         std::string::npos);
 }
+
+TEST_CASE("desk: an alert's command is checked first, goes to whom the alert is of, and says what became of it") {
+  Dispatcher d;
+  CHECK_FALSE(d.bench.dispatcher.check(parse_json(R"({"command":"pause"})")));
+  REQUIRE(d.bench.dispatcher.check(parse_json(R"({"command":"a b"})")));
+  CHECK(d.bench.dispatcher.check(parse_json(R"({"command":"a b"})"))->type == ErrorType::bad_request);
+  std::string told;
+  const auto issue = [&](const std::string& command) {
+    told.clear();
+    d.bench.dispatcher.issue(parse_json(command), "t1", "alert x", [&told](const std::string& outcome, const std::string& message) { told = outcome + ": " + message; });
+  };
+  issue(R"({"command":"a b"})");
+  CHECK(told.find("bad_request: command must be") == 0);
+  CHECK(d.bench.link.sent.empty());
+  issue(R"({"command":"pause","target":"t1/nobody"})");
+  CHECK(told.find("unknown_target: ") == 0);
+  issue(R"({"command":"pause","idempotency_key":"k"})");
+  CHECK(told == "");
+  d.trainer_answers(R"("success":true)");
+  CHECK(told == "success: ");
+  issue(R"({"command":"pause","idempotency_key":"k"})");  // each is a command of its own
+  REQUIRE(d.bench.link.sent.size() == 2);
+  d.trainer_answers(R"("success":false,"error":"no")");
+  CHECK(told == "rejected: t1: no");
+}
+
+TEST_CASE("desk: get_clients is of all for who may see them, and of one's own connection else") {
+  Dispatcher d;
+  struct Directory : ClientDirectory {
+    void report(std::function<void(const ClientsReport&)> done) const override { done({}); }
+    void list(std::uint64_t after, std::size_t, std::function<void(const Clients&)> done) const override {
+      Clients some;
+      for (const std::uint64_t one : {5, 7}) {
+        if (one > after) some.emplace_back().connection = one;
+      }
+      done(some);
+    }
+  } directory;
+  d.bench.commands.set_directory(&directory);
+  for (const bool all : {false, true}) {
+    Role role;
+    role.sees_all_clients = all;
+    role.command.push_back({{"*"}, {"*"}});
+    const Requester requester("me", nullptr, std::make_shared<const Access>("alice", std::make_shared<const Role>(role)), 7);
+    d.replies.clear();
+    d.bench.dispatcher.execute(parse_json(R"({"command":"get_clients"})"), "9", requester, [&](const std::string& json) { d.replies.push_back(json); });
+    REQUIRE(d.replies.size() == 1);
+    CHECK_MESSAGE(parse_json(d.replies[0])["result"]["count"].GetInt() == (all ? 2 : 1), d.replies[0]);
+  }
+}

@@ -243,3 +243,42 @@ TEST_CASE("intake: who looks after holes and brings what was sent again is told 
   CHECK(bench.intake.tick());  // 3 is lost, and 4 goes on
   CHECK(bench.log.last_seq() == 4);
 }
+
+TEST_CASE("intake: a hello for a name that its sender may not speak for is answered with nothing, told and counted") {
+  Bench bench;
+  std::string told;
+  Intake intake(1 << 20, bench.log, bench.sources, bench.tracker, bench.types, bench.own_events, bench.counters, bench.clock,
+                [&told](const RejectedBody& refused) { told += std::string(refused.source) + " of " + refused.peer.name + "; "; });
+  const SenderRule rule = [](std::string_view type, std::string_view source) { return type == "_source" && source == "mine"; };
+  const PeerName peer = [] {
+    BodySender sender;
+    sender.name = "eve";
+    return sender;
+  };
+  const auto hello = [&](const std::string& source, const HelloFrom& from) {
+    std::string reply;
+    return intake.take_hello("c", R"({"type":"_source","source":")" + source + R"(","run":"r","data":{}})", &reply, from);
+  };
+  CHECK(hello("mine", {&rule, &peer}));
+  CHECK(bench.sources.find("mine", "r")->connected());
+  CHECK(told == "");
+  CHECK(hello("yours", {&rule, &peer}));
+  CHECK(hello("hers", {&rule, nullptr}));
+  CHECK(bench.sources.find("yours") == nullptr);
+  CHECK(bench.counters.hellos_refused == 2);
+  CHECK(told == "yours of eve; hers of ; ");
+  std::string reply;
+  CHECK_FALSE(intake.take_hello("c", R"({"type":"t","source":"s","data":{"a":"_source"}})", &reply));
+  CHECK_FALSE(intake.take_hello("c", R"({"type":"_source","data":{}})", &reply));
+}
+
+TEST_CASE("intake: an address to be asked at is told of with its source, and nothing where there is none") {
+  Bench bench;
+  std::string told;
+  bench.take(R"({"type":"_source","source":"s","run":"r","data":{"control":"tcp://127.0.0.1:1"}})");  // nobody listens yet
+  bench.intake.set_on_control([&told](const std::string& source, const std::string& address) { told += source + " " + address + "; "; });
+  bench.take(R"({"type":"_source","source":"s","run":"r","data":{}})");
+  CHECK(told == "");
+  bench.take(R"({"type":"_source","source":"s","run":"r","data":{"control":"tcp://127.0.0.1:1"}})");
+  CHECK(told == "s tcp://127.0.0.1:1; ");
+}

@@ -291,6 +291,7 @@ TEST_CASE("own commands: a slow turn is told with what it did, and what has no n
   turns.add(turn);
   const auto told = parse_json(slow_turns_json(turns));
   CHECK(told["count"].GetInt() == 2);
+  CHECK(told["longer_than_ms"].GetDouble() == static_cast<double>(kSlowTurnUs) / 1e3);
   REQUIRE(told["turns"].Size() == 2);
   REQUIRE(told["turns"][0]["did"].Size() == 2);
   CHECK(told["turns"][0]["did"][0]["what"] == "the rest");
@@ -299,7 +300,44 @@ TEST_CASE("own commands: a slow turn is told with what it did, and what has no n
   CHECK(told["turns"][1]["did"][0]["what"] == "intake");
   CHECK(told["turns"][1]["took_ms"].GetDouble() == 5);
   CHECK(told["turns"][1]["cpu_ms"].GetDouble() == 2.5);
-  CHECK(parse_json(slow_turns_json(SlowTurns()))["turns"].Size() == 0);
+  Bench bench;
+  CHECK(parse_json(bench.run("get_slow_turns"))["turns"].Size() == 0);
+  bench.commands.set_slow_turns(&turns);
+  CHECK(parse_json(bench.run("get_slow_turns"))["turns"].Size() == 2);
+}
+
+TEST_CASE("own commands: get_status tells of addresses, memory, the journal and delays, and null of what is not known") {
+  Bench bench;
+  MemoryLedger memory;
+  memory[Queue::history].set_bound(77);
+  OwnCommands commands{{bench.log, bench.snapshot, bench.sources, bench.tracker, bench.types, bench.counters, bench.clock, bench.limits, 10, "0.0.0", &memory}};
+  struct Journal final : JournalKeeper {
+    JournalReport report() const override { return given; }
+    void backup(const std::string& file, std::function<void(const Result<std::string, RequestError>&)> done) override { done("\"" + file + "\""); }
+    JournalReport given;
+  } journal;
+  commands.set_journal(&journal);
+  commands.set_addresses({{"websocket", "ws://x"}, {"bots", ""}, {"ipc", "\xff"}});
+  const auto told = [&commands](const char* command, const char* params) {
+    std::string result;
+    commands.run(command, parse_json(params), nullptr, [&result](const auto& got) { result = got.value(); });
+    return parse_json(result);
+  };
+  const auto first = told("get_status", "{}");
+  CHECK(first["addresses"]["websocket"] == "ws://x");
+  CHECK(first["addresses"]["bots"].IsNull());
+  CHECK(first["addresses"]["ipc"].IsNull());
+  CHECK(first["memory"]["queues"].MemberCount() == memory.shares().size());
+  CHECK(first["memory"]["queues"]["history"]["bytes_max"].GetInt() == 77);
+  CHECK(first["journal"]["bytes_per_event"].IsNull());
+  CHECK(first["journal"]["holds_s"].IsNull());
+  CHECK(first["delays"]["publish_to_receive"].Size() == first["delays"]["bounds_ms"].Size() + 1);
+  journal.given.event_bytes = 0.5;
+  journal.given.holds_s = 0;
+  const auto second = told("get_status", "{}");
+  CHECK(second["journal"]["bytes_per_event"].GetDouble() == 0.5);
+  CHECK(second["journal"]["holds_s"].GetDouble() == 0);
+  CHECK(told("backup", R"({"file":"f"})") == "f");
 }
 
 TEST_CASE("own commands: what is not known of a cluster is null, and what is is told") {

@@ -153,7 +153,17 @@ TEST_CASE("run commands: a change is of one run, and says what it changes") {
   CHECK(with(R"("tags":["a",1])").find("params.tags must be") == 0);
 }
 
+TEST_CASE("run commands: tags are of runs, and looked for by a text of so many bytes") {
+  const auto with = [](const std::string& search) { return refused("get_tags", R"({"run_ids":["a@1"],"search":)" + search + "}"); };
+  CHECK(with(text_of(512)) == "");
+  CHECK(with(text_of(513)).find("params.search must be") == 0);
+  CHECK(parsed<TagsQuery>("get_tags", R"({"run_ids":["a@1"],"search":"loss"})").search == "loss");
+  CHECK(refused("get_tags", "{}") == "params.run_ids must be a list of 1..256");
+}
+
 TEST_CASE("run commands: tallies are of a place") {
   CHECK(parsed<TalliesQuery>("get_tallies", R"({"at_seq":9})").at_seq == 9u);
   CHECK(refused("get_tallies", R"({"at_seq":-1})").find("params.at_seq is -1") == 0);
+  CHECK(parsed<TalliesQuery>("get_tallies", R"({"at_seq":9223372036854775807})").at_seq == 9223372036854775807u);
+  CHECK(refused("get_tallies", R"({"at_seq":9223372036854775808})").find("params.at_seq is 9223372036854775808") == 0);
 }

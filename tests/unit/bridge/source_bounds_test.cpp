@@ -138,6 +138,13 @@ TEST_CASE("bounds: when the source is asked, and again") {
     t.after(1);
     CHECK(t.link.asked.size() == 2);
   }
+  SUBCASE("a moment after it had nothing that it has announced yet") {
+    t.announce(Tracking::numbers(1, 1)).event(1).event(3).answer({});
+    t.after(kRepairRetryUs - 1);
+    CHECK(t.link.asked.size() == 1);
+    t.after(1);
+    CHECK(t.link.asked.size() == 2);
+  }
   SUBCASE("a moment after its line was not there, which is no refusal") {
     t.link.connected = false;
     t.announce(Tracking::numbers(0, 1)).event(1).event(3);

@@ -105,6 +105,14 @@ TEST_CASE("source clock: one that answers at once, and one at the end of what cl
   last.clock.asked(last.wall_us, last.steady_us);
   last.clock.answered(1'600'000'000, 1e11, 1e11, last.wall_us, last.steady_us);
   CHECK(last.clock.known());
+  for (const double beyond : {1.000001e11, -0.000001}) {
+    for (const bool heard : {false, true}) {
+      TwoClocks wild;
+      wild.clock.asked(wild.wall_us, wild.steady_us);
+      wild.clock.answered(1'600'000'000, heard ? beyond : 1e11, heard ? 1e11 : beyond, wild.wall_us, wild.steady_us + (std::int64_t{1} << 60));
+      CHECK_FALSE(wild.clock.known());
+    }
+  }
   TwoClocks first;
   first.clock.asked(first.wall_us, first.steady_us);
   first.clock.answered(1'600'000'000, 0, 0, first.wall_us, first.steady_us);
