@@ -207,3 +207,19 @@ TEST_CASE("bounds: a snapshot in a reply has the newest that fit") {
   CHECK(snapshot["events"][3]["type"] == "t5");
   CHECK(snapshot["complete"].IsFalse());
 }
+
+TEST_CASE("bounds: whom a refusal names is told up to the longest name that there is") {
+  const std::string longest(129, 'x');
+  CHECK(permission_details("pause", longest) == R"({"permission":"command","command":"pause","target":")" + longest + "\"}");
+  CHECK(permission_details("pause", longest + "x") == permission_details("pause", longest));
+  CHECK(permission_details("pause", "") == R"({"permission":"command","command":"pause"})");
+}
+
+TEST_CASE("bounds: commands that wait have as many bytes as they may, to the byte") {
+  for (const std::size_t too_few : {0u, 1u}) {
+    OneTrainer t;
+    t.router.set_bytes_max(2 * (1024 + 2) - too_few);
+    for (int i = 0; i < 2; ++i) t.submit(1'000'000);
+    CHECK(t.answered == static_cast<int>(too_few));
+  }
+}

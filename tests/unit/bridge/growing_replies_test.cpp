@@ -359,6 +359,7 @@ const ReadScopePtr kPrices = ReadScope::of({{{"price"}, {}, {}}});
 TEST_CASE("growing replies: who may read some things is given these, as they were after one event, and their types") {
   Bench bench;
   for (int i = 0; i < 900; ++i) {
+    if (i == 600) bench.clock.advance_us(2'000'000);
     bench.take(R"({"type":")" + std::string(i % 2 == 0 ? "price" : "secret") + R"(","data":{"item":")" + std::to_string(i) + "\"}}");
   }
   catch_up(bench.snapshot, bench.log);
@@ -385,6 +386,7 @@ TEST_CASE("growing replies: who may read some things is given these, as they wer
   REQUIRE(told["event_types"].Size() == 1);
   CHECK(told["event_types"][0]["type"] == "price");
   CHECK(told["event_types"][0]["events"] == 451);
+  CHECK(told["event_types"][0]["last_event"].GetDouble() == doctest::Approx(static_cast<double>(bench.clock.wall_us()) / 1e6).epsilon(1e-12));
   CHECK_FALSE(told.HasMember("other_events"));
   REQUIRE(none.answers == 1);
   CHECK(parse_json(none.result)["count"] == 0);

@@ -31,6 +31,15 @@ TEST_CASE("intake: a bad line of a batch rejects itself only") {
   check_sums(bench.counters);
 }
 
+TEST_CASE("intake: a newline behind bodies is none, however many of these were bad") {
+  for (const char* message : {"{\"type\":\"a\",\"data\":{}}\nbad\n", "bad\n{\"type\":\"a\",\"data\":{}}\n"}) {
+    Bench bench;
+    bench.take(message);
+    CHECK(bench.log.last_seq() == 1);
+    CHECK(rejected(bench.counters) == 1);
+  }
+}
+
 TEST_CASE("intake: what is taken also has the time of the one before, and what is taken its own") {
   Bench bench;
   const std::string body = R"({"type":"a","data":{}})";

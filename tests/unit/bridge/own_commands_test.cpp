@@ -270,7 +270,8 @@ TEST_CASE("own commands: of get_audit, drain and backup what is wrong is named")
   bench.commands.set_audit(&nowhere);
   CHECK(ask(bench, "get_audit", "{}").find("bad_request: audit.file is not set") == 0);
   CHECK(ask(bench, "drain", R"({"drain_s":-1})").find("bad_request: params.drain_s is -1") == 0);
-  CHECK(ask(bench, "drain", R"({"drain_s":1})") == "busy: it cannot be drained");
+  CHECK(ask(bench, "drain", R"({"drain_s":3600})") == "busy: it cannot be drained");
+  CHECK(ask(bench, "drain", R"({"drain_s":3601})").find("bad_request: params.drain_s is 3601") == 0);
   CHECK(ask(bench, "backup", R"({"file":7})").find("bad_request: params.file must be a string") == 0);
   CHECK(ask(bench, "backup", "{}").find("bad_request: params.file is missing") == 0);
   CHECK(ask(bench, "backup", R"({"file":"f"})") == "bad_request: there is no journal (journal.path)");
@@ -332,11 +333,15 @@ TEST_CASE("own commands: get_status tells of addresses, memory, the journal and 
   CHECK(first["journal"]["bytes_per_event"].IsNull());
   CHECK(first["journal"]["holds_s"].IsNull());
   CHECK(first["delays"]["publish_to_receive"].Size() == first["delays"]["bounds_ms"].Size() + 1);
+  CHECK(first["delays"]["receive_to_send"].MemberCount() == 0);
+  bench.counters.receive_to_send[1].add(5, 1);
   journal.given.event_bytes = 0.5;
   journal.given.holds_s = 0;
   const auto second = told("get_status", "{}");
   CHECK(second["journal"]["bytes_per_event"].GetDouble() == 0.5);
   CHECK(second["journal"]["holds_s"].GetDouble() == 0);
+  CHECK(second["delays"]["receive_to_send"].MemberCount() == 1);
+  CHECK(second["delays"]["receive_to_send"]["batch"].Size() == first["delays"]["bounds_ms"].Size() + 1);
   CHECK(told("backup", R"({"file":"f"})") == "f");
 }
 

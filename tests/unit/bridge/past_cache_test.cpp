@@ -125,3 +125,19 @@ TEST_CASE("past: so many bytes are kept, what was read first goes first") {
   CHECK(past.cache.look(12, 12, &past.reader).block);
   CHECK(past.cache.look(1, 1, &past.reader).pending);
 }
+
+TEST_CASE("past: two that have as many bytes together as may be kept are kept, and with one byte less the newer is") {
+  for (const std::size_t too_few : {0u, 1u}) {
+    Past past(2, 1000);
+    const std::size_t bytes = past.journal.blocks[0]->memory_bytes() + past.journal.blocks[1]->memory_bytes();
+    PastCache cache(&past.journal, bytes - too_few);
+    for (const std::uint64_t seq : {1, 2}) {
+      (void)cache.look(seq, seq, &past.reader);
+      past.journal.answer();
+    }
+    CHECK(cache.bytes() == (too_few == 0 ? bytes : past.journal.blocks[1]->memory_bytes()));
+    CHECK(cache.look(2, 2, &past.reader).block);
+    CHECK(cache.look(1, 1, &past.reader).pending == (too_few != 0));
+    cache.forget(&past.reader);
+  }
+}

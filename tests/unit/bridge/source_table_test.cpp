@@ -401,3 +401,25 @@ TEST_CASE("sources: a connection that says another name than before is another s
   CHECK_FALSE(bench.sources.find("s", "r")->connected());
   CHECK(bench.sources.find("t", "r")->connected());
 }
+
+TEST_CASE("sources: one that is heard of again after it was forgotten is another") {
+  Bench bench;
+  std::int64_t now_us = 1;
+  REQUIRE(bench.sources.hear("s", "r", 1, now_us) != nullptr);
+  now_us += kLiveUs;
+  for (int i = 0; i < 88; ++i) REQUIRE(bench.sources.meet("t" + std::to_string(i), "r", 1, now_us) != nullptr);
+  CHECK(bench.sources.find("s") == nullptr);
+  CHECK(bench.sources.hear("s", "r", 1, now_us) == nullptr);  // there is no room for it
+  now_us += kLiveUs;
+  const Run* const again = bench.sources.hear("s", "r", 1, now_us);
+  REQUIRE(again != nullptr);
+  CHECK(bench.sources.find("s", "r") == again);
+}
+
+TEST_CASE("sources: the newest number of a run is known from its first event on") {
+  Bench bench;
+  bench.take(R"({"type":"t","data":{},"source":"s","run":"r","source_seq":1})");
+  CHECK(bench.sources.find("s", "r")->last_source_seq == 1);
+  bench.take(R"({"type":"t","data":{},"source":"s","run":"r"})");
+  CHECK(bench.sources.find("s", "r")->last_source_seq == 1);
+}

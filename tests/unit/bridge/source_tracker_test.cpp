@@ -451,6 +451,12 @@ TEST_CASE("tracker: a name that is forgotten takes with it what it held, and goe
     t.follow_up();
     CHECK(t.link.asked.back().from == 1);
   }
+  SUBCASE("or what is no place to go on from") {
+    store.answers.at(0)(kSourceSeqMax);
+    t.follow_up();
+    CHECK(t.link.asked.back().from == 1);
+    CHECK(t.tally().duplicates == 0);
+  }
 }
 
 TEST_CASE("tracker: a number is believed as far as the source's own word covers it") {

@@ -462,3 +462,27 @@ TEST_CASE("frames: an array is filled to the byte") {
     if (too_many == 0) CHECK(arrays[0].size() == kBlockBytesMax);
   }
 }
+
+TEST_CASE("frames: what is to come has its room in buffers that are there, of arrays and of what is sent as it is") {
+  // How many of four buffers are taken for it.
+  const auto taken = [](const std::string& request, bool deflated) {
+    FrameBuffers buffers;
+    for (int i = 0; i < 4; ++i) {
+      std::string buffer;
+      buffer.reserve(100'001);
+      buffers.give_back(std::move(buffer));
+    }
+    Deflater deflater(Deflater::kLevelMin);
+    FramesBuilder builder(subscription(request), deflated ? &deflater : nullptr, "e", &buffers);
+    builder.expect(100'000);
+    int left = 0;
+    while (buffers.take(100'000).capacity() == 100'001) ++left;
+    return 4 - left;
+  };
+  CHECK(taken("{}", false) == 1);
+  CHECK(taken(R"({"batch":true})", false) == 2);
+  CHECK(taken(R"({"batch":true})", true) == 1);  // what is compressed is not known by its size
+  FramesBuilder without(subscription("{}"), nullptr, "e");
+  without.expect(100'000);
+  CHECK(without.finish().bytes == nullptr);
+}

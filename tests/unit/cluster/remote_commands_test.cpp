@@ -383,3 +383,20 @@ TEST_CASE("remote command: a source that is connected nowhere is commanded where
   (void)nodes["n2"].command("t");
   CHECK(nodes["n2"].asked == 1);
 }
+
+TEST_CASE("remote command: those that wait have as many bytes as they may, to the byte") {
+  for (const std::size_t too_few : {0u, 1u}) {
+    Nodes nodes({"n1", "n2"});
+    nodes["n2"].connect("t", "r1");
+    nodes.pass(2'000'000);
+    nodes["n1"].bench.dispatcher.router().set_bytes_max(2 * (1024 + 2) - too_few);
+    CHECK(nodes["n1"].outcome(nodes["n1"].command("t")) == "waiting");
+    const int n = nodes["n1"].command("t");
+    CHECK(nodes["n1"].outcome(n) == (too_few == 0 ? "waiting" : "busy"));
+    if (too_few != 0) continue;
+    nodes.pass(500'000);
+    CHECK(nodes["n1"].outcome(n) == "success");
+    CHECK(nodes["n1"].outcomes[n].answers.at(0).elapsed_us < 500'000);
+    CHECK(nodes["n1"].outcomes[n].answers.at(0).elapsed_us >= 0);
+  }
+}
