@@ -182,3 +182,20 @@ TEST_CASE("get_recent_events: who is one too many that wait is told so, and the 
   }
   CHECK(told == std::vector<std::string>{"too many wait for events that this bridge does not have yet"});
 }
+
+TEST_CASE("get_recent_events: who is gone while he waits is told nothing, and who is nobody's is told at the end") {
+  Waiting w;
+  std::vector<std::string> told;
+  const auto run = [&](const std::shared_ptr<RequestBudget>& account) {
+    w.bench.commands.run("get_recent_events", parse_json(R"({"since_seq":9,"epoch":"epoch1"})"), account,
+                         [&](const auto& got) { told.push_back(got ? got.value() : got.error().message.substr(0, 16)); });
+  };
+  {
+    Asker gone(w.bench);
+    run(gone.account);
+  }
+  run(nullptr);
+  CHECK(told.empty());
+  (void)w.pass(5'000'000);
+  CHECK(told == std::vector<std::string>{"params.since_seq"});
+}

@@ -115,6 +115,7 @@ TEST_CASE("match index: of few nothing is said, and of a block that was looked a
   const Subscription wanted = subscription(R"({"filter":{"item":"a"}})");
   for (std::size_t i = 1; i < MatchIndex::kSubscriptionsMin; ++i) CHECK_FALSE(index.column(block, index.add(wanted)));
   CHECK(index.take_work() == 0);
+  CHECK(index.rows_bytes() == 0);
   const std::size_t fourth = index.add(wanted);
   CHECK(index.column(block, fourth));
   CHECK(index.take_work() >= block->size());

@@ -53,6 +53,12 @@ TEST_CASE("feed: one event that is gone is a gap of one, and where none is gone 
   CHECK(whole.gap.empty());
 }
 
+TEST_CASE("feed: nothing is unread before anything is written") {
+  Bench bench;
+  const Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+  CHECK(feed.unread_bytes() == 0);
+}
+
 TEST_CASE("feed: replies that are never read are bounded in bytes") {
   const auto said = [](std::size_t frame_bytes) {
     Bench bench;

@@ -482,6 +482,15 @@ TEST_CASE("frames: what is to come has its room in buffers that are there, of ar
   CHECK(taken("{}", false) == 1);
   CHECK(taken(R"({"batch":true})", false) == 2);
   CHECK(taken(R"({"batch":true})", true) == 1);  // what is compressed is not known by its size
+  // An array has a block's bytes at most.
+  FrameBuffers buffers;
+  std::string block;
+  block.reserve(kBlockBytesMax + 1);
+  buffers.give_back(std::move(block));
+  Deflater deflater(Deflater::kLevelMin);
+  FramesBuilder batched(subscription(R"({"batch":true})"), &deflater, "e", &buffers);
+  batched.expect(2 * kBlockBytesMax + 100'000);
+  CHECK(buffers.take(kBlockBytesMax).capacity() == kBlockBytesMax);
   FramesBuilder without(subscription("{}"), nullptr, "e");
   without.expect(100'000);
   CHECK(without.finish().bytes == nullptr);

@@ -44,6 +44,7 @@ TEST_CASE("heartbeat: what is wrong is named, with its place") {
   CHECK(wrong(said(many + "]")).find("sources must be a list of at most 1024") == 0);
   CHECK(wrong(run(R"("a_field_of_a_later_version":{})")) == "");
   CHECK(wrong(R"({"node":"n1","state":"resting"})") == "state must be running or stopping");
+  CHECK(wrong(R"({"node":")" + std::string(65, 'n') + "\"}") == "node must be a string of at most 64 bytes");
 }
 
 TEST_CASE("heartbeat: texts, lists and numbers are taken up to their bounds, and not beyond") {

@@ -59,6 +59,8 @@ TEST_CASE("past slices: what was asked for arrives byte for byte, and no more th
 TEST_CASE("past slices: an answer is filled to the byte") {
   const PastRequest request{3, 8};
   const std::string one = write_past_slice({3, 4}, events(4, 4), kMuch);
+  CHECK(jsons(*read_past_slice(one, {3, 4})) == jsons(events(4, 4)));
+  CHECK_FALSE(read_past_slice(one, {4, 8}));
   // What stands behind `data` counts though it is left out, as of a large event it is nothing.
   const std::size_t two = one.size() - one.find('\n') - 1 + 16 + events(5, 5).front()->json(0).size();
   CHECK(jsons(*read_past_slice(write_past_slice(request, events(4, 8), two), request)) == jsons(events(4, 5)));
