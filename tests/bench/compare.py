@@ -68,9 +68,10 @@ def judge(old: list, new: list, least: float) -> tuple:
 
 
 def checked_out() -> str:
-    """The commit, and -dirty behind it where files differ from it."""
-    asked = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty"]
-    return subprocess.run(asked, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+    """The commit, and -dirty behind it where files differ from it; what is added to the results is no difference."""
+    asked = ["git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no", "--", ".", f":!{RESULTS.relative_to(ROOT)}"]
+    changed = subprocess.run(asked, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+    return short_name("HEAD") + ("-dirty" if changed else "")
 
 
 def short_name(commit: str) -> str:
