@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 import types
 import unittest
 from typing import Any
@@ -12,7 +14,7 @@ from unittest import mock
 
 import numpy
 from ppo_bridge.tensorboard import SummaryWriter
-from support import PublishedTest
+from support import PublishedTest, wait_until
 
 
 class TorchWriter:
@@ -125,6 +127,56 @@ class Curves(PublishedTest):
         writer.close()
         self.assertEqual([u["policy_loss"] for u in self.events("training_update")], [0.25, 0.25, 0.125])
         self.assertEqual(len(self.scalars()), 5)
+
+    def test_threads_that_share_a_writer_do_not_mix_up_their_steps(self) -> None:
+        writer = SummaryWriter("runs/x", publisher=self.to)
+        interval = sys.getswitchinterval()
+        self.addCleanup(sys.setswitchinterval, interval)
+        sys.setswitchinterval(1e-6)
+
+        def log(first: int) -> None:
+            for step in range(first, 8000, 4):
+                writer.add_scalar("losses/policy_loss", step / 2, step)
+                writer.add_scalar("charts/episodic_return", step / 4, step)
+
+        threads = [threading.Thread(target=log, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        writer.close()
+        updates = sorted((u["steps"], u["policy_loss"]) for u in self.events("training_update"))
+        self.assertEqual(updates, [(step, step / 2) for step in range(8000)])
+        ends = sorted((e["global_step"], e["reward"]) for e in self.events("episode_end"))
+        self.assertEqual(ends, [(step, step / 4) for step in range(8000)])
+
+    def test_a_child_has_nothing_of_what_its_parent_gathered(self) -> None:
+        writer = SummaryWriter("runs/x", publisher=self.to)
+        writer.add_scalar("losses/policy_loss", 0.5, 1)
+        held, let_go = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with writer._curves._lock:
+                held.set()
+                let_go.wait()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)  # should it hang
+            writer.add_scalar("losses/policy_loss", 0.25, 2)
+            writer.flush()
+            self.to.flush(10)
+            os._exit(0)
+        let_go.set()
+        thread.join()
+        os.waitpid(child, 0)
+        source = "%s.%d" % (self.source, child)
+        wait_until(lambda: self.bridge.events("training_update", source), "for the child's")
+        (update,) = self.bridge.events("training_update", source)
+        self.assertEqual((update["data"]["policy_loss"], update["data"]["steps"]), (0.25, 2))
 
     def test_what_is_no_number_costs_no_event(self) -> None:
         writer = SummaryWriter("runs/x", publisher=self.to)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from typing import Any, Iterable
 
 from . import _values
@@ -33,17 +34,22 @@ _NOTED_MAX = 1000
 
 
 class Curves:
-    """One agent's. Belongs to one thread. Raises nothing: what cannot be published is counted."""
+    """One agent's. Thread-safe. Raises nothing: what cannot be published is counted."""
 
     def __init__(self, publisher: Publisher, agent_id: str | None = None) -> None:
         self.publisher = publisher
         self.agent_id = agent_id
         self._agent = {} if agent_id is None else {"agent_id": agent_id}
-        self._update: dict[str, tuple[str, Any]] = {}  # field -> tag, value
-        self._episode: dict[str, Any] = {}
+        self.forget()
         self._step: Any = None
         self._updates = self._episodes = 0
         publisher.flush_before_end(self)
+
+    def forget(self) -> None:
+        """Also in a child after a fork: what is gathered is the parent's, and some thread's lock for ever."""
+        self._lock = threading.RLock()  # guards what is gathered
+        self._update: dict[str, tuple[str, Any]] = {}  # field -> tag, value
+        self._episode: dict[str, Any] = {}
 
     def scalar(self, tag: Any, value: Any, step: Any = None, walltime: Any = None) -> None:
         """Anything that is one number; True is 1, what is none null and counted."""
@@ -77,6 +83,10 @@ class Curves:
 
     def flush(self) -> None:
         """Publishes what is gathered of the step."""
+        with self._lock:
+            self._flush()
+
+    def _flush(self) -> None:
         update, self._update = self._update, {}
         episode, self._episode = self._episode, {}
         if episode:
@@ -96,17 +106,18 @@ class Curves:
         update, episode = update_field(name), _EPISODE.get(name)
         if update is None and episode is None:
             return
-        if step != self._step:
-            self.flush()
-            self._step = step
-        if update is not None:
-            if self._update.get(update, ("", 0))[0] == tag:  # the next one in the same step
-                self.flush()
-            self._update.setdefault(update, (tag, value))
-        elif episode is not None and not group.startswith(_NOT_TRAINING):
-            if episode in self._episode:  # two that ended in one step
-                self.flush()
-            self._episode[episode] = value
+        with self._lock:
+            if step != self._step:
+                self._flush()
+                self._step = step
+            if update is not None:
+                if self._update.get(update, ("", 0))[0] == tag:  # the next one in the same step
+                    self._flush()
+                self._update.setdefault(update, (tag, value))
+            elif episode is not None and not group.startswith(_NOT_TRAINING):
+                if episode in self._episode:  # two that ended in one step
+                    self._flush()
+                self._episode[episode] = value
 
     def _publish_histogram(self, tag: Any, found: dict, step: Any, walltime: Any) -> None:
         self._publish("histogram", {"tag": str(tag), "step": number(step), **found}, walltime)

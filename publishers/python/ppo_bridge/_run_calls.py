@@ -58,8 +58,8 @@ class RunCalls:
         return self._runs.end(state, error, agent_id)
 
     def flush_before_end(self, gatherer: Any) -> None:
-        """Calls its flush() before the run of its `agent_id` ends, also by a crash; for who gathers
-        events. It is not kept alive by this."""
+        """Calls its flush() before the run of its `agent_id` ends, also by a crash, and its forget() in a
+        child after a fork; for who gathers events. It is not kept alive by this."""
         self._gatherers.add(gatherer)
 
     @property

@@ -370,6 +370,8 @@ class Publisher(RunCalls):
         if error:
             self._outbox.fail(error)
         self._handlers = Handlers()
+        for gatherer in list(self._gatherers):
+            gatherer.forget()
         self._wait_for_use()
 
     def _wait_for_use(self) -> None:
