@@ -4,8 +4,10 @@
 // 2 wrong flags or configuration.
 
 #include <csignal>
+#include <cstdlib>
 #include <cstdio>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -128,19 +130,23 @@ int main(int argc, char** argv) {
 
   const bridge::Program program = bridge::this_program(argc, argv);
   std::vector<int> handed_over;
+  bool ended = true;
   try {
     bridge::ReadConfig read_anew;
     if (!sources.file.empty()) read_anew = [&sources] { return bridge::read_config(sources); };
-    bridge::BridgeApp app(loaded.value(), sources.file, read_anew, program);
-    const auto started = app.start();
+    auto app = std::make_unique<bridge::BridgeApp>(loaded.value(), sources.file, read_anew, program);
+    const auto started = app->start();
     if (!started) return fail(1, started.error().message);
-    std::cout << app.ready_line() << std::endl;
-    app.run();
-    handed_over = app.handed_over();
+    std::cout << app->ready_line() << std::endl;
+    app->run();
+    handed_over = app->handed_over();
+    ended = app->end();
+    if (!ended) (void)app.release();
   } catch (const std::exception& e) {
     return fail(1, e.what());
   }
-  if (handed_over.empty()) return 0;
+  if (handed_over.empty() && ended) return 0;
   bridge::end_log();
+  if (handed_over.empty()) std::_Exit(0);
   return fail(1, bridge::become(program, handed_over));
 }

@@ -119,8 +119,8 @@ class BridgeApp::Impl {
             },
             [this] { flow_.regulate(); }),
         receiver_(io_, zmq_, guard_, intake_, counters_, taken_, [this] { flow_.announce(); }),
-        bot_publisher_(io_, zmq_, guard_, log_, counters_, clock_, memory_[Queue::bot_events],
-                       memory_[Queue::bot_topics], taken_, upkeep_),
+        bot_publisher_(io_, log_, counters_, upkeep_, memory_[Queue::bot_backlog],
+                       {zmq_, guard_, clock_, memory_[Queue::bot_events], memory_[Queue::bot_topics], taken_}),
         bot_commands_(io_, zmq_, guard_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
                       taken_, auth_is_on_ ? authenticator_.get() : nullptr),
         drain_(client_servers_, clock_, [this] { begin_stop("drained"); }),
@@ -248,6 +248,8 @@ class BridgeApp::Impl {
     signals_.clear();
     ignore_signals(handed_over_.empty());
   }
+
+  bool end() { return bot_publisher_.end(); }
 
   void stop() {
     asio::post(io_, [this] { begin_stop("asked to"); });
@@ -465,6 +467,7 @@ class BridgeApp::Impl {
     if (dispatcher_.busy()) dispatcher_.tick();
     alerts_.tick();
     if (tracker_.busy() && intake_.tick()) flow_.announce_soon();
+    bot_publisher_.tick();
     memory_watch_.check();
     descriptor_watch_.check([this] { return zmq_endpoints(); });
     service_.tick(clock_.steady_us());
@@ -540,6 +543,7 @@ class BridgeApp::Impl {
       intake_.stop();
       if (cluster_) cluster_->flush(kClusterFlushUs);
       flow_.announce();
+      bot_publisher_.publish(true);
     }, [this] { return alerts_.keep_now(); });
   }
 
@@ -549,7 +553,7 @@ class BridgeApp::Impl {
   TakenBytes taken_;
   asio::io_context io_{1};
   ZmqUpkeep upkeep_{io_};
-  zmq::context_t zmq_{1};
+  zmq::context_t zmq_{config_.bots.events.empty() ? 1 : 2};  // I/O threads: see kBotDomain
   SystemClock clock_;
   ServiceManager service_;
   // Before anybody is told of them.
@@ -625,6 +629,7 @@ Result<bool> BridgeApp::start() { return impl_->start(); }
 std::string BridgeApp::ready_line() const { return impl_->ready_line(); }
 void BridgeApp::run() { impl_->run(); }
 const std::vector<int>& BridgeApp::handed_over() const { return impl_->handed_over(); }
+bool BridgeApp::end() { return impl_->end(); }
 void BridgeApp::stop() { impl_->stop(); }
 
 }  // namespace bridge

@@ -39,6 +39,10 @@ class BridgeApp {
   // nothing was handed over.
   const std::vector<int>& handed_over() const;
 
+  // Call once run() has returned. False where a thread is in a call of libzmq that does not end: then the process can only
+  // end, or become another, without this being destroyed.
+  [[nodiscard]] bool end();
+
   // Begins to stop, as a signal would. From any thread.
   void stop();
 

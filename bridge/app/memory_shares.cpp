@@ -31,6 +31,7 @@ Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
   ledger[Queue::held_events].set_bound(static_cast<std::size_t>(config.events.held_bytes_max));
   ledger[Queue::journal_queue].set_bound(journal ? kJournalQueueBytesMax : 0);
   ledger[Queue::thread_backlog].set_bound(threads == 1 ? 0 : kThreadBacklogBytesMax);
+  ledger[Queue::bot_backlog].set_bound(config.bots.events.empty() ? 0 : kBotBacklogBytesMax);
   ledger[Queue::past].set_bound(
       journal ? threads * kPastCacheBytesMax + kSearchCacheBytesMax : 0);
   ledger[Queue::snapshot].set_bound(logs * kSnapshotBytesMax);

@@ -29,6 +29,8 @@ inline constexpr std::size_t kMemoryRunsMax = 10'000;
 
 // Blocks that wait for a thread that serves clients (websocket.threads).
 inline constexpr std::size_t kThreadBacklogBytesMax = 32 * 1024 * 1024;
+// And for the thread that has the bots' socket.
+inline constexpr std::size_t kBotBacklogBytesMax = 2 * 1024 * 1024;
 
 // Where only what is written is delivered, nothing is taken in beyond so much that is not. Less than the
 // queue by more than any message, so that nothing is ever left out of it.

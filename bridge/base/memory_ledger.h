@@ -98,6 +98,7 @@ enum class Queue : std::size_t {
   held_events,
   journal_queue,
   thread_backlog,
+  bot_backlog,
   past,
   snapshot,
   clients,
@@ -119,8 +120,8 @@ enum class Queue : std::size_t {
 // All lines. Made at the start and shared by all threads.
 class MemoryLedger {
  public:
-  static constexpr std::array<const char*, 20> kNames = {
-      "history", "held_events", "journal_queue", "thread_backlog", "past",     "snapshot",
+  static constexpr std::array<const char*, 21> kNames = {
+      "history", "held_events", "journal_queue", "thread_backlog", "bot_backlog", "past", "snapshot",
       "clients", "sources",     "cohorts",       "unread",         "subscriptions",
       "requests", "commands",   "http",          "bot_events",     "bot_topics",
       "bot_replies", "runs",    "alerts",         "zeromq"};

@@ -1,14 +1,10 @@
-// Events out for bots: the XPUB socket, one more cursor into the log (PROTOCOL section 3).
-//
-// Where bots have keys, each subscription is looked at by itself (ZMQ_XPUB_MANUAL), and one to what the key's role may
-// not read does not come about.
+// Events out for bots: one more cursor into the log (PROTOCOL section 3), and a thread that has the socket.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include <asio/io_context.hpp>
@@ -16,74 +12,62 @@
 
 #include "base/counters.h"
 #include "base/log.h"
-#include "base/memory_ledger.h"
 #include "base/result.h"
 #include "log/event_log.h"
-#include "net/bot_topics.h"
-#include "net/zmq_guard.h"
-#include "net/zmq_monitor.h"
+#include "net/bot_queue.h"
+#include "net/bot_socket.h"
 #include "net/zmq_peers.h"
 #include "net/zmq_upkeep.h"
-#include "net/zmq_watch.h"
 
 namespace bridge {
 
-// Lives on the loop's thread. The log must outlive it.
+// Lives on the loop's thread, which never waits for the socket's. The log must outlive it.
 class BotPublisher {
  public:
-  // What bots have yet to take counts as `unread`, what they subscribe to as `topics`.
-  BotPublisher(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, EventLog& log, Counters& counters,
-               const Clock& clock, MemoryShare& unread, MemoryShare& topics, TakenBytes& taken, ZmqUpkeep& upkeep);
+  // What waits for the thread counts as `backlog`.
+  BotPublisher(asio::io_context& io, EventLog& log, Counters& counters, ZmqUpkeep& upkeep, MemoryShare& backlog,
+               const BotSocketParts& socket);
+  ~BotPublisher();
 
-  // Binds; "" leaves it off. A failure names the address and the reason.
+  // Binds and starts the thread; "" leaves both off. A failure names the address and the reason.
   Result<bool> start(const std::string& endpoint);
+
+  // Hands over what waits and ends the thread, where it comes back in time; where not, nothing that it uses may be destroyed.
+  [[nodiscard]] bool end();
 
   // Where it is bound; empty where it is off.
   const std::string& endpoint() const { return endpoint_; }
 
-  // Sends what is new in the log, a turn's worth now and the rest after the other sockets. Call after
-  // each batch of appends. A bot that does not read loses events at its high-water mark, as is ZeroMQ's
-  // way; the holes in `seq` tell it, and get_recent_events has them. Where all of them hold too much memory, the
-  // one that is furthest behind is disconnected.
-  void publish();
+  // Hands on what is new in the log, as much as there is room for and the rest once the thread has taken that; what is
+  // open gathers meanwhile, unless it is the `last` that is handed on. Call after each batch of appends. What the history
+  // lets go of before is a hole in `seq`, and get_recent_events has it.
+  void publish(bool last = false);
 
   // Keys may no longer be good, or read less: those who have them are disconnected. Call about once a second.
   void check_keys();
 
+  // Takes over what the thread has counted, and looks whether it is held up. Call every 20 ms or so.
+  void tick();
+
  private:
-  Turn take_turn();
-  // False where there are more than a turn's worth.
-  bool read_subscriptions();
-  void take_subscription(zmq::message_t& message);
-  void add_topic(const std::string& topic, int descriptor);
-  void drop_topic(const std::string& topic);
-  void drop_topics_of(int descriptor);
-  void shed();
-  void shed_slowest(const std::vector<ZmqPeer>& peers);
+  void watch();
+  void look();
+  void cut_loudest(const std::vector<ZmqPeer>& peers);
 
   asio::io_context& io_;
-  zmq::context_t& context_;
-  ZmqGuard& guard_;
   EventLog& log_;
   Counters& counters_;
-  const Clock& clock_;
-  TakenBytes& taken_;
   ZmqUpkeep& upkeep_;
-  zmq::socket_t socket_;
+  BotQueue queue_;
+  const BotSocketParts parts_;
   std::string endpoint_;
-  bool keys_ = false;  // that bots have to have one
-  std::unique_ptr<ZmqMonitor> monitor_;
-  std::unique_ptr<ZmqWatch> watch_;
+  std::unique_ptr<BotSocket> socket_;  // null where it is off
   std::uint64_t cursor_ = 0;
-  MemoryShare& unread_;
-  MemoryHold topic_bytes_;
-  MemoryShare& topics_share_;
-  // By descriptor. With keys each bot has its own entries, with its descriptor and a 0 in front.
-  BotTopics topics_;
-  std::unordered_map<int, std::shared_ptr<const Access>> readers_;  // with keys: who has subscribed
-  LogLimiter refused_lines_;
-  std::chrono::steady_clock::time_point shed_at_;  // when a slow bot was last disconnected
-  std::string topic_;                              // reused
+  bool asked_ = false;  // the thread, whether it is there; it has yet to answer
+  std::chrono::steady_clock::time_point asked_at_;
+  bool shut_ = false;     // no more bots are let in
+  bool looking_ = false;  // for who is connected
+  LogLimiter lines_;
 };
 
 }  // namespace bridge

@@ -31,7 +31,7 @@ void MemoryWatch::check() {
   const Clock::time_point now = Clock::now();
   const std::size_t resident = resident_bytes();
   // What is freed and taken again does not make the process grow: while something is wrong, look each time.
-  const bool calm = !taken_.counting && resident < resident_ + kGrownBytes && now - looked_at_ < kLookInterval;
+  const bool calm = !taken_.counting() && resident < resident_ + kGrownBytes && now - looked_at_ < kLookInterval;
   if (looking_ || calm) return;
   looking_ = true;
   const std::chrono::nanoseconds used = processor_time();
@@ -59,8 +59,8 @@ void MemoryWatch::on_look(std::size_t allocated) {
   const MemoryShare& share = ledger_[Queue::zeromq];
   const Clock::time_point now = Clock::now();
   if (share.bytes() <= share.bytes_max() / 4) {
-    taken_ = {};
-  } else if (!taken_.counting) {
+    if (taken_.counting()) taken_.set_counting(false);
+  } else if (!taken_.counting()) {
     suspect();
   } else if (!share.has_room_for(0) && now - acted_at_ >= kFreedAfter) {
     acted_at_ = now;
@@ -74,7 +74,7 @@ void MemoryWatch::on_look(std::size_t allocated) {
 
 // From now on it is known what libzmq holds of each. (Counting begins first: who sends meanwhile is not suspected for it.)
 void MemoryWatch::suspect() {
-  taken_.counting = true;
+  taken_.set_counting(true);
   seen_.clear();
   cut_all_after_ = std::max(cut_all_after_, looked_at_ + kLookInterval);
   upkeep_.find(endpoints_(), [this](const std::vector<ZmqPeer>& peers) {
@@ -84,11 +84,12 @@ void MemoryWatch::suspect() {
 
 std::vector<MemoryWatch::Suspect> MemoryWatch::suspects(const std::vector<ZmqPeer>& peers) const {
   std::vector<Suspect> all;
+  const auto by_descriptor = taken_.by_descriptor();
   for (const ZmqPeer& peer : peers) {
-    const auto taken = taken_.by_descriptor.find(peer.descriptor);
+    const auto taken = by_descriptor.find(peer.descriptor);
     const auto seen = seen_.find(peer.descriptor);
     const bool known = seen != seen_.end() && seen->second.port == peer.port;
-    const bool idle = taken == taken_.by_descriptor.end();
+    const bool idle = taken == by_descriptor.end();
     const std::uint64_t gone = (known ? seen->second.received : 0) + (idle ? 0 : taken->second);
     all.push_back({peer, peer.received > gone ? peer.received - gone : 0, idle});
   }
@@ -96,7 +97,7 @@ std::vector<MemoryWatch::Suspect> MemoryWatch::suspects(const std::vector<ZmqPee
 }
 
 void MemoryWatch::act(const std::vector<ZmqPeer>& peers) {
-  if (!taken_.counting) return;
+  if (!taken_.counting()) return;
   const std::vector<Suspect> all = suspects(peers);
   std::uint64_t most = 0;
   for (const Suspect& one : all) most = std::max(most, one.held);
@@ -112,7 +113,7 @@ void MemoryWatch::act(const std::vector<ZmqPeer>& peers) {
   }
   MemoryShare& share = ledger_[Queue::zeromq];
   const auto on_cut = [this, &share](int descriptor) {
-    taken_.by_descriptor.erase(descriptor);
+    taken_.forget(descriptor);
     seen_.erase(descriptor);
     on_cut_(descriptor);
     share.refuse();

@@ -15,6 +15,7 @@ constexpr int kKeyedHeartbeatMs = 2000;
 constexpr int kKeyedHeartbeatTimeoutMs = 10'000;
 constexpr int kDenialRedialMs = 100;
 constexpr int kDenialRedialMsMax = 5000;  // one that is refused comes again and again, and a handshake costs a millisecond
+constexpr std::uint64_t kIoThread = 1, kBotIoThread = 2;  // a bit each
 constexpr std::string_view kTcpScheme = "tcp://";
 constexpr std::string_view kIpcScheme = "ipc://";
 
@@ -26,7 +27,8 @@ ZmqGuard::ZmqGuard(asio::io_context& io, zmq::context_t& context, const Authenti
                    const Clock& clock, ZmqGuardOptions options)
     : authenticator_(authenticator),
       options_(std::move(options)),
-      zap_(io, context, authenticator, clock, options_.ipc_uids) {}
+      zap_(io, context, authenticator, clock, options_.ipc_uids),
+      senders_(senders()) {}
 
 bool ZmqGuard::wants_key(std::string_view endpoint) const {
   if (options_.keys.secret_key.empty() || endpoint.substr(0, kTcpScheme.size()) != kTcpScheme) return false;
@@ -41,6 +43,7 @@ bool ZmqGuard::asks(std::string_view endpoint) const {
 // Each endpoint of a socket keeps what the socket's options were when it was made.
 void ZmqGuard::set_options(zmq::socket_t& socket, const std::string& endpoint, const std::string& domain) const {
   const bool keys = wants_key(endpoint);
+  socket.set(zmq::sockopt::affinity, domain == kBotDomain ? kBotIoThread : kIoThread);
   if (keys) {
     socket.set(zmq::sockopt::curve_secretkey, options_.keys.secret_key);
     socket.set(zmq::sockopt::heartbeat_ivl, kKeyedHeartbeatMs);
@@ -79,8 +82,8 @@ void ZmqGuard::connect(zmq::socket_t& socket, const std::string& endpoint, const
   connect_socket(socket, endpoint);
 }
 
-const ZmqSender& ZmqGuard::sender_of(zmq::message_t& frame) {
-  if (options_.keys.secret_key.empty()) return last_;  // local; what a peer calls itself is not looked at
+const ZmqSender& ZmqSenders::of(zmq::message_t& frame) {
+  if (authenticator_ == nullptr) return last_;
   const char* const user = zmq_msg_gets(frame.handle(), "User-Id");
   const std::uint64_t version = authenticator_->version();
   const bool same = user != nullptr && user == last_user_ && last_text_ == user && version == last_version_;

@@ -18,6 +18,10 @@
 
 namespace bridge {
 
+// Of the socket that bots subscribe at. What they subscribe to can keep a thread of libzmq busy without end (it answers the
+// socket's commands one by one as long as there are more), so that socket has the context's second I/O thread.
+inline constexpr const char* kBotDomain = "out";
+
 struct ZmqGuardOptions {
   CurveKeys keys;  // empty: no CURVE
   bool curve_on_loopback = false;
@@ -51,7 +55,24 @@ struct ZmqSender {
   }
 };
 
-// Lives on the loop's thread, and longer than the sockets.
+// Who sent what the sockets of one thread receive. The authenticator must outlive it.
+class ZmqSenders {
+ public:
+  // Null: nobody has a key, and everybody is local.
+  explicit ZmqSenders(const Authenticator* authenticator) : authenticator_(authenticator) {}
+
+  // Of a frame that came over a connection; good until the next call. Costs 60 ns where it is the sender of the last.
+  const ZmqSender& of(zmq::message_t& frame);
+
+ private:
+  const Authenticator* const authenticator_;
+  const char* last_user_ = nullptr;  // as libzmq has it; looked at beside the text, for memory is used again
+  std::string last_text_;
+  std::uint64_t last_version_ = 0;
+  ZmqSender last_;
+};
+
+// Lives on the loop's thread, and longer than the sockets; what is const may be called on any.
 class ZmqGuard {
  public:
   // `authenticator`: null where nobody has a key.
@@ -73,8 +94,10 @@ class ZmqGuard {
   std::string bind(zmq::socket_t& socket, const std::string& endpoint, const std::string& domain) const;
   void connect(zmq::socket_t& socket, const std::string& endpoint, const std::string& domain) const;
 
-  // Of a frame that came over a connection; good until the next call. Costs 60 ns where it is the sender of the last.
-  const ZmqSender& sender_of(zmq::message_t& frame);
+  // For the sockets of the loop.
+  const ZmqSender& sender_of(zmq::message_t& frame) { return senders_.of(frame); }
+  // For those of another thread. What a peer calls itself is not looked at where there are no keys.
+  ZmqSenders senders() const { return ZmqSenders(options_.keys.secret_key.empty() ? nullptr : authenticator_); }
 
   // What a key that was good may do now; null: nothing.
   std::shared_ptr<const Access> again(const Access& access) const { return authenticator_->again(access); }
@@ -87,10 +110,7 @@ class ZmqGuard {
   const Authenticator* const authenticator_;
   const ZmqGuardOptions options_;
   ZapHandler zap_;
-  const char* last_user_ = nullptr;  // as libzmq has it; looked at beside the text, for memory is used again
-  std::string last_text_;
-  std::uint64_t last_version_ = 0;
-  ZmqSender last_;
+  ZmqSenders senders_;
 };
 
 }  // namespace bridge

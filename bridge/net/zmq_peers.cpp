@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 
@@ -90,8 +91,25 @@ std::vector<ZmqPeer> peers_of(const std::vector<std::string>& endpoints) {
   return peers;
 }
 
-void TakenBytes::count(zmq::message_t& frame) {
-  if (counting) by_descriptor[descriptor_of(frame)] += frame.size() + (frame.size() > 255 ? 9 : 2);
+void TakenBytes::add(zmq::message_t& frame) {
+  const std::lock_guard lock(mutex_);
+  by_descriptor_[descriptor_of(frame)] += frame.size() + (frame.size() > 255 ? 9 : 2);
+}
+
+void TakenBytes::set_counting(bool counting) {
+  const std::lock_guard lock(mutex_);
+  by_descriptor_.clear();
+  counting_ = counting;
+}
+
+void TakenBytes::forget(int descriptor) {
+  const std::lock_guard lock(mutex_);
+  by_descriptor_.erase(descriptor);
+}
+
+std::unordered_map<int, std::uint64_t> TakenBytes::by_descriptor() const {
+  const std::lock_guard lock(mutex_);
+  return by_descriptor_;
 }
 
 int descriptor_of(zmq::message_t& message) { return ::zmq_msg_get(message.handle(), ZMQ_SRCFD); }
@@ -106,6 +124,12 @@ bool cut_peer(int descriptor, const std::string& endpoint) {
   const bool cut = ::shutdown(descriptor, SHUT_RDWR) == 0;
   (void)::connect(descriptor, &nobody, sizeof nobody);
   return cut;
+}
+
+void shut_out(int listening_descriptor, bool shut) {
+  sock_filter none{BPF_RET | BPF_K, 0, 0, 0};  // of each packet that asks for a connection 0 bytes pass
+  const sock_fprog program{1, &none};
+  ::setsockopt(listening_descriptor, SOL_SOCKET, shut ? SO_ATTACH_FILTER : SO_DETACH_FILTER, &program, sizeof program);
 }
 
 zmq::message_t counted_frame(std::string_view bytes, MemoryShare& share,

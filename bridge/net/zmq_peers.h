@@ -2,9 +2,11 @@
 // counted until libzmq is through with them.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,13 +26,25 @@ struct ZmqPeer {
   std::uint64_t received = 0;  // bytes that libzmq has read from it, since it connected; of ipc 0
 };
 
-// What came out of libzmq of each peer, by descriptor, while somebody wants to know. One thread: the loop's.
-struct TakenBytes {
-  bool counting = false;
-  std::unordered_map<int, std::uint64_t> by_descriptor;
-
+// What came out of libzmq of each peer, by descriptor, while somebody wants to know. Any thread.
+class TakenBytes {
+ public:
   // Call for each frame that came over a connection.
-  void count(zmq::message_t& frame);
+  void count(zmq::message_t& frame) {
+    if (counting_) add(frame);
+  }
+  bool counting() const { return counting_; }
+  // Begins with nothing, or stops.
+  void set_counting(bool counting);
+  void forget(int descriptor);
+  std::unordered_map<int, std::uint64_t> by_descriptor() const;
+
+ private:
+  void add(zmq::message_t& frame);
+
+  std::atomic<bool> counting_{false};
+  mutable std::mutex mutex_;
+  std::unordered_map<int, std::uint64_t> by_descriptor_;  // guarded
 };
 
 // Whoever is connected to one of these endpoints of ours, as bind_socket() named them. Looks at all descriptors
@@ -43,6 +57,10 @@ int descriptor_of(zmq::message_t& message);
 // Ends a peer's connection, as if the peer had: libzmq lets its queues go. It may connect again. False
 // where the descriptor is none of that endpoint's (any more).
 bool cut_peer(int descriptor, const std::string& endpoint);
+
+// Whether connections to a TCP socket that listens come about. While they are shut out it looks to those who try as if nobody
+// answered, and they go on trying.
+void shut_out(int listening_descriptor, bool shut);
 
 // A frame that counts as `share`'s, and as `also`'s if that is not null, until it has left. The shares must
 // outlive the ZeroMQ context.
