@@ -7,6 +7,7 @@ import math
 from typing import Any, Iterable, Mapping
 
 from ._json import to_utf8
+from ._extract import number
 from ._names import NAME_RANGE, is_name, printable
 
 PARAMETERS_MAX = 64
@@ -59,13 +60,13 @@ def _checked(given: Mapping) -> dict:
         value = parameter.get(key)
         if value is None or isinstance(value, bool) or _is_text(value) or value == "":
             continue
-        number = _number(value)
-        if number is None and isinstance(value, float):  # NaN and the infinities have no JSON
+        plain_value = _number(value)
+        if plain_value is None and isinstance(value, float):  # NaN and the infinities have no JSON
             parameter.pop(key)
             continue
-        demand(key, number is not None, "a number, true, false or a text of at most %d characters"
+        demand(key, plain_value is not None, "a number, true, false or a text of at most %d characters"
                % _TEXT_CHARS_MAX)
-        parameter[key] = number
+        parameter[key] = plain_value
     return parameter
 
 
@@ -74,16 +75,8 @@ def _is_text(value: Any) -> bool:
 
 
 def _number(value: Any) -> int | float | None:
-    """It as a plain finite number, of numpy's and torch's scalars too."""
-    if isinstance(value, (str, bool)):
-        return None
-    if type(value) is int:
-        return value if abs(value) < 1 << 63 else None
-    try:
-        number = float(value)
-        whole = int(value) if not isinstance(value, float) else None
-    except (TypeError, ValueError, OverflowError):
-        return None
-    if not math.isfinite(number):
-        return None
-    return whole if whole is not None and whole == number and hasattr(value, "__index__") else number
+    """It as a plain finite number of at most 64 bits, of numpy's and torch's scalars too."""
+    found = number(value)
+    if type(found) is int:
+        return found if abs(found) < 1 << 63 else None
+    return found if found is not None and math.isfinite(found) else None
