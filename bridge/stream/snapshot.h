@@ -43,7 +43,6 @@ class Snapshot {
   // `to_seq` each time never ends where events come faster.
   bool catch_up(EventLog& log, std::uint64_t to_seq, std::uint64_t work_max, std::uint64_t* work);
   // The entries are as they were after this event.
-  std::uint64_t folded_seq() const { return folded_seq_; }
 
   // A part of what passes: of the entries up to `to_seq`.
   struct Part {

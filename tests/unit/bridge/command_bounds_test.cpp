@@ -223,3 +223,20 @@ TEST_CASE("bounds: commands that wait have as many bytes as they may, to the byt
     CHECK(t.answered == static_cast<int>(too_few));
   }
 }
+
+TEST_CASE("bounds: a command is with a trainer until that is gone, not only silent") {
+  for (const bool connected : {false, true}) {
+    OneTrainer t;
+    if (connected) REQUIRE(t.bench.hello("t", R"({"type":"_source","source":"t","run":"r","data":{}})"));
+    const auto silent_for = [&t](std::int64_t us) {
+      t.bench.clock.advance_us(us);
+      t.bench.sources.tick(1.0, t.bench.clock.steady_us());
+      return t.answered;
+    };
+    t.submit(60'000'000);
+    REQUIRE(t.sent() == 1);
+    CHECK(silent_for(kStalledAfterUs) == 0);
+    CHECK(silent_for(kLiveUs - kStalledAfterUs - 1) == 0);
+    CHECK(silent_for(1) == 1);
+  }
+}

@@ -446,7 +446,6 @@ TEST_CASE("growing replies: an event costs more where many read the snapshot, ea
   for (int i = 0; i < 100; ++i) bench.take(R"({"type":"price","data":{"item":")" + std::to_string(i) + "\"}}");
   std::uint64_t work = 0;
   CHECK_FALSE(bench.snapshot.catch_up(bench.log, bench.log.head(), kStepWork, &work));
-  CHECK(bench.snapshot.folded_seq() < 1'005);
   CHECK(work < 2 * kStepWork);
 }
 

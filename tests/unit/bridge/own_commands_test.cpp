@@ -269,6 +269,12 @@ TEST_CASE("own commands: of get_audit, drain and backup what is wrong is named")
   Audit nowhere({}, bench.clock);
   bench.commands.set_audit(&nowhere);
   CHECK(ask(bench, "get_audit", "{}").find("bad_request: audit.file is not set") == 0);
+  AuditOptions options;
+  options.file.path = "audit.log";
+  Audit ended(options, bench.clock);  // as far as it takes no more questions
+  bench.commands.set_audit(&ended);
+  CHECK(ask(bench, "get_audit", "{}") == "busy: too many of your requests are being worked on");
+  bench.commands.set_audit(nullptr);
   CHECK(ask(bench, "drain", R"({"drain_s":-1})").find("bad_request: params.drain_s is -1") == 0);
   CHECK(ask(bench, "drain", R"({"drain_s":3600})") == "busy: it cannot be drained");
   CHECK(ask(bench, "drain", R"({"drain_s":3601})").find("bad_request: params.drain_s is 3601") == 0);

@@ -17,6 +17,18 @@ TEST_CASE("presence: a source is told of by its own bridge, once, and known to a
   CHECK(nodes["n2"].bench.run("get_sources").find(R"("node":"n2")") != std::string::npos);
 }
 
+TEST_CASE("presence: of a source that two bridges have heard of the one is told that has it connected") {
+  for (const char* home : {"n1", "n2"}) {
+    Nodes nodes({"n1", "n2"});
+    nodes[std::string(home) == "n1" ? "n2" : "n1"].bench.take(R"({"type":"_source","source":"t","run":"r1","data":{}})");
+    nodes[home].connect("t", "r1");
+    nodes.pass(2'000'000);
+    for (const char* asked : {"n1", "n2"}) {
+      CHECK(nodes[asked].bench.run("get_sources").find(R"("source":"t","node":")" + std::string(home) + '"') != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("presence: a source that goes to another bridge has not gone") {
   Nodes nodes({"n1", "n2"});
   nodes["n1"].connect("t", "r1");
