@@ -112,7 +112,11 @@ TEST_CASE("log: a small history is kept to though nobody reads") {
   EventLog log("e", {100, 1 << 30});
   EnvelopeParser parser(1 << 20);
   REQUIRE(parser.parse(R"({"type":"t","data":{}})") == Reject::none);
-  for (int i = 0; i < 1000; ++i) log.append(parser.envelope(), 0);
+  for (int i = 0; i < 11; ++i) log.append(parser.envelope(), 0);
+  CHECK(log.history().last_seq() == 0);
+  log.append(parser.envelope(), 0);  // an eighth of it is a block
+  CHECK(log.history().last_seq() == 12);
+  for (int i = 0; i < 988; ++i) log.append(parser.envelope(), 0);
   CHECK(log.history().first_seq() > 880);
 }
 
