@@ -10,9 +10,12 @@
 namespace bridge {
 namespace {
 
-constexpr auto kHeldUpAfter = std::chrono::milliseconds(20);
+// Of the processor's time, in one call: on a busy machine the thread may only wait for its turn.
+constexpr auto kHeldUpAfter = std::chrono::milliseconds(10);
+constexpr auto kCutAfter = std::chrono::milliseconds(50);
+constexpr auto kAskIdleAfter = std::chrono::milliseconds(200);
 constexpr auto kEndPatience = std::chrono::seconds(1);
-constexpr std::uint64_t kLoudBytes = 64 * 1024;
+constexpr std::uint64_t kLoudBytes = 128 * 1024;
 
 }  // namespace
 
@@ -70,41 +73,52 @@ void BotPublisher::tick() {
   watch();
 }
 
-// libzmq does not come back while bots connect, or subscribe, faster than it takes that up. So no more get in until it does,
-// and those are disconnected who have sent most: a bot that wants events sends next to nothing.
+// libzmq does not come back while bots connect, or subscribe, faster than it takes that up. So no more get in until it does, and
+// for as long again, which those have who are there; and where that lasts those are disconnected who have sent most: a bot that
+// wants events sends next to nothing.
 void BotPublisher::watch() {
   const auto now = std::chrono::steady_clock::now();
-  if (!asked_) {
-    if (std::exchange(shut_, false)) socket_->let_in(true);
-    if (queue_.empty()) return;
-    asked_ = true;
-    asked_at_ = now;
-    socket_->call([this] { asio::post(io_, [this] { asked_ = false; }); });
-  } else if (!shut_ && now - asked_at_ > kHeldUpAfter) {
-    shut_ = true;
-    socket_->let_in(false);
-    ++counters_.bots_held_off;
-    look();
-    if (!lines_.allow(std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count())) return;
-    log_warn("bots_held_off", "bots.events takes up what bots subscribe to, and lets no more of them in until that is done");
-  } else if (shut_) {
-    look();
+  if (asked_) {
+    const auto used = socket_->used() - used_;
+    if (used < kHeldUpAfter) return;
+    if (!shut_) hold_off();
+    open_at_ = now + (now - shut_at_);
+    if (used > kCutAfter) cut_loudest();
+    return;
   }
+  if (shut_ && now >= open_at_) let_in(true);
+  if (!socket_->wanted() && now - asked_at_ < kAskIdleAfter) return;
+  asked_ = true;
+  asked_at_ = now;
+  used_ = socket_->used();
+  socket_->call([this] { asio::post(io_, [this] { asked_ = false; }); });
 }
 
-void BotPublisher::look() {
-  if (std::exchange(looking_, true)) return;
-  upkeep_.find({endpoint_}, [this](const std::vector<ZmqPeer>& peers) { cut_loudest(peers); });
+void BotPublisher::hold_off() {
+  shut_at_ = std::chrono::steady_clock::now();
+  let_in(false);
+  ++counters_.bots_held_off;
+  if (!lines_.allow(std::chrono::duration_cast<std::chrono::microseconds>(shut_at_.time_since_epoch()).count())) return;
+  log_warn("bots_held_off", "bots.events takes up what bots subscribe to, and lets no more of them in until that is done");
 }
 
-void BotPublisher::cut_loudest(const std::vector<ZmqPeer>& peers) {
-  looking_ = false;
-  if (!asked_) return;
-  std::uint64_t most = kLoudBytes;
-  for (const ZmqPeer& peer : peers) most = std::max(most, peer.received);
-  for (const ZmqPeer& peer : peers) {
-    if (peer.received >= std::max(most / 2, kLoudBytes)) (void)cut_peer(peer.descriptor, endpoint_);
-  }
+// On the other thread: the kernel may still have megabytes of each.
+void BotPublisher::cut_loudest() {
+  if (std::exchange(cutting_, true)) return;
+  upkeep_.run([endpoint = endpoint_] {
+    const std::vector<ZmqPeer> peers = peers_of({endpoint});
+    std::uint64_t most = kLoudBytes;
+    for (const ZmqPeer& peer : peers) most = std::max(most, peer.received);
+    for (const ZmqPeer& peer : peers) {
+      if (peer.received >= std::max(most / 2, kLoudBytes)) (void)cut_peer(peer.descriptor, endpoint);
+    }
+    return true;
+  }, [this](bool) { cutting_ = false; });
+}
+
+void BotPublisher::let_in(bool more) {
+  shut_ = !more;
+  upkeep_.run([listening = socket_->listening(), more] { return bridge::shut_out(listening, !more), true; }, [](bool) {});
 }
 
 }  // namespace bridge

@@ -51,8 +51,9 @@ class BotPublisher {
 
  private:
   void watch();
-  void look();
-  void cut_loudest(const std::vector<ZmqPeer>& peers);
+  void hold_off();
+  void let_in(bool more);
+  void cut_loudest();
 
   asio::io_context& io_;
   EventLog& log_;
@@ -65,8 +66,10 @@ class BotPublisher {
   std::uint64_t cursor_ = 0;
   bool asked_ = false;  // the thread, whether it is there; it has yet to answer
   std::chrono::steady_clock::time_point asked_at_;
+  std::chrono::nanoseconds used_{};  // by the thread then
   bool shut_ = false;     // no more bots are let in
-  bool looking_ = false;  // for who is connected
+  std::chrono::steady_clock::time_point shut_at_, open_at_;
+  bool cutting_ = false;
   LogLimiter lines_;
 };
 

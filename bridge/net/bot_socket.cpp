@@ -1,6 +1,7 @@
 #include "net/bot_socket.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include <algorithm>
 #include <set>
@@ -53,7 +54,7 @@ bool BotSocket::end(std::chrono::milliseconds patience) {
   if (!thread_.joinable()) return true;
   stopping_ = true;
   wake();
-  let_in(false);
+  shut_out(listening_, true);
   const auto by = std::chrono::steady_clock::now() + patience;
   while (end_.wait_for(kCutPause) != std::future_status::ready) {
     if (std::chrono::steady_clock::now() > by) return false;
@@ -93,6 +94,13 @@ void BotSocket::call(std::function<void()> f) { asio::post(io_, std::move(f)); }
 
 void BotSocket::wake() {
   call([this] { watch_->look_again(); });
+}
+
+std::chrono::nanoseconds BotSocket::used() {
+  clockid_t clock{};
+  timespec used{};
+  if (::pthread_getcpuclockid(thread_.native_handle(), &clock) != 0 || ::clock_gettime(clock, &used) != 0) return {};
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
 void BotSocket::check_keys() {

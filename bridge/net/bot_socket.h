@@ -68,8 +68,10 @@ class BotSocket {
   void wake();                             // call where put() says so
   void check_keys();                       // as BotPublisher's
   void call(std::function<void()> f);  // on its thread, once that gets to it
-  // Whether any more bots may connect. Over ipc they always may.
-  void let_in(bool more) const { shut_out(listening_, !more); }
+  // The descriptor that it listens on.
+  int listening() const { return listening_; }
+  // What the thread has used of the processor.
+  std::chrono::nanoseconds used();
   // What was counted since the last time.
   Counters take_counted();
 

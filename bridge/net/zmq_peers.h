@@ -59,7 +59,8 @@ int descriptor_of(zmq::message_t& message);
 bool cut_peer(int descriptor, const std::string& endpoint);
 
 // Whether connections to a TCP socket that listens come about. While they are shut out it looks to those who try as if nobody
-// answered, and they go on trying.
+// answered, and they go on trying. Over ipc
+// nobody is.
 void shut_out(int listening_descriptor, bool shut);
 
 // A frame that counts as `share`'s, and as `also`'s if that is not null, until it has left. The shares must
