@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -14,6 +15,7 @@
 #include "load.h"
 #include "statistics.h"
 #include "subject.h"
+#include "training_loop.h"
 
 namespace bench {
 namespace {
@@ -86,6 +88,13 @@ LatencyRow measure_open_loop(Subject& subject, const EventText& events, const Op
   row.subject = subject.name();
   row.clients = options.latency_clients;
   row.events_per_s = options.latency_events_per_s;
+  std::optional<TrainingLoop> training;
+  double alone = 0.0;
+  if (options.beside_training) {
+    training.emplace();
+    (void)training->rate(options.warmup_seconds);
+    alone = training->rate(options.seconds);
+  }
   std::vector<Connection> clients =
       connect_clients(subject, options.latency_clients, options.receive_buffer_bytes);
   const auto begin = steady_clock::now() + kHeadStart;
@@ -103,6 +112,7 @@ LatencyRow measure_open_loop(Subject& subject, const EventText& events, const Op
   double cpu = 0.0;
   Switches switches;
   std::uint64_t deliveries = 0;
+  std::uint64_t steps = 0;
   steady_clock::time_point counted_from{};
   while (!interrupted && !reader.failed() && steady_clock::now() < end) {
     std::this_thread::sleep_for(milliseconds{20});
@@ -111,6 +121,7 @@ LatencyRow measure_open_loop(Subject& subject, const EventText& events, const Op
       cpu = cpu_seconds_of(subject);
       switches = switches_of(subject);
       deliveries = reader.deliveries();
+      if (training) steps = training->steps();
     }
     if (options.reload_every_s == 0.0 || steady_clock::now() < next_reload) continue;
     next_reload += std::chrono::duration_cast<steady_clock::duration>(std::chrono::duration<double>(options.reload_every_s));
@@ -118,6 +129,7 @@ LatencyRow measure_open_loop(Subject& subject, const EventText& events, const Op
     if (subject.reload()) ++row.reloads;
   }
   row.server_cpu = (cpu_seconds_of(subject) - cpu) / seconds_since(counted_from);
+  if (training) row.training_kept = static_cast<double>(training->steps() - steps) / seconds_since(counted_from) / alone;
   // By what came, as one that falls behind does less than was asked of it.
   const auto delivered = static_cast<double>(std::max<std::uint64_t>(reader.deliveries() - deliveries, 1));
   const double events_each = delivered / static_cast<double>(row.clients);

@@ -23,6 +23,7 @@ struct LatencyRow {
   double cpu_us_per_delivery = 0.0;
   double switches_per_event = 0.0;     // of its threads, to sleep
   double preemptions_per_event = 0.0;  // of those that had more to do
+  double training_kept = 0.0;  // options.beside_training: steps a second, as a share of those before anybody was connected
   std::uint64_t reloads = 0;   // options.reload_every_s
   double reload_max_ms = 0.0;  // of events that were under way at one, or came within 100 ms after it
   double calm_max_ms = 0.0;    // of the others

@@ -32,6 +32,7 @@ struct Options {
   // latency
   std::size_t latency_clients = 100;
   double latency_events_per_s = 2000.0;
+  bool beside_training = false;  // a TrainingLoop runs meanwhile
   double reload_every_s = 0.0;  // SIGHUP with another configuration each time; 0 = never
 
   // hop

@@ -128,6 +128,28 @@ std::vector<Contest> schedule_contests(const Options& options) {
   return {std::move(lone), std::move(hundred), std::move(thousand), std::move(quiet), std::move(crowd), std::move(many)};
 }
 
+// A trainer's loop that uses a core, on the same cores as the bridge, the publisher and the readers.
+Contest training(const Options& options) {
+  Contest contest{"training beside 1,000/s x 20", {}, {}};
+  contest.rows = {{"a CPU-bound loop beside 1,000/s x 20: share of its steps kept", "kept", "bridge", kMore, 0.97, kFigure},
+                  {"the same, beside what it keeps with others", "kept", "bridge", kMore, 1.0, kRatio}};
+  for (const std::string& name : asked_for({"bridge", "mosquitto", "nats"}, options)) {
+    contest.contestants.push_back({name, [name, &options]() -> Taken {
+                                     Options changed = options;
+                                     changed.latency_clients = 20;
+                                     changed.latency_events_per_s = 1000.0;
+                                     changed.reload_every_s = 0.0;
+                                     changed.beside_training = true;
+                                     const std::unique_ptr<Subject> subject = make_subject(name, changed);
+                                     subject->start();
+                                     const LatencyRow got = measure_open_loop(*subject, EventText(options.event_bytes), changed);
+                                     subject->stop();
+                                     return {got.lost, {{"kept", got.training_kept}, {"cores", got.server_cpu}}};
+                                   }});
+  }
+  return contest;
+}
+
 Contest filters(const Options& options) {
   Contest contest{"filters of 100 clients", {}, {}};
   contest.rows = {
@@ -188,7 +210,7 @@ Contest resuming(const Options& options) {
 std::vector<Contest> row_contests(const Options& options) {
   std::vector<Contest> contests = schedule_contests(options);
   contests.insert(contests.begin(), {one_client(options), one_client_by_library(options)});
-  for (Contest& contest : std::vector<Contest>{filters(options), filter_memory(options), idle_clients(options), resuming(options)}) {
+  for (Contest& contest : std::vector<Contest>{training(options), filters(options), filter_memory(options), idle_clients(options), resuming(options)}) {
     contests.push_back(std::move(contest));
   }
   const auto left_out = [&](const Contest& contest) { return contest.title.find(options.rows_only) == std::string::npos; };

@@ -5,6 +5,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "event_text.h"
@@ -15,6 +16,7 @@
 #include "support/json.h"
 #include "support/scratch_directory.h"
 #include "throughput.h"
+#include "training_loop.h"
 
 using namespace bench;
 using testing_support::Json;
@@ -129,7 +131,7 @@ TEST_CASE("rows: each figure that a row names is one that somebody is measured f
       CHECK((contest.contestants.size() > 1 || !row.wanted_is_ratio));
     }
   }
-  CHECK(rows == 20);
+  CHECK(rows == 22);
   o.subjects = {"bridge"};
   o.rows_only = "2,000/s x 1";
   CHECK(row_contests(o).size() == 2);
@@ -152,6 +154,15 @@ TEST_CASE("rows: the bridge's own publisher library brings every event, numbered
   std::string data;
   EventText(200).append_data(data, 12);
   CHECK(Json(data).integer("/price") == 1670794);
+}
+
+TEST_CASE("rows: a training loop keeps its steps while it is alone, and not while others want its core") {
+  const TrainingLoop one;
+  REQUIRE(one.rate(0.05) > 0);
+  const double alone = one.rate(0.2);
+  std::vector<std::unique_ptr<TrainingLoop>> others;
+  for (unsigned i = 0; i < 16 * std::thread::hardware_concurrency(); ++i) others.push_back(std::make_unique<TrainingLoop>());
+  CHECK(one.rate(0.2) < 0.8 * alone);
 }
 
 TEST_CASE("rows: clients with a filter each are measured once they are idle, and have lost nothing") {
