@@ -20,6 +20,10 @@ using testing_support::wait_until;
 
 namespace {
 
+// Less than it gathers; with a sanitizer the work itself takes longer than that.
+constexpr milliseconds kAtOnce{PPO_SANITIZED ? 60'000 : 90};
+constexpr int kFillings = PPO_SANITIZED ? 2 : 10;
+
 struct WorkingRuns {
   explicit WorkingRuns(std::size_t queue_bytes_max = 32u << 20)
       : thread({"", RunLimits(), queue_bytes_max}, clock,
@@ -101,7 +105,7 @@ TEST_CASE("runs thread: a question is answered at once, and what waits is folded
     }));
     least = std::min(least, std::chrono::steady_clock::now() - begin);
   }
-  CHECK(least < milliseconds{90});
+  CHECK(least < kAtOnce);
 }
 
 TEST_CASE("runs thread: where much waits it does not gather, and nothing is missed") {
@@ -109,12 +113,12 @@ TEST_CASE("runs thread: where much waits it does not gather, and nothing is miss
   WorkingRuns runs(kRoom);
   std::uint64_t seq = 0;
   auto soonest = std::chrono::steady_clock::duration::max();
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < kFillings; ++round) {
     REQUIRE(wait_until([&] { return runs.thread.memory_bytes() < kRoom / 4; }));
     const auto begin = std::chrono::steady_clock::now();
     while (runs.thread.memory_bytes() < kRoom / 4 + (64 << 10)) runs.push(++seq);
     REQUIRE(wait_until([&] { return runs.thread.memory_bytes() < kRoom / 4; }));
     soonest = std::min(soonest, std::chrono::steady_clock::now() - begin);
   }
-  CHECK(soonest < milliseconds{90});
+  CHECK(soonest < kAtOnce);
 }
