@@ -8,7 +8,9 @@ demo() {
   fi
   [ "$nodes" -eq 1 ] || install_servers nats-server
   build release ppo-bridge ppo-trainer ppo-client ppo-bot >&2
-  local logs=build/demo pids=() pid
+  # Not the function's own: it may have returned when all is ended.
+  logs=build/demo pids=()
+  local pid
   mkdir -p "$logs"
   # Each in a session of its own: Ctrl-C reaches only this script, which then ends them in order.
   stop_demo() {
