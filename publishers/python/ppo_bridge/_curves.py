@@ -60,6 +60,14 @@ class Curves:
         except Exception as error:
             self.publisher.refuse("scalar", str(error))
 
+    def scalars(self, values: Any, step: Any = None, walltime: Any = None, above: str = "") -> None:
+        """Each of a mapping, under `above` and its own tag."""
+        try:
+            for tag, value in dict(values).items():
+                self.scalar(above + str(tag), value, step, walltime)
+        except Exception as error:
+            self.publisher.refuse("scalar", str(error))
+
     def text(self, tag: Any, text: Any, step: Any = None, walltime: Any = None) -> None:
         data = {"tag": str(tag), "text": str(text)[:_TEXT_CHARS_MAX], "step": number(step)}
         self._publish("text", data, walltime)
@@ -80,6 +88,19 @@ class Curves:
             self._publish_histogram(tag, found, step, walltime)
         except Exception as error:
             self.publisher.refuse("histogram", str(error))
+
+    def any(self, tag: Any, value: Any, step: Any = None) -> None:
+        """A value of whatever kind: a number, a text, or several numbers as a histogram. What has no event is noted."""
+        if _values.is_number(value):
+            self.scalar(tag, value, step)
+        elif isinstance(value, str):
+            self.text(tag, value, step)
+        elif hasattr(value, "tolist"):
+            self.histogram(tag, value, step)
+        elif isinstance(value, (list, tuple)) and value and all(map(_values.is_number, value)):
+            self.histogram(tag, value, step)
+        else:
+            note(type(value).__name__)
 
     def flush(self) -> None:
         """Publishes what is gathered of the step."""
@@ -125,6 +146,7 @@ class Curves:
     def _publish(self, event_type: str, data: dict, walltime: Any = None) -> None:
         at = number(walltime)
         self.publisher.publish(event_type, {**self._agent, **data}, at)
+
 
 _noted: set[str] = set()
 

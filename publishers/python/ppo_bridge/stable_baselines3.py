@@ -14,10 +14,9 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter
 
 from . import _sb3_parameters
-from ._curves import Curves, note
+from ._curves import Curves
 from ._extract import number
 from ._steps import Facts
-from ._values import is_number
 from .hooks import AgentHook, HookStats
 from .publisher import Publisher
 from .steering import Steering
@@ -46,16 +45,10 @@ class _LogWriter(KVWriter):
             values = {key: value for key, value in values.items() if key not in told}
         self._told = {}
         for key, value in values.items():
-            if isinstance(value, str):
-                self.curves.text(key, value, step)
-            elif isinstance(getattr(value, "hparam_dict", None), dict):
+            if isinstance(getattr(value, "hparam_dict", None), dict):
                 self.curves.publisher.update_config(value.hparam_dict)
-            elif is_number(value):
-                self.curves.scalar(key, value, step)
-            elif hasattr(value, "tolist"):
-                self.curves.histogram(key, value, step)
             else:
-                note(type(value).__name__)
+                self.curves.any(key, value, step)
         self.curves.flush()
 
     def close(self) -> None:

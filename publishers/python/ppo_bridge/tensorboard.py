@@ -92,11 +92,7 @@ class SummaryWriter:
         self, main_tag: str, tag_scalar_dict: Any, global_step: Any = None, walltime: Any = None
     ) -> None:
         """As scalars MAIN/TAG."""
-        try:
-            for tag, value in dict(tag_scalar_dict).items():
-                self._curves.scalar("%s/%s" % (main_tag, tag), value, global_step, walltime)
-        except Exception as error:
-            self.publisher.refuse("scalar", str(error))
+        self._curves.scalars(tag_scalar_dict, global_step, walltime, "%s/" % main_tag)
         self._write("add_scalars", main_tag, tag_scalar_dict, global_step, walltime)
 
     def add_text(
@@ -138,11 +134,7 @@ class SummaryWriter:
         run_name: Any = None, global_step: Any = None,
     ) -> None:  # fmt: skip
         self.publisher.update_config(hparam_dict, agent_id=self._agent_id)
-        try:
-            for tag, value in dict(metric_dict).items():
-                self._curves.scalar(tag, value, global_step)
-        except Exception as error:
-            self.publisher.refuse("scalar", str(error))
+        self._curves.scalars(metric_dict, global_step)
         more = (hparam_domain_discrete, run_name, global_step)
         self._write("add_hparams", hparam_dict, metric_dict, *more)
 

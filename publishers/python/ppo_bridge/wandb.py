@@ -23,7 +23,7 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-from ._curves import Curves, note
+from ._curves import Curves
 from ._extract import number
 from ._log import log as _logger
 from ._names import printable
@@ -187,18 +187,12 @@ class Run:
     def _publish(self, tag: str, value: Any, step: Any) -> None:
         if value is None or _is_left_out(value):
             return
-        if is_number(value):
-            self._curves.scalar(tag, value, step)
-        elif isinstance(value, str):
-            self._curves.text(tag, value, step)
-        elif isinstance(value, Histogram) and value.values is None:
+        if isinstance(value, Histogram) and value.values is None:
             self._curves.buckets(tag, value.bins, value.histogram, step)
         elif isinstance(value, Histogram):
             self._curves.histogram(tag, value.values, step)
-        elif hasattr(value, "tolist") or _is_numbers(value):
-            self._curves.histogram(tag, value, step)
         else:
-            note(type(value).__name__)
+            self._curves.any(tag, value, step)
 
     def _axis_of(self, tag: str, row: dict) -> Any:
         """The step that a number of the row is told with."""
@@ -225,10 +219,6 @@ class Run:
 def _is_left_out(value: Any) -> bool:
     values = value if isinstance(value, (list, tuple)) else [value]
     return any(isinstance(each, LeftOut) for each in values)
-
-
-def _is_numbers(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and bool(value) and all(map(is_number, value))
 
 
 class _BeforeInit:
