@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 import zipfile
 from pathlib import Path
@@ -144,6 +145,16 @@ class Debian(unittest.TestCase):
         scripts = [*self.HERE.glob("*/p*"), ROOT / "dev", ROOT / ".ci/run", ROOT / "tests/bench/many_cores.sh"]
         done = subprocess.run(["shellcheck", "-x", *(s for s in scripts if s.is_file())], cwd=ROOT, capture_output=True, text=True)
         self.assertEqual(done.stdout, "")
+
+
+class Types(unittest.TestCase):
+    @unittest.skipUnless(Path("/usr/bin/mypy").exists(), "there is no mypy")
+    def test_mypy_finds_nothing_within_the_packages(self) -> None:
+        for folder in FOLDERS:
+            with self.subTest(folder), tempfile.TemporaryDirectory() as cache:
+                command = ["/usr/bin/mypy", "--no-error-summary", "--cache-dir", cache]
+                done = subprocess.run(command, cwd=ROOT / folder, capture_output=True, text=True, timeout=200)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
 
 class Example(unittest.TestCase):

@@ -119,7 +119,7 @@ class BotFeed:
             time.sleep(max(min(until, self._pause_until) - now, 0))
             return time.monotonic() >= self._pause_until
         wait_s = 0 if self._behind else max(min(until, self._next_look) - now, 0)
-        return self._signs.poll(int(wait_s * 1000)) or self._behind or time.monotonic() >= self._next_look
+        return bool(self._signs.poll(int(wait_s * 1000))) or self._behind or time.monotonic() >= self._next_look
 
     def catch_up(self) -> Iterator[dict]:
         """Everything that the bridge has, asked for now."""

@@ -9,6 +9,7 @@ import logging
 from typing import Any, AsyncIterator
 
 import websockets
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
 
 from ._backoff import FIRST_S, LATER, MAX_S, STOOD_S, Backoff
 from ._bridges import split_list, urls
@@ -32,7 +33,7 @@ _PING_S = 2.0
 _SILENT_MAX = 3
 _TOKEN_REFUSED = 4001
 _NOT_ALLOWED = 4003
-_LOST = (OSError, ValueError, asyncio.TimeoutError, websockets.WebSocketException)
+_LOST = (OSError, ValueError, asyncio.TimeoutError, WebSocketException)
 
 
 def _subscription(
@@ -243,7 +244,7 @@ class Client:
         try:
             try:
                 await self._socket.send(json.dumps(request))
-            except (websockets.ConnectionClosed, AttributeError):
+            except (ConnectionClosed, AttributeError):
                 await asyncio.sleep(_RETRY_S)
                 return None
             await self._inbox.poke()  # a reader that waits for room reads on
@@ -296,7 +297,7 @@ class Client:
         if unsaid is not None:
             raise Refused(unsaid)
         try:
-            connection = await websockets.connect(
+            connection = await websockets.connect(  # type: ignore[attr-defined]  # it is found when asked for
                 self._url,
                 ssl=self._contexts[self._at],
                 compression=None,
@@ -304,7 +305,7 @@ class Client:
                 open_timeout=_CONNECT_TIMEOUT_S,
                 close_timeout=_CLOSE_TIMEOUT_S,
             )
-        except websockets.InvalidHandshake as error:
+        except InvalidHandshake as error:
             status = getattr(error, "status_code", None)
             response = getattr(error, "response", None)
             status = status if status is not None else getattr(response, "status_code", None)
@@ -328,7 +329,7 @@ class Client:
                 self._reading = False
                 self._read += 1
                 await self._take(text)
-        except websockets.ConnectionClosed as closed:
+        except ConnectionClosed as closed:
             received = getattr(closed, "rcvd", None)
             if received is not None and received.code == _TOKEN_REFUSED:
                 raise Refused("the token is missing or wrong") from None
@@ -362,7 +363,7 @@ class Client:
         try:
             await self._inbox.poke()
             await self._send_subscription("subscribe", "resume")
-        except (websockets.ConnectionClosed, AttributeError):
+        except (ConnectionClosed, AttributeError):
             pass  # the next connection does it
 
     async def _take(self, text: Any) -> None:
@@ -389,7 +390,7 @@ class Client:
             await self._inbox.put(event)
 
     def _take_reply(self, reply: dict) -> None:
-        id = reply.get("id")
+        id: Any = reply.get("id")
         failed = reply["status"] == "error"
         if id in ("register", "resume"):
             if failed:

@@ -258,9 +258,9 @@ class Control:
     def _take_request(self, body: bytes, now: float) -> None:
         request = commands.parse_request(body)
         if request.clock is not None:
-            *times, self.clients_address = request.clock
-            self._clock_heard = times[1], round(time.time(), 6)
-            return self._clock.answered(*times, now)
+            stamp, bridge, self.clients_address = request.clock
+            self._clock_heard = bridge, round(time.time(), 6)
+            return self._clock.answered(stamp, bridge, now)
         if request.message:
             return self._refuse(request.id, request.error_type, request.message)
         assert request.id is not None

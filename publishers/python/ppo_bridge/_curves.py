@@ -172,7 +172,7 @@ def quantiles(values: Any) -> dict:
         values = values.float()
     array = numpy.asarray(values, dtype=float).ravel()
     finite = array[numpy.isfinite(array)]
-    found = {"count": int(finite.size)}
+    found: dict = {"count": int(finite.size)}
     if finite.size < array.size:
         found["not_finite"] = int(array.size - finite.size)
     if finite.size == 0:

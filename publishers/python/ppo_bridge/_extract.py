@@ -19,7 +19,10 @@ import dataclasses
 import functools
 import numbers
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
 
 # The last part of a name that people give to what they log, lower-case -> the field of training_update.
 _UPDATE_FIELDS = {
@@ -52,7 +55,7 @@ def update_field(tag: str) -> str | None:
     return _UPDATE_FIELDS.get(tag.rsplit("/", 1)[-1].lower())
 
 
-def is_mapping(thing: Any) -> bool:
+def is_mapping(thing: Any) -> TypeGuard[Mapping]:
     return type(thing) is dict or isinstance(thing, Mapping)
 
 

@@ -24,6 +24,14 @@ _NAN = float("nan")
 class Hook:
     """One hooked agent, or the episodes of one environment. Publishes until end()."""
 
+    # Of the episode under way; see _start_episode().
+    _reward: float
+    _not_finite: int
+    _life_lost: int
+    _profit: Any
+    _final_value: Any
+    _told: tuple | None  # the numbers of a portfolio, after _profit and _final_value
+
     def __init__(
         self, publisher: Publisher, agent_id: str, stats: HookStats, kind: str | None = None
     ) -> None:
@@ -118,7 +126,8 @@ class Hook:
         if type(result) is tuple and len(result) == 5:
             observation, reward, done, cut, info = result
         elif isinstance(result, (tuple, list)) and 4 <= len(result) <= 5 and not hasattr(result, "step_type"):
-            observation, reward, done, info = *result[:3], result[-1]
+            observation, reward, done = result[:3]
+            info = result[-1]
             cut = result[3] if len(result) == 5 else False
         else:
             return self.unrecognised("step", result, _steps.LOOKED_FOR)
@@ -215,7 +224,7 @@ class Hook:
             inventory = get("inventory") if inventory is None else inventory
             value = get("inventory_value") if value is None else value
             realized = get("realized_pnl") if realized is None else realized
-        numbers = gp, total, value, realized
+        numbers: tuple = gp, total, value, realized
         if not _NUMBERS_OR_NONE.issuperset(map(type, numbers)):
             gp, total, value, realized = map(number, numbers)
         named = agent if agent is None or type(agent) is str else str(agent)
@@ -329,10 +338,9 @@ class Hook:
         self._steps = 0
         self._reward = 0.0
         self._not_finite = 0
-        self._profit: Any = None  # as long as nothing says so
-        self._final_value: Any = None
+        self._profit = self._final_value = None  # as long as nothing says so
         self._life_lost = 0  # after how many steps
-        self._told: tuple | None = None  # the numbers of a portfolio, after _profit and _final_value
+        self._told = None
 
     def _take_told(self) -> None:
         told, self._told = self._told, None

@@ -35,7 +35,7 @@ class HookedMethod:
         self._asynchronous = inspect.iscoroutinefunction(original)
         self._plain = not self._asynchronous and before is None  # and watched
         if self._asynchronous and sys.version_info >= (3, 12):
-            inspect.markcoroutinefunction(self)
+            inspect.markcoroutinefunction(self)  # type: ignore[attr-defined]
 
     @property
     def __func__(self) -> Any:
@@ -56,21 +56,22 @@ class HookedMethod:
             return result
         if not self._hook.active:
             return self._original(*args, **kwargs)
-        if self._asynchronous:
-            return self._later(args, kwargs)
-        seen = self._hook.guarded(self._before, self._original, args, kwargs)
+        seen = self._look(args, kwargs)
         result = self._original(*args, **kwargs)
-        self._hook.guarded(self._see, result, seen)
+        if self._asynchronous:
+            return self._later(result, seen)
+        self._hook.guarded(self._see, result, *seen)
         return result
 
-    async def _later(self, args: tuple, kwargs: dict) -> Any:
+    def _look(self, args: tuple, kwargs: dict) -> tuple:
+        """What `see` takes beside the result."""
         if self._before is None:
-            result = await self._original(*args, **kwargs)
-            self._hook.guarded(self._see, result)
-        else:
-            seen = self._hook.guarded(self._before, self._original, args, kwargs)
-            result = await self._original(*args, **kwargs)
-            self._hook.guarded(self._see, result, seen)
+            return ()
+        return (self._hook.guarded(self._before, self._original, args, kwargs),)
+
+    async def _later(self, awaited: Any, seen: tuple) -> Any:
+        result = await awaited
+        self._hook.guarded(self._see, result, *seen)
         return result
 
     def install(self) -> None:

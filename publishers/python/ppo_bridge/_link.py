@@ -224,7 +224,7 @@ class ControlLink:
 
     def see_news(self) -> None:
         """Takes note of connections made and lost."""
-        if self.socket is None:
+        if self.socket is None or self.monitor is None:
             if time.monotonic() >= self.reopen_at:
                 try:
                     self._open()
@@ -257,7 +257,7 @@ class ControlLink:
     def receive(self) -> bytes | None:
         """The next request's body; None where there is none, b"" for what has not a request's form.
         There is none before the bridge has heard who this is."""
-        if self.socket is None or not self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        if self.socket is None or not int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             return None
         try:
             frames = self.socket.recv_multipart(zmq.NOBLOCK)

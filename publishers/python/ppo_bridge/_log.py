@@ -17,4 +17,4 @@ def _safely(handle: Callable[[logging.LogRecord], None]) -> Callable[[logging.Lo
 
 
 log = logging.getLogger("ppo_bridge")
-log.handle = _safely(log.handle)  # type: ignore[method-assign]
+log.handle = _safely(log.handle)  # type: ignore

@@ -83,7 +83,7 @@ class Actions:
         except (KeyError, TypeError):
             numbers = *_AMOUNTS, "profit", "total_value"
             template = self._learn("trade_executed", _extract.trade, texts, numbers, self.templates, texts)
-        if template is None or type(price) not in NUMBERS or type(quantity) not in NUMBERS:
+        if template is None or price is None or type(price) not in NUMBERS or type(quantity) not in NUMBERS:
             return None
         profit = get("profit", get("pnl", 0.0))
         if total is None:
@@ -134,11 +134,11 @@ def portfolio(agent_id: str, inventory: dict | None, value: bool, pnl: bool) -> 
     return text if value else Held(text)
 
 
-def _last_two(names: tuple, told: list, two: tuple) -> Callable:
+def _last_two(names: tuple, told: list, two: tuple) -> Callable[[Any], Any]:
     """What reads `two`, and asks for every one of `names` that is not `told`, so that none of them is missed
     where there are others in its place."""
     others = [name for name in names if name not in told and name not in two]
-    read = itemgetter(*others, *two)
+    read: Callable[[Any], Any] = itemgetter(*others, *two)
     return (lambda thing: read(thing)[-2:]) if others else read
 
 

@@ -371,7 +371,7 @@ class Sender:
             due.append(self._events.handshakes.again_at)
         if self._to_log() != self._logged:
             due.append(self._logged_at + _LOG_EVERY_S)
-        sockets = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]
+        sockets: list[tuple] = [(self._events.socket, zmq.POLLIN), (self._events.monitor, zmq.POLLIN)]
         if self.control is not None:
             with_events_s = _WITH_EVENTS_S if busy else 0.0
             due += [at + with_events_s for at in self.announcer.due(self._events, self.control)]

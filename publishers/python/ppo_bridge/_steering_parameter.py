@@ -144,7 +144,7 @@ def rate_of(lr: Any) -> tuple[Callable, Callable]:
         return (lambda: last["value"]), set_it
     if isinstance(lr, tuple) and len(lr) == 2:
         if callable(lr[0]) and callable(lr[1]):
-            return lr
+            return lr[0], lr[1]
         if isinstance(lr[1], str):
             return access(*lr)
     text = "lr is %s; must be a function, (get, set) or (owner, name)"

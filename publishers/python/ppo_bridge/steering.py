@@ -253,7 +253,7 @@ class _Router:
 
     def add(self, steering: Steering) -> None:
         self._all[steering.agent_id] = steering
-        commands = {
+        commands: dict[str, Callable] = {
             "pause": Steering.pause,
             "resume": Steering.resume,
             "stop": Steering.stop_asked,

@@ -35,7 +35,7 @@ __all__ = ["Config", "Error", "Histogram", "Run", "Settings", "UsageError", "con
 __all__ += ["finish", "init", "log", "login", "run", "summary"]
 
 # Calls that do what is not done.
-_CALLS = ("alert", "link_artifact", "link_model", "log_artifact", "log_code", "log_model", "restore")
+_CALLS: tuple[str, ...] = ("alert", "link_artifact", "link_model", "log_artifact", "log_code", "log_model", "restore")
 _CALLS += ("mark_preempting", "plot_table", "save", "unwatch", "use_artifact", "use_model", "watch")
 _CALLS += ("display", "finish_artifact", "status", "to_html", "upsert_artifact", "write_logs")  # a run's
 _CALLS += ("log_system", "show", "sync")  # Trackio's
@@ -171,11 +171,10 @@ class Run:
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is not None and self.publisher is not None and not self._finished:
             self.publisher._runs.fail(error)
         self.finish()
-        return False
 
     def __getattr__(self, name: str) -> Any:
         if name in _CALLS:
