@@ -47,7 +47,8 @@ void BotPublisher::publish(bool last) {
   }
   bool wake = false;
   while (cursor_ < log_.head()) {
-    const bool open = cursor_ == log_.history().last_seq();
+    // Further on it may be: what came while nobody listened was not handed on, and need not be sealed.
+    const bool open = cursor_ >= log_.history().last_seq();
     if (!queue_.may_put(open && !last)) break;
     if (open) log_.seal();
     BlockPtr block = log_.history().find(cursor_ + 1);

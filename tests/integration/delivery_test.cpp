@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <zmq.hpp>
+
 #include "support/bridge_process.h"
 #include "support/event_publisher.h"
 #include "support/protocol_client.h"
@@ -65,6 +67,31 @@ TEST_CASE("delivery: batches and single events come in order, each once, to ever
       REQUIRE(event.integer("/data/n") == i);
     }
   }
+}
+
+TEST_CASE("delivery: a bot gets what comes from when it listens on, and nothing of before") {
+  BridgeProcess bridge;
+  EventPublisher publisher(bridge.events_in());
+  for (int n = 1; n <= 5; ++n) REQUIRE(publisher.publish(numbered(n)));
+  ProtocolClient client(bridge.websocket());
+  const auto bots = [&](const std::string& counter) {
+    return client.request(R"({"action":"command","command":"get_status"})").integer("/result/bots/" + counter);
+  };
+  zmq::context_t context;
+  zmq::socket_t bot(context, zmq::socket_type::sub);
+  bot.connect(bridge.address("events_out"));
+  bot.set(zmq::sockopt::subscribe, "");
+  bot.set(zmq::sockopt::rcvtimeo, 20);
+  int n = 5;
+  zmq::message_t frame;
+  REQUIRE(wait_until([&] {
+    REQUIRE(publisher.publish(numbered(++n)));
+    return bot.recv(frame).has_value();
+  }));
+  REQUIRE(frame.more());
+  REQUIRE(bot.recv(frame));
+  CHECK(Json(frame.to_string()).integer("/seq") > 5);
+  CHECK(bots("events_missed") == 0);
 }
 
 TEST_CASE("delivery: subscriptions and filters pass what they should") {
