@@ -12,6 +12,7 @@ import unittest
 
 import numpy
 from hook_case import HookTest
+from ppo_bridge._told_trades import ToldTrades
 from support import wait_until
 
 
@@ -179,6 +180,51 @@ class Agents(HookTest):
         sent = self.sent(1)
         self.assertEqual((sent[0]["action_type"], sent[0]["price"]), ("buy", 0))
         self.assertGreater(self.hooked.stats.unrecognised, 8)
+
+    def test_a_trade_that_agent_and_environment_tell_is_one_event(self) -> None:
+        coal = {"type": "buy", "item": "Coal", "price": 3, "quantity": 10}
+        env, agent = Env([]), Agent()
+        env.id_to_name_map = {4151: "Abyssal whip"}
+        self.hooked.hook_env(env, "env_0")
+        self.hooked.hook_agent(agent, "agent_0")
+
+        def step(*trades: dict, **said: object) -> None:
+            env.results.append((0, 1.0, False, {"step_trades": list(trades), **said}))
+            env.step(0)
+
+        step(coal, coal)  # as many as are the same are as many trades
+        agent.record_trade(coal)
+        agent.record_trade(Trade("BUY", "Coal", 3.0, numpy.int64(10)))
+        agent.record_trade(coal)  # the third, which the environment tells later
+        step()
+        step({**coal, "profit": 5})
+        whip = {"type": "sell", "item": 4151, "price": 7, "quantity": 1}
+        agent.record_trade({**whip, "order": 1})  # the environment knows what it is called, and tells no order
+        step(whip)
+        step({**whip, "order": 2}, {**whip, "order": 3})
+        agent.record_trade({**whip, "order": 3})
+        agent.record_trade({**whip, "order": 4})
+        for other in ({"price": 4}, {"quantity": 9}, {"type": "sell"}, {"item": "Rune"}, {"agent_id": "b"}):
+            step(coal)
+            agent.record_trade({**coal, **other})
+        told = [(d["item"], d["order"] if "order" in d else None) for d in self.sent_of("trade_executed", 17)]
+        coals = [("Coal", None)] * 3
+        self.assertEqual(told[:7], [*coals, ("4151", 1), *[("Abyssal whip", n) for n in (2, 3)], ("4151", 4)])
+        stats = self.hooked.stats
+        self.assertEqual((stats.trades, stats.told_twice, stats.failed), (17, 5, 0))
+
+    def test_what_the_other_way_has_not_told_is_forgotten_at_last(self) -> None:
+        trades = ToldTrades(recorded=True)
+        first, *others = [
+            {"agent_id": "a", "action_type": "buy", "item": str(n % 500), "price": n, "quantity": 1} for n in range(3000)
+        ]
+        self.assertTrue(trades.is_news(first, False))
+        for other in others:
+            self.assertTrue(trades.is_news(other, False))
+        self.assertFalse(trades.is_news(others[-1], True))
+        self.assertTrue(trades.is_news(first, True))
+        self.assertFalse(trades.is_news(others[2000], True))
+        self.assertLessEqual(sum(len(each) for each in trades._waiting), 2048)
 
     def test_losses_without_names_and_trades_by_arguments_are_seen(self) -> None:
         class Other:

@@ -16,6 +16,12 @@ class AgentHook(Hook):
 
     _updates = _decisions = 0
 
+    def attach(self, owner: Any, sees: dict[str, tuple]) -> bool:
+        attached = super().attach(owner, sees)
+        if any(method.name == "record_trade" for method in self._methods):
+            self._publisher.told_trades.recorded = True
+        return attached
+
     def see_decision(self, result: Any) -> None:
         self._decisions += 1
         first = result[0] if type(result) is tuple and result else result
@@ -87,4 +93,4 @@ class AgentHook(Hook):
         if trade is None:
             self.unrecognised("record_trade", args, "an action, or an item and a price, by name")
         else:
-            self._see_trades([trade])
+            self._see_trades([trade], recorded=True)

@@ -316,8 +316,10 @@ class Hook:
                 self._see_trades(trades)
             return
         agent = self.agent_id if self._info_agent is None else self._info_agent
+        # Only the careful way looks whether record_trade() has told it.
+        quickly = not self._publisher.told_trades.recorded
         for each in told:
-            quick = self._actions.trade(each, agent) if type(each) is dict else None
+            quick = self._actions.trade(each, agent) if quickly and type(each) is dict else None
             if quick is not None:
                 told = self._publisher.offer_filled(*quick)
                 self._stats.trades += told
@@ -327,12 +329,16 @@ class Hook:
             if found is not None:
                 self._see_trades([found])
 
-    def _see_trades(self, trades: list) -> None:
+    def _see_trades(self, trades: list, recorded: bool = False) -> None:
         _steps.name_items(trades, self._env)
+        told_trades = self._publisher.told_trades
         for trade in trades:
             if trade["agent_id"] is None:
-                trade["agent_id"] = self._info_agent
-            self._stats.trades += self._publish("trade_executed", trade)
+                trade["agent_id"] = self.agent_id if self._info_agent is None else self._info_agent
+            if self.active and told_trades.recorded and not told_trades.is_news(trade, recorded):
+                self._stats.told_twice += 1
+            else:
+                self._stats.trades += self._publish("trade_executed", trade)
 
     def _start_episode(self) -> None:
         self._steps = 0

@@ -39,6 +39,7 @@ class HookStats:
 
     decisions: int = 0
     trades: int = 0
+    told_twice: int = 0  # trades of which another hook had told already; no event
     portfolios: int = 0
     training_updates: int = 0
     episodes: int = 0

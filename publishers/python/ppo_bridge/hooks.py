@@ -31,8 +31,8 @@ class Hooks:
 
     def hook_agent(self, agent: Any, agent_id: str) -> bool:
         """Publishes agent_decision from what sample_action() returns, trade_executed from what
-        record_trade() is called with, training_update from what update() returns. Hooking an id
-        again ends the hook that had it. False where the agent has none of these methods."""
+        record_trade() is called with, training_update from what update() returns. A trade that
+        a hooked environment tells as well is one event. Hooking an id again ends the hook that had it. False where the agent has none of these methods."""
         hook = AgentHook(self._publisher, agent_id, self.stats)
         sees = {
             "sample_action": (hook.see_decision, None),

@@ -21,6 +21,7 @@ from ._run import Runs, under_way
 from ._run_calls import RunCalls
 from ._sender import Sender
 from ._stats import CommandStats, PublisherStats
+from ._told_trades import ToldTrades
 
 __all__ = ["CommandStats", "Publisher", "PublisherStats"]
 
@@ -106,6 +107,7 @@ class Publisher(RunCalls):
         self._options = options
         self._outbox = Outbox(options.event_bytes_max)
         self.offer_filled = self._outbox.offer_filled  # for hooks
+        self.told_trades = ToldTrades()  # likewise
         self._gatherers: weakref.WeakSet[Any] = weakref.WeakSet()
         self._runs = self._fresh_runs()
         self._handlers = Handlers()
@@ -367,6 +369,7 @@ class Publisher(RunCalls):
         self._options = replace(self._options, run=fresh_run())
         self._outbox = Outbox(self._options.event_bytes_max)
         self.offer_filled = self._outbox.offer_filled
+        self.told_trades = ToldTrades(self.told_trades.recorded)
         if error:
             self._outbox.fail(error)
         self._handlers = Handlers()
