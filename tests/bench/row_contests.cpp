@@ -70,6 +70,16 @@ Contest one_client_by_library(const Options& options) {
   return contest;
 }
 
+// On the same machine there are two ways in.
+Contest one_client_by_ipc(const Options& options) {
+  Contest contest{"1 client, single messages by ipc", {}, {}};
+  contest.rows = {{"1 client, one event a message by ipc://, beside tcp://: events/s", "events/s", "ipc", kMore, 0.0, kRatio}};
+  for (const std::string name : {"ipc", "bridge"}) {
+    contest.contestants.push_back({name, [name, &options] { return deliveries(make_subject(name, options), options); }});
+  }
+  return contest;
+}
+
 // On an open schedule. With `threads` it is the bridge with so many.
 Taken on_schedule(const std::string& name, double events_per_s, std::size_t clients, std::size_t threads,
                   const Options& options) {
@@ -108,6 +118,9 @@ std::vector<Contest> schedule_contests(const Options& options) {
   Contest lone = schedule_contest("2,000/s x 1", 2000, 1, {}, {"nats"}, options);
   lone.rows = {{"lone event, 2,000/s x 1: p50 ms", "p50 ms", "bridge", kLess, 1.0, kRatio},
                {"lone event, 2,000/s x 1: p99 ms", "p99 ms", "bridge", kLess, 1.0, kRatio}};
+  Contest by_ipc = schedule_contest("2,000/s x 1 by ipc", 2000, 1, {}, {"ipc"}, options);
+  by_ipc.rows = {{"lone event by ipc://, beside tcp://: p50 ms", "p50 ms", "ipc", kLess, 0.0, kRatio},
+                 {"lone event by ipc://, beside tcp://: p99 ms", "p99 ms", "ipc", kLess, 0.0, kRatio}};
   Contest hundred = schedule_contest("2,000/s x 100", 2000, 100, {1, 4}, {"nats"}, options);
   Contest thousand = schedule_contest("200/s x 1,000", 200, 1000, {1, 4}, {"nats"}, options);
   for (const std::string& ours : {threads_name(1), threads_name(4)}) {
@@ -125,7 +138,7 @@ std::vector<Contest> schedule_contests(const Options& options) {
     many.rows.push_back({"4,000/s x 1,000, " + threads_name(count) + ": CPU us a delivery, beside one's", "CPU us", threads_name(count), kLess,
                          1.25, kRatio});
   }
-  return {std::move(lone), std::move(hundred), std::move(thousand), std::move(quiet), std::move(crowd), std::move(many)};
+  return {std::move(lone), std::move(by_ipc), std::move(hundred), std::move(thousand), std::move(quiet), std::move(crowd), std::move(many)};
 }
 
 // A trainer's loop that uses a core, on the same cores as the bridge, the publisher and the readers.
@@ -209,7 +222,7 @@ Contest resuming(const Options& options) {
 
 std::vector<Contest> row_contests(const Options& options) {
   std::vector<Contest> contests = schedule_contests(options);
-  contests.insert(contests.begin(), {one_client(options), one_client_by_library(options)});
+  contests.insert(contests.begin(), {one_client(options), one_client_by_library(options), one_client_by_ipc(options)});
   for (Contest& contest : std::vector<Contest>{training(options), filters(options), filter_memory(options), idle_clients(options), resuming(options)}) {
     contests.push_back(std::move(contest));
   }

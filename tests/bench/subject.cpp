@@ -92,11 +92,11 @@ class BridgeSubject : public ProgramSubject {
   }
 
  private:
-  const std::unique_ptr<testing_support::ScratchDirectory> home_;  // null: it has no file
+  const std::unique_ptr<testing_support::ScratchDirectory> home_;  // null: it has no file of any kind
   int reloads_ = 0;
 };
 
-// Named "bridge", or "tls" where its clients come over TLS.
+// Named "bridge", "tls" where its clients come over TLS, or "ipc" where its events come by ipc://.
 std::unique_ptr<Subject> make_bridge(const std::string& name, const Options& options) {
   testing_support::BridgeOptions bridge;
   bridge.program = options.bridge_program;
@@ -109,8 +109,9 @@ std::unique_ptr<Subject> make_bridge(const std::string& name, const Options& opt
                                                    "websocket.tls_handshakes_per_s_max=100000"});
   }
   std::unique_ptr<testing_support::ScratchDirectory> home;
+  if (options.reload_every_s != 0.0 || name == "ipc") home = std::make_unique<testing_support::ScratchDirectory>();
+  if (name == "ipc") bridge.settings.push_back("events.bind=[\"ipc://" + home->file("events") + "\"]");
   if (options.reload_every_s != 0.0) {
-    home = std::make_unique<testing_support::ScratchDirectory>();
     std::ofstream(BridgeSubject::file(*home)) << "";
     bridge.arguments = {"-c", BridgeSubject::file(*home)};
   }
@@ -146,7 +147,7 @@ void Subject::append_message(std::string& out, const EventText& events, std::uin
 }
 
 std::unique_ptr<Subject> make_subject(const std::string& name, const Options& options) {
-  if (name == "bridge" || name == "tls") return make_bridge(name, options);
+  if (name == "bridge" || name == "tls" || name == "ipc") return make_bridge(name, options);
   if (name == "plain") return std::make_unique<PlainSubject>(options);
   if (name == "raw") return std::make_unique<RawSubject>(options);
   if (name == "bare-hop") {

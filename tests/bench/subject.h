@@ -68,8 +68,9 @@ class Subject {
   }
 };
 
-// "bridge", "tls" (the bridge over TLS), "plain", "raw" or one of peer_names(). Throws std::invalid_argument for anything else
-// and std::runtime_error, with the name of the package, if what it needs is not installed.
+// "bridge", "tls" (the bridge over TLS), "ipc" (its events by ipc://), "plain", "raw" or one of peer_names(). Throws
+// std::invalid_argument for anything else and std::runtime_error, with the name of the package, if what it needs is not
+// installed.
 std::unique_ptr<Subject> make_subject(const std::string& name, const Options& options);
 
 // Connects and subscribes `count` clients. Throws if one fails, or on an interrupt.
