@@ -55,6 +55,29 @@ TEST_CASE("reader: a client whose handshake is refused is a failure") {
   CHECK(reader.failure() == "client 0: refused: HTTP/1.1 403 Forbidden");
 }
 
+TEST_CASE("reader: what comes before and while is counted by turns, on each thread") {
+  const auto begin = std::chrono::steady_clock::now();
+  BeforeAndWhile latencies(begin, 1000.0);
+  latencies.on_event(1, begin);  // belongs to none
+  latencies.set_phase(Phase::kBefore);
+  latencies.on_event(1, begin);
+  latencies.set_phase(Phase::kWhile);
+  latencies.of_thread(1).on_event(1, begin);
+  latencies.on_event(2, begin);
+  latencies.set_phase(Phase::kNone);
+  latencies.on_event(3, begin);
+  latencies.set_phase(Phase::kBefore);
+  latencies.of_thread(1).on_event(3, begin);
+  const auto turns = latencies.turns();
+  REQUIRE(turns.size() == 2);
+  CHECK(turns[0].before.count() == 1);
+  CHECK(turns[0].meanwhile.count() == 2);
+  CHECK(turns[1].before.count() == 1);
+  CHECK(turns[1].meanwhile.count() == 0);
+  CHECK(latencies.before().count() == 2);
+  CHECK(latencies.meanwhile().count() == 2);
+}
+
 TEST_CASE("reader: several threads read all clients, tell of each event once, and name who failed by its place among all") {
   const auto subject = make_subject("raw", reader_options);
   subject->start();
