@@ -1,6 +1,5 @@
 // ppo-bot: trades through a PPO bridge over ZeroMQ. Puts the parts together and does nothing else.
 
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <variant>
@@ -8,23 +7,7 @@
 #include "ppo-bot/bot.h"
 #include "ppo-bot/diary.h"
 #include "ppo-bot/options.h"
-
-namespace {
-
-// A signal handler can reach nothing but globals.
-volatile std::sig_atomic_t stop_signal = 0;
-
-void catch_stop_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { stop_signal = 1; };
-  sigemptyset(&action.sa_mask);
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second one ends it the hard way
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);  // orders are taken back also where nobody reads any more
-}
-
-}  // namespace
+#include "ppo-client/stop_signal.h"
 
 int main(int argc, char** argv) {
   try {
@@ -34,9 +17,10 @@ int main(int argc, char** argv) {
       return leave->code;
     }
     const auto& options = std::get<bot::Options>(parsed);
-    catch_stop_signals();
+    client::catch_stop_signals();
+    client::ignore_broken_pipes();  // orders are taken back also where nobody reads any more
     bot::Diary diary(stdout, options.json);
-    bot::Bot bot(options.bot, diary, [] { return stop_signal != 0 || std::ferror(stdout) != 0; });
+    bot::Bot bot(options.bot, diary, [] { return client::stop_requested() || std::ferror(stdout) != 0; });
     return bot.run();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "ppo-bot: %s\n", error.what());

@@ -9,15 +9,9 @@ namespace {
 
 using rapidjson::Value;
 
-std::string shown(const Value* value) {
-  if (value == nullptr || value->IsNull()) return "-";
-  if (value->IsString()) return string_of(value);
-  return value->IsNumber() ? number(*value) : to_text(*value);
-}
-
 std::string outcome_of(const Value& alert) {
   const Value* const last = find(alert, "last_action");
-  if (last == nullptr || !last->IsObject()) return shown(find(alert, "action"));
+  if (last == nullptr || !last->IsObject()) return cell_of(find(alert, "action"));
   return string_of(find(*last, "action")) + ": " + string_of(find(*last, "outcome"));
 }
 
@@ -34,22 +28,21 @@ std::string tables(const Value& alerts, const Style& style) {
   for (const Value& alert : alerts.GetArray()) {
     const Value* const now = find(alert, "raised");
     const rapidjson::SizeType count = now != nullptr && now->IsArray() ? now->Size() : 0;
-    table.add({{shown(find(alert, "alert_id")), true},
-               {shown(find(alert, "name"))},
+    table.add({{cell_of(find(alert, "alert_id")), true},
+               {cell_of(find(alert, "name"))},
                {string_of(find(alert, "rule"))},
                {std::to_string(count), true, count != 0 ? Colour::kRed : Colour::kPlain},
-               {shown(find(alert, "times")), true},
-               {shown(find(alert, "unacknowledged")), true},
+               {cell_of(find(alert, "times")), true},
+               {cell_of(find(alert, "unacknowledged")), true},
                {outcome_of(alert)}});
     for (rapidjson::SizeType i = 0; i < count; ++i) {
       const Value& one = (*now)[i];
-      const Value* const since = find(one, "since");
       any = true;
-      raised.add({{shown(find(alert, "alert_id")), true},
+      raised.add({{cell_of(find(alert, "alert_id")), true},
                   {subject_of(one)},
-                  {since != nullptr && since->IsNumber() ? local_date_time(since->GetDouble()) : "-"},
-                  {shown(find(one, "value"))},
-                  {shown(find(one, "seq")), true}});
+                  {time_cell_of(find(one, "since"))},
+                  {cell_of(find(one, "value"))},
+                  {cell_of(find(one, "seq")), true}});
     }
   }
   return table.render(style) + (any ? "\n" + raised.render(style) : "");
@@ -69,9 +62,9 @@ std::string alerts_text(std::string_view result, const Style& style) {
   };
   std::string text;
   if (const Value* const id = find(*document, "alert_id")) {
-    text = "alert " + printable(shown(id)) + (is("created", true) ? " is made" : " is there already");
+    text = "alert " + printable(cell_of(id)) + (is("created", true) ? " is made" : " is there already");
   } else if (const Value* const acknowledged = find(*document, "acknowledged")) {
-    text = "acknowledged: " + printable(shown(acknowledged));
+    text = "acknowledged: " + printable(cell_of(acknowledged));
   } else {
     text = is("deleted", true) ? "deleted" : compact(result);
   }

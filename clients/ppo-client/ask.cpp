@@ -236,9 +236,7 @@ ExitCode show(const feed::Reply& reply, const AskOptions& task, bool as_json, co
 
 ExitCode ask(const Options& options, const AskOptions& task, const Style& style, Output& out,
              Output& err) {
-  feed::Subscription none;
-  none.types.emplace();
-  feed::Client client(feed_options(options, none));
+  feed::Client client(feed_options(options, no_events()));
   client.start();
   if (const auto failed = await_connection(
           client, options, err, [] { return false; }, nullptr)) {

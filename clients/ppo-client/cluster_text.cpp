@@ -12,12 +12,10 @@ namespace {
 
 using rapidjson::Value;
 
-// A text or a number as it is shown; "-" where there is none.
 std::string field_text(const Value& object, const char* key) {
   const Value* const found = find(object, key);
-  if (found == nullptr || found->IsNull()) return "-";
-  if (found->IsBool()) return found->GetBool() ? "yes" : "no";
-  return found->IsNumber() ? number(*found) : string_of(found);
+  if (found != nullptr && found->IsBool()) return found->GetBool() ? "yes" : "no";
+  return cell_of(found);
 }
 
 std::string span_of(const Value& object, const char* key) {

@@ -30,6 +30,12 @@ feed::Options feed_options(const Options& options, feed::Subscription subscripti
   return feed;
 }
 
+feed::Subscription no_events() {
+  feed::Subscription none;
+  none.types.emplace();
+  return none;
+}
+
 std::optional<ExitCode> await_connection(feed::Client& client, const Options& options, Output& err,
                                          const std::function<bool()>& stop,
                                          feed::Notice* connected) {

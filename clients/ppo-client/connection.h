@@ -15,6 +15,9 @@ namespace client {
 // How the feed of a program with these options is to connect.
 feed::Options feed_options(const Options& options, feed::Subscription subscription);
 
+// For who only asks.
+feed::Subscription no_events();
+
 // Waits until the client stands. Otherwise says why on `err` and returns with what to exit; a stop
 // that was requested is no failure.
 std::optional<ExitCode> await_connection(feed::Client& client, const Options& options, Output& err,

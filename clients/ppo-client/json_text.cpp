@@ -116,6 +116,17 @@ std::string one_line(std::string_view text, bool terminal) {
   return line;
 }
 
+std::string csv_field(std::string_view value) {
+  std::string text = feed::json::as_string(value).value_or(std::string(value));
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
 std::optional<rapidjson::Document> parse(std::string_view text) {
   if (!feed::json::valid(text)) return std::nullopt;
   rapidjson::Document document;

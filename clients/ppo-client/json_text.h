@@ -21,6 +21,10 @@ std::string pretty(std::string_view text);
 // On a terminal also with escapes as compact() has them. REQUIRES: feed::json::valid(text)
 std::string one_line(std::string_view text, bool terminal = false);
 
+// A value as a field of CSV: a text as it is, anything else as JSON; quoted where a comma, a quote or a line break would be
+// taken for the table's. REQUIRES: feed::json::valid(value), or it is empty
+std::string csv_field(std::string_view value);
+
 // The tree of a text; nothing where it is not valid or nested so deeply that walking it is no good
 // idea.
 std::optional<rapidjson::Document> parse(std::string_view text);

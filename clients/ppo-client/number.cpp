@@ -8,6 +8,8 @@
 #include <ctime>
 #include <iterator>
 
+#include "ppo-client/json_text.h"
+
 namespace client {
 namespace {
 
@@ -110,6 +112,16 @@ std::string number(const rapidjson::Value& value) {
     return grouped(static_cast<std::int64_t>(real));
   }
   return figure(real);
+}
+
+std::string cell_of(const rapidjson::Value* value) {
+  if (value == nullptr || value->IsNull()) return "-";
+  if (value->IsString()) return string_of(value);
+  return value->IsNumber() ? number(*value) : to_text(*value);
+}
+
+std::string time_cell_of(const rapidjson::Value* value) {
+  return value != nullptr && value->IsNumber() ? local_date_time(value->GetDouble()) : "-";
 }
 
 std::string byte_size(double bytes) {

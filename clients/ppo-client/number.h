@@ -29,6 +29,11 @@ std::string figure(double value);
 // A JSON number with all the digits of an integer ("1,042"), and four of a fraction.
 std::string number(const rapidjson::Value& value);
 
+// A JSON value as a table has it: a text, a number as above, else JSON; "-" where there is none.
+std::string cell_of(const rapidjson::Value* value);
+// The same of a time: local_date_time().
+std::string time_cell_of(const rapidjson::Value* value);
+
 // 1536 -> "1.5 KiB".
 std::string byte_size(double bytes);
 

@@ -86,7 +86,8 @@ struct Options {
   std::chrono::milliseconds timeout{5000};  // to connect, and for an answer
   std::chrono::milliseconds wait{0};        // how long a first connection is tried again
   feed::Backoff::Range backoff;
-  std::variant<TailOptions, AskOptions, ReplayOptions, ShellOptions, TopOptions> task;
+  using Task = std::variant<TailOptions, AskOptions, ReplayOptions, ShellOptions, TopOptions>;
+  Task task;
 };
 
 // Nothing to do but to say `text` and to end: help, version or a mistake.

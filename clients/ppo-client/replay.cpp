@@ -26,19 +26,6 @@ constexpr std::array<const char*, 7> kTopColumns = {
     "seq", "timestamp", "type", "source", "run", "source_seq", "source_timestamp"};
 constexpr std::array<const char*, 2> kDataColumns = {"agent_id", "item"};
 
-// A text as it is, anything else as JSON; quoted where a comma, a quote or a line break would be taken
-// for the table's.
-std::string csv_field(std::string_view value) {
-  std::string text = feed::json::as_string(value).value_or(std::string(value));
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
-
 class Show {
  public:
   Show(const ReplayOptions& task, bool json, const Style& style, Output& out)
@@ -100,9 +87,7 @@ std::string csv_line(const std::string& event) {
 
 ExitCode replay(const Options& options, const ReplayOptions& task, const Style& style, Output& out,
                 Output& err, const std::function<bool()>& stop) {
-  feed::Subscription none;
-  none.types.emplace();
-  feed::Client client(feed_options(options, none));
+  feed::Client client(feed_options(options, no_events()));
   client.start();
   if (const auto failed = await_connection(client, options, err, stop, nullptr)) return *failed;
   const feed::Reply reply = client.request("command", task.fields, options.timeout);

@@ -18,20 +18,6 @@ using rapidjson::Value;
 
 constexpr std::array<const char*, 6> kPointColumns = {"x", "first", "last", "min", "max", "n"};
 
-std::string figure_or_dash(const Value* value) {
-  return value != nullptr && value->IsNumber() ? number(*value) : "-";
-}
-
-std::string time_of(const Value* value) {
-  return value != nullptr && value->IsNumber() ? local_date_time(value->GetDouble()) : "-";
-}
-
-std::string any_text(const Value* value) {
-  if (value == nullptr || value->IsNull()) return "-";
-  if (value->IsString()) return string_of(value);
-  return value->IsNumber() ? number(*value) : to_text(*value);
-}
-
 Colour colour_of_state(const std::string& state) {
   if (state == "running") return Colour::kGreen;
   return state == "crashed" || state == "lost" ? Colour::kRed : Colour::kPlain;
@@ -54,9 +40,9 @@ std::string runs_table(const Value& result, const Style& style) {
       table.add({{string_of(find(run, "run_id"))},
                  {string_of(find(run, "name"))},
                  {state, false, colour_of_state(state)},
-                 {time_of(find(run, "started"))},
+                 {time_cell_of(find(run, "started"))},
                  {duration_of(run), true},
-                 {figure_or_dash(find(run, "steps")), true},
+                 {cell_of(find(run, "steps")), true},
                  {string_of(find(run, "error"))}});
     }
   }
@@ -93,9 +79,9 @@ RunsText compare(const Value& result, const AskOptions& task, const Style& style
     table.add(std::move(row));
   };
   for (const char* const name : {"name", "state", "steps", "error", "note"}) {
-    add(name, [name](const Value& run) { return any_text(find(run, name)); });
+    add(name, [name](const Value& run) { return cell_of(find(run, name)); });
   }
-  add("started", [](const Value& run) { return time_of(find(run, "started")); });
+  add("started", [](const Value& run) { return time_cell_of(find(run, "started")); });
   add("ran for", duration_of);
   for (const char* const group : {"config", "metrics"}) {
     std::map<std::string, bool> names;
@@ -107,21 +93,12 @@ RunsText compare(const Value& result, const AskOptions& task, const Style& style
     for (const auto& [name, yes] : names) {
       add(std::string(group) + "." + name, [&, name = name](const Value& run) {
         const Value* const members = find(run, group);
-        return members == nullptr ? std::string("-") : any_text(find(*members, name.c_str()));
+        return members == nullptr ? std::string("-") : cell_of(find(*members, name.c_str()));
       });
     }
   }
   out.text = table.render(style);
   return out;
-}
-
-std::string csv_text(std::string_view value) {
-  if (value == "null") return {};
-  std::string text = json::as_string(value).value_or(std::string(value));
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
 }
 
 // A line a point, digit for digit.
@@ -132,12 +109,12 @@ std::string point_lines(std::string_view result, bool csv) {
     const std::string_view tag = json::member(series, "tag");
     json::for_each_element(json::member(series, "points"), [&](std::string_view point) {
       json::Object line;
-      std::string row = csv_text(run) + "," + csv_text(tag);
+      std::string row = csv_field(run) + "," + csv_field(tag);
       line.add("run_id", run).add("tag", tag);
       std::size_t i = 0;
       json::for_each_element(point, [&](std::string_view value) {
         if (i == kPointColumns.size()) return;
-        row += "," + csv_text(value);
+        row += "," + (value == "null" ? "" : csv_field(value));
         line.add(kPointColumns[i++], value);
       });
       out += (csv ? row : one_line(line.text())) + "\n";
@@ -156,7 +133,7 @@ std::string series_table(const Value& result, const Style& style) {
         all = &(*points)[0];
       }
       const auto column = [&](rapidjson::SizeType i) {
-        return figure_or_dash(all != nullptr && i < all->Size() ? &(*all)[i] : nullptr);
+        return cell_of(all != nullptr && i < all->Size() ? &(*all)[i] : nullptr);
       };
       table.add({{string_of(find(one, "run_id"))},
                  {string_of(find(one, "tag"))},

@@ -41,7 +41,7 @@ Behind a command: --json, --deadline-ms N, --idempotency-key K; --help for more.
 class Shell {
  public:
   Shell(const Options& options, const Style& style, Output& out, Output& err)
-      : options_(options), style_(style), out_(out), err_(err), client_(quiet(options)) {
+      : options_(options), style_(style), out_(out), err_(err), client_(feed_options(options, no_events())) {
     client_.start();
   }
 
@@ -108,12 +108,6 @@ class Shell {
   }
 
  private:
-  static feed::Options quiet(const Options& options) {
-    feed::Subscription none;
-    none.types.emplace();
-    return feed_options(options, none);
-  }
-
   ExitCode mistake(const std::string& text) {
     err_.line(printable(text));
     return kExitUsage;

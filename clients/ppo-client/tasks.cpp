@@ -1,6 +1,7 @@
 #include "ppo-client/tasks.h"
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -76,7 +77,14 @@ std::string replay_end(const char* name, const std::string& text) {
 
 }  // namespace
 
-TailOptions tail_options(const Texts& texts, bool has_count) {
+milliseconds seconds_option(const char* name, double seconds, double min) {
+  if (!(seconds >= min && seconds <= 3600)) {
+    throw Mistake{std::string(name) + " must be " + (min > 0 ? "0.1" : "0") + "..3600 seconds"};
+  }
+  return milliseconds(std::llround(seconds * 1000));
+}
+
+TailOptions tail_options(const Texts& texts) {
   TailOptions tail;
   std::vector<std::string> types = texts.types;
   types.insert(types.end(), texts.more_types.begin(), texts.more_types.end());
@@ -95,7 +103,7 @@ TailOptions tail_options(const Texts& texts, bool has_count) {
   }
 
   if (!texts.since.empty()) tail.subscription.since = checked(parse_since(texts.since));
-  if (has_count) tail.count = texts.count;
+  if (texts.count != 0) tail.count = texts.count;
   tail.check = texts.check;
   if (tail.check && (tail.subscription.types || !tail.subscription.filter.empty())) {
     throw Mistake{"--check compares whole logs: no types and no filters"};
@@ -104,7 +112,7 @@ TailOptions tail_options(const Texts& texts, bool has_count) {
 }
 
 ReplayOptions replay_options(const Texts& texts, bool exporting) {
-  const TailOptions events = tail_options(texts, false);
+  const TailOptions events = tail_options(texts);
   const feed::Subscription& wanted = events.subscription;
   Object params;
   if (!texts.from.empty()) params.add("from", replay_end("--from", texts.from));
@@ -127,16 +135,16 @@ ReplayOptions replay_options(const Texts& texts, bool exporting) {
 }
 
 AskOptions bridge_command(const char* command, AskOptions::Show show, const std::string& params,
-                          milliseconds deadline) {
+                          milliseconds deadline_min) {
   AskOptions ask;
   ask.command = command;
   ask.fields = Object().add_string("command", command).add("params", params).text();
   ask.show = show;
-  ask.deadline = deadline;
+  ask.deadline = deadline_min;
   return ask;
 }
 
-AskOptions ask_recent(const Texts& texts, milliseconds timeout) {
+AskOptions ask_recent(const Texts& texts) {
   constexpr std::uint64_t kPage = 10'000;
   std::optional<Where> where;
   std::string type = texts.type;
@@ -145,7 +153,8 @@ AskOptions ask_recent(const Texts& texts, milliseconds timeout) {
     if (type.empty() && where->types() != "*") type = where->types();
   }
   Object params;
-  params.add_number("count", where ? kPage : texts.count);
+  const std::uint64_t count = texts.count != 0 ? texts.count : 20;
+  params.add_number("count", where ? kPage : count);
   if (!type.empty()) params.add_string("type", type);
   if (!texts.agent.empty()) params.add_string("agent_id", texts.agent);
   if (!texts.item.empty()) params.add_string("item", texts.item);
@@ -155,13 +164,13 @@ AskOptions ask_recent(const Texts& texts, milliseconds timeout) {
     if (!seq) throw Mistake{"--since-seq is '" + texts.since_seq + "'; must be a seq, 0 or more"};
     params.add_number("since_seq", *seq);
   }
-  AskOptions ask = bridge_command("get_recent_events", AskOptions::Show::kEvents, params.text(), timeout);
+  AskOptions ask = bridge_command("get_recent_events", AskOptions::Show::kEvents, params.text());
   ask.where = std::move(where);
-  ask.count = texts.count;
+  ask.count = count;
   return ask;
 }
 
-AskOptions ask_runs(const Texts& texts, milliseconds timeout) {
+AskOptions ask_runs(const Texts& texts) {
   Object filter;
   if (!texts.states.empty()) filter.add("state", list_json(texts.states));
   if (!texts.source.empty()) filter.add_string("source", texts.source);
@@ -170,11 +179,11 @@ AskOptions ask_runs(const Texts& texts, milliseconds timeout) {
   if (texts.hidden) filter.add("hidden", "true");
   Object params;
   params.add("filter", filter.text()).add_string("sort", texts.sort);
-  params.add_number("count", texts.count).add_number("offset", texts.offset);
-  return bridge_command("get_runs", AskOptions::Show::kRuns, params.text(), timeout);
+  params.add_number("count", texts.count != 0 ? texts.count : 100).add_number("offset", texts.offset);
+  return bridge_command("get_runs", AskOptions::Show::kRuns, params.text());
 }
 
-AskOptions ask_series(const Texts& texts, milliseconds timeout) {
+AskOptions ask_series(const Texts& texts) {
   using Show = AskOptions::Show;
   const bool table = texts.series_format == "table";  // of which a line is a curve
   Object params;
@@ -193,18 +202,34 @@ AskOptions ask_series(const Texts& texts, milliseconds timeout) {
                         table                           ? Show::kSeries
                         : texts.series_format == "csv" ? Show::kSeriesCsv
                                                         : Show::kSeriesNdjson,
-                        params.text(), timeout);
+                        params.text());
 }
 
-AskOptions ask_compare(const Texts& texts, milliseconds timeout) {
+AskOptions ask_compare(const Texts& texts) {
   const std::string filter = Object().add("run_id", list_json(texts.runs)).text();
   AskOptions ask = bridge_command("get_runs", AskOptions::Show::kCompare,
-                                  Object().add("filter", filter).text(), timeout);
+                                  Object().add("filter", filter).text());
   ask.runs = texts.runs;
   return ask;
 }
 
-AskOptions add_alert(const Texts& texts, milliseconds timeout) {
+AskOptions ask_audit(const Texts& texts) {
+  Object params;
+  params.add_number("count", texts.count != 0 ? texts.count : 100);
+  if (!texts.since.empty()) params.add_string("before", texts.since);
+  return bridge_command("get_audit", AskOptions::Show::kReport, params.text());
+}
+
+AskOptions ask_words(const Texts& texts) {
+  const char* const command = texts.words == "runs"    ? "get_runs"
+                              : texts.words == "types" ? "get_event_types"
+                                                       : "get_sources";
+  AskOptions ask = bridge_command(command, AskOptions::Show::kWords, "{}");
+  ask.words = texts.words;
+  return ask;
+}
+
+AskOptions add_alert(const Texts& texts) {
   Object action, params;
   if (texts.command.empty() && (!texts.target.empty() || !texts.params.empty() || !texts.param.empty())) {
     throw Mistake{"--target, --param and --params are of a --command"};
@@ -218,10 +243,10 @@ AskOptions add_alert(const Texts& texts, milliseconds timeout) {
   if (!texts.name.empty()) params.add_string("name", texts.name);
   if (!texts.lasting.empty()) params.add_string("for", texts.lasting);
   if (!texts.command.empty() || !texts.webhook.empty()) params.add("action", action.text());
-  return bridge_command("create_alert", AskOptions::Show::kAlerts, params.text(), timeout);
+  return bridge_command("create_alert", AskOptions::Show::kAlerts, params.text());
 }
 
-AskOptions any_command(const Texts& texts, milliseconds timeout) {
+AskOptions any_command(const Texts& texts) {
   AskOptions ask;
   Object fields;
   fields.add_string("command", texts.command).add("params", params_json(texts));
@@ -231,9 +256,8 @@ AskOptions any_command(const Texts& texts, milliseconds timeout) {
   ask.command = texts.command;
   ask.fields = fields.text();
   ask.show = AskOptions::Show::kResult;
-  // The bridge ends the waiting with a `timeout` of its own; this side waits a little longer than
-  // that.
-  ask.deadline = std::max(timeout, milliseconds(texts.deadline_ms) + kReplyMargin);
+  // The bridge ends the waiting with a `timeout` of its own; this side waits a little longer than that.
+  ask.deadline = milliseconds(texts.deadline_ms) + kReplyMargin;
   return ask;
 }
 

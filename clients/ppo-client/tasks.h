@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace client {
 // them.
 struct Texts {
   std::string token_file;
+  std::string url;  // of one of the bridges, or of all
   std::string colour = "auto";
   double timeout_s = 5;
   double wait_s = 0;
@@ -22,14 +24,15 @@ struct Texts {
   std::vector<std::string> more_types;
   std::vector<std::string> filters;
   std::string agent, item, source, where, type, since, since_seq;
-  std::uint64_t count = 0;
+  std::uint64_t count = 0;  // 0: not given
   bool check = false;
   std::string command, params, target, idempotency_key;
   std::vector<std::string> param;
   std::uint64_t deadline_ms = 0;
-  std::uint64_t drain_s = 0;
+  std::optional<std::uint64_t> drain_s;
   std::string from, to, output, format = "ndjson";
   bool force = false;
+  bool once = false;
   double interval_s = 1;
   double speed = 1;
   std::vector<std::string> states, runs, tags;
@@ -44,23 +47,28 @@ struct Mistake {
   std::string message;
 };
 
+// Of an option.
+std::chrono::milliseconds seconds_option(const char* name, double seconds, double min);
+
 template <typename T>
 T checked(feed::Result<T> result) {
   if (!result) throw Mistake{result.error()};
   return result.value();
 }
 
-// For all of these; throws Mistake for what is wrong with a text.
-TailOptions tail_options(const Texts& texts, bool has_count);
+// For all of these; throws Mistake for what is wrong with a text. Deadlines are the least that there is for an answer.
+TailOptions tail_options(const Texts& texts);
 ReplayOptions replay_options(const Texts& texts, bool exporting);
-AskOptions ask_recent(const Texts& texts, std::chrono::milliseconds timeout);
-AskOptions ask_runs(const Texts& texts, std::chrono::milliseconds timeout);
-AskOptions ask_series(const Texts& texts, std::chrono::milliseconds timeout);
-AskOptions ask_compare(const Texts& texts, std::chrono::milliseconds timeout);
-AskOptions add_alert(const Texts& texts, std::chrono::milliseconds timeout);
-AskOptions any_command(const Texts& texts, std::chrono::milliseconds timeout);
+AskOptions ask_recent(const Texts& texts);
+AskOptions ask_runs(const Texts& texts);
+AskOptions ask_series(const Texts& texts);
+AskOptions ask_compare(const Texts& texts);
+AskOptions ask_audit(const Texts& texts);
+AskOptions ask_words(const Texts& texts);
+AskOptions add_alert(const Texts& texts);
+AskOptions any_command(const Texts& texts);
 // A command of the bridge's own; `params`: JSON.
-AskOptions bridge_command(const char* command, AskOptions::Show show, const std::string& params,
-                          std::chrono::milliseconds deadline);
+AskOptions bridge_command(const char* command, AskOptions::Show show, const std::string& params = "{}",
+                          std::chrono::milliseconds deadline_min = {});
 
 }  // namespace client

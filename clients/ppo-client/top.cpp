@@ -143,9 +143,7 @@ std::string json_line(const Answers& answers, bool terminal) {
 
 ExitCode top(const Options& options, const TopOptions& task, const Style& style, Output& out, Output& err,
              const std::function<bool()>& stop) {
-  feed::Subscription none;
-  none.types.emplace();
-  feed::Client client(feed_options(options, none));
+  feed::Client client(feed_options(options, no_events()));
   client.start();
   if (const auto failed = await_connection(client, options, err, stop, nullptr)) return *failed;
 
