@@ -2,42 +2,21 @@
 
 #include <pthread.h>
 
-#include <algorithm>
 #include <functional>
 #include <future>
 #include <mutex>
-#include <random>
 #include <thread>
 #include <utility>
-#include <vector>
 
-#include "feed/bridges.h"
 #include "feed/calls.h"
 #include "feed/cursor.h"
 #include "feed/json.h"
-#include "feed/token.h"
-#include "feed/wire.h"
+#include "feed/kept_connection.h"
 
 namespace feed {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
-
-constexpr milliseconds kGoodbyeMax{250};
-constexpr std::uint16_t kCloseUnauthorized = 4001;
-constexpr std::uint16_t kCloseForbidden = 4003;
-constexpr std::uint16_t kCloseTryLater = 1013;
-constexpr std::uint16_t kCloseRateLimit = 4029;
-// A connection that stood this long, or brought something, was a good one (PROTOCOL.md, section 4).
-constexpr milliseconds kStableAfter{1000};
-// Where there is another bridge to go to.
-constexpr milliseconds kPingOfSeveral{2000};
-constexpr milliseconds kSilenceOfSeveral{6000};
-
-std::uint64_t seed_or_random(std::uint64_t seed) {
-  return seed != 0 ? seed : std::random_device()();
-}
 
 // Where the answer to register or subscribe says where the log stands.
 std::string_view standing(std::string_view text, std::string_view key) {
@@ -56,24 +35,27 @@ bool passes_with_time(const std::string& error_type) {
 
 }  // namespace
 
-// Everything but the constructor, the inbox and post() lives on the wire's thread.
+// What is said over the connection: registration, subscription, calls, and what comes. Everything but the constructor, the
+// inbox and post() lives on the wire's thread.
 class Client::Impl {
  public:
   explicit Impl(Options options)
       : options_(std::move(options)),
-        wire_({[this] { on_open(); }, [this](std::string text) { on_text(std::move(text)); },
-               [this] { heard(); }, [this](Wire::Closed closed) { on_closed(std::move(closed)); }},
-              options_.ca),
+        connection_({options_.url, options_.ca, !options_.token.empty(), options_.connect_timeout, options_.backoff,
+                     options_.ping_interval, options_.silence_max, options_.seed},
+                    {[this] { on_open(); }, [this](std::string text) { on_text(std::move(text)); },
+                     [this](std::string reason, bool tell) { on_lost(std::move(reason), tell); },
+                     [this](std::string error_type, std::string reason) { on_failed(std::move(error_type), std::move(reason)); }}),
+        wire_(connection_.wire()),
         inbox_(options_.inbox),
-        cursor_(options_.subscription.since),
-        backoff_(options_.backoff, seed_or_random(options_.seed)) {}
+        cursor_(options_.subscription.since) {}
 
   void start();
   void stop();
   Inbox& inbox() { return inbox_; }
   void room_again() {
     (void)wire_.post([this] {
-      heard();  // the silence was ours
+      connection_.heard();  // the silence was ours
       if (skipping_) resubscribe();
       wire_.resume();
     });
@@ -82,18 +64,12 @@ class Client::Impl {
             std::optional<Subscription> replacing, milliseconds deadline);
 
  private:
-  enum class State { kIdle, kConnecting, kGreeting, kRegistering, kLive, kWaiting, kEnded };
-
-  void connect();
-  void lose(std::string reason, bool come_later = false);
-  void fail(std::string error_type, std::string reason);
-  void end();
+  enum class State { kAway, kGreeting, kRegistering, kLive };
 
   void on_open();
   void on_text(std::string text);
-  void on_closed(Wire::Closed closed);
-  void heard() { heard_ = true; }
-  void watch_silence();
+  void on_lost(std::string reason, bool tell);
+  void on_failed(std::string error_type, std::string reason);
 
   void do_register(std::string_view welcome);
   void on_registered(Reply reply);
@@ -105,44 +81,27 @@ class Client::Impl {
   void send_calls() {
     calls_.send(cursor_.epoch(), [this](const std::string& request) { return wire_.send(request); });
   }
-  void drop_calls(const std::string& why) { calls_.drop(why, state_ == State::kEnded); }
+  void drop_calls(const std::string& why) { calls_.drop(why, connection_.ended()); }
 
   const Options options_;
-  Wire wire_;
+  KeptConnection connection_;
+  Wire& wire_;  // its
   Inbox inbox_;
   std::mutex thread_mutex_;  // guards thread_ against two stops
   std::thread thread_;
 
-  std::vector<std::string> urls_;
-  std::size_t at_ = 0;     // which of them
-  std::size_t tried_ = 0;  // in vain, one after the other
-  State state_ = State::kIdle;
+  State state_ = State::kAway;
   Cursor cursor_;
-  Backoff backoff_;
   std::optional<Subscription> subscription_;  // what replaced that of the options
   Calls calls_;
   std::string register_id_;
   std::string resume_id_;  // of a request for what was let go of
   bool skipping_ = false;  // events are let go of, to be asked for again
-  Clock::time_point live_since_{};
-  bool brought_something_ = false;  // an event or a gap, on this connection
-  bool heard_ = false;              // since the last tick
-  int silent_ticks_ = 0;
-  bool ever_connected_ = false;
-  bool outage_told_ = false;
 };
 
 void Client::Impl::start() {
   const std::lock_guard<std::mutex> lock(thread_mutex_);
-  (void)wire_.post([this] {
-    const Result<std::vector<std::string>> urls = complete_urls(options_.url);
-    if (!urls) {
-      fail("", urls.error());
-      return;
-    }
-    urls_ = *urls;
-    connect();
-  });
+  (void)wire_.post([this] { connection_.begin(); });
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "feed");
     wire_.run();
@@ -154,66 +113,36 @@ void Client::Impl::stop() {
   if (!thread_.joinable()) return;
   (void)wire_.post([this] {
     const bool polite = state_ == State::kLive && !wire_.paused();
-    state_ = State::kEnded;
-    drop_calls("the client was stopped");
-    wire_.cancel_timers();
-    if (!polite) {
-      end();
-      return;
-    }
-    wire_.close();
-    wire_.set_timer(Wire::Timer::kClosing, kGoodbyeMax, [this] { end(); });
+    state_ = State::kAway;
+    calls_.drop("the client was stopped", true);
+    connection_.end(polite, [this] {
+      inbox_.close();
+      wire_.stop();
+    });
   });
   thread_.join();
 }
 
-void Client::Impl::end() {
-  wire_.drop();
-  wire_.cancel_timers();
-  inbox_.close();
-  wire_.stop();
-}
-
-void Client::Impl::connect() {
-  state_ = State::kConnecting;
+void Client::Impl::on_open() {
+  state_ = State::kGreeting;
   skipping_ = false;
   resume_id_.clear();
-  brought_something_ = false;
-  wire_.set_timer(Wire::Timer::kDeadline, options_.connect_timeout, [this] {
-    lose("no answer within " + std::to_string(options_.connect_timeout.count()) + " ms");
-  });
-  if (auto trouble = options_.token.empty() ? std::nullopt : token_trouble(urls_[at_])) {
-    return fail("unauthorized", std::move(*trouble));
-  }
-  wire_.open(urls_[at_]);
 }
 
-// Tries again later, the next bridge. One outage is told once, however many attempts it takes.
-void Client::Impl::lose(std::string reason, bool come_later) {
-  wire_.drop();
-  wire_.cancel_timer(Wire::Timer::kDeadline);
-  wire_.cancel_timer(Wire::Timer::kAlive);
-  const bool stood = state_ == State::kLive && Clock::now() - live_since_ >= kStableAfter;
-  if ((stood || brought_something_) && !come_later) backoff_.reset();
-  state_ = State::kWaiting;
+void Client::Impl::on_lost(std::string reason, bool tell) {
+  state_ = State::kAway;
   drop_calls("the connection was lost: " + reason);
-  at_ = (at_ + 1) % urls_.size();
-  if (!outage_told_ && (ever_connected_ || ++tried_ >= urls_.size())) {
-    outage_told_ = true;
-    Message message;
-    message.kind = Message::Kind::kDisconnected;
-    message.notice.reason = std::move(reason);
-    message.notice.resumed_at = cursor_.position();
-    message.notice.first = !ever_connected_;
-    hand_over(std::move(message));
-  }
-  wire_.set_timer(Wire::Timer::kRetry, backoff_.next(), [this] { connect(); });
+  if (!tell) return;
+  Message message;
+  message.kind = Message::Kind::kDisconnected;
+  message.notice.reason = std::move(reason);
+  message.notice.resumed_at = cursor_.position();
+  message.notice.first = !connection_.stood_before();
+  hand_over(std::move(message));
 }
 
-void Client::Impl::fail(std::string error_type, std::string reason) {
-  wire_.drop();
-  wire_.cancel_timers();
-  state_ = State::kEnded;
+void Client::Impl::on_failed(std::string error_type, std::string reason) {
+  state_ = State::kAway;
   drop_calls(reason);
   Message message;
   message.kind = Message::Kind::kFailed;
@@ -223,51 +152,7 @@ void Client::Impl::fail(std::string error_type, std::string reason) {
   inbox_.close();
 }
 
-void Client::Impl::on_open() {
-  heard();
-  state_ = State::kGreeting;
-}
-
-void Client::Impl::on_closed(Wire::Closed closed) {
-  if (state_ == State::kEnded) {
-    end();
-  } else if (closed.code == kCloseUnauthorized) {
-    fail("unauthorized", closed.reason);
-  } else if (closed.code == kCloseForbidden) {
-    fail("forbidden", closed.reason);
-  } else if (closed.needs_a_person && !ever_connected_ && urls_.size() == 1) {
-    fail("", closed.reason);
-  } else {
-    // A certificate may be renewed; until then it is said each time.
-    if (closed.needs_a_person) outage_told_ = false;
-    const bool later = closed.code == kCloseTryLater || closed.code == kCloseRateLimit;
-    lose(std::move(closed.reason), later);
-  }
-}
-
-// Counts the ticks in which nothing came, and not the time: after a standstill of this process (a
-// laptop that slept) what has arrived meanwhile still gets its turn.
-void Client::Impl::watch_silence() {
-  const bool several = urls_.size() > 1;
-  const milliseconds interval = several ? std::min(options_.ping_interval, kPingOfSeveral) : options_.ping_interval;
-  const milliseconds silence_max = several ? std::min(options_.silence_max, kSilenceOfSeveral) : options_.silence_max;
-  wire_.set_timer(Wire::Timer::kAlive, interval, [this, interval, silence_max] {
-    // Nobody is heard while nobody listens.
-    silent_ticks_ = heard_ || wire_.paused() ? 0 : silent_ticks_ + 1;
-    heard_ = false;
-    const milliseconds silence = interval * silent_ticks_;
-    if (silence >= silence_max) {
-      lose("the bridge has been silent for " + std::to_string(silence.count()) + " ms");
-      return;
-    }
-    if (silent_ticks_ > 0) wire_.ping();
-    watch_silence();
-  });
-}
-
 void Client::Impl::on_text(std::string text) {
-  if (state_ == State::kEnded) return;
-  heard();
   // Only in a batch is an array a message.
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string::npos && text[first] == '[' && json::valid(text)) {
@@ -280,7 +165,7 @@ void Client::Impl::on_text(std::string text) {
   }
   std::optional<Envelope> envelope = read_envelope(text);
   if (!envelope) {
-    lose("the bridge sent what is not JSON");
+    connection_.lose("the bridge sent what is not JSON");
   } else if (state_ == State::kGreeting) {
     do_register(text);
   } else if (envelope->is_reply()) {
@@ -294,7 +179,7 @@ void Client::Impl::do_register(std::string_view welcome) {
   const std::string epoch = json::as_string(standing(welcome, "epoch")).value_or(std::string());
   const Since since = cursor_.next_since();
   if (std::holds_alternative<SinceSeq>(since) && epoch.empty()) {
-    fail("bad_request", "the bridge names no epoch, so `since` must");
+    connection_.fail("bad_request", "the bridge names no epoch, so `since` must");
     return;
   }
   const Subscription& wanted = subscription_ ? *subscription_ : options_.subscription;
@@ -312,15 +197,13 @@ void Client::Impl::do_register(std::string_view welcome) {
 void Client::Impl::on_registered(Reply reply) {
   if (!reply.ok) {
     if (passes_with_time(reply.error_type)) {
-      lose(reply.error_type + ": " + reply.error);
+      connection_.lose(reply.error_type + ": " + reply.error);
     } else {
-      fail(std::move(reply.error_type), std::move(reply.error));
+      connection_.fail(std::move(reply.error_type), std::move(reply.error));
     }
     return;
   }
-  wire_.cancel_timer(Wire::Timer::kDeadline);
   state_ = State::kLive;
-  live_since_ = Clock::now();
 
   Message message;
   message.kind = Message::Kind::kConnected;
@@ -331,14 +214,12 @@ void Client::Impl::on_registered(Reply reply) {
   if (const std::string_view recovered = standing(reply.text, "recovered"); !recovered.empty()) {
     notice.recovered = recovered == "true";
   }
-  notice.first = !ever_connected_;
+  notice.first = !connection_.stood_before();
   notice.epoch_changed = on_standing(reply.text);
-  ever_connected_ = true;
-  outage_told_ = false;
+  connection_.stands();
   hand_over(std::move(message));
 
   send_calls();
-  watch_silence();
 }
 
 // An answer that events follow; true where the numbering is another one.
@@ -355,7 +236,7 @@ void Client::Impl::on_reply(Envelope envelope, std::string text) {
   }
   if (!resume_id_.empty() && envelope.id == resume_id_) {
     const Reply reply = read_reply(std::move(text));
-    if (!reply.ok) return lose(reply.error_type + ": " + reply.error);
+    if (!reply.ok) return connection_.lose(reply.error_type + ": " + reply.error);
     resume_id_.clear();
     skipping_ = false;
     on_standing(reply.text);
@@ -398,7 +279,7 @@ void Client::Impl::on_item(Envelope envelope, std::string text) {
   }
   message.text = std::move(text);
   message.envelope = std::move(envelope);
-  brought_something_ = true;
+  connection_.brought_something();
   hand_over(std::move(message));
 }
 
@@ -432,7 +313,7 @@ Reply Client::Impl::ask(const std::string& action, const std::string& fields,
   call->replacing = std::move(replacing);
   std::future<Reply> answer = call->answer.get_future();
   const bool posted = wire_.post([this, call] {
-    if (state_ == State::kEnded) {
+    if (connection_.ended()) {
       call->answer.set_value(ended_reply());
       return;
     }
