@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -12,11 +11,11 @@
 #include <utility>
 
 #include "announcement.h"
-#include "bridge_addresses.h"
 #include "control.h"
 #include "encode.h"
 #include "json_text.h"
 #include "names.h"
+#include "options.h"
 #include "outbox.h"
 #include "runs.h"
 #include "sender.h"
@@ -24,49 +23,8 @@
 namespace ppo {
 namespace {
 
-constexpr std::size_t kEventsLimit = 1u << 24;
-constexpr std::size_t kBytesLimit = std::size_t{1} << 40;
-constexpr int kFlushMsLimit = 3'600'000;
-
 // A thread's scratch memory beyond this is given back after use.
 constexpr std::size_t kScratchBytesKept = 64u << 10;
-
-// "" where `value` is within 1..max.
-std::string out_of_range(const char* key, std::size_t value, std::size_t max) {
-  if (value >= 1 && value <= max) return {};
-  return std::string(key) + " is " + std::to_string(value) + "; must be 1.." + std::to_string(max);
-}
-
-std::string bad_name(const char* key, std::string_view value) {
-  if (is_name(value)) return {};
-  return std::string(key) + " is '" + printable(value) + "'; must be " + std::string(kNameRange);
-}
-
-std::string no_endpoint() {
-  const std::string bad = bad_bridges();
-  return bad.empty() ? "endpoint is empty; must be a ZeroMQ address" : bad;
-}
-
-// The first thing wrong with the options, or "".
-std::string check(const PublisherOptions& options) {
-  const std::string checks[] = {
-      options.endpoint.empty() ? no_endpoint() : "",
-      bad_name("source", options.source),
-      bad_name("run", options.run),
-      out_of_range("ring_events_max", options.ring_events_max, kEventsLimit),
-      out_of_range("ring_bytes_max", options.ring_bytes_max, kBytesLimit),
-      out_of_range("batch_bytes_max", options.batch_bytes_max, kBytesLimit),
-      out_of_range("event_bytes_max", options.event_bytes_max, kBytesLimit),
-      options.flush_ms >= 0 && options.flush_ms <= kFlushMsLimit
-          ? ""
-          : "flush_ms is " + std::to_string(options.flush_ms) + "; must be 0.." +
-                std::to_string(kFlushMsLimit),
-  };
-  for (const std::string& wrong : checks) {
-    if (!wrong.empty()) return wrong;
-  }
-  return {};
-}
 
 // A publisher that failed still has limits; no event ever reaches them.
 RingLimits ring_limits(const PublisherOptions& options) {
@@ -74,11 +32,6 @@ RingLimits ring_limits(const PublisherOptions& options) {
 }
 
 }  // namespace
-
-std::string curve_file() {
-  const char* const path = std::getenv("PPO_CURVE_FILE");
-  return path != nullptr ? path : "";
-}
 
 class Publisher::Impl {
  public:
@@ -235,13 +188,6 @@ class Publisher::Impl {
   const PublisherOptions& options() const { return options_; }
 
  private:
-  static PublisherOptions complete(PublisherOptions options) {
-    if (options.source.empty()) options.source = made_up_source();
-    if (options.run.empty()) options.run = fresh_run();
-    options.control = control_beside(options.endpoint, options.control);
-    return options;
-  }
-
   static std::string bad_type() { return "the type must be " + std::string(kTypeRange); }
   static std::string bad_data(std::string_view data) {
     return "data is not a JSON object of at most " + std::to_string(kDataDepthMax) +
