@@ -83,11 +83,10 @@ void Alerts::watch_role() {
 void Alerts::on_rows() {
   if (rows_ == nullptr) return;
   std::set<std::uint64_t> there;
-  const FoldRows::Rows& rows = rows_->rows().rows();
-  for (auto row = rows.lower_bound(kAlertTable); row != rows.end() && row->first.compare(0, kAlertTable.size(), kAlertTable) == 0; ++row) {
-    there.insert(row->second.first);
-    take_row(row->first, row->second);
-  }
+  FoldRows::each(rows_->rows().rows(), kAlertTable, [&](const std::string& key, const FoldRow& row) {
+    there.insert(row.first);
+    take_row(key, row);
+  });
   std::vector<std::uint64_t> gone;
   for (const auto& [id, alert] : alerts_) {
     if (there.count(id) == 0) gone.push_back(id);

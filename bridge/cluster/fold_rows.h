@@ -53,6 +53,14 @@ class FoldRows {
   // By taken_key().
   const Rows& taken() const { return taken_; }
   static std::string taken_key(std::string_view key, std::uint64_t version);
+  // Calls `look` with key and row of each that is of `table`, "alert." for one; it may drop that one. `rows`: one of the above.
+  template <class Look>
+  static void each(const Rows& rows, std::string_view table, const Look& look) {
+    for (auto row = rows.lower_bound(table); row != rows.end() && row->first.compare(0, table.size(), table) == 0;) {
+      const auto one = row++;
+      look(one->first, one->second);
+    }
+  }
 
   // As text, behind what is there.
   void save(std::string& out) const;

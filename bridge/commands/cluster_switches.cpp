@@ -44,15 +44,6 @@ std::string idempotency_key(const std::string& name, std::uint64_t version) {
   return "dms:" + std::string(utf8_prefix(name, kKeyNameBytesMax)) + ":" + std::to_string(version);
 }
 
-// Calls `look` with each row of the table.
-template <class Look>
-void each_switch(const FoldRows::Rows& rows, const Look& look) {
-  for (auto row = rows.lower_bound(kSwitchTable); row != rows.end() && row->first.compare(0, kSwitchTable.size(), kSwitchTable) == 0;) {
-    const auto one = row++;
-    look(one->first, one->second);
-  }
-}
-
 }  // namespace
 
 ClusterSwitches::ClusterSwitches(std::string node, SharedRows& rows, const Clock& clock, SwitchLinks links)
@@ -124,8 +115,8 @@ void ClusterSwitches::tick(const LogPulse& pulse) {
   still_us_ = pulse.still_us();
   ++ticks_;
   answer_late(now_us);
-  each_switch(rows_.rows().rows(), [&](const std::string& key, const FoldRow& row) { look_at_armed(key, row, pulse, now_us); });
-  each_switch(rows_.rows().taken(), [&](const std::string& key, const FoldRow& row) { look_at_taken(key, row, pulse, now_us); });
+  FoldRows::each(rows_.rows().rows(), kSwitchTable, [&](const std::string& key, const FoldRow& row) { look_at_armed(key, row, pulse, now_us); });
+  FoldRows::each(rows_.rows().taken(), kSwitchTable, [&](const std::string& key, const FoldRow& row) { look_at_taken(key, row, pulse, now_us); });
   for (auto one = locals_.begin(); one != locals_.end();) one = one->second.seen != ticks_ ? locals_.erase(one) : std::next(one);
 }
 

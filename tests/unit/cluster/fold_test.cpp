@@ -157,6 +157,21 @@ TEST_CASE("fold: a row is replaced, taken in hand by one node after the other, a
   CHECK(fold(P("n1", 8).drop("switch.a", 0)).rows.empty());  // came before
 }
 
+TEST_CASE("fold: the rows of one table, each once, also where the one that is looked at goes") {
+  FoldRows rows;
+  for (const char* const key : {"alert.b", "run.a", "run.b", "switch.a"}) REQUIRE(rows.keep(key, 1, "n1", "{}"));
+  std::vector<std::string> keys;
+  const auto drop_it = [&](const std::string& key, const FoldRow& row) {
+    keys.push_back(key);
+    CHECK(rows.drop(key, row.version));
+  };
+  FoldRows::each(rows.rows(), "run.", drop_it);
+  CHECK(keys == std::vector<std::string>{"run.a", "run.b"});
+  FoldRows::each(rows.rows(), "run.", drop_it);
+  CHECK(keys.size() == 2);
+  CHECK(rows.rows().size() == 2);
+}
+
 TEST_CASE("fold: a word is told once, in its turn, and leaves nothing behind") {
   Folding fold;
   const std::string bytes = P("n1", 1).uncounted().word("run.set", R"({"a":1})").word("run.set", R"({"a":2})").bytes();
