@@ -12,10 +12,12 @@ namespace {
 
 // Of the processor's time, in one call: on a busy machine the thread may only wait for its turn.
 constexpr auto kHeldUpAfter = std::chrono::milliseconds(10);
-constexpr auto kCutAfter = std::chrono::milliseconds(50);
+constexpr auto kRestMax = std::chrono::milliseconds(250);
+constexpr auto kSentAwayAfter = std::chrono::milliseconds(100);  // as often as libzmq tries again; sooner invites a flood
 constexpr auto kAskIdleAfter = std::chrono::milliseconds(200);
 constexpr auto kEndPatience = std::chrono::seconds(1);
-constexpr std::uint64_t kLoudBytes = 128 * 1024;
+constexpr std::uint64_t kLoudBytes = 16 * 1024;
+constexpr auto kLoudBefore = std::chrono::seconds(1);  // libzmq was held up
 
 }  // namespace
 
@@ -75,19 +77,18 @@ void BotPublisher::tick() {
 }
 
 // libzmq does not come back while bots connect, or subscribe, faster than it takes that up. So no more get in until it does, and
-// for as long again, which those have who are there; and where that lasts those are disconnected who have sent most: a bot that
-// wants events sends next to nothing.
+// for a moment more, which those have who are there; and who has just sent much is disconnected: a bot that wants events sends
+// next to nothing, and libzmq lets go of each with a walk over what all of them subscribe to.
 void BotPublisher::watch() {
   const auto now = std::chrono::steady_clock::now();
-  if (asked_) {
-    const auto used = socket_->used() - used_;
-    if (used < kHeldUpAfter) return;
+  const bool held_up = asked_ && socket_->used() - used_ >= kHeldUpAfter;
+  if (held_up) {
     if (!shut_) hold_off();
-    open_at_ = now + (now - shut_at_);
-    if (used > kCutAfter) cut_loudest();
-    return;
+    open_at_ = now + std::min<std::chrono::nanoseconds>(now - shut_at_, kRestMax);
   }
-  if (shut_ && now >= open_at_) let_in(true);
+  if (shut_) look_after_door(held_up);
+  if (asked_) return;
+  if (shut_ && now >= open_at_) let_in();
   if (!socket_->wanted() && now - asked_at_ < kAskIdleAfter) return;
   asked_ = true;
   asked_at_ = now;
@@ -96,30 +97,33 @@ void BotPublisher::watch() {
 }
 
 void BotPublisher::hold_off() {
+  shut_ = true;
   shut_at_ = std::chrono::steady_clock::now();
-  let_in(false);
   ++counters_.bots_held_off;
   if (!lines_.allow(std::chrono::duration_cast<std::chrono::microseconds>(shut_at_.time_since_epoch()).count())) return;
   log_warn("bots_held_off", "bots.events takes up what bots subscribe to, and lets no more of them in until that is done");
 }
 
-// On the other thread: the kernel may still have megabytes of each.
-void BotPublisher::cut_loudest() {
-  if (std::exchange(cutting_, true)) return;
-  upkeep_.run([endpoint = endpoint_] {
-    const std::vector<ZmqPeer> peers = peers_of({endpoint});
-    std::uint64_t most = kLoudBytes;
-    for (const ZmqPeer& peer : peers) most = std::max(most, peer.received);
-    for (const ZmqPeer& peer : peers) {
-      if (peer.received >= std::max(most / 2, kLoudBytes)) (void)cut_peer(peer.descriptor, endpoint);
+// On the other thread: the kernel may still have something of each.
+void BotPublisher::look_after_door(bool held_up) {
+  if (std::exchange(looking_, true)) return;
+  const auto now = std::chrono::steady_clock::now();
+  const bool sends_away = now - sent_away_at_ >= kSentAwayAfter;
+  if (sends_away) sent_away_at_ = now;
+  upkeep_.run([door = socket_->door(), endpoint = endpoint_, held_up, sends_away, loud_for = now - shut_at_ + kLoudBefore] {
+    (void)door->shut();
+    if (sends_away) door->send_away();
+    if (!held_up) return true;
+    for (const ZmqPeer& peer : peers_of({endpoint})) {
+      if (peer.sent >= kLoudBytes && peer.silent < loud_for) (void)cut_peer(peer.descriptor, endpoint);
     }
     return true;
-  }, [this](bool) { cutting_ = false; });
+  }, [this](bool) { looking_ = false; });
 }
 
-void BotPublisher::let_in(bool more) {
-  shut_ = !more;
-  upkeep_.run([listening = socket_->listening(), more] { return bridge::shut_out(listening, !more), true; }, [](bool) {});
+void BotPublisher::let_in() {
+  shut_ = false;
+  upkeep_.run([door = socket_->door()] { return door->open(), true; }, [](bool) {});
 }
 
 }  // namespace bridge

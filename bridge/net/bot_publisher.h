@@ -52,8 +52,8 @@ class BotPublisher {
  private:
   void watch();
   void hold_off();
-  void let_in(bool more);
-  void cut_loudest();
+  void let_in();
+  void look_after_door(bool held_up);
 
   asio::io_context& io_;
   EventLog& log_;
@@ -68,8 +68,8 @@ class BotPublisher {
   std::chrono::steady_clock::time_point asked_at_;
   std::chrono::nanoseconds used_{};  // by the thread then
   bool shut_ = false;     // no more bots are let in
-  std::chrono::steady_clock::time_point shut_at_, open_at_;
-  bool cutting_ = false;
+  std::chrono::steady_clock::time_point shut_at_, open_at_, sent_away_at_;
+  bool looking_ = false;  // after the door, on the other thread
   LogLimiter lines_;
 };
 

@@ -23,6 +23,7 @@ constexpr std::int64_t kSubscriptionBytesMax = 512;
 constexpr int kSubscriptionsWaitingMax = 1;
 // With ZAP, libzmq 4.3.4 never hands over the first where there may be but one.
 constexpr int kSubscriptionsWaitingMaxAsked = 2;
+constexpr int kReceiveBytes = 16 * 1024;  // in the kernel, likewise: what has come is taken up, whoever is disconnected
 constexpr std::size_t kSentBytesMax = 64 * 1024;
 constexpr int kSubscriptionsPerTurnMax = 1024;
 // Of all topics: libzmq walks them whenever a peer goes, 20 to 40 ns each.
@@ -46,6 +47,7 @@ BotSocket::BotSocket(const BotSocketParts& parts, BotQueue& queue, std::function
 BotSocket::~BotSocket() {
   while (!end(kCutPause)) {
   }
+  if (door_) door_->end();
 }
 
 // While bots subscribe on and on libzmq does not come back: no more get in, and all are disconnected until it does. What it
@@ -54,10 +56,11 @@ bool BotSocket::end(std::chrono::milliseconds patience) {
   if (!thread_.joinable()) return true;
   stopping_ = true;
   wake();
-  shut_out(listening_, true);
+  (void)door_->shut();
   const auto by = std::chrono::steady_clock::now() + patience;
   while (end_.wait_for(kCutPause) != std::future_status::ready) {
     if (std::chrono::steady_clock::now() > by) return false;
+    door_->send_away();
     for (const ZmqPeer& peer : peers_of({endpoint_})) (void)cut_peer(peer.descriptor, endpoint_);
   }
   thread_.join();
@@ -69,13 +72,14 @@ Result<std::string> BotSocket::start(const std::string& endpoint) {
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::sndhwm, kSendMessagesMax);
     socket_.set(zmq::sockopt::maxmsgsize, kSubscriptionBytesMax);
+    socket_.set(zmq::sockopt::rcvbuf, kReceiveBytes);
     keys_ = parts_.guard.wants_key(endpoint);
     socket_.set(zmq::sockopt::xpub_manual, keys_);
     const bool asks = parts_.guard.asks(endpoint);
     socket_.set(zmq::sockopt::rcvhwm, asks ? kSubscriptionsWaitingMaxAsked : kSubscriptionsWaitingMax);
     monitor_ = std::make_unique<ZmqMonitor>(io_, parts_.context, socket_, counters_,
                                             [this](int descriptor) { drop_topics_of(descriptor); }, nullptr,
-                                            [this](int descriptor) { listening_ = descriptor; });
+                                            [this](int descriptor) { door_ = std::make_shared<BotDoor>(descriptor); });
     endpoint_ = parts_.guard.bind(socket_, endpoint, kBotDomain);
     monitor_->catch_up();
   } catch (const zmq::error_t& e) {

@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "base/memory_ledger.h"
 #include "base/result.h"
+#include "net/bot_door.h"
 #include "net/bot_queue.h"
 #include "net/bot_topics.h"
 #include "net/zmq_guard.h"
@@ -68,8 +69,8 @@ class BotSocket {
   void wake();                             // call where put() says so
   void check_keys();                       // as BotPublisher's
   void call(std::function<void()> f);  // on its thread, once that gets to it
-  // The descriptor that it listens on.
-  int listening() const { return listening_; }
+  // Where bots come in, which may be shut; null before start(). Usable when this has gone, too.
+  const std::shared_ptr<BotDoor>& door() const { return door_; }
   // What the thread has used of the processor.
   std::chrono::nanoseconds used();
   // What was counted since the last time.
@@ -93,6 +94,7 @@ class BotSocket {
   void shed();
 
   const BotSocketParts parts_;
+  std::shared_ptr<BotDoor> door_;
   BotQueue& queue_;
   const std::function<void()> on_room_;
   asio::io_context io_{1};
@@ -101,7 +103,6 @@ class BotSocket {
   zmq::socket_t socket_;
   ZmqSenders senders_;
   std::string endpoint_;
-  int listening_ = -1;
   bool keys_ = false;  // that bots have to have one
   Counters counters_;  // since they were last shared
   std::mutex counted_mutex_;

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 
@@ -85,6 +84,8 @@ std::vector<ZmqPeer> peers_of(const std::vector<std::string>& endpoints) {
     if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) {
       const auto waiting = static_cast<std::uint64_t>(unread);
       peer.received = std::max<std::uint64_t>(info.tcpi_bytes_received, waiting) - waiting;
+      peer.sent = info.tcpi_bytes_received;
+      peer.silent = std::chrono::milliseconds(info.tcpi_last_data_recv);
     }
     peers.push_back(peer);
   }
@@ -124,12 +125,6 @@ bool cut_peer(int descriptor, const std::string& endpoint) {
   const bool cut = ::shutdown(descriptor, SHUT_RDWR) == 0;
   (void)::connect(descriptor, &nobody, sizeof nobody);
   return cut;
-}
-
-void shut_out(int listening_descriptor, bool shut) {
-  sock_filter none{BPF_RET | BPF_K, 0, 0, 0};  // of each packet that asks for a connection 0 bytes pass
-  const sock_fprog program{1, &none};
-  ::setsockopt(listening_descriptor, SOL_SOCKET, shut ? SO_ATTACH_FILTER : SO_DETACH_FILTER, &program, sizeof program);
 }
 
 zmq::message_t counted_frame(std::string_view bytes, MemoryShare& share,

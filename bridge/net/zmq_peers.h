@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -24,6 +25,8 @@ struct ZmqPeer {
   int port = 0;                // of the peer: who uses a descriptor again has another; of ipc 0
   int unsent = 0;              // bytes in the kernel that the peer has not taken
   std::uint64_t received = 0;  // bytes that libzmq has read from it, since it connected; of ipc 0
+  std::uint64_t sent = 0;      // likewise, with what libzmq has yet to read
+  std::chrono::milliseconds silent{};  // since the kernel got the last of them
 };
 
 // What came out of libzmq of each peer, by descriptor, while somebody wants to know. Any thread.
@@ -57,11 +60,6 @@ int descriptor_of(zmq::message_t& message);
 // Ends a peer's connection, as if the peer had: libzmq lets its queues go. It may connect again. False
 // where the descriptor is none of that endpoint's (any more).
 bool cut_peer(int descriptor, const std::string& endpoint);
-
-// Whether connections to a TCP socket that listens come about. While they are shut out it looks to those who try as if nobody
-// answered, and they go on trying. Over ipc
-// nobody is.
-void shut_out(int listening_descriptor, bool shut);
 
 // A frame that counts as `share`'s, and as `also`'s if that is not null, until it has left. The shares must
 // outlive the ZeroMQ context.
