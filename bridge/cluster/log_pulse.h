@@ -26,7 +26,8 @@ class LogPulse {
     if (still_us_ > kPulseGapUs) since_us_ = -1;
   }
 
-  // Since when it has gone on; -1: it does not.
+  bool goes_on() const { return since_us_ >= 0; }
+  // Since when. REQUIRES: goes_on().
   std::int64_t since_us() const { return since_us_; }
   // How long it has not, of the time in which this process ran.
   std::int64_t still_us() const { return still_us_; }
@@ -35,7 +36,7 @@ class LogPulse {
   static constexpr std::int64_t kRanUs = 100'000;
 
   std::int64_t ticked_us_ = 0;
-  std::int64_t since_us_ = -1;
+  std::int64_t since_us_ = -1;  // it does not
   std::int64_t still_us_ = 0;
 };
 

@@ -142,7 +142,7 @@ void ClusterSwitches::look_at_armed(const std::string& key, const FoldRow& row, 
     const std::string name = switch_name(key);
     links_.issue(name, row.value, idempotency_key(name, row.version), true, [](bool) {});
   }
-  if (pulse.since_us() < 0 || now_us < local.again_us) return;
+  if (!pulse.goes_on() || now_us < local.again_us) return;
   due_us = std::max(due_us, pulse.since_us() + kSwitchSettleUs) + (row.node == node_ ? 0 : kSwitchOthersUs);
   if (now_us < due_us) return;
   local.again_us = now_us + kProposeAgainUs;
@@ -153,7 +153,7 @@ void ClusterSwitches::look_at_taken(const std::string& key, const FoldRow& row, 
   Local& local = local_of(key, row.version, now_us);
   const bool mine = row.node == node_;
   if (mine && !local.done && !local.waits && (local.tries == 0 || now_us >= local.again_us)) issue(key, row, local);
-  if (pulse.since_us() < 0 || now_us < local.again_us || (mine && !local.done)) return;
+  if (!pulse.goes_on() || now_us < local.again_us || (mine && !local.done)) return;
   // Who has not been heard of yet may be soon.
   if (!mine && (now_us < std::max(local.since_us, pulse.since_us()) + kStalledAfterUs || links_.is_live(row.node) || !links_.is_first())) return;
   local.again_us = now_us + kProposeAgainUs;

@@ -36,8 +36,7 @@ void put_config(JsonWriter& json, const ConfigStatus& config) {
   };
   json.key("config").object();
   text("file", config.file);
-  json.key("reloaded_at");
-  config.reloaded_us == 0 ? json.raw("null") : json.time(config.reloaded_us);
+  json.key("reloaded_at").time(config.reloaded_us);
   text("reload_error", config.error);
   json.key("waiting_for_restart").raw(json_list(config.waiting)).end_object();
 }
@@ -205,7 +204,7 @@ void OwnCommands::get_recent_events(const rapidjson::Value& params,
     LogWalk::State state = LogWalk::State::ended;
     if (!found) state = search->step(kStepWork, work);
     found = state == LogWalk::State::ended;
-    const bool written = found && *work < kStepWork && search->write(reply->json, kStepWork - *work, work);
+    const bool written = found && search->write(reply->json, kStepWork, work);
     reply->kept_bytes = search->bytes();
     return written                           ? GrowingReplies::State::ended
            : state == LogWalk::State::waiting ? GrowingReplies::State::waiting

@@ -182,7 +182,7 @@ void OwnCommands::get_clients(const std::shared_ptr<RequestBudget>& account, con
     std::uint64_t count = 0;
   };
   const auto list = std::make_shared<List>();
-  if (only) list->after = *only == 0 ? 0 : *only - 1;
+  if (only) list->after = *only - 1;  // 0 is nobody: none is after it
   replies_.write(account, done, [this, list, only](const auto& reply, std::uint64_t* work) {
     JsonWriter& json = reply->json;
     if (json.bytes() == 0) json.object().key("clients").list();
@@ -240,7 +240,7 @@ void OwnCommands::get_snapshot(const std::shared_ptr<RequestBudget>& account, co
       json.reserve(std::min(reader.left_bytes(), kReplyBytesMax) + kAroundReplyBytes);
       json.object().key("events").list();
     }
-    const bool all = *work < kStepWork && reader.read(kStepWork - *work, work, [&](const Snapshot::Entry& event) {
+    const bool all = reader.read(kStepWork, work, [&](const Snapshot::Entry& event) {
       std::string_view type;
       if (scope != nullptr && (latest->cut_off || !readable(scope, event, &type, work))) return;
       latest->cut_off = scope != nullptr && json.bytes() + event.json.size() > kReplyBytesMax;
@@ -262,7 +262,7 @@ void OwnCommands::get_readable_types(const std::shared_ptr<RequestBudget>& accou
   const auto latest = std::make_shared<Latest>(Latest{view_.log.head()});
   replies_.write(account, done, [this, latest, scope](const auto& reply, std::uint64_t* work) {
     if (!begin_latest(*latest, false, work)) return State::more;
-    const bool all = *work < kStepWork && latest->reader->read(kStepWork - *work, work, [&](const Snapshot::Entry& event) {
+    const bool all = latest->reader->read(kStepWork, work, [&](const Snapshot::Entry& event) {
       std::string_view type;
       if (!readable(scope, event, &type, work)) return;
       const auto [found, added] = latest->types.try_emplace(std::string(type));

@@ -164,7 +164,7 @@ LogWalk::State RecentEvents::step(std::uint64_t work_max, std::uint64_t* work) {
 void RecentEvents::look_up_times() {
   looked_up_ = true;
   if (!query_.from_us && !query_.to_us) return;
-  if (log_.head() > log_.history().last_seq()) log_.seal();
+  log_.seal_for_readers();
   if (query_.from_us) {
     look_up(*query_.from_us, [this](std::uint64_t seq, std::uint64_t oldest) {
       // What is gone from before the oldest may have been of that time.
@@ -210,8 +210,7 @@ bool RecentEvents::look_at(const Block& block, std::size_t i, std::uint64_t& wor
   return found_.size() < query_.count;
 }
 
-bool RecentEvents::write(JsonWriter& json, std::uint64_t work_max, std::uint64_t* work) {
-  const std::uint64_t enough = *work + work_max;
+bool RecentEvents::write(JsonWriter& json, std::uint64_t enough, std::uint64_t* work) {
   if (!count_) {
     count_ = found_.size();
     json.reserve(bytes_ + found_.size() + kAroundReplyBytes);

@@ -40,8 +40,8 @@ class RecentEvents {
 
   // Looks at more, for about `work_max` at most, and adds what it cost. See RequestBudget.
   [[nodiscard]] LogWalk::State step(std::uint64_t work_max, std::uint64_t* work);
-  // Writes more of the result, likewise; true at its end. REQUIRES: step() has ended.
-  bool write(JsonWriter& json, std::uint64_t work_max, std::uint64_t* work);
+  // Writes more of the result until `*work` is `enough`; true at its end. REQUIRES: step() has ended.
+  bool write(JsonWriter& json, std::uint64_t enough, std::uint64_t* work);
   // What it asks for and what it has found.
   std::size_t bytes() const { return query_bytes_ + bytes_ + found_.size() * kFoundBytes; }
 

@@ -19,7 +19,6 @@ using rapidjson::Value;
 
 constexpr std::string_view kUnnamed = "connection-";
 constexpr std::size_t kRequesterBytesMax = 512;
-constexpr std::size_t kTextBytesMax = 64 << 20;  // no bound of its own: the whole message has one
 constexpr double kByMaxS = 1e11;
 
 // JSON within JSON is told as a text: so it arrives byte for byte, and its depth is its own.
@@ -45,7 +44,7 @@ Result<RequestError> read_error(const Value& object, const char* name) {
   if (error == nullptr || !error->IsObject()) return Failure{std::string(name) + " is missing; must be an object"};
   const auto type = optional_text(*error, "error_type", kNameBytesMax);
   if (!type) return type.error();
-  const auto message = optional_text(*error, "message", kTextBytesMax);
+  const auto message = optional_text(*error, "message", std::string::npos);
   if (!message) return message.error();
   return RequestError{error_type_of(type.value()), message.value()};
 }
@@ -91,7 +90,7 @@ Result<RemoteCommand> read_remote_command(std::string_view text) {
   const std::pair<const char*, std::pair<std::string*, std::size_t>> texts[] = {
       {"from", {&wanted.from, kNameBytesMax}},
       {"command", {&command.name, kTypeNameBytesMax}},
-      {"params", {&command.params_json, kTextBytesMax}},
+      {"params", {&command.params_json, std::string::npos}},
       {"target", {&command.target, 2 * kNameBytesMax + 1}},
       {"source", {&wanted.source, kNameBytesMax}},
       {"run", {&wanted.run, kNameBytesMax}},
@@ -162,7 +161,7 @@ Result<RemoteAnswers> read_remote_answers(std::string_view text) {
     TrainerAnswer answer;
     for (const auto& [name, to, max] : {std::make_tuple("source", &answer.source, kNameBytesMax),
                                         std::make_tuple("run", &answer.run, kNameBytesMax),
-                                        std::make_tuple("result", &answer.result_json, kTextBytesMax)}) {
+                                        std::make_tuple("result", &answer.result_json, std::string::npos)}) {
       auto read = optional_text(one, name, max);
       if (!read) return read.error();
       *to = std::move(read.value());

@@ -51,7 +51,7 @@ std::uint64_t first_seq_between(std::uint64_t low, std::uint64_t high, std::int6
 template <class At>
 std::uint64_t first_seq_since(const std::vector<EpochStart>& epochs, std::uint64_t first,
                               std::uint64_t end, std::int64_t since_us, const At& at) {
-  for (std::size_t i = epochs.size() + 1; i-- > 0 && first < end;) {
+  for (std::size_t i = epochs.size(); first < end; --i) {  // 0: what is before the first epoch, where it ends
     const std::uint64_t low = i == 0 ? first : std::max(first, epochs[i - 1].first_seq);
     if (low >= end) continue;
     const std::optional<StampedSeq> event = at(low);

@@ -18,7 +18,7 @@ EventLog::EventLog(LogStart start, HistoryLimits limits, std::function<void(cons
   if (epochs_.empty() || epochs_.back().epoch != start.epoch) {
     epochs_.push_back({std::move(start.epoch), start.last_seq + 1});
   }
-  earlier_epochs_ = epochs_.size() - 1;
+  knows_earlier_ = epochs_.size() > 1;
 }
 
 inline void EventLog::seal_if_full() {
@@ -62,15 +62,14 @@ void EventLog::begin_epoch() {
   epochs_.push_back({std::move(name), last_seq_ + 1, true});
   if (epochs_.size() > kEpochsMax) {
     epochs_.erase(epochs_.begin());
-    earlier_epochs_ -= earlier_epochs_ != 0 ? 1 : 0;
   }
   for (const auto& on_epochs : on_epochs_) on_epochs();
 }
 
 void EventLog::learn_epochs(const std::vector<EpochStart>& earlier) {
-  if (earlier_epochs_ != 0 || earlier.empty()) return;
+  if (knows_earlier_ || earlier.empty()) return;
   epochs_.insert(epochs_.begin(), earlier.begin(), earlier.end());
-  earlier_epochs_ = earlier.size();
+  knows_earlier_ = true;
   for (const auto& on_epochs : on_epochs_) on_epochs();
 }
 

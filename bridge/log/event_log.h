@@ -99,6 +99,10 @@ class EventLog {
     head_ = last_seq_;
   }
   void release(std::uint64_t seq) { head_ = std::max(head_, std::min(seq, last_seq_)); }
+  // Seals what is open where it has events that readers may have, and else leaves it to grow.
+  void seal_for_readers() {
+    if (head() > history_.last_seq()) seal();
+  }
 
   // The first event of the history that came at `timestamp_us` or later; last_seq() + 1 of it where there
   // is none.
@@ -114,7 +118,7 @@ class EventLog {
   void seal_if_full();
 
   std::vector<EpochStart> epochs_;  // this one's last
-  std::size_t earlier_epochs_ = 0;  // of these, from before this process
+  bool knows_earlier_ = false;  // epochs from before this process
   const std::function<std::string()> name_epoch_;
   std::vector<std::function<void()>> on_epochs_;
   std::function<void(const Envelope&, std::int64_t)> propose_;

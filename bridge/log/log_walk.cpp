@@ -14,7 +14,7 @@ LogWalk::LogWalk(EventLog& log, PastCache& past, SeqRange range, Way way, Visit 
       visit_(std::move(visit)),
       on_ready_(std::move(on_ready)),
       types_(std::move(types)) {
-  if (log_.head() > log_.history().last_seq()) log_.seal();
+  log_.seal_for_readers();
 }
 
 LogWalk::State LogWalk::step(std::uint64_t work_max, std::uint64_t* work) {

@@ -64,7 +64,7 @@ class PastReader {
   virtual std::uint64_t last_seq() const = 0;
 
   // False while it is in trouble: then nothing can be read, whatever it holds.
-  virtual bool readable() const { return true; }
+  virtual bool readable() const = 0;
 
   // Whether all of [from_seq, to_seq] can be read.
   virtual bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const = 0;

@@ -89,7 +89,7 @@ std::optional<std::vector<BlockPtr>> read_past_slice(std::string_view answer, co
     const std::uint64_t size = get(one.substr(8, 4));
     const std::string_view bytes = text.take_bytes(static_cast<std::size_t>(size));
     EventLine line;
-    if (stamp > kStampUsMax || bytes.size() != size || size > INT32_MAX || !read_event_line(bytes, static_cast<std::size_t>(get(one.substr(12))), &line)) {
+    if (stamp > kStampUsMax || bytes.size() != size || !read_event_line(bytes, static_cast<std::size_t>(get(one.substr(12))), &line)) {
       return std::nullopt;
     }
     builder.add_line(line, from + i, static_cast<std::int64_t>(stamp));

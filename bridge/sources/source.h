@@ -71,7 +71,7 @@ struct RunOrder {
   std::int64_t retry_us = 0;  // not to be asked before
   int failures = 0;
   int retractions = 0;       // announcements in a row whose head is behind what was given up
-  bool troubled = true;      // not met yet, has a hole, or something to do: the quick way is closed
+  bool troubled = true;      // not met yet, has a hole, holds events or has something to do: the quick way is closed
   bool met = false;
   bool asking = false;
   bool looking_up = false;   // how far it had come earlier is not known yet

@@ -31,7 +31,7 @@ std::uint64_t SourceTracker::covered_to(const Run& run) {
 }
 
 std::uint64_t SourceTracker::near_to(const RunOrder& order) {
-  return std::min(order.passed_to, kSourceSeqMax - kUnannouncedMax) + kUnannouncedMax;
+  return order.passed_to + kUnannouncedMax;  // beyond kSourceSeqMax is nothing anyway
 }
 
 // A number that nothing but its announcement speaks for.
@@ -98,7 +98,7 @@ void SourceTracker::announce(Run& run, const Announcement& said, std::int64_t no
   if (head > order.head) order.head_us = now_us;
   if (head != order.head) {
     order.denied_head = 0;
-    if (head < order.seen_to && order.held.empty()) order.seen_to = std::max(head, order.passed_to);
+    if (order.held.empty()) order.seen_to = std::min(order.seen_to, std::max(head, order.passed_to));
   }
   order.previous_head = order.announcements == 1 ? head : order.head;
   order.head = head;

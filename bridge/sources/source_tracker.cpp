@@ -100,7 +100,7 @@ SourceTracker::Verdict SourceTracker::observe_out_of_order(Run& run, std::uint64
       ++counters_.events_repaired;
     }
     // What waits may follow, or the trouble is over.
-    if (order.troubled || !order.held.empty()) make_ready(run);
+    if (order.troubled) make_ready(run);
     return Verdict::pass;
   }
   hold(run, seq, body);

@@ -128,7 +128,7 @@ bool Cohorts::look_at(Cohort& cohort, std::uint64_t* work) {
   if (cohort.waiting.empty()) return true;
   if (cohort.subscription().latest()) return make_edition(cohort, work);
   if (cohort.checked_seq >= log_.head()) return true;
-  if (log_.head() > log_.history().last_seq()) log_.seal();
+  log_.seal_for_readers();
   const std::uint64_t next = cohort.checked_seq + 1;
   const BlockPtr block = log_.history().find(next);
   // A cohort that slept through an eviction has nothing to look back at: its feeds will see the
@@ -180,7 +180,7 @@ Snapshot::Part Cohorts::snapshot(const Subscription& subscription, std::uint64_t
                                  std::uint64_t to_seq, std::uint64_t* work) {
   const std::uint64_t enough = *work + kPassWork;
   if (!snapshot_.catch_up(log_, log_.head(), kPassWork, work)) return {{}, after_seq};
-  const std::uint64_t left = enough > *work ? enough - *work : 1;
+  const std::uint64_t left = enough - std::min(*work, enough - 1);  // at least one
   return snapshot_.frames(subscription, after_seq, to_seq, left, work, deflater_of(subscription), log_.epoch());
 }
 

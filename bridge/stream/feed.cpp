@@ -169,7 +169,7 @@ void Feed::take_events(Outgoing& out, std::size_t bytes_max) {
       const BlockPtr block = history.find(next);
       const std::uint64_t last = std::min(cohort_->part_end(*block, next), end);
       Frames frames = cohort_->frames(block, next, last);
-      if (last < block->last_seq() && last < end) looked_at = kLookedAtBytesMax;
+      if (last < block->last_seq()) looked_at = kLookedAtBytesMax;
       if (next > live_from_ && frames.events != 0) {
         if (out.live_events == 0) {
           out.live_since_us = block->entry(next - block->first_seq()).timestamp_us;
@@ -240,7 +240,7 @@ bool Feed::take_past(Outgoing& out, std::uint64_t end, std::size_t* looked_at) {
     return true;
   }
   const std::uint64_t last = std::min(cohort_->part_end(*place.block, next), end);
-  if (last < place.block->last_seq() && last < end) *looked_at = kLookedAtBytesMax;
+  if (last < place.block->last_seq()) *looked_at = kLookedAtBytesMax;
   *looked_at += put(out, *place.block, cohort_->frames(place.block, next, last), last);
   return true;
 }

@@ -86,7 +86,7 @@ void Feed::request(Subscription subscription) {
 
 // Replies that still wait keep their order but no longer wait for events.
 void Feed::fresh_start() {
-  if (log_.head() > log_.history().last_seq()) log_.seal();
+  log_.seal_for_readers();
   for (QueuedMessage& mark : queued_) mark.at = 0;
   if (look_up_) {  // nothing comes of it any more
     SubscribeOutcome outcome;
@@ -255,14 +255,13 @@ std::uint64_t Feed::step_back(Backward& search, const Subscription& subscription
     search.found = std::min(search.count, search.before_seq - first);
     search.before_seq -= search.found;
   }
+  BlockPtr block;
   while (search.found < search.count && search.before_seq > first && work < work_max) {
-    const BlockPtr block = log_.history().find(search.before_seq - 1);
-    while (search.found < search.count && search.before_seq > block->first_seq() &&
-           work < work_max) {
-      const auto i = static_cast<std::size_t>(--search.before_seq - block->first_seq());
-      work += subscription.work(*block, i);
-      if (subscription.matches(*block, i)) ++search.found;
-    }
+    const std::uint64_t seq = --search.before_seq;
+    if (!block || !block->contains(seq)) block = log_.history().find(seq);
+    const auto i = static_cast<std::size_t>(seq - block->first_seq());
+    work += subscription.work(*block, i);
+    if (subscription.matches(*block, i)) ++search.found;
   }
   search.ended = search.found == search.count || search.before_seq <= first;
   return work;

@@ -132,7 +132,7 @@ void Replay::look_up_start() {
 bool Replay::look_on(std::size_t bytes_max, std::uint64_t work_max, std::uint64_t* work) {
   const std::uint64_t enough = *work + work_max;
   if (next_ == 0) {
-    if (log_.head() > log_.history().last_seq()) log_.seal();
+    log_.seal_for_readers();
     find_start();
   }
   while (!looking_up_ && !ended_ && gathered_.size() < bytes_max) {

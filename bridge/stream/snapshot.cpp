@@ -60,10 +60,10 @@ void Snapshot::take_away(std::uint64_t seq, const Entry& entry) {
 void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
   if (to_seq <= folded_seq_) return;
   by_key_.reserve(std::min(entries_max_, kSnapshotEntriesMax));  // once: growing later would move them all at a time
-  const std::uint64_t from = folded_seq_ < block.first_seq() ? block.first_seq() : folded_seq_ + 1;
+  const std::uint64_t from = std::max(block.first_seq(), folded_seq_ + 1);
   // From the newest on: of a thing that changes many times in a block, only the last is of use.
   auto newer = entries_.end();
-  for (std::uint64_t seq = std::min(to_seq, block.last_seq()); seq >= from; --seq) {
+  for (std::uint64_t seq = to_seq; seq >= from; --seq) {
     const auto i = static_cast<std::size_t>(seq - block.first_seq());
     make_key(block, block.entry(i));
     const auto [place, is_new] = by_key_.try_emplace(key_, seq);
@@ -87,12 +87,12 @@ void Snapshot::fold(const Block& block, std::uint64_t to_seq) {
     entries_.erase(oldest);
     ++evicted_;
   }
-  folded_seq_ = std::min(to_seq, block.last_seq());
+  folded_seq_ = to_seq;
 }
 
 bool Snapshot::catch_up(EventLog& log, std::uint64_t to_seq, std::uint64_t work_max,
                         std::uint64_t* work) {
-  if (log.head() > log.history().last_seq()) log.seal();
+  log.seal_for_readers();
   const std::uint64_t enough = *work + work_max;
   to_seq = std::min(to_seq, log.head());
   while (folded_seq_ < to_seq) {
@@ -163,9 +163,8 @@ void Snapshot::Reader::keep(std::uint64_t seq, const Entry& entry) {
   }
 }
 
-bool Snapshot::Reader::read(std::uint64_t work_max, std::uint64_t* work,
+bool Snapshot::Reader::read(std::uint64_t enough, std::uint64_t* work,
                             const std::function<void(const Entry&)>& each) {
-  const std::uint64_t enough = *work + work_max;
   const auto& entries = snapshot_.entries_;
   for (auto entry = entries.upper_bound(after_); *work < enough;) {
     const bool here = entry != entries.end() && entry->first <= to_seq_;

@@ -34,7 +34,7 @@ class Snapshot {
   Snapshot(std::size_t entries_max, std::size_t bytes_max)
       : entries_max_(entries_max), bytes_max_(bytes_max) {}
 
-  // Takes in the events of a block up to `to_seq`; those it has seen already are passed over.
+  // Takes in the events of a block up to `to_seq`, which is one of them; those it has seen already are passed over.
   void fold(const Block& block, std::uint64_t to_seq);
   void fold(const Block& block) { fold(block, block.last_seq()); }
 
@@ -67,9 +67,9 @@ class Snapshot {
     // False where not all of it is, or was, there.
     bool complete() const { return complete_; }
 
-    // Calls `each` with more of them, without their keys, in order of seq, until that has cost about `work_max`; what it cost is added to
-    // `*work`. True at the end. The snapshot must be there still.
-    bool read(std::uint64_t work_max, std::uint64_t* work, const std::function<void(const Entry&)>& each);
+    // Calls `each` with more of them, without their keys, in order of seq, and adds what it cost to `*work`, until that is
+    // `enough`. True at the end. The snapshot must be there still.
+    bool read(std::uint64_t enough, std::uint64_t* work, const std::function<void(const Entry&)>& each);
 
    private:
     friend class Snapshot;

@@ -22,6 +22,7 @@ class SimJournal final : public bridge::PastReader {
 
   std::uint64_t first_seq() const override;
   std::uint64_t last_seq() const override;
+  bool readable() const override { return true; }
   bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override;
   void read(std::uint64_t from_seq, std::function<void(Slice)> done) override;
   void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) override;

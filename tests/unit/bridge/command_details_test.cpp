@@ -141,7 +141,7 @@ TEST_CASE("details: an answer that is full takes no smaller event from behind th
   CHECK(search.value()->bytes() > found);
   CHECK(search.value()->bytes() < found + 2000);
   JsonWriter json;
-  while (!search.value()->write(json, 1'000'000, &work)) {
+  while (!search.value()->write(json, work + 1'000'000, &work)) {
   }
   const auto result = parse_json(json.take());
   CHECK(result["count"].GetInt() == 4);

@@ -52,6 +52,7 @@ struct FakeJournal final : PastReader {
     });
   }
   void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override {
+    ++searches;
     waiting.push_back([this, timestamp_us, done] {
       for (const BlockPtr& block : blocks) {
         for (std::size_t i = 0; i < block->size(); ++i) {
@@ -93,6 +94,7 @@ struct FakeJournal final : PastReader {
         if (seq == unreadable_back_to) return done(seq, false);
         const BlockPtr block = find(seq);
         if (block && wanted.subscription->matches(*block, seq - block->first_seq()) && --left == 0) {
+          if (meanwhile) meanwhile();
           return done(seq - 1, true);
         }
       }
@@ -116,10 +118,12 @@ struct FakeJournal final : PastReader {
   std::vector<BlockPtr> blocks;
   std::vector<std::function<void()>> waiting;
   int reads = 0;
+  int searches = 0;  // for a time
   bool unreadable = false;  // every read fails
   std::uint64_t unreadable_back_to = 0;  // from there down, by find_last()
   bool in_trouble = false;  // none is tried
   int cancelled = 0;
+  std::function<void()> meanwhile;  // between what find_last() found and its answer
 };
 
 }  // namespace bridge

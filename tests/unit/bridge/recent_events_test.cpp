@@ -28,7 +28,7 @@ rapidjson::Document recent(Bench& bench, const std::string& params, FakeJournal*
     CHECK(ready-- == 1);
   }
   JsonWriter json;
-  while (!search.value()->write(json, 1, &work)) {
+  while (!search.value()->write(json, work + 1, &work)) {
   }
   return parse_json(json.take());
 }
@@ -158,7 +158,7 @@ TEST_CASE("recent: a search counts for itself, the names that it looks for and w
   CHECK(search->bytes() <= none + found + 80 * 2 * sizeof(std::string));
   JsonWriter json;
   work = 0;
-  while (!search->write(json, 1, &work)) {
+  while (!search->write(json, work + 1, &work)) {
   }
   CHECK(search->bytes() == none);
   CHECK(work >= 80 + 80 * (1000 / kCopiedBytesPerWork));
@@ -315,6 +315,16 @@ TEST_CASE("recent: a range of time, in memory, in the journal and over both") {
   CHECK(between(-10, 0.5).empty());
   CHECK(between(101, 200).empty());
   CHECK(between(-10, 1e6).size() == 100);
+  // Of what is in memory the journal is asked nothing, and of the rest it is read no more than is of that time.
+  const auto reads = [&](double from, double to) {
+    journal.reads = journal.searches = 0;
+    (void)between(from, to);
+    CHECK((journal.searches != 0) == (from < 90));
+    return journal.reads;
+  };
+  CHECK(reads(95, 97) == 0);
+  CHECK(reads(80, 200) < 25);
+  CHECK(reads(10, 20) < 25);
   // Without a journal what is gone counts as missed where the range goes back so far, and only there.
   CHECK(recent(bench, R"({"from_time":)" + std::to_string(static_cast<double>(began) / 1e6 + 95) + "}")["complete"].GetBool());
   CHECK_FALSE(recent(bench, R"({"from_time":0})")["complete"].GetBool());
