@@ -89,6 +89,13 @@ TEST_CASE("epochs: a time is found behind the epoch that was ahead of it, or bef
   CHECK(at.since_s(86'400) == 21);
 }
 
+TEST_CASE("epochs: a time before the first epoch that is known is found as any other") {
+  const auto at = [](std::uint64_t seq) { return std::optional(StampedSeq{seq, static_cast<std::int64_t>(seq) * kSecondUs}); };
+  CHECK(first_seq_since({{"e", 11}}, 1, 21, 5 * kSecondUs, at) == 5);
+  CHECK(first_seq_since({{"e", 11}}, 1, 21, 15 * kSecondUs, at) == 15);
+  CHECK(first_seq_since({}, 1, 21, 5 * kSecondUs, at) == 5);
+}
+
 TEST_CASE("epochs: a replay by time gives what was stamped so, on both sides of a step back") {
   SteppedLog at;
   FakeClock clock;

@@ -69,6 +69,30 @@ TEST_CASE("log: a block is an eighth of what memory holds, by events and by byte
   CHECK(by_bytes.history().blocks()[0]->size() == 7);
 }
 
+TEST_CASE("log: a block is full at so many bytes, and not a byte before") {
+  EventLog whole("e", {1'000'000, 1u << 30});
+  add(whole, 2);
+  whole.seal();
+  const std::size_t two = whole.history().blocks()[0]->frames().size();
+  for (const std::size_t more : {0u, 1u}) {
+    EventLog log("e", {1'000'000, 8 * (two + more)});
+    add(log, 2);
+    CHECK(log.history().blocks().size() == (more == 0 ? 1 : 0));
+  }
+}
+
+TEST_CASE("log: for readers a block is sealed where there is something in it for them, and else goes on growing") {
+  EventLog log("e", {});
+  log.hold_back();
+  add(log, 3);
+  log.seal_for_readers();
+  CHECK(log.history().blocks().empty());
+  log.release(1);
+  log.seal_for_readers();
+  REQUIRE(log.history().blocks().size() == 1);
+  CHECK(log.history().last_seq() == 3);
+}
+
 TEST_CASE("log: what is held back is released as far as it is there, and never taken back") {
   EventLog log("e", {});
   add(log, 2);

@@ -155,24 +155,27 @@ TEST_CASE("feed: what the journal cannot read is told as that, and what is behin
 }
 
 TEST_CASE("feed: the last events, of which the journal cannot read the first, are told to be incomplete") {
-  PastWorld world;
-  world.events(100);
-  world.journal.unreadable_back_to = 30;
-  PastClient client(world);
-  Since since;
-  since.kind = Since::Kind::last;
-  since.last = 90;
-  std::string gap;
-  CHECK(client.feed.subscribe_later(subscription("{}"), since, {}, [&](const SubscribeOutcome& outcome) {
-    CHECK(outcome.recovered == false);
-    gap = outcome.gap;
-    return std::string("{}");
-  }));
-  const auto got = client.all();
-  CHECK(parse_json(gap)["data"]["reason"] == "unreadable");
-  CHECK(parse_json(gap)["data"]["to_seq"] == 30);
-  CHECK(seqs(got).front() == 31);
-  CHECK(seqs(got).back() == 100);
+  for (const std::uint64_t unreadable : {1u, 30u}) {
+    PastWorld world;
+    world.events(100);
+    world.journal.unreadable_back_to = unreadable;
+    PastClient client(world);
+    Since since;
+    since.kind = Since::Kind::last;
+    since.last = 101 - unreadable;
+    std::string gap;
+    CHECK(client.feed.subscribe_later(subscription("{}"), since, {}, [&](const SubscribeOutcome& outcome) {
+      CHECK(outcome.recovered == false);
+      gap = outcome.gap;
+      return std::string("{}");
+    }));
+    const auto got = client.all();
+    REQUIRE_FALSE(gap.empty());
+    CHECK(parse_json(gap)["data"]["reason"] == "unreadable");
+    CHECK(parse_json(gap)["data"]["to_seq"].GetUint64() == unreadable);
+    CHECK(seqs(got).front() == unreadable + 1);
+    CHECK(seqs(got).back() == 100);
+  }
 }
 
 TEST_CASE("feed: what the journal has trimmed is a gap before anything else") {

@@ -187,6 +187,8 @@ TEST_CASE("modes: a bridge that stops gives the latest at once") {
   CHECK(watcher.pull().empty());
   bench.cohorts.hurry();
   CHECK(watcher.pull() == Seqs{2});
+  price(bench, "a");
+  CHECK(watcher.pull() == Seqs{3});
 }
 
 TEST_CASE("modes: a client falls behind as it asked to") {
@@ -210,6 +212,20 @@ TEST_CASE("modes: a client falls behind as it asked to") {
   price(bench, "a");
   CHECK(latest.pull() == Seqs{102});
   CHECK(close.feed.pull(1 << 20).give_up);
+}
+
+TEST_CASE("modes: one that fell behind before it asked for something else gets the latest up to there, and of the rest what it asked for") {
+  Bench bench({10, 1 << 20});
+  Watcher watcher(bench);
+  watcher.subscribe(R"({"subscriptions":["price"]})", {false, OnLag::latest});
+  CHECK(watcher.pull().empty());
+  price(bench, "once");
+  for (int i = 0; i < 100; ++i) price(bench, "a", i);
+  watcher.subscribe(R"({"subscriptions":["trade"]})", {false, OnLag::latest});
+  bench.event("trade", R"({"item":"a"})");
+  for (int i = 0; i < 100; ++i) price(bench, "a", i);
+  CHECK(watcher.pull() == Seqs{1, 102});
+  CHECK(watcher.feed.gaps() == 0);
 }
 
 TEST_CASE("modes: clients that ask in the same words hold one subscription, in other words each its own") {

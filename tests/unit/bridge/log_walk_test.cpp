@@ -102,6 +102,16 @@ TEST_CASE("log walk: it ends where it is told, and goes on from there if it is s
   CHECK(walk->left().to == 37);
 }
 
+TEST_CASE("log walk: in steps of one it looks at one event each") {
+  WalkedLog log(5);
+  const auto walk = log.walk({1, 5}, kForward);
+  std::uint64_t work = 0;
+  for (std::size_t n = 1; n <= 5; ++n) {
+    CHECK(walk->step(1, &work) == (n < 5 ? LogWalk::State::more : LogWalk::State::ended));
+    CHECK(log.seen.size() == n);
+  }
+}
+
 TEST_CASE("log walk: numbers that nobody holds are stepped over, however many") {
   WalkedLog log(40);
   // What came before was another numbering's, and far away.

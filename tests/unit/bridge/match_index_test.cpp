@@ -146,6 +146,25 @@ TEST_CASE("match index: what it keeps of blocks is bounded, and so is what it ke
   }
 }
 
+TEST_CASE("match index: so many blocks are known at a time, and of one more the oldest is looked at again") {
+  Bench bench({1'000'000, 256u << 20});
+  Draw draw{std::mt19937(1)};
+  MatchIndex index;
+  const Subscription wanted = subscription(R"({"filter":{"item":"a"}})");
+  for (std::size_t i = 0; i < MatchIndex::kSubscriptionsMin; ++i) (void)index.add(wanted);
+  std::vector<BlockPtr> blocks;
+  for (int i = 0; i < 65; ++i) blocks.push_back(random_block(bench, draw));
+  const auto looked = [&](std::size_t from, std::size_t to) {
+    for (; from < to; ++from) (void)index.column(blocks[from], 0);
+    return index.take_work() != 0;
+  };
+  CHECK(looked(0, 64));
+  CHECK_FALSE(looked(0, 64));
+  CHECK(looked(64, 65));
+  CHECK_FALSE(looked(1, 65));
+  CHECK(looked(0, 1));
+}
+
 TEST_CASE("match index: who leaves takes away its own filters alone") {
   for (const bool filtered : {false, true}) {
     Bench bench;

@@ -141,3 +141,19 @@ TEST_CASE("past: two that have as many bytes together as may be kept are kept, a
     cache.forget(&past.reader);
   }
 }
+
+TEST_CASE("past: blocks are kept up to so many bytes, to the byte") {
+  Past past(2, 1000);
+  const std::size_t both = past.journal.blocks[0]->memory_bytes() + past.journal.blocks[1]->memory_bytes();
+  for (const std::size_t too_few : {0u, 1u}) {
+    PastCache cache(&past.journal, both - too_few);
+    for (const std::uint64_t at : {1u, 2u}) {
+      CHECK(cache.look(at, at, &past.reader).pending);
+      past.journal.answer();
+      CHECK(cache.look(at, at, &past.reader).block);
+    }
+    CHECK(cache.look(1, 1, &past.reader).pending == (too_few == 1));
+    past.journal.answer();
+    cache.forget(&past.reader);
+  }
+}

@@ -9,21 +9,6 @@
 
 using namespace bridge;
 
-namespace {
-
-// A tracker whose time is ticked once, at a moment.
-struct Timed : Tracking {
-  using Tracking::Tracking;
-  std::string after(std::int64_t us) {
-    now += us;
-    tracker.tick(now);
-    follow_up();
-    return take();
-  }
-};
-
-}  // namespace
-
 TEST_CASE("bounds: events of one run wait up to so many, and of all up to so many bytes") {
   SUBCASE("events") {
     Tracking t(1 << 30);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <limits>
 
 using namespace bridge;
@@ -43,6 +44,17 @@ TEST_CASE("source clock: nothing is known of a source that answers nothing, or n
   two.pass(1'000'000);
   two.clock.answered(1'600'000'000.5, 1'600'000'000, 1'600'000'001, two.wall_us, two.steady_us);  // another stamp
   CHECK_FALSE(two.clock.known());
+}
+
+TEST_CASE("source clock: a stamp that went through decimals is the one that was asked, and one three microseconds off is another") {
+  for (const std::int64_t off_us : {-3, -1, 1, 3}) {
+    TwoClocks two;
+    two.clock.asked(two.wall_us, two.steady_us);
+    const double at_s = static_cast<double>(two.wall_us + off_us) / 1e6;
+    two.pass(1'000);
+    two.clock.answered(at_s, two.source_s(), two.source_s(), two.wall_us, two.steady_us);
+    CHECK(two.clock.known() == (std::abs(off_us) == 1));
+  }
 }
 
 TEST_CASE("source clock: stamps that no clock can have shown are passed over") {

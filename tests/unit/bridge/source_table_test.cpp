@@ -132,6 +132,11 @@ TEST_CASE("sources: the rate settles on what comes") {
     bench.sources.tick(1.0, bench.clock.steady_us());
     CHECK(bench.sources.find("s")->events_per_s == doctest::Approx(100));  // from the first second on
   }
+  bench.sources.tick(1.0, bench.clock.steady_us());
+  CHECK(bench.sources.find("s")->events_per_s == doctest::Approx(80));  // a fifth of the way to none
+  for (int i = 0; i < 100; ++i) bench.take(body("s", "r", ++seq));
+  bench.sources.tick(10.0, bench.clock.steady_us());  // after so long nothing is left of what was
+  CHECK(bench.sources.find("s")->events_per_s == doctest::Approx(10));
   for (int second = 0; second < 60; ++second) bench.sources.tick(1.0, bench.clock.steady_us());
   CHECK(bench.sources.find("s")->events_per_s < 1);
 }

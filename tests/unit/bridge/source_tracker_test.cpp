@@ -521,6 +521,7 @@ TEST_CASE("tracker: a head that a source never reaches costs it nothing") {
   REQUIRE(t.link.asked.size() == 1);
   t.answer({}).pass(60'000'000);
   CHECK(t.link.asked.size() == 1);  // it was told that there is nothing
+  CHECK_FALSE(t.tracker.busy());
   CHECK(t.take() == "1");
   CHECK(t.event(2).take() == "2");
   // A smaller one is a loss, until the source takes it back.

@@ -253,6 +253,104 @@ TEST_CASE("cohorts: threads side by side rest between passes over a few events, 
   CHECK(woken == 4);
 }
 
+TEST_CASE("cohorts: where there are many events nobody rests, also while a pass is under way") {
+  Bench bench;
+  std::int64_t writing_us = 10;
+  std::vector<std::unique_ptr<Feed>> feeds;
+  for (int i = 0; i < 200; ++i) {
+    feeds.push_back(std::make_unique<Feed>(bench.log, bench.cohorts, bench.clock, [&] { bench.clock.advance_us(writing_us); }));
+    feeds.back()->subscribe(subscription("{}"), std::nullopt);
+  }
+  const auto events = [&](int count) {
+    for (const auto& feed : feeds) {
+      (void)feed->pull(1 << 20);
+      (void)feed->pull(1 << 20);
+    }
+    for (int n = 0; n < count; ++n) bench.take(R"({"type":"t","data":{}})");
+    return bench.cohorts.announce_or_wait();
+  };
+  bench.cohorts.gather(0, 4);
+  CHECK(events(100) == 0);
+  while (bench.work_once()) {
+  }
+  writing_us = 0;
+  CHECK(events(100) == 0);
+  REQUIRE(bench.posted.size() == 1);
+  bench.take(R"({"type":"t","data":{}})");
+  CHECK(bench.cohorts.announce_or_wait() == 0);
+  while (bench.work_once()) {
+  }
+}
+
+TEST_CASE("cohorts: of many with filters each is given what passes its own, block by block") {
+  Bench bench;
+  std::vector<std::unique_ptr<Feed>> feeds;
+  std::vector<int> told;
+  for (int i = 0; i < 8; ++i) {
+    feeds.push_back(std::make_unique<Feed>(bench.log, bench.cohorts, bench.clock, [&told, i] { told.push_back(i); }));
+    feeds.back()->subscribe(subscription(R"({"filter":{"item":")" + std::to_string(i) + "\"}}"), std::nullopt);
+    CHECK(feeds.back()->pull(1 << 20).empty());
+  }
+  bench.event("t", R"({"item":"5"})");
+  CHECK(told == std::vector<int>{5});
+  CHECK(seqs(payloads(feeds[5]->pull(1 << 20))) == Seqs{1});
+  for (int n = 0; n < 2; ++n) {
+    for (int i = 0; i < 8; ++i) bench.take(R"({"type":"t","data":{"item":")" + std::to_string(i) + "\"}}");
+    bench.log.seal();
+  }
+  for (std::uint64_t i = 0; i < 8; ++i) CHECK(seqs(payloads(feeds[i]->pull(1 << 20))) == Seqs{i + 2, i + 10});
+}
+
+TEST_CASE("snapshot: what a reader has no room for, and what it has, to the byte, where much changes meanwhile") {
+  Bench bench;
+  const auto thing = [&bench](int i, bool first) {
+    bench.take(R"({"type":"t","data":{"item":"i)" + std::to_string(i) + (first ? R"("}})" : R"(","new":1}})"));
+    catch_up(bench.snapshot, bench.log);
+  };
+  for (int i = 0; i < 5; ++i) thing(i, true);
+  const std::size_t bytes = bench.snapshot.entries().begin()->second.json.size() + 1;
+  const auto reader = bench.snapshot.reader(2 * bytes - 1);
+  for (int i = 0; i < 4; ++i) thing(i, false);  // kept are the two that have room, and then the two behind them
+  CHECK(reader->kept_bytes() == 2 * bytes);
+  Seqs got;
+  std::uint64_t work = 0;
+  while (!reader->read(work + 1, &work, [&got](const Snapshot::Entry& entry) { got.push_back(seq_of(entry.json)); })) {
+  }
+  CHECK(got == Seqs{4, 5});
+}
+
+TEST_CASE("snapshot: a reader gives the newest without a hole, were there room for something older") {
+  Bench bench;
+  const auto thing = [&bench](const char* item, std::size_t bytes) {
+    bench.take(R"({"type":"t","data":{"item":")" + std::string(item) + R"(","x":")" + std::string(bytes, 'x') + "\"}}");
+    catch_up(bench.snapshot, bench.log);
+  };
+  thing("small", 1);
+  thing("a", 1000);
+  thing("b", 1000);
+  const auto reader = bench.snapshot.reader(1600);
+  thing("a", 1);
+  thing("b", 1);
+  Seqs got;
+  std::uint64_t work = 0;
+  while (!reader->read(work + 1, &work, [&got](const Snapshot::Entry& entry) { got.push_back(seq_of(entry.json)); })) {
+  }
+  CHECK(got == Seqs{3});
+}
+
+TEST_CASE("snapshot: what is compressed costs more, by what there is to compress") {
+  Bench bench;
+  for (int i = 0; i < 10; ++i) bench.event("t" + std::to_string(i), padded_data(800));
+  catch_up(bench.snapshot, bench.log);
+  Deflater deflater(Deflater::kLevelMin);
+  const auto cost = [&](Deflater* with) {
+    std::uint64_t work = 0;
+    (void)bench.snapshot.frames(subscription("{}"), 0, bench.log.head(), 1'000'000, &work, with);
+    return work;
+  };
+  CHECK(cost(&deflater) >= cost(nullptr) + 10 * 800 / kDeflatedBytesPerWork);
+}
+
 TEST_CASE("snapshot: an entry takes its own bytes, those of its key twice, and those of its event") {
   Bench bench;
   bench.event("t", R"({"item":"i","n":5})");
@@ -334,6 +432,10 @@ TEST_CASE("feed: what memory has enough of is not looked up, and what it has not
   CHECK_FALSE(feed.must_look_up(subscription("{}"), last_events(0)));
   CHECK_FALSE(feed.must_look_up(subscription("{}"), last_seconds(static_cast<double>(held) - 1.5)));
   CHECK(feed.must_look_up(subscription("{}"), last_seconds(static_cast<double>(held))));
+  Bench large;  // where all pass nothing is looked at, however many they are
+  for (int i = 0; i < 5000; ++i) large.take(R"({"type":"t","data":{}})");
+  Feed other(large.log, large.cohorts, large.clock, [] {});
+  CHECK_FALSE(other.must_look_up(subscription("{}"), last_events(4000)));
   world.journal.blocks.clear();  // a journal that has nothing
   CHECK_FALSE(feed.must_look_up(subscription("{}"), last_events(held + 1)));
 }
@@ -346,6 +448,17 @@ TEST_CASE("feed: a time before all that the journal has kept is not recovered, o
   CHECK(all.gap.find(R"("from_seq":1,"to_seq":20)") != std::string::npos);
   CHECK(world.outcome_of(last_seconds(50.5)).recovered.value());  // from 50 on
   CHECK(world.outcome_of(last_seconds(50.5)).gap.empty());
+  CHECK(world.outcome_of(last_seconds(78.5)).recovered.value());  // from 22 on: its second
+}
+
+TEST_CASE("feed: what the journal lets go of while it looks is not recovered, were it one event") {
+  for (const bool goes : {false, true}) {
+    Journaled world(10, 100);
+    if (goes) world.journal.meanwhile = [&world] { world.journal.blocks.erase(world.journal.blocks.begin(), world.journal.blocks.begin() + 51); };
+    const auto outcome = world.outcome_of(last_events(50));
+    CHECK(outcome.recovered.value() == !goes);
+    CHECK((outcome.gap.find(R"("from_seq":51,"to_seq":51)") != std::string::npos) == goes);
+  }
 }
 
 TEST_CASE("feed: the last n are recovered where memory has so many, whatever is gone before them") {
@@ -357,6 +470,40 @@ TEST_CASE("feed: the last n are recovered where memory has so many, whatever is 
     CHECK(outcome.recovered.value() == (n == 3));
     CHECK(outcome.gap.empty() == (n == 3));
   }
+}
+
+TEST_CASE("feed: a time that memory goes back to is recovered, whatever is gone before it, and one before is not") {
+  Bench bench({10, 1 << 30});
+  for (int i = 0; i < 100; ++i) {
+    bench.clock.advance_us(1'000'000);
+    bench.event();
+  }
+  bench.log.seal();
+  const auto held = static_cast<double>(101 - bench.log.history().first_seq());
+  for (const bool before : {false, true}) {  // the first that is held is older than what is asked for, or not
+    Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+    const auto outcome = feed.subscribe(subscription("{}"), last_seconds(held - (before ? 0.5 : 1.5)));
+    CHECK(outcome.recovered.value() == !before);
+    CHECK(outcome.gap.empty() == !before);
+  }
+}
+
+TEST_CASE("feed: where its client comes back to is known once it has all, and goes on with what does not pass") {
+  Bench bench;
+  Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+  feed.subscribe(subscription(kWantsX), std::nullopt);
+  CHECK_FALSE(feed.position());
+  CHECK(feed.pull(1 << 20).empty());
+  CHECK(feed.position() == 0);
+  bench.event("y");
+  bench.event("y");
+  CHECK(feed.position() == 2);
+  bench.event("x");
+  CHECK_FALSE(feed.position());
+  CHECK(feed.pull(1 << 20).events == 1);
+  CHECK_FALSE(feed.position());
+  CHECK(feed.pull(1 << 20).empty());
+  CHECK(feed.position() == 3);
 }
 
 TEST_CASE("feed: of an edition of the latest a client gets what there was when it was made") {

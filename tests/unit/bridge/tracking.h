@@ -138,4 +138,15 @@ struct Tracking : SourceListener {
   std::string out;
 };
 
+// One whose time is ticked once, at a moment.
+struct Timed : Tracking {
+  using Tracking::Tracking;
+  std::string after(std::int64_t us) {
+    now += us;
+    tracker.tick(now);
+    follow_up();
+    return take();
+  }
+};
+
 }  // namespace bridge

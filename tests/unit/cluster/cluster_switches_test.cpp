@@ -424,6 +424,16 @@ TEST_CASE("cluster switches: who is refused is told why, and with which bounds")
   CHECK(message.find("log has stood still for 10 s") != std::string::npos);
 }
 
+TEST_CASE("cluster switches: who has too long a name for one is told how long it may be") {
+  Switches s({"n1"});
+  std::string refused;
+  s["n1"].switches->arm(std::string(300, 'x'), kSecondUs, "{}", [&](const auto& result) { refused = result.error().message; });
+  const std::size_t may_be = std::stoul(refused.substr(refused.find("at most ") + 8));
+  for (const std::size_t too_long : {0u, 1u}) s.arm("n1", kSecondUs, std::string(may_be + too_long, 'x'));
+  s.pass(20'000);
+  CHECK(s.take_answers() == Texts{"bad_request", "armed"});
+}
+
 TEST_CASE("cluster switches: it is proposed to the moment, and every five seconds as long as that is lost") {
   Switches s({"n1"});
   s.arm("n1", 3 * kSecondUs);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
+
 namespace {
 
 using namespace bridge;
@@ -42,6 +44,7 @@ TEST_CASE("past slices: what was asked for arrives byte for byte, and no more th
   const PastRequest request{3, 8};
   const auto read = read_past_slice(write_past_slice(request, events(1, 20), kMuch), request);
   REQUIRE(read);
+  CHECK(read->size() == 1);  // of few events one block is made
   CHECK(jsons(*read) == jsons(events(4, 8)));
   CHECK(read->front()->entry(0).timestamp_us == 1'700'000'000'000'004);
   // Where the journal begins later it begins there, and not at all behind what was asked for.
@@ -65,6 +68,32 @@ TEST_CASE("past slices: an answer is filled to the byte") {
   const std::size_t two = one.size() - one.find('\n') - 1 + 16 + events(5, 5).front()->json(0).size();
   CHECK(jsons(*read_past_slice(write_past_slice(request, events(4, 8), two), request)) == jsons(events(4, 5)));
   CHECK(jsons(*read_past_slice(write_past_slice(request, events(4, 8), two - 1), request)) == jsons(events(4, 4)));
+}
+
+TEST_CASE("past slices: what is large comes in blocks as elsewhere") {
+  BlockBuilder builder;
+  const std::string data = R"({"x":")" + std::string(kBlockBytesMax / 3, 'x') + "\"}";
+  Envelope event;
+  event.type = "t";
+  event.data = data;
+  for (std::uint64_t seq = 4; seq <= 11; ++seq) builder.add(event, seq, 1);
+  const std::vector<BlockPtr> one{builder.seal()};
+  const auto read = read_past_slice(write_past_slice({3, 11}, one, 16 * kBlockBytesMax), {3, 11});
+  REQUIRE(read);
+  CHECK(read->size() == 3);
+  for (const BlockPtr& block : *read) CHECK(block->size() <= 3);
+}
+
+TEST_CASE("past slices: an event may be of the last second of the year 9999, and of none after it") {
+  for (const std::int64_t too_late : {0, 1}) {
+    BlockBuilder builder;
+    Envelope event;
+    event.type = "t";
+    event.data = "{}";
+    builder.add(event, 4, 253'402'300'799'000'000 + too_late);
+    const std::vector<BlockPtr> blocks{builder.seal()};
+    CHECK(read_past_slice(write_past_slice({3, 8}, blocks, kMuch), {3, 8}).has_value() == (too_late == 0));
+  }
 }
 
 TEST_CASE("past slices: what is no answer to the request is none") {
