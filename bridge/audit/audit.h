@@ -72,9 +72,11 @@ class AuditNote {
   AuditNote& operator=(const AuditNote&) = delete;
 
   void end(std::string_view outcome);
+  // It was none: nothing is recorded.
+  void leave_out() { audit_.reset(); }
 
  private:
-  const std::weak_ptr<Audit> audit_;  // what is under way may outlive it
+  std::weak_ptr<Audit> audit_;  // what is under way may outlive it
   AuditEntry entry_;
 };
 

@@ -312,23 +312,35 @@ void CommandDispatcher::issue_switch(const std::string& name, const std::string&
     return done(true);
   }
   command.value().idempotency_key = key;
-  if (here_only) {
-    if (!router_.look_up(command.value(), true)) return done(false);
-    const std::string text = "the cluster's log stands still; to trainers of " + node_ + " alone";
-    log_warn("switch_interlock", "the dead-man's switch of {} is due, and {}: {} to {}", printable(name), text, command.value().name,
-             printable(command.value().target));
-    events_.publish("system_status", expired_data(name, command.value(), node_));
-  }
-  ++counters_.switches_expired;
-  const auto note = std::make_shared<AuditNote>(audit_, entry_of(command.value(), command.value().requester));
-  const auto respond = [note, done = std::move(done)](const CommandOutcome& outcome) {
-    note->end(name_of(outcome));
+  const Command issued = command.value();
+  const auto note = std::make_shared<AuditNote>(audit_, entry_of(issued, issued.requester));
+  // What is for one trainer goes to each bridge for its own: who turns out not to have it has nothing to tell.
+  enum class Went { not_yet, nowhere, out };
+  const auto went = std::make_shared<Went>(Went::not_yet);
+  const auto respond = [here_only, note, went, done = std::move(done)](const CommandOutcome& outcome) {
+    const bool nowhere = here_only && *went == Went::not_yet &&
+                         std::all_of(outcome.answers.begin(), outcome.answers.end(), [](const TrainerAnswer& answer) {
+                           return !answer.success && answer.error.type == ErrorType::unknown_target;
+                         });
+    if (nowhere) {
+      *went = Went::nowhere;
+      note->leave_out();
+    } else {
+      note->end(name_of(outcome));
+    }
     done(!outcome.refusal && std::none_of(outcome.answers.begin(), outcome.answers.end(), [](const TrainerAnswer& answer) {
       // A trainer that did not answer in time may be doing it; of a bridge that did not nobody is known to have heard of it.
       return tries_again(answer) && (answer.error.type != ErrorType::timeout || (!answer.node.empty() && answer.source == answer.node));
     }));
   };
   router_.submit(std::move(command.value()), respond, here_only);
+  if (*went == Went::nowhere) return;
+  *went = Went::out;
+  ++counters_.switches_expired;
+  if (!here_only) return;
+  log_warn("switch_interlock", "the dead-man's switch of {} is due, and the cluster's log stands still; to trainers of {} alone: {} to {}",
+           printable(name), node_, issued.name, printable(issued.target));
+  events_.publish("system_status", expired_data(name, issued, node_));
 }
 
 void CommandDispatcher::switch_expired(const std::string& name, const Command& command) {

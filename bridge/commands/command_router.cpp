@@ -153,8 +153,10 @@ void CommandRouter::assign(const CommandAim& aim, const CommandRequestPtr& reque
   } else {
     // Names that nobody has leave nothing behind.
     if (line != nullptr) sources_.release(*line->source);
-    fail(part, ErrorType::unknown_target,
-         "target is \"" + request->command.target + "\"; no trainer " + aim.source + " is connected");
+    TrainerAnswer nobody;
+    nobody.error = {ErrorType::unknown_target,
+                    "target is \"" + request->command.target + "\"; no trainer " + aim.source + " is connected"};
+    answer(part, std::move(nobody), !request->here_only);
   }
   tell_finished();
 }
@@ -307,7 +309,7 @@ void CommandRouter::fail(const TrainerCommand& part, ErrorType type, std::string
   answer(part, std::move(failed));
 }
 
-void CommandRouter::answer(const TrainerCommand& part, TrainerAnswer given) {
+void CommandRouter::answer(const TrainerCommand& part, TrainerAnswer given, bool told) {
   --pending_;
   bytes_ -= part_bytes(part.request->command);
   CommandRequest& request = *part.request;
@@ -316,7 +318,7 @@ void CommandRouter::answer(const TrainerCommand& part, TrainerAnswer given) {
   given.elapsed_us = clock_.steady_us() - request.submitted_us;
   request.outcome.answers.push_back(given);
   if (--request.unanswered == 0) complete(request);
-  if (on_executed_) on_executed_(request.command, given);
+  if (on_executed_ && told) on_executed_(request.command, given);
 }
 
 void CommandRouter::complete(CommandRequest& request) {

@@ -58,7 +58,7 @@ class CommandRouter final : public RepairLink {
 
   // `respond` is called exactly once, at once or later, unless the router goes first. It may be called
   // when its requester is long gone, and must bear that.
-  // `own_only`: for trainers of other bridges it is not.
+  // `own_only`: for trainers of other bridges it is not, and where none of its own takes it that is not told.
   void submit(Command command, Respond respond, bool own_only = false);
 
   // The same for what another bridge of the cluster asks for: it goes no further.
@@ -135,7 +135,7 @@ class CommandRouter final : public RepairLink {
   bool take_repair_answer(TrainerLane& lane, std::string_view json);
   void finish(const Repair& repair, RepairOutcome outcome, std::string_view events = {});
   void tell_finished();
-  void answer(const TrainerCommand& part, TrainerAnswer answer);
+  void answer(const TrainerCommand& part, TrainerAnswer answer, bool told = true);
   void fail(const TrainerCommand& part, ErrorType type, std::string message);
   void complete(CommandRequest& request);
   void block(TrainerLane& lane, const std::string& id);

@@ -347,6 +347,14 @@ TEST_CASE("remote command: a switch's command reaches whoever it is for, or this
   CHECK(nodes["n2"].bench.link.sent.size() == 2);
   CHECK(expired("n1") == "");
   CHECK(expired("n2") == "n2: me has not been heard of; issuing pause to t/a1, of bridge n2 alone: the cluster's log stood still\n");
+  // A name alone may be that of one who has not said a word yet: it is tried, and told of by who has it.
+  const std::string by_name = R"({"timeout_ms":1000,"on_expiry":{"command":"pause","target":"t"}})";
+  CHECK(issue("n1", by_name, true) == "no");
+  CHECK(issue("n1", R"({"on_expiry":{"command":"pause","target":"*"}})", true) == "no");
+  CHECK(nodes["n1"].bench.counters.switches_expired == 1);
+  CHECK(nodes["n1"].bench.link.sent.empty());
+  CHECK(expired("n1") == "");
+  CHECK(nodes["n1"].bench.run("get_event_types").find("command_executed") == std::string::npos);
   CHECK(issue("n1", R"({"on_expiry":{"command":"pause","target":"nobody/a"}})", false) == "no");
   for (const char* unreadable : {"nonsense", "[]", "{}", R"({"on_expiry":7})", R"({"on_expiry":{"command":7}})"}) {
     CHECK(issue("n1", unreadable, false) == "yes");  // there is nothing that could be tried again
