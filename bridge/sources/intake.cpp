@@ -216,9 +216,7 @@ bool Intake::take_hello(std::string_view connection, std::string_view body, std:
     if (!said.clock_json.empty()) {
       const std::int64_t now_us = clock_.wall_us();
       const std::int64_t steady_us = clock_.steady_us();
-      if (said.heard_at_s != 0) {
-        run->clock.answered(said.heard_at_s, said.heard_clock_s, said.clock_s, now_us, steady_us);
-      }
+      run->clock.answered(said.heard_at_s, said.heard_clock_s, said.clock_s, now_us, steady_us);
       run->clock.asked(now_us, steady_us);
       *reply = R"({"command":"_clock","params":{"clock":)" + said.clock_json + R"(,"at":)";
       append_seconds(*reply, now_us);

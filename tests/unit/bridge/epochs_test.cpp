@@ -94,6 +94,8 @@ TEST_CASE("epochs: a time before the first epoch that is known is found as any o
   CHECK(first_seq_since({{"e", 11}}, 1, 21, 5 * kSecondUs, at) == 5);
   CHECK(first_seq_since({{"e", 11}}, 1, 21, 15 * kSecondUs, at) == 15);
   CHECK(first_seq_since({}, 1, 21, 5 * kSecondUs, at) == 5);
+  const auto ahead = [&at](std::uint64_t seq) { return std::optional(StampedSeq{seq, at(seq)->timestamp_us + (seq < 11 ? kMonthUs : 0)}); };
+  CHECK(first_seq_since({{"e", 11}}, 1, 21, 15 * kSecondUs, ahead) == 15);
 }
 
 TEST_CASE("epochs: a replay by time gives what was stamped so, on both sides of a step back") {

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <doctest/doctest.h>
+
 #include "log/past_reader.h"
 
 namespace bridge {
@@ -64,6 +66,7 @@ struct FakeJournal final : PastReader {
   }
   // Block by block.
   void find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) override {
+    REQUIRE((search.back ? search.bound >= first_seq() : search.bound <= last_seq()));
     waiting.push_back([this, search, done] {
       TypeStretch found;
       std::uint64_t seq = search.at;

@@ -407,6 +407,10 @@ TEST_CASE("replay: wrong params, a second one, and a stop") {
     REQUIRE_FALSE(refused.ok());
     CHECK(refused.error().message.find("params.") == 0);
   }
+  for (const char* name : {"seq", "timestamp", "seconds"}) {
+    const auto refused = world.replays.start(&client.feed, parse_json(R"({"from":{")" + std::string(name) + R"(":-1}})"), nullptr, [] {});
+    CHECK(refused.error().message.find("params.from." + std::string(name) + " is -1") == 0);
+  }
   REQUIRE(world.replays.start(&client.feed, parse_json(R"({"from":1})"), nullptr, [] {}).ok());
   CHECK(world.replays.start(&client.feed, parse_json("{}"), nullptr, [] {}).error().type ==
         ErrorType::busy);

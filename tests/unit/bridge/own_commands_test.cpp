@@ -283,6 +283,8 @@ TEST_CASE("own commands: of get_audit, drain and backup what is wrong is named")
   CHECK(ask(bench, "drain", R"({"drain_s":3601})").find("bad_request: params.drain_s is 3601") == 0);
   CHECK(ask(bench, "backup", R"({"file":7})").find("bad_request: params.file must be a string") == 0);
   CHECK(ask(bench, "backup", "{}").find("bad_request: params.file is missing") == 0);
+  CHECK(ask(bench, "backup", R"({"file":")" + std::string(1024, 'f') + "\"}") == "bad_request: there is no journal (journal.path)");
+  CHECK(ask(bench, "backup", R"({"file":")" + std::string(1025, 'f') + "\"}").find("bad_request: params.file must be a string of at most 1024") == 0);
   CHECK(ask(bench, "backup", R"({"file":"f"})") == "bad_request: there is no journal (journal.path)");
 }
 

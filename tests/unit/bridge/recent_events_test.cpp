@@ -291,6 +291,7 @@ TEST_CASE("recent: a range of time, in memory, in the journal and over both") {
   CHECK(refusal_of_params(R"({"from_time":-1})") == "params.from_time is -1; must be a number 0..100000000000");
   CHECK(refusal_of_params(R"({"to_time":"x"})") == R"(params.to_time is "x"; must be a number 0..100000000000)");
   CHECK(refusal_of_params(R"({"from_time":2,"to_time":1})") == "params.from_time must not be beyond to_time");
+  CHECK(refusal_of_params(R"({"from_time":2,"to_time":2})") == "");
   Bench bench({10, 1 << 30});
   FakeJournal journal;
   bench.log.add_on_seal([&](const BlockPtr& block) { journal.blocks.push_back(block); });

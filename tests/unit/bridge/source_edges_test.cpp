@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/limits.h"
 #include "fixture.h"
@@ -123,6 +125,50 @@ TEST_CASE("edges: a name that is only commanded is kept as long as a command is 
   CHECK(answered == 1);
   bench.sources.tick(1.0, bench.clock.steady_us());
   CHECK(bench.sources.find("x") == nullptr);
+}
+
+TEST_CASE("edges: one that stops with a wild word is looked for as far as is plausible, and again") {
+  Timed t;
+  t.announce(Tracking::numbers(1, 1), "r", false).event(1);
+  t.announce(Tracking::numbers(3 * kUnannouncedMax, 1, true), "r", false).take();
+  REQUIRE(t.link.asked.size() == 1);
+  CHECK(t.answer({}).take().empty());
+  t.after(kRepairRetryUs);
+  CHECK(t.link.asked.size() == 2);
+}
+
+TEST_CASE("edges: what came in time or late is told by the state that it is in") {
+  Bench bench;
+  struct Told final : SourceWatch {
+    using SourceWatch::SourceWatch;
+    void on_source(const Run&, SourceChange change) override { changes.push_back(change); }
+    std::vector<SourceChange> changes;
+  } told(bench.sources, bench.tracker, bench.dispatcher.router(), bench.own_events);
+  const auto after = [&](std::int64_t us) {
+    bench.clock.advance_us(us);
+    bench.sources.tick(1.0, bench.clock.steady_us());
+    bench.take(R"({"type":"t","data":{},"source":"s","run":"r"})");
+    return std::exchange(told.changes, {});
+  };
+  using Changes = std::vector<SourceChange>;
+  const std::string word = R"({"type":"_source","source":"s","run":"r","data":{)";
+  SUBCASE("of one that only publishes") {
+    bench.take(word + "}}");
+    told.changes.clear();
+    CHECK(after(kStalledAfterUs) == Changes{SourceChange::stalled, SourceChange::recovered});
+    CHECK(after(kLiveUs) == Changes{SourceChange::gone, SourceChange::connected});
+  }
+  SUBCASE("of one that is connected, which says itself that it goes on") {
+    REQUIRE(bench.hello("c", word + "}}"));
+    told.changes.clear();
+    CHECK(after(kStalledAfterUs) == Changes{SourceChange::stalled, SourceChange::recovered});
+    REQUIRE(bench.hello("c", word + R"("state":"stopped"}})"));
+    CHECK(told.changes == Changes{SourceChange::gone});
+    told.changes.clear();
+    CHECK(after(1).empty());
+    CHECK(bench.sources.find("s", "r")->state == SourceState::gone);
+  }
+  bench.sources.set_listener(&bench.watch);
 }
 
 TEST_CASE("edges: of two that only publish the second word of each makes them two processes") {

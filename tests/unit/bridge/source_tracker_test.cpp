@@ -552,6 +552,11 @@ TEST_CASE("tracker: what is sent again broken loses that one event, and holds up
     t.event(1).event(5).answer({2, 3, 0});
     CHECK(t.take() == "1 2 3 !4-4 5");
   }
+  SUBCASE("at its end, before more that is missing") {
+    t.event(1).event(9).answer({2, 0});
+    CHECK(t.take() == "1 2 !3-3");
+    CHECK(t.link.asked.back().from == 4);
+  }
   SUBCASE("in one that cannot") {
     t.event(1).event(10);
     // 4 breaks every answer that it is in.
