@@ -50,6 +50,12 @@ TEST_CASE("log: earlier epochs are learned once") {
   log.learn_epochs({{"other", 1}});
   REQUIRE(log.epochs().size() == 2);
   CHECK(log.epochs()[0].epoch == "a");
+  LogStart start("b");
+  start.last_seq = 10;
+  start.epochs = {{"a", 1}};
+  EventLog knows(start, {});
+  knows.learn_epochs({{"other", 1}});
+  CHECK(knows.epochs().size() == 2);
 }
 
 TEST_CASE("log: a block is an eighth of what memory holds, by events and by bytes") {

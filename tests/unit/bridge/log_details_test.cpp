@@ -250,6 +250,19 @@ TEST_CASE("details: subscriptions are kept up to so many bytes, large ones up to
   }
 }
 
+TEST_CASE("details: a subscription is large from so many bytes on, and leaves half of the room") {
+  Bench bench;
+  Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
+  const auto named = [](std::size_t bytes) { return subscription(R"({"filter":{"item":")" + std::string(bytes, 'x') + "\"}}"); };
+  std::size_t most = 0;  // that is small yet
+  for (std::size_t step = kSmallRequestBytes; step > 0; step /= 2) {
+    if (named(most + step).bytes() <= kSmallRequestBytes) most += step;
+  }
+  bench.cohorts.subscriptions().set_bound(kSmallRequestBytes + kSmallRequestBytes / 2);
+  CHECK(feed.has_room_for(named(most)));
+  CHECK_FALSE(feed.has_room_for(named(most + 1)));
+}
+
 TEST_CASE("details: a place whose last event before memory's is gone is not recovered") {
   for (const bool whole : {true, false}) {
     Spilled of;

@@ -171,6 +171,13 @@ TEST_CASE("edges: what came in time or late is told by the state that it is in")
   bench.sources.set_listener(&bench.watch);
 }
 
+TEST_CASE("edges: a start that has a name stands for its source before events that name none") {
+  Bench bench;
+  bench.take(R"({"type":"t","data":{},"source":"s","run":"r"})");
+  bench.take(R"({"type":"t","data":{},"source":"s"})");
+  CHECK(bench.sources.find("s")->current()->id == "r");
+}
+
 TEST_CASE("edges: of two that only publish the second word of each makes them two processes") {
   Bench bench;
   const auto say = [&bench](const std::string& run) {
