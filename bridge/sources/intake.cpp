@@ -78,7 +78,7 @@ std::size_t Intake::take_some(IntakeBatch& batch, std::size_t cost_max) {
     cost += (follow_ups_left - follow_ups_left_) * kFollowUpCost;
   }
   taking_ = false;
-  if (!deferred_.empty()) take_deferred();
+  take_deferred();
   return cost;
 }
 

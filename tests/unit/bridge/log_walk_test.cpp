@@ -143,6 +143,7 @@ TEST_CASE("log walk: of rare types it sees all, without reading what is none, an
   log.bench.log.seal();
   const auto third = log.journal.blocks.begin() + 3;
   log.journal.blocks.erase(third, third + 4);
+  log.journal.blocks.resize(log.journal.blocks.size() - 5);  // what is in memory it need not have yet
   for (const auto way : {kForward, kBackward}) {
     std::vector<std::uint64_t> rare;
     LogWalk walk(log.bench.log, log.past, {1, kNoEnd}, way,

@@ -119,6 +119,7 @@ TEST_CASE("match index: of few nothing is said, and of a block that was looked a
   const std::size_t fourth = index.add(wanted);
   CHECK(index.column(block, fourth));
   CHECK(index.take_work() >= block->size());
+  CHECK(index.rows_bytes() >= (block->size() + 1) * sizeof(std::uint64_t));
   CHECK_FALSE(index.column(block, index.add(wanted)));
   CHECK(index.column(block, fourth));
   CHECK(index.take_work() == 0);  // it was known

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -176,6 +177,28 @@ TEST_CASE("edges: a start that has a name stands for its source before events th
   bench.take(R"({"type":"t","data":{},"source":"s","run":"r"})");
   bench.take(R"({"type":"t","data":{},"source":"s"})");
   CHECK(bench.sources.find("s")->current()->id == "r");
+}
+
+TEST_CASE("edges: what a source may not publish it may not send again either, and that is lost") {
+  for (const bool may : {true, false}) {
+    Bench bench;
+    bench.link.connected = {"t"};
+    const auto body = [](int seq) { return R"({"type":"tick","data":{},"source":"t","run":"r","source_seq":)" + std::to_string(seq) + "}"; };
+    bench.take(R"({"type":"_source","source":"t","run":"r","data":{"head":3,"oldest":1}})");
+    for (const int seq : {1, 3}) bench.take(body(seq));
+    REQUIRE(bench.link.sent.size() == 1);
+    const std::string events = "[" + body(2) + "]";
+    const SenderRule rule = [may](std::string_view type, std::string_view) { return may || type != "tick"; };
+    RepairAnswer answer;
+    answer.source = "t";
+    answer.run = "r";
+    answer.from = answer.to = 2;
+    answer.outcome = RepairOutcome::events;
+    answer.events = events;
+    CHECK(bench.intake.take_repair(answer, &rule));
+    CHECK(bench.sources.find("t")->tally.repaired == (may ? 1 : 0));
+    CHECK(bench.sources.find("t")->tally.lost == (may ? 0 : 1));
+  }
 }
 
 TEST_CASE("edges: of two that only publish the second word of each makes them two processes") {
