@@ -215,6 +215,9 @@ TEST_CASE("hostile bot: while bots come on and on with many topics no turn of th
   const Json status = client.request(R"({"action":"command","command":"get_status"})");
   MESSAGE("longest turn, of the processor: " << status.integer("/result/loop/turn_cpu_us_max") << " us; " << sent << " events; held off "
                                              << status.integer("/result/bots/held_off"));
+  if (status.integer("/result/loop/turns_cpu_long") > 0) {  // what the turn did, where that is known
+    MESSAGE(client.request(R"({"action":"command","command":"get_slow_turns"})").text());
+  }
 #if defined(NDEBUG) && !PPO_SANITIZED
   CHECK(status.integer("/result/loop/turns_cpu_long") <= 2);  // what a virtual machine is not given counts, too
 #endif
