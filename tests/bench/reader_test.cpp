@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,27 +26,47 @@ const Options reader_options = [] {
   return o;
 }();
 
+std::unique_ptr<Subject> started(const char* kind) {
+  auto subject = make_subject(kind, reader_options);
+  subject->start();
+  return subject;
+}
+
+// A subject whose clients are read.
+struct Reading {
+  Reading(const char* kind, std::size_t clients, EventListener* on_event = nullptr, std::size_t threads = 0)
+      : subject(started(kind)), reader(connect_clients(*subject, clients, 0), {subject->sequence_rule()}, on_event, threads) {
+    reader.start();
+  }
+
+  // Publishes until every client has so many events, and reads the rest. How many there were.
+  std::uint64_t load(std::uint64_t events_min, std::size_t batch, std::uint64_t window) {
+    const EventText events(200);
+    ClosedLoopLoad load(*subject, events, batch, window, reader);
+    CHECK(testing_support::wait_until([&] { return reader.slowest() >= events_min; }));
+    const std::uint64_t published = load.published();
+    CHECK(published <= reader.slowest() + window);
+    load.stop();
+    CHECK(wait_drained(reader, load.published()));
+    return load.published();
+  }
+
+  const std::unique_ptr<Subject> subject;
+  FanReader reader;
+};
+
 }  // namespace
 
 TEST_CASE("reader: reads all that a load publishes, from every client, within the window") {
-  const auto subject = make_subject("plain", reader_options);
-  subject->start();
-  FanReader reader(connect_clients(*subject, 20, 0), subject->sequence_rule(), nullptr);
-  reader.start();
-  const EventText events(200);
-  ClosedLoopLoad load(*subject, events, 10, 500, reader);
-  CHECK(testing_support::wait_until([&] { return reader.slowest() >= 5000; }));
-  CHECK(load.published() <= reader.slowest() + 500);
-  load.stop();
-  CHECK(wait_drained(reader, load.published()));
-  reader.stop();
-  CHECK(reader.failure().empty());
-  CHECK(reader.deliveries() == 20 * load.published());
+  Reading all("plain", 20);
+  const std::uint64_t published = all.load(5000, 10, 500);
+  all.reader.stop();
+  CHECK(all.reader.failure().empty());
+  CHECK(all.reader.deliveries() == 20 * published);
 }
 
 TEST_CASE("reader: a client whose handshake is refused is a failure") {
-  const auto subject = make_subject("raw", reader_options);
-  subject->start();
+  const auto subject = started("raw");
   std::vector<Connection> one(1);
   one[0].socket = testing_support::TcpSocket::connect(subject->websocket());
   one[0].unread = "HTTP/1.1 403 Forbidden\r\n\r\n";
@@ -79,31 +102,22 @@ TEST_CASE("reader: what comes before and while is counted by turns, on each thre
 }
 
 TEST_CASE("reader: several threads read all clients, tell of each event once, and name who failed by its place among all") {
-  const auto subject = make_subject("raw", reader_options);
-  subject->start();
-  const auto begin = std::chrono::steady_clock::now();
-  BeforeAndWhile latencies(begin, 1000.0);
+  BeforeAndWhile latencies(std::chrono::steady_clock::now(), 1000.0);
   latencies.set_phase(Phase::kBefore);
-  std::vector<Connection> connections = connect_clients(*subject, 10, 0);
-  FanReader reader(std::move(connections), {subject->sequence_rule()}, &latencies, 3);
-  CHECK(reader.threads() == 3);
-  reader.start();
-  const EventText events(200);
-  ClosedLoopLoad load(*subject, events, 1, 1000, reader);
-  CHECK(testing_support::wait_until([&] { return reader.slowest() > 10'000; }));
-  load.stop();
-  CHECK(wait_drained(reader, load.published()));
-  CHECK(reader.deliveries() == 10 * load.published());
-  CHECK(reader.cpu_seconds() > 0);
-  reader.stop();
-  CHECK(reader.failure() == "");
-  CHECK(latencies.before().count() == reader.deliveries());
+  Reading all("raw", 10, &latencies, 3);
+  CHECK(all.reader.threads() == 3);
+  const std::uint64_t published = all.load(10'000, 1, 1000);
+  CHECK(all.reader.deliveries() == 10 * published);
+  CHECK(all.reader.cpu_seconds() > 0);
+  all.reader.stop();
+  CHECK(all.reader.failure() == "");
+  CHECK(latencies.before().count() == all.reader.deliveries());
   CHECK(latencies.meanwhile().count() == 0);
 
-  std::vector<Connection> refused = connect_clients(*subject, 5, 0);
+  std::vector<Connection> refused = connect_clients(*all.subject, 5, 0);
   refused[4].unread = "HTTP/1.1 403 Forbidden\r\n\r\n";
   refused[4].handshaking = true;
-  FanReader one_fails(std::move(refused), {subject->sequence_rule()}, nullptr, 3);
+  FanReader one_fails(std::move(refused), {all.subject->sequence_rule()}, nullptr, 3);
   one_fails.start();
   CHECK(testing_support::wait_until([&] { return one_fails.failed(); }));
   one_fails.stop();
@@ -114,17 +128,10 @@ TEST_CASE("reader: several threads read all clients, tell of each event once, an
 }
 
 TEST_CASE("reader: a server that goes away is a failure") {
-  const auto subject = make_subject("raw", reader_options);
-  subject->start();
-  FanReader reader(connect_clients(*subject, 3, 0), subject->sequence_rule(), nullptr);
-  reader.start();
-  const EventText events(200);
-  ClosedLoopLoad load(*subject, events, 1, 1000, reader);
-  CHECK(testing_support::wait_until([&] { return reader.slowest() > 10'000; }));
-  load.stop();
-  CHECK(wait_drained(reader, load.published()));
-  subject->stop();
-  CHECK(testing_support::wait_until([&] { return reader.failed(); }));
-  reader.stop();
-  CHECK(reader.failure().find("the connection ended") != std::string::npos);
+  Reading all("raw", 3);
+  all.load(10'000, 1, 1000);
+  all.subject->stop();
+  CHECK(testing_support::wait_until([&] { return all.reader.failed(); }));
+  all.reader.stop();
+  CHECK(all.reader.failure().find("the connection ended") != std::string::npos);
 }
