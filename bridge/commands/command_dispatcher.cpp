@@ -8,6 +8,7 @@
 #include "base/loop_turns.h"
 #include "base/text.h"
 #include "commands/cluster_switches.h"
+#include "commands/command_replies.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
 #include "event/json_writer.h"
@@ -28,11 +29,6 @@ constexpr std::string_view kDisarm = "disarm_dead_mans_switch";
 
 RequestError bad(std::string message) {
   return {ErrorType::bad_request, std::move(message)};
-}
-
-// How a trainer's answer is told, in the fields of an object that is begun.
-void add_error(JsonWriter& json, const RequestError& error) {
-  json.field("error_type", error_type_name(error.type)).field("message", error.message);
 }
 
 std::string member_text(const Value& object, const char* name) {
@@ -179,7 +175,7 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
              [this, name = command.name, id_json, began_us, note,
               reply = std::move(reply)](Result<std::string, RequestError> result) {
                note->end(result ? "success" : error_type_name(result.error().type));
-               reply(result ? own_result(name, std::move(result.value()), id_json, began_us)
+               reply(result ? own_reply(name, std::move(result.value()), id_json, began_us, clock_)
                             : refusal(result.error(), id_json));
              },
              rights, {requester.name, command.identity, rights.scope});
@@ -189,7 +185,7 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
     const auto answer = [this, name = command.name, id_json, began_us, note,
                          reply](const std::string& result) {
       note->end("success");
-      reply(own_result(name, result, id_json, began_us));
+      reply(own_reply(name, result, id_json, began_us, clock_));
     };
     const auto refuse = [this, id_json, note, reply](const RequestError& error) {
       note->end(error_type_name(error.type));
@@ -217,7 +213,8 @@ void CommandDispatcher::execute(const Value& request, const std::string& id_json
   Command kept = command;
   submit(std::move(command), note, [this, kept = std::move(kept), id_json,
                                     reply = std::move(reply)](const CommandOutcome& outcome) {
-    reply(routed_result(kept, outcome, id_json));
+    if (failed(outcome)) ++counters_.requests_refused;
+    reply(routed_reply(kept, outcome, id_json, clock_));
   });
 }
 
@@ -422,62 +419,6 @@ void CommandDispatcher::report(const Command& command, const TrainerAnswer& give
 void CommandDispatcher::tick() {
   router_.tick();
   switches_.tick();
-}
-
-// The result may be megabytes: it is written around.
-std::string CommandDispatcher::own_result(std::string_view name, std::string result_json,
-                                          const std::string& id_json, std::int64_t began_us) const {
-  ReplyWriter before("command_result", "command", id_json);
-  before.field("command", name).field("source", kOwnSource).field("success", true).key("result");
-  JsonWriter behind;
-  behind.object().key("elapsed_ms").milliseconds(clock_.steady_us() - began_us);
-  behind.key("timestamp").seconds(clock_.wall_us()).end_object();
-  result_json.insert(0, before.take());
-  result_json.append(",").append(behind.take(), 1);
-  return result_json;
-}
-
-std::string CommandDispatcher::routed_result(const Command& command, const CommandOutcome& outcome,
-                                             const std::string& id_json) const {
-  if (outcome.refusal) {
-    ++counters_.requests_refused;
-    return error_message(*outcome.refusal, "command", id_json, clock_.wall_us());
-  }
-  const TrainerAnswer& only = outcome.answers.front();
-  const bool failed = !outcome.to_all && !only.success;
-  ReplyWriter json(failed ? "error" : "command_result", "command", id_json);
-  if (failed) json.field("type", "error");
-  json.field("command", command.name).field("target", command.target);
-  if (failed) {
-    ++counters_.requests_refused;
-    json.field("source", only.source).field("success", false).key("data").object();
-    add_error(json, only.error);
-    json.key("details").raw("{}").end_object();
-  } else if (!outcome.to_all) {
-    json.field("source", only.source).field("success", true);
-    json.key("result").raw(only.result_json);
-  } else {
-    const auto& answers = outcome.answers;
-    json.field("success", std::all_of(answers.begin(), answers.end(),
-                                      [](const TrainerAnswer& one) { return one.success; }));
-    json.key("results").list();
-    for (const TrainerAnswer& one : answers) {
-      json.object().field("source", one.source);
-      if (!one.run.empty()) json.field("run", one.run);
-      json.field("success", one.success);
-      if (one.success) {
-        json.key("result").raw(one.result_json);
-      } else {
-        json.key("error").object();
-        add_error(json, one.error);
-        json.end_object();
-      }
-      json.key("elapsed_ms").milliseconds(one.elapsed_us).end_object();
-    }
-    json.end_list();
-  }
-  json.key("elapsed_ms").milliseconds(outcome.to_all ? outcome.elapsed_us : only.elapsed_us);
-  return json.finish(clock_.wall_us());
 }
 
 std::string CommandDispatcher::refusal(const RequestError& error, const std::string& id_json) {

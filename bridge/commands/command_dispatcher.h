@@ -128,10 +128,6 @@ class CommandDispatcher final : public CommandTaker {
   void report(const Command& command, const TrainerAnswer& answer);
   // Carries it out, and notes what becomes of it.
   void submit(Command command, std::shared_ptr<AuditNote> note, Respond respond);
-  std::string own_result(std::string_view name, std::string result_json,
-                         const std::string& id_json, std::int64_t began_us) const;
-  std::string routed_result(const Command& command, const CommandOutcome& outcome,
-                            const std::string& id_json) const;
   std::string refusal(const RequestError& error, const std::string& id_json);
 
   OwnCommands& own_;
