@@ -21,7 +21,7 @@
 #include "net/client_socket.h"
 #include "net/event_stream.h"
 #include "net/http_connection.h"
-#include "net/login_pages.h"
+#include "net/request_judge.h"
 #include "net/tls_greeting.h"
 #include "net/waiting_connections.h"
 
@@ -31,9 +31,7 @@ class WsServer::Impl final : public HttpSite {
  public:
   Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
       : io_(io), context_(context), options_(std::move(options)), on_http_(std::move(on_http)),
-        proxies_(options_.trusted_proxies),
-        plain_sites_{options_.sites.hosts, options_.sites.origins, false},
-        secure_sites_{options_.sites.hosts, options_.sites.origins, true} {
+        judge_(options_.sites, options_.trusted_proxies, options_.session, options_.addresses, context.counters, context.clock) {
     // It finds out the byte order at its first use and keeps it unguarded: before there are threads.
     (void)websocketpp::lib::net::_htonll(0);
     server_.init_asio(&io);
@@ -115,6 +113,7 @@ class WsServer::Impl final : public HttpSite {
     }
     address_.host = host;
     address_.port = server_.get_local_endpoint(ec).port();
+    judge_.set_address(address_);
     server_.start_accept(error);
     if (error) return Failure{where + ": " + error.message()};
     return true;
@@ -130,9 +129,7 @@ class WsServer::Impl final : public HttpSite {
     options_.handshake_timeout = options.handshake_timeout;
     options_.send_buffer_bytes = options.send_buffer_bytes;
     options_.session = options.session;
-    plain_sites_ = {options_.sites.hosts, options_.sites.origins, false};
-    secure_sites_ = {options_.sites.hosts, options_.sites.origins, true};
-    proxies_ = TrustedProxies(options.trusted_proxies);
+    judge_.apply(options_.sites, options.trusted_proxies);
   }
 
   void tick() { clients_.tick(); }
@@ -198,8 +195,7 @@ class WsServer::Impl final : public HttpSite {
           waiting->erase(n);
         });
     const bool crowded = ++options_.admission->connections > options_.clients_max + kOtherConnectionsMax;
-    const std::string remote = con->get_remote_endpoint();
-    if (!proxies_.trusts(remote) && !arrive(*con, peer_of(remote))) {
+    if (!judge_.arrive(*con, con->get_remote_endpoint())) {
       waiting_->erase(con->number);
       return turn_away(*con);
     }
@@ -209,15 +205,6 @@ class WsServer::Impl final : public HttpSite {
     turn_away(*waiting_->crowded_out());
   }
 
-  // Counts the connection with those of an address. False where it is to end without a word.
-  bool arrive(Connection& con, std::string peer) {
-    con.arrival = {};  // another's place, behind a proxy
-    con.arrival = options_.addresses->arrive(peer, context_.clock.steady_us());
-    con.peer = std::move(peer);
-    if (con.arrival.answer != AddressBudget::Answer::granted) ++context_.counters.connections_over_address;
-    return con.arrival.answer != AddressBudget::Answer::far_over;
-  }
-
   // Nothing was said over it yet.
   void turn_away(Connection& con) {
     if (greeting_) return greeting_->abandon(con);
@@ -225,88 +212,20 @@ class WsServer::Impl final : public HttpSite {
     con.get_raw_socket().close(ec);
   }
 
-  // Whether whoever asks has too many connections; told over one, of which there is no other use.
-  std::optional<HttpReply> refuse_crowd(Connection& con, std::int64_t now_us) {
-    const std::string peer = peer_of(con.asker.remote);
-    if (peer != con.peer && !proxies_.trusts(con.asker.remote)) (void)arrive(con, peer);
-    if (con.arrival.answer == AddressBudget::Answer::granted) return std::nullopt;
-    const bool at_once = con.arrival.why.empty();
-    return too_many(at_once ? "your address begins too many connections" : con.arrival.why,
-                    std::max<std::int64_t>(1, con.arrival.wait_s), now_us);
-  }
-
-  HttpPlace place(const Connection& con) const { return {address_, con.asker.secure ? secure_sites_ : plain_sites_}; }
-
   std::optional<HttpReply> judge(Connection& con, const HttpHead& head) override {
-    const std::int64_t now_us = context_.clock.wall_us();
     const bool upgrade = is_websocket_handshake(head);
-    con.asker = proxies_.asker({con.get_remote_endpoint(), con.is_secure()}, head);
-    auto refusal = refuse_crowd(con, now_us);
-    if (!refusal) refusal = refuse_head(head, place(con), now_us);
-    if (refusal && refusal->status == 421) ++context_.counters.requests_of_foreign_hosts;
-    if (!refusal && upgrade) refusal = refuse_handshake(head, place(con), now_us);
+    auto refusal = judge_.judge_place(con, head, upgrade);
     if (!refusal && upgrade && clients_.drains()) {
       ++context_.counters.clients_refused;
-      return full(now_us);
+      return full(context_.clock.wall_us());
     }
-    if (!refusal && !comes_from_own_site(head, place(con)) && head.method != "GET" && head.method != "HEAD") {
-      refusal = foreign_origin(now_us);
-    }
-    if (!refusal) refusal = read_access(con, head, now_us);
-    if (!refusal && upgrade && con.access != nullptr && !con.access->may_converse()) {
-      refusal = error_reply(403, ErrorType::forbidden, "there is nothing here for a " + con.access->role->name, now_us);
-      record(con, "forbidden", head.path);
-    }
+    if (!refusal) refusal = judge_.judge_asker(con, head, upgrade);
     if (!upgrade) ++context_.counters.http_requests;
     if (!refusal || !upgrade) return refusal;
     ++context_.counters.clients_refused;
     log_warn("client_refused", "refused a WebSocket from {} with {}: its Origin is {}", con.asker.remote, refusal->status,
                  printable(head.field("origin")));
     return refusal;
-  }
-
-  // Who a request says it comes from; refused where its token is none. A cookie that is none counts for nothing: the page
-  // that is to ask for a token is to be had with it.
-  std::optional<HttpReply> read_access(Connection& con, const HttpHead& head, std::int64_t now_us) {
-    con.access = nullptr;
-    const Authenticator* const authenticator = options_.session.authenticator;
-    if (authenticator == nullptr) return std::nullopt;
-    const std::string authorization = head.field("authorization");
-    if (const std::string_view token = bearer_token(authorization); !token.empty()) {
-      const Authenticator::Attempt attempt = authenticator->attempt(token, con.asker.remote);
-      con.access = attempt.access;
-      record(con, con.access != nullptr ? "success" : attempt.wait_s != 0 ? "rate_limited" : "unauthorized");
-      if (con.access != nullptr) return std::nullopt;
-      ++context_.counters.tokens_refused;
-      if (attempt.wait_s != 0) ++context_.counters.tokens_limited;
-      return refused_token(attempt, now_us);
-    }
-    const auto cookies = session_cookies(head.field("cookie"), con.asker.secure);
-    if (cookies.empty()) return std::nullopt;
-    const bool only_reads = (head.method == "GET" || head.method == "HEAD") && !is_websocket_handshake(head);
-    if (!only_reads && head.field("origin").empty()) {
-      return error_reply(403, ErrorType::forbidden,
-                         "a cookie without an Origin counts for nothing here; give the token: Authorization: Bearer ...",
-                         now_us);
-    }
-    if (!comes_from_own_site(head, place(con))) return std::nullopt;
-    for (const std::string& cookie : cookies) {
-      if (con.access == nullptr) con.access = authenticator->find_cookie(cookie);
-    }
-    record(con, con.access != nullptr ? "success" : "unauthorized");
-    return std::nullopt;
-  }
-
-  // Who came in, or did not; `path`: what was refused to whom it is known to be.
-  void record(const Connection& con, const char* outcome, const std::string& path = {}) const {
-    if (options_.session.audit == nullptr) return;
-    AuditEntry entry;
-    entry.outcome = outcome;
-    entry.what = entry.outcome == "success" ? "login" : "refused";
-    entry.by(con.access.get());
-    entry.remote = con.asker.remote;
-    entry.target = path;
-    options_.session.audit->record(entry);
   }
 
   // HttpConnection has judged it.
@@ -395,15 +314,15 @@ class WsServer::Impl final : public HttpSite {
     request.secure = con.asker.secure;
     request.remote = con.asker.remote;
     request.owner = std::move(body);
-    on_http_(request, comes_from_own_site(head, place(con)), answer);
+    on_http_(request, comes_from_own_site(head, judge_.place(con)), answer);
   }
 
   // GET /events: a client like any other, but for what it is written as.
   void stream(Connection& con, const HttpHead& head, const HttpAnswer& answer) {
     const std::int64_t now_us = context_.clock.wall_us();
     const bool must_say_who = options_.session.authenticator != nullptr;
-    if (auto refusal = refuse_stream(head, place(con), must_say_who, con.access.get(), now_us)) {
-      if (must_say_who) record(con, con.access == nullptr ? "unauthorized" : "forbidden", head.path);
+    if (auto refusal = refuse_stream(head, judge_.place(con), must_say_who, con.access.get(), now_us)) {
+      if (must_say_who) judge_.record(con, con.access == nullptr ? "unauthorized" : "forbidden", head.path);
       return answer(*refusal);
     }
     const auto request = stream_request(head.query, head.field("last-event-id"));
@@ -441,8 +360,7 @@ class WsServer::Impl final : public HttpSite {
   SessionContext& context_;
   WsServerOptions options_;
   const HttpHandler on_http_;
-  TrustedProxies proxies_;
-  WebSites plain_sites_, secure_sites_;  // as a request was sent, to the bridge or to a proxy
+  RequestJudge judge_;
   Address address_;
   ClientList clients_{context_.clock};
   std::unordered_map<Connection*, std::uint64_t> numbers_;

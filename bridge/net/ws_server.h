@@ -1,5 +1,5 @@
-// The WebSocket endpoint and the HTTP pages on its port: websocketpp lives behind this header and in
-// its one source file, nowhere else.
+// The WebSocket endpoint and the HTTP pages on its port: websocketpp lives behind this header, in ws_server.cpp and
+// request_judge.cpp, and nowhere else.
 #pragma once
 
 #include <atomic>
