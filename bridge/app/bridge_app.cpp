@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include <asio/post.hpp>
@@ -13,12 +12,12 @@
 #include "audit/audit.h"
 #include "app/alerts_links.h"
 #include "app/cluster_part.h"
-#include "app/drain.h"
+#include "app/ending.h"
 #include "app/flow.h"
-#include "app/hand_over.h"
 #include "app/health.h"
 #include "app/journal_positions.h"
 #include "app/kept_journal.h"
+#include "app/log_beginning.h"
 #include "app/memory_shares.h"
 #include "app/metrics.h"
 #include "app/queue_sizes.h"
@@ -26,8 +25,6 @@
 #include "app/runs_links.h"
 #include "app/service_manager.h"
 #include "app/setup.h"
-#include "app/signals.h"
-#include "app/stopping.h"
 #include "app/ticking.h"
 #include "app/trainer_links.h"
 #include "base/clock.h"
@@ -46,7 +43,6 @@
 #include "net/bot_publisher.h"
 #include "net/client_servers.h"
 #include "net/memory_watch.h"
-#include "net/page_file.h"
 #include "net/pages.h"
 #include "net/trainer_channel.h"
 #include "net/zmq_guard.h"
@@ -60,8 +56,6 @@
 namespace bridge {
 namespace {
 
-constexpr std::int64_t kDrainUs = 5'000'000;
-constexpr std::int64_t kHandOverDrainUs = 1'000'000;  // nobody is served meanwhile; who is cut off resumes
 constexpr std::int64_t kDrainSourcesUs = 500'000;
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kCommandTick = std::chrono::milliseconds(20);
@@ -88,7 +82,7 @@ class BridgeApp::Impl {
         cluster_(make_cluster(config)),
         journal_(make_journal(config)),
         schemas_(load_schemas(config)),
-        log_start_(log_start()),
+        log_start_(begin_log(config_, cluster_.get(), journal_.get())),
         log_(log_start_, history_limits(config), [this](const Block& b) { snapshot_.fold(b); }),
         sources_(static_cast<std::size_t>(config.sources.runs_max), counters_),
         tracker_(sources_, static_cast<std::size_t>(config.events.held_bytes_max), counters_),
@@ -105,7 +99,7 @@ class BridgeApp::Impl {
                 cluster_ ? proposed_types_ : types_, own_events_, counters_, clock_,
                 [this](const RejectedBody& body) { rejects_.tell(body); }),
         pages_(intake_, clock_,
-               {kVersion, served_files(), [this](auto done) { metrics(std::move(done)); },
+               {kVersion, served_files(schemas()), [this](auto done) { metrics(std::move(done)); },
                 [this] { return slow_turns_json(slow_turns_); },
                 [this] { return health_.trouble(); }, [this] { return health_.notice(); },
                 [this] { return flow_.full(); },
@@ -123,8 +117,7 @@ class BridgeApp::Impl {
                        {zmq_, guard_, clock_, memory_[Queue::bot_events], memory_[Queue::bot_topics], taken_}),
         bot_commands_(io_, zmq_, guard_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
                       taken_, auth_is_on_ ? authenticator_.get() : nullptr),
-        drain_(client_servers_, clock_, [this] { begin_stop("drained"); }),
-        hand_over_(std::move(program)) {
+        ending_(io_, log_, journal_.get(), client_servers_, service_, clock_, std::move(program), ending_links()) {
     commands_.set_directory(&client_servers_);
     pages_.set_sites(config.websocket.origins);
     commands_.set_pages(config.websocket.origins);
@@ -136,7 +129,7 @@ class BridgeApp::Impl {
     commands_.set_config(&reloader_.status());
     commands_.set_drain([this](auto drain_s, const auto& by) {
       const std::int64_t seconds = drain_s.value_or(reloader_.config().websocket.drain_s);
-      return std::make_pair(seconds, drain_.begin(seconds, "asked for by " + printable(by)));
+      return std::make_pair(seconds, ending_.drain().begin(seconds, "asked for by " + printable(by)));
     });
     if (Schemas* const schemas = this->schemas(); schemas != nullptr && config.schemas.mode != "off") {
       commands_.set_schemas(schemas);
@@ -188,7 +181,8 @@ class BridgeApp::Impl {
     if (!schemas_) return schemas_.error();
     guard_.start();
     if (cluster_) {
-      auto joined = join_cluster();
+      auto joined = begin_journal(config_, *journal_, log_, [this] { flow_.on_journal(); });
+      if (joined) joined = join_cluster(*cluster_, *journal_, log_, tracker_, io_);
       if (!joined) return joined;
     }
     auto listening = client_servers_.start();
@@ -208,8 +202,9 @@ class BridgeApp::Impl {
       if (!connected) return Failure{"trainers.connect: " + connected.error().message};
     }
     if (journal_ && !cluster_) {
-      auto journalling = start_journal();
+      auto journalling = begin_journal(config_, *journal_, log_, [this] { flow_.on_journal(); });
       if (!journalling) return journalling;
+      keep_switches(*journal_, dispatcher_);
     }
     alerts_.start(journal_ ? journal_->alerts() : AlertsLinks::Rows(), !journal_ || journal_->problem().empty());
     if (cluster_) {
@@ -220,7 +215,7 @@ class BridgeApp::Impl {
                                         : std::function<PastExtent()>());
     commands_.set_addresses(addresses());
     intake_.set_clients_address(addresses().front().second);
-    signals_.watch();
+    ending_.watch();
     deadlines_.start();
     if (cluster_) cluster_ticking_.start();
     last_tick_us_ = clock_.steady_us();
@@ -238,21 +233,20 @@ class BridgeApp::Impl {
     return line;
   }
 
-  const std::vector<int>& handed_over() const { return handed_over_; }
+  const std::vector<int>& handed_over() const { return ending_.handed_over(); }
 
   void run() {
     {
       const LoopTurns turns(counters_, clock_, &slow_turns_);
       io_.run();
     }
-    signals_.clear();
-    ignore_signals(handed_over_.empty());
+    ending_.over();
   }
 
   bool end() { return bot_publisher_.end(); }
 
   void stop() {
-    asio::post(io_, [this] { begin_stop("asked to"); });
+    asio::post(io_, [this] { ending_.begin("asked to"); });
   }
 
  private:
@@ -274,22 +268,8 @@ class BridgeApp::Impl {
     return [this](std::function<void()> f) { asio::post(io_, std::move(f)); };
   }
 
-  static Result<std::unique_ptr<Schemas>> load_schemas(const Config& config) {
-    if (!config.schemas.directory.empty()) return Schemas::load(config.schemas.directory);
-    if (config.schemas.mode == "off") return std::unique_ptr<Schemas>();
-    return Failure{"schemas.mode is \"" + config.schemas.mode + "\"; it needs schemas.directory"};
-  }
-
   // Null where there are none.
   Schemas* schemas() { return schemas_ ? schemas_.value().get() : nullptr; }
-
-  std::vector<PageFile> served_files() {
-    std::vector<PageFile> files = page_files();
-    if (const Schemas* const known = schemas()) {
-      for (const Schemas::File& file : known->files()) files.push_back({file.path, "application/json", file.etag, false, file.text});
-    }
-    return files;
-  }
 
   ClientServersOptions serving(const Config& config, std::size_t clients_max) {
     ClientServersOptions options = client_servers_options(config);
@@ -372,28 +352,6 @@ class BridgeApp::Impl {
     });
   }
 
-  LogStart log_start() {
-    std::string epoch = new_epoch();
-    if (cluster_) {
-      auto found = cluster_->open();
-      if (!found) throw std::runtime_error("cluster: " + found.error().message);
-      epoch = found.value();
-    }
-    LogStart start = journal_ ? journal_->open(epoch) : LogStart(epoch);
-    start.name_epoch = new_epoch;
-    if (cluster_ && (start.epoch != epoch || start.epochs.size() != 1 || start.epochs.front().first_seq != 1)) {
-      throw std::runtime_error("journal.path is \"" + config_.journal.path + "\", which holds another numbering than epoch " + epoch +
-                               " of cluster " + config_.cluster.name + "; name another file");
-    }
-    if (cluster_) begin_cluster(&start);
-    return start;
-  }
-
-  void begin_cluster(LogStart* start) {
-    const auto begun = cluster_->begin(start, *journal_);
-    if (!begun) throw std::runtime_error("cluster: " + begun.error().message);
-  }
-
   std::unique_ptr<ClusterPart> make_cluster(const Config& config) {
     if (config.engine.kind == "local") return nullptr;
     return std::make_unique<ClusterPart>(
@@ -401,20 +359,6 @@ class BridgeApp::Impl {
         [this] {
           if (cluster_->poll()) flow_.announce();
         });
-  }
-
-  // Nobody is served and nothing taken in until the bridge is where the others are.
-  Result<bool> join_cluster() {
-    auto journalling = start_journal();
-    if (!journalling) return journalling;
-    auto joined = cluster_->join(log_, [this] { return journal_->committed_seq(); }, [this] {
-      journal_->pump();
-      io_.poll();
-      io_.restart();
-    });
-    if (!joined) return Failure{"cluster: " + joined.error().message};
-    tracker_.restore(cluster_->positions(), cluster_.get(), true);
-    return joined;
   }
 
   std::unique_ptr<Journal> make_journal(const Config& config) {
@@ -428,34 +372,13 @@ class BridgeApp::Impl {
     return journal_ ? std::make_unique<KeptJournal>(config_, *journal_, poster()) : nullptr;
   }
 
-  Result<bool> start_journal() {
-    const std::string problem = journal_->problem();
-    if (config_.journal.before_delivery && !problem.empty()) {
-      return Failure{"journal.before_delivery is true, but the journal cannot be written: " + problem};
-    }
-    if (problem.empty()) {
-      log_info("journal_opened", "journal {}: epoch {} goes on behind seq {}", config_.journal.path, log_.epoch(),
-                   log_.last_seq());
-    }
-    if (config_.journal.before_delivery) log_.hold_back();
-    journal_->start(log_, [this] { flow_.on_journal(); });
-    if (cluster_) return true;  // what is armed is in its log
-    dispatcher_.set_switch_store([this](const auto& name, const auto& params, auto done) {
-      journal_->keep({{"switches", name, params}}, std::move(done));
-    });
-    for (const auto& [name, params] : journal_->switches()) {
-      dispatcher_.restore_switch(name, params);
-    }
-    return true;
-  }
-
   std::optional<JournalStatus> journal_status() const {
     if (!journal_) return std::nullopt;
     return journal_->status();
   }
 
   void cluster_tick() {
-    if (stopping_.begun()) return;
+    if (ending_.stopping().begun()) return;
     if (cluster_->poll()) flow_.announce();
     flow_.watch_cluster();
   }
@@ -471,30 +394,22 @@ class BridgeApp::Impl {
     memory_watch_.check();
     descriptor_watch_.check([this] { return zmq_endpoints(); });
     service_.tick(clock_.steady_us());
-    drain_.tick();
-    watch_hand_over();
+    ending_.tick();
   }
 
-  SignalActions signal_actions() {
-    return {[this] {
-              const TurnPart part("reload");
-              service_.reloading(clock_.steady_us());
-              reloader_.reload();
-              service_.ready(health_.status_line());
-            },
+  EndingLinks ending_links() {
+    return {[this] { reloader_.reload(); },
+            [this] { return reloader_.config().websocket.drain_s; },
             [this] {
-              if (!drain_.active()) drain_.begin(reloader_.config().websocket.drain_s, "SIGUSR1");
+              receiver_.resume();
+              receiver_.stop(kDrainSourcesUs);
+              intake_.stop();
+              if (cluster_) cluster_->flush(kClusterFlushUs);
+              flow_.announce();
+              bot_publisher_.publish(true);
             },
-            [this] {
-              if (stopping_.begun() || drain_.active()) return;
-              if (hand_over_.begin(clock_.steady_us())) service_.reloading(clock_.steady_us());
-            },
-            [this](const char* signal) {
-              if (!stopping_.begun()) return begin_stop(signal);
-              log_warn("stopping_at_once", "a second signal: stopping at once");
-              handed_over_.clear();
-              io_.stop();
-            }};
+            [this] { return alerts_.keep_now(); },
+            [this] { return health_.status_line(); }};
   }
 
   void check_keys() {
@@ -511,7 +426,7 @@ class BridgeApp::Impl {
     last_tick_us_ = now;
     rejects_.tell_more();
     counters_.log_dropped = log_lines_dropped();
-    if (!stopping_.begun()) service_.status(health_.status_line());
+    if (!ending_.stopping().begun()) service_.status(health_.status_line());
   }
 
   std::vector<std::string> zmq_endpoints() const {
@@ -520,31 +435,6 @@ class BridgeApp::Impl {
       if (!endpoint->empty()) all.push_back(*endpoint);
     }
     return all;
-  }
-
-  void watch_hand_over() {
-    const HandOver::Answer answer = hand_over_.answer(clock_.steady_us());
-    if (answer == HandOver::Answer::none || stopping_.begun()) return;
-    if (answer == HandOver::Answer::bad) return service_.ready(health_.status_line());
-    handed_over_ = client_servers_.copy_listening_sockets();
-    if (handed_over_.empty()) {
-      log_error("hand_over_failed", "does not hand over, and goes on: no descriptor is free");
-      return service_.ready(health_.status_line());
-    }
-    begin_stop("handing over", kHandOverDrainUs);
-  }
-
-  void begin_stop(const char* why, std::int64_t drain_us = kDrainUs) {
-    stopping_.begin(why, drain_us, [this, why] {
-      // The service goes on where it is handed over.
-      if (handed_over_.empty()) service_.stopping(std::string("stopping: ") + why);
-      receiver_.resume();
-      receiver_.stop(kDrainSourcesUs);
-      intake_.stop();
-      if (cluster_) cluster_->flush(kClusterFlushUs);
-      flow_.announce();
-      bot_publisher_.publish(true);
-    }, [this] { return alerts_.keep_now(); });
   }
 
   const Config config_;  // as at the start
@@ -601,14 +491,10 @@ class BridgeApp::Impl {
   ZmqReceiver receiver_;
   BotPublisher bot_publisher_;
   BotCommands bot_commands_;
-  Signals signals_{io_, signal_actions()};
-  Drain drain_;
-  Stopping stopping_{io_, log_, journal_.get(), client_servers_, clock_};
-  HandOver hand_over_;
-  std::vector<int> handed_over_;  // copies of listening sockets; empty: nothing is
-  Flow flow_{{io_, receiver_, tracker_, log_, client_servers_, bot_publisher_, stopping_, journal_.get(),
+  Ending ending_;
+  Flow flow_{{io_, receiver_, tracker_, log_, client_servers_, bot_publisher_, ending_.stopping(), journal_.get(),
               config_.journal.before_delivery, cluster_.get()}};
-  Health health_{{clock_, log_, own_events_, client_servers_, reloader_, *audit_, drain_, stopping_, tls_.get(), cluster_.get(),
+  Health health_{{clock_, log_, own_events_, client_servers_, reloader_, *audit_, ending_.drain(), ending_.stopping(), tls_.get(), cluster_.get(),
                   journal_.get(), kept_journal_.get()}};
   TrainerLinks trainer_links_{{trainers_, intake_, sources_, dispatcher_.router(), log_, flow_, clock_}};
   Ticking seconds_{io_, kTick, [this] { tick(); }};

@@ -144,6 +144,19 @@ bool tls_is_on(const Config& config) {
   return !config.tls.certificate.empty();
 }
 
+Result<std::unique_ptr<Schemas>> load_schemas(const Config& config) {
+  if (!config.schemas.directory.empty()) return Schemas::load(config.schemas.directory);
+  if (config.schemas.mode == "off") return std::unique_ptr<Schemas>();
+  return Failure{"schemas.mode is \"" + config.schemas.mode + "\"; it needs schemas.directory"};
+}
+
+std::vector<PageFile> served_files(const Schemas* schemas) {
+  std::vector<PageFile> files = page_files();
+  if (schemas == nullptr) return files;
+  for (const Schemas::File& file : schemas->files()) files.push_back({file.path, "application/json", file.etag, false, file.text});
+  return files;
+}
+
 std::unique_ptr<TlsContext> make_tls(const Config& config) {
   return tls_is_on(config) ? std::make_unique<TlsContext>(tls_options(config)) : nullptr;
 }

@@ -12,8 +12,10 @@
 
 #include "access/jwt_claims.h"
 #include "app/config.h"
+#include "event/schemas.h"
 #include "log/history.h"
 #include "net/client_servers.h"
+#include "net/page_file.h"
 #include "net/tls_context.h"
 #include "net/zmq_guard.h"
 #include "net/zmq_receiver.h"
@@ -68,6 +70,11 @@ std::unique_ptr<TlsContext> make_tls(const Config& config);
 TlsOptions tls_options(const Config& config);
 // Reads the bridge's own key, where there is one.
 Result<ZmqGuardOptions> zmq_guard_options(const Config& config);
+
+// Those of schemas.directory; null where there is none. A failure where schemas.mode needs it.
+Result<std::unique_ptr<Schemas>> load_schemas(const Config& config);
+// The pages, and with them the schemas (null: none).
+std::vector<PageFile> served_files(const Schemas* schemas);
 
 // Why the files that it names cannot be used: roles, credentials, certificate and keys. Looks at all but the journal.
 std::optional<Failure> wrong_files(const Config& config);
