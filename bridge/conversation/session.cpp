@@ -20,6 +20,7 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
                  std::string remote, bool deflate, std::shared_ptr<const Access> access, bool event_stream)
     : context_(context),
       sink_(sink),
+      event_stream_(event_stream),
       feed_(
           context.log, context.cohorts, context.clock, [this] { pump(); }, deflate, event_stream),
       protocol_(feed_, context.dispatcher, context.replays, context.log, context.counters,
@@ -27,7 +28,6 @@ Session::Session(SessionContext& context, FrameSink& sink, std::uint64_t connect
                 [this](Verdict verdict) { act_on(verdict); }),
       connection_(connection),
       remote_(std::move(remote)),
-      event_stream_(event_stream),
       connected_us_(context.clock.wall_us()),
       last_ping_us_(context.clock.steady_us()),
       opened_us_(context.clock.steady_us()) {

@@ -115,28 +115,30 @@ class Session {
   // Its class, as an index of DeliveryDelays.
   std::size_t delivery() const;
 
+  // In front, and together with the front of the feed, what each delivery looks at: with thousands of clients all of it
+  // has to come from memory, a line of 64 bytes at a time.
   SessionContext& context_;
   FrameSink& sink_;
-  Feed feed_;
-  ClientProtocol protocol_;
-  const std::uint64_t connection_;
-  const std::string remote_;
-  const bool event_stream_;
-  const std::int64_t connected_us_;
   std::size_t in_flight_bytes_ = 0;
   std::size_t in_flight_unread_ = 0;
   std::uint64_t events_sent_ = 0;
   std::uint64_t bytes_sent_ = 0;
-  std::int64_t last_ping_us_;
-  std::int64_t unanswered_since_us_ = 0;  // of the oldest ping without a pong; 0 = none
   std::uint64_t gaps_counted_ = 0;
-  const std::int64_t opened_us_;  // steady
-  std::uint64_t access_version_ = 0;
-  std::int64_t expiry_told_s_ = 0;  // of the expiry that was told ahead
+  const bool event_stream_;
   bool pump_waits_ = false;  // for its turn
   bool draining_ = false;
   bool draining_at_once_ = false;
   bool closing_ = false;
+  Feed feed_;
+  ClientProtocol protocol_;
+  const std::uint64_t connection_;
+  const std::string remote_;
+  const std::int64_t connected_us_;
+  std::int64_t last_ping_us_;
+  std::int64_t unanswered_since_us_ = 0;  // of the oldest ping without a pong; 0 = none
+  const std::int64_t opened_us_;  // steady
+  std::uint64_t access_version_ = 0;
+  std::int64_t expiry_told_s_ = 0;  // of the expiry that was told ahead
 };
 
 }  // namespace bridge

@@ -31,23 +31,22 @@ class ClientSocket final : public FrameSink,
   ClientSocket(asio::io_context& io, std::weak_ptr<Connection> connection,
                SessionContext& context, std::uint64_t number, std::string remote, bool deflate,
                std::shared_ptr<const Access> access)
-      : io_(io),
-        connection_(std::move(connection)),
-        session_(context, *this, number, std::move(remote), deflate, std::move(access)) {}
+      : connection_(std::move(connection)),
+        session_(context, *this, number, std::move(remote), deflate, std::move(access)),
+        io_(io) {}
 
   Session& session() { return session_; }
 
   std::size_t send(std::vector<std::shared_ptr<const std::string>> frames) override {
-    written_ = 0;
     const auto connection = connection_.lock();
     if (!connection || connection->get_state() != websocketpp::session::state::open) return 0;
-    sending_ = true;
-    connection->begin_at_once();
-    for (auto& buffer : frames) {
-      connection->send(std::make_shared<Message>(std::move(buffer), weak_from_this()));
+    written_ = 0;
+    for (const auto& buffer : frames) written_ += buffer->size();
+    if (connection->write_ahead(frames) == written_) {
+      connection->end_ahead();
+    } else {
+      send_by_queue(*connection, std::move(frames));
     }
-    connection->end_at_once();
-    sending_ = false;
     if (connection->get_socket().key_is_worn()) close(CloseCode::going_away, "the TLS key has served its time");
     return written_;
   }
@@ -90,6 +89,17 @@ class ClientSocket final : public FrameSink,
   }
 
  private:
+  void send_by_queue(Connection& connection, std::vector<std::shared_ptr<const std::string>> frames) {
+    written_ = 0;
+    sending_ = true;
+    connection.begin_at_once();
+    for (auto& buffer : frames) {
+      connection.send(std::make_shared<Message>(std::move(buffer), weak_from_this()));
+    }
+    connection.end_at_once();
+    sending_ = false;
+  }
+
   struct PongSender final : Message::Sender {
     explicit PongSender(ClientSocket& s) : socket(s) {}
     void written(std::size_t) override { socket.pong(); }
@@ -106,11 +116,12 @@ class ClientSocket final : public FrameSink,
     connection->send(message);
   }
 
-  asio::io_context& io_;
+  // In front what each delivery looks at, as in the session.
   const std::weak_ptr<Connection> connection_;
-  Session session_;
   std::size_t written_ = 0;  // by the send() under way
   bool sending_ = false;
+  Session session_;
+  asio::io_context& io_;
   PongSender pong_sender_{*this};
   std::optional<std::string> owed_pong_;
   std::weak_ptr<Message> pong_;  // until it is written

@@ -48,10 +48,10 @@ Feed::Feed(EventLog& log, Cohorts& cohorts, const Clock& clock, std::function<vo
            bool deflate, bool event_stream)
     : log_(log),
       cohorts_(cohorts),
-      clock_(clock),
       on_ready_(std::move(on_ready)),
       deflate_(deflate),
-      event_stream_(event_stream) {}
+      event_stream_(event_stream),
+      clock_(clock) {}
 
 Feed::~Feed() {
   cohorts_.past().forget(this);

@@ -214,28 +214,29 @@ class Feed final : private PastCache::Waiter {
   std::uint64_t step_back(Backward& search, const Subscription& subscription,
                           std::uint64_t work_max) const;
 
+  // In front what each delivery looks at.
   EventLog& log_;
   Cohorts& cohorts_;
-  const Clock& clock_;
   const std::function<void()> on_ready_;
-  std::uint64_t cursor_ = 0;     // everything up to here was given or did not pass
-  std::uint64_t live_from_ = 0;  // up to here a `since` asked for events again
-  std::vector<QueuedMessage>
-      queued_;  // few, most often none: a deque would cost each idle client 600 bytes
-  std::size_t queued_bytes_ = 0;
-  std::uint64_t lag_latest_to_ = 0;  // beyond the cursor: the latest of each thing is under way, up to here
   Cohort* cohort_ = nullptr;  // null before the first subscription
-  std::shared_ptr<const Subscription> requested_ = std::make_shared<const Subscription>();
-  std::uint64_t gaps_ = 0;
-  std::uint64_t resuming_until_ =
-      0;                       // what is missing up to here was missing when it was asked for
-  std::unique_ptr<LookUp> look_up_;
-  std::shared_ptr<RequestBudget> account_;
-  OnLag on_lag_ = OnLag::read_back;
-  const bool deflate_;
-  const bool event_stream_;
+  std::uint64_t cursor_ = 0;     // everything up to here was given or did not pass
   bool waiting_ = false;
   bool waiting_for_journal_ = false;
+  const bool deflate_;
+  const bool event_stream_;
+  OnLag on_lag_ = OnLag::read_back;
+  std::vector<QueuedMessage>
+      queued_;  // few, most often none: a deque would cost each idle client 600 bytes
+  std::uint64_t gaps_ = 0;
+  std::uint64_t live_from_ = 0;  // up to here a `since` asked for events again
+  std::uint64_t lag_latest_to_ = 0;  // beyond the cursor: the latest of each thing is under way, up to here
+  std::uint64_t resuming_until_ =
+      0;                       // what is missing up to here was missing when it was asked for
+  std::shared_ptr<const Subscription> requested_ = std::make_shared<const Subscription>();
+  std::size_t queued_bytes_ = 0;
+  const Clock& clock_;
+  std::unique_ptr<LookUp> look_up_;
+  std::shared_ptr<RequestBudget> account_;
 };
 
 }  // namespace bridge

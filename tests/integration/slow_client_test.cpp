@@ -92,3 +92,38 @@ TEST_CASE("slow: one that stops reading costs the others nothing and memory stay
   CHECK(gap_seen);
   CHECK(slow.request(R"({"action":"ping"})").string("/status") == "pong");
 }
+
+TEST_CASE("slow: events and answers to pings between them are whole, where the socket takes a part at a time") {
+  BridgeProcess bridge;
+  WebSocketOptions small;
+  small.receive_buffer_bytes = 4096;
+  ProtocolClient client(bridge.websocket(), small);
+  client.request(R"({"action":"register"})");
+  RawWebSocket& socket = client.connection();
+  EventPublisher publisher(bridge.events_in());
+  constexpr int kBursts = 12;
+  constexpr int kMessages = 20;
+  constexpr int kEvents = 15;
+  const std::string padding(20'000, 'x');
+  const std::vector<std::string> bodies(kEvents, event_body("t", R"({"p":")" + padding + "\"}"));
+  std::int64_t seq = 0;
+  std::size_t pongs = 0;
+  for (int burst = 1; burst <= kBursts; ++burst) {
+    for (int i = 0; i < kMessages; ++i) REQUIRE(publisher.publish_batch(bodies));
+    while (seq < std::int64_t{burst} * kMessages * kEvents) {
+      for (int i = 0; i < 5; ++i) REQUIRE(socket.send_ping("still there?"));
+      const auto frame = socket.receive_frame();
+      REQUIRE(frame);
+      if (frame->opcode == Opcode::kPong) {
+        REQUIRE(frame->payload == "still there?");
+        ++pongs;
+        continue;
+      }
+      REQUIRE(frame->opcode == Opcode::kText);
+      const Json event(frame->payload);
+      REQUIRE(event.integer("/seq") == ++seq);
+      REQUIRE(event.string("/data/p") == padding);
+    }
+  }
+  CHECK(pongs > kBursts);
+}
