@@ -7,6 +7,7 @@ was measured is added to results.jsonl beside this file, a line of JSON a build 
 
     ./dev bench --compare main~5 --rounds 7
     ./dev bench --compare main~5 --rows      # of every row of `./dev bench rows`
+    ./dev bench --compare main~5 --pages     # hop, commands, ingest and resume, too
 """
 
 import argparse
@@ -22,8 +23,9 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "tests" / "bench" / "results.jsonl"
 
-# What is measured: the bench's arguments, and of its JSON the list, what tells its rows apart, and the figures. Of figures
-# that count CPU time and sleeps less is better; wall time means little on a machine that has other things to do.
+# What is measured: the bench's arguments, and of its JSON the list (within another after a '/'), what tells its rows apart,
+# and the figures, "1/" before one of which more is better. Of figures that count CPU time and sleeps less is better; wall
+# time means little on a machine that has other things to do.
 ROWS = [
     ("subscriptions --subscription-clients 100 --subscription-counts 1,100", "subscriptions",
      ("clients", "subscriptions"), ("cpu_us_per_delivery",)),
@@ -33,6 +35,14 @@ ROWS = [
     ("latency --subjects bridge --latency-clients 1 --rate 500", "latency", ("clients", "events_per_s"),
      ("server_cpu", "p50_ms", "p99_ms")),
 ]
+# With --pages, besides: what the pages tell beside the bare work. What a journal writes is measured within `ingest`; mode
+# journal has no program to exchange.
+PAGES = [
+    ("hop --subjects bridge", "hop", ("cores", "subject"), ("p50_times", "p99_times")),
+    ("commands", "commands", ("cores",), ("p50_times", "p99_times")),
+    ("ingest", "ingest/take", ("batch",), ("bridge_cpu_us", "1/bridge_messages_per_s", "1/journal_messages_per_s")),
+    ("resume --resume-events 200000", "resume", ("clients",), ("1/resume_rows_per_s", "p99_while_ms")),
+]
 # With --rows: the whole table of mode rows, without peers.
 TABLE = [("rows --subjects bridge", "rows", ("row",), ("figure",))]
 
@@ -40,14 +50,18 @@ TABLE = [("rows --subjects bridge", "rows", ("row",), ("figure",))]
 def figures(report: dict, rows: str, keys: tuple, names: tuple) -> dict:
     """The figures of one run, by what they are of, each so that less is better. A row that lost something has none."""
     found = {}
-    for row in report[rows]:
+    listed = report
+    for part in rows.split("/"):
+        listed = listed[part]
+    for row in listed:
         if row.get("lost"):
             raise ValueError(f"{rows}: {row['lost']}")
         of = rows + "".join(f" {key}={row[key] if isinstance(row[key], str) else format(row[key], 'g')}" for key in keys)
-        for name in names:
+        for asked in names:
+            name = asked.removeprefix("1/")
             values = [row[name]] if name in row else [a_round[name] for a_round in row["rounds"]]
             figure = statistics.median(values)
-            if row.get("more_is_better"):
+            if row.get("more_is_better") or name != asked:
                 found[f"{of} 1/{name}"] = 1 / figure
             else:
                 found[f"{of} {name}"] = figure
@@ -105,6 +119,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a measurement")
     parser.add_argument("--least", type=float, default=0.05, help="a share by which a figure may be worse whatever the noise")
     parser.add_argument("--rows", action="store_true", help="compare every row of mode rows")
+    parser.add_argument("--pages", action="store_true", help="besides, what the pages tell beside the bare work")
     parser.add_argument("--results", type=pathlib.Path, default=RESULTS, help="the file to add to")
     parser.add_argument("--old-bridge", type=pathlib.Path, help="that commit's program, where it is built already")
     parser.add_argument("--bridge", type=pathlib.Path, default=ROOT / "build/release/bin/ppo-bridge")
@@ -113,7 +128,7 @@ def main() -> int:
     commits = {"old": short_name(wanted.commit), "new": checked_out()}
     bridges = {"old": wanted.old_bridge or built(commits["old"]), "new": wanted.bridge}
     worse = False
-    for row in TABLE if wanted.rows else ROWS:
+    for row in TABLE if wanted.rows else ROWS + (PAGES if wanted.pages else []):
         got: dict = {"old": {}, "new": {}}
         for a_round in range(wanted.rounds):
             for which in ("old", "new") if a_round % 2 == 0 else ("new", "old"):
