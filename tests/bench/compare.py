@@ -62,7 +62,8 @@ def figures(report: dict, rows: str, keys: tuple, names: tuple) -> dict:
             values = [row[name]] if name in row else [a_round[name] for a_round in row["rounds"]]
             figure = statistics.median(values)
             if row.get("more_is_better") or name != asked:
-                found[f"{of} 1/{name}"] = 1 / figure
+                if figure != 0:  # it was not measured in this row
+                    found[f"{of} 1/{name}"] = 1 / figure
             else:
                 found[f"{of} {name}"] = figure
     return found

@@ -34,8 +34,8 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(compare.figures(report, "throughput", ("clients",), ("cpu",)), {"throughput clients=1 cpu": 3.0})
         report["rows"] = [{"row": "events/s", "lost": "", "more_is_better": True, "figure": 4.0}]
         self.assertEqual(compare.figures(report, "rows", ("row",), ("figure",)), {"rows row=events/s 1/figure": 0.25})
-        report["ingest"] = {"take": [{"batch": 1, "rounds": [{"per_s": 2.0}]}]}
-        self.assertEqual(compare.figures(report, "ingest/take", ("batch",), ("1/per_s",)), {"ingest/take batch=1 1/per_s": 0.5})
+        report["ingest"] = {"take": [{"batch": 1, "rounds": [{"per_s": 2.0, "unmeasured": 0.0}]}]}
+        self.assertEqual(compare.figures(report, "ingest/take", ("batch",), ("1/per_s", "1/unmeasured")), {"ingest/take batch=1 1/per_s": 0.5})
         report["latency"][0]["lost"] = "an event"
         with self.assertRaisesRegex(ValueError, "an event"):
             compare.figures(report, "latency", ("clients",), ("p50_ms",))
