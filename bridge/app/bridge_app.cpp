@@ -46,7 +46,7 @@
 #include "net/pages.h"
 #include "net/trainer_channel.h"
 #include "net/zmq_guard.h"
-#include "net/zmq_receiver.h"
+#include "net/event_receiver.h"
 #include "net/zmq_upkeep.h"
 #include "runs/runs_thread.h"
 #include "sources/intake.h"
@@ -112,7 +112,7 @@ class BridgeApp::Impl {
               pages_.handle(r, own, answer);
             },
             [this] { flow_.regulate(); }),
-        receiver_(io_, zmq_, guard_, intake_, counters_, taken_, [this] { flow_.announce(); }),
+        receiver_(io_, zmq_, guard_, intake_, counters_, taken_, clock_, memory_[Queue::events_in], [this] { flow_.announce(); }),
         bot_publisher_(io_, log_, counters_, upkeep_, memory_[Queue::bot_backlog],
                        {zmq_, guard_, clock_, memory_[Queue::bot_events], memory_[Queue::bot_topics], taken_}),
         bot_commands_(io_, zmq_, guard_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],
@@ -430,7 +430,7 @@ class BridgeApp::Impl {
   }
 
   std::vector<std::string> zmq_endpoints() const {
-    std::vector<std::string> all = receiver_.endpoints();
+    std::vector<std::string> all = receiver_.zmq_endpoints();
     for (const auto* endpoint : {&bot_publisher_.endpoint(), &bot_commands_.endpoint(), &trainers_.endpoint()}) {
       if (!endpoint->empty()) all.push_back(*endpoint);
     }
@@ -488,7 +488,7 @@ class BridgeApp::Impl {
   Intake intake_;
   Pages pages_;
   ClientServers client_servers_;
-  ZmqReceiver receiver_;
+  EventReceiver receiver_;
   BotPublisher bot_publisher_;
   BotCommands bot_commands_;
   Ending ending_;

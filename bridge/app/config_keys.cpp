@@ -293,8 +293,8 @@ std::vector<ConfigKey> make_keys() {
               "bytes", 16 * kMiB, 4096, kGiB,
               [](C& c, Integer v) { c.events.message_bytes_max = v; }),
       integer("events.receive_messages_max",
-              "Messages of one source that may wait in ZeroMQ for the bridge (ZMQ_RCVHWM). What is behind\n"
-              "them waits in the kernel and at the source. Where many sources send large batches faster than\n"
+              "Messages of one source with a key that may wait in ZeroMQ for the bridge (ZMQ_RCVHWM). What is behind\n"
+              "them waits in the kernel and at the source, as all does without keys. Where many sources send large batches faster than\n"
               "they can be taken in, more of them is more memory.",
               "messages", 768, 1, 10'000'000,
               [](C& c, Integer v) { c.events.receive_messages_max = v; }),

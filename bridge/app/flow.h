@@ -1,5 +1,5 @@
 // How events go on: who is told when the log has grown, and that no more is read from sources than can be kept and handed
-// on. ZeroMQ and the sources hold the rest.
+// on. The kernel, ZeroMQ and the sources hold the rest.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -9,7 +9,7 @@
 #include "log/event_log.h"
 #include "net/bot_publisher.h"
 #include "net/client_servers.h"
-#include "net/zmq_receiver.h"
+#include "net/event_receiver.h"
 #include "sources/source_tracker.h"
 #include "store/journal.h"
 
@@ -18,7 +18,7 @@ namespace bridge {
 // What events pass. All of it outlives the Flow.
 struct FlowParts {
   asio::io_context& io;
-  ZmqReceiver& receiver;
+  EventReceiver& receiver;
   SourceTracker& tracker;
   EventLog& log;
   ClientServers& clients;

@@ -1,8 +1,10 @@
 #include "app/memory_shares.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
+#include "base/address.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "sources/source_table.h"
@@ -11,8 +13,10 @@ namespace bridge {
 namespace {
 
 constexpr std::size_t kLeftMin = 64 << 20;
-// Being read, waiting and being taken in, of two sources at a time.
-constexpr std::size_t kMessagesInZmq = 6;
+// Of events.message_bytes_max. Those that are read without libzmq are in one piece, and come when it is their turn; with it
+// some are being read, wait and are taken in, of two sources at a time.
+constexpr std::size_t kMessagesIn = 3;
+constexpr std::size_t kMessagesInZmq = 6, kMessagesInZmqWithoutEvents = 3;
 // What is left is shared out in so many parts.
 constexpr std::size_t kParts = 38;
 constexpr std::pair<Queue, std::size_t> kPartsOf[] = {
@@ -38,8 +42,12 @@ Result<bool> share_memory(const Config& config, MemoryLedger& ledger) {
   ledger[Queue::clients].set_bound(
       (static_cast<std::size_t>(config.websocket.clients_max) + kOtherConnectionsMax) *
       (kConnectionBytes + (config.tls.certificate.empty() ? 0 : kTlsBytes)));
-  ledger[Queue::zeromq].set_bound(kMessagesInZmq *
-                                  static_cast<std::size_t>(config.events.message_bytes_max));
+  const auto message = static_cast<std::size_t>(config.events.message_bytes_max);
+  ledger[Queue::events_in].set_bound(kMessagesIn * message);
+  const auto is_local = [](const std::string& endpoint) { return !is_beyond_loopback(endpoint); };
+  const bool some_by_zmq = config.zmq.curve_on_loopback || !std::all_of(config.events.bind.begin(), config.events.bind.end(), is_local) ||
+                           !std::all_of(config.events.connect.begin(), config.events.connect.end(), is_local);
+  ledger[Queue::zeromq].set_bound((some_by_zmq ? kMessagesInZmq : kMessagesInZmqWithoutEvents) * message);
   std::size_t fixed = ledger[Queue::zeromq].bytes_max();
   for (std::size_t i = 0; i <= static_cast<std::size_t>(Queue::clients); ++i) {
     fixed += ledger.shares()[i].bytes_max();

@@ -87,12 +87,13 @@ HistoryLimits history_limits(const Config& config) {
           static_cast<std::size_t>(config.history.bytes_max)};
 }
 
-ReceiverOptions receiver_options(const Config& config) {
-  ReceiverOptions options;
+EventReceiverOptions receiver_options(const Config& config) {
+  EventReceiverOptions options;
   options.bind = config.events.bind;
   options.connect = config.events.connect;
   options.message_bytes_max = config.events.message_bytes_max;
   options.receive_messages_max = static_cast<int>(config.events.receive_messages_max);
+  options.connections_that_fit = zmq_peers_that_fit(raise_descriptor_limit());
   return options;
 }
 

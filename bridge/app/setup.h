@@ -18,7 +18,7 @@
 #include "net/page_file.h"
 #include "net/tls_context.h"
 #include "net/zmq_guard.h"
-#include "net/zmq_receiver.h"
+#include "net/event_receiver.h"
 #include "net/zmq_upkeep.h"
 #include "runs/runs_thread.h"
 #include "store/journal_file.h"
@@ -52,7 +52,7 @@ HistoryLimits history_limits(const Config& config);
 
 // How many runs are taken over from the journal at the start: room is left for others.
 std::size_t positions_known(const Config& config);
-ReceiverOptions receiver_options(const Config& config);
+EventReceiverOptions receiver_options(const Config& config);
 // `runs_bytes`: the share of memory that runs have.
 JournalFileOptions journal_options(const Config& config, std::size_t runs_bytes);
 JournalLimits journal_limits(const Config& config);

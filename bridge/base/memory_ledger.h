@@ -99,6 +99,7 @@ enum class Queue : std::size_t {
   journal_queue,
   thread_backlog,
   bot_backlog,
+  events_in,
   past,
   snapshot,
   clients,
@@ -120,8 +121,8 @@ enum class Queue : std::size_t {
 // All lines. Made at the start and shared by all threads.
 class MemoryLedger {
  public:
-  static constexpr std::array<const char*, 21> kNames = {
-      "history", "held_events", "journal_queue", "thread_backlog", "bot_backlog", "past", "snapshot",
+  static constexpr std::array<const char*, 22> kNames = {
+      "history", "held_events", "journal_queue", "thread_backlog", "bot_backlog", "events_in", "past", "snapshot",
       "clients", "sources",     "cohorts",       "unread",         "subscriptions",
       "requests", "commands",   "http",          "bot_events",     "bot_topics",
       "bot_replies", "runs",    "alerts",         "zeromq"};

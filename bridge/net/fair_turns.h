@@ -17,12 +17,20 @@ namespace bridge {
 // takes the same time, but for rounds in which somebody's debt is paid off.
 //
 // Who has nothing left leaves: his credit lapses, his debt stays while others wait. One thread.
-// Bounded: all are known at first.
+// Bounded: so many as there were at most.
 class FairTurns {
  public:
   // Those are numbered from 0. REQUIRES: quantum > 0.
   FairTurns(std::size_t count, std::int64_t quantum)
       : quantum_(quantum), all_(count), waiting_(count) {}
+
+  // From now on there are so many. REQUIRES: no fewer than before.
+  void resize(std::size_t count) {
+    std::rotate(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(front_), waiting_.end());
+    front_ = 0;
+    waiting_.resize(count);
+    all_.resize(count);
+  }
 
   // There is something to be read of `who`. Does nothing where he waits already.
   void join(std::size_t who) {

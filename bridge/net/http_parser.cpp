@@ -35,7 +35,7 @@ std::string_view without_spaces(std::string_view text) {
   return text;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return "\"" + printable(text) + "\"";
 }
 
@@ -108,7 +108,7 @@ bool HttpParser::take_line(std::string_view& bytes) {
   if (of_head) head_bytes_ += some.size();
   // What speaks another protocol, TLS maybe, need not send a line.
   if (expects_ == Line::request && line_[0] != '\r' && line_[0] != '\n' && !is_token(line_.substr(0, 1))) {
-    fail(400, "the first byte", quoted(line_.substr(0, 1)), "the beginning of METHOD TARGET HTTP/1.1, without TLS");
+    fail(400, "the first byte", in_quotes(line_.substr(0, 1)), "the beginning of METHOD TARGET HTTP/1.1, without TLS");
     return false;
   }
   const std::size_t line_max = of_head ? kHttpLineBytesMax : kChunkLineBytesMax;
@@ -124,7 +124,7 @@ bool HttpParser::take_line(std::string_view& bytes) {
       line_.pop_back();
       return true;
     }
-    fail(400, "the end of the line " + quoted(line_), "a line feed alone", "CR LF");
+    fail(400, "the end of the line " + in_quotes(line_), "a line feed alone", "CR LF");
   }
   return false;
 }
@@ -142,7 +142,7 @@ void HttpParser::on_line() {
       break;
     case Line::chunk_end:
       expects_ = Line::chunk;
-      if (!line_.empty()) fail(400, "the end of a chunk", quoted(line_), "CR LF behind as many bytes as it names");
+      if (!line_.empty()) fail(400, "the end of a chunk", in_quotes(line_), "CR LF behind as many bytes as it names");
       break;
     case Line::trailer:
       if (line_.empty()) at_ = At::end;
@@ -164,13 +164,13 @@ void HttpParser::on_request_line() {
   const std::size_t first = line.find(' ');
   const std::size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);
   if (second == std::string_view::npos || !is_token(line.substr(0, first))) {
-    return fail(400, "the request line", quoted(line), "METHOD TARGET HTTP/1.1");
+    return fail(400, "the request line", in_quotes(line), "METHOD TARGET HTTP/1.1");
   }
   head_.method = line.substr(0, first);
   head_.target = line.substr(first + 1, second - first - 1);
   const std::string_view version = line.substr(second + 1);
   if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-    return fail(version.substr(0, 5) == "HTTP/" ? 505 : 400, "the version", quoted(version), "HTTP/1.1 or HTTP/1.0");
+    return fail(version.substr(0, 5) == "HTTP/" ? 505 : 400, "the version", in_quotes(version), "HTTP/1.1 or HTTP/1.0");
   }
   head_.minor = version.back() - '0';
   expects_ = Line::field;
@@ -192,7 +192,7 @@ void HttpParser::split_target() {
   const bool empty_path = absolute != 0 && (target.empty() || target.front() == '?');
   if ((!origin && !empty_path && !all) || (absolute != 0 && head_.host.empty()) ||
       !std::all_of(head_.target.begin(), head_.target.end(), visible)) {
-    return fail(400, "the target", quoted(head_.target), "a path that begins with /, or http://HOST/PATH");
+    return fail(400, "the target", in_quotes(head_.target), "a path that begins with /, or http://HOST/PATH");
   }
   const std::size_t question = std::min(target.find('?'), target.size());
   head_.path = empty_path ? "/" : target.substr(0, question);
@@ -204,12 +204,12 @@ void HttpParser::on_field() {
   const std::size_t colon = line.find(':');
   const std::string_view name = line.substr(0, colon);
   if (colon == std::string_view::npos || !is_token(name)) {
-    return fail(400, "a field", quoted(line), "NAME: VALUE, with nothing between name and colon");
+    return fail(400, "a field", in_quotes(line), "NAME: VALUE, with nothing between name and colon");
   }
   const std::string_view value = without_spaces(line.substr(colon + 1));
   const auto control = [](char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7F; };
   if (std::any_of(value.begin(), value.end(), control)) {
-    return fail(400, "the value of " + std::string(name), quoted(value), "without control characters");
+    return fail(400, "the value of " + std::string(name), in_quotes(value), "without control characters");
   }
   if (head_.fields.size() == kHttpFieldsMax) {
     return fail(431, "the number of fields", "larger", "at most " + std::to_string(kHttpFieldsMax));
@@ -220,7 +220,7 @@ void HttpParser::on_field() {
 void HttpParser::on_head_end() {
   const auto hosts = std::count_if(head_.fields.begin(), head_.fields.end(),
                                    [](const auto& field) { return field.first == "host"; });
-  if (hosts > 1) return fail(400, "Host", quoted(head_.field("host")), "named once");
+  if (hosts > 1) return fail(400, "Host", in_quotes(head_.field("host")), "named once");
   if (hosts == 0 && head_.minor == 1) return fail(400, "Host", "missing", "named once (HTTP/1.1)");
   if (head_.host.empty()) head_.host = head_.field("host");
   at_ = At::body;
@@ -228,10 +228,10 @@ void HttpParser::on_head_end() {
   const std::string length = head_.field("content-length");
   if (head_.has("transfer-encoding")) {
     if (head_.has("content-length")) {
-      return fail(400, "Content-Length", quoted(length) + " beside Transfer-Encoding", "one of both alone");
+      return fail(400, "Content-Length", in_quotes(length) + " beside Transfer-Encoding", "one of both alone");
     }
-    if (head_.minor == 0) return fail(400, "Transfer-Encoding", quoted(coding), "absent in HTTP/1.0");
-    if (in_lower_case(coding) != "chunked") return fail(501, "Transfer-Encoding", quoted(coding), "chunked");
+    if (head_.minor == 0) return fail(400, "Transfer-Encoding", in_quotes(coding), "absent in HTTP/1.0");
+    if (in_lower_case(coding) != "chunked") return fail(501, "Transfer-Encoding", in_quotes(coding), "chunked");
     chunked_ = true;
     expects_ = Line::chunk;
     return;
@@ -243,7 +243,7 @@ void HttpParser::on_head_end() {
     const bool digits = !length.empty() && std::all_of(length.begin(), length.end(),
                                                        [](char c) { return c >= '0' && c <= '9'; });
     if (!digits || read.ptr != end) {
-      return fail(400, "Content-Length", quoted(length), "one number, 0.." + std::to_string(body_bytes_max_));
+      return fail(400, "Content-Length", in_quotes(length), "one number, 0.." + std::to_string(body_bytes_max_));
     }
     if (read.ec != std::errc()) left_ = UINT64_MAX;
     if (!has_room_for(left_, "Content-Length")) return;
@@ -257,7 +257,7 @@ void HttpParser::on_chunk() {
   const std::string_view size = without_spaces(line.substr(0, line.find(';')));
   const auto read = std::from_chars(size.data(), size.data() + size.size(), left_, 16);
   if (size.empty() || read.ptr != size.data() + size.size() || read.ec == std::errc::invalid_argument) {
-    return fail(400, "a chunk's size", quoted(line), "a number in hexadecimal digits");
+    return fail(400, "a chunk's size", in_quotes(line), "a number in hexadecimal digits");
   }
   if (read.ec != std::errc()) left_ = UINT64_MAX;
   if (!has_room_for(left_, "the body")) return;

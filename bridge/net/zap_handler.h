@@ -45,6 +45,9 @@ class ZapHandler {
   // Where it is recorded who was let in and who was not; outlives this.
   void set_audit(Audit* audit) { audit_ = audit; }
 
+  // Whether a peer without a key is, as if libzmq had asked.
+  bool lets_in(std::string_view domain, std::string_view address) { return !decide({domain, address, "NULL", {}}).empty(); }
+
   // The credential that was let in last by a domain control/SOURCE; empty: none.
   std::string admitted(const std::string& domain) const;
 

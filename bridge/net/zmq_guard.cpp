@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/address.h"
+#include "net/local_socket.h"
 #include "net/zmq_watch.h"
 
 namespace bridge {
@@ -16,10 +17,6 @@ constexpr int kKeyedHeartbeatTimeoutMs = 10'000;
 constexpr int kDenialRedialMs = 100;
 constexpr int kDenialRedialMsMax = 5000;  // one that is refused comes again and again, and a handshake costs a millisecond
 constexpr std::uint64_t kIoThread = 1, kBotIoThread = 2;  // a bit each
-constexpr std::string_view kTcpScheme = "tcp://";
-constexpr std::string_view kIpcScheme = "ipc://";
-
-bool is_ipc_endpoint(std::string_view endpoint) { return endpoint.substr(0, kIpcScheme.size()) == kIpcScheme; }
 
 }  // namespace
 
@@ -38,6 +35,10 @@ bool ZmqGuard::wants_key(std::string_view endpoint) const {
 
 bool ZmqGuard::asks(std::string_view endpoint) const {
   return !options_.keys.secret_key.empty() || is_ipc_endpoint(endpoint);
+}
+
+bool ZmqGuard::lets_in(std::string_view endpoint, std::string_view address) {
+  return !asks(endpoint) || zap_.lets_in(is_ipc_endpoint(endpoint) ? kIpcDomain : kLocalDomain, address);
 }
 
 // Each endpoint of a socket keeps what the socket's options were when it was made.
@@ -70,9 +71,7 @@ std::string ZmqGuard::bind(zmq::socket_t& socket, const std::string& endpoint, c
   set_options(socket, endpoint, domain);
   std::string bound = bind_socket(socket, endpoint);
   if (is_ipc_endpoint(bound) && bound[kIpcScheme.size()] != '@') {
-    // Who is not asked by his user has no way in at all.
-    const mode_t mode = options_.ipc_uids.empty() ? 0600 : 0666;
-    if (::chmod(bound.c_str() + kIpcScheme.size(), mode) != 0) throw zmq::error_t(errno);
+    if (::chmod(bound.c_str() + kIpcScheme.size(), ipc_mode()) != 0) throw zmq::error_t(errno);
   }
   return bound;
 }

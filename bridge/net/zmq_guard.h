@@ -1,6 +1,8 @@
 // How ZeroMQ's sockets are guarded, and who sent a message: CURVE keys over tcp, users over ipc, nobody asked elsewhere.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -88,6 +90,10 @@ class ZmqGuard {
   bool wants_key(std::string_view endpoint) const;
   // Whether ZAP is asked for each of them, be it for their user or for nothing.
   bool asks(std::string_view endpoint) const;
+  // What ZAP would say of a peer without a key, `address` as in its requests; for who speaks ZMTP without libzmq.
+  bool lets_in(std::string_view endpoint, std::string_view address);
+  // The permissions of an ipc:// path: who is not asked by his user has no way in at all.
+  mode_t ipc_mode() const { return options_.ipc_uids.empty() ? 0600 : 0666; }
 
   // Binds or connects a socket of the bridge's, who is the server (in CURVE's sense) either way. `domain` as in
   // zap_handler.h. Throws zmq::error_t. bind() returns where it is bound.

@@ -61,11 +61,11 @@ struct Bot {
   zmq::socket_t socket;
 };
 
-// What a PUB or a SUB says first in ZMTP 3.0, far enough to be listened to (rfc.zeromq.org/spec/23).
+// What a PUB, a SUB or a DEALER says first in ZMTP 3.0, far enough to be listened to (rfc.zeromq.org/spec/23).
 std::string hello_of(const std::string& kind) {
   std::string greeting("\xFF\0\0\0\0\0\0\0\1\x7F\3\0NULL", 16);
   greeting.resize(64);
-  const std::string ready = std::string("\5READY\xBSocket-Type\0\0\0\3", 22) + kind;
+  const std::string ready = std::string("\5READY\xBSocket-Type\0\0\0", 21) + static_cast<char>(kind.size()) + kind;
   return greeting + "\4" + static_cast<char>(ready.size()) + ready;
 }
 
@@ -250,9 +250,9 @@ TEST_CASE("hostile bot: while bots come on and on with many topics no turn of th
 
 namespace {
 
-TcpSocket raw_publisher(const std::string& address) {
+TcpSocket raw_peer(const std::string& address, const std::string& type) {
   TcpSocket socket = TcpSocket::connect(parse_address(address));
-  REQUIRE(socket.send_all(hello_of("PUB")));
+  REQUIRE(socket.send_all(hello_of(type)));
   return socket;
 }
 
@@ -264,7 +264,28 @@ std::string part_of_more(std::size_t size) {
 
 }  // namespace
 
-TEST_CASE("hostile source: a message that never ends costs its sender the connection") {
+TEST_CASE("hostile source: a message that never ends holds nothing and delays nobody") {
+  BridgeProcess bridge(little_memory());
+  ProtocolClient client(bridge.websocket());
+  client.request(R"({"action":"register"})");
+  EventPublisher publisher(bridge.events_in());
+  const std::uint64_t before = resident_bytes(bridge.process().pid());
+  TcpSocket endless = raw_peer(bridge.events_in(), "PUB");
+  std::int64_t seen = 0;
+  for (const std::string& part : {part_of_more(1'000'000), part_of_more(1), part_of_more(0)}) {
+    for (int sent = 0; sent < 500; ++sent) {
+      REQUIRE(endless.send_all(part));
+      if (sent % 10 != 0) continue;
+      REQUIRE(publisher.publish(event_body("t")));
+      CHECK(client.next_event().integer("/seq") == ++seen);
+    }
+  }
+  CHECK(resident_bytes(bridge.process().pid()) < before + (8u << 20));
+  CHECK(queue(client, "events_in").bytes < 200'000);
+  CHECK(publisher.subscribed());
+}
+
+TEST_CASE("hostile trainer: a message that never ends costs its sender the connection") {
   BridgeProcess bridge(little_memory());
   ProtocolClient client(bridge.websocket());
   client.request(R"({"action":"register"})");
@@ -273,7 +294,7 @@ TEST_CASE("hostile source: a message that never ends costs its sender the connec
   const std::string part = part_of_more(1'000'000);
   std::int64_t seen = 0;
   for (int round = 0; round < 3; ++round) {
-    TcpSocket endless = raw_publisher(bridge.events_in());
+    TcpSocket endless = raw_peer(bridge.address("control"), "DEALER");
     int sent = 0;
     while (sent < 2000 && endless.send_all(part)) {
       if (++sent % 10 != 0) continue;
@@ -306,22 +327,22 @@ TEST_CASE("hostile source: large batches faster than they can be taken in are no
   CHECK(most < before + (150u << 20));  // of 1.8 GB
 }
 
-TEST_CASE("hostile source: who holds memory by parts of a byte is not hidden by who sends more") {
+TEST_CASE("hostile trainer: who holds memory by parts of a byte is not hidden by who sends more") {
   BridgeProcess bridge(little_memory());
   ProtocolClient client(bridge.websocket());
   client.request(R"({"action":"register","filter":{"source":"honest"}})");
   EventPublisher honest(bridge.events_in());
-  EventPublisher greedy(bridge.events_in());
-  const std::string large = R"({"type":"t","data":{"x":")" + std::string(500'000, 'x') + "\"}}";
+  Bot greedy(zmq::socket_type::dealer, bridge.address("control"));
+  const std::string large(500'000, 'x');
   std::string parts;
   for (int i = 0; i < 20'000; ++i) parts += std::string("\1\1x", 3);
   const std::uint64_t before = resident_bytes(bridge.process().pid());
   std::int64_t seen = 0;
   for (int round = 0; round < 3; ++round) {
-    TcpSocket endless = raw_publisher(bridge.events_in());
+    TcpSocket endless = raw_peer(bridge.address("control"), "DEALER");
     int sent = 0;
     for (; sent < 400 && endless.send_all(parts); ++sent) {  // 20,000 cost the bridge more than a MB
-      REQUIRE(greedy.publish(large));
+      greedy.socket.send(zmq::buffer(large), zmq::send_flags::none);
       if (sent % 10 != 0) continue;
       REQUIRE(honest.publish(event_body("t", "{}", "honest", "r", static_cast<std::uint64_t>(++seen))));
       CHECK(client.next_event().integer("/source_seq") == seen);

@@ -159,3 +159,19 @@ TEST_CASE("fair turns: reads in the order in which the plain algorithm does") {
     }
   }
 }
+
+TEST_CASE("fair turns: those who wait keep their order and debts when more come") {
+  FairTurns turns(3, 100);
+  for (const std::size_t who : {0, 1, 2}) turns.join(who);
+  CHECK(turns.next() == 0);
+  turns.took(350, false);
+  turns.resize(5);
+  turns.join(4);
+  turns.join(3);
+  std::vector<std::size_t> order;
+  for (int i = 0; i < 9; ++i) {
+    order.push_back(turns.next());
+    turns.took(100, false);
+  }
+  CHECK(order == std::vector<std::size_t>{1, 2, 4, 3, 1, 2, 4, 3, 1});
+}

@@ -4,61 +4,27 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include "fixture.h"
+#include "sources_fixture.h"
 
 using namespace bridge;
 
 namespace {
 
-std::string body(const std::string& source, int number, std::size_t padding = 0) {
-  return R"({"type":"a","source":")" + source + R"(","data":{"n":)" + std::to_string(number) +
-         R"(,"x":")" + std::string(padding, 'x') + R"("}})";
-}
-
-// A receiver whose loop runs when it is told to, so that what sources have sent has all come
-// before.
-struct Receiving {
+struct Receiving : Sources {
   explicit Receiving(const std::string& endpoint) {
-    guard.start();
     ReceiverOptions options;
     options.bind = {endpoint};
     REQUIRE(receiver.start(options).ok());
   }
   ~Receiving() {
     receiver.stop(0);
-    sources.clear();
+    all.clear();
   }
-
-  zmq::socket_t& source() {
-    sources.push_back(std::make_unique<zmq::socket_t>(theirs, zmq::socket_type::xpub));
-    zmq::socket_t& made = *sources.back();
-    made.set(zmq::sockopt::linger, 0);
-    made.set(zmq::sockopt::sndhwm, 0);
-    made.connect(receiver.endpoints().front());
-    zmq::message_t subscription;
-    REQUIRE(
-        run_until([&] { return made.recv(subscription, zmq::recv_flags::dontwait).has_value(); }));
-    run_for(std::chrono::milliseconds(20));  // the next one is steered elsewhere
-    return made;
-  }
-  void run_for(std::chrono::milliseconds time) {
-    io.restart();
-    io.run_for(time);
-  }
-  bool run_until(const std::function<bool()>& condition) {
-    for (int i = 0; i < 2'000; ++i) {
-      if (condition()) return true;
-      run_for(std::chrono::milliseconds(5));
-    }
-    return false;
-  }
+  zmq::socket_t& source() { return connect(receiver.endpoints().front()); }
   // Until ZeroMQ has read so much of them; the loop stands still meanwhile.
   bool wait_received(std::uint64_t bytes) const {
     for (int i = 0; i < 4'000; ++i) {
@@ -69,31 +35,9 @@ struct Receiving {
     }
     return false;
   }
-  // In the order in which they came into the log, with `n`.
-  std::vector<std::pair<std::string, int>> events() {
-    bench.log.seal();
-    std::vector<std::pair<std::string, int>> all;
-    for (std::uint64_t seq = 1; seq <= bench.log.last_seq();) {
-      const BlockPtr block = bench.log.history().find(seq);
-      for (std::size_t i = 0; i < block->size(); ++i, ++seq) {
-        const std::string text(block->json(i));
-        const std::size_t number = text.find(R"("n":)");
-        const std::size_t source = text.find(R"("source":")") + 10;
-        all.emplace_back(text.substr(source, text.find('"', source) - source),
-                         std::stoi(text.substr(number + 4)));
-      }
-    }
-    return all;
-  }
 
-  Bench bench{HistoryLimits{1'000'000, 512 << 20}};
-  asio::io_context io{1};
-  zmq::context_t context, theirs;
-  Counters counters;
   TakenBytes taken;
-  ZmqGuard guard{io, context, nullptr, bench.clock, {}};
   ZmqReceiver receiver{io, context, guard, bench.intake, counters, taken, [] {}};
-  std::vector<std::unique_ptr<zmq::socket_t>> sources;
 };
 
 }  // namespace
@@ -112,19 +56,19 @@ TEST_CASE("receiver: small events of one come as fast as others' large batches, 
     for (int message = 0; message < 4; ++message) {
       std::string batch;
       for (int n = 0; n < kBatch; ++n)
-        batch += body("flood" + std::to_string(i), message * kBatch + n, 250) + "\n";
+        batch += event_of("flood" + std::to_string(i), message * kBatch + n, 250) + "\n";
       floods[static_cast<std::size_t>(i)]->send(zmq::buffer(batch));
       bytes += batch.size();
     }
   }
   for (int n = 0; n < kSmall; ++n) {
-    const std::string one = body("small", n, 250);
+    const std::string one = event_of("small", n, 250);
     small.send(zmq::buffer(one));
     bytes += one.size();
   }
   REQUIRE(receiving.wait_received(bytes));
   constexpr std::size_t kAll = kFloods * 4 * kBatch + kSmall;
-  REQUIRE(receiving.run_until([&] { return receiving.bench.log.last_seq() == kAll; }));
+  REQUIRE(receiving.run_until_seq(kAll));
 
   std::size_t seen_of_others = 0, others_before_last_small = 0;
   std::vector<int> next(kFloods + 1, 0);
@@ -151,8 +95,8 @@ TEST_CASE(
   zmq::socket_t& other = receiving.source();
   int sent = 0;
   for (; sent < 300; ++sent) {
-    one.send(zmq::buffer(body("one", sent)));
-    other.send(zmq::buffer(body("other", sent)));
+    one.send(zmq::buffer(event_of("one", sent)));
+    other.send(zmq::buffer(event_of("other", sent)));
     if (sent % 50 != 0) continue;
     receiving.receiver.pause();
     const std::uint64_t before = receiving.bench.log.last_seq();
@@ -161,7 +105,7 @@ TEST_CASE(
     receiving.receiver.resume();
     receiving.run_for(std::chrono::milliseconds(1));
   }
-  REQUIRE(receiving.run_until([&] { return receiving.bench.log.last_seq() == 600; }));
+  REQUIRE(receiving.run_until_seq(600));
   int next_one = 0, next_other = 0;
   for (const auto& [source, number] : receiving.events())
     CHECK(number == (source == "one" ? next_one : next_other)++);
@@ -170,7 +114,7 @@ TEST_CASE(
 TEST_CASE("receiver: what has come is taken in when it stops") {
   Receiving receiving("tcp://127.0.0.1:*");
   zmq::socket_t& one = receiving.source();
-  for (int n = 0; n < 2'000; ++n) one.send(zmq::buffer(body("one", n, 1'000)));
+  for (int n = 0; n < 2'000; ++n) one.send(zmq::buffer(event_of("one", n, 1'000)));
   receiving.receiver.stop(5'000'000);
   CHECK(receiving.bench.log.last_seq() == 2'000);
 }
