@@ -9,9 +9,9 @@
 namespace bridge {
 namespace {
 
-constexpr std::size_t kPassedCost = 64;           // besides its bytes, of a frame that is no event's
+constexpr std::size_t kPassedCost = 64;            // besides its bytes, of a frame that is no event's
 constexpr std::size_t kReadBytesMax = 256 * 1024;  // at once: some 60 us
-constexpr std::size_t kReadsForOne = 8;            // bytes of such a message to read cost what it does to take one in
+constexpr std::size_t kReadsForOne = 8;            // to read so many bytes costs what it does to take one in
 
 }  // namespace
 
@@ -41,8 +41,12 @@ void ReadBuffers::give_back(Buffer buffer) {
   spare_ = std::move(buffer.bytes);
 }
 
-EventConnection::EventConnection(asio::io_context& io, int descriptor, std::size_t message_bytes_max, ReadBuffers& buffers)
-    : peer_name_([this] { return BodySender{peer_}; }), buffers_(buffers), zmtp_(message_bytes_max), descriptor_(io, descriptor) {}
+EventConnection::EventConnection(asio::io_context& io, int descriptor, std::size_t message_bytes_max,
+                                 ReadBuffers& buffers)
+    : peer_name_([this] { return BodySender{peer_}; }),
+      buffers_(buffers),
+      zmtp_(message_bytes_max),
+      descriptor_(io, descriptor) {}
 
 void EventConnection::greet(std::string peer) {
   peer_ = std::move(peer);
@@ -153,13 +157,14 @@ void EventConnection::move_to(ReadBuffers::Buffer other) {
   buffers_.give_back(std::exchange(buffer_, std::move(other)));
 }
 
-// Until more comes. What has come of a large message goes to where the rest of it will, so that it is not copied each time;
-// else it is kept in as much memory as it takes.
+// Until more comes. What has come of a large message goes to where the rest of it will, so that it is not copied each
+// time; else it is kept in as much memory as it takes.
 EventConnection::State EventConnection::let_go() {
   const std::size_t have = end_ - begin_;
   const bool waits = wanted_ > ReadBuffers::kSmallBytes && have != 0 && reserved() == 0;
   if (waits && reserve()) return State::drained;
-  if (buffer_.kind == ReadBuffers::Kind::shared) move_to(have == 0 ? ReadBuffers::Buffer() : buffers_.take(have, ReadBuffers::Kind::part));
+  if (buffer_.kind == ReadBuffers::Kind::shared)
+    move_to(have == 0 ? ReadBuffers::Buffer() : buffers_.take(have, ReadBuffers::Kind::part));
   return waits ? State::no_room : State::drained;
 }
 

@@ -19,12 +19,13 @@
 
 namespace bridge {
 
-// What the connections of one thread read into, all of it counted as `share`'s. What is read at once is a wake-up of who sends and
-// a word to him, so some buffers are large, and one is kept.
+// What the connections of one thread read into, all of it counted as `share`'s. What is read at once is a wake-up of
+// who sends and a word to him, so some buffers are large, and one is kept.
 class ReadBuffers {
  public:
   static constexpr std::size_t kBytes = 256 * 1024;
-  static constexpr std::size_t kLargeMax = 16;  // that many at a time, as long as parts have half of their room, and then:
+  // That many at a time, as long as parts have no more than half of their room; the others are small.
+  static constexpr std::size_t kLargeMax = 16;
   static constexpr std::size_t kSmallBytes = 16 * 1024;
 
   enum class Kind {
@@ -55,7 +56,8 @@ class ReadBuffers {
   void give_back(Buffer buffer);
 
  private:
-  // A third of the share is for what has come in part; messages of more than kSmallBytes that are not all there have the rest.
+  // A third of the share is for what has come in part; messages of more than kSmallBytes that are not all there have
+  // the rest.
   std::size_t parts_bytes_max() const { return share_.bytes_max() / 3; }
 
   MemoryShare& share_;
@@ -64,8 +66,8 @@ class ReadBuffers {
   std::size_t of_messages_ = 0, of_parts_ = 0;
 };
 
-// Owns its descriptor. One thread: the loop's. Holds at most what was read at once; of a large message it reads on once the buffers
-// have room for all of it.
+// Owns its descriptor. One thread: the loop's. Holds at most what was read at once; of a large message it reads on once
+// the buffers have room for all of it.
 class EventConnection {
  public:
   // The buffers must outlive it.
@@ -116,11 +118,11 @@ class EventConnection {
   Zmtp zmtp_;
   asio::posix::stream_descriptor descriptor_;
   ReadBuffers::Buffer buffer_;
-  std::size_t begin_ = 0, end_ = 0;     // what is in it, and not done with
-  std::size_t wanted_ = 0;              // of what stands first
-  bool read_all_ = false;               // what there was, when it was read last
-  std::optional<IntakeBatch> batch_;    // of what is in the buffer
-  std::size_t batch_bytes_ = 0;         // with its header
+  std::size_t begin_ = 0, end_ = 0;   // what is in it, and not done with
+  std::size_t wanted_ = 0;            // of what stands first
+  bool read_all_ = false;             // what there was, when it was read last
+  std::optional<IntakeBatch> batch_;  // of what is in the buffer
+  std::size_t batch_bytes_ = 0;       // with its header
 };
 
 }  // namespace bridge

@@ -20,8 +20,8 @@ struct EventReceiverOptions {
   std::size_t connections_that_fit = 1024;    // see PlainReceiverOptions
 };
 
-// Those of this machine without keys are read by the loop itself (PlainReceiver), the others by libzmq, whose thread does
-// the work of decryption (ZmqReceiver). Lives on the loop's thread; stop() before the loop goes.
+// Those of this machine without keys are read by the loop itself (PlainReceiver), the others by libzmq, whose thread
+// does the work of decryption (ZmqReceiver). Lives on the loop's thread; stop() before the loop goes.
 class EventReceiver {
  public:
   // As those two want it: a turn that took messages in is followed by `on_batch`.

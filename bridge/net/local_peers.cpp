@@ -7,7 +7,7 @@ namespace bridge {
 namespace {
 
 constexpr int kAcceptedPerTurn = 16;
-constexpr auto kRedial = std::chrono::milliseconds(100);    // as libzmq does (ZMQ_RECONNECT_IVL)
+constexpr auto kRedial = std::chrono::milliseconds(100);  // as libzmq does (ZMQ_RECONNECT_IVL)
 constexpr auto kShortOfDescriptors = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -21,9 +21,10 @@ Result<std::string> LocalPeers::listen(const std::string& endpoint, mode_t ipc_m
 }
 
 void LocalPeers::wait(Listening& listening) {
-  listening.descriptor.async_wait(asio::posix::stream_descriptor::wait_read, [this, &listening](const asio::error_code& ec) {
-    if (!ec) accept_some(listening);
-  });
+  listening.descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                                  [this, &listening](const asio::error_code& ec) {
+                                    if (!ec) accept_some(listening);
+                                  });
 }
 
 void LocalPeers::accept_some(Listening& listening) {

@@ -21,8 +21,8 @@ namespace bridge {
 class LocalPeers {
  public:
   static constexpr std::size_t kCame = SIZE_MAX;  // in place of a number: it was they who connected
-  // The descriptor, whose owner this becomes; one that was connected to may be so only once it can be written to. `endpoint` is
-  // ours, or that of the other end, and `number` what connect() returned.
+  // The descriptor, whose owner this becomes; one that was connected to may be so only once it can be written to.
+  // `endpoint` is ours, or that of the other end, and `number` what connect() returned.
   using OnPeer = std::function<void(int descriptor, const std::string& endpoint, std::size_t number)>;
 
   LocalPeers(asio::io_context& io, OnPeer on_peer) : io_(io), on_peer_(std::move(on_peer)), later_(io) {}

@@ -27,8 +27,12 @@ struct SocketAddress {
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&bytes); }
 };
 
-std::string_view ipc_path(std::string_view endpoint) { return endpoint.substr(kIpcScheme.size()); }
-bool is_abstract(std::string_view endpoint) { return ipc_path(endpoint).substr(0, 1) == "@"; }
+std::string_view ipc_path(std::string_view endpoint) {
+  return endpoint.substr(kIpcScheme.size());
+}
+bool is_abstract(std::string_view endpoint) {
+  return ipc_path(endpoint).substr(0, 1) == "@";
+}
 
 SocketAddress unix_address(std::string_view path) {
   SocketAddress address;
@@ -88,11 +92,15 @@ int make_socket(const SocketAddress& address) {
   return ::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-Failure reason(int error) { return Failure{std::strerror(error)}; }
+Failure reason(int error) {
+  return Failure{std::strerror(error)};
+}
 
 }  // namespace
 
-bool is_ipc_endpoint(std::string_view endpoint) { return endpoint.substr(0, kIpcScheme.size()) == kIpcScheme; }
+bool is_ipc_endpoint(std::string_view endpoint) {
+  return endpoint.substr(0, kIpcScheme.size()) == kIpcScheme;
+}
 
 bool is_local_endpoint(std::string_view endpoint) {
   if (is_ipc_endpoint(endpoint)) {
@@ -154,12 +162,15 @@ LocalListener::~LocalListener() {
   if (is_ipc_endpoint(endpoint_) && !is_abstract(endpoint_)) (void)::unlink(std::string(ipc_path(endpoint_)).c_str());
 }
 
-int LocalListener::accept() const { return ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+int LocalListener::accept() const {
+  return ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
 
 int begin_connecting(const std::string& endpoint) {
   const SocketAddress address = address_of(endpoint);
   const int descriptor = make_socket(address);
-  if (descriptor < 0 || ::connect(descriptor, address.get(), address.size) == 0 || errno == EINPROGRESS) return descriptor;
+  if (descriptor < 0 || ::connect(descriptor, address.get(), address.size) == 0 || errno == EINPROGRESS)
+    return descriptor;
   ::close(descriptor);
   return -1;
 }

@@ -1,4 +1,5 @@
-// Sockets of this machine at ZeroMQ's addresses, for who speaks its protocol without libzmq: tcp:// on loopback and ipc://.
+// Sockets of this machine at ZeroMQ's addresses, for who speaks its protocol without libzmq: tcp:// on loopback and
+// ipc://.
 #pragma once
 
 #include <sys/types.h>

@@ -20,7 +20,8 @@ namespace {
 // in one go, so writing keeps up with reading by construction, and a busy bridge writes whole
 // blocks. What is left of a large batch is taken in on the next turns.
 constexpr std::size_t kReadTurnBytesMax = 256 * 1024;
-constexpr std::int64_t kQuantumBytes = kReadTurnBytesMax / 16;  // of one beside others, so that many have a part of every turn
+// Of one beside others, so that many have a part of every turn.
+constexpr std::int64_t kQuantumBytes = kReadTurnBytesMax / 16;
 constexpr std::int64_t kHandshakeUs = 5'000'000;
 constexpr std::int64_t kPatienceUs = std::chrono::microseconds(PlainReceiver::kPatience).count();
 constexpr std::int64_t kPatienceUsMin = kPatienceUs / 40;
@@ -31,13 +32,14 @@ constexpr rlim_t kDescriptorsKept = 32;  // for what the bridge itself opens
 // Whether this descriptor, which is the lowest that was free, is one of the last.
 bool is_one_of_the_last(int descriptor) {
   rlimit limit{};
-  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && static_cast<rlim_t>(descriptor) + kDescriptorsKept >= limit.rlim_cur;
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+         static_cast<rlim_t>(descriptor) + kDescriptorsKept >= limit.rlim_cur;
 }
 
 }  // namespace
 
-PlainReceiver::PlainReceiver(asio::io_context& io, ZmqGuard& guard, Intake& intake, Counters& counters, const Clock& clock,
-                             MemoryShare& share, std::function<void()> on_batch)
+PlainReceiver::PlainReceiver(asio::io_context& io, ZmqGuard& guard, Intake& intake, Counters& counters,
+                             const Clock& clock, MemoryShare& share, std::function<void()> on_batch)
     : io_(io),
       guard_(guard),
       intake_(intake),
@@ -45,7 +47,8 @@ PlainReceiver::PlainReceiver(asio::io_context& io, ZmqGuard& guard, Intake& inta
       clock_(clock),
       share_(share),
       on_batch_(std::move(on_batch)),
-      peers_(io, [this](int descriptor, const std::string& endpoint, std::size_t dialed) { on_peer(descriptor, endpoint, dialed); }),
+      peers_(io, [this](int descriptor, const std::string& endpoint,
+                        std::size_t dialed) { on_peer(descriptor, endpoint, dialed); }),
       turns_(0, kQuantumBytes),
       timer_(io) {}
 
@@ -53,13 +56,16 @@ bool PlainReceiver::takes(const std::string& endpoint) const {
   return is_local_endpoint(endpoint) && !guard_.wants_key(endpoint);
 }
 
-Result<std::string> PlainReceiver::listen(const std::string& endpoint) { return peers_.listen(endpoint, guard_.ipc_mode()); }
+Result<std::string> PlainReceiver::listen(const std::string& endpoint) {
+  return peers_.listen(endpoint, guard_.ipc_mode());
+}
 
 void PlainReceiver::on_peer(int descriptor, const std::string& endpoint, std::size_t dialed) {
   const std::size_t here = places_.size() - free_.size();
   if (dialed == LocalPeers::kCame && here >= options_.connections_that_fit && is_one_of_the_last(descriptor)) {
     ::close(descriptor);
-    if (lines_.allow(clock_.steady_us())) log_warn("descriptors_short", "hardly any descriptor is free: let go of who connects to {}", endpoint);
+    if (lines_.allow(clock_.steady_us()))
+      log_warn("descriptors_short", "hardly any descriptor is free: let go of who connects to {}", endpoint);
     return;
   }
   const std::size_t place = free_place();
@@ -117,10 +123,11 @@ void PlainReceiver::free(std::size_t place) {
 
 void PlainReceiver::wait(std::size_t place) {
   EventConnection& connection = *places_[place].connection;
-  connection.descriptor().async_wait(asio::posix::stream_descriptor::wait_read,
-                                     [this, place, alive = std::weak_ptr<void>(places_[place].connection)](const asio::error_code& ec) {
-                                       if (!ec && !alive.expired()) on_ready(place);
-                                     });
+  connection.descriptor().async_wait(
+      asio::posix::stream_descriptor::wait_read,
+      [this, place, alive = std::weak_ptr<void>(places_[place].connection)](const asio::error_code& ec) {
+        if (!ec && !alive.expired()) on_ready(place);
+      });
 }
 
 void PlainReceiver::on_ready(std::size_t place) {
@@ -148,7 +155,8 @@ void PlainReceiver::take_turn() {
     bool nothing_left = true;
     std::size_t cost = 0;
     if (!places_[place].gone) {
-      cost = take_from(place, std::min(static_cast<std::size_t>(turns_.allowance()), kReadTurnBytesMax - taken), nothing_left);
+      cost = take_from(place, std::min(static_cast<std::size_t>(turns_.allowance()), kReadTurnBytesMax - taken),
+                       nothing_left);
     }
     taken += cost;
     turns_.took(static_cast<std::int64_t>(cost), nothing_left);
@@ -206,9 +214,10 @@ void PlainReceiver::tell_of(const EventConnection& connection) {
 
 void PlainReceiver::resume() {
   if (!std::exchange(paused_, false)) return;
-  // Nobody could become complete meanwhile.
+  // Nobody could become complete, nor say hello, meanwhile.
   for (Place& at : places_) {
-    if (at.large_since_us) at.large_since_us = clock_.steady_us();
+    at.came_us = clock_.steady_us();
+    if (at.large_since_us) at.large_since_us = at.came_us;
   }
   if (!turns_.nobody_waits()) take_turn_soon();
 }
@@ -258,7 +267,8 @@ void PlainReceiver::cut_late(std::int64_t now_us) {
     const Place& at = places_[place];
     if (!at.connection || at.gone || !at.large_since_us || now_us - *at.large_since_us < patience_us) continue;
     if (lines_.allow(now_us)) {
-      log_warn("events_peer_slow", "events: disconnected {}: {} bytes of a message have not all come while others wait for room",
+      log_warn("events_peer_slow",
+               "events: disconnected {}: {} bytes of a message have not all come while others wait for room",
                at.connection->peer(), at.connection->reserved());
     }
     (void)share_.refuse();
@@ -272,7 +282,8 @@ void PlainReceiver::stop(std::int64_t drain_us) {
   peers_.close();
   using Steady = std::chrono::steady_clock;
   const auto until = Steady::now() + std::chrono::microseconds(drain_us);
-  // What sources have sent may still be on its way through the kernel: drained means that nothing has come for a moment.
+  // What sources have sent may still be on its way through the kernel: drained means that nothing has come for a
+  // moment.
   while (Steady::now() < until) {
     std::vector<pollfd> all;
     want_room_.clear();

@@ -33,11 +33,12 @@ struct PlainReceiverOptions {
   std::size_t connections_that_fit = 1024;
 };
 
-// The loop reads these connections itself and speaks ZMTP over them, without libzmq: no other thread is woken for an event, a
-// source is read from only when it is its turn (deficit round robin over bytes, each connection for itself), and what
-// each holds is known (EventConnection). Of large messages so many are waited for as `share` has room for. One that has not become complete for kPatience, or
-// an eighth of a second at least where many wait for room, is let go of while somebody waits: its source is disconnected, and repairs.
-// So is who has waited longest, where what has come of those messages is more than its part of the share.
+// The loop reads these connections itself and speaks ZMTP over them, without libzmq: no other thread is woken for an
+// event, a source is read from only when it is its turn (deficit round robin over bytes, each connection for itself),
+// and what each holds is known (EventConnection). Of large messages so many are waited for as `share` has room for. One
+// that has not become complete for kPatience, or an eighth of a second at least where many wait for room, is let go of
+// while somebody waits: its source is disconnected, and repairs. So is who has waited longest, where what has come of
+// those messages is more than its part of the share.
 //
 // Lives on the loop's thread; stop() before the loop goes.
 class PlainReceiver {
@@ -70,8 +71,8 @@ class PlainReceiver {
   struct Place {
     std::shared_ptr<EventConnection> connection;  // null: free
     std::size_t dialed = LocalPeers::kCame;
-    bool ready = false;           // the handshake is over
-    bool gone = false;            // is freed when its turn comes
+    bool ready = false;  // the handshake is over
+    bool gone = false;   // is freed when its turn comes
     std::int64_t came_us = 0;
     std::optional<std::int64_t> large_since_us;  // it has held a large message; empty: it does not
   };
@@ -108,7 +109,7 @@ class PlainReceiver {
   std::size_t greeting_ = 0;           // whose handshake is not over
   std::deque<std::size_t> want_room_;  // who came first, first
   FairTurns turns_;
-  asio::steady_timer timer_;           // runs while somebody's time may be over
+  asio::steady_timer timer_;  // runs while somebody's time may be over
   LogLimiter lines_;
   bool looking_ = false;
   bool posted_ = false;  // a turn is

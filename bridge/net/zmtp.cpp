@@ -29,7 +29,9 @@ constexpr std::size_t kPingContextMax = 16;  // RFC 37
 constexpr std::string_view kSubscribeToAll("\0\1\1", 3);
 constexpr std::string_view kNoIdentity("\0\0", 2);
 
-unsigned char at(std::string_view bytes, std::size_t i) { return static_cast<unsigned char>(bytes[i]); }
+unsigned char at(std::string_view bytes, std::size_t i) {
+  return static_cast<unsigned char>(bytes[i]);
+}
 
 std::uint64_t big_endian(std::string_view bytes) {
   std::uint64_t n = 0;
@@ -45,7 +47,9 @@ std::string command(std::string_view name, std::string_view rest) {
   return frame.append(name).append(rest);
 }
 
-std::string ready() { return command("READY", {"\x0bSocket-Type\0\0\0\3SUB", 12 + 4 + 3}); }
+std::string ready() {
+  return command("READY", {"\x0bSocket-Type\0\0\0\3SUB", 12 + 4 + 3});
+}
 
 std::string error(std::string_view reason) {
   return command("ERROR", std::string(1, static_cast<char>(reason.size())).append(reason));
@@ -112,7 +116,8 @@ Zmtp::Step Zmtp::greeting(std::string_view bytes) {
   std::string_view mechanism = bytes.substr(kMechanismAt, kMechanismBytes);
   mechanism = mechanism.substr(0, mechanism.find('\0'));
   if (mechanism != "NULL") {
-    return fail(Broken::mechanism, "it wants the mechanism \"" + printable(mechanism) + "\", and no key is asked for here (NULL)");
+    return fail(Broken::mechanism,
+                "it wants the mechanism \"" + printable(mechanism) + "\", and no key is asked for here (NULL)");
   }
   state_ = State::handshake;
   return {Found::passed, kGreetingBytes};
@@ -131,8 +136,8 @@ Zmtp::Step Zmtp::frame(std::string_view bytes) {
   const std::size_t size_max = is_command || state_ != State::ready ? kCommandBytesMax : message_bytes_max_;
   if (size > size_max) {
     return fail(state_ == State::ready ? Broken::too_large : Broken::protocol,
-                std::string(is_command ? "a command" : "a message") + " of " + std::to_string(size) + " bytes; at most " +
-                    std::to_string(size_max));
+                std::string(is_command ? "a command" : "a message") + " of " + std::to_string(size) +
+                    " bytes; at most " + std::to_string(size_max));
   }
   if (is_command != (state_ == State::handshake) && state_ != State::ready) {
     return fail(Broken::protocol, "there is no READY");

@@ -62,7 +62,7 @@ class Zmtp {
 
   const std::size_t message_bytes_max_;
   State state_ = State::start;
-  bool old_ = false;         // ZMTP 2.0: no commands
+  bool old_ = false;           // ZMTP 2.0: no commands
   std::uint64_t passing_ = 0;  // bytes left of a frame that is passed over
   std::string unsent_;
   Broken broken_ = Broken::none;

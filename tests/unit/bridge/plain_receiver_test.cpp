@@ -51,7 +51,8 @@ std::string raw_greeting(const std::string& mechanism = "NULL", const std::strin
 
 // A source that says what it is told to, byte by byte.
 struct Raw {
-  explicit Raw(PlainReceiving& r, const std::string& endpoint, const std::string& first = raw_greeting()) : receiving(r) {
+  explicit Raw(PlainReceiving& r, const std::string& endpoint, const std::string& first = raw_greeting())
+      : receiving(r) {
     descriptor = begin_connecting(endpoint);
     REQUIRE(descriptor >= 0);
     say(first);
@@ -153,7 +154,8 @@ TEST_CASE("plain receiver: what has come is taken in when it stops") {
 
 TEST_CASE("plain receiver: over ipc, by a path or an abstract name, that nobody else has") {
   const testing_support::ScratchDirectory dir;
-  for (const std::string& endpoint : {"ipc://" + dir.path() + "/events", "ipc://@events-" + std::to_string(::getpid())}) {
+  for (const std::string& endpoint :
+       {"ipc://" + dir.path() + "/events", "ipc://@events-" + std::to_string(::getpid())}) {
     PlainReceiving receiving;
     CHECK(receiving.listen(endpoint) == endpoint);
     struct stat found {};
@@ -190,7 +192,8 @@ TEST_CASE("plain receiver: a port that somebody has is refused, and what it does
   CHECK(refused.error().message == "Address already in use");
   CHECK(receiving.listen("tcp://localhost:0").substr(0, 16) == "tcp://127.0.0.1:");
   CHECK(receiving.listen("tcp://[::1]:*").substr(0, 12) == "tcp://[::1]:");
-  for (const char* other : {"tcp://192.0.2.1:5556", "tcp://*:5556", "tcp://eth0:5556", "ipc://*", "ipc://", "inproc://x"}) {
+  for (const char* other :
+       {"tcp://192.0.2.1:5556", "tcp://*:5556", "tcp://eth0:5556", "ipc://*", "ipc://", "inproc://x"}) {
     CHECK_FALSE(receiving.receiver.takes(other));
   }
 }
@@ -231,7 +234,8 @@ TEST_CASE("plain receiver: a large message is taken in however slowly it comes, 
   CHECK(receiving.share.bytes() == 6);
 }
 
-TEST_CASE("plain receiver: messages that never end keep others' large ones waiting for a while, small ones not at all") {
+TEST_CASE(
+    "plain receiver: messages that never end keep others' large ones waiting for a while, small ones not at all") {
   PlainReceiving receiving;
   const std::string endpoint = receiving.listen();
   std::vector<std::unique_ptr<Raw>> liars;

@@ -88,7 +88,7 @@ TEST_CASE("zmtp: ZMTP 2.0, of ZeroMQ 3 and older ports of it, is spoken too") {
       CHECK(heard.answer == "\xff\0\0\0\0\0\0\0\1\x7f\3\2\0\0\0\1\1"s);
     }
   }
-  CHECK(Heard(signature + "\5\0\0"s).zmtp.broken() == Broken::protocol);        // a DEALER
+  CHECK(Heard(signature + "\5\0\0"s).zmtp.broken() == Broken::protocol);       // a DEALER
   CHECK(Heard(signature + "\1\0\0\4\1x"s).zmtp.broken() == Broken::protocol);  // it knows no commands
 }
 
@@ -104,7 +104,9 @@ TEST_CASE("zmtp: the last frame is the message, and those before it are passed o
 }
 
 TEST_CASE("zmtp: pings are answered with what is in them, so many as are read") {
-  const std::string ping = "\x04\x0b\4PING\0\x0a" "ctx!"s;
+  const std::string ping =
+      "\x04\x0b\4PING\0\x0a"
+      "ctx!"s;
   CHECK(Heard(kHello + ping).answer == kOurs + kSubscription + "\x04\x09\4PONGctx!"s);
   std::string many;
   for (int i = 0; i < 10'000; ++i) many += ping;
@@ -130,7 +132,10 @@ TEST_CASE("zmtp: who is no source is sent away, and why is said") {
   push.replace(push.size() - 3, 3, "REQ");
   CHECK(why(push) == "it is a REQ; events are taken from PUB and XPUB");
   const std::string answer = Heard(push).answer;
-  CHECK(answer.substr(kOurs.size()) == short_frame(4, "\5ERROR\x23" "events are taken from PUB and XPUB"s).replace(8, 1, 1, '\x22'));
+  CHECK(answer.substr(kOurs.size()) == short_frame(4,
+                                                   "\5ERROR\x23"
+                                                   "events are taken from PUB and XPUB"s)
+                                           .replace(8, 1, 1, '\x22'));
   CHECK(why(kGreeting + short_frame(0, "event")) == "there is no READY");
   CHECK(why(kGreeting + short_frame(4, "\4PING\0\1"s)) == "it says PING where READY is wanted");
   CHECK(why(kGreeting + short_frame(4, "")) == "a command has no name");

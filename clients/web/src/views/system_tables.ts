@@ -21,6 +21,7 @@ const meanings: { [queue: string]: string } = {
   held_events: "Events that came before one that is missing. Full: they are let go of, and asked for again.",
   journal_queue: 'Events that wait to be written to the journal. Full: a hole in the journal, or intake waits.',
   bot_backlog: 'What waits for the thread of the bots. Full: the log keeps the rest, and what it lets go of bots ask for.',
+  events_in: 'What has come of events that are not all there. Full: no further large one is begun; one that does not end is let go of.',
   thread_backlog: 'What waits for the threads that serve clients. Full: no more is read from sources.',
   past: 'Parts of the journal that were read for clients. Full: what was read first goes.',
   snapshot: 'The latest event of each thing. Full: what changed longest ago goes.',
