@@ -165,7 +165,7 @@ class BridgeApp::Impl {
     }
   }
 
-  ~Impl() { receiver_.stop(0); }
+  ~Impl() { receiver_.stop(0, {}); }
 
   Result<bool> start() {
     const auto read = reloader_.load_files();
@@ -402,7 +402,10 @@ class BridgeApp::Impl {
             [this] { return reloader_.config().websocket.drain_s; },
             [this] {
               receiver_.resume();
-              receiver_.stop(kDrainSourcesUs);
+              // No more than can still be written: a hole would be where nobody asks any more.
+              receiver_.stop(kDrainSourcesUs, [this] {
+                return journal_ && (journal_->congested() || journal_->status().queue_bytes > kJournalQueueBytesMax / 2);
+              });
               intake_.stop();
               if (cluster_) cluster_->flush(kClusterFlushUs);
               flow_.announce();

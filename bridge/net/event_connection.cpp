@@ -54,6 +54,11 @@ void EventConnection::greet(std::string peer) {
   send_unsent();
 }
 
+void EventConnection::hurry() {
+  zmtp_.say_ready();
+  send_unsent();
+}
+
 void EventConnection::close() {
   descriptor_.close();
   batch_.reset();
@@ -83,7 +88,6 @@ EventConnection::Taken EventConnection::take(Intake& intake, std::size_t cost_ma
       continue;
     }
     const Zmtp::Step step = zmtp_.next({buffer_.bytes.get() + begin_, end_ - begin_});
-    if (!zmtp_.unsent().empty()) send_unsent();
     switch (step.found) {
       case Zmtp::Found::message:
         batch_bytes_ = step.consumed;
@@ -94,6 +98,7 @@ EventConnection::Taken EventConnection::take(Intake& intake, std::size_t cost_ma
         taken.cost += step.consumed + kPassedCost;
         break;
       case Zmtp::Found::broken:
+        send_unsent();
         return taken.state = State::ended, taken;
       case Zmtp::Found::nothing: {
         wanted_ = step.wanted;
@@ -103,8 +108,8 @@ EventConnection::Taken EventConnection::take(Intake& intake, std::size_t cost_ma
           if (reserved() != 0) taken.cost += (end_ - begin_ - had) / kReadsForOne;
           break;
         }
-        if (got == Read::ended) return taken.state = State::ended, taken;
-        taken.state = let_go();
+        send_unsent();
+        taken.state = got == Read::ended ? State::ended : let_go();
         return taken;
       }
     }

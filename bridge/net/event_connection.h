@@ -91,6 +91,8 @@ class EventConnection {
 
   // Begins to speak; `peer` as it is called in logs.
   void greet(std::string peer);
+  // The peer may wait for us to go on with the handshake.
+  void hurry();
   // Nothing else is to be asked of it then.
   void close();
 

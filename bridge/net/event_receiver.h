@@ -51,10 +51,11 @@ class EventReceiver {
     zmq_.resume();
   }
 
-  // Takes in what has arrived, each for at most `drain_us`, and closes. Idempotent.
-  void stop(std::int64_t drain_us) {
-    plain_.stop(drain_us);
-    zmq_.stop(drain_us);
+  // Takes in what has arrived, each for at most `drain_us` and until it is `enough`, and closes. Idempotent. Sources
+  // send the rest to whoever comes next.
+  void stop(std::int64_t drain_us, const std::function<bool()>& enough) {
+    plain_.stop(drain_us, enough);
+    zmq_.stop(drain_us, enough);
   }
 
  private:

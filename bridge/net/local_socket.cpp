@@ -92,6 +92,13 @@ int make_socket(const SocketAddress& address) {
   return ::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
+// Which file is at that path; none where there is none.
+std::pair<dev_t, ino_t> file_at(const std::string& path) {
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) != 0) return {};
+  return {found.st_dev, found.st_ino};
+}
+
 Failure reason(int error) {
   return Failure{std::strerror(error)};
 }
@@ -135,7 +142,7 @@ Result<LocalListener> LocalListener::listen(const std::string& endpoint, mode_t 
   const std::string path(on_disk ? ipc_path(endpoint) : std::string_view());
   if (on_disk) (void)::unlink(path.c_str());
   SocketAddress address = address_of(endpoint);
-  LocalListener listener(make_socket(address), {});
+  LocalListener listener(make_socket(address));
   if (listener.descriptor_ < 0) return reason(errno);
   constexpr int kOn = 1;
   if (!is_ipc_endpoint(endpoint)) (void)::setsockopt(listener.descriptor_, SOL_SOCKET, SO_REUSEADDR, &kOn, sizeof kOn);
@@ -149,17 +156,20 @@ Result<LocalListener> LocalListener::listen(const std::string& endpoint, mode_t 
   }
   // Who may not, may not from the first moment on.
   if (on_disk && ::chmod(path.c_str(), ipc_mode) != 0) return reason(errno);
+  listener.file_ = file_at(path);
   if (::listen(listener.descriptor_, kBacklog) != 0) return reason(errno);
   return listener;
 }
 
 LocalListener::LocalListener(LocalListener&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), endpoint_(std::move(other.endpoint_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), endpoint_(std::move(other.endpoint_)), file_(other.file_) {}
 
 LocalListener::~LocalListener() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  if (is_ipc_endpoint(endpoint_) && !is_abstract(endpoint_)) (void)::unlink(std::string(ipc_path(endpoint_)).c_str());
+  if (!is_ipc_endpoint(endpoint_) || is_abstract(endpoint_)) return;
+  const std::string path(ipc_path(endpoint_));
+  if (file_at(path) == file_) (void)::unlink(path.c_str());
 }
 
 int LocalListener::accept() const {

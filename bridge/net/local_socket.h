@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 
@@ -27,7 +28,7 @@ std::string ipc_path_trouble(std::string_view zmq_endpoint);
 // A socket that listens, and closes with it.
 class LocalListener {
  public:
-  LocalListener(int descriptor, std::string endpoint) : descriptor_(descriptor), endpoint_(std::move(endpoint)) {}
+  explicit LocalListener(int descriptor) : descriptor_(descriptor) {}
   ~LocalListener();
   LocalListener(LocalListener&& other) noexcept;
   LocalListener& operator=(LocalListener&&) = delete;
@@ -44,6 +45,7 @@ class LocalListener {
  private:
   int descriptor_;
   std::string endpoint_;
+  std::pair<dev_t, ino_t> file_{};  // at ipc's path: another that somebody put there since is his
 };
 
 // The same, that begins to connect: it has when it can be written to. -1 where it failed at once.

@@ -24,7 +24,7 @@ constexpr std::size_t kReadTurnBytesMax = 256 * 1024;
 constexpr std::int64_t kQuantumBytes = kReadTurnBytesMax / 16;
 constexpr std::int64_t kHandshakeUs = 5'000'000;
 constexpr std::int64_t kPatienceUs = std::chrono::microseconds(PlainReceiver::kPatience).count();
-constexpr std::int64_t kPatienceUsMin = kPatienceUs / 40;
+constexpr std::int64_t kPatienceUsMin = kPatienceUs / 5;
 constexpr auto kLookInterval = std::chrono::milliseconds(20);
 constexpr int kQuietMs = 20;
 constexpr rlim_t kDescriptorsKept = 32;  // for what the bridge itself opens
@@ -235,7 +235,9 @@ void PlainReceiver::look() {
   const std::int64_t now_us = clock_.steady_us();
   for (std::size_t place = 0; greeting_ != 0 && place < places_.size(); ++place) {
     const Place& at = places_[place];
-    if (at.connection == nullptr || at.gone || at.ready || paused_ || now_us - at.came_us < kHandshakeUs) continue;
+    if (at.connection == nullptr || at.gone || at.ready || paused_) continue;
+    at.connection->hurry();
+    if (now_us - at.came_us < kHandshakeUs) continue;
     ++counters_.handshakes_broken;
     end(place);
   }
@@ -276,7 +278,7 @@ void PlainReceiver::cut_late(std::int64_t now_us) {
   }
 }
 
-void PlainReceiver::stop(std::int64_t drain_us) {
+void PlainReceiver::stop(std::int64_t drain_us, const std::function<bool()>& enough) {
   if (std::exchange(stopped_, true)) return;
   timer_.cancel();
   peers_.close();
@@ -284,7 +286,7 @@ void PlainReceiver::stop(std::int64_t drain_us) {
   const auto until = Steady::now() + std::chrono::microseconds(drain_us);
   // What sources have sent may still be on its way through the kernel: drained means that nothing has come for a
   // moment.
-  while (Steady::now() < until) {
+  while (Steady::now() < until && !(enough && enough())) {
     std::vector<pollfd> all;
     want_room_.clear();
     for (std::size_t place = 0; place < places_.size(); ++place) {

@@ -36,7 +36,7 @@ struct PlainReceiverOptions {
 // The loop reads these connections itself and speaks ZMTP over them, without libzmq: no other thread is woken for an
 // event, a source is read from only when it is its turn (deficit round robin over bytes, each connection for itself),
 // and what each holds is known (EventConnection). Of large messages so many are waited for as `share` has room for. One
-// that has not become complete for kPatience, or an eighth of a second at least where many wait for room, is let go of
+// that has not become complete for kPatience, or for a second where many wait for room, is let go of
 // while somebody waits: its source is disconnected, and repairs. So is who has waited longest, where what has come of
 // those messages is more than its part of the share.
 //
@@ -48,7 +48,7 @@ class PlainReceiver {
   // `on_batch` is called after each turn that took messages in.
   PlainReceiver(asio::io_context& io, ZmqGuard& guard, Intake& intake, Counters& counters, const Clock& clock,
                 MemoryShare& share, std::function<void()> on_batch);
-  ~PlainReceiver() { stop(0); }
+  ~PlainReceiver() { stop(0, {}); }
 
   // Before the others.
   void set_options(const PlainReceiverOptions& options) { options_ = options; }
@@ -63,8 +63,8 @@ class PlainReceiver {
   void pause() { paused_ = true; }
   void resume();
 
-  // Takes in what has arrived, for at most `drain_us`, and closes. Idempotent.
-  void stop(std::int64_t drain_us);
+  // Takes in what has arrived, for at most `drain_us` and until it is `enough` (null: never), and closes. Idempotent.
+  void stop(std::int64_t drain_us, const std::function<bool()>& enough);
 
  private:
   // Where a connection is, by a number that is its own while it lasts.

@@ -256,7 +256,7 @@ void ZmqReceiver::begin_batch(Inlet& inlet) {
     (void)cut_peer(descriptor_of(inlet.frame), endpoint);
 }
 
-void ZmqReceiver::stop(std::int64_t drain_us) {
+void ZmqReceiver::stop(std::int64_t drain_us, const std::function<bool()>& enough) {
   if (std::exchange(stopped_, true)) return;
   std::vector<zmq_pollitem_t> items;
   for (const auto& inlet : inlets_) {
@@ -268,7 +268,7 @@ void ZmqReceiver::stop(std::int64_t drain_us) {
   const auto end = Steady::now() + std::chrono::microseconds(drain_us);
   // What sources have sent may still be on its way through the kernel: drained means that nothing
   // has come for a moment.
-  while (!items.empty() && Steady::now() < end) {
+  while (!items.empty() && Steady::now() < end && !(enough && enough())) {
     for (std::size_t i = 0; i < inlets_.size(); ++i) turns_.join(i);
     take_turn();
     if (!turns_.nobody_waits()) continue;

@@ -65,8 +65,8 @@ class ZmqReceiver {
   void pause() { paused_ = true; }
   void resume();
 
-  // Takes in what has arrived, for at most `drain_us`, and closes. Idempotent.
-  void stop(std::int64_t drain_us);
+  // Takes in what has arrived, for at most `drain_us` and until it is `enough` (null: never), and closes. Idempotent.
+  void stop(std::int64_t drain_us, const std::function<bool()>& enough);
 
  private:
   struct Inlet {

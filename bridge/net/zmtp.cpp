@@ -47,7 +47,7 @@ std::string command(std::string_view name, std::string_view rest) {
   return frame.append(name).append(rest);
 }
 
-std::string ready() {
+std::string ready_command() {
   return command("READY", {"\x0bSocket-Type\0\0\0\3SUB", 12 + 4 + 3});
 }
 
@@ -59,7 +59,7 @@ std::string rest_of_our_greeting() {
   std::string rest(1, kMinor);
   rest += "NULL";
   rest.resize(kGreetingBytes - kRevisionBytes);  // no more of the mechanism, no server, filler
-  return rest + ready();
+  return rest;
 }
 
 bool same_word(std::string_view a, std::string_view b) {
@@ -142,9 +142,16 @@ Zmtp::Step Zmtp::frame(std::string_view bytes) {
   if (is_command != (state_ == State::handshake) && state_ != State::ready) {
     return fail(Broken::protocol, "there is no READY");
   }
-  if (state_ == State::ready && !is_command && (flags & kMore) != 0) {
-    passing_ = size;
-    return {Found::passed, header};
+  if (state_ == State::ready && !is_command) {
+    if (message_bytes_ + size > message_bytes_max_) {
+      return fail(Broken::too_large,
+                  "a message of more than " + std::to_string(message_bytes_max_) + " bytes in several frames");
+    }
+    if ((flags & kMore) != 0) {
+      passing_ = size;
+      message_bytes_ += header + size;
+      return {Found::passed, header};
+    }
   }
   const std::size_t whole = header + static_cast<std::size_t>(size);
   if (bytes.size() < whole) return {Found::nothing, 0, whole};
@@ -154,7 +161,10 @@ Zmtp::Step Zmtp::frame(std::string_view bytes) {
     state_ = State::ready;
     return {Found::passed, whole};
   }
-  if (!is_command) return {Found::message, whole, 0, body};
+  if (!is_command) {
+    message_bytes_ = 0;
+    return {Found::message, whole, 0, body};
+  }
   if (!on_command(body)) return {Found::broken};
   return {Found::passed, whole};
 }
@@ -191,11 +201,17 @@ bool Zmtp::on_ready_command(std::string_view properties) {
   }
   if (type != "PUB" && type != "XPUB") {
     unsent_ += error("events are taken from PUB and XPUB");
-    return fail(Broken::protocol, "it is a " + printable(type) + "; events are taken from PUB and XPUB"), false;
+    const std::string what = type.empty() ? "it does not say what socket it is" : "it is a " + printable(type);
+    return fail(Broken::protocol, what + "; events are taken from PUB and XPUB"), false;
   }
+  say_ready();
   unsent_ += kSubscribeToAll;
   state_ = State::ready;
   return true;
+}
+
+void Zmtp::say_ready() {
+  if (state_ == State::handshake && !std::exchange(said_ready_, true)) unsent_ += ready_command();
 }
 
 }  // namespace bridge

@@ -39,6 +39,10 @@ class Zmtp {
   // is broken.
   Step next(std::string_view bytes);
 
+  // We say READY once the peer has: one that does not speak to a SUB hangs up on ours, and what it is would not be
+  // known. Where the peer waits for us, call this. Does nothing before both have greeted.
+  void say_ready();
+
   // What is to be sent, in order; whoever sends some of it takes it away.
   std::string& unsent() { return unsent_; }
 
@@ -62,8 +66,10 @@ class Zmtp {
 
   const std::size_t message_bytes_max_;
   State state_ = State::start;
-  bool old_ = false;           // ZMTP 2.0: no commands
-  std::uint64_t passing_ = 0;  // bytes left of a frame that is passed over
+  bool old_ = false;  // ZMTP 2.0: no commands
+  bool said_ready_ = false;
+  std::uint64_t message_bytes_ = 0;  // of the frames that were passed over
+  std::uint64_t passing_ = 0;        // bytes left of a frame that is passed over
   std::string unsent_;
   Broken broken_ = Broken::none;
   std::string failure_;

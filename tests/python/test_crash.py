@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import sqlite3
@@ -134,6 +135,45 @@ class Unwritable(Flooded, unittest.TestCase):
         got = self.bridge.wait_events(1 + ticks, "tick")
         self.assertEqual([event["data"]["n"] for event in got], list(range(1 + ticks)))
         self.assertNotIn("disconnected", self.bridge.log())
+
+
+class Stopped(unittest.TestCase):
+    def test_a_bridge_that_is_stopped_in_a_flood_takes_in_no_more_than_it_can_write(self) -> None:
+        path = scratch(self) / "j.sqlite"
+        bridge = Bridge('journal.path="%s"' % path, "journal.before_delivery=true")
+        self.addCleanup(bridge.close)
+        body = b"\n".join([b'{"type":"f","data":{"a":1}}'] * 1000)
+        context = zmq.Context()
+        self.addCleanup(context.destroy, 0)
+        ended = threading.Event()
+
+        def flood() -> None:
+            with context.socket(zmq.PUB) as each:
+                each.setsockopt(zmq.LINGER, 0)
+                each.setsockopt(zmq.XPUB_NODROP, 1)
+                each.sndhwm = 100
+                each.sndtimeo = 100
+                each.connect(bridge.events_in)
+                while not ended.is_set():
+                    with contextlib.suppress(zmq.Again):
+                        each.send(body)
+
+        floods = [threading.Thread(target=flood) for _ in range(3)]
+        for each in floods:
+            each.start()
+        try:
+            bridge.wait_events(1, "f")
+            time.sleep(1.5)
+            bridge.process.terminate()
+            self.assertEqual(bridge.process.wait(PATIENCE_S), 0)
+        finally:
+            ended.set()
+            for each in floods:
+                each.join()
+        self.assertNotIn("journal_hole", bridge.log())
+        with contextlib.closing(sqlite3.connect(path)) as journal:
+            rows, last = journal.execute("SELECT count(*), max(seq) FROM events").fetchone()
+        self.assertEqual(rows, last)
 
 
 class UnwritableWithKeys(Flooded, KeyedBridge):

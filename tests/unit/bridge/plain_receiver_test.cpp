@@ -30,7 +30,7 @@ struct PlainReceiving : Sources {
     receiver.set_options({kMessageMax, 1024});
   }
   ~PlainReceiving() {
-    receiver.stop(0);
+    receiver.stop(0, {});
     all.clear();
   }
   std::string listen(const std::string& endpoint = "tcp://127.0.0.1:*") {
@@ -148,8 +148,30 @@ TEST_CASE("plain receiver: what has come is taken in when it stops") {
   PlainReceiving receiving;
   zmq::socket_t& one = receiving.connect(receiving.listen());
   for (int n = 0; n < 2'000; ++n) one.send(zmq::buffer(event_of("one", n, 1'000)));
-  receiving.receiver.stop(5'000'000);
+  receiving.receiver.stop(5'000'000, {});
   CHECK(receiving.bench.log.last_seq() == 2'000);
+}
+
+TEST_CASE("plain receiver: what has come is taken in until it is enough") {
+  PlainReceiving receiving;
+  zmq::socket_t& one = receiving.connect(receiving.listen());
+  for (int n = 0; n < 2'000; ++n) one.send(zmq::buffer(event_of("one", n, 1'000)));
+  receiving.receiver.stop(5'000'000, [&] { return receiving.bench.log.last_seq() > 500; });
+  CHECK(receiving.bench.log.last_seq() > 500);
+  CHECK(receiving.bench.log.last_seq() < 1'500);
+}
+
+TEST_CASE("plain receiver: sockets of other kinds are told apart by what they are") {
+  PlainReceiving receiving;
+  const std::string endpoint = receiving.listen();
+  std::uint64_t broken = 0;
+  for (const auto type : {zmq::socket_type::push, zmq::socket_type::dealer, zmq::socket_type::sub}) {
+    zmq::socket_t other(receiving.theirs, type);
+    other.set(zmq::sockopt::linger, 0);
+    other.connect(endpoint);
+    CHECK(receiving.run_until([&] { return receiving.counters.handshakes_broken > broken; }));
+    broken = receiving.counters.handshakes_broken;
+  }
 }
 
 TEST_CASE("plain receiver: over ipc, by a path or an abstract name, that nobody else has") {
@@ -169,9 +191,16 @@ TEST_CASE("plain receiver: over ipc, by a path or an abstract name, that nobody 
     const auto refused = second.receiver.listen(endpoint);
     REQUIRE_FALSE(refused.ok());
     CHECK_FALSE(refused.error().message.empty());
-    receiving.receiver.stop(0);
+    receiving.receiver.stop(0, {});
     CHECK(::stat(endpoint.c_str() + 6, &found) != 0);
     (void)second.listen(endpoint);
+    // What another has put there since is his.
+    if (endpoint[6] == '@') continue;
+    REQUIRE(::unlink(endpoint.c_str() + 6) == 0);
+    PlainReceiving third;
+    (void)third.listen(endpoint);
+    second.receiver.stop(0, {});
+    CHECK(::stat(endpoint.c_str() + 6, &found) == 0);
   }
   const std::string file = dir.path() + "/file";
   std::ofstream(file) << "kept";
@@ -249,7 +278,7 @@ TEST_CASE(
   honest.send(zmq::buffer(event_of("large", 2, 500'000)));
   honest.send(zmq::buffer(event_of("small", 3)));
   Raw endless(receiving, endpoint);
-  for (int i = 0; i < 100; ++i) endless.say(Raw::head(100'000, 1) + std::string(100'000, 't'));
+  for (int i = 0; i < 9; ++i) endless.say(Raw::head(100'000, 1) + std::string(100'000, 't'));
   receiving.run_for(std::chrono::milliseconds(200));
   CHECK(receiving.bench.log.last_seq() == 1);
   CHECK(receiving.share.bytes() < receiving.share.bytes_max());

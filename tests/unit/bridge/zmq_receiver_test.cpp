@@ -21,7 +21,7 @@ struct Receiving : Sources {
     REQUIRE(receiver.start(options).ok());
   }
   ~Receiving() {
-    receiver.stop(0);
+    receiver.stop(0, {});
     all.clear();
   }
   zmq::socket_t& source() { return connect(receiver.endpoints().front()); }
@@ -115,7 +115,7 @@ TEST_CASE("receiver: what has come is taken in when it stops") {
   Receiving receiving("tcp://127.0.0.1:*");
   zmq::socket_t& one = receiving.source();
   for (int n = 0; n < 2'000; ++n) one.send(zmq::buffer(event_of("one", n, 1'000)));
-  receiving.receiver.stop(5'000'000);
+  receiving.receiver.stop(5'000'000, {});
   CHECK(receiving.bench.log.last_seq() == 2'000);
 }
 
@@ -130,5 +130,5 @@ TEST_CASE(
   const auto started = second.start(options);
   REQUIRE_FALSE(started.ok());
   CHECK(started.error().message.find("Address already in use") != std::string::npos);
-  second.stop(0);
+  second.stop(0, {});
 }

@@ -16,8 +16,8 @@ namespace {
 const std::string kGreeting = "\xff\0\0\0\0\0\0\0\1\x7f\3\1NULL"s + std::string(16 + 1 + 31, '\0');
 const std::string kReadyPub = "\x04\x19\5READY\x0bSocket-Type\0\0\0\3PUB"s;
 const std::string kHello = kGreeting + kReadyPub;
-const std::string kOurs = "\xff\0\0\0\0\0\0\0\1\x7f\3"s + "\0NULL"s + std::string(16 + 1 + 31, '\0') +
-                          "\x04\x19\5READY\x0bSocket-Type\0\0\0\3SUB"s;
+const std::string kOurGreeting = "\xff\0\0\0\0\0\0\0\1\x7f\3"s + "\0NULL"s + std::string(16 + 1 + 31, '\0');
+const std::string kOurs = kOurGreeting + "\x04\x19\5READY\x0bSocket-Type\0\0\0\3SUB"s;
 const std::string kSubscription = "\0\1\1"s;
 
 std::string short_frame(char flags, std::string_view body) {
@@ -76,7 +76,21 @@ TEST_CASE("zmtp: a PUB is greeted and subscribed to, however its bytes are cut")
 TEST_CASE("zmtp: nothing but the version is said before the peer has said its own") {
   CHECK(Heard("").answer == kOurs.substr(0, 11));
   CHECK(Heard(kGreeting.substr(0, 10)).answer == kOurs.substr(0, 11));
-  CHECK(Heard(kGreeting.substr(0, 11)).answer == kOurs);
+  CHECK(Heard(kGreeting.substr(0, 11)).answer == kOurGreeting);
+  CHECK(Heard(kGreeting).answer == kOurGreeting);
+}
+
+TEST_CASE("zmtp: READY is said behind the peer's, or once it is to be") {
+  Zmtp zmtp(1000);
+  (void)zmtp.next({});
+  zmtp.say_ready();
+  CHECK(zmtp.unsent() == kOurGreeting.substr(0, 11));
+  CHECK(zmtp.next(kGreeting).consumed == kGreeting.size());
+  zmtp.say_ready();
+  zmtp.say_ready();
+  CHECK(zmtp.unsent() == kOurs);
+  CHECK(zmtp.next(kReadyPub).consumed == kReadyPub.size());
+  CHECK(zmtp.unsent() == kOurs + kSubscription);
 }
 
 TEST_CASE("zmtp: ZMTP 2.0, of ZeroMQ 3 and older ports of it, is spoken too") {
@@ -96,11 +110,16 @@ TEST_CASE("zmtp: the last frame is the message, and those before it are passed o
   std::string topics = short_frame(1, "topic") + long_frame(1, std::string(900, 't'));
   CHECK(Heard(kHello + topics + short_frame(0, "body")).messages == std::vector<std::string>{"body"});
   std::string endless;
-  for (int i = 0; i < 500; ++i) endless += topics;
-  const Heard heard(kHello + endless, 100);
-  CHECK(heard.messages.empty());
-  CHECK(heard.zmtp.broken() == Broken::none);
-  CHECK(heard.most < 200);
+  for (int i = 0; i < 50; ++i) endless += short_frame(1, "part");
+  const Heard heard(kHello + endless + short_frame(0, "end"), 10);
+  CHECK(heard.messages == std::vector<std::string>{"end"});
+  CHECK(heard.most < 80);
+  // All frames together are no longer than a message may be.
+  for (int i = 0; i < 500; ++i) endless += short_frame(1, "");
+  CHECK(Heard(kHello + endless, 10).zmtp.broken() == Broken::too_large);
+  CHECK(Heard(kHello + short_frame(1, "topic") + long_frame(0, std::string(993, 'x'))).messages.size() == 1);
+  CHECK(Heard(kHello + short_frame(1, "topic") + long_frame(0, std::string(994, 'x'))).zmtp.broken() ==
+        Broken::too_large);
 }
 
 TEST_CASE("zmtp: pings are answered with what is in them, so many as are read") {
@@ -132,16 +151,17 @@ TEST_CASE("zmtp: who is no source is sent away, and why is said") {
   push.replace(push.size() - 3, 3, "REQ");
   CHECK(why(push) == "it is a REQ; events are taken from PUB and XPUB");
   const std::string answer = Heard(push).answer;
-  CHECK(answer.substr(kOurs.size()) == short_frame(4,
-                                                   "\5ERROR\x23"
-                                                   "events are taken from PUB and XPUB"s)
-                                           .replace(8, 1, 1, '\x22'));
+  CHECK(answer.substr(kOurGreeting.size()) == short_frame(4,
+                                                          "\5ERROR\x23"
+                                                          "events are taken from PUB and XPUB"s)
+                                                  .replace(8, 1, 1, '\x22'));
   CHECK(why(kGreeting + short_frame(0, "event")) == "there is no READY");
   CHECK(why(kGreeting + short_frame(4, "\4PING\0\1"s)) == "it says PING where READY is wanted");
   CHECK(why(kGreeting + short_frame(4, "")) == "a command has no name");
   CHECK(why(kGreeting + short_frame(4, "\0"s)) == "it says  where READY is wanted");
   CHECK(why(kGreeting + short_frame(4, "\x09READY")) == "a command has no name");
-  CHECK(why(kGreeting + short_frame(4, "\5READY")) == "it is a ; events are taken from PUB and XPUB");
+  CHECK(why(kGreeting + short_frame(4, "\5READY")) ==
+        "it does not say what socket it is; events are taken from PUB and XPUB");
   for (std::size_t cut = 1; cut < 19; ++cut) {
     CHECK(why(kGreeting + short_frame(4, kReadyPub.substr(2, kReadyPub.size() - 2 - cut))) == "its READY is broken");
   }
