@@ -162,7 +162,7 @@ class Stopped(unittest.TestCase):
         for each in floods:
             each.start()
         try:
-            bridge.wait_events(1, "f")
+            wait_until(lambda: bridge.counters()["accepted"] > 0)
             time.sleep(1.5)
             bridge.process.terminate()
             self.assertEqual(bridge.process.wait(PATIENCE_S), 0)
