@@ -5,13 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include <asio/post.hpp>
 
 #include "base/loop_turns.h"
-#include "base/text.h"
 
 namespace bridge {
 namespace {

@@ -126,21 +126,10 @@ TEST_CASE("plain receiver: the order of a connection stays, over pauses as well,
   const std::string endpoint = receiving.listen();
   zmq::socket_t& one = receiving.connect(endpoint);
   zmq::socket_t& other = receiving.connect(endpoint);
-  for (int sent = 0; sent < 300; ++sent) {
-    one.send(zmq::buffer(event_of("one", sent)));
+  check_order_over_pauses(receiving, one, [&](int n) {
     other.send(zmq::message_t("topic"s), zmq::send_flags::sndmore);
-    other.send(zmq::buffer(event_of("other", sent, sent % 7 == 0 ? 100'000 : 3)));
-    if (sent % 50 != 0) continue;
-    receiving.receiver.pause();
-    const std::uint64_t before = receiving.bench.log.last_seq();
-    receiving.run_for(std::chrono::milliseconds(10));
-    CHECK(receiving.bench.log.last_seq() == before);
-    receiving.receiver.resume();
-    receiving.run_for(std::chrono::milliseconds(1));
-  }
-  REQUIRE(receiving.run_until_seq(600));
-  int next_one = 0, next_other = 0;
-  for (const auto& [source, number] : receiving.events()) CHECK(number == (source == "one" ? next_one : next_other)++);
+    other.send(zmq::buffer(event_of("other", n, n % 7 == 0 ? 100'000 : 3)));
+  });
   CHECK(receiving.batches > 0);
 }
 

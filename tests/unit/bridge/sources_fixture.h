@@ -82,4 +82,24 @@ struct Sources {
   std::vector<std::unique_ptr<zmq::socket_t>> all;
 };
 
+// 300 events of each of two sources, with pauses: their order stays, and nothing is taken in meanwhile. `send_other` sends
+// the next event of source "other".
+template <class Receiving, class SendOther>
+void check_order_over_pauses(Receiving& receiving, zmq::socket_t& one, const SendOther& send_other) {
+  for (int sent = 0; sent < 300; ++sent) {
+    one.send(zmq::buffer(event_of("one", sent)));
+    send_other(sent);
+    if (sent % 50 != 0) continue;
+    receiving.receiver.pause();
+    const std::uint64_t before = receiving.bench.log.last_seq();
+    receiving.run_for(std::chrono::milliseconds(10));
+    CHECK(receiving.bench.log.last_seq() == before);
+    receiving.receiver.resume();
+    receiving.run_for(std::chrono::milliseconds(1));
+  }
+  REQUIRE(receiving.run_until_seq(600));
+  int next_one = 0, next_other = 0;
+  for (const auto& [source, number] : receiving.events()) CHECK(number == (source == "one" ? next_one : next_other)++);
+}
+
 }  // namespace bridge

@@ -93,22 +93,7 @@ TEST_CASE(
   Receiving receiving("tcp://127.0.0.1:*");
   zmq::socket_t& one = receiving.source();
   zmq::socket_t& other = receiving.source();
-  int sent = 0;
-  for (; sent < 300; ++sent) {
-    one.send(zmq::buffer(event_of("one", sent)));
-    other.send(zmq::buffer(event_of("other", sent)));
-    if (sent % 50 != 0) continue;
-    receiving.receiver.pause();
-    const std::uint64_t before = receiving.bench.log.last_seq();
-    receiving.run_for(std::chrono::milliseconds(10));
-    CHECK(receiving.bench.log.last_seq() == before);
-    receiving.receiver.resume();
-    receiving.run_for(std::chrono::milliseconds(1));
-  }
-  REQUIRE(receiving.run_until_seq(600));
-  int next_one = 0, next_other = 0;
-  for (const auto& [source, number] : receiving.events())
-    CHECK(number == (source == "one" ? next_one : next_other)++);
+  check_order_over_pauses(receiving, one, [&](int n) { other.send(zmq::buffer(event_of("other", n))); });
 }
 
 TEST_CASE("receiver: what has come is taken in when it stops") {
