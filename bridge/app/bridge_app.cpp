@@ -12,6 +12,7 @@
 #include "audit/audit.h"
 #include "app/alerts_links.h"
 #include "app/cluster_part.h"
+#include "app/descriptor_watch.h"
 #include "app/ending.h"
 #include "app/flow.h"
 #include "app/health.h"
@@ -392,7 +393,7 @@ class BridgeApp::Impl {
     if (tracker_.busy() && intake_.tick()) flow_.announce_soon();
     bot_publisher_.tick();
     memory_watch_.check();
-    descriptor_watch_.check([this] { return zmq_endpoints(); });
+    descriptor_watch_.check([this] { return endpoints(receiver_.endpoints()); });
     service_.tick(clock_.steady_us());
     ending_.tick();
   }
@@ -432,8 +433,8 @@ class BridgeApp::Impl {
     if (!ending_.stopping().begun()) service_.status(health_.status_line());
   }
 
-  std::vector<std::string> zmq_endpoints() const {
-    std::vector<std::string> all = receiver_.zmq_endpoints();
+  // These, and all others that ZeroMQ's peers connect to.
+  std::vector<std::string> endpoints(std::vector<std::string> all) const {
     for (const auto* endpoint : {&bot_publisher_.endpoint(), &bot_commands_.endpoint(), &trainers_.endpoint()}) {
       if (!endpoint->empty()) all.push_back(*endpoint);
     }
@@ -505,7 +506,7 @@ class BridgeApp::Impl {
   Ticking cluster_ticking_{io_, kClusterTick, [this] { cluster_tick(); }};
   QueueSizes queue_sizes_{memory_, {log_, tracker_, journal_.get(), runs_, alerts_, past_, sources_, dispatcher_.router(),
                                     client_servers_, client_threads(config_) > 1 ? &snapshot_ : nullptr}};
-  MemoryWatch memory_watch_{upkeep_, memory_, [this] { queue_sizes_.count(); }, [this] { return zmq_endpoints(); },
+  MemoryWatch memory_watch_{upkeep_, memory_, [this] { queue_sizes_.count(); }, [this] { return endpoints(receiver_.zmq_endpoints()); },
                             taken_, [this](int descriptor) { receiver_.drop_from(descriptor); }};
   DescriptorWatch descriptor_watch_{upkeep_};
   std::int64_t last_tick_us_ = 0;

@@ -1,9 +1,5 @@
 #include "app/setup.h"
 
-#include <fcntl.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <random>
@@ -13,29 +9,13 @@
 #include "access/authenticator.h"
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "net/zmq_peers.h"
 #include "version.h"
 
 namespace bridge {
-namespace {
-
-constexpr std::int64_t kDescriptorsKept = 128;  // files, the loop itself, ZeroMQ's sockets
-
-// Returns how many there are then.
-std::int64_t raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur == RLIM_INFINITY
-             ? INT64_MAX
-             : static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, INT64_MAX));
-}
-
-}  // namespace
 
 std::string new_epoch() {
   constexpr char kDigits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -45,36 +25,11 @@ std::string new_epoch() {
   return epoch;
 }
 
-std::size_t zmq_peers_that_fit(std::int64_t descriptors) {
-  return static_cast<std::size_t>(std::min<std::int64_t>(1024, descriptors / 4));
-}
-
-void DescriptorWatch::check(const std::function<std::vector<std::string>()>& zmq_endpoints) {
-  rlimit limit{};
-  if (looking_ || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const auto descriptors =
-      static_cast<std::int64_t>(std::min<rlim_t>(limit.rlim_cur, INT64_MAX));
-  const int lowest_free = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (lowest_free >= 0) ::close(lowest_free);
-  if (lowest_free >= 0 && lowest_free < descriptors - kDescriptorsKept / 2) return;
-  looking_ = true;
-  upkeep_.find(zmq_endpoints(), [this, descriptors](std::vector<ZmqPeer> peers) {
-    const std::size_t fit = zmq_peers_that_fit(descriptors);
-    std::sort(peers.begin(), peers.end(), [](auto& a, auto& b) { return a.descriptor > b.descriptor; });
-    peers.resize(peers.size() - std::min(peers.size(), fit));
-    upkeep_.cut(std::move(peers), [](int) {}, [this, descriptors](std::size_t cut) {
-      looking_ = false;
-      if (cut == 0) return;
-      log_warn("descriptors_short", "hardly any of {} descriptors is free: disconnected {} ZeroMQ peers", descriptors, cut);
-    });
-  });
-}
-
 std::size_t clients_that_fit(const Config& config) {
   const std::int64_t wanted = config.websocket.clients_max;
-  const std::int64_t descriptors = raise_descriptor_limit();
-  const auto others = static_cast<std::int64_t>(kOtherConnectionsMax + zmq_peers_that_fit(descriptors));
-  const std::int64_t room = std::max<std::int64_t>(1, descriptors - kDescriptorsKept - others);
+  const auto descriptors = static_cast<std::int64_t>(raise_descriptor_limit());
+  const auto others = static_cast<std::int64_t>(kOtherConnectionsMax + zmq_peers_that_fit());
+  const std::int64_t room = std::max<std::int64_t>(1, descriptors - 2 * kLastDescriptors - others);
   if (wanted > room) {
     log_warn("clients_max_lowered", "websocket.clients_max is {}, but only {} files may be open: taking {}", wanted,
                  descriptors, room);
@@ -87,13 +42,12 @@ HistoryLimits history_limits(const Config& config) {
           static_cast<std::size_t>(config.history.bytes_max)};
 }
 
-EventReceiverOptions receiver_options(const Config& config) {
-  EventReceiverOptions options;
+ReceiverOptions receiver_options(const Config& config) {
+  ReceiverOptions options;
   options.bind = config.events.bind;
   options.connect = config.events.connect;
   options.message_bytes_max = config.events.message_bytes_max;
   options.receive_messages_max = static_cast<int>(config.events.receive_messages_max);
-  options.connections_that_fit = zmq_peers_that_fit(raise_descriptor_limit());
   return options;
 }
 

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,7 +18,6 @@
 #include "net/tls_context.h"
 #include "net/zmq_guard.h"
 #include "net/event_receiver.h"
-#include "net/zmq_upkeep.h"
 #include "runs/runs_thread.h"
 #include "store/journal_file.h"
 
@@ -32,27 +30,11 @@ std::string new_epoch();
 // be open, which is logged. Takes all the descriptors that it grants.
 std::size_t clients_that_fit(const Config& config);
 
-// The part of them that ZeroMQ's peers may have.
-std::size_t zmq_peers_that_fit(std::int64_t descriptors);
-
-// Where hardly any descriptor is free, ZeroMQ's peers beyond their part are disconnected, the newest first, so that clients
-// and /healthz always find one. One thread: the loop's.
-class DescriptorWatch {
- public:
-  explicit DescriptorWatch(ZmqUpkeep& upkeep) : upkeep_(upkeep) {}
-  // Call every 20 ms or so.
-  void check(const std::function<std::vector<std::string>()>& zmq_endpoints);
-
- private:
-  ZmqUpkeep& upkeep_;
-  bool looking_ = false;
-};
-
 HistoryLimits history_limits(const Config& config);
 
 // How many runs are taken over from the journal at the start: room is left for others.
 std::size_t positions_known(const Config& config);
-EventReceiverOptions receiver_options(const Config& config);
+ReceiverOptions receiver_options(const Config& config);
 // `runs_bytes`: the share of memory that runs have.
 JournalFileOptions journal_options(const Config& config, std::size_t runs_bytes);
 JournalLimits journal_limits(const Config& config);

@@ -2,11 +2,11 @@
 
 namespace bridge {
 
-Result<bool> EventReceiver::start(const EventReceiverOptions& options) {
-  plain_.set_options({static_cast<std::size_t>(options.message_bytes_max), options.connections_that_fit});
-  ReceiverOptions others;
-  others.message_bytes_max = options.message_bytes_max;
-  others.receive_messages_max = options.receive_messages_max;
+Result<bool> EventReceiver::start(const ReceiverOptions& options) {
+  plain_.set_message_bytes_max(static_cast<std::size_t>(options.message_bytes_max));
+  ReceiverOptions others = options;
+  others.bind.clear();
+  others.connect.clear();
   for (const std::string& endpoint : options.bind) {
     if (!plain_.takes(endpoint)) {
       others.bind.push_back(endpoint);

@@ -1,7 +1,6 @@
 // The sockets that events come over.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -11,14 +10,6 @@
 #include "net/zmq_receiver.h"
 
 namespace bridge {
-
-struct EventReceiverOptions {
-  std::vector<std::string> bind;              // endpoints that sources connect to
-  std::vector<std::string> connect;           // endpoints that sources bind
-  std::int64_t message_bytes_max = 16 << 20;  // a peer that sends a larger frame is disconnected
-  int receive_messages_max = 768;             // waiting in libzmq, per peer (ZMQ_RCVHWM)
-  std::size_t connections_that_fit = 1024;    // see PlainReceiverOptions
-};
 
 // Those of this machine without keys are read by the loop itself (PlainReceiver), the others by libzmq, whose thread
 // does the work of decryption (ZmqReceiver). Lives on the loop's thread; stop() before the loop goes.
@@ -31,7 +22,7 @@ class EventReceiver {
         zmq_(io, context, guard, intake, counters, taken, on_batch) {}
 
   // Binds and connects. A failure names the address and the reason.
-  Result<bool> start(const EventReceiverOptions& options);
+  Result<bool> start(const ReceiverOptions& options);
 
   // Where it is bound, with the real ports.
   const std::vector<std::string>& endpoints() const { return endpoints_; }

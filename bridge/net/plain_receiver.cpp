@@ -1,38 +1,21 @@
 #include "net/plain_receiver.h"
 
 #include <poll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
-#include <asio/post.hpp>
-
-#include "base/loop_turns.h"
+#include "base/descriptors.h"
 
 namespace bridge {
 namespace {
 
-// Taken in before the sockets get their turn: about as much as a block holds and a session writes
-// in one go, so writing keeps up with reading by construction, and a busy bridge writes whole
-// blocks. What is left of a large batch is taken in on the next turns.
-constexpr std::size_t kReadTurnBytesMax = 256 * 1024;
-// Of one beside others, so that many have a part of every turn.
-constexpr std::int64_t kQuantumBytes = kReadTurnBytesMax / 16;
 constexpr std::int64_t kHandshakeUs = 5'000'000;
 constexpr std::int64_t kPatienceUs = std::chrono::microseconds(PlainReceiver::kPatience).count();
 constexpr std::int64_t kPatienceUsMin = kPatienceUs / 5;
 constexpr auto kLookInterval = std::chrono::milliseconds(20);
 constexpr int kQuietMs = 20;
-constexpr rlim_t kDescriptorsKept = 32;  // for what the bridge itself opens
-
-// Whether this descriptor, which is the lowest that was free, is one of the last.
-bool is_one_of_the_last(int descriptor) {
-  rlimit limit{};
-  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-         static_cast<rlim_t>(descriptor) + kDescriptorsKept >= limit.rlim_cur;
-}
 
 }  // namespace
 
@@ -44,10 +27,16 @@ PlainReceiver::PlainReceiver(asio::io_context& io, ZmqGuard& guard, Intake& inta
       counters_(counters),
       clock_(clock),
       share_(share),
-      on_batch_(std::move(on_batch)),
       peers_(io, [this](int descriptor, const std::string& endpoint,
                         std::size_t dialed) { on_peer(descriptor, endpoint, dialed); }),
-      turns_(0, kQuantumBytes),
+      turns_(io, intake, 0,
+             [this](std::size_t place, std::size_t cost_max, bool& nothing_left) {
+               return take_from(place, cost_max, nothing_left);
+             },
+             [this, on_batch = std::move(on_batch)] {
+               on_batch();
+               if (!turns_.stopped() && !want_room_.empty()) (void)give_room();
+             }),
       timer_(io) {}
 
 bool PlainReceiver::takes(const std::string& endpoint) const {
@@ -60,7 +49,7 @@ Result<std::string> PlainReceiver::listen(const std::string& endpoint) {
 
 void PlainReceiver::on_peer(int descriptor, const std::string& endpoint, std::size_t dialed) {
   const std::size_t here = places_.size() - free_.size();
-  if (dialed == LocalPeers::kCame && here >= options_.connections_that_fit && is_one_of_the_last(descriptor)) {
+  if (dialed == LocalPeers::kCame && here >= zmq_peers_that_fit() && is_one_of_the_last(descriptor)) {
     ::close(descriptor);
     if (lines_.allow(clock_.steady_us()))
       log_warn("descriptors_short", "hardly any descriptor is free: let go of who connects to {}", endpoint);
@@ -68,7 +57,7 @@ void PlainReceiver::on_peer(int descriptor, const std::string& endpoint, std::si
   }
   const std::size_t place = free_place();
   Place& at = places_[place];
-  at.connection = std::make_shared<EventConnection>(io_, descriptor, options_.message_bytes_max, buffers_);
+  at.connection = std::make_shared<EventConnection>(io_, descriptor, message_bytes_max_, buffers_);
   at.dialed = dialed;
   at.came_us = clock_.steady_us();
   ++greeting_;
@@ -124,49 +113,14 @@ void PlainReceiver::wait(std::size_t place) {
   connection.descriptor().async_wait(
       asio::posix::stream_descriptor::wait_read,
       [this, place, alive = std::weak_ptr<void>(places_[place].connection)](const asio::error_code& ec) {
-        if (!ec && !alive.expired()) on_ready(place);
+        if (!ec && !alive.expired()) turns_.ready(place);
       });
-}
-
-void PlainReceiver::on_ready(std::size_t place) {
-  turns_.join(place);
-  if (!posted_) take_turn();
-}
-
-void PlainReceiver::take_turn_soon() {
-  if (std::exchange(posted_, true)) return;
-  asio::post(io_, [this, alive = std::weak_ptr<void>(alive_)] {
-    if (alive.expired() || stopped_) return;
-    posted_ = false;
-    take_turn();
-  });
-}
-
-void PlainReceiver::take_turn() {
-  if (paused_) return;
-  const TurnPart part("events in");
-  std::size_t taken = 0;
-  // All of a turn have the time at which it began: it is over in a millisecond.
-  intake_.begin_turn();
-  while (taken < kReadTurnBytesMax && !turns_.nobody_waits()) {
-    const std::size_t place = turns_.next();
-    bool nothing_left = true;
-    std::size_t cost = 0;
-    if (!places_[place].gone) {
-      cost = take_from(place, std::min(static_cast<std::size_t>(turns_.allowance()), kReadTurnBytesMax - taken),
-                       nothing_left);
-    }
-    taken += cost;
-    turns_.took(static_cast<std::int64_t>(cost), nothing_left);
-    if (places_[place].gone) free(place);
-  }
-  if (taken != 0) on_batch_();
-  if (!stopped_ && !want_room_.empty()) (void)give_room();
-  if (!stopped_ && !turns_.nobody_waits()) take_turn_soon();
 }
 
 std::size_t PlainReceiver::take_from(std::size_t place, std::size_t cost_max, bool& nothing_left) {
   Place& at = places_[place];
+  nothing_left = true;
+  if (at.gone) return free(place), 0;
   const EventConnection::Taken taken = at.connection->take(intake_, cost_max);
   if (!at.ready && at.connection->zmtp().ready()) {
     at.ready = true;
@@ -182,7 +136,7 @@ std::size_t PlainReceiver::take_from(std::size_t place, std::size_t cost_max, bo
     case EventConnection::State::more:
       break;
     case EventConnection::State::drained:
-      if (!stopped_) wait(place);
+      if (!turns_.stopped()) wait(place);
       break;
     case EventConnection::State::no_room:
       (void)share_.refuse();
@@ -193,9 +147,10 @@ std::size_t PlainReceiver::take_from(std::size_t place, std::size_t cost_max, bo
       break;
     case EventConnection::State::ended:
       tell_of(*at.connection);
-      end(place);  // freed once it has left the rotation
+      end(place);
       break;
   }
+  if (at.gone) free(place);
   return taken.cost;
 }
 
@@ -211,17 +166,16 @@ void PlainReceiver::tell_of(const EventConnection& connection) {
 }
 
 void PlainReceiver::resume() {
-  if (!std::exchange(paused_, false)) return;
+  if (!turns_.resume()) return;
   // Nobody could become complete, nor say hello, meanwhile.
   for (Place& at : places_) {
     at.came_us = clock_.steady_us();
     if (at.large_since_us) at.large_since_us = at.came_us;
   }
-  if (!turns_.nobody_waits()) take_turn_soon();
 }
 
 void PlainReceiver::look_soon() {
-  if (stopped_ || std::exchange(looking_, true)) return;
+  if (turns_.stopped() || std::exchange(looking_, true)) return;
   timer_.expires_after(kLookInterval);
   timer_.async_wait([this](const asio::error_code& ec) {
     looking_ = false;
@@ -233,13 +187,13 @@ void PlainReceiver::look() {
   const std::int64_t now_us = clock_.steady_us();
   for (std::size_t place = 0; greeting_ != 0 && place < places_.size(); ++place) {
     const Place& at = places_[place];
-    if (at.connection == nullptr || at.gone || at.ready || paused_) continue;
+    if (at.connection == nullptr || at.gone || at.ready || turns_.paused()) continue;
     at.connection->hurry();
     if (now_us - at.came_us < kHandshakeUs) continue;
     ++counters_.handshakes_broken;
     end(place);
   }
-  if (!give_room() && !want_room_.empty() && !paused_) cut_late(now_us);
+  if (!give_room() && !want_room_.empty() && !turns_.paused()) cut_late(now_us);
   if (greeting_ != 0 || !want_room_.empty()) look_soon();
 }
 
@@ -253,10 +207,9 @@ bool PlainReceiver::give_room() {
     if (!buffers_.has_room_for(promised + wanted)) break;
     promised += wanted;
     want_room_.pop_front();
-    turns_.join(place);
+    turns_.ready_soon(place);
     given = true;
   }
-  if (given && !paused_) take_turn_soon();
   return given;
 }
 
@@ -277,26 +230,23 @@ void PlainReceiver::cut_late(std::int64_t now_us) {
 }
 
 void PlainReceiver::stop(std::int64_t drain_us, const std::function<bool()>& enough) {
-  if (std::exchange(stopped_, true)) return;
+  if (turns_.stopped()) return;
+  turns_.stop();
   timer_.cancel();
   peers_.close();
-  using Steady = std::chrono::steady_clock;
-  const auto until = Steady::now() + std::chrono::microseconds(drain_us);
-  // What sources have sent may still be on its way through the kernel: drained means that nothing has come for a
-  // moment.
-  while (Steady::now() < until && !(enough && enough())) {
-    std::vector<pollfd> all;
+  turns_.drain(drain_us, enough, [this] {
     want_room_.clear();
-    for (std::size_t place = 0; place < places_.size(); ++place) {
-      if (places_[place].connection == nullptr || places_[place].gone) continue;
-      turns_.join(place);
-      all.push_back({places_[place].connection->descriptor().native_handle(), POLLIN, 0});
+    std::vector<pollfd> all;
+    for (const Place& at : places_) {
+      if (at.connection != nullptr && !at.gone) all.push_back({at.connection->descriptor().native_handle(), POLLIN, 0});
     }
-    take_turn();
-    if (!turns_.nobody_waits()) continue;
     // A signal, such as to be told once more to stop, ends it early and is no failure.
-    if (::poll(all.data(), all.size(), kQuietMs) == 0) break;
-  }
+    if (::poll(all.data(), all.size(), kQuietMs) == 0) return false;
+    for (std::size_t place = 0; place < places_.size(); ++place) {
+      if (places_[place].connection != nullptr && !places_[place].gone) turns_.ready_soon(place);
+    }
+    return true;
+  });
   places_.clear();
 }
 

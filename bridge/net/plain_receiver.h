@@ -20,18 +20,12 @@
 #include "base/memory_ledger.h"
 #include "base/result.h"
 #include "net/event_connection.h"
-#include "net/fair_turns.h"
+#include "net/intake_turns.h"
 #include "net/local_peers.h"
 #include "net/zmq_guard.h"
 #include "sources/intake.h"
 
 namespace bridge {
-
-struct PlainReceiverOptions {
-  std::size_t message_bytes_max = 16 << 20;  // a peer that sends a larger frame is disconnected
-  // Who connects beyond so many is let go of at once where descriptors are short.
-  std::size_t connections_that_fit = 1024;
-};
 
 // The loop reads these connections itself and speaks ZMTP over them, without libzmq: no other thread is woken for an
 // event, a source is read from only when it is its turn (deficit round robin over bytes, each connection for itself),
@@ -50,8 +44,8 @@ class PlainReceiver {
                 MemoryShare& share, std::function<void()> on_batch);
   ~PlainReceiver() { stop(0, {}); }
 
-  // Before the others.
-  void set_options(const PlainReceiverOptions& options) { options_ = options; }
+  // Before the others. A peer that sends a larger message is disconnected.
+  void set_message_bytes_max(std::size_t bytes) { message_bytes_max_ = bytes; }
   // Whether it takes this address; one that wants a key, or is of another machine, it does not.
   bool takes(const std::string& endpoint) const;
   // REQUIRES: takes(endpoint). Where it is bound, with the real port; the failure is the reason alone.
@@ -60,7 +54,7 @@ class PlainReceiver {
   void connect(const std::string& endpoint) { (void)peers_.connect(endpoint); }
 
   // Takes nothing in until resume(): the kernel and the sources hold the rest. Idempotent.
-  void pause() { paused_ = true; }
+  void pause() { turns_.pause(); }
   void resume();
 
   // Takes in what has arrived, for at most `drain_us` and until it is `enough` (null: never), and closes. Idempotent.
@@ -84,9 +78,6 @@ class PlainReceiver {
   void free(std::size_t place);
   void tell_of(const EventConnection& connection);
 
-  void on_ready(std::size_t place);
-  void take_turn_soon();
-  void take_turn();
   std::size_t take_from(std::size_t place, std::size_t cost_max, bool& nothing_left);
 
   void look_soon();
@@ -100,22 +91,17 @@ class PlainReceiver {
   Counters& counters_;
   const Clock& clock_;
   MemoryShare& share_;
-  const std::function<void()> on_batch_;
-  PlainReceiverOptions options_;
+  std::size_t message_bytes_max_ = 16 << 20;
   ReadBuffers buffers_{share_};
   LocalPeers peers_;
   std::vector<Place> places_;
   std::vector<std::size_t> free_;
   std::size_t greeting_ = 0;           // whose handshake is not over
   std::deque<std::size_t> want_room_;  // who came first, first
-  FairTurns turns_;
+  IntakeTurns turns_;
   asio::steady_timer timer_;  // runs while somebody's time may be over
   LogLimiter lines_;
   bool looking_ = false;
-  bool posted_ = false;  // a turn is
-  bool paused_ = false;
-  bool stopped_ = false;
-  const std::shared_ptr<void> alive_ = std::make_shared<char>();  // what is posted does nothing without it
 };
 
 }  // namespace bridge

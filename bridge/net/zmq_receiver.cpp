@@ -8,18 +8,11 @@
 #include <asio/post.hpp>
 
 #include "base/log.h"
-#include "base/loop_turns.h"
 #include "net/zmq_peers.h"
 
 namespace bridge {
 namespace {
 
-// Taken in before the sockets get their turn: about as much as a block holds and a session writes
-// in one go, so writing keeps up with reading by construction, and a busy bridge writes whole
-// blocks. What is left of a large batch is taken in on the next turns.
-constexpr std::size_t kReadTurnBytesMax = 256 * 1024;
-// Of one inlet beside others, so that each of them has a part of every turn.
-constexpr std::int64_t kQuantumBytes = kReadTurnBytesMax / ZmqReceiver::kInlets;
 constexpr std::size_t kDroppedCost = 64;  // of a message
 constexpr auto kDrop = std::chrono::seconds(1);
 constexpr long kQuietMs = 20;
@@ -43,8 +36,11 @@ ZmqReceiver::ZmqReceiver(asio::io_context& io, zmq::context_t& context, ZmqGuard
       intake_(intake),
       counters_(counters),
       taken_(taken),
-      on_batch_(std::move(on_batch)),
-      turns_(kInlets, kQuantumBytes) {}
+      turns_(io, intake, kInlets,
+             [this](std::size_t inlet, std::size_t cost_max, bool& nothing_left) {
+               return take_from(*inlets_[inlet], cost_max, nothing_left);
+             },
+             std::move(on_batch)) {}
 
 Result<bool> ZmqReceiver::start(const ReceiverOptions& options) {
   std::string doing = "events: cannot make sockets";
@@ -77,7 +73,10 @@ Result<bool> ZmqReceiver::start(const ReceiverOptions& options) {
   steer();
   for (std::size_t i = 0; i < kInlets; ++i) {
     inlets_[i]->watch =
-        std::make_unique<ZmqWatch>(io_, inlets_[i]->socket, [this, i] { return on_ready(i); });
+        std::make_unique<ZmqWatch>(io_, inlets_[i]->socket, [this, i] {
+          turns_.ready(i);
+          return Turn::by_himself;
+        });
   }
   return true;
 }
@@ -160,61 +159,23 @@ void ZmqReceiver::steer() {
 void ZmqReceiver::drop_from(int descriptor) {
   dropped_.insert(descriptor);
   drop_until_ = std::chrono::steady_clock::now() + kDrop;
-  if (!paused_ || std::exchange(keeps_out_, true)) return;
+  if (!turns_.paused() || std::exchange(keeps_out_, true)) return;
   log_warn("sources_kept_out",
            "nothing can be taken in, and too much waits: who connects is sent away until it can");
 }
 
 void ZmqReceiver::resume() {
   keeps_out_ = false;
-  if (!std::exchange(paused_, false) || posted_ || turns_.nobody_waits()) return;
-  take_turn_soon();
+  (void)turns_.resume();
 }
 
-Turn ZmqReceiver::on_ready(std::size_t inlet) {
-  inlets_[inlet]->looked = true;
-  turns_.join(inlet);
-  if (!posted_) take_turn();
-  return Turn::by_himself;
-}
-
-void ZmqReceiver::take_turn_soon() {
-  posted_ = true;
-  asio::post(io_, [this, alive = std::weak_ptr<void>(alive_)] {
-    if (alive.expired() || stopped_) return;
-    posted_ = false;
-    take_turn();
-  });
-}
-
-void ZmqReceiver::take_turn() {
-  if (paused_) return;
-  const TurnPart part("events in");
-  std::size_t taken = 0;
-  // All of a turn have the time at which it began: it is over in a millisecond.
-  intake_.begin_turn();
-  while (taken < kReadTurnBytesMax && !turns_.nobody_waits()) {
-    Inlet& inlet = *inlets_[turns_.next()];
-    if (inlet.watch && !std::exchange(inlet.looked, true)) inlet.watch->look_for_peers();
-    const auto allowance = static_cast<std::size_t>(turns_.allowance());
-    bool drained = false;
-    const std::size_t cost =
-        take_from(inlet, std::min(allowance, kReadTurnBytesMax - taken), drained);
-    taken += cost;
-    turns_.took(static_cast<std::int64_t>(cost), drained);
-    if (drained && inlet.watch) inlet.watch->wait();
-  }
-  for (const auto& inlet : inlets_) inlet->looked = false;
-  if (taken != 0) on_batch_();
-  if (!posted_ && !stopped_ && !turns_.nobody_waits()) take_turn_soon();
-}
-
-// Takes in messages that cost about so much; `drained` says whether all were read.
-std::size_t ZmqReceiver::take_from(Inlet& inlet, std::size_t cost_max, bool& drained) {
+std::size_t ZmqReceiver::take_from(Inlet& inlet, std::size_t cost_max, bool& nothing_left) {
+  if (inlet.watch) inlet.watch->look_for_peers();
   std::size_t cost = 0;
   while (cost < cost_max) {
     if (!inlet.batch && !receive(inlet, cost)) {
-      drained = true;
+      nothing_left = true;
+      if (inlet.watch) inlet.watch->wait();
       break;
     }
     if (!inlet.batch) continue;
@@ -257,25 +218,21 @@ void ZmqReceiver::begin_batch(Inlet& inlet) {
 }
 
 void ZmqReceiver::stop(std::int64_t drain_us, const std::function<bool()>& enough) {
-  if (std::exchange(stopped_, true)) return;
+  if (turns_.stopped()) return;
+  turns_.stop();
   std::vector<zmq_pollitem_t> items;
   for (const auto& inlet : inlets_) {
     inlet->watch.reset();
     inlet->monitor.reset();
     items.push_back({inlet->socket.handle(), 0, ZMQ_POLLIN, 0});
   }
-  using Steady = std::chrono::steady_clock;
-  const auto end = Steady::now() + std::chrono::microseconds(drain_us);
-  // What sources have sent may still be on its way through the kernel: drained means that nothing
-  // has come for a moment.
-  while (!items.empty() && Steady::now() < end && !(enough && enough())) {
-    for (std::size_t i = 0; i < inlets_.size(); ++i) turns_.join(i);
-    take_turn();
-    if (!turns_.nobody_waits()) continue;
+  turns_.drain(drain_us, enough, [this, &items] {
     // Not by zmq::poll(): a signal, such as to be told once more to stop, ends it early and is no
     // failure.
-    if (zmq_poll(items.data(), static_cast<int>(items.size()), kQuietMs) == 0) break;
-  }
+    if (items.empty() || zmq_poll(items.data(), static_cast<int>(items.size()), kQuietMs) == 0) return false;
+    for (std::size_t i = 0; i < inlets_.size(); ++i) turns_.ready_soon(i);
+    return true;
+  });
   for (const auto& inlet : inlets_) inlet->socket.close();
   ports_.clear();
 }

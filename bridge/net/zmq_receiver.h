@@ -16,7 +16,7 @@
 #include <zmq.hpp>
 
 #include "base/result.h"
-#include "net/fair_turns.h"
+#include "net/intake_turns.h"
 #include "net/shared_port.h"
 #include "net/zmq_guard.h"
 #include "net/zmq_monitor.h"
@@ -62,7 +62,7 @@ class ZmqReceiver {
   void drop_from(int descriptor);
 
   // Takes nothing in until resume(): ZeroMQ and the sources hold the rest. Idempotent.
-  void pause() { paused_ = true; }
+  void pause() { turns_.pause(); }
   void resume();
 
   // Takes in what has arrived, for at most `drain_us` and until it is `enough` (null: never), and closes. Idempotent.
@@ -81,7 +81,6 @@ class ZmqReceiver {
     std::unique_ptr<ZmqMonitor> monitor;
     std::unique_ptr<ZmqWatch> watch;
     std::size_t peers = 0;  // connected to it, and addresses that are its own
-    bool looked = false;    // for peers, in this turn
   };
 
   void listen_and_share(const std::string& endpoint);
@@ -91,10 +90,7 @@ class ZmqReceiver {
   void steer_soon();
   void steer();
 
-  Turn on_ready(std::size_t inlet);
-  void take_turn_soon();
-  void take_turn();
-  std::size_t take_from(Inlet& inlet, std::size_t cost_max, bool& drained);
+  std::size_t take_from(Inlet& inlet, std::size_t cost_max, bool& nothing_left);
   bool receive(Inlet& inlet, std::size_t& cost);
   void begin_batch(Inlet& inlet);
 
@@ -104,9 +100,8 @@ class ZmqReceiver {
   Intake& intake_;
   Counters& counters_;
   TakenBytes& taken_;
-  const std::function<void()> on_batch_;
   std::vector<std::unique_ptr<Inlet>> inlets_;
-  FairTurns turns_;
+  IntakeTurns turns_;
   std::vector<SharedPort> ports_;  // an inlet has its number at each of them
   std::unordered_map<int, std::size_t>
       inlet_of_;         // of each connection that was accepted, by descriptor
@@ -115,11 +110,8 @@ class ZmqReceiver {
   std::vector<std::string> endpoints_;
   std::set<int> dropped_;  // descriptors
   std::chrono::steady_clock::time_point drop_until_;
-  bool posted_ = false;    // a turn is
   bool steering_ = false;  // likewise
-  bool paused_ = false;
   bool keeps_out_ = false;  // whoever connects, until it goes on
-  bool stopped_ = false;
   const std::shared_ptr<void> alive_ =
       std::make_shared<char>();  // what is posted does nothing without it
 };

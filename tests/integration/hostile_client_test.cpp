@@ -37,6 +37,13 @@ std::string answer_to(TcpSocket& socket, std::string_view bytes, std::string_vie
   return answer;
 }
 
+// What a publisher says first (ZMTP 3.0, RFC 23).
+std::string hello_of_publisher() {
+  std::string greeting("\xff\0\0\0\0\0\0\0\0\x7f\3\0NULL", 16);
+  greeting.resize(64);
+  return greeting + std::string("\x04\x19\5READY\x0bSocket-Type\0\0\0\3PUB", 27);
+}
+
 }  // namespace
 
 TEST_CASE("hostile client: only version 13 is spoken") {
@@ -259,6 +266,13 @@ TEST_CASE("hostile client: subscriptions are bounded over all clients, and large
 }
 
 TEST_CASE("hostile client: ZeroMQ peers by the thousand leave descriptors for clients and /healthz") {
+  std::string said;
+  std::size_t clients = 1;
+  SUBCASE("that are silent") {}
+  SUBCASE("that have said hello, and as many clients as fit") {
+    said = hello_of_publisher();
+    clients = 380;
+  }
   if (raise_open_files_limit() < 4096) return;
   const ScratchDirectory folder;
   BridgeOptions options;
@@ -268,10 +282,11 @@ TEST_CASE("hostile client: ZeroMQ peers by the thousand leave descriptors for cl
   BridgeProcess bridge(options);
   ProtocolClient client(bridge.websocket());
   EventPublisher publisher(bridge.events_in());
-  std::vector<TcpSocket> silent;
+  std::vector<TcpSocket> peers;
   for (int i = 0; i < 1100; ++i) {
     try {
-      silent.push_back(TcpSocket::connect(parse_address(bridge.events_in()), milliseconds{200}));
+      peers.push_back(TcpSocket::connect(parse_address(bridge.events_in()), milliseconds{200}));
+      (void)peers.back().send_all(said, milliseconds{200});
     } catch (const std::exception&) {  // the bridge accepts none at the moment
     }
   }
@@ -281,5 +296,7 @@ TEST_CASE("hostile client: ZeroMQ peers by the thousand leave descriptors for cl
   client.request(R"({"action":"register"})");
   REQUIRE(publisher.publish(event_body("t")));
   CHECK(client.next_event().integer("/seq") == 1);
-  CHECK(ProtocolClient(bridge.websocket()).welcome().has("/data/epoch"));
+  std::vector<ProtocolClient> others;
+  while (others.size() < clients) others.emplace_back(bridge.websocket());
+  for (ProtocolClient& other : others) CHECK(other.welcome().has("/data/epoch"));
 }

@@ -27,7 +27,7 @@ constexpr std::size_t kMessageMax = 1 << 20;
 struct PlainReceiving : Sources {
   PlainReceiving() {
     share.set_bound(3 * kMessageMax);  // two of them for large messages
-    receiver.set_options({kMessageMax, 1024});
+    receiver.set_message_bytes_max(kMessageMax);
   }
   ~PlainReceiving() {
     receiver.stop(0, {});
