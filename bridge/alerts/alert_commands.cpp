@@ -24,8 +24,6 @@ constexpr std::uint64_t kRowWork = 64;  // of an alert or of one that is raised,
 constexpr std::array<std::string_view, 4> kAlertCommands = {"create_alert", "list_alerts", "acknowledge_alert",
                                                             "delete_alert"};
 
-RequestError bad_field(std::string message) { return {ErrorType::bad_request, "params." + std::move(message)}; }
-
 std::string json_of(const AlertsAsker& asker) {
   JsonWriter json;
   json.object().field("client_id", asker.client_id);
@@ -75,16 +73,16 @@ void Alerts::create(const Params& params, const Done& done) {
   for (const auto& [name, bytes_max, field] : {std::tuple{"rule", kRuleBytesMax, &alert.rule},
                                                std::tuple{"name", kAlertNameBytesMax, &alert.name}}) {
     auto text = optional_text(params, name, bytes_max);
-    if (!text) return done(bad_field(text.error().message));
+    if (!text) return done(bad_params(text.error().message));
     *field = std::move(text.value());
   }
   auto lasting = optional_text(params, "for", kNameBytesMax);
-  if (!lasting) return done(bad_field(lasting.error().message));
+  if (!lasting) return done(bad_params(lasting.error().message));
   if (!lasting.value().empty()) alert.rule += " for " + lasting.value();
   auto rule = parse_rule(alert.rule);
   if (!rule) {
     const RuleError& error = rule.error();
-    RequestError refusal = bad_field("rule cannot be read " + error.message());
+    RequestError refusal = bad_params("rule cannot be read " + error.message());
     JsonWriter details;
     details.object().field("position", std::uint64_t{error.position}).field("expected", error.expected);
     refusal.details_json = details.end_object().take();
@@ -126,24 +124,24 @@ void Alerts::begin(Alert alert, Rule rule) {
 
 std::optional<RequestError> Alerts::read_action(const rapidjson::Value& action, Alert* alert) const {
   const char* const kinds = "action must be an object with command, webhook or both";
-  if (!action.IsObject()) return bad_field(kinds);
+  if (!action.IsObject()) return bad_params(kinds);
   alert->action_json = json_text(action);
   if (alert->action_json.size() > kActionBytesMax) {
-    return bad_field("action must be at most " + std::to_string(kActionBytesMax) + " bytes");
+    return bad_params("action must be at most " + std::to_string(kActionBytesMax) + " bytes");
   }
   alert->has_command = find(action, "command") != nullptr;
   const rapidjson::Value* const webhook = find(action, "webhook");
-  if (!alert->has_command && webhook == nullptr) return bad_field(kinds);
+  if (!alert->has_command && webhook == nullptr) return bad_params(kinds);
   if (alert->has_command) {
-    if (auto error = links_.check_command(action)) return bad_field("action: " + error->message);
+    if (auto error = links_.check_command(action)) return bad_params("action: " + error->message);
   }
   rapidjson::Document shown;
   shown.CopyFrom(action, shown.GetAllocator());
   if (webhook != nullptr) {
-    if (!webhook->IsString()) return bad_field("action.webhook must be a string");
+    if (!webhook->IsString()) return bad_params("action.webhook must be a string");
     alert->webhook = view(*webhook);
     if (const auto refusal = webhooks_.check(alert->webhook)) {
-      RequestError error = bad_field("action.webhook " + refusal->message);
+      RequestError error = bad_params("action.webhook " + refusal->message);
       if (refusal->forbidden) error.type = ErrorType::forbidden;
       return error;
     }
@@ -167,7 +165,7 @@ std::uint64_t Alerts::end_raised(std::uint64_t id, const std::string& by, bool r
   in_turn([this, id, by, remove, done, state = Ending()]() mutable {
     const auto found = alerts_.find(id);
     if (found == alerts_.end()) {
-      done(bad_field("alert_id is " + std::to_string(id) + ", which is no alert"));
+      done(bad_params("alert_id is " + std::to_string(id) + ", which is no alert"));
       return true;
     }
     Alert& alert = found->second;

@@ -38,16 +38,16 @@ SwitchLinks ClusterPeers::switch_links() {
   links.problem = problem_;
   links.is_live = [this](const std::string& node) { return node == node_ || peers_.works(node); };
   links.is_first = [this] { return peers_.is_first(node_); };
-  links.told = [this](const std::string& name, const std::string& params) { return sides_.dispatcher.switch_told(name, params); };
+  links.told = [this](const std::string& name, const std::string& params) { return sides_.dispatcher.switches().told(name, params); };
   links.issue = [this](const auto& name, const auto& params, const auto& key, bool here_only, auto done) {
-    sides_.dispatcher.issue_switch(name, params, key, here_only, std::move(done));
+    sides_.dispatcher.switches().issue(name, params, key, here_only, std::move(done));
   };
   return links;
 }
 
 Result<bool> ClusterPeers::start() {
   sides_.dispatcher.router().set_peers(&peers_, &desk_);
-  sides_.dispatcher.set_cluster_switches(&switches_, node_);
+  sides_.dispatcher.switches().set_cluster(&switches_, node_);
   sides_.commands.set_peers(&peers_, node_);
   sides_.commands.set_cluster([this] { return report(); });
   sides_.watch.set_presence([this](const Run& run) { on_change(run); });

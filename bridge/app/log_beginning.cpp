@@ -42,10 +42,10 @@ Result<bool> begin_journal(const Config& config, Journal& journal, EventLog& log
 }
 
 void keep_switches(Journal& journal, CommandDispatcher& dispatcher) {
-  dispatcher.set_switch_store([&journal](const auto& name, const auto& params, auto done) {
+  dispatcher.switches().set_store([&journal](const auto& name, const auto& params, auto done) {
     journal.keep({{"switches", name, params}}, std::move(done));
   });
-  for (const auto& [name, params] : journal.switches()) dispatcher.restore_switch(name, params);
+  for (const auto& [name, params] : journal.switches()) dispatcher.switches().restore(name, params);
 }
 
 Result<bool> join_cluster(ClusterPart& cluster, Journal& journal, EventLog& log, SourceTracker& tracker, asio::io_context& io) {

@@ -16,42 +16,17 @@
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "base/counters.h"
-#include "base/request_budget.h"
+#include "commands/command_reader.h"
 #include "commands/command_router.h"
-#include "commands/dead_mans_switch.h"
 #include "commands/own_commands.h"
+#include "commands/requester.h"
+#include "commands/switch_commands.h"
 #include "log/own_events.h"
 
 namespace bridge {
 
-class ClusterSwitches;
-
 // Called with the reply, JSON text.
 using Reply = std::function<void(std::string json)>;
-
-// Who asks: a name for events and dead-man's switches; the account that pays, null: nobody's; and what he may do, null:
-// everything.
-struct Requester {
-  Requester(std::string name_, std::shared_ptr<RequestBudget> account_ = nullptr,
-            std::shared_ptr<const Access> access_ = nullptr, std::uint64_t connection_ = 0, std::string remote_ = {})
-      : name(std::move(name_)),
-        account(std::move(account_)),
-        access(std::move(access_)),
-        connection(connection_),
-        remote(std::move(remote_)) {}
-
-  // Whom his switches and idempotency keys belong to: nobody else, by whatever name.
-  std::string owner() const { return access == nullptr ? name : access->name + "/" + name; }
-
-  std::string name;
-  std::shared_ptr<RequestBudget> account;
-  std::shared_ptr<const Access> access;
-  std::uint64_t connection;  // of a WebSocket client; 0: none
-  std::string remote;        // address:port, for the audit log
-};
-
-// What the audit log says of him, without an outcome. `request` as for CommandTaker::execute().
-AuditEntry audit_entry(const Requester& requester, const rapidjson::Value& request);
 
 // Takes commands: the dispatcher itself, or what brings them to it from another thread.
 class CommandTaker {
@@ -80,24 +55,15 @@ class CommandDispatcher final : public CommandTaker {
   CommandRouter& router() { return router_; }
 
   // How long a trainer may take to answer where nobody says.
-  void set_default_deadline(std::int64_t deadline_us) { default_deadline_us_ = deadline_us; }
+  void set_default_deadline(std::int64_t deadline_us) { reader_.set_default_deadline(deadline_us); }
 
   // Where each command is recorded, whoever it comes from.
-  void set_audit(std::weak_ptr<Audit> audit) { audit_ = std::move(audit); }
-
-  // Where armed switches are kept; see DeadMansSwitches.
-  void set_switch_store(DeadMansSwitches::Keep keep) { switches_.set_store(std::move(keep)); }
-  // Switches of a bridge that is one of several, named `node`: from now on these are armed. They outlive this.
-  void set_cluster_switches(ClusterSwitches* switches, std::string node) {
-    cluster_switches_ = switches;
-    node_ = std::move(node);
+  void set_audit(const std::weak_ptr<Audit>& audit) {
+    audit_ = audit;
+    switches_.set_audit(audit);
   }
-  // For these: `data` of the event that one has expired, and its command. See SwitchLinks.
-  std::string switch_told(const std::string& name, const std::string& params_json) const;
-  void issue_switch(const std::string& name, const std::string& params_json, const std::string& key, bool here_only,
-                    std::function<void(bool reached)> done);
-  // Arms a switch that the store has, with all of its time before it and at least ten seconds.
-  void restore_switch(const std::string& name, const std::string& params_json);
+
+  SwitchCommands& switches() { return switches_; }
 
   // Why `command` is none for a trainer.
   std::optional<RequestError> check(const rapidjson::Value& command) const;
@@ -114,17 +80,6 @@ class CommandDispatcher final : public CommandTaker {
   bool busy() const { return router_.busy() || !switches_.empty(); }
 
  private:
-  // Why somebody may not have an alert act as it is to.
-  static std::optional<RequestError> check_action(const rapidjson::Value& params, const Access& access);
-  // `requester` names the one who asks, `access` is what he may do; null: everything.
-  Result<Command, RequestError> parse(const rapidjson::Value& request, const std::string& requester,
-                                      const Access* access = nullptr) const;
-  std::optional<RequestError> arm(
-      const rapidjson::Value& params, const std::string& requester, const Access* access, CommandTargetsPtr owners_targets,
-      const std::function<void(const std::string& result_json)>& answer, const std::function<void(const RequestError&)>& refuse);
-  Result<Command, RequestError> switch_command(const std::string& name, const rapidjson::Value& params) const;
-  std::string switch_name(const Requester& requester) const;
-  void switch_expired(const std::string& name, const Command& command);
   void report(const Command& command, const TrainerAnswer& answer);
   // Carries it out, and notes what becomes of it.
   void submit(Command command, std::shared_ptr<AuditNote> note, Respond respond);
@@ -134,11 +89,9 @@ class CommandDispatcher final : public CommandTaker {
   OwnEvents& events_;
   Counters& counters_;
   const Clock& clock_;
-  std::int64_t default_deadline_us_;
+  CommandReader reader_;
   CommandRouter router_;
-  DeadMansSwitches switches_;
-  ClusterSwitches* cluster_switches_ = nullptr;  // null: this bridge's own count
-  std::string node_;
+  SwitchCommands switches_;
   std::weak_ptr<Audit> audit_;
 };
 

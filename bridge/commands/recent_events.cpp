@@ -18,10 +18,6 @@ namespace {
 constexpr double kTimeMax = 1e11;  // seconds; as a replay's
 constexpr std::uint64_t kWrittenWork = 4;  // of an event, beside its text
 
-RequestError bad_params(std::string message) {
-  return {ErrorType::bad_request, "params." + std::move(message)};
-}
-
 // Of events from the journal these stand in the data only.
 bool is_text(const Block& block, const EventEntry& event, const EventEntry::Piece& piece,
              IndexedField::Kind kind, std::string_view name, const std::string& wanted) {

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "commands/command_audit.h"
 
 namespace bridge {
 namespace {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "event/json_writer.h"
@@ -37,6 +38,8 @@ struct RequestError {
   std::string message;
   std::string details_json = "{}";
 };
+inline RequestError bad_request(std::string message) { return {ErrorType::bad_request, std::move(message)}; }
+inline RequestError bad_params(const std::string& message) { return bad_request("params." + message); }
 
 // The first message on a connection. `seq` is the newest event's. `auth_json`: who the client is, as JSON text; empty
 // where nobody has to say.

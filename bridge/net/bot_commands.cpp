@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "commands/command_audit.h"
 #include "event/json_document.h"
 #include "event/json_value.h"
 #include "event/request_fields.h"

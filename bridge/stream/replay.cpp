@@ -25,10 +25,6 @@ constexpr double kSpeedMax = 1e6;
 constexpr double kTimeFrom = 1e9;  // a bare number from here on is a time, not a seq
 constexpr double kTimeMax = 1e11;
 
-RequestError bad_replay(std::string message) {
-  return {ErrorType::bad_request, "params." + std::move(message)};
-}
-
 std::optional<RequestError> parse_end(const Value& params, const char* name, const Clock& clock,
                                       ReplayEnd* end) {
   const Value* const v = params.IsObject() ? find(params, name) : nullptr;
@@ -53,7 +49,7 @@ std::optional<RequestError> parse_end(const Value& params, const char* name, con
     return std::nullopt;
   }
   if (timestamp == nullptr && seconds == nullptr) {
-    return bad_replay(std::string(name) +
+    return bad_params(std::string(name) +
                       " must be a seq, a time from 1000000000 on, {\"seq\":n}, {\"timestamp\":t} "
                       "or {\"seconds\":s}");
   }
@@ -81,14 +77,14 @@ Result<ReplayRequest, RequestError> ReplayRequest::parse(const Value& params, co
   if (speed != nullptr) {
     const auto times = read_number(speed, "speed", 0, kSpeedMax);
     if (!times || (times.value() > 0 && times.value() < kSpeedMin)) {
-      return bad_replay(
+      return bad_params(
           wrong_number(speed, "speed", "0 (as fast as possible) or a number 0.001..1000000").message);
     }
     request.speed = times.value();
   }
   static const Value kEmpty(rapidjson::kObjectType);
   auto subscription = Subscription::parse(params.IsObject() ? params : kEmpty);
-  if (!subscription) return bad_replay(subscription.error().message);
+  if (!subscription) return bad_params(subscription.error().message);
   request.subscription = std::move(subscription.value());
   return request;
 }

@@ -248,7 +248,7 @@ TEST_CASE("dispatcher: a switch and an alert do no more than who made them may")
   };
   Desk d;
   std::map<std::string, std::string> store;
-  d.bench.dispatcher.set_switch_store([&store](const std::string& name, const std::string& params, const auto& done) {
+  d.bench.dispatcher.switches().set_store([&store](const std::string& name, const std::string& params, const auto& done) {
     store[name] = params;
     done(true);
   });
@@ -264,7 +264,7 @@ TEST_CASE("dispatcher: a switch and an alert do no more than who made them may")
   // The same where the bridge has come back meanwhile.
   CHECK(kept.find(R"("_targets":["t1/a1","t3"])") != std::string::npos);
   Desk next;
-  next.bench.dispatcher.restore_switch("d-1/me", kept);
+  next.bench.dispatcher.switches().restore("d-1/me", kept);
   next.bench.take(R"({"type":"_source","source":"t3","run":"r","data":{"agents":["a1"]}})");
   next.bench.link.sent.clear();
   next.advance(10'100'000);
@@ -313,7 +313,7 @@ TEST_CASE("switch: what is armed is in the store, and told so once it is") {
   std::map<std::string, std::string> store;
   bool works = false;
   std::vector<std::function<void()>> later;
-  d.bench.dispatcher.set_switch_store([&](const auto& name, const auto& params, auto done) {
+  d.bench.dispatcher.switches().set_store([&](const auto& name, const auto& params, auto done) {
     later.push_back([&, name = name, params = params, done] {
       if (works && params.empty()) store.erase(name);
       if (works && !params.empty()) store[name] = params;
@@ -339,7 +339,7 @@ TEST_CASE("switch: what is armed is in the store, and told so once it is") {
 
   SUBCASE("a new bridge arms it, and gives it its time") {
     Dispatcher next;
-    next.bench.dispatcher.restore_switch("me", store.at("me"));
+    next.bench.dispatcher.switches().restore("me", store.at("me"));
     next.advance(19'900'000);
     CHECK(next.bench.link.sent.empty());
     next.advance(200'000);
@@ -347,7 +347,7 @@ TEST_CASE("switch: what is armed is in the store, and told so once it is") {
   }
   SUBCASE("one of less time has ten seconds then") {
     Dispatcher next;
-    next.bench.dispatcher.restore_switch(
+    next.bench.dispatcher.switches().restore(
         "me", R"({"timeout_ms":100,"on_expiry":{"command":"pause","target":"t1"}})");
     next.advance(9'999'999);
     CHECK(next.bench.link.sent.empty());

@@ -178,7 +178,7 @@ TEST_CASE("cluster switches: each bridge acts alone to the moment") {
 TEST_CASE("cluster switches: who has no name arms one in the name of its connection at its bridge") {
   Switches s({"n1"});
   Bench bench;
-  bench.dispatcher.set_cluster_switches(s["n1"].switches.get(), "n1");
+  bench.dispatcher.switches().set_cluster(s["n1"].switches.get(), "n1");
   const auto ask = [&](const std::string& request, const Requester& requester) {
     std::string reply;
     bench.dispatcher.execute(parse_json(request), "9", requester, [&reply](const std::string& json) { reply = json; });
@@ -199,5 +199,5 @@ TEST_CASE("cluster switches: who has no name arms one in the name of its connect
   CHECK_FALSE(ask(disarm, {"connection-5"})["result"]["disarmed"].GetBool());
   s.pass(2 * kSecondUs);
   CHECK(s.take_issued().size() == 2);
-  bench.dispatcher.set_cluster_switches(nullptr, "");
+  bench.dispatcher.switches().set_cluster(nullptr, "");
 }

@@ -289,7 +289,7 @@ TEST_CASE("remote command: what went to this bridge's own trainers alone goes to
   const std::string params = R"({"timeout_ms":1000,"on_expiry":{"command":"pause","target":"*"}})";
   std::vector<bool> reached;
   const auto issue = [&](bool here_only) {
-    nodes["n1"].bench.dispatcher.issue_switch("me", params, "dms:me:1", here_only, [&](bool all) { reached.push_back(all); });
+    nodes["n1"].bench.dispatcher.switches().issue("me", params, "dms:me:1", here_only, [&](bool all) { reached.push_back(all); });
     nodes.settle();
   };
   issue(true);
@@ -312,12 +312,12 @@ TEST_CASE("remote command: a switch's command reaches whoever it is for, or this
   Nodes nodes({"n1", "n2"});
   nodes["n2"].connect("t", "r1");
   nodes.pass(2'000'000);
-  for (auto& [name, node] : nodes.all) node->bench.dispatcher.set_cluster_switches(nullptr, name);
+  for (auto& [name, node] : nodes.all) node->bench.dispatcher.switches().set_cluster(nullptr, name);
   const std::string params = R"({"timeout_ms":1000,"on_expiry":{"command":"pause","target":"t/a1"}})";
   std::string reached;
   const auto issue = [&](const std::string& at, const std::string& given, bool here_only) {
     reached = "waiting";
-    nodes[at].bench.dispatcher.issue_switch("me", given, "dms:me:" + std::to_string(nodes["n2"].bench.link.sent.size()), here_only,
+    nodes[at].bench.dispatcher.switches().issue("me", given, "dms:me:" + std::to_string(nodes["n2"].bench.link.sent.size()), here_only,
                                             [&reached](bool somebody) { reached = somebody ? "yes" : "no"; });
     nodes.settle();
     return reached;
@@ -360,7 +360,7 @@ TEST_CASE("remote command: a switch's command reaches whoever it is for, or this
     CHECK(issue("n1", unreadable, false) == "yes");  // there is nothing that could be tried again
   }
   CHECK(nodes["n2"].bench.link.sent.size() == 2);
-  const auto told = [&](const std::string& given) { return nodes["n1"].bench.dispatcher.switch_told("me", given); };
+  const auto told = [&](const std::string& given) { return nodes["n1"].bench.dispatcher.switches().told("me", given); };
   CHECK(told(params) == R"({"status":"dead_mans_switch_expired","message":"me has not been heard of; issuing pause to t/a1","client_id":"me"})");
   CHECK(told("nonsense") == R"({"status":"dead_mans_switch_expired","message":"me has not been heard of; issuing  to ","client_id":"me"})");
   // A bridge that is away is nobody; a trainer that says no is somebody.
