@@ -93,8 +93,7 @@ void Alerts::create(const Params& params, const Done& done) {
   }
   for (const auto& [id, other] : alerts_) {
     if (other.rule != alert.rule || other.name != alert.name || other.action_json != alert.action_json) continue;
-    return answer("\"alert_id\":" + std::to_string(id) + ",\"created\":false", dirty_.count({id, std::nullopt}) == 0 && links_.keep,
-                  done);
+    return answer("\"alert_id\":" + std::to_string(id) + ",\"created\":false", keeper_.has({id, std::nullopt}), done);
   }
   if (alerts_.size() >= options_.alerts_max) {
     return done(RequestError{ErrorType::busy, "there are " + std::to_string(options_.alerts_max) +
@@ -104,11 +103,11 @@ void Alerts::create(const Params& params, const Done& done) {
   if (rows_ != nullptr) return create_row(alert, done);
   alert.id = ++last_id_;
   alert.after_seq = log_.last_seq();
-  const RowKey key{alert.id, std::nullopt};
-  AlertsLinks::Rows rows = {{row_name(key), row_of(alert)}, {"last_id", std::to_string(last_id_)}};
+  const AlertKey key{alert.id, std::nullopt};
+  AlertsLinks::Rows rows = {{record_name(key), record_of(alert)}, {kAlertsLastId, std::to_string(last_id_)}};
   const std::string created = "\"alert_id\":" + std::to_string(alert.id) + ",\"created\":true";
   begin(std::move(alert), std::move(rule.value()));
-  keep_rows(std::move(rows), {key}, [this, created, done](bool kept) { answer(created, kept, done); });
+  keeper_.keep(std::move(rows), {key}, [this, created, done](bool kept) { answer(created, kept, done); });
 }
 
 void Alerts::begin(Alert alert, Rule rule) {
@@ -158,7 +157,7 @@ std::uint64_t Alerts::end_raised(std::uint64_t id, const std::string& by, bool r
     bool ends_it = false;
     std::optional<AlertSubject> after = std::nullopt;
     AlertsLinks::Rows rows = {};  // to be taken away
-    std::set<RowKey> keys = {};
+    std::set<AlertKey> keys = {};
   };
   const auto known = alerts_.find(id);
   const std::uint64_t raised = known == alerts_.end() ? 0 : known->second.raised.size();
@@ -172,20 +171,20 @@ std::uint64_t Alerts::end_raised(std::uint64_t id, const std::string& by, bool r
     if (!state.acknowledged) {
       const auto rule = parse_rule(alert.rule);
       state.ends_it = remove || (rule && !rule.value().can_end());
-      changes({id, std::nullopt});
+      keeper_.changes({id, std::nullopt});
       state.acknowledged = std::exchange(alert.unacknowledged, 0);
       if (follows_ && state.ends_it && !remove) return true;  // who tells ends it
     }
     auto next = state.after ? alert.raised.upper_bound(*state.after) : alert.raised.begin();
     for (int i = 0; i < kEndedATurn && next != alert.raised.end(); ++i) {
-      Raised& one = next->second;
-      RowKey key{id, next->first};
+      RaisedAlert& one = next->second;
+      AlertKey key{id, next->first};
       if (state.ends_it && !follows_) tell(alert, one.change, remove ? "deleted" : "acknowledged", by);
       if (remove) {
-        state.rows.emplace_back(row_name(key), "");
+        state.rows.emplace_back(record_name(key), "");
         state.keys.insert(std::move(key));
       } else if (state.ends_it || !one.acknowledged) {
-        changes(std::move(key));
+        keeper_.changes(std::move(key));
       }
       if (state.ends_it) {
         ++counters_.alerts_cleared;
@@ -211,21 +210,14 @@ std::uint64_t Alerts::end_raised(std::uint64_t id, const std::string& by, bool r
 }
 
 // An alert that has nothing raised any more; `rows` were of that.
-void Alerts::take_away(std::uint64_t id, AlertsLinks::Rows rows, std::set<RowKey> keys, const Done& done) {
+void Alerts::take_away(std::uint64_t id, AlertsLinks::Rows rows, std::set<AlertKey> keys, const Done& done) {
   thread_.change([id](AlertEvaluator& evaluator) { evaluator.remove(id); });
   alerts_.erase(id);
-  const RowKey key{id, std::nullopt};
-  const std::string name = row_name(key);
-  const std::string raised = "raised/" + std::to_string(id) + "/";
-  if (capture_) {
-    // What waits to be written is of a moment when it was there.
-    for (auto& [row, value] : capture_->rows) {
-      if (row == name || row.compare(0, raised.size(), raised) == 0) value.clear();
-    }
-  }
-  rows.emplace_back(name, "");
+  const AlertKey key{id, std::nullopt};
+  keeper_.forget(id);
+  rows.emplace_back(record_name(key), "");
   keys.insert(key);
-  keep_rows(std::move(rows), std::move(keys), [this, done](bool kept) { answer("\"deleted\":true", kept, done); });
+  keeper_.keep(std::move(rows), std::move(keys), [this, done](bool kept) { answer("\"deleted\":true", kept, done); });
 }
 
 bool Alerts::list(Place& place, const ReadScopePtr& scope, JsonWriter& json, std::uint64_t work_max,
@@ -249,7 +241,7 @@ bool Alerts::list(Place& place, const ReadScopePtr& scope, JsonWriter& json, std
       place = {alert->first, std::nullopt, true, place.seq, place.behind};
     } else {
       // It may have been deleted meanwhile.
-      static const std::map<AlertSubject, Raised> kNone;
+      static const std::map<AlertSubject, RaisedAlert> kNone;
       const auto& raised = alert == alerts_.end() ? kNone : alert->second.raised;
       const auto next = place.raised ? raised.upper_bound(*place.raised) : raised.begin();
       place.open = next != raised.end();
@@ -257,7 +249,7 @@ bool Alerts::list(Place& place, const ReadScopePtr& scope, JsonWriter& json, std
         const AlertSubject& subject = next->first;
         const bool readable =
             scope == nullptr || scope->may_read(next->second.change.type, subject.source, subject.agent_id);
-        if (readable) json.raw(row_of(next->second));
+        if (readable) json.raw(record_of(next->second));
         place.raised = subject;
       } else {
         json.end_list().end_object();

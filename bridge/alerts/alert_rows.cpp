@@ -123,7 +123,7 @@ void Alerts::take_row(const std::string& key, const FoldRow& row) {
     if (const auto* const action = find(value.value(), "action")) {
       if (const auto error = read_action(*action, &alert)) log_warn("alert_unreadable", "alert {}: {}", alert.id, error->message);
     }
-    changes({alert.id, std::nullopt});
+    keeper_.changes({alert.id, std::nullopt});
     return begin(std::move(alert), std::move(rule.value()));
   }
   const auto* const acknowledged = find(value.value(), "acknowledged");
@@ -135,7 +135,7 @@ void Alerts::take_row(const std::string& key, const FoldRow& row) {
     return;
   }
   known->second.version = row.version;
-  changes({row.first, std::nullopt});
+  keeper_.changes({row.first, std::nullopt});
   if (deleted && !follows_) {
     end_raised(row.first, json_text(*find(value.value(), "deleted")), true, [this, key, version = row.version](const auto&) {
       (void)rows_->drop(key, version, [](const Folded::Row&) {});

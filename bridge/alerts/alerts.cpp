@@ -1,7 +1,6 @@
 #include "alerts/alerts.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -12,30 +11,8 @@
 namespace bridge {
 namespace {
 
-constexpr std::int64_t kSaveUs = 1'000'000;
 constexpr std::size_t kChangesATurn = 64;   // each an event, and perhaps a webhook or a command
-constexpr int kRowsATurn = 256;
 constexpr std::size_t kUnderWayMax = 16;  // beyond it the thread is handed no more
-constexpr const char* kPosition = "position";
-constexpr const char* kLastId = "last_id";
-
-void add_text(JsonWriter& json, const char* name, const std::string& text) {
-  if (!text.empty()) json.field(name, text);
-}
-
-// What a row of the journal has; 0 and "" where it has it not.
-std::uint64_t whole(const rapidjson::Value& row, const char* name) {
-  const rapidjson::Value* const found = find(row, name);
-  return found != nullptr && found->IsUint64() ? found->GetUint64() : 0;
-}
-std::string text(const rapidjson::Value& row, const char* name) {
-  const rapidjson::Value* const found = find(row, name);
-  return found != nullptr && found->IsString() ? std::string(view(*found)) : std::string();
-}
-std::int64_t stamp(const rapidjson::Value& row, const char* name) {
-  const rapidjson::Value* const found = find(row, name);
-  return found != nullptr && found->IsNumber() ? std::llround(std::clamp(found->GetDouble(), 0.0, 1e12) * 1e6) : 0;
-}
 
 }  // namespace
 
@@ -47,6 +24,7 @@ Alerts::Alerts(AlertsOptions options, EventLog& log, OwnEvents& events, Counters
       counters_(counters),
       clock_(clock),
       links_(std::move(links)),
+      keeper_(alerts_, clock, {links_.keep, links_.committed_seq}),
       webhooks_(options_.webhook_hosts, clock,
                 {links_.post,
                  [this](const Webhooks::Sent& sent) {
@@ -74,19 +52,11 @@ void Alerts::load(const AlertsLinks::Rows& rows) {
   for (const auto& [name, value] : rows) {
     const auto row = read_document(value);
     if (!row) continue;
-    if (name == kPosition && row.value().IsUint64()) position = row.value().GetUint64();
-    if (name == kLastId && row.value().IsUint64()) last_id_ = row.value().GetUint64();
+    if (name == kAlertsPosition && row.value().IsUint64()) position = row.value().GetUint64();
+    if (name == kAlertsLastId && row.value().IsUint64()) last_id_ = row.value().GetUint64();
     if (name.rfind("alert/", 0) != 0 || !row.value().IsObject()) continue;
-    Alert alert;
-    alert.id = whole(row.value(), "alert_id");
-    alert.name = text(row.value(), "name");
-    alert.rule = text(row.value(), "rule");
-    alert.created_us = stamp(row.value(), "created");
-    alert.after_seq = std::min(whole(row.value(), "after_seq"), log_.last_seq());
-    alert.times = whole(row.value(), "times");
-    alert.unacknowledged = whole(row.value(), "unacknowledged");
-    alert.key = text(row.value(), "key");
-    alert.version = whole(row.value(), "version");
+    Alert alert = read_alert(row.value());
+    alert.after_seq = std::min(alert.after_seq, log_.last_seq());
     auto rule = parse_rule(alert.rule);
     const rapidjson::Value* const action = find(row.value(), "action");
     if (alert.id == 0 || !rule) {
@@ -103,16 +73,7 @@ void Alerts::load(const AlertsLinks::Rows& rows) {
   for (const auto& [name, value] : rows) {
     const auto row = read_document(value);
     if (name.rfind("raised/", 0) != 0 || !row || !row.value().IsObject()) continue;
-    Raised raised;
-    raised.change.alert_id = whole(row.value(), "alert_id");
-    raised.change.subject = {text(row.value(), "source"), text(row.value(), "run"), text(row.value(), "agent_id")};
-    raised.change.seq = whole(row.value(), "seq");
-    raised.change.since_us = stamp(row.value(), "since");
-    raised.change.type = text(row.value(), "type");
-    if (const auto* const found = find(row.value(), "value")) raised.change.value_json = json_text(*found);
-    const auto* const acknowledged = find(row.value(), "acknowledged");
-    raised.acknowledged = acknowledged != nullptr && acknowledged->IsTrue();
-    if (const auto* const by = find(row.value(), "acknowledged_by")) raised.acknowledged_by = json_text(*by);
+    RaisedAlert raised = read_raised(row.value());
     const auto alert = alerts_.find(raised.change.alert_id);
     if (alert == alerts_.end()) continue;
     thread_.change([change = raised.change](AlertEvaluator& evaluator) { evaluator.restore(change); });
@@ -125,102 +86,13 @@ void Alerts::load(const AlertsLinks::Rows& rows) {
     position = log_.last_seq();
     for (const auto& [id, alert] : alerts_) position = std::min(*position, alert.after_seq);
   }
-  cursor_ = looked_at_ = saved_position_ = std::min(*position, log_.last_seq());
+  cursor_ = looked_at_ = std::min(*position, log_.last_seq());
+  keeper_.begin(cursor_);
 }
 
-std::string Alerts::row_name(const RowKey& key) {
-  const auto& [id, subject] = key;
-  if (!subject) return "alert/" + std::to_string(id);
-  return "raised/" + std::to_string(id) + "/" + subject->source + "@" + subject->run + "/" + subject->agent_id;
-}
+void Alerts::save() { keeper_.save(looked_at_, log_.last_seq(), under_way_.empty()); }
 
-std::string Alerts::row_of(const Alert& alert) {
-  JsonWriter json;
-  json.object().field("alert_id", alert.id);
-  add_text(json, "name", alert.name);
-  json.field("rule", alert.rule).key("created").seconds(alert.created_us).field("after_seq", alert.after_seq);
-  json.field("times", alert.times).field("unacknowledged", alert.unacknowledged);
-  add_text(json, "key", alert.key);
-  if (alert.version != 0) json.field("version", alert.version);
-  if (!alert.action_json.empty()) json.key("action").raw(alert.action_json);
-  return json.end_object().take();
-}
-
-std::string Alerts::row_of(const Raised& raised) {
-  const AlertChange& change = raised.change;
-  JsonWriter json;
-  json.object().field("alert_id", change.alert_id).field("seq", change.seq);
-  add_text(json, "source", change.subject.source);
-  add_text(json, "run", change.subject.run);
-  add_text(json, "agent_id", change.subject.agent_id);
-  add_text(json, "type", change.type);
-  if (!change.value_json.empty()) json.key("value").raw(change.value_json);
-  json.key("since").seconds(change.since_us).field("acknowledged", raised.acknowledged);
-  if (!raised.acknowledged_by.empty()) json.key("acknowledged_by").raw(raised.acknowledged_by);
-  return json.end_object().take();
-}
-
-// What is not there any more has no value.
-std::string Alerts::row(const RowKey& key) const {
-  const auto alert = alerts_.find(key.first);
-  if (alert == alerts_.end()) return {};
-  if (!key.second) return row_of(alert->second);
-  const auto raised = alert->second.raised.find(*key.second);
-  return raised == alert->second.raised.end() ? std::string() : row_of(raised->second);
-}
-
-void Alerts::make_row(std::set<RowKey>::iterator key) {
-  capture_->rows.emplace_back(row_name(*key), row(*key));
-  capture_->made.insert(capture_->left.extract(key));
-}
-
-// Call before what the row tells of changes.
-void Alerts::changes(RowKey key) {
-  if (capture_) {
-    const auto left = capture_->left.find(key);
-    if (left != capture_->left.end()) make_row(left);
-  }
-  dirty_.insert(std::move(key));
-}
-
-// As of one moment, a part at a time; written once all is that was told until then.
-void Alerts::save() {
-  if (!links_.keep || saving_) return;
-  const std::int64_t now = clock_.steady_us();
-  if (!capture_) {
-    const bool moved = !alerts_.empty() && looked_at_ != saved_position_;
-    if ((dirty_.empty() && !moved) || now < saved_us_ + kSaveUs || !under_way_.empty()) return;
-    capture_.emplace().left.swap(dirty_);
-    capture_->rows.emplace_back(kPosition, std::to_string(looked_at_));
-    saved_position_ = looked_at_;
-    capture_->seq = log_.last_seq();
-    saved_us_ = now;
-  }
-  for (int i = 0; i < kRowsATurn && !capture_->left.empty(); ++i) make_row(capture_->left.begin());
-  if (!capture_->left.empty() || links_.committed_seq() < capture_->seq) return;
-  saving_ = true;
-  Capture all = *std::exchange(capture_, std::nullopt);
-  keep_rows(std::move(all.rows), std::move(all.made), [this](bool) { saving_ = false; });
-}
-
-bool Alerts::keep_now() {
-  if (!links_.keep) return true;
-  saved_us_ = clock_.steady_us() - kSaveUs;
-  if (!dirty_.empty() || capture_) save();
-  return dirty_.empty() && !capture_ && under_way_.empty();
-}
-
-// `keys` are written again where that fails.
-void Alerts::keep_rows(AlertsLinks::Rows rows, std::set<RowKey> keys, const std::function<void(bool)>& done) {
-  if (!links_.keep) return done(false);
-  links_.keep(std::move(rows), [this, keys = std::make_shared<std::set<RowKey>>(std::move(keys)), done,
-                                alive = std::weak_ptr<char>(alive_)](bool kept) {
-    if (alive.expired()) return;
-    if (!kept && dirty_.size() < keys->size()) dirty_.swap(*keys);
-    if (!kept) dirty_.merge(*keys);
-    done(kept);
-  });
-}
+bool Alerts::keep_now() { return keeper_.save_now(looked_at_, log_.last_seq(), under_way_.empty()); }
 
 // ---- Events.
 
@@ -322,8 +194,8 @@ void Alerts::apply(const AlertChange& change) {
   if (found == alerts_.end()) return;
   Alert& alert = found->second;
   const auto known = alert.raised.find(change.subject);
-  changes({alert.id, change.subject});
-  changes({alert.id, std::nullopt});
+  keeper_.changes({alert.id, change.subject});
+  keeper_.changes({alert.id, std::nullopt});
   if (!change.raised) {
     if (known == alert.raised.end()) return;
     alert.raised.erase(known);

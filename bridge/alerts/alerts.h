@@ -1,16 +1,14 @@
 // Alerts as the log's thread has them: which there are and what is raised, their commands, events and actions.
 // PROTOCOL section 9.
 //
-// It feeds its thread from a cursor of its own, out of memory or, behind that, the journal. Where that had come, and
-// what was raised, is written a little later, once the events that told of it are: after a kill a few events are
-// looked at again, and what the log tells already is not told twice.
+// It feeds its thread from a cursor of its own, out of memory or, behind that, the journal. Where that had come is kept
+// (AlertKeeper): after a kill a few events are looked at again, and what the log tells already is not told twice.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -21,6 +19,7 @@
 
 #include <rapidjson/document.h>
 
+#include "alerts/alert_keeper.h"
 #include "alerts/alerts_asker.h"
 #include "alerts/alerts_thread.h"
 #include "alerts/webhooks.h"
@@ -45,7 +44,7 @@ struct AlertsOptions {
 
 // What alerts need of others. All is called on the log's thread, and calls back there.
 struct AlertsLinks {
-  using Rows = std::vector<std::pair<std::string, std::string>>;  // a name, and a value or, to take it away, ""
+  using Rows = AlertKeeper::Rows;
 
   std::function<void(std::function<void()>)> post;  // from any thread
   PastReader* past = nullptr;                       // null where there is no journal, and both of these:
@@ -98,45 +97,15 @@ class Alerts {
   std::size_t memory_bytes() const { return thread_.memory_bytes(); }
 
  private:
-  struct Raised {
-    AlertChange change;
-    bool acknowledged = false;
-    std::string acknowledged_by;  // JSON; may be empty
-  };
-  struct Alert {
-    std::uint64_t id = 0;
-    std::string name, rule;
-    std::string action_json;  // empty: none
-    std::string shown_action;
-    std::string webhook;
-    bool has_command = false;
-    std::int64_t created_us = 0;
-    std::uint64_t after_seq = 0;
-    std::uint64_t times = 0, unacknowledged = 0, suppressed = 0;
-    std::string last_action;  // JSON
-    std::map<AlertSubject, Raised> raised;
-    std::string key;  // of its row, where others have it too
-    std::uint64_t version = 0;
-
-    std::string called() const { return name.empty() ? std::to_string(id) : name; }
-  };
   using Params = rapidjson::Value;
 
-  // A row of the journal: of an alert, or of what it has raised of a subject.
-  using RowKey = std::pair<std::uint64_t, std::optional<AlertSubject>>;
-  // Rows as they were at one moment, to be written once the log is on disk up to `seq`.
-  struct Capture {
-    std::uint64_t seq = 0;
-    std::set<RowKey> left, made;  // rows that are not in `rows` yet, and those that are
-    AlertsLinks::Rows rows;
-  };
   // Something that is done some at a time; true when it is.
   using Steps = std::function<bool()>;
 
   // Commands: alert_commands.cpp.
   void create(const Params& params, const Done& done);
   std::uint64_t end_raised(std::uint64_t id, const std::string& by, bool remove, const Done& done);
-  void take_away(std::uint64_t id, AlertsLinks::Rows rows, std::set<RowKey> keys, const Done& done);
+  void take_away(std::uint64_t id, AlertsLinks::Rows rows, std::set<AlertKey> keys, const Done& done);
   std::optional<RequestError> read_action(const rapidjson::Value& action, Alert* alert) const;
   void answer(const std::string& members, bool kept, const Done& done) const;
 
@@ -161,15 +130,8 @@ class Alerts {
   void act(const Alert& alert, const AlertChange& change);
   void acted(std::uint64_t id, std::uint64_t seq, const char* action, const std::string& outcome,
              const std::string& message);
-  void changes(RowKey key);
-  void make_row(std::set<RowKey>::iterator key);
   void save();
-  void keep_rows(AlertsLinks::Rows rows, std::set<RowKey> keys, const std::function<void(bool)>& done);
-  std::string row(const RowKey& key) const;
   static void put_head(JsonWriter& json, const Alert& alert, bool with_actions);
-  static std::string row_of(const Alert& alert);
-  static std::string row_of(const Raised& raised);
-  static std::string row_name(const RowKey& key);
 
   const AlertsOptions options_;
   EventLog& log_;
@@ -179,7 +141,8 @@ class Alerts {
   const AlertsLinks links_;
   const std::shared_ptr<char> alive_ = std::make_shared<char>();
 
-  std::map<std::uint64_t, Alert> alerts_;
+  AlertsById alerts_;
+  AlertKeeper keeper_;
   std::uint64_t last_id_ = 0;
   std::uint64_t cursor_ = 0;      // handed to the thread
   std::uint64_t looked_at_ = 0;   // by the thread
@@ -187,11 +150,6 @@ class Alerts {
 
   std::deque<Steps> under_way_;  // in order: what the thread told of, and what ends or acknowledges many
 
-  std::set<RowKey> dirty_;
-  std::optional<Capture> capture_;
-  std::uint64_t saved_position_ = 0;
-  std::int64_t saved_us_ = 0;
-  bool saving_ = false;
   LogLimiter failed_lines_;
 
   SharedRows* rows_ = nullptr;  // null: alerts are this bridge's own
