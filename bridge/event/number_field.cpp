@@ -1,5 +1,6 @@
 #include "event/number_field.h"
 
+#include <cmath>
 #include <cstdio>
 #include <string>
 
@@ -7,6 +8,15 @@
 #include "event/json_document.h"
 
 namespace bridge {
+namespace {
+
+std::string shown(const rapidjson::Value* value) {
+  if (value == nullptr) return "missing";
+  if (!value->IsDouble() || std::isfinite(value->GetDouble())) return printable(json_text(*value), 40);
+  return value->GetDouble() > 0 ? "above 1.8e308" : "below -1.8e308";  // how it was written is not known any more
+}
+
+}  // namespace
 
 Result<std::uint64_t> read_integer(const rapidjson::Value* value, std::string_view name,
                                    std::uint64_t min, std::uint64_t max) {
@@ -29,9 +39,7 @@ Result<double> read_number(const rapidjson::Value* value, std::string_view name,
 }
 
 Failure wrong_number(const rapidjson::Value* value, std::string_view name, std::string_view rule) {
-  return {std::string(name) + " is " +
-          (value == nullptr ? "missing" : printable(json_text(*value), 40)) + "; must be " +
-          std::string(rule)};
+  return {std::string(name) + " is " + shown(value) + "; must be " + std::string(rule)};
 }
 
 }  // namespace bridge

@@ -5,6 +5,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include "event/json_reader.h"
 #include "feed/json.h"
 #include "ppo-client/text.h"
 
@@ -129,11 +130,7 @@ std::string csv_field(std::string_view value) {
 
 std::optional<rapidjson::Document> parse(std::string_view text) {
   if (!feed::json::valid(text)) return std::nullopt;
-  rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag>(text.data(),
-                                                                                      text.size());
-  if (document.HasParseError()) return std::nullopt;  // a number beyond what a double holds
-  return document;
+  return bridge::build_document(text, bridge::Beyond::refused);
 }
 
 const rapidjson::Value* find(const rapidjson::Value& value, const char* key) {

@@ -6,6 +6,7 @@
 #include <rapidjson/writer.h>
 
 #include "encode.h"
+#include "event/json_reader.h"
 #include "json_text.h"
 #include "names.h"
 
@@ -20,10 +21,6 @@ constexpr std::size_t kKeyBytesMax = 4096;  // who asks, and his key
 constexpr std::int64_t kDeadlineMsMax = 60'000;
 constexpr double kSecondsMax = 1e11;                 // since 1970: the year 5138
 constexpr int kCommandDepthMax = kDataDepthMax + 1;  // as deep as the bridge takes a request
-
-// Recursion stays bounded because check_json_object() has bounded the nesting before.
-constexpr unsigned kParseFlags =
-    rapidjson::kParseFullPrecisionFlag | rapidjson::kParseValidateEncodingFlag;
 
 const Json* member(const Json& object, const char* key) {
   const auto found = object.FindMember(key);
@@ -154,13 +151,16 @@ std::string reply_start(const std::optional<std::string>& id) {
 
 ParsedRequest parse_request(std::string_view body) {
   ParsedRequest parsed;
-  rapidjson::Document document;
-  if (check_json_object(body, kCommandDepthMax) == JsonText::malformed ||
-      document.Parse<kParseFlags>(body.data(), body.size()).HasParseError()) {
+  std::optional<rapidjson::Document> built;
+  if (check_json_object(body, kCommandDepthMax) != JsonText::malformed) {
+    built = bridge::build_document(body, bridge::Beyond::refused);
+  }
+  if (!built) {
     parsed.error_type = "bad_json";
     parsed.message = "a command must be one JSON object in UTF-8";
     return parsed;
   }
+  const Json& document = *built;
   const Json* const command = member(document, "command");
   if (command != nullptr && command->IsString() && text_of(*command) == "_clock") {
     parsed.clock = clock_answer(document);
@@ -187,11 +187,10 @@ ParsedRequest parse_request(std::string_view body) {
 }
 
 std::optional<ReplayRange> parse_replay(std::string_view params) {
-  rapidjson::Document document;
-  document.Parse<kParseFlags>(params.data(), params.size());
-  if (document.HasParseError() || !document.IsObject()) return std::nullopt;
-  const Json* const from = member(document, "from");
-  const Json* const to = member(document, "to");
+  const auto document = bridge::build_document(params, bridge::Beyond::refused);
+  if (!document || !document->IsObject()) return std::nullopt;
+  const Json* const from = member(*document, "from");
+  const Json* const to = member(*document, "to");
   if (from == nullptr || !from->IsUint64() || to == nullptr || !to->IsUint64()) return std::nullopt;
   return ReplayRange{from->GetUint64(), to->GetUint64()};
 }

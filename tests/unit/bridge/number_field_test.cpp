@@ -46,6 +46,8 @@ TEST_CASE("numbers: a number is taken within its range, both ends included") {
   CHECK(number("100.5", 0.01, 100) == "x is 100.5; must be a number 0.01..100");
   CHECK(number("\"5\"", 1, 86400000) == R"(x is "5"; must be a number 1..86400000)");
   CHECK(number("-0", 0, 1) == "ok");
+  CHECK(number("1e400", 0, 1) == "x is above 1.8e308; must be a number 0..1");
+  CHECK(integer("-1e400", 1, 5) == "x is below -1.8e308; must be an integer 1..5");
 }
 
 TEST_CASE("numbers: a value that is none is shown up to its first forty bytes, escaped") {
