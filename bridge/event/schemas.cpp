@@ -7,13 +7,12 @@
 #include <system_error>
 #include <utility>
 
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
 #include <rapidjson/schema.h>
 #include <rapidjson/stringbuffer.h>
 
 #include "base/text.h"
 #include "event/json_document.h"
+#include "event/json_reader.h"
 
 namespace bridge {
 namespace {
@@ -107,9 +106,7 @@ std::string Schemas::check(std::string_view type, std::string_view data) {
   Type& known = *found->second;
   ++known.tally.checked;
   known.validator.Reset();
-  rapidjson::MemoryStream stream(data.data(), data.size());
-  rapidjson::Reader reader;
-  reader.Parse(stream, known.validator);  // ends early where it is not valid, and at a number beyond a double
+  (void)JsonReader(data, Beyond::infinite)(known.validator);  // ends early where it is not valid
   if (known.validator.IsValid()) return {};
   ++known.tally.mismatched;
   rapidjson::StringBuffer place;

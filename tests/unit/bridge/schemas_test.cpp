@@ -66,12 +66,14 @@ TEST_CASE("schemas: data is as its type's schema says, or the place is named") {
   CHECK(check(R"({"item":"a","price":"1"})").find("data/price") == 0);
   const auto wrong = schemas->tally("trade")->mismatched;
   CHECK(wrong == 5);
+  CHECK(check(R"({"price":1e400,"item":5})").find("data/item") == 0);
+  CHECK(check(R"({"price":1e400})").find("required") != std::string::npos);
   CHECK(check(R"({"item":"a","price":1.5,"tags":[],"more":{"a":[1]}})").empty());
   CHECK(check(R"({"item":"a","price":null})").empty());
-  CHECK(check(R"({"item":"a","price":1e400})").empty());  // nobody can say
+  CHECK(check(R"({"item":"a","price":1e400})").empty());
   CHECK(check(R"({"item":"a","price":123456789012345678901234567890})").empty());
-  CHECK(schemas->tally("trade")->checked == 9);
-  CHECK(schemas->tally("trade")->mismatched == wrong);
+  CHECK(schemas->tally("trade")->checked == 11);
+  CHECK(schemas->tally("trade")->mismatched == wrong + 2);
   CHECK(schemas->check("other", "{}").empty());
   CHECK(schemas->tally("other") == nullptr);
 }
