@@ -81,6 +81,22 @@ std::vector<std::pair<std::string_view, const Source*>> homes_of(std::string_vie
   })};
 }
 
+// Whether its name is a trainer's by more than what anybody may publish.
+bool has_said_hello(const Source& source) {
+  return source.bound || std::any_of(source.runs.begin(), source.runs.end(), [](const auto& run) {
+    return run->connected() || run->spoken_for_until_us != 0;
+  });
+}
+
+// What is published, be it by anybody, takes no agent from a trainer that names it over its connection. `only`: none
+// but such trainers are wanted.
+void keep_connected(std::vector<CommandAim>& aims, bool only) {
+  const auto published = [](const CommandAim& aim) { return aim.run == nullptr || !aim.run->connected(); };
+  if (only || !std::all_of(aims.begin(), aims.end(), published)) {
+    aims.erase(std::remove_if(aims.begin(), aims.end(), published), aims.end());
+  }
+}
+
 std::set<std::string_view> names_of(const SourceTable& table, const Peers* peers) {
   std::set<std::string_view> names;
   for (const auto& [name, source] : table.sources()) names.insert(name);
@@ -171,16 +187,21 @@ Result<std::vector<CommandAim>, RequestError> find_targets(const SourceTable& ta
   const bool is_source = std::any_of(homes.begin(), homes.end(), [](const auto& home) {
     return !home.first.empty() || home.second->first_seen_us != 0;
   });
-  if (is_source) {
-    if (!may(name, agent)) return forbidden;
-    for (const auto& [node, source] : homes) add_aims(*source, node, agent, aims);
-  } else if (slash == std::string::npos) {
+  const bool is_only_published =
+      is_source && std::none_of(homes.begin(), homes.end(), [](const auto& home) { return has_said_hello(*home.second); });
+  if (slash == std::string::npos && (!is_source || is_only_published)) {
     for (const std::string_view other : names_of(table, peers)) {
       if (!may(other, name)) continue;
       for (const auto& [node, known] : homes_of(other, table, peers)) {
         if (takes_commands(*known)) add_aims(*known, node, name, aims);
       }
     }
+    keep_connected(aims, is_only_published);
+  }
+  if (is_source && aims.empty()) {
+    if (!may(name, agent)) return forbidden;
+    for (const auto& [node, source] : homes) add_aims(*source, node, agent, aims);
+  } else if (slash == std::string::npos) {
     if (aims.empty() && !may(name, {})) return forbidden;
     // It may be a trainer that has not said a word yet; its socket will tell.
     if (aims.empty() && is_name(name)) aims.push_back({{}, name, nullptr, {}});

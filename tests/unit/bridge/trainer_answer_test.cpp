@@ -145,6 +145,28 @@ TEST_CASE("targets: those that are connected are meant, but not one that has sai
   CHECK(a.aims("t") == "t@r1");
 }
 
+TEST_CASE("targets: what anybody publishes takes no agent from a trainer that is connected") {
+  Announced a;
+  a.say_over("c1", "t", "r1", R"("agents":["a","b"])");
+  a.say("liar", "l", R"("agents":["a","t"])");
+  a.say("b", "l", "");
+  a.bench.take(R"({"type":"x","source":"b","data":{}})");
+  CHECK(a.aims("a") == "t@r1/a");
+  CHECK(a.aims("b") == "t@r1/b");
+  CHECK(a.aims("t") == "t@r1");
+  CHECK(a.aims("liar/a") == "liar@l/a");  // who asks for him gets him
+  a.say_over("c2", "other", "o", R"("agents":["a"])");
+  CHECK(a.aims("a").find("there are several; name one: other/a, t/a") != std::string::npos);
+  // One that said a hello is meant by its name, there or not.
+  a.say_over("c3", "b", "l2", "");
+  CHECK(a.aims("b") == "b@l2");
+  a.bench.sources.disconnected("c3");
+  CHECK(a.aims("b") == "b@l2");
+  a.bench.sources.disconnected("c1");
+  a.bench.sources.disconnected("c2");
+  CHECK(a.aims("a").find("there are several; name one: liar/a, other/a, t/a") != std::string::npos);
+}
+
 TEST_CASE("watch: what becomes of sources is an event each, with the run or, of two, with both") {
   Announced a;
   SourceWatch watch(a.bench.sources, a.bench.tracker, a.bench.dispatcher.router(), a.bench.own_events);
