@@ -212,25 +212,26 @@ void CommandRouter::on_answer(std::string_view connection, std::string_view json
     ++counters_.command_answers_unusable;
     return;
   }
-  if (!take_repair_answer(*lane, json)) take_command_answer(*lane, without_byte_order_mark(json));
+  json = without_byte_order_mark(json);
+  if (!take_repair_answer(*lane, json)) take_command_answer(*lane, json);
   tell_finished();
 }
 
 void CommandRouter::take_command_answer(TrainerLane& lane, std::string_view json) {
   const auto document = read_document(json);
-  if (!document || !document.value().IsObject()) {
-    ++counters_.command_answers_unusable;
-    return;
-  }
-  const rapidjson::Value& reply = document.value();
-  const rapidjson::Value* const id_member = find(reply, "id");
+  const bool readable = document && document.value().IsObject();
+  const rapidjson::Value* const id_member = readable ? find(document.value(), "id") : nullptr;
+  const std::string with_trainer = lane.with_trainer ? lane.with_trainer->id : "";
   std::string id;
   if (id_member != nullptr && id_member->IsString()) {
     id = view(*id_member);
   } else if (id_member == nullptr && lane.line.connection.front() == kReplyingConnection) {
-    id = !lane.unanswered_id.empty() ? lane.unanswered_id
-         : lane.with_trainer         ? lane.with_trainer->id
-                                     : "";
+    id = !lane.unanswered_id.empty() ? lane.unanswered_id : with_trainer;
+  } else if (!readable) {
+    // As JSON that holds NaN cannot be read, say: it still shows whose it is, and nothing else answers that.
+    for (const std::string& awaited : {lane.unanswered_id, with_trainer}) {
+      if (!awaited.empty() && json.find('"' + awaited + '"') != std::string_view::npos) id = awaited;
+    }
   }
   if (!id.empty() && id == lane.unanswered_id) {
     ++counters_.command_answers_late;
@@ -244,7 +245,15 @@ void CommandRouter::take_command_answer(TrainerLane& lane, std::string_view json
   }
   const TrainerCommand part = std::move(*lane.with_trainer);
   lane.with_trainer.reset();
-  TrainerAnswer given = read_trainer_answer(reply, json);
+  TrainerAnswer given;
+  if (readable) {
+    given = read_trainer_answer(document.value(), json);
+  } else {
+    ++counters_.command_answers_unusable;
+    given.error = {ErrorType::unknown_outcome,
+                   part.source + " answered what " + (document ? "is no object" : document.error().message) +
+                       "; it may have been done"};
+  }
   // The next one first: whoever is answered may do away with the lane.
   send_next(lane);
   answer(part, std::move(given));

@@ -424,6 +424,50 @@ TEST_CASE("router: of several published starts of one name a command names none"
   CHECK(r.sent_to() == "t1 r");
 }
 
+TEST_CASE("router: an answer that cannot be read is told at once, and holds up nothing") {
+  Routing r;
+  const auto unreadable = [&r](const std::string& target, const std::string& json) {
+    const int n = r.submit(target);
+    const int next = r.submit(target);
+    const std::string id = r.last_id();
+    const std::size_t at = json.find('@');
+    r.router.on_answer(r.bench.link.sent.back().first, at == std::string::npos ? json : json.substr(0, at) + id + json.substr(at + 1));
+    REQUIRE(r.answers[n] == 1);
+    CHECK(r.error(n) == ErrorType::unknown_outcome);
+    REQUIRE(r.last_id() != id);  // the next was sent
+    r.succeed(r.bench.link.sent.back().first, r.last_id());
+    CHECK(r.outcomes[next].answers.at(0).success);
+    return r.outcomes[n].answers.at(0).error.message;
+  };
+  CHECK(unreadable("t1", R"({"id":"@","success":true,"result":{"loss":NaN}})") ==
+        "t1 answered what is not JSON: at byte 44 of 49; it may have been done");
+  CHECK(unreadable("t1", R"(["@"])") == "t1 answered what is no object; it may have been done");
+  CHECK(unreadable("t1", "{\"id\":\"@\",\"success\":true,\"result\":{\"host\":\"\xff\"}}").find("is not UTF-8") != std::string::npos);
+  CHECK(r.bench.counters.command_answers_unusable == 3);
+  // Late, it is an answer too.
+  const int late = r.submit("t1", "", 100'000);
+  const std::string id = r.last_id();
+  r.advance(100'000);
+  CHECK(r.error(late) == ErrorType::timeout);
+  const int next = r.submit("t1");
+  CHECK(r.last_id() == id);
+  r.router.on_answer("t1", R"({"id":")" + id + R"(","result":NaN})");
+  CHECK(r.last_id() != id);
+  r.succeed("t1", r.last_id());
+  CHECK(r.outcomes[next].answers.at(0).success);
+  // What a REP says is the answer, whatever it says.
+  r.bench.sources.bind("five-lines", "\x01" "five-lines");
+  r.bench.link.connected.insert("\x01" "five-lines");
+  CHECK(unreadable("five-lines", "done").find("five-lines answered what is not JSON") == 0);
+}
+
+TEST_CASE("router: a number beyond a double in an answer goes on as it stands") {
+  Routing r;
+  const int n = r.submit("t1");
+  r.succeed("t1", r.last_id(), R"({"n":1e400,"m":0.)" + std::string(400, '0') + "1}");
+  CHECK(r.outcomes[n].answers.at(0).result_json == R"({"n":1e400,"m":0.)" + std::string(400, '0') + "1}");
+}
+
 TEST_CASE("router: a trainer that binds a REP is asked by its name, and may leave the id out") {
   Routing r;
   r.bench.sources.bind("five-lines", "\x01" "five-lines");

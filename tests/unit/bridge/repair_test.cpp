@@ -80,6 +80,15 @@ TEST_CASE("repair: missing events are asked for and come out in their place, dat
   CHECK(r.bench.counters.not_finite_replaced == 1);
 }
 
+TEST_CASE("repair: a byte order mark in front of an answer is passed over") {
+  Repair r;
+  r.bench.take(body(1));
+  r.bench.take(body(3));
+  r.bench.dispatcher.router().on_answer(
+      "t", "\xEF\xBB\xBF{\"id\":\"" + r.last_id() + R"(","success":true,"result":{"events":[)" + body(2) + "]}}");
+  CHECK(r.source_seqs() == Seqs{1, 2, 3});
+}
+
 TEST_CASE("repair: bodies may come as strings, in any order, nested as deep as an event may") {
   Repair r;
   std::string deep = "1";
