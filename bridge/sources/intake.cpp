@@ -156,13 +156,19 @@ void Intake::accept(std::string_view body) {
                        ? nullptr
                        : sources_.hear(event.source, event.run, wall_us_, steady_us_);
   if (run == nullptr || !event.tracked()) {
-    append(run, run != nullptr || !event.tracked());
+    const bool believed = run == nullptr || !run->id.empty() || SourceTracker::is_near(*run, event.source_seq);
+    if (!believed) {
+      ++counters_.events_unbelieved;
+      tell_unbelieved(peer_);
+    }
+    append(run, believed && (run != nullptr || !event.tracked()));
   } else {
     switch (tracker_.observe(*run, event, body, steady_us_)) {
       case SourceTracker::Verdict::pass:
         append(run, true);
         break;
       case SourceTracker::Verdict::unbelieved:
+        tell_unbelieved(peer_);
         append(run, false);
         break;
       case SourceTracker::Verdict::drop:
@@ -244,12 +250,22 @@ void Intake::append(Run* run, bool numbered) {
   log_.append(event, wall_us_);
 }
 
+// Of the event that the parser holds, which goes on without its number. `peer` is null where nobody knows any more.
+void Intake::tell_unbelieved(const PeerName* peer) {
+  if (!unbelieved_lines_.allow(steady_us_)) return;
+  const Envelope& event = parser_.envelope();
+  const std::string from = peer == nullptr ? std::string() : (*peer)().address;
+  log_warn("event_unbelieved", "an event of {}{}{}{} goes on without its number: source_seq {} is further ahead than is believed",
+           event.source, event.run.empty() ? "" : "@", event.run, from.empty() ? "" : " from " + printable(from), event.source_seq);
+}
+
 // What waited and waits no longer. What the parser held is gone after it.
 void Intake::follow_up() {
   for (; follow_ups_left_ != 0 && tracker_.next(&step_, steady_us_); --follow_ups_left_) {
     if (step_.kind == SourceTracker::Step::Kind::lost) {
       report_lost(step_);
     } else if (parser_.parse(step_.body) == Reject::none) {
+      if (step_.kind == SourceTracker::Step::Kind::unbelieved) tell_unbelieved(nullptr);
       append(step_.run, step_.kind == SourceTracker::Step::Kind::event);
     }
   }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/log.h"
 #include "event/envelope.h"
 #include "event/schemas.h"
 #include "log/event_log.h"
@@ -142,6 +143,7 @@ class Intake {
   void accept(std::string_view body);
   void announce();
   void append(Run* run, bool numbered);
+  void tell_unbelieved(const PeerName* peer);
   template <class Change>
   bool change(Change&& f);
   void follow_up();
@@ -170,6 +172,7 @@ class Intake {
   const SenderRule* rule_ = nullptr;   // likewise
   Schemas* schemas_ = nullptr;
   bool schemas_reject_ = false;
+  LogLimiter unbelieved_lines_;
   std::string mismatch_;               // of the event that was checked last
   std::function<void()> on_more_;
   std::size_t follow_ups_left_ = 0;    // in this turn

@@ -105,6 +105,12 @@ class SourceTracker {
   SourceTracker(const SourceTracker&) = delete;
   SourceTracker& operator=(const SourceTracker&) = delete;
 
+  // Whether the number of an event without a run, which is only counted, is as near as one may be of a source that
+  // announces nothing.
+  static bool is_near(const Run& run, std::uint64_t source_seq) {
+    return run.last_source_seq == 0 || source_seq <= run.last_source_seq + kUnannouncedMax;
+  }
+
   // Without one nobody can be asked. Set before any event.
   void set_link(RepairLink* link) { link_ = link; }
 

@@ -117,11 +117,23 @@ TEST_CASE("sources: a new run begins anew, and what is on its way of the old one
 
 TEST_CASE("sources: holes in a counter without a run are counted, and nothing more") {
   Bench bench;
-  for (const char* seq : {"3", "4", "4", "7", "1", "9223372036854775807"}) {
+  for (const char* seq : {"3", "4", "4", "7", "1", "1000007"}) {
     bench.take(std::string(R"({"type":"t","data":{},"source":"s","source_seq":)") + seq + "}");
   }
   CHECK(bench.log.last_seq() == 6);
-  CHECK(bench.sources.find("s")->tally.lost == 2 + (INT64_MAX - 8));
+  CHECK(bench.sources.find("s")->tally.lost == 2 + 999'999);
+  CHECK(bench.counters.events_unbelieved == 0);
+}
+
+TEST_CASE("sources: a jump in a counter without a run that is not believed is no loss, and the event goes on") {
+  Bench bench;
+  for (const char* seq : {"3", "1000004", "9223372036854775807", "4", "5"}) {
+    bench.take(std::string(R"({"type":"t","data":{},"source":"s","source_seq":)") + seq + "}");
+  }
+  CHECK(bench.log.last_seq() == 5);
+  CHECK(bench.counters.events_unbelieved == 2);
+  CHECK(bench.sources.find("s")->tally.lost == 0);
+  CHECK(bench.sources.find("s")->runs.front()->last_source_seq == 5);
 }
 
 TEST_CASE("sources: the rate settles on what comes") {
