@@ -34,6 +34,11 @@ void TrainerLinks::on_message(const TrainerChannel::Message& message) {
 }
 
 Result<std::string> TrainerLinks::connect(const std::string& source, const std::string& endpoint) {
+  configured_.insert(source);
+  return dial(source, endpoint);
+}
+
+Result<std::string> TrainerLinks::dial(const std::string& source, const std::string& endpoint) {
   auto connection = parts_.channel.connect(source, endpoint);
   if (connection && parts_.sources.bind(source, connection.value()) == nullptr) {
     return Failure{"no room for " + source + " (sources.runs_max)"};
@@ -42,10 +47,11 @@ Result<std::string> TrainerLinks::connect(const std::string& source, const std::
 }
 
 void TrainerLinks::connect_announced(const std::string& source, const std::string& endpoint) {
-  // Anybody may say so: it leads to no other machine.
+  // Anybody may say so: it leads to no other machine, and from nobody whose address is configured.
+  if (configured_.count(source) != 0) return;
   const Result<std::string> checked = is_beyond_loopback(endpoint) ? Failure{"\"" + printable(endpoint) + "\" is beyond loopback"}
                                                                    : check_zmq_endpoint(endpoint);
-  const Result<std::string> connected = checked ? connect(source, endpoint) : Result<std::string>(checked.error());
+  const Result<std::string> connected = checked ? dial(source, endpoint) : Result<std::string>(checked.error());
   if (!connected && refused_lines_.allow(parts_.clock.steady_us())) {
     log_warn("control_address_refused", "source {} announces a control address that is not used: {}", source,
              connected.error().message);

@@ -1,6 +1,7 @@
 // What trainers say over their connections, and connections to those trainers that bind.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include <asio/io_context.hpp>
@@ -37,13 +38,16 @@ class TrainerLinks {
   // A message that came over a connection: who the trainer is, or an answer.
   void on_message(const TrainerChannel::Message& message);
 
-  // To one that binds.
+  // To one that binds, where the configuration says: nothing that is announced changes it.
   Result<std::string> connect(const std::string& source, const std::string& endpoint);
   // The same, where somebody has said that one does.
   void connect_announced(const std::string& source, const std::string& endpoint);
 
  private:
+  Result<std::string> dial(const std::string& source, const std::string& endpoint);
+
   const TrainerParts parts_;
+  std::set<std::string> configured_;
   LogLimiter refused_lines_;               // of announced addresses that are not used
   const SenderRule* answering_ = nullptr;  // of the trainer whose answer is being taken
 };

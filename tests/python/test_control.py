@@ -279,6 +279,23 @@ class Replying(unittest.TestCase):
         self.assertEqual(self.asked[-1]["command"], "pause")
         self.assertEqual(self.asked[-1]["params"], {"x": 1})
 
+    def test_what_is_published_moves_no_configured_address(self) -> None:
+        own, other = self.rep(b'{"success":true,"result":{"who":"own"}}'), self.rep(b'{"success":true,"result":{"who":"other"}}')
+        bridge = self.start('trainers.connect={"five-lines"="%s"}' % own, "trainers.connect_announced=true")
+        context = zmq.Context()
+        self.addCleanup(context.destroy, 0)
+        events = context.socket(zmq.PUB)
+        events.connect(bridge.events_in)
+
+        def announced() -> bool:
+            events.send(announcement("five-lines", "liar", control=other))
+            events.send(announcement("another", "r", control=other))
+            return bridge.ask("pause", "another")["status"] != "error"
+
+        wait_until(announced)
+        for _ in range(3):
+            self.assertEqual(bridge.ask("pause", "five-lines")["result"], {"who": "own"})
+
     def test_an_announced_one_only_where_that_is_allowed(self) -> None:
         for allowed in (False, True):
             endpoint = self.rep(b'{"success":true}')
