@@ -1,9 +1,13 @@
 #include "trainer/agent/checkpoint.h"
 
 #include <array>
+#include <charconv>
 #include <cstdio>
+#include <cstdlib>
 
 #include <rapidjson/document.h>
+#include <rapidjson/encodedstream.h>
+#include <rapidjson/memorystream.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -15,13 +19,52 @@ using rapidjson::Value;
 // Infinities and NaN are read so that they can be refused as what they are.
 using Writer = rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>,
                                  rapidjson::CrtAllocator, rapidjson::kWriteNanAndInfFlag>;
-constexpr unsigned kParsing = rapidjson::kParseFullPrecisionFlag |
+constexpr unsigned kParsing = rapidjson::kParseNumbersAsStringsFlag |
                               rapidjson::kParseNanAndInfFlag | rapidjson::kParseIterativeFlag;
 
 constexpr std::string_view kFormat = "ppo-trainer 2";
 constexpr std::string_view kChecksum = R"(,"checksum":")";
 constexpr std::size_t kAgentsMax = 256;
 constexpr std::size_t kIdBytesMax = 64;
+
+// Builds a document with numbers that the standard library reads: RapidJSON 1.1.0, where it is to be exact, reads beyond
+// a table's end for one with hundreds of zeros behind the point.
+struct ExactNumbers {
+  rapidjson::Document& to;
+
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    std::int64_t whole = 0;
+    const auto read = std::from_chars(text, text + size, whole);
+    if (read.ec == std::errc() && read.ptr == text + size) return to.Int64(whole);
+    return to.Double(std::strtod(std::string(text, size).c_str(), nullptr));
+  }
+  bool Null() { return to.Null(); }
+  bool Bool(bool b) { return to.Bool(b); }
+  bool Int(int n) { return to.Int(n); }
+  bool Uint(unsigned n) { return to.Uint(n); }
+  bool Int64(std::int64_t n) { return to.Int64(n); }
+  bool Uint64(std::uint64_t n) { return to.Uint64(n); }
+  bool Double(double n) { return to.Double(n); }
+  bool String(const char* s, rapidjson::SizeType n, bool copy) { return to.String(s, n, copy); }
+  bool Key(const char* s, rapidjson::SizeType n, bool copy) { return to.Key(s, n, copy); }
+  bool StartObject() { return to.StartObject(); }
+  bool EndObject(rapidjson::SizeType n) { return to.EndObject(n); }
+  bool StartArray() { return to.StartArray(); }
+  bool EndArray(rapidjson::SizeType n) { return to.EndArray(n); }
+};
+
+// Null where that is no JSON.
+rapidjson::Document read_exactly(std::string_view text) {
+  rapidjson::Document document;
+  const auto read = [text](rapidjson::Document& to) {
+    rapidjson::MemoryStream bytes(text.data(), text.size());
+    rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> stream(bytes);
+    ExactNumbers numbers{to};
+    return !rapidjson::Reader().Parse<kParsing>(stream, numbers).IsError();
+  };
+  document.Populate(read);
+  return document;
+}
 
 // The end of a checkpoint that begins with this text.
 std::string checksum_of(std::string_view text) {
@@ -158,11 +201,11 @@ CheckpointLoad decode_checkpoint(std::string_view bytes) {
   const std::string_view text = bytes.substr(0, bytes.rfind(kChecksum));
   rapidjson::Document document;
   if (bytes.substr(text.size()) == checksum_of(text)) {
-    document.Parse<kParsing>(bytes.data(), bytes.size());
+    document = read_exactly(bytes);
   } else if (text.size() < bytes.size()) {
     return refused("it is damaged: its checksum does not fit");
   }
-  if (document.HasParseError() || !document.IsObject() || !document.HasMember("format") ||
+  if (!document.IsObject() || !document.HasMember("format") ||
       document["format"] != Value(kFormat.data(), kFormat.size())) {
     return refused("it is no checkpoint of version 2, or cut short");
   }

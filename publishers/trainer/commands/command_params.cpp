@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+
+#include "event/json_reader.h"
 
 namespace trainer {
 namespace {
@@ -29,7 +32,7 @@ std::string range_text(Number min, Number max) {
 }  // namespace
 
 CommandParams::CommandParams(const std::string& json) {
-  document_.Parse<rapidjson::kParseFullPrecisionFlag>(json);
+  if (auto document = bridge::build_document(json, bridge::Beyond::refused)) document_ = std::move(*document);
   if (document_.IsObject()) return;
   document_.SetObject();
   complaint_ = "params must be an object";

@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -86,6 +88,26 @@ TEST_CASE("checkpoint: lengths and weights that a checksum covers are not truste
   CHECK_FALSE(decode_checkpoint(encode_checkpoint({named})).ok());
   entry.learnt.parameters[5] = std::numeric_limits<double>::quiet_NaN();
   CHECK(decode_checkpoint(encode_checkpoint({entry})).error == "a weight is not a finite number");
+}
+
+TEST_CASE("checkpoint: a weight may have any number of digits") {
+  const std::string good = encode_checkpoint({checkpoint_of(agent_with(1))});
+  const std::string list = "\"parameters\":[";
+  const std::size_t first = good.find(list) + list.size();
+  const std::string before = good.substr(0, first);
+  const std::size_t second = good.find(',', first);
+  const std::string after = good.substr(second, good.rfind(",\"checksum\"") - second);
+  const auto load = [&](const std::string& number) {
+    const std::string text = before + number + after;
+    std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    std::ostringstream checksum;
+    checksum << std::hex << std::setw(16) << std::setfill('0') << hash;
+    return decode_checkpoint(text + ",\"checksum\":\"" + checksum.str() + "\"}");
+  };
+  CHECK(load("0." + std::string(400, '0') + "1").agents.at(0).learnt.parameters[0] == 0.0);
+  CHECK(load("0.25" + std::string(400, '0')).agents.at(0).learnt.parameters[0] == 0.25);
+  CHECK_FALSE(load("1e400").ok());
 }
 
 TEST_CASE("checkpoint: an agent restored from it learns on bit for bit like the one it is of") {

@@ -54,6 +54,18 @@ TEST_CASE("command params: what is wrong is named with its value and its range")
         "the parameter 'x' is not known; there are none");
 }
 
+TEST_CASE("command params: a number may have any length") {
+  for (const std::size_t zeros : {300u, 330u, 400u, 100'000u}) {
+    CommandParams params("{\"x\":0." + std::string(zeros, '0') + "1}");
+    const double x = params.number("x", 0.0, 1.0);
+    CHECK(x >= 0.0);
+    CHECK(x < 1e-300);
+    CHECK(params.complaint() == "");
+  }
+  CommandParams long_one("{\"x\":0.25" + std::string(100'000, '0') + "}");
+  CHECK(long_one.number("x", 0.0, 1.0) == 0.25);
+}
+
 TEST_CASE("command params: values come as they are") {
   CommandParams params(R"({"side":"sell","n":9007199254740993,"x":1e-5,"item":"é"})");
   CHECK(params.one_of("side", {"buy", "sell"}) == "sell");
