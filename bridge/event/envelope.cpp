@@ -80,7 +80,6 @@ Reject EnvelopeParser::parse(std::string_view body) {
   const Reject reject = parse_text(body);
   not_finite_count_ = reject == Reject::none ? not_finite_.size() : 0;
   if (not_finite_count_ != 0) replace_not_finite(body);
-  if (reject == Reject::not_json && !is_utf8(body)) return Reject::not_utf8;
   return reject;
 }
 
@@ -155,7 +154,7 @@ Reject EnvelopeParser::parse_text(std::string_view text) {
       const char* const key_start = scan.position();
       if (!scan.string(&key) || !scan.take(':')) return malformed(scan, "the body");
       const Reject reject = member(scan, key, key_start);
-      if (reject == Reject::not_json || reject == Reject::too_deep) return reject;
+      if (reject == Reject::not_json || reject == Reject::not_utf8 || reject == Reject::too_deep) return reject;
       if (first == Reject::none) first = reject;
     } while (scan.take(','));
     if (!scan.take('}')) return malformed(scan, "the body");
@@ -278,8 +277,9 @@ Reject EnvelopeParser::scan_data(JsonScanner& scan) {
 }
 
 Reject EnvelopeParser::malformed(const JsonScanner& scan, std::string_view where) {
-  detail_ = printable(where) + " " + scan.problem();
-  return scan.too_deep() ? Reject::too_deep : Reject::not_json;
+  bool not_utf8 = false;
+  detail_ = printable(where) + " " + scan.problem(&not_utf8);
+  return scan.too_deep() ? Reject::too_deep : not_utf8 ? Reject::not_utf8 : Reject::not_json;
 }
 
 Reject EnvelopeParser::wrong(std::string_view key, const char* rule) {

@@ -88,6 +88,9 @@ class EnvelopeParser {
   // NaN, Infinity and -Infinity that became null in the last accepted body.
   std::size_t not_finite_count() const { return not_finite_count_; }
 
+  // How many keys the last body has at its top level.
+  std::size_t keys() const { return key_count_; }
+
   std::size_t event_bytes_max() const { return event_bytes_max_; }
   void set_event_bytes_max(std::size_t bytes) { event_bytes_max_ = bytes; }
 

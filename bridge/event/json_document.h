@@ -2,8 +2,10 @@
 // trainers' answers and announcements.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <rapidjson/document.h>
 
@@ -16,6 +18,12 @@ namespace bridge {
 // here; a number beyond a double is an infinity, larger than any range. The failure goes on behind a name: "is not
 // JSON: at byte 3 of 10".
 Result<rapidjson::Document> read_document(std::string_view text);
+
+// The same of an object, where only some members matter: the document has those that `names` names, each once (of those that
+// stand there twice, the last) and none of more than `bytes_max`; null where the text is no object. `*found`: the last
+// member called `as_text`, as it stands, with numbers of any size. So what else there is costs a look, and no memory.
+Result<rapidjson::Document> read_members(std::string_view text, const std::vector<std::string_view>& names, std::size_t bytes_max,
+                                         std::string_view as_text = {}, std::string_view* found = nullptr);
 
 // A value as text. Numbers keep their value, not their spelling; one beyond a double stays beyond it.
 std::string json_text(const rapidjson::Value& value);

@@ -1,6 +1,8 @@
 #include "event/json_scanner.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <cstring>
 
 #include "base/limits.h"
@@ -12,22 +14,27 @@ namespace {
 constexpr std::size_t kShortestNotFinite = 3;
 constexpr std::size_t kReservedMax = 262'144;  // places, at once
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+template <class Value>
+constexpr std::array<std::int8_t, 256> table_of(Value&& value) {
+  std::array<std::int8_t, 256> table{};
+  for (std::size_t c = 0; c < table.size(); ++c) table[c] = static_cast<std::int8_t>(value(static_cast<char>(c)));
+  return table;
 }
 
-// Four hex digits at p, or -1. REQUIRES: four bytes readable.
+constexpr auto kHexValues = table_of([](char c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+});
+
+// What stands alone behind a backslash.
+constexpr auto kEscapes = table_of([](char c) {
+  return c == '"' || c == '\\' || c == '/' || c == 'b' || c == 'f' || c == 'n' || c == 'r' || c == 't' ? 1 : 0;
+});
+
+// Four hex digits at p, or below 0. REQUIRES: four bytes readable.
 int hex4(const char* p) {
-  int n = 0;
-  for (int i = 0; i < 4; ++i) {
-    const int h = hex_value(p[i]);
-    if (h < 0) return -1;
-    n = n * 16 + h;
-  }
-  return n;
+  const auto at = [p](int i) { return static_cast<int>(kHexValues[static_cast<unsigned char>(p[i])]); };
+  const int wrong = at(0) | at(1) | at(2) | at(3);
+  return wrong < 0 ? wrong : at(0) << 12 | at(1) << 8 | at(2) << 4 | at(3);
 }
 
 void append_utf8(std::string& out, unsigned code) {
@@ -51,9 +58,12 @@ void append_utf8(std::string& out, unsigned code) {
 
 }  // namespace
 
-std::string JsonScanner::problem() const {
+std::string JsonScanner::problem(bool* not_utf8) const {
   if (too_deep_) return "is deeper than " + std::to_string(kJsonDepthMax) + " levels";
-  if (!utf8::is_valid({begin_, static_cast<std::size_t>(end_ - begin_)})) return "is not UTF-8";
+  // What was passed over is.
+  const bool is_utf8 = utf8::is_valid({p_, static_cast<std::size_t>(end_ - p_)});
+  if (not_utf8 != nullptr) *not_utf8 = !is_utf8;
+  if (!is_utf8) return "is not UTF-8";
   return "is not JSON: at byte " + std::to_string(p_ - begin_) + " of " +
          std::to_string(end_ - begin_);
 }
@@ -62,7 +72,7 @@ void JsonScanner::skip_more_space() {
   while (p_ < end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r')) ++p_;
 }
 
-// From its first byte that is not plain.
+// From its first byte that is not plain. Those that are not stand side by side, as a rule.
 bool JsonScanner::rest_of_string(const char* start, JsonString* out) {
   out->escaped = false;
   for (; p_ != end_; p_ = skip_plain(p_, end_)) {
@@ -74,23 +84,27 @@ bool JsonScanner::rest_of_string(const char* start, JsonString* out) {
     }
     if (c == '\\') {
       out->escaped = true;
-      if (!escape()) return false;
-    } else if (c < 0x20 || !multibyte()) {
+      if (!escapes()) return false;
+    } else if (c < 0x80 || !multibytes()) {
       return false;
     }
   }
   return false;
 }
 
-bool JsonScanner::escape() {
-  if (end_ - p_ < 2) return false;
-  const char c = p_[1];
-  if (c != 'u') {
-    if (c == '\0' || std::strchr("\"\\/bfnrt", c) == nullptr) return false;
-    p_ += 2;
-    return true;
-  }
-  if (end_ - p_ < 6) return false;
+bool JsonScanner::escapes() {
+  do {
+    if (end_ - p_ >= 2 && kEscapes[static_cast<unsigned char>(p_[1])]) {
+      p_ += 2;
+    } else if (!unicode_escape()) {
+      return false;
+    }
+  } while (p_ != end_ && *p_ == '\\');
+  return true;
+}
+
+bool JsonScanner::unicode_escape() {
+  if (end_ - p_ < 6 || p_[1] != 'u') return false;
   const int unit = hex4(p_ + 2);
   if (unit < 0) return false;
   p_ += 6;
@@ -102,10 +116,13 @@ bool JsonScanner::escape() {
   return true;
 }
 
-bool JsonScanner::multibyte() {
-  const int size = utf8::size_at(p_, end_);
-  p_ += size;
-  return size != 0;
+bool JsonScanner::multibytes() {
+  do {
+    const int size = utf8::size_at(p_, end_);
+    if (size == 0) return false;
+    p_ += size;
+  } while (p_ != end_ && static_cast<unsigned char>(*p_) >= 0x80);
+  return true;
 }
 
 bool JsonScanner::other_value(char first, int depth) {

@@ -89,8 +89,8 @@ class JsonScanner {
   bool too_deep() const { return too_deep_; }
 
   // Of a scanner that failed, what is wrong with the text, to follow its name: "is deeper than 64
-  // levels", "is not UTF-8" or "is not JSON: at byte 3 of 10".
-  std::string problem() const;
+  // levels", "is not UTF-8" or "is not JSON: at byte 3 of 10". `*not_utf8` tells of the second.
+  std::string problem(bool* not_utf8 = nullptr) const;
 
  private:
   // What sources write has no white space, as a rule; what they write of it is not above a space.
@@ -120,8 +120,9 @@ class JsonScanner {
   bool any_number();
   bool literal(std::string_view word);
   bool not_finite(std::string_view word, const char* start);
-  bool escape();
-  bool multibyte();
+  bool escapes();
+  bool unicode_escape();
+  bool multibytes();
 
   const char* begin_;
   const char* p_;

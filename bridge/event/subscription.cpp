@@ -206,18 +206,19 @@ Result<Subscription> Subscription::parse(const rapidjson::Value& request) {
       return Failure{"filter has " + std::to_string(filter->value.MemberCount()) +
                      " keys; must be at most " + std::to_string(kFilterKeysMax)};
     }
+    // Before any is read: a request may hold many.
     std::size_t values = 0;
+    for (const auto& member : filter->value.GetObject()) values += member.value.IsArray() ? member.value.Size() : 1;
+    if (values > kFilterValuesMax) {
+      return Failure{"filter has " + std::to_string(values) + " values; must be at most " +
+                     std::to_string(kFilterValuesMax)};
+    }
     std::vector<std::string> canonical;
     for (const auto& member : filter->value.GetObject()) {
       auto key = parse_key(view(member.name), member.value);
       if (!key) return key.error();
-      values += key.value().values.size();
       s.filter_.push_back(std::move(key.value()));
       canonical.push_back(json_text(member.name) + ':' + json_text(member.value));
-    }
-    if (values > kFilterValuesMax) {
-      return Failure{"filter has " + std::to_string(values) + " values; must be at most " +
-                     std::to_string(kFilterValuesMax)};
     }
     if (!s.filter_.empty()) s.filter_json_ = json_text(filter->value);
     for (const std::string& part : sorted_unique(std::move(canonical))) s.filter_key_ += part;
