@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/loop_turns.h"
 #include "stream/feed.h"
 
 namespace bridge {
@@ -16,6 +17,7 @@ constexpr std::int64_t kPassTimes = 16;  // a pass may take that part of the tim
 constexpr std::int64_t kPastReaderUs = 5'000;  // he counts as reading for so long after a block
 constexpr std::uint64_t kPassWork = 8 * kStepWork;  // of a pass at a time, about half a millisecond
 constexpr std::uint64_t kTellWork = 128;            // a write to a socket, as a rule
+constexpr std::uint64_t kGivenBytesPerWork = 32;    // of what the kernel copies then
 constexpr std::uint64_t kLookWork = 8;              // at a cohort
 
 }  // namespace
@@ -100,8 +102,9 @@ void Cohorts::go_on() {
     if (told_ < waking_.size()) {
       Feed* const feed = waking_[told_++];
       if (feed == nullptr) continue;
-      work += kTellWork;
+      const std::uint64_t given = given_bytes_;
       feed->notify();
+      work += kTellWork + (given_bytes_ - given) / kGivenBytesPerWork;
       continue;
     }
     waking_.clear();
@@ -118,7 +121,9 @@ void Cohorts::go_on() {
     }
   }
   work_->post([this, alive = std::weak_ptr<char>(alive_)] {
-    if (!alive.expired()) go_on();
+    if (alive.expired()) return;
+    const TurnPart part("to clients");
+    go_on();
   });
 }
 

@@ -89,6 +89,9 @@ class Cohorts {
   void wait(Cohort* cohort, Feed* feed, std::uint64_t seq);
   void stop_waiting(Cohort* cohort, Feed* feed);
 
+  // A feed has given so much to its client.
+  void gave(std::size_t bytes) { given_bytes_ += bytes; }
+
   void go_on();
   bool look_at(Cohort& cohort, std::uint64_t* work);
   bool make_edition(Cohort& cohort, std::uint64_t* work);
@@ -134,6 +137,7 @@ class Cohorts {
   // A feed that goes meanwhile is nulled.
   decltype(cohorts_)::iterator next_ = cohorts_.end();
   std::vector<Feed*> waking_;
+  std::uint64_t given_bytes_ = 0;
   std::size_t told_ = 0;  // of those
   bool passing_ = false;
   bool again_ = false;  // something has come since it began

@@ -98,6 +98,7 @@ Outgoing Feed::pull(std::size_t bytes_max) {
   } while (!queued_.empty() && !queued_.front().open && queued_.front().at <= cursor_ &&
            out.bytes < bytes_max && !out.more);
   if (out.buffers.size() > 1) join_small_buffers(out, cohorts_.unread());
+  cohorts_.gave(out.bytes);
   const bool looking_up = !queued_.empty() && queued_.front().open;
   if (out.empty() && !out.more && cohort_ != nullptr && !waiting_for_journal_ && !looking_up) {
     waiting_ = true;

@@ -12,6 +12,8 @@ namespace {
 
 // Below this a message saves its client nothing: it goes in one packet anyway.
 constexpr std::size_t kDeflateBytesMin = 1024;
+// What is larger is one event, or nearly; to compress 128 KiB takes a millisecond.
+constexpr std::size_t kDeflateBytesMax = 128 * 1024;
 
 constexpr std::size_t kPooledBytesStep = 32 * 1024;  // so that one fits the next that is a little larger
 
@@ -76,7 +78,7 @@ void FramesBuilder::add(const Block& block, std::size_t index) {
     return;
   }
   const std::string_view json = block.json(index);
-  if (array_.size() + json.size() + 2 > kBlockBytesMax) close_array();
+  if (array_.size() + json.size() + 2 > (deflater_ == nullptr ? kBlockBytesMax : kDeflateBytesMax)) close_array();
   array_.append(1, array_.empty() ? '[' : ',').append(json);
 }
 
@@ -94,7 +96,7 @@ void FramesBuilder::close_array() {
   if (array_.empty()) return;
   array_.append(1, ']');
   std::string_view compressed;
-  if (deflater_ != nullptr && array_.size() >= kDeflateBytesMin) {
+  if (deflater_ != nullptr && array_.size() >= kDeflateBytesMin && array_.size() <= kDeflateBytesMax) {
     compressed = deflater_->compress(array_);
   }
   const std::string_view payload = compressed.empty() ? std::string_view(array_) : compressed;

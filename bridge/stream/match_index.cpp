@@ -10,6 +10,8 @@ constexpr std::size_t kRowsMax = 64;
 constexpr std::size_t kFoundMax = 1024;      // values of a field that are remembered
 constexpr std::uint64_t kRowWork = 4;        // an event
 constexpr std::size_t kWordsPerRowWork = 16;
+constexpr std::size_t kPatternsPerWork = 8;  // that a type is held against
+constexpr std::uint64_t kRowsWorkMax = 16'384;  // of a block at a time
 
 constexpr std::string_view kFieldNames[] = {"", "source", "agent_id", "item"};  // as filters name them
 
@@ -116,10 +118,14 @@ const MatchIndex::Bits& MatchIndex::bits_of(std::size_t i, std::string_view valu
     if (field.found.size() >= kFoundMax) field.found.clear();
     Found found{std::make_unique<const std::string>(value), {}};
     if (i == kType) {
+      std::size_t patterns = 0;
       for (std::size_t number = 0; number < slots_.size(); ++number) {
         const Subscription* const subscription = slots_[number].subscription;
-        if (subscription != nullptr && subscription->wants_type(value)) set_bit(found.bits, number);
+        if (subscription == nullptr) continue;
+        patterns += 1 + subscription->patterns().size();
+        if (subscription->wants_type(value)) set_bit(found.bits, number);
       }
+      work_ += patterns / kPatternsPerWork;
     } else {
       found.bits = field.indifferent;
       const auto named = field.named.find(value);
@@ -144,7 +150,10 @@ void MatchIndex::look_into(const Block& block, std::size_t index, std::uint64_t*
   }
 }
 
-const MatchIndex::Rows& MatchIndex::make_rows(const BlockPtr& block) {
+// Null where there are so many new types that it takes too long: each asks for itself then, and what was found so far is
+// there for the next one.
+const MatchIndex::Rows* MatchIndex::make_rows(const BlockPtr& block) {
+  const std::uint64_t enough = work_ + kRowsWorkMax;
   Rows rows;
   while (!rows_.empty() && (rows_.size() >= kRowsMax || rows_bytes_ > kRowsBytesMax ||
                             rows_.front().block.expired())) {
@@ -162,6 +171,7 @@ const MatchIndex::Rows& MatchIndex::make_rows(const BlockPtr& block) {
     std::uint64_t* const row = rows.bits.data() + index * words_;
     const Bits& by_type = bits_of(kType, block->text(entry.type));
     std::copy(by_type.begin(), by_type.end(), row);
+    if (work_ > enough) return nullptr;
     const auto narrow = [&](std::size_t field, const EventEntry::Piece& piece, bool there) {
       if (fields_[field].filters == 0) return;
       if (there) {
@@ -189,7 +199,7 @@ const MatchIndex::Rows& MatchIndex::make_rows(const BlockPtr& block) {
   }
   work_ += block->size() * (kRowWork + words_ / kWordsPerRowWork);
   rows_bytes_ += rows.bytes();
-  return rows_.emplace_back(std::move(rows));
+  return &rows_.emplace_back(std::move(rows));
 }
 
 MatchIndex::Column MatchIndex::column(const BlockPtr& block, std::size_t number) {
@@ -199,7 +209,9 @@ MatchIndex::Column MatchIndex::column(const BlockPtr& block, std::size_t number)
     return !rows.block.owner_before(block) && !block.owner_before(rows.block);
   };
   const auto kept = std::find_if(rows_.rbegin(), rows_.rend(), same);
-  const Rows& rows = kept == rows_.rend() ? make_rows(block) : *kept;
+  const Rows* const made = kept == rows_.rend() ? make_rows(block) : &*kept;
+  if (made == nullptr) return column;
+  const Rows& rows = *made;
   const Slot& slot = slots_[number];
   if (slot.since > rows.version) return column;  // it came later
   column.word_ = rows.bits.data() + number / 64;

@@ -96,7 +96,7 @@ class MatchIndex {
   };
 
   void change();
-  const Rows& make_rows(const BlockPtr& block);
+  const Rows* make_rows(const BlockPtr& block);
   const Bits& bits_of(std::size_t field, std::string_view value);
   void look_into(const Block& block, std::size_t index, std::uint64_t* row);
 

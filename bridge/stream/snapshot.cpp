@@ -100,10 +100,13 @@ bool Snapshot::catch_up(EventLog& log, std::uint64_t to_seq, std::uint64_t work_
     const std::uint64_t next = std::max(folded_seq_ + 1, log.history().first_seq());
     const BlockPtr block = log.history().find(next);
     if (!block) return true;  // never: the log folds what it evicts
-    const std::uint64_t cost = kFoldWork + kKeptWork * readers_.size();
-    const std::uint64_t last = std::min({block->last_seq(), to_seq, next + (enough - *work) / cost});
+    std::uint64_t last = next - 1;
+    do {
+      ++last;
+      const std::size_t bytes = block->entry(static_cast<std::size_t>(last - block->first_seq())).frame_size;
+      *work += kFoldWork + kKeptWork * readers_.size() + bytes / kEntryBytesPerWork;
+    } while (last < std::min(block->last_seq(), to_seq) && *work < enough);
     fold(*block, last);
-    *work += (last + 1 - next) * cost;
   }
   return true;
 }

@@ -153,7 +153,7 @@ TEST_CASE("growing replies: what is large is told in a step of its own") {
   for (int i = 0; i < 3; ++i) bench.event("t", R"({"x":")" + std::string(100'000, 'x') + "\"}");
   Asker asker(bench);
   asker.run(bench, "get_snapshot");
-  CHECK(asker.answers == 1);  // no more than one event of each type
+  while (asker.answers == 0) REQUIRE(bench.work_once());  // no more than one event of each type
   asker.run(bench, "get_recent_events");
   CHECK(asker.answers == 1);
   CHECK(bench.work_once());
