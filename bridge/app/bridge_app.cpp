@@ -132,17 +132,26 @@ class BridgeApp::Impl : BridgeParts {
     if (authenticator_ && authenticator_->changed()) (void)reloader_.reload_credentials();
     check_keys();  // some may have run out
     const std::int64_t now = clock_.steady_us();
-    if (now > last_tick_us_) sources_.tick(static_cast<double>(now - last_tick_us_) / 1e6, now);
-    last_tick_us_ = now;
+    if (now > last_tick_us_ && !looking_at_sources_) {
+      look_at_sources(static_cast<double>(now - last_tick_us_) / 1e6, now);
+      last_tick_us_ = now;
+    }
     rejects_.tell_more();
     counters_.log_dropped = log_lines_dropped();
     if (!ending_.stopping().begun()) service_.status(health_.status_line());
+  }
+
+  void look_at_sources(double elapsed_s, std::int64_t now_us) {
+    const TurnPart part("sources");
+    looking_at_sources_ = !sources_.tick(elapsed_s, now_us);
+    if (looking_at_sources_) work_.post([this, elapsed_s, now_us] { look_at_sources(elapsed_s, now_us); });
   }
 
   Ticking seconds_{io_, kTick, [this] { tick(); }};
   Ticking deadlines_{io_, kCommandTick, [this] { command_tick(); }};
   Ticking cluster_ticking_{io_, kClusterTick, [this] { cluster_tick(); }};
   std::int64_t last_tick_us_ = 0;
+  bool looking_at_sources_ = false;  // some of them wait for a further turn
 };
 
 BridgeApp::BridgeApp(const LoadedConfig& config, const std::string& file, ReadConfig read, Program program)

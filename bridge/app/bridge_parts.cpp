@@ -47,7 +47,7 @@ BridgeParts::BridgeParts(const Config& config, const LoadedConfig& loaded, const
       guard_(io_, zmq_, authenticator_.get(), clock_, guard_options()),
       trainers_(io_, zmq_, guard_, counters_, memory_[Queue::commands], taken_,
                 {[this](const TrainerChannel::Message& message) { trainer_links_.on_message(message); },
-                 [this](auto connection) { sources_.disconnected(connection); }}),
+                 [this](auto connection) { sources_.disconnected(connection); }, [this] { return trainer_links_.has_room(); }}),
       dispatcher_(commands_, sources_, trainers_, own_events_, counters_, clock_,
                   config.trainers.deadline_ms * 1000),
       intake_(static_cast<std::size_t>(config.events.event_bytes_max), log_, sources_, tracker_,
@@ -67,7 +67,7 @@ BridgeParts::BridgeParts(const Config& config, const LoadedConfig& loaded, const
             pages_.handle(r, own, answer);
           },
           [this] { flow_.regulate(); }),
-      receiver_(io_, zmq_, guard_, intake_, counters_, taken_, clock_, memory_[Queue::events_in], [this] { flow_.announce(); }),
+      receiver_(io_, zmq_, guard_, intake_, counters_, taken_, clock_, memory_[Queue::events_in], [this] { flow_.on_events(); }),
       bot_publisher_(io_, log_, counters_, upkeep_, memory_[Queue::bot_backlog],
                      {zmq_, guard_, clock_, memory_[Queue::bot_events], memory_[Queue::bot_topics], taken_}),
       bot_commands_(io_, zmq_, guard_, dispatcher_, counters_, clock_, memory_[Queue::bot_replies],

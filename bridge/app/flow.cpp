@@ -4,6 +4,8 @@
 
 #include <asio/post.hpp>
 
+#include "base/limits.h"
+
 namespace bridge {
 
 void Flow::deliver() {
@@ -15,6 +17,17 @@ void Flow::announce() {
   deliver();
   if (parts_.journal != nullptr) parts_.journal->pump();
   regulate();
+}
+
+void Flow::on_events() {
+  const auto& blocks = parts_.log.history().blocks();
+  const bool large = !blocks.empty() && blocks.back()->last_seq() == parts_.log.last_seq() &&
+                     blocks.back()->entry(blocks.back()->size() - 1).frame_size > kBlockBytesMax;
+  if (large) {
+    announce_soon();
+  } else {
+    announce();
+  }
 }
 
 void Flow::announce_soon() {

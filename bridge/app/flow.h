@@ -36,6 +36,8 @@ class Flow {
 
   // Tells everyone downstream that the log has grown.
   void announce();
+  // The same of what sources have sent, but in a turn of its own where the newest event is large: to read it was one.
+  void on_events();
   // Once the present work is done, however often it is asked for.
   void announce_soon();
   // More of the log is on disk, or the journal's state has changed.

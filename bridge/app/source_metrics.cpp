@@ -1,6 +1,5 @@
 #include "app/source_metrics.h"
 
-#include <algorithm>
 #include <vector>
 
 namespace bridge {
@@ -42,20 +41,10 @@ void add_clocks(MetricFamilies& families, const std::vector<const Source*>& told
 }  // namespace
 
 void add_sources(MetricFamilies& families, const SourceTable& table, std::int64_t steady_us) {
-  std::vector<const Source*> told;
-  for (const auto& [name, source] : table.sources()) {
-    if (source->first_seen_us != 0) told.push_back(source.get());  // else it is known from an earlier process alone
-  }
-  families.gauge("ppo_bridge_sources", "Sources that were heard of.", static_cast<double>(told.size()));
-  const std::size_t kept = std::min(told.size(), kSourcesInMetrics);
+  const std::vector<const Source*> told = table.heard_last(kSourcesInMetrics);
+  families.gauge("ppo_bridge_sources", "Sources that were heard of.", static_cast<double>(table.sources_heard()));
   families.gauge("ppo_bridge_sources_left_out", "Of these, those that no line below tells of: they are silent longest.",
-                 static_cast<double>(told.size() - kept));
-  if (kept < told.size()) {
-    std::nth_element(told.begin(), told.begin() + static_cast<std::ptrdiff_t>(kept), told.end(),
-                     [](const Source* a, const Source* b) { return a->last_event_us > b->last_event_us; });
-    told.resize(kept);
-    std::sort(told.begin(), told.end(), [](const Source* a, const Source* b) { return a->name < b->name; });
-  }
+                 static_cast<double>(table.sources_heard() - told.size()));
   const auto each = [&](const char* name, const char* help, Type type, auto value) {
     families.begin(name, help, type);
     for (const Source* const source : told) families.sample(static_cast<double>(value(*source)), {{"source", source->name}});

@@ -4,6 +4,11 @@
 #include "base/text.h"
 
 namespace bridge {
+namespace {
+
+constexpr std::size_t kAnswersWaitingBytesMax = 1024 * 1024;  // beyond the one that came last
+
+}  // namespace
 
 TrainerLinks::TrainerLinks(const TrainerParts& parts) : parts_(parts) {
   parts_.router.set_repair_listener([this](const RepairAnswer& answer) {
@@ -14,14 +19,15 @@ TrainerLinks::TrainerLinks(const TrainerParts& parts) : parts_(parts) {
 void TrainerLinks::on_message(const TrainerChannel::Message& message) {
   const TurnPart part("what a trainer says");
   const std::uint64_t before = parts_.log.last_seq();
-  const SenderRule rule = [&](std::string_view type, std::string_view source) {
-    return message.sender.may_publish(type, source);
-  };
+  SenderRule rule;  // of events, it is kept for longer than the message
+  if (message.sender.kind != ZmqSender::Kind::local) {
+    rule = [sender = message.sender](std::string_view type, std::string_view source) { return sender.may_publish(type, source); };
+  }
   const PeerName peer = [&] { return message.sender.peer(message.address); };
   HelloFrom from;
   from.peer = &peer;
   from.since = message.since;
-  if (message.sender.kind != ZmqSender::Kind::local) from.rule = &rule;
+  if (rule) from.rule = &rule;
   std::string reply;
   if (!parts_.intake.take_hello(message.connection, message.json, &reply, from)) {
     answering_ = from.rule;
@@ -32,6 +38,8 @@ void TrainerLinks::on_message(const TrainerChannel::Message& message) {
   }
   if (parts_.log.last_seq() != before) parts_.flow.announce_soon();
 }
+
+bool TrainerLinks::has_room() const { return parts_.intake.waiting_bytes() < kAnswersWaitingBytesMax; }
 
 Result<std::string> TrainerLinks::connect(const std::string& source, const std::string& endpoint) {
   configured_.insert(source);

@@ -38,6 +38,9 @@ class TrainerLinks {
   // A message that came over a connection: who the trainer is, or an answer.
   void on_message(const TrainerChannel::Message& message);
 
+  // False while answers wait that came before: so much of them that no more should come.
+  bool has_room() const;
+
   // To one that binds, where the configuration says: nothing that is announced changes it.
   Result<std::string> connect(const std::string& source, const std::string& endpoint);
   // The same, where somebody has said that one does.

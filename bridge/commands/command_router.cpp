@@ -107,6 +107,7 @@ void CommandRouter::start(Command command, const std::vector<CommandAim>& aims, 
   request->responds.push_back(std::move(respond));
   request->outcome.to_all = request->command.target == "*";
   request->outcome.answers = std::move(kept);
+  for (const TrainerAnswer& one : request->outcome.answers) request->answered_bytes += one.result_json.size();
   request->here_only = here_only;
   request->unanswered = aims.size();
   request->submitted_us = clock_.steady_us();
@@ -218,7 +219,8 @@ void CommandRouter::on_answer(std::string_view connection, std::string_view json
 }
 
 void CommandRouter::take_command_answer(TrainerLane& lane, std::string_view json) {
-  const auto document = read_document(json);
+  std::string_view result;
+  const auto document = read_members(json, {"id", "success", "error"}, kTrainerErrorBytesMax, "result", &result);
   const bool readable = document && document.value().IsObject();
   const rapidjson::Value* const id_member = readable ? find(document.value(), "id") : nullptr;
   const std::string with_trainer = lane.with_trainer ? lane.with_trainer->id : "";
@@ -247,7 +249,7 @@ void CommandRouter::take_command_answer(TrainerLane& lane, std::string_view json
   lane.with_trainer.reset();
   TrainerAnswer given;
   if (readable) {
-    given = read_trainer_answer(document.value(), json);
+    given = read_trainer_answer(document.value(), result);
   } else {
     ++counters_.command_answers_unusable;
     given.error = {ErrorType::unknown_outcome,
@@ -325,9 +327,19 @@ void CommandRouter::answer(const TrainerCommand& part, TrainerAnswer given, bool
   given.source = part.source;
   given.run = part.run;
   given.elapsed_us = clock_.steady_us() - request.submitted_us;
-  request.outcome.answers.push_back(given);
+  const std::size_t bytes = given.result_json.size();
+  if (given.success && request.answered_bytes + bytes > kReplyBytesMax) {
+    given.success = false;
+    given.result_json.clear();
+    given.error = {ErrorType::too_large, "it was done; the result takes " + std::to_string(bytes) + " bytes, and with those of others at most " +
+                                             std::to_string(kReplyBytesMax) + " are told"};
+  } else {
+    request.answered_bytes += bytes;
+  }
+  const std::size_t place = request.outcome.answers.size();
+  request.outcome.answers.push_back(std::move(given));
   if (--request.unanswered == 0) complete(request);
-  if (on_executed_ && told) on_executed_(request.command, given);
+  if (on_executed_ && told) on_executed_(request.command, request.outcome.answers[place]);
 }
 
 void CommandRouter::complete(CommandRequest& request) {

@@ -25,10 +25,8 @@ void put_delays(JsonWriter& json, const Counters& counters, const SourceTable& s
   json.key("delays").object().key("bounds_ms").list();
   for (const std::int64_t us : DurationHistogram::kBoundsUs) json.add(static_cast<double>(us) / 1e3);
   json.end_list();
-  DurationHistogram published;
-  for (const auto& [name, source] : sources.sources()) published += source->publish_to_receive;
   json.key("publish_to_receive");
-  put(json, published);
+  put(json, sources.publish_to_receive());
   put(json, "receive_to_send", counters.receive_to_send);
   put(json, "send_to_ack", counters.send_to_ack);
   json.end_object();

@@ -26,6 +26,7 @@ struct CommandRequest {
   std::vector<Respond> responds;
   CommandOutcome outcome;
   std::size_t unanswered = 0;
+  std::size_t answered_bytes = 0;  // of results
   std::int64_t submitted_us = 0;
   bool here_only = false;  // trainers of other bridges were left out
   bool done = false;

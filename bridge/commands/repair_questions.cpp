@@ -46,7 +46,8 @@ bool CommandRouter::ask(Run& run, std::uint64_t from, std::uint64_t to) {
 
 // True where it is an answer to a question, whether in time or late.
 bool CommandRouter::take_repair_answer(TrainerLane& lane, std::string_view json) {
-  std::string id = repair_id(json);
+  const RepairText text = read_repair(json);
+  std::string id = text.id;
   const bool asked = !lane.repairs.empty() && lane.repairs.front().sent;
   bool broken = false;
   if (id.empty() && asked) {
@@ -58,8 +59,8 @@ bool CommandRouter::take_repair_answer(TrainerLane& lane, std::string_view json)
   const bool late = lane.late_repair && lane.late_repair->id == id;
   const bool expected = asked && lane.repairs.front().id == id;
   if (!late && !expected) return false;
-  std::string_view events;
-  const RepairOutcome outcome = broken ? RepairOutcome::broken : read_repair(json, &events);
+  const RepairOutcome outcome = broken ? RepairOutcome::broken : text.outcome;
+  const std::string_view events = broken ? std::string_view() : text.events;
   if (expected) {
     finish(lane.repairs.front(), outcome, events);
     lane.repairs.pop_front();

@@ -2,21 +2,10 @@
 
 #include <string>
 
-#include "event/json_scanner.h"
 #include "event/json_value.h"
 
 namespace bridge {
 namespace {
-
-// The text of a member of a valid object; empty where it is not there.
-std::string_view member_text(std::string_view object, std::string_view wanted) {
-  std::string_view found;
-  for_each_member(object, [&](const JsonString& key, std::string_view value) {
-    if (key.raw == wanted) found = value;
-    return true;
-  });
-  return found;
-}
 
 // The error that a trainer gave; its own words where it gave none that we know.
 RequestError trainer_error(const rapidjson::Value& reply) {
@@ -38,13 +27,12 @@ RequestError trainer_error(const rapidjson::Value& reply) {
 
 }  // namespace
 
-TrainerAnswer read_trainer_answer(const rapidjson::Value& reply, std::string_view json) {
+TrainerAnswer read_trainer_answer(const rapidjson::Value& reply, std::string_view result) {
   TrainerAnswer given;
   const rapidjson::Value* const success = find(reply, "success");
   given.success = success != nullptr && success->IsTrue();
   if (given.success) {
     // As it stands in the text: digits of any length pass unharmed.
-    const std::string_view result = member_text(json, "result");
     given.result_json = result.empty() ? "{}" : std::string(result);
   } else {
     given.error = trainer_error(reply);

@@ -21,7 +21,7 @@ namespace bridge {
 namespace {
 
 constexpr int kRequestsPerTurnMax = 32;
-constexpr std::size_t kTurnBytesMax = 256 * 1024;
+constexpr std::size_t kTurnBytesMax = 64 * 1024;  // some 8 ns each
 constexpr std::size_t kBotsKnownMin = 1024;  // before those are forgotten that nothing is owed to
 constexpr int kRequestsWaitingMax = 16;  // of one bot in ZeroMQ (ZMQ_RCVHWM)
 constexpr std::size_t kSharePerBot = 4;  // one that has not taken so much of all gets no more replies

@@ -11,7 +11,10 @@ namespace {
 constexpr int kHeartbeatMs = 2000;
 constexpr int kHeartbeatTimeoutMs = 10'000;
 constexpr std::int64_t kAnswerBytesMax = 16 << 20;  // a peer that sends more is disconnected
-constexpr int kAnswersPerTurnMax = 256;
+// A turn takes in what costs so much: to read a hello takes some 50 ns a byte.
+constexpr std::size_t kTurnCostMax = 256 * 1024;
+constexpr std::size_t kMessageCost = 1024;
+constexpr std::size_t kByteCost = 16;
 constexpr int kWaitingMax = 16;  // messages of one trainer, in ZeroMQ, either way
 
 }  // namespace
@@ -161,8 +164,9 @@ void TrainerChannel::check_keys() {
 
 Turn TrainerChannel::take_turn() {
   std::vector<zmq::message_t> frames;
-  for (int i = 0; i < kAnswersPerTurnMax; ++i) {
+  for (std::size_t cost = 0; cost < kTurnCostMax && (!listener_.has_room || listener_.has_room());) {
     if (!receive_frames(socket_, frames, &taken_)) return Turn::drained;
+    cost += kMessageCost + frames.back().size() * kByteCost;
     monitor_->catch_up();
     // Routing id, delimiter, body, as a REP would send it; a bare DEALER leaves the delimiter out.
     const bool delimiter = frames.size() == 3 && frames[1].size() == 0;

@@ -51,6 +51,7 @@ class TrainerChannel final : public TrainerLink {
   struct Listener {
     std::function<void(const Message& message)> on_message;
     std::function<void(std::string_view connection)> on_disconnected;
+    std::function<bool()> has_room = {};  // whether a message may come now; none: always
   };
 
   TrainerChannel(asio::io_context& io, zmq::context_t& context, ZmqGuard& guard, Counters& counters,

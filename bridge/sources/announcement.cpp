@@ -25,7 +25,9 @@ std::string parameters_text(const rapidjson::Value& list) {
 
 Announcement read_announcement(std::string_view text) {
   Announcement said;
-  const auto data = read_document(text);
+  static const std::vector<std::string_view> kNames = {"agents",  "commands", "parameters", "host",   "state", "pid",
+                                                       "replay",  "control",  "clock",      "clock_heard", "head",  "oldest"};
+  const auto data = read_members(text, kNames, kAnnouncedBytesMax);
   if (!data || !data.value().IsObject()) return said;
   for (const auto& member : data.value().GetObject()) {
     const std::string_view name = view(member.name);

@@ -9,7 +9,8 @@
 
 namespace bridge {
 
-// A longer list is left out.
+// A member of more bytes, as it was sent, is left out; and a list that is longer, as it is kept.
+inline constexpr std::size_t kAnnouncedBytesMax = 64 * 1024;
 inline constexpr std::size_t kCommandsJsonBytesMax = 8 * 1024;
 inline constexpr std::size_t kParametersJsonBytesMax = 16 * 1024;
 inline constexpr std::size_t kParametersMax = 64;

@@ -1,5 +1,6 @@
 #include "sources/intake.h"
 
+#include <algorithm>
 #include <cassert>
 #include <limits>
 #include <utility>
@@ -15,9 +16,11 @@ namespace {
 constexpr std::size_t kBodyCost = 64;
 constexpr std::size_t kRefusedCost = 192;
 constexpr std::size_t kAnnouncedCost = 12;    // of a byte of an announcement: all of it is read, and kept
-constexpr std::size_t kFollowUpCost = 256;  // of an event that had waited
+constexpr std::size_t kFollowUpCost = 192;  // of an event that had waited, beside its bytes
+constexpr std::size_t kLookCost = 4;        // of SourceTable::work()
+constexpr std::size_t kKeysPerCost = 4;     // keys at the top level are held against each other
 
-constexpr std::size_t kFollowUpsATurn = 1024;
+constexpr std::size_t kFollowUpCostATurn = 256 * 1024;
 
 const std::string kOwnSourceDetail = "source must not be ppo-bridge, which is the bridge itself";
 const std::string kForbiddenDetail = "source is not one that whoever sent it may speak for";
@@ -71,11 +74,13 @@ std::size_t Intake::take_some(IntakeBatch& batch, std::size_t cost_max) {
     const IntakeOutcome& outcome = batch.outcome;
     const bool none = outcome.accepted + outcome.rejected == 0;
     if (line.empty() && !(batch.ended && none)) continue;
-    const std::size_t follow_ups_left = follow_ups_left_;
+    const std::size_t follow_up_left = follow_up_left_;
     const std::uint64_t announcements = counters_.announcements;
+    const std::uint64_t looked = sources_.work();
     if (!take_body(line, batch.outcome)) cost += kRefusedCost;
+    cost += parser_.keys() * parser_.keys() / kKeysPerCost;
     if (counters_.announcements != announcements) cost += line.size() * kAnnouncedCost;
-    cost += (follow_ups_left - follow_ups_left_) * kFollowUpCost;
+    cost += (follow_up_left - follow_up_left_) + (sources_.work() - looked) * kLookCost;
   }
   taking_ = false;
   take_deferred();
@@ -94,12 +99,12 @@ bool Intake::is_one_body_over_lines(std::string_view message) {
 void Intake::begin_turn() {
   wall_us_ = clock_.wall_us();
   steady_us_ = clock_.steady_us();
-  follow_ups_left_ = on_more_ ? kFollowUpsATurn : std::numeric_limits<std::size_t>::max();
+  follow_up_left_ = on_more_ ? kFollowUpCostATurn : std::numeric_limits<std::size_t>::max();
 }
 
 bool Intake::go_on() {
   more_ = false;
-  return change([] {});
+  return change([this] { take_repairs(); });
 }
 
 // Does something that may let events go on that wait. True where that added to the log.
@@ -261,7 +266,8 @@ void Intake::tell_unbelieved(const PeerName* peer) {
 
 // What waited and waits no longer. What the parser held is gone after it.
 void Intake::follow_up() {
-  for (; follow_ups_left_ != 0 && tracker_.next(&step_, steady_us_); --follow_ups_left_) {
+  while (follow_up_left_ != 0 && tracker_.next(&step_, steady_us_)) {
+    follow_up_left_ -= std::min(follow_up_left_, kFollowUpCost + step_.body.size());
     if (step_.kind == SourceTracker::Step::Kind::lost) {
       report_lost(step_);
     } else if (parser_.parse(step_.body) == Reject::none) {
@@ -269,7 +275,11 @@ void Intake::follow_up() {
       append(step_.run, step_.kind == SourceTracker::Step::Kind::event);
     }
   }
-  if (follow_ups_left_ == 0 && tracker_.ready() && !std::exchange(more_, true)) on_more_();
+  if (follow_up_left_ == 0 && tracker_.ready()) ask_for_more();
+}
+
+void Intake::ask_for_more() {
+  if (!std::exchange(more_, true)) on_more_();
 }
 
 void Intake::report_lost(const SourceTracker::Step& step) {
@@ -283,7 +293,20 @@ bool Intake::take_repair(const RepairAnswer& answer, const SenderRule* rule) {
     deferred_.push_back(answer);
     return false;
   }
-  return change([&] { take_answer(answer, rule); });
+  if (answer.events.empty()) return change([&] { take_answer(answer); });
+  Repair& repair = repairs_.emplace_back();
+  repair.answer = answer;
+  repair.text = answer.events;
+  repair.left = repair.text;
+  waiting_bytes_ += repair.text.size();
+  if (rule != nullptr) repair.rule = *rule;
+  repair.place.next = answer.from;
+  // To read it was a turn's work already.
+  if (on_more_ && repair.text.size() > kFollowUpCostATurn / 4) {
+    ask_for_more();
+    return false;
+  }
+  return change([this] { take_repairs(); });
 }
 
 void Intake::take_deferred() {
@@ -296,31 +319,56 @@ void Intake::take_deferred() {
   }
 }
 
-void Intake::take_answer(const RepairAnswer& answer, const SenderRule* rule) {
+// As many as a turn may have.
+void Intake::take_repairs() {
+  while (!repairs_.empty()) {
+    Repair& repair = repairs_.front();
+    Run* const run = sources_.find(repair.answer.source, repair.answer.run);
+    if (run != nullptr && !take_some(repair, *run)) return ask_for_more();
+    const RepairAnswer answer = std::move(repair.answer);
+    waiting_bytes_ -= repair.text.size();
+    repairs_.pop_front();
+    if (run == nullptr) continue;
+    tracker_.on_answer(*run, answer.from, answer.to, answer.outcome, steady_us_);
+    follow_up();
+  }
+}
+
+// False where there is more. REQUIRES: at its end, that on_answer() follows.
+bool Intake::take_some(Repair& repair, Run& run) {
+  tracker_.begin_answer(repair.place);
+  while (follow_up_left_ != 0) {
+    if (!next_repaired(&repair.left, &repaired_)) return true;
+    follow_up_left_ -= std::min(follow_up_left_, kFollowUpCost + 2 * repaired_.size());
+    take_repaired(repair, run);
+  }
+  repair.place = tracker_.interrupt_answer();
+  return false;
+}
+
+void Intake::take_repaired(Repair& repair, Run& run) {
+  Reject why = parser_.parse(repaired_);
+  if (why == Reject::none) why = judge(repair.rule ? &repair.rule : nullptr);
+  if (why == Reject::none && against_schema()) why = Reject::schema_mismatch;
+  if (why != Reject::none) {
+    tracker_.on_broken();
+    if (on_reject_) on_reject_({why, detail_of(why), repaired_, repair.answer.source, "its repair"});
+    return;
+  }
+  const Envelope& event = parser_.envelope();
+  const bool asked_for = event.tracked() && event.type.front() != '_' && event.source == repair.answer.source &&
+                         event.run == repair.answer.run;
+  if (!asked_for) return;
+  counters_.not_finite_replaced += parser_.not_finite_count();
+  if (tracker_.observe(run, event, repaired_, steady_us_) == SourceTracker::Verdict::pass) append(&run, true);
+  if (tracker_.ready()) follow_up();
+}
+
+// Of one without events.
+void Intake::take_answer(const RepairAnswer& answer) {
   Run* const run = sources_.find(answer.source, answer.run);
   if (run == nullptr) return;
-  tracker_.begin_answer(answer.from);
-  if (answer.outcome == RepairOutcome::events || answer.outcome == RepairOutcome::late) {
-    for_each_repaired(answer.events, [&](std::string_view body) {
-      Reject why = parser_.parse(body);
-      if (why == Reject::none) why = judge(rule);
-      if (why == Reject::none && against_schema()) why = Reject::schema_mismatch;
-      if (why != Reject::none) {
-        tracker_.on_broken();
-        if (on_reject_) on_reject_({why, detail_of(why), body, answer.source, "its repair"});
-        return;
-      }
-      const Envelope& event = parser_.envelope();
-      const bool asked_for = event.tracked() && event.type.front() != '_' &&
-                             event.source == answer.source && event.run == answer.run;
-      if (!asked_for) return;
-      counters_.not_finite_replaced += parser_.not_finite_count();
-      if (tracker_.observe(*run, event, body, steady_us_) == SourceTracker::Verdict::pass) {
-        append(run, true);
-      }
-      if (tracker_.ready()) follow_up();
-    });
-  }
+  tracker_.begin_answer({answer.from, 0});
   tracker_.on_answer(*run, answer.from, answer.to, answer.outcome, steady_us_);
   follow_up();
 }
@@ -331,7 +379,10 @@ bool Intake::tick() {
 
 void Intake::stop() {
   on_more_ = nullptr;  // there is no later
-  change([this] { tracker_.stop(); });
+  change([this] {
+    take_repairs();
+    tracker_.stop();
+  });
 }
 
 const std::string& Intake::detail_of(Reject why) const {

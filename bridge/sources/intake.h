@@ -124,8 +124,11 @@ class Intake {
 
   // Takes what a source sent again, or that it did not. True where it added to the log. What comes
   // while something is being taken (a source restarts, and so its questions end) is taken behind
-  // it. `rule`: of who sends them; null: anything.
+  // it. Events are taken a few at a time, later where there is an `on_more`. `rule`: of who sends them; null: anything.
   bool take_repair(const RepairAnswer& answer, const SenderRule* rule = nullptr);
+
+  // Of answers that are not taken yet. No more should come in while it is much.
+  std::size_t waiting_bytes() const { return waiting_bytes_; }
 
   // Looks after holes. Call every few milliseconds while tracker().busy(). True where it added to
   // the log.
@@ -147,7 +150,19 @@ class Intake {
   template <class Change>
   bool change(Change&& f);
   void follow_up();
-  void take_answer(const RepairAnswer& answer, const SenderRule* rule = nullptr);
+  // Events of an answer, as far as they were not taken yet.
+  struct Repair {
+    RepairAnswer answer;
+    std::string text;
+    std::string_view left;  // of it
+    SenderRule rule;        // none: anything
+    SourceTracker::AnswerPlace place;
+  };
+  void take_repairs();
+  bool take_some(Repair& repair, Run& run);
+  void take_repaired(Repair& repair, Run& run);
+  void take_answer(const RepairAnswer& answer);
+  void ask_for_more();
   Reject judge(const SenderRule* rule) const;
   const std::string& detail_of(Reject why) const;
   void take_deferred();
@@ -175,10 +190,13 @@ class Intake {
   LogLimiter unbelieved_lines_;
   std::string mismatch_;               // of the event that was checked last
   std::function<void()> on_more_;
-  std::size_t follow_ups_left_ = 0;    // in this turn
+  std::size_t follow_up_left_ = 0;     // what they may cost in this turn
   bool more_ = false;                  // on_more_ was called
   bool taking_ = false;                // the parser and the step are in use
   std::deque<RepairAnswer> deferred_;  // none with events
+  std::deque<Repair> repairs_;
+  std::size_t waiting_bytes_ = 0;      // of these
+  std::string repaired_;               // the body of one, kept for its memory
 };
 
 }  // namespace bridge

@@ -22,56 +22,72 @@ std::string decoded(std::string_view value) {
   return out;
 }
 
-// The text of a member; empty where it is not there. How deep it goes repair_id() has looked at.
-std::string_view member(std::string_view object, std::string_view wanted) {
-  std::vector<TextSpan> not_finite;
-  std::string_view found;
-  for_each_member(
-      object,
-      [&](const JsonString& key, std::string_view value) {
-        if (key.raw == wanted) found = value;
-        return true;
-      },
-      &not_finite, kAnswerDepth);
-  return found;
+// Visits the members of an object that comes next: visit(key) -> bool takes the value, false to stop. False too where it is
+// none.
+template <class Visit>
+bool walk_object(JsonScanner& scan, Visit&& visit) {
+  if (!scan.take('{')) return false;
+  if (scan.take('}')) return true;
+  do {
+    JsonString key;
+    if (scan.peek() != '"' || !scan.string(&key) || !scan.take(':')) return false;
+    scan.peek();
+    if (!visit(key.raw)) return false;
+  } while (scan.take(','));
+  return scan.take('}');
+}
+
+bool take_value(JsonScanner& scan, int depth, std::string_view* text) {
+  const char* const start = scan.position();
+  if (!scan.value(depth)) return false;
+  *text = std::string_view(start, static_cast<std::size_t>(scan.position() - start));
+  return true;
 }
 
 }  // namespace
 
-std::string repair_id(std::string_view json) {
+// In one pass, for it may be megabytes.
+RepairText read_repair(std::string_view json) {
   // Cheap to tell: the id's text must be there, and commands' answers hold it hardly ever.
   if (json.find("\"r-") == std::string_view::npos) return {};
   std::vector<TextSpan> not_finite;
   JsonScanner scan(json, &not_finite);
-  if (scan.peek() != '{' || !scan.value(kAnswerDepth) || !scan.at_end()) return {};
-  std::string id = decoded(member(json, "id"));
-  return id.compare(0, kIdStart.size(), kIdStart) == 0 ? std::move(id) : std::string();
+  std::string_view id, events, error, type, other;
+  const bool valid = walk_object(scan, [&](std::string_view key) {
+    if (key == "result" && scan.peek() == '{') {
+      return walk_object(scan, [&](std::string_view name) { return take_value(scan, kAnswerDepth + 2, name == "events" ? &events : &other); });
+    }
+    if (key == "error" && scan.peek() == '{') {
+      return walk_object(scan, [&](std::string_view name) { return take_value(scan, kAnswerDepth + 2, name == "error_type" ? &type : &other); });
+    }
+    return take_value(scan, kAnswerDepth + 1, key == "id" ? &id : key == "error" ? &error : &other);
+  });
+  RepairText found;
+  if (!valid || !scan.at_end()) return found;
+  found.id = decoded(id);
+  if (found.id.compare(0, kIdStart.size(), kIdStart) != 0) found.id.clear();
+  if (!events.empty() && events.front() == '[') {
+    found.outcome = RepairOutcome::events;
+    found.events = events;
+  } else if (decoded(type.empty() ? error : type) == "unknown_command") {
+    found.outcome = RepairOutcome::unknown;
+  }
+  return found;
 }
 
-RepairOutcome read_repair(std::string_view json, std::string_view* events) {
-  const std::string_view result = member(json, "result");
-  *events = member(result, "events");
-  if (!events->empty() && events->front() == '[') return RepairOutcome::events;
-  const std::string_view error = member(json, "error");
-  const std::string_view type = member(error, "error_type");
-  return decoded(type.empty() ? error : type) == "unknown_command" ? RepairOutcome::unknown
-                                                                   : RepairOutcome::failed;
-}
-
-void for_each_repaired(std::string_view events,
-                       const std::function<void(std::string_view body)>& visit) {
+bool next_repaired(std::string_view* events, std::string* body) {
   std::vector<TextSpan> not_finite;
-  for_each_element(
-      events,
-      [&](std::string_view value) {
-        not_finite.clear();
-        if (value.front() == '"') {
-          visit(decoded(value));
-        } else {
-          visit(value);
-        }
-      },
-      &not_finite, 1);
+  JsonScanner scan(*events, &not_finite);
+  std::string_view value;
+  if (!scan.take('[') && !scan.take(',')) return false;
+  if (scan.peek() == ']' || !take_value(scan, 1, &value)) return false;
+  if (value.front() == '"') {
+    *body = decoded(value);
+  } else {
+    body->assign(value);
+  }
+  events->remove_prefix(static_cast<std::size_t>(scan.position() - events->data()));
+  return true;
 }
 
 }  // namespace bridge

@@ -28,17 +28,17 @@ struct RepairAnswer {
   std::string_view events;  // of events and late: the JSON list, valid but for NaN and Infinity
 };
 
-// The id of an answer that may be one to `_replay`; empty of what is none, or is not valid JSON.
+// An answer that may be one to `_replay`.
+struct RepairText {
+  std::string id;  // empty of what is none, or is not valid JSON
+  RepairOutcome outcome = RepairOutcome::failed;  // whether it has events
+  std::string_view events;  // the list's text, in that of the answer
+};
 // Unlike answers to commands it may hold NaN and Infinity, as bodies may, and bodies as deep as
 // they may be.
-std::string repair_id(std::string_view json);
+RepairText read_repair(std::string_view json);
 
-// Whether it has events, and which: `*events` is the text of the list, in `json`.
-// REQUIRES: repair_id(json) is not empty.
-RepairOutcome read_repair(std::string_view json, std::string_view* events);
-
-// Visits the bodies of such a list: objects, or strings that hold one.
-void for_each_repaired(std::string_view events,
-                       const std::function<void(std::string_view body)>& visit);
+// Takes the next body off such a list: an object, or a string that holds one, which is decoded. False at the end.
+bool next_repaired(std::string_view* events, std::string* body);
 
 }  // namespace bridge

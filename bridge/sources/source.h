@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <set>
@@ -111,6 +112,7 @@ struct Run {
   std::int64_t spoken_for_until_us = 0;  // until then its hello counts, should its connection be away; 0 = none
   std::uint64_t announcements = 0;
   bool announces = false;         // it does, or the start before it did
+  std::list<Run*>::iterator place;  // in SourceTable: by when it was heard of
   std::size_t detail_bytes = 0;   // of what follows, up to `control`
 
   // As it announces itself; agents also as its events name them, where it announces none.
@@ -144,6 +146,7 @@ struct SourceTally {
 struct Source {
   std::string name;
   std::vector<std::unique_ptr<Run>> runs;  // in the order in which they were met
+  std::size_t live_runs = 0;  // of these, is_live(): SourceTable counts
   ControlLine by_name;
   SourceTally tally;
   DurationHistogram publish_to_receive;  // of events whose run's clock is known

@@ -126,8 +126,8 @@ void SourceTracker::announce(Run& run, const Announcement& said, std::int64_t no
 
 // It stands where the event behind the one before it would.
 void SourceTracker::on_broken() {
-  answer_max_ = std::max(answer_max_, answer_next_);
-  ++answer_next_;
+  answer_.max = std::max(answer_.max, answer_.next);
+  ++answer_.next;
 }
 
 void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
@@ -139,13 +139,13 @@ void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
     case RepairOutcome::events:
       order.failures = 0;
       order.ask_span = std::min(order.ask_span * 2, RunOrder::kAskSpanMax);
-      if (answer_max_ >= from) {
+      if (answer_.max >= from) {
         // It gives the oldest that it has first: what is not there below its newest it does not have.
         order.since_us = now_us;
-        if (order.expected <= answer_max_ && missing_to(order) >= order.expected && may_be_coming(order, now_us)) {
+        if (order.expected <= answer_.max && missing_to(order) >= order.expected && may_be_coming(order, now_us)) {
           order.retry_us = now_us + kRepairRetryUs;
         } else {
-          give_up(run, std::min(answer_max_, to));
+          give_up(run, std::min(answer_.max, to));
         }
       } else if (order.held.empty() && missing_to(order) > near_to(order)) {
         deny(order);
@@ -162,7 +162,7 @@ void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
       break;
     case RepairOutcome::late:
       order.failures = 0;
-      answer_max_ = 0;
+      answer_.max = 0;
       return;
     case RepairOutcome::unknown:
       order.deaf = true;
@@ -172,7 +172,7 @@ void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
       order.ask_span = std::min(order.ask_span, to - from + 1) / 2;
       if (order.ask_span == 0) {
         order.ask_span = 1;
-        answer_max_ = from;  // it has it, and cannot say it
+        answer_.max = from;  // it has it, and cannot say it
         give_up(run, from);
       }
       break;
@@ -188,7 +188,7 @@ void SourceTracker::on_answer(Run& run, std::uint64_t from, std::uint64_t to,
       break;
   }
   if (outcome == RepairOutcome::failed || outcome == RepairOutcome::unknown) ++counters_.repairs_failed;
-  answer_max_ = 0;
+  answer_.max = 0;
   pursue(run, now_us);
 }
 
@@ -296,7 +296,7 @@ bool SourceTracker::give_up(Run& run, std::uint64_t to, std::uint64_t limit) {
   order.first_sight = false;
   order.restored = false;
   const std::uint64_t believed =
-      std::min(to, std::max({covered_to(run), limit, answer_max_}));
+      std::min(to, std::max({covered_to(run), limit, answer_.max}));
   order.gone_to = std::max(order.gone_to, believed);
   if (order.gone_to < order.expected && !begins) return false;
   make_ready(run);
@@ -309,23 +309,25 @@ void SourceTracker::supersede(Run& run) {
 }
 
 void SourceTracker::tick(std::int64_t now_us) {
-  for (std::size_t i = 0; i < watched_.size(); ++i) {
-    Run& run = *watched_[i];
+  const auto quiet = [](const RunOrder& order) {
+    return !order.troubled && (order.head < order.expected || order.denied_head >= order.head);
+  };
+  for (std::size_t i = 0; i < kWatchedATick && next_watched_ < watched_.size(); ++i) {
+    Run& run = *watched_[next_watched_];
     RunOrder& order = run.order;
     if (now_us - std::max(order.head_us, order.moved_us) >= kTailGraceUs) {
       order.seen_to = std::max(order.seen_to, std::min(order.head, covered_to(run)));
     }
     pursue(run, now_us);
-  }
-  const auto quiet = [](Run* run) {
-    const RunOrder& order = run->order;
-    if (order.troubled || (order.head >= order.expected && order.denied_head < order.head)) {
-      return false;
+    order.watched = !quiet(order);
+    if (order.watched) {
+      ++next_watched_;
+    } else {
+      watched_[next_watched_] = watched_.back();
+      watched_.pop_back();
     }
-    run->order.watched = false;
-    return true;
-  };
-  watched_.erase(std::remove_if(watched_.begin(), watched_.end(), quiet), watched_.end());
+  }
+  if (next_watched_ >= watched_.size()) next_watched_ = 0;
 }
 
 }  // namespace bridge

@@ -1,6 +1,7 @@
 #include "sources/source_table.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,10 @@ constexpr double kRateHorizonS = 5.0;
 
 // What a process said before it ended may arrive so long behind the first word of its successor.
 constexpr std::int64_t kStragglerUs = 900'000;
-constexpr std::int64_t kFullUs = 1'000'000;  // after a search for room that was in vain
+// Of a part of a tick: what it looks at, where telling of a change is as much as looking at so many.
+constexpr std::uint64_t kTickWork = 4096;
+constexpr std::uint64_t kChangeWork = 128;
+constexpr std::size_t kHeardLookedAtMax = 4096;
 
 }  // namespace
 
@@ -56,6 +60,7 @@ Run* SourceTable::find(std::string_view source, std::string_view run) const {
   const Source* const known = find(source);
   if (known == nullptr) return nullptr;
   for (const auto& one : known->runs) {
+    ++work_;
     if (one->id == run) return one.get();
   }
   return nullptr;
@@ -90,39 +95,28 @@ Run* SourceTable::find_or_add(std::string_view source, std::string_view id, bool
     Source& parent = source_named(source);
     run = parent.runs.emplace_back(std::make_unique<Run>()).get();
     ++runs_;
+    work_ += kRunWork;
     run->source = &parent;
+    run->place = by_heard_.insert(by_heard_.end(), run);
     run->id = id;
     run->heard_us = steady_us;
     run->control.source = &parent;
     run->control.run = run;
     if (wall_us != 0 && !connected) end_earlier(*run, steady_us);
   }
-  if (run->source->first_seen_us == 0) run->source->first_seen_us = wall_us;
+  if (run->source->first_seen_us == 0 && wall_us != 0) {
+    run->source->first_seen_us = wall_us;
+    ++sources_heard_;
+  }
   return run;
 }
 
-// Several leave at a time, so that names by the thousand do not cost a search each.
+// Who is connected has the better claim than who has only published.
 bool SourceTable::make_room(bool connected, std::int64_t steady_us) {
-  if (!connected && steady_us < full_until_us_) return false;
-  std::vector<Run*> silent;
-  Run* oldest = nullptr;
-  for (const auto& [name, source] : sources_) {
-    for (const auto& run : source->runs) {
-      if (run->connected()) continue;
-      if (oldest == nullptr || run->heard_us < oldest->heard_us) oldest = run.get();
-      if (steady_us - run->heard_us >= kLiveUs) silent.push_back(run.get());
-    }
-  }
-  // Who is connected has the better claim than who has only published.
-  if (silent.empty() && connected && oldest != nullptr) silent.push_back(oldest);
-  if (silent.empty()) {
-    full_until_us_ = steady_us + kFullUs;
-    return false;
-  }
-  const auto leave = static_cast<std::ptrdiff_t>(std::min(silent.size(), runs_max_ / 8 + 1));
-  std::partial_sort(silent.begin(), silent.begin() + leave, silent.end(),
-                    [](const Run* a, const Run* b) { return a->heard_us < b->heard_us; });
-  std::for_each(silent.begin(), silent.begin() + leave, [this](Run* run) { forget(*run); });
+  if (by_heard_.empty()) return false;
+  Run& oldest = *by_heard_.front();
+  if (!connected && steady_us - oldest.heard_us < kLiveUs) return false;
+  forget(oldest);
   return true;
 }
 
@@ -130,8 +124,10 @@ void SourceTable::forget(Run& run) {
   ++counters_.runs_forgotten;
   has_forgotten_ = true;
   Source& source = *run.source;
-  if (run.connected()) disconnected(run.control.connection);
   listener_->on_forget(run);
+  work_ += kRunWork + source.runs.size();
+  if (is_live(run)) --source.live_runs;
+  by_heard_.erase(run.place);  // it is not connected
   detail_bytes_ -= run.detail_bytes;
   if (last_ == &run) last_ = nullptr;
   --runs_;
@@ -139,12 +135,32 @@ void SourceTable::forget(Run& run) {
                                  [&run](const auto& one) { return one.get() == &run; }));
   if (!source.runs.empty() || source.bound) return;
   fail_line(source.by_name, "was forgotten");
-  sources_.erase(source.name);
+  erase(source);
 }
 
 void SourceTable::release(Source& source) {
   if (!source.runs.empty() || source.bound) return;
-  if (!source.by_name.lane || source.by_name.lane->idle()) sources_.erase(source.name);
+  if (!source.by_name.lane || source.by_name.lane->idle()) erase(source);
+}
+
+void SourceTable::erase(const Source& source) {
+  if (source.first_seen_us != 0) --sources_heard_;
+  sources_.erase(source.name);
+}
+
+std::vector<const Source*> SourceTable::heard_last(std::size_t sources_max) const {
+  std::set<std::string_view> names;
+  std::vector<const Source*> found;
+  auto one = by_heard_.rbegin();
+  auto other = connected_.rbegin();
+  for (std::size_t i = 0; i < kHeardLookedAtMax && found.size() < sources_max; ++i) {
+    if (one == by_heard_.rend() && other == connected_.rend()) break;
+    const bool second = one == by_heard_.rend() || (other != connected_.rend() && (*other)->heard_us > (*one)->heard_us);
+    const Source* const source = (second ? *other++ : *one++)->source;
+    if (source->first_seen_us != 0 && names.insert(source->name).second) found.push_back(source);
+  }
+  std::sort(found.begin(), found.end(), [](const Source* a, const Source* b) { return a->name < b->name; });
+  return found;
 }
 
 Source* SourceTable::bind(std::string_view name, std::string_view connection) {
@@ -176,7 +192,11 @@ void SourceTable::count(Run& run, const Envelope& event, std::int64_t wall_us) {
   source.last_event_us = wall_us;
   if (run.clock.known()) {
     const std::int64_t published_us = parse_seconds(event.source_timestamp);
-    if (published_us >= 0) source.publish_to_receive.add(wall_us - (published_us - run.clock.offset_us()), 1);
+    if (published_us >= 0) {
+      const std::int64_t took_us = wall_us - (published_us - run.clock.offset_us());
+      source.publish_to_receive.add(took_us, 1);
+      publish_to_receive_.add(took_us, 1);
+    }
   }
   if (!run.lists_agents && event.agent_id.kind == IndexedField::Kind::text) {
     add_agent(run, event.agent_id.text);
@@ -191,16 +211,16 @@ void SourceTable::count(Run& run, const Envelope& event, std::int64_t wall_us) {
 bool SourceTable::announce(Run& run, const Announcement& said, std::int64_t steady_us) {
   if (run.connected()) return false;
   if (steady_us < run.spoken_for_until_us) {
-    run.heard_us = steady_us;
+    heard(run, steady_us);
     return false;
   }
   if (run.ended()) {
     // Not that it lives, but how far it had come.
     if (steady_us - run.ended_us < kStragglerUs) return true;
-    run.ended_us = 0;  // it lives: two processes publish under one name
+    set_live(run, run.announces, 0, run.state);  // it lives: two processes publish under one name
     run.order.superseded = false;
   }
-  run.heard_us = steady_us;
+  heard(run, steady_us);
   take(run, said);
   return true;
 }
@@ -218,13 +238,14 @@ Run* SourceTable::hello(std::string_view connection, std::string_view source, st
     // One that says another name than before is somebody else now.
     if (lines_.count(std::string(connection)) != 0) disconnected(connection);
     run->control.connection = connection;
+    connected_.splice(connected_.end(), by_heard_, run->place);
     run->connected_since = since;
     lines_[run->control.connection] = &run->control;
-    run->ended_us = 0;
+    set_live(*run, run->announces, 0, run->state);
     run->order.superseded = false;
     if (run->spoken_for_until_us == 0) end_earlier(*run, steady_us);
   }
-  run->heard_us = steady_us;
+  heard(*run, steady_us);
   run->spoken_for_until_us = steady_us + kStalledAfterUs;
   take(*run, said);
   return run;
@@ -238,12 +259,14 @@ void SourceTable::disconnected(std::string_view connection) {
   if (line.run == nullptr) return;
   lines_.erase(line.connection);
   line.connection.clear();
+  by_heard_.splice(by_heard_.end(), connected_, line.run->place);
   // Where its successor is there already, it has ended with its connection.
   const auto& runs = line.source->runs;
+  work_ += runs.size();
   const auto own = std::find_if(runs.begin(), runs.end(),
                                 [&line](const auto& run) { return run.get() == line.run; });
   if (std::any_of(own, runs.end(), [](const auto& run) { return run->connected() && is_live(*run); })) {
-    line.run->ended_us = std::max<std::int64_t>(line.run->heard_us, 1);
+    set_live(*line.run, line.run->announces, std::max<std::int64_t>(line.run->heard_us, 1), line.run->state);
   }
   look_for_conflict(*line.source);
 }
@@ -253,6 +276,7 @@ void SourceTable::disconnected(std::string_view connection) {
 void SourceTable::end_earlier(Run& run, std::int64_t steady_us) {
   if (run.id.empty()) return;
   bool restarted = false;
+  work_ += run.source->runs.size();
   for (const auto& earlier : run.source->runs) {
     if (earlier.get() == &run) break;
     if (earlier->id.empty() || earlier->connected()) continue;
@@ -263,10 +287,10 @@ void SourceTable::end_earlier(Run& run, std::int64_t steady_us) {
     }
     if (earlier->ended()) continue;
     restarted = restarted || earlier->announces;
-    earlier->ended_us = std::max<std::int64_t>(steady_us, 1);
+    set_live(*earlier, earlier->announces, std::max<std::int64_t>(steady_us, 1), earlier->state);
   }
   if (!restarted || run.announcements != 0) return;
-  run.announces = true;
+  set_live(run, true, run.ended_us, run.state);
   fail_line(run.source->by_name, "restarted before it answered");
   listener_->on_source(run, SourceChange::restarted);
 }
@@ -294,7 +318,7 @@ void SourceTable::add_agent(Run& run, std::string_view agent) {
 
 void SourceTable::take(Run& run, const Announcement& said) {
   const bool first = !run.announces;
-  run.announces = true;
+  set_live(run, true, run.ended_us, run.state);
   ++run.announcements;
   detail_bytes_ -= std::exchange(run.detail_bytes, 0);
   const auto agents = std::exchange(run.agents, {});
@@ -324,12 +348,17 @@ void SourceTable::take(Run& run, const Announcement& said) {
   look_for_conflict(*run.source);
 }
 
-void SourceTable::set_state(Run& run, SourceState state, SourceChange change) {
+void SourceTable::set_live(Run& run, bool announces, std::int64_t ended_us, SourceState state) {
+  if (is_live(run)) --run.source->live_runs;
+  run.announces = announces;
+  run.ended_us = ended_us;
   run.state = state;
-  const auto& runs = run.source->runs;
-  const bool others = std::any_of(runs.begin(), runs.end(), [&run](const auto& other) {
-    return other.get() != &run && is_live(*other);
-  });
+  if (is_live(run)) ++run.source->live_runs;
+}
+
+void SourceTable::set_state(Run& run, SourceState state, SourceChange change) {
+  set_live(run, run.announces, run.ended_us, state);
+  const bool others = run.source->live_runs > (is_live(run) ? 1u : 0u);
   if (state == SourceState::gone) {
     if (run.connected()) fail_line(run.control, "went before it answered");
     if (!run.connected() && !others) fail_line(run.source->by_name, "went before it answered");
@@ -350,10 +379,11 @@ void SourceTable::look_for_conflict(Source& source) {
   std::size_t processes = 0;
   Run* left = nullptr;
   for (const auto& run : source.runs) {
+    ++work_;
     const bool proven = run->connected() || (run->announcements >= 2 && !run->id.empty());
     if (!is_live(*run) || run->state != SourceState::live || !proven) continue;
-    ++processes;
     left = run.get();
+    if (++processes == 2) break;
   }
   if (source.in_conflict == (processes >= 2)) return;
   source.in_conflict = processes >= 2;
@@ -362,10 +392,13 @@ void SourceTable::look_for_conflict(Source& source) {
                        source.in_conflict ? SourceChange::conflict : SourceChange::conflict_over);
 }
 
-void SourceTable::tick(double elapsed_s, std::int64_t steady_us) {
+bool SourceTable::tick(double elapsed_s, std::int64_t steady_us) {
   const double keep = std::max(0.0, 1.0 - elapsed_s / kRateHorizonS);
-  for (auto it = sources_.begin(); it != sources_.end();) {
+  std::uint64_t looked_at = 0;
+  auto it = ticked_.empty() ? sources_.begin() : sources_.upper_bound(ticked_);
+  while (it != sources_.end() && looked_at < kTickWork) {
     Source& source = *it->second;
+    looked_at += 1 + source.runs.size();
     const std::uint64_t events = source.tally.events;
     const double rate = static_cast<double>(events - source.events_at_tick) / elapsed_s;
     // The first seconds of a source show its rate at once instead of creeping up to it.
@@ -378,12 +411,17 @@ void SourceTable::tick(double elapsed_s, std::int64_t steady_us) {
       if (silent_us < kStalledAfterUs) continue;
       const bool gone = silent_us >= kLiveUs;
       const SourceState now = gone ? SourceState::gone : SourceState::stalled;
-      if (now != run->state) set_state(*run, now, gone ? SourceChange::gone : SourceChange::stalled);
+      if (now == run->state) continue;
+      looked_at += kChangeWork;
+      set_state(*run, now, gone ? SourceChange::gone : SourceChange::stalled);
     }
     if (source.in_conflict) look_for_conflict(source);
     ++it;
+    ticked_ = source.name;
     release(source);
   }
+  if (it == sources_.end()) ticked_.clear();
+  return ticked_.empty();
 }
 
 }  // namespace bridge

@@ -4,17 +4,22 @@
 // is published may be anybody's, and changes nothing of a run that is connected.
 //
 // One rule of forgetting: beyond `runs_max` runs the one that has been silent longest goes, never one that
-// was heard of within kLiveUs or is connected. Where all are live a further one is refused.
+// was heard of within kLiveUs or is connected. Where all are live a further one is refused. One whose connection has ended
+// counts as heard of then.
+//
+// No call looks at all sources, however many there are; at the runs of one name it does, and work() tells at how many.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/counters.h"
 #include "base/text.h"
@@ -88,7 +93,7 @@ class SourceTable {
       if (found == nullptr) return nullptr;
       last_ = found;
     }
-    last_->heard_us = steady_us;
+    heard(*last_, steady_us);
     if (last_->state != SourceState::live) revive(*last_);
     return last_;
   }
@@ -115,11 +120,20 @@ class SourceTable {
   // is no room.
   Run* restore(std::string_view source, std::string_view run);
 
-  // Call about once a second: renews the rates and looks who has fallen silent. `elapsed_s` > 0 since
-  // the last call.
-  void tick(double elapsed_s, std::int64_t steady_us);
+  // Call about once a second, and again soon, with the same, while it is false: renews the rates and looks who has fallen
+  // silent, some sources at a time. `elapsed_s` > 0 since the call before.
+  bool tick(double elapsed_s, std::int64_t steady_us);
 
   const Sources& sources() const { return sources_; }
+  // Those that were heard of, not only known from an earlier process; and, of these, at most so many that were heard of last,
+  // by name.
+  std::size_t sources_heard() const { return sources_heard_; }
+  std::vector<const Source*> heard_last(std::size_t sources_max) const;
+  // Of all events whose run's clock was known.
+  const DurationHistogram& publish_to_receive() const { return publish_to_receive_; }
+  // Grows by what calls cost: 1 for a run that is looked at, kRunWork for one that is met or forgotten.
+  std::uint64_t work() const { return work_; }
+  static constexpr std::uint64_t kRunWork = 512;
   Source* find(std::string_view source) const;
   Run* find(std::string_view source, std::string_view run) const;
   // The source, known from now on until release(), for who is at the control socket without a word. Null
@@ -146,6 +160,14 @@ class SourceTable {
   Source& source_named(std::string_view name);
   bool make_room(bool connected, std::int64_t steady_us);
   void forget(Run& run);
+  void erase(const Source& source);
+  void heard(Run& run, std::int64_t steady_us) {
+    run.heard_us = steady_us;
+    std::list<Run*>& its = run.connected() ? connected_ : by_heard_;
+    its.splice(its.end(), its, run.place);
+  }
+  // Changes what is_live() goes by.
+  void set_live(Run& run, bool announces, std::int64_t ended_us, SourceState state);
   void end_earlier(Run& run, std::int64_t steady_us);
   void take(Run& run, const Announcement& said);
   void add_agent(Run& run, std::string_view agent);
@@ -162,11 +184,17 @@ class SourceTable {
   SourceListener* listener_ = nullptr;
   Sources sources_;
   std::unordered_map<std::string, ControlLine*> lines_;  // by connection, of hellos
+  // Runs that are not connected, and those that are: who has been silent longest first.
+  std::list<Run*> by_heard_;
+  std::list<Run*> connected_;
   Run* last_ = nullptr;  // of the last word: events come in batches of one run
   std::size_t runs_ = 0;
   std::size_t detail_bytes_ = 0;
   std::size_t detail_bytes_max_ = 32 << 20;
-  std::int64_t full_until_us_ = 0;  // until then there is nobody who could make room
+  std::size_t sources_heard_ = 0;
+  DurationHistogram publish_to_receive_;
+  mutable std::uint64_t work_ = 0;
+  std::string ticked_;  // the name up to which tick() has come; empty: it begins
   bool has_forgotten_ = false;
 };
 

@@ -62,8 +62,8 @@ void SourceTracker::forget(Run& run) {
   held_events_ -= order.unbelieved.size();
   for (const std::string& body : order.unbelieved) held_bytes_ -= body.size();
   while (!order.held.empty()) take(run, order.held.begin());
-  watched_.erase(std::remove(watched_.begin(), watched_.end(), &run), watched_.end());
-  ready_.erase(std::remove(ready_.begin(), ready_.end(), &run), ready_.end());
+  if (order.watched) watched_.erase(std::remove(watched_.begin(), watched_.end(), &run), watched_.end());
+  if (order.queued) ready_.erase(std::remove(ready_.begin(), ready_.end(), &run), ready_.end());
 }
 
 // ---- What comes in.
@@ -74,8 +74,8 @@ SourceTracker::Verdict SourceTracker::observe_out_of_order(Run& run, std::uint64
   RunOrder& order = run.order;
   meet(run, now_us);
   if (answering_) {
-    answer_max_ = std::max(answer_max_, seq);
-    answer_next_ = seq + 1;
+    answer_.max = std::max(answer_.max, seq);
+    answer_.next = seq + 1;
   }
   if (seq > kSourceSeqMax || (order.announcements == 0 && seq > covered_to(run))) {
     ++counters_.events_unbelieved;
@@ -170,7 +170,7 @@ bool SourceTracker::next(Step* step, std::int64_t now_us) {
   while (!ready_.empty()) {
     Run& run = *ready_.front();
     if (step_of(run, step, now_us)) return true;
-    ready_.erase(ready_.begin());
+    ready_.pop_front();
     run.order.queued = false;
     pursue(run, now_us);
   }

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -53,6 +54,8 @@ inline constexpr int kRepairFailuresMax = 3;
 
 // Events of one run that wait; more are put off.
 inline constexpr std::size_t kHeldEventsPerRunMax = 65'536;
+
+inline constexpr std::size_t kWatchedATick = 512;
 
 // How far a number may be ahead that no announcement covers.
 inline constexpr std::uint64_t kUnannouncedMax = 1'000'000;
@@ -134,10 +137,18 @@ class SourceTracker {
 
   // Between these two, observe() is given what a source sent again, which may be nothing. on_broken() in
   // its place tells of a body that cannot be read.
-  void begin_answer(std::uint64_t from) {
+  struct AnswerPlace {
+    std::uint64_t next = 0;  // the number that a broken body in the answer would have
+    std::uint64_t max = 0;   // the newest event that it had so far
+  };
+  void begin_answer(AnswerPlace place) {
     answering_ = true;
-    answer_next_ = from;
-    answer_max_ = 0;
+    answer_ = place;
+  }
+  // The rest of it comes later, behind begin_answer() with this.
+  AnswerPlace interrupt_answer() {
+    answering_ = false;
+    return answer_;
   }
   void on_broken();
   // [from, to] is what was asked for.
@@ -149,7 +160,8 @@ class SourceTracker {
   // The run is about to be destroyed: lets go of all that it has here.
   void forget(Run& run);
 
-  // Looks after holes. Call every few milliseconds while busy(); do what next() says after.
+  // Looks after holes, those of kWatchedATick runs at a time, in turns. Call every few milliseconds while busy(); do what
+  // next() says after.
   void tick(std::int64_t now_us);
   bool busy() const { return !watched_.empty() || !ready_.empty(); }
 
@@ -200,11 +212,11 @@ class SourceTracker {
   Counters& counters_;
   std::int64_t first_heard_us_ = -1;  // of any source
   std::vector<Run*> watched_;  // with a hole, or a head ahead of what came
-  std::vector<Run*> ready_;    // with something to do, in this order
+  std::size_t next_watched_ = 0;  // the one that tick() looks at next
+  std::deque<Run*> ready_;    // with something to do, in this order
   std::size_t held_events_ = 0;
   std::size_t held_bytes_ = 0;
-  std::uint64_t answer_next_ = 0;  // the number that a broken body in the answer would have
-  std::uint64_t answer_max_ = 0;   // newest event of the answer being taken
+  AnswerPlace answer_;  // the one that is being taken
   bool paused_ = false;
   bool answering_ = false;
 };

@@ -196,6 +196,13 @@ std::vector<std::unique_ptr<ProtocolClient>> many_clients(BridgeProcess& bridge,
   return clients;
 }
 
+// A megabyte of `piece` and commas.
+std::string list_of(const std::string& piece) {
+  std::string list;
+  while (list.size() < 1'000'000) list += piece + ",";
+  return list + "1";
+}
+
 // 2 ms, twice over: what else the machine does slows each instruction down. Without optimization all takes several times as long.
 #if PPO_SANITIZED
 constexpr double kTurnCpuUsMax = 2'000'000;
@@ -331,6 +338,59 @@ const Wish kWishes[] = {
        CHECK(wait_until([&] {
          return socket.receive(reply, milliseconds(100)) != TcpSocket::Read::kTimeout;
        }));
+     }},
+    {"events of a megabyte, of all that is slow to read, while somebody filters them",
+     [](BridgeProcess& bridge) {
+       ProtocolClient client(bridge.websocket());
+       client.request(R"({"action":"register","filter":{"n":-1}})");
+       EventPublisher publisher(bridge.events_in());
+       double taken = 0;
+       for (const char* const piece : {R"("")", R"("\n\n\n\n\n\n\n\n")", R"("éééé")", "[]", "[[[[[[[[[[]]]]]]]]]]", R"({"a":1})"}) {
+         const std::string body = event_body("t", R"({"a":[)" + list_of(piece) + "]}");
+         for (int i = 0; i < 3; ++i) {
+           REQUIRE(publisher.publish(body));
+           ++taken;
+           REQUIRE(wait_until([&] { return metric(bridge, "ppo_bridge_events_accepted_total") == taken; }));
+         }
+       }
+     }},
+    {"announcements of a megabyte",
+     [](BridgeProcess& bridge) {
+       EventPublisher publisher(bridge.events_in());
+       for (int i = 0; i < 5; ++i) REQUIRE(publisher.publish(announcement("s", R"({"head":0,"oldest":1,"x":[)" + list_of("1") + "]}")));
+       CHECK(wait_until([&] { return metric(bridge, "ppo_bridge_announcements_total") == 5; }));
+     }},
+    {"events of 300 kB that waited and go on at once",
+     [](BridgeProcess& bridge) {
+       EventPublisher publisher(bridge.events_in());
+       REQUIRE(publisher.publish(announcement("s", R"({"head":100,"oldest":1})")));
+       for (int seq = 2; seq <= 101; ++seq) {
+         REQUIRE(publisher.publish(R"({"type":"t","source":"s","run":"r","source_seq":)" + std::to_string(seq == 101 ? 1 : seq) + R"(,"data":{"x":")" +
+                                   std::string(300'000, 'x') + "\"}}"));
+       }
+       CHECK(wait_until([&] { return metric(bridge, "ppo_bridge_events_accepted_total") >= 100; }));
+     }},
+    {"events of 200 kB to 400 clients who want the same",
+     [](BridgeProcess& bridge) {
+       const auto clients = many_clients(bridge, 1);
+       EventPublisher publisher(bridge.events_in());
+       for (int i = 0; i < 3; ++i) REQUIRE(publisher.publish(event_body("t", R"({"n":0,"x":")" + std::string(200'000, 'x') + "\"}")));
+       for (const auto& client : clients) CHECK(client->next_event().integer("/data/n") == 0);
+     }},
+    {"hellos of twenty trainers at once, half a megabyte each",
+     [](BridgeProcess& bridge) {
+       zmq::context_t context;
+       std::vector<zmq::socket_t> trainers;
+       const std::string rest = R"(","run":"r","data":{"head":0,"oldest":1,"x":[)" + list_of("1").substr(500'000) + "]}}";
+       for (int i = 0; i < 20; ++i) {
+         trainers.emplace_back(context, zmq::socket_type::dealer).set(zmq::sockopt::linger, 0);
+         trainers.back().connect(bridge.address("control"));
+       }
+       for (std::size_t i = 0; i < trainers.size(); ++i) {
+         trainers[i].send(zmq::message_t(), zmq::send_flags::sndmore);
+         trainers[i].send(zmq::buffer(R"({"type":"_source","source":"t)" + std::to_string(i) + rest), zmq::send_flags::none);
+       }
+       CHECK(wait_until([&] { return metric(bridge, "ppo_bridge_sources") == 20; }));
      }},
     {"get_recent_events for an item that never was, in 60,000 events",
      [](BridgeProcess& bridge) {

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/limits.h"
 #include "fixture.h"
 
 using namespace bridge;
@@ -105,6 +106,25 @@ TEST_CASE("router: nobody of that name, or several, is an answer too") {
   CHECK(shared.refusal->message.find("t1/shared, t2/shared") != std::string::npos);
   r.bench.link.connected.clear();
   CHECK(r.outcomes[r.submit("t1")].answers.at(0).error.type == ErrorType::unknown_target);
+}
+
+TEST_CASE("router: results that take more than a reply are told as too large, and as done") {
+  Routing r;
+  const int n = r.submit("*");
+  std::map<std::string, std::string> ids;
+  for (const auto& [source, json] : r.bench.link.sent) ids[source] = parse_json(json)["id"].GetString();
+  const std::string most = '"' + std::string(kReplyBytesMax - 2, 'x') + '"';
+  r.succeed("t1", ids["t1"], most);
+  r.succeed("t2", ids["t2"], "7");
+  REQUIRE(r.outcomes[n].answers.size() == 2);
+  CHECK(r.outcomes[n].answers[0].result_json.size() == kReplyBytesMax);
+  CHECK_FALSE(r.outcomes[n].answers[1].success);
+  CHECK(r.outcomes[n].answers[1].error.type == ErrorType::too_large);
+  CHECK(r.executed() == 2);
+  const int next = r.submit("t1");
+  r.succeed("t1", r.last_id(), '[' + most + ']');
+  CHECK(r.error(next) == ErrorType::too_large);
+  CHECK(r.outcomes[next].answers.at(0).result_json.empty());
 }
 
 TEST_CASE("router: one command is with a trainer, 64 wait, one more is busy") {

@@ -358,20 +358,29 @@ TEST_CASE("repair: the numbers are in get_sources and get_status, and add up") {
 }
 
 TEST_CASE("repair: an answer's parts are found however it is written") {
-  CHECK(repair_id(R"({"id":"c-1","success":true})").empty());
-  CHECK(repair_id(R"({"id":7,"x":"r-1"})").empty());
-  CHECK(repair_id(R"({"id":"r-1")").empty());
-  CHECK(repair_id(R"(["r-1"])").empty());
-  const std::string odd = R"( { "result" : { "more":[], "events" : [ {"a":-Infinity} , 5 ] } , "id" : "r-1" } )";
-  CHECK(repair_id(odd) == "r-1");
-  std::string_view events;
-  CHECK(read_repair(odd, &events) == RepairOutcome::events);
+  const auto id = [](std::string_view json) { return read_repair(json).id; };
+  CHECK(id(R"({"id":"c-1","success":true})").empty());
+  CHECK(id(R"({"id":7,"x":"r-1"})").empty());
+  CHECK(id(R"({"id":"r-1")").empty());
+  CHECK(id(R"({"id":"r-1"}x)").empty());
+  CHECK(id(R"({"id":"r-1","result":{"events":[}})").empty());
+  CHECK(id(R"(["r-1"])").empty());
+  CHECK(id(R"({"x":{"id":"r-1"}})").empty());
+  const std::string odd = R"( { "result" : { "more":[], "events" : [ {"a":-Infinity} , 5,"\u0036" ] } , "id" : "r-1" } )";
+  CHECK(id(odd) == "r-1");
+  CHECK(read_repair(odd).outcome == RepairOutcome::events);
+  std::string_view events = read_repair(odd).events;
   std::vector<std::string> found;
-  for_each_repaired(events, [&](std::string_view text) { found.emplace_back(text); });
-  CHECK(found == std::vector<std::string>{R"({"a":-Infinity})", "5"});
-  CHECK(read_repair(R"({"id":"r-1","error":"unknown_command"})", &events) ==
-        RepairOutcome::unknown);
-  CHECK(read_repair(R"({"id":"r-1","result":[]})", &events) == RepairOutcome::failed);
+  for (std::string text; next_repaired(&events, &text);) found.push_back(text);
+  CHECK(found == std::vector<std::string>{R"({"a":-Infinity})", "5", "6"});
+  events = "[ ]";
+  std::string none;
+  CHECK_FALSE(next_repaired(&events, &none));
+  CHECK(read_repair(R"({"id":"r-1","error":"unknown_command"})").outcome == RepairOutcome::unknown);
+  CHECK(read_repair(R"({"id":"r-1","error":{"error_type":"unknown_command"}})").outcome == RepairOutcome::unknown);
+  CHECK(read_repair(R"({"id":"r-1","error":{"error_type":"busy"}})").outcome == RepairOutcome::failed);
+  CHECK(read_repair(R"({"id":"r-1","result":[]})").outcome == RepairOutcome::failed);
+  CHECK(read_repair(R"({"id":"r-1","result":{"events":{}}})").events.empty());
 }
 
 TEST_CASE("repair: an answer that is no JSON at all is asked for in parts, and loses what breaks it") {
@@ -399,6 +408,6 @@ TEST_CASE("repair: an answer is as deep as an event in its list may be, and no d
     return R"({"id":"r-1","success":true,"result":{"events":[)" + std::string(deep, '[') + std::string(deep, ']') + "]}}";
   };
   std::size_t deepest = 0;
-  while (deepest < 1000 && !repair_id(answer(deepest + 1)).empty()) ++deepest;
+  while (deepest < 1000 && !read_repair(answer(deepest + 1)).id.empty()) ++deepest;
   CHECK(deepest == kJsonDepthMax);
 }

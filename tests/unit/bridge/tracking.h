@@ -89,7 +89,7 @@ struct Tracking : SourceListener {
                    RepairOutcome outcome = RepairOutcome::events) {
     const Question asked = link.asked.back();
     Run& who = *table.find("s", asked.run);
-    tracker.begin_answer(asked.from);
+    tracker.begin_answer({asked.from, 0});
     for (const std::uint64_t seq : events) {
       if (seq == 0) {
         tracker.on_broken();

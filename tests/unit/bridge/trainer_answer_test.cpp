@@ -14,13 +14,19 @@
 
 #include "commands/command_targets.h"
 #include "commands/source_watch.h"
+#include "event/json_document.h"
 #include "fixture.h"
 
 using namespace bridge;
 
 namespace {
 
-TrainerAnswer answer(const std::string& json) { return read_trainer_answer(parse_json(json), json); }
+TrainerAnswer answer(const std::string& json) {
+  std::string_view result;
+  const auto document = read_members(json, {"success", "error"}, kTrainerErrorBytesMax, "result", &result);
+  REQUIRE(document.ok());
+  return read_trainer_answer(document.value(), result);
+}
 std::string refusal(const std::string& json) {
   const TrainerAnswer given = answer(json);
   CHECK_FALSE(given.success);
