@@ -15,6 +15,13 @@ test('json: integers keep every digit', () => {
   assert.equal(jsonText(parseJson(text)), text);
 });
 
+test('json: an integer beyond all doubles is infinite, as it is with an exponent', () => {
+  assert.equal(parseJson(`1${'0'.repeat(309)}`), Infinity);
+  assert.equal(parseJson(`-${'9'.repeat(1_000_000)}`), -Infinity);
+  assert.equal(parseJson('1e400'), Infinity);
+  assert.equal(parseJson(`1${'0'.repeat(308)}`), 10n ** 308n);
+});
+
 test('json: what a double holds stays a number', () => {
   assert.equal(parseJson('9007199254740991'), 9007199254740991);
   assert.equal(parseJson('0.12345678901234567890'), 0.12345678901234567890);

@@ -1,5 +1,6 @@
 // JSON without harm to integers: one that a double cannot hold exactly is read as a bigint, so that
-// a 64-bit id or a sum of gold keeps every digit.
+// a 64-bit id or a sum of gold keeps every digit. One beyond all doubles is infinite, as 1e400 is: a million digits
+// would take seconds to show.
 
 export type Json = null | boolean | number | bigint | string | Json[] | JsonObject;
 export interface JsonObject {
@@ -99,7 +100,7 @@ class ExactReader {
     const text = numberText.exec(this.text)![0];
     this.at += text.length;
     const value = Number(text);
-    return Number.isSafeInteger(value) || /[.eE]/.test(text) ? value : BigInt(text);
+    return Number.isSafeInteger(value) || !Number.isFinite(value) || /[.eE]/.test(text) ? value : BigInt(text);
   }
 
   private skipComma(): void {

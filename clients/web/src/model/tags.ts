@@ -1,4 +1,5 @@
-// Which curves the chosen runs have (get_tags). A tag that comes live is added at once.
+// Which curves the chosen runs have (get_tags). A tag that comes live is added at once, and put in its place once
+// somebody looks: a trainer may make up thousands.
 import type { BridgeEvent } from '../feed/index.js';
 import type { Asking } from './asking.js';
 import { Question } from './question.js';
@@ -13,16 +14,17 @@ export interface Tag {
 
 const runsMax = 256; // of a question
 const tagsMax = 20_000;
+const tagsOfRunMax = 1000; // the bridge keeps no more curves of one (PROTOCOL, section 8)
 const byName = new Intl.Collator('en', { numeric: true });
 
 export class Tags {
-  /** In order of their names, trainer-2 before trainer-10. */
-  all: Tag[] = [];
   version = 0;
   loaded = false;
   /** Not all are here. */
   cut = false;
   private known = new Map<string, Tag>();
+  private inOrder: Tag[] = [];
+  private sorted = true;
   private runIds: readonly string[] = [];
   private runs = new Set<string>();
   private readonly question: Question;
@@ -35,7 +37,7 @@ export class Tags {
     return this.question.problem;
   }
 
-  /** Says which runs; asks where that is due. */
+  /** Says which runs; asks where that is due. In order of their names, trainer-2 before trainer-10. */
   of(runIds: readonly string[]): Tag[] {
     if (runIds !== this.runIds && runIds.join('\n') !== this.runIds.join('\n')) {
       this.runs = new Set(runIds);
@@ -44,7 +46,11 @@ export class Tags {
     }
     this.runIds = runIds;
     this.question.look();
-    return this.all;
+    if (!this.sorted) {
+      this.inOrder = [...this.known.values()].sort((a, b) => byName.compare(a.tag, b.tag));
+      this.sorted = true;
+    }
+    return this.inOrder;
   }
 
   refill(): void {
@@ -57,9 +63,13 @@ export class Tags {
       const runId = runIdOfEvent(event);
       if (runId === undefined || !this.runs.has(runId)) continue;
       for (const { tag } of samplesOf(event)) {
-        if (this.known.has(tag) || this.known.size >= tagsMax) continue;
+        if (this.known.has(tag)) continue;
+        if (this.known.size >= Math.min(tagsMax, tagsOfRunMax * this.runs.size)) {
+          this.cut = true;
+          break;
+        }
         this.known.set(tag, { tag, runs: 1 });
-        this.sort();
+        this.changed();
       }
     }
   }
@@ -82,11 +92,11 @@ export class Tags {
     this.known = found;
     this.cut = cut;
     this.loaded = true;
-    this.sort();
+    this.changed();
   }
 
-  private sort(): void {
-    this.all = [...this.known.values()].sort((a, b) => byName.compare(a.tag, b.tag));
+  private changed(): void {
+    this.sorted = false;
     ++this.version;
   }
 }
