@@ -259,6 +259,7 @@ class FakeBridge:
         self._events = self._context.socket(zmq.SUB)
         self._events.setsockopt(zmq.LINGER, 0)
         self._events.setsockopt(zmq.RCVHWM, 0)
+        self._events.setsockopt(zmq.SNDHWM, 0)  # of subscriptions
         self._events.bind(endpoint)
         self._events.subscribe(b"")
         self._control = self._context.socket(zmq.ROUTER)

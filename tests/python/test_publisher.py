@@ -180,6 +180,9 @@ class Greeting(unittest.TestCase):
         self.assertEqual(self.seen(options, calls), lines)
         for odd in ("ws://x/ws", "wss://:1/ws\nx", "http://h:1/", "ws://h:123456/ws", "x" * 9999):
             self.assertEqual(self.seen(options, [(0, odd, True)]), [default])
+        # A bridge that tells another one all the time fills no terminal.
+        flood = [(n / 100, "ws://h:%d/ws" % (n + 1), True) for n in range(1501)]
+        self.assertEqual([line[-2 - len(str(n)):-1] for n, line in zip((1, 2, 1002), self.seen(options, flood))], [":1", ":2", ":1002"])
         secure = [(0, "wss://h:443/ws", True)]
         self.assertEqual(
             self.seen(options, secure), ["publishing as t; to watch: https://gpu-box:443/"]
@@ -748,6 +751,23 @@ class Bytes(unittest.TestCase):
             bridge = FakeBridge(endpoint)
             self.addCleanup(bridge.close)
             self.assertEqual([b["data"]["n"] for b in bridge.bodies(100)], list(range(100)))
+
+    def test_who_subscribes_to_more_than_a_bridge_does_gets_nothing_and_is_tried_again(self) -> None:
+        quiet(self)
+        bridge = FakeBridge()
+        self.addCleanup(bridge.close)
+        topics = [b"%d" % n for n in range(1500)]
+        for topic in topics:
+            bridge._events.subscribe(topic)
+        with Publisher("s", endpoint=bridge.endpoint, control="") as publisher:
+            publisher.publish("n")
+            bridge.receive(1)  # perhaps before it was too much
+            wait_until(lambda: not publisher.connected)
+            publisher.publish("n")
+            self.assertIsNone(bridge.receive(1))
+            for topic in topics:
+                bridge._events.unsubscribe(topic)
+            self.assertIsNotNone(bridge.receive())
 
     def test_a_full_ring_lets_the_oldest_go_and_counts(self) -> None:
         quiet(self)

@@ -21,11 +21,13 @@ bool Handshakes::see(int event) {
     again_at_ = Clock::time_point::max();
   }
   const std::string why = connecting::refusal(event, key_, broken_);
-  if (!why.empty()) {
-    again_at_ = Clock::now() + kAgain;
-    say(why + "; events wait, it is tried again");
-  }
+  if (!why.empty()) refuse(why);
   return (event & connecting::kFailures) != 0;
+}
+
+void Handshakes::refuse(const std::string& why) {
+  again_at_ = Clock::now() + kAgain;
+  say(why + "; events wait, it is tried again");
 }
 
 void Handshakes::say(const std::string& why) {

@@ -31,6 +31,8 @@ class Handshakes {
 
   // An event of the monitor; true where it is one of connecting::kFailures.
   bool see(int event);
+  // What is at the other end is no bridge, and why; it is tried again later.
+  void refuse(const std::string& why);
   // A hello was said, and none was answered so far over this connection.
   void unanswered();
   // Connects anew where it is time; nothing else may have to be done with the socket then.

@@ -17,8 +17,14 @@ constexpr int kQueueMessagesMax = 16;
 constexpr int kSilenceMsMax = 60'000;
 constexpr int kKeepAliveSeconds = 15;
 
-// Of one subscription; nothing else comes in.
+// Of one subscription; nothing else comes in. Of few of them at a time: ZeroMQ reads all that wait at once, and who sends
+// on meanwhile would keep it at that.
 constexpr std::int64_t kIncomingBytesMax = 64 * 1024;
+constexpr int kIncomingMessagesMax = 16;
+
+// A bridge subscribes to one topic or a few. ZeroMQ keeps them all, and says each: who sends more than so many, or more
+// between two looks at the socket, is none.
+constexpr std::size_t kTopicsMax = 1000;
 
 }  // namespace
 
@@ -26,11 +32,12 @@ Link::Link(zmq::context_t& context, Handshakes handshakes) : context_(context), 
   open();
 }
 
-void Link::open() {
+void Link::open(bool connect) {
   zmq::socket_t socket = connecting::socket(context_, zmq::socket_type::xpub, handshakes_.key());
   socket.set(zmq::sockopt::xpub_nodrop, true);
   socket.set(zmq::sockopt::xpub_verbose, true);  // a new connection repeats what an old one wanted
   socket.set(zmq::sockopt::sndhwm, kQueueMessagesMax);
+  socket.set(zmq::sockopt::rcvhwm, kIncomingMessagesMax);
   socket.set(zmq::sockopt::maxmsgsize, kIncomingBytesMax);
   socket.set(zmq::sockopt::tcp_keepalive, 1);
   socket.set(zmq::sockopt::tcp_keepalive_idle, kKeepAliveSeconds);
@@ -39,7 +46,7 @@ void Link::open() {
   zmq::socket_t watcher = connecting::monitor(
       context_, socket,
       ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_MONITOR_STOPPED | connecting::kFailures);
-  connecting::connect(socket, handshakes_.endpoint());
+  if (connect) connecting::connect(socket, handshakes_.endpoint());
   // The old monitor's last word would wait for a reader for ever.
   if (socket_.handle() != nullptr) zmq_socket_monitor(socket_.handle(), nullptr, 0);
   monitor_ = std::move(watcher);
@@ -49,9 +56,20 @@ void Link::open() {
 void Link::move_to(const std::string& endpoint) {
   handshakes_.move_to(endpoint);
   open();
+  forget_connection();
+}
+
+void Link::forget_connection() {
   open_ = false;
   topics_.clear();
   body_left_.clear();
+}
+
+// Its memory is free once ZeroMQ has let the old socket go.
+void Link::refuse() {
+  open(false);
+  forget_connection();
+  handshakes_.refuse("subscribes to more than any bridge does");
 }
 
 void Link::see_news() {
@@ -59,7 +77,8 @@ void Link::see_news() {
   if (!socket_.handle()) return;
   handshakes_.connect_again(socket_);
   zmq::message_t message;
-  while (socket_.recv(message, zmq::recv_flags::dontwait)) {
+  for (std::size_t n = 1; socket_.recv(message, zmq::recv_flags::dontwait); ++n) {
+    if (n > kTopicsMax || topics_.size() > kTopicsMax) return refuse();
     if (message.size() == 0) continue;
     // A subscription must not be taken for one of a connection that ended before it: whatever
     // happened before it came is known to the monitor by now.

@@ -66,7 +66,9 @@ class Link {
   void forget();
 
  private:
-  void open();
+  void open(bool connect = true);
+  void forget_connection();
+  void refuse();
   void see_connection();
   bool flush_body();
 

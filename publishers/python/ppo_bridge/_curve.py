@@ -38,8 +38,11 @@ class Handshakes:
     def failed(self, event: int) -> None:
         self._broken += event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
         why = refusal(event, self._key, self._broken)
-        if not why:
-            return
+        if why:
+            self.refuse(why)
+
+    def refuse(self, why: str) -> None:
+        """What is at the other end is no bridge, or not for us; it is tried again later."""
         self.again_at = time.monotonic() + _AGAIN_S
         self._say(why + "; events wait, it is tried again")
 

@@ -15,6 +15,7 @@ _TOLD = re.compile(r"ws(s?)://[^/]{1,255}:([0-9]{1,5})/ws\Z")
 
 _TOLD_BY_S = 0.5  # by then a bridge that is there has told where its page is
 _MISSED_S = 2.0
+_AGAIN_S = 10.0  # another page, and yet another one, is told no more often, whatever the bridge tells
 
 
 def greets() -> bool:
@@ -38,6 +39,7 @@ class Greeting:
         known = page or not options.control  # nothing more will be
         self._greet_at: float | None = now if known else now + _TOLD_BY_S
         self._miss_at: float | None = now + _MISSED_S
+        self._again_at = 0.0
 
     def due(self) -> list[float]:
         return [at for at in (self._greet_at, self._miss_at) if at is not None]
@@ -45,13 +47,13 @@ class Greeting:
     def see(self, now: float, told: str, met: bool) -> None:
         """`told`: the address for clients as the bridge gave it, or empty. `met`: a bridge was there."""
         if told or (self._greet_at is not None and now >= self._greet_at):
-            self.say_page(told)
+            self.say_page(told, now)
         if self._miss_at is not None and (met or now >= self._miss_at):
             self._miss_at = None
             if not met:
                 _say("no bridge answers at %s so far; events wait for it" % self._options.endpoint)
 
-    def say_page(self, told: str) -> None:
+    def say_page(self, told: str, now: float) -> None:
         first, self._greet_at = self._greet_at is not None, None
         found = _TOLD.match(told)
         secure, port = found.groups() if found else ("", _PAGE_PORT)
@@ -59,8 +61,11 @@ class Greeting:
         if first:
             default = "" if self._given or found else " (where the bridge has its default port)"
             _say("publishing as %s; to watch: %s%s" % (self._options.source, page, default))
-        elif page != self._shown:
+        elif page == self._shown or now < self._again_at:
+            return
+        else:
             _say("to watch: " + page)
+            self._again_at = now + _AGAIN_S
         self._shown = page
 
 

@@ -60,7 +60,14 @@ class EventLink:
     _SILENCE_MS_MAX = 60_000
     _KEEP_ALIVE_S = 15
 
-    _INCOMING_BYTES_MAX = 64 * 1024  # of one subscription; nothing else comes in
+    # Of one subscription; nothing else comes in. Of few of them at a time: ZeroMQ reads all that wait at once, and
+    # who sends on meanwhile would keep it at that.
+    _INCOMING_BYTES_MAX = 64 * 1024
+    _INCOMING_MESSAGES_MAX = 16
+
+    # A bridge subscribes to one topic or a few. ZeroMQ keeps them all, and says each: who sends more than so many, or
+    # more between two looks at the socket, is none.
+    _TOPICS_MAX = 1000
 
     def __init__(
         self, context: zmq.Context, endpoint: str, repaired: bool, key: CurveKey | None = None
@@ -79,7 +86,7 @@ class EventLink:
         self._body_left: bytes | None = None
         self._begin()
 
-    def _begin(self) -> None:
+    def _begin(self, connect: bool = True) -> None:
         self._open = self._lost = False
         self._topics: set[bytes] = set()
         self._body_left = None
@@ -88,6 +95,7 @@ class EventLink:
         self.socket.setsockopt(zmq.XPUB_NODROP, 1)
         self.socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         self.socket.setsockopt(zmq.SNDHWM, self._QUEUE_MESSAGES_MAX)
+        self.socket.setsockopt(zmq.RCVHWM, self._INCOMING_MESSAGES_MAX)
         self.socket.setsockopt(zmq.MAXMSGSIZE, self._INCOMING_BYTES_MAX)
         self.socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
         self.socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, self._KEEP_ALIVE_S)
@@ -96,7 +104,8 @@ class EventLink:
         self.monitor = self.socket.get_monitor_socket(_NEWS)
         try:
             self.socket.ipv6 = "[" in self.handshakes.endpoint
-            self.socket.connect(self.handshakes.endpoint)
+            if connect:
+                self.socket.connect(self.handshakes.endpoint)
         except Exception:
             self.close(0)
             raise
@@ -110,10 +119,16 @@ class EventLink:
         """Takes note of what happened since the last call."""
         self._see_connection()
         self.handshakes.connect_again(self.socket)
+        taken = 0
         while not self._lost:
             try:
                 message = self.socket.recv(zmq.NOBLOCK)
             except zmq.Again:
+                return
+            taken += 1
+            if max(taken, len(self._topics)) > self._TOPICS_MAX:
+                if self._begin_anew(connect=False):
+                    self.handshakes.refuse("subscribes to more than any bridge does")
                 return
             # A subscription must not be taken for one of a connection that ended before it:
             # whatever happened before it came is known to the monitor by now.
@@ -129,10 +144,10 @@ class EventLink:
         self.handshakes.move_to(endpoint)
         return self._begin_anew()
 
-    def _begin_anew(self) -> bool:
+    def _begin_anew(self, connect: bool = True) -> bool:
         old = self.socket, self.monitor
         try:
-            self._begin()
+            self._begin(connect)
         except zmq.ZMQError:  # out of descriptors: then the old one connects again
             self.socket, self.monitor = old
             return False

@@ -391,7 +391,7 @@ class Sender:
             return
         told = self.control.clients_address if self.control is not None else ""
         if finally_:
-            self._greeting.say_page(told)
+            self._greeting.say_page(told, time.monotonic())
         else:
             self._greeting.see(time.monotonic(), told, self._ever_connected)
 

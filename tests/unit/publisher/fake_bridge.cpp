@@ -9,6 +9,7 @@ namespace ppo::test {
 FakeBridge::FakeBridge(const BridgeOptions& options) : socket_(context_, zmq::socket_type::sub) {
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::rcvhwm, options.queue_messages_max);
+  socket_.set(zmq::sockopt::sndhwm, 0);  // of subscriptions
   if (options.receive_buffer_bytes > 0) {
     socket_.set(zmq::sockopt::rcvbuf, options.receive_buffer_bytes);
   }

@@ -78,6 +78,19 @@ TEST_CASE("publisher: a program that publishes and ends at once loses nothing") 
   program.join();
 }
 
+TEST_CASE("publisher: who subscribes to more than a bridge does gets nothing, and is tried again later") {
+  FakeBridge bridge;
+  for (int i = 0; i < 1500; ++i) bridge.subscribe(std::to_string(i));
+  Publisher publisher(events_to(bridge.endpoint()));
+  publisher.publish("tick", "{}");
+  bridge.receive(std::chrono::seconds(1));  // perhaps before it was too much
+  CHECK(wait_until([&] { return !is_connected(publisher); }));
+  publisher.publish("tick", "{}");
+  CHECK_FALSE(bridge.receive(std::chrono::seconds(1)));
+  for (int i = 0; i < 1500; ++i) bridge.unsubscribe(std::to_string(i));
+  CHECK(bridge.receive());
+}
+
 TEST_CASE("publisher: what waited for a bridge leaves as one message of lines, breaks flattened") {
   const std::string endpoint = ppo::test::free_endpoint();
   Publisher publisher(events_to(endpoint));
