@@ -76,7 +76,7 @@ void show_result(const std::string& reply, const Style& style, Output& out) {
 // Of a run that is not there: what is, is shown all the same.
 ExitCode show_runs(std::string_view result, const AskOptions& task, const Style& style, Output& out,
                    Output& err) {
-  const RunsText text = runs_text(result, task, style);
+  const RunsText text = runs_text(result, task, style, out.is_terminal());
   out.text(text.text);
   if (json::member(result, "complete") == "false") {
     out.flush();

@@ -185,7 +185,7 @@ void training_update(Parts& parts, const Value& data) {
   add_figure(parts, "clip", find(data, "clip_fraction"));
   add_figure(parts, "ev", find(data, "explained_variance"));
   if (const Value* speed = number_in(data, "steps_per_second")) {
-    parts.add(grouped(static_cast<std::int64_t>(std::min(speed->GetDouble(), 9e18))))
+    parts.add(grouped(static_cast<std::int64_t>(std::clamp(speed->GetDouble(), -9e18, 9e18))))
         .add("steps/s", Colour::kDim);
   }
 }

@@ -102,7 +102,7 @@ RunsText compare(const Value& result, const AskOptions& task, const Style& style
 }
 
 // A line a point, digit for digit.
-std::string point_lines(std::string_view result, bool csv) {
+std::string point_lines(std::string_view result, bool csv, bool terminal) {
   std::string out = csv ? "run_id,tag,x,first,last,min,max,n\n" : "";
   json::for_each_element(json::member(result, "series"), [&](std::string_view series) {
     const std::string_view run = json::member(series, "run_id");
@@ -117,7 +117,7 @@ std::string point_lines(std::string_view result, bool csv) {
         row += "," + (value == "null" ? "" : csv_field(value));
         line.add(kPointColumns[i++], value);
       });
-      out += (csv ? row : one_line(line.text())) + "\n";
+      out += (!csv ? one_line(line.text(), terminal) : terminal ? printable(row) : row) + "\n";
     });
   });
   return out;
@@ -149,14 +149,14 @@ std::string series_table(const Value& result, const Style& style) {
 
 }  // namespace
 
-RunsText runs_text(std::string_view result, const AskOptions& task, const Style& style) {
+RunsText runs_text(std::string_view result, const AskOptions& task, const Style& style, bool terminal) {
   using Show = AskOptions::Show;
   RunsText out;
   json::for_each_element(json::member(result, "unknown"), [&](std::string_view run) {
     out.unknown.push_back(json::as_string(run).value_or(std::string(run)));
   });
   if (task.show == Show::kSeriesCsv || task.show == Show::kSeriesNdjson) {
-    out.text = point_lines(result, task.show == Show::kSeriesCsv);
+    out.text = point_lines(result, task.show == Show::kSeriesCsv, terminal);
     return out;
   }
   const auto document = parse(result);

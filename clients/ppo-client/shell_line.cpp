@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "ppo-client/text.h"
+
 namespace client {
 namespace {
 
@@ -33,6 +35,13 @@ bool is_option(std::string_view word) {
 Words joined(Words a, const Words& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;
+}
+
+// Trainers announce whatever names they like: one that would be other words when it is read, or steer the terminal, is
+// not offered.
+bool can_be_typed(const std::string& word) {
+  const auto read = split_words(word);
+  return read && *read == Words{word} && printable(word) == word;
 }
 
 // What may stand where `before` are the words in front, and the word itself begins so.
@@ -126,7 +135,7 @@ Completion complete(std::string_view line, const Registry& registry) {
   std::sort(words.begin(), words.end());
   words.erase(std::unique(words.begin(), words.end()), words.end());
   std::copy_if(words.begin(), words.end(), std::back_inserter(completion.candidates),
-               [&](const std::string& candidate) { return starts_with(candidate, word); });
+               [&](const std::string& candidate) { return starts_with(candidate, word) && can_be_typed(candidate); });
   return completion;
 }
 

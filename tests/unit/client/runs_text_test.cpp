@@ -10,11 +10,11 @@ using Show = AskOptions::Show;
 
 namespace {
 
-RunsText shown(Show show, const std::string& result, std::vector<std::string> runs = {}) {
+RunsText shown(Show show, const std::string& result, std::vector<std::string> runs = {}, bool terminal = false) {
   AskOptions task;
   task.show = show;
   task.runs = std::move(runs);
-  return client::runs_text(result, task, client::Style{});
+  return client::runs_text(result, task, client::Style{}, terminal);
 }
 
 const std::string kSeries =
@@ -32,6 +32,15 @@ TEST_CASE("runs: points come out digit for digit, one a line") {
   CHECK(shown(Show::kSeriesNdjson, kSeries).text ==
         R"({"run_id":"s@r","tag":"a,\"b","x":1,"first":0.1,"last":null,"min":-2,"max":12345678901234567890,"n":3})"
         "\n");
+}
+
+TEST_CASE("runs: points on a terminal do not steer it, and go elsewhere as they are") {
+  const std::string series = R"({"series":[{"run_id":"s@r","tag":"a\u001b[2J\r\n\u202eb\u009b","points":[[1,2,3,4,5,1]]}]})";
+  CHECK(shown(Show::kSeriesCsv, series).text.find("\"a\x1b[2J\r\n") != std::string::npos);
+  CHECK(shown(Show::kSeriesCsv, series, {}, true).text ==
+        "run_id,tag,x,first,last,min,max,n\ns@r,\"a␛[2J␍␊�b�\",1,2,3,4,5,1\n");
+  const std::string raw = "{\"series\":[{\"run_id\":\"s@r\",\"tag\":\"\u202e\u009b\",\"points\":[[1,2,3,4,5,1]]}]}";
+  CHECK(shown(Show::kSeriesNdjson, raw, {}, true).text.find(R"("tag":"\u202e\u009b")") != std::string::npos);
 }
 
 TEST_CASE("runs: a table names state, duration and error, and steers no terminal") {

@@ -109,6 +109,15 @@ TEST_CASE("completion: options, and the names they take") {
   CHECK(candidates("status --j") == Words{"--json"});
 }
 
+TEST_CASE("completion: a trainer's name that is no plain word is not offered") {
+  Registry liar;
+  liar.sources.push_back({"liar", {}, {"a b", "a\"", "a\\b", "a'b", "ab"},
+                          {"stop", "stop --target *", "stop\nexit", "stop\x1b[2J", "stop\xC2\x9b", "stop\xE2\x80\xAE", "stop\xff", "#stop"}, false});
+  CHECK(complete("sto", liar).candidates == Words{"stop"});
+  CHECK(complete("#", liar).candidates.empty());
+  CHECK(complete("recent --agent a", liar).candidates == Words{"ab"});
+}
+
 TEST_CASE("completion: what all candidates begin with") {
   CHECK(common_prefix({}).empty());
   CHECK(common_prefix({"pause"}) == "pause");
