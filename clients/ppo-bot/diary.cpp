@@ -22,6 +22,7 @@ void Diary::note(Moment now, const std::string& action, const std::string& sente
     feed::json::Object object;
     object.add("at", seconds).add_string("action", action).add_members_of(fields.text());
     line = object.text();
+    if (terminal_) line = client::printable(line);  // JSON leaves much as it is that moves text about
   } else {
     const std::time_t second = static_cast<std::time_t>(ms / 1000);
     std::tm local{};

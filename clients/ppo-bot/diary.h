@@ -1,6 +1,8 @@
 // What the bot says of what it does: a line an action, for people or for programs.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <string>
 
@@ -12,17 +14,18 @@ namespace bot {
 // Writes to `out`, which must outlive it, and flushes each line. One thread.
 class Diary {
  public:
-  Diary(std::FILE* out, bool json) : out_(out), json_(json) {}
+  Diary(std::FILE* out, bool json) : out_(out), json_(json), terminal_(::isatty(::fileno(out)) == 1) {}
 
   // "14:03:59.123  buy        10 Coal at 151 gp", or the same moment and word, as `at` and
-  // `action`, in front of `fields`. Whatever names are in `sentence`, no control character reaches
-  // a terminal.
+  // `action`, in front of `fields`. Whatever names are in either, no control character reaches a
+  // terminal.
   void note(Moment now, const std::string& action, const std::string& sentence,
             const feed::json::Object& fields = {});
 
  private:
   std::FILE* const out_;
   const bool json_;
+  const bool terminal_;
 };
 
 [[nodiscard]] Moment now();
