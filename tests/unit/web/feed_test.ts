@@ -141,16 +141,28 @@ test('feed: a gap is told once, however often a reconnection repeats it', () => 
   assert.deepEqual(gaps.map(({ reason }) => reason), ['evicted', 'source_lost']);
 });
 
-test('feed: waits longer each time, up to a limit, and shortly again after a success', () => {
+test('feed: waits longer each time, up to a limit, and shortly again after a connection that stood or brought something', () => {
   const { bridge, states } = setUp({ backoff: { first_ms: 100, max_ms: 350 } });
-  for (let i = 0; i < 4; ++i) {
-    bridge.socket.lose();
+  const lose = (code?: number) => {
+    bridge.socket.lose(code);
     bridge.pass(400);
-  }
+    return states.filter(({ status }) => status === 'waiting').at(-1)!.retryIn_ms;
+  };
+  assert.deepEqual([lose(), lose(), lose(), lose()], [100, 200, 350, 350]);
+  bridge.socket.accept('e', 0); // and cut at once, as a bridge does that comes up and dies
+  assert.equal(lose(), 350);
   bridge.socket.accept('e', 0);
-  bridge.socket.lose();
-  const waits = states.filter(({ status }) => status === 'waiting').map((s) => s.retryIn_ms);
-  assert.deepEqual(waits, [100, 200, 350, 350, 100]);
+  bridge.pass(1000);
+  assert.equal(lose(), 100);
+  lose();
+  bridge.socket.accept('e', 0);
+  bridge.socket.say(event(1));
+  assert.equal(lose(), 100);
+  for (const full of [1013, 4029]) {
+    bridge.socket.accept('e', 1);
+    bridge.pass(1000);
+    assert.notEqual(lose(full), 100);
+  }
 });
 
 test('feed: the jitter spreads the waits', () => {

@@ -24,6 +24,9 @@ const bridgesMax = 32;
 const silenceOfSeveral_ms = 6000;
 const closeUnauthorized = 4001;
 const closeForbidden = 4003;
+// "Come later": such a connection was none that lets the next attempt come soon.
+const closesOfFull = new Set([1013, 4029]);
+const stood_ms = 1000; // a good connection stands for so long, or brings an event
 // Of the contract: codes for "you are not wanted", as against "come back later".
 const finalErrors = new Set(['unauthorized', 'forbidden']);
 // Plain, and on another machine: who is on the way reads along.
@@ -46,6 +49,7 @@ export class Feed {
   private current: FeedState = { status: 'idle', attempts: 0 };
   private access: Access | undefined;
   private newestAtReply = 0;
+  private goodFrom_ms = Infinity; // the connection that there is
   private cancelTimer: () => void = () => {};
 
   constructor(private readonly options: FeedOptions) {
@@ -194,6 +198,7 @@ export class Feed {
       return;
     }
     this.socket = socket;
+    this.goodFrom_ms = Infinity;
     this.access = undefined;
     // A socket that was given up may still call back; then it is no longer this.socket.
     socket.onopen = () => {
@@ -206,7 +211,7 @@ export class Feed {
     socket.onclose = ({ code, reason }) => {
       if (this.socket !== socket) return;
       if (code === closeUnauthorized || code === closeForbidden) this.refused(reason || `closed with ${code}`, true);
-      else this.lost(reason || trouble || `closed with ${code}`);
+      else this.lost(reason || trouble || `closed with ${code}`, closesOfFull.has(code));
     };
     socket.onerror = ({ message }) => {
       trouble = message;
@@ -258,7 +263,7 @@ export class Feed {
   private registered(reply: Message): void {
     const epochChanged = this.cursor.onRegistered(String(reply.epoch), Number(reply.seq));
     this.newestAtReply = Number(reply.seq);
-    this.backoff.reset();
+    this.goodFrom_ms = this.timers.now() + stood_ms;
     this.cancelTimer();
     this.silence.heard();
     this.silence.watch();
@@ -297,7 +302,9 @@ export class Feed {
       }
       const event = isObject(message) ? asEvent(message) : undefined;
       if (event !== undefined) {
-        if (this.cursor.admit(event)) events.push(event);
+        if (!this.cursor.admit(event)) continue;
+        this.goodFrom_ms = -Infinity;
+        events.push(event);
       } else if (isObject(message) && message.type === 'gap') {
         // In its place among the events.
         if (events.length > 0) this.options.onEvents(events);
@@ -318,7 +325,9 @@ export class Feed {
     if (this.cursor.admitGap(gap)) this.options.onGap?.(gap);
   }
 
-  private lost(reason: string): void {
+  private lost(reason: string, later = false): void {
+    if (this.timers.now() >= this.goodFrom_ms && !later) this.backoff.reset();
+    this.goodFrom_ms = Infinity;
     this.drop(reason);
     this.at = (this.at + 1) % this.urls.length;
     const retryIn_ms = this.backoff.next();
