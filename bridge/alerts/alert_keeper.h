@@ -60,7 +60,7 @@ class AlertKeeper {
  private:
   // Rows as they were at one moment, to be written once the log is on disk up to `seq`.
   struct Capture {
-    std::uint64_t seq = 0;
+    std::uint64_t seq;
     std::set<AlertKey> left, made;  // those that are not in `rows` yet, and those that are
     Rows rows;
   };

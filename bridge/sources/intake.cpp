@@ -352,7 +352,7 @@ void Intake::take_repaired(Repair& repair, Run& run) {
   if (why == Reject::none && against_schema()) why = Reject::schema_mismatch;
   if (why != Reject::none) {
     tracker_.on_broken();
-    if (on_reject_) on_reject_({why, detail_of(why), repaired_, repair.answer.source, "its repair"});
+    if (on_reject_) on_reject_({why, detail_of(why), repaired_, repair.answer.source, {"its repair"}});
     return;
   }
   const Envelope& event = parser_.envelope();
