@@ -93,7 +93,9 @@ class Live(BridgeTest):
             body = b'{"type":"digits","data":{"n":%s}}' % (b"1" * digits)
             address = self.bridge.ws.replace("ws://", "http://").replace("/ws", "/submit_event")
             urllib.request.urlopen(address, body).close()
-        self.assertEqual([e["data"]["n"] for e in take(feed, 2)], [float("inf"), 1])
+        events = take(feed, 2)
+        self.assertEqual([e["data"]["n"] for e in events], [float("inf"), 1])
+        self.assertEqual([type(e["seq"]) for e in events], [int, int])
 
 
 class Scripted(unittest.TestCase):
@@ -266,6 +268,45 @@ class Topics(BridgeTest):
                 return bool(bot.poll(50))
 
             wait_until(heard)
+
+
+class Nonsense(unittest.TestCase):
+    def test_an_answer_of_any_shape_is_an_error_or_nothing(self) -> None:
+        page = {"events": [], "seq": 5, "epoch": "e", "more": False, "recovered": True, "missed": 0}
+        again = {**page, "events": [{"type": "n", "data": {}, "seq": 5, "source": [], "source_seq": 1}], "more": True}
+        for text in ("{", "5", "[" * 5000, "[]", "{}", *(json.dumps({"id": "ID", **each}) for each in (
+            {}, {"status": 5}, {"status": "error"}, {"status": "error", "data": 5}, {"result": None}, {"result": {**page, "seq": "x"}},
+            {"result": {**page, "events": [5]}}, {"result": {**page, "epoch": []}}, {"result": again},
+        ))):
+            with self.subTest(text[:60]):
+                self.answer_all(text)
+
+    def answer_all(self, text: str) -> None:
+        context = zmq.Context()
+        pub, rep = context.socket(zmq.PUB), context.socket(zmq.REP)
+        ports = [one.bind_to_random_port("tcp://127.0.0.1") for one in (pub, rep)]
+        ended = threading.Event()
+
+        def serve() -> None:
+            while not ended.is_set():
+                if rep.poll(10):
+                    rep.send(text.replace("ID", json.loads(rep.recv())["id"]).encode())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        feed = BotFeed(events="tcp://127.0.0.1:%d" % ports[0], commands="tcp://127.0.0.1:%d" % ports[1], timeout_s=0.5)
+        try:
+            for _ in range(2):
+                feed._pause_until = 0.0
+                for _ in feed.catch_up():
+                    pass
+        except CommandFailed:
+            pass
+        finally:
+            feed.close()
+            ended.set()
+            thread.join()
+            context.destroy(0)
 
 
 if __name__ == "__main__":

@@ -281,6 +281,45 @@ class Scripted(unittest.TestCase):
         asyncio.run(run())
         self.connections = connections
 
+    def test_what_is_no_message_costs_the_connection_and_not_the_client(self) -> None:
+        reply = {"status": "registered", "action": "register", "id": "register", "epoch": "one", "seq": 0}
+        odd: Any = [5, [None], {"seq": 1, "source": [], "source_seq": 1}, {"status": "error", "action": "register", "id": "resume", "data": 5},
+                    {"status": 1, "action": 1, "id": []}, [{"type": "n", "data": {}, "seq": {}}]]
+        for nonsense in odd:
+            with self.subTest(str(nonsense)[:50]):
+                def script(connection: int, request: dict) -> list:
+                    return [reply, nonsense] if connection < 3 else [reply, {"type": "n", "data": {"n": 7}, "seq": 9}]
+
+                async def test(client: Client) -> None:
+                    while (await take(client, 1))[0].get("data") != {"n": 7}:
+                        pass
+
+                self.run_against(script, test)
+
+    def test_a_bridge_that_says_nothing_is_left(self) -> None:
+        reply = {"status": "registered", "action": "register", "id": "register", "epoch": "one", "seq": 0}
+
+        async def serve(socket: Any, path: str = "") -> None:
+            seen.append(socket)
+            if len(seen) > 1:
+                await socket.send(json.dumps(reply))
+            await socket.wait_closed()
+
+        async def run() -> None:
+            async with websockets.serve(serve, "127.0.0.1", 0) as server:
+                url = "ws://127.0.0.1:%d/ws" % server.sockets[0].getsockname()[1]
+                async with Client(url, backoff_s=QUICK) as client:
+                    await client.wait_connected(PATIENCE_S)
+
+        seen: list = []
+        with mock.patch("ppo_bridge_client.client._CONNECT_TIMEOUT_S", 0.3):
+            asyncio.run(run())
+
+    def test_what_others_wrote_steers_no_terminal(self) -> None:
+        failed = CommandFailed("rejected", "no\x1b[2J\u202e\x9b!")
+        self.assertEqual(str(failed), "rejected: no\ufffd[2J\ufffd\ufffd!")
+        self.assertEqual(failed.message, "no\x1b[2J\u202e\x9b!")
+
     def test_how_events_are_wanted_is_kept_over_connections(self) -> None:
         def script(connection: int, request: dict) -> list:
             reply = {"status": "registered", "action": "register", "id": "register"}

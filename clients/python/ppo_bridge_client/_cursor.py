@@ -92,10 +92,10 @@ class Cursor:
         self._handed_over = seq
         self._move_on(seq)
         self._last_gap = None
-        number = event.get("source_seq")
-        if not isinstance(number, int):
+        source, run, number = event.get("source", ""), event.get("run", ""), event.get("source_seq")
+        if not isinstance(number, int) or not isinstance(source, str) or not isinstance(run, str):
             return True
-        fresh = self._seen.insert(event.get("source", ""), event.get("run", ""), number)
+        fresh = self._seen.insert(source, run, number)
         return fresh or not self._epoch_changed
 
     def _move_on(self, seq: int) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 _PERHAPS_DONE = ("timeout", "unknown_outcome", "connection_lost", "no_answer")
 
 
+def printable(text: object) -> str:
+    """Of what others wrote, for logs and tracebacks: nothing that steers a terminal, or moves text about."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in str(text))
+
+
 class RequestFailed(Exception):
-    """The bridge's error reply, or that there was none."""
+    """The bridge's error reply, or that there was none. `message` is as it came."""
 
     def __init__(self, error_type: str, message: str, reply: dict | None = None) -> None:
-        super().__init__("%s: %s" % (error_type, message))
+        super().__init__(printable("%s: %s" % (error_type, message)))
         self.error_type = error_type
         self.message = message
         self.reply = reply or {}

@@ -24,11 +24,30 @@ _QUICK_S = 1.5  # how soon a bridge that was there is missed
 _DEADLINE_SHARE = 0.5  # of our wait, so that the bridge's own `timeout` arrives
 _ATTEMPTS = 3
 _SIGNS_WAITING_MAX = 1000
+_MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 
 
 def _connect(socket: zmq.Socket, endpoint: str) -> None:
     socket.ipv6 = "[" in endpoint
     socket.connect(endpoint)
+
+
+def _answer(text: bytes) -> dict:
+    """What is none is one to nothing."""
+    try:
+        reply = loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return reply if isinstance(reply, dict) else {}
+
+
+def _is_page(result: Any) -> bool:
+    """Of get_recent_events."""
+    if not isinstance(result, dict) or not isinstance(result.get("events"), list):
+        return False
+    whole = isinstance(result.get("epoch"), str) and {"more", "recovered", "missed"} <= result.keys()
+    seqs = [event.get("seq") if isinstance(event, dict) else None for event in result["events"]]
+    return whole and all(isinstance(seq, int) for seq in [result.get("seq"), *seqs])
 
 
 class BotFeed:
@@ -96,6 +115,7 @@ class BotFeed:
     def _open(self, kind: int, **options: Any) -> zmq.Socket:
         socket = self._context.socket(kind)
         prepare(socket, self._key)
+        socket.setsockopt(zmq.MAXMSGSIZE, _MESSAGE_BYTES_MAX)
         for option, value in options.items():
             socket.setsockopt(getattr(zmq, option), value)
         return socket
@@ -157,12 +177,17 @@ class BotFeed:
             self._answered = failed.error_type != "no_answer"
             self._pause_until = time.monotonic() + self._backoff.next()
             raise
+        if not _is_page(result):
+            self._pause_until = time.monotonic() + self._backoff.next()
+            raise CommandFailed("bad_answer", "%s answers with what is no page of events" % self._address)
         self._answered = True
         self._backoff.reset()
         self._next_look = time.monotonic() + self._check_s
         events, end = result["events"], result["seq"]
         self._cursor.on_registered(result["epoch"], end)
-        self._behind = "since_seq" in params and result["more"] and bool(events)
+        # A page that leads nowhere would be asked for for ever.
+        on = bool(events) and {"epoch": result["epoch"], "seq": events[-1]["seq"]} != at
+        self._behind = "since_seq" in params and bool(result["more"]) and on
         if self._behind:
             end = events[-1]["seq"]
         if at and "since_seq" in params and not result["recovered"]:
@@ -198,7 +223,8 @@ class BotFeed:
                 continue
             if reply.get("status") != "error":
                 return reply.get("results", reply.get("result"))
-            error = reply.get("data", {})
+            error = reply.get("data")
+            error = error if isinstance(error, dict) else {}
             raise CommandFailed(error.get("error_type", ""), error.get("message", ""), reply)
         raise CommandFailed("no_answer", "%s does not answer %s" % (self._address, command))
 
@@ -213,7 +239,7 @@ class BotFeed:
         self._requests.send(json.dumps({**given, "id": id}).encode())
         trouble = self._wait_reply(wait_s)
         if trouble is None:
-            reply = loads(self._requests.recv())
+            reply = _answer(self._requests.recv())
             if reply.get("id") == id:
                 if self._refused:
                     self._move_signs(self._bridge)

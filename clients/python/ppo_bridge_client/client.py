@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketE
 from ._backoff import FIRST_S, LATER, MAX_S, STOOD_S, Backoff
 from ._bridges import split_list, urls
 from ._cursor import Cursor
-from ._errors import CommandFailed, Refused, RequestFailed
+from ._errors import CommandFailed, Refused, RequestFailed, printable
 from ._inbox import Inbox
 from ._json import loads
 from ._tls import tls_context, tls_trouble
@@ -278,7 +278,7 @@ class Client:
                 except _LOST as error:
                     trouble = tls_trouble(self._url, error)
                     if trouble is None:
-                        log.info("no connection to %s: %s", self._url, error)
+                        log.info("no connection to %s: %s", self._url, printable(error))
                     else:  # it may be renewed; until then it is said each time
                         log.warning("%s", trouble)
                     code = getattr(getattr(error, "rcvd", None), "code", None)
@@ -319,7 +319,9 @@ class Client:
             if trouble is not None:
                 raise Refused(trouble) from None
             raise
-        watch = asyncio.ensure_future(self._watch_silence(connection)) if len(self._urls) > 1 else None
+        watches = [asyncio.ensure_future(self._watch_registration(connection))]
+        if len(self._urls) > 1:
+            watches.append(asyncio.ensure_future(self._watch_silence(connection)))
         try:
             self._socket = connection
             await self._send_subscription("register", "register", **self._about)
@@ -328,7 +330,10 @@ class Client:
                 text = await connection.recv()
                 self._reading = False
                 self._read += 1
-                await self._take(text)
+                try:
+                    await self._take(text)
+                except (AttributeError, KeyError, RecursionError, TypeError) as error:
+                    raise ValueError("the bridge sent what is none of its messages: %s" % error) from None
         except ConnectionClosed as closed:
             received = getattr(closed, "rcvd", None)
             if received is not None and received.code == _TOKEN_REFUSED:
@@ -337,10 +342,18 @@ class Client:
                 raise Refused("the token's role may do nothing here") from None
             raise
         finally:
-            if watch is not None:
+            for watch in watches:
                 watch.cancel()
             self._socket = None
             await connection.close()
+
+    async def _watch_registration(self, connection: Any) -> None:
+        """Leaves a bridge that lets one connect and says no more."""
+        try:
+            await asyncio.wait_for(self._registered.wait(), _CONNECT_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            log.info("%s has not answered for %.0f s", self._url, _CONNECT_TIMEOUT_S)
+            connection.transport.abort()
 
     async def _watch_silence(self, connection: Any) -> None:
         """Leaves a bridge of which nothing comes: a host that stands still, or is out of reach, closes nothing."""
@@ -395,7 +408,7 @@ class Client:
         if id in ("register", "resume"):
             if failed:
                 data = reply.get("data", {})
-                why = "%s: %s" % (data.get("error_type"), data.get("message"))
+                why = printable("%s: %s" % (data.get("error_type"), data.get("message")))
                 raise (OSError if id == "resume" or _passes(data) else Refused)(why)
             self._resuming = None
             self._skipping = False
