@@ -128,9 +128,8 @@ bool JsonScanner::multibytes() {
 bool JsonScanner::other_value(char first, int depth) {
   switch (first) {
     case '{':
-      return object(depth);
     case '[':
-      return array(depth);
+      return container(depth);
     case 't':
       return literal("true");
     case 'f':
@@ -146,31 +145,40 @@ bool JsonScanner::other_value(char first, int depth) {
   }
 }
 
-bool JsonScanner::object(int depth) {
-  if (depth > kJsonDepthMax) {
-    too_deep_ = true;
-    return false;
+// Takes an object or array and all that is in it, without recursion: a megabyte may be nothing but brackets.
+bool JsonScanner::container(int depth) {
+  std::array<char, kJsonDepthMax - kDepthMin + 1> ends;  // what closes each that is open
+  std::size_t open = 0;
+  const auto key = [this] {
+    JsonString ignored;
+    return peek() == '"' && string(&ignored) && take(':');
+  };
+  for (;;) {
+    const char first = peek();
+    if (first == '[' || first == '{') {
+      if (depth + static_cast<int>(open) > kJsonDepthMax) {
+        too_deep_ = true;
+        return false;
+      }
+      ++p_;
+      const char end = first == '{' ? '}' : ']';
+      ends[open++] = end;
+      if (peek() != end) {
+        if (first == '{' && !key()) return false;
+        continue;
+      }
+    } else if (!value(depth)) {
+      return false;
+    }
+    // A value has ended, or what was begun is empty.
+    for (char next = peek(); next != ','; next = peek()) {
+      if (next != ends[open - 1]) return false;
+      ++p_;
+      if (--open == 0) return true;
+    }
+    ++p_;
+    if (ends[open - 1] == '}' && !key()) return false;
   }
-  ++p_;
-  if (take('}')) return true;
-  do {
-    JsonString key;
-    if (peek() != '"' || !string(&key) || !take(':') || !value(depth + 1)) return false;
-  } while (take(','));
-  return take('}');
-}
-
-bool JsonScanner::array(int depth) {
-  if (depth > kJsonDepthMax) {
-    too_deep_ = true;
-    return false;
-  }
-  ++p_;
-  if (take(']')) return true;
-  do {
-    if (!value(depth + 1)) return false;
-  } while (take(','));
-  return take(']');
 }
 
 bool JsonScanner::literal(std::string_view word) {

@@ -35,6 +35,8 @@ struct JsonString {
 // Inlined whatever else is compiled with it: a call for each comma is a sixth of what an event costs.
 #define PPO_HOT [[gnu::always_inline]]
 
+inline constexpr int kDepthMin = -8;  // of what stands around a body
+
 // Walks one text from front to back. The text must outlive the scanner. One thread.
 // Every function that returns false leaves the scanner failed: the text is not what was asked for.
 class JsonScanner {
@@ -75,7 +77,7 @@ class JsonScanner {
     return true;
   }
 
-  // Takes any one value. `depth` is the level that a container here would be.
+  // Takes any one value. `depth` is the level that a container here would be, at least kDepthMin.
   PPO_HOT bool value(int depth) {
     const char first = peek();
     if (first == '"') {
@@ -115,8 +117,7 @@ class JsonScanner {
   void skip_more_space();
   bool rest_of_string(const char* start, JsonString* out);
   bool other_value(char first, int depth);
-  bool object(int depth);
-  bool array(int depth);
+  bool container(int depth);
   bool any_number();
   bool literal(std::string_view word);
   bool not_finite(std::string_view word, const char* start);

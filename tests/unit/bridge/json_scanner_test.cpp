@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
 #include <string>
+#include <vector>
 
 #include "base/limits.h"
 
@@ -88,4 +90,69 @@ TEST_CASE("scanner: every cut of a valid text is refused") {
 TEST_CASE("scanner: escapes mean what they should") {
   CHECK(decoded(R"(a\"\\\/\b\f\n\r\tz)") == "a\"\\/\b\f\n\r\tz");
   CHECK(decoded(R"(\u0041\u00e9\u20ac\ud83d\ude00)") == "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
+}
+
+// One that can be seen to be right: it goes down into each value.
+namespace {
+
+struct Plain {
+  explicit Plain(std::string_view text) : text_(text) {}
+  bool document(int depth) { return value(depth) && at_ == text_.size(); }
+
+ private:
+  bool take(char c) { return at_ < text_.size() && text_[at_] == c && ++at_ != 0; }
+  bool value(int depth) {
+    if (take('1')) {
+      while (take('1')) {
+      }
+      return true;
+    }
+    if (take('"')) return take('"');
+    if (take('[')) {
+      if (depth > kJsonDepthMax) return false;
+      if (take(']')) return true;
+      do {
+        if (!value(depth + 1)) return false;
+      } while (take(','));
+      return take(']');
+    }
+    if (!take('{') || depth > kJsonDepthMax) return false;
+    if (take('}')) return true;
+    do {
+      if (!take('"') || !take('"') || !take(':') || !value(depth + 1)) return false;
+    } while (take(','));
+    return take('}');
+  }
+  const std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("scanner: brackets in any order are what they are when one goes down into each value") {
+  const auto same = [](const std::string& text, int depth) {
+    CAPTURE(text);
+    JsonScanner scan(text);
+    const bool valid = scan.value(depth) && scan.at_end();
+    CHECK(valid == Plain(text).document(depth));
+    return valid;
+  };
+  std::mt19937 random(7);
+  const std::vector<std::string> pieces{"[", "]", "{", "}", ",", "1", "\"\"", "\"\":", "[1,", "{\"\":", ",\"\":", "]]", "}]"};
+  int valid = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    std::string text = random() % 2 == 0 ? "[" : "{\"\":";
+    for (auto n = random() % 8; n > 0; --n) text += pieces[random() % pieces.size()];
+    if (same(text, 1)) ++valid;
+  }
+  CHECK(valid > 100);
+  for (const int depth : {kDepthMin, -1, 1, 60}) {
+    for (int deep = 0; deep < 80; ++deep) {
+      const auto n = static_cast<std::size_t>(deep);
+      same(std::string(n, '[') + "1" + std::string(n, ']'), depth);
+      std::string objects;
+      for (int i = 0; i < deep; ++i) objects += "{\"\":";
+      same(objects + "[]" + std::string(n, '}'), depth);
+    }
+  }
 }
