@@ -20,7 +20,7 @@
 namespace bridge {
 namespace {
 
-constexpr int kRequestsPerTurnMax = 32;
+constexpr int kRequestsPerTurnMax = 8;  // each may take a step at once
 constexpr std::size_t kTurnBytesMax = 64 * 1024;  // some 8 ns each
 constexpr std::size_t kBotsKnownMin = 1024;  // before those are forgotten that nothing is owed to
 constexpr int kRequestsWaitingMax = 16;  // of one bot in ZeroMQ (ZMQ_RCVHWM)

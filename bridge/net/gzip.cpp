@@ -13,10 +13,17 @@ constexpr int kGzipWindowBits = 15 + 16;  // a gzip header, 32 KB
 constexpr int kMemoryOfGzip = 8;
 constexpr std::size_t kUnzipStepBytes = 16 * 1024;
 
+// To move so much is no long turn. What is larger gets much room at once: where nothing is written it takes no memory.
+constexpr std::size_t kMovedBytesMax = 1024 * 1024;
+constexpr std::size_t kRoomBytes = 16 * 1024 * 1024;
+
 // Within a capacity of `bytes_max`: a string that grows by itself doubles, beyond it.
 void add_within(std::string& out, std::string_view more, std::size_t bytes_max) {
   const std::size_t needed = out.size() + more.size();
-  if (needed > out.capacity()) out.reserve(std::min(bytes_max, std::max(needed, 2 * out.capacity())));
+  if (needed > out.capacity()) {
+    const std::size_t room = needed > kMovedBytesMax ? std::max(kRoomBytes, 2 * out.capacity()) : 2 * out.capacity();
+    out.reserve(std::min(bytes_max, std::max(needed, room)));
+  }
   out.append(more);
 }
 

@@ -144,9 +144,9 @@ class HttpConnection final : public Front {
 
   // A step a turn.
   void unzip() {
-    const std::size_t before = unzip_->out().capacity();
+    const std::size_t before = unzip_->out().size();
     const Unzipped result = unzip_->step();
-    const std::size_t grown = unzip_->out().capacity() - before;
+    const std::size_t grown = unzip_->out().size() - before;
     if (!memory_.try_take(grown)) {
       return refuse(error_reply(503, ErrorType::busy, "too much is being sent at a time; try again soon",
                                 clock_.wall_us()));

@@ -2,7 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <string>
+#include <string_view>
+
 #include "fixture.h"
+#include "net/gzip.h"
 
 using namespace bridge;
 
@@ -135,4 +140,32 @@ TEST_CASE("pages: a large body is taken in step by step, and answered behind its
   }
   CHECK(turns > 5);
   CHECK(got.body == R"({"status":"success","accepted":1,"rejected":20000})");
+}
+
+TEST_CASE("gunzip: what is large is not moved again and again, and stays within its limit") {
+  const std::string zeros(8 << 20, '0');
+  Gzip gzip;
+  for (std::size_t at = 0; at < zeros.size(); at += Gzip::kStepBytes) {
+    REQUIRE(gzip.add(std::string_view(zeros).substr(at, Gzip::kStepBytes), at + Gzip::kStepBytes >= zeros.size()));
+  }
+  const std::string body = gzip.take();
+  for (const std::size_t limit : {std::size_t{8} << 20, std::size_t{12} << 20, std::size_t{64} << 20}) {
+    Gunzip gunzip(body, limit);
+    std::size_t moved = 0;
+    Unzipped result = Unzipped::more;
+    while (result == Unzipped::more) {
+      const char* const before = gunzip.out().data();
+      const std::size_t size = gunzip.out().size();
+      result = gunzip.step();
+      if (gunzip.out().data() != before) moved = std::max(moved, size);
+    }
+    CHECK(result == Unzipped::whole);
+    CHECK(moved <= 1 << 20);
+    CHECK(gunzip.out().capacity() <= limit);
+    CHECK(gunzip.take() == zeros);
+  }
+  Gunzip gunzip(body, (8 << 20) - 1);
+  Unzipped result = Unzipped::more;
+  while (result == Unzipped::more) result = gunzip.step();
+  CHECK(result == Unzipped::too_large);
 }
