@@ -188,7 +188,9 @@ void BotFeed::take_page(std::string_view result, const Since& since, News& news)
     if (event.envelope.seq) events.push_back(std::move(event));
   });
   const auto* at = std::get_if<Position>(&since);
-  behind_ = at != nullptr && !events.empty() && json::member(result, "more") == "true";
+  // A page that leads nowhere would be asked for for ever.
+  const bool on = at != nullptr && !events.empty() && (at->epoch != *epoch || events.back().envelope.seq != at->seq);
+  behind_ = on && json::member(result, "more") == "true";
   if (behind_) end = events.back().envelope.seq;
   if (at != nullptr && json::member(result, "recovered") != "true") {
     const bool missed = json::as_u64(json::member(result, "missed")) != 0u;

@@ -14,6 +14,7 @@ namespace {
 using rapidjson::Value;
 
 constexpr size_t kReportDepthMax = 6;
+constexpr size_t kColumnsMax = 100;  // of a table whose rows have whatever members
 // From here on (September 2001) a number can be a time of today.
 constexpr double kTimestampMin = 1e9;
 
@@ -85,7 +86,7 @@ std::string table_of(const Value& list, const Style& style, size_t indent) {
   for (const Value& row : list.GetArray()) {
     for (const auto& member : row.GetObject()) {
       std::string name = string_of(&member.name);
-      if (std::find(names.begin(), names.end(), name) == names.end()) {
+      if (names.size() < kColumnsMax && std::find(names.begin(), names.end(), name) == names.end()) {
         names.push_back(std::move(name));
       }
     }

@@ -29,6 +29,7 @@ bool stop_requested() {
 
 void ignore_broken_pipes() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 }  // namespace client

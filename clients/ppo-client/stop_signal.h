@@ -9,7 +9,8 @@ void catch_stop_signals();
 
 bool stop_requested();
 
-// A pipe whose reader has gone is an error of write(), not the end of the program.
+// A pipe whose reader has gone, and a file that may not grow (ulimit -f), are errors of write(), not the end of the
+// program.
 void ignore_broken_pipes();
 
 }  // namespace client

@@ -218,6 +218,28 @@ TEST_CASE("bot feed: answers that are none, refusals and lost trainers are told 
   CHECK(answer(R"("success":true,)").error_type == "bad_answer");
 }
 
+TEST_CASE("bot feed: a page that leads nowhere is not asked for again and again") {
+  zmq::context_t context;
+  zmq::socket_t bridge(context, zmq::socket_type::rep), signs(context, zmq::socket_type::pub);
+  for (zmq::socket_t* const socket : {&bridge, &signs}) socket->bind("tcp://127.0.0.1:*");
+  std::thread answers([&bridge] {
+    zmq::message_t question;
+    if (!bridge.recv(question)) return;
+    const std::string id(feed::json::member(question.to_string_view(), "id"));
+    bridge.send(zmq::buffer(R"({"id":)" + id + R"(,"success":true,"result":{"events":[{"type":"t","data":{},"timestamp":1,"seq":3}],)"
+                            R"("more":true,"recovered":true,"missed":0,"epoch":"e1","seq":9}})"));
+  });
+  BotFeedOptions options;
+  options.events = signs.get(zmq::sockopt::last_endpoint);
+  options.commands = bridge.get(zmq::sockopt::last_endpoint);
+  options.types = {"t"};
+  options.timeout = testing_support::kPatience;
+  options.since = feed::Position{"e1", 3};
+  BotFeed feed(options);
+  CHECK(feed.catch_up().kind == Kind::kAll);
+  answers.join();
+}
+
 TEST_CASE(
     "bot feed: a bridge that will not have the bot is told, and one that is busy is tried again") {
   for (const char* const error : {"unauthorized", "busy"}) {

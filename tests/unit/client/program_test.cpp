@@ -55,6 +55,14 @@ TEST_CASE("program: SIGINT and SIGTERM end a tail at once and well, connected or
   CHECK(outage.wait_exit() == 0);
 }
 
+TEST_CASE("program: a file that may not grow is an error, and not the end without a word") {
+  const testing_support::ScratchDirectory scratch;
+  const std::string file = scratch.file("help");
+  Process full({"/bin/sh", "-c", "ulimit -f 0; exec " PPO_CLIENT " --help > " + file}, {});
+  CHECK(full.wait_exit() == 1);
+  CHECK(full.stderr_text().find("standard output cannot be written: File too large") != std::string::npos);
+}
+
 TEST_CASE("program: exit codes, and what goes to which stream") {
   Process help = run({"--help"});
   CHECK(help.wait_exit() == 0);
