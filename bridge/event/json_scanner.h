@@ -35,7 +35,7 @@ struct JsonString {
 // Inlined whatever else is compiled with it: a call for each comma is a sixth of what an event costs.
 #define PPO_HOT [[gnu::always_inline]]
 
-inline constexpr int kDepthMin = -8;  // of what stands around a body
+inline constexpr int kDepthMin = -35;  // of what stands around a body: clients read messages of 100 levels
 
 // Walks one text from front to back. The text must outlive the scanner. One thread.
 // Every function that returns false leaves the scanner failed: the text is not what was asked for.

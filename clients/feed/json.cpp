@@ -14,6 +14,7 @@ namespace {
 // An event has at most 64 levels, and stands in few of a message.
 constexpr int kDepthMax = 100;
 constexpr int kOutermost = bridge::kJsonDepthMax - kDepthMax + 1;
+static_assert(kOutermost >= bridge::kDepthMin);
 
 }  // namespace
 
