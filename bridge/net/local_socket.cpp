@@ -1,7 +1,9 @@
 #include "net/local_socket.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -11,6 +13,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "base/address.h"
@@ -136,7 +139,25 @@ std::string ipc_path_trouble(std::string_view endpoint) {
   return path + " is there and cannot be used: " + std::strerror(failed);
 }
 
+IpcPathLock::IpcPathLock(std::string_view endpoint) {
+  if (!is_ipc_endpoint(endpoint) || is_abstract(endpoint)) return;
+  const std::string_view path = ipc_path(endpoint);
+  const std::size_t slash = path.rfind('/');
+  const std::string directory(slash == std::string_view::npos ? "." : path.substr(0, slash + 1));
+  directory_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory_ < 0) return;  // binding tells what is wrong
+  const auto until = std::chrono::steady_clock::now() + kWait;
+  while (::flock(directory_, LOCK_EX | LOCK_NB) != 0 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+IpcPathLock::~IpcPathLock() {
+  if (directory_ >= 0) ::close(directory_);
+}
+
 Result<LocalListener> LocalListener::listen(const std::string& endpoint, mode_t ipc_mode) {
+  const IpcPathLock lock(endpoint);
   if (std::string trouble = ipc_path_trouble(endpoint); !trouble.empty()) return Failure{std::move(trouble)};
   const bool on_disk = is_ipc_endpoint(endpoint) && !is_abstract(endpoint);
   const std::string path(on_disk ? ipc_path(endpoint) : std::string_view());

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,22 @@ bool is_local_endpoint(std::string_view zmq_endpoint);
 // Why nobody may listen at this path, "" where somebody may: libzmq removes whatever stands there before it binds, so
 // only a socket that nobody listens on any more may go that way.
 std::string ipc_path_trouble(std::string_view zmq_endpoint);
+
+// While it lives no other process of the bridge looks whether an ipc path is free, or takes it: of two that start at one
+// moment each would find that nobody listens there yet. Does nothing for other endpoints. Waits at most kWait: anybody
+// who may read the directory can hold it, and then it is done without.
+class IpcPathLock {
+ public:
+  static constexpr std::chrono::milliseconds kWait{2000};
+
+  explicit IpcPathLock(std::string_view zmq_endpoint);
+  ~IpcPathLock();
+  IpcPathLock(const IpcPathLock&) = delete;
+  IpcPathLock& operator=(const IpcPathLock&) = delete;
+
+ private:
+  int directory_ = -1;  // of the path: nothing is left behind there
+};
 
 // A socket that listens, and closes with it.
 class LocalListener {

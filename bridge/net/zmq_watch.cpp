@@ -31,6 +31,7 @@ std::string bind_socket(zmq::socket_t& socket, const std::string& endpoint) {
   if (endpoint.compare(0, kLocalhost.size(), kLocalhost) == 0) {
     return bind_socket(socket, "tcp://127.0.0.1:" + endpoint.substr(kLocalhost.size()));
   }
+  const IpcPathLock lock(endpoint);
   if (std::string trouble = ipc_path_trouble(endpoint); !trouble.empty()) throw NotOurs(std::move(trouble));
   set_ipv6(socket, endpoint);
   socket.bind(endpoint);
