@@ -135,9 +135,11 @@ void CommandRouter::assign(const CommandAim& aim, const CommandRequestPtr& reque
   part.id = "c-" + std::to_string(++last_id_);
   ++pending_;
   bytes_ += part_bytes(request->command);
-  ControlLine* line = aim.line(sources_);
-  if (line == nullptr) {
-    if (Source* const source = sources_.find_or_add(aim.source)) line = &source->by_name;
+  ControlLine* line = nullptr;
+  if (aim.run != nullptr) {
+    line = &SourceTable::line_of(*aim.run);
+  } else if (Source* const source = sources_.find_or_add(aim.source)) {
+    line = &source->by_name;
   }
   const auto* const lane = line == nullptr ? nullptr : static_cast<TrainerLane*>(line->lane.get());
   if (lane != nullptr && lane->waiting.size() >= kCommandsWaitingMax) {

@@ -148,12 +148,6 @@ std::vector<CommandAim> all_here(const SourceTable& table, const Peers* peers) {
   return all;
 }
 
-ControlLine* CommandAim::line(const SourceTable& table) const {
-  if (run != nullptr) return &SourceTable::line_of(*run);
-  Source* const known = table.find(source);
-  return known == nullptr ? nullptr : &known->by_name;
-}
-
 Result<std::vector<CommandAim>, RequestError> find_targets(const SourceTable& table, const std::string& target,
                                                            const CommandTargets* allowed, const Peers* peers) {
   const RequestError forbidden = {ErrorType::forbidden, "target is \"" + printable(target) + "\", which you may not command"};

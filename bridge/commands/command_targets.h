@@ -18,9 +18,6 @@ struct CommandAim {
   std::string source;
   Run* run = nullptr;  // it is meant, and known; null: whoever has the source's name
   std::string agent;   // empty: the trainer itself
-
-  // Null where nobody was ever heard of under that name: its connection may be there all the same. REQUIRES: it is here.
-  ControlLine* line(const SourceTable& table) const;
 };
 
 // `target` is a source, an agent, SOURCE/AGENT, SOURCE@RUN, SOURCE@RUN/AGENT or "*" (PROTOCOL section 5).
