@@ -23,9 +23,12 @@ constexpr std::uint64_t kListedWork = 64;  // of a source, a type or a client, b
 constexpr std::uint64_t kJudgedWork = 32;  // whether an event may be read, beside its text
 constexpr std::size_t kClientsAStep = 32;
 
-// A step's worth of what is in a map by name, behind `after`; true at its end.
+// How far a list is after a step.
+enum class Listed { some, full, all };
+
+// A step's worth of what is in a map by name, behind `after`, as far as a reply has room.
 template <class Map, class Put>
-bool put_some(const Map& map, std::string& after, JsonWriter& json, std::uint64_t* work, const Put& put) {
+Listed put_some(const Map& map, std::string& after, JsonWriter& json, std::uint64_t* work, const Put& put) {
   auto one = after.empty() ? map.begin() : map.upper_bound(after);
   for (; one != map.end() && *work < kStepWork && json.bytes() <= kReplyBytesMax; ++one) {
     const std::size_t before = json.bytes();
@@ -33,7 +36,8 @@ bool put_some(const Map& map, std::string& after, JsonWriter& json, std::uint64_
     put(one->first, one->second);
     *work += kListedWork + (json.bytes() - before) / kDataBytesPerWork;
   }
-  return one == map.end();
+  if (one == map.end()) return Listed::all;
+  return json.bytes() > kReplyBytesMax ? Listed::full : Listed::some;
 }
 
 void put_client(JsonWriter& json, const ClientInfo& client) {
@@ -140,15 +144,15 @@ void OwnCommands::get_sources(const std::shared_ptr<RequestBudget>& account, con
     const auto put = [&](const std::string& name, const Source& source, std::string_view node) {
       if (scope == nullptr || scope->may_read_some(name)) put_source(json, source, scope.get(), view_.clock.steady_us(), node);
     };
-    const bool all = peers_ == nullptr
-                         ? put_some(view_.sources.sources(), after, json, work, [&](const auto& name, const auto& source) {
-                             if (is_told(*source)) put(name, *source, {});
-                           })
-                         : put_some(sources_of_all(), after, json, work, [&](const auto& name, const auto& source) {
-                             put(name, *source.second, source.first);
-                           });
-    if (!all && json.bytes() <= kReplyBytesMax) return State::more;
-    json.end_list().field("complete", all).end_object();
+    const Listed listed = peers_ == nullptr
+                              ? put_some(view_.sources.sources(), after, json, work, [&](const auto& name, const auto& source) {
+                                  if (is_told(*source)) put(name, *source, {});
+                                })
+                              : put_some(sources_of_all(), after, json, work, [&](const auto& name, const auto& source) {
+                                  put(name, *source.second, source.first);
+                                });
+    if (listed == Listed::some) return State::more;
+    json.end_list().field("complete", listed == Listed::all).end_object();
     return State::ended;
   });
 }
@@ -161,7 +165,7 @@ void OwnCommands::get_event_types(const std::shared_ptr<RequestBudget>& account,
       put_type(json, type, count.events, count.last_event_us,
                view_.schemas == nullptr ? nullptr : view_.schemas->tally(type));
     };
-    if (!put_some(view_.types.counts(), after, json, work, put)) return State::more;
+    if (put_some(view_.types.counts(), after, json, work, put) == Listed::some) return State::more;
     json.end_list().field("other_events", view_.types.other().events).end_object();
     return State::ended;
   });
@@ -273,12 +277,12 @@ void OwnCommands::get_readable_types(const std::shared_ptr<RequestBudget>& accou
     if (!all) return State::more;
     JsonWriter& json = reply->json;
     if (json.bytes() == 0) json.object().key("event_types").list();
-    const bool written = put_some(latest->types, latest->after, json, work, [&](const std::string& type, std::int64_t last_us) {
+    const Listed listed = put_some(latest->types, latest->after, json, work, [&](const std::string& type, std::int64_t last_us) {
       const auto counted = view_.types.counts().find(type);
       const bool told = scope->may_read_all_of_type(type) && counted != view_.types.counts().end();
       put_type(json, type, told ? std::optional(counted->second.events) : std::nullopt, last_us);
     });
-    if (!written && json.bytes() <= kReplyBytesMax) return State::more;
+    if (listed == Listed::some) return State::more;
     json.end_list().end_object();
     return State::ended;
   });
