@@ -57,17 +57,20 @@ void SourceTracker::disbelieve(Run& run, Held::iterator held) {
 
 // What is missing up to `to` will not come. Of a source that says no more what is plausible is believed, and
 // nothing beyond; one that goes on announcing will cover what waits, or not.
-bool SourceTracker::settle(Run& run, std::uint64_t to, std::int64_t now_us) {
+void SourceTracker::settle(Run& run, std::uint64_t to, std::int64_t now_us) {
   RunOrder& order = run.order;
   const bool speaks = order.announcements != 0 && now_us - order.announced_us < kStalledAfterUs &&
                       !order.superseded;
-  if (speaks) return give_up(run, to);
+  if (speaks) {
+    give_up(run, to);
+    return;
+  }
   const std::uint64_t limit = std::max(covered_to(run), near_to(order));
   while (!order.held.empty() && order.held.rbegin()->first > limit) {
     disbelieve(run, std::prev(order.held.end()));
   }
   if (!order.held.empty()) order.seen_to = std::max(order.seen_to, order.held.rbegin()->first);
-  return give_up(run, std::min(to, order.seen_to), limit);
+  give_up(run, std::min(to, order.seen_to), limit);
 }
 
 // What was only announced is not looked for again until more is said.
@@ -256,7 +259,8 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
   const std::int64_t waited_us = now_us - order.since_us;
   if (waited_us >= kRepairPatienceUs) {
     if (hearsay) return deny(order);
-    if (!settle(run, to, now_us)) order.since_us = now_us;
+    settle(run, to, now_us);
+    order.since_us = now_us;
     return;
   }
   if (order.deaf || order.asking || now_us < order.retry_us || ask_from > to) return;
@@ -271,7 +275,8 @@ void SourceTracker::pursue(Run& run, std::int64_t now_us) {
   }
   if (waited_us >= patience_us(run)) {
     if (hearsay) return deny(order);
-    if (!settle(run, UINT64_MAX, now_us)) order.since_us = now_us;
+    settle(run, UINT64_MAX, now_us);
+    order.since_us = now_us;
     return;
   }
   order.retry_us = now_us + kLookAgainUs;

@@ -129,7 +129,7 @@ void SourceTable::forget(Run& run) {
   if (is_live(run)) --source.live_runs;
   by_heard_.erase(run.place);  // it is not connected
   detail_bytes_ -= run.detail_bytes;
-  if (last_ == &run) last_ = nullptr;
+  last_ = nullptr;
   --runs_;
   source.runs.erase(std::find_if(source.runs.begin(), source.runs.end(),
                                  [&run](const auto& one) { return one.get() == &run; }));

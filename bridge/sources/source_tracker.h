@@ -196,7 +196,7 @@ class SourceTracker {
   static void deny(RunOrder& order);
   static void take_back(RunOrder& order);
   void disbelieve(Run& run, Held::iterator held);
-  bool settle(Run& run, std::uint64_t to, std::int64_t now_us);
+  void settle(Run& run, std::uint64_t to, std::int64_t now_us);
   void pursue(Run& run, std::int64_t now_us);
   std::int64_t patience_us(const Run& run) const;
   bool give_up(Run& run, std::uint64_t to, std::uint64_t limit = 0);
