@@ -73,12 +73,6 @@ void History::merge_small_blocks() {
   }
 }
 
-void History::set_limits(HistoryLimits limits) {
-  wanted_ = limits;
-  limits_.events_max = std::max(limits_.events_max, limits.events_max);
-  limits_.bytes_max = std::max(limits_.bytes_max, limits.bytes_max);
-}
-
 void History::approach_limits() {
   const auto step = [](auto limit, auto held, auto wanted, auto by) {
     return limit <= wanted ? wanted : std::max(wanted, std::min(limit, held) - std::min(std::min(limit, held), by));

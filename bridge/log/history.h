@@ -50,7 +50,7 @@ class History {
 
   // From now on. Where it is less than before, the oldest leave a little at a time, as others come: who looks into what
   // leaves (on_evict) must not take long.
-  void set_limits(HistoryLimits limits);
+  void set_limits(HistoryLimits limits) { wanted_ = limits; }
 
   // The block that holds `seq`, or null.
   BlockPtr find(std::uint64_t seq) const;

@@ -22,14 +22,9 @@ std::size_t field_of(std::string_view key) {
 
 constexpr std::uint64_t bit_of(std::size_t number) { return std::uint64_t{1} << number % 64; }
 
-void set_bit(std::vector<std::uint64_t>& bits, std::size_t number) {
-  if (bits.size() <= number / 64) bits.resize(number / 64 + 1);
-  bits[number / 64] |= bit_of(number);
-}
-
-void clear_bit(std::vector<std::uint64_t>& bits, std::size_t number) {
-  if (number / 64 < bits.size()) bits[number / 64] &= ~bit_of(number);
-}
+void set_bit(std::vector<std::uint64_t>& bits, std::size_t number) { bits[number / 64] |= bit_of(number); }
+void clear_bit(std::vector<std::uint64_t>& bits, std::size_t number) { bits[number / 64] &= ~bit_of(number); }
+bool has_bit(const std::vector<std::uint64_t>& bits, std::size_t number) { return (bits[number / 64] & bit_of(number)) != 0; }
 
 }  // namespace
 
@@ -38,6 +33,8 @@ void MatchIndex::change() {
   ++version_;
   words_ = (slots_.size() + 63) / 64;
   for (Field& field : fields_) {
+    field.indifferent.resize(words_);
+    field.without.resize(words_);
     field.found.clear();
     field.last = {};
   }
@@ -69,11 +66,12 @@ std::size_t MatchIndex::add(const Subscription& subscription) {
     Field& field = fields_[i];
     if (keys[i] == nullptr) {
       set_bit(field.indifferent, number);
+      set_bit(field.without, number);
       continue;
     }
     ++field.filters;
     for (const FilterValue& value : keys[i]->values) {
-      if (value.kind == FilterValue::Kind::null) set_bit(field.absent, number);
+      if (value.kind == FilterValue::Kind::null) set_bit(field.without, number);
       if (value.kind != FilterValue::Kind::text) continue;
       auto& list = field.named[value.text];
       if (list.empty() || list.back() != number) list.push_back(number);
@@ -97,11 +95,9 @@ void MatchIndex::remove(std::size_t number) {
   }
   for (std::size_t i = kSource; i < kFields; ++i) {
     Field& field = fields_[i];
-    const bool indifferent = number / 64 < field.indifferent.size() &&
-                             (field.indifferent[number / 64] & bit_of(number)) != 0;
-    if (!indifferent) --field.filters;
+    if (!has_bit(field.indifferent, number)) --field.filters;
     clear_bit(field.indifferent, number);
-    clear_bit(field.absent, number);
+    clear_bit(field.without, number);
   }
   slot = {};
   free_.push_back(number);
@@ -116,7 +112,7 @@ const MatchIndex::Bits& MatchIndex::bits_of(std::size_t i, std::string_view valu
   auto place = field.found.find(value);
   if (place == field.found.end()) {
     if (field.found.size() >= kFoundMax) field.found.clear();
-    Found found{std::make_unique<const std::string>(value), {}};
+    Found found{std::make_unique<const std::string>(value), Bits(words_)};
     if (i == kType) {
       std::size_t patterns = 0;
       for (std::size_t number = 0; number < slots_.size(); ++number) {
@@ -133,7 +129,6 @@ const MatchIndex::Bits& MatchIndex::bits_of(std::size_t i, std::string_view valu
         for (const std::size_t number : named->second) set_bit(found.bits, number);
       }
     }
-    found.bits.resize(words_);
     const std::string_view key = *found.text;
     place = field.found.emplace(key, std::move(found)).first;
   }
@@ -174,16 +169,8 @@ const MatchIndex::Rows* MatchIndex::make_rows(const BlockPtr& block) {
     if (work_ > enough) return nullptr;
     const auto narrow = [&](std::size_t field, const EventEntry::Piece& piece, bool there) {
       if (fields_[field].filters == 0) return;
-      if (there) {
-        const Bits& bits = bits_of(field, block->text(piece));
-        for (std::size_t w = 0; w < words_; ++w) row[w] &= bits[w];
-      } else {
-        const Bits& a = fields_[field].indifferent;
-        const Bits& b = fields_[field].absent;
-        for (std::size_t w = 0; w < words_; ++w) {
-          row[w] &= (w < a.size() ? a[w] : 0) | (w < b.size() ? b[w] : 0);
-        }
-      }
+      const Bits& bits = there ? bits_of(field, block->text(piece)) : fields_[field].without;
+      for (std::size_t w = 0; w < words_; ++w) row[w] &= bits[w];
     };
     narrow(kSource, entry.source, entry.source.size != 0);
     bool unsure = false;

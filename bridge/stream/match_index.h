@@ -63,7 +63,7 @@ class MatchIndex {
   std::size_t rows_bytes() const { return rows_bytes_; }
 
  private:
-  // A bit for each subscription, by its number. Bits that are not there are 0.
+  // A bit for each subscription, by its number.
   using Bits = std::vector<std::uint64_t>;
   // What was found for a value; `text` is what the map's key points to.
   struct Found {
@@ -73,7 +73,7 @@ class MatchIndex {
   struct Field {
     std::size_t filters = 0;  // subscriptions that name it
     Bits indifferent;         // the others
-    Bits absent;              // those that want events without it
+    Bits without;             // those that want events without it, the others among them
     std::map<std::string, std::vector<std::size_t>, std::less<>> named;
     std::unordered_map<std::string_view, Found> found;
     std::pair<std::string_view, const Bits*> last;  // of `found`

@@ -156,7 +156,7 @@ void Snapshot::Reader::keep(std::uint64_t seq, const Entry& entry) {
   if (seq <= after_ || seq > to_seq_) return;
   kept_.emplace(seq, Entry{{}, entry.json, entry.timestamp_us, entry.data_bytes});
   kept_bytes_ += entry.json.size() + 1;
-  while (kept_bytes_ > std::min(bytes_max_, kReplyBytesMax + 1) || (!kept_.empty() && kept_.begin()->first < left_out_)) {
+  while (kept_bytes_ > std::min(bytes_max_, kReplyBytesMax + 1)) {
     const auto oldest = kept_.begin();
     left_out_ = std::max(left_out_, oldest->first);
     left_bytes_ -= oldest->second.json.size() + 1;
