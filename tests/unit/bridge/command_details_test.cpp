@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,13 @@ TEST_CASE("details: who is one too many is told how many wait") {
   CHECK(parse_json(t.replies[0])["data"]["message"] == "64 commands wait for t already");
 }
 
+TEST_CASE("details: who asks with a key for which too many wait is told how many do") {
+  Asked t;
+  for (std::size_t i = 0; i <= kRespondsMax; ++i) t.ask(R"("command":"pause","target":"t","idempotency_key":"k")");
+  REQUIRE(t.replies.size() == 1);
+  CHECK(parse_json(t.replies[0])["data"]["message"] == std::to_string(kRespondsMax) + " requests wait for this command already");
+}
+
 TEST_CASE("details: a question for missing events says how long it has") {
   Asked t;
   CHECK(t.bench.dispatcher.router().ask(*t.bench.sources.find("t", "r"), 1, 5));
@@ -116,12 +124,25 @@ TEST_CASE("details: the bridge is up since it was made, not since the clock's be
   CHECK(parse_json(result)["uptime_s"].GetDouble() == doctest::Approx(2.5));
 }
 
-TEST_CASE("details: a run's name may be so long and no longer") {
-  const auto parse = [](std::size_t bytes) {
-    return parse_run_query("set_run", parse_json(R"({"run_id":"a@r","name":")" + std::string(bytes, 'x') + "\"}"));
+TEST_CASE("details: a run's id and its name may be so long and no longer") {
+  const auto parse = [](std::size_t id_bytes, std::size_t name_bytes) {
+    return parse_run_query("set_run", parse_json(R"({"run_id":"a@)" + std::string(id_bytes - 2, 'r') + R"(","name":")" +
+                                                 std::string(name_bytes, 'x') + "\"}"));
   };
-  CHECK(parse(512).ok());
-  CHECK_FALSE(parse(513).ok());
+  CHECK(parse(512, 512).ok());
+  CHECK_FALSE(parse(513, 512).ok());
+  CHECK_FALSE(parse(512, 513).ok());
+}
+
+TEST_CASE("details: what runs are searched for may be so long and no longer") {
+  const auto parse = [](const std::string& command, std::size_t bytes) {
+    const std::string search = R"("search":")" + std::string(bytes, 'x') + '"';
+    return parse_run_query(command, parse_json(R"({"run_ids":["a@r"],"filter":{)" + search + "}," + search + "}"));
+  };
+  for (const char* command : {"get_runs", "get_tags"}) {
+    CHECK(parse(command, 512).ok());
+    CHECK_FALSE(parse(command, 513).ok());
+  }
 }
 
 TEST_CASE("details: an answer that is full takes no smaller event from behind the one that did not fit") {
@@ -160,4 +181,18 @@ TEST_CASE("details: a replay that is stopped is named by its number, and one of 
   const auto refused = bench.replays.start(&other, parse_json(R"({"from":{"seq":9223372036854775808}})"), nullptr, [] {});
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().message.find("from.seq") != std::string::npos);
+}
+
+TEST_CASE("details: who asks for one replay too many is told how many there are") {
+  Bench bench;
+  bench.event();
+  std::vector<std::unique_ptr<Feed>> feeds;
+  const auto start = [&] {
+    feeds.push_back(std::make_unique<Feed>(bench.log, bench.cohorts, bench.clock, [] {}));
+    const auto started = bench.replays.start(feeds.back().get(), parse_json(R"({"speed":0.001})"), nullptr, [] {});
+    return started ? "" : started.error().message;
+  };
+  for (std::size_t i = 0; i < kReplaysMax; ++i) CHECK(start() == "");
+  CHECK(start() == std::to_string(kReplaysMax) + " replays are under way; try later");
+  for (const auto& feed : feeds) bench.replays.forget(feed.get());
 }

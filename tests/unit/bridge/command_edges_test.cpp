@@ -215,3 +215,33 @@ TEST_CASE("edges: the audit log has what came of a command, and who asks for muc
     CHECK(asker.account->take() == (too_little != 0));
   }
 }
+
+TEST_CASE("edges: everybody's command with the same key goes again to whom it did not reach, and to nobody else") {
+  Bench bench;
+  for (const char* source : {"t1", "t2", "t3"}) {
+    bench.take(R"({"type":"_source","source":")" + std::string(source) + R"(","run":"r","data":{}})");
+  }
+  Command pause;
+  pause.name = "pause";
+  pause.target = "*";
+  pause.idempotency_key = "k";
+  pause.deadline_us = 1'000'000;
+  // Whom it went to, and then what came of it for each.
+  const auto submit = [&] {
+    std::string told;
+    bench.dispatcher.router().submit(pause, [&told](const CommandOutcome& outcome) {
+      for (const TrainerAnswer& one : outcome.answers) told += " " + one.source + (one.success ? "+" : "-");
+    });
+    std::string asked;
+    for (const auto& [connection, json] : std::exchange(bench.link.sent, {})) {
+      asked += connection + " ";
+      bench.dispatcher.router().on_answer(connection, R"({"id":")" + std::string(parse_json(json)["id"].GetString()) + R"(","success":true})");
+    }
+    return asked + "->" + told;
+  };
+  bench.link.connected = {"t1", "t3"};
+  CHECK(submit() == "t1 t3 -> t2- t1+ t3+");
+  bench.link.connected = {"t1", "t2", "t3"};
+  CHECK(submit() == "t2 -> t1+ t3+ t2+");
+  CHECK(submit() == "-> t1+ t3+ t2+");
+}

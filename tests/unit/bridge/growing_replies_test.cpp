@@ -148,6 +148,17 @@ TEST_CASE("growing replies: get_event_types is written in steps") {
   CHECK(asker.result == bench.run("get_event_types"));
 }
 
+TEST_CASE("growing replies: the types of what one may read are written in steps, and all of them") {
+  Bench bench;
+  for (int i = 0; i < 900; ++i) bench.take(R"({"type":"type-)" + std::to_string(i) + R"(","data":{}})");
+  Asker asker(bench);
+  asker.run(bench, "get_event_types", ReadScope::of({{{"type-*"}, {}, {}}}));
+  while (bench.work_once()) {
+  }
+  REQUIRE(asker.answers == 1);
+  CHECK(parse_json(asker.result)["event_types"].Size() == 900);
+}
+
 TEST_CASE("growing replies: what is large is told in a step of its own") {
   Bench bench;
   for (int i = 0; i < 3; ++i) bench.event("t", R"({"x":")" + std::string(100'000, 'x') + "\"}");
