@@ -170,6 +170,18 @@ TEST_CASE("history: lower limits are come to in steps, higher ones at once") {
   CHECK(log.history().bytes() <= 8192);
 }
 
+TEST_CASE("history: fewer bytes than before are come to in steps as well") {
+  EventLog log("e", {100'000, 1 << 30});
+  append(log, 160, 0, 100'000);
+  log.set_limits({100'000, 1 << 20});
+  for (int n = 0; n < 10 && log.history().bytes() > 1 << 20; ++n) {
+    const std::size_t before = log.history().bytes();
+    append(log, 1);
+    CHECK(before - log.history().bytes() <= (4 << 20) + 200'000);
+  }
+  CHECK(log.history().bytes() <= 1 << 20);
+}
+
 TEST_CASE("history: as many bytes as there may be are kept, and as many events, to the last") {
   EventLog all("e", {1'000'000, 1 << 30});
   append(all, 20, 0, 50'000);

@@ -250,17 +250,24 @@ TEST_CASE("details: subscriptions are kept up to so many bytes, large ones up to
   }
 }
 
-TEST_CASE("details: a subscription is large from so many bytes on, and leaves half of the room") {
+TEST_CASE("details: a subscription is large beyond so many bytes, to the byte, and leaves half of the room") {
   Bench bench;
   Feed feed(bench.log, bench.cohorts, bench.clock, [] {});
-  const auto named = [](std::size_t bytes) { return subscription(R"({"filter":{"item":")" + std::string(bytes, 'x') + "\"}}"); };
-  std::size_t most = 0;  // that is small yet
-  for (std::size_t step = kSmallRequestBytes; step > 0; step /= 2) {
-    if (named(most + step).bytes() <= kSmallRequestBytes) most += step;
-  }
+  const auto named = [](std::size_t type_bytes, std::size_t item_bytes) {
+    return subscription(R"({"subscriptions":[")" + std::string(type_bytes, 'x') + R"("],"filter":{"item":")" + std::string(item_bytes, 'x') + "\"}}");
+  };
   bench.cohorts.subscriptions().set_bound(kSmallRequestBytes + kSmallRequestBytes / 2);
-  CHECK(feed.has_room_for(named(most)));
-  CHECK_FALSE(feed.has_room_for(named(most + 1)));
+  bool exact = false;
+  for (std::size_t type_bytes = 1; type_bytes <= kTypeNameBytesMax && !exact; ++type_bytes) {
+    std::size_t most = 0;  // that is small yet
+    for (std::size_t step = kSmallRequestBytes; step > 0; step /= 2) {
+      if (named(type_bytes, most + step).bytes() <= kSmallRequestBytes) most += step;
+    }
+    exact = named(type_bytes, most).bytes() == kSmallRequestBytes;
+    CHECK(feed.has_room_for(named(type_bytes, most)));
+    CHECK_FALSE(feed.has_room_for(named(type_bytes, most + 1)));
+  }
+  CHECK(exact);
 }
 
 TEST_CASE("details: a place whose last event before memory's is gone is not recovered") {

@@ -184,3 +184,26 @@ TEST_CASE("match index: who leaves takes away its own filters alone") {
     CHECK_FALSE(column[1]);
   }
 }
+
+TEST_CASE("match index: who wants none of a block's events is told of a loss in it all the same") {
+  Bench bench;
+  int told = 0;
+  Feed ticks(bench.log, bench.cohorts, bench.clock, [&] { ++told; });
+  ticks.subscribe(subscription(R"({"subscriptions":["tick"]})"), std::nullopt);
+  std::vector<std::unique_ptr<Feed>> others;  // so many that the index says what passes
+  for (std::size_t i = 0; i < MatchIndex::kSubscriptionsMin; ++i) {
+    others.push_back(std::make_unique<Feed>(bench.log, bench.cohorts, bench.clock, [] {}));
+    others.back()->subscribe(subscription(R"({"subscriptions":["t)" + std::to_string(i) + "\"]}"), std::nullopt);
+    (void)others.back()->pull(1 << 20);
+  }
+  (void)ticks.pull(1 << 20);
+  bench.event("quiet");
+  CHECK(told == 0);
+  for (const int losses : {1, 2}) {
+    for (int i = 0; i < losses; ++i) bench.own_events.publish("system_status", source_lost_data({"t", "r", 3, 9}));
+    bench.cohorts.announce();
+    CHECK(told == losses);
+    CHECK(payloads(ticks.pull(1 << 20)).size() == static_cast<std::size_t>(losses));
+    CHECK(ticks.pull(1 << 20).empty());
+  }
+}

@@ -71,3 +71,33 @@ TEST_CASE("snapshot: names cannot be made to look like other things") {
   catch_up(bench.snapshot, bench.log);
   CHECK(bench.snapshot.entries().size() == 4);
 }
+
+TEST_CASE("snapshot: as many bytes as there may be are kept, to the byte") {
+  Bench bench;
+  for (int i = 0; i < 5; ++i) bench.event("t" + std::to_string(i));
+  Snapshot all(1000, 1 << 20);
+  catch_up(all, bench.log);
+  REQUIRE(all.evicted() == 0);
+  for (const std::size_t too_few : {0u, 1u}) {
+    Snapshot some(1000, all.bytes() - too_few);
+    catch_up(some, bench.log);
+    CHECK(some.evicted() == too_few);
+  }
+}
+
+TEST_CASE("snapshot: what a reader had no room to keep makes no room for what is older than it may give") {
+  for (const std::size_t too_few : {0u, 1u}) {
+    Bench bench;
+    for (int i = 0; i < 6; ++i) bench.event("t" + std::to_string(i));
+    catch_up(bench.snapshot, bench.log);
+    const std::size_t one = bench.snapshot.entries().begin()->second.json.size() + 1;
+    const auto reader = bench.snapshot.reader(2 * one - 1 - too_few);
+    for (const char* changed : {"t0", "t1"}) bench.event(changed);
+    catch_up(bench.snapshot, bench.log);
+    CHECK(reader->kept_bytes() == (2 - too_few) * one);
+    std::size_t given = 0;
+    std::uint64_t work = 0;
+    CHECK(reader->read(1 << 20, &work, [&given](const Snapshot::Entry&) { ++given; }));
+    CHECK(given == 2 - too_few);
+  }
+}
