@@ -9,6 +9,10 @@ namespace {
 // from one before it.
 constexpr milliseconds kClockSlack{1'000};
 
+// The Grand Exchange has some 4,000 items; who publishes prices may make up any number of them.
+constexpr std::size_t kItemsMax = 10'000;
+constexpr std::size_t kItemNameBytesMax = 256;
+
 // As far as it can be read.
 bool may_be_of(const Fill& fill, const Order& order) {
   if (!fill.item.empty() && folded(fill.item) != folded(order.item)) return false;
@@ -24,6 +28,8 @@ bool may_be_of(const Fill& fill, const Order& order) {
 
 void Strategy::on_price(const Price& price) {
   if (!limits_.items.empty() && limits_.items.count(price.item) == 0) return;
+  const bool room = items_.size() < kItemsMax && price.item.size() <= kItemNameBytesMax;
+  if (!room && items_.count(price.item) == 0) return;
   Item& item = items_[price.item];
   if (!item.price || price.at >= item.price->at) item.price = price;
 }

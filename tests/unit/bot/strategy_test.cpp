@@ -85,6 +85,17 @@ TEST_CASE("strategy: a margin that the tax eats is none") {
   CHECK(is_buy(strategy.next(kStart), 10, 1000));
 }
 
+TEST_CASE("strategy: items that somebody makes up take only so much room") {
+  Strategy strategy(limits());
+  strategy.on_price(price_of(std::string(257, 'x'), 100, 200));
+  CHECK_FALSE(strategy.next(kStart));
+  for (int i = 0; i < 10'000; ++i) strategy.on_price(price_of(std::to_string(i), 100, 100));
+  strategy.on_price(price_of("one more", 100, 200));
+  CHECK_FALSE(strategy.next(kStart));
+  strategy.on_price(price_of("7", 100, 200));  // which there is
+  CHECK(is_buy(strategy.next(kStart), 10, 100));
+}
+
 TEST_CASE("strategy: a market that is upside down is left alone") {
   Strategy strategy(limits());
   strategy.on_price(price_of("Coal", 120, 100));
