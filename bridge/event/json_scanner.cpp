@@ -156,7 +156,7 @@ bool JsonScanner::container(int depth) {
   for (;;) {
     const char first = peek();
     if (first == '[' || first == '{') {
-      if (depth + static_cast<int>(open) > kJsonDepthMax) {
+      if (depth + static_cast<int>(open) > kJsonDepthMax || open == ends.size()) {
         too_deep_ = true;
         return false;
       }

@@ -146,8 +146,16 @@ TEST_CASE("scanner: brackets in any order are what they are when one goes down i
     if (same(text, 1)) ++valid;
   }
   CHECK(valid > 100);
+  // Below what there is room for it stops, and writes nowhere.
+  for (const std::string_view piece : {"[", "{\"\":"}) {
+    std::string deep;
+    for (int i = 0; i < 100'000; ++i) deep += piece;
+    JsonScanner scan(deep);
+    CHECK_FALSE(scan.value(-1'000'000));
+    CHECK(scan.too_deep());
+  }
   for (const int depth : {kDepthMin, -1, 1, 60}) {
-    for (int deep = 0; deep < 80; ++deep) {
+    for (int deep = 0; deep < 110; ++deep) {
       const auto n = static_cast<std::size_t>(deep);
       same(std::string(n, '[') + "1" + std::string(n, ']'), depth);
       std::string objects;
