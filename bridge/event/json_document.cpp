@@ -13,15 +13,13 @@
 namespace bridge {
 namespace {
 
+constexpr double kBeyond = 1e308;
+
 class TextWriter : public rapidjson::Writer<rapidjson::StringBuffer> {
  public:
   using Writer::Writer;
-  // An infinity has no text in JSON; a number beyond a double is read as one again.
-  bool Double(double n) {
-    if (std::isfinite(n)) return Writer::Double(n);
-    const std::string_view text = n < 0 ? "-1e999" : "1e999";
-    return RawValue(text.data(), text.size(), rapidjson::kNumberType);
-  }
+  // What is beyond a double goes on as a number that whoever reads it can read.
+  bool Double(double n) { return Writer::Double(std::isfinite(n) ? n : std::copysign(kBeyond, n)); }
 };
 
 }  // namespace

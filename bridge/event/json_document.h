@@ -25,7 +25,8 @@ Result<rapidjson::Document> read_document(std::string_view text);
 Result<rapidjson::Document> read_members(std::string_view text, const std::vector<std::string_view>& names, std::size_t bytes_max,
                                          std::string_view as_text = {}, std::string_view* found = nullptr);
 
-// A value as text. Numbers keep their value, not their spelling; one beyond a double stays beyond it.
+// A value as text. Numbers keep their value, not their spelling; one beyond a double is 1e308 or -1e308, so that no reader,
+// however strict, is lost.
 std::string json_text(const rapidjson::Value& value);
 
 }  // namespace bridge

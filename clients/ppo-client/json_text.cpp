@@ -1,5 +1,6 @@
 #include "ppo-client/json_text.h"
 
+#include <cmath>
 #include <cstdio>
 
 #include <rapidjson/stringbuffer.h>
@@ -11,6 +12,17 @@
 
 namespace client {
 namespace {
+
+// An infinity was a number beyond a double, and is one again.
+class Writer : public rapidjson::Writer<rapidjson::StringBuffer> {
+ public:
+  using rapidjson::Writer<rapidjson::StringBuffer>::Writer;
+  bool Double(double n) {
+    if (std::isfinite(n)) return rapidjson::Writer<rapidjson::StringBuffer>::Double(n);
+    const std::string_view text = n < 0 ? "-1e999" : "1e999";
+    return RawValue(text.data(), text.size(), rapidjson::kNumberType);
+  }
+};
 
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -130,7 +142,7 @@ std::string csv_field(std::string_view value) {
 
 std::optional<rapidjson::Document> parse(std::string_view text) {
   if (!feed::json::valid(text)) return std::nullopt;
-  return bridge::build_document(text, bridge::Beyond::refused);
+  return bridge::build_document(text, bridge::Beyond::infinite);
 }
 
 const rapidjson::Value* find(const rapidjson::Value& value, const char* key) {
@@ -146,7 +158,7 @@ std::string string_of(const rapidjson::Value* value) {
 
 std::string to_text(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  Writer writer(buffer);
   value.Accept(writer);
   return compact(std::string_view(buffer.GetString(), buffer.GetSize()));
 }

@@ -26,7 +26,7 @@ std::string one_line(std::string_view text, bool terminal = false);
 std::string csv_field(std::string_view value);
 
 // The tree of a text; nothing where it is not valid or nested so deeply that walking it is no good
-// idea.
+// idea. A number beyond a double is an infinity: events may hold one.
 std::optional<rapidjson::Document> parse(std::string_view text);
 
 // A member of an object, or nullptr: absent, or `value` is no object.
