@@ -17,72 +17,82 @@ constexpr std::int64_t kLogReadsUs = 1'000'000;
 
 }  // namespace
 
-void JournalThread::add_request(Request request, bool behind_queue) {
+void JournalThread::add_request(std::function<bool()> serve, bool behind_queue, bool at_end) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (behind_queue) request.from_seq = queued_seq_;
-  requests_.push_back(std::move(request));
+  requests_.push_back({std::move(serve), behind_queue ? queued_seq_ : 0, at_end});
   wake_.notify_one();
 }
 
 void JournalThread::read(std::uint64_t seq, bool back,
                          std::function<void(PastReader::Slice)> done) {
-  Request request;
-  request.from_seq = seq;
-  request.back = back;
-  request.on_slice = std::move(done);
-  add_request(std::move(request));
+  add_request([this, seq, back, done = std::move(done)] {
+    if (file_ != nullptr && seq > file_->last_row_seq() && can_wait_for(seq)) return false;
+    listener_.post([done, slice = read_slice(seq, back)] { done(slice); });
+    return true;
+  });
 }
 
 void JournalThread::find_time(std::int64_t timestamp_us,
                               std::function<void(std::uint64_t)> done) {
-  Request request;
-  request.kind = Request::Kind::time;
-  request.timestamp_us = timestamp_us;
-  request.on_seq = std::move(done);
-  add_request(std::move(request));
+  add_request([this, timestamp_us, done = std::move(done)] {
+    std::uint64_t seq = 0;
+    if (file_ != nullptr) {
+      const auto found = file_->first_seq_since(timestamp_us);
+      if (found) seq = found.value();
+    }
+    listener_.post([done, seq] { done(seq); });
+    return true;
+  });
 }
 
 void JournalThread::find_last(LookBack look_back, std::function<void(std::uint64_t, bool)> done) {
-  Request request;
-  request.kind = Request::Kind::last;
-  request.look_back = std::move(look_back);
-  request.on_place = std::move(done);
-  add_request(std::move(request));
+  add_request([this, wanted = std::move(look_back), done = std::move(done)]() mutable { return this->look_back(wanted, done); });
 }
 
 void JournalThread::find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) {
-  Request request;
-  request.kind = Request::Kind::types;
-  request.types = std::move(search);
-  request.on_types = std::move(done);
-  add_request(std::move(request));
+  add_request([this, search = std::move(search), found = TypeStretch(), done = std::move(done)]() mutable {
+    TypeStretch all{std::min(search.at, search.bound), std::max(search.at, search.bound), 0, 0};  // where it cannot be read
+    if (file_ != nullptr && !search.asker.expired()) {
+      const auto ended = file_->find_types(&search, &found);
+      if (ended && !ended.value()) return false;
+      if (ended) all = found;
+    }
+    listener_.post([done, all] { done(all); });
+    return true;
+  });
 }
 
 void JournalThread::find_position(SourcePosition run, std::vector<BlockPtr> newest,
                                   std::function<void(std::optional<std::uint64_t>)> done) {
-  Request request;
-  request.kind = Request::Kind::position;
-  request.run = std::move(run);
-  request.newest = std::move(newest);
-  request.on_position = std::move(done);
-  add_request(std::move(request), true);
+  add_request([this, run = std::move(run), newest = std::move(newest), done = std::move(done)] {
+    listener_.post([done, found = look_up_position(run, newest)] { done(found); });
+    return true;
+  }, true);
 }
 
 void JournalThread::keep(std::vector<KeptRow> rows, std::function<void(bool)> done) {
-  Request request;
-  request.kind = Request::Kind::keep;
-  request.rows = std::move(rows);
-  request.on_kept = std::move(done);
-  add_request(std::move(request));
+  // At the end too: a switch that was disarmed last must not be armed again at the next start.
+  add_request([this, rows = std::move(rows), done = std::move(done)] {
+    listener_.post([done, kept = file_ != nullptr && file_->keep(rows).ok()] { done(kept); });
+    return true;
+  }, false, true);
 }
 
 void JournalThread::write_runs(std::optional<RunChange> change,
                                std::function<void(std::optional<bool>)> done) {
-  Request request;
-  request.kind = Request::Kind::runs;
-  request.run_change = std::move(change);
-  request.on_runs = std::move(done);
-  add_request(std::move(request), true);
+  add_request([this, change = std::move(change), done = std::move(done)] {
+    std::optional<bool> result;
+    if (file_ != nullptr && problem_.empty()) {
+      const auto written = change ? file_->set_run(*change) : file_->flush_runs();
+      if (written) {
+        result = written.value();
+      } else {
+        write_failed(written.error());
+      }
+    }
+    listener_.post([done, result] { done(result); });
+    return true;
+  }, true);
 }
 
 void JournalThread::serve_requests() {
@@ -97,7 +107,9 @@ void JournalThread::serve_requests() {
       request = std::move(requests_.front());
       requests_.pop_front();
     }
-    if (serve(request)) continue;
+    // What is still to be written counts: where the file gives trouble it is not waited for.
+    const bool waits = file_ != nullptr && request.behind > written_seq_ && can_wait_for(request.behind);
+    if (!waits && request.serve()) continue;
     ++waiting;
     reader_waits_ = true;
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -105,51 +117,12 @@ void JournalThread::serve_requests() {
   } while (clock_.steady_us() < end);
 }
 
-// False where it has to come again.
-bool JournalThread::serve(Request& request) {
-  const bool readable = file_ != nullptr;
-  switch (request.kind) {
-    case Request::Kind::read:
-      if (readable && request.from_seq > file_->last_row_seq() && can_wait_for(request.from_seq)) {
-        return false;
-      }
-      listener_.post([done = std::move(request.on_slice), slice = read_slice(request)] {
-        done(slice);
-      });
-      return true;
-    case Request::Kind::time: {
-      std::uint64_t seq = 0;
-      if (readable) {
-        const auto found = file_->first_seq_since(request.timestamp_us);
-        if (found) seq = found.value();
-      }
-      listener_.post([done = std::move(request.on_seq), seq] { done(seq); });
-      return true;
-    }
-    case Request::Kind::last:
-      return look_back(request);
-    case Request::Kind::types:
-      return find_types(request);
-    case Request::Kind::position:
-      return look_up_position(request);
-    case Request::Kind::runs:
-      return write_runs(request);
-    case Request::Kind::keep: {
-      const bool kept = readable && file_->keep(request.rows).ok();
-      listener_.post([done = std::move(request.on_kept), kept] { done(kept); });
-      return true;
-    }
-  }
-  return true;
-}
-
 // Where it fails, what lies behind the place may still be readable: looks twice as far each time.
-PastReader::Slice JournalThread::read_slice(const Request& request) {
+PastReader::Slice JournalThread::read_slice(std::uint64_t seq, bool back) {
   PastReader::Slice slice;
   slice.unreadable = file_ == nullptr;
-  std::uint64_t seq = request.from_seq;
   for (std::uint64_t skipped = kSkipAtFirst; file_ != nullptr; skipped *= 2) {
-    auto read = request.back ? file_->read_back(seq) : file_->read(seq, kReadBlocks);
+    auto read = back ? file_->read_back(seq) : file_->read(seq, kReadBlocks);
     if (read) {
       slice.blocks = std::move(read.value());
       counts_.blocks_read += slice.blocks.size();
@@ -158,26 +131,21 @@ PastReader::Slice JournalThread::read_slice(const Request& request) {
     slice.unreadable = true;
     read_failed(read.error(), seq);
     if (const SeqRange& damaged = read.error().damaged; damaged.from <= damaged.to) {  // no more than that
-      if (request.back ? damaged.from <= file_->first_seq() : damaged.to >= file_->last_row_seq()) break;
-      seq = request.back ? damaged.from - 1 : damaged.to + 1;
+      if (back ? damaged.from <= file_->first_seq() : damaged.to >= file_->last_row_seq()) break;
+      seq = back ? damaged.from - 1 : damaged.to + 1;
       skipped /= 2;
       continue;
     }
-    const std::uint64_t left = request.back ? seq - std::min(seq, file_->first_seq())
+    const std::uint64_t left = back ? seq - std::min(seq, file_->first_seq())
                                             : file_->last_row_seq() - std::min(seq, file_->last_row_seq());
     if (left < skipped) break;
-    seq = request.back ? seq - skipped : seq + skipped;
+    seq = back ? seq - skipped : seq + skipped;
   }
   return slice;
 }
 
-// What is still to be written counts: where the file gives trouble it is looked through, else waited for.
-bool JournalThread::look_up_position(Request& request) {
-  if (file_ != nullptr && request.from_seq > written_seq_ && can_wait_for(request.from_seq)) {
-    return false;
-  }
-  const SourcePosition& run = request.run;
-  std::vector<BlockPtr> blocks = std::move(request.newest);
+// With what is still to be written, where that was not waited for.
+std::optional<std::uint64_t> JournalThread::look_up_position(const SourcePosition& run, std::vector<BlockPtr> blocks) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (auto item = queue_.rbegin(); item != queue_.rend(); ++item) blocks.push_back(item->block);
@@ -198,13 +166,12 @@ bool JournalThread::look_up_position(Request& request) {
   if (file_ != nullptr) {
     const auto written = file_->find_position(run.source, run.run);
     if (!written) {
-      read_failed(written.error(), request.from_seq);
+      read_failed(written.error(), written_seq_);
     } else if (written.value()) {
       found = std::max(found.value_or(0), *written.value());
     }
   }
-  listener_.post([done = std::move(request.on_position), found] { done(found); });
-  return true;
+  return found;
 }
 
 void JournalThread::read_failed(const JournalFailure& failure, std::uint64_t seq) {
@@ -216,10 +183,9 @@ void JournalThread::read_failed(const JournalFailure& failure, std::uint64_t seq
 }
 
 // One step back through the log; other requests and writes come between two.
-bool JournalThread::look_back(Request& request) {
-  LookBack& wanted = request.look_back;
+bool JournalThread::look_back(LookBack& wanted, const std::function<void(std::uint64_t, bool)>& done) {
   const auto answer = [&](std::uint64_t after, bool reached) {
-    listener_.post([done = std::move(request.on_place), after, reached] { done(after, reached); });
+    listener_.post([done, after, reached] { done(after, reached); });
     return true;
   };
   const std::vector<std::string>& types = wanted.subscription->patterns();
@@ -232,11 +198,7 @@ bool JournalThread::look_back(Request& request) {
     if (ended && !ended.value()) return false;
   }
   PastReader::Slice slice;
-  if (!wanted.asker.expired()) {
-    request.back = true;
-    request.from_seq = wanted.before_seq - 1;
-    slice = read_slice(request);
-  }
+  if (!wanted.asker.expired()) slice = read_slice(wanted.before_seq - 1, true);
   if (slice.blocks.empty()) return answer(wanted.before_seq - 1, false);
   for (auto block = slice.blocks.rbegin(); block != slice.blocks.rend(); ++block) {
     for (std::size_t i = (*block)->size(); i > 0; --i) {
@@ -247,34 +209,6 @@ bool JournalThread::look_back(Request& request) {
   }
   wanted.before_seq = slice.blocks.front()->first_seq();
   return false;
-}
-
-bool JournalThread::find_types(Request& request) {
-  const TypeSearch& search = request.types;
-  TypeStretch all{std::min(search.at, search.bound), std::max(search.at, search.bound), 0, 0};  // where it cannot be read
-  if (file_ != nullptr && !search.asker.expired()) {
-    const auto ended = file_->find_types(&request.types, &request.stretch);
-    if (ended && !ended.value()) return false;
-    if (ended) all = request.stretch;
-  }
-  listener_.post([done = std::move(request.on_types), all] { done(all); });
-  return true;
-}
-
-bool JournalThread::write_runs(Request& request) {
-  const bool readable = file_ != nullptr;
-  if (readable && request.from_seq > written_seq_ && can_wait_for(request.from_seq)) return false;
-  std::optional<bool> result;
-  if (readable && problem_.empty()) {
-    const auto done = request.run_change ? file_->set_run(*request.run_change) : file_->flush_runs();
-    if (done) {
-      result = done.value();
-    } else {
-      write_failed(done.error());
-    }
-  }
-  listener_.post([done = std::move(request.on_runs), result] { done(result); });
-  return true;
 }
 
 // A turn of what the runs and the types lack of older events; writes and requests come between two.

@@ -308,9 +308,8 @@ void JournalThread::finish() {
     clean = clean_;
     requests.swap(requests_);
   }
-  // A switch that was disarmed last must not be armed again at the next start.
-  for (Request& request : requests) {
-    if (request.kind == Request::Kind::keep) serve(request);
+  for (const Request& request : requests) {
+    if (request.at_end) (void)request.serve();
   }
   while (clean && file_ != nullptr) {
     {

@@ -115,25 +115,11 @@ class JournalThread {
   JournalStatus status() const;
 
  private:
+  // What somebody asks, done between two groups that are written.
   struct Request {
-    enum class Kind { read, time, last, types, position, keep, runs } kind = Kind::read;
-    std::uint64_t from_seq = 0;  // read back: where it ends; position and runs: what must be written before
-    bool back = false;
-    std::int64_t timestamp_us = 0;
-    LookBack look_back;
-    TypeSearch types;
-    TypeStretch stretch;  // as far as it is found
-    SourcePosition run;
-    std::vector<BlockPtr> newest;  // not pushed
-    std::vector<KeptRow> rows;
-    std::function<void(bool)> on_kept;
-    std::optional<RunChange> run_change;
-    std::function<void(std::optional<bool>)> on_runs;
-    std::function<void(PastReader::Slice)> on_slice;
-    std::function<void(std::uint64_t)> on_seq;
-    std::function<void(std::uint64_t, bool)> on_place;
-    std::function<void(const TypeStretch&)> on_types;
-    std::function<void(std::optional<std::uint64_t>)> on_position;
+    std::function<bool()> serve;  // false where it has to come again
+    std::uint64_t behind = 0;     // what must be written before, as far as that is possible
+    bool at_end = false;          // it is done when the thread ends, too
   };
 
   void run();
@@ -151,14 +137,11 @@ class JournalThread {
   bool take_over(std::unique_ptr<JournalFile> file);
   void set_problem(const std::string& problem);
   void serve_requests();
-  // `behind_queue`: what was pushed before it must be written first, as far as that is possible.
-  void add_request(Request request, bool behind_queue = false);
-  bool serve(Request& request);
-  PastReader::Slice read_slice(const Request& request);
-  bool look_up_position(Request& request);
-  bool look_back(Request& request);
-  bool find_types(Request& request);
-  bool write_runs(Request& request);
+  // `behind_queue`: behind what was pushed before it.
+  void add_request(std::function<bool()> serve, bool behind_queue = false, bool at_end = false);
+  PastReader::Slice read_slice(std::uint64_t seq, bool back);
+  std::optional<std::uint64_t> look_up_position(const SourcePosition& run, std::vector<BlockPtr> blocks);
+  bool look_back(LookBack& wanted, const std::function<void(std::uint64_t, bool)>& done);
   void fold_past();
   void pack();
   bool can_wait_for(std::uint64_t seq);
