@@ -46,8 +46,7 @@ void add_marks(Database& db, JsonWriter& json, const std::string& run_id, std::u
                  "SELECT seq,kind,timestamp,data FROM marks WHERE run=?1 OR run=(SELECT w.id FROM runs w, runs r "
                  "WHERE r.id=?1 AND w.source=r.source AND w.run=r.run AND w.agent_id='') "
                  "ORDER BY seq DESC LIMIT ?2");
-  rows.bind(1, run);
-  rows.bind(2, std::uint64_t{kMarksMax});
+  rows.bind_all(run, kMarksMax);
   while (rows.step() && json.bytes() <= kReplyBytesMax) {
     json.object().field("run_id", run_id).field("seq", rows.number(0)).field("kind", rows.text(1));
     json.key("timestamp").seconds(static_cast<std::int64_t>(rows.real(2) * 1e6));
@@ -93,11 +92,7 @@ FoundRuns find_runs(Database& db, const std::vector<std::string>& ids, const Rea
   for (const std::string& id : ids) {
     if (!seen.insert(id).second) continue;
     const auto name = RunName::parse(id);
-    if (name) {
-      find.bind(1, std::string_view(name->source));
-      find.bind(2, std::string_view(name->run));
-      find.bind(3, std::string_view(name->agent_id));
-    }
+    if (name) find.bind_all(name->source, name->run, name->agent_id);
     if (name && find.step() && may_read_any(*name, find.number(0))) {
       found.runs.push_back({id, *name, find.number(0), find.real(1), find.real(2)});
     } else {
@@ -139,10 +134,9 @@ Answer answer_tags(Database& db, const TagsQuery& query, const std::function<boo
   RunAnswer answer;
   const FoundRuns found = find_runs(db, query.run_ids, scope);
   std::map<std::string, Tag, std::less<>> tags;
-  Statement curves(db, ("SELECT tag,points,last,last_step,(SELECT step_min FROM chunks WHERE id=curves.id<<" +
+  Statement curves(db, "SELECT tag,points,last,last_step,(SELECT step_min FROM chunks WHERE id=curves.id<<" +
                         std::to_string(kChunkBits) +
-                        ") FROM curves WHERE run=?1 AND points>0 AND (?2='' OR instr(lower(tag),lower(?2))>0)")
-                           .c_str());
+                        ") FROM curves WHERE run=?1 AND points>0 AND (?2='' OR instr(lower(tag),lower(?2))>0)");
   curves.bind(2, std::string_view(query.search));
   bool complete = true;
   std::size_t bytes = 0;

@@ -47,14 +47,14 @@ void Database::run(const std::string& sql) {
 }
 
 std::optional<std::int64_t> Database::number(const std::string& sql) {
-  Statement statement(*this, sql.c_str());
+  Statement statement(*this, sql);
   if (!statement.step() || statement.is_null(0)) return std::nullopt;
   return static_cast<std::int64_t>(statement.number(0));
 }
 
-Statement::Statement(Database& database, const char* sql) : db_(database.handle()) {
+Statement::Statement(Database& database, const std::string& sql) : db_(database.handle()) {
   const int code =
-      sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+      sqlite3_prepare_v3(db_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
   if (code != SQLITE_OK) throw DatabaseError(code, sqlite3_errmsg(db_));
 }
 

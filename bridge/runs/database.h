@@ -51,11 +51,16 @@ class Database {
   sqlite3* db_ = nullptr;
 };
 
+// How bytes that are no text are bound.
+struct Blob {
+  std::string_view bytes;
+};
+
 // Prepared once, run often. Text is bound without a copy: it must stay until the step. The database
 // must outlive it.
 class Statement {
  public:
-  Statement(Database& database, const char* sql);
+  Statement(Database& database, const std::string& sql);
   ~Statement() { sqlite3_finalize(statement_); }
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
@@ -69,18 +74,36 @@ class Statement {
     sqlite3_bind_text(statement_, index, text.empty() ? "" : text.data(),
                       static_cast<int>(text.size()), SQLITE_STATIC);
   }
-  void bind_blob(int index, std::string_view bytes) {
-    sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_STATIC);
+  void bind(int index, Blob blob) { sqlite3_bind_blob64(statement_, index, blob.bytes.data(), blob.bytes.size(), SQLITE_STATIC); }
+  void bind(int index, std::nullopt_t) { sqlite3_bind_null(statement_, index); }
+  template <class T>
+  void bind(int index, const std::optional<T>& value) {
+    value ? bind(index, *value) : bind(index, std::nullopt);
   }
-  void bind_null(int index) { sqlite3_bind_null(statement_, index); }
+  // All of them, from the first on.
+  template <class... Values>
+  void bind_all(const Values&... values) {
+    int index = 0;
+    (bind(++index, values), ...);
+  }
 
   // True where there is a row to read. Throws DatabaseError; the statement is then reset.
   bool step();
-  // step() to the end and reset(), for what gives no rows.
-  void run() {
+  // bind_all(), step() to the end and reset(), for what gives no rows.
+  template <class... Values>
+  void run(const Values&... values) {
+    bind_all(values...);
     while (step()) {
     }
     reset();
+  }
+  // bind_all(), and the first column of the first row; 0 where there is none.
+  template <class... Values>
+  std::uint64_t first_number(const Values&... values) {
+    bind_all(values...);
+    const std::uint64_t n = step() ? number(0) : 0;
+    reset();
+    return n;
   }
   // Lets go of the row and the locks.
   void reset() { sqlite3_reset(statement_); }

@@ -124,8 +124,7 @@ const std::vector<PackedEvent>& PackedEvents::read(const Piece& piece) {
 
 std::uint64_t PackedEvents::pack(std::uint64_t from, std::uint64_t to) {
   Statement& row = statements_->rows;
-  row.bind(1, from);
-  row.bind(2, to);
+  row.bind_all(from, to);
   Piece piece;
   std::size_t bytes = 0;
   writer_.clear();
@@ -170,24 +169,13 @@ std::uint64_t PackedEvents::pack(std::uint64_t from, std::uint64_t to) {
   // Rows are gone for good, so what takes their place is read once.
   read_seq_ = 0;
   if (data.empty() || !reader_.read(data, text_bytes, piece.first_seq, events)) return piece.last_seq + 1;
-  Statement& insert = statements_->insert;
-  insert.bind(1, piece.first_seq);
-  insert.bind(2, piece.last_seq);
-  insert.bind(3, static_cast<double>(piece.oldest_us) / 1e6);
-  insert.bind(4, static_cast<double>(piece.newest_us) / 1e6);
-  insert.bind(5, std::uint64_t{text_bytes});
-  insert.bind_blob(6, data);
-  insert.run();
-  statements_->remove_rows.bind(1, piece.first_seq);
-  statements_->remove_rows.bind(2, piece.last_seq);
-  statements_->remove_rows.run();
+  statements_->insert.run(piece.first_seq, piece.last_seq, static_cast<double>(piece.oldest_us) / 1e6,
+                          static_cast<double>(piece.newest_us) / 1e6, text_bytes, Blob{data});
+  statements_->remove_rows.run(piece.first_seq, piece.last_seq);
   if (static_cast<std::uint64_t>(sqlite3_changes64(db_.handle())) != events) {
     throw DatabaseError(SQLITE_BUSY, "its rows changed meanwhile");
   }
-  statements_->add.bind(1, events);
-  statements_->add.bind(2, std::uint64_t{text_bytes});
-  statements_->add.bind(3, std::uint64_t{data.size()});
-  statements_->add.run();
+  statements_->add.run(events, text_bytes, data.size());
   last_seq_ = std::max(last_seq_, piece.last_seq);
   return piece.last_seq + 1;
 }
@@ -224,11 +212,8 @@ std::uint64_t PackedEvents::trim(std::uint64_t keep_from) {
   }
   gone.reset();
   if (pieces == 0) return 0;
-  statements_->remove.bind(1, keep_from);
-  statements_->remove.run();
-  int column = 0;
-  for (const std::uint64_t n : {pieces, events, bytes, packed_bytes}) statements_->subtract.bind(++column, n);
-  statements_->subtract.run();
+  statements_->remove.run(keep_from);
+  statements_->subtract.run(pieces, events, bytes, packed_bytes);
   return events;
 }
 

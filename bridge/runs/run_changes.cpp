@@ -16,13 +16,8 @@ constexpr std::uint64_t kMarksPartOfBytes = 16;
 constexpr std::uint64_t kBeforeRowsMax = 1'000'000;  // of `tallies_before`, some 90 bytes each
 constexpr std::uint64_t kBeforeRowPart = 1024;       // bytes of curves allowed, for each of them
 
-void bind_text(Statement& statement, int index, std::string_view text) {
-  if (text.empty()) {
-    statement.bind_null(index);
-  } else {
-    statement.bind(index, text);
-  }
-}
+// NULL where it is empty.
+std::optional<std::string_view> some(std::string_view text) { return text.empty() ? std::nullopt : std::optional(text); }
 
 std::string_view if_fits(std::string_view json, char first) {
   return json.size() <= kConfigBytesMax && !json.empty() && json[0] == first ? json
@@ -51,23 +46,13 @@ void RunStore::fold_started(Run& run, std::string_view type, std::string_view da
   std::string_view name, config, tags;
   read_members(data, {{"name", &name}, {"config", &config}, {"tags", &tags}});
   if (type == "run_config") {
-    Statement& add = statements_->add_config;
     const std::string_view changes = if_fits(config, '{');
-    if (changes.empty()) return;
-    add.bind(1, changes);
-    add.bind(2, run.id);
-    add.bind(3, std::uint64_t{kConfigBytesMax});
-    add.run();
+    if (!changes.empty()) statements_->add_config.run(changes, run.id, kConfigBytesMax);
     return;
   }
   const std::string called = text_of(name).value_or("");
-  Statement& start = statements_->start;
-  start.bind(1, stored_seconds(time_us));
-  bind_text(start, 2, utf8_prefix(called, kRunTextBytesMax));
-  bind_text(start, 3, if_fits(config, '{'));
-  bind_text(start, 4, if_fits(tags, '['));
-  start.bind(5, run.id);
-  start.run();
+  statements_->start.run(stored_seconds(time_us), some(utf8_prefix(called, kRunTextBytesMax)), some(if_fits(config, '{')),
+                         some(if_fits(tags, '[')), run.id);
   run.lost = false;
   mark(seq, run.id, "started", time_us, "{}");
 }
@@ -77,17 +62,10 @@ void RunStore::end_runs(std::string_view source, std::string_view run, std::stri
                         std::string_view state, std::string_view error, std::int64_t time_us) {
   const bool lost = state == "lost";
   if (lost) {
-    statements_->lose.bind(1, stored_seconds(time_us));
-    statements_->lose.bind(2, source);
-    statements_->lose.bind(3, run);
-    statements_->lose.run();
+    statements_->lose.run(stored_seconds(time_us), source, run);
   } else {
     Statement& end = agent.empty() ? statements_->end_all : statements_->end_agent;
-    end.bind(1, state);
-    end.bind(2, stored_seconds(time_us));
-    bind_text(end, 3, utf8_prefix(error.substr(0, error.find('\n')), kRunTextBytesMax));
-    end.bind(4, source);
-    end.bind(5, run);
+    end.bind_all(state, stored_seconds(time_us), some(utf8_prefix(error.substr(0, error.find('\n')), kRunTextBytesMax)), source, run);
     if (!agent.empty()) end.bind(6, agent);
     end.run();
   }
@@ -97,17 +75,14 @@ void RunStore::end_runs(std::string_view source, std::string_view run, std::stri
   Statement& find = statements_->find_run;
   for (auto& [name, one] : group->second.runs) {
     if (!agent.empty() && name != agent) continue;
-    find.bind(1, source);
-    find.bind(2, run);
-    find.bind(3, std::string_view(name));
+    find.bind_all(source, run, name);
     one.lost = find.step() && find.number(3) != 0;
     find.reset();
   }
 }
 
 void RunStore::revive(Run& run) {
-  statements_->revive.bind(1, run.id);
-  statements_->revive.run();
+  statements_->revive.run(run.id);
   run.lost = false;
 }
 
@@ -136,17 +111,15 @@ bool RunStore::set_run(const RunChange& change) {
   add("deleted", change.deleted.has_value());
   if (sql.empty()) sql = "id=id";
   sql = "UPDATE runs SET " + sql + " WHERE source=? AND run=? AND agent_id=?";
-  Statement update(db_, sql.c_str());
+  Statement update(db_, sql);
   int at = 0;
   for (const auto* text : {&change.name, &change.note, &change.tags_json}) {
-    if (*text) bind_text(update, ++at, std::string_view(**text));
+    if (*text) update.bind(++at, some(**text));
   }
   for (const auto* flag : {&change.hidden, &change.pinned, &change.deleted}) {
     if (*flag) update.bind(++at, std::uint64_t{**flag ? 1u : 0u});
   }
-  update.bind(++at, std::string_view(name->source));
-  update.bind(++at, std::string_view(name->run));
-  update.bind(++at, std::string_view(name->agent_id));
+  for (const std::string_view part : {name->source, name->run, name->agent_id}) update.bind(++at, part);
   update.run();
   const bool found = sqlite3_changes64(db_.handle()) != 0;
   const auto group = groups_.find(name->source + "\n" + name->run);

@@ -22,8 +22,7 @@ RunStore::Curve* RunStore::curve_of(Run& run, std::string_view tag) {
   if (tag.empty() || tag.size() > kTagBytesMax) return nullptr;
   Curve curve;
   Statement& find = statements_->find_curve;
-  find.bind(1, run.id);
-  find.bind(2, tag);
+  find.bind_all(run.id, tag);
   const bool stored = find.step();
   if (stored) {
     curve.id = find.number(0);
@@ -34,14 +33,11 @@ RunStore::Curve* RunStore::curve_of(Run& run, std::string_view tag) {
   if (!stored) {
     if (run.curve_count >= limits_.curves_per_run_max) return nullptr;
     ++run.curve_count;
-    statements_->insert_curve.bind(1, run.id);
-    statements_->insert_curve.bind(2, tag);
-    statements_->insert_curve.run();
+    statements_->insert_curve.run(run.id, tag);
     curve.id = static_cast<std::uint64_t>(sqlite3_last_insert_rowid(db_.handle()));
   }
   Statement& newest = statements_->read_points;
-  newest.bind(1, curve.id << kChunkBits);
-  newest.bind(2, curve.id << kChunkBits | (kChunksMax - 1));
+  newest.bind_all(curve.id << kChunkBits, curve.id << kChunkBits | (kChunksMax - 1));
   if (newest.step()) {
     ChunkPoints points;
     const std::size_t n = newest.number(1);
@@ -120,41 +116,20 @@ void RunStore::write_curve(Curve& curve) {
     const ChunkPoints& points = curve.chunks[i];
     const std::uint64_t id = curve.id << kChunkBits | (curve.first_chunk + i);
     const ChunkSummary of(points);
-    Statement& chunk = statements_->write_chunk;
-    chunk.bind(1, id);
-    chunk.bind(2, of.points);
-    chunk.bind(3, of.rises | of.none << 2);
-    chunk.bind(4, of.step_min);
-    chunk.bind(5, of.step_max);
-    chunk.bind(6, static_cast<std::uint64_t>(of.time_min_us));
-    chunk.bind(7, static_cast<std::uint64_t>(of.time_max_us));
-    bind_number(chunk, 8, of.min);
-    bind_number(chunk, 9, of.max);
-    bind_number(chunk, 10, of.first);
-    bind_number(chunk, 11, of.last);
-    chunk.run();
+    statements_->write_chunk.run(id, of.points, of.rises | of.none << 2, of.step_min, of.step_max,
+                                 static_cast<std::uint64_t>(of.time_min_us), static_cast<std::uint64_t>(of.time_max_us),
+                                 finite(of.min), finite(of.max), finite(of.first), finite(of.last));
     const std::string steps = encode_steps(points.steps);
     const std::string values = encode_values(points.values);
     const std::string times = encode_times(points.times_us);
-    Statement& write = statements_->write_points;
-    write.bind(1, id);
-    write.bind_blob(2, steps);
-    write.bind_blob(3, values);
-    write.bind_blob(4, times);
-    write.run();
+    statements_->write_points.run(id, Blob{steps}, Blob{values}, Blob{times});
     const std::uint64_t bytes = steps.size() + values.size() + times.size();
     curve.bytes += bytes - curve.open_bytes;
     bytes_ += bytes - curve.open_bytes;
     curve.open_bytes = points.size() == kChunkPoints ? 0 : bytes;
   }
   const ChunkPoints& newest = curve.chunks.back();
-  Statement& write = statements_->write_curve;
-  write.bind(1, curve.points);
-  write.bind(2, curve.bytes);
-  bind_number(write, 3, newest.values.back());
-  write.bind(4, newest.steps.back());
-  write.bind(5, curve.id);
-  write.run();
+  statements_->write_curve.run(curve.points, curve.bytes, finite(newest.values.back()), newest.steps.back(), curve.id);
   const std::size_t full = curve.chunks.size() - (newest.size() == kChunkPoints ? 0 : 1);
   curve.chunks.erase(curve.chunks.begin(), curve.chunks.begin() + static_cast<std::ptrdiff_t>(full));
   curve.first_chunk += full;

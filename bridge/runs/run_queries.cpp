@@ -110,19 +110,18 @@ Answer answer_runs(Database& db, const RunsQuery& query, const std::function<boo
   }
   const auto bind_all = [&bound](Statement& statement) {
     int at = 0;
-    for (const std::string& text : bound) statement.bind(++at, std::string_view(text));
+    for (const std::string& text : bound) statement.bind(++at, text);
     return at;
   };
   RunAnswer answer;
-  Statement all(db, ("SELECT count(*)" + where).c_str());
+  Statement all(db, "SELECT count(*)" + where);
   bind_all(all);
-  const std::uint64_t count = all.step() ? all.number(0) : 0;
-  Statement rows(db, ("SELECT r.id,r.source,r.run,r.agent_id,coalesce(r.own_name,r.name,w.own_name,w.name),"
+  const std::uint64_t count = all.first_number();
+  Statement rows(db, "SELECT r.id,r.source,r.run,r.agent_id,coalesce(r.own_name,r.name,w.own_name,w.name),"
                       "r.state,r.started,r.ended,r.last,r.steps,coalesce(r.config,w.config),coalesce(r.error,"
                       "CASE r.state WHEN 'crashed' THEN w.error END),coalesce(r.own_tags,r.tags,w.own_tags,"
                       "w.tags),r.note,r.pinned,r.hidden" +
-                      where + order + " LIMIT ? OFFSET ?")
-                         .c_str());
+                      where + order + " LIMIT ? OFFSET ?");
   const int at = bind_all(rows);
   rows.bind(at + 1, query.count);
   rows.bind(at + 2, query.offset);

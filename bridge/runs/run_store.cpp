@@ -176,11 +176,7 @@ void RunStore::fold_own(std::string_view type, std::string_view data, std::uint6
     const std::string source = text_of(trainer).value_or("");
     std::string agent = text_of(target).value_or("");
     agent.erase(0, agent.rfind('/') + 1);
-    Statement& find = statements_->newest_run;
-    find.bind(1, std::string_view(source));
-    find.bind(2, std::string_view(agent));
-    const std::uint64_t run = find.step() ? find.number(0) : 0;
-    find.reset();
+    const std::uint64_t run = statements_->newest_run.first_number(source, agent);
     if (run != 0) mark(seq, run, text_of(command).value_or(""), time_us, data);
   }
 }
@@ -205,9 +201,7 @@ RunStore::Run& RunStore::run_of(Group& group, std::string_view agent, std::int64
   if (known != group.runs.end()) return known->second;
   Run run;
   Statement& find = statements_->find_run;
-  find.bind(1, std::string_view(group.source));
-  find.bind(2, std::string_view(group.run));
-  find.bind(3, agent);
+  find.bind_all(group.source, group.run, agent);
   if (find.step()) {
     run.id = find.number(0);
     run.last_us = static_cast<std::int64_t>(find.number(1));
@@ -231,12 +225,7 @@ RunStore::Run& RunStore::run_of(Group& group, std::string_view agent, std::int64
     tally.reset();
   } else {
     find.reset();
-    Statement& insert = statements_->insert_run;
-    insert.bind(1, std::string_view(group.source));
-    insert.bind(2, std::string_view(group.run));
-    insert.bind(3, agent);
-    insert.bind(4, stored_seconds(time_us));
-    insert.run();
+    statements_->insert_run.run(group.source, group.run, agent, stored_seconds(time_us));
     run.id = static_cast<std::uint64_t>(sqlite3_last_insert_rowid(db_.handle()));
     ++run_rows_;
   }
@@ -246,25 +235,14 @@ RunStore::Run& RunStore::run_of(Group& group, std::string_view agent, std::int64
 
 void RunStore::mark(std::uint64_t seq, std::uint64_t run, std::string_view kind,
                     std::int64_t time_us, std::string_view data) {
-  Statement& insert = statements_->mark;
-  insert.bind(1, seq);
-  insert.bind(2, run);
-  insert.bind(3, kind);
-  insert.bind(4, stored_seconds(time_us));
-  if (data.size() <= kMarkBytesMax) {
-    insert.bind(5, data);
-    mark_bytes_ += data.size();
-  } else {
-    insert.bind_null(5);
-  }
-  insert.run();
+  const bool fits = data.size() <= kMarkBytesMax;
+  statements_->mark.run(seq, run, kind, stored_seconds(time_us), fits ? std::optional(data) : std::nullopt);
+  if (fits) mark_bytes_ += data.size();
   ++mark_rows_;
 }
 
 void RunStore::write_state(std::string_view name, std::uint64_t value) {
-  statements_->set_state.bind(1, name);
-  statements_->set_state.bind(2, value);
-  statements_->set_state.run();
+  statements_->set_state.run(name, value);
 }
 
 // Call after what fold() took in, before the commit.
@@ -281,8 +259,7 @@ void RunStore::write(std::int64_t now_us) {
 
 void RunStore::write_run(Run& run) {
   if (!run.tally_stored) {
-    statements_->insert_tally.bind(1, run.id);
-    statements_->insert_tally.run();
+    statements_->insert_tally.run(run.id);
     run.tally_stored = true;
   }
   bind_tally(statements_->write_tally, run.id, run.tally);
@@ -291,11 +268,7 @@ void RunStore::write_run(Run& run) {
 }
 
 void RunStore::write_last(const Run& run) {
-  Statement& write = statements_->write_run;
-  write.bind(1, stored_seconds(run.last_us));
-  bind_number(write, 2, run.steps);
-  write.bind(3, run.id);
-  write.run();
+  statements_->write_run.run(stored_seconds(run.last_us), finite(run.steps), run.id);
 }
 
 void RunStore::flush() {

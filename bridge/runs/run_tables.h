@@ -72,25 +72,12 @@ inline constexpr const char* kLoseAll = "UPDATE runs SET state='lost',ended=last
 inline double stored_seconds(std::int64_t us) { return static_cast<double>(us) / 1e6; }
 
 // NULL where it is none.
-inline void bind_number(Statement& statement, int index, double value) {
-  if (std::isfinite(value)) {
-    statement.bind(index, value);
-  } else {
-    statement.bind_null(index);
-  }
-}
+inline std::optional<double> finite(double value) { return std::isfinite(value) ? std::optional(value) : std::nullopt; }
 
 // From 1 on, as `tallies` has them.
 inline void bind_tally(Statement& statement, std::uint64_t run, const Tally& tally) {
-  statement.bind(1, run);
-  statement.bind(2, tally.trades);
-  statement.bind(3, tally.wins);
-  statement.bind(4, tally.closed);
-  bind_number(statement, 5, tally.profit.sum);
-  bind_number(statement, 6, tally.profit.rest);
-  bind_number(statement, 7, tally.volume.sum);
-  bind_number(statement, 8, tally.volume.rest);
-  bind_number(statement, 9, tally.value.value_or(kNoNumber));
+  statement.bind_all(run, tally.trades, tally.wins, tally.closed, finite(tally.profit.sum), finite(tally.profit.rest),
+                     finite(tally.volume.sum), finite(tally.volume.rest), finite(tally.value.value_or(kNoNumber)));
 }
 
 struct RunStore::Statements {
@@ -124,7 +111,6 @@ struct RunStore::Statements {
                   "WHERE source=?4 AND run=?5 AND agent_id=?6"),
         lose(db,
              "UPDATE runs SET state='lost',ended=?1 WHERE source=?2 AND run=?3 AND state='running'"),
-        set_error(db, "UPDATE runs SET error=? WHERE id=?"),
         newest_run(db,
                    "SELECT id FROM runs WHERE source=? ORDER BY agent_id=? DESC,id DESC LIMIT 1"),
         find_curve(db, "SELECT id,points,bytes FROM curves WHERE run=? AND tag=?"),
@@ -138,7 +124,7 @@ struct RunStore::Statements {
         mark(db, "INSERT OR REPLACE INTO marks VALUES(?,?,?,?,?)"),
         set_state(db, "UPDATE runs_state SET value=?2 WHERE name=?1") {}
   Statement find_run, find_tally, insert_run, write_run, insert_tally, write_tally, write_tally_before, revive, start, add_config, end_all,
-      end_agent, lose, set_error, newest_run, find_curve, insert_curve, write_curve, read_points,
+      end_agent, lose, newest_run, find_curve, insert_curve, write_curve, read_points,
       write_chunk, write_points, mark, set_state;
 };
 

@@ -37,8 +37,7 @@ std::vector<Stretch> read_stretches(Database& database, std::uint64_t curve, con
   Statement rows(database,
                  by_step ? "SELECT id,points,rises,step_min,step_max,min,max,first,last FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id"
                          : "SELECT id,points,rises,time_min,time_max,min,max,first,last FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id");
-  rows.bind(1, curve << kChunkBits);
-  rows.bind(2, ((curve + 1) << kChunkBits) - 1);
+  rows.bind_all(curve << kChunkBits, ((curve + 1) << kChunkBits) - 1);
   std::vector<Stretch> out;
   while (rows.step()) {
     Stretch s;

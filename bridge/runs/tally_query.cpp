@@ -38,12 +38,10 @@ void for_each_tallied(Database& db, std::uint64_t from, std::uint64_t to, bool b
     if (std::get<2>(event.key).size() > 256) std::get<2>(event.key).clear();
     return static_cast<bool>(visit(event, trade));
   };
-  Statement rows(db, (std::string("SELECT seq,type,source,run,agent_id,data_bytes,body FROM ") + PackedEvents::rows_table(db) +
-                      " WHERE seq BETWEEN ? AND ? ORDER BY seq" + (back ? " DESC" : ""))
-                         .c_str());
+  Statement rows(db, std::string("SELECT seq,type,source,run,agent_id,data_bytes,body FROM ") + PackedEvents::rows_table(db) +
+                      " WHERE seq BETWEEN ? AND ? ORDER BY seq" + (back ? " DESC" : ""));
   const auto on_rows = [&](std::uint64_t low, std::uint64_t high) {
-    rows.bind(1, low);
-    rows.bind(2, high);
+    rows.bind_all(low, high);
     bool more = true;
     while (more && rows.step()) {
       PackedEvent event;

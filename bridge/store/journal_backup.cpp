@@ -127,8 +127,7 @@ Result<BackupDone> JournalBackup::copy(const std::string& path) {
       throw DatabaseError(SQLITE_FULL, "it takes " + std::to_string(needed) + " bytes, and the disk has " + std::to_string(free_bytes));
     }
     Statement vacuum(journal, "VACUUM INTO ?");
-    vacuum.bind(1, std::string_view(path));
-    vacuum.run();
+    vacuum.run(path);
     Database copy(path, Database::Mode::frozen);
     done.last_seq = static_cast<std::uint64_t>(copy.number(std::string("SELECT max(seq) FROM ") + PackedEvents::rows_table(copy)).value_or(0));
   } catch (const DatabaseError& error) {

@@ -82,7 +82,7 @@ void make_room_for_packed(Database& db) {
 }
 
 JournalContents read_contents(Database& db, std::size_t positions_max) {
-  const auto number = [&db](const char* sql) {
+  const auto number = [&db](const std::string& sql) {
     return static_cast<std::uint64_t>(db.number(sql).value_or(0));
   };
   JournalContents contents;
@@ -96,9 +96,9 @@ JournalContents read_contents(Database& db, std::size_t positions_max) {
   }
   // The newest one is never packed.
   const std::string rows = PackedEvents::rows_table(db);
-  contents.last_row_seq = number(("SELECT max(seq) FROM " + rows).c_str());
+  contents.last_row_seq = number("SELECT max(seq) FROM " + rows);
   if (contents.last_row_seq != 0) {
-    Statement stamp(db, ("SELECT timestamp FROM " + rows + " ORDER BY seq DESC LIMIT 1").c_str());
+    Statement stamp(db, "SELECT timestamp FROM " + rows + " ORDER BY seq DESC LIMIT 1");
     if (stamp.step()) contents.last_stamp_us = microseconds(stamp.real(0));
   }
   contents.last_seq = contents.last_row_seq;
@@ -114,7 +114,7 @@ JournalContents read_contents(Database& db, std::size_t positions_max) {
   }
   contents.first_seq = contents.last_row_seq != 0 ? PackedEvents::first_event(db) : contents.last_seq + 1;
   Statement sources(db, "SELECT source,run,last_source_seq FROM sources ORDER BY seq DESC LIMIT ?");
-  sources.bind(1, std::uint64_t{positions_max});
+  sources.bind_all(positions_max);
   while (sources.step()) {
     contents.positions.push_back(
         {std::string(sources.text(0)), std::string(sources.text(1)), sources.number(2)});

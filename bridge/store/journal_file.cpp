@@ -227,11 +227,8 @@ JournalResult<bool> JournalFile::keep(const std::vector<KeptRow>& rows) {
     database_->run("BEGIN IMMEDIATE");
     for (const KeptRow& row : rows) {
       const std::string table = row.table;
-      Statement keep(*database_, (row.value.empty() ? "DELETE FROM " + table + " WHERE name=?"
-                                                    : "INSERT OR REPLACE INTO " + table + " VALUES(?,?)").c_str());
-      keep.bind(1, std::string_view(row.name));
-      if (!row.value.empty()) keep.bind(2, std::string_view(row.value));
-      keep.run();
+      row.value.empty() ? Statement(*database_, "DELETE FROM " + table + " WHERE name=?").run(row.name)
+                        : Statement(*database_, "INSERT OR REPLACE INTO " + table + " VALUES(?,?)").run(row.name, row.value);
     }
     database_->run("COMMIT");
     return true;
@@ -253,10 +250,7 @@ JournalResult<bool> JournalFile::begin_epoch(const EpochStart& epoch, std::int64
     }
     if (fresh) {
       Statement insert(db, "INSERT INTO epochs(epoch,first_seq,started,clean) VALUES(?,?,?,0)");
-      insert.bind(1, std::string_view(epoch.epoch));
-      insert.bind(2, epoch.first_seq);
-      insert.bind(3, seconds(now_us));
-      insert.run();
+      insert.run(epoch.epoch, epoch.first_seq, seconds(now_us));
       db.run("DELETE FROM epochs WHERE id<=(SELECT max(id) FROM epochs)-" +
              std::to_string(kEpochsMax));
       contents_.epochs.push_back({epoch.epoch, epoch.first_seq, epoch.goes_on, now_us});
@@ -296,13 +290,8 @@ bool JournalFile::in_place() const {
 }
 
 std::uint64_t JournalFile::bytes() {
-  const auto read = [](Statement& statement) {
-    const std::uint64_t n = statement.step() ? statement.number(0) : 0;
-    statement.reset();
-    return n;
-  };
-  const std::uint64_t pages = read(statements_->pages);
-  return (pages - std::min(pages, read(statements_->free_pages))) * page_bytes_;
+  const std::uint64_t pages = statements_->pages.first_number();
+  return (pages - std::min(pages, statements_->free_pages.first_number())) * page_bytes_;
 }
 
 std::uint64_t JournalFile::wal_bytes() const {

@@ -111,8 +111,7 @@ JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int6
     const std::uint64_t sources_max =
         std::clamp(options_.bytes_max / 1024, kSourceRowsMin, kSourceRowsMax);
     if (source_rows_ > sources_max) {
-      statements_->trim_sources.bind(1, std::min(rows_max, source_rows_ - sources_max) - 1);
-      statements_->trim_sources.run();
+      statements_->trim_sources.run(std::min(rows_max, source_rows_ - sources_max) - 1);
       const auto gone = static_cast<std::uint64_t>(sqlite3_changes64(database_->handle()));
       source_rows_ -= std::min(source_rows_, gone);
     }
@@ -134,11 +133,9 @@ JournalResult<std::uint64_t> JournalFile::trim(std::uint64_t rows_max, std::int6
     if (keep_from <= first_seq_) return 0;
     statements_->begin.run();
     const std::uint64_t unpacked = packed_->trim(keep_from);
-    statements_->remove.bind(1, keep_from);
-    statements_->remove.run();
+    statements_->remove.run(keep_from);
     const auto removed = unpacked + static_cast<std::uint64_t>(sqlite3_changes64(database_->handle()));
-    statements_->remove_holes.bind(1, keep_from);
-    statements_->remove_holes.run();
+    statements_->remove_holes.run(keep_from);
     types_->trim(keep_from);
     statements_->commit.run();
     rows_ -= std::min(rows_, removed);

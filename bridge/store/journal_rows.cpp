@@ -70,11 +70,7 @@ void JournalFile::insert_block(const Block& block, std::size_t index) {
     const bool null = text.data() == nullptr;
     if (before && (before->data() == nullptr) == null && *before == text) return;
     before = text;
-    if (null) {
-      insert.bind_null(column);
-    } else {
-      insert.bind(column, text);
-    }
+    null ? insert.bind(column, std::nullopt) : insert.bind(column, text);
   };
   const auto optional_text = [&bind](int column, std::string_view text) {
     bind(column, text.empty() ? std::string_view() : text);
@@ -90,11 +86,7 @@ void JournalFile::insert_block(const Block& block, std::size_t index) {
     bind(3, block.text(entry.type));
     optional_text(4, block.text(entry.source));
     optional_text(5, block.text(entry.run));
-    if (entry.source_seq != 0) {
-      insert.bind(6, entry.source_seq);
-    } else {
-      insert.bind_null(6);
-    }
+    entry.source_seq != 0 ? insert.bind(6, entry.source_seq) : insert.bind(6, std::nullopt);
     field(7, entry.agent_kind, entry.agent_id);
     field(8, entry.item_kind, entry.item);
     insert.bind(9, std::uint64_t{entry.data.size});
@@ -108,12 +100,7 @@ void JournalFile::insert_block(const Block& block, std::size_t index) {
 }
 
 void JournalFile::insert_hole(const JournalItem& item, std::int64_t now_us) {
-  Statement& insert = statements_->insert_hole;
-  insert.bind(1, item.hole.from);
-  insert.bind(2, item.hole.to);
-  insert.bind(3, std::string_view(item.reason));
-  insert.bind(4, seconds(now_us));
-  insert.run();
+  statements_->insert_hole.run(item.hole.from, item.hole.to, std::string_view(item.reason), seconds(now_us));
   database_->run("DELETE FROM holes WHERE from_seq NOT IN "
                  "(SELECT from_seq FROM holes ORDER BY from_seq DESC LIMIT " +
                  std::to_string(kHolesStoredMax) + ")");
@@ -150,8 +137,7 @@ JournalFile::Position& JournalFile::position_of(std::string_view source, std::st
 bool JournalFile::load_position(std::string_view source, std::string_view run,
                                 Position* position) {
   Statement& find = statements_->find_source;
-  find.bind(1, source);
-  find.bind(2, run);
+  find.bind_all(source, run);
   const bool known = find.step();
   if (known) {
     position->value.last_source_seq = find.number(0);
@@ -171,13 +157,9 @@ JournalResult<std::optional<std::uint64_t>> JournalFile::find_position(std::stri
 }
 
 void JournalFile::write_positions() {
-  Statement& upsert = statements_->upsert_source;
   for (const Position* position : changed_) {
-    upsert.bind(1, std::string_view(position->value.source));
-    upsert.bind(2, std::string_view(position->value.run));
-    upsert.bind(3, position->value.last_source_seq);
-    upsert.bind(4, position->seq);
-    upsert.run();
+    const SourcePosition& value = position->value;
+    statements_->upsert_source.run(value.source, value.run, value.last_source_seq, position->seq);
   }
 }
 

@@ -25,9 +25,7 @@ struct JournalFile::Statements {
       : begin(db, "BEGIN IMMEDIATE"),
         commit(db, "COMMIT"),
         insert(db,
-               ("INSERT INTO " + rows +
-                "(seq,timestamp,type,source,run,source_seq,agent_id,item,data_bytes,body) VALUES(?,?,?,?,?,?,?,?,?,?)")
-                   .c_str()),
+               "INSERT INTO " + rows + "(seq,timestamp,type,source,run,source_seq,agent_id,item,data_bytes,body) VALUES(?,?,?,?,?,?,?,?,?,?)"),
         insert_hole(db,
                     "INSERT OR REPLACE INTO holes(from_seq,to_seq,reason,noted) VALUES(?,?,?,?)"),
         upsert_source(db,
@@ -38,12 +36,12 @@ struct JournalFile::Statements {
         trim_sources(db,
                      "DELETE FROM sources WHERE seq<="
                      "(SELECT seq FROM sources ORDER BY seq LIMIT 1 OFFSET ?)"),
-        select(db, ("SELECT seq,timestamp,data_bytes,body FROM " + rows + " WHERE seq>=? ORDER BY seq").c_str()),
-        sizes(db, ("SELECT seq,data_bytes FROM " + rows + " WHERE seq<=? ORDER BY seq DESC").c_str()),
-        stamp(db, ("SELECT seq,timestamp FROM " + rows + " WHERE seq>=? ORDER BY seq LIMIT 1").c_str()),
-        stamp_back(db, ("SELECT timestamp FROM " + rows + " WHERE seq<=? ORDER BY seq DESC LIMIT 1").c_str()),
-        nth(db, ("SELECT seq FROM " + rows + " ORDER BY seq LIMIT 1 OFFSET ?").c_str()),
-        remove(db, ("DELETE FROM " + rows + " WHERE seq<?").c_str()),
+        select(db, "SELECT seq,timestamp,data_bytes,body FROM " + rows + " WHERE seq>=? ORDER BY seq"),
+        sizes(db, "SELECT seq,data_bytes FROM " + rows + " WHERE seq<=? ORDER BY seq DESC"),
+        stamp(db, "SELECT seq,timestamp FROM " + rows + " WHERE seq>=? ORDER BY seq LIMIT 1"),
+        stamp_back(db, "SELECT timestamp FROM " + rows + " WHERE seq<=? ORDER BY seq DESC LIMIT 1"),
+        nth(db, "SELECT seq FROM " + rows + " ORDER BY seq LIMIT 1 OFFSET ?"),
+        remove(db, "DELETE FROM " + rows + " WHERE seq<?"),
         remove_holes(db, "DELETE FROM holes WHERE to_seq<?"),
         pages(db, "PRAGMA page_count"),
         free_pages(db, "PRAGMA freelist_count") {}

@@ -44,9 +44,9 @@ TypeIndex::TypeIndex(Database& database, PackedEvents& packed, std::uint64_t las
       upsert_(db_, "INSERT OR REPLACE INTO types VALUES(?,?,?)"),
       backward_(db_, "SELECT block,events,types FROM types WHERE block<=? AND block>=? ORDER BY block DESC"),
       forward_(db_, "SELECT block,events,types FROM types WHERE block>=? AND block<=? ORDER BY block"),
-      count_(db_, (std::string("SELECT type,count(*) FROM ") + PackedEvents::rows_table(db_) + " WHERE seq BETWEEN ? AND ? GROUP BY type").c_str()),
+      count_(db_, std::string("SELECT type,count(*) FROM ") + PackedEvents::rows_table(db_) + " WHERE seq BETWEEN ? AND ? GROUP BY type"),
       find_(db_, "SELECT events,types FROM types WHERE block=?"),
-      before_(db_, (std::string("SELECT max(seq) FROM ") + PackedEvents::rows_table(db_) + " WHERE seq<?").c_str()),
+      before_(db_, std::string("SELECT max(seq) FROM ") + PackedEvents::rows_table(db_) + " WHERE seq<?"),
       trim_(db_, "DELETE FROM types WHERE block<?") {
   forget(last_seq);
 }
@@ -106,10 +106,7 @@ void TypeIndex::write() {
 void TypeIndex::write_row() {
   std::string types;
   for (const std::string& type : types_) types.append(type).append(1, ' ');
-  upsert_.bind(1, block_);
-  upsert_.bind(2, events_);
-  upsert_.bind(3, any_ ? kAny : std::string_view(types));
-  upsert_.run();
+  upsert_.run(block_, events_, any_ ? kAny : std::string_view(types));
   changed_ = false;
 }
 
@@ -120,8 +117,7 @@ void TypeIndex::read_block(std::uint64_t block) {
   any_ = false;
   types_.clear();
   const auto rows = [this](std::uint64_t low, std::uint64_t high) {
-    count_.bind(1, low);
-    count_.bind(2, high);
+    count_.bind_all(low, high);
     for (; count_.step(); events_ += count_.number(1)) add(count_.text(0));
     count_.reset();
     return true;
@@ -145,9 +141,7 @@ void TypeIndex::read_block(std::uint64_t block) {
 }
 
 void TypeIndex::fill() {
-  before_.bind(1, first_of(known_from_));
-  std::uint64_t before = before_.step() ? before_.number(0) : 0;
-  before_.reset();
+  std::uint64_t before = before_.first_number(first_of(known_from_));
   if (const auto piece = packed_.at_or_before(first_of(known_from_) - 1)) before = std::max(before, piece->last_seq);
   const bool more = before != 0;
   const std::uint64_t block = block_of(before);
@@ -163,8 +157,7 @@ void TypeIndex::fill() {
 void TypeIndex::trim(std::uint64_t first_seq) {
   if (block_of(first_seq) <= trimmed_to_) return;
   trimmed_to_ = block_of(first_seq);
-  trim_.bind(1, trimmed_to_);
-  trim_.run();
+  trim_.run(trimmed_to_);
 }
 
 bool TypeIndex::find(TypeSearch* search, TypeStretch* found) {
@@ -185,8 +178,7 @@ bool TypeIndex::find(TypeSearch* search, TypeStretch* found) {
                 : answer(at, std::min(bound, at > last_seq_ ? bound : last_of(own)));
   }
   Statement& rows = back ? backward_ : forward_;
-  rows.bind(1, own);
-  rows.bind(2, back ? low : end - 1);
+  rows.bind_all(own, back ? low : end - 1);
   std::uint64_t looked = 0, nearest = 0, farthest = 0, passed = own;
   bool reached = false;
   while (looked < kRowsAtOnce && rows.step()) {

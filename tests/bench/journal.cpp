@@ -88,7 +88,7 @@ double bare_rows_per_s(const std::string& path, const std::vector<bridge::BlockP
       insert.bind(4, block->text(entry.source));
       insert.bind(5, block->text(entry.run));
       insert.bind(6, entry.source_seq);
-      insert.bind_null(7);
+      insert.bind(7, std::nullopt);
       insert.bind(8, block->text(entry.item));
       insert.bind(9, std::uint64_t{entry.data.size});
       insert.bind(10, block->json(i));

@@ -86,9 +86,9 @@ void add_run(Database& db, std::uint64_t run, std::uint64_t points) {
     chunk.bind(11, sum.last);
     chunk.run();
     samples.bind(1, row);
-    samples.bind_blob(2, steps);
-    samples.bind_blob(3, values);
-    samples.bind_blob(4, times);
+    samples.bind(2, bridge::Blob{steps});
+    samples.bind(3, bridge::Blob{values});
+    samples.bind(4, bridge::Blob{times});
     samples.run();
   }
 }
