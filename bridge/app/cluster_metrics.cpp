@@ -8,11 +8,11 @@ namespace bridge {
 void add_cluster(MetricFamilies& f, const ClusterReport& report) {
   using Type = MetricFamilies::Type;
   f.gauge("ppo_bridge_cluster_working", "1 while this bridge has part in its cluster.", report.problem.empty() ? 1 : 0);
-  f.gauge("ppo_bridge_cluster_behind_messages", "Messages of the shared log that it has yet to take in.", static_cast<double>(report.behind));
+  f.gauge("ppo_bridge_cluster_behind_messages", "Messages of the shared log that it has yet to take in.", report.behind);
   f.gauge("ppo_bridge_cluster_checkpoint_messages", "Messages of the shared log behind its newest checkpoint, as far as this bridge has read it.",
-          static_cast<double>(report.stream_seq - report.checkpoint));
+          report.stream_seq - report.checkpoint);
   f.gauge("ppo_bridge_cluster_proposed_bytes", "What it has proposed and not seen in the shared log yet.",
-          static_cast<double>(report.proposed_bytes));
+          report.proposed_bytes);
   f.counter("ppo_bridge_cluster_stalls_total", "Times that something waited and the shared log stood still for more than a second.", report.stalls);
   f.gauge("ppo_bridge_cluster_stall_max_seconds", "The longest of them.", static_cast<double>(report.stall_longest_us) / 1e6);
   f.gauge("ppo_bridge_cluster_stalled_seconds", "How long it has stood still by now; 0: it goes on.", static_cast<double>(report.stalled_us) / 1e6);
@@ -26,7 +26,7 @@ void add_cluster(MetricFamilies& f, const ClusterReport& report) {
                                     std::make_tuple("malformed", report.commands.malformed)}) {
     f.sample(static_cast<double>(count), {{"what", what}});
   }
-  f.gauge("ppo_bridge_cluster_commands_waiting", "Those of them that wait for another bridge.", static_cast<double>(report.commands_waiting));
+  f.gauge("ppo_bridge_cluster_commands_waiting", "Those of them that wait for another bridge.", report.commands_waiting);
   const auto each = [&](const char* name, const char* help, auto value) {
     f.begin(name, help, Type::Gauge);
     for (const ClusterNodeReport& node : report.nodes) f.sample(static_cast<double>(value(node)), {{"node", node.node}});

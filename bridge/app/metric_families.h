@@ -22,16 +22,15 @@ class MetricFamilies {
   using Type = prometheus::MetricType;
   using Labels = std::vector<prometheus::ClientMetric::Label>;
 
-  void counter(std::string name, std::string help, double value) {
+  template <class Number>
+  void counter(std::string name, std::string help, const Number& value) {
     begin(std::move(name), std::move(help), Type::Counter);
-    sample(value);
+    sample(static_cast<double>(value));
   }
-  void counter(std::string name, std::string help, std::uint64_t value) {
-    counter(std::move(name), std::move(help), static_cast<double>(value));
-  }
-  void gauge(std::string name, std::string help, double value) {
+  template <class Number>
+  void gauge(std::string name, std::string help, const Number& value) {
     begin(std::move(name), std::move(help), Type::Gauge);
-    sample(value);
+    sample(static_cast<double>(value));
   }
   // A line of the table of counters. What that has in microseconds is told in seconds, the unit that Prometheus wants.
   void add(const CounterRow& row, std::uint64_t value) {

@@ -17,38 +17,27 @@ using Families = MetricFamilies;
 using MetricType = Families::Type;
 
 void add_journal(Families& f, const JournalStatus& j) {
-  f.gauge("ppo_bridge_journal_writing", "1 while the journal can be written.",
-          j.problem.empty() ? 1 : 0);
+  f.gauge("ppo_bridge_journal_writing", "1 while the journal can be written.", j.problem.empty() ? 1 : 0);
   f.counter("ppo_bridge_journal_rows_total", "Events written to the journal.", j.rows);
-  f.counter("ppo_bridge_journal_trimmed_rows_total", "Events that left it, too old or too many.",
-            j.rows_trimmed);
+  f.counter("ppo_bridge_journal_trimmed_rows_total", "Events that left it, too old or too many.", j.rows_trimmed);
   f.counter("ppo_bridge_journal_commits_total", "Transactions that wrote them.", j.commits);
   f.counter("ppo_bridge_journal_commit_seconds_total", "Time that those took.", static_cast<double>(j.commit_us) / 1e6);
-  f.gauge("ppo_bridge_journal_commit_max_seconds", "The slowest of them.",
-          static_cast<double>(j.commit_us_max) / 1e6);
-  f.gauge("ppo_bridge_journal_queue_bytes", "Memory of what waits to be written.",
-          static_cast<double>(j.queue_bytes));
-  f.counter("ppo_bridge_journal_holes_total", "Stretches of the log that are missing in it.",
-            j.holes);
+  f.gauge("ppo_bridge_journal_commit_max_seconds", "The slowest of them.", static_cast<double>(j.commit_us_max) / 1e6);
+  f.gauge("ppo_bridge_journal_queue_bytes", "Memory of what waits to be written.", j.queue_bytes);
+  f.counter("ppo_bridge_journal_holes_total", "Stretches of the log that are missing in it.", j.holes);
   f.counter("ppo_bridge_journal_lost_events_total", "Events in those.", j.events_in_holes);
   f.counter("ppo_bridge_journal_errors_total", "Writes and reads that failed.", j.errors);
-  f.counter("ppo_bridge_journal_blocks_read_total", "Slices read back for clients.",
-            j.blocks_read);
-  f.gauge("ppo_bridge_journal_first_seq", "Oldest event in it.",
-          static_cast<double>(j.first_seq));
-  f.gauge("ppo_bridge_journal_committed_seq", "Newest event in it.",
-          static_cast<double>(j.committed_seq));
-  f.gauge("ppo_bridge_journal_bytes", "Of its file, as far as it is in use.",
-          static_cast<double>(j.file_bytes));
-  f.gauge("ppo_bridge_journal_wal_bytes", "Of the write-ahead file beside it.",
-          static_cast<double>(j.wal_bytes));
+  f.counter("ppo_bridge_journal_blocks_read_total", "Slices read back for clients.", j.blocks_read);
+  f.gauge("ppo_bridge_journal_first_seq", "Oldest event in it.", j.first_seq);
+  f.gauge("ppo_bridge_journal_committed_seq", "Newest event in it.", j.committed_seq);
+  f.gauge("ppo_bridge_journal_bytes", "Of its file, as far as it is in use.", j.file_bytes);
+  f.gauge("ppo_bridge_journal_wal_bytes", "Of the write-ahead file beside it.", j.wal_bytes);
   f.counter("ppo_bridge_journal_wal_held_total",
             "Times that another program's reading made that larger than 256 MiB.", j.wal_held);
-  f.gauge("ppo_bridge_journal_disk_free_bytes", "Room on its disk that the bridge may use.",
-          static_cast<double>(j.disk_free_bytes));
-  f.gauge("ppo_bridge_journal_packed_events", "Events in it that are compressed (journal.compress_after_s).", static_cast<double>(j.packed.events));
-  f.gauge("ppo_bridge_journal_packed_bytes", "What these take.", static_cast<double>(j.packed.packed_bytes));
-  f.gauge("ppo_bridge_journal_unpacked_bytes", "Of these, before they were compressed.", static_cast<double>(j.packed.text_bytes));
+  f.gauge("ppo_bridge_journal_disk_free_bytes", "Room on its disk that the bridge may use.", j.disk_free_bytes);
+  f.gauge("ppo_bridge_journal_packed_events", "Events in it that are compressed (journal.compress_after_s).", j.packed.events);
+  f.gauge("ppo_bridge_journal_packed_bytes", "What these take.", j.packed.packed_bytes);
+  f.gauge("ppo_bridge_journal_unpacked_bytes", "Of these, before they were compressed.", j.packed.text_bytes);
   f.counter("ppo_bridge_journal_pieces_packed_total", "Pieces of up to 1,024 events that were compressed.", j.pieces_packed);
   f.counter("ppo_bridge_journal_packing_seconds_total", "Time that those took.", static_cast<double>(j.packing_us) / 1e6);
   f.gauge("ppo_bridge_journal_event_bytes", "Of its file, without the runs; 0: there are too few to tell.", j.event_bytes);
@@ -69,7 +58,7 @@ void add_tls(Families& f, const TlsContext& tls) {
   f.counter("ppo_bridge_tls_plain_requests_total", "Connections that spoke no TLS, and were told to.",
             c.plain_requests);
   f.gauge("ppo_bridge_tls_not_after_timestamp_seconds", "Until when the certificate in use is good, since 1970.",
-          static_cast<double>(tls.not_after_s()));
+          tls.not_after_s());
 }
 
 void add_audit(Families& f, const Audit& audit) {
@@ -104,10 +93,8 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
                                       {"broken", c.handshakes_broken}}) {
     f.sample(static_cast<double>(count), {{"reason", reason}});
   }
-  f.gauge("ppo_bridge_events_held", "Events that wait behind a hole.",
-          static_cast<double>(view.tracker.held_events()));
-  f.gauge("ppo_bridge_held_bytes", "Memory that they take.",
-          static_cast<double>(view.tracker.held_bytes()));
+  f.gauge("ppo_bridge_events_held", "Events that wait behind a hole.", view.tracker.held_events());
+  f.gauge("ppo_bridge_held_bytes", "Memory that they take.", view.tracker.held_bytes());
   const Deflater::Tally& deflated = depths.serving.deflated;
   f.counter("ppo_bridge_deflated_messages_total",
             "Batches compressed, each once for all clients that share it.", deflated.messages);
@@ -122,24 +109,15 @@ std::string metrics_text(const BridgeView& view, const Depths& depths,
   by_delivery("ppo_bridge_send_to_ack_seconds",
               "From a ping, behind all that a client was given, to its pong: when it had read that.", c.send_to_ack,
               static_cast<std::size_t>(Delivery::event_stream));
-  f.gauge("ppo_bridge_clients", "WebSocket clients connected.",
-          static_cast<double>(depths.serving.clients));
-  f.gauge("ppo_bridge_event_streams", "Of these, by GET /events.",
-          static_cast<double>(depths.serving.event_streams));
-  f.gauge("ppo_bridge_client_lag_events", "Events that clients have yet to be given, over all.",
-          static_cast<double>(depths.serving.lag));
-  f.gauge("ppo_bridge_client_lag_max_events", "The same of the client that lags most.",
-          static_cast<double>(depths.serving.lag_max));
-  f.gauge("ppo_bridge_cohorts", "Distinct subscriptions.",
-          static_cast<double>(depths.serving.cohorts));
-  f.gauge("ppo_bridge_commands_pending", "Commands with trainers or waiting for them.",
-          static_cast<double>(depths.commands_pending));
-  f.gauge("ppo_bridge_history_events", "Events in memory.",
-          static_cast<double>(history.events()));
-  f.gauge("ppo_bridge_history_bytes", "Memory that they take.",
-          static_cast<double>(history.bytes()));
-  f.gauge("ppo_bridge_seq", "Number of the newest event.",
-          static_cast<double>(view.log.last_seq()));
+  f.gauge("ppo_bridge_clients", "WebSocket clients connected.", depths.serving.clients);
+  f.gauge("ppo_bridge_event_streams", "Of these, by GET /events.", depths.serving.event_streams);
+  f.gauge("ppo_bridge_client_lag_events", "Events that clients have yet to be given, over all.", depths.serving.lag);
+  f.gauge("ppo_bridge_client_lag_max_events", "The same of the client that lags most.", depths.serving.lag_max);
+  f.gauge("ppo_bridge_cohorts", "Distinct subscriptions.", depths.serving.cohorts);
+  f.gauge("ppo_bridge_commands_pending", "Commands with trainers or waiting for them.", depths.commands_pending);
+  f.gauge("ppo_bridge_history_events", "Events in memory.", history.events());
+  f.gauge("ppo_bridge_history_bytes", "Memory that they take.", history.bytes());
+  f.gauge("ppo_bridge_seq", "Number of the newest event.", view.log.last_seq());
   const auto each_queue = [&](const char* name, const char* help, MetricType type, auto value) {
     f.begin(name, help, type);
     for (std::size_t i = 0; i < view.memory->shares().size(); ++i) {

@@ -80,7 +80,7 @@ void add_process(MetricFamilies& families) {
     families.counter("process_cpu_seconds_total", "Processor time of the process, in user and system mode.",
                      seconds(used.ru_utime) + seconds(used.ru_stime));
   }
-  families.gauge("process_resident_memory_bytes", "Memory that is in RAM.", static_cast<double>(resident_bytes()));
+  families.gauge("process_resident_memory_bytes", "Memory that is in RAM.", resident_bytes());
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
     families.gauge("process_open_fds", "Descriptors that are open.", open_descriptors(files.rlim_cur));

@@ -42,9 +42,9 @@ void add_clocks(MetricFamilies& families, const std::vector<const Source*>& told
 
 void add_sources(MetricFamilies& families, const SourceTable& table, std::int64_t steady_us) {
   const std::vector<const Source*> told = table.heard_last(kSourcesInMetrics);
-  families.gauge("ppo_bridge_sources", "Sources that were heard of.", static_cast<double>(table.sources_heard()));
+  families.gauge("ppo_bridge_sources", "Sources that were heard of.", table.sources_heard());
   families.gauge("ppo_bridge_sources_left_out", "Of these, those that no line below tells of: they are silent longest.",
-                 static_cast<double>(table.sources_heard() - told.size()));
+                 table.sources_heard() - told.size());
   const auto each = [&](const char* name, const char* help, Type type, auto value) {
     families.begin(name, help, type);
     for (const Source* const source : told) families.sample(static_cast<double>(value(*source)), {{"source", source->name}});
