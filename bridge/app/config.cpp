@@ -1,9 +1,12 @@
 #include "app/config.h"
 
+#include <pwd.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -38,9 +41,12 @@ std::string range_of(const ConfigKey& key) {
     return "an integer " + std::to_string(key.min) + ".." + std::to_string(key.max);
   }
   if (std::holds_alternative<bool>(key.fallback)) return "true or false";
-  if (std::holds_alternative<std::string>(key.fallback)) {
-    return *key.allowed != '\0' ? key.allowed : "text";
+  if (!key.words.empty()) {
+    std::string all = key.words.front();
+    for (std::size_t i = 1; i < key.words.size(); ++i) all += (i + 1 < key.words.size() ? ", " : " or ") + key.words[i];
+    return all;
   }
+  if (std::holds_alternative<std::string>(key.fallback)) return *key.allowed != '\0' ? key.allowed : "text";
   return std::string(key.is_table ? "a table" : "a list") + " of at most " +
          std::to_string(key.max) + ", each " + key.allowed;
 }
@@ -294,6 +300,16 @@ Result<Values> read_all(const ConfigSources& sources, const std::vector<Deprecat
 }
 
 }  // namespace
+
+std::string in_home(const std::string& path) {
+  if (path.rfind("~/", 0) != 0) return path;
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') {
+    const passwd* const user = getpwuid(getuid());
+    home = user != nullptr ? user->pw_dir : nullptr;
+  }
+  return home == nullptr ? path : home + path.substr(1);
+}
 
 std::string environment_name(std::string_view key_name) {
   std::string name(kEnvironmentPrefix);

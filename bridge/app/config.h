@@ -91,7 +91,6 @@ struct Config {
   struct {
     std::string path;
     std::string backup_directory;         // "" = off
-    bool is_default = false;  // nobody named a path
     bool before_delivery = false;
     std::int64_t bytes_max = 0;
     std::int64_t age_max_s = 0;

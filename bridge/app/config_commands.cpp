@@ -45,19 +45,6 @@ std::string json_text(const std::string& text) {
   return out;
 }
 
-// The words of "a, b or c" where each of them is allowed; else none.
-std::vector<std::string> words_allowed(const ConfigKey& key) {
-  std::vector<std::string> words;
-  std::istringstream in(key.allowed);
-  for (std::string word; in >> word;) {
-    if (word == "or") continue;
-    if (word.back() == ',') word.pop_back();
-    if (!key.check || !key.check(word).empty()) return {};
-    words.push_back(word);
-  }
-  return words;
-}
-
 std::string type_schema(const ConfigKey& key) {
   if (std::holds_alternative<bool>(key.fallback)) return R"("type": "boolean")";
   if (std::holds_alternative<std::int64_t>(key.fallback)) {
@@ -71,7 +58,7 @@ std::string type_schema(const ConfigKey& key) {
     return R"("type": ["string", "array"], "items": {"type": "string"}, "maxItems": )" + most;
   }
   std::string words;
-  for (const std::string& word : words_allowed(key)) words += (words.empty() ? "" : ", ") + json_text(word);
+  for (const std::string& word : key.words) words += (words.empty() ? "" : ", ") + json_text(word);
   return R"("type": "string")" + (words.empty() ? "" : R"(, "enum": [)" + words + "]");
 }
 

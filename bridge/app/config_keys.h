@@ -32,9 +32,15 @@ struct ConfigKey {
   // The member of Config that it sets.
   std::function<void(Config&, const ConfigValue&)> set;
   const char* allowed = "";  // of text, for people
+  std::vector<std::string> words = {};  // of text that must be one of them, in place of that
   bool is_table = false;     // a list of NAME=TEXT stands for a table
   Reload reload = Reload::at_start;
 };
+
+inline constexpr const char* kJournalPathDefault = "~/.local/state/ppo-bridge/journal.sqlite";
+// The path with the home directory in place of a leading ~/. Without one it stays, and opening it fails
+// with a message that names it.
+std::string in_home(const std::string& path);
 
 // Those of [engine] and [cluster], which are part of the table.
 std::vector<ConfigKey> cluster_keys();

@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "app/config_keys.h"
 #include "app/reach.h"
 #include "access/authenticator.h"
 #include "base/address.h"
@@ -64,7 +65,7 @@ JournalLimits journal_limits(const Config& config) {
 JournalFileOptions journal_options(const Config& config, std::size_t runs_bytes) {
   JournalFileOptions options;
   options.path = config.journal.path;
-  options.make_directory = config.journal.is_default;
+  options.make_directory = config.journal.path == in_home(kJournalPathDefault);
   options.sync_each_commit = config.journal.before_delivery;
   journal_limits(config).put_into(&options);
   options.positions_max = positions_known(config);
