@@ -1,11 +1,11 @@
 #include "access/authenticator.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "access/jwt_issuer.h"
 #include "access/private_file.h"
 #include "base/address.h"
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -165,11 +165,7 @@ std::string refusal_of(const Authenticator::Attempt& attempt) {
 
 std::string_view bearer_token(std::string_view header) {
   constexpr std::string_view kScheme = "bearer ";
-  if (header.size() <= kScheme.size()) return {};
-  const bool is_bearer = std::equal(kScheme.begin(), kScheme.end(), header.begin(), [](char a, char b) {
-    return a == std::tolower(static_cast<unsigned char>(b));
-  });
-  if (!is_bearer) return {};
+  if (in_lower_case(header.substr(0, kScheme.size())) != kScheme) return {};
   header.remove_prefix(kScheme.size());
   header.remove_prefix(std::min(header.find_first_not_of(' '), header.size()));
   return header;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "access/base64url.h"
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -115,9 +116,7 @@ Result<RevokedJwts> RevokedJwts::parse(std::string_view text) {
   std::size_t number = 0;
   while (!text.empty()) {
     ++number;
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+    std::string_view line = take_until(text, '\n');
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (line.empty() || line.front() == '#') continue;
     const std::string_view what = line.substr(0, 4), value = line.substr(std::min<std::size_t>(4, line.size()));

@@ -19,6 +19,7 @@
 #include "app/config_keys.h"
 #include "app/memory_shares.h"
 #include "app/reach.h"
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -281,12 +282,6 @@ std::optional<Failure> read_setting(const std::string& setting, Values& values) 
   return values.put_text(*key.value(), setting.substr(equals + 1), "--set");
 }
 
-std::string quoted(const std::string& text) {
-  std::string out;
-  append_json_string(out, text);  // TOML's basic strings have the same escapes
-  return out;
-}
-
 Result<Values> read_all(const ConfigSources& sources, const std::vector<DeprecatedKey>& deprecated) {
   Values values(deprecated);
   if (!sources.file.empty()) {
@@ -337,12 +332,12 @@ const char* reload_text(const ConfigKey& key) {
 std::string value_text(const ConfigKey& key, const ConfigValue& value) {
   if (const auto* n = std::get_if<std::int64_t>(&value)) return std::to_string(*n);
   if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
-  if (const auto* text = std::get_if<std::string>(&value)) return quoted(*text);
+  if (const auto* text = std::get_if<std::string>(&value)) return json_string(*text);  // TOML's basic strings have the same escapes
   std::string out;
   for (const std::string& entry : std::get<std::vector<std::string>>(value)) {
     const std::size_t equals = entry.find('=');
     out += (out.empty() ? "" : ", ") +
-           (key.is_table ? quoted(entry.substr(0, equals)) + " = " + quoted(entry.substr(equals + 1)) : quoted(entry));
+           (key.is_table ? json_string(entry.substr(0, equals)) + " = " + json_string(entry.substr(equals + 1)) : json_string(entry));
   }
   return key.is_table ? "{" + out + "}" : "[" + out + "]";
 }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <iostream>
-#include <sstream>
 
 #include "app/config_keys.h"
 #include "app/setup.h"
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -39,12 +39,6 @@ std::string file_text(const std::vector<ConfigEntry>& entries, bool changed_only
   return out;
 }
 
-std::string json_text(const std::string& text) {
-  std::string out;
-  append_json_string(out, text);
-  return out;
-}
-
 std::string type_schema(const ConfigKey& key) {
   if (std::holds_alternative<bool>(key.fallback)) return R"("type": "boolean")";
   if (std::holds_alternative<std::int64_t>(key.fallback)) {
@@ -58,7 +52,7 @@ std::string type_schema(const ConfigKey& key) {
     return R"("type": ["string", "array"], "items": {"type": "string"}, "maxItems": )" + most;
   }
   std::string words;
-  for (const std::string& word : key.words) words += (words.empty() ? "" : ", ") + json_text(word);
+  for (const std::string& word : key.words) words += (words.empty() ? "" : ", ") + json_string(word);
   return R"("type": "string")" + (words.empty() ? "" : R"(, "enum": [)" + words + "]");
 }
 
@@ -76,14 +70,14 @@ std::string schema_text() {
     if (first) {
       out += section.empty() ? "\n" : "\n    }},\n";
       section = section_of(key.name);
-      out += "    " + json_text(section) + R"(: {"type": "object", "additionalProperties": false, "properties": {)";
+      out += "    " + json_string(section) + R"(: {"type": "object", "additionalProperties": false, "properties": {)";
     }
     std::string meaning = key.meaning;
     std::replace(meaning.begin(), meaning.end(), '\n', ' ');
-    out += (first ? "\n      " : ",\n      ") + json_text(name_of(key.name)) + ": {" + type_schema(key);
+    out += (first ? "\n      " : ",\n      ") + json_string(name_of(key.name)) + ": {" + type_schema(key);
     // TOML's values of these kinds are JSON's, but for tables, which are empty here.
     out += R"(, "default": )" + value_text(key, key.fallback) + R"(, "description": )" +
-           json_text(meaning + " " + allowed_text(key) + " Changes " + reload_text(key) + ".") + "}";
+           json_string(meaning + " " + allowed_text(key) + " Changes " + reload_text(key) + ".") + "}";
   }
   return out + "\n    }}\n  }\n}\n";
 }

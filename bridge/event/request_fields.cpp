@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "event/json_value.h"
@@ -24,11 +25,7 @@ Result<std::string> request_id(const Value& request) {
   if (id == nullptr) return std::string();
   if (id->IsUint64()) return std::to_string(id->GetUint64());
   if (id->IsInt64()) return std::to_string(id->GetInt64());
-  if (id->IsString() && character_count(view(*id)) <= kNameBytesMax) {
-    std::string out;
-    append_json_string(out, view(*id));
-    return out;
-  }
+  if (id->IsString() && character_count(view(*id)) <= kNameBytesMax) return json_string(view(*id));
   return Failure{"id must be an integer or a string of at most 64 characters"};
 }
 

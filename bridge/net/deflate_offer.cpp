@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace bridge {
 namespace {
 
@@ -9,16 +11,6 @@ constexpr std::string_view kDeflate = "permessage-deflate";
 constexpr std::string_view kAnswer =
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 constexpr std::string_view kWholeWindow = "15";
-
-// RFC 7230 section 3.2.6.
-bool is_token_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t';
-}
 
 class Reader {
  public:
@@ -62,7 +54,7 @@ class Reader {
 
  private:
   void skip_space() {
-    while (!rest_.empty() && is_space(rest_.front())) rest_.remove_prefix(1);
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size()));
   }
 
   std::string_view rest_;

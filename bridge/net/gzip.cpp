@@ -6,6 +6,8 @@
 
 #include <zlib.h>
 
+#include "base/ascii.h"
+
 namespace bridge {
 namespace {
 
@@ -61,19 +63,11 @@ Unzipped Gunzip::step() {
 }
 
 bool accepts_gzip(std::string_view accept_encoding) {
-  const auto trimmed = [](std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-  };
   bool any = false;
   for (std::string_view left = accept_encoding; !left.empty();) {
-    const std::size_t comma = std::min(left.find(','), left.size());
-    const std::string_view element = left.substr(0, comma);
-    left.remove_prefix(std::min(comma + 1, left.size()));
-    const std::size_t semicolon = std::min(element.find(';'), element.size());
-    const std::string_view name = trimmed(element.substr(0, semicolon));
-    const std::string_view weight = trimmed(element.substr(std::min(semicolon + 1, element.size())));
+    std::string_view element = take_until(left, ',');
+    const std::string_view name = without_spaces(take_until(element, ';'));
+    const std::string_view weight = without_spaces(element);
     // Zero is written "0", "0.", "0.0" and so on.
     const bool refused = weight.size() > 2 && weight.substr(0, 2) == "q=" &&
                          weight.find_first_not_of("0.", 2) == std::string_view::npos;

@@ -3,54 +3,24 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace bridge {
 namespace {
 
 constexpr std::size_t kChunkLineBytesMax = 256;
-constexpr std::string_view kTokenSigns = "!#$%&'*+-.^_`|~";
 
-// RFC 9110, 5.6.2.
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kTokenSigns.find(c) != std::string_view::npos;
-  });
-}
-
-char lower_letter(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string in_lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), lower_letter);
-  return lower;
-}
-
-std::string_view without_spaces(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-std::string in_quotes(std::string_view text) {
-  return "\"" + printable(text) + "\"";
-}
+bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
 
 }  // namespace
 
 std::string HttpHead::field(std::string_view name) const {
   std::string all;
-  bool first = true;
   for (const auto& [key, value] : fields) {
-    if (key != name) continue;
-    if (!first) all += ", ";
-    all += value;
-    first = false;
+    if (key == name) all.append(", ").append(value);
   }
-  return all;
+  return all.substr(std::min<std::size_t>(2, all.size()));
 }
 
 bool HttpHead::has(std::string_view name) const {
@@ -60,9 +30,7 @@ bool HttpHead::has(std::string_view name) const {
 bool HttpHead::lists(std::string_view name, std::string_view element) const {
   const std::string all = in_lower_case(field(name));
   for (std::string_view left = all; !left.empty();) {
-    const std::size_t comma = std::min(left.find(','), left.size());
-    if (without_spaces(left.substr(0, comma)) == element) return true;
-    left.remove_prefix(std::min(comma + 1, left.size()));
+    if (without_spaces(take_until(left, ',')) == element) return true;
   }
   return false;
 }

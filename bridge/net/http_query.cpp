@@ -5,9 +5,10 @@
 #include <map>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "event/json_document.h"
-#include "event/json_writer.h"
+#include "event/messages.h"
 
 namespace bridge {
 namespace {
@@ -46,23 +47,14 @@ std::string list_of(std::string_view text) {
     texts.emplace_back(text.substr(at, comma - at));
     at = comma + 1;
   }
-  JsonWriter json;
-  json.list();
-  for (const std::string& one : texts) json.add(one);
-  return json.end_list().take();
-}
-
-std::string quoted_json(std::string_view text) {
-  std::string out;
-  append_json_string(out, text);
-  return out;
+  return json_list(texts);
 }
 
 // JSON text, or what it must be.
 Result<std::string> json_of(ParameterKind kind, std::string_view text) {
   switch (kind) {
     case ParameterKind::text:
-      return quoted_json(text);
+      return json_string(text);
     case ParameterKind::integer:
       if (is_number(text, true)) return std::string(text);
       return Failure{"an integer"};
@@ -75,7 +67,7 @@ Result<std::string> json_of(ParameterKind kind, std::string_view text) {
     case ParameterKind::list:
       return list_of(text);
     case ParameterKind::names:
-      return text.find(',') == std::string_view::npos ? quoted_json(text) : list_of(text);
+      return text.find(',') == std::string_view::npos ? json_string(text) : list_of(text);
     case ParameterKind::json: {
       const auto read = read_document(text);
       if (read && read.value().IsObject()) return std::string(without_byte_order_mark(text));
@@ -84,10 +76,10 @@ Result<std::string> json_of(ParameterKind kind, std::string_view text) {
     case ParameterKind::position: {
       const std::size_t colon = text.rfind(':');
       if (colon == std::string_view::npos || !is_number(text.substr(colon + 1), true)) return Failure{"EPOCH:SEQ"};
-      return R"({"epoch":)" + quoted_json(text.substr(0, colon)) + R"(,"seq":)" + std::string(text.substr(colon + 1)) + "}";
+      return R"({"epoch":)" + json_string(text.substr(0, colon)) + R"(,"seq":)" + std::string(text.substr(colon + 1)) + "}";
     }
     case ParameterKind::moment:
-      return is_number(text, false) ? std::string(text) : quoted_json(text);
+      return is_number(text, false) ? std::string(text) : json_string(text);
   }
   return Failure{""};
 }
@@ -97,8 +89,7 @@ Result<std::string> json_of(ParameterKind kind, std::string_view text) {
 Result<QueryParameters> parse_query(std::string_view query) {
   QueryParameters parameters;
   while (!query.empty()) {
-    const std::string_view part = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(part.size() + 1, query.size()));
+    const std::string_view part = take_until(query, '&');
     if (part.empty()) continue;
     const std::size_t equals = std::min(part.find('='), part.size());
     auto name = decoded(part.substr(0, equals));

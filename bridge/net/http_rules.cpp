@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "event/json_writer.h"
 #include "net/deflate_offer.h"
@@ -13,10 +14,6 @@ constexpr std::size_t kKeyCharacters = 24;  // 16 bytes in base64
 
 HttpReply bad(int status, std::string where, std::string what, std::string allowed, std::int64_t now_us) {
   return problem_reply({status, std::move(where), std::move(what), std::move(allowed)}, now_us);
-}
-
-std::string quoted_value(std::string_view text) {
-  return "\"" + printable(text) + "\"";
 }
 
 bool is_handshake_key(std::string_view key) {
@@ -93,11 +90,11 @@ std::optional<HttpReply> refuse_head(const HttpHead& head, const HttpPlace& plac
                        now_us);
   }
   if (head.has("expect") && (head.minor == 0 || !head.lists("expect", "100-continue"))) {
-    return bad(417, "Expect", quoted_value(head.field("expect")), "100-continue, or left out", now_us);
+    return bad(417, "Expect", in_quotes(head.field("expect")), "100-continue, or left out", now_us);
   }
   const std::string coding = head.field("content-encoding");
   if (!coding.empty() && coding != "gzip" && coding != "x-gzip" && coding != "identity") {
-    HttpReply reply = bad(415, "Content-Encoding", quoted_value(coding), "gzip, or left out", now_us);
+    HttpReply reply = bad(415, "Content-Encoding", in_quotes(coding), "gzip, or left out", now_us);
     reply.headers.emplace_back("Accept-Encoding", "gzip");
     return reply;
   }
@@ -110,7 +107,7 @@ std::optional<HttpReply> refuse_handshake(const HttpHead& head, const HttpPlace&
                "GET by HTTP/1.1", now_us);
   }
   if (head.field("sec-websocket-version") != "13") {
-    return upgrade_required("Sec-WebSocket-Version is " + quoted_value(head.field("sec-websocket-version")) +
+    return upgrade_required("Sec-WebSocket-Version is " + in_quotes(head.field("sec-websocket-version")) +
                                 "; must be 13 (RFC 6455)",
                             now_us);
   }
@@ -121,16 +118,16 @@ std::optional<HttpReply> refuse_handshake(const HttpHead& head, const HttpPlace&
     return foreign_origin(now_us);
   }
   if (!is_handshake_key(head.field("sec-websocket-key"))) {
-    return bad(400, "Sec-WebSocket-Key", quoted_value(head.field("sec-websocket-key")), "16 bytes in base64, once",
+    return bad(400, "Sec-WebSocket-Key", in_quotes(head.field("sec-websocket-key")), "16 bytes in base64, once",
                now_us);
   }
   if (const auto extensions = parse_extensions(head.field("sec-websocket-extensions")); !extensions) {
-    return bad(400, "Sec-WebSocket-Extensions", quoted_value(head.field("sec-websocket-extensions")),
+    return bad(400, "Sec-WebSocket-Extensions", in_quotes(head.field("sec-websocket-extensions")),
                "a list of extensions (RFC 6455, 9.1)", now_us);
   }
   const std::string offered = head.field("sec-websocket-protocol");
   if (head.has("sec-websocket-protocol") && !head.lists("sec-websocket-protocol", kSubprotocol)) {
-    return bad(400, "Sec-WebSocket-Protocol", quoted_value(offered),
+    return bad(400, "Sec-WebSocket-Protocol", in_quotes(offered),
                std::string(kSubprotocol) + " among others, or left out", now_us);
   }
   return std::nullopt;

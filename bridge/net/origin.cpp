@@ -1,8 +1,8 @@
 #include "net/origin.h"
 
 #include <algorithm>
-#include <cctype>
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -10,13 +10,6 @@ namespace {
 
 constexpr std::string_view kHttp = "http://";
 constexpr std::string_view kHttps = "https://";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 // HOST or HOST:PORT.
 Result<Address> parse_authority(const std::string& text, const char* default_port = ":80") {
@@ -32,7 +25,7 @@ bool contains(const std::vector<std::string>& all, const std::string& one) {
 
 std::string check_site_host(std::string_view text) {
   const auto address = parse_authority(std::string(text));
-  if (text.empty() || text.size() > 255 || !address || lower(text) != text || text == "*" ||
+  if (text.empty() || text.size() > 255 || !address || in_lower_case(text) != text || text == "*" ||
       (address.value().host != text && "[" + address.value().host + "]" != text)) {
     return "\"" + printable(text) + "\" is no host: a name in lower case or an address, without a port";
   }
@@ -43,7 +36,7 @@ std::string check_site_origin(std::string_view text) {
   const std::string_view scheme = text.substr(0, kHttps.size()) == kHttps ? kHttps : kHttp;
   const bool has_scheme = text.substr(0, scheme.size()) == scheme;
   const std::string authority(text.substr(has_scheme ? scheme.size() : 0));
-  if (!has_scheme || text.size() > 255 || lower(text) != text || !parse_authority(authority) ||
+  if (!has_scheme || text.size() > 255 || in_lower_case(text) != text || !parse_authority(authority) ||
       authority.find_first_of("/*@") != std::string::npos) {
     return "\"" + printable(text) + "\" is no origin: http://HOST, https://HOST, either with :PORT, in lower case";
   }
@@ -52,7 +45,7 @@ std::string check_site_origin(std::string_view text) {
 
 bool is_own_host(std::string_view host, const Address& listen, const WebSites& sites) {
   if (host.empty()) return true;
-  const auto address = parse_authority(lower(host));
+  const auto address = parse_authority(in_lower_case(host));
   if (!address) return false;
   const std::string& name = address.value().host;
   return is_loopback(name) || name == listen.host || contains(sites.hosts, name) ||
@@ -61,12 +54,12 @@ bool is_own_host(std::string_view host, const Address& listen, const WebSites& s
 
 bool is_own_origin(std::string_view origin, std::string_view host, const Address& listen, const WebSites& sites) {
   if (origin.empty()) return true;
-  const std::string page = lower(origin);
+  const std::string page = in_lower_case(origin);
   if (contains(sites.origins, page)) return true;
   const std::string_view scheme = sites.secure ? kHttps : kHttp;
   if (page.compare(0, scheme.size(), scheme) != 0) return false;
   const std::string authority = page.substr(scheme.size());
-  if (authority == lower(host)) return true;
+  if (authority == in_lower_case(host)) return true;
   const auto address = parse_authority(authority, sites.secure ? ":443" : ":80");
   return address && is_loopback(address.value().host) && address.value().port == listen.port;
 }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -18,9 +19,7 @@ std::string_view last_element(std::string_view& list) {
   const std::size_t comma = list.rfind(',');
   std::string_view element = comma == std::string_view::npos ? list : list.substr(comma + 1);
   list = comma == std::string_view::npos ? std::string_view() : list.substr(0, comma);
-  while (!element.empty() && (element.front() == ' ' || element.front() == '\t')) element.remove_prefix(1);
-  while (!element.empty() && (element.back() == ' ' || element.back() == '\t')) element.remove_suffix(1);
-  return element;
+  return without_spaces(element);
 }
 
 // Of ADDRESS, ADDRESS:PORT, [ADDRESS] or [ADDRESS]:PORT.

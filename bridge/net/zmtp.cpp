@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 namespace bridge {
@@ -60,13 +61,6 @@ std::string rest_of_our_greeting() {
   rest += "NULL";
   rest.resize(kGreetingBytes - kRevisionBytes);  // no more of the mechanism, no server, filler
   return rest;
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    const auto lower = [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; };
-    return lower(x) == lower(y);
-  });
 }
 
 }  // namespace
@@ -196,7 +190,7 @@ bool Zmtp::on_ready_command(std::string_view properties) {
     const std::uint64_t value_bytes = big_endian(properties.substr(1 + name_bytes, 4));
     properties.remove_prefix(1 + name_bytes + 4);
     if (value_bytes > properties.size()) return fail(Broken::protocol, "its READY is broken"), false;
-    if (same_word(name, "Socket-Type")) type = properties.substr(0, static_cast<std::size_t>(value_bytes));
+    if (in_lower_case(name) == "socket-type") type = properties.substr(0, static_cast<std::size_t>(value_bytes));
     properties.remove_prefix(static_cast<std::size_t>(value_bytes));
   }
   if (type != "PUB" && type != "XPUB") {
