@@ -25,10 +25,7 @@ HttpReply api_reply(const std::string& json) {
   const std::size_t result = json.find(kResultKey);
   const std::size_t end = json.rfind(kBehindResult);
   if (json.find(R"("success":true)") > result || end == std::string::npos) return reply_of_error(json);
-  HttpReply reply;
-  reply.content_type = "application/json";
-  reply.body = json.substr(result + kResultKey.size(), end - result - kResultKey.size()) + "\n";
-  return reply;
+  return reply_with("application/json", json.substr(result + kResultKey.size(), end - result - kResultKey.size()) + "\n");
 }
 
 void put_schema(JsonWriter& json, Kind kind) {
@@ -204,12 +201,7 @@ bool ApiPages::is_question(std::string_view path) { return api_path(path) != nul
 void ApiPages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer& answer) {
   const std::int64_t now_us = clock_.wall_us();
   if (!own_origin) return answer(error_reply(403, ErrorType::forbidden, "the Origin is another site's", now_us));
-  if (request.path == kOpenApiPath) {
-    HttpReply reply;
-    reply.content_type = "application/json";
-    reply.body = openapi_json(version_);
-    return answer(std::move(reply));
-  }
+  if (request.path == kOpenApiPath) return answer(reply_with("application/json", openapi_json(version_)));
   const ApiPath& api = *api_path(request.path);
   const auto account = accounts_.of(request);
   if (!account->take()) {

@@ -107,10 +107,8 @@ class EventStream final : public FrameSink, public std::enable_shared_from_this<
   }
 
   void start() {
-    HttpReply reply;
-    reply.content_type = "text/event-stream";
+    HttpReply reply = reply_with("text/event-stream", "retry: 1000\n\n");
     reply.headers.emplace_back("X-Accel-Buffering", "no");  // nginx would hold it back
-    reply.body = "retry: 1000\n\n";
     reply.stream = [self = weak_from_this()](std::function<void()> end) {
       const auto stream = self.lock();
       if (!stream) return;

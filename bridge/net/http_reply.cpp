@@ -57,11 +57,16 @@ std::string_view reason_phrase(int status) {
   return {};
 }
 
-HttpReply error_reply(int status, ErrorType type, std::string message, std::int64_t now_us, std::string details_json) {
+HttpReply reply_with(std::string content_type, std::string body) {
   HttpReply reply;
+  reply.content_type = std::move(content_type);
+  reply.body = std::move(body);
+  return reply;
+}
+
+HttpReply error_reply(int status, ErrorType type, std::string message, std::int64_t now_us, std::string details_json) {
+  HttpReply reply = reply_with("application/json", error_message({type, std::move(message), std::move(details_json)}, {}, {}, now_us) + "\n");
   reply.status = status;
-  reply.content_type = "application/json";
-  reply.body = error_message({type, std::move(message), std::move(details_json)}, {}, {}, now_us) + "\n";
   return reply;
 }
 
@@ -71,10 +76,8 @@ HttpReply reply_of_error(std::string_view json) {
       {"ambiguous_target", 409}, {"rejected", 409},    {"too_large", 413},       {"rate_limited", 429},
       {"unknown_outcome", 502}, {"busy", 503},         {"timeout", 504}};
   constexpr std::string_view kKey = "\"error_type\":\"";
-  HttpReply reply;
+  HttpReply reply = reply_with("application/json", std::string(json) + "\n");
   reply.status = 400;
-  reply.content_type = "application/json";
-  reply.body = std::string(json) + "\n";
   const std::size_t at = json.find(kKey);
   const std::string_view behind = at == std::string_view::npos ? std::string_view() : json.substr(at + kKey.size());
   for (const auto& [type, status] : kStatuses) {

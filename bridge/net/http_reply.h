@@ -44,6 +44,9 @@ struct HttpReply {
   std::string_view gzipped = {};  // the body as gzip, where that is had; lives as long as the program
 };
 
+// What was asked for.
+HttpReply reply_with(std::string content_type, std::string body);
+
 // An error object (PROTOCOL section 4), as every status from 400 on has one. `details_json`: an object.
 HttpReply error_reply(int status, ErrorType type, std::string message, std::int64_t now_us,
                       std::string details_json = "{}");

@@ -1,8 +1,8 @@
 #include "net/login_pages.h"
 
 #include <algorithm>
-#include <cctype>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "event/json_document.h"
 #include "event/json_writer.h"
@@ -29,27 +29,14 @@ std::string set_cookie(const HttpRequest& request, std::string_view value, std::
   return text;
 }
 
-HttpReply bad_login(int status, ErrorType type, std::string what, std::int64_t now_us) {
-  return error_reply(status, type, std::move(what), now_us);
-}
-
-bool is_json_type(std::string_view type) {
-  type = type.substr(0, type.find(';'));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-  constexpr std::string_view kJson = "application/json";
-  return type.size() == kJson.size() && std::equal(kJson.begin(), kJson.end(), type.begin(), [](char a, char b) {
-           return a == std::tolower(static_cast<unsigned char>(b));
-         });
-}
+bool is_json_type(std::string_view type) { return in_lower_case(without_spaces(type.substr(0, type.find(';')))) == "application/json"; }
 
 }  // namespace
 
 std::vector<std::string> session_cookies(std::string_view header, bool tls) {
   std::vector<std::string> values;
   while (!header.empty() && values.size() < kCookiesMax) {
-    const std::size_t end = std::min(header.find(';'), header.size());
-    std::string_view pair = header.substr(0, end);
-    header.remove_prefix(std::min(end + 1, header.size()));
+    std::string_view pair = take_until(header, ';');
     pair.remove_prefix(std::min(pair.find_first_not_of(" \t"), pair.size()));
     const std::size_t equals = pair.find('=');
     if (equals == std::string_view::npos) continue;
@@ -61,30 +48,30 @@ std::vector<std::string> session_cookies(std::string_view header, bool tls) {
 
 HttpReply LoginPages::login(const HttpRequest& request, std::int64_t now_us) const {
   if (authenticator_ == nullptr) {
-    return bad_login(400, ErrorType::bad_request, "nobody has to say who he is here (auth.mode)", now_us);
+    return error_reply(400, ErrorType::bad_request, "nobody has to say who he is here (auth.mode)", now_us);
   }
   if (request.origin.empty()) {
-    return bad_login(403, ErrorType::forbidden,
-                     "Origin is missing; /login is for browsers, others send Authorization: Bearer ...", now_us);
+    return error_reply(403, ErrorType::forbidden,
+                       "Origin is missing; /login is for browsers, others send Authorization: Bearer ...", now_us);
   }
   if (!is_json_type(request.content_type)) {
-    return bad_login(415, ErrorType::bad_request,
-                     "Content-Type is \"" + printable(request.content_type) + "\"; must be application/json", now_us);
+    return error_reply(415, ErrorType::bad_request,
+                       "Content-Type is \"" + printable(request.content_type) + "\"; must be application/json", now_us);
   }
   if (request.body.size() > kLoginBytesMax) {
-    return bad_login(413, ErrorType::too_large,
-                     "the body is " + std::to_string(request.body.size()) + " bytes; must be 0.." +
-                         std::to_string(kLoginBytesMax),
-                     now_us);
+    return error_reply(413, ErrorType::too_large,
+                       "the body is " + std::to_string(request.body.size()) + " bytes; must be 0.." +
+                           std::to_string(kLoginBytesMax),
+                       now_us);
   }
   const auto document = read_document(request.body);
   if (!document) {
-    return bad_login(400, ErrorType::bad_json, "the body " + document.error().message, now_us);
+    return error_reply(400, ErrorType::bad_json, "the body " + document.error().message, now_us);
   }
   const auto& body = document.value();
   const auto token = body.IsObject() ? body.FindMember("token") : decltype(body.MemberEnd())();
   if (!body.IsObject() || token == body.MemberEnd() || !token->value.IsString()) {
-    return bad_login(400, ErrorType::bad_request, "the body must be {\"token\":\"...\"}", now_us);
+    return error_reply(400, ErrorType::bad_request, "the body must be {\"token\":\"...\"}", now_us);
   }
   const auto attempt = authenticator_->attempt({token->value.GetString(), token->value.GetStringLength()}, request.remote);
   const std::shared_ptr<const Access>& access = attempt.access;
@@ -105,12 +92,10 @@ HttpReply LoginPages::login(const HttpRequest& request, std::int64_t now_us) con
   const std::int64_t now_s = authenticator_->now_s();
   const std::int64_t end_s = now_s + session_s_;
   const std::int64_t expires_s = access->expires_s == 0 ? end_s : std::min(end_s, access->expires_s);
-  HttpReply reply;
-  reply.content_type = "application/json";
   JsonWriter json;
   json.object().field("status", "authenticated").field("name", access->name);
   json.field("role", std::string(access->role->name)).field("expires", expires_s);
-  reply.body = json.end_object().take() + "\n";
+  HttpReply reply = reply_with("application/json", json.end_object().take() + "\n");
   reply.headers.emplace_back(
       "Set-Cookie", set_cookie(request, authenticator_->make_cookie(*access, expires_s), expires_s - now_s));
   return reply;

@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/loop_turns.h"
 #include "base/text.h"
+#include "event/json_writer.h"
 #include "event/messages.h"
 #include "net/gzip.h"
 
@@ -169,12 +170,7 @@ void Pages::handle(const HttpRequest& request, bool own_origin, const HttpAnswer
   }
   if (api_ && ApiPages::knows(request.path) && is_read(request)) return api_->handle(request, own_origin, answer);
   if (request.path != "/metrics" || !is_read(request)) return answer(reply_to(request, own_origin));
-  options_.metrics([answer](std::string text) {
-    HttpReply reply;
-    reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    reply.body = std::move(text);
-    answer(std::move(reply));
-  });
+  options_.metrics([answer](std::string text) { answer(reply_with("text/plain; version=0.0.4; charset=utf-8", std::move(text))); });
 }
 
 std::string_view Pages::methods(std::string_view path) const {
@@ -215,8 +211,7 @@ HttpReply Pages::reply_to(const HttpRequest& request, bool own_origin) {
   } else if (request.path == "/healthz") {
     reply = plain(200, "ok");
   } else if (request.path == kSlowPath) {
-    reply.content_type = kJsonType;
-    reply.body = options_.slow_turns() + "\n";
+    reply = reply_with(kJsonType, options_.slow_turns() + "\n");
   } else {
     const std::string trouble = options_.trouble();
     const std::string notice = options_.notice();
@@ -238,9 +233,7 @@ const PageFile* Pages::file(std::string_view path) const {
 }
 
 HttpReply Pages::home(const HttpRequest& request) const {
-  HttpReply reply;
-  reply.content_type = "text/html; charset=utf-8";
-  reply.body = kHome;
+  HttpReply reply = reply_with("text/html; charset=utf-8", kHome);
   replace_all(reply.body, "VERSION", options_.version);
   replace_all(reply.body, "SCHEME", request.secure ? "wss" : "ws");
   replace_all(reply.body, "HOST",
@@ -292,27 +285,19 @@ void Pages::submit_event(const HttpRequest& request, const HttpAnswer& answer) {
 HttpReply Pages::submitted(const IntakeOutcome& outcome) const {
   if (outcome.accepted == 0) {
     const bool too_large = outcome.first_reject == Reject::too_large;
-    const ErrorType type = outcome.first_reject == Reject::not_json ||
-                                   outcome.first_reject == Reject::not_utf8
-                               ? ErrorType::bad_json
+    const bool broken = outcome.first_reject == Reject::not_json || outcome.first_reject == Reject::not_utf8;
+    const bool forbidden = outcome.first_reject == Reject::forbidden_source || outcome.first_reject == Reject::forbidden_type;
+    const ErrorType type = broken      ? ErrorType::bad_json
                            : too_large ? ErrorType::too_large
+                           : forbidden ? ErrorType::forbidden
                                        : ErrorType::bad_request;
-    if (outcome.first_reject == Reject::forbidden_source || outcome.first_reject == Reject::forbidden_type) {
-      return error_reply(403, ErrorType::forbidden,
-                        std::string(reject_name(outcome.first_reject)) + ": " + outcome.first_detail, clock_.wall_us());
-    }
-    return error_reply(400, type,
-                      std::string(reject_name(outcome.first_reject)) + ": " + outcome.first_detail,
-                      clock_.wall_us());
+    return error_reply(forbidden ? 403 : 400, type, std::string(reject_name(outcome.first_reject)) + ": " + outcome.first_detail,
+                       clock_.wall_us());
   }
-  HttpReply reply;
-  reply.content_type = kJsonType;
-  reply.body = R"({"status":"success","accepted":)" + std::to_string(outcome.accepted);
-  if (outcome.rejected != 0) {
-    reply.body += R"(,"rejected":)" + std::to_string(outcome.rejected);
-  }
-  reply.body += "}";
-  return reply;
+  JsonWriter json;
+  json.object().field("status", "success").field("accepted", outcome.accepted);
+  if (outcome.rejected != 0) json.field("rejected", outcome.rejected);
+  return reply_with(kJsonType, json.end_object().take());
 }
 
 }  // namespace bridge
