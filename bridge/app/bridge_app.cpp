@@ -8,9 +8,9 @@
 #include "app/bridge_parts.h"
 #include "app/log_beginning.h"
 #include "app/setup.h"
-#include "app/ticking.h"
 #include "base/log.h"
 #include "base/loop_turns.h"
+#include "net/ticking.h"
 #include "version.h"
 
 namespace bridge {

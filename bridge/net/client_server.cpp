@@ -28,19 +28,19 @@ ClientServer::ClientServer(const ClientServerParts& parts, const WsServerOptions
       replays_(parts.log, cohorts_, parts.clock),
       sessions_{parts.log,      cohorts_,    parts.dispatcher, replays_,
                 parts.counters, parts.clock, options.session,  std::move(catch_up)},
-      server_(parts.io, sessions_, options, std::move(on_http)),
-      timer_(parts.io),
-      second_timer_(parts.io),
+      server_(WsServer::make(parts.io, sessions_, options, std::move(on_http))),
+      ticks_(parts.io, kTick, [this] { tick(); }),
+      seconds_(parts.io, kSecond, [this] { count(); }),
       gather_timer_(parts.io),
       on_gathered_(on_gathered ? std::move(on_gathered) : [this] { announce(); }) {
   cohorts_.gather(options.gather_us, options.threads);
 }
 
 Result<bool> ClientServer::start() {
-  auto listening = server_.start();
+  auto listening = server_->start();
   if (!listening) return listening;
-  tick();
-  second();
+  ticks_.start();
+  seconds_.start();
   return true;
 }
 
@@ -60,33 +60,25 @@ void ClientServer::announce() {
 // Replays' paces, editions of the latest, and pings.
 void ClientServer::tick() {
   const TurnPart part("clients' clock");
-  server_.tick();
+  server_->tick();
   replays_.tick();
   cohorts_.tick();
-  timer_.expires_after(kTick);
-  timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec) tick();
-  });
 }
 
-void ClientServer::second() {
+void ClientServer::count() {
   past_bytes_.set(cohorts_.past().bytes());
   snapshot_bytes_.set(snapshot_.bytes());
-  clients_bytes_.set(server_.connections() * connection_bytes_);
-  second_timer_.expires_after(kSecond);
-  second_timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec) second();
-  });
+  clients_bytes_.set(server_->connections() * connection_bytes_);
 }
 
 void ClientServer::drain() {
   cohorts_.hurry();
-  server_.drain();
+  server_->drain();
 }
 
 ClientsReport ClientServer::report() const {
   ClientsReport report;
-  server_.report(report);
+  server_->report(report);
   report.cohorts = cohorts_.cohorts();
   report.deflated = cohorts_.deflated();
   return report;

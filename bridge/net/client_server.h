@@ -20,6 +20,7 @@
 #include "conversation/session.h"
 #include "log/event_log.h"
 #include "log/past_reader.h"
+#include "net/ticking.h"
 #include "net/ws_server.h"
 #include "stream/cohorts.h"
 #include "stream/replay.h"
@@ -49,15 +50,13 @@ class ClientServer {
                std::function<void()> catch_up = {}, std::function<void()> on_gathered = {});
 
   Result<bool> start();
-  // In place of the address in the options. Call before start().
-  void listen_on(const Address& address) { server_.listen_on(address); }
-  const Address& address() const { return server_.address(); }
-  int listening_socket() const { return server_.listening_socket(); }
+  // What it listens with. What else is to be told of ends and options goes by this.
+  WsServer& sockets() const { return *server_; }
 
   // As WsServer::apply(), and of the sessions that there are.
   void apply(const WsServerOptions& options) {
     sessions_.options = options.session;
-    server_.apply(options);
+    server_->apply(options);
   }
 
   // The log has grown.
@@ -65,21 +64,14 @@ class ClientServer {
   // It waits for what comes to be more before it tells anybody.
   bool gathering() const { return gathering_; }
 
-  // As ClientServers::drain_until().
-  void drain_until(std::int64_t by_us) { server_.drain_until(by_us); }
-
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
   void drain();
 
   ClientsReport report() const;
-  // As ClientDirectory::list().
-  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const {
-    return server_.list(connection, max);
-  }
 
  private:
   void tick();
-  void second();
+  void count();
 
   const Snapshot& snapshot_;
   MemoryHold past_bytes_;
@@ -89,9 +81,9 @@ class ClientServer {
   Cohorts cohorts_;
   Replays replays_;
   SessionContext sessions_;
-  WsServer server_;
-  asio::steady_timer timer_;
-  asio::steady_timer second_timer_;
+  const std::unique_ptr<WsServer> server_;
+  Ticking ticks_;
+  Ticking seconds_;
   asio::steady_timer gather_timer_;
   const std::function<void()> on_gathered_;
   bool gathering_ = false;  // until that

@@ -42,8 +42,9 @@ ClientServers::~ClientServers() {
 Result<bool> ClientServers::start() {
   if (local_) return local_->start();
   for (std::size_t i = 0; i < threads_.size(); ++i) {
-    if (i != 0) threads_[i]->listen_on(threads_.front()->address());
-    auto started = threads_[i]->start();
+    ClientServer& server = threads_[i]->server();
+    if (i != 0) server.sockets().listen_on(address());
+    auto started = server.start();
     if (!started) return started;
   }
   for (const auto& thread : threads_) thread->run();
@@ -62,16 +63,16 @@ void ClientServers::follow_log(std::function<PastExtent()> extent) {
 }
 
 const Address& ClientServers::address() const {
-  return local_ ? local_->address() : threads_.front()->address();
+  return (local_ ? *local_ : threads_.front()->server()).sockets().address();
 }
 
 std::vector<int> ClientServers::copy_listening_sockets() const {
   std::vector<int> copies;
-  const auto copy = [&copies](const auto& server) {
-    copies.push_back(::fcntl(server.listening_socket(), F_DUPFD_CLOEXEC, 0));
+  const auto copy = [&copies](const ClientServer& server) {
+    copies.push_back(::fcntl(server.sockets().listening_socket(), F_DUPFD_CLOEXEC, 0));
   };
   if (local_) copy(*local_);
-  for (const auto& thread : threads_) copy(*thread);
+  for (const auto& thread : threads_) copy(thread->server());
   copies.erase(std::remove(copies.begin(), copies.end(), -1), copies.end());
   return copies;
 }
@@ -145,14 +146,14 @@ void ClientServers::apply(const ClientServersOptions& options) {
 }
 
 void ClientServers::drain_until(std::int64_t by_us) {
-  if (local_) return local_->drain_until(by_us);
-  call_each([by_us](ClientThread& thread) { thread.drain_until(by_us); });
+  if (local_) return local_->sockets().drain_until(by_us);
+  call_each([by_us](ClientThread& thread) { thread.server().sockets().drain_until(by_us); });
 }
 
 void ClientServers::drain() {
   if (local_) return local_->drain();
   log_.seal();
-  call_each([](ClientThread& thread) { thread.drain(); });
+  call_each([](ClientThread& thread) { thread.server().drain(); });
 }
 
 void ClientServers::stop() {
@@ -188,9 +189,9 @@ void ClientServers::report(std::function<void(const ClientsReport&)> done) const
 
 void ClientServers::list(std::uint64_t connection, std::size_t max,
                          std::function<void(const Clients&)> done) const {
-  if (local_) return done(local_->list(connection, max));
+  if (local_) return done(local_->sockets().list(connection, max));
   gather<Clients>(
-      [connection, max](ClientThread& thread) { return thread.list(connection, max); },
+      [connection, max](ClientThread& thread) { return thread.server().sockets().list(connection, max); },
       [max, done = std::move(done)](std::vector<Clients> parts) {
         Clients all;
         for (Clients& part : parts) {

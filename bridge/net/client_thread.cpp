@@ -17,42 +17,6 @@ constexpr std::size_t kTurnBytes = 256 * 1024;  // of events, or eight calls
 
 }  // namespace
 
-std::function<void(PastReader::Slice)> PostedPastReader::brought_back(
-    std::function<void(Slice)> done) const {
-  return [call = call_, done = std::move(done)](Slice slice) {
-    call([done, slice = std::move(slice)] { done(slice); });
-  };
-}
-
-void PostedPastReader::read(std::uint64_t from_seq, std::function<void(Slice)> done) {
-  journal_->read(from_seq, brought_back(std::move(done)));
-}
-
-void PostedPastReader::read_back(std::uint64_t to_seq, std::function<void(Slice)> done) {
-  journal_->read_back(to_seq, brought_back(std::move(done)));
-}
-
-void PostedPastReader::find_time(std::int64_t timestamp_us,
-                                 std::function<void(std::uint64_t)> done) {
-  journal_->find_time(timestamp_us, [call = call_, done = std::move(done)](std::uint64_t seq) {
-    call([done, seq] { done(seq); });
-  });
-}
-
-void PostedPastReader::find_last(LookBack look_back,
-                                 std::function<void(std::uint64_t, bool)> done) {
-  journal_->find_last(std::move(look_back),
-                      [call = call_, done = std::move(done)](std::uint64_t after, bool reached) {
-                        call([done, after, reached] { done(after, reached); });
-                      });
-}
-
-void PostedPastReader::find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) {
-  journal_->find_types(std::move(search), [call = call_, done = std::move(done)](const TypeStretch& found) {
-    call([done, found] { done(found); });
-  });
-}
-
 void ClientThread::PostedCommands::execute(const rapidjson::Value& request,
                                            const std::string& id_json, const Requester& requester,
                                            Reply reply) {
@@ -156,10 +120,6 @@ void ClientThread::catch_up() {
   if (more) return wake();  // behind what the sockets have to do
   // While it gathers it needs no block, and so does not say that it is idle.
   server_.gathering() ? inboxes_.doze(index_) : on_idle_();
-}
-
-void ClientThread::release(std::uint64_t seq) {
-  log_.release(seq);
 }
 
 ClientsReport ClientThread::report() const {

@@ -41,14 +41,29 @@ class PostedPastReader final : public PastReader {
   bool holds(std::uint64_t from_seq, std::uint64_t to_seq) const override {
     return extent_ && extent_->holds(from_seq, to_seq);
   }
-  void read(std::uint64_t from_seq, std::function<void(Slice)> done) override;
-  void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) override;
-  void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override;
-  void find_last(LookBack look_back, std::function<void(std::uint64_t, bool)> done) override;
-  void find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) override;
+  void read(std::uint64_t from_seq, std::function<void(Slice)> done) override {
+    journal_->read(from_seq, brought_back(std::move(done)));
+  }
+  void read_back(std::uint64_t to_seq, std::function<void(Slice)> done) override {
+    journal_->read_back(to_seq, brought_back(std::move(done)));
+  }
+  void find_time(std::int64_t timestamp_us, std::function<void(std::uint64_t)> done) override {
+    journal_->find_time(timestamp_us, brought_back(std::move(done)));
+  }
+  void find_last(LookBack look_back, std::function<void(std::uint64_t, bool)> done) override {
+    journal_->find_last(std::move(look_back), brought_back(std::move(done)));
+  }
+  void find_types(TypeSearch search, std::function<void(const TypeStretch&)> done) override {
+    journal_->find_types(std::move(search), brought_back(std::move(done)));
+  }
 
  private:
-  std::function<void(Slice)> brought_back(std::function<void(Slice)> done) const;
+  template <class... Answer>
+  std::function<void(Answer...)> brought_back(std::function<void(Answer...)> done) const {
+    return [call = call_, done = std::move(done)](Answer... answer) {
+      call([done, answer...] { done(answer...); });
+    };
+  }
 
   PastReader* const journal_;  // whose questions may come from any thread; null: nobody asks
   const std::function<void(std::function<void()>)> call_;
@@ -74,15 +89,9 @@ class ClientThread {
                const ClientServersOptions& options, WsServer::HttpHandler on_http,
                std::function<void()> on_idle);
   ~ClientThread() { stop(); }
-  ClientThread(const ClientThread&) = delete;
-  ClientThread& operator=(const ClientThread&) = delete;
 
-  // Opens the port; run() serves it.
-  Result<bool> start() { return server_.start(); }
-  // Another thread's address: the port is shared. Call before start().
-  void listen_on(const Address& address) { server_.listen_on(address); }
-  const Address& address() const { return server_.address(); }
-  int listening_socket() const { return server_.listening_socket(); }
+  // Its start() opens the port, and run() serves it.
+  ClientServer& server() { return server_; }
   void run();
 
   // Looks into its inbox soon. Any thread.
@@ -92,18 +101,13 @@ class ClientThread {
   void call(std::function<void()> f);
 
   // For calls through the inbox only: they run on this thread.
-  void release(std::uint64_t seq);
+  void release(std::uint64_t seq) { log_.release(seq); }
   void follow_epochs(const std::vector<EpochStart>& epochs) { log_.follow_epochs(epochs); }
   void apply(const ClientServersOptions& options) {
     log_.set_limits(options.history_limits);
     server_.apply(options.server);
   }
-  void drain_until(std::int64_t by_us) { server_.drain_until(by_us); }
-  void drain() { server_.drain(); }
   ClientsReport report() const;
-  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const {
-    return server_.list(connection, max);
-  }
 
   // Ends the thread; what clients have not been sent is lost. Idempotent.
   void stop();

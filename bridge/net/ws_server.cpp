@@ -27,9 +27,9 @@
 
 namespace bridge {
 
-class WsServer::Impl final : public HttpSite {
+class OpenWsServer final : public WsServer, public HttpSite {
  public:
-  Impl(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
+  OpenWsServer(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http)
       : io_(io), context_(context), options_(std::move(options)), on_http_(std::move(on_http)),
         judge_(options_.sites, options_.trusted_proxies, options_.session, options_.addresses, context.counters, context.clock) {
     // It finds out the byte order at its first use and keeps it unguarded: before there are threads.
@@ -72,7 +72,7 @@ class WsServer::Impl final : public HttpSite {
     });
   }
 
-  ~Impl() {
+  ~OpenWsServer() override {
     // Handlers that the loop still holds may keep connections; their sessions must not outlive us.
     for (const auto& [con, number] : numbers_) {
       con->client.reset();
@@ -80,12 +80,12 @@ class WsServer::Impl final : public HttpSite {
     }
   }
 
-  void listen_on(const Address& address) {
+  void listen_on(const Address& address) override {
     options_.listen = address;
     joins_ = true;
   }
 
-  Result<bool> start() {
+  Result<bool> start() override {
     const std::string where = "websocket.listen: cannot listen on " + to_string(options_.listen);
     const std::string& host = options_.listen.host;
     asio::error_code ec;
@@ -119,11 +119,11 @@ class WsServer::Impl final : public HttpSite {
     return true;
   }
 
-  const Address& address() const { return address_; }
+  const Address& address() const override { return address_; }
 
-  int listening_socket() const { return acceptor_->native_handle(); }
+  int listening_socket() const override { return acceptor_->native_handle(); }
 
-  void apply(const WsServerOptions& options) {
+  void apply(const WsServerOptions& options) override {
     options_.sites = options.sites;
     options_.clients_max = options.clients_max;
     options_.handshake_timeout = options.handshake_timeout;
@@ -132,11 +132,11 @@ class WsServer::Impl final : public HttpSite {
     judge_.apply(options_.sites, options.trusted_proxies);
   }
 
-  void tick() { clients_.tick(); }
+  void tick() override { clients_.tick(); }
 
-  void drain_until(std::int64_t by_us) { clients_.drain_until(by_us); }
+  void drain_until(std::int64_t by_us) override { clients_.drain_until(by_us); }
 
-  void drain() {
+  void drain() override {
     websocketpp::lib::error_code ec;
     if (server_.is_listening()) {
       // Copies of the socket may stay open, and then closing it would not take it out of the loop.
@@ -148,11 +148,11 @@ class WsServer::Impl final : public HttpSite {
     clients_.drain();
   }
 
-  void report(ClientsReport& report) const { clients_.report(report); }
+  void report(ClientsReport& report) const override { clients_.report(report); }
 
-  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const { return clients_.infos(connection, max); }
+  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const override { return clients_.infos(connection, max); }
 
-  std::size_t connections() const { return clients_.size() + waiting_->size(); }
+  std::size_t connections() const override { return clients_.size() + waiting_->size(); }
 
  private:
   Server::connection_ptr connection(websocketpp::connection_hdl hdl) {
@@ -327,11 +327,7 @@ class WsServer::Impl final : public HttpSite {
     }
     const auto request = stream_request(head.query, head.field("last-event-id"));
     if (!request) return answer(error_reply(400, ErrorType::bad_request, request.error().message, now_us));
-    if (head.method == "HEAD") {
-      HttpReply reply;
-      reply.content_type = "text/event-stream";
-      return answer(std::move(reply));
-    }
+    if (head.method == "HEAD") return answer(reply_with("text/event-stream", ""));
     if (clients_.drains() || ++options_.admission->clients > options_.clients_max) {
       if (!clients_.drains()) --options_.admission->clients;
       ++context_.counters.clients_refused;
@@ -374,23 +370,9 @@ class WsServer::Impl final : public HttpSite {
   Server server_;  // last: its connections may still call back while they go
 };
 
-WsServer::WsServer(asio::io_context& io, SessionContext& context, WsServerOptions options,
-                   HttpHandler on_http)
-    : impl_(std::make_unique<Impl>(io, context, std::move(options), std::move(on_http))) {}
-WsServer::~WsServer() = default;
-
-Result<bool> WsServer::start() { return impl_->start(); }
-void WsServer::listen_on(const Address& address) { impl_->listen_on(address); }
-const Address& WsServer::address() const { return impl_->address(); }
-void WsServer::apply(const WsServerOptions& options) { impl_->apply(options); }
-int WsServer::listening_socket() const { return impl_->listening_socket(); }
-void WsServer::tick() { impl_->tick(); }
-void WsServer::drain_until(std::int64_t by_us) { impl_->drain_until(by_us); }
-void WsServer::drain() { impl_->drain(); }
-void WsServer::report(ClientsReport& report) const { impl_->report(report); }
-std::vector<ClientInfo> WsServer::list(std::uint64_t connection, std::size_t max) const {
-  return impl_->list(connection, max);
+std::unique_ptr<WsServer> WsServer::make(asio::io_context& io, SessionContext& context, WsServerOptions options,
+                                         HttpHandler on_http) {
+  return std::make_unique<OpenWsServer>(io, context, std::move(options), std::move(on_http));
 }
-std::size_t WsServer::connections() const { return impl_->connections(); }
 
 }  // namespace bridge

@@ -56,49 +56,45 @@ struct WsServerOptions {
 // Lives on the loop's thread. The context and the handler's targets must outlive it.
 class WsServer {
  public:
+  virtual ~WsServer() = default;
+
   // Answers a plain HTTP request, now or later, on the loop's thread; `own_origin` as for Pages. The
   // request lives until the handler returns.
   using HttpHandler =
       std::function<void(const HttpRequest&, bool own_origin, const HttpAnswer& answer)>;
 
-  WsServer(asio::io_context& io, SessionContext& context, WsServerOptions options,
-           HttpHandler on_http);
-  ~WsServer();
+  static std::unique_ptr<WsServer> make(asio::io_context& io, SessionContext& context, WsServerOptions options, HttpHandler on_http);
 
   // In place of the address in the options. Call before start().
-  void listen_on(const Address& address);
+  virtual void listen_on(const Address& address) = 0;
 
   // Opens the port. A failure names the address and the reason.
-  Result<bool> start();
+  virtual Result<bool> start() = 0;
 
   // Where it listens, with the real port.
-  const Address& address() const;
+  virtual const Address& address() const = 0;
 
   // What it listens with, until drain(). REQUIRES: start() has succeeded.
-  int listening_socket() const;
+  virtual int listening_socket() const = 0;
 
   // Call every 20 ms: looks after a fiftieth of the clients, so that each has its turn about once a second.
-  void tick();
+  virtual void tick() = 0;
 
   // Sites, proxies and limits of these options, for who comes from now on; the rest stays as it was.
-  void apply(const WsServerOptions& options);
+  virtual void apply(const WsServerOptions& options) = 0;
 
   // As ClientServers::drain_until(); who is there is told by tick().
-  void drain_until(std::int64_t by_us);
+  virtual void drain_until(std::int64_t by_us) = 0;
 
   // Takes no more connections; every client gets what there is and then 1001. Idempotent.
-  void drain();
+  virtual void drain() = 0;
 
   // How many clients there are, and how far they are behind.
-  void report(ClientsReport& report) const;
+  virtual void report(ClientsReport& report) const = 0;
   // As ClientDirectory::list().
-  std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const;
+  virtual std::vector<ClientInfo> list(std::uint64_t connection, std::size_t max) const = 0;
   // Clients, handshakes under way and plain HTTP, of this server.
-  std::size_t connections() const;
-
- private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  virtual std::size_t connections() const = 0;
 };
 
 }  // namespace bridge
