@@ -54,8 +54,6 @@ class Connection final : public JetStream {
     natsOptions_Destroy(nats_options_);
     nats_CloseAndWait(kRequestMs);  // no callback comes after it
   }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
 
   Result<bool> start(std::int64_t timeout_us) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(timeout_us);

@@ -29,8 +29,6 @@ class Deflater {
   // REQUIRES: kLevelMin <= level <= kLevelMax; 1 is the quickest.
   explicit Deflater(int level);
   ~Deflater();
-  Deflater(const Deflater&) = delete;
-  Deflater& operator=(const Deflater&) = delete;
 
   // The payload of the compressed message, without the four bytes that RFC 7692 section 7.2.1 takes
   // off, until the next call; empty where it would be no smaller than `message`, or memory is

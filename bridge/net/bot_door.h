@@ -16,8 +16,6 @@ class BotDoor {
  public:
   explicit BotDoor(int listening_descriptor) : listening_(listening_descriptor) {}
   ~BotDoor() { end(); }
-  BotDoor(const BotDoor&) = delete;
-  BotDoor& operator=(const BotDoor&) = delete;
 
   // Idempotent, as open(). False where the system cannot, or the address is abstract ipc: then everybody gets in.
   bool shut();

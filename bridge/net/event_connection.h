@@ -72,8 +72,6 @@ class EventConnection {
   // The buffers must outlive it.
   EventConnection(asio::io_context& io, int descriptor, std::size_t message_bytes_max, ReadBuffers& buffers);
   ~EventConnection() { buffers_.give_back(std::move(buffer_)); }
-  EventConnection(const EventConnection&) = delete;
-  EventConnection& operator=(const EventConnection&) = delete;
 
   enum class State {
     more,     // has, or may have, something that was not taken in

@@ -25,8 +25,6 @@ class Gunzip {
   // `body` must outlive it.
   Gunzip(std::string_view body, std::size_t bytes_max);
   ~Gunzip();
-  Gunzip(const Gunzip&) = delete;
-  Gunzip& operator=(const Gunzip&) = delete;
 
   // Some 50 us of it.
   [[nodiscard]] Unzipped step();
@@ -54,8 +52,6 @@ class Gzip {
   // `level`: 1 is the quickest, 9 the smallest.
   explicit Gzip(int level = 1);
   ~Gzip();
-  Gzip(const Gzip&) = delete;
-  Gzip& operator=(const Gzip&) = delete;
 
   // Takes some more of the body, at most kStepBytes. False where there is no memory.
   [[nodiscard]] bool add(std::string_view part, bool last);

@@ -23,8 +23,6 @@ class ZmqMonitor {
              std::function<void(int descriptor)> on_accepted = nullptr,
              std::function<void(int descriptor)> on_listening = nullptr);
   ~ZmqMonitor();
-  ZmqMonitor(const ZmqMonitor&) = delete;
-  ZmqMonitor& operator=(const ZmqMonitor&) = delete;
 
   // Tells now of what has ended. Call when a message has come and before it is looked at: a
   // descriptor that is used again was closed before.

@@ -49,8 +49,6 @@ class RunsThread final : public PastRuns {
 
   RunsThread(RunsThreadOptions options, const Clock& clock, Listener listener);
   ~RunsThread() override;
-  RunsThread(const RunsThread&) = delete;
-  RunsThread& operator=(const RunsThread&) = delete;
 
   bool ask(RunQuery query, ReadScopePtr scope, std::weak_ptr<const void> asker, Done done) override;
 

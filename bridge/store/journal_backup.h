@@ -29,8 +29,6 @@ class JournalBackup {
   JournalBackup(std::string journal, const std::string& folder, std::function<void(std::function<void()>)> post);
   // Gives up what is under way, within moments.
   ~JournalBackup();
-  JournalBackup(const JournalBackup&) = delete;
-  JournalBackup& operator=(const JournalBackup&) = delete;
 
   // What `file` means: a name in the folder, or a path of one there. Fails where it is another place.
   Result<std::string> path_of(const std::string& file) const;

@@ -97,8 +97,6 @@ class JournalFile {
   static std::optional<JournalContents> look(const std::string& path,
                                              std::size_t positions_max = 4096);
   ~JournalFile();
-  JournalFile(const JournalFile&) = delete;
-  JournalFile& operator=(const JournalFile&) = delete;
 
   // As it was when it was opened.
   const JournalContents& contents() const { return contents_; }

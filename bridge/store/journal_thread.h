@@ -74,8 +74,6 @@ class JournalThread {
 
   JournalThread(JournalFileOptions options, const Clock& clock, Listener listener);
   ~JournalThread();
-  JournalThread(const JournalThread&) = delete;
-  JournalThread& operator=(const JournalThread&) = delete;
 
   // `file` is open and has begun `epoch`, or is null: then `problem` says why, and it is tried again.
   // Events go on behind `last_seq`.

@@ -89,8 +89,6 @@ class Replays {
   Replays(EventLog& log, Cohorts& cohorts, const Clock& clock)
       : log_(log), cohorts_(cohorts), clock_(clock) {}
   ~Replays();
-  Replays(const Replays&) = delete;
-  Replays& operator=(const Replays&) = delete;
 
   // Starts one into `feed`, whose `nudge` is called when there is something to pull. Returns the
   // command's result as JSON text.
