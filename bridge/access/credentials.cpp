@@ -17,6 +17,7 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include "access/base64url.h"
 #include "access/private_file.h"
 #include "base/hex.h"
 #include "base/text.h"
@@ -29,7 +30,6 @@ constexpr std::size_t kIdBytes = 8;
 constexpr std::size_t kSecretBytes = 43;  // 32 bytes in base64url without padding
 constexpr std::size_t kTokenBytes = kTokenPrefix.size() + kIdBytes + 1 + kSecretBytes;
 constexpr std::string_view kIdAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
-constexpr std::string_view kBase64Url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::int64_t kTimeMax = 253'402'300'799;  // the end of the year 9999
 
 Failure system_failure(const std::string& what) { return Failure{what + ": " + std::strerror(errno)}; }
@@ -140,13 +140,6 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
-// The folder and those above it that are missing; nobody else may look into what is made.
-void make_folder_of(const std::string& path) {
-  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
-    ::mkdir(path.substr(0, at).c_str(), 0700);
-  }
-}
-
 }  // namespace
 
 bool is_curve_key(std::string_view text) {
@@ -165,13 +158,7 @@ NewToken make_token() {
   NewToken token;
   token.id = random_id();
   token.text = std::string(kTokenPrefix) + token.id + "_";
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (std::size_t i = 0; i < 32; ++i) {
-    bits = (bits << 8) | random[i];
-    for (held += 8; held >= 6; held -= 6) token.text += kBase64Url[(bits >> (held - 6)) & 63];
-  }
-  token.text += kBase64Url[(bits << (6 - held)) & 63];
+  token.text += base64url({reinterpret_cast<const char*>(random.data()), random.size()});
   OPENSSL_cleanse(random.data(), random.size());
   token.sha256 = sha256_hex(token.text);
   return token;

@@ -52,6 +52,12 @@ bool is_open_to_others(const std::string& path) {
   return ::stat(path.c_str(), &about) != 0 || (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
 }
 
+void make_folder_of(const std::string& path) {
+  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    ::mkdir(path.substr(0, at).c_str(), 0700);
+  }
+}
+
 std::string file_stamp(const std::string& path) {
   struct stat about {};
   if (::stat(path.c_str(), &about) != 0) return {};

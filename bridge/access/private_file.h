@@ -15,6 +15,8 @@ Result<std::optional<std::string>> read_private_file(const std::string& path);
 // Whether others than its owner may do anything with it, or it cannot be told.
 bool is_open_to_others(const std::string& path);
 
+// Makes the folder that it is in and those above that are missing; nobody else may look into what is made.
+void make_folder_of(const std::string& path);
 // Another one whenever the file has changed, by its inode, size and time; empty where it is not there.
 std::string file_stamp(const std::string& path);
 

@@ -1,7 +1,6 @@
 #include "net/curve_keys.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,32 +12,19 @@
 #include <zmq.h>
 
 #include "access/credentials.h"
+#include "access/private_file.h"
 
 namespace bridge {
 namespace {
 
-constexpr std::size_t kKeyFileBytesMax = 4096;
-
 Failure file_failure(const std::string& path) { return Failure{path + ": " + std::strerror(errno)}; }
 
 Result<std::string> read_secret(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return file_failure(path);
-  struct stat about {};
-  std::array<char, kKeyFileBytesMax> text;
-  const bool looked = ::fstat(fd, &about) == 0;
-  const ssize_t n = looked && S_ISREG(about.st_mode) ? ::read(fd, text.data(), text.size()) : 0;
-  const Failure failure = file_failure(path);
-  ::close(fd);
-  if (!looked || n < 0) return failure;
-  if (!S_ISREG(about.st_mode)) return Failure{path + " is no regular file"};
-  if (about.st_uid != 0 && about.st_uid != ::geteuid()) {
-    return Failure{path + " belongs to another user (" + std::to_string(about.st_uid) + ")"};
-  }
-  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return Failure{path + " can be read by others; run: chmod 600 " + path};
-  }
-  return std::string(text.data(), static_cast<std::size_t>(n));
+  auto text = read_private_file(path);
+  if (!text) return text.error();
+  if (!text.value()) return Failure{path + ": " + std::strerror(ENOENT)};
+  if (is_open_to_others(path)) return Failure{path + " can be read by others; run: chmod 600 " + path};
+  return std::move(*text.value());
 }
 
 }  // namespace
@@ -75,9 +61,7 @@ Result<CurveKeys> load_server_keys(const std::string& path) {
 }
 
 Result<bool> write_key_file(const std::string& path, const std::string& text) {
-  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
-    ::mkdir(path.substr(0, at).c_str(), 0700);
-  }
+  make_folder_of(path);
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) {
     if (errno == EEXIST) return Failure{path + " is there already, and keys are never overwritten"};
