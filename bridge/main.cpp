@@ -89,11 +89,10 @@ int main(int argc, char** argv) {
     };
   };
   const auto credentials = configured([](const bridge::Config& c) { return c.auth.credentials; });
-  const auto roles = configured([](const bridge::Config& c) { return c.auth.roles; });
-  const auto audit = configured([](const bridge::Config& c) { return c.audit.file; });
-  bridge::TokenCommands tokens(cli, credentials, roles, audit);
-  bridge::CurveCommands keys(cli, credentials, configured([](const bridge::Config& c) { return c.zmq.curve_key; }), roles,
-                             audit);
+  const bridge::CredentialFiles files{credentials, configured([](const bridge::Config& c) { return c.auth.roles; }),
+                                      configured([](const bridge::Config& c) { return c.audit.file; })};
+  const bridge::TokenCommands tokens(cli, files);
+  const bridge::CurveCommands keys(cli, files, configured([](const bridge::Config& c) { return c.zmq.curve_key; }));
   bridge::SetupCommand setup(cli, credentials);
   cli.footer(
       "Flags override the environment (PPO_BRIDGE_SECTION_KEY), which overrides the file.\n"

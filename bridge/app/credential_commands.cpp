@@ -126,12 +126,51 @@ std::string lifetime_text(const Credential& credential) {
   return credential.expires_s == 0 ? "for ever" : "until " + utc_text(credential.expires_s);
 }
 
-int list_credentials(const std::string& path, CredentialKind kind, bool as_json, const RolesFile& roles) {
+CredentialCommands::CredentialCommands(CLI::App& cli, CredentialKind kind, const char* about, CredentialFiles files,
+                                       const char* expires)
+    : command_(cli.add_subcommand(kind == CredentialKind::key ? "curve" : "token", about)),
+      request_{"", "", expires, ""},
+      kind_(kind),
+      default_path_(std::move(files.credentials)),
+      roles_{"", std::move(files.roles)},
+      audit_(std::move(files.audit)) {
+  command_->require_subcommand(1);
+  command_->add_option("--roles", roles_.file, "The file of roles of your own (default: auth.roles of the configuration)");
+  command_->add_option("--credentials", file_, "The file of credentials (default: auth.credentials of the configuration)");
+}
+
+void CredentialCommands::add_request(CLI::App* command, const char* whose, bool required) {
+  command->add_option("NAME", request_.name, whose)->required(required);
+  command->add_option("--role", request_.role, "What it may do: " + Roles().names() + ", or one of auth.roles")->required(required);
+  command->add_option("--expires", request_.expires, "For how long it is good: never, or like 90d, 12h, 30m, 45s")->capture_default_str();
+  command->add_option("--note", request_.note, "What it is for, at most 128 bytes");
+}
+
+void CredentialCommands::add_list_and_revoke(const char* list_about, const char* revoke_about) {
+  list_ = command_->add_subcommand("list", list_about);
+  list_->add_flag("--json", json_, "As one JSON object");
+  CLI::App* const revoke = command_->add_subcommand("revoke", revoke_about);
+  auto* const id = revoke->add_option("ID", id_, "Its id, as `" + command_->get_name() + " list` shows it");
+  revoke->add_option("--all", all_of_, "All of this NAME's")->excludes(id);
+}
+
+Result<std::string> CredentialCommands::credentials() const {
+  if (!file_.empty()) return file_;
+  return default_path_();
+}
+
+int CredentialCommands::list_or_revoke() const {
+  const auto file = credentials();
+  if (!file) return fail_command(2, file.error().message);
+  return list_->parsed() ? list(file.value()) : revoke(file.value());
+}
+
+int CredentialCommands::list(const std::string& path) const {
   const auto credentials = Credentials::load(path);
   if (!credentials) return fail_command(1, credentials.error().message);
-  const bool keys = kind == CredentialKind::key;
+  const bool keys = kind_ == CredentialKind::key;
   const std::int64_t now_s = std::time(nullptr);
-  const auto known = roles.load();
+  const auto known = roles_.load();
   if (!known) std::cerr << "ppo-bridge: the file of roles cannot be read: " << known.error().message << "\n";
   const auto state = [now_s, &known](const Credential& c) {
     if (known && known.value().find(c.role) == nullptr) return "no role";
@@ -145,28 +184,28 @@ int list_credentials(const std::string& path, CredentialKind kind, bool as_json,
     if (c.is_key() != keys) continue;
     json.object().field("id", c.id).field("name", c.name).field("role", c.role).field("state", state(c));
     json.field("created", utc_text(c.created_s)).key("expires");
-    c.expires_s == 0 ? json.raw("null") : json.add(utc_text(c.expires_s));
+    json.text_or_null(c.expires_s == 0 ? "" : utc_text(c.expires_s));
     if (keys) json.field("public_key", c.public_key);
     json.field("note", c.note).end_object();
     table += padded(c.id, 10) + padded(c.name, 17) + padded(c.role, 10) + padded(state(c), 9);
     table += padded(c.expires_s == 0 ? "never" : utc_text(c.expires_s), 22);
     table += (keys ? padded(c.public_key, 41) : "") + c.note + "\n";
   }
-  std::cout << (as_json ? json.end_list().end_object().take() + "\n" : table) << std::flush;
+  std::cout << (json_ ? json.end_list().end_object().take() + "\n" : table) << std::flush;
   return std::cout ? 0 : 1;
 }
 
-int revoke_credentials(const std::string& path, CredentialKind kind, const std::string& id, const std::string& name,
-                       const CredentialsPath& audit) {
-  const std::string type = kind == CredentialKind::key ? "curve" : "token";
-  const std::string noun = kind == CredentialKind::key ? "key" : "token";
-  if (id.empty() && name.empty()) return fail_command(2, type + " revoke: give an ID, or --all NAME");
+int CredentialCommands::revoke(const std::string& path) const {
+  const bool keys = kind_ == CredentialKind::key;
+  const std::string type = keys ? "curve" : "token";
+  const std::string noun = keys ? "key" : "token";
+  if (id_.empty() && all_of_.empty()) return fail_command(2, type + " revoke: give an ID, or --all NAME");
   CredentialLines gone;
   std::size_t others = 0;
   const auto edited = edit_credentials(path, [&](CredentialLines lines) -> Result<CredentialLines> {
     const auto kept = std::stable_partition(lines.begin(), lines.end(), [&](const std::string& line) {
       if (line.empty() || line.front() == '#') return true;
-      if (id.empty() ? field(line, 1) != name : field(line, 3) != id) return true;
+      if (id_.empty() ? field(line, 1) != all_of_ : field(line, 3) != id_) return true;
       if (field(line, 0) == type) return false;
       ++others;
       return true;
@@ -174,17 +213,16 @@ int revoke_credentials(const std::string& path, CredentialKind kind, const std::
     gone.assign(kept, lines.end());
     lines.erase(kept, lines.end());
     if (!gone.empty()) return lines;
-    return Failure{id.empty() ? "nobody called " + printable(name) + " has a " + noun
-                              : "no " + noun + " has the id " + printable(id)};
+    return Failure{id_.empty() ? "nobody called " + printable(all_of_) + " has a " + noun
+                               : "no " + noun + " has the id " + printable(id_)};
   });
   if (!edited) return fail_command(1, edited.error().message);
-  const char* const what = kind == CredentialKind::key ? "key_revoked" : "token_revoked";
-  for (const std::string& line : gone) tell_audit(audit, what, field(line, 1), field(line, 3), field(line, 2));
+  const char* const what = keys ? "key_revoked" : "token_revoked";
+  for (const std::string& line : gone) tell_audit(audit_, what, field(line, 1), field(line, 3), field(line, 2));
   std::cerr << "ppo-bridge: revoked " << gone.size() << " " << noun << (gone.size() == 1 ? "\n" : "s\n");
   if (others != 0) {
-    const char* const other = kind == CredentialKind::key ? "token" : "curve";
-    std::cerr << "ppo-bridge: " << name << " still has others; to take those away: ppo-bridge " << other
-              << " revoke --all " << name << "\n";
+    std::cerr << "ppo-bridge: " << all_of_ << " still has others; to take those away: ppo-bridge " << (keys ? "token" : "curve")
+              << " revoke --all " << all_of_ << "\n";
   }
   return 0;
 }
