@@ -29,9 +29,7 @@ std::string page_json(const AuditFile::Page& page) {
     const auto entry = read_document(line);  // somebody may have written into the file
     if (entry && entry.value().IsObject()) json.raw(line);
   }
-  json.end_list().key("before");
-  page.before.empty() ? json.raw("null") : json.add(page.before);
-  return json.end_object().take();
+  return json.end_list().key("before").text_or_null(page.before).end_object().take();
 }
 
 }  // namespace

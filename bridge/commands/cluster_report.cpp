@@ -5,16 +5,10 @@
 namespace bridge {
 namespace {
 
-void put_text(JsonWriter& json, const char* name, const std::string& text) {
-  json.key(name);
-  text.empty() ? json.raw("null") : json.add(text);
-}
-
 void put_node(JsonWriter& json, const ClusterNodeReport& node) {
   json.object().field("node", node.node).field("here", node.here).field("state", source_state_name(node.state));
   json.key("heard_ms").milliseconds(node.heard_us);
-  json.field("stream_seq", node.stream_seq).field("seq", node.seq).field("lag", node.lag).key("agrees");
-  node.agrees ? json.add(*node.agrees) : json.raw("null");
+  json.field("stream_seq", node.stream_seq).field("seq", node.seq).field("lag", node.lag).field("agrees", node.agrees);
   json.key("clock_ahead_ms").milliseconds(node.clock_ahead_us);
   json.field("sources", std::uint64_t{node.sources}).end_object();
 }
@@ -23,8 +17,7 @@ void put_node(JsonWriter& json, const ClusterNodeReport& node) {
 
 void put_cluster(JsonWriter& json, const ClusterReport& report) {
   json.key("cluster").object().field("name", report.name).field("node", report.node);
-  put_text(json, "problem", report.problem);
-  put_text(json, "leader", report.leader);
+  json.key("problem").text_or_null(report.problem).key("leader").text_or_null(report.leader);
   json.field("stream_seq", report.stream_seq).field("seq", report.seq).field("behind", report.behind);
   json.key("checkpoint");
   report.checkpoint == 0 ? json.raw("null") : json.add(report.checkpoint);

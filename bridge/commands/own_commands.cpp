@@ -28,16 +28,12 @@ constexpr std::string_view kBackup = "backup";
 constexpr std::array<std::string_view, 11> kNames = {"get_status",   "get_recent_events", "get_sources", "get_clients",
                                                     "get_snapshot", "get_event_types",   kTrades,       kAudit, kDrain, kSlowTurns, kBackup};
 
+// A path may be no UTF-8.
+std::string_view utf8_or_none(std::string_view text) { return is_utf8(text) ? text : std::string_view(); }
+
 void put_config(JsonWriter& json, const ConfigStatus& config) {
-  // A path may be no UTF-8.
-  const auto text = [&json](const char* name, const std::string& value) {
-    json.key(name);
-    value.empty() || !is_utf8(value) ? json.raw("null") : json.add(value);
-  };
-  json.key("config").object();
-  text("file", config.file);
-  json.key("reloaded_at").time(config.reloaded_us);
-  text("reload_error", config.error);
+  json.key("config").object().key("file").text_or_null(utf8_or_none(config.file));
+  json.key("reloaded_at").time(config.reloaded_us).key("reload_error").text_or_null(utf8_or_none(config.error));
   json.key("waiting_for_restart").raw(json_list(config.waiting)).end_object();
 }
 
@@ -123,9 +119,7 @@ std::string OwnCommands::get_status(const ClientsReport& report) {
   json.field("sources", std::uint64_t{view_.sources.sources().size()});
   if (!addresses_.empty()) json.key("addresses").object();
   for (const auto& [name, address] : addresses_) {
-    // A path may be no UTF-8.
-    json.key(name);
-    address.empty() || !is_utf8(address) ? json.raw("null") : json.add(address);
+    json.key(name).text_or_null(utf8_or_none(address));
   }
   if (!addresses_.empty()) json.end_object();
   // The table's lines of a group stand together.

@@ -45,8 +45,7 @@ void put_client(JsonWriter& json, const ClientInfo& client) {
   if (!client.identity.empty()) json.field("identity", client.identity);
   json.field("client_type", client.client_type).field("remote", client.remote);
   json.field("transport", client.event_stream ? "sse" : "websocket");
-  json.key("deflate").raw(client.deflate ? "true" : "false");
-  json.key("connected_since").time(client.connected_us);
+  json.field("deflate", client.deflate).key("connected_since").time(client.connected_us);
   json.key("subscriptions").raw(json_list(client.subscriptions));
   if (!client.filter_json.empty()) json.key("filter").raw(client.filter_json);
   json.field("events_sent", client.events_sent).field("bytes_sent", client.bytes_sent);
@@ -62,13 +61,7 @@ void put_source(JsonWriter& json, const Source& source, const ReadScope* scope, 
   const SourceTally& tally = source.tally;
   json.object().field("source", source.name);
   if (!node.empty()) json.field("node", node);
-  json.key("run");
-  if (run.id.empty()) {
-    json.raw("null");
-  } else {
-    json.add(run.id);
-  }
-  json.key("agents").list();
+  json.key("run").text_or_null(run.id).key("agents").list();
   for (const std::string& agent : run.agents) {
     if (scope == nullptr || scope->may_read_some(source.name, agent)) json.add(agent);
   }
@@ -104,9 +97,7 @@ bool is_told(const Source& source) { return source.first_seen_us != 0 || source.
 
 void put_type(JsonWriter& json, const std::string& type, std::optional<std::uint64_t> events, std::int64_t last_us,
               const Schemas::Tally* schema = nullptr) {
-  json.object().field("type", type).key("events");
-  events ? json.add(*events) : json.raw("null");
-  json.key("last_event").time(last_us);
+  json.object().field("type", type).field("events", events).key("last_event").time(last_us);
   if (schema != nullptr) json.field("checked", schema->checked).field("mismatched", schema->mismatched);
   json.end_object();
 }

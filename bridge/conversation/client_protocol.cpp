@@ -14,12 +14,8 @@ constexpr std::string_view kReplayStop = "replay_stop";
 constexpr int kWrongTokensMax = 3;  // then the connection is closed
 
 void add_access(JsonWriter& json, const Access& access) {
-  json.field("name", access.name).field("role", access.role->name).key("expires");
-  if (access.expires_s == 0) {
-    json.raw("null");
-  } else {
-    json.raw(std::to_string(access.expires_s));
-  }
+  json.field("name", access.name).field("role", access.role->name);
+  json.key("expires").raw(access.expires_s == 0 ? "null" : std::to_string(access.expires_s));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,11 @@ class JsonWriter {
     std::snprintf(text, sizeof text, "%.3f", d);
     return raw(std::isfinite(d) ? text : "null");
   }
+  // null where there is none.
+  template <class T>
+  JsonWriter& add(const std::optional<T>& value) { return value ? add(*value) : raw("null"); }
+  // null where it is empty.
+  JsonWriter& text_or_null(std::string_view text) { return text.empty() ? raw("null") : add(text); }
   // What is JSON already.
   JsonWriter& raw(std::string_view json) {
     assert(is_utf8(json));

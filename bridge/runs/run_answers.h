@@ -43,15 +43,6 @@ inline std::string digits(const Statement& row, int column) {
   return row.is_null(column) ? "null" : digits(row.real(column));
 }
 
-inline void add_text_or_null(JsonWriter& json, std::string_view name, std::string_view text) {
-  json.key(name);
-  if (text.empty()) {
-    json.raw("null");
-  } else {
-    json.add(text);
-  }
-}
-
 inline std::uint64_t folded_to(Database& db, const char* what) {
   return static_cast<std::uint64_t>(
       db.number(std::string("SELECT value FROM runs_state WHERE name='") + what + "'").value_or(0));

@@ -173,8 +173,8 @@ Answer answer_tallies(Database& db, const TalliesQuery& query, const ReadScope* 
     if (!complete) break;
     const RunName name{source, run, agent};
     json.object().field("run_id", name.id()).field("source", name.source);
-    add_text_or_null(json, "run", name.run);
-    add_text_or_null(json, "agent_id", name.agent_id);
+    json.key("run").text_or_null(name.run);
+    json.key("agent_id").text_or_null(name.agent_id);
     json.field("trades", tally.trades).field("wins", tally.wins).field("closed", tally.closed);
     json.key("profit").raw(digits(tally.profit.total())).key("volume").raw(digits(tally.volume.total()));
     json.key("value").raw(digits(tally.value.value_or(kNoNumber))).end_object();
