@@ -255,12 +255,9 @@ void OwnCommands::ask_runs(std::string_view command, const rapidjson::Value& par
 }
 
 void OwnCommands::drain(const rapidjson::Value& params, const std::string& by, const Done& done) {
-  std::optional<std::int64_t> wanted;
-  if (const rapidjson::Value* const given = params.IsObject() ? find(params, "drain_s") : nullptr) {
-    const auto read = read_integer(given, "params.drain_s", 0, kDrainSecondsMax);
-    if (!read) return done(RequestError{ErrorType::bad_request, read.error().message});
-    wanted = static_cast<std::int64_t>(read.value());
-  }
+  FieldReader read(params, "params.");
+  const std::optional<std::int64_t> wanted = read.integer("drain_s", 0, kDrainSecondsMax);
+  if (!read.problem().empty()) return done(RequestError{ErrorType::bad_request, read.problem()});
   if (!drain_) return done(RequestError{ErrorType::busy, "it cannot be drained"});
   const auto [seconds, clients] = drain_(wanted, by);
   JsonWriter json;
@@ -269,25 +266,24 @@ void OwnCommands::drain(const rapidjson::Value& params, const std::string& by, c
 }
 
 void OwnCommands::backup(const rapidjson::Value& params, const Done& done) {
-  const auto file = params.IsObject() ? optional_text(params, "file", kBackupPathBytesMax) : Result<std::string>(std::string());
-  if (!file) return done(RequestError{ErrorType::bad_request, "params." + file.error().message});
-  if (file.value().empty()) return done(RequestError{ErrorType::bad_request, "params.file is missing; must be a file's name"});
+  FieldReader read(params, "params.");
+  const std::string file = read.text("file", kBackupPathBytesMax);
+  if (file.empty()) read.keep("params.file is missing; must be a file's name");
+  if (!read.problem().empty()) return done(RequestError{ErrorType::bad_request, read.problem()});
   if (journal_ == nullptr) return done(RequestError{ErrorType::bad_request, "there is no journal (journal.path)"});
-  journal_->backup(file.value(), done);
+  journal_->backup(file, done);
 }
 
 void OwnCommands::get_audit(const rapidjson::Value& params, const std::shared_ptr<RequestBudget>& account,
                             const Done& done) {
-  const rapidjson::Value* const wanted = params.IsObject() ? find(params, "count") : nullptr;
-  const auto count = wanted == nullptr ? Result<std::uint64_t>(std::uint64_t{100})
-                                       : read_integer(wanted, "params.count", 1, kAuditLinesAskedMax);
-  if (!count) return done(RequestError{ErrorType::bad_request, count.error().message});
-  const auto before = params.IsObject() ? optional_text(params, "before", 64) : Result<std::string>(std::string());
-  if (!before) return done(RequestError{ErrorType::bad_request, "params." + before.error().message});
+  FieldReader read(params, "params.");
+  const std::uint64_t count = read.integer("count", 1, kAuditLinesAskedMax).value_or(100);
+  const std::string before = read.text("before", 64);
+  if (!read.problem().empty()) return done(RequestError{ErrorType::bad_request, read.problem()});
   if (view_.audit == nullptr || !view_.audit->has_file()) {
     return done(RequestError{ErrorType::bad_request, "audit.file is not set: the audit log is part of the bridge's own log"});
   }
-  const bool taken = view_.audit->ask(before.value(), static_cast<std::size_t>(count.value()),
+  const bool taken = view_.audit->ask(before, static_cast<std::size_t>(count),
                                       [done, account = std::weak_ptr<RequestBudget>(account)](const std::string& json) {
                                         if (const auto payer = account.lock()) payer->charge(json.size() / kCopiedBytesPerWork);
                                         done(json);

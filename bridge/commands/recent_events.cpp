@@ -7,8 +7,10 @@
 #include "base/limits.h"
 #include "base/request_budget.h"
 #include "base/text.h"
+#include "event/json_value.h"
 #include "event/number_field.h"
 #include "event/readable.h"
+#include "event/request_fields.h"
 #include "event/subscription.h"
 #include "event/event_fields.h"
 
@@ -58,58 +60,34 @@ std::size_t RecentEvents::Query::bytes() const {
 
 Result<RecentEvents::Query, RequestError> RecentEvents::parse(const rapidjson::Value& params) {
   Query query;
-  if (params.IsNull()) return query;
-  for (const auto& member : params.GetObject()) {
-    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
-    const rapidjson::Value& value = member.value;
-    if (value.IsNull()) continue;
-    if (name == "count") {
-      const auto count = read_integer(&value, "count", 0, kRecentEventsMax);
-      if (!count) return bad_params(count.error().message);
-      query.count = count.value();
-    } else if (name == "since_seq") {
-      const auto seq = read_integer(&value, "since_seq", 0, kIntegerMax);
-      if (!seq) return bad_params(seq.error().message);
-      query.since_seq = seq.value();
-    } else if (name == "before_seq") {
-      const auto seq = read_integer(&value, "before_seq", 1, kIntegerMax);
-      if (!seq) return bad_params(seq.error().message);
-      query.before_seq = seq.value();
-    } else if (name == "from_time" || name == "to_time") {
-      const auto seconds = read_number(&value, name, 0, kTimeMax);
-      if (!seconds) return bad_params(seconds.error().message);
-      (name == "from_time" ? query.from_us : query.to_us) = std::llround(seconds.value() * 1e6);
-    } else if (name == "min_profit") {
-      if (!value.IsNumber()) return bad_params("min_profit must be a number");
-      query.min_profit = value.GetDouble();
-    } else if (name == "type" && value.IsArray()) {
-      if (value.Size() > kRecentEventsTypesMax) {
-        return bad_params("type must be a string or a list of at most " +
-                          std::to_string(kRecentEventsTypesMax));
-      }
-      query.types.emplace();
-      for (const auto& type : value.GetArray()) {
-        if (!type.IsString()) return bad_params("type must be a list of strings");
-        query.types->emplace_back(type.GetString(), type.GetStringLength());
-      }
-    } else if (name == "type" || name == "agent_id" || name == "item" || name == "source" ||
-               name == "run" || name == "epoch") {
-      if (!value.IsString()) return bad_params(std::string(name) + " must be a string");
-      if (name == "type") {
-        query.types.emplace(1, std::string(value.GetString(), value.GetStringLength()));
-        continue;
-      }
-      (name == "epoch"      ? query.epoch
-       : name == "agent_id" ? query.agent_id
-       : name == "item"     ? query.item
-       : name == "run"      ? query.run
-                            : query.source)
-          .emplace(value.GetString(), value.GetStringLength());
+  FieldReader read(params, "params.");
+  query.count = read.integer("count", 0, kRecentEventsMax).value_or(query.count);
+  query.since_seq = read.integer("since_seq", 0, kIntegerMax);
+  query.before_seq = read.integer("before_seq", 1, kIntegerMax);
+  if (const auto seconds = read.number("from_time", 0, kTimeMax)) query.from_us = std::llround(*seconds * 1e6);
+  if (const auto seconds = read.number("to_time", 0, kTimeMax)) query.to_us = std::llround(*seconds * 1e6);
+  query.min_profit = read.number("min_profit");
+  for (const auto& [name, to] : {std::pair{"agent_id", &query.agent_id}, {"item", &query.item}, {"source", &query.source},
+                                 {"run", &query.run}, {"epoch", &query.epoch}}) {
+    const rapidjson::Value* const value = read.find(name);
+    if (value == nullptr) continue;
+    if (!value->IsString()) read.fail(name, "must be a string");
+    if (value->IsString()) to->emplace(view(*value));
+  }
+  const rapidjson::Value* const type = read.find("type");
+  if (type != nullptr && type->IsArray() && type->Size() <= kRecentEventsTypesMax) {
+    query.types.emplace();
+    for (const auto& one : type->GetArray()) {
+      if (!one.IsString()) read.fail("type", "must be a list of strings");
+      if (one.IsString()) query.types->emplace_back(view(one));
     }
+  } else if (type != nullptr && type->IsString()) {
+    query.types.emplace(1, std::string(view(*type)));
+  } else if (type != nullptr) {
+    read.fail("type", type->IsArray() ? "must be a string or a list of at most " + std::to_string(kRecentEventsTypesMax) : "must be a string");
   }
-  if (query.from_us && query.to_us && *query.from_us > *query.to_us) {
-    return bad_params("from_time must not be beyond to_time");
-  }
+  if (query.from_us && query.to_us && *query.from_us > *query.to_us) read.fail("from_time", "must not be beyond to_time");
+  if (!read.problem().empty()) return RequestError{ErrorType::bad_request, read.problem()};
   return query;
 }
 

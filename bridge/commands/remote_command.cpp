@@ -42,11 +42,10 @@ void put_error(JsonWriter& json, const RequestError& error) {
 Result<RequestError> read_error(const Value& object, const char* name) {
   const Value* const error = find(object, name);
   if (error == nullptr || !error->IsObject()) return Failure{std::string(name) + " is missing; must be an object"};
-  const auto type = optional_text(*error, "error_type", kNameBytesMax);
-  if (!type) return type.error();
-  const auto message = optional_text(*error, "message", std::string::npos);
-  if (!message) return message.error();
-  return RequestError{error_type_of(type.value()), message.value()};
+  FieldReader read(*error);
+  const RequestError told{error_type_of(read.text("error_type", kNameBytesMax)), read.text("message", std::string::npos)};
+  if (!read.problem().empty()) return Failure{read.problem()};
+  return told;
 }
 
 }  // namespace
@@ -87,23 +86,19 @@ Result<RemoteCommand> read_remote_command(std::string_view text) {
   const Value& object = document.value();
   RemoteCommand wanted;
   Command& command = wanted.command;
-  const std::pair<const char*, std::pair<std::string*, std::size_t>> texts[] = {
-      {"from", {&wanted.from, kNameBytesMax}},
-      {"command", {&command.name, kTypeNameBytesMax}},
-      {"params", {&command.params_json, std::string::npos}},
-      {"target", {&command.target, 2 * kNameBytesMax + 1}},
-      {"source", {&wanted.source, kNameBytesMax}},
-      {"run", {&wanted.run, kNameBytesMax}},
-      {"agent_id", {&wanted.agent, kNameBytesMax}},
-      {"requester", {&command.requester, kRequesterBytesMax}},
-      {"identity", {&command.identity, kRequesterBytesMax}},
-      {"role", {&command.role, kRequesterBytesMax}},
-      {"idempotency_key", {&command.idempotency_key, kIdempotencyKeyBytesMax}}};
-  for (const auto& [name, to] : texts) {
-    auto read = optional_text(object, name, to.second);
-    if (!read) return read.error();
-    *to.first = std::move(read.value());
-  }
+  FieldReader read(object);
+  wanted.from = read.text("from", kNameBytesMax);
+  command.name = read.text("command", kTypeNameBytesMax);
+  command.params_json = read.text("params", std::string::npos);
+  command.target = read.text("target", 2 * kNameBytesMax + 1);
+  wanted.source = read.text("source", kNameBytesMax);
+  wanted.run = read.text("run", kNameBytesMax);
+  wanted.agent = read.text("agent_id", kNameBytesMax);
+  command.requester = read.text("requester", kRequesterBytesMax);
+  command.identity = read.text("identity", kRequesterBytesMax);
+  command.role = read.text("role", kRequesterBytesMax);
+  command.idempotency_key = read.text("idempotency_key", kIdempotencyKeyBytesMax);
+  if (!read.problem().empty()) return Failure{read.problem()};
   if (!is_type_name(command.name)) return Failure{"command is \"" + printable(command.name) + "\", which is no name"};
   if (!is_json(command.params_json, true)) return Failure{"params must be the text of a JSON object"};
   if (wanted.source.empty() != (command.target == "*")) return Failure{"source is missing, or there for everybody"};
@@ -159,14 +154,12 @@ Result<RemoteAnswers> read_remote_answers(std::string_view text) {
   for (const Value& one : list->GetArray()) {
     if (!one.IsObject()) return Failure{"answers must be a list of objects"};
     TrainerAnswer answer;
-    for (const auto& [name, to, max] : {std::make_tuple("source", &answer.source, kNameBytesMax),
-                                        std::make_tuple("run", &answer.run, kNameBytesMax),
-                                        std::make_tuple("result", &answer.result_json, std::string::npos)}) {
-      auto read = optional_text(one, name, max);
-      if (!read) return read.error();
-      *to = std::move(read.value());
-    }
-    const Value* const success = find(one, "success");
+    FieldReader read(one);
+    answer.source = read.text("source", kNameBytesMax);
+    answer.run = read.text("run", kNameBytesMax);
+    answer.result_json = read.text("result", std::string::npos);
+    if (!read.problem().empty()) return Failure{read.problem()};
+    const Value* const success = read.find("success");
     answer.success = success != nullptr && success->IsTrue();
     if (answer.success) {
       if (!is_json(answer.result_json, false)) return Failure{"result must be the text of JSON"};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "event/json_value.h"
 #include "event/json_writer.h"
 #include "event/number_field.h"
+#include "event/request_fields.h"
 
 namespace bridge {
 namespace {
@@ -23,129 +23,87 @@ constexpr std::uint64_t kSeriesPointsMax = 20'000;
 constexpr std::size_t kNoteBytesMax = 4096;
 constexpr std::size_t kTagsMax = 64;
 
-struct BadParams {
-  std::string message;
-};
-
-// The fields of one command's params; the first bad one throws BadParams.
-class Params {
- public:
-  explicit Params(const Value& params) : params_(params) {}
-
-  const Value* get(const char* name) const {
-    return params_.IsObject() ? find(params_, name) : nullptr;
-  }
-  // A string, or a list of at most kListMax.
-  std::vector<std::string> names(const char* name, const Value* value) const {
-    std::vector<std::string> out;
-    if (value == nullptr) return out;
-    if (value->IsString()) return {std::string(view(*value))};
-    if (!value->IsArray() || value->Size() > kListMax) {
-      fail(name, " must be a string or a list of at most " + std::to_string(kListMax));
-    }
-    for (const Value& one : value->GetArray()) {
-      if (!one.IsString() || one.GetStringLength() > kRunIdBytesMax) {
-        fail(name, " must be a list of strings of at most " + std::to_string(kRunIdBytesMax) + " bytes");
-      }
-      out.emplace_back(view(one));
-    }
+// A string, or a list of at most kListMax.
+std::vector<std::string> names(FieldReader& params, const char* name) {
+  const Value* const value = params.find(name);
+  if (value == nullptr) return {};
+  if (value->IsString()) return {std::string(view(*value))};
+  std::vector<std::string> out;
+  if (!value->IsArray() || value->Size() > kListMax) {
+    params.fail(name, "must be a string or a list of at most " + std::to_string(kListMax));
     return out;
   }
-  std::vector<std::string> names(const char* name) const { return names(name, get(name)); }
-  std::optional<std::string> text(const char* name, std::size_t bytes_max) const {
-    const Value* const value = get(name);
-    if (value == nullptr) return std::nullopt;
-    if (!value->IsString() || value->GetStringLength() > bytes_max) {
-      fail(name, " must be a string of at most " + std::to_string(bytes_max) + " bytes");
+  for (const Value& one : value->GetArray()) {
+    if (one.IsString() && one.GetStringLength() <= kRunIdBytesMax) {
+      out.emplace_back(view(one));
+    } else {
+      params.fail(name, "must be a list of strings of at most " + std::to_string(kRunIdBytesMax) + " bytes");
     }
-    return std::string(view(*value));
   }
-  std::optional<std::uint64_t> integer(const char* name, std::uint64_t min, std::uint64_t max) const {
-    const Value* const value = get(name);
-    if (value == nullptr) return std::nullopt;
-    const auto read = read_integer(value, name, min, max);
-    if (!read) throw BadParams{read.error().message};
-    return read.value();
-  }
-  std::optional<double> number(const char* name) const {
-    const Value* const value = get(name);
-    if (value == nullptr) return std::nullopt;
-    if (!value->IsNumber() || !std::isfinite(value->GetDouble())) fail(name, " must be a number");
-    return value->GetDouble();
-  }
-  std::optional<bool> flag(const char* name) const {
-    const Value* const value = get(name);
-    if (value == nullptr) return std::nullopt;
-    if (!value->IsBool()) fail(name, " must be true or false");
-    return value->GetBool();
-  }
-  [[noreturn]] void fail(const char* name, const std::string& rule) const { throw BadParams{name + rule}; }
+  return out;
+}
 
- private:
-  const Value& params_;
-};
-
-RunQuery parse_runs(const Params& params) {
+RunQuery parse_runs(FieldReader& params) {
   RunsQuery query;
-  if (const Value* const filter = params.get("filter")) {
-    if (!filter->IsObject()) params.fail("filter", " must be an object");
-    const Params of(*filter);
-    query.ids = of.names("run_id");
-    query.sources = of.names("source");
-    query.runs = of.names("run");
-    query.agents = of.names("agent_id");
-    query.states = of.names("state");
-    query.search = of.text("search", kRunIdBytesMax).value_or("");
+  if (const Value* const filter = params.find("filter")) {
+    if (!filter->IsObject()) params.fail("filter", "must be an object");
+    FieldReader of(*filter, "params.");
+    query.ids = names(of, "run_id");
+    query.sources = names(of, "source");
+    query.runs = names(of, "run");
+    query.agents = names(of, "agent_id");
+    query.states = names(of, "state");
+    query.search = of.text("search", kRunIdBytesMax);
     query.hidden = of.flag("hidden");
+    params.keep(of.problem());
   }
-  query.sort = params.text("sort", 64).value_or(query.sort);
+  if (params.find("sort") != nullptr) query.sort = params.text("sort", 64);
   query.count = params.integer("count", 0, kRunsCountMax).value_or(query.count);
   query.offset = params.integer("offset", 0, kIntegerMax).value_or(0);
   return query;
 }
 
-std::vector<std::string> parse_run_ids(const Params& params) {
-  std::vector<std::string> ids = params.names("run_ids");
-  if (ids.empty()) params.fail("run_ids", " must be a list of 1.." + std::to_string(kListMax));
+std::vector<std::string> parse_run_ids(FieldReader& params) {
+  std::vector<std::string> ids = names(params, "run_ids");
+  if (ids.empty()) params.fail("run_ids", "must be a list of 1.." + std::to_string(kListMax));
   return ids;
 }
 
-RunQuery parse_tags(const Params& params) {
-  return TagsQuery{parse_run_ids(params), params.text("search", kRunIdBytesMax).value_or("")};
+RunQuery parse_tags(FieldReader& params) {
+  return TagsQuery{parse_run_ids(params), params.text("search", kRunIdBytesMax)};
 }
 
-RunQuery parse_series(const Params& params) {
+RunQuery parse_series(FieldReader& params) {
   SeriesQuery query;
   query.run_ids = parse_run_ids(params);
-  query.tags = params.names("tags");
-  const std::string axis = params.text("x", 16).value_or("step");
+  query.tags = names(params, "tags");
+  const std::string axis = params.find("x") == nullptr ? "step" : params.text("x", 16);
   if (axis == "time") {
     query.range.axis = SeriesRange::Axis::time;
   } else if (axis == "relative") {
     query.range.axis = SeriesRange::Axis::relative;
   } else if (axis != "step") {
-    params.fail("x", " must be step, time or relative");
+    params.fail("x", "must be step, time or relative");
   }
   query.range.from = params.number("from");
   query.range.to = params.number("to");
   if (query.range.from && query.range.to && *query.range.from > *query.range.to) {
-    params.fail("from", " must not be beyond to");
+    params.fail("from", "must not be beyond to");
   }
   query.range.points_max = params.integer("points_max", 1, kSeriesPointsMax).value_or(2000);
   query.marks = params.flag("marks").value_or(false);
   return query;
 }
 
-RunQuery parse_change(const Params& params) {
+RunQuery parse_change(FieldReader& params) {
   RunChange change;
-  const auto id = params.text("run_id", kRunIdBytesMax);
-  if (!id || !RunName::parse(*id)) params.fail("run_id", " must be SOURCE@RUN or SOURCE@RUN/AGENT");
-  change.run_id = *id;
-  change.name = params.text("name", kRunIdBytesMax);
-  change.note = params.text("note", kNoteBytesMax);
-  if (const Value* const tags = params.get("tags")) {
-    if (!tags->IsArray() || tags->Size() > kTagsMax || params.names("tags").size() != tags->Size()) {
-      params.fail("tags", " must be a list of at most " + std::to_string(kTagsMax) + " strings");
+  change.run_id = params.text("run_id", kRunIdBytesMax);
+  if (!RunName::parse(change.run_id)) params.fail("run_id", "must be SOURCE@RUN or SOURCE@RUN/AGENT");
+  if (params.find("name") != nullptr) change.name = params.text("name", kRunIdBytesMax);
+  if (params.find("note") != nullptr) change.note = params.text("note", kNoteBytesMax);
+  if (const Value* const tags = params.find("tags")) {
+    if (!tags->IsArray() || tags->Size() > kTagsMax || names(params, "tags").size() != tags->Size()) {
+      params.fail("tags", "must be a list of at most " + std::to_string(kTagsMax) + " strings");
     }
     change.tags_json = json_text(*tags);
   }
@@ -176,16 +134,14 @@ std::string set_run_params(const RunChange& change) {
 }
 
 Result<RunQuery, RequestError> parse_run_query(std::string_view command, const Value& value) {
-  const Params params(value);
-  try {
-    if (command == "get_runs") return parse_runs(params);
-    if (command == "get_tags") return parse_tags(params);
-    if (command == "get_series") return parse_series(params);
-    if (command == "set_run") return parse_change(params);
-    return RunQuery(TalliesQuery{params.integer("at_seq", 0, kIntegerMax)});
-  } catch (const BadParams& bad) {
-    return RequestError{ErrorType::bad_request, "params." + bad.message};
-  }
+  FieldReader params(value, "params.");
+  RunQuery query = command == "get_runs"     ? parse_runs(params)
+                   : command == "get_tags"   ? parse_tags(params)
+                   : command == "get_series" ? parse_series(params)
+                   : command == "set_run"    ? parse_change(params)
+                                             : RunQuery(TalliesQuery{params.integer("at_seq", 0, kIntegerMax)});
+  if (!params.problem().empty()) return RequestError{ErrorType::bad_request, params.problem()};
+  return query;
 }
 
 }  // namespace bridge

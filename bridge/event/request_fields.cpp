@@ -1,11 +1,13 @@
 #include "event/request_fields.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/ascii.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "event/json_value.h"
+#include "event/number_field.h"
 
 namespace bridge {
 namespace {
@@ -37,6 +39,50 @@ Result<std::string> optional_text(const Value& request, const char* name, std::s
                    " bytes"};
   }
   return std::string(view(*v));
+}
+
+const Value* FieldReader::find(const char* name) const { return object_.IsObject() ? bridge::find(object_, name) : nullptr; }
+
+std::optional<std::uint64_t> FieldReader::integer(const char* name, std::uint64_t min, std::uint64_t max) {
+  const Value* const value = find(name);
+  if (value == nullptr) return std::nullopt;
+  const auto read = read_integer(value, where_ + name, min, max);
+  if (read) return read.value();
+  keep(read.error().message);
+  return std::nullopt;
+}
+
+std::optional<double> FieldReader::number(const char* name, double min, double max) {
+  const Value* const value = find(name);
+  if (value == nullptr) return std::nullopt;
+  const auto read = read_number(value, where_ + name, min, max);
+  if (read) return read.value();
+  keep(read.error().message);
+  return std::nullopt;
+}
+
+std::optional<double> FieldReader::number(const char* name) {
+  const Value* const value = find(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->IsNumber() && std::isfinite(value->GetDouble())) return value->GetDouble();
+  fail(name, "must be a number");
+  return std::nullopt;
+}
+
+std::optional<bool> FieldReader::flag(const char* name) {
+  const Value* const value = find(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->IsBool()) return value->GetBool();
+  fail(name, "must be true or false");
+  return std::nullopt;
+}
+
+std::string FieldReader::text(const char* name, std::size_t bytes_max) {
+  if (!object_.IsObject()) return {};
+  auto read = optional_text(object_, name, bytes_max);
+  if (read) return std::move(read.value());
+  keep(where_ + read.error().message);
+  return {};
 }
 
 }  // namespace bridge

@@ -90,64 +90,25 @@ std::vector<const Run*> runs_of(const SourceTable& sources) {
 
 using SeenLists = std::unordered_map<std::string, std::string>;
 
-// Reads one object's fields and keeps the first thing that is wrong.
-class Reader {
- public:
-  Reader(const Value& object, std::string where) : object_(object), where_(std::move(where)) {}
+// A JSON list, as a text. `seen`: those that were read already; trainers of one program have the same.
+std::string read_list(FieldReader& read, const char* name, std::size_t bytes_max, SeenLists& seen) {
+  std::string given = read.text(name, bytes_max);
+  if (given.empty()) return given;
+  if (const auto known = seen.find(given); known != seen.end()) return known->second;
+  const auto document = read_document(given);
+  if (document && document.value().IsArray()) return seen[std::move(given)] = json_text(document.value());
+  read.fail(name, "must be the text of a JSON list");
+  return {};
+}
 
-  std::uint64_t number(const char* name, std::uint64_t max = kIntegerMax) {
-    const Value* const value = find(object_, name);
-    return value == nullptr ? 0 : take(read_integer(value, where_ + name, 0, max));
-  }
-  std::int64_t time_us(const char* name) {
-    const Value* const value = find(object_, name);
-    return value == nullptr ? 0 : static_cast<std::int64_t>(take(read_number(value, where_ + name, 0, kWallSecondsMax)) * 1e6);
-  }
-  double real(const char* name, double max) {
-    const Value* const value = find(object_, name);
-    return value == nullptr ? 0 : take(read_number(value, where_ + name, 0, max));
-  }
-  bool truth(const char* name) {
-    const Value* const value = find(object_, name);
-    if (value != nullptr && !value->IsBool()) fail(name, "must be true or false");
-    return value != nullptr && value->IsTrue();
-  }
-  std::string text(const char* name, std::size_t bytes_max) {
-    auto read = optional_text(object_, name, bytes_max);
-    if (!read) fail("", read.error().message);
-    return read ? std::move(read.value()) : std::string();
-  }
-  // A JSON list, as a text. `seen`: those that were read already; trainers of one program have the same.
-  std::string list(const char* name, std::size_t bytes_max, SeenLists& seen) {
-    std::string given = text(name, bytes_max);
-    if (given.empty()) return given;
-    if (const auto known = seen.find(given); known != seen.end()) return known->second;
-    const auto document = read_document(given);
-    if (!document || !document.value().IsArray()) {
-      fail(name, "must be the text of a JSON list");
-      return {};
-    }
-    return seen[std::move(given)] = json_text(document.value());
-  }
-  void fail(const std::string& name, const std::string& rule) {
-    if (problem_.empty()) problem_ = where_ + name + (name.empty() ? "" : " ") + rule;
-  }
-  const std::string& problem() const { return problem_; }
+std::uint64_t read_count(FieldReader& read, const char* name) { return read.integer(name, 0, kIntegerMax).value_or(0); }
 
- private:
-  template <class T>
-  T take(const Result<T>& read) {
-    if (!read && problem_.empty()) problem_ = read.error().message;
-    return read ? read.value() : T();
-  }
-
-  const Value& object_;
-  const std::string where_;
-  std::string problem_;
-};
+std::int64_t read_time_us(FieldReader& read, const char* name) {
+  return static_cast<std::int64_t>(read.number(name, 0, kWallSecondsMax).value_or(0) * 1e6);
+}
 
 std::string read_run(const Value& object, std::size_t i, std::int64_t steady_us, Heartbeat& heartbeat, SeenLists& seen) {
-  Reader read(object, "sources[" + std::to_string(i) + "].");
+  FieldReader read(object, "sources[" + std::to_string(i) + "].");
   const std::string name = read.text("source", kNameBytesMax);
   const std::string id = read.text("run", kNameBytesMax);
   if (!is_name(name)) read.fail("source", "is no name");
@@ -157,10 +118,10 @@ std::string read_run(const Value& object, std::size_t i, std::int64_t steady_us,
   auto run = std::make_unique<Run>();
   run->id = id;
   run->state = state == "live" ? SourceState::live : state == "stalled" ? SourceState::stalled : SourceState::gone;
-  run->announces = read.truth("announces");
-  if (read.truth("connected")) run->control.connection = heartbeat.head.node;
-  run->heard_us = steady_us - static_cast<std::int64_t>(read.number("heard_ms", kHeardMsMax)) * 1000;
-  if (const Value* const agents = find(object, "agents")) {
+  run->announces = read.flag("announces").value_or(false);
+  if (read.flag("connected").value_or(false)) run->control.connection = heartbeat.head.node;
+  run->heard_us = steady_us - static_cast<std::int64_t>(read.integer("heard_ms", 0, kHeardMsMax).value_or(0)) * 1000;
+  if (const Value* const agents = read.find("agents")) {
     if (!agents->IsArray() || agents->Size() > kAgentsPerSourceMax) {
       read.fail("agents", "must be a list of at most " + std::to_string(kAgentsPerSourceMax));
     } else {
@@ -173,12 +134,12 @@ std::string read_run(const Value& object, std::size_t i, std::int64_t steady_us,
       }
     }
   }
-  run->commands_json = read.list("commands", kCommandsJsonBytesMax, seen);
-  run->parameters_json = read.list("parameters", kParametersJsonBytesMax, seen);
+  run->commands_json = read_list(read, "commands", kCommandsJsonBytesMax, seen);
+  run->parameters_json = read_list(read, "parameters", kParametersJsonBytesMax, seen);
   run->host = read.text("host", kHostBytesMax);
   run->activity = read.text("activity", kNameBytesMax);
-  run->pid = static_cast<std::int64_t>(read.number("pid"));
-  run->last_source_seq = read.number("last_source_seq");
+  run->pid = static_cast<std::int64_t>(read_count(read, "pid"));
+  run->last_source_seq = read_count(read, "last_source_seq");
   std::unique_ptr<Source>& source = heartbeat.sources[name];
   if (!source) {
     source = std::make_unique<Source>();
@@ -187,10 +148,10 @@ std::string read_run(const Value& object, std::size_t i, std::int64_t steady_us,
   for (const auto& other : source->runs) {
     if (other->id == id) read.fail("run", "is there twice");
   }
-  source->tally = {read.number("events"), read.number("lost"), read.number("repaired"), read.number("duplicates"), read.number("held")};
-  source->events_per_s = read.real("events_per_s", kRateMax);
-  source->first_seen_us = read.time_us("first_seen");
-  source->last_event_us = read.time_us("last_event");
+  source->tally = {read_count(read, "events"), read_count(read, "lost"), read_count(read, "repaired"), read_count(read, "duplicates"), read_count(read, "held")};
+  source->events_per_s = read.number("events_per_s", 0, kRateMax).value_or(0);
+  source->first_seen_us = read_time_us(read, "first_seen");
+  source->last_event_us = read_time_us(read, "last_event");
   run->source = source.get();
   source->runs.push_back(std::move(run));
   ++heartbeat.runs;
@@ -230,23 +191,23 @@ Result<Heartbeat> read_heartbeat(std::string_view text, std::string_view node, s
   const Value& object = document.value();
   Heartbeat heartbeat;
   HeartbeatHead& head = heartbeat.head;
-  Reader read(object, "");
+  FieldReader read(object);
   head.node = read.text("node", kNameBytesMax);
   if (head.node != node) read.fail("node", "is another one than its subject names");
-  head.wall_us = read.time_us("wall");
+  head.wall_us = read_time_us(read, "wall");
   const std::string state = read.text("state", 16);
   if (state != "running" && state != "stopping") read.fail("state", "must be running or stopping");
   head.stopping = state == "stopping";
-  head.able = read.truth("able");
-  head.stream_seq = read.number("stream_seq");
-  head.seq = read.number("seq");
+  head.able = read.flag("able").value_or(false);
+  head.stream_seq = read_count(read, "stream_seq");
+  head.seq = read_count(read, "seq");
   const std::string hash = read.text("hash", 16);
   if (hash.size() != 16 || hash.find_first_not_of("0123456789abcdef") != std::string::npos) {
     read.fail("hash", "must be 16 digits of 0-9 a-f");
   } else {
     head.hash = std::strtoull(hash.c_str(), nullptr, 16);
   }
-  const Value* const sources = find(object, "sources");
+  const Value* const sources = read.find("sources");
   if (sources == nullptr || !sources->IsArray() || sources->Size() > kHeartbeatSourcesMax) {
     read.fail("sources", "must be a list of at most " + std::to_string(kHeartbeatSourcesMax));
   }
