@@ -6,7 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -17,6 +16,7 @@
 
 #include "access/base64url.h"
 #include "access/private_file.h"
+#include "base/file.h"
 
 namespace bridge {
 namespace {
@@ -36,15 +36,9 @@ Result<std::optional<std::string>> read_secret(const std::string& path) {
 // Puts a whole file there, or none. "" or why it could not; one that is there meanwhile is left as it is.
 std::string write_secret(const std::string& path, const std::string& secret) {
   const std::string aside = path + "." + std::to_string(::getpid());
-  const auto trouble = [&path] { return path + ": " + std::strerror(errno); };
-  const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) return trouble();
-  std::string why;
-  if (::write(file, secret.data(), secret.size()) != static_cast<ssize_t>(secret.size()) || ::fsync(file) != 0 ||
-      (::link(aside.c_str(), path.c_str()) != 0 && errno != EEXIST)) {
-    why = trouble();
-  }
-  ::close(file);
+  if (const auto written = write_private_file(aside, secret, O_EXCL); !written) return written.error().message;
+  const bool linked = ::link(aside.c_str(), path.c_str()) == 0 || errno == EEXIST;
+  const std::string why = linked ? "" : system_failure(path).message;
   ::unlink(aside.c_str());
   return why;
 }

@@ -2,13 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <stdexcept>
 #include <utility>
@@ -19,6 +17,7 @@
 
 #include "access/base64url.h"
 #include "access/private_file.h"
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/text.h"
 
@@ -31,24 +30,6 @@ constexpr std::size_t kSecretBytes = 43;  // 32 bytes in base64url without paddi
 constexpr std::size_t kTokenBytes = kTokenPrefix.size() + kIdBytes + 1 + kSecretBytes;
 constexpr std::string_view kIdAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
 constexpr std::int64_t kTimeMax = 253'402'300'799;  // the end of the year 9999
-
-Failure system_failure(const std::string& what) { return Failure{what + ": " + std::strerror(errno)}; }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { close(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  void close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_;
-};
 
 std::string sha256_hex(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -128,16 +109,6 @@ Result<std::string> read_file(const std::string& path) {
   auto text = read_private_file(path);
   if (!text) return text.error();
   return text.value().value_or("");
-}
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
 }
 
 }  // namespace
@@ -267,7 +238,7 @@ Result<bool> edit_credentials(const std::string& path,
   make_folder_of(path);
   const std::string lock_path = path + ".lock";
   const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (lock.get() < 0) return system_failure(lock_path);
+  if (!lock) return system_failure(lock_path);
   while (::flock(lock.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return system_failure(lock_path);
   }
@@ -285,10 +256,7 @@ Result<bool> edit_credentials(const std::string& path,
   for (const std::string& line : changed.value()) written += line + "\n";
   if (const auto known = Credentials::parse(written); !known) return known.error();
   const std::string aside = path + ".new";
-  Descriptor file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (file.get() < 0) return system_failure(aside);
-  if (!write_all(file.get(), written) || ::fsync(file.get()) != 0) return system_failure(aside);
-  file.close();
+  if (auto put = write_private_file(aside, written, O_TRUNC); !put) return put;
   if (::rename(aside.c_str(), path.c_str()) != 0) return system_failure(path);
   return true;
 }

@@ -77,13 +77,9 @@ ServiceManager::ServiceManager() {
   std::memcpy(address_.sun_path, name.data(), name.size());
   if (name[0] == '@') address_.sun_path[0] = '\0';  // an abstract one
   address_size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + (name[0] == '/' ? 1 : 0));
-  socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  socket_ = Descriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const std::int64_t watched = number_in("WATCHDOG_PID");
   if (watched == 0 || watched == ::getpid()) watchdog_us_ = number_in("WATCHDOG_USEC");
-}
-
-ServiceManager::~ServiceManager() {
-  if (socket_ >= 0) ::close(socket_);
 }
 
 Result<bool> ServiceManager::check_sockets(const Address& listen, std::size_t threads) {
@@ -116,8 +112,8 @@ void ServiceManager::tick(std::int64_t now_us) {
 }
 
 void ServiceManager::tell(const std::string& message) {
-  if (socket_ < 0) return;
-  (void)::sendto(socket_, message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address_),
+  if (!socket_) return;
+  (void)::sendto(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address_),
                  address_size_);
 }
 

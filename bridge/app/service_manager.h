@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/file.h"
 #include "base/result.h"
 
 namespace bridge {
@@ -19,9 +20,6 @@ class ServiceManager {
  public:
   // Reads the environment.
   ServiceManager();
-  ~ServiceManager();
-  ServiceManager(const ServiceManager&) = delete;
-  ServiceManager& operator=(const ServiceManager&) = delete;
 
   // Sockets that listen already for WebSocket clients; empty: none were handed over.
   const std::vector<int>& listening_sockets() const { return sockets_; }
@@ -39,7 +37,7 @@ class ServiceManager {
  private:
   void tell(const std::string& message);
 
-  int socket_ = -1;  // to the manager; -1: there is none
+  Descriptor socket_;  // to the manager; none: there is none
   sockaddr_un address_{};
   socklen_t address_size_ = 0;
   std::int64_t watchdog_us_ = 0;  // 0: there is none

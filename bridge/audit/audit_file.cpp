@@ -15,19 +15,15 @@ namespace {
 
 constexpr std::size_t kPageBytesMax = 256 * 1024;
 
-// Never waits for somebody who reads a pipe. -1 with errno set.
-int open_audit(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+// Never waits for somebody who reads a pipe. The failure is the reason alone.
+Result<Descriptor> open_audit(const std::string& path) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600));
   struct stat about {};
-  if (fd < 0 || ::fstat(fd, &about) != 0) return fd;
+  if (!file) return Failure{std::strerror(errno)};
   // Whatever it was before, nobody else reads it from now on.
-  if (S_ISREG(about.st_mode) && (about.st_mode & 0777) != 0600 && ::fchmod(fd, 0600) != 0) {
-    const int why = errno;
-    ::close(fd);
-    errno = why;
-    return -1;
-  }
-  return fd;
+  const bool others = ::fstat(file.get(), &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & 0777) != 0600;
+  if (others && ::fchmod(file.get(), 0600) != 0) return Failure{std::strerror(errno)};
+  return file;
 }
 
 // INODE:OFFSET; the inode stays with a file that is put away.
@@ -41,10 +37,6 @@ bool parse_place(const std::string& text, std::uint64_t* inode, std::uint64_t* o
 
 }  // namespace
 
-AuditFile::~AuditFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 std::string AuditFile::name(std::int64_t number) const {
   return number == 0 ? options_.path : options_.path + "." + std::to_string(number);
 }
@@ -55,9 +47,9 @@ bool AuditFile::fail(const std::string& what) {
 }
 
 Result<bool> AuditFile::open() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = open_audit(options_.path);
-  if (fd_ < 0) return Failure{"audit.file is " + options_.path + ": " + std::strerror(errno)};
+  auto opened = open_audit(options_.path);
+  file_ = opened ? std::move(opened.value()) : Descriptor();
+  if (!opened) return Failure{"audit.file is " + options_.path + ": " + opened.error().message};
   return true;
 }
 
@@ -76,7 +68,7 @@ bool AuditFile::write(std::string_view lines, std::uint64_t* lost) {
   const std::string text = std::string(before, '\n') + std::string(lines);
   std::size_t done = 0;
   while (done < text.size()) {
-    const ::ssize_t n = ::write(fd_, text.data() + done, text.size() - done);
+    const ::ssize_t n = ::write(file_.get(), text.data() + done, text.size() - done);
     if (n > 0) {
       done += static_cast<std::size_t>(n);
     } else if (n == 0 || errno != EINTR) {
@@ -96,11 +88,11 @@ std::uint64_t AuditFile::append(std::string_view lines) {
   // Another program may have appended to it, or put it elsewhere.
   struct stat about {};
   struct stat at_path {};
-  bool usable = fd_ >= 0 && ::fstat(fd_, &about) == 0;
+  bool usable = file_ && ::fstat(file_.get(), &about) == 0;
   if (!usable || ::stat(options_.path.c_str(), &at_path) != 0 || at_path.st_ino != about.st_ino || at_path.st_dev != about.st_dev) {
     const auto opened = open();
     if (!opened) problem_ = opened.error().message;
-    usable = opened.ok() && ::fstat(fd_, &about) == 0;
+    usable = opened.ok() && ::fstat(file_.get(), &about) == 0;
   }
   const bool grows = S_ISREG(about.st_mode);
   std::int64_t size = about.st_size;
@@ -133,9 +125,9 @@ AuditFile::Page AuditFile::read(const std::string& before, std::size_t count) co
   if (!found && !parse_place(before, &inode, &offset)) return page;
   std::size_t left = kPageBytesMax;
   for (std::int64_t n = 0; n < options_.files_max; ++n) {
-    const int fd = ::open(name(n).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const Descriptor file(::open(name(n).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat about {};
-    const bool readable = fd >= 0 && ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
+    const bool readable = file && ::fstat(file.get(), &about) == 0 && S_ISREG(about.st_mode);
     const auto size = static_cast<std::uint64_t>(readable ? about.st_size : 0);
     std::uint64_t end = size;
     if (readable && !found && about.st_ino == inode) {
@@ -147,10 +139,9 @@ AuditFile::Page AuditFile::read(const std::string& before, std::size_t count) co
     std::string text(static_cast<std::size_t>(std::min<std::uint64_t>(end, left)), '\0');
     const std::uint64_t start = end - text.size();
     if (!text.empty()) {
-      const ::ssize_t got = ::pread(fd, text.data(), text.size(), static_cast<::off_t>(start));
+      const ::ssize_t got = ::pread(file.get(), text.data(), text.size(), static_cast<::off_t>(start));
       text.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
     }
-    if (fd >= 0) ::close(fd);
     if (text.empty()) continue;
     left -= text.size();
     // Backwards, a line at a time. What stands before the first line break belongs to more than was read.
@@ -176,12 +167,10 @@ AuditFile::Page AuditFile::read(const std::string& before, std::size_t count) co
 }
 
 std::string append_audit_line(const std::string& path, std::string_view line) {
-  const int fd = open_audit(path);
-  if (fd < 0) return std::strerror(errno);
-  const ::ssize_t n = ::write(fd, line.data(), line.size());
-  const std::string why = n == static_cast<::ssize_t>(line.size()) ? "" : n < 0 ? std::strerror(errno) : "no room";
-  ::close(fd);
-  return why;
+  const auto file = open_audit(path);
+  if (!file) return file.error().message;
+  const ::ssize_t n = ::write(file.value().get(), line.data(), line.size());
+  return n == static_cast<::ssize_t>(line.size()) ? "" : n < 0 ? std::strerror(errno) : "no room";
 }
 
 }  // namespace bridge

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/result.h"
 
 namespace bridge {
@@ -21,9 +22,6 @@ struct AuditFileOptions {
 class AuditFile {
  public:
   explicit AuditFile(AuditFileOptions options) : options_(std::move(options)) {}
-  ~AuditFile();
-  AuditFile(const AuditFile&) = delete;
-  AuditFile& operator=(const AuditFile&) = delete;
 
   // Makes it where it is not there. A failure names it and why.
   Result<bool> open();
@@ -48,7 +46,7 @@ class AuditFile {
   bool fail(const std::string& what);
 
   const AuditFileOptions options_;
-  int fd_ = -1;
+  Descriptor file_;
   std::string problem_;
   bool torn_ = false;  // the last line may be half there
 };

@@ -17,8 +17,6 @@
 namespace bridge {
 namespace {
 
-Failure file_failure(const std::string& path) { return Failure{path + ": " + std::strerror(errno)}; }
-
 Result<std::string> read_secret(const std::string& path) {
   auto text = read_private_file(path);
   if (!text) return text.error();
@@ -62,17 +60,8 @@ Result<CurveKeys> load_server_keys(const std::string& path) {
 
 Result<bool> write_key_file(const std::string& path, const std::string& text) {
   make_folder_of(path);
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    if (errno == EEXIST) return Failure{path + " is there already, and keys are never overwritten"};
-    return file_failure(path);
-  }
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  const Failure failure = file_failure(path);
-  ::close(fd);
-  if (written) return true;
-  ::unlink(path.c_str());
-  return failure;
+  if (::access(path.c_str(), F_OK) == 0) return Failure{path + " is there already, and keys are never overwritten"};
+  return write_private_file(path, text, O_EXCL);
 }
 
 std::string curve_key_text(const void* bytes) {

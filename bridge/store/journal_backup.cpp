@@ -12,6 +12,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "runs/packed_events.h"
@@ -37,11 +38,8 @@ std::string resolved(const std::string& path) {
 // Both the file and its name survive a power cut.
 bool sync_file(const std::string& path) {
   for (const auto& [what, flags] : {std::pair{path, O_RDONLY}, std::pair{folder_of(path), O_RDONLY | O_DIRECTORY}}) {
-    const int descriptor = ::open(what.c_str(), flags | O_CLOEXEC);
-    if (descriptor < 0) return false;
-    const bool synced = ::fsync(descriptor) == 0;
-    ::close(descriptor);
-    if (!synced) return false;
+    const Descriptor opened(::open(what.c_str(), flags | O_CLOEXEC));
+    if (!opened || ::fsync(opened.get()) != 0) return false;
   }
   return true;
 }
@@ -98,9 +96,9 @@ Result<BackupDone> JournalBackup::copy(const std::string& path) {
   const auto began = std::chrono::steady_clock::now();
   const std::string shown = printable(path, 200);
   // Made here, so that nothing that is there is ever written over, and nobody else can read it.
-  const int made = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (made < 0) return Failure{shown + ": " + (errno == EEXIST ? "it is there already" : std::strerror(errno))};
-  ::close(made);
+  if (!Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600))) {
+    return Failure{shown + ": " + (errno == EEXIST ? "it is there already" : std::strerror(errno))};
+  }
   BackupDone done;
   done.file = path;
   std::string failure;

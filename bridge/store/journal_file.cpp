@@ -61,6 +61,23 @@ std::string describe(const std::string& path, const DatabaseError& error) {
   }
 }
 
+// Held for as long as the file is open. A file of its own beside the journal: locks on the journal itself
+// are SQLite's, and those of a process end when it closes any descriptor of the file.
+JournalResult<Descriptor> take_lock(const std::string& path) {
+  const std::string name = path + "-lock";
+  Descriptor lock(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!lock) return JournalFailure{system_failure(path + ": cannot make its lock file " + name).message};
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  return JournalFailure{errno == EWOULDBLOCK ? path + ": it is in use by another bridge"
+                                             : system_failure(path + ": cannot be locked").message};
+}
+
+// Whether somebody else holds it.
+bool is_locked(const std::string& path) {
+  const Descriptor lock(::open((path + "-lock").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  return lock ? ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 : errno != ENOENT;
+}
+
 }  // namespace
 
 JournalFailure failure_of(const std::string& path, const DatabaseError& error, int system_errno) {
@@ -74,43 +91,7 @@ JournalFailure failure_of(const std::string& path, const DatabaseError& error, i
   return failure;
 }
 
-// Held for as long as the file is open. A file of its own beside the journal: locks on the journal itself
-// are SQLite's, and those of a process end when it closes any descriptor of the file.
-class JournalFile::Lock {
- public:
-  static JournalResult<std::unique_ptr<Lock>> take(const std::string& path) {
-    const std::string name = path + "-lock";
-    const int fd = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0) {
-      return JournalFailure{path + ": cannot make its lock file " + name + ": " +
-                            std::strerror(errno)};
-    }
-    std::unique_ptr<Lock> lock(new Lock(fd));
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      return JournalFailure{path + (errno == EWOULDBLOCK
-                                        ? ": it is in use by another bridge"
-                                        : std::string(": cannot be locked: ") +
-                                              std::strerror(errno))};
-    }
-    return lock;
-  }
-  // Whether somebody else holds it.
-  static bool is_taken(const std::string& path) {
-    const int fd = ::open((path + "-lock").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return errno != ENOENT;
-    const Lock lock(fd);
-    return ::flock(fd, LOCK_EX | LOCK_NB) != 0;
-  }
-  ~Lock() { ::close(fd_); }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  explicit Lock(int fd) : fd_(fd) {}
-  const int fd_;
-};
-
-JournalFile::JournalFile(JournalFileOptions options, std::unique_ptr<Lock> lock)
+JournalFile::JournalFile(JournalFileOptions options, Descriptor lock)
     : options_(std::move(options)), lock_(std::move(lock)) {}
 
 JournalFile::~JournalFile() = default;
@@ -126,7 +107,7 @@ std::optional<JournalContents> JournalFile::look(const std::string& path,
     }
     return JournalContents();
   }
-  if (!what_else(resolved).empty() || Lock::is_taken(resolved)) return std::nullopt;
+  if (!what_else(resolved).empty() || is_locked(resolved)) return std::nullopt;
   // SQLite would write beside the file even to read it; where no log is left there it need not look.
   const auto wal_bytes = std::filesystem::file_size(resolved + "-wal", ec);
   try {
@@ -154,7 +135,7 @@ JournalResult<std::unique_ptr<JournalFile>> JournalFile::open(const JournalFileO
   }
   const std::string other = what_else(resolved.path);
   if (!other.empty()) return JournalFailure{resolved.path + ": it is " + other};
-  auto lock = Lock::take(resolved.path);
+  auto lock = take_lock(resolved.path);
   if (!lock) return lock.error();
   std::unique_ptr<JournalFile> file(new JournalFile(resolved, std::move(lock.value())));
   try {

@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/file.h"
 #include "base/result.h"
 #include "event/block.h"
 #include "runs/database.h"
@@ -174,7 +175,6 @@ class JournalFile {
   std::uint64_t wal_bytes() const;
 
  private:
-  class Lock;
   struct Statements;
   struct Position {
     SourcePosition value;
@@ -183,7 +183,7 @@ class JournalFile {
     bool fresh = false;  // it is no row yet
   };
 
-  JournalFile(JournalFileOptions options, std::unique_ptr<Lock> lock);
+  JournalFile(JournalFileOptions options, Descriptor lock);
   void prepare();
   void load_contents();
   void insert_block(const Block& block, std::size_t index);
@@ -204,7 +204,7 @@ class JournalFile {
   JournalResult<bool> change_runs(F&& f);
 
   JournalFileOptions options_;
-  std::unique_ptr<Lock> lock_;
+  const Descriptor lock_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<Statements> statements_;
   std::unique_ptr<PackedEvents> packed_;
