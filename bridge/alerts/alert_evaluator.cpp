@@ -216,7 +216,7 @@ void AlertEvaluator::end_runs(const AlertSubject& ended) {
     const auto subject = at++;
     if (!ended.agent_id.empty() && subject->first.agent_id != ended.agent_id) continue;
     std::size_t left = subject->second.states.size();
-    for (auto next = subject->second.states.begin(); left-- > 0;) {
+    for (auto next = subject->second.states.begin(); left != 0; --left) {
       const auto state = next++;
       const Rule& rule = state->second.entry->rule;
       if (!rule.can_end() || rule.what == Rule::What::source || seq_ <= state->second.entry->after_seq) continue;
@@ -395,7 +395,7 @@ void AlertEvaluator::pass_time(std::int64_t now_us) {
   for (auto at = subjects_.begin(); at != subjects_.end();) {
     const auto subject = at++;
     std::size_t left = subject->second.states.size();
-    for (auto next = subject->second.states.begin(); left-- > 0;) {
+    for (auto next = subject->second.states.begin(); left != 0; --left) {
       const auto here = next++;
       State& state = here->second;
       const Entry& entry = *state.entry;
