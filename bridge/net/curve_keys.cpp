@@ -18,10 +18,11 @@ namespace bridge {
 namespace {
 
 Result<std::string> read_secret(const std::string& path) {
+  const bool there = ::access(path.c_str(), F_OK) == 0;
+  if (there && is_open_to_others(path)) return Failure{path + " can be read by others; run: chmod 600 " + path};
   auto text = read_private_file(path);
   if (!text) return text.error();
   if (!text.value()) return Failure{path + ": " + std::strerror(ENOENT)};
-  if (is_open_to_others(path)) return Failure{path + " can be read by others; run: chmod 600 " + path};
   return std::move(*text.value());
 }
 
