@@ -44,11 +44,11 @@ bool take_rule(ExactText& text, Segment* segment) {
   if (text.take("lost\",")) {
     segment->kind = Segment::Kind::lost;
     if (!take_run(text, segment) || !text.take(",") || !text.take_number(INT64_MAX, &segment->first) ||
-        !text.take(",") || !text.take_number(INT64_MAX, &to)) {
+        !text.take(",") || !text.take_number(INT64_MAX, &to) || segment->first < 1 || segment->first > to) {
       return false;
     }
     segment->count = to - segment->first + 1;
-    return segment->first >= 1 && segment->first <= to;
+    return true;
   }
   if (text.take("begin\",")) {
     segment->kind = Segment::Kind::begin;
