@@ -119,7 +119,7 @@ bool RunStore::set_run(const RunChange& change) {
   for (const auto* flag : {&change.hidden, &change.pinned, &change.deleted}) {
     if (*flag) update.bind(++at, std::uint64_t{**flag ? 1u : 0u});
   }
-  for (const std::string_view part : {name->source, name->run, name->agent_id}) update.bind(++at, part);
+  for (const std::string* part : {&name->source, &name->run, &name->agent_id}) update.bind(++at, *part);
   update.run();
   const bool found = sqlite3_changes64(db_.handle()) != 0;
   const auto group = groups_.find(name->source + "\n" + name->run);
