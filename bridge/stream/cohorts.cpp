@@ -17,7 +17,7 @@ constexpr std::int64_t kPassTimes = 16;  // a pass may take that part of the tim
 constexpr std::int64_t kPastReaderUs = 5'000;  // he counts as reading for so long after a block
 constexpr std::uint64_t kPassWork = 8 * kStepWork;  // of a pass at a time, about half a millisecond
 constexpr std::uint64_t kTellWork = 128;            // a write to a socket, as a rule
-constexpr std::uint64_t kGivenBytesPerWork = 512;    // of what the kernel copies then
+constexpr std::uint64_t kGivenBytesPerWork = 128;    // of what the kernel copies then
 constexpr std::uint64_t kLookWork = 8;              // at a cohort
 
 }  // namespace
